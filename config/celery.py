@@ -1,0 +1,60 @@
+"""The worker and its schedule.
+
+The database is the queue of record: a task only says "look now", so one that is lost or run twice harms nothing.
+"""
+
+import os
+from typing import Any
+
+import django
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# The logging and the broker below need the settings, whoever imports this first.
+django.setup()
+
+app = Celery("promotions")
+
+
+def broker() -> dict[str, Any]:
+    """Redis where there is one, else a folder that needs no server."""
+    if settings.REDIS_URL:
+        return {"broker_url": settings.REDIS_URL}
+    folder = settings.VAR_DIR / "broker"
+    folders = {name: folder / name for name in ("messages", "processed", "control")}
+    for each in folders.values():
+        each.mkdir(parents=True, exist_ok=True)
+    return {
+        "broker_url": "filesystem://",
+        "broker_transport_options": {
+            # One folder for in and out: the sender and the worker are on the same machine.
+            "data_folder_in": str(folders["messages"]),
+            "data_folder_out": str(folders["messages"]),
+            "processed_folder": str(folders["processed"]),
+            "control_folder": str(folders["control"]),
+        },
+    }
+
+
+app.conf.update(
+    **broker(),
+    broker_connection_retry_on_startup=True,
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_default_expires=3600,
+    timezone="UTC",
+    worker_hijack_root_logger=False,
+    beat_schedule_filename=str(settings.VAR_DIR / "schedule"),
+    beat_schedule={
+        # Messages expire before the next is due, so that a second schedule or a stopped worker leaves no backlog.
+        "statuses_sync": {"task": "loyalty.tasks.statuses_sync", "schedule": 60.0, "options": {"expires": 50}},
+    },
+)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_djangos_logging(**kwargs: Any) -> None:
+    """Being connected is what keeps the worker from replacing the project's logging."""

@@ -1,0 +1,53 @@
+"""Logs: one line per event, readable on a terminal, JSON elsewhere."""
+
+import os
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+# What every line carries, whoever wrote it: structlog's own loggers and the standard library's.
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *SHARED,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+
+RENDERERS: list[Processor] = (
+    [structlog.dev.ConsoleRenderer()]
+    if sys.stderr.isatty()
+    else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+)
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "lines": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": SHARED,
+            "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *RENDERERS],
+        },
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
+    "loggers": {
+        # django.request repeats what django_structlog says of each refused call.
+        "django.request": {"level": "ERROR"},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+    },
+}

@@ -1,0 +1,1 @@
+"""The decision, pure: standard library only, no Django, no clock, no database, no input or output."""
