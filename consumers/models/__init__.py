@@ -1,0 +1,22 @@
+"""Tables of accounts, staff, keys, sites and consumers."""
+
+from consumers.models.account import Account, AccountOwned
+from consumers.models.api_key import ApiKey
+from consumers.models.consumer import Consumer
+from consumers.models.group import ConsumerGroup
+from consumers.models.membership import Card, Membership
+from consumers.models.site import Site
+from consumers.models.staff import StaffMembership, User
+
+__all__ = [
+    "Account",
+    "AccountOwned",
+    "ApiKey",
+    "Card",
+    "Consumer",
+    "ConsumerGroup",
+    "Membership",
+    "Site",
+    "StaffMembership",
+    "User",
+]

@@ -1,0 +1,40 @@
+"""The persons who buy."""
+
+from django.db import models
+
+from consumers.choices import ConsumerKind
+from consumers.models.account import AccountOwned
+from consumers.models.group import ConsumerGroup
+from consumers.models.site import Site
+
+
+class Consumer(AccountOwned):
+    """A customer or employee known by an external id.
+
+    The standing columns (``points_balance`` and the ``last_*_at`` moments) are caches of history, written only by
+    the transactions and adjustments that change it, under this row's lock: one row to lock, one row to update.
+    """
+
+    consumer_id = models.CharField(max_length=100)
+    kind = models.CharField(max_length=16, choices=ConsumerKind.choices, default=ConsumerKind.CUSTOMER)
+    first_name = models.CharField(max_length=100, blank=True)
+    last_name = models.CharField(max_length=100, blank=True)
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=40, blank=True)
+    date_of_birth = models.DateField(null=True, blank=True)
+    home_site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    groups = models.ManyToManyField(ConsumerGroup, blank=True, related_name="consumers")
+    points_balance = models.BigIntegerField(default=0, editable=False)
+    last_transaction_at = models.DateTimeField(null=True, editable=False)
+    last_transaction_on = models.DateField(null=True, editable=False)
+    last_offer_redeemed_on = models.DateField(null=True, editable=False)
+    last_promotion_redeemed_on = models.DateField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("last_name", "first_name", "consumer_id")
+        constraints = [models.UniqueConstraint(fields=("account", "consumer_id"), name="consumer_id_once_per_account")]
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.consumer_id

@@ -1,0 +1,20 @@
+"""Named sets of consumers."""
+
+from django.db import models
+
+from consumers.models.account import AccountOwned
+
+
+class ConsumerGroup(AccountOwned):
+    """A named set of consumers, known to integrators by its code."""
+
+    code = models.CharField(max_length=64)
+    name = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ("code",)
+        verbose_name = "group"
+        constraints = [models.UniqueConstraint(fields=("account", "code"), name="group_code_once_per_account")]
+
+    def __str__(self) -> str:
+        return self.name or self.code

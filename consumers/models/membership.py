@@ -1,0 +1,35 @@
+"""Loyalty membership and cards."""
+
+from django.db import models
+
+from consumers.choices import MembershipStatus
+from consumers.models.account import AccountOwned
+from consumers.models.consumer import Consumer
+
+
+class Membership(models.Model):
+    """A consumer's membership of the account's loyalty programme; only an active one earns."""
+
+    consumer = models.OneToOneField(Consumer, on_delete=models.CASCADE, related_name="membership")
+    enrolled_on = models.DateField()
+    status = models.CharField(
+        max_length=16, choices=MembershipStatus.choices, default=MembershipStatus.ACTIVE
+    )
+
+    def __str__(self) -> str:
+        return f"{self.consumer} · {self.get_status_display()}"
+
+
+class Card(AccountOwned):
+    """A loyalty card; its number names one consumer of the account."""
+
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="cards")
+    number = models.CharField(max_length=64)
+    type = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ("number",)
+        constraints = [models.UniqueConstraint(fields=("account", "number"), name="card_number_once_per_account")]
+
+    def __str__(self) -> str:
+        return self.number

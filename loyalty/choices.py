@@ -1,0 +1,52 @@
+"""Types and states of the loyalty programme."""
+
+from django.db import models
+
+
+class PromotionType(models.TextChoices):
+    FIXED_POINTS = "fixed_points", "Fixed points"
+    POINTS_MULTIPLIER = "points_multiplier", "Points multiplier"
+    BONUS_POINTS = "bonus_points", "Bonus points"
+    REDEEM_OFFER = "redeem_offer", "Redeem offer"
+
+
+class OfferKind(models.TextChoices):
+    PERSONALISED = "personalised", "Personalised offer"
+    TIERED = "tiered", "Tiered offer (costs points)"
+
+
+class Benefit(models.TextChoices):
+    AMOUNT = "amount", "Amount off"
+    PERCENTAGE = "percentage", "Percentage off"
+    PRODUCT = "product", "Free product"
+    EXTERNAL = "external", "External (honoured by the till)"
+
+
+class VoucherStatus(models.TextChoices):
+    ISSUED = "issued", "Issued"
+    REDEEMED = "redeemed", "Redeemed"
+    EXPIRED = "expired", "Expired"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class TransactionKind(models.TextChoices):
+    SALE = "sale", "Sale"
+    PAST_SALE = "past_sale", "Past sale (imported)"
+    UNLINKED_RETURN = "unlinked_return", "Return without its sale (imported)"
+
+
+class TransactionStatus(models.TextChoices):
+    COMMITTED = "committed", "Committed"
+    PARTLY_RETURNED = "partly_returned", "Partly returned"
+    RETURNED = "returned", "Returned"
+    VOIDED = "voided", "Voided"
+
+
+class EntryKind(models.TextChoices):
+    """Why a ledger entry was written."""
+
+    BASE = "base", "Base points"
+    PROMOTION = "promotion", "Promotion"
+    ADJUSTMENT = "adjustment", "Adjustment"
+    CLAIM = "claim", "Claim of an offer"
+    RETURN = "return", "Return"

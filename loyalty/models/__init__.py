@@ -1,0 +1,17 @@
+"""Tables of the loyalty programme."""
+
+from loyalty.models.ledger import LedgerEntry
+from loyalty.models.offer import Offer, Voucher
+from loyalty.models.promotion import LoyaltyPromotion
+from loyalty.models.transaction import AppliedPromotion, Transaction
+from loyalty.models.usage import PromotionUsage
+
+__all__ = [
+    "AppliedPromotion",
+    "LedgerEntry",
+    "LoyaltyPromotion",
+    "Offer",
+    "PromotionUsage",
+    "Transaction",
+    "Voucher",
+]

@@ -1,0 +1,84 @@
+"""What was bought, what was decided about it, and what it wrote."""
+
+from django.db import models
+
+from consumers.models import AccountOwned, Consumer, Site
+from loyalty.choices import TransactionKind, TransactionStatus
+from promotions.models import Promotion, PromotionVersion
+
+
+class Transaction(AccountOwned):
+    """A basket that was paid, with the decision as it was.
+
+    ``lines`` are the lines sold with their products as they were at the commit and their net values; ``answer`` is
+    the JSON text that the till was given, kept verbatim for repeats; ``explanation`` is why the nearest other
+    promotions did not apply; ``facts`` is what of the consumer and the rates the decision was judged by. One row
+    holds it all, so that a sale costs one insert whatever its lines. ``local_day`` is the day at the site.
+    """
+
+    reference = models.CharField(max_length=100)
+    fingerprint = models.CharField(max_length=64)
+    kind = models.CharField(max_length=16, choices=TransactionKind.choices, default=TransactionKind.SALE)
+    status = models.CharField(
+        max_length=16, choices=TransactionStatus.choices, default=TransactionStatus.COMMITTED
+    )
+    occurred_at = models.DateTimeField()
+    local_day = models.DateField()
+    recorded_at = models.DateTimeField()
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
+    consumer = models.ForeignKey(
+        Consumer, on_delete=models.PROTECT, null=True, blank=True, related_name="transactions"
+    )
+    loyalty_card = models.CharField(max_length=64, blank=True)
+    loyalty_card_type = models.CharField(max_length=64, blank=True)
+    source = models.CharField(max_length=64, blank=True)
+    payment_card_type = models.CharField(max_length=64, blank=True)
+    currency = models.CharField(max_length=3)
+    total_inc_tax = models.DecimalField(max_digits=18, decimal_places=4)
+    total_ex_tax = models.DecimalField(max_digits=18, decimal_places=4)
+    discount_total = models.DecimalField(max_digits=18, decimal_places=4)
+    net_total_inc_tax = models.DecimalField(max_digits=18, decimal_places=4)
+    paid = models.DecimalField(max_digits=18, decimal_places=4)
+    base_points = models.BigIntegerField(default=0)
+    promotion_points = models.BigIntegerField(default=0)
+    lines = models.JSONField(default=list)
+    facts = models.JSONField(default=dict)
+    explanation = models.JSONField(default=list)
+    answer = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-occurred_at", "-id")
+        constraints = [
+            models.UniqueConstraint(fields=("account", "reference"), name="transaction_reference_once_per_account")
+        ]
+        indexes = [
+            models.Index(fields=("account", "-occurred_at", "-id"), name="transaction_by_moment"),
+            models.Index(fields=("consumer", "-occurred_at", "-id"), name="transaction_by_consumer"),
+            models.Index(fields=("site", "-occurred_at", "-id"), name="transaction_by_site"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class AppliedPromotion(models.Model):
+    """One promotion's part in one transaction: how often it applied, to what, and what it gave."""
+
+    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="applied")
+    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="applied")
+    version = models.ForeignKey(PromotionVersion, on_delete=models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField()
+    redemptions = models.PositiveIntegerField()
+    points = models.BigIntegerField(default=0)
+    discount = models.DecimalField(max_digits=18, decimal_places=4, default=0)
+    saving = models.DecimalField(max_digits=18, decimal_places=4, default=0)
+    lines = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ("transaction", "position")
+        constraints = [
+            models.UniqueConstraint(fields=("transaction", "promotion"), name="promotion_applied_once_per_transaction")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.promotion} × {self.redemptions}"

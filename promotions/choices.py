@@ -1,0 +1,26 @@
+"""Families, types and lifecycle of promotions."""
+
+from django.db import models
+
+
+class Family(models.TextChoices):
+    LOYALTY = "loyalty", "Loyalty promotion"
+    DISCOUNT = "discount", "Discount"
+
+
+class Status(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    SCHEDULED = "scheduled", "Scheduled"
+    ACTIVE = "active", "Active"
+    STOPPED = "stopped", "Stopped"
+    ENDED = "ended", "Ended"
+
+
+class ReferenceKind(models.TextChoices):
+    """What a promotion's configuration may name; such a row cannot be deleted."""
+
+    GROUP = "group", "Group"
+    SITE = "site", "Site"
+    PRODUCT = "product", "Product"
+    OFFER = "offer", "Offer"
+    PERSONALIZED_PROMOTION = "personalized_promotion", "Personalized promotion"

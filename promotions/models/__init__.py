@@ -1,0 +1,6 @@
+"""Tables of the catalogue and of promotions of every family."""
+
+from promotions.models.product import Product
+from promotions.models.promotion import Promotion, PromotionReference, PromotionVersion, StatusEvent
+
+__all__ = ["Product", "Promotion", "PromotionReference", "PromotionVersion", "StatusEvent"]

@@ -1,0 +1,137 @@
+"""Promotions of every family: one lifecycle, one history of versions, one counter.
+
+What a promotion does is three documents (``outcome``, ``eligibility``, ``content``), validated by
+``promotions.engine.definition`` wherever they come from, and stored in normal form. A family is a proxy of this
+table, so that limits, versions, redemptions and the rulebook are the same rows for all of them.
+"""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from consumers.models import AccountOwned
+from promotions.choices import Family, ReferenceKind, Status
+
+
+class Promotion(AccountOwned):
+    """A promotion of any family.
+
+    The truth about its life is ``draft``, ``starts_at``, ``ends_at`` and ``stopped_at``; ``status`` is a copy for
+    overviews that a periodic sweep corrects. ``revision`` is the account's rulebook version of its last change.
+    """
+
+    family = models.CharField(max_length=16, choices=Family.choices, editable=False)
+    code = models.CharField(max_length=64)
+    type = models.CharField(max_length=32)
+    subtype = models.CharField(max_length=32, blank=True, editable=False)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    currency = models.CharField(max_length=3)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    draft = models.BooleanField(default=False)
+    stopped_at = models.DateTimeField(null=True, blank=True, editable=False)
+    archived = models.BooleanField(default=False)
+    status = models.CharField(max_length=16, choices=Status.choices, editable=False)
+    outcome = models.JSONField(default=dict)
+    eligibility = models.JSONField(default=dict)
+    content = models.JSONField(default=dict)
+    always_apply = models.BooleanField(default=False, editable=False)
+    total_redemption_limit = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    redemptions = models.PositiveBigIntegerField(default=0, editable=False)
+    version = models.PositiveIntegerField(default=0, editable=False)
+    revision = models.PositiveBigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    history = HistoricalRecords(excluded_fields=["redemptions", "revision", "status"])
+
+    class Meta:
+        ordering = ("-starts_at", "code")
+        constraints = [
+            models.UniqueConstraint(fields=("account", "family", "code"), name="promotion_code_once_per_family"),
+            models.CheckConstraint(
+                condition=models.Q(ends_at__isnull=True) | models.Q(ends_at__gt=models.F("starts_at")),
+                name="promotion_ends_after_it_starts",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=("account", "revision"), name="promotion_by_revision"),
+            models.Index(fields=("account", "family", "status", "-starts_at"), name="promotion_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.code})"
+
+    def status_at(self, at: datetime) -> Status:
+        """The true status at a moment, from the dates alone."""
+        if self.draft:
+            return Status.DRAFT
+        if self.stopped_at is not None and self.stopped_at <= at:
+            return Status.STOPPED
+        if at < self.starts_at:
+            return Status.SCHEDULED
+        if self.ends_at is not None and self.ends_at <= at:
+            return Status.ENDED
+        return Status.ACTIVE
+
+
+class PromotionVersion(models.Model):
+    """An immutable snapshot of a promotion's definition; redemptions name the one they used."""
+
+    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_with = models.CharField(max_length=100, blank=True, help_text="Name of the API key or import, if any")
+
+    class Meta:
+        ordering = ("promotion", "-number")
+        constraints = [
+            models.UniqueConstraint(fields=("promotion", "number"), name="promotion_version_number_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.promotion} v{self.number}"
+
+
+class PromotionReference(models.Model):
+    """That a promotion's current definition names a row of another table by its key."""
+
+    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="references")
+    kind = models.CharField(max_length=24, choices=ReferenceKind.choices)
+    key = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("promotion", "kind", "key"), name="promotion_reference_once")
+        ]
+        indexes = [models.Index(fields=("kind", "key"), name="promotion_reference_by_key")]
+
+    def __str__(self) -> str:
+        return f"{self.promotion} → {self.kind} {self.key}"
+
+
+class StatusEvent(models.Model):
+    """One transition of a promotion, with the moment at which it truly happened."""
+
+    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="status_events")
+    status = models.CharField(max_length=16, choices=Status.choices)
+    effective_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("promotion", "-effective_at", "-id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("promotion", "status", "effective_at"), name="status_event_once_per_moment"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.promotion}: {self.get_status_display()}"
