@@ -1,1 +1,1 @@
-"""The decision, pure: standard library only, no Django, no clock, no database, no input or output."""
+"""The decision: pure Python, standard library only. It reads no clock and no database; it is given everything."""

@@ -1,0 +1,93 @@
+"""Minor units, rounding and sharing.
+
+Inside the engine an amount of money is an ``int`` of the currency's minor unit, or a ``Fraction`` of it where a share
+has not been rounded yet. Conversion from and to ``Decimal`` happens here and nowhere else.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+
+_OTHER_EXPONENTS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+EXPONENTS = {code: exponent for exponent, codes in _OTHER_EXPONENTS.items() for code in codes.split()}
+"""ISO 4217 minor-unit exponents other than 2."""
+
+
+def exponent(currency: str) -> int:
+    """The number of decimals of a currency (ISO 4217)."""
+    return EXPONENTS.get(currency, 2)
+
+
+@cache
+def minor_unit(currency: str) -> Decimal:
+    """The smallest amount of a currency, such as ``Decimal("0.01")``."""
+    return Decimal(1).scaleb(-exponent(currency))
+
+
+def to_minor(amount: Decimal, currency: str) -> int:
+    """An amount in minor units.
+
+    Raises:
+        ValueError: the amount has more decimals than the currency.
+    """
+    scaled = amount.scaleb(exponent(currency))
+    minor = int(scaled)
+    if minor != scaled:
+        raise ValueError(f"{amount} has more decimals than {currency} allows")
+    return minor
+
+
+def to_minor_fraction(amount: Decimal, currency: str) -> Fraction:
+    """An amount in minor units, unrounded."""
+    return Fraction(amount) * 10 ** exponent(currency)
+
+
+def from_minor(minor: int, currency: str) -> Decimal:
+    """An amount of minor units as a decimal with the currency's decimals."""
+    return Decimal(minor).scaleb(-exponent(currency))
+
+
+def money_text(minor: int, currency: str) -> str:
+    """An amount of minor units as text with the currency's decimals, such as ``"-0.05"``."""
+    places = exponent(currency)
+    if not places:
+        return str(minor)
+    digits = str(abs(minor)).rjust(places + 1, "0")
+    return f"{'-' if minor < 0 else ''}{digits[:-places]}.{digits[-places:]}"
+
+
+def round_half_up(value: Fraction) -> int:
+    """The nearest whole number; a half goes away from zero."""
+    doubled = 2 * abs(value.numerator) + value.denominator
+    rounded = doubled // (2 * value.denominator)
+    return rounded if value >= 0 else -rounded
+
+
+def allocate(total: int, weights: Sequence[int | Fraction]) -> list[int]:
+    """Share a whole total over weights so that the parts add up to it (largest remainder).
+
+    Equal remainders go to the earlier weight: give them in the order in which ties are to be broken. Weights are
+    zero or more; where all are zero each counts the same. An empty list takes nothing and its total must be 0.
+    """
+    if not weights:
+        if total:
+            raise ValueError("nothing to share the total over")
+        return []
+    if len(weights) == 1:
+        return [total]
+    whole = sum(weights)
+    if not whole:
+        weights, whole = [1] * len(weights), len(weights)
+    exact = [Fraction(total * weight) / whole for weight in weights]
+    parts = [share.numerator // share.denominator for share in exact]
+    left = total - sum(parts)
+    if left:
+        by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+        for i in by_remainder[:left]:
+            parts[i] += 1
+    return parts
