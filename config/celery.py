@@ -27,7 +27,7 @@ def broker() -> dict[str, Any]:
     for each in folders.values():
         each.mkdir(parents=True, exist_ok=True)
     return {
-        "broker_url": "filesystem://",
+        "broker_url": "filesystem://localhost",
         "broker_transport_options": {
             # One folder for in and out: the sender and the worker are on the same machine.
             "data_folder_in": str(folders["messages"]),
@@ -46,7 +46,8 @@ app.conf.update(
     task_default_expires=3600,
     timezone="UTC",
     worker_hijack_root_logger=False,
-    beat_schedule_filename=str(settings.VAR_DIR / "schedule"),
+    # Kept in memory: every entry is due within a minute of a start anyway.
+    beat_scheduler="celery.beat:Scheduler",
     beat_schedule={
         # Messages expire before the next is due, so that a second schedule or a stopped worker leaves no backlog.
         "statuses_sync": {"task": "loyalty.tasks.statuses_sync", "schedule": 60.0, "options": {"expires": 50}},

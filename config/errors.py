@@ -1,11 +1,15 @@
 """The one place where a refusal becomes an HTTP answer."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from drf_standardized_errors.formatter import ExceptionFormatter as StandardizedFormatter
 from drf_standardized_errors.handler import ExceptionHandler as StandardizedHandler
+from drf_standardized_errors.types import Error
 from rest_framework import exceptions, status
 
 from consumers.exceptions import Problem, Refused
@@ -33,28 +37,38 @@ class RefusedByCode(exceptions.APIException):
         super().__init__(detail=problem.detail, code=problem.code)
 
 
+def validation_answer(problems: Iterable[Problem]) -> exceptions.ValidationError:
+    """Every problem under its path; those of the whole body under the empty path, which renders as null."""
+    details: dict[str, list[exceptions.ErrorDetail]] = defaultdict(list)
+    for problem in problems:
+        details[problem.attr or ""].append(exceptions.ErrorDetail(problem.detail, problem.code))
+    return exceptions.ValidationError(details)
+
+
 def refusal_answer(refused: Refused) -> exceptions.APIException:
     """The DRF exception that renders ``refused``: its first problem's status, or every problem as a 400."""
     first = refused.problems[0]
     if own_status := STATUS_BY_CODE.get(first.code):
         return RefusedByCode(first, own_status)
-    details: dict[str | None, list[exceptions.ErrorDetail]] = defaultdict(list)
-    for problem in refused.problems:
-        details[problem.attr].append(exceptions.ErrorDetail(problem.detail, problem.code))
-    return exceptions.ValidationError(details)
+    return validation_answer(refused.problems)
 
 
 def model_error_answer(error: ModelValidationError) -> exceptions.ValidationError:
     """The DRF exception that renders what a model's own validation found."""
-    by_field = error.error_dict if hasattr(error, "error_dict") else {"__all__": error.error_list}
-    return exceptions.ValidationError(
-        {
-            None if field == "__all__" else field: [
-                exceptions.ErrorDetail(message, one.code or "invalid") for one in errors for message in one.messages
-            ]
-            for field, errors in by_field.items()
-        }
+    by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
+    return validation_answer(
+        Problem(code=one.code or "invalid", detail=message, attr=None if field == NON_FIELD_ERRORS else field)
+        for field, errors in by_field.items()
+        for one in errors
+        for message in one.messages
     )
+
+
+class ExceptionFormatter(StandardizedFormatter):
+    """drf-standardized-errors' document, with null for what belongs to no one field."""
+
+    def get_errors(self) -> list[Error]:
+        return [Error(error.code, error.detail, error.attr or None) for error in super().get_errors()]
 
 
 class ExceptionHandler(StandardizedHandler):

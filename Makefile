@@ -1,0 +1,67 @@
+# make demo on a fresh machine; make test proves it. docs/settings.md names what the environment may say.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+TESTS ?= tests
+
+.PHONY: demo serve test check bench soak setup setup-dev browser lock
+
+demo: setup
+	$(BIN)/python -m config.serve --demo
+
+serve: setup
+	$(BIN)/python -m config.serve
+
+test: setup-dev browser
+	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+check: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check --fail-level WARNING
+	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') DEBUG=false \
+		ALLOWED_HOSTS=promotions.example $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: setup-dev
+	@test -d benchmarks || { echo "There are no benchmarks yet."; exit 1; }
+	$(BIN)/python -m benchmarks
+
+soak: setup-dev
+	@test -d tests/soak || { echo "There is no soak test yet."; exit 1; }
+	SOAK=full $(BIN)/python -m pytest tests/soak
+
+setup: .venv/runtime
+
+setup-dev: .venv/development
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/development: requirements-dev.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@ .venv/runtime
+
+# The browser's tests drive the system's Chromium.
+browser:
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	else \
+		echo "The browser's tests need Chromium: install the package chromium, then run this again."; exit 1; \
+	fi
+
+# Pins every dependency with the hashes of its files; records no address to download from.
+LOCK = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" pyproject.toml
+
+lock: | .venv/bin/python
+	$(BIN)/python -m pip install --quiet uv
+	env -u UV_FIND_LINKS $(LOCK) --output-file requirements.txt
+	env -u UV_FIND_LINKS $(LOCK) --extra dev --output-file requirements-dev.txt

@@ -1,0 +1,151 @@
+"""The supervisor of a one-machine installation, with processes that stand in for the real ones."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from config import serve
+from config.serve import Service, local_environment, port_is_free, supervise
+
+SLEEPS = (sys.executable, "-c", "import time; time.sleep(60)")
+IGNORES_TERM = (
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)",
+)
+LEAVES_A_CHILD = (
+    sys.executable,
+    "-c",
+    (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "open(sys.argv[1], 'w').write(str(child.pid))\n"
+        "time.sleep(60)"
+    ),
+)
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float = 15.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+class Running:
+    """A supervisor in a thread, for as long as the ``with`` block."""
+
+    def __init__(self, *services: Service) -> None:
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=supervise, args=(services,), kwargs={"stop": self.stop})
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join(timeout=30)
+        assert not self.thread.is_alive()
+
+
+def pid_of(service: Service) -> int:
+    wait_for(lambda: service.process is not None and service.process.poll() is None)
+    assert service.process is not None
+    return service.process.pid
+
+
+def test_what_died_is_started_again() -> None:
+    service = Service(name="web", command=SLEEPS, environment=os.environ)
+    with Running(service):
+        first = pid_of(service)
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: service.process is not None and service.process.pid != first)
+
+
+def test_one_that_dies_leaves_the_others_alone() -> None:
+    web = Service(name="web", command=SLEEPS, environment=os.environ)
+    worker = Service(name="worker", command=SLEEPS, environment=os.environ)
+    with Running(web, worker):
+        web_pid, worker_pid = pid_of(web), pid_of(worker)
+        os.kill(worker_pid, signal.SIGKILL)
+        wait_for(lambda: worker.process is not None and worker.process.pid != worker_pid)
+        assert is_alive(web_pid)
+
+
+def test_a_dead_process_leaves_no_children_behind(tmp_path: Path) -> None:
+    note = tmp_path / "child"
+    service = Service(name="worker", command=(*LEAVES_A_CHILD, str(note)), environment=os.environ)
+    with Running(service):
+        main = pid_of(service)
+        wait_for(lambda: note.exists() and note.read_text() != "")
+        child = int(note.read_text())
+        os.kill(main, signal.SIGKILL)
+        wait_for(lambda: not is_alive(child))
+
+
+def test_all_end_together() -> None:
+    services = [Service(name=name, command=SLEEPS, environment=os.environ) for name in ("web", "worker")]
+    with Running(*services):
+        pids = [pid_of(service) for service in services]
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_one_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "GRACE_SECONDS", 0.5)
+    service = Service(name="worker", command=IGNORES_TERM, environment=os.environ)
+    with Running(service):
+        pid = pid_of(service)
+        time.sleep(0.5)
+    assert not is_alive(pid)
+
+
+def test_a_service_that_cannot_start_is_tried_ever_more_slowly() -> None:
+    service = Service(name="web", command=(sys.executable, "-c", "raise SystemExit(3)"), environment=os.environ)
+    pauses = []
+    now = 0.0
+    for _ in range(6):
+        service.look(now=now)
+        assert service.process is not None
+        service.process.wait()
+        service.look(now=now)
+        pauses.append(service.restart_at - now)
+        now = service.restart_at
+    assert pauses == [1.0, 2.0, 5.0, 10.0, 10.0, 10.0]
+
+
+def test_ones_own_machine_gets_a_secret_of_its_own_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "VAR_DIR", tmp_path / "var")
+    first, second = local_environment({}), local_environment({})
+    assert first["SECRET_KEY"] == second["SECRET_KEY"]
+    assert len(first["SECRET_KEY"]) >= 50
+    assert (tmp_path / "var" / "secret_key").stat().st_mode & 0o777 == 0o600
+    assert (first["DEBUG"], first["HTTPS"], first["HOST"]) == ("false", "false", "127.0.0.1")
+
+
+def test_what_the_environment_says_is_kept() -> None:
+    environment = local_environment({"SECRET_KEY": "given", "PORT": "9000"})
+    assert (environment["SECRET_KEY"], environment["PORT"]) == ("given", "9000")
+    assert "HTTPS" not in environment
+
+
+def test_a_port_in_use_is_noticed() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        environment = {"HOST": "127.0.0.1", "PORT": str(taken.getsockname()[1])}
+        assert not port_is_free(environment)
+    assert port_is_free(environment)
