@@ -1,21 +1,53 @@
 """What every test stands on."""
 
+import os
+import shutil
+from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from django.core.cache import cache
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from config.celery import app as celery_app
+
+# Playwright runs an event loop in the test's thread, where Django would refuse the database.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 @pytest.fixture(autouse=True)
 def quick_and_alone(settings: Any) -> None:
-    """Nothing that only costs time, nothing left by another test, no worker needed."""
+    """Nothing that only costs time, nothing of another test or process, no worker needed."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    # A prefix of its own is an empty cache, without emptying the one that tests beside this use.
+    settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid4().hex}}
     celery_app.conf.task_always_eager = True
     celery_app.conf.task_eager_propagates = True
-    cache.clear()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, without a window."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert found, "The browser's tests need Chromium: make browser"
+    with sync_playwright() as playwright:
+        # A container has no user namespaces for the sandbox; only the project's own pages are opened.
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, live_server: Any) -> Iterator[Page]:
+    """A page of a fresh browser session at the running project; a script's error on it fails the test."""
+    context = chromium.new_context(base_url=live_server.url)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not errors, errors
