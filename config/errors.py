@@ -20,6 +20,7 @@ STATUS_BY_CODE = {
     "decision_changed": status.HTTP_409_CONFLICT,
     "in_use": status.HTTP_409_CONFLICT,
     "insufficient_points": status.HTTP_409_CONFLICT,
+    "offer_unavailable": status.HTTP_409_CONFLICT,
     "reference_reused": status.HTTP_409_CONFLICT,
     "selection_locked": status.HTTP_409_CONFLICT,
     "stopped": status.HTTP_409_CONFLICT,
@@ -68,7 +69,10 @@ class ExceptionFormatter(StandardizedFormatter):
     """drf-standardized-errors' document, with null for what belongs to no one field."""
 
     def get_errors(self) -> list[Error]:
-        return [Error(error.code, error.detail, error.attr or None) for error in super().get_errors()]
+        return [
+            Error(error.code, error.detail, (error.attr or "").removesuffix(".") or None)
+            for error in super().get_errors()
+        ]
 
 
 class ExceptionHandler(StandardizedHandler):

@@ -1,6 +1,18 @@
 """Enumerations of accounts, staff and consumers."""
 
+from zoneinfo import available_timezones
+
+import pycountry
 from django.db import models
+
+CURRENCIES = {currency.alpha_3: currency.name for currency in pycountry.currencies}
+"""ISO 4217 codes and names."""
+
+TIME_ZONES = frozenset(available_timezones())
+"""IANA names of time zones."""
+
+NO_CURRENCY = "This is not an ISO 4217 currency code."
+NO_TIME_ZONE = "This is not an IANA time zone, such as Europe/London."
 
 
 class KeyRole(models.TextChoices):

@@ -4,9 +4,9 @@
 raises, the caller's edge renders: REST as an error answer, the admin as a message on the field.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +28,45 @@ class Refused(Exception):
 
     def __init__(self, detail: str = "", *, attr: str | None = None, problems: Sequence[Problem] = ()) -> None:
         self.problems = tuple(problems) or (Problem(code=self.code, detail=detail, attr=attr),)
-        self.detail = self.problems[0].detail
-        self.attr = self.problems[0].attr
         super().__init__(self.detail)
+
+    @property
+    def detail(self) -> str:
+        """The words of the first problem."""
+        return self.problems[0].detail
+
+    @property
+    def attr(self) -> str | None:
+        """The path of the first problem."""
+        return self.problems[0].attr
+
+    def under(self, place: str | int) -> Self:
+        """The same refusal seen from outside: ``name`` of row 3 becomes ``3.name``."""
+        return self._moved(lambda attr: f"{place}.{attr}" if attr else str(place))
+
+    def without(self, place: str | int) -> Self:
+        """The same refusal seen from inside: ``3.name`` becomes ``name``."""
+        return self._moved(lambda attr: None if attr in (None, str(place)) else attr.removeprefix(f"{place}."))
+
+    def _moved(self, moved: "Callable[[str | None], str | None]") -> Self:
+        self.problems = tuple(replace(problem, attr=moved(problem.attr)) for problem in self.problems)
+        return self
 
 
 class ConsumersError(Refused):
     """Base of what the operations on accounts, sites, consumers and groups refuse."""
+
+
+class InUse(ConsumersError):
+    """The row cannot be deleted because history, or another row, needs it; it can be archived."""
+
+    code = "in_use"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or 'Other rows need this one. Archive it instead: PATCH {"archived": true}.')
+
+
+class NotFound(ConsumersError):
+    """The row that the call is about does not exist in this account."""
+
+    code = "not_found"

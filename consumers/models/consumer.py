@@ -29,6 +29,7 @@ class Consumer(AccountOwned):
     last_transaction_on = models.DateField(null=True, editable=False)
     last_offer_redeemed_on = models.DateField(null=True, editable=False)
     last_promotion_redeemed_on = models.DateField(null=True, editable=False)
+    archived = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -10,6 +10,7 @@ class ConsumerGroup(AccountOwned):
 
     code = models.CharField(max_length=64)
     name = models.CharField(max_length=200, blank=True)
+    archived = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("code",)

@@ -12,9 +12,7 @@ class Membership(models.Model):
 
     consumer = models.OneToOneField(Consumer, on_delete=models.CASCADE, related_name="membership")
     enrolled_on = models.DateField()
-    status = models.CharField(
-        max_length=16, choices=MembershipStatus.choices, default=MembershipStatus.ACTIVE
-    )
+    status = models.CharField(max_length=16, choices=MembershipStatus.choices, default=MembershipStatus.ACTIVE)
 
     def __str__(self) -> str:
         return f"{self.consumer} · {self.get_status_display()}"

@@ -2,8 +2,10 @@
 
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
+from consumers.choices import NO_TIME_ZONE, TIME_ZONES
 from consumers.models.account import AccountOwned
 
 
@@ -17,6 +19,7 @@ class Site(AccountOwned):
     county = models.CharField(max_length=200, blank=True)
     postcode = models.CharField(max_length=32, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
+    archived = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("number",)
@@ -24,6 +27,11 @@ class Site(AccountOwned):
 
     def __str__(self) -> str:
         return f"{self.number} · {self.name}" if self.name else self.number
+
+    def clean(self) -> None:
+        """Check what the columns cannot."""
+        if self.time_zone and self.time_zone not in TIME_ZONES:
+            raise ValidationError({"time_zone": ValidationError(NO_TIME_ZONE, code="invalid_choice")})
 
     @property
     def zone(self) -> ZoneInfo:

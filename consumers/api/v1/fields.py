@@ -1,0 +1,148 @@
+"""Fields of bodies. JSON's own types are taken at their word: no number for a text, no text for a number."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from rest_framework import serializers
+
+FIRST_YEAR, LAST_YEAR = 1000, 9998
+"""Years in which a moment can be moved between zones, and a day by a century, without leaving the calendar."""
+
+MAX_WHOLE = 2**31 - 1
+
+
+class TextField(serializers.CharField):
+    """A JSON string; surrounding blanks are dropped."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class KeyField(TextField):
+    """The key of a row, verbatim. No slash at its ends: paths have no trailing slashes."""
+
+    default_error_messages = {
+        "blank": "This may not be blank.",
+        "slash": "A key cannot begin or end with a slash.",
+    }
+
+    def __init__(self, *, max_length: int = 64, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not text.strip():
+            self.fail("blank")
+        if text.startswith("/") or text.endswith("/"):
+            self.fail("slash")
+        return text
+
+
+class WholeField(serializers.IntegerField):
+    """A JSON integer, by default within what a column of 32 bits holds."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("min_value", 0)
+        kwargs.setdefault("max_value", MAX_WHOLE)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class FlagField(serializers.BooleanField):
+    """``true`` or ``false``."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class DecimalText(serializers.DecimalField):
+    """A decimal as a string or an integer; a JSON number with a fraction is refused, because it is binary by then.
+
+    Rendered without trailing zeros, as ``"1.5"``.
+    """
+
+    default_error_messages = {"text": 'Send a string such as "12.50" or a whole number.'}
+
+    def __init__(self, *, max_digits: int, decimal_places: int, **kwargs: Any) -> None:
+        super().__init__(max_digits=max_digits, decimal_places=decimal_places, **kwargs)
+        self.digits = max_digits
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, bool) or not isinstance(data, str | int):
+            self.fail("text")
+        try:
+            plain = Decimal(data.strip() if isinstance(data, str) else data)
+        except InvalidOperation:
+            self.fail("invalid")
+        if not plain.is_finite():
+            self.fail("invalid")
+        if abs(plain.adjusted()) > self.digits:  # before anything writes it out
+            self.fail("max_digits", max_digits=self.digits)
+        return super().to_internal_value(str(plain.normalize()) if plain else "0")
+
+    def to_representation(self, value: Any) -> str:
+        return f"{Decimal(value).normalize():f}"
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment with its offset from UTC; a naive one is refused. Rendered in UTC."""
+
+    default_error_messages = {
+        "offset": "Say which offset from UTC this time has, as in 2026-01-31T09:00:00Z.",
+        "range": f"Years are {FIRST_YEAR} to {LAST_YEAR}.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(default_timezone=UTC, **kwargs)
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("offset")
+        if not FIRST_YEAR <= value.year <= LAST_YEAR:
+            self.fail("range")
+        return value.astimezone(UTC)
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str):
+            self.fail("invalid", format="ISO 8601")
+        return super().to_internal_value(value)
+
+    def to_representation(self, value: datetime) -> str:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class DayField(serializers.DateField):
+    """A calendar day, as ``2026-01-31``."""
+
+    default_error_messages = {"range": f"Years are {FIRST_YEAR} to {LAST_YEAR}."}
+
+    def to_internal_value(self, value: Any) -> date:
+        if not isinstance(value, str):
+            self.fail("invalid", format="YYYY-MM-DD")
+        day: date = super().to_internal_value(value)
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            self.fail("range")
+        return day
+
+
+class ChoiceText(serializers.ChoiceField):
+    """One of a fixed set of strings."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid_choice", input=data)
+        chosen: str = super().to_internal_value(data)
+        return chosen
+
+
+class ObjectField(serializers.DictField):
+    """A JSON object whose meaning is judged further in."""

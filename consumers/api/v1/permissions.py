@@ -1,0 +1,20 @@
+"""What a key's role may do."""
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from consumers.choices import KeyRole
+from consumers.models import ApiKey
+
+
+class RolePermission(BasePermission):
+    """A manager key may do everything; a till key only the methods in the view's ``till_methods``."""
+
+    message = "This key's role may not do this."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        key = request.auth
+        if not isinstance(key, ApiKey):
+            return False
+        return key.role == KeyRole.MANAGER or request.method in getattr(view, "till_methods", frozenset())

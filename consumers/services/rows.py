@@ -1,0 +1,79 @@
+"""Upserts of many rows by their keys: one way for one row and for ten thousand."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db.models import Model
+
+from consumers.exceptions import ConsumersError, Problem, Refused
+from consumers.models import Account
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """How many rows an upsert created, and how many it replaced."""
+
+    created: int = 0
+    updated: int = 0
+
+
+def model_problems(row: Model, *, exclude: Collection[str] = ()) -> Iterator[Problem]:
+    """What the model's own validation finds wrong with a row, by field; uniqueness is left to the upsert.
+
+    ``exclude`` names fields that the caller has checked; foreign keys among them save a query for each row.
+    """
+    left_out = {field.name for field in row._meta.fields if not field.editable} | set(exclude)
+    refused: list[ValidationError] = []
+    try:
+        row.clean_fields(exclude=left_out)
+    except ValidationError as error:
+        refused.append(error)
+    try:
+        row.clean()
+    except ValidationError as error:
+        refused.append(error)
+    for one in refused:
+        by_field = one.error_dict if hasattr(one, "error_dict") else {NON_FIELD_ERRORS: one.error_list}
+        for name, errors in by_field.items():
+            attr = None if name == NON_FIELD_ERRORS else name
+            for each in errors:
+                yield from (Problem(code=each.code or "invalid", detail=text, attr=attr) for text in each.messages)
+
+
+def rows_upsert(
+    *,
+    model: type[Row],
+    account: Account,
+    key: str,
+    rows: Sequence[Mapping[str, Any]],
+    exclude: Collection[str] = (),
+    refuse: type[Refused] = ConsumersError,
+) -> tuple[list[Row], Saved]:
+    """Create or replace the account's ``rows``, each a mapping of every field of ``model`` that may be set.
+
+    The caller holds the account's lock and has made the keys distinct. The rows come back in the order given, with
+    their primary keys.
+
+    Raises:
+        refuse: what the model's validation found, each problem under ``<index>.<field>``; nothing is written.
+    """
+    manager = model._default_manager
+    keys = [row[key] for row in rows]
+    known = set(manager.filter(account=account, **{f"{key}__in": keys}).values_list(key, flat=True))
+    made = [model(account=account, **row) for row in rows]
+    problems = [
+        replace(problem, attr=f"{index}.{problem.attr}" if problem.attr else str(index))
+        for index, row in enumerate(made)
+        for problem in model_problems(row, exclude=exclude)
+    ]
+    if problems:
+        raise refuse(problems=problems)
+    names = {name for name in rows[0] if name != key} | {
+        field.name for field in model._meta.fields if getattr(field, "auto_now", False)
+    }
+    manager.bulk_create(made, update_conflicts=True, unique_fields=["account", key], update_fields=sorted(names))
+    return made, Saved(created=len(keys) - len(known), updated=len(known))
