@@ -29,7 +29,7 @@ MESSAGE_INSERTS = (
     *(f"{name}_{n}" for name in ("link_url", "anchor_text", "image_url", "alt_text") for n in (1, 2, 3)),
 )
 MAXIMUM_LINKS = 3
-MAXIMUM_SETS = 20
+MAXIMUM_SETS = 10
 MAXIMUM_APPLICATION_RULES = 10
 MAXIMUM_UNITS = 1_000_000
 MAXIMUM_POINTS = 1_000_000_000
@@ -71,9 +71,7 @@ class _Checks:
         self.problems.append(Problem(path=path, code=code, detail=detail))
 
     def tree(self, value: object, scope: Scope, path: str) -> Document | None:
-        tree, problems, references = check_tree(
-            value, scope, path=path, catalogue_enabled=self.catalogue_enabled
-        )
+        tree, problems, references = check_tree(value, scope, path=path, catalogue_enabled=self.catalogue_enabled)
         self.problems += problems
         self.references += references
         return tree
@@ -116,7 +114,9 @@ class _Object:
     def end(self, *, elsewhere: frozenset[str] = frozenset(), owner: str = "") -> None:
         for name in self.unread:
             if name in elsewhere:
-                self.checks.problem(self.at(str(name)), "not_of_type", f"A promotion of type {owner} has no such field.")
+                self.checks.problem(
+                    self.at(str(name)), "not_of_type", f"A promotion of type {owner} has no such field."
+                )
             else:
                 self.checks.problem(self.at(str(name)), "unknown_field", "Unknown field.")
 
@@ -181,9 +181,7 @@ class _Object:
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            self.checks.problem(
-                self.at(name), "invalid_number", f"Expected a whole number from {lowest} to {highest}."
-            )
+            self.checks.problem(self.at(name), "invalid_number", f"Expected a whole number from {lowest} to {highest}.")
             return None
         return value
 
@@ -305,7 +303,9 @@ def _outcome(promotion_type: str, sent: _Object) -> Document:
             checks.problem("type", "invalid_choice", f"Must be one of {', '.join(LOYALTY_TYPES)}.")
     outcome["activity_description"] = sent.text("activity_description", longest=500, inserts=ACTIVITY_INSERTS)
     outcome["activity_type"] = sent.text("activity_type", longest=100)
-    outcome["redemption_message_subject"] = sent.text("redemption_message_subject", longest=200, inserts=MESSAGE_INSERTS)
+    outcome["redemption_message_subject"] = sent.text(
+        "redemption_message_subject", longest=200, inserts=MESSAGE_INSERTS
+    )
     outcome["redemption_message"] = sent.text(
         "redemption_message", longest=MAXIMUM_LENGTHS["text"], inserts=MESSAGE_INSERTS
     )
@@ -385,9 +385,7 @@ def _application_rule(sent: _Object) -> Document:
     line_item_rules = sent.take("line_item_rules")
     rule = {
         "measure": sent.choice("measure", ("transactions", "quantity", "spend")),
-        "threshold": sent.number(
-            "threshold", allowed=lambda number: number > 0, expected="Expected a number above 0."
-        ),
+        "threshold": sent.number("threshold", allowed=lambda number: number > 0, expected="Expected a number above 0."),
         "period": _period(sent.required_object("period"), sent),
         "line_item_rules": sent.checks.tree(
             None if line_item_rules is _MISSING else line_item_rules, Scope.LINE_ITEM, sent.at("line_item_rules")

@@ -301,7 +301,7 @@ def _compile_node(node: Tree, scope: Scope) -> Predicate:
     if len(children) == 1:
         return children[0]
     if node["match"] == "all":
-        return lambda subject: all([child(subject) for child in children])
+        return lambda subject: all(child(subject) for child in children)
     return lambda subject: any(child(subject) for child in children)
 
 
@@ -345,7 +345,9 @@ def _many_valued(read: Callable[[Any], Any], operator: Operator, chosen: frozens
             raise AssertionError(operator)
 
 
-def _single_valued(read: Callable[[Any], Any], operator: Operator, chosen: frozenset[Any], value: Any) -> Predicate:
+def _single_valued(  # noqa: C901 - one branch for each operator reads better than any table
+    read: Callable[[Any], Any], operator: Operator, chosen: frozenset[Any], value: Any
+) -> Predicate:
     """Comparisons of an attribute that is one value or None; None is the empty set and fails every order."""
 
     def ordered(compare: Callable[[Any], bool]) -> Predicate:
@@ -467,7 +469,7 @@ def necessary_keys(tree: Tree | None, attributes: frozenset[str], scope: Scope) 
         return None
     attribute = ATTRIBUTES[scope][tree["attribute"]]
     operator, value = tree["operator"], tree["value"]
-    comparable = _COMPARABLE[attribute.kind] if attribute.kind in _COMPARABLE else None
+    comparable = _COMPARABLE.get(attribute.kind)
     if comparable is None:
         return None
     if operator == Operator.IS:

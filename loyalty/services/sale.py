@@ -1,0 +1,50 @@
+"""What a till sends, decoded and checked: the one input of quotes, commits and replays."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaleLine:
+    """One line of a basket. Prices per unit, zero or more; quantity above zero with up to three decimals."""
+
+    line_id: str
+    sku: str
+    quantity: Decimal
+    unit_price_inc_tax: Decimal
+    unit_price_ex_tax: Decimal
+    category: str = ""
+    brand: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
+    """What the till printed; None is no expectation of that part."""
+
+    net_total_inc_tax: Decimal | None = None
+    points: int | None = None
+    applied: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sale:
+    """A basket as a till asks about it or has sold it.
+
+    ``site`` is a site's number, ``consumer`` an external consumer id (empty: none named), ``loyalty_card`` a card's
+    number (empty: none shown). ``reference`` is empty for a quote.
+    """
+
+    reference: str = ""
+    occurred_at: datetime
+    site: str
+    currency: str
+    consumer: str = ""
+    loyalty_card: str = ""
+    source: str = ""
+    payment_card_type: str = ""
+    lines: tuple[SaleLine, ...]
+    vouchers: tuple[str, ...] = ()
+    expected: Expectation | None = None
+    on_difference: Literal["commit", "refuse"] = "commit"

@@ -1,0 +1,444 @@
+"""Reading past sales from any CSV: rows in, invoices out in order of time, dirty rows set aside with their reason.
+
+The file is read twice and never held: once to learn which rows belong together and when each invoice was, and once to
+hand the invoices out. An invoice's rows may lie anywhere in the file; what is kept is the invoices that are not
+complete yet, or whose turn has not come, so that a file in order of time needs the memory of a few of them.
+"""
+
+import csv
+import gzip
+import heapq
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from loyalty.exceptions import UnreadableSalesFile
+
+LONGEST_INVOICE = 500
+LONGEST_SPAN = timedelta(days=1)
+"""Lines of one reference that lie further apart are two invoices under one number."""
+
+_LARGEST_LINE_TOTAL = Decimal(10) ** 11
+_NUMBER = re.compile(r"[+-]?(\d{1,12}(\.\d{0,8})?|\.\d{1,8})", re.ASCII)
+_QUANTITY_DECIMALS = 3
+_PRICE_DECIMALS = 4
+
+
+class Reason(StrEnum):
+    """Why a row was not taken; the first that holds, in this order."""
+
+    MALFORMED_ROW = "malformed_row"
+    NO_REFERENCE = "no_reference"
+    UNUSABLE_TEXT = "unusable_text"
+    NO_SKU = "no_sku"
+    NO_SITE = "no_site"
+    UNREADABLE_MOMENT = "unreadable_moment"
+    UNREADABLE_QUANTITY = "unreadable_quantity"
+    NO_QUANTITY = "no_quantity"
+    STOCK_CORRECTION = "stock_correction"
+    RETURN_OF_POSITIVE_QUANTITY = "return_of_positive_quantity"
+    UNREADABLE_PRICE = "unreadable_price"
+    NO_PRICE = "no_price"
+    NEGATIVE_PRICE = "negative_price"
+    TOO_LARGE = "too_large"
+    OVER_500_LINES = "over_500_lines"
+    CONFLICTING_REPEAT = "conflicting_repeat"
+    REFERENCE_IN_USE = "reference_in_use"
+    REFUSED = "refused"
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a file says what was sold: the names of its columns, and how its values are written.
+
+    ``reference`` is the invoice's number; ``moment`` is local to ``time_zone`` (empty: the account's) unless it carries
+    an offset, and ISO 8601 unless ``date_format`` (as strptime reads it) says otherwise. A column that is not named has
+    the name of its field, if the file has one. ``return_prefix`` is how the reference of a return begins (empty: the
+    file marks none); ``default_site`` is the site of rows that name none.
+    """
+
+    reference: str = "reference"
+    sku: str = "sku"
+    quantity: str = "quantity"
+    moment: str = "moment"
+    unit_price: str = "unit_price"
+    unit_price_ex_tax: str = ""
+    description: str = ""
+    category: str = ""
+    brand: str = ""
+    consumer: str = ""
+    site: str = ""
+    time_zone: str = ""
+    date_format: str = ""
+    decimal: str = "."
+    delimiter: str = ","
+    encoding: str = "utf-8-sig"
+    return_prefix: str = ""
+    default_site: str = ""
+
+
+REQUIRED_COLUMNS = ("reference", "sku", "quantity", "moment", "unit_price")
+OPTIONAL_COLUMNS = ("unit_price_ex_tax", "description", "category", "brand", "consumer", "site")
+_LONGEST = {
+    "reference": 100,
+    "sku": 100,
+    "category": 200,
+    "brand": 200,
+    "consumer": 100,
+    "site": 64,
+}
+LONGEST_NAME = 300
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SoldRow:
+    """One clean row. A return's quantity is below zero."""
+
+    number: int
+    raw: list[str]
+    reference: str
+    sku: str
+    quantity: Decimal
+    unit_price_inc_tax: Decimal
+    unit_price_ex_tax: Decimal
+    description: str
+    category: str
+    brand: str
+    consumer: str
+    site: str
+    moment: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RejectedRow:
+    """One row that was not taken: its line number in the file, why, and what it said."""
+
+    number: int
+    reason: Reason
+    raw: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invoice:
+    """The clean rows of one reference. ``occurred_at`` is the earliest of theirs; an empty consumer is anonymous.
+
+    ``rows_in_file`` counts those that were rejected too.
+    """
+
+    reference: str
+    is_return: bool
+    occurred_at: datetime
+    site: str
+    consumer: str
+    rows: tuple[SoldRow, ...]
+    rows_in_file: int
+
+
+@dataclass(kw_only=True, slots=True)
+class _Known:
+    """What the first reading learnt of one reference."""
+
+    rows: int = 0
+    earliest: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SalesIndex:
+    """What a file holds: its number of rows, its invoices by reference, and the name of each SKU."""
+
+    rows: int
+    invoices: Mapping[str, _Known]
+    names: Mapping[str, str]
+
+
+def layout_read(*, named: Mapping[str, str], mapping: Path | None = None) -> Layout:
+    """The layout that a mapping file (JSON or TOML) and what was named beside it say; the latter wins.
+
+    Raises:
+        UnreadableSalesFile: the mapping cannot be read, or says something unknown.
+    """
+    said: dict[str, Any] = {}
+    try:
+        if mapping is not None:
+            decode = msgspec.toml.decode if mapping.suffix == ".toml" else msgspec.json.decode
+            said = decode(mapping.read_bytes(), type=dict)
+        layout = msgspec.convert({**said, **named}, Layout)
+    except (OSError, ValueError) as error:
+        raise UnreadableSalesFile(f"The mapping of columns cannot be used: {error}") from error
+    if len(layout.delimiter) != 1 or layout.decimal not in {".", ","}:
+        raise UnreadableSalesFile("A delimiter is one character, and decimals are marked by a point or a comma.")
+    return layout
+
+
+@dataclass(kw_only=True)
+class SalesFile:
+    """A CSV of past sales, plain or gzipped.
+
+    ``zone`` is the zone of moments without an offset where the layout names none.
+    """
+
+    path: Path
+    layout: Layout
+    zone: ZoneInfo
+    header: list[str] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        if self.layout.time_zone:
+            try:
+                self.zone = ZoneInfo(self.layout.time_zone)
+            except (ValueError, OSError) as error:
+                raise UnreadableSalesFile(f"{self.layout.time_zone} is no time zone of the IANA database.") from error
+        with self._readable(), self._rows() as rows:
+            self.header = next(rows, (0, []))[1]
+        self._columns = _columns(self.header, self.layout)
+
+    def index(self, *, progress: Callable[[int], object] = lambda _rows: None) -> SalesIndex:
+        """Read the whole file once; nothing is written before this has succeeded.
+
+        Raises:
+            UnreadableSalesFile: it is no CSV in the encoding that the layout says.
+        """
+        invoices: dict[str, _Known] = {}
+        names: dict[str, str] = {}
+        total = 0
+        with self._readable(), self._rows() as rows:
+            next(rows, None)
+            for number, raw in rows:
+                total += 1
+                progress(1)
+                row = self._row(number, raw)
+                reference = row.reference if isinstance(row, SoldRow) else self._reference(raw)
+                if not reference:
+                    continue
+                known = invoices.setdefault(reference, _Known())
+                known.rows += 1
+                if isinstance(row, SoldRow):
+                    if known.earliest is None or row.moment < known.earliest:
+                        known.earliest = row.moment
+                    if row.description and row.sku not in names:
+                        names[row.sku] = row.description[:LONGEST_NAME]
+        return SalesIndex(rows=total, invoices=invoices, names=names)
+
+    def invoices(self, index: SalesIndex, *, reject: Callable[[RejectedRow], object]) -> Iterator[Invoice]:
+        """Every invoice that has clean rows, in order of time (then reference); the other rows go to ``reject``."""
+        in_time = sorted(
+            (known.earliest, reference)
+            for reference, known in index.invoices.items()
+            if known.earliest is not None and known.rows <= LONGEST_INVOICE
+        )
+        rank = {reference: place for place, (_, reference) in enumerate(in_time)}
+        unread = {reference: known.rows for reference, known in index.invoices.items()}
+        gathered: dict[str, list[SoldRow]] = {}
+        waiting: list[tuple[int, Invoice]] = []
+        turn = 0
+        with self._readable(), self._rows() as rows:
+            next(rows, None)
+            for number, raw in rows:
+                row = self._row(number, raw)
+                if isinstance(row, RejectedRow):
+                    reject(row)
+                    reference = self._reference(raw)
+                    if not reference:
+                        continue
+                elif row.reference in rank:
+                    reference = row.reference
+                    gathered.setdefault(reference, []).append(row)
+                else:
+                    reference = row.reference
+                    reject(RejectedRow(number=number, reason=Reason.OVER_500_LINES, raw=raw))
+                unread[reference] -= 1
+                if unread[reference] == 0 and reference in gathered:
+                    invoice = self._invoice(gathered.pop(reference), index.invoices[reference].rows, reject)
+                    heapq.heappush(waiting, (rank[reference], invoice))
+                while waiting and waiting[0][0] == turn:
+                    turn += 1
+                    yield heapq.heappop(waiting)[1]
+
+    def _invoice(self, rows: list[SoldRow], rows_in_file: int, reject: Callable[[RejectedRow], object]) -> Invoice:
+        """One invoice of its rows; those that contradict the earliest of them are rejected."""
+        first = min(rows, key=lambda row: (row.moment, row.number))
+        consumer = first.consumer or next((row.consumer for row in rows if row.consumer), "")
+        taken = []
+        for row in rows:
+            far = row.moment - first.moment > LONGEST_SPAN
+            if far or row.site != first.site or row.consumer not in {"", consumer}:
+                reject(RejectedRow(number=row.number, reason=Reason.CONFLICTING_REPEAT, raw=row.raw))
+            else:
+                taken.append(row)
+        return Invoice(
+            reference=first.reference,
+            is_return=self._is_return(first.reference),
+            occurred_at=first.moment,
+            site=first.site,
+            consumer=consumer,
+            rows=tuple(taken),
+            rows_in_file=rows_in_file,
+        )
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """What a file that cannot be read raises becomes a refusal."""
+        try:
+            yield
+        except (OSError, EOFError, UnicodeError, LookupError, csv.Error) as error:
+            raise UnreadableSalesFile(f"{self.path} cannot be read: {error}") from error
+
+    @contextmanager
+    def _rows(self) -> Iterator[Iterator[tuple[int, list[str]]]]:
+        """The rows, the header first, each with the line number on which it ends; blank lines are none."""
+        with self.path.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            plain: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if zipped else file
+            with io.TextIOWrapper(plain, encoding=self.layout.encoding, newline="") as text:
+                reader = csv.reader(text, delimiter=self.layout.delimiter)
+                yield ((reader.line_num, row) for row in reader if row)
+
+    def _is_return(self, reference: str) -> bool:
+        return bool(self.layout.return_prefix) and reference.startswith(self.layout.return_prefix)
+
+    def _reference(self, raw: list[str]) -> str:
+        place = self._columns["reference"]
+        return raw[place].strip() if place < len(raw) else ""
+
+    def _row(self, number: int, raw: list[str]) -> SoldRow | RejectedRow:
+        row = self._checked(number, raw)
+        return RejectedRow(number=number, reason=row, raw=raw) if isinstance(row, Reason) else row
+
+    def _checked(self, number: int, raw: list[str]) -> SoldRow | Reason:
+        if len(raw) != len(self.header):
+            return Reason.MALFORMED_ROW
+        text = {name: raw[place].strip() for name, place in self._columns.items()}
+        if not text["reference"]:
+            return Reason.NO_REFERENCE
+        if any("\x00" in value or len(value) > _LONGEST.get(name, 1000) for name, value in text.items()):
+            return Reason.UNUSABLE_TEXT
+        if not text["sku"]:
+            return Reason.NO_SKU
+        site = text.get("site") or self.layout.default_site
+        if not site:
+            return Reason.NO_SITE
+        moment = _moment(text["moment"], self.layout.date_format, self.zone)
+        if moment is None:
+            return Reason.UNREADABLE_MOMENT
+        quantity = self._quantity(text["quantity"], is_return=self._is_return(text["reference"]))
+        if isinstance(quantity, Reason):
+            return quantity
+        price = self._price(text["unit_price"])
+        if isinstance(price, Reason):
+            return price
+        ex_tax = self._price(text["unit_price_ex_tax"]) if text.get("unit_price_ex_tax") else price
+        if isinstance(ex_tax, Reason):
+            return ex_tax
+        if abs(quantity) * max(price, ex_tax) > _LARGEST_LINE_TOTAL:
+            return Reason.TOO_LARGE
+        return SoldRow(
+            number=number,
+            raw=raw,
+            reference=text["reference"],
+            sku=text["sku"],
+            quantity=quantity,
+            unit_price_inc_tax=price,
+            unit_price_ex_tax=ex_tax,
+            description=text.get("description", ""),
+            category=text.get("category", ""),
+            brand=text.get("brand", ""),
+            consumer=text.get("consumer", ""),
+            site=site,
+            moment=moment,
+        )
+
+    def _number(self, text: str, *, decimals: int) -> Decimal | None:
+        """None for what is no plain number, or has more decimals than allowed."""
+        text = text.replace(",", ".") if self.layout.decimal == "," else text
+        if not _NUMBER.fullmatch(text):
+            return None
+        number = Decimal(text).normalize()
+        places = -int(number.as_tuple().exponent)
+        if places > decimals:
+            return None
+        return number.quantize(Decimal(1)) if places < 0 else number
+
+    def _quantity(self, text: str, *, is_return: bool) -> Decimal | Reason:
+        if not text:
+            return Reason.NO_QUANTITY
+        quantity = self._number(text, decimals=_QUANTITY_DECIMALS)
+        if quantity is None:
+            return Reason.UNREADABLE_QUANTITY
+        if not quantity:
+            return Reason.NO_QUANTITY
+        if quantity < 0 and not is_return:
+            return Reason.STOCK_CORRECTION
+        if quantity > 0 and is_return:
+            return Reason.RETURN_OF_POSITIVE_QUANTITY
+        return quantity
+
+    def _price(self, text: str) -> Decimal | Reason:
+        if not text:
+            return Reason.NO_PRICE
+        price = self._number(text, decimals=_PRICE_DECIMALS)
+        if price is None:
+            return Reason.UNREADABLE_PRICE
+        if not price:
+            return Reason.NO_PRICE
+        return Reason.NEGATIVE_PRICE if price < 0 else price
+
+
+@contextmanager
+def rejects_file(path: Path, *, header: list[str]) -> Iterator[Callable[[RejectedRow], object]]:
+    """A CSV of rejected rows: line number, reason, and the row as it was; yields what writes one.
+
+    It appears under its name when it is complete. Cells that a spreadsheet would take for a formula are quoted.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.part")
+    with unfinished.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["line", "reason", *map(_harmless, header)])
+        yield lambda row: writer.writerow([row.number, row.reason, *map(_harmless, row.raw)])
+    unfinished.replace(path)
+
+
+def _harmless(cell: str) -> str:
+    formula = cell.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if formula else cell
+
+
+def _columns(header: list[str], layout: Layout) -> dict[str, int]:
+    """The place of each column that the file has.
+
+    Raises:
+        UnreadableSalesFile: one that is needed or was named is not there.
+    """
+    places = {name.strip(): place for place, name in reversed(list(enumerate(header)))}
+    columns, missing = {}, []
+    for field_name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS):
+        named = getattr(layout, field_name)
+        if (named or field_name) in places:
+            columns[field_name] = places[named or field_name]
+        elif named:
+            missing.append(f"{named} ({field_name})")
+    if missing:
+        raise UnreadableSalesFile(f"No column {', '.join(missing)}; there are {', '.join(header) or 'none'}.")
+    return columns
+
+
+@lru_cache(maxsize=4096)
+def _moment(text: str, date_format: str, zone: ZoneInfo) -> datetime | None:
+    """The moment that a text says, in UTC; None where it says none."""
+    try:
+        said = datetime.strptime(text, date_format) if date_format else datetime.fromisoformat(text)  # noqa: DTZ007
+        aware = said if said.tzinfo is not None else said.replace(tzinfo=zone)
+        return aware.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

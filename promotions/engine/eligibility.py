@@ -1,0 +1,178 @@
+"""The ordered checks. The first that fails is the promotion's reason."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from promotions.engine.basket import Basket
+from promotions.engine.decision import Candidate, Refusal
+from promotions.engine.outcomes import Given, Worth
+from promotions.engine.progress import is_reached
+from promotions.engine.rulebook import Promotion, Rulebook, life_reason, needs_consumer
+from promotions.engine.shopper import Shopper, Usage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Situation:
+    """All that a promotion is judged by."""
+
+    basket: Basket
+    shopper: Shopper | None
+    usage: Usage
+    rulebook: Rulebook
+    worth: Worth
+
+
+def judge(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
+    """Whether a promotion would apply if no other competed, and with what; otherwise why not."""
+    for check in CHECKS:
+        refusal = check(promotion, situation)
+        if refusal is not None:
+            return refusal
+    return _matched(promotion, situation)
+
+
+def _refusal(promotion: Promotion, reason: str, detail: str) -> Refusal:
+    return Refusal(promotion=promotion, reason=reason, detail=detail)
+
+
+def _in_force(promotion: Promotion, situation: Situation) -> Refusal | None:
+    reason = life_reason(promotion.source, situation.basket.at)
+    return None if reason is None else _refusal(promotion, reason, _LIFE[reason])
+
+
+_LIFE = {
+    "draft": "It is a draft.",
+    "scheduled": "It had not started.",
+    "stopped": "It had been stopped.",
+    "ended": "It had ended.",
+}
+
+
+def _currency(promotion: Promotion, situation: Situation) -> Refusal | None:
+    if promotion.source.currency == situation.basket.currency:
+        return None
+    return _refusal(promotion, "currency", f"It applies to baskets in {promotion.source.currency} only.")
+
+
+def _consumer(promotion: Promotion, situation: Situation) -> Refusal | None:
+    if situation.shopper is not None or not needs_consumer(promotion):
+        return None
+    return _refusal(promotion, "consumer_required", "No consumer was named.")
+
+
+def _member(promotion: Promotion, situation: Situation) -> Refusal | None:
+    if not promotion.outcome.gives_points or (situation.shopper and situation.shopper.is_loyalty_member):
+        return None
+    return _refusal(promotion, "not_a_member", "The consumer is not an active loyalty member.")
+
+
+def _site_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
+    if promotion.site_rules is None or promotion.site_rules(situation.basket.site):
+        return None
+    return _refusal(promotion, "site_rules", "The site does not qualify.")
+
+
+def _customer_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
+    if promotion.customer_rules is None or promotion.customer_rules(situation.shopper):
+        return None
+    return _refusal(promotion, "customer_rules", "The customer does not qualify.")
+
+
+def _control_group(promotion: Promotion, situation: Situation) -> Refusal | None:
+    group, shopper = promotion.control_group, situation.shopper
+    if group is None or shopper is None or not group.holds_out(promotion.code, shopper):
+        return None
+    return _refusal(promotion, "control_group", "The consumer is held out in the control group.")
+
+
+def _transaction_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
+    if promotion.transaction_rules is None or promotion.transaction_rules(situation.basket):
+        return None
+    return _refusal(promotion, "transaction_rules", "The transaction does not qualify.")
+
+
+def _line_item_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
+    rules = promotion.line_item_rules
+    if rules is None or any(rules(run.item) for run in situation.basket.runs):
+        return None
+    return _refusal(promotion, "line_item_rules", "No line item qualifies.")
+
+
+def _application_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
+    rules = promotion.application_rules
+    if not rules:
+        return None
+    progress = situation.usage.progress.get(promotion.id)
+    if is_reached(rules, progress, situation.basket, situation.worth.net):
+        return None
+    return _refusal(promotion, "application_rules", "The customer has not bought often or enough yet.")
+
+
+Check = Callable[[Promotion, Situation], Refusal | None]
+
+CHECKS: tuple[Check, ...] = (
+    _in_force,
+    _currency,
+    _consumer,
+    _member,
+    _site_rules,
+    _customer_rules,
+    _control_group,
+    _transaction_rules,
+    _line_item_rules,
+    _application_rules,
+)
+"""Everything that is judged before products are matched, in order."""
+
+
+def _matched(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
+    """The checks from matching sets on: products, limits, the offer's stock, and whether anything is given."""
+    matched = promotion.selection.match(situation.basket.runs, situation.worth.net)
+    if not matched.count:
+        return _refusal(promotion, "no_matching_products", "The basket has too few matching products.")
+    sets = matched.count
+    for reason, limit, used in _limits(promotion, situation):
+        if used >= limit:
+            return _refusal(promotion, reason, f"{_LIMITS[reason]} of {limit} was reached.")
+        sets = min(sets, limit - used)
+    if promotion.offer:
+        offer = situation.rulebook.offers.get(promotion.offer)
+        left = situation.usage.vouchers_left.get(promotion.offer)
+        if offer is None or not offer.is_open(situation.basket.at):
+            return _refusal(promotion, "offer_unavailable", f"The offer {promotion.offer} is outside its dates.")
+        if left is not None:
+            if left <= 0:
+                return _refusal(promotion, "offer_unavailable", f"The offer {promotion.offer} is out of stock.")
+            sets = min(sets, left)
+    given = promotion.outcome.give(sets=sets, taken=matched.take(sets), worth=situation.worth)
+    if not given.points and not given.vouchers:
+        return _refusal(promotion, "no_value", "It would have given nothing.")
+    return Candidate(promotion=promotion, given=given, saving=_saving(promotion, given, situation.rulebook))
+
+
+_LIMITS = {
+    "total_limit": "The total limit",
+    "customer_limit": "The customer limit",
+    "transaction_limit": "The transaction limit",
+}
+
+
+def _limits(promotion: Promotion, situation: Situation) -> list[tuple[str, int, int]]:
+    """The promotion's limits: reason, limit, and redemptions so far."""
+    limits = []
+    if promotion.total_limit is not None:
+        limits.append(("total_limit", promotion.total_limit, situation.usage.total_redemptions.get(promotion.id, 0)))
+    if promotion.customer_limit is not None:
+        used = situation.usage.customer_redemptions.get(promotion.id, 0)
+        limits.append(("customer_limit", promotion.customer_limit, used))
+    if promotion.transaction_limit is not None:
+        limits.append(("transaction_limit", promotion.transaction_limit, 0))
+    return limits
+
+
+def _saving(promotion: Promotion, given: Given, rulebook: Rulebook) -> Fraction:
+    """What the customer saves, in major units of money."""
+    if given.vouchers:
+        return rulebook.offers[promotion.offer].perceived_value * given.vouchers
+    return given.points * rulebook.terms.point_value

@@ -1,0 +1,523 @@
+"""Promotions compiled and indexed for one account: built once per version, shared by all threads, read by all.
+
+Each promotion has an ordinal, and each key that a basket or shopper may have (a site, a currency, a SKU, a category, a
+group, …) has a mask: a Python integer with the bits of the promotions that the key could satisfy. The candidates of a
+basket are a few ANDs and ORs of masks; only they are looked at, so a decision costs what matches, not what exists. A
+mask never loses a promotion: it only leaves out those that some check would refuse.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from hashlib import sha256
+from typing import Any
+
+from promotions.engine.attributes import Scope
+from promotions.engine.basket import Basket, SiteFacts
+from promotions.engine.outcomes import Outcome, compile_outcome
+from promotions.engine.progress import ApplicationRule, compile_application_rule
+from promotions.engine.rules import Key, Predicate, compile_tree, necessary_keys, necessary_minimum
+from promotions.engine.selection import Selection, compile_selection
+from promotions.engine.shopper import Shopper
+
+LINE_ITEM_KEYS = frozenset({"sku", "product", "category", "product_brand", "program_brand", "labels"})
+CUSTOMER_KEYS = frozenset({"groups", "home_site", "is_loyalty_member"})
+TRANSACTION_KEYS = frozenset(
+    {"payment_card_type", "source", "loyalty_card_type", "transaction_date", "transaction_weekday"}
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """The account's terms. Earn rates are base points for one unit of a currency, by ISO code."""
+
+    currency: str
+    earn_rates: Mapping[str, Fraction]
+    point_value: Fraction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OfferFacts:
+    """What a decision needs of an offer. ``perceived_value`` in major units of its currency."""
+
+    code: str
+    perceived_value: Fraction
+    starts_at: datetime | None
+    ends_at: datetime | None
+    archived: bool = False
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether the moment is within the offer's dates."""
+        return (
+            not self.archived
+            and (self.starts_at is None or self.starts_at <= at)
+            and (self.ends_at is None or at < self.ends_at)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControlGroup:
+    """Members of a group that are held out so that an effect can be measured."""
+
+    group: str
+    percentage: Decimal
+
+    def holds_out(self, promotion: str, shopper: Shopper) -> bool:
+        """Whether the shopper is held out: a stable hash of promotion and consumer falls under the percentage."""
+        if self.group not in shopper.groups:
+            return False
+        digest = sha256(f"{promotion}\x00{shopper.consumer_id}".encode()).digest()
+        return int.from_bytes(digest[:8]) * 100 < self.percentage * 2**64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromotionSource:
+    """A promotion as it is stored: its life, and its documents in normal form."""
+
+    id: int
+    family: str
+    code: str
+    type: str
+    subtype: str
+    name: str
+    version: int
+    version_id: int
+    currency: str
+    starts_at: datetime
+    ends_at: datetime | None
+    draft: bool
+    stopped_at: datetime | None
+    outcome: Mapping[str, Any]
+    eligibility: Mapping[str, Any]
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promotion:
+    """A compiled promotion."""
+
+    source: PromotionSource
+    site_rules: Predicate | None
+    customer_rules: Predicate | None
+    transaction_rules: Predicate | None
+    line_item_rules: Predicate | None
+    application_rules: tuple[ApplicationRule, ...]
+    rules_signature: str
+    control_group: ControlGroup | None
+    total_limit: int | None
+    customer_limit: int | None
+    transaction_limit: int | None
+    always_apply: bool
+    selection: Selection
+    outcome: Outcome
+    offer: str
+
+    @property
+    def id(self) -> int:
+        """The stored promotion's id."""
+        return self.source.id
+
+    @property
+    def code(self) -> str:
+        """The promotion's code, unique within its family."""
+        return self.source.code
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether what a consumer did before matters to it."""
+        return bool(self.application_rules) or self.customer_limit is not None
+
+    def counts(self, basket: Basket) -> bool:
+        """Whether a transaction qualifies to be measured by the application rules."""
+        return (
+            basket.currency == self.source.currency
+            and (self.site_rules is None or self.site_rules(basket.site))
+            and (self.transaction_rules is None or self.transaction_rules(basket))
+        )
+
+
+def compile_promotion(source: PromotionSource) -> Promotion:
+    """Compile a promotion whose documents are in normal form."""
+    eligibility = source.eligibility
+    group = eligibility["control_group"]
+    return Promotion(
+        source=source,
+        site_rules=compile_tree(eligibility["site_rules"], Scope.SITE),
+        customer_rules=compile_tree(eligibility["customer_rules"], Scope.CUSTOMER),
+        transaction_rules=compile_tree(eligibility["transaction_rules"], Scope.TRANSACTION),
+        line_item_rules=compile_tree(eligibility["line_item_rules"], Scope.LINE_ITEM),
+        application_rules=tuple(
+            compile_application_rule(
+                rule,
+                currency=source.currency,
+                starts_at=source.starts_at,
+                line_items=compile_tree(rule["line_item_rules"], Scope.LINE_ITEM),
+            )
+            for rule in eligibility["application_rules"]
+        ),
+        rules_signature=_rules_signature(source),
+        control_group=ControlGroup(group=group["group"], percentage=Decimal(group["percentage"])) if group else None,
+        total_limit=eligibility["total_redemption_limit"],
+        customer_limit=eligibility["customer_redemption_limit"],
+        transaction_limit=eligibility.get("transaction_redemption_limit"),
+        always_apply=eligibility["always_apply"],
+        selection=compile_selection(source.outcome),
+        outcome=compile_outcome(source.type, source.outcome, source.currency),
+        offer=source.outcome.get("offer", ""),
+    )
+
+
+def _rules_signature(source: PromotionSource) -> str:
+    """Changes when progress that was added up under other rules no longer holds."""
+    eligibility = source.eligibility
+    if not eligibility["application_rules"]:
+        return ""
+    said = (
+        source.currency,
+        source.starts_at.isoformat(),
+        eligibility["application_rules"],
+        eligibility["site_rules"],
+        eligibility["transaction_rules"],
+    )
+    return sha256(repr(said).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Needs:
+    """The keys of which a basket and its shopper must have one, for a promotion to be a candidate."""
+
+    items: frozenset[Key] | None
+    customer: frozenset[Key] | None
+    transaction: frozenset[Key] | None
+    minimum: Decimal | None
+
+
+def _needs(source: PromotionSource) -> _Needs:
+    eligibility = source.eligibility
+    return _Needs(
+        items=_item_keys(source),
+        customer=necessary_keys(eligibility["customer_rules"], CUSTOMER_KEYS, Scope.CUSTOMER),
+        transaction=necessary_keys(eligibility["transaction_rules"], TRANSACTION_KEYS, Scope.TRANSACTION),
+        minimum=necessary_minimum(eligibility["transaction_rules"], "total_inc_tax"),
+    )
+
+
+def _item_keys(source: PromotionSource) -> frozenset[Key] | None:
+    """The fewest keys known: of the qualification rules, or of the product selection."""
+    selection = source.outcome["product_selection"]
+    sets = [necessary_keys(one["rules"], LINE_ITEM_KEYS, Scope.LINE_ITEM) for one in selection["sets"]]
+    known = [keys for keys in sets if keys is not None]
+    choices = [necessary_keys(source.eligibility["line_item_rules"], LINE_ITEM_KEYS, Scope.LINE_ITEM)]
+    if selection["match"] == "all":
+        choices += known
+    elif sets and len(known) == len(sets):
+        choices.append(frozenset().union(*known))
+    return min((keys for keys in choices if keys is not None), key=len, default=None)
+
+
+@dataclass(kw_only=True, slots=True)
+class _KeyIndex:
+    """Masks by key, and the mask of the promotions that need none."""
+
+    by_key: dict[Key, int] = field(default_factory=dict)
+    unkeyed: int = 0
+
+    def copy(self) -> "_KeyIndex":
+        return _KeyIndex(by_key=dict(self.by_key), unkeyed=self.unkeyed)
+
+    def add(self, bit: int, keys: frozenset[Key] | None) -> None:
+        if keys is None:
+            self.unkeyed |= bit
+            return
+        for key in keys:
+            self.by_key[key] = self.by_key.get(key, 0) | bit
+
+    def remove(self, bit: int, keys: frozenset[Key] | None) -> None:
+        if keys is None:
+            self.unkeyed &= ~bit
+            return
+        for key in keys:
+            left = self.by_key[key] & ~bit
+            if left:
+                self.by_key[key] = left
+            else:
+                del self.by_key[key]
+
+    def of(self, keys: Iterable[Key]) -> int:
+        mask, by_key = self.unkeyed, self.by_key
+        for key in keys:
+            found = by_key.get(key)
+            if found is not None:
+                mask |= found
+        return mask
+
+
+class Rulebook:
+    """An account's promotions (drafts too, archived ones not), compiled and indexed. Never changed once built."""
+
+    def __init__(self, *, terms: Terms, offers: Mapping[str, OfferFacts]) -> None:
+        self.terms = terms
+        self.offers = offers
+        self._promotions: list[Promotion | None] = []
+        self._needs: list[_Needs | None] = []
+        self._ordinals: dict[int, int] = {}
+        self._currencies: dict[str, int] = {}
+        self._items, self._customer, self._transaction = _KeyIndex(), _KeyIndex(), _KeyIndex()
+        self._with_consumer = self._with_member = self._published = self._tracked = 0
+        self._reset_caches()
+
+    def _reset_caches(self) -> None:
+        self._sited: tuple[int, tuple[tuple[int, Predicate], ...]] | None = None
+        self._sites: dict[SiteFacts, int] = {}
+        self._spans: dict[int, int] = {}
+        self._boundaries: list[datetime] | None = None
+        self._minima: tuple[list[Decimal], list[int]] | None = None
+
+    @classmethod
+    def build(
+        cls, promotions: Iterable[Promotion], *, terms: Terms, offers: Mapping[str, OfferFacts] | None = None
+    ) -> "Rulebook":
+        """A rulebook of compiled promotions."""
+        rulebook = cls(terms=terms, offers=offers or {})
+        for promotion in promotions:
+            rulebook._put(promotion)
+        return rulebook
+
+    def changed(
+        self,
+        *,
+        put: Iterable[Promotion] = (),
+        removed: Iterable[int] = (),
+        terms: Terms | None = None,
+        offers: Mapping[str, OfferFacts] | None = None,
+    ) -> "Rulebook":
+        """A rulebook with some promotions added or replaced, others (by id) removed; the rest is shared."""
+        other = Rulebook(terms=terms or self.terms, offers=self.offers if offers is None else offers)
+        other._promotions, other._needs = list(self._promotions), list(self._needs)
+        other._ordinals, other._currencies = dict(self._ordinals), dict(self._currencies)
+        other._items, other._customer = self._items.copy(), self._customer.copy()
+        other._transaction = self._transaction.copy()
+        other._with_consumer, other._with_member = self._with_consumer, self._with_member
+        other._published, other._tracked = self._published, self._tracked
+        for promotion_id in removed:
+            other._remove(promotion_id)
+        for promotion in put:
+            other._put(promotion)
+        return other
+
+    def _put(self, promotion: Promotion) -> None:
+        self._remove(promotion.id)
+        source = promotion.source
+        ordinal = self._ordinals.get(promotion.id)
+        if ordinal is None:
+            ordinal = self._ordinals[promotion.id] = len(self._promotions)
+            self._promotions.append(None)
+            self._needs.append(None)
+        bit = 1 << ordinal
+        needs = _needs(source)
+        self._promotions[ordinal], self._needs[ordinal] = promotion, needs
+        self._currencies[source.currency] = self._currencies.get(source.currency, 0) | bit
+        self._items.add(bit, needs.items)
+        self._customer.add(bit, needs.customer)
+        self._transaction.add(bit, needs.transaction)
+        if needs_consumer(promotion):
+            self._with_consumer |= bit
+        if promotion.outcome.gives_points:
+            self._with_member |= bit
+        if not source.draft:
+            self._published |= bit
+        if promotion.is_tracked:
+            self._tracked |= bit
+
+    def _remove(self, promotion_id: int) -> None:
+        ordinal = self._ordinals.get(promotion_id)
+        if ordinal is None:
+            return
+        promotion, needs = self._promotions[ordinal], self._needs[ordinal]
+        if promotion is None or needs is None:
+            return
+        bit = 1 << ordinal
+        self._promotions[ordinal] = self._needs[ordinal] = None
+        self._currencies[promotion.source.currency] &= ~bit
+        self._items.remove(bit, needs.items)
+        self._customer.remove(bit, needs.customer)
+        self._transaction.remove(bit, needs.transaction)
+        for name in ("_with_consumer", "_with_member", "_published", "_tracked"):
+            setattr(self, name, getattr(self, name) & ~bit)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Promotion]:
+        return (promotion for promotion in self._promotions if promotion is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def get(self, promotion_id: int) -> Promotion | None:
+        """A promotion by its id."""
+        ordinal = self._ordinals.get(promotion_id)
+        return None if ordinal is None else self._promotions[ordinal]
+
+    def candidates(self, basket: Basket, shopper: Shopper | None) -> list[Promotion]:
+        """The promotions that no mask rules out."""
+        return self._of_mask(self._stages(basket, shopper)[-1])
+
+    def tracked(self, basket: Basket) -> list[Promotion]:
+        """The promotions in force for which the consumer's past matters."""
+        return self._of_mask(self._live(basket.at) & self._tracked)
+
+    def nearest(self, basket: Basket, shopper: Shopper | None, *, most: int) -> list[Promotion]:
+        """Up to so many promotions, those first that fewer masks rule out."""
+        found: list[Promotion] = []
+        seen = 0
+        for mask in [*reversed(self._stages(basket, shopper)), (1 << len(self._promotions)) - 1]:
+            found += self._of_mask(mask & ~seen, most=most - len(found))
+            seen |= mask
+            if len(found) >= most:
+                break
+        return found
+
+    def _stages(self, basket: Basket, shopper: Shopper | None) -> list[int]:
+        """Masks that narrow step by step, in the order of the checks."""
+        mask = self._live(basket.at)
+        stages = [mask]
+
+        def narrow(to: int) -> None:
+            stages.append(stages[-1] & to)
+
+        narrow(self._currencies.get(basket.currency, 0))
+        if shopper is None:
+            narrow(~self._with_consumer)
+        elif not shopper.is_loyalty_member:
+            narrow(~self._with_member)
+        narrow(self._at_site(basket.site))
+        if shopper is not None:
+            narrow(self._customer.of(_customer_keys(shopper)))
+        narrow(self._transaction.of(_transaction_keys(basket)) & self._from_total(basket.total_inc_tax))
+        narrow(self._items.of(_basket_keys(basket)))
+        return stages
+
+    def _of_mask(self, mask: int, *, most: int | None = None) -> list[Promotion]:
+        found: list[Promotion] = []
+        promotions = self._promotions
+        while mask and (most is None or len(found) < most):
+            lowest = mask & -mask
+            mask ^= lowest
+            promotion = promotions[lowest.bit_length() - 1]
+            if promotion is not None:
+                found.append(promotion)
+        return found
+
+    def _live(self, at: datetime) -> int:
+        """Promotions in force at a moment. Nothing begins or ends within a span, so each span is judged once."""
+        boundaries = self._boundaries
+        if boundaries is None:
+            moments: set[datetime] = set()
+            for promotion in self:
+                source = promotion.source
+                moments.update(m for m in (source.starts_at, source.ends_at, source.stopped_at) if m is not None)
+            boundaries = self._boundaries = sorted(moments)
+        span = bisect_right(boundaries, at)
+        mask = self._spans.get(span)
+        if mask is None:
+            mask = 0
+            for ordinal, promotion in enumerate(self._promotions):
+                if promotion is not None and life_reason(promotion.source, at) is None:
+                    mask |= 1 << ordinal
+            self._spans[span] = mask
+        return mask
+
+    def _at_site(self, site: SiteFacts) -> int:
+        """Promotions whose site rules a site satisfies: judged once for each site."""
+        mask = self._sites.get(site)
+        if mask is None:
+            sited = self._sited
+            if sited is None:
+                ruled = tuple(
+                    (i, p.site_rules) for i, p in enumerate(self._promotions) if p is not None and p.site_rules
+                )
+                free = sum(1 << i for i, p in enumerate(self._promotions) if p is not None and p.site_rules is None)
+                sited = self._sited = (free, ruled)
+            mask, rules = sited
+            for ordinal, rule in rules:
+                if rule(site):
+                    mask |= 1 << ordinal
+            self._sites[site] = mask
+        return mask
+
+    def _from_total(self, total: Decimal) -> int:
+        """Promotions that do not ask for more than the basket's total."""
+        minima = self._minima
+        if minima is None:
+            by_minimum: dict[Decimal, int] = {}
+            free = 0
+            for ordinal, needs in enumerate(self._needs):
+                if needs is None:
+                    continue
+                if needs.minimum is None:
+                    free |= 1 << ordinal
+                else:
+                    by_minimum[needs.minimum] = by_minimum.get(needs.minimum, 0) | 1 << ordinal
+            amounts = sorted(by_minimum)
+            masks = [free]
+            for amount in amounts:
+                masks.append(masks[-1] | by_minimum[amount])
+            minima = self._minima = (amounts, masks)
+        return minima[1][bisect_right(minima[0], total)]
+
+
+def needs_consumer(promotion: Promotion) -> bool:
+    """Whether a basket without a consumer cannot have the promotion."""
+    return (
+        promotion.source.family == "loyalty"
+        or promotion.customer_rules is not None
+        or promotion.customer_limit is not None
+        or bool(promotion.application_rules)
+    )
+
+
+def life_reason(source: PromotionSource, at: datetime) -> str | None:
+    """Why a promotion is not in force at a moment; None where it is."""
+    if source.draft:
+        return "draft"
+    if source.stopped_at is not None and source.stopped_at <= at:
+        return "stopped"
+    if at < source.starts_at:
+        return "scheduled"
+    if source.ends_at is not None and source.ends_at <= at:
+        return "ended"
+    return None
+
+
+def _customer_keys(shopper: Shopper) -> Iterator[Key]:
+    yield ("is_loyalty_member", shopper.is_loyalty_member)
+    if shopper.home_site is not None:
+        yield ("home_site", shopper.home_site)
+    for group in shopper.groups:
+        yield ("groups", group)
+
+
+def _transaction_keys(basket: Basket) -> Iterator[Key]:
+    yield ("transaction_date", basket.transaction_date)
+    yield ("transaction_weekday", basket.transaction_weekday)
+    yield ("source", basket.source)
+    yield ("payment_card_type", basket.payment_card_type)
+    yield ("loyalty_card_type", basket.loyalty_card_type)
+
+
+def _basket_keys(basket: Basket) -> set[Key]:
+    keys: set[Key] = set()
+    for run in basket.runs:
+        item = run.item
+        keys.add(("sku", item.sku))
+        keys.add(("category", item.category))
+        keys.add(("product_brand", item.product_brand))
+        if item.product is not None:
+            keys.add(("product", item.product))
+            keys.add(("program_brand", item.program_brand))
+            for label in item.labels:
+                keys.add(("labels", label))
+    return keys

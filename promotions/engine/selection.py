@@ -1,0 +1,241 @@
+"""Matching sets: which units a promotion takes, and how many times it matches.
+
+Everything here counts units per run, so that a line of a million units costs what a line of one costs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from promotions.engine.attributes import Scope
+from promotions.engine.basket import Run
+from promotions.engine.rules import Predicate, compile_tree
+
+Taken = tuple[tuple[int, int], ...]
+"""Pairs of a run's index and a number of its units, in the order in which the units are preferred."""
+
+Demand = tuple[int, int]
+"""A product set as the assignment sees it: its bit in the masks of compatibility, and the units a bundle takes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProductSet:
+    """Products that belong together: the units of one that a bundle takes."""
+
+    accepts: Predicate | None
+    units: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuantityRule:
+    """Which of the selected units (or bundles) make matching sets."""
+
+    apply_to: str
+    units: int
+
+    def sets_of(self, available: int) -> int:
+        """The number of matching sets that so many units make."""
+        if self.apply_to == "every":
+            return available // self.units
+        return 1 if available else 0
+
+    def units_of(self, sets: int, available: int) -> int:
+        """The units that so many matching sets take."""
+        if not sets:
+            return 0
+        match self.apply_to:
+            case "every":
+                return sets * self.units
+            case "first":
+                return min(self.units, available)
+            case _:
+                return available
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """A compiled product selection with its quantity and pricing rules."""
+
+    bundle: bool
+    sets: tuple[ProductSet, ...]
+    quantity_rule: QuantityRule
+    most_expensive: bool
+    by: str
+
+    def match(self, runs: Sequence[Run], net: Sequence[int]) -> "Matched":
+        """All matching sets that a basket allows. ``net`` is each run's net value in minor units."""
+        preferred = self._preferred(runs, net)
+        if self.bundle:
+            return self._match_bundles(preferred)
+        pool = tuple((run.index, run.units) for run in preferred if self._pooled(run))
+        available = sum(units for _, units in pool)
+        return Matched(
+            count=self.quantity_rule.sets_of(available),
+            available=available,
+            quantity_rule=self.quantity_rule,
+            columns=((1, pool),),
+        )
+
+    def _pooled(self, run: Run) -> bool:
+        return not self.sets or any(one.accepts is None or one.accepts(run.item) for one in self.sets)
+
+    def _preferred(self, runs: Sequence[Run], net: Sequence[int]) -> Sequence[Run]:
+        if not self.bundle and self.quantity_rule.apply_to == "all":
+            return runs
+        sign = -1 if self.most_expensive else 1
+        value = _UNIT_VALUES[self.by]
+        return sorted(
+            runs, key=lambda run: (sign * value(run), run.sku, net[run.index] * _FINE // run.units, run.index)
+        )
+
+    def _match_bundles(self, preferred: Sequence[Run]) -> "Matched":
+        runs = [(run.index, run.units, _compatible(run, self.sets)) for run in preferred]
+        demands = [one.units for one in self.sets]
+        bundles = most_bundles([(units, mask) for _, units, mask in runs], demands)
+        return Matched(
+            count=self.quantity_rule.sets_of(bundles),
+            available=bundles,
+            quantity_rule=self.quantity_rule,
+            columns=tuple(zip(demands, assign(runs, demands, bundles), strict=True)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matched:
+    """Matching sets, in sorted order. ``columns`` are, for each product set, the units a bundle takes and all units
+    assigned to it in order of preference; a pool is one column of one unit."""
+
+    count: int
+    available: int
+    quantity_rule: QuantityRule
+    columns: tuple[tuple[int, Taken], ...]
+
+    def take(self, sets: int) -> Taken:
+        """The units that the first so many matching sets take, summed by run, in order of runs."""
+        used = self.quantity_rule.units_of(sets, self.available)
+        summed: dict[int, int] = {}
+        for per_bundle, column in self.columns:
+            left = used * per_bundle
+            for run, units in column:
+                if not left:
+                    break
+                part = min(units, left)
+                summed[run] = summed.get(run, 0) + part
+                left -= part
+        return tuple(sorted(summed.items()))
+
+
+_FINE = 10**24
+"""Scale at which the net values of two units that differ at all differ as whole numbers."""
+
+_UNIT_VALUES: Mapping[str, Callable[[Run], int]] = {
+    "inc_tax": lambda run: run.unit_inc_tax,
+    "ex_tax": lambda run: run.unit_ex_tax,
+    "tax": lambda run: run.unit_inc_tax - run.unit_ex_tax,
+}
+
+
+def _compatible(run: Run, sets: Sequence[ProductSet]) -> int:
+    """A bit for each product set that accepts the run."""
+    return sum(1 << j for j, one in enumerate(sets) if one.accepts is None or one.accepts(run.item))
+
+
+def _supply(runs: Sequence[tuple[int, int]], sets: int) -> list[int]:
+    """For every subset of product sets, the units that at least one of them accepts.
+
+    Args:
+        runs: units and mask of compatibility of each run.
+        sets: the number of product sets.
+    """
+    outside = [0] * (1 << sets)
+    total = 0
+    for units, mask in runs:
+        if mask:
+            outside[mask] += units
+            total += units
+    for bit in range(sets):
+        for subset in range(1 << sets):
+            if subset & (1 << bit):
+                outside[subset] += outside[subset ^ (1 << bit)]
+    full = (1 << sets) - 1
+    return [total - outside[full ^ subset] for subset in range(1 << sets)]
+
+
+def most_bundles(runs: Sequence[tuple[int, int]], demands: Sequence[int]) -> int:
+    """The greatest number of bundles that can be made, no unit serving two sets.
+
+    By Hall's theorem (P. Hall, 1935, in its form for transport) so many bundles are possible exactly when no group
+    of sets needs more units than the runs which fit at least one set of the group have.
+    """
+    supply = _supply(runs, len(demands))
+    return min(
+        supply[subset] // sum(demand for j, demand in enumerate(demands) if subset & (1 << j))
+        for subset in range(1, 1 << len(demands))
+    )
+
+
+def assign(runs: Sequence[tuple[int, int, int]], demands: Sequence[int], bundles: int) -> list[Taken]:
+    """Give each set, in the order written, the most preferred units that still leave all bundles possible.
+
+    Args:
+        runs: index, units and mask of compatibility, in order of preference.
+        demands: units that one bundle takes of each set.
+        bundles: a number that ``most_bundles`` allows.
+
+    Returns:
+        For each set its units, in order of preference.
+    """
+    left = [units for _, units, _ in runs]
+    columns: list[Taken] = []
+    for j, demand in enumerate(demands):
+        need = demand * bundles
+        later = sum(1 << k for k in range(j + 1, len(demands)))
+        column = []
+        for position, (run, _, mask) in enumerate(runs):
+            if not need:
+                break
+            if not mask & (1 << j) or not left[position]:
+                continue
+            spare = left[position]
+            if later & mask:
+                spare = _spare(runs, left, [one * bundles for one in demands], touching=later & mask, later=later)
+            part = min(left[position], need, spare)
+            if part:
+                column.append((run, part))
+                left[position] -= part
+                need -= part
+        columns.append(tuple(column))
+    return columns
+
+
+def _spare(
+    runs: Sequence[tuple[int, int, int]], left: Sequence[int], needs: Sequence[int], *, touching: int, later: int
+) -> int:
+    """How many units may be taken from a run that fits the ``touching`` sets without starving a group of later ones."""
+    spare: int | None = None
+    subset = later
+    while subset:
+        if subset & touching:
+            have = sum(units for units, (_, _, mask) in zip(left, runs, strict=True) if mask & subset)
+            more = have - sum(need for k, need in enumerate(needs) if subset & (1 << k))
+            spare = more if spare is None else min(spare, more)
+        subset = (subset - 1) & later
+    return max(spare or 0, 0)
+
+
+def compile_selection(outcome: Mapping[str, Any]) -> Selection:
+    """The selection of an outcome in normal form. Without a quantity rule a pool is one set and a bundle one each."""
+    selection = outcome["product_selection"]
+    bundle = selection["match"] == "all" and len(selection["sets"]) > 1
+    sets = tuple(
+        ProductSet(accepts=compile_tree(one["rules"], Scope.LINE_ITEM), units=one["units"]) for one in selection["sets"]
+    )
+    quantity = outcome["quantity_rule"] or {"apply_to": "every" if bundle else "all", "units": 1}
+    pricing = outcome["pricing_rule"] or {"order": "cheapest", "by": "inc_tax"}
+    return Selection(
+        bundle=bundle,
+        sets=sets,
+        quantity_rule=QuantityRule(apply_to=quantity["apply_to"], units=quantity["units"]),
+        most_expensive=pricing["order"] == "most_expensive",
+        by=pricing["by"],
+    )
