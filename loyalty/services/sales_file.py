@@ -196,7 +196,7 @@ class SalesFile:
         if self.layout.time_zone:
             try:
                 self.zone = ZoneInfo(self.layout.time_zone)
-            except (ValueError, OSError) as error:
+            except (ValueError, OSError, LookupError) as error:
                 raise UnreadableSalesFile(f"{self.layout.time_zone} is no time zone of the IANA database.") from error
         with self._readable(), self._rows() as rows:
             self.header = next(rows, (0, []))[1]
