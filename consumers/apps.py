@@ -9,3 +9,11 @@ class ConsumersConfig(AppConfig):
     name = "consumers"
     verbose_name = "Consumers"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Put what is known here on the Loyalty tab."""
+        # The tables are there only now that every app is loaded.
+        from consumers.loyalty_sections import BALANCE, MEMBERSHIP, loyalty_section_register  # noqa: PLC0415
+
+        loyalty_section_register(MEMBERSHIP)
+        loyalty_section_register(BALANCE)

@@ -70,3 +70,9 @@ class NotFound(ConsumersError):
     """The row that the call is about does not exist in this account."""
 
     code = "not_found"
+
+
+class AlreadyExists(ConsumersError):
+    """There is a row of this key already."""
+
+    code = "already_exists"

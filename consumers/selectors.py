@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 from rest_framework_api_key.crypto import KeyGenerator
 
-from consumers.models import ApiKey, Site
+from consumers.models import ApiKey, Consumer, ConsumerGroup, Site
 
 _keys = KeyGenerator()
 
@@ -22,3 +22,17 @@ def api_key_usable(*, key: str) -> ApiKey | None:
 def sites_of(*, account_id: int) -> QuerySet[Site]:
     """The account's sites."""
     return Site.objects.filter(account_id=account_id)
+
+
+def groups_of(*, account_id: int) -> QuerySet[ConsumerGroup]:
+    """The account's groups."""
+    return ConsumerGroup.objects.filter(account_id=account_id)
+
+
+def consumers_of(*, account_id: int) -> QuerySet[Consumer]:
+    """The account's consumers with their home site, membership, cards and groups: three statements for any number."""
+    return (
+        Consumer.objects.filter(account_id=account_id)
+        .select_related("home_site", "membership")
+        .prefetch_related("groups", "membership__cards")
+    )

@@ -1,11 +1,36 @@
 """An account is one retailer; every other row belongs to exactly one."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
+
+from consumers.choices import CURRENCIES, NO_CURRENCY, NO_TIME_ZONE, TIME_ZONES
+
+MAXIMUM_EARN_RATE = Decimal(10) ** 8
+
+
+def earn_rate_text(rate: Any) -> str:
+    """A rate of points per unit of currency in its stored form: decimal text.
+
+    Raises:
+        ValueError: not a decimal in text or a whole number, below zero, too great, or with more than four decimals.
+    """
+    if isinstance(rate, bool) or not isinstance(rate, str | int | Decimal):
+        raise ValueError('Send a string such as "1.5" or a whole number.')
+    try:
+        number = Decimal(rate)
+    except InvalidOperation as error:
+        raise ValueError("This is not a number.") from error
+    if not number.is_finite() or not 0 <= number < MAXIMUM_EARN_RATE:
+        raise ValueError(f"A rate is at least 0 and below {MAXIMUM_EARN_RATE:,}.")
+    if number != round(number, 4):
+        raise ValueError("A rate has at most four decimals.")
+    return f"{number.normalize():f}"
 
 
 class Account(models.Model):
@@ -42,6 +67,35 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.code
+
+    def clean(self) -> None:
+        """Check what the columns cannot, and bring the other earn rates into their stored form."""
+        problems: dict[str, ValidationError] = {}
+        if self.currency not in CURRENCIES:
+            problems["currency"] = ValidationError(NO_CURRENCY, code="invalid_choice")
+        if self.time_zone not in TIME_ZONES:
+            problems["time_zone"] = ValidationError(NO_TIME_ZONE, code="invalid_choice")
+        try:
+            self.other_earn_rates = self._checked_earn_rates(self.other_earn_rates)
+        except ValueError as error:
+            problems["other_earn_rates"] = ValidationError(str(error), code="invalid")
+        if problems:
+            raise ValidationError(problems)
+
+    def _checked_earn_rates(self, rates: Any) -> dict[str, str]:
+        if not isinstance(rates, dict):
+            raise ValueError('Rates are an object, such as {"EUR": "1"}.')
+        checked: dict[str, str] = {}
+        for currency, rate in rates.items():
+            if currency not in CURRENCIES:
+                raise ValueError(f"{currency}: {NO_CURRENCY}")
+            if currency == self.currency:
+                raise ValueError(f"{currency} is the account's own currency: set points_per_currency_unit.")
+            try:
+                checked[currency] = earn_rate_text(rate)
+            except ValueError as error:
+                raise ValueError(f"{currency}: {error}") from error
+        return checked
 
     @property
     def zone(self) -> ZoneInfo:

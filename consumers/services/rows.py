@@ -1,16 +1,22 @@
 """Upserts of many rows by their keys: one way for one row and for ten thousand."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from consumers.exceptions import ConsumersError, Problem, Refused
 from consumers.models import Account
 
 Row = TypeVar("Row", bound=Model)
+
+HISTORY_REASON = "_change_reason"
+"""The attribute in which simple-history looks for why, or with what, a row was changed."""
+
+CHUNK = 10_000
+"""How many values one statement lists: SQLite takes 32,766 parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +25,19 @@ class Saved:
 
     created: int = 0
     updated: int = 0
+
+
+def rows_named(rows: QuerySet[Row], name: str, values: Iterable[Any]) -> Iterator[Row]:
+    """The rows whose column ``name`` has one of ``values``, however many these are."""
+    ordered = sorted(set(values))
+    for start in range(0, len(ordered), CHUNK):
+        yield from rows.filter(**{f"{name}__in": ordered[start : start + CHUNK]})
+
+
+def rows_delete(rows: QuerySet[Any], pks: Sequence[int]) -> None:
+    """Delete the rows of these primary keys, however many these are."""
+    for start in range(0, len(pks), CHUNK):
+        rows.filter(pk__in=pks[start : start + CHUNK]).delete()
 
 
 def model_problems(row: Model, *, exclude: Collection[str] = ()) -> Iterator[Problem]:
@@ -61,6 +80,8 @@ def rows_upsert(
     Raises:
         refuse: what the model's validation found, each problem under ``<index>.<field>``; nothing is written.
     """
+    if not rows:
+        return [], Saved()
     manager = model._default_manager
     keys = [row[key] for row in rows]
     known = set(manager.filter(account=account, **{f"{key}__in": keys}).values_list(key, flat=True))

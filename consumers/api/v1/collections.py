@@ -156,6 +156,10 @@ class ApiView(GenericAPIView[Any]):
         """Who is to be named as the author of a change."""
         return f"API key {self.key.name}"
 
+    def open_to_tills(self, request: Request) -> bool:
+        """Whether a till's key may make this call."""
+        return request.method in self.till_methods
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if bad := {name: value for name, value in request.query_params.items() if "\x00" in value or "\x00" in name}:

@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from consumers.choices import CURRENCIES, NO_CURRENCY, NO_TIME_ZONE, TIME_ZONES
+
 FIRST_YEAR, LAST_YEAR = 1000, 9998
 """Years in which a moment can be moved between zones, and a day by a century, without leaving the calendar."""
 
@@ -70,7 +72,7 @@ class DecimalText(serializers.DecimalField):
     Rendered without trailing zeros, as ``"1.5"``.
     """
 
-    default_error_messages = {"text": 'Send a string such as "12.50" or a whole number.'}
+    default_error_messages = {"invalid": 'A decimal is expected: a string such as "12.50" or a whole number.'}
 
     def __init__(self, *, max_digits: int, decimal_places: int, **kwargs: Any) -> None:
         super().__init__(max_digits=max_digits, decimal_places=decimal_places, **kwargs)
@@ -78,7 +80,7 @@ class DecimalText(serializers.DecimalField):
 
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, str | int):
-            self.fail("text")
+            self.fail("invalid")
         try:
             plain = Decimal(data.strip() if isinstance(data, str) else data)
         except InvalidOperation:
@@ -142,6 +144,36 @@ class ChoiceText(serializers.ChoiceField):
             self.fail("invalid_choice", input=data)
         chosen: str = super().to_internal_value(data)
         return chosen
+
+
+class CurrencyField(TextField):
+    """An ISO 4217 code."""
+
+    default_error_messages = {"invalid_choice": NO_CURRENCY}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=3, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        code = super().to_internal_value(data)
+        if code and code not in CURRENCIES:
+            self.fail("invalid_choice")
+        return code
+
+
+class TimeZoneField(TextField):
+    """An IANA name."""
+
+    default_error_messages = {"invalid_choice": NO_TIME_ZONE}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if name and name not in TIME_ZONES:
+            self.fail("invalid_choice")
+        return name
 
 
 class ObjectField(serializers.DictField):

@@ -9,7 +9,7 @@ from consumers.models import ApiKey
 
 
 class RolePermission(BasePermission):
-    """A manager key may do everything; a till key only the methods in the view's ``till_methods``."""
+    """A manager key may do everything; a till key only what the view opens to tills."""
 
     message = "This key's role may not do this."
 
@@ -17,4 +17,7 @@ class RolePermission(BasePermission):
         key = request.auth
         if not isinstance(key, ApiKey):
             return False
-        return key.role == KeyRole.MANAGER or request.method in getattr(view, "till_methods", frozenset())
+        if key.role == KeyRole.MANAGER:
+            return True
+        opened: bool = getattr(view, "open_to_tills", lambda _: False)(request)
+        return opened

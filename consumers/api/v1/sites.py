@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from consumers.api.v1.collections import Collection
-from consumers.api.v1.fields import FlagField, KeyField, TextField
+from consumers.api.v1.fields import FlagField, KeyField, TextField, TimeZoneField
 from consumers.api.v1.filters import ArchiveFilters
 from consumers.api.v1.serializers import Input, Output
 from consumers.models import Site
@@ -24,9 +24,7 @@ class SiteInput(Input):
     town = TextField(max_length=200, allow_blank=True, default="")
     county = TextField(max_length=200, allow_blank=True, default="")
     postcode = TextField(max_length=32, allow_blank=True, default="")
-    time_zone = TextField(
-        max_length=64, allow_blank=True, default="", help_text="IANA name; blank means the account's."
-    )
+    time_zone = TimeZoneField(allow_blank=True, default="", help_text="IANA name; blank means the account's.")
     archived = FlagField(default=False, help_text="Hidden from lists unless asked for.")
 
 

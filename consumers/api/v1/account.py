@@ -1,0 +1,84 @@
+"""``account``."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from consumers.api.v1.collections import ApiView, checked, merged
+from consumers.api.v1.fields import CurrencyField, DecimalText, FlagField, TextField, TimeZoneField, WholeField
+from consumers.api.v1.serializers import Input, Output
+from consumers.choices import CURRENCIES, NO_CURRENCY
+from consumers.services.account import AccountValues, account_lock, account_update
+
+
+class EarnRates(serializers.DictField):
+    """Points per unit of currencies other than the account's; a null takes a rate away."""
+
+    child = DecimalText(max_digits=12, decimal_places=4, min_value=0, allow_null=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        rates: Mapping[str, Decimal | None] = super().to_internal_value(data)
+        unknown = [code for code in rates if code not in CURRENCIES]
+        if unknown:
+            raise ValidationError({code: [ErrorDetail(NO_CURRENCY, code="invalid_choice")] for code in unknown})
+        return {code: f"{rate:f}" for code, rate in rates.items() if rate is not None}
+
+
+class AccountInput(Input):
+    """The account's settings."""
+
+    read_only_names = frozenset({"code"})
+
+    name = TextField(max_length=200)
+    currency = CurrencyField()
+    time_zone = TimeZoneField()
+    points_per_currency_unit = DecimalText(max_digits=12, decimal_places=4, min_value=0)
+    other_earn_rates = EarnRates()
+    point_value = DecimalText(max_digits=12, decimal_places=6, min_value=0)
+    catalogue_enabled = FlagField()
+    late_transaction_days = WholeField(max_value=36_500)
+
+
+class AccountOutput(Output):
+    """The account's settings."""
+
+    code = serializers.CharField()
+    name = serializers.CharField()
+    currency = serializers.CharField()
+    time_zone = serializers.CharField()
+    points_per_currency_unit = DecimalText(max_digits=12, decimal_places=4)
+    other_earn_rates = serializers.DictField(child=serializers.CharField())
+    point_value = DecimalText(max_digits=12, decimal_places=6)
+    catalogue_enabled = serializers.BooleanField()
+    late_transaction_days = serializers.IntegerField()
+
+
+class AccountView(ApiView):
+    """The account that the key belongs to."""
+
+    input_class = AccountInput
+    output_class = AccountOutput
+
+    def get(self, request: Request) -> Response:
+        """The account's settings."""
+        return Response(self.rendered(self.account))
+
+    def patch(self, request: Request) -> Response:
+        """Change what the body names; ``other_earn_rates`` are merged, and a null takes one away."""
+        patch = self.body()
+        # One transaction under the account's lock, so that of two patches neither undoes what the other wrote.
+        with transaction.atomic():
+            account = account_lock(account_id=self.account.pk)
+            document = merged(self.rendered(account), patch)
+            account = account_update(
+                account_id=account.pk,
+                values=AccountValues(**checked(AccountInput(), document)),
+                made_with=self.made_with,
+            )
+        return Response(self.rendered(account))

@@ -1,0 +1,204 @@
+"""Writes of consumers, their membership and their cards."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.db.utils import IntegrityError
+
+from consumers.choices import ConsumerKind, MembershipStatus
+from consumers.exceptions import ConsumersError, InUse, NotFound, Problem
+from consumers.models import Account, Card, Consumer, ConsumerGroup, Membership, Site
+from consumers.references import keys_referenced
+from consumers.services.account import account_lock
+from consumers.services.rows import Saved, rows_delete, rows_named, rows_upsert
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardValues:
+    """A loyalty card."""
+
+    number: str
+    type: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoyaltyValues:
+    """A membership with all of its cards."""
+
+    enrolled_on: date
+    status: str = MembershipStatus.ACTIVE
+    cards: tuple[CardValues, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsumerValues:
+    """Everything that can be said of a consumer; the home site by number, groups by code."""
+
+    consumer_id: str
+    kind: str = ConsumerKind.CUSTOMER
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    phone: str = ""
+    date_of_birth: date | None = None
+    home_site: str | None = None
+    groups: tuple[str, ...] = ()
+    loyalty: LoyaltyValues | None = None
+    archived: bool = False
+
+
+def consumers_save(*, account_id: int, rows: Sequence[ConsumerValues]) -> Saved:
+    """Create or replace consumers by id, each with its membership, cards and groups: all of them or none.
+
+    Raises:
+        ConsumersError: each problem under ``<index>.<field>``; unknown sites and groups and cards of others are such.
+        InUse: the membership of a consumer with a history of points would be taken away.
+    """
+    # One transaction under the account's lock: two writers cannot give one card to two consumers. The upsert locks
+    # the consumers' rows, so that no sale gives points to a membership that is being taken away.
+    with transaction.atomic():
+        account = account_lock(account_id=account_id)
+        sites = {
+            site.number: site
+            for site in rows_named(
+                Site.objects.filter(account=account), "number", (row.home_site for row in rows if row.home_site)
+            )
+        }
+        groups = {
+            group.code: group
+            for group in rows_named(
+                ConsumerGroup.objects.filter(account=account), "code", (code for row in rows for code in row.groups)
+            )
+        }
+        problems = [*_unknown_rows(rows, sites, groups), *_cards_of_others(account, rows)]
+        if problems:
+            raise ConsumersError(problems=problems)
+        consumers, saved = rows_upsert(
+            model=Consumer,
+            account=account,
+            key="consumer_id",
+            rows=[
+                {
+                    "consumer_id": row.consumer_id,
+                    "kind": row.kind,
+                    "first_name": row.first_name,
+                    "last_name": row.last_name,
+                    "email": row.email,
+                    "phone": row.phone,
+                    "date_of_birth": row.date_of_birth,
+                    "home_site": sites[row.home_site] if row.home_site else None,
+                    "archived": row.archived,
+                }
+                for row in rows
+            ],
+            exclude=("home_site",),
+        )
+        _memberships_save(account, consumers, rows)
+        _groups_save(consumers, rows, groups)
+    return saved
+
+
+def consumer_delete(*, account_id: int, consumer_id: str) -> None:
+    """Delete a consumer without history, with their membership and cards.
+
+    Raises:
+        NotFound: the account has no such consumer.
+        InUse: there are transactions, points or vouchers of theirs.
+    """
+    try:
+        # One transaction under the account's lock: no other writer changes what is being deleted.
+        with transaction.atomic():
+            account_lock(account_id=account_id)
+            consumer = Consumer.objects.filter(account_id=account_id, consumer_id=consumer_id).first()
+            if consumer is None:
+                raise NotFound(f"There is no consumer {consumer_id}.")
+            consumer.delete()
+    except (ProtectedError, IntegrityError) as error:
+        raise InUse from error
+
+
+def _unknown_rows(
+    rows: Sequence[ConsumerValues], sites: Mapping[str, Site], groups: Mapping[str, ConsumerGroup]
+) -> Iterator[Problem]:
+    for index, row in enumerate(rows):
+        if row.home_site and row.home_site not in sites:
+            yield Problem(code="does_not_exist", detail=f"There is no site {row.home_site}.", attr=f"{index}.home_site")
+        for place, code in enumerate(row.groups):
+            if code not in groups:
+                yield Problem(
+                    code="does_not_exist", detail=f"There is no group {code}.", attr=f"{index}.groups.{place}"
+                )
+
+
+def _cards_of_others(account: Account, rows: Sequence[ConsumerValues]) -> Iterator[Problem]:
+    places: dict[str, str] = {}
+    for index, row in enumerate(rows):
+        for place, named in enumerate(row.loyalty.cards if row.loyalty else ()):
+            attr = f"{index}.loyalty.cards.{place}.number"
+            if places.setdefault(named.number, attr) != attr:
+                yield Problem(code="duplicate", detail=f"Card {named.number} is named twice.", attr=attr)
+    ours = {row.consumer_id for row in rows}
+    held = Card.objects.filter(account=account).select_related("membership__consumer")
+    for card in rows_named(held, "number", places):
+        if card.membership.consumer.consumer_id not in ours:
+            yield Problem(
+                code="duplicate", detail=f"Card {card.number} belongs to another consumer.", attr=places[card.number]
+            )
+
+
+def _memberships_save(account: Account, consumers: Sequence[Consumer], rows: Sequence[ConsumerValues]) -> None:
+    leaving = [consumer for consumer, row in zip(consumers, rows, strict=True) if row.loyalty is None]
+    ended = Membership.objects.filter(consumer__in=leaving)
+    ended_ids = list(ended.values_list("consumer__consumer_id", flat=True))
+    if held := keys_referenced(account_id=account.pk, kind="membership", keys=ended_ids):
+        raise InUse(
+            f"The membership of {', '.join(sorted(held)[:10])} has a history of points: set its status to withdrawn."
+        )
+    Card.objects.filter(membership__in=ended).delete()
+    ended.delete()
+    staying = [
+        (Membership(consumer=consumer, enrolled_on=row.loyalty.enrolled_on, status=row.loyalty.status), row.loyalty)
+        for consumer, row in zip(consumers, rows, strict=True)
+        if row.loyalty is not None
+    ]
+    if not staying:
+        return
+    memberships = Membership.objects.bulk_create(
+        [membership for membership, _ in staying],
+        update_conflicts=True,
+        unique_fields=["consumer"],
+        update_fields=["enrolled_on", "status"],
+    )
+    cards = [
+        Card(account=account, membership=membership, number=card.number, type=card.type)
+        for membership, (_, loyalty) in zip(memberships, staying, strict=True)
+        for card in loyalty.cards
+    ]
+    kept = {card.number for card in cards}
+    held = Card.objects.filter(membership__in=memberships)
+    rows_delete(Card.objects.all(), [card.pk for card in held if card.number not in kept])
+    if cards:
+        Card.objects.bulk_create(
+            cards, update_conflicts=True, unique_fields=["account", "number"], update_fields=["membership", "type"]
+        )
+
+
+def _groups_save(
+    consumers: Sequence[Consumer], rows: Sequence[ConsumerValues], groups: Mapping[str, ConsumerGroup]
+) -> None:
+    link = Consumer.groups.through
+    wanted = {
+        (consumer.pk, groups[code].pk) for consumer, row in zip(consumers, rows, strict=True) for code in row.groups
+    }
+    links = link.objects.filter(consumer__in=consumers).values_list("pk", "consumer_id", "consumergroup_id")
+    held = {(consumer_pk, group_pk): pk for pk, consumer_pk, group_pk in links}
+    rows_delete(link.objects.all(), [pk for pair, pk in held.items() if pair not in wanted])
+    link.objects.bulk_create(
+        [
+            link(consumer_id=consumer_pk, consumergroup_id=group_pk)
+            for consumer_pk, group_pk in sorted(wanted - held.keys())
+        ]
+    )
