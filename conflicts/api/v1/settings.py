@@ -1,0 +1,57 @@
+"""``conflict-settings``."""
+
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from conflicts.choices import PromotionAge, PromotionBias
+from conflicts.selectors import conflict_settings
+from conflicts.services.settings import ConflictValues, conflict_settings_save
+from consumers.api.v1.collections import ApiView, checked, merged
+from consumers.api.v1.fields import ChoiceText, WholeField
+from consumers.api.v1.serializers import Input, Output
+from consumers.services.account import account_lock
+
+
+class ConflictInput(Input):
+    """Which promotions win when several compete for one transaction."""
+
+    promotion_bias = ChoiceText(choices=PromotionBias.choices)
+    promotions_per_type = WholeField(min_value=1)
+    promotion_age = ChoiceText(choices=PromotionAge.choices)
+    discounts_per_transaction = WholeField(min_value=1, allow_null=True, help_text="Null: no limit.")
+
+
+class ConflictOutput(Output):
+    """Which promotions win when several compete for one transaction."""
+
+    promotion_bias = serializers.ChoiceField(choices=PromotionBias.choices)
+    promotions_per_type = serializers.IntegerField()
+    promotion_age = serializers.ChoiceField(choices=PromotionAge.choices)
+    discounts_per_transaction = serializers.IntegerField(allow_null=True)
+
+
+class ConflictSettingsView(ApiView):
+    """The account's conflict settings."""
+
+    input_class = ConflictInput
+    output_class = ConflictOutput
+
+    def get(self, request: Request) -> Response:
+        """The settings, the defaults where nothing was set."""
+        return Response(self.rendered(conflict_settings(account_id=self.account.pk)))
+
+    def patch(self, request: Request) -> Response:
+        """Change what the body names."""
+        patch = self.body()
+        # One transaction under the account's lock, so that of two patches neither undoes what the other wrote.
+        with transaction.atomic():
+            account_lock(account_id=self.account.pk)
+            document = merged(self.rendered(conflict_settings(account_id=self.account.pk)), patch)
+            stored = conflict_settings_save(
+                account_id=self.account.pk,
+                values=ConflictValues(**checked(ConflictInput(), document)),
+                made_with=self.made_with,
+            )
+        return Response(self.rendered(stored))
