@@ -7,7 +7,7 @@ A tree is ``{"match": "all"|"any", "rules": [tree or condition, …]}``; a condi
 import calendar
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from operator import attrgetter
@@ -220,7 +220,7 @@ def checked_number(value: object) -> str:
         number = Decimal(value)
     except InvalidOperation:
         raise ValueError('Expected a number as text, such as "12.50".') from None
-    if not number.is_finite() or abs(number) > _MAXIMUM_NUMBER:
+    if not number.is_finite() or number.copy_abs() > _MAXIMUM_NUMBER:
         raise ValueError("Expected a number between -10^12 and 10^12.")
     decimals = -int(number.as_tuple().exponent)
     if decimals > 6:
@@ -229,7 +229,7 @@ def checked_number(value: object) -> str:
 
 
 def _checked_date(value: object) -> str:
-    if isinstance(value, str) and len(value) == 10:
+    if isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-":
         try:
             return date.fromisoformat(value).isoformat()
         except ValueError:
@@ -238,7 +238,7 @@ def _checked_date(value: object) -> str:
 
 
 def _checked_time(value: object) -> str:
-    if isinstance(value, str) and len(value) in (5, 8) and value[2] == ":":
+    if isinstance(value, str) and len(value) in (5, 8) and value[2::3] in (":", "::"):
         try:
             return time.fromisoformat(value).isoformat("minutes" if len(value) == 5 else "seconds")
         except ValueError:
@@ -405,11 +405,10 @@ def _between(read: Callable[[Any], Any], kind: Kind, low: Any, high: Any) -> Pre
 
 def _last_days(read: Callable[[Any], Any], operator: Operator, days: int) -> Predicate:
     """Whether a date is today or one of the n - 1 days before; ``today`` is the subject's."""
-    back = timedelta(days=days - 1)
 
     def recent(subject: Any) -> bool:
         have = read(subject)
-        return have is not None and subject.today - back <= have <= subject.today
+        return have is not None and 0 <= (subject.today - have).days < days
 
     return recent if operator is Operator.IS_IN_LAST_DAYS else lambda subject: not recent(subject)
 
