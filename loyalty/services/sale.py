@@ -1,6 +1,6 @@
 """What a till sends, decoded and checked: the one input of quotes, commits and replays."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal

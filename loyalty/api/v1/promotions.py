@@ -1,0 +1,245 @@
+"""``promotions``: the loyalty family."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import path
+from django.urls.resolvers import URLPattern
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from consumers.api.v1.collections import collection_paths
+from consumers.api.v1.fields import ChoiceText, MomentField, ObjectField
+from consumers.api.v1.serializers import Output
+from loyalty.choices import PromotionType
+from loyalty.selectors.promotion import loyalty_promotions_of
+from loyalty.services.promotion import loyalty_promotions_save
+from promotions.api.v1.promotions import (
+    CommonInput,
+    DuplicateView,
+    LifeOutput,
+    PromotionCollection,
+    PromotionFilters,
+    StopView,
+    VersionsView,
+)
+from promotions.models import Promotion
+from promotions.services.promotion import PromotionValues
+
+RULES = {"type": "object", "nullable": True, "description": "An And/Or tree of rules; null or empty: all qualify."}
+
+
+@extend_schema_field(RULES)
+class RulesShape(serializers.JSONField):
+    """A rule tree, for the API's documents."""
+
+
+class ProductSetShape(Output):
+    """One set of a product selection."""
+
+    name = serializers.CharField(required=False)
+    rules = RulesShape(required=False)
+    units = serializers.IntegerField(required=False, min_value=1)
+
+
+class ProductSelectionShape(Output):
+    """Which units count. No sets: every unit."""
+
+    match = serializers.ChoiceField(choices=["any", "all"], required=False)
+    sets = ProductSetShape(many=True, required=False)
+
+
+class QuantityRuleShape(Output):
+    """How units make matching sets."""
+
+    apply_to = serializers.ChoiceField(choices=["all", "every", "first"])
+    units = serializers.IntegerField(required=False, min_value=1)
+
+
+class PricingRuleShape(Output):
+    """Which units come first."""
+
+    order = serializers.ChoiceField(choices=["cheapest", "most_expensive"], required=False)
+    by = serializers.ChoiceField(choices=["inc_tax", "ex_tax", "tax"], required=False)
+
+
+class OutcomeShape(Output):
+    """What the promotion gives; a field of another type than the promotion's is refused."""
+
+    points = serializers.IntegerField(required=False, min_value=1, help_text="fixed_points")
+    multiplier = serializers.CharField(required=False, help_text="points_multiplier: 1 to 100")
+    multiplier_scope = serializers.ChoiceField(choices=["basket", "line_items"], required=False)
+    issue_points_on = serializers.ChoiceField(
+        choices=["currency", "quantity"], required=False, help_text="bonus_points"
+    )
+    conversion_units = serializers.CharField(required=False, help_text="bonus_points: a number above 0")
+    conversion_points = serializers.IntegerField(required=False, min_value=1, help_text="bonus_points")
+    whole_ratio_units_only = serializers.BooleanField(required=False, help_text="bonus_points")
+    offer = serializers.CharField(required=False, help_text="redeem_offer: the code of a personalised offer")
+    activity_description = serializers.CharField(required=False)
+    activity_type = serializers.CharField(required=False)
+    redemption_message_subject = serializers.CharField(required=False)
+    redemption_message = serializers.CharField(required=False, help_text="HTML; cleaned when saved")
+    product_selection = ProductSelectionShape(required=False)
+    quantity_rule = QuantityRuleShape(required=False, allow_null=True)
+    pricing_rule = PricingRuleShape(required=False, allow_null=True)
+
+
+class PeriodShape(Output):
+    """The days that an application rule looks back over."""
+
+    unit = serializers.ChoiceField(choices=["days", "weeks", "months", "promotion"])
+    length = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+
+
+class ApplicationRuleShape(Output):
+    """What the consumer must have done before."""
+
+    measure = serializers.ChoiceField(choices=["transactions", "quantity", "spend"])
+    threshold = serializers.CharField(help_text="A number above 0")
+    period = PeriodShape()
+    line_item_rules = RulesShape(required=False)
+    counting = serializers.ChoiceField(choices=["reached", "every"], required=False)
+
+
+class ControlGroupShape(Output):
+    """Who is held out."""
+
+    group = serializers.CharField()
+    percentage = serializers.CharField(help_text="0 to 100")
+
+
+class EligibilityShape(Output):
+    """Who gets it, where, when and how often."""
+
+    site_rules = RulesShape(required=False)
+    customer_rules = RulesShape(required=False)
+    transaction_rules = RulesShape(required=False)
+    line_item_rules = RulesShape(required=False)
+    application_rules = ApplicationRuleShape(many=True, required=False)
+    control_group = ControlGroupShape(required=False, allow_null=True)
+    total_redemption_limit = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    customer_redemption_limit = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    always_apply = serializers.BooleanField(required=False)
+
+
+class LinkShape(Output):
+    """A link; https only."""
+
+    url = serializers.CharField()
+    anchor_text = serializers.CharField(required=False)
+
+
+class ImageShape(Output):
+    """An image; https only."""
+
+    url = serializers.CharField()
+    alt_text = serializers.CharField(required=False)
+
+
+class ContentShape(Output):
+    """What the consumer reads."""
+
+    short_description = serializers.CharField(required=False)
+    long_description = serializers.CharField(required=False, help_text="HTML; cleaned when saved")
+    confirmation_message = serializers.CharField(required=False)
+    terms_and_conditions = serializers.CharField(required=False, help_text="HTML; cleaned when saved")
+    links = serializers.ListField(child=LinkShape(), required=False, max_length=3)
+    images = serializers.ListField(child=ImageShape(), required=False, max_length=3)
+
+
+@extend_schema_field(OutcomeShape)
+class OutcomeField(ObjectField):
+    """The outcome document."""
+
+
+@extend_schema_field(EligibilityShape)
+class EligibilityField(ObjectField):
+    """The eligibility document."""
+
+
+@extend_schema_field(ContentShape)
+class ContentField(ObjectField):
+    """The content document."""
+
+
+class PromotionInput(CommonInput):
+    """A loyalty promotion. Its type never changes; code and currency are fixed once it is published."""
+
+    type = ChoiceText(choices=PromotionType.choices)
+    outcome = OutcomeField(default=dict)
+    eligibility = EligibilityField(default=dict)
+    content = ContentField(default=dict)
+
+
+class PromotionOutput(LifeOutput):
+    """A loyalty promotion with its documents in normal form."""
+
+    code = serializers.CharField()
+    type = serializers.ChoiceField(choices=PromotionType.choices)
+    subtype = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    currency = serializers.CharField()
+    starts_at = MomentField()
+    ends_at = MomentField(allow_null=True)
+    draft = serializers.BooleanField()
+    archived = serializers.BooleanField()
+    outcome = OutcomeField()
+    eligibility = EligibilityField()
+    content = ContentField()
+
+
+class LoyaltyPromotionFilters(PromotionFilters):
+    """Filters of the list of loyalty promotions."""
+
+    type = filters.MultipleChoiceFilter(choices=PromotionType.choices)
+
+
+class Promotions(PromotionCollection):
+    """Loyalty promotions by code."""
+
+    input_class = PromotionInput
+    output_class = PromotionOutput
+    filterset_class = LoyaltyPromotionFilters
+
+    def get_queryset(self) -> QuerySet[Promotion]:
+        return loyalty_promotions_of(account_id=self.account.pk)
+
+    def write(self, rows: Sequence[PromotionValues]) -> list[tuple[Promotion, bool]]:
+        return loyalty_promotions_save(account_id=self.account.pk, rows=rows, **self.author)
+
+
+class PromotionStop(StopView):
+    """``promotions/{code}/stop``."""
+
+    output_class = PromotionOutput
+
+    def get_queryset(self) -> QuerySet[Promotion]:
+        return loyalty_promotions_of(account_id=self.account.pk)
+
+
+class PromotionDuplicate(DuplicateView):
+    """``promotions/{code}/duplicate``."""
+
+    output_class = PromotionOutput
+
+    def get_queryset(self) -> QuerySet[Promotion]:
+        return loyalty_promotions_of(account_id=self.account.pk)
+
+
+class PromotionVersions(VersionsView):
+    """``promotions/{code}/versions``."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return loyalty_promotions_of(account_id=self.account.pk)
+
+
+urlpatterns: list[URLPattern] = [
+    path("promotions/<key:code>/stop", PromotionStop.as_view(), name="promotions-stop"),
+    path("promotions/<key:code>/duplicate", PromotionDuplicate.as_view(), name="promotions-duplicate"),
+    path("promotions/<key:code>/versions", PromotionVersions.as_view(), name="promotions-versions"),
+    *collection_paths("promotions", Promotions),
+]

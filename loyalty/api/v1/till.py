@@ -1,0 +1,174 @@
+"""The till's calls. Bytes in, bytes out: bodies are decoded to types once, answers are encoded once."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+import msgspec
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.exceptions import NotFound, ParseError
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from consumers.api.v1.collections import ApiView
+from consumers.api.v1.parsers import TooLarge
+from consumers.api.v1.serializers import Output
+from loyalty.api.v1.till_bodies import NotJson, sale_decoded
+from loyalty.api.v1.till_schema import ANSWER_SCHEMA, SALE_SCHEMA
+from loyalty.choices import TransactionStatus
+from loyalty.models import Transaction
+from loyalty.selectors.transaction import transaction_answer, transactions_of
+from loyalty.services.answer import answer_of, explanation_of
+from loyalty.services.commit import transaction_commit
+from loyalty.services.quote import quote
+from loyalty.services.sale import Sale
+
+EXPLAIN = OpenApiParameter("explain", bool, description="Say of every promotion that did not apply why.")
+EXPLAIN_ONE = OpenApiParameter("promotion", str, description="With explain: of this promotion alone.")
+
+
+class BytesParser(BaseParser):
+    """The body as it came, of at most ``API_MAX_BODY_BYTES``."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        limit = settings.API_MAX_BODY_BYTES
+        raw: bytes = stream.read(limit + 1)
+        if len(raw) > limit:
+            raise TooLarge(f"A body of more than {limit} bytes is not taken.")
+        return raw
+
+
+class BytesRenderer(BaseRenderer):
+    """JSON text as it is, and anything else encoded."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        if data is None:
+            return b""
+        return data if isinstance(data, bytes) else msgspec.json.encode(data)
+
+
+class TillView(ApiView):
+    """A call of the till's path."""
+
+    parser_classes = (BytesParser,)
+    renderer_classes = (BytesRenderer,)
+    till_methods = frozenset({"GET", "POST"})
+    filter_backends = (filters.DjangoFilterBackend,)
+
+    def sale(self, *, commit: bool) -> Sale:
+        """The body as a sale, its moment now where it names none."""
+        raw = self.request.data if isinstance(self.request.data, bytes) else b""
+        try:
+            return sale_decoded(raw, now=timezone.now(), commit=commit)
+        except NotJson as error:
+            raise ParseError(f"The body is not JSON: {error}"[:300]) from error
+
+    @property
+    def explain(self) -> bool:
+        """Whether the caller asks why promotions did not apply."""
+        return self.request.query_params.get("explain", "").casefold() in {"true", "1"}
+
+
+class Evaluate(TillView):
+    """``baskets/evaluate``."""
+
+    till_methods = frozenset({"POST"})
+
+    @extend_schema(request=SALE_SCHEMA, responses={200: ANSWER_SCHEMA}, parameters=[EXPLAIN, EXPLAIN_ONE])
+    def post(self, request: Request) -> Response:
+        """What a basket would earn. Writes nothing."""
+        made = quote(
+            account=self.account,
+            sale=self.sale(commit=False),
+            explain=self.explain,
+            only=request.query_params.get("promotion"),
+        )
+        known, decision = made.known, made.decision
+        balance = None if known is None or known.balance is None else known.balance + decision.points
+        answer = answer_of(made, status="quoted", balance=balance)
+        if self.explain:
+            only = request.query_params.get("promotion")
+            refused = [one for one in decision.refused if only is None or one.promotion.code == only]
+            answer["not_applied"] = explanation_of(refused[:1000])
+        return Response(answer)
+
+
+class TransactionFilters(filters.FilterSet):
+    """Filters of the list of transactions."""
+
+    consumer = filters.CharFilter(field_name="consumer__consumer_id")
+    site = filters.CharFilter(field_name="site__number")
+    promotion = filters.CharFilter(field_name="applied__promotion__code", distinct=True)
+    status = filters.ChoiceFilter(choices=TransactionStatus.choices)
+    occurred_from = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
+    occurred_before = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
+
+    class Meta:
+        model = Transaction
+        fields = ("currency",)
+
+
+class TransactionOutput(Output):
+    """A transaction in a list: the till's answer, as it stands now."""
+
+    def to_representation(self, instance: Transaction) -> Any:
+        return transaction_answer(instance, explain=False)
+
+
+class Transactions(TillView):
+    """``transactions``."""
+
+    filterset_class = TransactionFilters
+    ordering_fields = ("occurred_at", "reference")
+    default_ordering = "-occurred_at"
+    output_class = TransactionOutput
+
+    def get_queryset(self) -> QuerySet[Transaction]:
+        return transactions_of(account_id=self.account.pk)
+
+    @extend_schema(responses={200: ANSWER_SCHEMA})
+    def get(self, request: Request) -> Response:
+        """The account's transactions, newest first."""
+        return self.page(self.get_queryset())
+
+    @extend_schema(request=SALE_SCHEMA, responses={201: ANSWER_SCHEMA, 200: ANSWER_SCHEMA}, parameters=[EXPLAIN])
+    def post(self, request: Request) -> Response:
+        """Commit a paid basket: 201, or 200 with the same answer where it was committed before."""
+        committed = transaction_commit(account=self.account, sale=self.sale(commit=True), at=timezone.now())
+        answer: Any = committed.answer.encode()
+        if self.explain:
+            answer = {**msgspec.json.decode(answer), "not_applied": committed.explanation}
+        return Response(answer, status=status.HTTP_201_CREATED if committed.created else status.HTTP_200_OK)
+
+
+class TransactionRow(TillView):
+    """``transactions/{reference}``."""
+
+    till_methods = frozenset({"GET"})
+    output_class = TransactionOutput
+
+    @extend_schema(responses={200: ANSWER_SCHEMA}, parameters=[EXPLAIN])
+    def get(self, request: Request, reference: str) -> Response:
+        """A transaction as it stands now; with explain, why other promotions did not apply, as it was decided."""
+        row = None
+        if "\x00" not in reference:
+            row = transactions_of(account_id=self.account.pk).filter(reference=reference).first()
+        if row is None:
+            raise NotFound
+        return Response(transaction_answer(row, explain=self.explain))

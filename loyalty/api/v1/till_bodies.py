@@ -1,0 +1,261 @@
+"""Bodies of the till's calls: decoded and checked once, then typed all the way."""
+
+import re
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from consumers.choices import CURRENCIES
+from consumers.exceptions import Problem
+from loyalty.exceptions import SaleInvalid
+from loyalty.services.sale import Expectation, Sale, SaleLine
+from promotions.engine.money import exponent
+
+MOST_LINES = 500
+MOST_VOUCHERS = 20
+_MOST = Decimal(10) ** 12
+_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
+
+Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters")]
+Text = Annotated[str, Meta(max_length=200)]
+Number = Annotated[str | int, Meta(description='A decimal number as text, such as "12.50"')]
+Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 with offset")]
+
+
+class LineBody(Struct, kw_only=True, forbid_unknown_fields=True):
+    """One line of a basket."""
+
+    line_id: Name
+    sku: Name
+    quantity: Number
+    unit_price_inc_tax: Number
+    unit_price_ex_tax: Number | None = None
+    category: Text | None = ""
+    brand: Text | None = ""
+
+
+class ExpectedBody(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the till printed."""
+
+    net_total_inc_tax: Number | None = None
+    points: int | None = None
+    applied: list[Name] | None = None
+
+
+class SaleBody(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A basket to evaluate, or a transaction to commit."""
+
+    site: Name
+    currency: Annotated[str, Meta(max_length=10, description="ISO 4217")]
+    lines: list[LineBody]
+    reference: Text | None = None
+    occurred_at: Moment | None = None
+    consumer: Text | None = None
+    loyalty_card: Text | None = None
+    source: Text | None = ""
+    payment_card_type: Text | None = ""
+    vouchers: list[Text] | None = None
+    expected: ExpectedBody | None = None
+    on_difference: Literal["commit", "refuse"] = "commit"
+
+
+_decoder = msgspec.json.Decoder(SaleBody)
+_PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_FIELD = re.compile(r"field `(?P<field>[^`]*)`")
+
+
+class NotJson(Exception):
+    """The body is not JSON."""
+
+
+def sale_decoded(raw: bytes, *, now: datetime, commit: bool) -> Sale:
+    """The sale that a body holds.
+
+    Args:
+        raw: the body.
+        now: the moment of a basket that names none.
+        commit: whether it is to be committed: then it must have a reference.
+
+    Raises:
+        NotJson: it is not JSON.
+        SaleInvalid: with the path of everything that is wrong.
+    """
+    try:
+        body = _decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise SaleInvalid(problems=[_decode_problem(str(error))]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotJson(str(error)) from None
+    return sale_checked(body, now=now, commit=commit)
+
+
+def _decode_problem(message: str) -> Problem:
+    """What msgspec found, with its path in dots: ``lines.0.quantity``."""
+    match = _PATH.match(message)
+    what, path = (match["what"], match["path"] or "") if match else (message, "")
+    dotted = path.removeprefix("$").replace("[", ".").replace("]", "").strip(".")
+    field = _FIELD.search(what)
+    if field and "missing required" in what:
+        return Problem(code="required", detail="This field is required.", attr=_joined(dotted, field["field"]))
+    if field and "unknown field" in what:
+        return Problem(code="unknown_field", detail="Unknown field.", attr=_joined(dotted, field["field"]))
+    return Problem(code="invalid", detail=f"{what}.", attr=dotted or None)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+class _Checks:
+    """Reads values; collects what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def problem(self, attr: str, code: str, detail: str) -> None:
+        self.problems.append(Problem(code=code, detail=detail, attr=attr))
+
+    def text(self, value: str | None, attr: str) -> str:
+        if value and "\x00" in value:
+            self.problem(attr, "invalid", "This text has a character that cannot be stored.")
+        return value or ""
+
+    def number(self, value: str | int, attr: str) -> Decimal:
+        text = str(value)
+        try:
+            if not _DECIMAL.fullmatch(text):
+                raise InvalidOperation
+            number = Decimal(text)
+        except InvalidOperation:
+            self.problem(attr, "invalid", 'Expected a number as text, such as "12.50".')
+            return Decimal(1)
+        if abs(number) > _MOST:
+            self.problem(attr, "max_value", "The number is too large.")
+            return Decimal(1)
+        return number
+
+    def money(self, value: str | int, currency: str, attr: str, *, lowest: int | None = 0) -> Decimal:
+        amount = self.number(value, attr)
+        if lowest is not None and amount < lowest:
+            self.problem(attr, "min_value", "A price is 0 or more.")
+        places = exponent(currency)
+        if amount != round(amount, places):
+            self.problem(attr, "max_decimal_places", f"{currency} has {places} decimals.")
+            return Decimal(0)
+        return amount
+
+    def quantity(self, value: str | int, attr: str) -> Decimal:
+        quantity = self.number(value, attr)
+        if quantity <= 0:
+            self.problem(attr, "min_value", "A quantity is above 0.")
+        elif quantity != round(quantity, 3):
+            self.problem(attr, "max_decimal_places", "A quantity has 3 decimals at most.")
+        elif quantity > 1_000_000_000:
+            self.problem(attr, "max_value", "A quantity is 1,000,000,000 at most.")
+        else:
+            return quantity
+        return Decimal(1)
+
+    def moment(self, value: str, attr: str) -> datetime | None:
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is not None:
+                # Far ends of the calendar overflow when they are moved to another zone.
+                if 1900 <= moment.year <= 9000:
+                    return moment
+                self.problem(attr, "invalid", "The moment is out of range.")
+                return None
+        except ValueError:
+            self.problem(attr, "invalid", "Expected a moment such as 2026-03-01T12:00:00Z.")
+            return None
+        self.problem(attr, "invalid", "A moment needs its offset from UTC, such as Z or +01:00.")
+        return None
+
+
+def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
+    """A decoded body as a sale.
+
+    Raises:
+        SaleInvalid: with the path of everything that is wrong.
+    """
+    checks = _Checks()
+    occurred_at = now if body.occurred_at is None else checks.moment(body.occurred_at, "occurred_at")
+    if body.currency not in CURRENCIES:
+        checks.problem("currency", "invalid_choice", f"{body.currency[:10]!r} is no ISO 4217 currency.")
+    reference = checks.text(body.reference, "reference")
+    if commit and not reference.strip():
+        checks.problem("reference", "required", "A transaction needs its reference.")
+    elif len(reference) > 100:
+        checks.problem("reference", "max_length", "A reference has 100 characters at most.")
+    vouchers = tuple(checks.text(code, f"vouchers.{i}") for i, code in enumerate(body.vouchers or ()))
+    if len(vouchers) > MOST_VOUCHERS:
+        checks.problem("vouchers", "max_length", f"At most {MOST_VOUCHERS} vouchers.")
+    elif len(set(vouchers)) < len(vouchers):
+        checks.problem("vouchers", "duplicate", "A voucher is presented once.")
+    lines = _lines(body, checks)
+    sale = Sale(
+        reference=reference,
+        occurred_at=occurred_at or now,
+        site=checks.text(body.site, "site"),
+        currency=body.currency,
+        consumer=checks.text(body.consumer, "consumer"),
+        loyalty_card=checks.text(body.loyalty_card, "loyalty_card"),
+        source=checks.text(body.source, "source"),
+        payment_card_type=checks.text(body.payment_card_type, "payment_card_type"),
+        lines=lines,
+        vouchers=vouchers,
+        expected=_expected(body, checks),
+        on_difference=body.on_difference,
+    )
+    for name, longest in (("loyalty_card", 64), ("source", 64), ("payment_card_type", 64), ("consumer", 100)):
+        if len(getattr(sale, name)) > longest:
+            checks.problem(name, "max_length", f"At most {longest} characters.")
+    if checks.problems:
+        raise SaleInvalid(problems=checks.problems)
+    return sale
+
+
+def _lines(body: SaleBody, checks: _Checks) -> tuple[SaleLine, ...]:
+    if not 1 <= len(body.lines) <= MOST_LINES:
+        checks.problem("lines", "length", f"A basket has 1 to {MOST_LINES} lines.")
+        return ()
+    lines = []
+    seen: set[str] = set()
+    for i, line in enumerate(body.lines):
+        at = f"lines.{i}"
+        if line.line_id in seen:
+            checks.problem(f"{at}.line_id", "duplicate", f"The line id {line.line_id} is used twice.")
+        seen.add(line.line_id)
+        inc_tax = checks.money(line.unit_price_inc_tax, body.currency, f"{at}.unit_price_inc_tax")
+        ex_tax = inc_tax
+        if line.unit_price_ex_tax is not None:
+            ex_tax = checks.money(line.unit_price_ex_tax, body.currency, f"{at}.unit_price_ex_tax")
+        lines.append(
+            SaleLine(
+                line_id=checks.text(line.line_id, f"{at}.line_id"),
+                sku=checks.text(line.sku, f"{at}.sku"),
+                quantity=checks.quantity(line.quantity, f"{at}.quantity"),
+                unit_price_inc_tax=inc_tax,
+                unit_price_ex_tax=ex_tax,
+                category=checks.text(line.category, f"{at}.category"),
+                brand=checks.text(line.brand, f"{at}.brand"),
+            )
+        )
+    return tuple(lines)
+
+
+def _expected(body: SaleBody, checks: _Checks) -> Expectation | None:
+    expected = body.expected
+    if expected is None:
+        return None
+    total = expected.net_total_inc_tax
+    return Expectation(
+        net_total_inc_tax=None
+        if total is None
+        else checks.money(total, body.currency, "expected.net_total_inc_tax", lowest=None),
+        points=expected.points,
+        applied=None if expected.applied is None else frozenset(expected.applied),
+    )

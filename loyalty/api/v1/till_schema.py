@@ -1,0 +1,88 @@
+"""The till's bodies and answers for the OpenAPI document, made from the types that decode them."""
+
+from typing import Any
+
+import msgspec
+
+from loyalty.api.v1.till_bodies import SaleBody
+
+
+def _inlined(schema: Any, components: dict[str, Any]) -> Any:
+    """A schema with its references filled in, as a document of its own components cannot be."""
+    if isinstance(schema, list):
+        return [_inlined(one, components) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        return _inlined(components[reference], components)
+    return {name: _inlined(value, components) for name, value in schema.items()}
+
+
+def _schema_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    (schema,), components = msgspec.json.schema_components((struct,), ref_template="{name}")
+    inlined: dict[str, Any] = _inlined(schema, components)
+    return inlined
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
+
+
+def _list(of: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": of}
+
+
+_TEXT = {"type": "string"}
+_MONEY = {"type": "string", "description": "In the currency's minor unit, such as 12.50"}
+_NUMBER = {"type": "integer"}
+_MAYBE_NUMBER = {"type": "integer", "nullable": True}
+_MAYBE_TEXT = {"type": "string", "nullable": True}
+
+SALE_SCHEMA = {"application/json": _schema_of(SaleBody)}
+ANSWER_SCHEMA = _object(
+    reference=_MAYBE_TEXT,
+    currency=_TEXT,
+    occurred_at={"type": "string", "format": "date-time"},
+    status={"type": "string", "enum": ["quoted", "committed", "partly_returned", "returned", "voided"]},
+    total_inc_tax=_MONEY,
+    discount_total=_MONEY,
+    net_total_inc_tax=_MONEY,
+    points=_object(base=_NUMBER, promotion=_NUMBER, total=_NUMBER, balance=_MAYBE_NUMBER),
+    lines=_list(
+        _object(line_id=_TEXT, total_inc_tax=_MONEY, discount=_MONEY, net_total_inc_tax=_MONEY, base_points=_NUMBER)
+    ),
+    applied=_list(
+        _object(
+            promotion=_TEXT,
+            version=_NUMBER,
+            family=_TEXT,
+            type=_TEXT,
+            subtype=_TEXT,
+            redemptions=_NUMBER,
+            points=_NUMBER,
+            discount=_MONEY,
+            saving=_MONEY,
+            lines=_list(_object(line_id=_TEXT, quantity=_TEXT, discount=_MONEY, points=_NUMBER)),
+            vouchers=_list(_TEXT),
+            confirmation_message=_TEXT,
+            content={"type": "object"},
+        )
+    ),
+    vouchers_issued=_list(_object(code=_TEXT, offer=_TEXT, expires_at=_MAYBE_TEXT)),
+    vouchers_refused=_list(_object(code=_TEXT, reason=_TEXT)),
+    add_products=_list(_object(discount=_TEXT, sku=_TEXT, quantity=_TEXT)),
+    personalized=_list({"type": "object"}),
+    warnings=_list(_object(code=_TEXT, detail=_TEXT)),
+    differences=_list(_object(field=_TEXT, expected={}, got={})),
+    not_applied=_list(
+        _object(
+            promotion=_TEXT,
+            family=_TEXT,
+            reason=_TEXT,
+            detail=_TEXT,
+            won_by=_list(_TEXT),
+            decided_by=_MAYBE_TEXT,
+        )
+    ),
+)

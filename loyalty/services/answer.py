@@ -1,0 +1,161 @@
+"""The till's answer: a decision in the words of the REST contract."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from typing import Any
+
+from loyalty.services.quote import Quote
+from promotions.engine.decision import Applied, Decision, Refusal
+from promotions.engine.money import minor_unit, money_text
+
+Answer = dict[str, Any]
+
+
+def moment_text(at: datetime) -> str:
+    """A moment in UTC, ISO 8601."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def amount_text(amount: Fraction, currency: str) -> str:
+    """An amount in major units, rounded half up to the currency's minor unit."""
+    exact = Decimal(amount.numerator) / Decimal(amount.denominator)
+    return f"{exact.quantize(minor_unit(currency), rounding=ROUND_HALF_UP):f}"
+
+
+def amount_decimal(amount: Fraction) -> Decimal:
+    """An amount in major units as it is stored: rounded half up to four decimals."""
+    exact = Decimal(amount.numerator) / Decimal(amount.denominator)
+    return exact.quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP)
+
+
+def answer_of(
+    quote: Quote,
+    *,
+    status: str,
+    balance: int | None,
+    issued: Mapping[int, Sequence[Mapping[str, Any]]] | None = None,
+    differences: Sequence[Mapping[str, Any]] = (),
+) -> Answer:
+    """The answer to a quote or commit, without its explanation.
+
+    Args:
+        quote: what was decided.
+        status: ``quoted`` or ``committed``.
+        balance: the points balance that it leads to; None without a membership.
+        issued: the vouchers that were issued, by promotion id, each with code, offer and expires_at.
+        differences: from what the till expected.
+    """
+    decision, sale = quote.decision, quote.sale
+    currency = sale.currency
+    issued = issued or {}
+
+    def money(minor: int) -> str:
+        return money_text(minor, currency)
+
+    return {
+        "reference": sale.reference or None,
+        "currency": currency,
+        "occurred_at": moment_text(sale.occurred_at),
+        "status": status,
+        "total_inc_tax": money(decision.total),
+        "discount_total": money(decision.total - decision.net),
+        "net_total_inc_tax": money(decision.net),
+        "points": {
+            "base": decision.base_points,
+            "promotion": decision.promotion_points,
+            "total": decision.points,
+            "balance": balance,
+        },
+        "lines": [
+            {
+                "line_id": line.line_id,
+                "total_inc_tax": money(line.total),
+                "discount": money(line.discount),
+                "net_total_inc_tax": money(line.net),
+                "base_points": line.base_points,
+            }
+            for line in decision.lines
+        ],
+        "applied": [_applied(applied, currency, issued.get(applied.promotion.id, ())) for applied in decision.applied],
+        "vouchers_issued": [voucher for vouchers in issued.values() for voucher in vouchers],
+        "vouchers_refused": [{"code": code, "reason": "not_applicable"} for code in sale.vouchers],
+        "add_products": [],
+        "personalized": [],
+        "warnings": [{"code": warned.code, "detail": warned.detail} for warned in quote.warnings],
+        "differences": list(differences),
+    }
+
+
+def _applied(applied: Applied, currency: str, vouchers: Iterable[Mapping[str, Any]]) -> Answer:
+    source = applied.promotion.source
+    return {
+        "promotion": source.code,
+        "version": source.version,
+        "family": source.family,
+        "type": source.type,
+        "subtype": source.subtype,
+        "redemptions": applied.redemptions,
+        "points": applied.points,
+        "discount": money_text(applied.discount, currency),
+        "saving": amount_text(applied.saving, currency),
+        "lines": lines_stored(applied, currency),
+        "vouchers": [voucher["code"] for voucher in vouchers],
+        "confirmation_message": source.content.get("confirmation_message", ""),
+        "content": source.content,
+    }
+
+
+def lines_stored(applied: Applied, currency: str) -> list[Answer]:
+    """The lines that a promotion took, as they are answered and kept."""
+    return [
+        {
+            "line_id": line.line_id,
+            "quantity": f"{line.quantity:f}",
+            "discount": money_text(line.discount, currency),
+            "points": line.points,
+        }
+        for line in applied.lines
+    ]
+
+
+def explanation_of(refused: Iterable[Refusal]) -> list[Answer]:
+    """Why promotions did not apply, as it is answered and kept."""
+    return [
+        {
+            "promotion": refusal.promotion.code,
+            "family": refusal.promotion.source.family,
+            "reason": refusal.reason,
+            "detail": refusal.detail,
+            "won_by": list(refusal.won_by),
+            "decided_by": refusal.decided_by or None,
+        }
+        for refusal in refused
+    ]
+
+
+def differences_of(quote: Quote) -> list[Answer]:
+    """Where the decision differs from what the till expected."""
+    expected, decision, currency = quote.sale.expected, quote.decision, quote.sale.currency
+    if expected is None:
+        return []
+    found: list[Answer] = []
+    if expected.net_total_inc_tax is not None:
+        wanted = f"{expected.net_total_inc_tax.quantize(minor_unit(currency)):f}"
+        _compare(found, "net_total_inc_tax", wanted, money_text(decision.net, currency))
+    if expected.points is not None:
+        _compare(found, "points", expected.points, decision.points)
+    if expected.applied is not None:
+        _compare(found, "applied", sorted(expected.applied), sorted(applied_codes(decision)))
+    return found
+
+
+def _compare(found: list[Answer], name: str, expected: object, got: object) -> None:
+    if expected != got:
+        found.append({"field": name, "expected": expected, "got": got})
+
+
+def applied_codes(decision: Decision) -> set[str]:
+    """The codes of what applies."""
+    return {applied.promotion.code for applied in decision.applied}

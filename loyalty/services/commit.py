@@ -1,0 +1,391 @@
+"""Committing a sale: decide again under locks, and write everything once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from django.db import IntegrityError, transaction
+
+from consumers.models import Account, Consumer
+from loyalty.choices import EntryKind, PromotionType
+from loyalty.exceptions import DecisionChanged, ReferenceReused, SaleInvalid
+from loyalty.models import AppliedPromotion, LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
+from loyalty.selectors.shopper import products_known
+from loyalty.services.activity import activity_description
+from loyalty.services.answer import (
+    amount_decimal,
+    answer_of,
+    differences_of,
+    explanation_of,
+    lines_stored,
+    moment_text,
+)
+from loyalty.services.book import book_current
+from loyalty.services.counters import count_up, usage_add
+from loyalty.services.history import line_stored
+from loyalty.services.quote import Quote, decide, sale_basket, sale_parties
+from loyalty.services.sale import Sale
+from loyalty.services.voucher import voucher_rows
+from promotions.engine.decision import Applied
+from promotions.engine.evaluate import nearest_first
+from promotions.engine.money import from_minor, money_text
+from promotions.engine.progress import Progress
+from promotions.models import Promotion
+
+AHEAD = timedelta(minutes=5)
+"""How far a till's clock may be ahead of ours."""
+
+EXPLANATIONS_KEPT = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Committed:
+    """A committed transaction: the answer as JSON text, why others did not apply, and whether this call wrote it."""
+
+    answer: str
+    explanation: list[dict[str, Any]]
+    created: bool
+
+
+def sale_fingerprint(sale: Sale) -> str:
+    """The same for two sales of the same content, however they were written."""
+    return sha256(msgspec.json.encode(_plain(sale), order="deterministic")).hexdigest()
+
+
+def _plain(sale: Sale) -> dict[str, Any]:
+    """A sale with every number and moment in one form: 5, 5.0 and 5.00 are the same content."""
+    return {
+        "reference": sale.reference,
+        "occurred_at": moment_text(sale.occurred_at),
+        "parties": [sale.site, sale.currency, sale.consumer, sale.loyalty_card, sale.source, sale.payment_card_type],
+        "lines": [
+            [
+                line.line_id,
+                line.sku,
+                f"{line.quantity.normalize():f}",
+                f"{line.unit_price_inc_tax.normalize():f}",
+                f"{line.unit_price_ex_tax.normalize():f}",
+                line.category,
+                line.brand,
+            ]
+            for line in sale.lines
+        ],
+        "vouchers": list(sale.vouchers),
+    }
+
+
+def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprint: str | None = None) -> Committed:
+    """Commit a sale once; the same sale again gives the stored answer.
+
+    Args:
+        account: read in this request.
+        sale: with a reference.
+        at: now.
+        fingerprint: of the sale's content, where the caller knows better what the till sent.
+
+    Raises:
+        SaleInvalid: the site or consumer is unknown, or the moment is out of bounds.
+        ReferenceReused: the reference was used with other content.
+        DecisionChanged: the decision is not what was expected, and the sale asked to be refused then.
+    """
+    fingerprint = fingerprint or sale_fingerprint(sale)
+    stored = _stored(account, sale.reference, fingerprint)
+    if stored is not None:
+        return stored
+    _check_moment(account, sale, at)
+    book = book_current(account=account)
+    try:
+        # Closes the races of two sales for one consumer, limit or stock: the consumer's row is locked first, then
+        # limited promotions by id, then stocked offers by id, and the decision is made under these locks.
+        with transaction.atomic():
+            place, known = sale_parties(account=account, sale=sale, book=book, lock=True)
+            products = products_known(account=account, skus={line.sku for line in sale.lines})
+            basket = sale_basket(sale, place=place, products=products, card_type=known.card_type if known else "")
+            quote = decide(sale=sale, book=book, place=place, known=known, products=products, basket=basket, lock=True)
+            return _write(account, quote, fingerprint, at)
+    except IntegrityError:
+        # Closes the race of two commits of one reference: the unique constraint lets one through.
+        stored = _stored(account, sale.reference, fingerprint)
+        if stored is None:
+            raise
+        return stored
+
+
+def _stored(account: Account, reference: str, fingerprint: str) -> Committed | None:
+    row = (
+        Transaction.objects.filter(account=account, reference=reference)
+        .values_list("fingerprint", "answer", "explanation")
+        .first()
+    )
+    if row is None:
+        return None
+    if row[0] != fingerprint:
+        raise ReferenceReused(f"The reference {reference} was used for another transaction.", attr="reference")
+    return Committed(answer=row[1], explanation=row[2], created=False)
+
+
+def _check_moment(account: Account, sale: Sale, at: datetime) -> None:
+    days = account.late_transaction_days
+    if sale.occurred_at > at + AHEAD:
+        raise SaleInvalid("The moment lies in the future.", attr="occurred_at")
+    if at - sale.occurred_at > timedelta(days=days):
+        raise SaleInvalid(f"A transaction may be sent up to {days} days late.", attr="occurred_at")
+
+
+def _write(account: Account, quote: Quote, fingerprint: str, at: datetime) -> Committed:
+    """Write a decision: a fixed number of statements, whatever the lines and promotions."""
+    sale, decision, known = quote.sale, quote.decision, quote.known
+    differences = differences_of(quote)
+    if differences and sale.on_difference == "refuse":
+        names = ", ".join(difference["field"] for difference in differences)
+        raise DecisionChanged(f"The decision differs from what was expected in: {names}.")
+    vouchers = _vouchers(quote)
+    balance = None
+    if known is not None and known.balance is not None:
+        balance = known.balance + decision.points
+    explanation = explanation_of(nearest_first(decision.refused)[:EXPLANATIONS_KEPT])
+    explanation.sort(key=lambda entry: (entry["promotion"], entry["family"]))
+    answer = msgspec.json.encode(
+        answer_of(
+            quote,
+            status="committed",
+            balance=balance,
+            issued={promotion_id: [_voucher_answer(v) for v in rows] for promotion_id, rows in vouchers.items()},
+            differences=differences,
+        )
+    ).decode()
+    row = _transaction_row(account, quote, fingerprint=fingerprint, at=at, explanation=explanation, answer=answer)
+    row.save(force_insert=True)
+    applied = _write_applied(row, quote)
+    if known is not None:
+        _write_ledger(row, quote, at)
+        _write_vouchers(vouchers, applied)
+        _write_usage(quote, known.consumer)
+        _write_standing(quote, known.consumer)
+    _count_redemptions(decision.applied)
+    return Committed(answer=answer, explanation=explanation, created=True)
+
+
+def _transaction_row(
+    account: Account, quote: Quote, *, fingerprint: str, at: datetime, explanation: list[Any], answer: str
+) -> Transaction:
+    sale, decision, basket, known = quote.sale, quote.decision, quote.basket, quote.known
+    currency = sale.currency
+    terms = quote.book.rulebook.terms
+    return Transaction(
+        account=account,
+        reference=sale.reference,
+        fingerprint=fingerprint,
+        occurred_at=sale.occurred_at,
+        local_day=basket.today,
+        recorded_at=at,
+        site_id=quote.place.id,
+        consumer=known.consumer if known else None,
+        loyalty_card=sale.loyalty_card,
+        loyalty_card_type=known.card_type if known else "",
+        source=sale.source,
+        payment_card_type=sale.payment_card_type,
+        currency=currency,
+        total_inc_tax=from_minor(decision.total, currency),
+        total_ex_tax=basket.total_ex_tax,
+        discount_total=from_minor(decision.total - decision.net, currency),
+        net_total_inc_tax=from_minor(decision.net, currency),
+        paid=from_minor(decision.net, currency),
+        base_points=decision.base_points,
+        promotion_points=decision.promotion_points,
+        lines=_lines(quote),
+        facts={
+            "earn_rate": str(terms.earn_rates.get(currency, 0)),
+            "point_value": str(terms.point_value),
+            "is_loyalty_member": bool(known and known.is_member),
+            "applied": [applied.promotion.id for applied in decision.applied],
+        },
+        explanation=explanation,
+        answer=answer,
+    )
+
+
+def _lines(quote: Quote) -> list[dict[str, Any]]:
+    def money(minor: int) -> str:
+        return money_text(minor, quote.sale.currency)
+
+    return [
+        line_stored(
+            line,
+            product=quote.products.get(line.sku),
+            net=result.net,
+            discount=result.discount,
+            base_points=result.base_points,
+            prices=(sold.unit_price_inc_tax, sold.unit_price_ex_tax),
+            money=money,
+        )
+        for line, sold, result in zip(quote.basket.lines, quote.sale.lines, quote.decision.lines, strict=True)
+    ]
+
+
+def _vouchers(quote: Quote) -> dict[int, list[Voucher]]:
+    """The vouchers to issue, unsaved, by promotion id."""
+    if quote.known is None:
+        return {}
+    return {
+        applied.promotion.id: voucher_rows(
+            offer=quote.book.offers[applied.promotion.offer],
+            consumer=quote.known.consumer,
+            count=applied.vouchers,
+            at=quote.sale.occurred_at,
+        )
+        for applied in quote.decision.applied
+        if applied.vouchers
+    }
+
+
+def _voucher_answer(voucher: Voucher) -> dict[str, Any]:
+    return {
+        "code": voucher.code,
+        "offer": voucher.offer.code,
+        "expires_at": moment_text(voucher.expires_at) if voucher.expires_at else None,
+    }
+
+
+def _write_applied(row: Transaction, quote: Quote) -> dict[int, AppliedPromotion]:
+    currency = quote.sale.currency
+    rows = [
+        AppliedPromotion(
+            transaction=row,
+            promotion_id=applied.promotion.id,
+            version_id=applied.promotion.source.version_id,
+            position=position,
+            redemptions=applied.redemptions,
+            points=applied.points,
+            discount=from_minor(applied.discount, currency),
+            saving=amount_decimal(applied.saving),
+            lines=lines_stored(applied, currency),
+        )
+        for position, applied in enumerate(quote.decision.applied)
+    ]
+    AppliedPromotion.objects.bulk_create(rows)
+    return {applied.promotion_id: applied for applied in rows}
+
+
+def _write_ledger(row: Transaction, quote: Quote, at: datetime) -> None:
+    decision, sale = quote.decision, quote.sale
+    if quote.known is None or not decision.points:
+        return
+    spend = money_text(decision.net, sale.currency)
+    entries = []
+    if decision.base_points:
+        entries.append((decision.base_points, EntryKind.BASE, None, "Base points", "Points on the purchase"))
+    for applied in decision.applied:
+        if applied.points:
+            source = applied.promotion.source
+            entries.append(
+                (
+                    applied.points,
+                    EntryKind.PROMOTION,
+                    source.id,
+                    source.outcome["activity_type"] or PromotionType(source.type).label,
+                    activity_description(
+                        source, currency=sale.currency, spend=spend, site_name=quote.place.name or quote.place.number
+                    ),
+                )
+            )
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(
+            account_id=row.account_id,
+            consumer=quote.known.consumer,
+            points=points,
+            kind=kind,
+            activity_type=activity_type,
+            description=description,
+            transaction=row,
+            promotion_id=promotion_id,
+            at=row.occurred_at,
+            created_at=at,
+        )
+        for points, kind, promotion_id, activity_type, description in entries
+    )
+
+
+def _write_vouchers(vouchers: Mapping[int, list[Voucher]], applied: Mapping[int, AppliedPromotion]) -> None:
+    rows = []
+    for promotion_id, issued in vouchers.items():
+        for voucher in issued:
+            voucher.issued_by = applied[promotion_id]
+            rows.append(voucher)
+    if not rows:
+        return
+    Voucher.objects.bulk_create(rows)
+    issued_by_offer: dict[int, int] = {}
+    for voucher in rows:
+        issued_by_offer[voucher.offer_id] = issued_by_offer.get(voucher.offer_id, 0) + 1
+    count_up(Offer._meta.db_table, "issued", issued_by_offer, within="stock")
+
+
+def _write_usage(quote: Quote, consumer: Consumer) -> None:
+    """The consumer's redemptions and progress, under the consumer's lock.
+
+    A sale that happened before the consumer's last one leaves no progress standing: it is added up again from history
+    when it is next needed.
+    """
+    redeemed = {applied.promotion.id: applied.redemptions for applied in quote.decision.applied}
+    late = consumer.last_transaction_at is not None and consumer.last_transaction_at > quote.basket.at
+    progress = {} if late else _progress_after(quote, redeemed)
+    if late:
+        PromotionUsage.objects.filter(consumer=consumer).exclude(progress_signature="").update(progress_signature="")
+    usage_add(
+        consumer_pk=consumer.pk,
+        rows=[
+            (promotion_id, redeemed.get(promotion_id, 0), *progress.get(promotion_id, ("", Progress(()))))
+            for promotion_id in sorted({*redeemed, *progress})
+        ],
+    )
+
+
+def _progress_after(quote: Quote, redeemed: Mapping[int, int]) -> dict[int, tuple[str, Progress]]:
+    """What is to be stored of the progress of promotions with application rules: their signature and sums."""
+    basket, net = quote.basket, quote.decision.worth.net
+    after: dict[int, tuple[str, Progress]] = {}
+    for promotion in quote.judged:
+        rules = promotion.application_rules
+        if not rules:
+            continue
+        before = quote.usage.progress.get(promotion.id)
+        if before is None and promotion.id not in quote.needed:
+            continue
+        if promotion.counts(basket):
+            progress = (before or Progress.none(rules)).with_transaction(
+                rules,
+                [rule.measured(basket, net) for rule in rules],
+                day=basket.today,
+                applied=promotion.id in redeemed,
+            )
+        elif before is None or promotion.id in quote.rebuilt:
+            progress = before or Progress.none(rules)
+        else:
+            continue
+        after[promotion.id] = (promotion.rules_signature, progress)
+    return after
+
+
+def _write_standing(quote: Quote, consumer: Consumer) -> None:
+    basket, decision = quote.basket, quote.decision
+    last_at, last_redeemed = consumer.last_transaction_at, consumer.last_promotion_redeemed_on
+    if last_at is None or last_at <= basket.at:
+        consumer.last_transaction_at, consumer.last_transaction_on = basket.at, basket.today
+    if decision.applied and (last_redeemed is None or last_redeemed < basket.today):
+        consumer.last_promotion_redeemed_on = basket.today
+    Consumer.objects.filter(pk=consumer.pk).update(
+        points_balance=consumer.points_balance + decision.points,
+        last_transaction_at=consumer.last_transaction_at,
+        last_transaction_on=consumer.last_transaction_on,
+        last_promotion_redeemed_on=consumer.last_promotion_redeemed_on,
+    )
+
+
+def _count_redemptions(applied: Sequence[Applied]) -> None:
+    counted = {one.promotion.id: one.redemptions for one in applied}
+    if counted:
+        count_up(Promotion._meta.db_table, "redemptions", counted, within="total_redemption_limit")

@@ -1,0 +1,226 @@
+"""What a basket earns. A quote writes nothing; a commit decides with the same function, under locks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from consumers.exceptions import Problem
+from consumers.models import Account
+from loyalty.exceptions import SaleInvalid
+from loyalty.selectors.shopper import KnownShopper, StoredUsage, products_known, shopper_known, usage_stored
+from loyalty.services.book import Book, SitePlace, book_current
+from loyalty.services.history import progress_from_history
+from loyalty.services.sale import Sale
+from promotions.engine.basket import Basket, Line, ProductFacts, make_basket, make_line
+from promotions.engine.decision import Decision
+from promotions.engine.evaluate import evaluate
+from promotions.engine.money import to_minor
+from promotions.engine.progress import Progress
+from promotions.engine.rulebook import Promotion
+from promotions.engine.shopper import Usage
+
+EXPLAINED = 1000
+"""Promotions explained at most when a till asks why."""
+
+NEAREST = 400
+"""Promotions looked at for the explanation that a commit keeps."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Warned:
+    """Something the till should know that stops nothing."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quote:
+    """A decision with all it was made from.
+
+    ``judged`` are the promotions whose usage was read; ``needed`` (by id) those of them whose reasons are asked for,
+    and ``rebuilt`` those whose progress was added up from history.
+    """
+
+    sale: Sale
+    book: Book
+    place: SitePlace
+    known: KnownShopper | None
+    products: dict[str, ProductFacts]
+    basket: Basket
+    usage: Usage
+    judged: tuple[Promotion, ...]
+    needed: frozenset[int]
+    rebuilt: frozenset[int]
+    decision: Decision
+    warnings: tuple[Warned, ...] = field(default=())
+
+
+def quote(*, account: Account, sale: Sale, explain: bool = False, only: str | None = None) -> Quote:
+    """What a basket would earn, as of now for a basket of its own moment.
+
+    Args:
+        account: read in this request.
+        sale: the basket.
+        explain: whether to say of every promotion (up to EXPLAINED) why it does not apply.
+        only: a promotion's code, to explain that one alone.
+
+    Raises:
+        SaleInvalid: the site or consumer is unknown.
+    """
+    book = book_current(account=account)
+    place, known = sale_parties(account=account, sale=sale, book=book)
+    products = products_known(account=account, skus={line.sku for line in sale.lines})
+    basket = sale_basket(sale, place=place, products=products, card_type=known.card_type if known else "")
+    explained = _explained(book, only) if explain else ()
+    return decide(sale=sale, book=book, place=place, known=known, products=products, basket=basket, explained=explained)
+
+
+def _explained(book: Book, only: str | None) -> tuple[Promotion, ...]:
+    chosen = sorted(
+        (promotion for promotion in book.rulebook if only is None or promotion.code == only),
+        key=lambda promotion: (promotion.code, promotion.source.family),
+    )
+    return tuple(chosen[:EXPLAINED])
+
+
+def sale_parties(
+    *, account: Account, sale: Sale, book: Book, lock: bool = False
+) -> tuple[SitePlace, KnownShopper | None]:
+    """The site and the consumer that a sale names.
+
+    A consumer named by id goes before a card; a card that nobody has makes the sale anonymous.
+
+    Raises:
+        SaleInvalid: no such site, or no consumer of such an id.
+    """
+    problems = []
+    place = book.sites.get(sale.site)
+    if place is None:
+        problems.append(Problem(code="does_not_exist", detail=f"There is no site {sale.site}.", attr="site"))
+    known = None
+    if sale.consumer or sale.loyalty_card:
+        known = shopper_known(account=account, consumer_id=sale.consumer, card=sale.loyalty_card, lock=lock)
+        if known is None and sale.consumer:
+            detail = f"There is no consumer {sale.consumer}."
+            problems.append(Problem(code="does_not_exist", detail=detail, attr="consumer"))
+    if place is None or problems:
+        raise SaleInvalid(problems=problems)
+    return place, known
+
+
+def sale_basket(sale: Sale, *, place: SitePlace, products: dict[str, ProductFacts], card_type: str) -> Basket:
+    """The engine's basket of a sale."""
+    lines: list[Line] = [
+        make_line(
+            line_id=line.line_id,
+            sku=line.sku,
+            quantity=line.quantity,
+            unit_price_inc_tax=to_minor(line.unit_price_inc_tax, sale.currency),
+            unit_price_ex_tax=to_minor(line.unit_price_ex_tax, sale.currency),
+            category=line.category,
+            brand=line.brand,
+        )
+        for line in sale.lines
+    ]
+    return make_basket(
+        at=sale.occurred_at,
+        local=sale.occurred_at.astimezone(place.zone),
+        site=place.facts,
+        currency=sale.currency,
+        lines=lines,
+        products=products,
+        payment_card_type=sale.payment_card_type,
+        source=sale.source,
+        loyalty_card_type=card_type,
+    )
+
+
+def decide(
+    *,
+    sale: Sale,
+    book: Book,
+    place: SitePlace,
+    known: KnownShopper | None,
+    products: dict[str, ProductFacts],
+    basket: Basket,
+    explained: Sequence[Promotion] = (),
+    lock: bool = False,
+) -> Quote:
+    """Read what was used so far and evaluate. With ``lock`` the counters read hold until the transaction ends."""
+    rulebook = book.rulebook
+    shopper = known.on(basket.today) if known else None
+    candidates = rulebook.candidates(basket, shopper)
+    if lock:
+        explained = rulebook.nearest(basket, shopper, most=NEAREST)
+    judged = {promotion.id: promotion for promotion in (*candidates, *explained)}
+    if lock:
+        judged |= {promotion.id: promotion for promotion in rulebook.tracked(basket)}
+    stored = usage_stored(
+        consumer_pk=known.consumer.pk if known else None,
+        promotion_ids=[p.id for p in judged.values() if p.is_tracked],
+        limited_ids=[p.id for p in judged.values() if p.total_limit is not None],
+        offer_ids={book.offers[p.offer].pk for p in judged.values() if p.offer in book.limited_offers},
+        lock=lock,
+    )
+    needed = [promotion for promotion in (*candidates, *explained) if promotion.application_rules]
+    usage, rebuilt = _usage(stored, book=book, known=known, needed=needed, judged=judged, at=basket.at)
+    decision = evaluate(basket, shopper=shopper, usage=usage, rulebook=rulebook, policy=book.policy, explain=explained)
+    return Quote(
+        sale=sale,
+        book=book,
+        place=place,
+        known=known,
+        products=products,
+        basket=basket,
+        usage=usage,
+        judged=tuple(judged.values()),
+        needed=frozenset(promotion.id for promotion in needed),
+        rebuilt=rebuilt,
+        decision=decision,
+        warnings=_warnings(sale, known),
+    )
+
+
+def _usage(
+    stored: StoredUsage,
+    *,
+    book: Book,
+    known: KnownShopper | None,
+    needed: Sequence[Promotion],
+    judged: dict[int, Promotion],
+    at: datetime,
+) -> tuple[Usage, frozenset[int]]:
+    """Usage as the engine is given it, and the promotions whose progress had to be added up from history.
+
+    Stored progress holds where its rules are still the same and nothing happened after the moment judged.
+    """
+    progress: dict[int, Progress] = {}
+    missing: dict[int, Promotion] = {}
+    last = known.consumer.last_transaction_at if known else None
+    in_order = last is None or last <= at
+    for promotion_id, (signature, kept) in stored.progress.items():
+        if in_order and signature == judged[promotion_id].rules_signature:
+            progress[promotion_id] = Progress.from_json(kept)
+    if known is not None and last is not None:
+        missing = {promotion.id: promotion for promotion in needed if promotion.id not in progress}
+        if missing:
+            progress |= progress_from_history(
+                consumer_pk=known.consumer.pk, promotions=list(missing.values()), until=at, book=book
+            )
+    offers = {book.offers[code].pk: code for code in book.limited_offers} if stored.vouchers_left else {}
+    usage = Usage(
+        total_redemptions=stored.total,
+        customer_redemptions=stored.by_consumer,
+        progress=progress,
+        vouchers_left={offers[offer_id]: left for offer_id, left in stored.vouchers_left.items()},
+    )
+    return usage, frozenset(missing)
+
+
+def _warnings(sale: Sale, known: KnownShopper | None) -> tuple[Warned, ...]:
+    if not sale.loyalty_card:
+        return ()
+    if known is None:
+        return (Warned(code="unknown_card", detail=f"No consumer has the card {sale.loyalty_card}."),)
+    return ()
