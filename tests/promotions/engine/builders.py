@@ -1,0 +1,251 @@
+"""What engine tests build with: baskets, shoppers and promotions of which only what matters is said."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from conflicts.resolver import Policy
+from promotions.engine import basket as baskets
+from promotions.engine.attributes import Scope
+from promotions.engine.basket import Basket, Line, ProductFacts, SiteFacts, folded
+from promotions.engine.decision import Applied, Decision, Refusal
+from promotions.engine.definition import check_loyalty
+from promotions.engine.evaluate import evaluate
+from promotions.engine.money import to_minor
+from promotions.engine.rulebook import OfferFacts, Promotion, PromotionSource, Rulebook, Terms, compile_promotion
+from promotions.engine.rules import Predicate, check_tree, compile_tree
+from promotions.engine.shopper import Shopper, Usage
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+"""A Monday."""
+
+YEAR_START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def condition(attribute: str, operator: str, value: Any) -> dict[str, Any]:
+    return {"attribute": attribute, "operator": operator, "value": value}
+
+
+def every(*rules: dict[str, Any]) -> dict[str, Any]:
+    return {"match": "all", "rules": list(rules)}
+
+
+def either(*rules: dict[str, Any]) -> dict[str, Any]:
+    return {"match": "any", "rules": list(rules)}
+
+
+def compiled(tree: dict[str, Any] | None, scope: Scope) -> Predicate | None:
+    """The predicate of a tree that must be free of faults."""
+    checked, problems, _ = check_tree(tree, scope)
+    assert not problems, problems
+    return compile_tree(checked, scope)
+
+
+def holds(tree: dict[str, Any] | None, scope: Scope, subject: Any) -> bool:
+    predicate = compiled(tree, scope)
+    return predicate is None or predicate(subject)
+
+
+def make_site(number: str = "1", **texts: str) -> SiteFacts:
+    return SiteFacts(site_number=number.casefold(), **{name: folded(text) for name, text in texts.items()})
+
+
+def line(
+    sku: str = "A",
+    quantity: str | int = 1,
+    price: str = "10.00",
+    *,
+    ex_tax: str | None = None,
+    category: str = "",
+    brand: str = "",
+    line_id: str = "",
+    currency: str = "GBP",
+) -> Line:
+    return baskets.make_line(
+        line_id=line_id or f"{sku}/{quantity}/{price}",
+        sku=sku,
+        quantity=Decimal(quantity),
+        unit_price_inc_tax=to_minor(Decimal(price), currency),
+        unit_price_ex_tax=to_minor(Decimal(price if ex_tax is None else ex_tax), currency),
+        category=category,
+        brand=brand,
+    )
+
+
+def make_basket(
+    *lines: Line,
+    at: datetime = NOON,
+    zone: str = "UTC",
+    site: SiteFacts | None = None,
+    currency: str = "GBP",
+    products: Mapping[str, ProductFacts] | None = None,
+    **texts: str,
+) -> Basket:
+    return baskets.make_basket(
+        at=at,
+        local=at.astimezone(ZoneInfo(zone)),
+        site=site or make_site(),
+        currency=currency,
+        lines=lines or (line(),),
+        products=products or {},
+        **texts,
+    )
+
+
+def make_shopper(consumer_id: str = "anna", **facts: Any) -> Shopper:
+    """An active member unless said otherwise."""
+    return Shopper(
+        **{
+            "consumer_id": consumer_id,
+            "today": NOON.date(),
+            "is_loyalty_member": True,
+            "points_balance": 0,
+            **facts,
+            "groups": frozenset(facts.get("groups", ())),
+        }
+    )
+
+
+_OUTCOMES: dict[str, dict[str, Any]] = {
+    "fixed_points": {"points": 50},
+    "points_multiplier": {"multiplier": "2"},
+    "bonus_points": {"issue_points_on": "currency", "conversion_units": "10", "conversion_points": 1},
+    "redeem_offer": {"offer": "gift"},
+}
+
+_LIFE = ("starts_at", "ends_at", "draft", "stopped_at", "currency")
+_ELIGIBILITY = (
+    "site_rules",
+    "customer_rules",
+    "transaction_rules",
+    "line_item_rules",
+    "application_rules",
+    "control_group",
+    "total_redemption_limit",
+    "customer_redemption_limit",
+    "always_apply",
+)
+_ids: dict[str, int] = {}
+
+
+def make_promotion(code: str = "promo", promotion_type: str = "fixed_points", **said: Any) -> Promotion:
+    """A published promotion of the whole year; one code always has one id. Unknown names belong to the outcome."""
+    life = {name: said.pop(name) for name in _LIFE if name in said}
+    eligibility = {name: said.pop(name) for name in _ELIGIBILITY if name in said}
+    transaction_limit = said.pop("transaction_redemption_limit", None)
+    definition = check_loyalty(
+        promotion_type,
+        outcome=_OUTCOMES[promotion_type] | said,
+        eligibility=eligibility,
+        content={},
+        catalogue_enabled=True,
+    )
+    return compile_promotion(
+        PromotionSource(
+            id=_ids.setdefault(code, len(_ids) + 1),
+            family="loyalty",
+            code=code,
+            type=promotion_type,
+            subtype=definition.subtype,
+            name=code,
+            version=1,
+            version_id=1,
+            outcome=definition.outcome,
+            eligibility=definition.eligibility | {"transaction_redemption_limit": transaction_limit},
+            content=definition.content,
+            **{
+                "currency": "GBP",
+                "starts_at": YEAR_START,
+                "ends_at": None,
+                "draft": False,
+                "stopped_at": None,
+                **life,
+            },
+        )
+    )
+
+
+def selection(*trees: dict[str, Any] | None, match: str = "any", units: Iterable[int] = ()) -> dict[str, Any]:
+    wanted = list(units) or [1] * len(trees)
+    sets = [{"rules": tree, "units": n} for tree, n in zip(trees, wanted, strict=True)]
+    return {"match": match, "sets": sets}
+
+
+def sku(*skus: str) -> dict[str, Any]:
+    """A tree of products by SKU."""
+    return every(condition("sku", "is_any_of", list(skus)))
+
+
+def make_offer(code: str = "gift", perceived_value: str = "3", **dates: Any) -> OfferFacts:
+    return OfferFacts(
+        code=code,
+        perceived_value=Fraction(perceived_value),
+        **{"starts_at": None, "ends_at": None, **dates},
+    )
+
+
+def make_terms(*, rate: str = "1", point_value: str = "0.01", **other_rates: str) -> Terms:
+    rates = {"GBP": rate, **other_rates}
+    return Terms(
+        currency="GBP",
+        earn_rates={currency: Fraction(value) for currency, value in rates.items()},
+        point_value=Fraction(point_value),
+    )
+
+
+def make_rulebook(
+    promotions: Iterable[Promotion], *, terms: Terms | None = None, offers: Iterable[OfferFacts] | None = None
+) -> Rulebook:
+    known = (make_offer(),) if offers is None else offers
+    return Rulebook.build(promotions, terms=terms or make_terms(), offers={offer.code: offer for offer in known})
+
+
+def decide(
+    basket: Basket,
+    *promotions: Promotion,
+    shopper: Shopper | None = None,
+    anonymous: bool = False,
+    usage: Usage | None = None,
+    policy: Policy | None = None,
+    terms: Terms | None = None,
+    offers: Iterable[OfferFacts] | None = None,
+) -> Decision:
+    """The decision on a basket, every promotion explained. A member buys unless it is said to be anonymous."""
+    rulebook = make_rulebook(promotions, terms=terms, offers=offers)
+    return evaluate(
+        basket,
+        shopper=None if anonymous else shopper or make_shopper(today=basket.today),
+        usage=usage or Usage(),
+        rulebook=rulebook,
+        policy=policy or Policy(),
+        explain=tuple(rulebook),
+    )
+
+
+def refusal(decision: Decision, code: str = "promo") -> Refusal:
+    (found,) = (one for one in decision.refused if one.promotion.code == code)
+    return found
+
+
+def reason(decision: Decision, code: str = "promo") -> str:
+    """Why a promotion does not apply; empty where it does."""
+    if any(one.promotion.code == code for one in decision.applied):
+        return ""
+    return refusal(decision, code).reason
+
+
+def applied(decision: Decision, code: str = "promo") -> Applied:
+    (found,) = (one for one in decision.applied if one.promotion.code == code)
+    return found
+
+
+def taken(one: Applied) -> dict[str, Decimal]:
+    """Quantities taken, by line id."""
+    return {share.line_id: share.quantity for share in one.lines}
+
+
+def days_before(at: datetime, days: int) -> datetime:
+    return at - timedelta(days=days)
