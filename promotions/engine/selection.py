@@ -189,38 +189,33 @@ def assign(runs: Sequence[tuple[int, int, int]], demands: Sequence[int], bundles
     columns: list[Taken] = []
     for j, demand in enumerate(demands):
         need = demand * bundles
-        later = sum(1 << k for k in range(j + 1, len(demands)))
+        later = [(units, mask >> j + 1) for units, (_, _, mask) in zip(left, runs, strict=True)]
+        spare = _spare(later, demands[j + 1 :], bundles)
         column = []
         for position, (run, _, mask) in enumerate(runs):
             if not need:
                 break
             if not mask & (1 << j) or not left[position]:
                 continue
-            spare = left[position]
-            if later & mask:
-                spare = _spare(runs, left, [one * bundles for one in demands], touching=later & mask, later=later)
-            part = min(left[position], need, spare)
+            touched = [subset for subset in range(len(spare)) if subset & mask >> j + 1]
+            part = min(left[position], need, min((spare[subset] for subset in touched), default=need))
             if part:
                 column.append((run, part))
                 left[position] -= part
                 need -= part
+                for subset in touched:
+                    spare[subset] -= part
         columns.append(tuple(column))
     return columns
 
 
-def _spare(
-    runs: Sequence[tuple[int, int, int]], left: Sequence[int], needs: Sequence[int], *, touching: int, later: int
-) -> int:
-    """How many units may be taken from a run that fits the ``touching`` sets without starving a group of later ones."""
-    spare: int | None = None
-    subset = later
-    while subset:
-        if subset & touching:
-            have = sum(units for units, (_, _, mask) in zip(left, runs, strict=True) if mask & subset)
-            more = have - sum(need for k, need in enumerate(needs) if subset & (1 << k))
-            spare = more if spare is None else min(spare, more)
-        subset = (subset - 1) & later
-    return max(spare or 0, 0)
+def _spare(runs: Sequence[tuple[int, int]], demands: Sequence[int], bundles: int) -> list[int]:
+    """For every group of sets, the units that may be taken from runs which fit it without starving it."""
+    supply = _supply(runs, len(demands))
+    return [
+        units - bundles * sum(demand for k, demand in enumerate(demands) if subset & (1 << k))
+        for subset, units in enumerate(supply)
+    ]
 
 
 def compile_selection(outcome: Mapping[str, Any]) -> Selection:
