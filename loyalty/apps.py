@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from consumers.references import reference_check_register
+
 
 class LoyaltyConfig(AppConfig):
     """Offers and vouchers, transactions, the points ledger and the till's API."""
@@ -9,3 +11,16 @@ class LoyaltyConfig(AppConfig):
     name = "loyalty"
     verbose_name = "Loyalty"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Say what history needs, and put what is known here on the Loyalty tab."""
+        # The tables are there only now that every app is loaded.
+        from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
+        from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
+        from loyalty.selectors.offer import currencies_of_amounts  # noqa: PLC0415
+        from loyalty.selectors.points import consumers_with_points_history  # noqa: PLC0415
+
+        reference_check_register("currency", currencies_of_amounts)
+        reference_check_register("membership", consumers_with_points_history)
+        for section in SECTIONS:
+            loyalty_section_register(section)

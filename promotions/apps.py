@@ -2,6 +2,9 @@
 
 from django.apps import AppConfig
 
+from consumers.references import reference_check_register
+from promotions.choices import ReferenceKind
+
 
 class PromotionsConfig(AppConfig):
     """The shared engine, the catalogue, and the promotions' definitions and versions."""
@@ -9,3 +12,17 @@ class PromotionsConfig(AppConfig):
     name = "promotions"
     verbose_name = "Promotions"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Say what promotions and prices name, so that it is not taken away."""
+        # The tables are there only now that every app is loaded.
+        from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
+        from promotions.loyalty_sections import SECTIONS  # noqa: PLC0415
+        from promotions.selectors.product import currencies_of_prices  # noqa: PLC0415
+        from promotions.selectors.promotion import reference_check  # noqa: PLC0415
+
+        for kind in ReferenceKind:
+            reference_check_register(kind, reference_check(kind))
+        reference_check_register("currency", currencies_of_prices)
+        for section in SECTIONS:
+            loyalty_section_register(section)

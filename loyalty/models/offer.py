@@ -2,13 +2,22 @@
 
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from consumers.choices import CURRENCIES, NO_CURRENCY
 from consumers.models import AccountOwned, Consumer
 from loyalty.choices import Benefit, OfferKind, VoucherStatus
 from promotions.models import Product
+from promotions.models.product import decimals_error, has_more_decimals
+
+MAX_VALID_DAYS = 36_500
+MAX_PERCENTAGE = Decimal(100)
+
+_NEEDED = "This kind of offer needs it."
+_NOT_USED = "This kind of offer does not use it."
 
 
 class Offer(AccountOwned):
@@ -56,6 +65,58 @@ class Offer(AccountOwned):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
+
+    @property
+    def money_currency(self) -> str:
+        """The currency of its amounts."""
+        return self.currency or self.account.currency
+
+    def clean(self) -> None:
+        """Check what the columns cannot: what each kind and benefit needs, decimals, dates and stock."""
+        problems: dict[str, ValidationError] = {}
+        if self.currency and self.currency not in CURRENCIES:
+            problems["currency"] = ValidationError(NO_CURRENCY, code="invalid_choice")
+        self._check_cost(problems)
+        self._check_benefit(problems)
+        if has_more_decimals(self.perceived_value, self.money_currency):
+            problems["perceived_value"] = decimals_error(self.money_currency)
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            problems["ends_at"] = ValidationError("An offer ends after it starts.", code="invalid")
+        if self.valid_days is not None and self.valid_days > MAX_VALID_DAYS:
+            problems["valid_days"] = ValidationError(f"At most {MAX_VALID_DAYS:,} days.", code="max_value")
+        if self.stock is not None and self.stock < self.issued:
+            problems["stock"] = ValidationError(f"{self.issued} vouchers are issued already.", code="min_value")
+        if problems:
+            raise ValidationError(problems)
+
+    def _check_cost(self, problems: dict[str, ValidationError]) -> None:
+        if self.kind == OfferKind.TIERED:
+            if not self.point_cost:
+                problems["point_cost"] = ValidationError("A tiered offer costs at least one point.", code="required")
+        elif self.point_cost is not None:
+            problems["point_cost"] = ValidationError(_NOT_USED, code="not_used")
+
+    def _check_benefit(self, problems: dict[str, ValidationError]) -> None:
+        if self.benefit == Benefit.PRODUCT:
+            if self.product_id is None:
+                problems["product"] = ValidationError(_NEEDED, code="required")
+        elif self.product_id is not None:
+            problems["product"] = ValidationError(_NOT_USED, code="not_used")
+        value = self.value
+        if self.benefit in (Benefit.AMOUNT, Benefit.PERCENTAGE):
+            if value is None:
+                problems["value"] = ValidationError(_NEEDED, code="required")
+            elif value == 0:
+                problems["value"] = ValidationError("It must be above 0.", code="min_value")
+        elif self.benefit == Benefit.PRODUCT and value is not None:
+            problems["value"] = ValidationError(_NOT_USED, code="not_used")
+        if value is None or "value" in problems:
+            return
+        if self.benefit == Benefit.PERCENTAGE:
+            if value > MAX_PERCENTAGE:
+                problems["value"] = ValidationError("At most 100.", code="max_value")
+        elif has_more_decimals(value, self.money_currency):
+            problems["value"] = decimals_error(self.money_currency)
 
 
 class Voucher(AccountOwned):

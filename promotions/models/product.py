@@ -1,11 +1,27 @@
 """The catalogue."""
 
 from decimal import Decimal
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 
 from consumers.models import AccountOwned
+from promotions.engine.money import exponent
+
+MAX_LABELS = 100
+MAX_LABEL_LENGTH = 100
+
+
+def has_more_decimals(amount: Decimal | None, currency: str) -> bool:
+    """Whether an amount is finer than the currency's minor unit."""
+    return isinstance(amount, Decimal) and amount.is_finite() and amount != round(amount, exponent(currency))
+
+
+def decimals_error(currency: str) -> ValidationError:
+    """What is said of such an amount."""
+    return ValidationError(f"{currency} has {exponent(currency) or 'no'} decimals.", code="max_decimal_places")
 
 
 class Product(AccountOwned):
@@ -33,3 +49,33 @@ class Product(AccountOwned):
 
     def __str__(self) -> str:
         return f"{self.sku} · {self.name}" if self.name else self.sku
+
+    def clean(self) -> None:
+        """Check what the columns cannot, and drop labels named twice."""
+        problems: dict[str, ValidationError] = {}
+        for name in ("cost_price", "retail_price"):
+            price = getattr(self, name)
+            if has_more_decimals(price, self.account.currency):
+                problems[name] = decimals_error(self.account.currency)
+        try:
+            self.labels = checked_labels(self.labels)
+        except ValueError as error:
+            problems["labels"] = ValidationError(str(error), code="invalid")
+        if problems:
+            raise ValidationError(problems)
+
+
+def checked_labels(labels: Any) -> list[str]:
+    """Labels as they are stored: without blanks around them, each once, in the order given.
+
+    Raises:
+        ValueError: not a list of texts, or too many, or too long ones.
+    """
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ValueError('Labels are a list of texts, such as ["sale"].')
+    kept = list(dict.fromkeys(label.strip() for label in labels))
+    if "" in kept:
+        raise ValueError("A label may not be blank.")
+    if len(kept) > MAX_LABELS or any(len(label) > MAX_LABEL_LENGTH for label in kept):
+        raise ValueError(f"At most {MAX_LABELS} labels, each of at most {MAX_LABEL_LENGTH} characters.")
+    return kept

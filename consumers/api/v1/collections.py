@@ -136,6 +136,8 @@ class ApiView(GenericAPIView[Any]):
     search_fields: ClassVar[tuple[str, ...]] = ()
     ordering_fields: ClassVar[tuple[str, ...]] = ()
     default_ordering: ClassVar[str] = "pk"
+    is_list: ClassVar[bool] = False
+    """Whether GET answers a page of rows, for the OpenAPI document."""
 
     @property
     def key(self) -> ApiKey:

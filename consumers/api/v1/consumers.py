@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +16,7 @@ from consumers.api.v1.fields import ChoiceText, DayField, FlagField, KeyField, M
 from consumers.api.v1.filters import ArchiveFilters
 from consumers.api.v1.serializers import Input, Output
 from consumers.choices import ConsumerKind, MembershipStatus
-from consumers.loyalty_sections import loyalty_tab
+from consumers.loyalty_sections import loyalty_sections, loyalty_tab
 from consumers.models import Consumer
 from consumers.selectors import consumers_of
 from consumers.services.consumer import (
@@ -167,7 +167,11 @@ class LoyaltyTab(ApiView):
 
     till_methods = frozenset({"GET"})
 
-    @extend_schema(responses={200: {"type": "object"}})
+    def output_schema(self) -> dict[str, Any]:
+        """What the OpenAPI document says of the answer: the sections that are registered."""
+        sections = {section.key: dict(section.schema) for section in loyalty_sections()}
+        return {"type": "object", "properties": {"consumer_id": {"type": "string"}, **sections}}
+
     def get(self, request: Request, consumer_id: str) -> Response:
         """Membership, balance, last activity, vouchers, personalized promotions, redemptions."""
         consumer = row_or_404(consumers_of(account_id=self.account.pk), consumer_id=consumer_id)

@@ -64,6 +64,9 @@ class ApiSchema(AutoSchema):
         # The bulk path answers the other methods too, for a row whose key is "bulk".
         return self._action() != "bulk" and getattr(self.view, "bulk_path", False)
 
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return self.method == "GET" and (self._action() == "list" or getattr(self.view, "is_list", False))
+
     def get_request_serializer(self) -> Any:
         input_class = getattr(self.view, "input_class", None)
         if input_class is None or self.method not in ("PUT", "PATCH", "POST"):
@@ -77,6 +80,8 @@ class ApiSchema(AutoSchema):
             return {204: None}
         if self._action() == "bulk":
             return {200: BulkAnswer}
+        if hasattr(self.view, "output_schema"):
+            return {200: self.view.output_schema()}
         output_class = getattr(self.view, "output_class", None)
         if self._action() == "put":
             return {200: output_class, 201: output_class}

@@ -2,12 +2,21 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from consumers.api.v1.collections import collection_paths
 from loyalty.api.v1 import promotions
+from loyalty.api.v1.offers import Offers
+from loyalty.api.v1.points import Claims, PointsAdjustments
 from loyalty.api.v1.till import Evaluate, TransactionRow, Transactions
+from loyalty.api.v1.vouchers import VoucherDetail, VoucherList
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("baskets/evaluate", Evaluate.as_view(), name="basket-evaluate"),
     path("transactions", Transactions.as_view(), name="transactions"),
     path("transactions/<key:reference>", TransactionRow.as_view(), name="transaction-row"),
     *promotions.urlpatterns,
+    *collection_paths("offers", Offers),
+    path("vouchers", VoucherList.as_view(), name="vouchers"),
+    path("vouchers/<key:code>", VoucherDetail.as_view(), name="voucher-row"),
+    path("consumers/<key:consumer_id>/points-adjustments", PointsAdjustments.as_view(), name="consumer-adjustments"),
+    path("consumers/<key:consumer_id>/claims", Claims.as_view(), name="consumer-claims"),
 ]

@@ -2,4 +2,9 @@
 
 from django.urls import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from consumers.api.v1.collections import collection_paths
+from promotions.api.v1.products import Products
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *collection_paths("products", Products),
+]

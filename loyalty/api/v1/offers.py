@@ -1,0 +1,112 @@
+"""``offers``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from rest_framework import serializers
+
+from consumers.api.v1.collections import Collection
+from consumers.api.v1.fields import ChoiceText, CurrencyField, FlagField, KeyField, MomentField, TextField, WholeField
+from consumers.api.v1.filters import ArchiveFilters
+from consumers.api.v1.serializers import Input, Output
+from consumers.services.rows import Saved
+from loyalty.choices import Benefit, OfferKind
+from loyalty.models import Offer
+from loyalty.models.offer import MAX_VALID_DAYS
+from loyalty.selectors.offer import offers_of
+from loyalty.services.offer import OfferValues, offer_delete, offers_save
+from promotions.api.v1.fields import MoneyOutput, MoneyText, money_text
+
+
+class OfferInput(Input):
+    """The definition of a reward."""
+
+    name = TextField(max_length=200)
+    description = TextField(max_length=20_000, allow_blank=True, default="")
+    currency = CurrencyField(allow_blank=True, default="", help_text="Blank: the account's.")
+    kind = ChoiceText(choices=OfferKind.choices, default=OfferKind.PERSONALISED)
+    point_cost = WholeField(min_value=1, allow_null=True, default=None, help_text="What a tiered offer costs.")
+    benefit = ChoiceText(choices=Benefit.choices, default=Benefit.AMOUNT)
+    value = MoneyText(allow_null=True, default=None, help_text="The amount, or the percentage up to 100.")
+    product = TextField(
+        max_length=100, allow_null=True, trim_whitespace=False, default=None, help_text="SKU of the free product."
+    )
+    perceived_value = MoneyText(default=0, help_text="What a voucher counts when savings are compared.")
+    starts_at = MomentField(allow_null=True, default=None)
+    ends_at = MomentField(allow_null=True, default=None)
+    valid_days = WholeField(min_value=1, max_value=MAX_VALID_DAYS, allow_null=True, default=None)
+    stock = WholeField(allow_null=True, default=None, help_text="Vouchers that may be issued in all; null: no limit.")
+    archived = FlagField(default=False, help_text="Hidden from lists unless asked for, and issued no more.")
+
+
+class OfferOutput(Output):
+    """The definition of a reward."""
+
+    code = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    currency = serializers.CharField()
+    kind = serializers.ChoiceField(choices=OfferKind.choices)
+    point_cost = serializers.IntegerField(allow_null=True)
+    benefit = serializers.ChoiceField(choices=Benefit.choices)
+    value = MoneyOutput(allow_null=True)
+    product = serializers.CharField(source="product.sku", default=None, allow_null=True)
+    perceived_value = MoneyOutput()
+    starts_at = MomentField(allow_null=True)
+    ends_at = MomentField(allow_null=True)
+    valid_days = serializers.IntegerField(allow_null=True)
+    stock = serializers.IntegerField(allow_null=True)
+    archived = serializers.BooleanField()
+    issued = serializers.IntegerField()
+    created_at = MomentField()
+    updated_at = MomentField()
+
+    def to_representation(self, instance: Offer) -> dict[str, Any]:
+        currency = instance.currency or self.context["view"].account.currency
+        shown: dict[str, Any] = super().to_representation(instance)
+        shown["perceived_value"] = money_text(instance.perceived_value, currency)
+        if instance.benefit != Benefit.PERCENTAGE:
+            shown["value"] = money_text(instance.value, currency)
+        elif instance.value is not None:
+            shown["value"] = f"{instance.value.normalize():f}"
+        return shown
+
+
+class OfferFilters(ArchiveFilters):
+    """Filters of the list."""
+
+    product = filters.CharFilter(field_name="product__sku")
+
+    class Meta:
+        model = Offer
+        fields = ("kind", "benefit", "currency")
+
+
+class Offers(Collection):
+    """Offers by code."""
+
+    key_name = "code"
+    key_field = KeyField(max_length=64)
+    input_class = OfferInput
+    output_class = OfferOutput
+    filterset_class = OfferFilters
+    search_fields = ("code", "name", "description")
+    ordering_fields = ("code", "name", "created_at", "updated_at")
+    default_ordering = "code"
+
+    def get_queryset(self) -> QuerySet[Offer]:
+        return offers_of(account_id=self.account.pk)
+
+    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+        return offers_save(
+            account_id=self.account.pk,
+            rows=[OfferValues(**row) for row in rows],
+            at=timezone.now(),
+            made_with=self.made_with,
+        )
+
+    def remove(self, row: Offer) -> None:
+        offer_delete(account_id=self.account.pk, code=row.code, made_with=self.made_with)

@@ -1,0 +1,128 @@
+"""``consumers/{consumer_id}/points-adjustments`` and ``…/claims``."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from consumers.api.v1.collections import ApiView, row_or_404
+from consumers.api.v1.fields import MomentField, TextField, WholeField
+from consumers.api.v1.serializers import Input, Output
+from consumers.selectors import consumers_of
+from loyalty.api.v1.vouchers import VoucherOutput
+from loyalty.selectors.offer import vouchers_of
+from loyalty.selectors.points import adjustments_of
+from loyalty.services.offer import offer_claim
+from loyalty.services.points import points_adjust
+
+MAX_POINTS = 10**12
+
+
+class SignedPoints(WholeField):
+    """A number of points to add, or to take away below zero."""
+
+    default_error_messages = {"zero": "An adjustment by nothing is none."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=-MAX_POINTS, max_value=MAX_POINTS, **kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        points = super().to_internal_value(data)
+        if not points:
+            self.fail("zero")
+        return points
+
+
+class AdjustmentInput(Input):
+    """A correction of a balance."""
+
+    reference = TextField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
+    points = SignedPoints()
+    description = TextField(max_length=1000, allow_blank=True, default="")
+
+
+class AdjustmentOutput(Output):
+    """A correction of a balance."""
+
+    reference = serializers.CharField()
+    points = serializers.IntegerField()
+    description = serializers.CharField()
+    at = MomentField()
+
+
+class AdjustmentAnswer(AdjustmentOutput):
+    """A correction of a balance, with the balance now."""
+
+    balance = serializers.IntegerField()
+
+
+class PointsAdjustments(ApiView):
+    """Corrections of one consumer's balance."""
+
+    input_class = AdjustmentInput
+    output_class = AdjustmentOutput
+    ordering_fields = ("at",)
+    default_ordering = "-at"
+    is_list = True
+
+    def get(self, request: Request, consumer_id: str) -> Response:
+        """What people added to the balance or took away, newest first."""
+        consumer = row_or_404(consumers_of(account_id=self.account.pk), consumer_id=consumer_id)
+        return self.page(adjustments_of(consumer=consumer))
+
+    @extend_schema(responses={200: AdjustmentAnswer, 201: AdjustmentAnswer})
+    def post(self, request: Request, consumer_id: str) -> Response:
+        """Add a signed number of points (201); the same reference again changes nothing (200)."""
+        made = points_adjust(
+            account=self.account, consumer_id=consumer_id, at=timezone.now(), **self.document(AdjustmentInput)
+        )
+        answer = {**AdjustmentOutput(made.entry).data, "balance": made.balance}
+        return Response(answer, status=status.HTTP_201_CREATED if made.created else status.HTTP_200_OK)
+
+
+class ClaimInput(Input):
+    """A claim of a tiered offer."""
+
+    reference = TextField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
+    offer = TextField(max_length=64, trim_whitespace=False)
+
+
+class ClaimOutput(Output):
+    """What was claimed."""
+
+    reference = serializers.CharField()
+    offer = serializers.CharField()
+    points = serializers.IntegerField(help_text="What it cost.")
+    balance = serializers.IntegerField(help_text="What is left now.")
+    voucher = VoucherOutput()
+
+
+class Claims(ApiView):
+    """Claims of tiered offers for points."""
+
+    input_class = ClaimInput
+    output_class = ClaimOutput
+
+    @extend_schema(responses={200: ClaimOutput, 201: ClaimOutput})
+    def post(self, request: Request, consumer_id: str) -> Response:
+        """Debit the points and issue the voucher (201); the same reference again changes nothing (200)."""
+        claim, now = self.document(), timezone.now()
+        made = offer_claim(
+            account=self.account,
+            consumer_id=consumer_id,
+            reference=claim["reference"],
+            offer_code=claim["offer"],
+            at=now,
+        )
+        voucher = vouchers_of(account_id=self.account.pk, at=now).get(pk=made.voucher.pk)
+        answer = {
+            "reference": claim["reference"],
+            "offer": claim["offer"],
+            "points": made.points,
+            "balance": made.balance,
+            "voucher": VoucherOutput(voucher).data,
+        }
+        return Response(answer, status=status.HTTP_201_CREATED if made.created else status.HTTP_200_OK)

@@ -1,0 +1,73 @@
+"""``vouchers``: read only."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from consumers.api.v1.collections import ApiView, row_or_404
+from consumers.api.v1.fields import MomentField
+from consumers.api.v1.serializers import Output
+from loyalty.choices import VoucherStatus
+from loyalty.models import Voucher
+from loyalty.selectors.offer import vouchers_of
+
+
+class VoucherOutput(Output):
+    """One coded instance of an offer in a consumer's hands."""
+
+    code = serializers.CharField()
+    offer = serializers.CharField(source="offer.code")
+    consumer = serializers.CharField(source="consumer.consumer_id")
+    status = serializers.ChoiceField(source="shown_status", choices=VoucherStatus.choices)
+    issued_at = MomentField()
+    expires_at = MomentField(allow_null=True)
+    redeemed_at = MomentField(allow_null=True)
+
+
+class VoucherFilters(filters.FilterSet):
+    """Filters of the list."""
+
+    offer = filters.CharFilter(field_name="offer__code")
+    consumer = filters.CharFilter(field_name="consumer__consumer_id")
+    status = filters.ChoiceFilter(field_name="shown_status", choices=VoucherStatus.choices)
+    issued = filters.IsoDateTimeFromToRangeFilter(field_name="issued_at")
+
+    class Meta:
+        model = Voucher
+        fields: tuple[str, ...] = ()
+
+
+class VoucherView(ApiView):
+    """Vouchers as they are now."""
+
+    output_class = VoucherOutput
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return vouchers_of(account_id=self.account.pk, at=timezone.now())
+
+
+class VoucherList(VoucherView):
+    """The account's vouchers."""
+
+    filterset_class = VoucherFilters
+    search_fields = ("code", "offer__code", "consumer__consumer_id")
+    ordering_fields = ("issued_at", "code")
+    default_ordering = "-issued_at"
+    is_list = True
+
+    def get(self, request: Request) -> Response:
+        """The account's vouchers, a page at a time."""
+        return self.page(self.get_queryset())
+
+
+class VoucherDetail(VoucherView):
+    """One voucher."""
+
+    def get(self, request: Request, code: str) -> Response:
+        """One voucher."""
+        return Response(self.rendered(row_or_404(self.get_queryset(), code=code)))

@@ -1,0 +1,108 @@
+"""What the loyalty programme shows on a consumer's Loyalty tab."""
+
+from datetime import datetime
+from typing import Any
+
+from consumers.loyalty_sections import LoyaltySection
+from consumers.models import Consumer
+from loyalty.models import PromotionUsage
+from loyalty.selectors.offer import vouchers_of
+from loyalty.selectors.points import activity_of
+
+LAST = 50
+"""How many entries, vouchers and promotions each section shows."""
+
+_TEXT = {"type": "string"}
+_MOMENT = {"type": "string", "format": "date-time"}
+_NUMBER = {"type": "integer"}
+
+
+def _rows(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "object", "properties": properties}}
+
+
+def activity_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+    """The last entries of the ledger, newest first."""
+    return [
+        {
+            "points": entry.points,
+            "type": entry.activity_type,
+            "kind": entry.kind,
+            "description": entry.description,
+            "transaction": entry.transaction.reference if entry.transaction else None,
+            "promotion": entry.promotion.code if entry.promotion else None,
+            "reference": entry.reference,
+            "at": entry.at,
+        }
+        for entry in activity_of(consumer=consumer)[:LAST]
+    ]
+
+
+def voucher_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+    """The last vouchers, newest first."""
+    return [
+        {
+            "code": voucher.code,
+            "offer": voucher.offer.code,
+            "name": voucher.offer.name,
+            "status": voucher.shown_status,
+            "issued_at": voucher.issued_at,
+            "expires_at": voucher.expires_at,
+            "redeemed_at": voucher.redeemed_at,
+        }
+        for voucher in vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer)[:LAST]
+    ]
+
+
+def redemption_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+    """How often each promotion was redeemed, in order of code."""
+    usage = PromotionUsage.objects.filter(consumer=consumer, redemptions__gt=0).select_related("promotion")
+    return [
+        {"promotion": one.promotion.code, "name": one.promotion.name, "redemptions": one.redemptions}
+        for one in usage.order_by("promotion__code", "promotion__family")[:LAST]
+    ]
+
+
+SECTIONS = (
+    LoyaltySection(
+        key="activity",
+        label="Loyalty activity",
+        position=30,
+        data=activity_data,
+        template="admin/consumers/consumer/loyalty/activity.html",
+        schema=_rows(
+            points=_NUMBER,
+            type=_TEXT,
+            kind=_TEXT,
+            description=_TEXT,
+            transaction={**_TEXT, "nullable": True},
+            promotion={**_TEXT, "nullable": True},
+            reference=_TEXT,
+            at=_MOMENT,
+        ),
+    ),
+    LoyaltySection(
+        key="vouchers",
+        label="Vouchers",
+        position=40,
+        data=voucher_data,
+        template="admin/consumers/consumer/loyalty/vouchers.html",
+        schema=_rows(
+            code=_TEXT,
+            offer=_TEXT,
+            name=_TEXT,
+            status=_TEXT,
+            issued_at=_MOMENT,
+            expires_at={**_MOMENT, "nullable": True},
+            redeemed_at={**_MOMENT, "nullable": True},
+        ),
+    ),
+    LoyaltySection(
+        key="redemptions",
+        label="Redemptions",
+        position=60,
+        data=redemption_data,
+        template="admin/consumers/consumer/loyalty/redemptions.html",
+        schema=_rows(promotion=_TEXT, name=_TEXT, redemptions=_NUMBER),
+    ),
+)

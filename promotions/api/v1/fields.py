@@ -1,0 +1,25 @@
+"""Money in bodies and answers."""
+
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from consumers.api.v1.fields import DecimalText
+from promotions.engine.money import exponent
+
+
+class MoneyText(DecimalText):
+    """An amount of 0 or more, as a string or an integer. How many decimals it may have, its currency says."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=14, decimal_places=4, min_value=0, **kwargs)
+
+
+def money_text(amount: Decimal | None, currency: str) -> str | None:
+    """An amount with exactly the decimals of its currency; None stays None."""
+    return None if amount is None else f"{amount:.{exponent(currency)}f}"
+
+
+class MoneyOutput(serializers.CharField):
+    """An amount that the serializer has made text of with ``money_text``."""

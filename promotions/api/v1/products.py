@@ -1,0 +1,87 @@
+"""``products``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from consumers.api.v1.collections import Collection
+from consumers.api.v1.fields import FlagField, KeyField, MomentField, TextField
+from consumers.api.v1.filters import ArchiveFilters
+from consumers.api.v1.serializers import Input, Output
+from consumers.services.rows import Saved
+from promotions.api.v1.fields import MoneyOutput, MoneyText, money_text
+from promotions.models import Product
+from promotions.models.product import MAX_LABEL_LENGTH, MAX_LABELS
+from promotions.selectors.product import products_of
+from promotions.services.product import ProductValues, product_delete, products_save
+
+
+class ProductInput(Input):
+    """A catalogue entry. Prices are in the account's currency; null is unknown."""
+
+    name = TextField(max_length=300, allow_blank=True, default="")
+    product_brand = TextField(max_length=200, allow_blank=True, default="")
+    program_brand = TextField(max_length=200, allow_blank=True, default="")
+    category = TextField(max_length=200, allow_blank=True, default="")
+    labels = serializers.ListField(child=TextField(max_length=MAX_LABEL_LENGTH), max_length=MAX_LABELS, default=list)
+    cost_price = MoneyText(allow_null=True, default=None)
+    retail_price = MoneyText(allow_null=True, default=None)
+    archived = FlagField(default=False, help_text="Hidden from lists unless asked for.")
+
+
+class ProductOutput(Output):
+    """A catalogue entry."""
+
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    product_brand = serializers.CharField()
+    program_brand = serializers.CharField()
+    category = serializers.CharField()
+    labels = serializers.ListField(child=serializers.CharField())
+    cost_price = MoneyOutput(allow_null=True)
+    retail_price = MoneyOutput(allow_null=True)
+    archived = serializers.BooleanField()
+    created_at = MomentField()
+    updated_at = MomentField()
+
+    def to_representation(self, instance: Product) -> dict[str, Any]:
+        currency = self.context["view"].account.currency
+        shown: dict[str, Any] = super().to_representation(instance)
+        for name in ("cost_price", "retail_price"):
+            shown[name] = money_text(getattr(instance, name), currency)
+        return shown
+
+
+class ProductFilters(ArchiveFilters):
+    """Filters of the list."""
+
+    class Meta:
+        model = Product
+        fields = ("category", "product_brand", "program_brand")
+
+
+class Products(Collection):
+    """Products by SKU."""
+
+    key_name = "sku"
+    key_field = KeyField(max_length=100)
+    input_class = ProductInput
+    output_class = ProductOutput
+    filterset_class = ProductFilters
+    search_fields = ("sku", "name", "product_brand", "program_brand", "category")
+    ordering_fields = ("sku", "name", "category", "product_brand", "created_at", "updated_at")
+    default_ordering = "sku"
+
+    def get_queryset(self) -> QuerySet[Product]:
+        return products_of(account_id=self.account.pk)
+
+    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+        return products_save(
+            account_id=self.account.pk,
+            rows=[ProductValues(**{**row, "labels": tuple(row["labels"])}) for row in rows],
+        )
+
+    def remove(self, row: Product) -> None:
+        product_delete(account_id=self.account.pk, sku=row.sku)
