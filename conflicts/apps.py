@@ -9,3 +9,11 @@ class ConflictsConfig(AppConfig):
     name = "conflicts"
     verbose_name = "Conflict management"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Say what each role may do here."""
+        # The tables are there only now that every app is loaded.
+        from conflicts.roles import GRANTS  # noqa: PLC0415
+        from consumers.roles import role_grants_register  # noqa: PLC0415
+
+        role_grants_register(self.label, GRANTS)

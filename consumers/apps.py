@@ -1,6 +1,7 @@
 """How Django knows the app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ConsumersConfig(AppConfig):
@@ -11,9 +12,12 @@ class ConsumersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Put what is known here on the Loyalty tab."""
+        """Put what is known here on the Loyalty tab, and keep the roles' groups in line with their tables."""
         # The tables are there only now that every app is loaded.
         from consumers.loyalty_sections import BALANCE, MEMBERSHIP, loyalty_section_register  # noqa: PLC0415
+        from consumers.roles import GRANTS, role_grants_register, role_groups_sync  # noqa: PLC0415
 
         loyalty_section_register(MEMBERSHIP)
         loyalty_section_register(BALANCE)
+        role_grants_register(self.label, GRANTS)
+        post_migrate.connect(role_groups_sync, dispatch_uid="role_groups_sync")

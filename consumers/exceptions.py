@@ -72,6 +72,12 @@ class NotFound(ConsumersError):
     code = "not_found"
 
 
+class LastAdministrator(ConsumersError):
+    """Nobody would be left to manage the account."""
+
+    code = "last_administrator"
+
+
 class AlreadyExists(ConsumersError):
     """There is a row of this key already."""
 

@@ -1,9 +1,11 @@
 """Reads of accounts, keys, sites and consumers."""
 
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from rest_framework_api_key.crypto import KeyGenerator
 
-from consumers.models import ApiKey, Consumer, ConsumerGroup, Site
+from consumers.choices import StaffRole
+from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, Site, StaffMembership, User
 
 _keys = KeyGenerator()
 
@@ -36,3 +38,39 @@ def consumers_of(*, account_id: int) -> QuerySet[Consumer]:
         .select_related("home_site", "membership")
         .prefetch_related("groups", "membership__cards")
     )
+
+
+def accounts_of_staff(*, user: User) -> QuerySet[Account]:
+    """The accounts that a user may work in, in order of name: all of them for a superuser."""
+    accounts = Account.objects.all() if user.is_superuser else Account.objects.filter(staff_memberships__user=user)
+    return accounts.order_by("name", "code")
+
+
+def staff_membership_current(*, user: User, account_id: int | None) -> StaffMembership | None:
+    """The membership in which a user works: of the account given, or else of the first by name; None without any.
+
+    A superuser needs no membership: where there is none, they are given an unsaved one as administrator.
+    """
+    memberships = list(
+        StaffMembership.objects.filter(user=user)
+        .select_related("account", "role")
+        .order_by("account__name", "account__code")
+    )
+    chosen = next((one for one in memberships if one.account_id == account_id), None)
+    if not user.is_superuser:
+        return chosen or next(iter(memberships), None)
+    if chosen is None:
+        accounts = accounts_of_staff(user=user)
+        account = accounts.filter(pk=account_id or 0).first() or accounts.first()
+        if account is None:
+            return None
+        role = Group.objects.get(name=StaffRole.ADMINISTRATOR)
+        chosen = next((one for one in memberships if one.account_id == account.pk), None) or StaffMembership(
+            user=user, account=account, role=role
+        )
+    return chosen
+
+
+def staff_of(*, account_id: int) -> QuerySet[StaffMembership]:
+    """The account's staff with their users and roles."""
+    return StaffMembership.objects.filter(account_id=account_id).select_related("user", "role")

@@ -16,7 +16,9 @@ class LoyaltyConfig(AppConfig):
         """Say what history needs, and put what is known here on the Loyalty tab."""
         # The tables are there only now that every app is loaded.
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
+        from consumers.roles import role_grants_register  # noqa: PLC0415
         from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
+        from loyalty.roles import GRANTS  # noqa: PLC0415
         from loyalty.selectors.offer import currencies_of_amounts  # noqa: PLC0415
         from loyalty.selectors.points import consumers_with_points_history  # noqa: PLC0415
 
@@ -24,3 +26,4 @@ class LoyaltyConfig(AppConfig):
         reference_check_register("membership", consumers_with_points_history)
         for section in SECTIONS:
             loyalty_section_register(section)
+        role_grants_register(self.label, GRANTS)

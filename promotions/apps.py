@@ -17,7 +17,9 @@ class PromotionsConfig(AppConfig):
         """Say what promotions and prices name, so that it is not taken away."""
         # The tables are there only now that every app is loaded.
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
+        from consumers.roles import role_grants_register  # noqa: PLC0415
         from promotions.loyalty_sections import SECTIONS  # noqa: PLC0415
+        from promotions.roles import GRANTS  # noqa: PLC0415
         from promotions.selectors.product import currencies_of_prices  # noqa: PLC0415
         from promotions.selectors.promotion import reference_check  # noqa: PLC0415
 
@@ -26,3 +28,4 @@ class PromotionsConfig(AppConfig):
         reference_check_register("currency", currencies_of_prices)
         for section in SECTIONS:
             loyalty_section_register(section)
+        role_grants_register(self.label, GRANTS)

@@ -1,0 +1,121 @@
+"""Writes of staff."""
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from consumers.choices import StaffRole
+from consumers.exceptions import AlreadyExists, ConsumersError, LastAdministrator, NotFound, Problem
+from consumers.models import StaffMembership, User
+from consumers.services.account import account_lock
+from consumers.services.rows import model_problems
+
+
+def staff_member_add(
+    *,
+    account_id: int,
+    username: str,
+    role: StaffRole,
+    email: str = "",
+    first_name: str = "",
+    last_name: str = "",
+    password: str | None = None,
+) -> StaffMembership:
+    """Make a user a member of an account; who is new is made, who is known keeps name, address and password.
+
+    Without a ``password`` a new user cannot log in until one is set.
+
+    Raises:
+        AlreadyExists: the user is a member of the account.
+        ConsumersError: a value does not hold; each problem under its field.
+    """
+    # One transaction under the account's lock: of two calls for one user, the second finds the first's.
+    with transaction.atomic():
+        account_lock(account_id=account_id)
+        user = User.objects.filter(username=username).first()
+        if user is None:
+            user = User(username=username, email=email, first_name=first_name, last_name=last_name, is_staff=True)
+            _password_set(user, password)
+            user.save()
+        elif not user.is_staff:
+            user.is_staff = True
+            user.save(update_fields=["is_staff"])
+        group = Group.objects.get(name=role.value)
+        membership, created = StaffMembership.objects.get_or_create(
+            user=user, account_id=account_id, defaults={"role": group}
+        )
+        if not created:
+            raise AlreadyExists(f"{username} is a member of this account already.", attr="username")
+    return membership
+
+
+def staff_role_set(*, account_id: int, username: str, role: StaffRole) -> StaffMembership:
+    """Give a member another role.
+
+    Raises:
+        NotFound: the account has no such member.
+        LastAdministrator: nobody would be left to manage the account.
+    """
+    # One transaction under the account's lock: of two administrators, not both can step down at once.
+    with transaction.atomic():
+        membership = _member_locked(account_id, username)
+        had_administrator = _has_administrator(account_id)
+        membership.role = Group.objects.get(name=role.value)
+        membership.save()
+        if had_administrator:
+            _administrator_left(account_id)
+    return membership
+
+
+def staff_member_remove(*, account_id: int, username: str) -> None:
+    """End a membership. The user stays, and stays a member of other accounts.
+
+    Raises:
+        NotFound: the account has no such member.
+        LastAdministrator: nobody would be left to manage the account.
+    """
+    # One transaction under the account's lock: of two administrators, not both can leave at once.
+    with transaction.atomic():
+        membership = _member_locked(account_id, username)
+        had_administrator = _has_administrator(account_id)
+        membership.delete()
+        if had_administrator:
+            _administrator_left(account_id)
+
+
+def _member_locked(account_id: int, username: str) -> StaffMembership:
+    account_lock(account_id=account_id)
+    membership = StaffMembership.objects.filter(account_id=account_id, user__username=username).first()
+    if membership is None:
+        raise NotFound(f"{username} is no member of this account.")
+    return membership
+
+
+def _has_administrator(account_id: int) -> bool:
+    return StaffMembership.objects.filter(
+        account_id=account_id, role__name=StaffRole.ADMINISTRATOR, user__is_active=True
+    ).exists()
+
+
+def _administrator_left(account_id: int) -> None:
+    if not _has_administrator(account_id):
+        raise LastAdministrator("An account needs an administrator: make somebody else one first.")
+
+
+def _password_set(user: User, password: str | None) -> None:
+    problems = [*model_problems(user, exclude=("password",))]
+    if password is None:
+        user.set_unusable_password()
+    else:
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            problems += [
+                Problem(code=one.code or "invalid", detail=text, attr="password")
+                for one in error.error_list
+                for text in one.messages
+            ]
+        user.set_password(password)
+    if problems:
+        raise ConsumersError(problems=problems)

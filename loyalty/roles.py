@@ -1,0 +1,19 @@
+"""What staff of each role may do in the loyalty programme; see ``consumers.roles``.
+
+Nobody changes or deletes a transaction, an entry of the ledger or a voucher. To add an entry is to adjust a balance, to
+add a voucher is to claim an offer.
+"""
+
+from consumers.choices import StaffRole
+from consumers.roles import Grants, codenames
+
+_VIEWER = codenames("view", "loyaltypromotion offer voucher transaction appliedpromotion ledgerentry promotionusage")
+_CUSTOMER_SERVICE = _VIEWER | codenames("add", "ledgerentry voucher")
+_MARKETER = _VIEWER | codenames("add change delete", "loyaltypromotion offer")
+
+GRANTS: Grants = {
+    StaffRole.ADMINISTRATOR: _CUSTOMER_SERVICE | _MARKETER,
+    StaffRole.MARKETER: _MARKETER,
+    StaffRole.CUSTOMER_SERVICE: _CUSTOMER_SERVICE,
+    StaffRole.VIEWER: _VIEWER,
+}
