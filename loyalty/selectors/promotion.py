@@ -1,0 +1,37 @@
+"""Reads of loyalty promotions, and of what they name."""
+
+from collections.abc import Mapping
+
+from django.db.models import QuerySet
+
+from loyalty.choices import OfferKind
+from loyalty.models import Offer
+from promotions.choices import Family, ReferenceKind
+from promotions.models import Promotion
+from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource, promotion_by_code, promotions_of
+
+
+def loyalty_promotions_of(*, account_id: int) -> QuerySet[Promotion]:
+    """The account's loyalty promotions, archived ones too."""
+    return promotions_of(account_id=account_id, family=Family.LOYALTY)
+
+
+def loyalty_promotion_by_code(*, account_id: int, code: str) -> Promotion:
+    """The loyalty promotion under a code.
+
+    Raises:
+        PromotionNotFound: the account has none.
+    """
+    return promotion_by_code(account_id=account_id, family=Family.LOYALTY, code=code)
+
+
+def offers_redeemable(account_id: int) -> QuerySet[Offer]:
+    """The account's offers that a promotion may issue: personalised ones that are not archived."""
+    return Offer.objects.filter(account_id=account_id, kind=OfferKind.PERSONALISED, archived=False)
+
+
+LOYALTY_REFERENCE_SOURCES: Mapping[str, ReferenceSource] = {
+    **REFERENCE_SOURCES,
+    ReferenceKind.OFFER: ReferenceSource(rows=offers_redeemable, key="code", noun="personalised offer in use"),
+}
+"""The kinds of rows that loyalty promotions may name."""

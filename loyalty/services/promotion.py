@@ -1,0 +1,97 @@
+"""Writes of loyalty promotions: the common lifecycle of promotions, with this family's documents."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from consumers.models import Account, User
+from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
+from promotions.choices import Family
+from promotions.engine.definition import Definition, check_loyalty
+from promotions.exceptions import PromotionsError
+from promotions.models import Promotion
+from promotions.services.promotion import (
+    PromotionFamily,
+    PromotionValues,
+    promotion_archive,
+    promotion_publish,
+    promotions_save,
+)
+from promotions.services.rich_text import rich_text_cleaned
+
+RICH_TEXTS = {"outcome": ("redemption_message",), "content": ("long_description", "terms_and_conditions")}
+"""The fields of each document that hold HTML; all others are plain text, escaped where they are shown."""
+
+
+def _check(values: PromotionValues, catalogue_enabled: bool) -> Definition:
+    return check_loyalty(
+        values.type,
+        outcome=_cleaned(values.outcome, RICH_TEXTS["outcome"]),
+        eligibility=values.eligibility,
+        content=_cleaned(values.content, RICH_TEXTS["content"]),
+        catalogue_enabled=catalogue_enabled,
+    )
+
+
+def _cleaned(document: object, names: Sequence[str]) -> object:
+    """The document with its rich texts cleaned, before their lengths are judged; anything malformed as it is."""
+    if not isinstance(document, Mapping):
+        return document
+    texts = {name: text for name in names if isinstance(text := document.get(name), str)}
+    return {**document, **{name: rich_text_cleaned(text) for name, text in texts.items()}}
+
+
+LOYALTY = PromotionFamily(family=Family.LOYALTY, check=_check, sources=LOYALTY_REFERENCE_SOURCES)
+
+
+def loyalty_promotions_save(
+    *, account_id: int, rows: Sequence[PromotionValues], actor: User | None, actor_label: str, at: datetime
+) -> list[tuple[Promotion, bool]]:
+    """Create or replace loyalty promotions by code: all of them or none.
+
+    Args:
+        account_id: whose they are.
+        rows: with distinct codes.
+        actor: the person who does it; None for a key or an import.
+        actor_label: the name of the key or import, for the history.
+        at: now.
+
+    Returns:
+        Each promotion with whether it was created, in the order of the rows.
+
+    Raises:
+        PromotionsError: everything that is wrong, each problem under ``<index>.<path>``.
+    """
+    return promotions_save(
+        family=LOYALTY, account_id=account_id, rows=rows, actor=actor, actor_label=actor_label, at=at
+    )
+
+
+def loyalty_promotion_save(
+    *, account: Account, values: PromotionValues, actor: User | None, actor_label: str, at: datetime
+) -> tuple[Promotion, bool]:
+    """Create or replace one loyalty promotion; see ``loyalty_promotions_save``.
+
+    Raises:
+        PromotionsError: everything that is wrong, each problem under its path (``outcome.points``).
+    """
+    try:
+        [saved] = loyalty_promotions_save(
+            account_id=account.pk, rows=[values], actor=actor, actor_label=actor_label, at=at
+        )
+    except PromotionsError as refused:
+        raise refused.without(0) from refused.__cause__
+    return saved
+
+
+def loyalty_promotion_publish(*, promotion: Promotion, actor: User | None, actor_label: str, at: datetime) -> Promotion:
+    """Publish a draft; see ``promotion_publish``."""
+    return promotion_publish(family=LOYALTY, promotion=promotion, actor=actor, actor_label=actor_label, at=at)
+
+
+def loyalty_promotion_archive(
+    *, promotion: Promotion, archived: bool = True, actor: User | None, actor_label: str, at: datetime
+) -> Promotion:
+    """Put a promotion away or bring it back; see ``promotion_archive``."""
+    return promotion_archive(
+        family=LOYALTY, promotion=promotion, archived=archived, actor=actor, actor_label=actor_label, at=at
+    )

@@ -1,0 +1,12 @@
+"""What the worker runs: shells over services. A task only says "look now", and may run twice."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from promotions.services.status import statuses_sync as promotions_statuses_sync
+
+
+@shared_task
+def statuses_sync() -> int:
+    """Bring stored statuses up to date; returns how many promotions changed."""
+    return promotions_statuses_sync(at=timezone.now())

@@ -1,0 +1,239 @@
+"""What the paths of promotions of every family share."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from consumers.api.v1.collections import ApiView, Collection, row_or_404
+from consumers.api.v1.fields import CurrencyField, FlagField, KeyField, MomentField, TextField
+from consumers.api.v1.filters import ArchiveFilters
+from consumers.api.v1.serializers import Input, Output
+from consumers.models import Site
+from consumers.services.rows import Saved
+from promotions.choices import Status
+from promotions.models import Promotion, PromotionVersion
+from promotions.selectors.promotion import (
+    promotion_versions,
+    promotions_at_site,
+    promotions_live,
+    promotions_with_status,
+)
+from promotions.services.promotion import (
+    MAXIMUM_DESCRIPTION,
+    MAXIMUM_NAME,
+    PromotionValues,
+    promotion_delete,
+    promotion_duplicate,
+    promotion_rename,
+    promotion_stop,
+)
+
+
+class ClockedView(ApiView):
+    """A view that judges by the clock, which it reads once."""
+
+    at: datetime
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.at = timezone.now()
+        super().initial(request, *args, **kwargs)
+
+    @property
+    def author(self) -> dict[str, Any]:
+        """Who changes something, with what, and when, as the services take it."""
+        return {"actor": None, "actor_label": self.made_with, "at": self.at}
+
+
+# --- shapes ---------------------------------------------------------------------------------------------------------
+
+
+class CommonInput(Input):
+    """The fields of a promotion that every family has."""
+
+    name = TextField(max_length=MAXIMUM_NAME)
+    description = TextField(max_length=MAXIMUM_DESCRIPTION, allow_blank=True, default="")
+    currency = CurrencyField(allow_blank=True, default="", help_text="ISO 4217; blank means the account's.")
+    starts_at = MomentField()
+    ends_at = MomentField(allow_null=True, default=None, help_text="Null: until somebody stops it.")
+    draft = FlagField(default=False, help_text="A draft never applies; publishing cannot be undone.")
+    archived = FlagField(default=False, help_text="Never applies; hidden from lists unless asked for.")
+
+
+class LifeOutput(Output):
+    """What is known of a promotion's life, read only."""
+
+    status = serializers.SerializerMethodField()
+    version = serializers.IntegerField()
+    redemptions = serializers.IntegerField()
+    created_at = MomentField()
+    updated_at = MomentField()
+
+    @extend_schema_field(serializers.ChoiceField(choices=Status.choices))
+    def get_status(self, promotion: Promotion) -> str:
+        """The true status now."""
+        return promotion.status_at(self.context["view"].at)
+
+
+class DuplicateInput(Input):
+    """What the copy is called."""
+
+    code = KeyField(max_length=64)
+    name = TextField(max_length=MAXIMUM_NAME, allow_blank=True, default="", help_text="Blank: the name and (copy).")
+
+
+class NothingInput(Input):
+    """An object without fields."""
+
+
+class VersionOutput(Output):
+    """One immutable version of a promotion."""
+
+    version = serializers.IntegerField(source="number")
+    definition = serializers.DictField()
+    created_at = MomentField()
+    created_by = serializers.SerializerMethodField()
+
+    def get_created_by(self, version: PromotionVersion) -> str:
+        """The person, or the key or import, that made it."""
+        return version.created_by.get_username() if version.created_by is not None else version.created_with
+
+
+# --- lists ----------------------------------------------------------------------------------------------------------
+
+
+class PromotionFilters(ArchiveFilters):
+    """Filters of the list. Those that may be repeated find promotions of any of the values."""
+
+    status = filters.MultipleChoiceFilter(
+        choices=Status.choices, method="filter_status", help_text="As the dates say now."
+    )
+    currency = filters.CharFilter(lookup_expr="iexact")
+    site = filters.CharFilter(method="filter_site", help_text="A site's number: promotions whose site rules admit it.")
+    live_at = filters.CharFilter(method="filter_live_at", help_text="A moment: promotions that apply at it.")
+    always_apply = filters.ChoiceFilter(choices=[("true", "yes"), ("false", "no")], method="filter_always_apply")
+
+    def filter_status(self, rows: QuerySet[Promotion], name: str, value: Sequence[str]) -> QuerySet[Promotion]:
+        return promotions_with_status(rows, statuses=value, at=self.view.at) if value else rows
+
+    def filter_site(self, rows: QuerySet[Promotion], name: str, value: str) -> QuerySet[Promotion]:
+        site = Site.objects.filter(account_id=self.view.account.pk, number=value).first()
+        if site is None:
+            raise ValidationError({name: [ErrorDetail("There is no such site.", code="unknown_reference")]})
+        return promotions_at_site(rows, site=site)
+
+    def filter_live_at(self, rows: QuerySet[Promotion], name: str, value: str) -> QuerySet[Promotion]:
+        try:
+            moment = MomentField().run_validation(value)
+        except ValidationError as error:
+            raise ValidationError({name: error.detail}) from error
+        return promotions_live(rows, at=moment)
+
+    def filter_always_apply(self, rows: QuerySet[Promotion], name: str, value: str) -> QuerySet[Promotion]:
+        return rows.filter(always_apply=value == "true")
+
+    @property
+    def view(self) -> Any:
+        """The view that filters."""
+        return self.request.parser_context["view"]
+
+
+# --- views ----------------------------------------------------------------------------------------------------------
+
+
+class PromotionCollection(ClockedView, Collection):
+    """The promotions of one family under their codes."""
+
+    key_name = "code"
+    key_field = KeyField(max_length=64)
+    filterset_class = PromotionFilters
+    search_fields = ("code", "name", "description")
+    ordering_fields = ("code", "name", "starts_at", "redemptions", "created_at", "updated_at")
+    default_ordering = "-starts_at"
+
+    def values(self, row: dict[str, Any]) -> PromotionValues:
+        """A checked row as the services take it."""
+        return PromotionValues(**row)
+
+    def write(self, rows: Sequence[PromotionValues]) -> list[tuple[Promotion, bool]]:
+        """Write all rows or none; each promotion with whether it is new."""
+        raise NotImplementedError
+
+    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+        saved = self.write([self.values(row) for row in rows])
+        created = sum(is_new for _, is_new in saved)
+        return Saved(created=created, updated=len(saved) - created)
+
+    def remove(self, row: Promotion) -> None:
+        promotion_delete(promotion=row, actor=None, actor_label=self.made_with)
+
+    def patch(self, request: Request, **key: str) -> Response:
+        """Change what the body names: objects key by key, lists and rule trees whole. A draft's code may change."""
+        code = self.body().get("code")
+        if not isinstance(code, str) or code == self.kwargs["code"]:
+            return super().patch(request, **key)
+        # One transaction: the new code and the other changes, or neither.
+        with transaction.atomic():
+            promotion_rename(promotion=self.row(), code=code, **self.author)
+            self.kwargs["code"] = code
+            return super().patch(request, **key)
+
+
+class PromotionView(ClockedView):
+    """Something below one promotion of a family."""
+
+    input_class: ClassVar[type[Input] | None] = NothingInput
+    key_name = "code"
+
+    def promotion(self) -> Promotion:
+        """The promotion that the path names.
+
+        Raises:
+            NotFound: the account has none.
+        """
+        found: Promotion = row_or_404(self.get_queryset(), code=self.kwargs["code"])
+        return found
+
+
+class StopView(PromotionView):
+    """``<code>/stop``."""
+
+    def post(self, request: Request, code: str) -> Response:
+        """Stop it from now on, for good; baskets of before still get it."""
+        if request.stream is not None:
+            self.document()
+        stopped = promotion_stop(promotion=self.promotion(), **self.author)
+        return Response(self.rendered(stopped))
+
+
+class DuplicateView(PromotionView):
+    """``<code>/duplicate``."""
+
+    input_class = DuplicateInput
+
+    def post(self, request: Request, code: str) -> Response:
+        """Make a draft that says the same under another code."""
+        made = promotion_duplicate(promotion=self.promotion(), **self.document(), **self.author)
+        return Response(self.rendered(made), status=status.HTTP_201_CREATED)
+
+
+class VersionsView(PromotionView):
+    """``<code>/versions``."""
+
+    input_class = None
+    output_class = VersionOutput
+    ordering_fields = ("number",)
+    default_ordering = "-number"
+
+    def get(self, request: Request, code: str) -> Response:
+        """Every version with who made it and when, newest first."""
+        return self.page(promotion_versions(promotion=self.promotion()))

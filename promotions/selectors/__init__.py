@@ -1,0 +1,1 @@
+"""Reads, named <entity>_<what>."""
