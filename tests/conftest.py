@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from config.celery import app as celery_app
+from loyalty.services.book import books_forget
 
 # Playwright runs an event loop in the test's thread, where Django would refuse the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -27,6 +28,8 @@ def quick_and_alone(settings: Any) -> None:
     settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid4().hex}}
     celery_app.conf.task_always_eager = True
     celery_app.conf.task_eager_propagates = True
+    # Ids and versions begin anew in each test; what the process remembers of the last one's must not be taken for it.
+    books_forget()
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,10 @@ from consumers.models import Account, Consumer, Membership, Site
 from consumers.services.account import account_lock, rulebook_bump
 from loyalty.choices import TransactionKind
 from loyalty.models import PromotionUsage, Transaction
+from loyalty.selectors.shopper import products_known
+from loyalty.services.history import product_stored
 from loyalty.services.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
+from promotions.engine.basket import ProductFacts
 from promotions.engine.money import minor_unit
 from promotions.models import Product
 
@@ -58,7 +61,7 @@ class Parties:
     """The rows that a batch of invoices names, by their keys in the file; ``created`` counts the new ones."""
 
     sites: Mapping[str, Site]
-    products: Mapping[str, Product]
+    products: Mapping[str, ProductFacts]
     consumers: Mapping[str, Consumer]
     created: Counter[str]
 
@@ -165,9 +168,6 @@ def parties_ensure(
     def sites_found(keys: Iterable[str]) -> dict[str, Site]:
         return {site.number: site for site in Site.objects.filter(account=account, number__in=keys)}
 
-    def products_found(keys: Iterable[str]) -> dict[str, Product]:
-        return {product.sku: product for product in Product.objects.filter(account=account, sku__in=keys)}
-
     def consumers_found(keys: Iterable[str]) -> dict[str, Consumer]:
         return {one.consumer_id: one for one in Consumer.objects.filter(account=account, consumer_id__in=keys)}
 
@@ -187,10 +187,9 @@ def parties_ensure(
         created["sites"] = len(missing)
 
     skus = _in_order(row.sku for invoice in invoices for row in invoice.rows)
-    products = products_found(skus)
-    if missing := [sku for sku in skus if sku not in products]:
+    known = set(Product.objects.filter(account=account, sku__in=skus).values_list("sku", flat=True))
+    if missing := [sku for sku in skus if sku not in known]:
         Product.objects.bulk_create([product(sku) for sku in missing], ignore_conflicts=True)
-        products = products_found(skus)
         created["products"] = len(missing)
 
     consumer_ids = _in_order(invoice.consumer for invoice in invoices if invoice.consumer)
@@ -206,7 +205,9 @@ def parties_ensure(
         rulebook_bump(account_id=account.pk)
     if members:
         created["members"] = _memberships_ensure(account=account, invoices=invoices, sites=sites, consumers=consumers)
-    return Parties(sites=sites, products=products, consumers=consumers, created=created)
+    return Parties(
+        sites=sites, products=products_known(account=account, skus=skus), consumers=consumers, created=created
+    )
 
 
 def _memberships_ensure(
@@ -243,7 +244,7 @@ def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: da
     site = parties.sites[invoice.site]
     lines, total_inc_tax, total_ex_tax = [], _ZERO, _ZERO
     for place, row in enumerate(invoice.rows, start=1):
-        line = _line(row, line_id=str(place), product=parties.products[row.sku], unit=unit)
+        line = _line(row, line_id=str(place), product=parties.products.get(row.sku), unit=unit)
         lines.append(line)
         total_inc_tax += Decimal(line["total"])
         total_ex_tax += _rounded(row.quantity * row.unit_price_ex_tax, unit)
@@ -268,25 +269,21 @@ def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: da
     )
 
 
-def _line(row: SoldRow, *, line_id: str, product: Product, unit: Decimal) -> dict[str, Any]:
-    """A line as history keeps it, with its product as it is now."""
+def _line(row: SoldRow, *, line_id: str, product: ProductFacts | None, unit: Decimal) -> dict[str, Any]:
+    """A line as history keeps it, with its product as it is now.
+
+    A price finer than the currency is rounded in the unit price that is shown; the line's total is of the exact one.
+    """
     total = str(_rounded(row.quantity * row.unit_price_inc_tax, unit))
     return {
         "line_id": line_id,
         "sku": row.sku,
         "quantity": str(row.quantity),
-        "unit_price_inc_tax": money_text(row.unit_price_inc_tax, unit),
-        "unit_price_ex_tax": money_text(row.unit_price_ex_tax, unit),
+        "unit_price_inc_tax": str(_rounded(row.unit_price_inc_tax, unit)),
+        "unit_price_ex_tax": str(_rounded(row.unit_price_ex_tax, unit)),
         "category": row.category,
         "brand": row.brand,
-        "product": {
-            "product_brand": product.product_brand,
-            "program_brand": product.program_brand,
-            "category": product.category,
-            "labels": product.labels,
-            "cost_price": None if product.cost_price is None else str(product.cost_price),
-            "retail_price": None if product.retail_price is None else str(product.retail_price),
-        },
+        "product": None if product is None else product_stored(product),
         "total": total,
         "net": total,
         "discount": str(_ZERO.quantize(unit)),
@@ -337,12 +334,6 @@ def category_of(name: str) -> str:
 def zone_of(site: Site, account: Account) -> ZoneInfo:
     """The zone of a site's days."""
     return ZoneInfo(site.time_zone) if site.time_zone else account.zone
-
-
-def money_text(amount: Decimal, unit: Decimal) -> str:
-    """An amount with the currency's decimals, or all of its own where it has more."""
-    rounded = amount.quantize(unit)
-    return str(rounded if rounded == amount else amount)
 
 
 def batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     OVER_500_LINES = "over_500_lines"
     CONFLICTING_REPEAT = "conflicting_repeat"
     REFERENCE_IN_USE = "reference_in_use"
+    PRICE_FINER_THAN_CURRENCY = "price_finer_than_currency"
     REFUSED = "refused"
 
 
@@ -151,6 +152,11 @@ class _Known:
     rows: int = 0
     earliest: datetime | None = None
 
+    @property
+    def is_datable(self) -> bool:
+        """Whether it can be handed out: short enough, with a clean row."""
+        return self.earliest is not None and self.rows <= LONGEST_INVOICE
+
 
 @dataclass(frozen=True, kw_only=True)
 class SalesIndex:
@@ -159,6 +165,11 @@ class SalesIndex:
     rows: int
     invoices: Mapping[str, _Known]
     names: Mapping[str, str]
+
+    @property
+    def datable(self) -> int:
+        """The number of invoices that are handed out: of 500 rows at most, one of them clean."""
+        return sum(known.is_datable for known in self.invoices.values())
 
 
 def layout_read(*, named: Mapping[str, str], mapping: Path | None = None) -> Layout:
@@ -231,11 +242,7 @@ class SalesFile:
 
     def invoices(self, index: SalesIndex, *, reject: Callable[[RejectedRow], object]) -> Iterator[Invoice]:
         """Every invoice that has clean rows, in order of time (then reference); the other rows go to ``reject``."""
-        in_time = sorted(
-            (known.earliest, reference)
-            for reference, known in index.invoices.items()
-            if known.earliest is not None and known.rows <= LONGEST_INVOICE
-        )
+        in_time = sorted((known.earliest, reference) for reference, known in index.invoices.items() if known.is_datable)
         rank = {reference: place for place, (_, reference) in enumerate(in_time)}
         unread = {reference: known.rows for reference, known in index.invoices.items()}
         gathered: dict[str, list[SoldRow]] = {}

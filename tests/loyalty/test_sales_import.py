@@ -372,10 +372,10 @@ def test_any_delimiter_decimal_mark_names_and_gzip_are_read(tmp_path: Path, acco
     assert sale.occurred_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
-def test_a_price_finer_than_the_currency_is_kept_and_the_line_rounded(import_rows: Any) -> None:
+def test_a_price_finer_than_the_currency_is_rounded_after_the_line_was_worked_out(import_rows: Any) -> None:
     import_rows("1,A,LAMP,3,2026-03-01T09:00:00,0.125,c,L")
     line = Transaction.objects.get().lines[0]
-    assert (line["unit_price_inc_tax"], line["total"]) == ("0.125", "0.38")
+    assert (line["unit_price_inc_tax"], line["total"]) == ("0.13", "0.38")
 
 
 def test_rejected_cells_are_no_formulas(import_rows: Any) -> None:

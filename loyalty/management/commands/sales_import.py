@@ -22,9 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         arguments_add(parser)
         parser.add_argument("--members", action="store_true", help="consumers become members from their first sale")
-        parser.add_argument(
-            "--rejects", type=Path, metavar="FILE", help="of rejected rows (default: in var/rejects)"
-        )
+        parser.add_argument("--rejects", type=Path, metavar="FILE", help="of rejected rows (default: in var/rejects)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         elapsed = stopwatch()
