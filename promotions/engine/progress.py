@@ -20,6 +20,9 @@ from promotions.engine.rules import Predicate
 Measured = tuple[int, int, int]
 """Transactions, units, and net value in minor units."""
 
+_ZONES_APART = 2
+"""How many days the next transaction's local day may lie behind this one's: sites have zones of their own."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApplicationRule:
@@ -40,9 +43,9 @@ class ApplicationRule:
         """The first local day of the period that ends today; None where it began with the promotion."""
         match self.unit:
             case "days":
-                return today - timedelta(days=self.length - 1)
+                return _days_before(today, self.length - 1)
             case "weeks":
-                return today - timedelta(days=7 * self.length - 1)
+                return _days_before(today, 7 * self.length - 1)
             case "months":
                 return _months_before(today, self.length) + timedelta(days=1)
             case _:
@@ -64,6 +67,11 @@ class ApplicationRule:
     def amount(self, measured: Measured) -> int:
         """The figure that the threshold is compared with."""
         return measured[("transactions", "quantity", "spend").index(self.measure)]
+
+
+def _days_before(day: date, days: int) -> date:
+    """The day n days before; the first of the calendar where it does not reach back so far."""
+    return date.fromordinal(max(day.toordinal() - days, 1))
 
 
 def _months_before(day: date, months: int) -> date:
@@ -114,7 +122,8 @@ class Progress:
         after = []
         for rule, sums, one in zip(rules, self.days, measured, strict=True):
             first = rule.first_day(day)
-            kept = {} if applied and rule.every else {d: s for d, s in sums.items() if first is None or d >= first}
+            oldest = date.min if first is None else _days_before(first, _ZONES_APART)
+            kept = {} if applied and rule.every else {d: s for d, s in sums.items() if d >= oldest}
             if one is not None and not (applied and rule.every):
                 kept[day] = _sum([kept.get(day, (0, 0, 0)), one])
             after.append({day: _sum(kept.values())} if first is None and kept else kept)
