@@ -44,7 +44,7 @@ def to_minor(amount: Decimal, currency: str) -> int:
 
 def to_minor_fraction(amount: Decimal, currency: str) -> Fraction:
     """An amount in minor units, unrounded."""
-    return Fraction(amount) * 10 ** exponent(currency)
+    return Fraction(amount) * Fraction(10) ** exponent(currency)
 
 
 def from_minor(minor: int, currency: str) -> Decimal:

@@ -416,8 +416,7 @@ class Rulebook:
         boundaries = self._boundaries
         if boundaries is None:
             moments: set[datetime] = set()
-            for promotion in self:
-                source = promotion.source
+            for source in (promotion.source for promotion in self):
                 moments.update(m for m in (source.starts_at, source.ends_at, source.stopped_at) if m is not None)
             boundaries = self._boundaries = sorted(moments)
         span = bisect_right(boundaries, at)
