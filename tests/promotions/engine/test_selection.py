@@ -137,9 +137,10 @@ def test_buy_two_for_points_once_with_ten_bought_is_one_redemption_on_the_first_
 
 def test_limits_keep_the_first_sets_in_sorted_order() -> None:
     assert matched(MIXED, quantity={"apply_to": "every", "units": 2}, sets=2)[1] == [("B", 100, 3), ("C", 200, 1)]
-    assert matched(
-        MIXED, quantity={"apply_to": "every", "units": 2}, pricing={"order": "most_expensive"}, sets=1
-    ) == (3, [("A", 300, 2)])
+    assert matched(MIXED, quantity={"apply_to": "every", "units": 2}, pricing={"order": "most_expensive"}, sets=1) == (
+        3,
+        [("A", 300, 2)],
+    )
 
 
 def test_weighed_goods_are_one_unit() -> None:
