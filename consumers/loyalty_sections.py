@@ -78,8 +78,7 @@ MEMBERSHIP = LoyaltySection(
     data=membership_data,
     template="admin/consumers/consumer/loyalty/membership.html",
     schema={
-        "type": "object",
-        "nullable": True,
+        "type": ["object", "null"],
         "properties": {
             "enrolled_on": {"type": "string", "format": "date"},
             "status": _TEXT,
@@ -94,5 +93,5 @@ BALANCE = LoyaltySection(
     position=20,
     data=balance_data,
     template="admin/consumers/consumer/loyalty/balance.html",
-    schema={"type": "integer", "nullable": True},
+    schema={"type": ["integer", "null"]},
 )

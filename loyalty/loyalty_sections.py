@@ -13,6 +13,7 @@ LAST = 50
 """How many entries, vouchers and promotions each section shows."""
 
 _TEXT = {"type": "string"}
+_MAYBE_TEXT = {"type": ["string", "null"]}
 _MOMENT = {"type": "string", "format": "date-time"}
 _NUMBER = {"type": "integer"}
 
@@ -75,8 +76,8 @@ SECTIONS = (
             type=_TEXT,
             kind=_TEXT,
             description=_TEXT,
-            transaction={**_TEXT, "nullable": True},
-            promotion={**_TEXT, "nullable": True},
+            transaction=_MAYBE_TEXT,
+            promotion=_MAYBE_TEXT,
             reference=_TEXT,
             at=_MOMENT,
         ),
@@ -93,8 +94,8 @@ SECTIONS = (
             name=_TEXT,
             status=_TEXT,
             issued_at=_MOMENT,
-            expires_at={**_MOMENT, "nullable": True},
-            redeemed_at={**_MOMENT, "nullable": True},
+            expires_at={**_MOMENT, "type": ["string", "null"]},
+            redeemed_at={**_MOMENT, "type": ["string", "null"]},
         ),
     ),
     LoyaltySection(

@@ -13,6 +13,7 @@ from consumers.api.v1.fields import MomentField, TextField, WholeField
 from consumers.api.v1.serializers import Input, Output
 from consumers.selectors import consumers_of
 from loyalty.api.v1.vouchers import VoucherOutput
+from loyalty.models import LedgerEntry
 from loyalty.selectors.offer import vouchers_of
 from loyalty.selectors.points import adjustments_of
 from loyalty.services.offer import offer_claim
@@ -67,6 +68,7 @@ class PointsAdjustments(ApiView):
     ordering_fields = ("at",)
     default_ordering = "-at"
     is_list = True
+    queryset = LedgerEntry.objects.none()
 
     def get(self, request: Request, consumer_id: str) -> Response:
         """What people added to the balance or took away, newest first."""

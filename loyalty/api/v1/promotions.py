@@ -28,7 +28,7 @@ from promotions.api.v1.promotions import (
 from promotions.models import Promotion
 from promotions.services.promotion import PromotionValues
 
-RULES = {"type": "object", "nullable": True, "description": "An And/Or tree of rules; null or empty: all qualify."}
+RULES = {"type": ["object", "null"], "description": "An And/Or tree of rules; null or empty: all qualify."}
 
 
 @extend_schema_field(RULES)

@@ -138,6 +138,7 @@ class Transactions(TillView):
     ordering_fields = ("occurred_at", "reference")
     default_ordering = "-occurred_at"
     output_class = TransactionOutput
+    is_list = True
 
     def get_queryset(self) -> QuerySet[Transaction]:
         return transactions_of(account_id=self.account.pk)

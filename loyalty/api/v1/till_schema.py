@@ -36,8 +36,8 @@ def _list(of: dict[str, Any]) -> dict[str, Any]:
 _TEXT = {"type": "string"}
 _MONEY = {"type": "string", "description": "In the currency's minor unit, such as 12.50"}
 _NUMBER = {"type": "integer"}
-_MAYBE_NUMBER = {"type": "integer", "nullable": True}
-_MAYBE_TEXT = {"type": "string", "nullable": True}
+_MAYBE_NUMBER = {"type": ["integer", "null"]}
+_MAYBE_TEXT = {"type": ["string", "null"]}
 
 SALE_SCHEMA = {"application/json": _schema_of(SaleBody)}
 ANSWER_SCHEMA = _object(
