@@ -1,0 +1,96 @@
+"""A small shop to sell in: builders for tests of the till's calls."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.test import Client
+
+from consumers.choices import KeyRole
+from consumers.models import Account, ApiKey, Card, Consumer, Membership, Site
+from loyalty.services.promotion import loyalty_promotion_save
+from promotions.models import Product, Promotion
+from promotions.services.promotion import PromotionValues
+
+NOON = "2026-03-04T12:00:00Z"
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """One account with a site, two keys and a till's client."""
+
+    account: Account
+    keys: dict[str, str]
+    client: Client = field(default_factory=Client)
+
+    def call(self, method: str, path: str, body: Any = None, *, role: str = "till") -> Any:
+        """One REST call; the answer has ``status_code`` and ``json()``."""
+        extra: dict[str, Any] = {"headers": {"Authorization": f"Api-Key {self.keys[role]}"}}
+        if body is not None:
+            extra |= {"data": body, "content_type": "application/json"}
+        return getattr(self.client, method)(f"/api/v1/{path}", **extra)
+
+    def evaluate(self, **basket: Any) -> Any:
+        """The answer to a quote, which must succeed."""
+        answer = self.call("post", "baskets/evaluate?explain=true", make_basket(**basket))
+        assert answer.status_code == 200, answer.content
+        return answer.json()
+
+    def sell(self, reference: str, **basket: Any) -> Any:
+        """The answer to a commit, which must write."""
+        answer = self.call("post", "transactions", make_basket(reference=reference, **basket))
+        assert answer.status_code == 201, answer.content
+        return answer.json()
+
+    def member(self, consumer_id: str = "c", *, card: str = "", **values: Any) -> Consumer:
+        """An active loyalty member."""
+        consumer = Consumer.objects.create(account=self.account, consumer_id=consumer_id, **values)
+        membership = Membership.objects.create(consumer=consumer, enrolled_on=date(2025, 1, 1))
+        if card:
+            Card.objects.create(account=self.account, membership=membership, number=card, type="gold")
+        return consumer
+
+    def product(self, sku: str, **values: Any) -> Product:
+        """A catalogue entry."""
+        return Product.objects.create(account=self.account, sku=sku, name=sku, **values)
+
+    def promotion(self, code: str, *, outcome: Any = None, kind: str = "fixed_points", **values: Any) -> Promotion:
+        """A published loyalty promotion; keywords that are not its fields are eligibility's."""
+        own = {name: values.pop(name) for name in ("starts_at", "ends_at", "draft", "currency") if name in values}
+        row = PromotionValues(
+            code=code,
+            type=kind,
+            name=f"Promotion {code}",
+            **{"starts_at": BEGAN, "currency": "GBP", **own},
+            outcome=outcome or {"points": 50},
+            eligibility=values,
+            content={},
+        )
+        promotion, _ = loyalty_promotion_save(
+            account=self.account, values=row, actor=None, actor_label="test", at=BEGAN
+        )
+        return promotion
+
+
+def make_shop(code: str = "shop", **account: Any) -> Shop:
+    """A shop whose tills may send sales of any age."""
+    made = Account.objects.create(code=code, name=code, **{"late_transaction_days": 36500, **account})
+    Site.objects.create(account=made, number="001", name="Leeds", town="Leeds")
+    keys = {
+        role.value: ApiKey.objects.create_key(name=role.value, account=made, role=role)[1]
+        for role in (KeyRole.TILL, KeyRole.MANAGER)
+    }
+    return Shop(account=made, keys=keys)
+
+
+def make_line(sku: str = "TEA", quantity: str = "1", price: str = "3.00", **more: Any) -> dict[str, Any]:
+    """One line; its id is its SKU."""
+    return {"line_id": sku, "sku": sku, "quantity": quantity, "unit_price_inc_tax": price, **more}
+
+
+def make_basket(*lines: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """The body of a basket."""
+    values = {"consumer": "c", "occurred_at": NOON, **values}
+    sold = values.pop("sold", None) or list(lines) or [make_line()]
+    return {"site": "001", "currency": "GBP", "lines": sold, **values}
