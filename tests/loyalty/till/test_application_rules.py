@@ -1,0 +1,112 @@
+"""Repeat behaviour over real transactions: what is kept at a commit, and what history says, agree."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from loyalty.models import PromotionUsage
+from tests.loyalty.till.shop import Shop, make_line, make_shop
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop() -> Shop:
+    made = make_shop()
+    made.member()
+    return made
+
+
+def rule(measure: str, threshold: str, unit: str = "days", length: int | None = 30, **more: Any) -> dict[str, Any]:
+    return {"measure": measure, "threshold": threshold, "period": {"unit": unit, "length": length}, **more}
+
+
+def on_day(day: int, hour: int = 12) -> str:
+    return (datetime(2026, 3, 1, hour, tzinfo=UTC) + timedelta(days=day)).isoformat()
+
+
+def applies(shop: Shop, reference: str, day: int, hour: int = 12, **basket: Any) -> bool:
+    return bool(shop.sell(reference, occurred_at=on_day(day, hour), **basket)["applied"])
+
+
+def test_every_third_transaction(shop: Shop) -> None:
+    shop.promotion("third", application_rules=[rule("transactions", "3", counting="every")])
+    assert [applies(shop, f"T{day}", day) for day in range(7)] == [False, False, True, False, False, True, False]
+
+
+def test_spend_counted_every_ten(shop: Shop) -> None:
+    shop.promotion("tens", application_rules=[rule("spend", "10", counting="every")])
+    spent = ["9.00", "3.00", "6.00", "27.00"]
+    found = [applies(shop, f"T{day}", day, sold=[make_line(price=price)]) for day, price in enumerate(spent)]
+    assert found == [False, True, False, True]
+
+
+def test_units_of_matching_lines_within_a_week(shop: Shop) -> None:
+    drinks = {"match": "all", "rules": [{"attribute": "sku", "operator": "is", "value": "tea"}]}
+    shop.promotion("thirsty", application_rules=[rule("quantity", "4", "weeks", 1, line_item_rules=drinks)])
+    assert not applies(shop, "T0", 0, sold=[make_line(quantity="3"), make_line("BAP", "9")])
+    assert not applies(shop, "T1", 1, sold=[make_line("BAP", "9")])
+    assert applies(shop, "T2", 6, sold=[make_line(quantity="1")])
+    assert not applies(shop, "T3", 8, sold=[make_line(quantity="2")])
+
+
+def test_a_promotion_counts_what_was_bought_before_it_was_made(shop: Shop) -> None:
+    shop.sell("T0", occurred_at=on_day(0))
+    shop.sell("T1", occurred_at=on_day(1))
+    shop.promotion("third", application_rules=[rule("transactions", "3")])
+    assert applies(shop, "T2", 2)
+
+
+def test_the_period_of_a_promotion_begins_with_it(shop: Shop) -> None:
+    shop.sell("T0", occurred_at=on_day(0))
+    shop.promotion(
+        "second",
+        starts_at=datetime(2026, 3, 2, tzinfo=UTC),
+        application_rules=[rule("transactions", "2", "promotion", None)],
+    )
+    assert not applies(shop, "T1", 1)
+    assert applies(shop, "T2", 2)
+
+
+def test_a_late_sale_counts_at_its_own_moment(shop: Shop) -> None:
+    shop.promotion("third", application_rules=[rule("transactions", "3", counting="every")])
+    assert not applies(shop, "T0", 0)
+    assert not applies(shop, "T5", 5)
+    assert not applies(shop, "T2", 2)  # the second by its own day
+    assert applies(shop, "T6", 6)  # days 0, 2, 5 and 6
+    assert not applies(shop, "T7", 7)
+
+
+def test_another_rule_is_judged_by_history_and_not_by_progress_of_the_old_one(shop: Shop) -> None:
+    shop.promotion("often", application_rules=[rule("transactions", "9")])
+    for day in range(3):
+        assert not applies(shop, f"T{day}", day)
+    shop.promotion("often", application_rules=[rule("quantity", "8")])
+    assert applies(shop, "T3", 3, sold=[make_line(quantity="5")])
+
+
+def test_only_transactions_that_qualify_count(shop: Shop) -> None:
+    visa = {"match": "all", "rules": [{"attribute": "payment_card_type", "operator": "is", "value": "visa"}]}
+    shop.promotion("cards", transaction_rules=visa, application_rules=[rule("transactions", "2")])
+    assert not applies(shop, "T0", 0, payment_card_type="visa")
+    assert not applies(shop, "T1", 1, payment_card_type="cash")
+    assert not applies(shop, "T2", 2, payment_card_type="amex")
+    assert applies(shop, "T3", 3, payment_card_type="VISA")
+
+
+def test_progress_kept_at_commits_is_what_history_adds_up_to(shop: Shop) -> None:
+    rules = [rule("spend", "20", counting="every"), rule("transactions", "2", "months", 1)]
+    shop.promotion("mixed", application_rules=rules)
+    for day in range(0, 40, 3):
+        applies(shop, f"T{day}", day, sold=[make_line(price=f"{day + 1}.00")])
+    kept = shop.evaluate(occurred_at=on_day(41))
+    PromotionUsage.objects.update(progress_signature="")
+    assert shop.evaluate(occurred_at=on_day(41)) == kept
+
+
+def test_a_quote_for_the_past_does_not_count_what_came_later(shop: Shop) -> None:
+    shop.promotion("second", application_rules=[rule("transactions", "2")])
+    shop.sell("T3", occurred_at=on_day(3))
+    assert shop.evaluate(occurred_at=on_day(1))["applied"] == []
+    assert [one["promotion"] for one in shop.evaluate(occurred_at=on_day(4))["applied"]] == ["second"]

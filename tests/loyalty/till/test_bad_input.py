@@ -1,0 +1,129 @@
+"""Whatever a till sends: a named refusal that changes nothing, never a fault of the server."""
+
+from typing import Any
+
+import pytest
+
+from loyalty.models import Transaction
+from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop() -> Shop:
+    made = make_shop(late_transaction_days=365_00)
+    made.member()
+    return made
+
+
+LINE = make_line()
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({"colour": "red"}, "colour"),
+    ({"lines": []}, "lines"),
+    ({"lines": [{**LINE, "line_id": str(i)} for i in range(501)]}, "lines"),
+    ({"lines": "TEA"}, "lines"),
+    ({"lines": ["TEA"]}, "lines.0"),
+    ({"lines": [LINE, LINE]}, "lines.1.line_id"),
+    ({"lines": [{**LINE, "quantity": "0"}]}, "lines.0.quantity"),
+    ({"lines": [{**LINE, "quantity": "-1"}]}, "lines.0.quantity"),
+    ({"lines": [{**LINE, "quantity": "1.0005"}]}, "lines.0.quantity"),
+    ({"lines": [{**LINE, "quantity": 1.5}]}, "lines.0.quantity"),
+    ({"lines": [{**LINE, "quantity": "1e400"}]}, "lines.0.quantity"),
+    ({"lines": [{**LINE, "quantity": "NaN"}]}, "lines.0.quantity"),
+    ({"lines": [{**LINE, "quantity": None}]}, "lines.0.quantity"),
+    ({"lines": [{**LINE, "quantity": "٣"}]}, "lines.0.quantity"),
+    ({"lines": [{**LINE, "unit_price_inc_tax": "-3.00"}]}, "lines.0.unit_price_inc_tax"),
+    ({"lines": [{**LINE, "unit_price_inc_tax": "3.001"}]}, "lines.0.unit_price_inc_tax"),
+    ({"lines": [{**LINE, "unit_price_inc_tax": 3.0}]}, "lines.0.unit_price_inc_tax"),
+    ({"lines": [{**LINE, "unit_price_inc_tax": "Infinity"}]}, "lines.0.unit_price_inc_tax"),
+    ({"lines": [{**LINE, "unit_price_ex_tax": "dear"}]}, "lines.0.unit_price_ex_tax"),
+    ({"lines": [{**LINE, "sku": ""}]}, "lines.0.sku"),
+    ({"lines": [{**LINE, "sku": "x" * 101}]}, "lines.0.sku"),
+    ({"lines": [{**LINE, "sku": "T\x00A"}]}, "lines.0.sku"),
+    ({"lines": [{**LINE, "size": "L"}]}, "lines.0.size"),
+    ({"lines": [{"line_id": "1", "sku": "TEA", "quantity": "1"}]}, "lines.0.unit_price_inc_tax"),
+    ({"occurred_at": "2026-03-04T12:00:00"}, "occurred_at"),
+    ({"occurred_at": "yesterday"}, "occurred_at"),
+    ({"occurred_at": "9999-12-31T23:59:59-23:00"}, "occurred_at"),
+    ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "occurred_at"),
+    ({"occurred_at": 5}, "occurred_at"),
+    ({"currency": "???"}, "currency"),
+    ({"currency": "gbp"}, "currency"),
+    ({"site": "404"}, "site"),
+    ({"site": None}, "site"),
+    ({"site": "\x00"}, "site"),
+    ({"consumer": "nobody"}, "consumer"),
+    ({"consumer": ["c"]}, "consumer"),
+    ({"vouchers": ["V"] * 21}, "vouchers"),
+    ({"vouchers": ["V", "V"]}, "vouchers"),
+    ({"expected": {"points": "many"}}, "expected.points"),
+    ({"expected": {"net_total_inc_tax": "1.001"}}, "expected.net_total_inc_tax"),
+    ({"on_difference": "shrug"}, "on_difference"),
+    ({"source": "x" * 65}, "source"),
+]
+
+
+@pytest.mark.parametrize("path", ["baskets/evaluate", "transactions"])
+@pytest.mark.parametrize(("change", "attr"), CASES, ids=lambda case: str(case)[:50])
+def test_bad_input_is_refused_by_name(shop: Shop, path: str, change: dict[str, Any], attr: str) -> None:
+    answer = shop.call("post", path, {**make_basket(reference="T1"), **change})
+    assert answer.status_code == 400, answer.content
+    document = answer.json()
+    assert document["type"] == "validation_error"
+    assert attr in {error["attr"] for error in document["errors"]}
+    assert not Transaction.objects.exists()
+
+
+def test_every_problem_is_named_at_once(shop: Shop) -> None:
+    body = make_basket(currency="???", occurred_at="never", sold=[make_line(quantity="0"), make_line("X", price="-1")])
+    errors = shop.call("post", "baskets/evaluate", body).json()["errors"]
+    assert {error["attr"] for error in errors} == {
+        "currency",
+        "occurred_at",
+        "lines.0.quantity",
+        "lines.1.unit_price_inc_tax",
+    }
+
+
+@pytest.mark.parametrize("raw", ["", "{", "null", "[]", '"x"', "\xff", "[" * 5000, '{"lines": NaN}'])
+def test_what_is_no_basket_at_all_is_refused(shop: Shop, raw: str) -> None:
+    answer = shop.client.post(
+        "/api/v1/baskets/evaluate",
+        data=raw.encode("latin-1"),
+        content_type="application/json",
+        headers={"Authorization": f"Api-Key {shop.keys['till']}"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["errors"]
+
+
+def test_a_commit_needs_its_reference(shop: Shop) -> None:
+    for reference in (None, "", "  "):
+        answer = shop.call("post", "transactions", make_basket(reference=reference))
+        assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "reference")
+
+
+def test_a_sale_may_be_late_only_so_long_and_hardly_early() -> None:
+    shop = make_shop("strict", late_transaction_days=30)
+    shop.member()
+    for moment in ("2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"):
+        answer = shop.call("post", "transactions", make_basket(reference="T1", occurred_at=moment))
+        assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "occurred_at")
+        assert shop.call("post", "baskets/evaluate", make_basket(occurred_at=moment)).status_code == 200
+
+
+def test_no_key_or_another_accounts_rows_are_refused(shop: Shop) -> None:
+    other = make_shop("other")
+    shop.sell("T1")
+    assert shop.client.post("/api/v1/baskets/evaluate").status_code == 401
+    assert other.call("get", "transactions/T1").status_code == 404
+    assert other.call("get", "transactions").json()["results"] == []
+    assert other.call("post", "baskets/evaluate", make_basket()).json()["errors"][0]["attr"] == "consumer"
+
+
+def test_the_same_reference_belongs_to_each_account_alone(shop: Shop) -> None:
+    other = make_shop("other")
+    other.member()
+    shop.sell("T1")
+    assert other.sell("T1")["points"]["balance"] == 3
