@@ -27,10 +27,14 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 
+# Tracebacks without the values of local variables: those hold what people bought, and keys.
 RENDERERS: list[Processor] = (
-    [structlog.dev.ConsoleRenderer()]
+    [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     if sys.stderr.isatty()
-    else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else [
+        structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+        structlog.processors.JSONRenderer(),
+    ]
 )
 
 LOGGING: dict[str, Any] = {

@@ -25,8 +25,8 @@ class JSONList(Subquery):
     output_field = JSONField()
 
     def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, tuple[Any, ...]]:
-        """json_agg on PostgreSQL, json_group_array on SQLite."""
-        gather = "json_agg" if connection.vendor == "postgresql" else "json_group_array"
+        """jsonb_agg on PostgreSQL, json_group_array on SQLite."""
+        gather = "jsonb_agg" if connection.vendor == "postgresql" else "json_group_array"
         # Names are our own and values are parameters, here and below.
         template = f"(SELECT {gather}(listed.code) FROM (%(subquery)s) listed)"  # noqa: S608
         return super().as_sql(compiler, connection, template=template, **extra)
@@ -94,16 +94,12 @@ def shopper_known(*, account: Account, consumer_id: str, card: str, lock: bool =
     membership = getattr(consumer, "membership", None)
     return KnownShopper(
         consumer=consumer,
-        groups=frozenset(_plain(consumer.group_codes) or ()),
+        groups=frozenset(consumer.group_codes or ()),
         home_site=consumer.home_site.number if consumer.home_site else None,
         status=membership.status if membership else None,
         enrolled_on=membership.enrolled_on if membership else None,
         card_type=consumer.card_type or "",
     )
-
-
-def _plain(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
 
 
 def products_known(*, account: Account, skus: Collection[str]) -> dict[str, ProductFacts]:

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from consumers.models import Consumer
+from consumers.models import Consumer, ConsumerGroup
 from loyalty.exceptions import LedgerIsAppendOnly
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
@@ -118,6 +118,17 @@ def test_vouchers_are_issued_once_per_redemption_until_the_stock_is_gone(shop: S
     assert shop.evaluate()["not_applied"][0]["reason"] == "offer_unavailable"
     assert Voucher.objects.count() == Offer.objects.get().issued == 3
     assert not list(ledger_differences())
+
+
+def test_a_consumers_groups_decide(shop: Shop) -> None:
+    vip = ConsumerGroup.objects.create(account=shop.account, code="vip")
+    ConsumerGroup.objects.create(account=shop.account, code="other")
+    Consumer.objects.get().groups.add(vip)
+    shop.member("d")
+    rules = {"match": "all", "rules": [{"attribute": "groups", "operator": "is_all_of", "value": ["vip"]}]}
+    shop.promotion("vips", customer_rules=rules)
+    assert [one["promotion"] for one in shop.evaluate()["applied"]] == ["vips"]
+    assert shop.evaluate(consumer="d")["applied"] == []
 
 
 def test_a_card_names_its_consumer(shop: Shop) -> None:
