@@ -1,22 +1,21 @@
 """Writes of offers, and the claim of one for points."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 from django.db.models import F, ProtectedError
 from django.db.utils import IntegrityError
-from simple_history.utils import bulk_create_with_history, bulk_update_with_history
+from simple_history.utils import get_history_manager_for_model
 
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Problem
 from consumers.models import Account, Consumer
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.rows import HISTORY_REASON, Saved, model_problems, rows_named
+from consumers.services.rows import CHUNK, HISTORY_REASON, Saved, rows_named, rows_upsert
 from loyalty.choices import Benefit, EntryKind, OfferKind
 from loyalty.exceptions import (
     InsufficientPoints,
@@ -34,23 +33,6 @@ from promotions.models import Product
 
 CLAIM_ACTIVITY = "Reward claimed"
 IN_USE = 'A promotion names this offer, or vouchers of it were issued. Archive it instead: PATCH {"archived": true}.'
-_WRITTEN = (
-    "name",
-    "description",
-    "currency",
-    "kind",
-    "point_cost",
-    "benefit",
-    "value",
-    "product",
-    "perceived_value",
-    "starts_at",
-    "ends_at",
-    "valid_days",
-    "stock",
-    "archived",
-    "updated_at",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,44 +80,39 @@ def offers_save(*, account_id: int, rows: Sequence[OfferValues], at: datetime, m
     # keep sales from issuing vouchers while the stock is compared with what was issued.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
-        owned = Offer.objects.filter(account=account)
         codes = [row.code for row in rows]
-        existing = {offer.code: offer for offer in owned.select_for_update().filter(code__in=codes).order_by("pk")}
-        products = {
-            product.sku: product
-            for product in rows_named(
-                Product.objects.filter(account=account), "sku", (row.product for row in rows if row.product)
+        owned = Offer.objects.filter(account=account, code__in=codes).order_by("pk").select_for_update()
+        existing = {offer.code: offer for offer in owned}
+        products = _products_named(account, rows)
+        _fixed_stay(account, existing, rows)
+        offers, saved = rows_upsert(
+            model=Offer,
+            account=account,
+            key="code",
+            rows=[
+                {
+                    **{field.name: getattr(row, field.name) for field in fields(row)},
+                    "product": products[row.product] if row.product else None,
+                    "issued": existing[row.code].issued if row.code in existing else 0,
+                }
+                for row in rows
+            ],
+            exclude=("product",),
+            refuse=LoyaltyError,
+        )
+        for offer in offers:
+            offer.created_at = existing[offer.code].created_at if offer.code in existing else offer.created_at
+        history = get_history_manager_for_model(Offer)
+        for is_update in (False, True):
+            history.bulk_history_create(
+                [offer for offer in offers if (offer.code in existing) is is_update],
+                batch_size=CHUNK,
+                update=is_update,
+                default_date=at,
+                default_change_reason=made_with,
             )
-        }
-        offers = [existing.get(row.code) or Offer(account=account, code=row.code) for row in rows]
-        fixed = [_fixed(offer) for offer in offers]
-        problems = [
-            problem
-            for index, (offer, row) in enumerate(zip(offers, rows, strict=True))
-            for problem in _assigned(offer, row, account, products, index)
-        ]
-        if problems:
-            raise LoyaltyError(problems=problems)
-        changed = [
-            offer
-            for offer, before in zip(offers, fixed, strict=True)
-            if offer.code in existing and before != _fixed(offer)
-        ]
-        if changed and (named := _named(account_id, changed)):
-            raise OfferInUse(
-                f"The kind and the currency of {', '.join(sorted(named)[:10])} are fixed: a promotion names it, or "
-                "vouchers of it were issued."
-            )
-        new = [offer for offer in offers if offer.code not in existing]
-        old = [offer for offer in offers if offer.code in existing]
-        for offer in old:
-            offer.updated_at = at
-        if new:
-            bulk_create_with_history(new, Offer, default_change_reason=made_with)
-        if old:
-            bulk_update_with_history(old, Offer, _WRITTEN, default_change_reason=made_with)
         rulebook_advance(account=account)
-    return Saved(created=len(new), updated=len(old))
+    return saved
 
 
 def offer_delete(*, account_id: int, code: str, made_with: str = "") -> None:
@@ -208,37 +185,36 @@ def offer_claim(*, account: Account, consumer_id: str, reference: str, offer_cod
     return Claim(voucher=voucher, points=cost, balance=consumer.points_balance, created=True)
 
 
-def _fixed(offer: Offer) -> tuple[Any, ...]:
-    return offer.kind, offer.currency
-
-
-def _assigned(
-    offer: Offer, row: OfferValues, account: Account, products: dict[str, Product], index: int
-) -> list[Problem]:
-    """Give ``offer`` the values of ``row``; what is wrong with them."""
-    offer.account = account
-    problems: list[Problem] = []
-    for name in _WRITTEN:
-        if name not in ("product", "updated_at"):
-            setattr(offer, name, getattr(row, name))
-    offer.product = products.get(row.product) if row.product else None
-    if row.product and offer.product is None:
-        problems.append(
-            Problem(code="does_not_exist", detail=f"There is no product {row.product}.", attr=f"{index}.product")
-        )
-    found = model_problems(offer, exclude=("product",))
-    return problems + [
-        Problem(code=problem.code, detail=problem.detail, attr=f"{index}.{problem.attr or ''}".rstrip("."))
-        for problem in found
-        if not (problems and problem.attr == "product")
+def _products_named(account: Account, rows: Sequence[OfferValues]) -> dict[str, Product]:
+    """The products that ``rows`` name, by SKU."""
+    wanted = (row.product for row in rows if row.product)
+    products = {one.sku: one for one in rows_named(Product.objects.filter(account=account), "sku", wanted)}
+    problems = [
+        Problem(code="does_not_exist", detail=f"There is no product {row.product}.", attr=f"{index}.product")
+        for index, row in enumerate(rows)
+        if row.product and row.product not in products
     ]
+    if problems:
+        raise LoyaltyError(problems=problems)
+    return products
 
 
-def _named(account_id: int, offers: Sequence[Offer]) -> set[str]:
-    """Codes of those that a promotion names or vouchers are of."""
-    issued = Voucher.objects.filter(offer__in=offers).values_list("offer__code", flat=True).distinct()
-    named = keys_referenced(account_id=account_id, kind="offer", keys=[offer.code for offer in offers])
-    return set(issued) | named
+def _fixed_stay(account: Account, existing: Mapping[str, Offer], rows: Sequence[OfferValues]) -> None:
+    """Refuse another kind or currency for offers that a promotion names or vouchers are of."""
+    changed = [
+        existing[row.code]
+        for row in rows
+        if row.code in existing and (row.kind, row.currency) != (existing[row.code].kind, existing[row.code].currency)
+    ]
+    if not changed:
+        return
+    issued = Voucher.objects.filter(offer__in=changed).values_list("offer__code", flat=True).distinct()
+    named = keys_referenced(account_id=account.pk, kind="offer", keys=[offer.code for offer in changed])
+    if fixed := sorted({*issued, *named}):
+        raise OfferInUse(
+            f"The kind and the currency of {', '.join(fixed[:10])} are fixed: a promotion names it, or vouchers of it "
+            "were issued."
+        )
 
 
 def _claimable_cost(offer: Offer | None, code: str, consumer: Consumer, at: datetime) -> int:
