@@ -24,6 +24,7 @@ STATUS_BY_CODE = {
     "reference_reused": status.HTTP_409_CONFLICT,
     "selection_locked": status.HTTP_409_CONFLICT,
     "stopped": status.HTTP_409_CONFLICT,
+    "not_published": status.HTTP_409_CONFLICT,
     "not_found": status.HTTP_404_NOT_FOUND,
     "permission_denied": status.HTTP_403_FORBIDDEN,
     "too_large": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,

@@ -44,7 +44,7 @@ from tests.promotions.builders import NOW, day, make_account, make_promotion, ma
 
 pytestmark = pytest.mark.django_db
 
-BY = {"actor": None, "actor_label": "test", "at": NOW}
+BY: dict[str, Any] = {"actor": None, "actor_label": "test", "at": NOW}
 
 
 @pytest.fixture
@@ -626,7 +626,7 @@ def test_of_two_writers_of_a_new_code_one_creates_and_the_other_replaces() -> No
     assert sorted(created for _, created in results) == [False, False, False, True]
     assert promotion.version == 4
     assert sorted(promotion.versions.values_list("number", flat=True)) == [1, 2, 3, 4]
-    assert promotion.versions.first().definition["name"] == promotion.name
+    assert promotion.versions.get(number=4).definition["name"] == promotion.name
 
 
 @pytest.mark.django_db(transaction=True)

@@ -22,7 +22,7 @@ from tests.promotions.builders import NOW, day, make_account, make_promotion, ma
 
 pytestmark = pytest.mark.django_db
 
-BY = {"actor": None, "actor_label": "test"}
+BY: dict[str, Any] = {"actor": None, "actor_label": "test"}
 
 
 def events_of(promotion: Promotion) -> list[tuple[str, datetime]]:

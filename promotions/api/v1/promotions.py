@@ -153,6 +153,7 @@ class PromotionFilters(ArchiveFilters):
 class PromotionCollection(ClockedView, Collection):
     """The promotions of one family under their codes."""
 
+    till_methods = frozenset({"GET"})
     key_name = "code"
     key_field = KeyField(max_length=64)
     filterset_class = PromotionFilters
