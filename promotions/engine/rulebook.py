@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 from promotions.engine.attributes import Scope
@@ -275,6 +276,7 @@ class Rulebook:
         self._spans: dict[int, int] = {}
         self._boundaries: list[datetime] | None = None
         self._minima: tuple[list[Decimal], list[int]] | None = None
+        self._by_code: list[tuple[int, Promotion]] | None = None
 
     @classmethod
     def build(
@@ -370,11 +372,11 @@ class Rulebook:
         return self._of_mask(self._live(basket.at) & self._tracked)
 
     def nearest(self, basket: Basket, shopper: Shopper | None, *, most: int) -> list[Promotion]:
-        """Up to so many promotions, those first that fewer masks rule out."""
+        """Up to so many promotions, those first that fewer masks rule out; among equals those first by code."""
         found: list[Promotion] = []
         seen = 0
         for mask in [*reversed(self._stages(basket, shopper)), (1 << len(self._promotions)) - 1]:
-            found += self._of_mask(mask & ~seen, most=most - len(found))
+            found += self._first_by_code(mask & ~seen, most=most - len(found))
             seen |= mask
             if len(found) >= most:
                 break
@@ -400,10 +402,21 @@ class Rulebook:
         narrow(self._items.of(_basket_keys(basket)))
         return stages
 
-    def _of_mask(self, mask: int, *, most: int | None = None) -> list[Promotion]:
+    def _first_by_code(self, mask: int, *, most: int) -> list[Promotion]:
+        """Up to so many promotions of a mask: the order in which they came to be is no reason to prefer one."""
+        if mask.bit_count() <= most:
+            return self._of_mask(mask)
+        by_code = self._by_code
+        if by_code is None:
+            numbered = [(ordinal, p) for ordinal, p in enumerate(self._promotions) if p is not None]
+            by_code = self._by_code = sorted(numbered, key=lambda each: (each[1].code, each[1].source.family))
+        bits = f"{mask:0{len(self._promotions)}b}"[::-1]
+        return list(islice((promotion for ordinal, promotion in by_code if bits[ordinal] == "1"), most))
+
+    def _of_mask(self, mask: int) -> list[Promotion]:
         found: list[Promotion] = []
         promotions = self._promotions
-        while mask and (most is None or len(found) < most):
+        while mask:
             lowest = mask & -mask
             mask ^= lowest
             promotion = promotions[lowest.bit_length() - 1]
