@@ -47,7 +47,7 @@ class LedgerEntry(AccountOwned):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Insert; an existing entry is refused."""
-        if self.pk is not None:
+        if not self._state.adding:
             raise LedgerIsAppendOnly
         super().save(*args, **kwargs)
 

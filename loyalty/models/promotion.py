@@ -1,5 +1,7 @@
 """The loyalty family of promotions."""
 
+from typing import ClassVar
+
 from django.db import models
 
 from promotions.choices import Family
@@ -16,7 +18,7 @@ class LoyaltyPromotionManager(models.Manager["LoyaltyPromotion"]):
 class LoyaltyPromotion(Promotion):
     """A promotion of type fixed points, points multiplier, bonus points or redeem offer."""
 
-    objects = LoyaltyPromotionManager()
+    objects: ClassVar[LoyaltyPromotionManager] = LoyaltyPromotionManager()
 
     class Meta:
         proxy = True

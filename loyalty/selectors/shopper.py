@@ -24,12 +24,14 @@ class JSONList(Subquery):
 
     output_field = JSONField()
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, tuple[Any, ...]]:
+    def as_sql(
+        self, compiler: Any, connection: Any, template: str | None = None, **extra_context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
         """jsonb_agg on PostgreSQL, json_group_array on SQLite."""
         gather = "jsonb_agg" if connection.vendor == "postgresql" else "json_group_array"
         # Names are our own and values are parameters, here and below.
         template = f"(SELECT {gather}(listed.code) FROM (%(subquery)s) listed)"  # noqa: S608
-        return super().as_sql(compiler, connection, template=template, **extra)
+        return super().as_sql(compiler, connection, template=template, **extra_context)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

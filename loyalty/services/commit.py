@@ -275,7 +275,7 @@ def _write_ledger(row: Transaction, quote: Quote, at: datetime) -> None:
     if quote.known is None or not decision.points:
         return
     spend = money_text(decision.net, sale.currency)
-    entries = []
+    entries: list[tuple[int, EntryKind, int | None, str, str]] = []
     if decision.base_points:
         entries.append((decision.base_points, EntryKind.BASE, None, "Base points", "Points on the purchase"))
     for applied in decision.applied:

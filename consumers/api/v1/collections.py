@@ -44,9 +44,10 @@ from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
-from rest_framework.filters import SearchFilter
+from rest_framework.filters import BaseFilterBackend, SearchFilter
 from rest_framework.generics import GenericAPIView
-from rest_framework.renderers import JSONRenderer
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -123,10 +124,10 @@ class ApiView(GenericAPIView[Any]):
     authentication_classes = (ApiKeyAuthentication,)
     permission_classes = (RolePermission,)
     throttle_classes = (KeyThrottle,)
-    parser_classes = (DocumentParser,)
-    renderer_classes = (JSONRenderer,)
+    parser_classes: Sequence[type[BaseParser]] = (DocumentParser,)
+    renderer_classes: Sequence[type[BaseRenderer]] = (JSONRenderer,)
     pagination_class = KeysetPagination
-    filter_backends = (DjangoFilterBackend, SearchFilter)
+    filter_backends: Sequence[type[BaseFilterBackend]] = (DjangoFilterBackend, SearchFilter)
     metadata_class = None
     schema = ApiSchema()
 

@@ -40,7 +40,7 @@ class BytesParser(BaseParser):
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> bytes:
+    ) -> Any:
         limit = settings.API_MAX_BODY_BYTES
         raw: bytes = stream.read(limit + 1)
         if len(raw) > limit:
@@ -73,7 +73,8 @@ class TillView(ApiView):
 
     def sale(self, *, commit: bool) -> Sale:
         """The body as a sale, its moment now where it names none."""
-        raw = self.request.data if isinstance(self.request.data, bytes) else b""
+        data: object = self.request.data
+        raw = data if isinstance(data, bytes) else b""
         try:
             return sale_decoded(raw, now=timezone.now(), commit=commit)
         except NotJson as error:
