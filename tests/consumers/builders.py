@@ -1,0 +1,89 @@
+"""Accounts with keys, and a client that speaks to the API as one of them."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from rest_framework.test import APIClient
+
+from consumers.choices import StaffRole
+from consumers.models import Account, StaffMembership
+from consumers.services.account import account_create
+from consumers.services.staff import staff_member_add
+
+MEMBER = {"enrolled_on": "2025-01-01"}
+PASSWORD = "correct-horse-battery"
+
+
+class Api:
+    """Calls below ``/api/v1/`` with one key."""
+
+    def __init__(self, key: str = "") -> None:
+        self.client = APIClient(raise_request_exception=True)
+        if key:
+            self.client.credentials(HTTP_AUTHORIZATION=f"Api-Key {key}")
+
+    def call(self, method: str, path: str, body: Any = None, **kwargs: Any) -> Any:
+        address = path if path.startswith("http") else f"/api/v1/{path}"
+        if body is not None:
+            kwargs |= {"data": body, "format": "json"}
+        return getattr(self.client, method.lower())(address, **kwargs)
+
+    def raw(self, method: str, path: str, body: bytes, content_type: str = "application/json") -> Any:
+        return self.client.generic(method, f"/api/v1/{path}", body, content_type)
+
+    def get(self, path: str) -> Any:
+        return self.call("GET", path)
+
+    def put(self, path: str, body: Any) -> Any:
+        return self.call("PUT", path, body)
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self.call("PATCH", path, body)
+
+    def post(self, path: str, body: Any) -> Any:
+        return self.call("POST", path, body)
+
+    def delete(self, path: str) -> Any:
+        return self.call("DELETE", path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """An account, with clients of its manager, its till, and of nobody."""
+
+    account: Account
+    manager: Api
+    till: Api
+    nobody: Api
+    manager_key: str
+    till_key: str
+
+
+def make_shop(code: str = "shop", *, currency: str = "GBP", time_zone: str = "Europe/London") -> Shop:
+    made = account_create(code=code, currency=currency, time_zone=time_zone)
+    return Shop(
+        account=made.account,
+        manager=Api(made.manager_key),
+        till=Api(made.till_key),
+        nobody=Api(),
+        manager_key=made.manager_key,
+        till_key=made.till_key,
+    )
+
+
+def make_staff(account: Account, username: str = "sam", role: StaffRole = StaffRole.MARKETER) -> StaffMembership:
+    return staff_member_add(account_id=account.pk, username=username, role=role, password=PASSWORD)
+
+
+def quoted(key: str) -> str:
+    return quote(key, safe="")
+
+
+def errors_of(answer: Any) -> set[tuple[str, str | None]]:
+    """The (code, attr) pairs of a refusal."""
+    return {(error["code"], error["attr"]) for error in answer.json()["errors"]}
+
+
+def attrs_of(answer: Any) -> list[str | None]:
+    return [error["attr"] for error in answer.json()["errors"]]
