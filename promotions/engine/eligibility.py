@@ -81,7 +81,7 @@ def _customer_rules(promotion: Promotion, situation: Situation) -> Refusal | Non
 
 def _control_group(promotion: Promotion, situation: Situation) -> Refusal | None:
     group, shopper = promotion.control_group, situation.shopper
-    if group is None or shopper is None or not group.holds_out(promotion.code, shopper):
+    if group is None or shopper is None or not group.holds_out(promotion, shopper):
         return None
     return _refusal(promotion, "control_group", "The consumer is held out in the control group.")
 

@@ -66,11 +66,15 @@ class ControlGroup:
     group: str
     percentage: Decimal
 
-    def holds_out(self, promotion: str, shopper: Shopper) -> bool:
-        """Whether the shopper is held out: a stable hash of promotion and consumer falls under the percentage."""
+    def holds_out(self, promotion: "Promotion", shopper: Shopper) -> bool:
+        """Whether the shopper is held out: a stable hash of promotion and consumer falls under the percentage.
+
+        A promotion is known by family and code, which are the same on every machine.
+        """
         if self.group not in shopper.groups:
             return False
-        digest = sha256(f"{promotion}\x00{shopper.consumer_id}".encode()).digest()
+        pair = f"{promotion.source.family}\x00{promotion.code}\x00{shopper.consumer_id}"
+        digest = sha256(pair.encode()).digest()
         return int.from_bytes(digest[:8]) * 100 < self.percentage * 2**64
 
 
