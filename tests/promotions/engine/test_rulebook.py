@@ -161,7 +161,6 @@ BASKETS = st.builds(
     loyalty_card_type=TEXT,
 )
 DAYS = st.none() | st.integers(-3, 3).map(lambda days: NOON.date() + timedelta(days=days))
-SHOPPERS = sometimes(st.booleans(), else_=True).flatmap(lambda known: MEMBERS if known else st.none())
 MEMBERS = st.builds(
     make_shopper,
     groups=st.lists(st.sampled_from(["A", "b", "Tea"]), max_size=2),
@@ -172,6 +171,7 @@ MEMBERS = st.builds(
     points_balance=st.sampled_from([None, 0, 2, 10]),
     last_transaction_on=DAYS,
 )
+SHOPPERS = sometimes(st.booleans(), else_=True).flatmap(lambda known: MEMBERS if known else st.none())
 POLICIES = st.builds(
     Policy,
     promotion_bias=st.sampled_from(["max_customer_saving", "min_customer_saving"]),
@@ -214,7 +214,7 @@ def test_a_promotion_whose_rules_hold_is_a_candidate(
 ) -> None:
     name, tree = rules
     promotion = make_promotion("promo", "redeem_offer", currency=basket.currency, **{name: tree})
-    subjects = {
+    subjects: dict[str, list[Any]] = {
         "customer_rules": [shopper],
         "transaction_rules": [basket],
         "line_item_rules": [run.item for run in basket.runs],
@@ -316,6 +316,8 @@ RELEVANT: list[dict[str, Any]] = [
     {"line_item_rules": every(condition("category", "is", "TEA"))},
     {"line_item_rules": every(condition("labels", "is", "new"))},
     {"line_item_rules": every(condition("product", "is", "A"))},
+    {"line_item_rules": every(condition("sku", "is_any_of", ["B", "C", "a"]))},
+    {"line_item_rules": either(condition("sku", "is", "B"), condition("category", "is_any_of", ["x", "tea"]))},
     {"line_item_rules": every(condition("sku", "is_not", "B"))},
     {"line_item_rules": either(condition("sku", "is", "B"), condition("quantity", "is_at_least", 1))},
     {"product_selection": selection(sku("B"), {})},
