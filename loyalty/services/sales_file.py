@@ -97,6 +97,7 @@ _LONGEST = {
     "brand": 200,
     "consumer": 100,
     "site": 64,
+    "description": 1000,
 }
 LONGEST_NAME = 300
 
@@ -328,7 +329,7 @@ class SalesFile:
         text = {name: raw[place].strip() for name, place in self._columns.items()}
         if not text["reference"]:
             return Reason.NO_REFERENCE
-        if any("\x00" in value or len(value) > _LONGEST.get(name, 1000) for name, value in text.items()):
+        if _is_unusable(text):
             return Reason.UNUSABLE_TEXT
         if not text["sku"]:
             return Reason.NO_SKU
@@ -366,15 +367,7 @@ class SalesFile:
         )
 
     def _number(self, text: str, *, decimals: int) -> Decimal | None:
-        """None for what is no plain number, or has more decimals than allowed."""
-        text = text.replace(",", ".") if self.layout.decimal == "," else text
-        if not _NUMBER.fullmatch(text):
-            return None
-        number = Decimal(text).normalize()
-        places = -int(number.as_tuple().exponent)
-        if places > decimals:
-            return None
-        return number.quantize(Decimal(1)) if places < 0 else number
+        return _number(text.replace(",", ".") if self.layout.decimal == "," else text, decimals)
 
     def _quantity(self, text: str, *, is_return: bool) -> Decimal | Reason:
         if not text:
@@ -438,6 +431,25 @@ def _columns(header: list[str], layout: Layout) -> dict[str, int]:
     if missing:
         raise UnreadableSalesFile(f"No column {', '.join(missing)}; there are {', '.join(header) or 'none'}.")
     return columns
+
+
+def _is_unusable(text: Mapping[str, str]) -> bool:
+    """Whether a value is longer than its column, or holds what no database stores."""
+    if "\x00" in "".join(text.values()):
+        return True
+    return any(len(text.get(name, "")) > longest for name, longest in _LONGEST.items())
+
+
+@lru_cache(maxsize=4096)
+def _number(text: str, decimals: int) -> Decimal | None:
+    """The number that a text says, in its shortest form; None where it is no plain one or has too many decimals."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = Decimal(text).normalize()
+    places = -int(number.as_tuple().exponent)
+    if places > decimals:
+        return None
+    return number.quantize(Decimal(1)) if places < 0 else number
 
 
 @lru_cache(maxsize=4096)
