@@ -30,7 +30,7 @@ class Api:
         return getattr(self.client, method.lower())(address, **kwargs)
 
     def raw(self, method: str, path: str, body: bytes, content_type: str = "application/json") -> Any:
-        return self.client.generic(method, f"/api/v1/{path}", body, content_type)
+        return self.client.generic(method, f"/api/v1/{path}", body, content_type)  # type: ignore[arg-type]
 
     def get(self, path: str) -> Any:
         return self.call("GET", path)

@@ -1,7 +1,8 @@
 """Fields of bodies. JSON's own types are taken at their word: no number for a text, no text for a number."""
 
+import re
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -12,6 +13,10 @@ FIRST_YEAR, LAST_YEAR = 1000, 9998
 """Years in which a moment can be moved between zones, and a day by a century, without leaving the calendar."""
 
 MAX_WHOLE = 2**31 - 1
+
+PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+PLAIN_LENGTH = 28
+"""A decimal as people write it: no exponent, no infinity, no digits of other scripts."""
 
 
 class TextField(serializers.CharField):
@@ -76,20 +81,15 @@ class DecimalText(serializers.DecimalField):
 
     def __init__(self, *, max_digits: int, decimal_places: int, **kwargs: Any) -> None:
         super().__init__(max_digits=max_digits, decimal_places=decimal_places, **kwargs)
-        self.digits = max_digits
 
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, str | int):
             self.fail("invalid")
-        try:
-            plain = Decimal(data.strip() if isinstance(data, str) else data)
-        except InvalidOperation:
+        text = str(data).strip() if isinstance(data, str) or abs(data) < 10**PLAIN_LENGTH else ""
+        if len(text) > PLAIN_LENGTH or not PLAIN.fullmatch(text):
             self.fail("invalid")
-        if not plain.is_finite():
-            self.fail("invalid")
-        if abs(plain.adjusted()) > self.digits:  # before anything writes it out
-            self.fail("max_digits", max_digits=self.digits)
-        return super().to_internal_value(str(plain.normalize()) if plain else "0")
+        plain = Decimal(text)
+        return super().to_internal_value(f"{plain.normalize():f}" if plain else "0")
 
     def to_representation(self, value: Any) -> str:
         return f"{Decimal(value).normalize():f}"
