@@ -1,0 +1,61 @@
+/* Texts with inserts, and the editor of rich texts: Trix over the textarea that stays the field.
+   Inserts are plain text ({{ promotion_name }}); a link is marked up with its inserts; an image of the Content tab is a
+   marked place, which the server turns into its HTML. Files are not taken: images come from the Content tab. */
+(() => {
+  "use strict";
+
+  function insertIntoEditor(editor, button) {
+    if (button.dataset.image) {
+      editor.insertAttachment(
+        new window.Trix.Attachment({
+          content: `<span class="insert-image">Image ${button.dataset.image}</span>`,
+          contentType: `application/x-image-${button.dataset.image}`,
+        }),
+      );
+    } else if (button.dataset.link) {
+      const number = button.dataset.link;
+      editor.insertHTML(`<a href="{{ link_url_${number} }}">{{ anchor_text_${number} }}</a>`);
+    } else {
+      editor.insertString(button.dataset.insert);
+    }
+  }
+
+  function startEditor(frame) {
+    const textarea = frame.querySelector("textarea");
+    const element = frame.querySelector("trix-editor");
+    if (!element || !window.Trix) return;
+    const original = textarea.defaultValue;
+    let untouched = null;
+    textarea.hidden = true;
+    frame.querySelector(".editor").hidden = false;
+    // Trix writes HTML its own way: a text that nobody touched goes back as it came.
+    const note = () => { untouched = element.value; };
+    if (element.editor) note();
+    else frame.addEventListener("trix-initialize", note);
+    textarea.form.addEventListener("submit", () => {
+      if (element.value === untouched) textarea.value = original;
+    });
+    frame.addEventListener("trix-file-accept", (event) => event.preventDefault());
+    frame.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-insert], [data-link], [data-image]");
+      if (!button) return;
+      insertIntoEditor(element.editor, button);
+      element.focus();
+    });
+  }
+
+  function startInput(frame) {
+    const input = frame.querySelector("input");
+    frame.addEventListener("click", (event) => {
+      const text = event.target.closest("[data-insert]")?.dataset.insert;
+      if (!text) return;
+      input.setRangeText(text, input.selectionStart, input.selectionEnd, "end");
+      input.focus();
+    });
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-message-editor]").forEach(startEditor);
+    document.querySelectorAll("[data-inserts]").forEach(startInput);
+  });
+})();
