@@ -1,21 +1,147 @@
-"""The admin's name and sidebar."""
+"""The admin's name, colours and sidebar, in marketers' words."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+# What the sidebar offers: groups of (title, icon, app and model of the page).
+PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Promotions",
+        (
+            ("Loyalty promotions", "loyalty", "loyalty.loyaltypromotion"),
+            ("Conflict management", "balance", "conflicts.conflictsettings"),
+            ("Promotion versions", "history", "promotions.promotionversion"),
+        ),
+    ),
+    (
+        "Rewards",
+        (
+            ("Offers", "redeem", "loyalty.offer"),
+            ("Vouchers", "confirmation_number", "loyalty.voucher"),
+        ),
+    ),
+    (
+        "Consumers",
+        (
+            ("Consumers", "person", "consumers.consumer"),
+            ("Groups", "group", "consumers.consumergroup"),
+        ),
+    ),
+    (
+        "Activity",
+        (
+            ("Transactions", "receipt_long", "loyalty.transaction"),
+            ("Points ledger", "menu_book", "loyalty.ledgerentry"),
+        ),
+    ),
+    (
+        "Shop",
+        (
+            ("Products", "inventory_2", "promotions.product"),
+            ("Sites", "storefront", "consumers.site"),
+        ),
+    ),
+    (
+        "Settings",
+        (
+            ("Account settings", "settings", "consumers.account"),
+            ("Staff", "badge", "consumers.staffmembership"),
+            ("API keys", "key", "consumers.apikey"),
+        ),
+    ),
+)
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Groups of the sidebar, each ``{"title", "items": [{"title", "icon", "link", "permission"}]}``."""
-    return []
+    """Groups of the sidebar: the overview, and the pages that the user may see in the account they work in."""
+    overview = reverse("admin:index")
+    groups: list[dict[str, Any]] = [
+        {"items": [{"title": "Overview", "icon": "space_dashboard", "link": overview, "active": at(overview)}]}
+    ]
+    for title, pages in PAGES:
+        items = []
+        for name, icon, model in pages:
+            app_label, model_name = model.split(".")
+            address = reverse(f"admin:{app_label}_{model_name}_changelist")
+            items.append(
+                {
+                    "title": name,
+                    "icon": icon,
+                    "link": address,
+                    "active": below(address),
+                    "permission": may_see(app_label, model_name),
+                }
+            )
+        groups.append({"title": title, "separator": True, "items": items})
+    return groups
+
+
+def at(address: str) -> Callable[[HttpRequest], bool]:
+    """Whether this very page is open."""
+    return lambda request: request.path == address
+
+
+def below(address: str) -> Callable[[HttpRequest], bool]:
+    """Whether the page or one below it is open."""
+    return lambda request: request.path.startswith(address)
+
+
+def may_see(app_label: str, model_name: str) -> Callable[[HttpRequest], bool]:
+    """Whether the user may look at a model's rows."""
+    return lambda request: request.user.has_perm(f"{app_label}.view_{model_name}")
+
+
+def asset(path: str) -> Callable[[HttpRequest], str]:
+    """The address of a static file, which is known only once the settings are."""
+    return lambda _: static(path)
+
+
+def accounts_offered(request: HttpRequest) -> dict[str, Any]:
+    """For every page: the accounts that the user may switch to."""
+    # The apps are loaded later than the settings, which read this module.
+    from consumers.models import User  # noqa: PLC0415
+    from consumers.selectors import accounts_of_staff  # noqa: PLC0415
+
+    user = request.user
+    if not isinstance(user, User) or user.current_membership is None:
+        return {"other_accounts": []}
+    return {"other_accounts": list(accounts_of_staff(user=user).exclude(pk=user.current_membership.account_id))}
 
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Promotions",
     "SITE_HEADER": "Promotions",
+    "SITE_SUBHEADER": "and loyalty",
     "SITE_SYMBOL": "loyalty",
     "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": asset("img/favicon.svg")}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {"show_search": True, "navigation": "config.navigation.sidebar"},
+    "SHOW_BACK_BUTTON": True,
+    "GLOBAL_CALLBACK": "config.navigation.accounts_offered",
+    "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
+    "STYLES": [asset("css/admin.css")],
+    "SCRIPTS": [asset("js/tabs.js"), asset("js/dialogs.js")],
+    "BORDER_RADIUS": "6px",
+    # Dark enough at 600 for white words on it and for words on white; light enough at 500 for words on the dark ground.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.8% .014 190)",
+            "100": "oklch(95% .032 190)",
+            "200": "oklch(90.5% .06 190)",
+            "300": "oklch(84% .088 190)",
+            "400": "oklch(76% .112 190)",
+            "500": "oklch(70% .115 190)",
+            "600": "oklch(50% .09 195)",
+            "700": "oklch(44% .08 196)",
+            "800": "oklch(38% .067 197)",
+            "900": "oklch(32% .053 198)",
+            "950": "oklch(24% .04 199)",
+        },
+    },
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.navigation.sidebar"},
 }

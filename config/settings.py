@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "unfold.contrib.forms",
     "unfold.contrib.import_export",
     "unfold.contrib.simple_history",
+    "django.forms",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -112,6 +113,9 @@ TEMPLATES = [
     },
 ]
 
+# Widgets look for their templates where pages do.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
 # Where it keeps things
 
 DATABASES: dict[str, dict[str, Any]] = {
@@ -164,6 +168,7 @@ USE_TZ = True
 
 AUTH_USER_MODEL = "consumers.User"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "consumers.access.MembershipBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
