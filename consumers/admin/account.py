@@ -1,0 +1,129 @@
+"""The settings of the account that is worked in."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
+
+from consumers.admin.base import OnePageAdmin, ServiceForm, account_of
+from consumers.admin.fields import currency_field, zone_field
+from consumers.admin.rows import RowForm, RowsField
+from consumers.choices import CURRENCIES
+from consumers.models import Account
+from consumers.services.account import AccountValues, account_update
+
+
+class EarnRateForm(RowForm):
+    """What one unit of another currency earns."""
+
+    currency = forms.ChoiceField(
+        choices=[("", "Choose a currency"), *((code, f"{code} · {name}") for code, name in sorted(CURRENCIES.items()))],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    rate = forms.DecimalField(
+        label="Points for one unit",
+        min_value=Decimal(0),
+        max_digits=12,
+        decimal_places=4,
+        widget=UnfoldAdminDecimalFieldWidget({"inputmode": "decimal"}),
+    )
+
+
+class AccountForm(ServiceForm):
+    """The account's settings, as its service takes them."""
+
+    problem_fields = {"other_earn_rates": "earn_rates"}
+
+    currency = currency_field(
+        label="Currency",
+        help_text="Prices, savings and base points are in this currency. Fixed once there are amounts.",
+    )
+    time_zone = zone_field(
+        label="Time zone", help_text="Dates are entered and shown in this zone; a site may have its own for its tills."
+    )
+    earn_rates = RowsField(
+        form=EarnRateForm,
+        most=50,
+        label="Points in other currencies",
+        words={
+            "row": "Currency",
+            "add": "Add currency",
+            "empty": "Only transactions in the account's currency earn base points.",
+        },
+    )
+
+    class Meta:
+        model = Account
+        fields = (
+            "name",
+            "currency",
+            "time_zone",
+            "points_per_currency_unit",
+            "point_value",
+            "catalogue_enabled",
+            "late_transaction_days",
+        )
+        labels = {
+            "name": "Account name",
+            "points_per_currency_unit": "Base points for one unit of the currency",
+            "point_value": "Value of one point",
+            "catalogue_enabled": "Use the product catalogue",
+            "late_transaction_days": "Accept late transactions for",
+        }
+        help_texts = {
+            "points_per_currency_unit": "2 means two points for every 1.00 spent. Only active loyalty members earn.",
+            "point_value": "What one point is worth in money, when savings are compared to decide between promotions.",
+            "catalogue_enabled": "Off: line item rules know products by SKU, category and brand of the till alone.",
+            "late_transaction_days": "Days that an offline till may be behind.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rates = self.instance.other_earn_rates or {}
+        self.initial["earn_rates"] = [{"currency": code, "rate": number(rate)} for code, rate in sorted(rates.items())]
+
+    def clean_earn_rates(self) -> list[dict[str, Any]]:
+        rates: list[dict[str, Any]] = self.cleaned_data["earn_rates"]
+        codes = [rate["currency"] for rate in rates]
+        if len(set(codes)) < len(codes):
+            raise forms.ValidationError("Name each currency once.")
+        return rates
+
+
+def number(value: Any) -> Decimal | None:
+    """A stored rate as a number."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return None
+
+
+@admin.register(Account)
+class AccountSettingsAdmin(OnePageAdmin):
+    """One page: the account's settings."""
+
+    account_path = "pk"
+    form = AccountForm
+    fieldsets = (
+        ("Account", {"fields": ("name", "currency", "time_zone")}),
+        (
+            "Points",
+            {"fields": (("points_per_currency_unit", "point_value"), "earn_rates")},
+        ),
+        ("Tills and catalogue", {"fields": ("catalogue_enabled", "late_transaction_days")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        return Account.objects.filter(pk=account_of(request).pk)
+
+    def row_of(self, account: Account) -> Model:
+        return account
+
+    def save_row(self, request: HttpRequest, obj: Account, form: Any, *, change: bool) -> Model:
+        values = {name: getattr(obj, name) for name in AccountForm.Meta.fields}
+        rates = {rate["currency"]: str(rate["rate"]) for rate in form.cleaned_data["earn_rates"]}
+        return account_update(account_id=obj.pk, values=AccountValues(**values, other_earn_rates=rates))

@@ -1,0 +1,119 @@
+"""Keys of tills and integrators."""
+
+from typing import Any
+
+import rest_framework_api_key.admin  # noqa: F401 - registers the library's own keys, which open nothing here
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.html import format_html
+from rest_framework_api_key.models import APIKey as LibrarysOwnKey
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminRadioSelectWidget
+
+from consumers.admin.base import AccountAdmin, ServiceForm, account_of, choice_filter
+from consumers.choices import KeyRole
+from consumers.models import ApiKey
+from consumers.services.account import api_key_create, api_key_revoke
+
+admin.site.unregister(LibrarysOwnKey)
+
+COLOURS = {"Usable": "success", "Revoked": "danger", "Expired": "warning"}
+
+
+class ApiKeyForm(ServiceForm):
+    """What a new key is called, and what it may do."""
+
+    name = forms.CharField(max_length=50)
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "role")
+        help_texts = {
+            "role": "A till asks about baskets and commits transactions; a manager may do everything in this account."
+        }
+        widgets = {"role": UnfoldAdminRadioSelectWidget()}
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(AccountAdmin):
+    """Keys: made here, shown once, revoked here."""
+
+    form = ApiKeyForm
+    add_words = "Add API key"
+    empty_words = "Tills and integrators call with a key. It is shown once, when it is made."
+    list_display = ("name", "prefix", "role_label", "state", "created")
+    list_filter = (choice_filter("role", "role", KeyRole.choices, lambda _, rows, value: rows.filter(role=value)),)
+    search_fields = ("name", "prefix")
+    search_help_text = "Name or prefix"
+    ordering = ("revoked", "-created")
+    actions_detail = ("revoke",)
+    fieldsets = (("API key", {"fields": ("name", "role")}),)
+    change_fieldsets = (("API key", {"fields": (("name", "prefix"), ("role_label", "state"), "created")}),)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.change_fieldsets if obj else self.fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("name", "prefix", "role_label", "state", "created") if obj else ()
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # A key that is given out does not change; it is revoked.
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(description="May do", ordering="role")
+    def role_label(self, key: ApiKey) -> str:
+        return str(KeyRole(key.role).label)
+
+    @display(description="State", label=COLOURS)
+    def state(self, key: ApiKey) -> str:
+        if key.revoked:
+            return "Revoked"
+        return "Expired" if key.expiry_date and key.expiry_date <= timezone.now() else "Usable"
+
+    def save_row(self, request: HttpRequest, obj: ApiKey, form: Any, *, change: bool) -> Model:
+        role = KeyRole(form.cleaned_data["role"])
+        key, secret = api_key_create(account_id=account_of(request).pk, name=form.cleaned_data["name"], role=role)
+        messages.warning(
+            request,
+            format_html("Copy the key now: it is not shown again. <code class='secret'>{}</code>", secret),
+        )
+        return key
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        return HttpResponseRedirect(self.url_of("change", obj.pk))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        key = self.get_object(request, str(object_id))
+        return super().get_actions_detail(request, object_id) if key is not None and not key.revoked else []
+
+    @action(
+        description="Revoke",
+        icon="block",
+        variant=ActionVariant.DANGER,
+        permissions=["consumers.change_apikey"],
+        dialog={
+            "title": "Revoke this key?",
+            "description": "Whoever calls with it is refused from now on, for good.",
+            "form_class": None,
+            "form_submit_text": "Revoke key",
+            "variant": "danger",
+        },
+    )
+    def revoke(self, request: HttpRequest, form: BaseDialogForm, object_id: Any) -> HttpResponse:
+        key = self.get_object(request, str(object_id))
+        if key is not None:
+            api_key_revoke(account_id=account_of(request).pk, prefix=key.prefix)
+            self.log_change(request, key, "Revoked.")
+            messages.success(request, f"Key “{key.name}” is revoked.")
+        page = self.url_of("changelist")
+        if request.headers.get("HX-Request"):
+            return HttpResponse(headers={"HX-Redirect": page})
+        return HttpResponseRedirect(page)

@@ -1,0 +1,218 @@
+"""Consumers: who they are, and their Loyalty tab."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from consumers.admin.base import (
+    AccountRelatedFilter,
+    ArchivedFilter,
+    KeyedAdmin,
+    ServiceForm,
+    account_of,
+    choice_filter,
+)
+from consumers.admin.fields import DateInput
+from consumers.admin.rows import RowForm, RowsField
+from consumers.choices import ConsumerKind, MembershipStatus
+from consumers.loyalty_sections import loyalty_sections
+from consumers.models import Consumer
+from consumers.selectors import consumers_of
+from consumers.services.consumer import (
+    CardValues,
+    ConsumerValues,
+    LoyaltyValues,
+    consumer_delete,
+    consumers_save,
+)
+
+MEMBERSHIP_COLOURS = {
+    MembershipStatus.ACTIVE.label: "success",
+    MembershipStatus.SUSPENDED.label: "warning",
+    MembershipStatus.WITHDRAWN.label: "danger",
+    "No member": "default",
+}
+
+
+class CardForm(RowForm):
+    """A loyalty card."""
+
+    number = forms.CharField(label="Card number", max_length=64, widget=UnfoldAdminTextInputWidget())
+    type = forms.CharField(label="Card type", max_length=64, required=False, widget=UnfoldAdminTextInputWidget())
+
+
+class ConsumerForm(ServiceForm):
+    """A consumer with membership and cards, as their service takes them."""
+
+    member_status = forms.ChoiceField(
+        label="Loyalty membership",
+        required=False,
+        choices=[("", "No loyalty member"), *MembershipStatus.choices],
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Only active members earn points. One with a history of points leaves as withdrawn.",
+    )
+    enrolled_on = forms.DateField(
+        label="Enrolled on",
+        required=False,
+        widget=DateInput({"data-shown-when": "member_status:active,suspended,withdrawn"}),
+    )
+    cards = RowsField(
+        form=CardForm,
+        most=50,
+        label="Cards",
+        words={"row": "Card", "add": "Add card", "empty": "No loyalty cards."},
+    )
+    problem_fields = {
+        "loyalty.enrolled_on": "enrolled_on",
+        "loyalty.cards": "cards",
+        "loyalty": "member_status",
+        "groups": "groups",
+    }
+
+    class Meta:
+        model = Consumer
+        fields = (
+            "consumer_id",
+            "kind",
+            "first_name",
+            "last_name",
+            "email",
+            "phone",
+            "date_of_birth",
+            "home_site",
+            "groups",
+            "archived",
+        )
+        labels = {"consumer_id": "Consumer id", "email": "E-mail", "home_site": "Home site"}
+        help_texts = {
+            "consumer_id": "As tills and integrators know them. It cannot be changed later.",
+            "archived": "Hidden from lists; their history stays.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        membership = getattr(self.instance, "membership", None) if self.instance.pk else None
+        if membership is not None:
+            self.initial["member_status"] = membership.status
+            self.initial["enrolled_on"] = membership.enrolled_on
+            self.initial["cards"] = [{"number": card.number, "type": card.type} for card in membership.cards.all()]
+        else:
+            self.initial["enrolled_on"] = timezone.localdate()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("member_status") and not cleaned.get("enrolled_on") and "enrolled_on" not in self.errors:
+            self.add_error("enrolled_on", "Say since when.")
+        if cleaned.get("cards") and not cleaned.get("member_status"):
+            self.add_error("member_status", "Cards belong to a membership.")
+        return cleaned
+
+
+@admin.register(Consumer)
+class ConsumerAdmin(KeyedAdmin):
+    """Consumers."""
+
+    key = "consumer_id"
+    form = ConsumerForm
+    add_words = "Add consumer"
+    empty_words = "A consumer is a customer or employee, known by an id; a loyalty member has cards and points."
+    list_display = ("name", "consumer_id", "email", "membership_label", "balance", "home_site", "last_seen")
+    list_display_links = ("name", "consumer_id")
+    list_filter = (
+        choice_filter("kind", "kind", ConsumerKind.choices, lambda _, rows, value: rows.filter(kind=value)),
+        choice_filter(
+            "membership",
+            "membership",
+            [*MembershipStatus.choices, ("none", "No member")],
+            lambda _, rows, value: (
+                rows.filter(membership=None) if value == "none" else rows.filter(membership__status=value)
+            ),
+        ),
+        ("groups", AccountRelatedFilter),
+        ("home_site", AccountRelatedFilter),
+        ArchivedFilter,
+    )
+    search_fields = ("consumer_id", "first_name", "last_name", "email", "phone", "membership__cards__number")
+    search_help_text = "Name, id, e-mail, phone or card"
+    autocomplete_fields = ("home_site", "groups")
+    fieldsets = (
+        (
+            "General",
+            {
+                "classes": ("tab",),
+                "fields": (("consumer_id", "kind"), ("first_name", "last_name"), ("email", "phone"), "date_of_birth"),
+            },
+        ),
+        ("Where they belong", {"fields": ("home_site", "groups")}),
+        ("Loyalty membership", {"fields": (("member_status", "enrolled_on"), "cards")}),
+        ("Archive", {"fields": ("archived",)}),
+    )
+
+    class Media:
+        js = ("js/shown.js",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return self.fieldsets
+        return (*self.fieldsets, ("Loyalty", {"classes": ("tab",), "fields": ()}))
+
+    tab_templates = {"Loyalty": "admin/consumers/consumer/loyalty.html"}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Consumer]:
+        return consumers_of(account_id=account_of(request).pk).order_by("last_name", "first_name", "consumer_id")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        consumer = self.get_object(request, object_id)
+        if consumer is not None:
+            now = timezone.now()
+            extra_context = {
+                "consumer": consumer,
+                "at": now,
+                "sections": [(section, section.data(consumer, at=now)) for section in loyalty_sections()],
+            }
+        response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        return response
+
+    @display(description="Name", ordering="last_name")
+    def name(self, consumer: Consumer) -> str:
+        return f"{consumer.first_name} {consumer.last_name}".strip() or "–"
+
+    @display(description="Membership", label=MEMBERSHIP_COLOURS)
+    def membership_label(self, consumer: Consumer) -> str:
+        membership = getattr(consumer, "membership", None)
+        return membership.get_status_display() if membership is not None else "No member"
+
+    @display(description="Points", ordering="points_balance")
+    def balance(self, consumer: Consumer) -> str:
+        return f"{consumer.points_balance:,}" if getattr(consumer, "membership", None) else "–"
+
+    @display(description="Last transaction", ordering="last_transaction_on")
+    def last_seen(self, consumer: Consumer) -> Any:
+        return consumer.last_transaction_on
+
+    def save_values(self, *, account_id: int, obj: Consumer, form: Any) -> None:
+        values = form.cleaned_data
+        loyalty = None
+        if values["member_status"]:
+            cards = tuple(CardValues(**card) for card in values["cards"])
+            loyalty = LoyaltyValues(enrolled_on=values["enrolled_on"], status=values["member_status"], cards=cards)
+        plain = ("kind", "first_name", "last_name", "email", "phone", "date_of_birth", "archived")
+        row = ConsumerValues(
+            consumer_id=obj.consumer_id,
+            home_site=values["home_site"].number if values["home_site"] else None,
+            groups=tuple(group.code for group in values["groups"]),
+            loyalty=loyalty,
+            **{name: values[name] for name in plain},
+        )
+        consumers_save(account_id=account_id, rows=[row])
+
+    def delete_row(self, request: HttpRequest, obj: Consumer) -> None:
+        consumer_delete(account_id=account_of(request).pk, consumer_id=obj.consumer_id)

@@ -1,0 +1,58 @@
+"""Named sets of consumers."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of
+from consumers.models import ConsumerGroup
+from consumers.services.group import GroupValues, group_delete, groups_save
+
+
+class GroupForm(ServiceForm):
+    """A group, as its service takes it."""
+
+    class Meta:
+        model = ConsumerGroup
+        fields = ("code", "name", "archived")
+        labels = {"code": "Group code", "name": "Group name"}
+        help_texts = {
+            "code": "As rules and integrators name it. It cannot be changed later.",
+            "archived": "Hidden from lists; promotions that name it keep working.",
+        }
+
+
+@admin.register(ConsumerGroup)
+class GroupAdmin(KeyedAdmin):
+    """Groups."""
+
+    key = "code"
+    form = GroupForm
+    add_words = "Add group"
+    empty_words = "A group is a named set of consumers: rules and control groups choose among them."
+    list_display = ("code", "name", "members")
+    list_display_links = ("code", "name")
+    list_filter = (ArchivedFilter,)
+    search_fields = ("code", "name")
+    search_help_text = "Code or name"
+    fieldsets = (("Group", {"fields": (("code", "name"), "archived")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ConsumerGroup]:
+        rows: QuerySet[ConsumerGroup] = super().get_queryset(request)
+        return rows.annotate(number_of_members=Count("consumers"))
+
+    @display(description="Members", ordering="number_of_members")
+    def members(self, group: Any) -> str:
+        address = f"{reverse('admin:consumers_consumer_changelist')}?groups__id__exact={group.pk}"
+        return format_html('<a class="text-link" href="{}">{}</a>', address, group.number_of_members)
+
+    def save_values(self, *, account_id: int, obj: ConsumerGroup, form: Any) -> None:
+        groups_save(account_id=account_id, rows=[GroupValues(code=obj.code, name=obj.name, archived=obj.archived)])
+
+    def delete_row(self, request: HttpRequest, obj: ConsumerGroup) -> None:
+        group_delete(account_id=account_of(request).pk, code=obj.code)

@@ -1,0 +1,67 @@
+"""Shops and web shops."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of
+from consumers.admin.fields import zone_field
+from consumers.models import Site
+from consumers.services.site import SiteValues, site_delete, sites_save
+
+
+class SiteForm(ServiceForm):
+    """A site, as its service takes it."""
+
+    time_zone = zone_field(
+        blank="The account's time zone",
+        required=False,
+        label="Time zone",
+        help_text="Days and times of promotions are judged in this zone.",
+    )
+
+    class Meta:
+        model = Site
+        fields = (
+            "number",
+            "name",
+            "address_line_1",
+            "town",
+            "county",
+            "postcode",
+            "time_zone",
+            "archived",
+        )
+        labels = {"number": "Site number", "name": "Site name"}
+        help_texts = {
+            "number": "As the tills know it. It cannot be changed later.",
+            "archived": "Hidden from lists; its transactions stay.",
+        }
+
+
+@admin.register(Site)
+class SiteAdmin(KeyedAdmin):
+    """Sites."""
+
+    key = "number"
+    form = SiteForm
+    add_words = "Add site"
+    empty_words = "A site is a shop or web shop where transactions happen."
+    list_display = ("number", "name", "town", "county", "postcode", "time_zone")
+    list_display_links = ("number", "name")
+    list_filter = (ArchivedFilter,)
+    search_fields = ("number", "name", "address_line_1", "town", "county", "postcode")
+    search_help_text = "Number, name or address"
+    fieldsets = (
+        ("Site", {"fields": (("number", "name"), "time_zone")}),
+        ("Address", {"fields": ("address_line_1", ("town", "county"), "postcode")}),
+        ("Archive", {"fields": ("archived",)}),
+    )
+
+    def save_values(self, *, account_id: int, obj: Site, form: Any) -> None:
+        values = SiteValues(**{name: getattr(obj, name) for name in SiteForm.Meta.fields})
+        sites_save(account_id=account_id, rows=[values])
+
+    def delete_row(self, request: HttpRequest, obj: Site) -> None:
+        site_delete(account_id=account_of(request).pk, number=obj.number)

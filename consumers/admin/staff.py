@@ -1,0 +1,128 @@
+"""Members of staff, and their roles in the account."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+from unfold.widgets import (
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from consumers.admin.base import AccountAdmin, ServiceForm, account_of, choice_filter
+from consumers.choices import StaffRole
+from consumers.models import StaffMembership
+from consumers.selectors import staff_of
+from consumers.services.staff import staff_member_add, staff_member_remove, staff_role_set
+
+ROLE_WORDS = {
+    StaffRole.ADMINISTRATOR: "Administrator: everything in this account, staff and keys included",
+    StaffRole.MARKETER: "Marketer: promotions, offers, groups and products",
+    StaffRole.CUSTOMER_SERVICE: "Customer service: consumers, their cards and points",
+    StaffRole.VIEWER: "Viewer: looks, changes nothing",
+}
+
+admin.site.unregister(Group)
+
+
+class StaffForm(ServiceForm):
+    """A new member, or the role of one."""
+
+    username = forms.CharField(
+        max_length=150,
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
+        help_text="The log-in. Somebody who works for another account already keeps name and password.",
+    )
+    first_name = forms.CharField(max_length=150, required=False, widget=UnfoldAdminTextInputWidget())
+    last_name = forms.CharField(max_length=150, required=False, widget=UnfoldAdminTextInputWidget())
+    email = forms.EmailField(label="E-mail", required=False, widget=UnfoldAdminEmailInputWidget())
+    password = forms.CharField(
+        required=False,
+        strip=False,
+        widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}),
+        help_text="For the first log-in; they can change it then. Not asked for somebody who has one.",
+    )
+    staff_role = forms.ChoiceField(
+        label="Role", choices=list(ROLE_WORDS.items()), initial=StaffRole.VIEWER, widget=UnfoldAdminRadioSelectWidget()
+    )
+    problem_fields = {"role": "staff_role"}
+
+    class Meta:
+        model = StaffMembership
+        fields = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            for name in ("username", "first_name", "last_name", "email", "password"):
+                self.fields.pop(name, None)
+            self.initial["staff_role"] = self.instance.role.name
+
+
+@admin.register(StaffMembership)
+class StaffMembershipAdmin(AccountAdmin):
+    """Staff."""
+
+    form = StaffForm
+    add_words = "Add member of staff"
+    list_display = ("username", "full_name", "email", "role_label", "last_seen")
+    list_filter = (
+        choice_filter("role", "role", StaffRole.choices, lambda _, rows, value: rows.filter(role__name=value)),
+    )
+    search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
+    search_help_text = "Name or e-mail"
+    ordering = ("user__username",)
+    fieldsets = (
+        ("Member of staff", {"fields": ("username", ("first_name", "last_name"), "email", "password")}),
+        ("Role", {"fields": ("staff_role",)}),
+    )
+    change_fieldsets = (
+        ("Member of staff", {"fields": (("username", "full_name"), ("email", "last_seen"))}),
+        ("Role", {"fields": ("staff_role",)}),
+    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.change_fieldsets if obj else self.fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("username", "full_name", "email", "last_seen") if obj else ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StaffMembership]:
+        return staff_of(account_id=account_of(request).pk).order_by(*self.ordering)
+
+    @display(description="Username", ordering="user__username")
+    def username(self, membership: StaffMembership) -> str:
+        return membership.user.username
+
+    @display(description="Name", ordering="user__last_name")
+    def full_name(self, membership: StaffMembership) -> str:
+        return membership.user.get_full_name() or "–"
+
+    @display(description="E-mail", ordering="user__email")
+    def email(self, membership: StaffMembership) -> str:
+        return membership.user.email or "–"
+
+    @display(description="Role", ordering="role__name")
+    def role_label(self, membership: StaffMembership) -> str:
+        return membership.role.name
+
+    @display(description="Last log-in", ordering="user__last_login")
+    def last_seen(self, membership: StaffMembership) -> Any:
+        return membership.user.last_login
+
+    def save_row(self, request: HttpRequest, obj: StaffMembership, form: Any, *, change: bool) -> Model:
+        account, role = account_of(request), StaffRole(form.cleaned_data["staff_role"])
+        if change:
+            return staff_role_set(account_id=account.pk, username=obj.user.username, role=role)
+        values = {name: form.cleaned_data[name] for name in ("username", "first_name", "last_name", "email")}
+        password = form.cleaned_data["password"] or None
+        return staff_member_add(account_id=account.pk, role=role, password=password, **values)
+
+    def delete_row(self, request: HttpRequest, obj: StaffMembership) -> None:
+        staff_member_remove(account_id=account_of(request).pk, username=obj.user.username)

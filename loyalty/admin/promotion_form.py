@@ -1,0 +1,771 @@
+"""The form of a loyalty promotion: fields as marketers know them, to and from the three documents of its definition.
+
+What the fields may hold is checked where every promotion is checked; its problems come back by their paths and are
+shown at the fields that ``PATHS`` names.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib.admin import site
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.db.models import Model, Q
+from django.utils import timezone
+from django.utils.text import slugify
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldAdminURLInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from consumers.admin.base import ServiceForm
+from consumers.admin.fields import ZonedDateTimeField, currency_choices, currency_field
+from consumers.admin.rows import RowForm, RowsBoundField, RowsField
+from consumers.exceptions import Problem
+from consumers.models import ConsumerGroup
+from loyalty.choices import PromotionType
+from loyalty.models import LoyaltyPromotion
+from loyalty.selectors.promotion import loyalty_promotions_of, offers_redeemable
+from promotions.admin.rich_text import InsertsInput, RichTextWidget
+from promotions.admin.rules import RulesField, problem_in_tree
+from promotions.choices import Family
+from promotions.engine.attributes import Scope
+from promotions.engine.definition import (
+    ACTIVITY_INSERTS,
+    MAXIMUM_APPLICATION_RULES,
+    MAXIMUM_SETS,
+    MESSAGE_INSERTS,
+)
+from promotions.services.promotion import MAXIMUM_CODE
+
+PLACES = (1, 2, 3)
+Document = dict[str, Any]
+
+
+def whole(**attrs: Any) -> UnfoldAdminIntegerFieldWidget:
+    """An input of a whole number."""
+    return UnfoldAdminIntegerFieldWidget({"inputmode": "numeric", "min": "1", **attrs})
+
+
+def decimal(**attrs: Any) -> UnfoldAdminDecimalFieldWidget:
+    """An input of a number with decimals."""
+    return UnfoldAdminDecimalFieldWidget({"inputmode": "decimal", "step": "any", **attrs})
+
+
+def address_field(label: str) -> forms.CharField:
+    """An https address; the definition's check says what is none."""
+    return forms.CharField(
+        label=label,
+        required=False,
+        max_length=2000,
+        widget=UnfoldAdminURLInputWidget({"placeholder": "https://"}),
+    )
+
+
+def short_field(label: str) -> forms.CharField:
+    """One line of text."""
+    return forms.CharField(label=label, required=False, max_length=200, widget=UnfoldAdminTextInputWidget())
+
+
+def as_written(value: Any) -> Any:
+    """A field's value as the definition writes it: numbers with decimals as text."""
+    return number_text(value) if isinstance(value, Decimal) else value
+
+
+def number_text(value: Decimal | None) -> str | None:
+    """A number as the definition writes it."""
+    return None if value is None else f"{value:f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyedRelation:
+    """What the theme's sign that adds a related row needs to know: the table, and the column that the field holds."""
+
+    model: type[Model]
+    key: str
+    limit_choices_to: Mapping[str, Any] = field(default_factory=dict)
+
+    def get_related_field(self) -> Any:
+        """The column that the field holds."""
+        return self.model._meta.get_field(self.key)
+
+
+GROUP: Any = KeyedRelation(model=ConsumerGroup, key="code")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeCard:
+    """A type of promotion as the first step offers it."""
+
+    value: str
+    icon: str
+    sentence: str
+    example: str
+
+    @property
+    def label(self) -> str:
+        return str(PromotionType(self.value).label)
+
+
+TYPE_CARDS = (
+    TypeCard(
+        value=PromotionType.FIXED_POINTS,
+        icon="stars",
+        sentence="A fixed amount of points for each eligible transaction.",
+        example="50 points for every basket with two blue widgets.",
+    ),
+    TypeCard(
+        value=PromotionType.POINTS_MULTIPLIER,
+        icon="close",
+        sentence="Multiplies base points, on the whole basket or on line items.",
+        example="Double points on everything this weekend.",
+    ),
+    TypeCard(
+        value=PromotionType.BONUS_POINTS,
+        icon="add_circle",
+        sentence="Extra points for every amount spent or number of items bought.",
+        example="5 points for every 10 spent on coffee.",
+    ),
+    TypeCard(
+        value=PromotionType.REDEEM_OFFER,
+        icon="redeem",
+        sentence="Issues a voucher of a personalised offer.",
+        example="A free coffee with the fifth visit in a month.",
+    ),
+)
+
+TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {
+    PromotionType.FIXED_POINTS: ("points",),
+    PromotionType.POINTS_MULTIPLIER: ("multiplier", "multiplier_scope"),
+    PromotionType.BONUS_POINTS: (
+        "issue_points_on",
+        "conversion_points",
+        "conversion_units",
+        "whole_ratio_units_only",
+    ),
+    PromotionType.REDEEM_OFFER: ("offer",),
+}
+"""The fields of the Outcome tab that only one type has."""
+
+TREES = ("site_rules", "customer_rules", "transaction_rules", "line_item_rules")
+TEXTS = ("activity_description", "activity_type", "redemption_message_subject", "redemption_message")
+LIMITS = ("total_redemption_limit", "customer_redemption_limit")
+CONTENT = ("short_description", "long_description", "confirmation_message", "terms_and_conditions")
+
+
+def fieldsets_of(promotion_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """The four tabs with their sections, for one type."""
+    issues: tuple[Any, ...] = TYPE_FIELDS[promotion_type]
+    if promotion_type == PromotionType.BONUS_POINTS:
+        issues = ("issue_points_on", ("conversion_points", "conversion_units"), "whole_ratio_units_only")
+    return (
+        (
+            "General",
+            {"classes": ("tab",), "fields": ("name", "currency", "description", ("starts_at", "ends_at"), "code")},
+        ),
+        ("Outcome", {"classes": ("tab",), "fields": issues}),
+        (
+            "Loyalty activity and message",
+            {"fields": ("activity_description", "activity_type", "redemption_message_subject", "redemption_message")},
+        ),
+        (
+            "Product selection rules",
+            {
+                "fields": (
+                    "product_match",
+                    "product_sets",
+                    ("quantity_apply_to", "quantity_units"),
+                    ("pricing_order", "pricing_by"),
+                ),
+                "description": "Which units of the basket count, how many make one redemption, and which come first. "
+                "Without product sets every unit of the basket counts.",
+            },
+        ),
+        (
+            "Eligibility",
+            {"classes": ("tab",), "fields": ()},
+        ),
+        (
+            "Qualification rules",
+            {
+                "fields": TREES,
+                "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
+                "customers, all transactions and all line items qualify.",
+            },
+        ),
+        (
+            "Application rules",
+            {
+                "fields": ("application_rules",),
+                "description": "What the consumer must have done, this transaction included. All of them must hold.",
+            },
+        ),
+        (
+            "Control group",
+            {
+                "fields": (("control_group", "control_percentage"),),
+                "description": "Consumers of the group who are held out, by chance but always the same ones, so that "
+                "the promotion's effect can be measured.",
+            },
+        ),
+        ("Restriction rules", {"fields": (LIMITS, "always_apply")}),
+        (
+            "Content",
+            {"classes": ("tab",), "fields": CONTENT},
+        ),
+        ("Links", {"fields": tuple((f"link_url_{n}", f"anchor_text_{n}") for n in PLACES)}),
+        ("Images", {"fields": tuple((f"image_url_{n}", f"alt_text_{n}") for n in PLACES)}),
+    )
+
+
+class ProductSetForm(RowForm):
+    """One set of the product rules."""
+
+    name = forms.CharField(label="Name of the set", max_length=200, required=False, widget=UnfoldAdminTextInputWidget())
+    units = forms.IntegerField(
+        label="Units of this set in a bundle",
+        min_value=1,
+        max_value=1_000_000,
+        initial=1,
+        required=False,
+        widget=whole(**{"data-shown-when": "product_match:all"}),
+    )
+    rules = RulesField(Scope.LINE_ITEM, label="Products of this set", empty="every product is in this set")
+
+    def as_values(self) -> Document:
+        return {
+            "name": self.cleaned_data["name"],
+            "rules": self.cleaned_data["rules"],
+            "units": self.cleaned_data["units"] or 1,
+        }
+
+
+class ApplicationRuleForm(RowForm):
+    """One rule of repeat behaviour."""
+
+    measure = forms.ChoiceField(
+        label="Count",
+        choices=[("transactions", "Transactions"), ("quantity", "Units bought"), ("spend", "Amount spent")],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    threshold = forms.DecimalField(
+        label="At least",
+        widget=decimal(),
+        help_text="Transactions, units, or an amount in the promotion's currency.",
+    )
+    period_unit = forms.ChoiceField(
+        label="Within",
+        choices=[
+            ("days", "Days"),
+            ("weeks", "Weeks"),
+            ("months", "Months"),
+            ("promotion", "The time of this promotion"),
+        ],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    period_length = forms.IntegerField(
+        label="How many",
+        min_value=1,
+        max_value=3650,
+        required=False,
+        initial=1,
+        widget=whole(**{"data-shown-when": "period_unit:days,weeks,months"}),
+        help_text="Up to and including the day of this transaction.",
+    )
+    counting = forms.ChoiceField(
+        label="Applies",
+        choices=[
+            ("reached", "From the threshold on, every time"),
+            ("every", "Each time it is reached, then counts anew"),
+        ],
+        widget=UnfoldAdminSelectWidget(),
+        initial="reached",
+    )
+    line_item_rules = RulesField(Scope.LINE_ITEM, label="Only these line items count", empty="all line items count")
+
+    def as_values(self) -> Document:
+        values = self.cleaned_data
+        unit = values["period_unit"]
+        return {
+            "measure": values["measure"],
+            "threshold": number_text(values["threshold"]),
+            "period": {"unit": unit, "length": None if unit == "promotion" else values["period_length"]},
+            "line_item_rules": values["line_item_rules"],
+            "counting": values["counting"],
+        }
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Document:
+        period = values.get("period") or {}
+        return {
+            "measure": values.get("measure"),
+            "threshold": values.get("threshold"),
+            "period_unit": period.get("unit"),
+            "period_length": period.get("length"),
+            "line_item_rules": values.get("line_item_rules"),
+            "counting": values.get("counting"),
+        }
+
+
+PATHS: Mapping[str, str] = {
+    **{f"outcome.{name}": name for names in TYPE_FIELDS.values() for name in names},
+    **{f"outcome.{name}": name for name in TEXTS},
+    "outcome.product_selection.sets": "product_sets",
+    "outcome.product_selection": "product_match",
+    "outcome.quantity_rule.units": "quantity_units",
+    "outcome.quantity_rule": "quantity_apply_to",
+    "outcome.pricing_rule.by": "pricing_by",
+    "outcome.pricing_rule": "pricing_order",
+    **{f"eligibility.{name}": name for name in (*TREES, *LIMITS, "application_rules", "always_apply")},
+    "eligibility.control_group.percentage": "control_percentage",
+    "eligibility.control_group": "control_group",
+    **{f"content.{name}": name for name in CONTENT},
+    **{f"content.links.{n - 1}.url": f"link_url_{n}" for n in PLACES},
+    **{f"content.links.{n - 1}.anchor_text": f"anchor_text_{n}" for n in PLACES},
+    **{f"content.images.{n - 1}.url": f"image_url_{n}" for n in PLACES},
+    **{f"content.images.{n - 1}.alt_text": f"alt_text_{n}" for n in PLACES},
+}
+"""Where a problem's path is shown: the first that it begins with."""
+
+ROWS: Mapping[str, str] = {
+    "outcome.product_selection.sets": "product_sets",
+    "eligibility.application_rules": "application_rules",
+}
+"""Paths of lists whose rows show their own problems."""
+
+
+class LoyaltyPromotionForm(ServiceForm):
+    """A loyalty promotion of one type, which the class is made for: see ``form_for``."""
+
+    promotion_type: ClassVar[str]
+    problem_fields = dict(PATHS)
+
+    name = forms.CharField(
+        label="Promotion name", max_length=200, widget=UnfoldAdminTextInputWidget({"autocomplete": "off"})
+    )
+    description = forms.CharField(
+        label="Promotion description",
+        required=False,
+        max_length=5000,
+        widget=UnfoldAdminTextareaWidget({"rows": 2}),
+        help_text="For colleagues; consumers do not see it.",
+    )
+    currency = currency_field(label="Promotion currency", help_text="Only transactions in this currency count.")
+    starts_at = ZonedDateTimeField(
+        label="Start date", help_text="Date and time. In the future, the promotion is Scheduled until then."
+    )
+    ends_at = ZonedDateTimeField(label="End date", required=False, help_text="Empty: active until somebody stops it.")
+    code = forms.CharField(
+        label="Promotion code",
+        required=False,
+        max_length=MAXIMUM_CODE,
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
+        help_text="The name that tills and integrators use. Empty: it is made from the promotion's name.",
+    )
+
+    # Outcome, by type
+    points = forms.IntegerField(label="Points", widget=whole(), min_value=1, help_text="Given for each redemption.")
+    multiplier = forms.DecimalField(
+        label="Points multiplier",
+        widget=decimal(min="1", max="100"),
+        help_text="2 means double points: the base points once more. At least 1, at most 100.",
+    )
+    multiplier_scope = forms.ChoiceField(
+        label="Multiplies",
+        choices=[("basket", "The basket: all base points"), ("line_items", "Line items: those selected below")],
+        initial="basket",
+        widget=UnfoldAdminRadioSelectWidget(),
+    )
+    issue_points_on = forms.ChoiceField(
+        label="Issue points type",
+        choices=[("currency", "Currency spent"), ("quantity", "Quantity purchased")],
+        initial="currency",
+        widget=UnfoldAdminRadioSelectWidget(),
+    )
+    conversion_points = forms.IntegerField(
+        label="Conversion rate: points",
+        widget=whole(),
+        min_value=1,
+        help_text="So many points …",
+    )
+    conversion_units = forms.DecimalField(
+        label="Conversion rate: for every",
+        widget=decimal(),
+        help_text="… for every so much spent (in the promotion's currency), or so many units bought.",
+    )
+    whole_ratio_units_only = forms.BooleanField(
+        label="Whole ratio units only",
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text="5 points for every 10 spent give 5 points for 19 spent; without this, 9.",
+    )
+    offer = forms.ChoiceField(
+        label="Personalised offer to be redeemed",
+        widget=UnfoldAdminSelectWidget(),
+        help_text="One voucher of it is issued for each redemption.",
+    )
+    activity_description = forms.CharField(
+        label="Loyalty activity description",
+        required=False,
+        max_length=500,
+        widget=InsertsInput(ACTIVITY_INSERTS),
+        help_text="What the consumer's points statement says.",
+    )
+    activity_type = forms.CharField(
+        label="Loyalty activity type",
+        required=False,
+        max_length=100,
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    redemption_message_subject = forms.CharField(
+        label="Redemption message subject",
+        required=False,
+        max_length=200,
+        widget=InsertsInput(("promotion_name", "short_description")),
+    )
+    redemption_message = forms.CharField(
+        label="Redemption message",
+        required=False,
+        widget=RichTextWidget("Redemption message", MESSAGE_INSERTS),
+        help_text="Sent to the consumer after a redemption. Inserts, links and images come from the Content tab. "
+        "Empty: nothing is sent.",
+    )
+
+    # Outcome, product selection
+    product_match = forms.ChoiceField(
+        label="Product rules",
+        required=False,
+        initial="any",
+        choices=[
+            ("any", "Or: a unit counts if it fits any of the sets"),
+            ("all", "And: units of every set together make a bundle"),
+        ],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    product_sets = RowsField(
+        form=ProductSetForm,
+        most=MAXIMUM_SETS,
+        label="Product sets",
+        words={
+            "row": "Product set",
+            "add": "Add product set",
+            "empty": "No product sets: every unit of the basket counts.",
+        },
+    )
+    quantity_apply_to = forms.ChoiceField(
+        label="Quantity rules",
+        required=False,
+        choices=[
+            ("", "As usual: all units together, or each bundle"),
+            ("all", "All units make one redemption"),
+            ("every", "Every X units make one redemption"),
+            ("first", "The first X units make one redemption"),
+        ],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    quantity_units = forms.IntegerField(
+        label="X",
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        widget=whole(**{"data-shown-when": "quantity_apply_to:every,first"}),
+        help_text="Units, or bundles where the product rules say And.",
+    )
+    pricing_order = forms.ChoiceField(
+        label="Pricing rules",
+        required=False,
+        initial="cheapest",
+        choices=[("cheapest", "Cheapest units first"), ("most_expensive", "Most expensive units first")],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    pricing_by = forms.ChoiceField(
+        label="By",
+        required=False,
+        initial="inc_tax",
+        choices=[
+            ("inc_tax", "Unit sales value inc. tax"),
+            ("ex_tax", "Unit sales value excl. tax"),
+            ("tax", "Unit tax value"),
+        ],
+        widget=UnfoldAdminSelectWidget(),
+    )
+
+    # Eligibility
+    site_rules = RulesField(Scope.SITE, label="Site")
+    customer_rules = RulesField(Scope.CUSTOMER, label="Customer")
+    transaction_rules = RulesField(Scope.TRANSACTION, label="Transaction")
+    line_item_rules = RulesField(Scope.LINE_ITEM, label="Line items")
+    application_rules = RowsField(
+        form=ApplicationRuleForm,
+        most=MAXIMUM_APPLICATION_RULES,
+        label="Qualifying transactions",
+        words={
+            "row": "Rule",
+            "add": "Add rule",
+            "empty": "No rules: it applies from the first qualifying transaction on.",
+        },
+    )
+    control_group = forms.ChoiceField(label="Group", required=False)
+    control_percentage = forms.DecimalField(
+        label="Percentage held out",
+        required=False,
+        min_value=0,
+        max_value=100,
+        widget=decimal(min="0", max="100"),
+        help_text="0 to 100.",
+    )
+    total_redemption_limit = forms.IntegerField(
+        label="Limit total number of redemptions",
+        required=False,
+        widget=whole(),
+        min_value=1,
+        help_text="Of all consumers together. Empty: no limit.",
+    )
+    customer_redemption_limit = forms.IntegerField(
+        label="Limit redemptions per customer",
+        required=False,
+        widget=whole(),
+        min_value=1,
+        help_text="Empty: no limit.",
+    )
+    always_apply = forms.BooleanField(
+        label="Always apply",
+        required=False,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text="Applies beside the promotions that win, whatever conflict management says. Rules and limits hold.",
+    )
+
+    # Content
+    short_description = forms.CharField(
+        label="Short description", required=False, max_length=500, widget=UnfoldAdminTextInputWidget()
+    )
+    long_description = forms.CharField(
+        label="Long description", required=False, widget=RichTextWidget("Long description")
+    )
+    confirmation_message = forms.CharField(
+        label="Confirmation message",
+        required=False,
+        max_length=1000,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="May be printed on the receipt.",
+    )
+    terms_and_conditions = forms.CharField(
+        label="Terms and conditions", required=False, widget=RichTextWidget("Terms and conditions")
+    )
+    link_url_1 = address_field("Link URL 1")
+    anchor_text_1 = short_field("Anchor text 1")
+    link_url_2 = address_field("Link URL 2")
+    anchor_text_2 = short_field("Anchor text 2")
+    link_url_3 = address_field("Link URL 3")
+    anchor_text_3 = short_field("Anchor text 3")
+    image_url_1 = address_field("Image URL 1")
+    alt_text_1 = short_field("Alt text 1")
+    image_url_2 = address_field("Image URL 2")
+    alt_text_2 = short_field("Alt text 2")
+    image_url_3 = address_field("Image URL 3")
+    alt_text_3 = short_field("Alt text 3")
+
+    class Meta:
+        model = LoyaltyPromotion
+        fields = ("name", "currency", "description", "starts_at", "ends_at", "code")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.instance.family = Family.LOYALTY
+        self.instance.type = self.promotion_type
+        for names in TYPE_FIELDS.values():
+            for name in names:
+                if name not in TYPE_FIELDS[self.promotion_type]:
+                    del self.fields[name]
+        self.fields["activity_type"].widget.attrs["placeholder"] = PromotionType(self.promotion_type).label
+        self.fields["activity_type"].help_text = f"Empty: {PromotionType(self.promotion_type).label}."
+        self.initial = {**self.initial, **self.values_of(self.instance), **(kwargs.get("initial") or {})}
+        self._currency_choices()
+        self._offer_choices()
+        self._group_choices()
+        self._fixed_fields()
+
+    def _fixed_fields(self) -> None:
+        """What cannot change any more is shown, and not taken."""
+        if self.instance.pk is None or self.instance.draft:
+            return
+        for name, words in (
+            ("currency", "Fixed since the promotion was published."),
+            ("code", "Fixed since the promotion was published."),
+        ):
+            self.fields[name].disabled = True
+            self.fields[name].help_text = words
+        if self.instance.starts_at <= timezone.now():
+            self.fields["starts_at"].disabled = True
+            self.fields["starts_at"].help_text = "Fixed since the promotion started."
+
+    # --- choices of the account ---
+
+    def _currency_choices(self) -> None:
+        field = self.fields["currency"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        field.choices = currency_choices(first=(self.account.currency, *sorted(self.account.other_earn_rates)))
+
+    def _offer_choices(self) -> None:
+        field = self.fields.get("offer")
+        if isinstance(field, forms.ChoiceField):
+            stored = self.initial.get("offer")
+            offers = list(offers_redeemable(self.account.pk).order_by("name").values_list("code", "name"))
+            if stored and stored not in dict(offers):
+                offers.append((stored, "no longer in use"))
+            field.choices = [("", "Choose an offer"), *((code, f"{name} ({code})") for code, name in offers)]
+
+    def _group_choices(self) -> None:
+        field = self.fields["control_group"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        groups = ConsumerGroup.objects.filter(account=self.account)
+        shown = groups.filter(Q(archived=False) | Q(code=self.initial.get("control_group") or ""))
+        # With its sign that adds a group in a window of its own, and then chooses it.
+        field.widget = RelatedFieldWidgetWrapper(
+            UnfoldAdminSelectWidget(), GROUP, site, can_add_related=True, can_change_related=False
+        )
+        field.widget.template_name = "unfold/widgets/related_widget_wrapper.html"
+        field.choices = [("", "No control group"), *((group.code, str(group)) for group in shown)]
+
+    # --- from the documents ---
+
+    def values_of(self, promotion: LoyaltyPromotion) -> Document:
+        """The fields' values of a promotion, as its documents have them."""
+        outcome, eligibility, content = promotion.outcome or {}, promotion.eligibility or {}, promotion.content or {}
+        if not outcome:
+            return {"currency": self.account.currency}
+        selection = outcome.get("product_selection") or {}
+        control = eligibility.get("control_group") or {}
+        values = {
+            **{name: outcome.get(name) for name in (*TYPE_FIELDS[self.promotion_type], *TEXTS)},
+            "product_match": selection.get("match"),
+            "product_sets": selection.get("sets"),
+            "quantity_apply_to": (outcome.get("quantity_rule") or {}).get("apply_to"),
+            "quantity_units": (outcome.get("quantity_rule") or {}).get("units"),
+            "pricing_order": (outcome.get("pricing_rule") or {}).get("order", "cheapest"),
+            "pricing_by": (outcome.get("pricing_rule") or {}).get("by", "inc_tax"),
+            **{name: eligibility.get(name) for name in (*TREES, *LIMITS, "application_rules", "always_apply")},
+            "control_group": control.get("group"),
+            "control_percentage": control.get("percentage"),
+            **{name: content.get(name) for name in CONTENT},
+        }
+        for kind, address, text in (("links", "link_url", "anchor_text"), ("images", "image_url", "alt_text")):
+            for number, entry in enumerate(content.get(kind) or (), start=1):
+                values[f"{address}_{number}"] = entry.get("url")
+                values[f"{text}_{number}"] = entry.get(text)
+        return values
+
+    # --- to the documents ---
+
+    def outcome(self) -> Document:
+        """The document of the Outcome tab."""
+        values = self.cleaned_data
+        document = {name: as_written(values.get(name)) for name in (*TYPE_FIELDS[self.promotion_type], *TEXTS)}
+        document["product_selection"] = {"match": values["product_match"] or "any", "sets": values["product_sets"]}
+        document["quantity_rule"] = self._quantity_rule()
+        document["pricing_rule"] = self._pricing_rule()
+        return document
+
+    def _quantity_rule(self) -> Document | None:
+        apply_to = self.cleaned_data["quantity_apply_to"]
+        if not apply_to:
+            return None
+        units = self.cleaned_data["quantity_units"]
+        # Of all units, X says nothing; what is stored of it stays.
+        stored = ((self.instance.outcome or {}).get("quantity_rule") or {}).get("units", 1)
+        return {"apply_to": apply_to, "units": stored if apply_to == "all" else units}
+
+    def _pricing_rule(self) -> Document | None:
+        rule = {
+            "order": self.cleaned_data["pricing_order"] or "cheapest",
+            "by": self.cleaned_data["pricing_by"] or "inc_tax",
+        }
+        unsaid = (self.instance.outcome or {}).get("pricing_rule") is None
+        return None if unsaid and rule == {"order": "cheapest", "by": "inc_tax"} else rule
+
+    def eligibility(self) -> Document:
+        """The document of the Eligibility tab."""
+        values = self.cleaned_data
+        document = {name: values[name] for name in (*TREES, *LIMITS, "application_rules", "always_apply")}
+        group, percentage = values["control_group"], number_text(values["control_percentage"])
+        document["control_group"] = {"group": group, "percentage": percentage} if group or percentage else None
+        return document
+
+    def content(self) -> Document:
+        """The document of the Content tab."""
+        values = self.cleaned_data
+        document: Document = {name: values[name] for name in CONTENT}
+        for kind, address, text in (("links", "link_url", "anchor_text"), ("images", "image_url", "alt_text")):
+            entries = [{"url": values[f"{address}_{n}"], text: values[f"{text}_{n}"]} for n in PLACES]
+            while entries and not any(entries[-1].values()):
+                entries.pop()
+            document[kind] = entries
+        return document
+
+    # --- checks of the form itself ---
+
+    def clean(self) -> Document:
+        cleaned: Document = super().clean() or self.cleaned_data
+        if not cleaned.get("code") and cleaned.get("name"):
+            cleaned["code"] = self.instance.code or self._code_from(cleaned["name"])
+        wants_units = cleaned.get("quantity_apply_to") in ("every", "first")
+        if wants_units and not cleaned.get("quantity_units") and "quantity_units" not in self.errors:
+            self.add_error("quantity_units", "Say how many units.")
+        return cleaned
+
+    def _code_from(self, name: str) -> str:
+        stem = slugify(name)[: MAXIMUM_CODE - 4] or "promotion"
+        taken = set(
+            loyalty_promotions_of(account_id=self.account.pk)
+            .filter(code__startswith=stem)
+            .values_list("code", flat=True)
+        )
+        return next(code for n in range(1, len(taken) + 2) if (code := stem if n == 1 else f"{stem}-{n}") not in taken)
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return super()._get_validation_exclusions() - {"family"}
+
+    # --- problems of the service ---
+
+    def add_problem(self, problem: Problem) -> None:
+        path = problem.attr or ""
+        for start, name in ROWS.items():
+            if path.startswith(f"{start}."):
+                self._add_to_row(name, path.removeprefix(f"{start}."), problem)
+                return
+        field = self.field_of(path)
+        if field in TREES:
+            text = problem_in_tree(problem, at=f"eligibility.{field}")
+            self.add_error(field, forms.ValidationError(text, code=problem.code))
+            return
+        super().add_problem(problem)
+
+    def _add_to_row(self, name: str, place: str, problem: Problem) -> None:
+        """Show a problem in the row that it belongs to."""
+        index, _, inside = place.partition(".")
+        bound = self[name]
+        field = self.fields[name]
+        assert isinstance(bound, RowsBoundField) and isinstance(field, RowsField)  # noqa: S101, PT018
+        rows = field.kept(bound.data)
+        row = rows[int(index)]
+        at = {"period": "period_length", "period.unit": "period_unit", "period.length": "period_length"}.get(
+            inside, inside.partition(".")[0]
+        )
+        if at in ("rules", "line_item_rules"):
+            text = problem_in_tree(
+                problem, at=f"{problem.attr.split(f'.{index}.', 1)[0]}.{index}.{at}" if problem.attr else ""
+            )
+        else:
+            text = problem.detail
+        row.add_error(at if at in row.fields else None, text)
+        if name not in self.errors:
+            self.add_error(name, forms.ValidationError("Look at the rows marked below.", code="rows"))

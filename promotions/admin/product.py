@@ -1,0 +1,91 @@
+"""The catalogue."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of
+from promotions.models import Product
+from promotions.services.product import ProductValues, product_delete, products_save
+
+
+class LabelsField(forms.CharField):
+    """Texts, separated by commas."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value: Any) -> Any:
+        names = [name.strip() for name in str(value or "").split(",")]
+        return list(dict.fromkeys(name for name in names if name))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.to_python(data) != list(initial or []))
+
+
+class ProductForm(ServiceForm):
+    """A product, as its service takes it."""
+
+    labels = LabelsField(required=False, label="Labels", help_text="Separated by commas, such as: organic, new, gift.")
+
+    money_fields = frozenset({"cost_price", "retail_price"})
+
+    class Meta:
+        model = Product
+        fields = (
+            "sku",
+            "name",
+            "product_brand",
+            "program_brand",
+            "category",
+            "labels",
+            "cost_price",
+            "retail_price",
+            "archived",
+        )
+        labels = {"sku": "SKU", "name": "Product name"}
+        help_texts = {
+            "sku": "As the tills send it. It cannot be changed later.",
+            "cost_price": "In the account's currency; empty if unknown.",
+            "retail_price": "In the account's currency; empty if unknown. The margin is judged from the two prices.",
+            "archived": "Hidden from lists; rules that name it keep working.",
+        }
+
+
+@admin.register(Product)
+class ProductAdmin(KeyedAdmin):
+    """Products."""
+
+    key = "sku"
+    form = ProductForm
+    add_words = "Add product"
+    empty_words = (
+        "Rules choose products by SKU, brand, category, labels, prices and margin. Import a catalogue as CSV or XLSX."
+    )
+    list_display = ("sku", "name", "category", "product_brand", "labels_in_words", "retail_price")
+    list_display_links = ("sku", "name")
+    list_filter = (ArchivedFilter,)
+    search_fields = ("sku", "name", "category", "product_brand", "program_brand")
+    search_help_text = "SKU, name, category or brand"
+    fieldsets = (
+        ("Product", {"fields": (("sku", "name"), ("product_brand", "program_brand"), "category", "labels")}),
+        ("Prices", {"fields": (("cost_price", "retail_price"),)}),
+        ("Archive", {"fields": ("archived",)}),
+    )
+
+    @display(description="Labels")
+    def labels_in_words(self, product: Product) -> str:
+        return ", ".join(map(str, product.labels))
+
+    def save_values(self, *, account_id: int, obj: Product, form: Any) -> None:
+        values = {name: getattr(obj, name) for name in ProductForm.Meta.fields}
+        products_save(account_id=account_id, rows=[ProductValues(**values | {"labels": tuple(obj.labels)})])
+
+    def delete_row(self, request: HttpRequest, obj: Product) -> None:
+        product_delete(account_id=account_of(request).pk, sku=obj.sku)
