@@ -271,7 +271,7 @@ class Rulebook:
         self._ordinals: dict[int, int] = {}
         self._currencies: dict[str, int] = {}
         self._items, self._customer, self._transaction = _KeyIndex(), _KeyIndex(), _KeyIndex()
-        self._with_consumer = self._with_member = self._published = self._tracked = 0
+        self._with_consumer = self._with_member = self._tracked = 0
         self._reset_caches()
 
     def _reset_caches(self) -> None:
@@ -307,7 +307,7 @@ class Rulebook:
         other._items, other._customer = self._items.copy(), self._customer.copy()
         other._transaction = self._transaction.copy()
         other._with_consumer, other._with_member = self._with_consumer, self._with_member
-        other._published, other._tracked = self._published, self._tracked
+        other._tracked = self._tracked
         for promotion_id in removed:
             other._remove(promotion_id)
         for promotion in put:
@@ -333,8 +333,6 @@ class Rulebook:
             self._with_consumer |= bit
         if promotion.outcome.gives_points:
             self._with_member |= bit
-        if not source.draft:
-            self._published |= bit
         if promotion.is_tracked:
             self._tracked |= bit
 
@@ -351,7 +349,7 @@ class Rulebook:
         self._items.remove(bit, needs.items)
         self._customer.remove(bit, needs.customer)
         self._transaction.remove(bit, needs.transaction)
-        for name in ("_with_consumer", "_with_member", "_published", "_tracked"):
+        for name in ("_with_consumer", "_with_member", "_tracked"):
             setattr(self, name, getattr(self, name) & ~bit)
 
     # --- reading ----------------------------------------------------------------------------------------------------
