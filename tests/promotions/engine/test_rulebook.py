@@ -110,6 +110,7 @@ SAID = st.fixed_dictionaries(
             st.fixed_dictionaries({"apply_to": st.sampled_from(["all", "every", "first"]), "units": st.integers(1, 3)})
         ),
         "total_redemption_limit": sometimes(st.integers(1, 3)),
+        "customer_redemption_limit": sometimes(st.integers(1, 3)),
         "always_apply": sometimes(st.booleans(), else_=False),
         "currency": sometimes(st.sampled_from(["GBP", "EUR"]), else_="GBP"),
         "draft": sometimes(st.booleans(), else_=False),

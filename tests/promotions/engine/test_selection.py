@@ -181,6 +181,14 @@ def test_quantity_rules_count_bundles(rule: dict[str, Any] | None, count: int, b
     assert matched(basket, chosen, rule) == (count, expected)
 
 
+def test_all_bundles_as_one_set_still_take_the_units_preferred() -> None:
+    basket = make_basket(line("A", 1, "1.00"), line("A", 1, "5.00"), line("B", 1))
+    chosen = selection(sku("A"), sku("B"), match="all")
+    for order, price in (("cheapest", 100), ("most_expensive", 500)):
+        found = matched(basket, chosen, {"apply_to": "all"}, {"order": order})
+        assert found == (1, [("A", price, 1), ("B", 1000, 1)])
+
+
 def test_overlapping_sets_make_as_many_bundles_as_the_basket_allows() -> None:
     # The first set prefers the cheapest, but those are all that the second accepts.
     basket = make_basket(line("A", 2, "1.00"), line("B", 2, "5.00"))
