@@ -78,8 +78,9 @@ def refusals_as_errors() -> Iterator[None]:
 
 @contextmanager
 def bar(words: str, *, unit: str, total: int | None = None) -> Iterator[Callable[[int], object]]:
-    """A progress bar on standard error, where that is a terminal or a file; yields what moves it on."""
-    with tqdm(desc=words, unit=unit, total=total, file=sys.stderr, mininterval=1.0) as drawn:
+    """A progress bar on standard error, drawn seldom where that is a log; yields what moves it on."""
+    pause = 0.5 if sys.stderr.isatty() else 15.0
+    with tqdm(desc=words, unit=unit, total=total, file=sys.stderr, mininterval=pause) as drawn:
         yield drawn.update
 
 
