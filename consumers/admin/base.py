@@ -4,7 +4,7 @@ A form never writes. ``save_model`` of a page calls one service; what the servic
 form's fields, with nothing changed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -367,6 +367,20 @@ class OnePageAdmin(AccountAdmin):
         return HttpResponseRedirect(request.path if stay else reverse("admin:index"))
 
 
+class ChoiceFilter(DropdownFilter):
+    """A choice of one value, called by its title."""
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        yield {
+            "form": self.form_class(
+                label=str(self.title).capitalize(),
+                name=self.parameter_name,
+                choices=[self.all_option, *self.lookup_choices],
+                data={self.parameter_name: self.value()},
+            )
+        }
+
+
 class AccountRelatedFilter(RelatedDropdownFilter):
     """A filter by a related row that offers only the account's."""
 
@@ -379,8 +393,18 @@ class AccountRelatedFilter(RelatedDropdownFilter):
         )
         return choices
 
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        yield {
+            "form": self.form_class(
+                label=str(self.title).capitalize(),
+                name=self.lookup_kwarg,
+                choices=[self.all_option, *self.lookup_choices],
+                data={self.lookup_kwarg: self.value()},
+            )
+        }
 
-class ArchivedFilter(DropdownFilter):
+
+class ArchivedFilter(ChoiceFilter):
     """Archived rows are hidden unless asked for."""
 
     title = "archived"
@@ -401,10 +425,10 @@ def choice_filter(
     parameter: str,
     choices: Sequence[tuple[str, str]],
     narrow: Callable[[HttpRequest, QuerySet[Any], str], QuerySet[Any]],
-) -> type[DropdownFilter]:
+) -> type[ChoiceFilter]:
     """A filter with fixed choices; ``narrow`` takes the rows and the value chosen."""
 
-    class ChoiceFilter(DropdownFilter):
+    class FixedChoiceFilter(ChoiceFilter):
         def lookups(self, request: HttpRequest, model_admin: "DjangoModelAdmin[Any]") -> Sequence[tuple[str, str]]:
             return choices
 
@@ -412,6 +436,6 @@ def choice_filter(
             chosen = self.value()
             return narrow(request, queryset, chosen) if chosen in dict(choices) else queryset
 
-    ChoiceFilter.title = title
-    ChoiceFilter.parameter_name = parameter
-    return ChoiceFilter
+    FixedChoiceFilter.title = title
+    FixedChoiceFilter.parameter_name = parameter
+    return FixedChoiceFilter

@@ -19,6 +19,7 @@ from consumers.admin.base import (
     choice_filter,
 )
 from consumers.admin.fields import DateInput
+from consumers.admin.resources import ConsumerResource, ImportExportMixin
 from consumers.admin.rows import RowForm, RowsField
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.loyalty_sections import loyalty_sections
@@ -115,10 +116,11 @@ class ConsumerForm(ServiceForm):
 
 
 @admin.register(Consumer)
-class ConsumerAdmin(KeyedAdmin):
+class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     """Consumers."""
 
     key = "consumer_id"
+    resource_class = ConsumerResource
     form = ConsumerForm
     add_words = "Add consumer"
     empty_words = "A consumer is a customer or employee, known by an id; a loyalty member has cards and points."

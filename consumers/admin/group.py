@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of
+from consumers.admin.resources import GroupResource, ImportExportMixin
 from consumers.models import ConsumerGroup
 from consumers.services.group import GroupValues, group_delete, groups_save
 
@@ -28,10 +29,11 @@ class GroupForm(ServiceForm):
 
 
 @admin.register(ConsumerGroup)
-class GroupAdmin(KeyedAdmin):
+class GroupAdmin(ImportExportMixin, KeyedAdmin):
     """Groups."""
 
     key = "code"
+    resource_class = GroupResource
     form = GroupForm
     add_words = "Add group"
     empty_words = "A group is a named set of consumers: rules and control groups choose among them."

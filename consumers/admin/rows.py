@@ -110,7 +110,7 @@ class RowsField(forms.Field):
         if not isinstance(value, BaseFormSet):
             return list(value or [])
         if not value.is_valid():
-            raise forms.ValidationError("Look at the rows marked below.", code="rows")
+            raise forms.ValidationError("Look at the marked rows.", code="rows")
         return [form.as_values() for form in self.kept(value)]
 
     @staticmethod

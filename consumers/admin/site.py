@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of
 from consumers.admin.fields import zone_field
+from consumers.admin.resources import ImportExportMixin, SiteResource
 from consumers.models import Site
 from consumers.services.site import SiteValues, site_delete, sites_save
 
@@ -41,10 +42,11 @@ class SiteForm(ServiceForm):
 
 
 @admin.register(Site)
-class SiteAdmin(KeyedAdmin):
+class SiteAdmin(ImportExportMixin, KeyedAdmin):
     """Sites."""
 
     key = "number"
+    resource_class = SiteResource
     form = SiteForm
     add_words = "Add site"
     empty_words = "A site is a shop or web shop where transactions happen."

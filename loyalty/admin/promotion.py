@@ -13,14 +13,21 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
-from unfold.contrib.filters.admin import DropdownFilter
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from consumers.admin.base import AccountAdmin, ArchivedFilter, ModelForm, account_of, choice_filter, user_of
+from consumers.admin.base import (
+    AccountAdmin,
+    ArchivedFilter,
+    ChoiceFilter,
+    ModelForm,
+    account_of,
+    choice_filter,
+    user_of,
+)
 from consumers.admin.fields import DateInput
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
@@ -105,7 +112,7 @@ def _by_status(request: HttpRequest, promotions: QuerySet[Any], status: str) -> 
     return promotions_with_status(promotions, statuses=[status], at=timezone.now())
 
 
-class CurrencyFilter(DropdownFilter):
+class CurrencyFilter(ChoiceFilter):
     """The currencies that the account's promotions have."""
 
     title = "currency"

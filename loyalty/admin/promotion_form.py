@@ -768,4 +768,4 @@ class LoyaltyPromotionForm(ServiceForm):
             text = problem.detail
         row.add_error(at if at in row.fields else None, text)
         if name not in self.errors:
-            self.add_error(name, forms.ValidationError("Look at the rows marked below.", code="rows"))
+            self.add_error(name, forms.ValidationError("Look at the marked rows.", code="rows"))

@@ -8,7 +8,9 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of
+from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of, plain_number
+from consumers.admin.resources import ImportExportMixin
+from promotions.admin.resources import ProductResource
 from promotions.models import Product
 from promotions.services.product import ProductValues, product_delete, products_save
 
@@ -59,16 +61,17 @@ class ProductForm(ServiceForm):
 
 
 @admin.register(Product)
-class ProductAdmin(KeyedAdmin):
+class ProductAdmin(ImportExportMixin, KeyedAdmin):
     """Products."""
 
     key = "sku"
+    resource_class = ProductResource
     form = ProductForm
     add_words = "Add product"
     empty_words = (
         "Rules choose products by SKU, brand, category, labels, prices and margin. Import a catalogue as CSV or XLSX."
     )
-    list_display = ("sku", "name", "category", "product_brand", "labels_in_words", "retail_price")
+    list_display = ("sku", "name", "category", "product_brand", "labels_in_words", "price")
     list_display_links = ("sku", "name")
     list_filter = (ArchivedFilter,)
     search_fields = ("sku", "name", "category", "product_brand", "program_brand")
@@ -82,6 +85,10 @@ class ProductAdmin(KeyedAdmin):
     @display(description="Labels")
     def labels_in_words(self, product: Product) -> str:
         return ", ".join(map(str, product.labels))
+
+    @display(description="Retail price", ordering="retail_price")
+    def price(self, product: Product) -> str:
+        return "–" if product.retail_price is None else plain_number(product.retail_price, least=2)
 
     def save_values(self, *, account_id: int, obj: Product, form: Any) -> None:
         values = {name: getattr(obj, name) for name in ProductForm.Meta.fields}

@@ -6,13 +6,13 @@
   let opener = null;
 
   const content = () => document.getElementById("modal-content");
-  const reachable = () => [...content().querySelectorAll(REACHABLE)].filter((each) => each.offsetParent !== null);
 
   function keepInside(event) {
     if (event.key !== "Tab") return;
-    const all = reachable();
+    const frame = event.currentTarget;
+    const all = [...frame.querySelectorAll(REACHABLE)].filter((each) => each.getClientRects().length);
     const [first, last] = [all[0], all[all.length - 1]];
-    if (event.shiftKey && (document.activeElement === first || document.activeElement === content())) {
+    if (event.shiftKey && (document.activeElement === first || document.activeElement === frame)) {
       event.preventDefault();
       last.focus();
     } else if (!event.shiftKey && document.activeElement === last) {
@@ -29,6 +29,12 @@
       const field = content().querySelector('#dialog-form input:not([type="hidden"]), #dialog-form select, #dialog-form textarea');
       (field || content().querySelector("[data-dialog-cancel]") || content()).focus();
     });
+  };
+
+  window.filtersOpened = () => {
+    const sheet = document.getElementById("changelist-filter");
+    sheet.addEventListener("keydown", keepInside);
+    sheet.querySelector("#filter-form select, #filter-form input:not([type='hidden'])")?.focus();
   };
 
   window.dialogClosed = () => {

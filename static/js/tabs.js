@@ -50,8 +50,15 @@
       const open = tabs.find((tab) => tab.getAttribute("aria-selected") === "true");
       sessionStorage.setItem(key, open.id.replace(/^tab-/, ""));
     });
-    if (frame.dataset.open) frame.querySelector(".tab-panel:not([hidden]) [aria-invalid=true]")?.focus();
   }
 
-  document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-tabs]").forEach(start));
+  function focusOnTheFirstError() {
+    const wrong = [...document.querySelectorAll(".tab-panel [aria-invalid=true]")];
+    wrong.find((field) => field.getClientRects().length)?.focus();
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-tabs]").forEach(start);
+    focusOnTheFirstError();
+  });
 })();

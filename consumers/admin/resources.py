@@ -1,0 +1,345 @@
+"""Import and export of rows as CSV or XLSX, within the account and by its services.
+
+An import is a preview first. Rows are read, checked by the model one by one, and saved by the service together, all or
+none; what the service refuses is told with the number of the row. A column that is left out of the file leaves what is
+stored.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from import_export.admin import ImportExportModelAdmin
+from import_export.fields import Field
+from import_export.formats.base_formats import CSV, XLSX
+from import_export.instance_loaders import CachedInstanceLoader
+from import_export.resources import ModelResource
+from import_export.widgets import BooleanWidget, CharWidget, DateWidget, DecimalWidget
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
+
+from consumers.admin.base import account_of, plain_number
+from consumers.choices import MembershipStatus
+from consumers.exceptions import Refused
+from consumers.models import Account, Consumer, ConsumerGroup, Site
+from consumers.selectors import consumers_of
+from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
+from consumers.services.group import GroupValues, groups_save
+from consumers.services.site import SiteValues, sites_save
+
+MAXIMUM_ROWS = 10_000
+SHOWN_PROBLEMS = 50
+# What makes a spreadsheet take a text for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+class TextWidget(CharWidget):
+    """A text that no spreadsheet takes for a formula: such a one is written behind an apostrophe, and read without."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        text = "" if value is None else str(value)
+        return f"'{text}" if text.startswith(_FORMULA) else text
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
+        text = "" if value is None else str(value).strip()
+        return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
+class TextsWidget(TextWidget):
+    """Several texts, separated by commas."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return super().render(", ".join(map(str, value or ())), obj, **kwargs)
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        names = [name.strip() for name in super().clean(value, row, **kwargs).split(",")]
+        return list(dict.fromkeys(name for name in names if name))
+
+
+class FlagWidget(BooleanWidget):
+    """Yes or no; an empty cell is no."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "yes" if value else "no"
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> bool:
+        text = str(value or "").strip().lower()
+        if text in {"", "no", "false", "0", "n"}:
+            return False
+        if text in {"yes", "true", "1", "y"}:
+            return True
+        raise ValueError("Expected yes or no.")
+
+
+class AmountWidget(DecimalWidget):
+    """An amount or a rate; an empty cell is none."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "" if value is None else plain_number(value, least=2)
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Decimal | None:
+        text = str("" if value is None else value).strip()
+        if not text:
+            return None
+        try:
+            return Decimal(text)
+        except InvalidOperation as error:
+            raise ValueError("Expected a number such as 12.50.") from error
+
+
+class AccountResource(ModelResource):
+    """Rows of one account, known by their key, saved by a service."""
+
+    def __init__(self, *, account: Account, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.account = account
+        self.read: list[Any] = []
+
+    class Meta:
+        clean_model_instances = True
+        skip_unchanged = False
+        instance_loader_class = CachedInstanceLoader
+
+    @classmethod
+    def widget_from_django_field(cls, f: Any, default: Any = None) -> Any:
+        if isinstance(f, models.CharField | models.TextField):
+            return TextWidget
+        if isinstance(f, models.BooleanField):
+            return FlagWidget
+        if isinstance(f, models.DecimalField):
+            return AmountWidget
+        return super().widget_from_django_field(f) if default is None else super().widget_from_django_field(f, default)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows: QuerySet[Any] = self._meta.model._default_manager.filter(account=self.account)
+        return rows
+
+    def init_instance(self, row: Any = None) -> Any:
+        return self._meta.model(account=self.account)
+
+    def before_import(self, dataset: Any, **kwargs: Any) -> None:
+        self.read = []
+        key = self.get_import_id_fields()[0]
+        column = self.fields[key].column_name
+        if column not in (dataset.headers or ()):
+            raise ValidationError(f"The file has no column {column}, which says which row is which.")
+        if len(dataset) > MAXIMUM_ROWS:
+            raise ValidationError(f"A file may have {MAXIMUM_ROWS:,} rows; this has {len(dataset):,}.")
+        keys = [self.fields[key].clean(row) for row in dataset.dict]
+        twice = sorted({one for one in keys if keys.count(one) > 1})[:10] if len(set(keys)) < len(keys) else []
+        if twice:
+            raise ValidationError(f"These are in the file twice: {', '.join(twice)}.")
+
+    def validate_instance(
+        self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True
+    ) -> None:
+        # The account is given and the key is looked up: neither is asked of the database for each row.
+        errors = dict(import_validation_errors or {})
+        try:
+            instance.full_clean(exclude=[*errors, "account"], validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            errors = error.update_error_dict(errors)
+        if errors:
+            raise ValidationError(errors)
+
+    def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
+        """Kept for the service, which saves all rows together."""
+        self.read.append(instance)
+
+    def save_m2m(self, instance: Any, row: Any, **kwargs: Any) -> None:
+        """Nothing: the service saves relations too."""
+
+    def after_import(self, dataset: Any, result: Any, **kwargs: Any) -> None:
+        if not self.read or result.has_errors() or result.has_validation_errors():
+            return
+        try:
+            self.save_rows(self.read)
+        except Refused as refused:
+            told = [told_with_row(problem.attr, problem.detail) for problem in refused.problems[:SHOWN_PROBLEMS]]
+            raise ValidationError(told) from refused
+
+    def save_rows(self, rows: Sequence[Any]) -> None:
+        """Call the service that saves rows."""
+        raise NotImplementedError
+
+
+def told_with_row(attr: str | None, detail: str) -> str:
+    """A service's problem with the row of the file that it is about; the first row below the headings is row 1."""
+    index, _, place = (attr or "").partition(".")
+    if not index.isdigit():
+        return detail
+    return f"Row {int(index) + 1}{f', {place}' if place else ''}: {detail}"
+
+
+class SiteResource(AccountResource):
+    """Sites by number."""
+
+    class Meta(AccountResource.Meta):
+        model = Site
+        import_id_fields = ("number",)
+        fields = ("number", "name", "address_line_1", "town", "county", "postcode", "time_zone", "archived")
+
+    def save_rows(self, rows: Sequence[Site]) -> None:
+        values = [SiteValues(**{name: getattr(row, name) for name in self.Meta.fields}) for row in rows]
+        sites_save(account_id=self.account.pk, rows=values)
+
+
+class GroupResource(AccountResource):
+    """Groups by code."""
+
+    class Meta(AccountResource.Meta):
+        model = ConsumerGroup
+        import_id_fields = ("code",)
+        fields = ("code", "name", "archived")
+
+    def save_rows(self, rows: Sequence[ConsumerGroup]) -> None:
+        values = [GroupValues(code=row.code, name=row.name, archived=row.archived) for row in rows]
+        groups_save(account_id=self.account.pk, rows=values)
+
+
+def _stored_status(consumer: Consumer) -> str:
+    membership = getattr(consumer, "membership", None)
+    return membership.status if membership is not None else ""
+
+
+def _stored_enrolled_on(consumer: Consumer) -> date | None:
+    membership = getattr(consumer, "membership", None)
+    return membership.enrolled_on if membership is not None else None
+
+
+def _stored_cards(consumer: Consumer) -> list[str]:
+    membership = getattr(consumer, "membership", None)
+    return [card.number for card in membership.cards.all()] if membership is not None else []
+
+
+STORED: Mapping[str, Any] = {
+    "home_site": lambda consumer: consumer.home_site.number if consumer.home_site else "",
+    "groups": lambda consumer: [group.code for group in consumer.groups.all()] if consumer.pk else [],
+    "loyalty_status": _stored_status,
+    "enrolled_on": _stored_enrolled_on,
+    "cards": _stored_cards,
+}
+"""How the columns that are no columns of the consumer's table are read from what is stored."""
+
+
+class ConsumerResource(AccountResource):
+    """Consumers by id, with home site, groups, membership and cards.
+
+    An empty loyalty status is no membership. Card types are kept; cards that are new have none.
+    """
+
+    home_site = Field(column_name="home_site", attribute="read_home_site", widget=TextWidget())
+    groups = Field(column_name="groups", attribute="read_groups", widget=TextsWidget())
+    loyalty_status = Field(column_name="loyalty_status", attribute="read_loyalty_status", widget=TextWidget())
+    enrolled_on = Field(column_name="enrolled_on", attribute="read_enrolled_on", widget=DateWidget("%Y-%m-%d"))
+    cards = Field(column_name="cards", attribute="read_cards", widget=TextsWidget())
+    date_of_birth = Field(
+        column_name="date_of_birth", attribute="date_of_birth", widget=DateWidget("%Y-%m-%d"), default=None
+    )
+    columns: ClassVar[tuple[str, ...]] = (
+        "kind",
+        "first_name",
+        "last_name",
+        "email",
+        "phone",
+        "date_of_birth",
+        "archived",
+    )
+
+    class Meta(AccountResource.Meta):
+        model = Consumer
+        import_id_fields = ("consumer_id",)
+        fields = (
+            "consumer_id",
+            "kind",
+            "first_name",
+            "last_name",
+            "email",
+            "phone",
+            "date_of_birth",
+            "home_site",
+            "groups",
+            "loyalty_status",
+            "enrolled_on",
+            "cards",
+            "archived",
+        )
+
+    def get_queryset(self) -> QuerySet[Consumer]:
+        return consumers_of(account_id=self.account.pk)
+
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
+        stored = STORED.get(field.column_name)
+        if stored is None or not isinstance(instance, Consumer):
+            return super().export_field(field, instance, **kwargs)
+        return field.widget.render(told(instance, field.column_name), instance)
+
+    def save_rows(self, rows: Sequence[Consumer]) -> None:
+        problems = []
+        values = []
+        for number, consumer in enumerate(rows, start=1):
+            status = told(consumer, "loyalty_status")
+            enrolled_on = told(consumer, "enrolled_on")
+            cards = told(consumer, "cards")
+            if status and status not in MembershipStatus.values:
+                problems.append(
+                    f"Row {number}, loyalty_status: expected {', '.join(MembershipStatus.values)} or nothing."
+                )
+            elif status and enrolled_on is None:
+                problems.append(f"Row {number}, enrolled_on: say since when.")
+            elif cards and not status:
+                problems.append(f"Row {number}, cards: they belong to a membership.")
+            values.append(self._values(consumer, status, enrolled_on, cards))
+        if problems:
+            raise ValidationError(problems[:SHOWN_PROBLEMS])
+        consumers_save(account_id=self.account.pk, rows=values)
+
+    def _values(self, consumer: Consumer, status: str, enrolled_on: Any, cards: Sequence[str]) -> ConsumerValues:
+        loyalty = None
+        if status and enrolled_on is not None:
+            membership = getattr(consumer, "membership", None)
+            types = {card.number: card.type for card in membership.cards.all()} if membership is not None else {}
+            loyalty = LoyaltyValues(
+                enrolled_on=enrolled_on,
+                status=status,
+                cards=tuple(CardValues(number=number, type=types.get(number, "")) for number in cards),
+            )
+        return ConsumerValues(
+            consumer_id=consumer.consumer_id,
+            home_site=told(consumer, "home_site") or None,
+            groups=tuple(told(consumer, "groups")),
+            loyalty=loyalty,
+            **{name: getattr(consumer, name) for name in self.columns},
+        )
+
+
+def told(consumer: Consumer, column: str) -> Any:
+    """What the file says of a consumer in a column, or else what is stored."""
+    read = vars(consumer).get(f"read_{column}", _MISSING)
+    return STORED[column](consumer) if read is _MISSING else read
+
+
+_MISSING = object()
+
+
+class ImportExportMixin(ImportExportModelAdmin):
+    """A page whose rows are imported and exported as CSV and XLSX."""
+
+    resource_class: type[AccountResource]
+    import_form_class = ImportForm
+    export_form_class = ExportForm
+    formats = (CSV, XLSX)
+    show_change_form_export = False
+
+    def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {"account": account_of(request)}
+
+    def get_export_formats(self) -> list[Any]:
+        return list(self.formats)
+
+    def get_import_formats(self) -> list[Any]:
+        return list(self.formats)
