@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from consumers.models import Account, Consumer
 from loyalty.choices import EntryKind, PromotionType
-from loyalty.exceptions import DecisionChanged, ReferenceReused, SaleInvalid
+from loyalty.exceptions import DecisionChanged, LimitOverrun, ReferenceReused, SaleInvalid
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
 from loyalty.selectors.shopper import products_known
 from loyalty.services.activity import activity_description
@@ -39,6 +39,9 @@ AHEAD = timedelta(minutes=5)
 """How far a till's clock may be ahead of ours."""
 
 EXPLANATIONS_KEPT = 200
+
+ATTEMPTS = 3
+"""Times that a sale is decided when what it was decided on changes underneath."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,22 +99,31 @@ def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprin
     if stored is not None:
         return stored
     _check_moment(account, sale, at)
+    for attempt in range(ATTEMPTS):
+        try:
+            return _commit_once(account, sale, fingerprint, at)
+        except (IntegrityError, LimitOverrun):
+            # Closes the race of two commits of one reference: the unique constraint lets one through. Otherwise the
+            # book was older than a change to what it decided on (a limit set, a promotion deleted): read it again.
+            stored = _stored(account, sale.reference, fingerprint)
+            if stored is not None:
+                return stored
+            if attempt == ATTEMPTS - 1:
+                raise
+            account.refresh_from_db()
+    raise AssertionError("unreachable")
+
+
+def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime) -> Committed:
     book = book_current(account=account)
-    try:
-        # Closes the races of two sales for one consumer, limit or stock: the consumer's row is locked first, then
-        # limited promotions by id, then stocked offers by id, and the decision is made under these locks.
-        with transaction.atomic():
-            place, known = sale_parties(account=account, sale=sale, book=book, lock=True)
-            products = products_known(account=account, skus={line.sku for line in sale.lines})
-            basket = sale_basket(sale, place=place, products=products, card_type=known.card_type if known else "")
-            quote = decide(sale=sale, book=book, place=place, known=known, products=products, basket=basket, lock=True)
-            return _write(account, quote, fingerprint, at)
-    except IntegrityError:
-        # Closes the race of two commits of one reference: the unique constraint lets one through.
-        stored = _stored(account, sale.reference, fingerprint)
-        if stored is None:
-            raise
-        return stored
+    # Closes the races of two sales for one consumer, limit or stock: the consumer's row is locked first, then limited
+    # promotions by id, then stocked offers by id, and the decision is made under these locks.
+    with transaction.atomic():
+        place, known = sale_parties(account=account, sale=sale, book=book, lock=True)
+        products = products_known(account=account, skus={line.sku for line in sale.lines})
+        basket = sale_basket(sale, place=place, products=products, card_type=known.card_type if known else "")
+        quote = decide(sale=sale, book=book, place=place, known=known, products=products, basket=basket, lock=True)
+        return _write(account, quote, fingerprint, at)
 
 
 def _stored(account: Account, reference: str, fingerprint: str) -> Committed | None:

@@ -5,11 +5,14 @@ import json
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from consumers.models import Consumer, ConsumerGroup
+from consumers.models import Account, Consumer, ConsumerGroup
+from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.exceptions import LedgerIsAppendOnly
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
+from loyalty.services.commit import transaction_commit
 from promotions.models import Promotion
 from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
 
@@ -198,6 +201,19 @@ def test_a_stock_cannot_be_overrun_in_the_database(shop: Shop) -> None:
     offer = Offer.objects.create(account=shop.account, code="o", name="O", value="1", stock=1)
     with pytest.raises(IntegrityError), transaction.atomic():
         Offer.objects.filter(pk=offer.pk).update(issued=2)
+
+
+def test_a_limit_that_the_book_does_not_know_yet_holds_all_the_same(shop: Shop) -> None:
+    promotion = shop.promotion("fifty")
+    shop.sell("T1")
+    # The process still holds the unlimited promotion, and its next sale has read the account before the change.
+    before = Account.objects.get()
+    shop.promotion("fifty", total_redemption_limit=1)
+    sale = sale_decoded(json.dumps(make_basket(reference="T2")).encode(), now=timezone.now(), commit=True)
+    answer = json.loads(transaction_commit(account=before, sale=sale, at=timezone.now()).answer)
+    assert answer["applied"] == []
+    promotion.refresh_from_db()
+    assert promotion.redemptions == 1
 
 
 def _busy(shop: Shop) -> None:
