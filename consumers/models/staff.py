@@ -26,6 +26,8 @@ class StaffMembership(models.Model):
 
     class Meta:
         ordering = ("account__name", "user__username")
+        verbose_name = "member of staff"
+        verbose_name_plural = "staff"
         constraints = [models.UniqueConstraint(fields=("user", "account"), name="staff_membership_once_per_account")]
 
     def __str__(self) -> str:
