@@ -40,7 +40,7 @@ from loyalty.services.promotion import (
     loyalty_promotion_publish,
     loyalty_promotion_save,
 )
-from promotions.admin.promotion import versions_address
+from promotions.admin.promotion import promotion_change, versions_address
 from promotions.admin.words import label_of
 from promotions.choices import Status
 from promotions.exceptions import PromotionsError
@@ -200,6 +200,7 @@ class LoyaltyPromotionAdmin(AccountAdmin):
     search_fields = ("name", "code", "description")
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
+    describe_change = staticmethod(promotion_change)
     actions_detail = ("publish", "stop", "duplicate", "archive", "bring_back", "versions")
 
     class Media:

@@ -169,7 +169,10 @@ def fieldsets_of(promotion_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
     return (
         (
             "General",
-            {"classes": ("tab",), "fields": ("name", "currency", "description", ("starts_at", "ends_at"), "code")},
+            {
+                "classes": ("tab",),
+                "fields": ("name", "currency", "description", ("starts_at", "ends_at"), "code", "seen_version"),
+            },
         ),
         ("Outcome", {"classes": ("tab",), "fields": issues}),
         (
@@ -348,6 +351,7 @@ class LoyaltyPromotionForm(ServiceForm):
     promotion_type: ClassVar[str]
     problem_fields = dict(PATHS)
 
+    seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput())
     name = forms.CharField(
         label="Promotion name", max_length=200, widget=UnfoldAdminTextInputWidget({"autocomplete": "off"})
     )
@@ -589,6 +593,7 @@ class LoyaltyPromotionForm(ServiceForm):
         self.fields["activity_type"].widget.attrs["placeholder"] = PromotionType(self.promotion_type).label
         self.fields["activity_type"].help_text = f"Empty: {PromotionType(self.promotion_type).label}."
         self.initial = {**self.initial, **self.values_of(self.instance), **(kwargs.get("initial") or {})}
+        self.initial["seen_version"] = self.instance.version if self.instance.pk is not None else None
         self._currency_choices()
         self._offer_choices()
         self._group_choices()
@@ -717,6 +722,12 @@ class LoyaltyPromotionForm(ServiceForm):
         cleaned: Document = super().clean() or self.cleaned_data
         if not cleaned.get("code") and cleaned.get("name"):
             cleaned["code"] = self.instance.code or self._code_from(cleaned["name"])
+        seen = cleaned.get("seen_version")
+        if self.instance.pk is not None and seen is not None and seen != self.instance.version:
+            raise forms.ValidationError(
+                "Somebody else saved this promotion meanwhile. Open it again, and change what it says now.",
+                code="changed_meanwhile",
+            )
         wants_units = cleaned.get("quantity_apply_to") in ("every", "first")
         if wants_units and not cleaned.get("quantity_units") and "quantity_units" not in self.errors:
             self.add_error("quantity_units", "Say how many units.")

@@ -1,5 +1,6 @@
 """Versions of promotions: who said what, and when."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -10,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from consumers.admin.base import ReadOnlyAdmin
+from consumers.admin.history import Change, plain_change
 from consumers.admin.words import moment_in_words
 from promotions.admin.words import document_in_words
 from promotions.models import PromotionVersion
@@ -54,8 +56,7 @@ class PromotionVersionAdmin(ReadOnlyAdmin):
 
     @display(description="General")
     def general(self, version: PromotionVersion) -> str:
-        documents = ("outcome", "eligibility", "content")
-        return facts({name: value for name, value in version.definition.items() if name not in documents})
+        return facts({name: value for name, value in version.definition.items() if name not in DOCUMENTS})
 
     @display(description="Outcome")
     def outcome(self, version: PromotionVersion) -> str:
@@ -68,6 +69,21 @@ class PromotionVersionAdmin(ReadOnlyAdmin):
     @display(description="Content")
     def content(self, version: PromotionVersion) -> str:
         return facts(version.definition.get("content"))
+
+
+DOCUMENTS = ("outcome", "eligibility", "content")
+"""The columns of a promotion that hold a document of its definition."""
+
+
+def promotion_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
+    """A change of a promotion in words; of a document, only what differs."""
+    if field.name not in DOCUMENTS:
+        yield from plain_change(field, before, after)
+        return
+    said, says = dict(document_in_words(before or {})), dict(document_in_words(after or {}))
+    for label in dict.fromkeys([*said, *says]):
+        if said.get(label) != says.get(label):
+            yield Change(label=label, before=said.get(label, "–"), after=says.get(label, "–"))
 
 
 def facts(document: Any) -> str:
