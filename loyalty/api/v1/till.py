@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from consumers.api.v1.collections import ApiView
+from consumers.api.v1.filters import MomentFilter
 from consumers.api.v1.parsers import TooLarge
 from consumers.api.v1.serializers import Output
 from loyalty.api.v1.till_bodies import NotJson, sale_decoded
@@ -117,8 +118,8 @@ class TransactionFilters(filters.FilterSet):
     site = filters.CharFilter(field_name="site__number")
     promotion = filters.CharFilter(field_name="applied__promotion__code", distinct=True)
     status = filters.ChoiceFilter(choices=TransactionStatus.choices)
-    occurred_from = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
-    occurred_before = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
+    occurred_from = MomentFilter(field_name="occurred_at", lookup_expr="gte")
+    occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt")
 
     class Meta:
         model = Transaction

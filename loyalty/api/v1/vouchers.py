@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from consumers.api.v1.collections import ApiView, row_or_404
 from consumers.api.v1.fields import MomentField
+from consumers.api.v1.filters import MomentFilter
 from consumers.api.v1.serializers import Output
 from loyalty.choices import VoucherStatus
 from loyalty.models import Voucher
@@ -35,7 +36,8 @@ class VoucherFilters(filters.FilterSet):
     offer = filters.CharFilter(field_name="offer__code")
     consumer = filters.CharFilter(field_name="consumer__consumer_id")
     status = filters.ChoiceFilter(field_name="shown_status", choices=VoucherStatus.choices)
-    issued = filters.IsoDateTimeFromToRangeFilter(field_name="issued_at")
+    issued_from = MomentFilter(field_name="issued_at", lookup_expr="gte")
+    issued_before = MomentFilter(field_name="issued_at", lookup_expr="lt")
 
     class Meta:
         model = Voucher

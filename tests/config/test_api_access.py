@@ -1,0 +1,219 @@
+"""Every path below /api/v1/, found by asking the URL configuration: who may call it, and what no input does to it."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.urls import URLResolver, get_resolver
+from rest_framework.test import APIClient
+
+from promotions.models import Promotion
+from tests.consumers.builders import MEMBER, Shop, make_shop
+
+KEYS = {"number": "S", "sku": "A", "consumer_id": "c", "reference": "T", "code": "x"}
+TILL_MAY = {
+    ("POST", "baskets/evaluate"),
+    ("GET", "transactions"),
+    ("POST", "transactions"),
+    ("GET", "transactions/T"),
+    ("GET", "consumers/c/loyalty"),
+    ("GET", "promotions"),
+    ("GET", "promotions/x"),
+    ("GET", "promotions/bulk"),
+}
+
+
+def patterns(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, Any]]:
+    for entry in resolver.url_patterns:
+        route = before + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from patterns(entry, route)
+        elif route.startswith("api/v1/"):
+            yield route.removeprefix("api/v1/"), entry.callback
+
+
+def views() -> Iterator[tuple[str, Any]]:
+    """(path, view) of everything the API answers; keys are those of ``KEYS``."""
+    for route, view in patterns(get_resolver()):
+        if route in ("schema", "docs"):
+            continue
+        path = route
+        for name, key in KEYS.items():
+            path = path.replace(f"<key:{name}>", key)
+        assert "<" not in path, f"{path}: say in KEYS which row to ask for"
+        yield path, view
+
+
+def methods(view: Any) -> list[str]:
+    names = getattr(view, "actions", None) or ("get", "post", "put", "patch", "delete")
+    return [name.upper() for name in names if getattr(view, "actions", None) or hasattr(view.cls, name)]
+
+
+VIEWS = dict(views())
+FIELDS = {
+    path: [*view.cls.input_class().fields, getattr(view.cls, "key_name", "reference")]
+    if view.cls.input_class
+    else ["reference", "lines", "consumer", "vouchers", "code", "name"]
+    for path, view in VIEWS.items()
+}
+ENDPOINTS = sorted((method, path) for path, view in VIEWS.items() for method in methods(view))
+WRITES = [
+    (method, path)
+    for method, path in ENDPOINTS
+    if method == "POST" or (method in ("PUT", "PATCH") and not path.endswith("/bulk"))
+]
+
+
+@pytest.fixture
+def shop(db: None) -> Shop:
+    """A shop with one row of each kind, under the keys that the paths name."""
+    made = make_shop()
+    rows: dict[str, dict[str, Any]] = {
+        "sites/S": {},
+        "products/A": {"retail_price": "1.00"},
+        "groups/x": {},
+        "consumers/c": {"loyalty": MEMBER},
+        "offers/x": {"name": "x", "value": "1.00"},
+        "promotions/x": {
+            "type": "fixed_points",
+            "name": "x",
+            "currency": "GBP",
+            "starts_at": "2026-01-01T00:00:00Z",
+            "outcome": {"points": 5},
+        },
+    }
+    for path, body in rows.items():
+        assert made.manager.put(path, body).status_code == 201, path
+    return made
+
+
+def test_the_endpoints_are_found() -> None:
+    assert {("GET", "account"), ("POST", "sites/bulk"), ("DELETE", "sites/S"), ("POST", "transactions")} <= set(
+        ENDPOINTS
+    )
+    assert len(ENDPOINTS) > 50
+
+
+def test_without_a_key_nothing_is_answered(db: None) -> None:
+    statuses = {
+        (method, path): APIClient().generic(method, f"/api/v1/{path}").status_code for method, path in ENDPOINTS
+    }
+    assert set(statuses.values()) == {401}, statuses
+
+
+def test_a_till_may_do_what_the_contract_says_and_nothing_else(shop: Shop) -> None:
+    open_to_tills = {
+        (method, path)
+        for method, path in ENDPOINTS
+        if shop.till.call(method, path, None if method in ("GET", "DELETE") else {}).status_code != 403
+    }
+    assert open_to_tills == TILL_MAY
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [(method, path) for method, path in ENDPOINTS if path.partition("/")[2] not in ("", "bulk", "evaluate")],
+)
+def test_a_row_of_another_account_is_a_404(shop: Shop, method: str, path: str) -> None:
+    bodies: dict[str, Any] = {
+        "consumers/c/claims": {"reference": "1", "offer": "x"},
+        "consumers/c/points-adjustments": {"reference": "1", "points": 5},
+        "promotions/x/duplicate": {"code": "y", "name": "y"},
+    }
+    other = make_shop("other")
+    if method == "PUT":
+        # It makes a row of its own account, or is refused; the other account's stays as it was.
+        before = Promotion.objects.values_list("name", flat=True).get(account=shop.account)
+        assert other.manager.put(path, {"name": "theirs"}).status_code in (201, 400)
+        assert Promotion.objects.values_list("name", flat=True).get(account=shop.account) == before
+        return
+    body = None if method in ("GET", "DELETE") else bodies.get(path, {})
+    assert other.manager.call(method, path, body).status_code == 404
+
+
+ODD: list[bytes] = [
+    b"",
+    b"nonsense",
+    b"null",
+    b"1",
+    b'"x"',
+    b"[]",
+    b"[null]",
+    b"[[]]",
+    b"[{}]",
+    b"{}",
+    b'{"\\u0000": 1}',
+    b'{"name": "\\u0000"}',
+    b'{"name": "\\ud800"}',
+    b'[{"name": "\\ud800"}]',
+    b'{"name": 1e400}',
+    b"[" * 50_000,
+    b'{"a":' * 500 + b"1" + b"}" * 500,
+    b'{"name": "' + "🎈".encode() * 5_000 + b'"}',
+    b'{"points": ' + b"9" * 4_000 + b"}",
+    b"\xff\xfe{}",
+]
+QUERIES = (
+    *("limit", "cursor", "ordering", "search", "archived", "status", "type", "offer", "consumer", "site", "group"),
+    *("live_at", "product", "explain", "promotion", "currency", "kind", "issued_from", "occurred_before", "is_member"),
+)
+VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    2**31,
+    2**63,
+    10**300,
+    1.5,
+    "",
+    "x" * 30_000,
+    "\U0001f388",
+    "NaN",
+    "1e999999",
+    "9999-12-31T23:59:59-14:00",
+    "0001-01-01T00:00:00+14:00",
+    [],
+    [None],
+    [[]],
+    {},
+    {"x": {}},
+    {"rules": [{"rules": []}]},
+]
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_no_body_is_a_fault_of_the_server(shop: Shop, method: str, path: str) -> None:
+    for body in ODD:
+        answer = shop.manager.raw(method, path, body)
+        assert answer.status_code < 500, (method, path, body[:60], answer.content)
+        if answer.status_code >= 400:
+            assert answer.json()["errors"], body[:60]
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_no_value_of_a_field_is_a_fault_of_the_server(shop: Shop, method: str, path: str) -> None:
+    names = FIELDS[path]
+    for value in VALUES:
+        for body in (dict.fromkeys(names, value), *({name: value} for name in names)):
+            answer = shop.manager.call(method, path, [body] if path.endswith("/bulk") and method == "POST" else body)
+            assert answer.status_code < 500, (method, path, str(body)[:200], answer.content)
+
+
+@pytest.mark.parametrize(("method", "path"), [pair for pair in ENDPOINTS if pair[0] == "GET"])
+def test_no_query_string_is_a_fault_of_the_server(shop: Shop, method: str, path: str) -> None:
+    for value in ("", "x", "\x00", "-1", "🎈", "9" * 400, "true", "2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00"):
+        for name in QUERIES:
+            answer = shop.manager.get(f"{path}?{name}={quote(value)}")
+            assert answer.status_code < 500, (path, name, value, answer.content)
+
+
+@pytest.mark.parametrize("key", ["\x00", "x" * 5_000, "🎈", "..", "\n", "a/b/c", "%", " "])
+def test_no_key_is_a_fault_of_the_server(shop: Shop, key: str) -> None:
+    for method, path in ENDPOINTS:
+        parts = path.split("/")
+        if len(parts) > 1 and parts[1] not in ("bulk", "evaluate"):
+            parts[1] = quote(key, safe="")
+            answer = shop.manager.call(method, "/".join(parts), None if method in ("GET", "DELETE") else {})
+            assert answer.status_code < 500, (method, path, key, answer.content)

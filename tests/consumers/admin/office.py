@@ -1,0 +1,159 @@
+"""A back office to test in: an account with rows of every kind, and a member of staff who is logged in."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from consumers.choices import KeyRole, StaffRole
+from consumers.models import Account, User
+from consumers.services.account import account_create, api_key_create
+from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
+from consumers.services.group import GroupValues, groups_save
+from consumers.services.site import SiteValues, sites_save
+from consumers.services.staff import staff_member_add
+from loyalty.choices import Benefit, PromotionType
+from loyalty.services.commit import transaction_commit
+from loyalty.services.offer import OfferValues, offers_save
+from loyalty.services.promotion import loyalty_promotion_save
+from loyalty.services.sale import Sale, SaleLine
+from promotions.models import Promotion
+from promotions.services.product import ProductValues, products_save
+from promotions.services.promotion import PromotionValues
+
+
+@dataclass(frozen=True, kw_only=True)
+class Office:
+    """An account, and a browser in which a member of its staff is logged in."""
+
+    account: Account
+    user: User
+    client: Client
+
+    def page(self, name: str, /, *args: Any, query: str = "") -> Any:
+        """The answer to a look at a page of the admin, such as ``consumers_site_changelist``."""
+        return self.client.get(f"{reverse(f'admin:{name}', args=args)}{query}")
+
+    def post(self, name: str, /, *args: Any, query: str = "", **values: Any) -> Any:
+        """The answer to a form sent to a page of the admin."""
+        return self.client.post(f"{reverse(f'admin:{name}', args=args)}{query}", values)
+
+    def login(self, role: StaffRole, username: str = "") -> "Office":
+        """The same account, seen by somebody of another role."""
+        return log_in(self.account, role=role, username=username or f"{role.name.lower()}-{self.account.code}")
+
+
+def make_office(
+    code: str = "acme", *, role: StaffRole = StaffRole.ADMINISTRATOR, time_zone: str = "Europe/London", **account: Any
+) -> Office:
+    """An empty account with one member of staff."""
+    made = account_create(code=code, name=code, currency=account.pop("currency", "GBP"), time_zone=time_zone).account
+    if account:
+        Account.objects.filter(pk=made.pk).update(**account)
+        made.refresh_from_db()
+    return log_in(made, role=role, username=f"staff-{code}")
+
+
+def log_in(account: Account, *, role: StaffRole, username: str) -> Office:
+    """A member of staff of a role, who is logged in."""
+    membership = staff_member_add(account_id=account.pk, username=username, role=role, password="correct-horse-7")
+    client = Client()
+    client.force_login(membership.user, backend="consumers.access.MembershipBackend")
+    return Office(account=account, user=membership.user, client=client)
+
+
+def fill(account: Account, *, rows: int = 1) -> None:
+    """``rows`` rows of every kind, with the account's code in every name."""
+    code, numbers = account.code, range(1, rows + 1)
+    sites_save(
+        account_id=account.pk,
+        rows=[SiteValues(number=f"{code}-{n:03}", name=f"Site {n} of {code}", town="Leeds") for n in numbers],
+    )
+    groups_save(
+        account_id=account.pk, rows=[GroupValues(code=f"{code}-g{n}", name=f"Group of {code}") for n in numbers]
+    )
+    products_save(
+        account_id=account.pk,
+        rows=[
+            ProductValues(sku=f"{code}-p{n}", name=f"Product of {code}", category="Tea", retail_price=Decimal(3))
+            for n in numbers
+        ],
+    )
+    consumers_save(
+        account_id=account.pk,
+        rows=[
+            ConsumerValues(
+                consumer_id=f"{code}-c{n}",
+                last_name=f"Person {n} of {code}",
+                home_site=f"{code}-001",
+                groups=(f"{code}-g1",),
+                loyalty=LoyaltyValues(enrolled_on=date(2025, 1, 1), cards=(CardValues(number=f"{code}-card-{n}"),)),
+            )
+            for n in numbers
+        ],
+    )
+    now = timezone.now()
+    offers_save(
+        account_id=account.pk,
+        rows=[
+            OfferValues(code=f"{code}-o{n}", name=f"Offer of {code}", benefit=Benefit.AMOUNT, value=Decimal(5))
+            for n in numbers
+        ],
+        at=now,
+    )
+    for n in numbers:
+        api_key_create(account_id=account.pk, name=f"Key {n} of {code}", role=KeyRole.TILL)
+        staff_member_add(account_id=account.pk, username=f"{code}-person-{n}", role=StaffRole.VIEWER)
+        save_promotion(account, code=f"{code}-fixed-{n}", name=f"Promotion of {code}")
+        save_promotion(
+            account,
+            code=f"{code}-voucher-{n}",
+            type=PromotionType.REDEEM_OFFER,
+            name=f"Voucher of {code}",
+            outcome={"offer": f"{code}-o1"},
+            eligibility={"always_apply": True},
+        )
+    for n in numbers:
+        sell(account, reference=f"{code}-T{n}", consumer=f"{code}-c{n}")
+
+
+def save_promotion(account: Account, **values: Any) -> Promotion:
+    """A loyalty promotion of 50 points that began yesterday, unless told otherwise."""
+    now = timezone.now()
+    row = PromotionValues(
+        **{
+            "code": "fifty",
+            "type": PromotionType.FIXED_POINTS,
+            "name": "Fifty points",
+            "starts_at": now - timedelta(days=1),
+            "outcome": {"points": 50},
+            **values,
+        }
+    )
+    promotion, _ = loyalty_promotion_save(account=account, values=row, actor=None, actor_label="test", at=now)
+    return promotion
+
+
+def sell(account: Account, *, reference: str, consumer: str = "", at: datetime | None = None) -> None:
+    """One unit of the first product is sold."""
+    line = SaleLine(
+        line_id="1",
+        sku=f"{account.code}-p1",
+        quantity=Decimal(1),
+        unit_price_inc_tax=Decimal(3),
+        unit_price_ex_tax=Decimal(3),
+    )
+    now = timezone.now()
+    sale = Sale(
+        reference=reference,
+        occurred_at=at or now,
+        site=f"{account.code}-001",
+        currency=account.currency,
+        consumer=consumer,
+        lines=(line,),
+    )
+    transaction_commit(account=account, sale=sale, at=now)

@@ -1,0 +1,282 @@
+"""Staff: members of accounts, with a role in each."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.management import call_command
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from consumers.access import CurrentAccountMiddleware
+from consumers.choices import StaffRole
+from consumers.exceptions import AlreadyExists, ConsumersError, LastAdministrator, NotFound
+from consumers.models import Account, StaffMembership, User
+from consumers.roles import role_grants
+from consumers.selectors import accounts_of_staff, staff_membership_current
+from consumers.services.account import account_create
+from consumers.services.staff import staff_member_add, staff_member_remove, staff_role_set
+from tests.consumers.builders import PASSWORD, make_staff
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def account() -> Account:
+    return account_create(code="acme", currency="GBP", time_zone="Europe/London").account
+
+
+@pytest.fixture
+def other() -> Account:
+    return account_create(code="other", currency="JPY", time_zone="Asia/Tokyo").account
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="consumers.access.MembershipBackend")
+    return client
+
+
+def user_of(client: Client) -> User:
+    """The user as a page sees them."""
+    user = client.get("/healthz").wsgi_request.user
+    assert isinstance(user, User)
+    return user
+
+
+def switch(client: Client, code: str) -> int:
+    return client.post("/admin/switch-account/", {"account": code}).status_code
+
+
+# --- who is a member ------------------------------------------------------------------------------------------------
+
+
+def test_a_new_member_can_log_in(account: Account, client: Client) -> None:
+    make_staff(account)
+    answer = client.post("/admin/login/?next=/healthz", {"username": "sam", "password": PASSWORD})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/healthz")
+    assert user_of(client).username == "sam"
+
+
+def test_a_member_without_a_password_cannot_log_in(account: Account, client: Client) -> None:
+    staff_member_add(account_id=account.pk, username="sam", role=StaffRole.VIEWER)
+    assert not User.objects.get().has_usable_password()
+
+
+def test_one_who_is_known_keeps_their_password(account: Account, other: Account) -> None:
+    make_staff(account)
+    stored = User.objects.get().password
+    staff_member_add(account_id=other.pk, username="sam", role=StaffRole.ADMINISTRATOR, password="another-one-1234")
+    assert User.objects.get().password == stored
+    assert StaffMembership.objects.count() == 2
+
+
+def test_nobody_is_a_member_twice(account: Account) -> None:
+    make_staff(account)
+    with pytest.raises(AlreadyExists):
+        make_staff(account, role=StaffRole.ADMINISTRATOR)
+    assert StaffMembership.objects.get().role.name == "Marketer"
+
+
+@pytest.mark.parametrize(
+    ("fields", "attr"),
+    [
+        ({"username": ""}, "username"),
+        ({"username": "a b"}, "username"),
+        ({"username": "x" * 151}, "username"),
+        ({"email": "nonsense"}, "email"),
+        ({"password": "12345"}, "password"),
+        ({"password": "password"}, "password"),
+    ],
+)
+def test_values_that_do_not_hold_are_named_and_make_nobody(account: Account, fields: dict[str, str], attr: str) -> None:
+    values: dict[str, Any] = {"username": "sam", "role": StaffRole.VIEWER, "password": PASSWORD, **fields}
+    with pytest.raises(ConsumersError) as refused:
+        staff_member_add(account_id=account.pk, **values)
+    assert {problem.attr for problem in refused.value.problems} == {attr}
+    assert not User.objects.exists()
+
+
+def test_an_account_keeps_an_administrator(account: Account, other: Account) -> None:
+    make_staff(account, "ann", StaffRole.ADMINISTRATOR)
+    make_staff(other, "zoe", StaffRole.ADMINISTRATOR)
+    with pytest.raises(LastAdministrator):
+        staff_role_set(account_id=account.pk, username="ann", role=StaffRole.VIEWER)
+    with pytest.raises(LastAdministrator):
+        staff_member_remove(account_id=account.pk, username="ann")
+    make_staff(account, "bob", StaffRole.ADMINISTRATOR)
+    assert staff_role_set(account_id=account.pk, username="ann", role=StaffRole.VIEWER).role.name == "Viewer"
+    staff_member_remove(account_id=account.pk, username="ann")
+    assert User.objects.filter(username="ann").exists()
+
+
+def test_a_member_of_another_account_is_not_found(account: Account, other: Account) -> None:
+    make_staff(other)
+    with pytest.raises(NotFound):
+        staff_role_set(account_id=account.pk, username="sam", role=StaffRole.ADMINISTRATOR)
+    with pytest.raises(NotFound):
+        staff_member_remove(account_id=account.pk, username="sam")
+
+
+# --- what they may do -----------------------------------------------------------------------------------------------
+
+
+def test_a_role_may_do_exactly_what_its_table_says(account: Account) -> None:
+    for role in StaffRole:
+        user = signed_in(make_staff(account, role.name.lower(), role).user)
+        expected = {f"{app}.{name}" for app, grants in role_grants().items() for name in grants[role]}
+        assert user_of(user).get_all_permissions() == expected
+
+
+def test_every_permission_of_the_tables_exists() -> None:
+    known = {f"{app}.{name}" for app, name in Permission.objects.values_list("content_type__app_label", "codename")}
+    named = {f"{app}.{name}" for app, grants in role_grants().items() for names in grants.values() for name in names}
+    assert named <= known
+
+
+def test_nobody_but_administrators_manages_staff_keys_and_the_account() -> None:
+    guarded = {"change_account", "add_apikey", "view_apikey", "add_staffmembership", "view_staffmembership"}
+    grants = role_grants()["consumers"]
+    assert guarded <= set(grants[StaffRole.ADMINISTRATOR])
+    assert all(not guarded & set(grants[role]) for role in StaffRole if role != StaffRole.ADMINISTRATOR)
+
+
+def test_nobody_changes_history() -> None:
+    history = ["transaction", "appliedpromotion", "ledgerentry", "voucher", "promotionusage"]
+    granted = {name for names in role_grants()["loyalty"].values() for name in names}
+    assert not granted & {f"{action}_{model}" for action in ("change", "delete") for model in history}
+
+
+def test_a_migration_brings_the_groups_in_line_with_the_tables() -> None:
+    viewer = Group.objects.get(name=StaffRole.VIEWER)
+    before = set(viewer.permissions.values_list("codename", flat=True))
+    viewer.permissions.set(Permission.objects.filter(codename__in=["delete_site", "view_site"]))
+    call_command("migrate", verbosity=0)
+    assert set(viewer.permissions.values_list("codename", flat=True)) == before
+
+
+def test_permissions_are_those_of_the_account_that_one_works_in(account: Account, other: Account) -> None:
+    make_staff(account, role=StaffRole.MARKETER)
+    client = signed_in(make_staff(other, role=StaffRole.VIEWER).user)
+    assert user_of(client).has_perm("promotions.change_product")
+    assert switch(client, "other") == 302
+    assert not user_of(client).has_perm("promotions.change_product")
+    assert user_of(client).has_perm("promotions.view_product")
+    assert switch(client, "acme") == 302
+    assert user_of(client).has_perms(["promotions.change_product", "promotions.view_product"])
+    assert user_of(client).has_module_perms("promotions")
+
+
+def test_own_permissions_and_groups_count_for_nothing(account: Account) -> None:
+    user = make_staff(account, role=StaffRole.VIEWER).user
+    user.user_permissions.set(Permission.objects.all())
+    user.groups.set(Group.objects.all())
+    assert not user_of(signed_in(user)).has_perm("consumers.change_account")
+
+
+def test_one_without_an_account_may_do_nothing() -> None:
+    user = User.objects.create_user("sam", password=PASSWORD, is_staff=True)
+    user.user_permissions.set(Permission.objects.all())
+    seen = user_of(signed_in(user))
+    assert seen.current_membership is None
+    assert seen.get_all_permissions() == set()
+    assert not seen.has_module_perms("consumers")
+
+
+def test_one_who_is_not_active_may_do_nothing(account: Account) -> None:
+    membership = make_staff(account, role=StaffRole.ADMINISTRATOR)
+    user = membership.user
+    user.current_membership = membership
+    user.is_active = False
+    assert user.get_all_permissions() == set()
+    assert not user.has_perm("consumers.view_site")
+
+
+# --- where they do it -----------------------------------------------------------------------------------------------
+
+
+def test_one_works_in_the_first_account_by_name_until_they_switch(account: Account, other: Account) -> None:
+    make_staff(other)
+    client = signed_in(make_staff(account).user)
+    worked = []
+    for code in ("", "other", "acme"):
+        if code:
+            switch(client, code)
+        membership = user_of(client).current_membership
+        assert membership is not None
+        worked.append(membership.account.code)
+    assert worked == ["acme", "other", "acme"]
+
+
+@pytest.mark.parametrize("code", ["other", "nonsense", "", "\x00"])
+def test_one_cannot_switch_to_an_account_of_others(account: Account, other: Account, code: str) -> None:
+    client = signed_in(make_staff(account).user)
+    assert switch(client, code) == 404
+    membership = user_of(client).current_membership
+    assert membership is not None
+    assert membership.account == account
+
+
+def test_the_switch_is_no_link(account: Account) -> None:
+    assert signed_in(make_staff(account).user).get("/admin/switch-account/").status_code == 405
+
+
+def test_a_stranger_cannot_switch(account: Account, client: Client) -> None:
+    assert "login" in client.post("/admin/switch-account/", {"account": "acme"}).headers["Location"]
+
+
+def test_one_who_is_no_member_any_more_is_out_at_once(account: Account, other: Account) -> None:
+    make_staff(account)
+    client = signed_in(make_staff(other).user)
+    switch(client, "other")
+    staff_member_remove(account_id=other.pk, username="sam")
+    membership = user_of(client).current_membership
+    assert membership is not None
+    assert membership.account == account
+
+
+def test_a_superuser_works_in_any_account_but_in_one_at_a_time(account: Account, other: Account) -> None:
+    root = User.objects.create_superuser("root", password=PASSWORD)
+    client = signed_in(root)
+    worked = []
+    for code in ("acme", "other"):
+        assert switch(client, code) == 302
+        membership = user_of(client).current_membership
+        assert membership is not None
+        worked.append(membership.account.code)
+    assert worked == ["acme", "other"]
+    assert user_of(client).has_perm("consumers.change_account")
+    assert list(accounts_of_staff(user=root)) == [account, other]
+    assert not StaffMembership.objects.exists()
+
+
+def test_a_superuser_without_any_account_works_in_none() -> None:
+    root = User.objects.create_superuser("root", password=PASSWORD)
+    assert staff_membership_current(user=root, account_id=5) is None
+
+
+def test_pages_are_shown_in_the_accounts_time_zone(other: Account) -> None:
+    request = RequestFactory().get("/", HTTP_COOKIE=f"{settings.SESSION_COOKIE_NAME}=x")
+    request.user = make_staff(other).user
+    request.session = SessionStore()
+    days: list[int] = []
+
+    def page(request: HttpRequest) -> HttpResponse:
+        days.append(timezone.localtime(datetime(2026, 3, 1, 23, tzinfo=UTC)).day)
+        return HttpResponse()
+
+    CurrentAccountMiddleware(page)(request)
+    page(request)
+    assert days == [2, 1]
+
+
+def test_a_call_without_a_session_costs_nothing(account: Account, client: Client) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/healthz")
+    assert not queries.captured_queries
