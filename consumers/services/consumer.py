@@ -178,8 +178,8 @@ def _memberships_save(account: Account, consumers: Sequence[Consumer], rows: Seq
         for card in loyalty.cards
     ]
     kept = {card.number for card in cards}
-    held = Card.objects.filter(membership__in=memberships)
-    rows_delete(Card.objects.all(), [card.pk for card in held if card.number not in kept])
+    known = Card.objects.filter(membership__in=memberships)
+    rows_delete(Card.objects.all(), [card.pk for card in known if card.number not in kept])
     if cards:
         Card.objects.bulk_create(
             cards, update_conflicts=True, unique_fields=["account", "number"], update_fields=["membership", "type"]
