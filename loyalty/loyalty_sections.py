@@ -41,18 +41,11 @@ def activity_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
 
 def voucher_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
     """The last vouchers, newest first."""
-    return [
-        {
-            "code": voucher.code,
-            "offer": voucher.offer.code,
-            "name": voucher.offer.name,
-            "status": voucher.shown_status,
-            "issued_at": voucher.issued_at,
-            "expires_at": voucher.expires_at,
-            "redeemed_at": voucher.redeemed_at,
-        }
-        for voucher in vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer)[:LAST]
-    ]
+    vouchers = vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer)
+    names = {"code": "code", "offer": "offer__code", "name": "offer__name", "status": "shown_status"} | {
+        name: name for name in ("issued_at", "expires_at", "redeemed_at")
+    }
+    return [{name: row[source] for name, source in names.items()} for row in vouchers.values(*names.values())[:LAST]]
 
 
 def redemption_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:

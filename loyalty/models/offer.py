@@ -122,9 +122,6 @@ class Offer(AccountOwned):
 class Voucher(AccountOwned):
     """One coded instance of an offer; it pays once and only for its own consumer."""
 
-    shown_status: str
-    """The status at a moment, where ``vouchers_of`` was asked for it."""
-
     code = models.CharField(max_length=32)
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="vouchers")
     consumer = models.ForeignKey(Consumer, on_delete=models.PROTECT, related_name="vouchers")
