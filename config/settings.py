@@ -184,6 +184,8 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+# Its pages would show the log-ins of every account.
+AXES_ENABLE_ADMIN = False
 
 # An import writes and an export reads; unset, anybody who may look could overwrite.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "change"

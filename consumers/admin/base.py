@@ -13,9 +13,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.checks import ModelAdminChecks
 from django.contrib.admin.options import ModelAdmin as DjangoModelAdmin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import Model, QuerySet
+from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.text import slugify
@@ -66,11 +67,13 @@ def account_of(request: HttpRequest) -> Account:
 class ServiceForm(ModelForm):
     """A form whose values go to a service, and whose errors may come from one.
 
-    ``problem_fields`` maps the beginning of a problem's path to the field that shows it; a path that no field shows
-    is told above the form. ``money_fields`` are shown with two decimals at least.
+    ``key_field`` is the field by which integrators know a row. ``problem_fields`` maps the beginning of a problem's
+    path to the field that shows it; a path that no field shows is told above the form. ``money_fields`` are shown with
+    two decimals at least.
     """
 
     account: ClassVar[Account]
+    key_field: ClassVar[str] = ""
     refused: ClassVar[tuple[Problem, ...]] = ()
     problem_fields: ClassVar[dict[str, str]] = {}
     money_fields: ClassVar[frozenset[str]] = frozenset()
@@ -83,14 +86,34 @@ class ServiceForm(ModelForm):
         if self.instance.pk is None and isinstance(self.instance, AccountOwned):
             self.instance.account = self.account
 
-    def _get_validation_exclusions(self) -> set[str]:
-        # The account is known, so that what is unique in it is checked with the form.
-        return super()._get_validation_exclusions() - {"account"}  # type: ignore[misc, no-any-return]
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, shown in self.fields.items():
+            stored = getattr(self.instance, name, None) if isinstance(shown, ZonedDateTimeField) else None
+            # An input shows no microseconds: what nobody changed keeps its own.
+            if stored is not None and cleaned.get(name) == stored.replace(microsecond=0):
+                cleaned[name] = stored
+        return cleaned
 
     def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
+        # In place of Django's, whose messages about constraints name no field: those are the service's to tell.
+        exclude = self._get_validation_exclusions()  # type: ignore[attr-defined]
+        self.instance = construct_instance(self, self.instance, self._meta.fields, self._meta.exclude)
+        try:
+            self.instance.full_clean(exclude=exclude, validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            self._update_errors(error)  # type: ignore[attr-defined]
+        key = self.cleaned_data.get(self.key_field)
+        # A service replaces the row of a key that it knows; a form that adds must not.
+        if self.instance.pk is None and key and self.rows_of_key(key).exists():
+            self.add_error(self.key_field, ValidationError(f"There is one with “{key}” already.", code="unique"))
         for problem in self.refused:
             self.add_problem(problem)
+
+    def rows_of_key(self, key: str) -> QuerySet[Any]:
+        """The account's rows that have a key."""
+        rows: QuerySet[Any] = self._meta.model._default_manager.filter(account=self.account)
+        return rows.filter(**{self.key_field: key})
 
     def field_of(self, path: str) -> str | None:
         """The field that shows a problem at ``path``, if there is one."""
@@ -104,9 +127,9 @@ class ServiceForm(ModelForm):
         """Show what a service refused at its field."""
         name = self.field_of(problem.attr or "")
         if name is None and problem.attr:
-            self.add_error(None, forms.ValidationError(f"{problem.attr}: {problem.detail}", code=problem.code))
+            self.add_error(None, ValidationError(f"{problem.attr}: {problem.detail}", code=problem.code))
         else:
-            self.add_error(name, forms.ValidationError(problem.detail, code=problem.code))
+            self.add_error(name, ValidationError(problem.detail, code=problem.code))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,6 +289,12 @@ class AccountAdmin(HistoryPageMixin, ModelAdmin):
     def delete_row(self, request: HttpRequest, obj: Any) -> None:
         """Call the service that deletes the row."""
         raise NotImplementedError
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[Any]]:
+        """The row alone: the service knows what goes with it, and what needs it."""
+        return [str(one) for one in objs], {}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         self.delete_row(request, obj)

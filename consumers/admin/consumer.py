@@ -76,6 +76,8 @@ class ConsumerForm(ServiceForm):
         "groups": "groups",
     }
 
+    key_field = "consumer_id"
+
     class Meta:
         model = Consumer
         fields = (

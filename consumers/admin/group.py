@@ -18,6 +18,8 @@ from consumers.services.group import GroupValues, group_delete, groups_save
 class GroupForm(ServiceForm):
     """A group, as its service takes it."""
 
+    key_field = "code"
+
     class Meta:
         model = ConsumerGroup
         fields = ("code", "name", "archived")
@@ -42,6 +44,7 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
     list_filter = (ArchivedFilter,)
     search_fields = ("code", "name")
     search_help_text = "Code or name"
+    ordering = ("code",)
     fieldsets = (("Group", {"fields": (("code", "name"), "archived")}),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConsumerGroup]:

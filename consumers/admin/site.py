@@ -22,6 +22,8 @@ class SiteForm(ServiceForm):
         help_text="Days and times of promotions are judged in this zone.",
     )
 
+    key_field = "number"
+
     class Meta:
         model = Site
         fields = (

@@ -46,6 +46,8 @@ class OfferForm(ServiceForm):
 
     money_fields = frozenset({"value", "perceived_value"})
 
+    key_field = "code"
+
     class Meta:
         model = Offer
         fields = (

@@ -349,6 +349,7 @@ class LoyaltyPromotionForm(ServiceForm):
     """A loyalty promotion of one type, which the class is made for: see ``form_for``."""
 
     promotion_type: ClassVar[str]
+    key_field = "code"
     problem_fields = dict(PATHS)
 
     seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput())
@@ -741,9 +742,6 @@ class LoyaltyPromotionForm(ServiceForm):
             .values_list("code", flat=True)
         )
         return next(code for n in range(1, len(taken) + 2) if (code := stem if n == 1 else f"{stem}-{n}") not in taken)
-
-    def _get_validation_exclusions(self) -> set[str]:
-        return super()._get_validation_exclusions() - {"family"}
 
     # --- problems of the service ---
 

@@ -38,6 +38,8 @@ class ProductForm(ServiceForm):
 
     money_fields = frozenset({"cost_price", "retail_price"})
 
+    key_field = "sku"
+
     class Meta:
         model = Product
         fields = (

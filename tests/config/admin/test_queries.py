@@ -1,0 +1,60 @@
+"""What a list costs does not grow with its rows."""
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from consumers.admin.base import OnePageAdmin
+from tests.consumers.admin.office import Office, fill, make_office
+
+pytestmark = pytest.mark.django_db
+
+# Session, user, membership with account, role's permissions, accounts to switch to; then the page's own.
+FRAME = 5
+QUERIES = {
+    "consumers.ApiKey": 2,
+    "consumers.Consumer": 6,
+    "consumers.ConsumerGroup": 2,
+    "consumers.Site": 2,
+    "consumers.StaffMembership": 2,
+    "loyalty.LedgerEntry": 2,
+    "loyalty.LoyaltyPromotion": 3,
+    "loyalty.Offer": 2,
+    "loyalty.Transaction": 3,
+    "loyalty.Voucher": 3,
+    "promotions.Product": 2,
+    "promotions.PromotionVersion": 2,
+}
+
+
+def queries_of_lists(office: Office) -> dict[str, int]:
+    counted = {}
+    for model, page in admin.site._registry.items():
+        if not isinstance(page, OnePageAdmin):
+            address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+            with CaptureQueriesContext(connection) as queries:
+                assert office.client.get(address).status_code == 200
+            counted[model._meta.label] = len(queries)
+    return counted
+
+
+def test_lists_cost_the_same_whatever_their_rows() -> None:
+    few, many = make_office("few"), make_office("many")
+    fill(few.account, rows=2)
+    fill(many.account, rows=7)
+    counted = queries_of_lists(many)
+    assert counted == queries_of_lists(few)
+    assert counted == {label: FRAME + own for label, own in QUERIES.items()}
+
+
+def test_the_overview_costs_the_same_whatever_there_is() -> None:
+    few, many = make_office("few"), make_office("many")
+    fill(many.account, rows=7)
+    counted = []
+    for office in (few, many):
+        with CaptureQueriesContext(connection) as queries:
+            office.page("index")
+        counted.append(len(queries))
+    assert counted == [FRAME + 5, FRAME + 5]

@@ -1,0 +1,225 @@
+"""The steps of a promotion's life, each asked for before it is taken."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from consumers.choices import StaffRole
+from promotions.models import Promotion
+from tests.consumers.admin.office import Office, fill, make_office, save_promotion
+
+pytestmark = pytest.mark.django_db
+
+YES = {"_form_submitted": "True"}
+
+
+@pytest.fixture
+def office() -> Office:
+    return make_office()
+
+
+def status_of(promotion: Promotion) -> str:
+    return str(Promotion.objects.get(pk=promotion.pk).status_at(timezone.now()))
+
+
+def offered(office: Office, promotion: Promotion) -> list[str]:
+    page = office.page("loyalty_loyaltypromotion_change", promotion.pk)
+    return [action["title"] for action in page.context["actions_detail"]]
+
+
+@pytest.mark.parametrize(
+    ("life", "steps"),
+    [
+        ({"draft": True}, ["Publish", "Duplicate", "Archive", "Versions"]),
+        ({"starts_at": timezone.now() + timedelta(days=2)}, ["Stop", "Duplicate", "Archive", "Versions"]),
+        ({}, ["Stop", "Duplicate", "Archive", "Versions"]),
+        ({"ends_at": timezone.now() - timedelta(hours=1)}, ["Duplicate", "Archive", "Versions"]),
+        ({"archived": True}, ["Stop", "Duplicate", "Bring back", "Versions"]),
+    ],
+)
+def test_only_steps_that_can_be_taken_are_offered(office: Office, life: dict[str, Any], steps: list[str]) -> None:
+    assert offered(office, save_promotion(office.account, **life)) == steps
+
+
+@pytest.mark.parametrize("step", ["publish", "stop", "duplicate", "archive", "bring_back"])
+def test_a_look_at_the_question_changes_nothing(office: Office, step: str) -> None:
+    promotion = save_promotion(office.account, draft=step == "publish")
+    before = list(Promotion.objects.values())
+    answer = office.page(f"loyalty_loyaltypromotion_{step}", promotion.pk, query="?_form_submitted=True")
+    assert answer.status_code == 200
+    assert list(Promotion.objects.values()) == before
+
+
+def test_a_draft_is_published(office: Office) -> None:
+    promotion = save_promotion(office.account, draft=True)
+    answer = office.post("loyalty_loyaltypromotion_publish", promotion.pk, **YES)
+    assert answer.status_code == 302
+    assert status_of(promotion) == "active"
+
+
+def test_a_promotion_is_stopped_for_good(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    office.post("loyalty_loyaltypromotion_stop", promotion.pk, **YES)
+    assert status_of(promotion) == "stopped"
+    answer = office.post("loyalty_loyaltypromotion_stop", promotion.pk, **YES)
+    assert answer.status_code == 200
+    assert "was stopped" in answer.content.decode()
+
+
+def test_a_promotion_is_archived_and_brought_back(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    office.post("loyalty_loyaltypromotion_archive", promotion.pk, **YES)
+    assert Promotion.objects.get().archived
+    assert "fifty" not in office.page("loyalty_loyaltypromotion_changelist").content.decode()
+    office.post("loyalty_loyaltypromotion_bring_back", promotion.pk, **YES)
+    assert not Promotion.objects.get().archived
+
+
+def test_a_copy_is_a_draft_under_a_code_of_its_own(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    question = office.page("loyalty_loyaltypromotion_duplicate", promotion.pk).content.decode()
+    assert 'value="fifty-copy"' in question
+    answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, code="sixty", name="Sixty", **YES)
+    made = Promotion.objects.get(code="sixty")
+    assert (made.draft, made.outcome, made.name) == (True, promotion.outcome, "Sixty")
+    assert answer["Location"] == f"/admin/loyalty/loyaltypromotion/{made.pk}/change/"
+
+
+def test_a_code_that_is_taken_is_told_in_the_question(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, code="fifty", name="Copy", **YES)
+    assert "There is a promotion fifty already" in answer.content.decode()
+    assert Promotion.objects.count() == 1
+
+
+def test_a_step_in_a_dialog_leads_the_whole_page_on(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    answer = office.client.post(
+        f"/admin/loyalty/loyaltypromotion/{promotion.pk}/stop/", YES, headers={"HX-Request": "true"}
+    )
+    assert answer["HX-Redirect"] == f"/admin/loyalty/loyaltypromotion/{promotion.pk}/change/"
+
+
+def test_a_question_without_scripts_is_a_page(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    page = office.page("loyalty_loyaltypromotion_stop", promotion.pk).content.decode()
+    fragment = office.client.get(
+        f"/admin/loyalty/loyaltypromotion/{promotion.pk}/stop/", headers={"HX-Request": "true"}
+    ).content.decode()
+    assert "<html" in page
+    assert "<html" not in fragment
+
+
+@pytest.mark.parametrize("step", ["publish", "stop", "duplicate", "archive", "bring_back"])
+def test_a_viewer_takes_no_step(office: Office, step: str) -> None:
+    promotion = save_promotion(office.account, draft=step == "publish")
+    viewer = office.login(StaffRole.VIEWER)
+    assert offered(viewer, promotion) == ["Versions"]
+    before = list(Promotion.objects.values())
+    answer = viewer.post(f"loyalty_loyaltypromotion_{step}", promotion.pk, code="x", name="x", **YES)
+    assert answer.status_code == 403
+    assert list(Promotion.objects.values()) == before
+
+
+def test_a_promotion_that_history_needs_is_not_deleted(office: Office) -> None:
+    fill(office.account)
+    promotion = Promotion.objects.get(code="acme-fixed-1")
+    assert promotion.redemptions == 1
+    answer = office.post("loyalty_loyaltypromotion_delete", promotion.pk, post="yes")
+    assert answer.status_code in (200, 302)
+    assert Promotion.objects.filter(pk=promotion.pk).exists()
+
+
+def test_a_promotion_that_was_never_applied_is_deleted(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    assert office.page("loyalty_loyaltypromotion_delete", promotion.pk).status_code == 200
+    office.post("loyalty_loyaltypromotion_delete", promotion.pk, post="yes")
+    assert not Promotion.objects.exists()
+
+
+def test_the_history_tells_what_changed_in_words(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    save_promotion(office.account, outcome={"points": 60}, name="Sixty points", starts_at=promotion.starts_at)
+    office.post("loyalty_loyaltypromotion_stop", promotion.pk, **YES)
+    page = office.page("loyalty_loyaltypromotion_history", promotion.pk)
+    stopped, edited, created = page.context["entries"]
+    assert created.kind == "Created"
+    assert {(one.label, one.before, one.after) for one in edited.changes} >= {
+        ("Name", "Fifty points", "Sixty points"),
+        ("Points", "50", "60"),
+    }
+    assert stopped.who == office.user.username
+
+
+# --- the overview ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(office: Office) -> Office:
+    now = timezone.now()
+    day = timedelta(days=1)
+    save_promotion(office.account, code="running")
+    save_promotion(office.account, code="euro", currency="EUR", eligibility={"always_apply": True})
+    save_promotion(office.account, code="next", starts_at=now + 10 * day)
+    save_promotion(office.account, code="past", starts_at=now - 20 * day, ends_at=now - 10 * day)
+    save_promotion(office.account, code="draft", draft=True)
+    save_promotion(office.account, code="away", archived=True)
+    save_promotion(
+        office.account, code="double", type="points_multiplier", outcome={"multiplier": "2"}, name="Double points"
+    )
+    return office
+
+
+@pytest.mark.parametrize(
+    ("query", "codes"),
+    [
+        ("", {"running", "euro", "next", "past", "draft", "double"}),
+        ("status=active", {"running", "euro", "double"}),
+        ("status=scheduled", {"next"}),
+        ("status=ended", {"past"}),
+        ("status=draft", {"draft"}),
+        ("status=nonsense", {"running", "euro", "next", "past", "draft", "double"}),
+        ("type=points_multiplier", {"double"}),
+        ("currency=EUR", {"euro"}),
+        ("always_apply=yes", {"euro"}),
+        ("archived=yes", {"away"}),
+        ("q=double", {"double"}),
+        ("status=active&currency=GBP&type=fixed_points", {"running"}),
+        ("live_on=nonsense", {"running", "euro", "next", "past", "draft", "double"}),
+        ("live_on=2026-13-45", {"running", "euro", "next", "past", "draft", "double"}),
+    ],
+)
+def test_the_overview_is_filtered(many: Office, query: str, codes: set[str]) -> None:
+    page = many.page("loyalty_loyaltypromotion_changelist", query=f"?{query}")
+    assert {promotion.code for promotion in page.context["cl"].result_list} == codes
+
+
+@pytest.mark.parametrize(
+    ("days", "codes"),
+    [(0, {"running", "euro", "double"}), (-15, {"past"}), (12, {"running", "euro", "double", "next"})],
+)
+def test_the_overview_shows_what_is_live_on_a_day(many: Office, days: int, codes: set[str]) -> None:
+    day = timezone.localdate() + timedelta(days=days)
+    page = many.page("loyalty_loyaltypromotion_changelist", query=f"?live_on={day}")
+    assert {promotion.code for promotion in page.context["cl"].result_list} == codes
+
+
+def test_the_status_shown_follows_the_clock_and_not_the_stored_copy(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    Promotion.objects.filter(pk=promotion.pk).update(status="scheduled")
+    page = office.page("loyalty_loyaltypromotion_changelist", query="?status=active").content.decode()
+    assert "Fifty points" in page
+    assert "Active" in page
+
+
+def test_an_empty_overview_says_what_to_do(office: Office) -> None:
+    page = office.page("loyalty_loyaltypromotion_changelist").content.decode()
+    assert "No loyalty promotions yet" in page
+    assert "Add promotion" in page
+
+
+def test_redemptions_stand_beside_their_limit(office: Office) -> None:
+    save_promotion(office.account, eligibility={"total_redemption_limit": 1000})
+    assert "0 of 1,000" in office.page("loyalty_loyaltypromotion_changelist").content.decode()
