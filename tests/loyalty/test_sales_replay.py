@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from consumers.models import Account, Consumer
+from consumers.services.account import account_create
 from loyalty.choices import TransactionKind
 from loyalty.exceptions import SaleInvalid
-from loyalty.models import AppliedPromotion, LedgerEntry, Transaction
+from loyalty.models import AppliedPromotion, LedgerEntry, LoyaltyPromotion, Transaction
 from loyalty.services import replay
 from loyalty.services.commit import transaction_commit
 from loyalty.services.promotion import loyalty_promotion_save
@@ -196,3 +198,17 @@ def test_an_account_that_takes_no_sales_so_old_is_left_alone(replay_rows: Run) -
     with pytest.raises(CommandError, match="late_transaction_days"):
         replay_rows(*(row.replace("2026", "2020") for row in SALES))
     assert not Consumer.objects.exists()
+
+
+def test_the_promotions_of_the_documented_replay_are_accepted_as_they_are(client: Client, settings: Any) -> None:
+    made = account_create(code="replay", currency="GBP", time_zone="Europe/London")
+    for name in ("offers", "promotions"):
+        body = (settings.BASE_DIR / "docs" / "real-data" / f"{name}.json").read_text()
+        answer = client.post(
+            f"/api/v1/{name}/bulk",
+            body,
+            content_type="application/json",
+            headers={"authorization": f"Api-Key {made.manager_key}"},
+        )
+        assert answer.status_code == 200, answer.content
+    assert LoyaltyPromotion.objects.filter(account=made.account).count() == 8
