@@ -7,6 +7,7 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from drf_standardized_errors.formatter import ExceptionFormatter as StandardizedFormatter
 from drf_standardized_errors.handler import ExceptionHandler as StandardizedHandler
 from drf_standardized_errors.types import Error
@@ -104,6 +105,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         return JsonResponse(error_body(kind="client_error", code="not_found", detail="Not found."), status=404)
     return defaults.page_not_found(request, exception)
+
+
+@csrf_exempt
+def unknown_path(request: HttpRequest) -> JsonResponse:
+    """Any path below /api/ that nothing else answers; in JSON also while debugging."""
+    return JsonResponse(error_body(kind="client_error", code="not_found", detail="Not found."), status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -1,7 +1,7 @@
 """Settings of every installation; what differs between two of them comes from the environment.
 
 ``DATABASE_URL`` ``REDIS_URL`` ``SECRET_KEY`` ``DEBUG`` ``ALLOWED_HOSTS`` ``EMAIL_URL`` ``HTTPS`` ``LOG_LEVEL``
-``SENTRY_DSN``: docs/settings.md says what each means.
+``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``SENTRY_DSN``: docs/settings.md says what each means.
 """
 
 import logging

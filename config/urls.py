@@ -1,11 +1,12 @@
 """Every path the project answers."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from config.errors import unknown_path
 from config.health import healthz, readyz
 from consumers.admin.switch import account_switch
 
@@ -19,6 +20,7 @@ urlpatterns = [
     path("api/v1/", include("conflicts.api.v1.urls")),
     path("api/v1/", include("promotions.api.v1.urls")),
     path("api/v1/", include("consumers.api.v1.urls")),
+    re_path(r"^api/", unknown_path),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", ExportToDjangoView, name="metrics"),

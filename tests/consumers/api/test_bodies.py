@@ -1,6 +1,5 @@
 """Bodies and query strings as no client should send them."""
 
-import json
 from typing import Any
 
 import pytest
@@ -138,7 +137,10 @@ def test_a_method_that_a_path_has_not_is_a_405(shop: Shop, method: str) -> None:
     assert shop.manager.client.generic(method, "/api/v1/sites/1").status_code == 405
 
 
-def test_an_unknown_path_is_a_404_in_json(shop: Shop) -> None:
-    answer = shop.manager.get("nonsense")
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_an_unknown_path_is_a_404_in_json(shop: Shop, settings: Any, method: str, debug: bool) -> None:
+    settings.DEBUG = debug
+    answer = shop.manager.call(method, "nonsense")
     assert answer.status_code == 404
-    assert json.loads(answer.content)["errors"][0]["code"] == "not_found"
+    assert answer.json()["errors"][0]["code"] == "not_found"
