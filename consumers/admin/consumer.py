@@ -122,7 +122,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     """Consumers."""
 
     key = "consumer_id"
-    resource_class = ConsumerResource
+    resource_classes = (ConsumerResource,)
     form = ConsumerForm
     add_words = "Add consumer"
     empty_words = "A consumer is a customer or employee, known by an id; a loyalty member has cards and points."

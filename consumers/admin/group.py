@@ -35,7 +35,7 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
     """Groups."""
 
     key = "code"
-    resource_class = GroupResource
+    resource_classes = (GroupResource,)
     form = GroupForm
     add_words = "Add group"
     empty_words = "A group is a named set of consumers: rules and control groups choose among them."
@@ -50,6 +50,10 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConsumerGroup]:
         rows: QuerySet[ConsumerGroup] = super().get_queryset(request)
         return rows.annotate(number_of_members=Count("consumers"))
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        # Promotions name groups by code: a group that is added beside one comes back by it.
+        return to_field == self.key or bool(super().to_field_allowed(request, to_field))
 
     @display(description="Members", ordering="number_of_members")
     def members(self, group: Any) -> str:

@@ -276,7 +276,7 @@ class ConsumerResource(AccountResource):
         stored = STORED.get(field.column_name)
         if stored is None or not isinstance(instance, Consumer):
             return super().export_field(field, instance, **kwargs)
-        return field.widget.render(told(instance, field.column_name), instance)
+        return field.widget.render(told(instance, field.column_name))
 
     def save_rows(self, rows: Sequence[Consumer]) -> None:
         problems = []
@@ -329,7 +329,7 @@ _MISSING = object()
 class ImportExportMixin(ImportExportModelAdmin):
     """A page whose rows are imported and exported as CSV and XLSX."""
 
-    resource_class: type[AccountResource]
+    resource_classes: Sequence[type[AccountResource]]
     import_form_class = ImportForm
     export_form_class = ExportForm
     formats = (CSV, XLSX)

@@ -48,7 +48,7 @@ class SiteAdmin(ImportExportMixin, KeyedAdmin):
     """Sites."""
 
     key = "number"
-    resource_class = SiteResource
+    resource_classes = (SiteResource,)
     form = SiteForm
     add_words = "Add site"
     empty_words = "A site is a shop or web shop where transactions happen."

@@ -67,7 +67,7 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
     """Products."""
 
     key = "sku"
-    resource_class = ProductResource
+    resource_classes = (ProductResource,)
     form = ProductForm
     add_words = "Add product"
     empty_words = (

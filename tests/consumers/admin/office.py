@@ -156,4 +156,5 @@ def sell(account: Account, *, reference: str, consumer: str = "", at: datetime |
         consumer=consumer,
         lines=(line,),
     )
-    transaction_commit(account=account, sale=sale, at=now)
+    # As of now: a stale account would be sold by the rulebook of its version.
+    transaction_commit(account=Account.objects.get(pk=account.pk), sale=sale, at=now)

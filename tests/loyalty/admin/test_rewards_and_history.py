@@ -1,0 +1,115 @@
+"""Offers, vouchers, transactions and the ledger in the back office."""
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from loyalty.models import LedgerEntry, Offer, Transaction, Voucher
+from promotions.models import Product
+from tests.consumers.admin.office import Office, fill, make_office, save_promotion, sell
+
+pytestmark = pytest.mark.django_db
+
+OFFER = {
+    "code": "five",
+    "name": "Five off",
+    "kind": "personalised",
+    "benefit": "amount",
+    "value": "5",
+    "perceived_value": "5",
+}
+
+
+@pytest.fixture
+def office() -> Office:
+    office = make_office()
+    fill(office.account)
+    return office
+
+
+def test_an_offer_is_added(office: Office) -> None:
+    assert office.post("loyalty_offer_add", **OFFER, stock="10", valid_days="30").status_code == 302
+    offer = Offer.objects.get(code="five")
+    assert (offer.value, offer.stock, offer.valid_days, offer.account) == (5, 10, 30, office.account)
+
+
+def test_a_free_product_is_chosen_from_the_catalogue(office: Office) -> None:
+    product = Product.objects.get()
+    office.post("loyalty_offer_add", **{**OFFER, "benefit": "product", "product": product.pk})
+    offer = Offer.objects.get(code="five")
+    assert (offer.product, offer.value) == (product, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"benefit": "percentage", "value": "120"}, "value"),
+        ({"benefit": "amount", "value": ""}, "value"),
+        ({"benefit": "product", "product": ""}, "product"),
+        ({"kind": "tiered", "point_cost": ""}, "point_cost"),
+        ({"code": "acme-o1"}, "code"),
+    ],
+)
+def test_what_is_wrong_with_an_offer_is_told_at_its_field(office: Office, values: dict[str, Any], field: str) -> None:
+    answer = office.post("loyalty_offer_add", **{**OFFER, **values})
+    assert answer.status_code == 200
+    assert set(answer.context["adminform"].form.errors) == {field}
+
+
+def test_what_the_screen_hides_for_a_kind_is_not_meant(office: Office) -> None:
+    office.post("loyalty_offer_add", **{**OFFER, "point_cost": "100"})
+    assert Offer.objects.get(code="five").point_cost is None
+
+
+def test_an_offer_of_which_vouchers_were_issued_is_not_deleted(office: Office) -> None:
+    offer = Offer.objects.get()
+    assert offer.issued == 1
+    office.post("loyalty_offer_delete", offer.pk, post="yes")
+    assert Offer.objects.exists()
+
+
+@pytest.mark.parametrize("model", [Voucher, Transaction, LedgerEntry])
+def test_what_tills_wrote_is_only_looked_at(office: Office, model: Any) -> None:
+    name = f"loyalty_{model._meta.model_name}"
+    row = model.objects.first()
+    assert office.page(f"{name}_change", row.pk).status_code == 200
+    assert office.page(f"{name}_add").status_code == 403
+    assert office.post(f"{name}_change", row.pk).status_code == 403
+    assert office.post(f"{name}_delete", row.pk, post="yes").status_code == 403
+
+
+def test_a_transaction_shows_lines_promotions_and_reasons(office: Office) -> None:
+    rules = {"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": "York"}]}
+    save_promotion(office.account, code="york", name="York only", eligibility={"site_rules": rules})
+    save_promotion(office.account, code="rival", name="Rival", outcome={"points": 1})
+    sell(office.account, reference="T-9", consumer="acme-c1")
+    page = office.page("loyalty_transaction_change", Transaction.objects.get(reference="T-9").pk)
+    assert [line["sku"] for line in page.context["lines"]] == ["acme-p1"]
+    assert [one["promotion"].code for one in page.context["applied"]] == ["acme-fixed-1", "acme-voucher-1"]
+    reasons = {one["code"]: one["words"] for one in page.context["refused"]}
+    assert reasons["york"] == "The site does not qualify."
+    assert "acme-fixed-1" in reasons["rival"]
+    words = page.content.decode()
+    for text in ("3.00 GBP", "York only", "Rival", "Voucher of acme", "Redeem offer"):
+        assert text in words
+
+
+def test_the_ledger_shows_every_point(office: Office) -> None:
+    page = office.page("loyalty_ledgerentry_changelist")
+    assert sum(entry.points for entry in page.context["cl"].result_list) == 53
+    lost = office.page("loyalty_ledgerentry_changelist", query="?sign=lost")
+    assert not lost.context["cl"].result_list
+
+
+def test_an_expired_voucher_is_shown_as_such(office: Office) -> None:
+    Voucher.objects.update(expires_at="2020-01-01T00:00:00Z")
+    assert "Expired" in office.page("loyalty_voucher_changelist").content.decode()
+    found = office.page("loyalty_voucher_changelist", query="?status=expired")
+    assert len(found.context["cl"].result_list) == 1
+
+
+@pytest.mark.parametrize("query", ["local_day_from=x", "site__id__exact=x", "o=99", "p=0", "e=1", "status=x", "q=%00"])
+def test_no_address_of_a_list_is_a_fault_of_ours(office: Office, query: str) -> None:
+    answer = office.client.get(f"{reverse('admin:loyalty_transaction_changelist')}?{query}", follow=True)
+    assert answer.status_code in (200, 302, 400)
