@@ -11,9 +11,7 @@ from consumers.models import Account
 class ConflictSettings(models.Model):
     """Which promotions win when several compete for one transaction."""
 
-    account = models.OneToOneField(
-        Account, on_delete=models.CASCADE, related_name="conflict_settings", editable=False
-    )
+    account = models.OneToOneField(Account, on_delete=models.CASCADE, related_name="conflict_settings", editable=False)
     promotion_bias = models.CharField(
         max_length=24, choices=PromotionBias.choices, default=PromotionBias.MAX_CUSTOMER_SAVING
     )

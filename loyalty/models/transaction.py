@@ -19,16 +19,12 @@ class Transaction(AccountOwned):
     reference = models.CharField(max_length=100)
     fingerprint = models.CharField(max_length=64)
     kind = models.CharField(max_length=16, choices=TransactionKind.choices, default=TransactionKind.SALE)
-    status = models.CharField(
-        max_length=16, choices=TransactionStatus.choices, default=TransactionStatus.COMMITTED
-    )
+    status = models.CharField(max_length=16, choices=TransactionStatus.choices, default=TransactionStatus.COMMITTED)
     occurred_at = models.DateTimeField()
     local_day = models.DateField()
     recorded_at = models.DateTimeField()
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
-    consumer = models.ForeignKey(
-        Consumer, on_delete=models.PROTECT, null=True, blank=True, related_name="transactions"
-    )
+    consumer = models.ForeignKey(Consumer, on_delete=models.PROTECT, null=True, blank=True, related_name="transactions")
     loyalty_card = models.CharField(max_length=64, blank=True)
     loyalty_card_type = models.CharField(max_length=64, blank=True)
     source = models.CharField(max_length=64, blank=True)

@@ -92,9 +92,7 @@ class PromotionVersion(models.Model):
 
     class Meta:
         ordering = ("promotion", "-number")
-        constraints = [
-            models.UniqueConstraint(fields=("promotion", "number"), name="promotion_version_number_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=("promotion", "number"), name="promotion_version_number_once")]
 
     def __str__(self) -> str:
         return f"{self.promotion} v{self.number}"
@@ -108,9 +106,7 @@ class PromotionReference(models.Model):
     key = models.CharField(max_length=100)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=("promotion", "kind", "key"), name="promotion_reference_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=("promotion", "kind", "key"), name="promotion_reference_once")]
         indexes = [models.Index(fields=("kind", "key"), name="promotion_reference_by_key")]
 
     def __str__(self) -> str:
@@ -128,9 +124,7 @@ class StatusEvent(models.Model):
     class Meta:
         ordering = ("promotion", "-effective_at", "-id")
         constraints = [
-            models.UniqueConstraint(
-                fields=("promotion", "status", "effective_at"), name="status_event_once_per_moment"
-            )
+            models.UniqueConstraint(fields=("promotion", "status", "effective_at"), name="status_event_once_per_moment")
         ]
 
     def __str__(self) -> str:

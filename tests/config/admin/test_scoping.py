@@ -130,7 +130,7 @@ def test_a_related_row_of_another_account_is_refused(ours: Office, theirs: Offic
         kind="customer",
         home_site=Site.objects.get(account=theirs.account).pk,
         groups=[ConsumerGroup.objects.get(account=theirs.account).pk],
-        **{"cards-TOTAL_FORMS": 0, "cards-INITIAL_FORMS": 0},
+        **{"cards-TOTAL_FORMS": "0", "cards-INITIAL_FORMS": "0"},
     )
     assert answer.status_code == 200
     assert set(answer.context["adminform"].form.errors) == {"home_site", "groups"}

@@ -351,8 +351,7 @@ def test_the_first_tab_with_an_error_opens_and_all_are_counted(office: Office) -
 
 
 def test_a_problem_inside_a_tree_names_the_rule(office: Office) -> None:
-    rules = {"match": "all", "rules": [TEA["rules"], {"match": "any", "rules": [{"attribute": "town"}]}]}
-    rules["rules"][0] = LEEDS["rules"][0]
+    rules = {"match": "all", "rules": [LEEDS["rules"][0], {"match": "any", "rules": [{"attribute": "town"}]}]}
     answer = add(office.client, site_rules=json.dumps(rules))
     assert errors_of(answer)["site_rules"][0].startswith("Rule 2.1, operator:")
 
