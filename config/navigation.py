@@ -125,7 +125,7 @@ UNFOLD: dict[str, Any] = {
     "GLOBAL_CALLBACK": "config.navigation.accounts_offered",
     "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
     "STYLES": [asset("css/admin.css")],
-    "SCRIPTS": [asset("js/tabs.js"), asset("js/dialogs.js")],
+    "SCRIPTS": [asset("js/tabs.js"), asset("js/dialogs.js"), asset("js/names.js")],
     "BORDER_RADIUS": "6px",
     # Dark enough at 600 for white words on it and for words on white; light enough at 500 for words on the dark ground.
     "COLORS": {

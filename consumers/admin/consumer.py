@@ -8,7 +8,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from consumers.admin.base import (
     AccountRelatedFilter,
@@ -93,6 +97,7 @@ class ConsumerForm(ServiceForm):
             "archived",
         )
         labels = {"consumer_id": "Consumer id", "email": "E-mail", "home_site": "Home site"}
+        widgets = {"groups": UnfoldAdminCheckboxSelectMultipleWidget()}
         help_texts = {
             "consumer_id": "As tills and integrators know them. It cannot be changed later.",
             "archived": "Hidden from lists; their history stays.",
@@ -144,7 +149,6 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     )
     search_fields = ("consumer_id", "first_name", "last_name", "email", "phone", "membership__cards__number")
     search_help_text = "Name, id, e-mail, phone or card"
-    autocomplete_fields = ("home_site", "groups")
     fieldsets = (
         (
             "General",

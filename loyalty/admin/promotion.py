@@ -134,7 +134,8 @@ class StepForm(BaseDialogForm):
     """The question before a step, about one promotion of the account."""
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(request, object_id, *args, **kwargs)
+        # The page below has fields of the same names.
+        super().__init__(request, object_id, *args, auto_id="dialog_%s", **kwargs)
         self.promotion = promotion_of(request, object_id)
 
     @property

@@ -91,4 +91,5 @@ def _image_for_editor(found: re.Match[str]) -> str:
         "content": f'<span class="insert-image">Image {number}</span>',
         "contentType": f"application/x-image-{number}",
     }
-    return f'<figure data-trix-attachment="{escape(json.dumps(content))}"></figure>'
+    kind = content["contentType"]
+    return f'<figure data-trix-attachment="{escape(json.dumps(content))}" data-trix-content-type="{kind}"></figure>'

@@ -103,7 +103,7 @@ def test_no_key_of_another_account_is_revoked(ours: Office, theirs: Office) -> N
 
 @pytest.mark.parametrize(
     ("model", "field"),
-    [(Consumer, "home_site"), (Consumer, "groups"), (Offer, "product")],
+    [(Offer, "product")],
 )
 def test_a_search_for_related_rows_finds_the_accounts(
     ours: Office, theirs: Office, model: type[Model], field: str

@@ -1,0 +1,173 @@
+"""Every page in a real browser: accessible, quiet, asking nobody else, usable without a mouse and without scripts."""
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from playwright.sync_api import Browser, expect
+
+from consumers.admin.base import OnePageAdmin
+from consumers.choices import StaffRole
+from consumers.models import Consumer, StaffMembership
+from consumers.services.staff import staff_member_add
+from loyalty.models import LoyaltyPromotion, Transaction
+from tests.browser.conftest import Desk
+from tests.consumers.admin.office import make_office, save_promotion
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def addresses(desk: Desk) -> list[str]:
+    """Every page of the account: overview, lists, forms to add and to change, import, export, history."""
+    found = ["/admin/", "/admin/password_change/"]
+    for model, page in sorted(admin.site._registry.items(), key=lambda item: item[0]._meta.label):
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        if isinstance(page, OnePageAdmin):
+            found.append(reverse(f"{name}_change", args=[desk.office.account.pk]))
+            continue
+        found.append(reverse(f"{name}_changelist"))
+        row = model._default_manager.filter(**{page.account_path: desk.office.account}).first()
+        assert row is not None, model
+        found.append(reverse(f"{name}_change", args=[row.pk]))
+        if desk.office.page(name.removeprefix("admin:") + "_add").status_code == 200:
+            found.append(reverse(f"{name}_add"))
+        if hasattr(page, "resource_classes"):
+            found += [reverse(f"{name}_import"), reverse(f"{name}_export")]
+    promotion = LoyaltyPromotion.objects.filter(account=desk.office.account).first()
+    assert promotion is not None
+    form = reverse("admin:loyalty_loyaltypromotion_change", args=[promotion.pk])
+    found += [f"{form}#{tab}" for tab in ("outcome", "eligibility", "content")]
+    found += [f"/admin/loyalty/loyaltypromotion/add/?type={one}" for one in ("bonus_points", "redeem_offer")]
+    found.append(reverse("admin:loyalty_loyaltypromotion_history", args=[promotion.pk]))
+    found.append(reverse("admin:loyalty_loyaltypromotion_delete", args=[promotion.pk]))
+    return found
+
+
+def test_no_page_has_a_serious_fault_of_accessibility_by_day_or_by_night(desk: Desk) -> None:
+    faults = {}
+    for address in addresses(desk):
+        desk.page.goto("about:blank")
+        desk.page.goto(address)
+        for scheme in ("light", "dark"):
+            desk.page.evaluate("scheme => document.documentElement.className = scheme", scheme)
+            if found := desk.faults():
+                faults[address, scheme] = found
+    assert faults == {}
+
+
+def test_a_list_without_rows_has_no_fault(desk: Desk) -> None:
+    empty = make_office("empty")
+    StaffMembership.objects.filter(user=desk.office.user).update(account=empty.account)
+    page = desk.open("loyalty/loyaltypromotion/")
+    expect(page.get_by_role("heading", name="No loyalty promotions yet")).to_be_visible()
+    assert desk.faults() == []
+
+
+def test_the_log_in_page_has_no_fault_and_lets_in(desk: Desk) -> None:
+    desk.page.context.clear_cookies()
+    page = desk.open("")
+    assert desk.faults() == []
+    page.get_by_label("Username").fill(desk.office.user.username)
+    page.get_by_label("Password").fill("correct-horse-7")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
+def test_every_page_has_its_landmarks(desk: Desk) -> None:
+    page = desk.open("loyalty/loyaltypromotion/")
+    for landmark in ("main", "banner", "navigation"):
+        expect(page.get_by_role(landmark).first).to_be_attached()
+    page.keyboard.press("Tab")
+    assert desk.focused() == "Skip to main content"
+    page.keyboard.press("Enter")
+    assert desk.focused() == "content"
+
+
+def test_no_page_is_wider_than_a_phone(desk: Desk) -> None:
+    desk.page.set_viewport_size({"width": 390, "height": 844})
+    wide = {}
+    for address in addresses(desk):
+        desk.page.goto("about:blank")
+        desk.page.goto(address)
+        width = desk.page.evaluate("document.documentElement.scrollWidth")
+        if width > 390:
+            wide[address] = width
+    assert wide == {}
+
+
+def test_the_menu_of_a_phone_opens_and_closes_by_keyboard(desk: Desk) -> None:
+    desk.page.set_viewport_size({"width": 390, "height": 844})
+    page = desk.open("")
+    products = page.get_by_role("link", name="Products")
+    expect(products).to_be_hidden()
+    page.get_by_role("button", name="Show or hide the menu").press("Enter")
+    expect(products).to_be_visible()
+    page.get_by_role("button", name="Close the menu").press("Enter")
+    expect(products).to_be_hidden()
+
+
+def test_the_account_is_switched_by_keyboard(desk: Desk) -> None:
+    other = make_office("other").account
+    staff_member_add(account_id=other.pk, username=desk.office.user.username, role=StaffRole.VIEWER)
+    page = desk.open("")
+    page.get_by_role("button", name="Account: acme").press("Enter")
+    page.get_by_role("button", name="other", exact=False).first.press("Enter")
+    expect(page.get_by_text("You now work in other.")).to_be_visible()
+    page.goto("/admin/consumers/consumer/")
+    expect(page.get_by_text("Person 1 of acme")).to_have_count(0)
+
+
+def test_the_menu_of_the_user_opens_by_keyboard_and_logs_out(desk: Desk) -> None:
+    page = desk.open("")
+    page.get_by_role("button", name="staff-acme").press("Enter")
+    page.get_by_role("button", name="Dark").press("Enter")
+    expect(page.locator("html")).to_have_class("dark")
+    page.get_by_role("button", name="Log out").press("Enter")
+    expect(page.get_by_role("link", name="Consumers")).to_have_count(0)
+
+
+def test_the_sidebar_marks_the_open_page_alone(desk: Desk) -> None:
+    for address, name in (
+        ("loyalty/loyaltypromotion/add/", "Loyalty promotions"),
+        ("consumers/consumer/", "Consumers"),
+        ("consumers/consumergroup/", "Groups"),
+        ("", "Overview"),
+    ):
+        page = desk.open(address)
+        active = page.locator("#nav-sidebar a.active")
+        assert [text.split("\n")[-1].strip() for text in active.all_inner_texts()] == [name]
+
+
+def test_the_loyalty_tab_shows_balance_activity_and_vouchers(desk: Desk) -> None:
+    consumer = Consumer.objects.get(consumer_id="acme-c1")
+    page = desk.open(f"consumers/consumer/{consumer.pk}/change/")
+    page.get_by_role("tab", name="Loyalty").press("Enter")
+    panel = page.get_by_role("tabpanel", name="Loyalty")
+    for heading in ("Membership", "Points balance", "Loyalty activity", "Vouchers", "Redemptions"):
+        expect(panel.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    expect(panel.get_by_text("53 points")).to_be_visible()
+    expect(panel.get_by_role("row", name="acme-T1").first).to_be_visible()
+
+
+def test_a_transaction_says_why_others_did_not_apply(desk: Desk) -> None:
+    transaction = Transaction.objects.get(reference="acme-T1")
+    page = desk.open(f"loyalty/transaction/{transaction.pk}/change/")
+    expect(page.get_by_role("heading", name="Why others did not apply")).to_be_visible()
+    expect(page.get_by_text("Lost to acme-fixed-")).to_be_visible()
+
+
+def test_without_scripts_every_tab_is_shown_and_a_promotion_is_saved(desk: Desk, chromium: Browser) -> None:
+    promotion = save_promotion(desk.office.account)
+    context = chromium.new_context(base_url=desk.home, java_script_enabled=False)
+    context.add_cookies(desk.page.context.cookies())  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"/admin/loyalty/loyaltypromotion/{promotion.pk}/change/")
+    for name in ("General", "Outcome", "Eligibility", "Content"):
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    for label in ("Promotion name", "Limit redemptions per customer", "Short description", "Redemption message"):
+        expect(page.locator("label").filter(has_text=label).first).to_be_visible()
+        expect(page.get_by_label(label).first).to_be_visible()
+    page.get_by_label("Promotion name").fill("Without scripts")
+    page.get_by_role("button", name="Save and exit").click()
+    page.wait_for_load_state()
+    assert LoyaltyPromotion.objects.get(pk=promotion.pk).name == "Without scripts"
+    context.close()

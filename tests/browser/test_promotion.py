@@ -1,0 +1,227 @@
+"""A marketer makes a promotion in a real browser, by mouse and by keyboard."""
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from loyalty.models import LoyaltyPromotion
+from tests.browser.conftest import Desk
+from tests.consumers.admin.office import save_promotion
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+ADD = "loyalty/loyaltypromotion/add/"
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+def selected(page: Page) -> str:
+    return page.locator('[role="tab"][aria-selected="true"]').inner_text().split("\n")[0].strip()
+
+
+def test_a_fixed_points_promotion_from_the_overview_to_the_list(desk: Desk) -> None:
+    page = desk.open("")
+    page.get_by_role("link", name="Add promotion").click()
+    page.get_by_role("link", name="Fixed points").click()
+    page.get_by_label("Promotion name").fill("Two teas")
+    page.get_by_label("Start date").fill("2030-06-01T09:00")
+    expect(page.get_by_text("Europe/London").first).to_be_visible()
+    tab(page, "Outcome")
+    page.get_by_label("Points", exact=False).first.fill("50")
+    page.get_by_role("button", name="Add product set").click()
+    page.get_by_label("Name of the set").fill("Tea")
+    page.locator("#id_product_sets-0-rules").fill(
+        '{"match": "all", "rules": [{"attribute": "category", "operator": "is", "value": "Tea"}]}'
+    )
+    page.get_by_label("Quantity rules").select_option("every")
+    page.get_by_label("X", exact=True).fill("2")
+    tab(page, "Eligibility")
+    page.get_by_label("Limit redemptions per customer").fill("1")
+    tab(page, "Content")
+    page.get_by_label("Short description").fill("Two teas, fifty points")
+    page.get_by_role("button", name="Save and exit").click()
+    expect(page.get_by_text("It is scheduled and starts on 1 Jun 2030, 09:00 BST.")).to_be_visible()
+    expect(page.get_by_role("row", name="Two teas")).to_contain_text("Scheduled")
+    promotion = LoyaltyPromotion.objects.get(name="Two teas")
+    assert promotion.outcome["points"] == 50
+    assert promotion.outcome["quantity_rule"] == {"apply_to": "every", "units": 2}
+    assert promotion.outcome["product_selection"]["sets"][0]["name"] == "Tea"
+    assert promotion.eligibility["customer_redemption_limit"] == 1
+
+
+def test_the_keyboard_reaches_every_tab(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points")
+    page.get_by_role("link", name="Choose another type").focus()
+    page.keyboard.press("Tab")
+    assert desk.focused() == "tab-general"
+    for key, name in (
+        ("ArrowRight", "Outcome"),
+        ("ArrowRight", "Eligibility"),
+        ("End", "Content"),
+        ("ArrowRight", "General"),
+        ("ArrowLeft", "Content"),
+        ("Home", "General"),
+    ):
+        page.keyboard.press(key)
+        assert (selected(page), desk.focused()) == (name, f"tab-{name.lower()}")
+        expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
+        assert page.get_by_role("tabpanel").count() == 1
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    assert desk.focused() == "id_points"
+
+
+def test_the_first_tab_with_an_error_opens_with_the_focus_on_it(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points")
+    page.get_by_label("Promotion name").fill("Bad")
+    page.get_by_label("Start date").fill("2030-06-01T09:00")
+    tab(page, "Outcome")
+    page.locator("#id_points").fill("10")
+    tab(page, "Content")
+    page.get_by_label("Link URL 1").fill("http://plain.example")
+    tab(page, "Eligibility")
+    page.locator("#id_site_rules").fill('{"match": "all", "rules": [{"attribute": "colour"}]}')
+    tab(page, "General")
+    page.get_by_role("button", name="Save and exit").click()
+    page.wait_for_load_state()
+    assert selected(page) == "Eligibility"
+    assert desk.focused() == "id_site_rules"
+    expect(page.get_by_role("tab", name="Eligibility")).to_contain_text("1 error")
+    expect(page.get_by_role("tab", name="Content")).to_contain_text("1 error")
+    expect(page.get_by_text("Rule 1, attribute: Unknown attribute")).to_be_visible()
+
+
+def test_saving_and_continuing_keeps_the_tab_open(desk: Desk) -> None:
+    promotion = save_promotion(desk.office.account)
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#content")
+    assert selected(page) == "Content"
+    page.get_by_label("Short description").fill("Short")
+    page.get_by_role("button", name="Save and continue").click()
+    page.wait_for_load_state()
+    assert selected(page) == "Content"
+    assert LoyaltyPromotion.objects.get(pk=promotion.pk).content["short_description"] == "Short"
+
+
+def test_rows_are_added_and_removed(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points")
+    page.get_by_label("Promotion name").fill("Rows")
+    page.get_by_label("Start date").fill("2030-06-01T09:00")
+    tab(page, "Outcome")
+    page.locator("#id_points").fill("10")
+    for name in ("First", "Second", "Third"):
+        page.get_by_role("button", name="Add product set").click()
+        page.get_by_label("Name of the set").last.fill(name)
+    page.get_by_role("button", name="Remove Product set").nth(1).click()
+    page.get_by_role("button", name="Save as draft").click()
+    page.wait_for_load_state()
+    sets = LoyaltyPromotion.objects.get(name="Rows").outcome["product_selection"]["sets"]
+    assert [one["name"] for one in sets] == ["First", "Third"]
+
+
+def test_fields_show_when_they_matter(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points#outcome")
+    units = page.get_by_label("X", exact=True)
+    expect(units).to_be_hidden()
+    page.get_by_label("Quantity rules").select_option("first")
+    expect(units).to_be_visible()
+    page.get_by_role("button", name="Add product set").click()
+    bundle = page.get_by_label("Units of this set in a bundle")
+    expect(bundle).to_be_hidden()
+    page.get_by_label("Product rules").select_option("all")
+    expect(bundle).to_be_visible()
+
+
+def test_a_message_is_written_with_inserts_links_and_images(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points")
+    page.get_by_label("Promotion name").fill("Message")
+    page.get_by_label("Start date").fill("2030-06-01T09:00")
+    tab(page, "Outcome")
+    page.locator("#id_points").fill("10")
+    field = page.locator(".field-redemption_message")
+    editor = field.get_by_role("textbox", name="Redemption message")
+    editor.click()
+    page.keyboard.type("Thanks for ")
+    field.get_by_role("button", name="Promotion name").click()
+    field.get_by_role("button", name="Link 1").click()
+    field.get_by_role("button", name="Image 2").click()
+    page.get_by_role("button", name="Save and continue").click()
+    page.wait_for_load_state()
+    stored = LoyaltyPromotion.objects.get(name="Message").outcome["redemption_message"]
+    for part in (
+        "Thanks for {{ promotion_name }}",
+        '<a href="{{ link_url_1 }}"',
+        ">{{ anchor_text_1 }}</a>",
+        '<img src="{{ image_url_2 }}" alt="{{ alt_text_2 }}">',
+    ):
+        assert part in stored
+    assert "trix" not in stored
+    page.get_by_role("button", name="Save and exit").click()
+    page.wait_for_load_state()
+    promotion = LoyaltyPromotion.objects.get(name="Message")
+    assert (promotion.outcome["redemption_message"], promotion.version) == (stored, 1)
+
+
+def test_stopping_is_asked_in_a_dialog_that_takes_and_gives_back_the_focus(desk: Desk) -> None:
+    promotion = save_promotion(desk.office.account)
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/")
+    stop = page.get_by_role("link", name="Stop")
+    stop.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Stop this promotion?")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.getElementById('modal-content').contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(stop).to_be_focused()
+    assert LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at is None
+    page.keyboard.press("Enter")
+    dialog.get_by_role("button", name="Stop promotion").click()
+    expect(page.get_by_text("It was stopped on").first).to_be_visible()
+    stopped_at = LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at
+    assert stopped_at is not None
+    assert stopped_at <= timezone.now()
+
+
+def test_a_copy_is_made_in_a_dialog(desk: Desk) -> None:
+    promotion = save_promotion(desk.office.account)
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/")
+    page.get_by_role("link", name="Duplicate").click()
+    dialog = page.get_by_role("dialog", name="Duplicate this promotion")
+    dialog.get_by_label("Promotion code").fill("fifty")
+    dialog.get_by_role("button", name="Duplicate").click()
+    expect(dialog.get_by_text("There is a promotion fifty already")).to_be_visible()
+    dialog.get_by_label("Promotion code").fill("sixty")
+    dialog.get_by_role("button", name="Duplicate").click()
+    expect(page.get_by_text("It is a draft").first).to_be_visible()
+    assert LoyaltyPromotion.objects.get(code="sixty").draft
+
+
+def test_the_list_is_filtered_by_the_keyboard(desk: Desk) -> None:
+    save_promotion(desk.office.account, code="later", name="Sleeping", draft=True)
+    page = desk.open("loyalty/loyaltypromotion/")
+    page.get_by_role("button", name="Filters").press("Enter")
+    sheet = page.get_by_role("dialog", name="Filters")
+    expect(sheet).to_be_visible()
+    assert sheet.evaluate("sheet => sheet.contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    expect(page.get_by_role("button", name="Filters")).to_be_focused()
+    page.goto("/admin/loyalty/loyaltypromotion/?status=draft")
+    expect(page.get_by_text("Sleeping")).to_be_visible()
+    expect(page.get_by_text("Promotion of acme")).to_have_count(0)
+
+
+def test_a_control_group_is_made_beside_the_promotion(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points#eligibility")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Add another group").click()
+    window = opened.value
+    window.get_by_label("Group code").fill("panel")
+    window.get_by_label("Group name").fill("Test panel")
+    window.get_by_role("button", name="Save and exit").click()
+    expect(page.locator("#id_control_group")).to_have_value("panel")
