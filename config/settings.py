@@ -186,6 +186,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 # Its pages would show the log-ins of every account.
 AXES_ENABLE_ADMIN = False
+AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
 
 # An import writes and an export reads; unset, anybody who may look could overwrite.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "change"

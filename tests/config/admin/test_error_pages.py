@@ -1,0 +1,37 @@
+"""Pages for what cannot be shown."""
+
+import pytest
+from django.test import Client, RequestFactory
+from django.views import defaults
+
+from consumers.choices import StaffRole
+from tests.consumers.admin.office import make_office
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_page_that_is_not_there_leads_back(client: Client) -> None:
+    answer = client.get("/nowhere")
+    assert answer.status_code == 404
+    assert "To the overview" in answer.content.decode()
+
+
+def test_a_page_that_is_not_for_the_role_says_so() -> None:
+    viewer = make_office().login(StaffRole.VIEWER)
+    answer = viewer.page("consumers_apikey_changelist")
+    assert answer.status_code == 403
+    assert "This page is not for your role." in answer.content.decode()
+
+
+def test_a_fault_of_ours_shows_a_page_that_needs_nothing() -> None:
+    answer = defaults.server_error(RequestFactory().get("/admin/"))
+    assert answer.status_code == 500
+    assert "Something went wrong" in answer.content.decode()
+
+
+def test_too_many_wrong_passwords_show_a_page(client: Client) -> None:
+    office = make_office()
+    for _ in range(6):
+        answer = client.post("/admin/login/", {"username": office.user.username, "password": "wrong"})
+    assert answer.status_code == 429
+    assert "Too many attempts" in answer.content.decode()
