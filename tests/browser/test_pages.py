@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import reverse
 from playwright.sync_api import Browser, expect
 
-from consumers.admin.base import OnePageAdmin
+from consumers.admin.base import AccountAdmin, OnePageAdmin
 from consumers.choices import StaffRole
 from consumers.models import Consumer, StaffMembership
 from consumers.services.staff import staff_member_add
@@ -25,6 +25,7 @@ def addresses(desk: Desk) -> list[str]:
             found.append(reverse(f"{name}_change", args=[desk.office.account.pk]))
             continue
         found.append(reverse(f"{name}_changelist"))
+        assert isinstance(page, AccountAdmin)
         row = model._default_manager.filter(**{page.account_path: desk.office.account}).first()
         assert row is not None, model
         found.append(reverse(f"{name}_change", args=[row.pk]))
