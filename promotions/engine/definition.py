@@ -1,9 +1,9 @@
 """The one place that checks what a promotion says.
 
 A definition is three documents as marketers and integrators write them: ``outcome``, ``eligibility`` and ``content``.
-``check_loyalty`` turns them into normal form (defaults filled in, numbers as plain text, trees checked) or says
-everything that is wrong, each with its path. The admin, the REST API and imports all call it; the rulebook compiles
-nothing else.
+``check_loyalty`` and ``check_discount`` turn them into normal form (defaults filled in, numbers as plain text, trees
+checked) or say everything that is wrong, each with its path. The admin, the REST API and imports all call them; the
+rulebook compiles nothing else.
 """
 
 import re
@@ -14,11 +14,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from promotions.engine.attributes import Scope
+from promotions.engine.money import money_text, to_minor
 from promotions.engine.rules import Problem, Reference, check_tree, checked_number, join_path
 
 Document = dict[str, Any]
 
 LOYALTY_TYPES = ("fixed_points", "points_multiplier", "bonus_points", "redeem_offer")
+DISCOUNT_TYPES = ("amount", "percentage", "fixed_price", "free_product")
+PRICE_ORDERS = ("cheapest", "most_expensive")
+LIMITS = ("total_redemption_limit", "customer_redemption_limit")
 ACTIVITY_INSERTS = ("promotion_name", "currency", "spend", "site_name")
 MESSAGE_INSERTS = (
     "promotion_name",
@@ -30,10 +34,11 @@ MESSAGE_INSERTS = (
 )
 MAXIMUM_LINKS = 3
 MAXIMUM_SETS = 10
+MAXIMUM_PRODUCTS = 1_000
 MAXIMUM_APPLICATION_RULES = 10
 MAXIMUM_UNITS = 1_000_000
 MAXIMUM_POINTS = 1_000_000_000
-MAXIMUM_LENGTHS = {"short": 200, "text": 20_000, "url": 2_000}
+MAXIMUM_LENGTHS = {"key": 64, "short": 200, "text": 20_000, "url": 2_000}
 
 _INSERT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _MISSING = object()
@@ -110,6 +115,16 @@ class _Object:
 
     def take(self, name: str) -> Any:
         return self.unread.pop(name, _MISSING)
+
+    def says(self, name: str) -> bool:
+        """Whether there is something under a name; null and an empty text say nothing."""
+        return self.unread.get(name) not in (None, "")
+
+    def nothing(self, name: str, *, owner: str) -> None:
+        """Take what only other types have."""
+        if self.says(name):
+            self.checks.problem(self.at(name), "not_of_type", f"{owner} has no such field.")
+        self.take(name)
 
     def end(self, *, elsewhere: frozenset[str] = frozenset(), owner: str = "") -> None:
         for name in self.unread:
@@ -202,6 +217,28 @@ class _Object:
             self.checks.problem(self.at(name), "invalid_number", expected)
         return text
 
+    def optional_money(self, name: str, *, currency: str, above_zero: bool = True) -> str | None:
+        """An amount with exactly the decimals of its currency."""
+        value = self.take(name)
+        if value is _MISSING or value is None or value == "":
+            return None
+        try:
+            amount = Decimal(checked_number(value))
+            text = money_text(to_minor(amount, currency), currency)
+        except ValueError as error:
+            self.checks.problem(self.at(name), "invalid_number", f"{error}".removesuffix(".") + ".")
+            return None
+        if amount < 0 or (above_zero and not amount):
+            expected = "above 0" if above_zero else "of 0 or more"
+            self.checks.problem(self.at(name), "invalid_number", f"Expected an amount {expected}.")
+        return text
+
+    def money(self, name: str, *, currency: str, above_zero: bool = True) -> str | None:
+        """An amount that must be there."""
+        if not self.says(name):
+            self.checks.problem(self.at(name), "required", "This field is required.")
+        return self.optional_money(name, currency=currency, above_zero=above_zero)
+
     def objects(self, name: str, *, most: int) -> "list[_Object]":
         value = self.take(name)
         if value is _MISSING or value is None:
@@ -269,6 +306,42 @@ def check_loyalty(
         outcome=checked_outcome,
         eligibility=checked_eligibility,
         content=checked_content,
+        references=tuple(checks.references),
+    )
+
+
+def check_discount(
+    discount_type: str,
+    *,
+    outcome: object,
+    eligibility: object,
+    currency: str,
+    catalogue_enabled: bool,
+) -> Definition:
+    """Check the documents of a discount, which has no content of its own.
+
+    Args:
+        discount_type: one of DISCOUNT_TYPES.
+        outcome: as sent: ``value``, ``maximum_discount``, ``price_order`` and ``product_sets``.
+        eligibility: as sent: the four trees of conditions, the three limits and ``always_apply``.
+        currency: the discount's; its amounts have no more decimals, and in normal form exactly as many.
+        catalogue_enabled: whether the account has its product catalogue switched on.
+
+    Raises:
+        InvalidDefinition: with every problem found; paths begin with the document's name.
+    """
+    checks = _Checks(catalogue_enabled=catalogue_enabled)
+    checked_outcome = _discount_outcome(discount_type, _Object(outcome, "outcome", checks), currency)
+    checked_eligibility = _discount_eligibility(_Object(eligibility, "eligibility", checks))
+    if checks.problems:
+        raise InvalidDefinition(checks.problems)
+    personalized = any("personalized_promotion" in one for one in checked_outcome["product_sets"])
+    return Definition(
+        type=discount_type,
+        subtype="personalized" if personalized else "product_sets",
+        outcome=checked_outcome,
+        eligibility=checked_eligibility,
+        content=_content(_Object(None, "content", checks)),
         references=tuple(checks.references),
     )
 
@@ -353,15 +426,189 @@ def _pricing_rule(sent: _Object | None) -> Document | None:
     if sent is None or not sent.unread:
         return None
     rule = {
-        "order": sent.choice("order", ("cheapest", "most_expensive"), default="cheapest"),
+        "order": sent.choice("order", PRICE_ORDERS, default="cheapest"),
         "by": sent.choice("by", ("inc_tax", "ex_tax", "tax"), default="inc_tax"),
     }
     sent.end()
     return rule
 
 
+def _discount_outcome(discount_type: str, sent: _Object, currency: str) -> Document:
+    value = _discount_value(discount_type, sent, currency)
+    maximum = None
+    if discount_type == "percentage":
+        maximum = sent.optional_money("maximum_discount", currency=currency)
+    else:
+        sent.nothing("maximum_discount", owner=f"A discount of type {discount_type}")
+    outcome = {
+        "value": value,
+        "maximum_discount": maximum,
+        "price_order": sent.choice("price_order", PRICE_ORDERS, default="cheapest"),
+        "product_sets": _discount_sets(sent, currency),
+    }
+    sent.end()
+    return outcome
+
+
+def _discount_value(discount_type: str, sent: _Object, currency: str) -> str | None:
+    match discount_type:
+        case "amount":
+            return sent.money("value", currency=currency)
+        case "percentage":
+            return sent.number(
+                "value",
+                allowed=lambda number: 0 < number <= 100,
+                expected="Expected a percentage above 0 and of 100 at most.",
+            )
+        case "fixed_price":
+            return sent.money("value", currency=currency, above_zero=False)
+        case "free_product":
+            sent.nothing("value", owner="A discount of type free_product")
+        case _:
+            sent.take("value")
+            sent.checks.problem("type", "invalid_choice", f"Must be one of {', '.join(DISCOUNT_TYPES)}.")
+    return None
+
+
+def _discount_sets(sent: _Object, currency: str) -> list[Document]:
+    at = sent.at("product_sets")
+    if sent.unread.get("product_sets") in (None, []):
+        sent.checks.problem(at, "required", "A discount has at least one product set.")
+    sets = [_discount_set(one, currency) for one in sent.objects("product_sets", most=MAXIMUM_SETS)]
+    if sets and not any(one["gets_discount"] for one in sets):
+        sent.checks.problem(at, "no_discounted_set", "At least one product set must get the discount.")
+    return sets
+
+
+def _discount_set(sent: _Object, currency: str) -> Document:
+    source = _source(sent)
+    gets_discount = sent.boolean("gets_discount", default=True)
+    by_spend = sent.says("required_spend")
+    if by_spend and sent.says("required_quantity"):
+        sent.checks.problem(
+            sent.at("required_spend"), "not_together", "A product set requires a quantity or a spend, not both."
+        )
+    quantity = sent.optional_whole("required_quantity", lowest=1, highest=MAXIMUM_UNITS)
+    checked = {
+        "name": sent.text("name", longest=MAXIMUM_LENGTHS["short"]),
+        **source,
+        "required_quantity": None if by_spend else quantity or 1,
+        "required_spend": sent.optional_money("required_spend", currency=currency),
+        "gets_discount": gets_discount,
+    }
+    checked["discounted_quantity"] = _discounted_quantity(sent, gets_discount, checked["required_quantity"])
+    checked["default_product"] = _default_product(sent, checked)
+    sent.end()
+    return checked
+
+
+def _source(sent: _Object) -> Document:
+    """Where the products of a set come from; empty rules beside another source are no source."""
+    sources = ("rules", "products", "personalized_promotion")
+    expected = "A product set has one source: rules, products or a personalized promotion."
+    said = {name: value for name in sources if (value := sent.take(name)) is not _MISSING}
+    named = [name for name, value in said.items() if value is not None and not (name == "rules" and value == {})]
+    if len(named) > 1:
+        sent.checks.problem(sent.path, "one_source", expected)
+        return {}
+    match named:
+        case ["products"]:
+            return {"products": _products(sent.checks, said["products"], sent.at("products"))}
+        case ["personalized_promotion"]:
+            return {name: _named(sent.checks, said[name], kind=name, path=sent.at(name)) for name in named}
+    if "rules" not in said:
+        sent.checks.problem(sent.path, "required", expected)
+        return {}
+    tree = sent.checks.tree(said["rules"], Scope.LINE_ITEM, sent.at("rules"))
+    sent.checks.only_catalogue_free(tree, sent.at("rules"))
+    return {"rules": tree}
+
+
+def _products(checks: _Checks, value: object, path: str) -> list[str]:
+    if not isinstance(value, list):
+        checks.problem(path, "invalid", "Expected a list of SKUs.")
+        return []
+    if not value:
+        checks.problem(path, "required", "Name at least one product.")
+    if len(value) > MAXIMUM_PRODUCTS:
+        checks.problem(path, "max_length", f"Expected {MAXIMUM_PRODUCTS} products at most.")
+        return []
+    keys = [_named(checks, one, kind="product", path=join_path(path, i)) for i, one in enumerate(value)]
+    return list(dict.fromkeys(keys))
+
+
+def _named(checks: _Checks, value: object, *, kind: str, path: str) -> str:
+    """The key of a row of another table; without a catalogue any SKU is taken."""
+    if not isinstance(value, str) or not value.strip() or "\x00" in value or len(value) > MAXIMUM_LENGTHS["key"]:
+        checks.problem(path, "invalid", f"Expected a key of 1 to {MAXIMUM_LENGTHS['key']} characters.")
+        return ""
+    if kind != "product" or checks.catalogue_enabled:
+        checks.references.append(Reference(kind=kind, key=value, path=path))
+    return value
+
+
+def _discounted_quantity(sent: _Object, gets_discount: bool, required_quantity: int | None) -> int | None:
+    """How many units of a matching set are discounted; None, of a set with a required spend: all of them."""
+    at = sent.at("discounted_quantity")
+    discounted = sent.optional_whole("discounted_quantity", lowest=int(gets_discount), highest=MAXIMUM_UNITS)
+    if not gets_discount:
+        if discounted:
+            sent.checks.problem(at, "not_discounted", "A product set that does not get the discount has none of these.")
+        return 0
+    if discounted is None:
+        return required_quantity
+    if required_quantity is not None and discounted > required_quantity:
+        sent.checks.problem(
+            at, "above_required_quantity", f"Expected at most the required quantity, which is {required_quantity}."
+        )
+    return discounted
+
+
+def _default_product(sent: _Object, product_set: Document) -> str | None:
+    """The product that a till adds, or that is chosen for a consumer who has not chosen."""
+    at = sent.at("default_product")
+    value = sent.take("default_product")
+    if value is _MISSING or value is None or value == "":
+        return None
+    if not product_set["gets_discount"] and "personalized_promotion" not in product_set:
+        sent.checks.problem(at, "not_discounted", "A product set that only qualifies has no default product.")
+        return None
+    sku = _named(sent.checks, value, kind="product", path=at)
+    if sku and sku not in product_set.get("products", (sku,)):
+        sent.checks.problem(at, "not_in_set", "The default product is one of the set's products.")
+    return sku
+
+
+def _discount_eligibility(sent: _Object) -> Document:
+    for name in ("application_rules", "control_group"):
+        if sent.unread.get(name) == []:
+            sent.take(name)
+        sent.nothing(name, owner="A discount")
+    eligibility = {
+        **_qualification(sent),
+        "application_rules": [],
+        "control_group": None,
+        **_limits(sent, (*LIMITS, "transaction_redemption_limit")),
+        "always_apply": sent.boolean("always_apply", default=False),
+    }
+    sent.end()
+    return eligibility
+
+
 def _eligibility(sent: _Object) -> Document:
-    eligibility: Document = {}
+    eligibility = _qualification(sent)
+    eligibility["application_rules"] = [
+        _application_rule(one) for one in sent.objects("application_rules", most=MAXIMUM_APPLICATION_RULES)
+    ]
+    eligibility["control_group"] = _control_group(sent.required_object("control_group"))
+    eligibility |= _limits(sent, LIMITS)
+    eligibility["always_apply"] = sent.boolean("always_apply", default=False)
+    sent.end()
+    return eligibility
+
+
+def _qualification(sent: _Object) -> Document:
+    trees: Document = {}
     for name, scope in (
         ("site_rules", Scope.SITE),
         ("customer_rules", Scope.CUSTOMER),
@@ -369,16 +616,12 @@ def _eligibility(sent: _Object) -> Document:
         ("line_item_rules", Scope.LINE_ITEM),
     ):
         value = sent.take(name)
-        eligibility[name] = sent.checks.tree(None if value is _MISSING else value, scope, sent.at(name))
-    eligibility["application_rules"] = [
-        _application_rule(one) for one in sent.objects("application_rules", most=MAXIMUM_APPLICATION_RULES)
-    ]
-    eligibility["control_group"] = _control_group(sent.required_object("control_group"))
-    for name in ("total_redemption_limit", "customer_redemption_limit"):
-        eligibility[name] = sent.optional_whole(name, lowest=1, highest=2_000_000_000)
-    eligibility["always_apply"] = sent.boolean("always_apply", default=False)
-    sent.end()
-    return eligibility
+        trees[name] = sent.checks.tree(None if value is _MISSING else value, scope, sent.at(name))
+    return trees
+
+
+def _limits(sent: _Object, names: tuple[str, ...]) -> Document:
+    return {name: sent.optional_whole(name, lowest=1, highest=2_000_000_000) for name in names}
 
 
 def _application_rule(sent: _Object) -> Document:
