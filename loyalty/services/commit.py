@@ -27,6 +27,7 @@ from loyalty.services.book import book_current
 from loyalty.services.counters import count_up, usage_add
 from loyalty.services.history import line_stored
 from loyalty.services.quote import Quote, decide, sale_basket, sale_parties
+from loyalty.services.rows import rows_insert
 from loyalty.services.sale import Sale
 from loyalty.services.voucher import voucher_rows
 from promotions.engine.decision import Applied
@@ -170,7 +171,7 @@ def _write(account: Account, quote: Quote, fingerprint: str, at: datetime) -> Co
         )
     ).decode()
     row = _transaction_row(account, quote, fingerprint=fingerprint, at=at, explanation=explanation, answer=answer)
-    row.save(force_insert=True)
+    rows_insert([row])
     applied = _write_applied(row, quote)
     if known is not None:
         _write_ledger(row, quote, at)
@@ -278,7 +279,7 @@ def _write_applied(row: Transaction, quote: Quote) -> dict[int, AppliedPromotion
         )
         for position, applied in enumerate(quote.decision.applied)
     ]
-    AppliedPromotion.objects.bulk_create(rows)
+    rows_insert(rows)
     return {applied.promotion_id: applied for applied in rows}
 
 
@@ -304,20 +305,22 @@ def _write_ledger(row: Transaction, quote: Quote, at: datetime) -> None:
                     ),
                 )
             )
-    LedgerEntry.objects.bulk_create(
-        LedgerEntry(
-            account_id=row.account_id,
-            consumer=quote.known.consumer,
-            points=points,
-            kind=kind,
-            activity_type=activity_type,
-            description=description,
-            transaction=row,
-            promotion_id=promotion_id,
-            at=row.occurred_at,
-            created_at=at,
-        )
-        for points, kind, promotion_id, activity_type, description in entries
+    rows_insert(
+        [
+            LedgerEntry(
+                account_id=row.account_id,
+                consumer=quote.known.consumer,
+                points=points,
+                kind=kind,
+                activity_type=activity_type,
+                description=description,
+                transaction=row,
+                promotion_id=promotion_id,
+                at=row.occurred_at,
+                created_at=at,
+            )
+            for points, kind, promotion_id, activity_type, description in entries
+        ]
     )
 
 
@@ -329,7 +332,7 @@ def _write_vouchers(vouchers: Mapping[int, list[Voucher]], applied: Mapping[int,
             rows.append(voucher)
     if not rows:
         return
-    Voucher.objects.bulk_create(rows)
+    rows_insert(rows)
     issued_by_offer: dict[int, int] = {}
     for voucher in rows:
         issued_by_offer[voucher.offer_id] = issued_by_offer.get(voucher.offer_id, 0) + 1
