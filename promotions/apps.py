@@ -20,11 +20,13 @@ class PromotionsConfig(AppConfig):
         from consumers.roles import role_grants_register  # noqa: PLC0415
         from promotions.loyalty_sections import SECTIONS  # noqa: PLC0415
         from promotions.roles import GRANTS  # noqa: PLC0415
+        from promotions.selectors.personalized_promotion import skus_on_lists  # noqa: PLC0415
         from promotions.selectors.product import currencies_of_prices  # noqa: PLC0415
         from promotions.selectors.promotion import reference_check  # noqa: PLC0415
 
         for kind in ReferenceKind:
             reference_check_register(kind, reference_check(kind))
+        reference_check_register(ReferenceKind.PRODUCT, skus_on_lists)
         reference_check_register("currency", currencies_of_prices)
         for section in SECTIONS:
             loyalty_section_register(section)

@@ -14,12 +14,43 @@ class ProductNotFound(PromotionsError):
 
 
 class ProductInUse(PromotionsError):
-    """An offer or a promotion names the product: it can be archived, not deleted."""
+    """An offer, a promotion or a consumer's list names the product: it can be archived, not deleted."""
 
     code = "in_use"
 
     def __init__(self) -> None:
-        super().__init__('An offer or a promotion names this product. Archive it instead: PATCH {"archived": true}.')
+        super().__init__(
+            "An offer, a promotion or a consumer's list names this product. "
+            'Archive it instead: PATCH {"archived": true}.'
+        )
+
+
+class PersonalizedPromotionNotFound(PromotionsError):
+    """The account has no such personalized promotion."""
+
+    code = "not_found"
+
+
+class PersonalizedPromotionInUse(PromotionsError):
+    """Consumers have lists of it, or a discount names it: it can be archived, not deleted."""
+
+    code = "in_use"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Consumers have products on its lists, or a discount names it. "
+            'Archive it instead: PATCH {"archived": true}.'
+        )
+
+
+class ListRefused(PromotionsError):
+    """A consumer's list, or a choice from it, does not hold; the problems say in what."""
+
+
+class SelectionLocked(PromotionsError):
+    """The consumer's choice was final."""
+
+    code = "selection_locked"
 
 
 class PromotionNotFound(PromotionsError):

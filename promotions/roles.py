@@ -3,12 +3,14 @@
 from consumers.choices import StaffRole
 from consumers.roles import Grants, codenames
 
-_VIEWER = codenames("view", "product promotion promotionversion statusevent")
-_MARKETER = _VIEWER | codenames("add change delete", "product")
+_CHOICE = {"change_personalized_list"}
+_VIEWER = codenames("view", "product promotion promotionversion statusevent personalizedpromotion")
+_CUSTOMER_SERVICE = _VIEWER | _CHOICE
+_MARKETER = _VIEWER | codenames("add change delete", "product personalizedpromotion") | _CHOICE
 
 GRANTS: Grants = {
     StaffRole.ADMINISTRATOR: _MARKETER,
     StaffRole.MARKETER: _MARKETER,
-    StaffRole.CUSTOMER_SERVICE: _VIEWER,
+    StaffRole.CUSTOMER_SERVICE: _CUSTOMER_SERVICE,
     StaffRole.VIEWER: _VIEWER,
 }

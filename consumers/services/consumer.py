@@ -1,6 +1,6 @@
 """Writes of consumers, their membership and their cards."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -118,6 +118,16 @@ def consumer_delete(*, account_id: int, consumer_id: str) -> None:
             consumer.delete()
     except (ProtectedError, IntegrityError) as error:
         raise InUse from error
+
+
+def consumers_locked(*, account_id: int, consumer_ids: Collection[str]) -> dict[str, int]:
+    """The primary keys of consumers by their ids, their rows held until the transaction ends; unknown ids are left out.
+
+    Several are locked in order of primary key, so that no two callers wait for each other; sales lock theirs first,
+    too. Must be called inside ``transaction.atomic()``.
+    """
+    consumers = Consumer.objects.filter(account_id=account_id).order_by("pk").select_for_update(no_key=True)
+    return {row.consumer_id: row.pk for row in rows_named(consumers.only("consumer_id"), "consumer_id", consumer_ids)}
 
 
 def _unknown_rows(

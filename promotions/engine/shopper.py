@@ -8,10 +8,20 @@ from promotions.engine.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PersonalizedChoice:
+    """A consumer's list under a personalized promotion, by SKU in the list's order, and what they chose of it."""
+
+    products: tuple[str, ...]
+    selected: tuple[str, ...] = ()
+    locked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Shopper:
     """A consumer as rules see them, as of now. ``today`` is the day at the basket's site.
 
     ``points_balance`` and ``enrolled_on`` are None without a membership; only an active one makes a loyalty member.
+    ``personalized`` are the consumer's lists, by backend id of the personalized promotion.
     """
 
     consumer_id: str
@@ -25,6 +35,7 @@ class Shopper:
     last_transaction_on: date | None = None
     last_offer_redeemed_on: date | None = None
     last_promotion_redeemed_on: date | None = None
+    personalized: Mapping[str, PersonalizedChoice] = field(default_factory=dict)
 
     @property
     def birthday(self) -> date | None:
@@ -35,6 +46,15 @@ class Shopper:
     def membership_anniversary(self) -> date | None:
         """The day that recurs every year."""
         return self.enrolled_on
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonalizedChoice:
+    """A consumer's own list of one personalized promotion: SKUs in order, those chosen, and whether that is final."""
+
+    products: tuple[str, ...] = ()
+    selected: tuple[str, ...] = ()
+    locked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,15 @@
 """Tables of the catalogue and of promotions of every family."""
 
+from promotions.models.personalized_promotion import PersonalizedList, PersonalizedPromotion
 from promotions.models.product import Product
 from promotions.models.promotion import Promotion, PromotionReference, PromotionVersion, StatusEvent
 
-__all__ = ["Product", "Promotion", "PromotionReference", "PromotionVersion", "StatusEvent"]
+__all__ = [
+    "PersonalizedList",
+    "PersonalizedPromotion",
+    "Product",
+    "Promotion",
+    "PromotionReference",
+    "PromotionVersion",
+    "StatusEvent",
+]

@@ -23,7 +23,7 @@ from promotions.engine.attributes import Scope
 from promotions.engine.basket import SiteFacts, folded
 from promotions.engine.rules import Predicate, compile_tree
 from promotions.exceptions import PromotionNotFound
-from promotions.models import Product, Promotion, PromotionReference, PromotionVersion
+from promotions.models import PersonalizedPromotion, Product, Promotion, PromotionReference, PromotionVersion
 
 ReferenceKey = tuple[str, str]
 """A kind of row and the row's key."""
@@ -155,6 +155,11 @@ REFERENCE_SOURCES: Mapping[str, ReferenceSource] = {
     ),
     ReferenceKind.PRODUCT: ReferenceSource(
         rows=lambda account_id: Product.objects.filter(account_id=account_id), key="sku", noun="product"
+    ),
+    ReferenceKind.PERSONALIZED_PROMOTION: ReferenceSource(
+        rows=lambda account_id: PersonalizedPromotion.objects.filter(account_id=account_id),
+        key="backend_id",
+        noun="personalized promotion",
     ),
 }
 """The kinds of rows that promotions of any family may name."""

@@ -68,11 +68,11 @@ def product_delete(*, account_id: int, sku: str) -> None:
 
     Raises:
         ProductNotFound: the account has no such product.
-        ProductInUse: an offer or a promotion names it.
+        ProductInUse: an offer, a promotion or a consumer's list names it.
     """
     try:
-        # One transaction under the account's lock, which every writer of a promotion holds too: none can come to
-        # name the product between the look and the deletion.
+        # One transaction under the account's lock, which every writer of a promotion, an offer and a list holds too:
+        # none can come to name the product between the look and the deletion.
         with transaction.atomic():
             account_lock(account_id=account_id)
             product = Product.objects.filter(account_id=account_id, sku=sku).first()

@@ -4,8 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from consumers.models import Account
+from consumers.services.consumer import ConsumerValues, consumers_save
 from loyalty.services.promotion import loyalty_promotion_save
 from promotions.models import Promotion
+from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.product import ProductValues, products_save
 from promotions.services.promotion import PromotionValues
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -42,3 +45,17 @@ def make_promotion(account: Account, *, at: datetime = NOW, **fields: Any) -> Pr
     values = make_values(**fields)
     promotion, _ = loyalty_promotion_save(account=account, values=values, actor=None, actor_label="test", at=at)
     return promotion
+
+
+def make_consumers(account: Account, *consumer_ids: str) -> None:
+    consumers_save(account_id=account.pk, rows=[ConsumerValues(consumer_id=one) for one in consumer_ids])
+
+
+def make_products(account: Account, *skus: str) -> None:
+    products_save(account_id=account.pk, rows=[ProductValues(sku=sku) for sku in skus])
+
+
+def make_personalized(account: Account, backend_id: str = "PP", **fields: Any) -> None:
+    """A personalized promotion whose whole list may be chosen, as often as one likes."""
+    values = PersonalizedPromotionValues(**{"backend_id": backend_id, "name": "Pick yours", **fields})
+    personalized_promotions_save(account_id=account.pk, rows=[values], at=NOW)

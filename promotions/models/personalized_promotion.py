@@ -1,0 +1,69 @@
+"""Product lists of consumers' own, and the definitions that give them."""
+
+from django.core.validators import MinLengthValidator, MinValueValidator
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from consumers.models import AccountOwned, Consumer
+
+MAX_LIST_PRODUCTS = 100
+
+
+class PersonalizedPromotion(AccountOwned):
+    """What gives each enlisted consumer their own list of products to choose from.
+
+    ``backend_id`` never changes. ``maximum_distinct_products`` is how many a consumer may choose, None all of the list.
+    """
+
+    backend_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=200, validators=[MinLengthValidator(2)])
+    description = models.TextField(blank=True)
+    maximum_distinct_products = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    lock_after_first_apply = models.BooleanField(default=False)
+    archived = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ("name", "backend_id")
+        permissions = [("change_personalized_list", "Can change a consumer's personalized list")]
+        constraints = [
+            models.UniqueConstraint(fields=("account", "backend_id"), name="backend_id_once_per_account"),
+            models.CheckConstraint(
+                condition=models.Q(maximum_distinct_products__isnull=True) | models.Q(maximum_distinct_products__gte=1),
+                name="personalized_maximum_is_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.backend_id})"
+
+
+class PersonalizedList(models.Model):
+    """One consumer's list: up to ``MAX_LIST_PRODUCTS`` SKUs in order, those chosen of them, and whether that is final.
+
+    Who has no product on a list has no row. ``locked_by_id`` names the transaction that made the choice and the lock;
+    None where the consumer chose. Every writer holds the consumer's row first.
+    """
+
+    promotion = models.ForeignKey(PersonalizedPromotion, on_delete=models.PROTECT, related_name="lists")
+    consumer = models.ForeignKey(Consumer, on_delete=models.CASCADE, related_name="+")
+    products = models.JSONField(default=list)
+    selected = models.JSONField(default=list, blank=True)
+    locked = models.BooleanField(default=False)
+    locked_by_id = models.BigIntegerField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        # Who may see the promotion may see its lists, and one permission of the promotion lets people change them.
+        default_permissions = ()
+        ordering = ("promotion", "consumer")
+        constraints = [
+            models.UniqueConstraint(fields=("promotion", "consumer"), name="personalized_list_once_per_consumer")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.promotion}: {self.consumer}"

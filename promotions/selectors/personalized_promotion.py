@@ -1,0 +1,84 @@
+"""Reads of personalized promotions and of consumers' lists."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.db.models import BooleanField, F, Func, QuerySet, TextField, Value
+
+from promotions.engine.shopper import PersonalizedChoice
+from promotions.exceptions import PersonalizedPromotionNotFound
+from promotions.models import PersonalizedList, PersonalizedPromotion
+
+
+class ListHolds(Func):
+    """Whether a column that is a JSON list of texts holds a text."""
+
+    arity = 2
+    template = "%(expressions)s"
+    arg_joiner = " ? "
+    output_field = BooleanField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return super().as_sql(
+            compiler,
+            connection,
+            template="EXISTS (SELECT 1 FROM json_each(%(expressions)s)",
+            arg_joiner=") WHERE value = ",
+            **context,
+        )
+
+
+def personalized_promotions_of(*, account_id: int) -> QuerySet[PersonalizedPromotion]:
+    """The account's personalized promotions, archived ones too."""
+    return PersonalizedPromotion.objects.filter(account_id=account_id)
+
+
+def personalized_promotion_by_backend_id(*, account_id: int, backend_id: str) -> PersonalizedPromotion:
+    """The personalized promotion of a backend id.
+
+    Raises:
+        PersonalizedPromotionNotFound: the account has none.
+    """
+    promotion = personalized_promotions_of(account_id=account_id).filter(backend_id=backend_id).first()
+    if promotion is None:
+        raise PersonalizedPromotionNotFound(f"There is no personalized promotion {backend_id}.")
+    return promotion
+
+
+def personalized_lists(*, account_id: int) -> QuerySet[PersonalizedList]:
+    """The lists of the account's consumers, each with its promotion and consumer."""
+    return PersonalizedList.objects.filter(promotion__account_id=account_id).select_related("promotion", "consumer")
+
+
+def personalized_lists_shown(*, account_id: int, consumer_pk: int) -> QuerySet[PersonalizedList]:
+    """What one consumer has now, in order of name: lists of archived promotions are left out."""
+    shown = personalized_lists(account_id=account_id).filter(consumer_id=consumer_pk, promotion__archived=False)
+    return shown.order_by("promotion__name", "promotion__backend_id")
+
+
+def personalized_lists_of(
+    *, consumer_pk: int, backend_ids: Collection[str] | None = None
+) -> dict[str, PersonalizedChoice]:
+    """What a consumer may choose from and has chosen, by backend id, in one SQL statement; archived promotions aside.
+
+    Args:
+        consumer_pk: of the consumer's row, which a commit has locked: so do the writers of lists.
+        backend_ids: of the promotions asked for; None is all of them.
+    """
+    lists = PersonalizedList.objects.filter(consumer_id=consumer_pk, promotion__archived=False).order_by()
+    if backend_ids is not None:
+        lists = lists.filter(promotion__backend_id__in=backend_ids)
+    return {
+        backend_id: PersonalizedChoice(products=tuple(products), selected=tuple(selected), locked=locked)
+        for backend_id, products, selected, locked in lists.values_list(
+            "promotion__backend_id", "products", "selected", "locked"
+        )
+    }
+
+
+def skus_on_lists(*, account_id: int, keys: Collection[str]) -> set[str]:
+    """Those of ``keys`` that are on a list of a consumer of the account: one look for each."""
+    lists = PersonalizedList.objects.filter(promotion__account_id=account_id)
+    return {
+        sku for sku in keys if lists.filter(ListHolds(F("products"), Value(sku, output_field=TextField()))).exists()
+    }

@@ -1,0 +1,104 @@
+"""Definitions of personalized promotions."""
+
+from typing import Any
+
+import pytest
+
+from consumers.models import Account
+from promotions.exceptions import PersonalizedPromotionInUse, PersonalizedPromotionNotFound, PromotionsError
+from promotions.models import PersonalizedPromotion, PromotionReference
+from promotions.services.personalized_list import personalized_list_add, personalized_list_clear
+from promotions.services.personalized_promotion import (
+    PersonalizedPromotionValues,
+    backend_id_new,
+    personalized_promotion_delete,
+    personalized_promotions_save,
+)
+from tests.promotions.builders import (
+    NOW,
+    make_account,
+    make_consumers,
+    make_personalized,
+    make_products,
+    make_promotion,
+)
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    return make_account()
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"name": "x"}, ("min_length", "0.name")),
+        ({"name": "x" * 201}, ("max_length", "0.name")),
+        ({"maximum_distinct_products": 0}, ("min_value", "0.maximum_distinct_products")),
+        ({"backend_id": "x" * 65}, ("max_length", "0.backend_id")),
+    ],
+)
+def test_what_does_not_hold_is_named(account: Account, fields: dict[str, Any], problem: tuple[str, str]) -> None:
+    with pytest.raises(PromotionsError) as refused:
+        make_personalized(account, **{"backend_id": "PP", **fields})
+    assert [(one.code, one.attr) for one in refused.value.problems] == [problem]
+    assert not PersonalizedPromotion.objects.exists()
+
+
+def test_a_definition_bumps_the_rulebook_and_a_list_does_not(account: Account) -> None:
+    def rulebook() -> int:
+        return Account.objects.get().rulebook_version
+
+    before = rulebook()
+    make_personalized(account)
+    assert rulebook() == before + 1
+    make_products(account, "TEA")
+    make_consumers(account, "ada")
+    version = rulebook()
+    personalized_list_add(account_id=account.pk, backend_id="PP", consumer_id="ada", products=["TEA"])
+    assert rulebook() == version
+    personalized_list_clear(account_id=account.pk, backend_id="PP", consumer_id="ada")
+    personalized_promotion_delete(account_id=account.pk, backend_id="PP")
+    assert rulebook() == version + 1
+
+
+def test_its_history_tells_who_changed_what(account: Account) -> None:
+    values = PersonalizedPromotionValues(backend_id="PP", name="Pick yours")
+    personalized_promotions_save(account_id=account.pk, rows=[values], at=NOW, made_with="API key till")
+    make_personalized(account, maximum_distinct_products=3)
+    personalized_promotion_delete(account_id=account.pk, backend_id="PP", made_with="API key manager")
+    history = PersonalizedPromotion.history.order_by("history_id")
+    assert list(history.values_list("history_type", "maximum_distinct_products", "history_change_reason")) == [
+        ("+", None, "API key till"),
+        ("~", 3, ""),
+        ("-", 3, "API key manager"),
+    ]
+
+
+def test_one_that_enlists_a_consumer_is_not_deleted(account: Account) -> None:
+    make_personalized(account)
+    make_products(account, "TEA")
+    make_consumers(account, "ada")
+    personalized_list_add(account_id=account.pk, backend_id="PP", consumer_id="ada", products=["TEA"])
+    with pytest.raises(PersonalizedPromotionInUse):
+        personalized_promotion_delete(account_id=account.pk, backend_id="PP")
+
+
+def test_one_that_a_promotion_names_is_not_deleted(account: Account) -> None:
+    make_personalized(account)
+    reference = {"kind": "personalized_promotion", "key": "PP"}
+    PromotionReference.objects.create(promotion=make_promotion(account), **reference)
+    with pytest.raises(PersonalizedPromotionInUse):
+        personalized_promotion_delete(account_id=account.pk, backend_id="PP")
+
+
+def test_one_of_another_account_is_not_there(account: Account) -> None:
+    make_personalized(account)
+    with pytest.raises(PersonalizedPromotionNotFound):
+        personalized_promotion_delete(account_id=make_account("other").pk, backend_id="PP")
+
+
+def test_a_backend_id_that_nobody_chose_is_not_guessed_twice() -> None:
+    made = {backend_id_new() for _ in range(1_000)}
+    assert len(made) == 1_000
+    assert all(len(one) == 11 and one.startswith("PP-") for one in made)
