@@ -51,6 +51,7 @@ app.conf.update(
     beat_schedule={
         # Messages expire before the next is due, so that a second schedule or a stopped worker leaves no backlog.
         "statuses_sync": {"task": "loyalty.tasks.statuses_sync", "schedule": 60.0, "options": {"expires": 50}},
+        "vouchers_expire": {"task": "loyalty.tasks.vouchers_expire", "schedule": 60.0, "options": {"expires": 50}},
     },
 )
 app.autodiscover_tasks()

@@ -23,6 +23,8 @@ class Benefit(models.TextChoices):
 
 
 class VoucherStatus(models.TextChoices):
+    """As stored; see ``Voucher`` for what is true of an end."""
+
     ISSUED = "issued", "Issued"
     REDEEMED = "redeemed", "Redeemed"
     EXPIRED = "expired", "Expired"

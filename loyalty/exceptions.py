@@ -73,6 +73,12 @@ class OfferUnavailable(LoyaltyError):
     code = "offer_unavailable"
 
 
+class VoucherChanged(LoyaltyError):
+    """A voucher was no longer what was decided on: spent, taken back, over, or somebody else's."""
+
+    code = "voucher_changed"
+
+
 class InsufficientPoints(LoyaltyError):
     """The balance does not suffice."""
 

@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from loyalty.services.voucher import vouchers_expire as loyalty_vouchers_expire
 from promotions.services.status import statuses_sync as promotions_statuses_sync
 
 
@@ -10,3 +11,9 @@ from promotions.services.status import statuses_sync as promotions_statuses_sync
 def statuses_sync() -> int:
     """Bring stored statuses up to date; returns how many promotions changed."""
     return promotions_statuses_sync(at=timezone.now())
+
+
+@shared_task
+def vouchers_expire() -> int:
+    """Store which vouchers are over; returns how many."""
+    return loyalty_vouchers_expire(at=timezone.now())

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
@@ -21,6 +22,7 @@ from consumers.admin.base import (
 )
 from consumers.admin.fields import currency_choices
 from consumers.admin.words import moment_in_words
+from loyalty.admin.claim import claim_view
 from loyalty.choices import Benefit, OfferKind, VoucherStatus
 from loyalty.models import Offer, Voucher
 from loyalty.selectors.offer import vouchers_of
@@ -222,10 +224,14 @@ class VoucherAdmin(ReadOnlyAdmin):
         ("Life", {"fields": (("issued", "expires"), "issued_with", "redeemed")}),
     )
 
+    def get_urls(self) -> list[URLPattern]:
+        claim = path("claim/<int:consumer_pk>/", self.admin_site.admin_view(claim_view), name="loyalty_voucher_claim")
+        return [claim, *super().get_urls()]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Voucher]:
         vouchers = vouchers_of(account_id=account_of(request).pk, at=timezone.now())
         return vouchers.select_related(
-            "offer", "consumer", "issued_by__transaction", "issued_by__promotion", "redeemed_by"
+            "offer", "consumer", "issued_by__transaction", "issued_by__promotion", "redeemed_by", "claimed_by"
         ).order_by(*self.ordering)
 
     @display(description="Status", label=VOUCHER_COLOURS)
@@ -243,7 +249,10 @@ class VoucherAdmin(ReadOnlyAdmin):
     @display(description="Issued with")
     def issued_with(self, voucher: Voucher) -> str:
         if voucher.issued_by is None:
-            return f"Claimed for points ({voucher.claim_reference})" if voucher.claim_reference else "–"
+            if not voucher.claim_reference:
+                return "–"
+            who = f" by {voucher.claimed_by.get_full_name() or voucher.claimed_by}" if voucher.claimed_by else ""
+            return f"Claimed for points{who} ({voucher.claim_reference})"
         return f"Transaction {voucher.issued_by.transaction}, by {voucher.issued_by.promotion}"
 
     @display(description="Redeemed")

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -120,7 +121,13 @@ class Offer(AccountOwned):
 
 
 class Voucher(AccountOwned):
-    """One coded instance of an offer; it pays once and only for its own consumer."""
+    """One coded instance of an offer; it pays once and only for its own consumer.
+
+    What is true of its end is ``expires_at``: the stored status follows it when a sweep comes by, so an ``issued`` one
+    may be over and an ``expired`` one may still pay for a sale of a moment before. ``claimed_on`` is the day, in the
+    account's zone, of the claim that it was issued for, ``claimed_by`` the member of staff who made it, if one did.
+    Whoever writes to a voucher holds its consumer's row; the sweep alone does not.
+    """
 
     code = models.CharField(max_length=32)
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="vouchers")
@@ -132,6 +139,10 @@ class Voucher(AccountOwned):
         "loyalty.AppliedPromotion", on_delete=models.PROTECT, null=True, blank=True, related_name="vouchers"
     )
     claim_reference = models.CharField(max_length=100, blank=True)
+    claimed_on = models.DateField(null=True, blank=True)
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     redeemed_by = models.ForeignKey(
         "loyalty.Transaction", on_delete=models.PROTECT, null=True, blank=True, related_name="vouchers_redeemed"
     )
@@ -146,6 +157,11 @@ class Voucher(AccountOwned):
                 condition=~models.Q(claim_reference=""),
                 name="voucher_claim_reference_once_per_consumer",
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=("expires_at",), condition=models.Q(status=VoucherStatus.ISSUED), name="voucher_by_coming_end"
+            )
         ]
 
     def __str__(self) -> str:

@@ -1,17 +1,43 @@
 """Reads of offers and vouchers."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 
-from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, F, Max, Q, QuerySet, Value, When
 
-from loyalty.choices import VoucherStatus
+from loyalty.choices import OfferKind, VoucherStatus
 from loyalty.models import Offer, Transaction, Voucher
+
+UNUSED = (VoucherStatus.ISSUED, VoucherStatus.EXPIRED)
+"""Stored statuses of vouchers that nobody paid with or took back; which of the two says only how far the sweep is."""
 
 
 def offers_of(*, account_id: int) -> QuerySet[Offer]:
     """The account's offers with their products."""
     return Offer.objects.filter(account_id=account_id).select_related("product")
+
+
+def offers_claimable(*, account_id: int, at: datetime) -> QuerySet[Offer]:
+    """The account's offers that can be claimed for points at a moment, the cheapest first."""
+    begun, not_over = Q(starts_at=None) | Q(starts_at__lte=at), Q(ends_at=None) | Q(ends_at__gt=at)
+    in_stock = Q(stock=None) | Q(issued__lt=F("stock"))
+    tiered = Offer.objects.filter(account_id=account_id, kind=OfferKind.TIERED, archived=False)
+    return tiered.filter(begun, not_over, in_stock).order_by("point_cost", "name", "code")
+
+
+def vouchers_good(*, at: datetime) -> Q:
+    """What holds for vouchers that can be paid with at a moment, however far the sweep of expired ones has come."""
+    return Q(Q(expires_at=None) | Q(expires_at__gt=at), status__in=UNUSED)
+
+
+def last_offer_day(*, consumer_pk: int) -> date | None:
+    """The day on which a consumer last paid with a voucher of a personalised offer, or claimed a tiered reward."""
+    vouchers = Voucher.objects.filter(consumer_id=consumer_pk)
+    days = vouchers.aggregate(
+        claimed=Max("claimed_on"),
+        paid=Max("redeemed_by__local_day", filter=Q(offer__kind=OfferKind.PERSONALISED)),
+    )
+    return max((day for day in days.values() if day is not None), default=None)
 
 
 def vouchers_of(*, account_id: int, at: datetime) -> QuerySet[Voucher]:

@@ -5,6 +5,8 @@ Each check is one statement that answers with the differences alone, so that mem
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from django.db import connection
 
@@ -16,8 +18,8 @@ class Difference:
     account: str
     what: str
     row: str
-    kept: int
-    history: int
+    kept: int | str
+    history: int | str
 
     def __str__(self) -> str:
         return f"{self.account}: {self.what} of {self.row} is {self.kept}, history says {self.history}"
@@ -44,6 +46,36 @@ _CHECKS = {
         ) l ON l.transaction_id = t.id
         WHERE t.base_points + t.promotion_points <> COALESCE(l.points, 0)
         ORDER BY a.code, t.reference
+    """,
+    "day of the last offer": """
+        SELECT a.code, c.consumer_id, c.last_offer_redeemed_on, h.day
+        FROM consumers_consumer c
+        JOIN consumers_account a ON a.id = c.account_id
+        LEFT JOIN (
+            SELECT consumer_id, MAX(day) AS day FROM (
+                SELECT consumer_id, claimed_on AS day FROM loyalty_voucher WHERE claimed_on IS NOT NULL
+                UNION ALL
+                SELECT v.consumer_id, t.local_day
+                FROM loyalty_voucher v
+                JOIN loyalty_offer o ON o.id = v.offer_id
+                JOIN loyalty_transaction t ON t.id = v.redeemed_by_id
+                WHERE o.kind = 'personalised'
+            ) days GROUP BY consumer_id
+        ) h ON h.consumer_id = c.id
+        WHERE c.last_offer_redeemed_on <> h.day OR (c.last_offer_redeemed_on IS NULL) <> (h.day IS NULL)
+        ORDER BY a.code, c.consumer_id
+    """,
+    "claims": """
+        SELECT a.code, c.consumer_id || ' / ' || v.claim_reference, 1, COUNT(l.id)
+        FROM loyalty_voucher v
+        JOIN consumers_account a ON a.id = v.account_id
+        JOIN consumers_consumer c ON c.id = v.consumer_id
+        LEFT JOIN loyalty_ledgerentry l
+            ON l.consumer_id = v.consumer_id AND l.reference = v.claim_reference AND l.kind = 'claim' AND l.points < 0
+        WHERE v.claim_reference <> ''
+        GROUP BY a.code, c.consumer_id, v.claim_reference
+        HAVING COUNT(l.id) <> 1
+        ORDER BY a.code, c.consumer_id, v.claim_reference
     """,
     "redemptions": """
         SELECT a.code, p.code, p.redemptions, COALESCE(h.redemptions, 0)
@@ -97,4 +129,11 @@ def ledger_differences() -> Iterator[Difference]:
         with connection.cursor() as cursor:
             cursor.execute(sql)
             for account, row, kept, history in cursor:
-                yield Difference(account=account, what=what, row=row, kept=int(kept), history=int(history))
+                yield Difference(account=account, what=what, row=row, kept=_figure(kept), history=_figure(history))
+
+
+def _figure(value: Any) -> int | str:
+    """A number, or a day as it is written; databases give both in types of their own."""
+    if value is None:
+        return "none"
+    return str(value) if isinstance(value, str | date) else int(value)

@@ -12,7 +12,7 @@ from simple_history.utils import get_history_manager_for_model
 
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Problem
-from consumers.models import Account, Consumer
+from consumers.models import Account, Consumer, User
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock, rulebook_advance
 from consumers.services.rows import CHUNK, HISTORY_REASON, Saved, rows_named, rows_upsert
@@ -139,8 +139,18 @@ def offer_delete(*, account_id: int, code: str, made_with: str = "") -> None:
         raise OfferInUse(IN_USE) from error
 
 
-def offer_claim(*, account: Account, consumer_id: str, reference: str, offer_code: str, at: datetime) -> Claim:
+def offer_claim(
+    *,
+    account: Account,
+    consumer_id: str,
+    reference: str,
+    offer_code: str,
+    at: datetime,
+    claimed_by: User | None = None,
+) -> Claim:
     """Debit a consumer the points that a tiered offer costs, and issue its voucher; once for each ``reference``.
+
+    ``claimed_by`` is the member of staff who does it for the consumer, if one does.
 
     Raises:
         ConsumerNotFound: the account has no such consumer.
@@ -179,7 +189,7 @@ def offer_claim(*, account: Account, consumer_id: str, reference: str, offer_cod
             created_at=at,
         )
         (voucher,) = voucher_rows(offer=offer, consumer=consumer, count=1, at=at)
-        voucher.claim_reference = reference
+        voucher.claim_reference, voucher.claimed_on, voucher.claimed_by = reference, day, claimed_by
         voucher.save()
         Offer.objects.filter(pk=offer.pk).update(issued=F("issued") + 1)
     return Claim(voucher=voucher, points=cost, balance=consumer.points_balance, created=True)

@@ -10,6 +10,7 @@ from django.db import connection
 
 from consumers.models import Consumer
 from loyalty.models import LedgerEntry, Offer, Voucher
+from loyalty.selectors.verification import ledger_differences
 from loyalty.services.offer import offer_claim
 from tests.consumers.builders import MEMBER, Api, Shop, attrs_of, errors_of, make_shop
 
@@ -236,6 +237,33 @@ def test_a_claim_marks_the_day_at_the_account() -> None:
     for reference, at in (("C1", NOON.replace(month=7, hour=23, minute=30)), ("C2", NOON)):
         offer_claim(account=shop.account, consumer_id="c", reference=reference, offer_code="mug", at=at)
     assert str(Consumer.objects.get().last_offer_redeemed_on) == "2026-07-11"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("rows", "change", "told"),
+    [
+        (Consumer, {"points_balance": 9}, "shop: points balance of c is 9, history says 400"),
+        (
+            Consumer,
+            {"last_offer_redeemed_on": None},
+            "shop: day of the last offer of c is none, history says 2026-03-10",
+        ),
+        (
+            Consumer,
+            {"last_offer_redeemed_on": "2026-03-11"},
+            "shop: day of the last offer of c is 2026-03-11, history says 2026-03-10",
+        ),
+        (Offer, {"issued": 0}, "shop: vouchers issued of mug is 0, history says 1"),
+        (Voucher, {"claim_reference": "C2"}, "shop: claims of c / C2 is 1, history says 0"),
+    ],
+)
+def test_the_proof_covers_claims(rows: Any, change: dict[str, Any], told: str) -> None:
+    shop = open_shop(balance=500)
+    offer_claim(account=shop.account, consumer_id="c", reference="C1", offer_code="mug", at=NOON)
+    assert not list(ledger_differences())
+    rows.objects.update(**change)
+    assert [str(difference) for difference in ledger_differences()] == [told]
 
 
 @pytest.mark.django_db(transaction=True)
