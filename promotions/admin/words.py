@@ -1,11 +1,17 @@
 """Rules and definitions in words, for people who read no JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
+from django.utils.formats import date_format
+
 from consumers.admin.words import moment_in_words
-from promotions.engine.attributes import ATTRIBUTES, Kind, Operator, Scope
+from promotions.engine.attributes import ATTRIBUTES, Attribute, Kind, Operand, Operator, Scope
+from promotions.engine.money import exponent
+from promotions.engine.rules import checked_number
 
 OPERATORS = {
     Operator.IS: "is",
@@ -55,40 +61,100 @@ EMPTY = {
 """What no rules mean."""
 
 
-def tree_in_words(tree: Mapping[str, Any] | None, scope: Scope) -> str:
-    """A rule tree, in normal form, as a sentence; a group within a group stands in brackets."""
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """What a reader is told that the tree does not say.
+
+    ``names`` are those of rows, by kind and key; ``currency`` is that of totals, ``catalogue_currency`` that of prices
+    in the catalogue. What is not known is left out.
+    """
+
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    currency: str = ""
+    catalogue_currency: str = ""
+
+    def unit(self, attribute: Attribute) -> str:
+        """What an attribute's numbers are of."""
+        if attribute.kind is not Kind.MONEY:
+            return attribute.unit
+        return self.currency if attribute.without_catalogue else self.catalogue_currency
+
+
+PLAIN = Wording()
+
+
+def tree_in_words(tree: Mapping[str, Any] | None, scope: Scope, wording: Wording = PLAIN) -> str:
+    """A rule tree as a sentence; a group within a group stands in brackets, a value that is not there yet is dots.
+
+    Raises:
+        KeyError, ValueError, TypeError, AttributeError: the tree is far from normal form.
+    """
     if not tree or not tree.get("rules"):
         return EMPTY[scope]
-    return _group(tree, scope)
+    return _group(tree, scope, wording)
 
 
-def _group(group: Mapping[str, Any], scope: Scope) -> str:
+def _group(group: Mapping[str, Any], scope: Scope, wording: Wording) -> str:
     joint = " and " if group["match"] == "all" else " or "
     parts = []
     for rule in group["rules"]:
         if "rules" not in rule:
-            parts.append(_condition(rule, scope))
+            parts.append(_condition(rule, scope, wording))
         elif rule["rules"]:
-            parts.append(f"({_group(rule, scope)})")
+            parts.append(f"({_group(rule, scope, wording)})")
     return joint.join(parts) or EMPTY[scope]
 
 
-def _condition(condition: Mapping[str, Any], scope: Scope) -> str:
+def _condition(condition: Mapping[str, Any], scope: Scope, wording: Wording) -> str:
     attribute = ATTRIBUTES[scope][condition["attribute"]]
     operator, value = Operator(condition["operator"]), condition["value"]
-    words = OPERATORS[operator]
-    if "…" in words:
-        return f"{attribute.label} {words.removesuffix(':').replace('…', str(value))}"
-    if value is True and operator in (Operator.IS_TODAY, Operator.IS_THIS_MONTH):
+    operand, words = attribute.operators[operator], OPERATORS[operator]
+    if attribute.kind is Kind.BOOLEAN and isinstance(value, bool):
+        return attribute.label if value else attribute.label.replace("Is ", "Is not ", 1)
+    if operand is Operand.TRUE:
         return f"{attribute.label} {words}"
-    if operator is Operator.IS_BETWEEN:
-        return f"{attribute.label} {words} {value_in_words(value[0])} and {value_in_words(value[1])}"
-    unit = f" {attribute.unit}" if attribute.unit else ""
-    return f"{attribute.label} {words} {value_in_words(value)}{unit}"
+    if operand is Operand.DAYS:
+        return f"{attribute.label} {words.removesuffix(':').replace('…', value_in_words(value))}"
+    values = value if isinstance(value, list | tuple) else [value]
+    said = [_one(attribute, one, wording) for one in values] or ["…"]
+    joint = " and " if operand is Operand.RANGE else ", "
+    unit = wording.unit(attribute)
+    return f"{attribute.label} {words} {joint.join(said)}{f' {unit}' if unit else ''}"
+
+
+def _one(attribute: Attribute, value: Any, wording: Wording) -> str:
+    """One value of an attribute as it is read."""
+    if attribute.reference:
+        name = wording.names.get((attribute.reference, value))
+        return f"{name} ({value})" if name else value_in_words(value)
+    try:
+        match attribute.kind:
+            case Kind.MONEY:
+                return amount_in_words(value, wording.unit(attribute))
+            case Kind.DATE:
+                return date_format(date.fromisoformat(value), "j M Y")
+            case Kind.WEEKDAY:
+                return str(value).capitalize() or "…"
+    except (ValueError, TypeError):
+        pass  # Not such a value yet: it is shown as it is.
+    return value_in_words(value)
+
+
+def amount_in_words(value: Any, currency: str) -> str:
+    """An amount with the decimals of its currency, or more if it has more.
+
+    Raises:
+        ValueError: it is no number that a rule may have.
+    """
+    amount = Decimal(checked_number(value))
+    decimals = -int(amount.as_tuple().exponent)
+    return f"{amount:.{max(decimals, exponent(currency))}f}" if currency else str(value)
 
 
 def value_in_words(value: Any) -> str:
-    """One value or several as they are read."""
+    """One value or several as they are read; dots for none."""
+    if value is None or value == "":
+        return "…"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):

@@ -158,6 +158,8 @@ def _shown(value: object) -> str:
 
 def _checked_value(attribute: Attribute, operand: Operand, value: object) -> Any:
     """The value in normal form; ValueError says what was expected."""
+    if value is None or value in ("", []):
+        raise ValueError("The value is missing.")
     if operand is Operand.TRUE:
         if value is not True:
             raise ValueError("The value must be true.")

@@ -4,7 +4,7 @@ What differs between the families is in ``PromotionFamily``: how the documents a
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from consumers.services.account import account_lock, rulebook_advance
 from consumers.services.rows import HISTORY_REASON
 from promotions.choices import Family
 from promotions.engine.definition import Definition, Document, InvalidDefinition
-from promotions.engine.rules import Reference
+from promotions.engine.rules import Reference, join_path
 from promotions.exceptions import (
     AlreadyPublished,
     NotPublished,
@@ -225,6 +225,29 @@ def promotions_save(
     return [(change.promotion, change.before is None) for change in changes]
 
 
+def promotion_save(
+    *,
+    family: PromotionFamily,
+    account: Account,
+    values: PromotionValues,
+    actor: User | None,
+    actor_label: str,
+    at: datetime,
+) -> tuple[Promotion, bool]:
+    """Create or replace one promotion; see ``promotions_save``.
+
+    Raises:
+        PromotionsError: everything that is wrong, each problem under its path (``outcome.points``).
+    """
+    try:
+        [saved] = promotions_save(
+            family=family, account_id=account.pk, rows=[values], actor=actor, actor_label=actor_label, at=at
+        )
+    except PromotionsError as refused:
+        raise refused.without(0) from refused.__cause__
+    return saved
+
+
 def _judged(
     family: PromotionFamily, account: Account, row: PromotionValues, before: Promotion | None, at: datetime
 ) -> _Change:
@@ -257,8 +280,9 @@ def _judged(
     return change
 
 
-def _documents(promotion: PromotionValues | Promotion) -> tuple[object, object, object]:
-    return promotion.outcome, promotion.eligibility, promotion.content
+def _documents(promotion: PromotionValues | Promotion) -> tuple[object, ...]:
+    """What a check is given, amounts in the currency among it."""
+    return promotion.outcome, promotion.eligibility, promotion.content, promotion.currency
 
 
 def _define(promotion: Promotion, definition: Definition) -> None:
@@ -376,14 +400,25 @@ def _unknown_references(family: PromotionFamily, account: Account, changes: Sequ
         return
     found = references_found(account_id=account.pk, wanted=wanted, sources=family.sources)
     for index, references in asked:
-        unknown: dict[str, list[Reference]] = {}
-        for one in references:
-            if _key(one) not in found:
-                unknown.setdefault(one.path, []).append(one)
-        for path, some in unknown.items():
-            noun = family.sources[some[0].kind].noun
-            keys = ", ".join(one.key for one in some)[:300]
-            yield Problem(code="unknown_reference", attr=f"{index}.{path}", detail=f"There is no {noun} {keys}.")
+        yield from unknown_references(references, found=found, sources=family.sources, path=str(index))
+
+
+def unknown_references(
+    references: Iterable[Reference],
+    *,
+    found: Container[ReferenceKey],
+    sources: Mapping[str, ReferenceSource],
+    path: str = "",
+) -> Iterator[Problem]:
+    """A problem for each path, below ``path``, at which something is named that is not ``found``."""
+    unknown: dict[str, list[Reference]] = {}
+    for one in references:
+        if _key(one) not in found:
+            unknown.setdefault(one.path, []).append(one)
+    for at, some in unknown.items():
+        keys = ", ".join(one.key for one in some)[:300]
+        detail = f"There is no {sources[some[0].kind].noun} {keys}."
+        yield Problem(code="unknown_reference", attr=join_path(path, at), detail=detail)
 
 
 def _key(reference: Reference) -> ReferenceKey:
@@ -429,17 +464,14 @@ def promotion_archive(
 
 
 def _saved(family: PromotionFamily, current: Promotion, values: PromotionValues, author: _Author) -> Promotion:
-    try:
-        [(saved, _)] = promotions_save(
-            family=family,
-            account_id=current.account_id,
-            rows=[values],
-            actor=author.user,
-            actor_label=author.label,
-            at=author.at,
-        )
-    except PromotionsError as refused:
-        raise refused.without(0) from refused.__cause__
+    saved, _ = promotion_save(
+        family=family,
+        account=current.account,
+        values=values,
+        actor=author.user,
+        actor_label=author.label,
+        at=author.at,
+    )
     return saved
 
 

@@ -1,0 +1,104 @@
+"""What the conditions of rules may be compared with: the account's rows by name, and texts that occur in it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from django.db.models import Case, IntegerField, Model, Q, QuerySet, Value, When
+
+from consumers.models import AccountOwned, Card, Site
+from promotions.models import Product
+from promotions.selectors.promotion import ReferenceKey, ReferenceSource
+
+MAXIMUM_CHOICES = 20
+_LABEL_SETS_LOOKED_AT = 2_000
+_KEYS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSource:
+    """Where texts of an attribute occur.
+
+    ``find`` takes an account's id and what a text must contain, and gives up to ``MAXIMUM_CHOICES`` of them in order;
+    ``model`` is the table that one must be allowed to see.
+    """
+
+    model: type[Model]
+    find: Callable[[int, str], list[str]]
+
+
+def _column(model: type[AccountOwned], column: str) -> TextSource:
+    def find(account_id: int, search: str) -> list[str]:
+        rows = model._default_manager.filter(account_id=account_id, **{f"{column}__icontains": search})
+        texts = rows.exclude(**{column: ""}).order_by(column).values_list(column, flat=True).distinct()
+        return list(texts[:MAXIMUM_CHOICES])
+
+    return TextSource(model=model, find=find)
+
+
+def _labels(account_id: int, search: str) -> list[str]:
+    # Few sets of labels occur, however many products have them.
+    sets = Product.objects.filter(account_id=account_id).order_by().values_list("labels", flat=True).distinct()
+    labels = {label for labels in sets[:_LABEL_SETS_LOOKED_AT] for label in labels}
+    return texts_containing(labels, search)
+
+
+def texts_containing(texts: Iterable[str], search: str) -> list[str]:
+    """The first ``MAXIMUM_CHOICES`` texts in order that contain another, whatever the case."""
+    sought = search.casefold()
+    return sorted(text for text in texts if text and sought in text.casefold())[:MAXIMUM_CHOICES]
+
+
+TEXT_SOURCES: Mapping[str, TextSource] = {
+    "site_name": _column(Site, "name"),
+    "site_number": _column(Site, "number"),
+    "address_line_1": _column(Site, "address_line_1"),
+    "town": _column(Site, "town"),
+    "county": _column(Site, "county"),
+    "postcode": _column(Site, "postcode"),
+    "loyalty_card_type": _column(Card, "type"),
+    "sku": _column(Product, "sku"),
+    "program_brand": _column(Product, "program_brand"),
+    "product_brand": _column(Product, "product_brand"),
+    "category": _column(Product, "category"),
+    "labels": TextSource(model=Product, find=_labels),
+}
+"""Texts that occur, by attribute. Attributes that are not here have none to offer."""
+
+
+def rows_choosable(*, account_id: int, source: ReferenceSource, search: str) -> list[tuple[str, str]]:
+    """Up to ``MAXIMUM_CHOICES`` rows of a kind, not archived, whose key or name contains a text: keys with names.
+
+    One SQL statement; a row whose key is the text comes first, those that begin with it next.
+    """
+    key = source.key
+    rows: QuerySet[Model] = source.rows(account_id).filter(archived=False)
+    if search:
+        rows = rows.filter(Q(**{f"{key}__icontains": search}) | Q(name__icontains=search))
+    nearness = Case(
+        When(**{f"{key}__iexact": search, "then": Value(0)}),
+        When(Q(**{f"{key}__istartswith": search}) | Q(name__istartswith=search), then=Value(1)),
+        default=Value(2),
+        output_field=IntegerField(),
+    )
+    return list(rows.order_by(nearness, "name", key).values_list(key, "name")[:MAXIMUM_CHOICES])
+
+
+def rows_named(
+    *, account_id: int, references: Iterable[ReferenceKey], sources: Mapping[str, ReferenceSource]
+) -> dict[ReferenceKey, str]:
+    """The names of the rows among ``references`` that exist, archived ones too.
+
+    One SQL statement for each kind and each 10,000 keys.
+    """
+    keys: dict[str, set[str]] = {}
+    for kind, key in references:
+        keys.setdefault(kind, set()).add(key)
+    return {(kind, key): name for kind, some in keys.items() for key, name in _names(account_id, sources[kind], some)}
+
+
+def _names(account_id: int, source: ReferenceSource, keys: set[str]) -> Iterator[tuple[str, str]]:
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), _KEYS_AT_ONCE):
+        some = ordered[start : start + _KEYS_AT_ONCE]
+        rows = source.rows(account_id).order_by().filter(**{f"{source.key}__in": some})
+        yield from rows.values_list(source.key, "name")
