@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from promotions.engine.decision import Candidate, Loss, Resolution
+from promotions.engine.decision import Candidate, Contest, Loss, Resolution
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +18,10 @@ class Policy:
     def resolve(self, candidates: Sequence[Candidate]) -> Resolution:
         """The winners of each type and subtype, and for each loser who won and by what."""
         return resolve(candidates, self)
+
+    def resolve_discounts(self, candidates: Sequence[Candidate], contest: Contest) -> Resolution:
+        """The discounts that share the units of a basket between them, and for each loser who won and by what."""
+        return resolve_discounts(candidates, self, contest)
 
 
 def resolve(candidates: Sequence[Candidate], policy: Policy) -> Resolution:
@@ -37,6 +41,29 @@ def resolve(candidates: Sequence[Candidate], policy: Policy) -> Resolution:
         winners += won
         names = tuple(candidate.code for candidate in won)
         losers += [Loss(candidate=one, won_by=names, decided_by=_decided_by(one, won[-1])) for one in lost]
+    return Resolution(winners=tuple(winners), losers=tuple(losers))
+
+
+def resolve_discounts(candidates: Sequence[Candidate], policy: Policy, contest: Contest) -> Resolution:
+    """Decide between discounts, which conflict over units and not over the transaction.
+
+    All are ranked once, by what they save on the whole basket. Each in turn wins if the units that earlier winners left
+    still give it something, until so many have won as the policy allows for a transaction.
+    """
+    ranked = _ranked(list(candidates), policy)
+    winners: list[Candidate] = []
+    losers: list[Loss] = []
+    by_code = {candidate.code: candidate for candidate in ranked}
+    for candidate in ranked:
+        won_by = tuple(winner.code for winner in winners)
+        if policy.discounts_per_transaction is None or len(winners) < policy.discounts_per_transaction:
+            left = contest.on_what_is_left(candidate)
+            if left is not None:
+                contest.award(left)
+                winners.append(left)
+                continue
+            won_by = contest.holders(candidate) or won_by
+        losers.append(Loss(candidate=candidate, won_by=won_by, decided_by=_decided_by(candidate, by_code[won_by[-1]])))
     return Resolution(winners=tuple(winners), losers=tuple(losers))
 
 

@@ -1,6 +1,6 @@
 """What applies, to which units, what was refused and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,8 +8,10 @@ from fractions import Fraction
 from typing import Protocol
 
 from promotions.engine.basket import Basket
+from promotions.engine.discounts import Markdown
 from promotions.engine.outcomes import Given, Worth
 from promotions.engine.rulebook import Promotion
+from promotions.engine.vouchers import RefusedVoucher
 
 REASONS = (
     "draft",
@@ -46,19 +48,43 @@ class Refusal:
     won_by: tuple[str, ...] = ()
     decided_by: str = ""
 
+    @classmethod
+    def lost(cls, loss: "Loss") -> "Refusal":
+        """The refusal of a candidate that was beaten."""
+        return cls(
+            promotion=loss.candidate.promotion,
+            reason="lost_conflict",
+            detail=f"Lost to {', '.join(loss.won_by)} because of its {_DECIDED[loss.decided_by]}.",
+            won_by=loss.won_by,
+            decided_by=loss.decided_by,
+        )
+
+
+_DECIDED = {"bias": "saving", "age": "age", "code": "code"}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """A promotion that would apply. ``saving`` is the customer's, in major units of money."""
+    """A promotion that would apply: what a reward gives, or a discount takes off.
+
+    ``saving`` is the customer's, in major units of money.
+    """
 
     promotion: Promotion
-    given: Given
+    given: Given | Markdown
     saving: Fraction
 
     @property
     def code(self) -> str:
         """The promotion's code."""
         return self.promotion.code
+
+    @property
+    def markdown(self) -> Markdown:
+        """What it takes off prices. It must be a discount's."""
+        if not isinstance(self.given, Markdown):
+            raise TypeError(f"{self.code} is no discount")
+        return self.given
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -88,11 +114,31 @@ class Resolution:
     losers: tuple[Loss, ...]
 
 
+class Contest(Protocol):
+    """The units of a basket that discounts compete for; a winner takes its units out of the game."""
+
+    def on_what_is_left(self, candidate: Candidate) -> Candidate | None:
+        """A candidate worked out anew on the units that are left; None where it gives nothing any more."""
+        ...
+
+    def award(self, winner: Candidate) -> None:
+        """Let a candidate, as worked out on what is left, take its units."""
+        ...
+
+    def holders(self, candidate: Candidate) -> tuple[str, ...]:
+        """The winners, in order, that hold units which the candidate's product sets fit."""
+        ...
+
+
 class ConflictPolicy(Protocol):
     """The account's way of deciding between promotions that compete; given to the engine."""
 
     def resolve(self, candidates: Sequence[Candidate]) -> Resolution:
-        """Decide between candidates of all kinds."""
+        """Decide between loyalty promotions of all kinds."""
+        ...
+
+    def resolve_discounts(self, candidates: Sequence[Candidate], contest: Contest) -> Resolution:
+        """Decide between discounts, which compete for units."""
         ...
 
 
@@ -120,6 +166,37 @@ class Applied:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AppliedVoucher:
+    """A voucher that pays, by its offer's code and benefit. Discount in minor units."""
+
+    code: str
+    offer: str
+    benefit: str
+    discount: int
+    lines: tuple[LineShare, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProductToAdd:
+    """A free product that the basket lacks."""
+
+    discount: str
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonalizedState:
+    """Where the consumer stands with a personalized promotion that feeds a discount which this basket qualifies for."""
+
+    backend_id: str
+    requires_selection: bool
+    locks_after_first_apply: bool
+    locked: bool
+    selected: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LineResult:
     """What becomes of one line, amounts in minor units."""
 
@@ -132,7 +209,11 @@ class LineResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """The whole answer for one basket, amounts in minor units."""
+    """The whole answer for one basket, amounts in minor units.
+
+    ``applied`` are discounts, then loyalty promotions, each in order of application; vouchers come between the two.
+    ``choices`` are what a commit makes final, by backend id: the products selected from then on.
+    """
 
     basket: Basket
     worth: Worth
@@ -141,7 +222,12 @@ class Decision:
     base_points: int
     lines: tuple[LineResult, ...]
     applied: tuple[Applied, ...]
+    vouchers: tuple[AppliedVoucher, ...]
     refused: tuple[Refusal, ...]
+    vouchers_refused: tuple[RefusedVoucher, ...]
+    add_products: tuple[ProductToAdd, ...]
+    personalized: tuple[PersonalizedState, ...]
+    choices: Mapping[str, tuple[str, ...]]
 
     @property
     def promotion_points(self) -> int:

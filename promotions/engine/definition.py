@@ -22,7 +22,9 @@ Document = dict[str, Any]
 LOYALTY_TYPES = ("fixed_points", "points_multiplier", "bonus_points", "redeem_offer")
 DISCOUNT_TYPES = ("amount", "percentage", "fixed_price", "free_product")
 PRICE_ORDERS = ("cheapest", "most_expensive")
+CONDITIONS = ("site_rules", "customer_rules", "transaction_rules", "line_item_rules")
 LIMITS = ("total_redemption_limit", "customer_redemption_limit")
+DISCOUNT_LIMITS = (*LIMITS, "transaction_redemption_limit")
 ACTIVITY_INSERTS = ("promotion_name", "currency", "spend", "site_name")
 MESSAGE_INSERTS = (
     "promotion_name",
@@ -341,7 +343,7 @@ def check_discount(
         subtype="personalized" if personalized else "product_sets",
         outcome=checked_outcome,
         eligibility=checked_eligibility,
-        content=_content(_Object(None, "content", checks)),
+        content=blank_content(),
         references=tuple(checks.references),
     )
 
@@ -588,7 +590,7 @@ def _discount_eligibility(sent: _Object) -> Document:
         **_qualification(sent),
         "application_rules": [],
         "control_group": None,
-        **_limits(sent, (*LIMITS, "transaction_redemption_limit")),
+        **_limits(sent, DISCOUNT_LIMITS),
         "always_apply": sent.boolean("always_apply", default=False),
     }
     sent.end()
@@ -609,12 +611,7 @@ def _eligibility(sent: _Object) -> Document:
 
 def _qualification(sent: _Object) -> Document:
     trees: Document = {}
-    for name, scope in (
-        ("site_rules", Scope.SITE),
-        ("customer_rules", Scope.CUSTOMER),
-        ("transaction_rules", Scope.TRANSACTION),
-        ("line_item_rules", Scope.LINE_ITEM),
-    ):
+    for name, scope in zip(CONDITIONS, (Scope.SITE, Scope.CUSTOMER, Scope.TRANSACTION, Scope.LINE_ITEM), strict=True):
         value = sent.take(name)
         trees[name] = sent.checks.tree(None if value is _MISSING else value, scope, sent.at(name))
     return trees
@@ -668,6 +665,11 @@ def _control_group(sent: _Object | None) -> Document | None:
     )
     sent.end()
     return {"group": group, "percentage": percentage}
+
+
+def blank_content() -> Document:
+    """A content document that says nothing, in normal form."""
+    return _content(_Object(None, "content", _Checks(catalogue_enabled=True)))
 
 
 def _content(sent: _Object) -> Document:

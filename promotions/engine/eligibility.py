@@ -1,12 +1,15 @@
 """The ordered checks. The first that fails is the promotion's reason."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from promotions.engine.basket import Basket
 from promotions.engine.decision import Candidate, Refusal
-from promotions.engine.outcomes import Given, Worth
+from promotions.engine.discounts import Discount, Fit, Lists
+from promotions.engine.money import exponent
+from promotions.engine.outcomes import Given, Reward, Worth
+from promotions.engine.prices import Prices
 from promotions.engine.progress import is_reached
 from promotions.engine.rulebook import Promotion, Rulebook, life_reason, needs_consumer
 from promotions.engine.shopper import Shopper, Usage
@@ -14,13 +17,19 @@ from promotions.engine.shopper import Shopper, Usage
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Situation:
-    """All that a promotion is judged by."""
+    """All that a promotion is judged by.
+
+    ``prices`` are those of the units that a discount may take, ``worth`` what loyalty promotions count by, and
+    ``chosen`` the products that other discounts took of lists without a choice, by backend id.
+    """
 
     basket: Basket
     shopper: Shopper | None
     usage: Usage
     rulebook: Rulebook
+    prices: Prices
     worth: Worth
+    chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def judge(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
@@ -62,7 +71,7 @@ def _consumer(promotion: Promotion, situation: Situation) -> Refusal | None:
 
 
 def _member(promotion: Promotion, situation: Situation) -> Refusal | None:
-    if not promotion.outcome.gives_points or (situation.shopper and situation.shopper.is_loyalty_member):
+    if not promotion.gives_points or (situation.shopper and situation.shopper.is_loyalty_member):
         return None
     return _refusal(promotion, "not_a_member", "The consumer is not an active loyalty member.")
 
@@ -128,27 +137,70 @@ CHECKS: tuple[Check, ...] = (
 
 def _matched(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
     """The checks from matching sets on: products, limits, the offer's stock, and whether anything is given."""
-    matched = promotion.selection.match(situation.basket.runs, situation.worth.net)
+    if isinstance(promotion.effect, Discount):
+        return marked_down(promotion, situation)
+    return _rewarded(promotion, promotion.effect, situation)
+
+
+def _rewarded(promotion: Promotion, reward: Reward, situation: Situation) -> Candidate | Refusal:
+    matched = reward.selection.match(situation.basket.runs, situation.worth.net)
     if not matched.count:
         return _refusal(promotion, "no_matching_products", "The basket has too few matching products.")
-    sets = matched.count
+    most = limit_left(promotion, situation)
+    if isinstance(most, Refusal):
+        return most
+    sets = matched.count if most is None else min(matched.count, most)
+    if reward.offer:
+        offer = situation.rulebook.offers.get(reward.offer)
+        left = situation.usage.vouchers_left.get(reward.offer)
+        if offer is None or not offer.is_open(situation.basket.at):
+            return _refusal(promotion, "offer_unavailable", f"The offer {reward.offer} is outside its dates.")
+        if left is not None:
+            if left <= 0:
+                return _refusal(promotion, "offer_unavailable", f"The offer {reward.offer} is out of stock.")
+            sets = min(sets, left)
+    given = reward.outcome.give(sets=sets, taken=matched.take(sets), worth=situation.worth)
+    if not given.points and not given.vouchers:
+        return _refusal(promotion, "no_value", "It would have given nothing.")
+    return Candidate(promotion=promotion, given=given, saving=_saving(reward, given, situation.rulebook))
+
+
+def marked_down(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
+    """The same checks for a discount, on the units that it may take."""
+    discount = promotion.discount
+    runs = situation.basket.runs
+    fit = fit_of(discount, situation)
+    groups = discount.match(situation.prices, fit)
+    if not groups:
+        return _refusal(promotion, "no_matching_products", "The basket has too few matching products.")
+    most = limit_left(promotion, situation)
+    if isinstance(most, Refusal):
+        return most
+    markdown = discount.mark_down(groups, fit, runs, most=most)
+    if not markdown.redemptions:
+        return _refusal(promotion, "no_value", "It would have given nothing.")
+    saving = Fraction(markdown.off, 10 ** exponent(situation.basket.currency))
+    return Candidate(promotion=promotion, given=markdown, saving=saving)
+
+
+def fit_of(discount: Discount, situation: Situation) -> Fit:
+    """Which runs of the basket a discount's sets accept for the shopper."""
+    lists = Lists(
+        terms=situation.rulebook.personalized,
+        choices=situation.shopper.personalized if situation.shopper else {},
+        taken=situation.chosen,
+    )
+    return discount.fit(situation.basket.runs, situation.prices, lists)
+
+
+def limit_left(promotion: Promotion, situation: Situation) -> int | Refusal | None:
+    """The redemptions that the limits leave; None without a limit, a refusal where none is left."""
+    most: int | None = None
     for reason, limit, used in _limits(promotion, situation):
         if used >= limit:
             return _refusal(promotion, reason, f"{_LIMITS[reason]} of {limit} was reached.")
-        sets = min(sets, limit - used)
-    if promotion.offer:
-        offer = situation.rulebook.offers.get(promotion.offer)
-        left = situation.usage.vouchers_left.get(promotion.offer)
-        if offer is None or not offer.is_open(situation.basket.at):
-            return _refusal(promotion, "offer_unavailable", f"The offer {promotion.offer} is outside its dates.")
-        if left is not None:
-            if left <= 0:
-                return _refusal(promotion, "offer_unavailable", f"The offer {promotion.offer} is out of stock.")
-            sets = min(sets, left)
-    given = promotion.outcome.give(sets=sets, taken=matched.take(sets), worth=situation.worth)
-    if not given.points and not given.vouchers:
-        return _refusal(promotion, "no_value", "It would have given nothing.")
-    return Candidate(promotion=promotion, given=given, saving=_saving(promotion, given, situation.rulebook))
+        most = limit - used if most is None else min(most, limit - used)
+    return most
 
 
 _LIMITS = {
@@ -171,8 +223,8 @@ def _limits(promotion: Promotion, situation: Situation) -> list[tuple[str, int, 
     return limits
 
 
-def _saving(promotion: Promotion, given: Given, rulebook: Rulebook) -> Fraction:
+def _saving(reward: Reward, given: Given, rulebook: Rulebook) -> Fraction:
     """What the customer saves, in major units of money."""
     if given.vouchers:
-        return rulebook.offers[promotion.offer].perceived_value * given.vouchers
+        return rulebook.offers[reward.offer].perceived_value * given.vouchers
     return given.points * rulebook.terms.point_value

@@ -7,7 +7,7 @@ from math import floor
 from typing import Any, Protocol
 
 from promotions.engine.money import exponent
-from promotions.engine.selection import Taken
+from promotions.engine.selection import Selection, Taken, compile_selection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +130,24 @@ class RedeemOffer:
     def give(self, *, sets: int, taken: Taken, worth: Worth) -> Given:
         """As many vouchers as redemptions."""
         return Given(redemptions=sets, taken=taken, vouchers=sets)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reward:
+    """What a loyalty promotion takes and gives. ``offer`` is the code of what it issues vouchers of, or empty."""
+
+    selection: Selection
+    outcome: Outcome
+    offer: str
+
+
+def compile_reward(promotion_type: str, outcome: Mapping[str, Any], currency: str) -> Reward:
+    """The reward of a loyalty promotion in normal form."""
+    return Reward(
+        selection=compile_selection(outcome),
+        outcome=compile_outcome(promotion_type, outcome, currency),
+        offer=outcome.get("offer", ""),
+    )
 
 
 def compile_outcome(promotion_type: str, outcome: Mapping[str, Any], currency: str) -> Outcome:

@@ -18,10 +18,10 @@ from typing import Any
 
 from promotions.engine.attributes import Scope
 from promotions.engine.basket import Basket, SiteFacts
-from promotions.engine.outcomes import Outcome, compile_outcome
+from promotions.engine.discounts import Discount, PersonalizedTerms, compile_discount
+from promotions.engine.outcomes import Reward, compile_reward
 from promotions.engine.progress import ApplicationRule, compile_application_rule
 from promotions.engine.rules import Key, Predicate, compile_tree, necessary_keys, necessary_minimum
-from promotions.engine.selection import Selection, compile_selection
 from promotions.engine.shopper import Shopper
 
 LINE_ITEM_KEYS = frozenset({"sku", "product", "category", "product_brand", "program_brand", "labels"})
@@ -116,9 +116,7 @@ class Promotion:
     customer_limit: int | None
     transaction_limit: int | None
     always_apply: bool
-    selection: Selection
-    outcome: Outcome
-    offer: str
+    effect: Reward | Discount
 
     @property
     def id(self) -> int:
@@ -129,6 +127,28 @@ class Promotion:
     def code(self) -> str:
         """The promotion's code, unique within its family."""
         return self.source.code
+
+    @property
+    def discount(self) -> Discount:
+        """What it takes off prices. It must be a discount."""
+        if not isinstance(self.effect, Discount):
+            raise TypeError(f"{self.code} is no discount")
+        return self.effect
+
+    @property
+    def gives_points(self) -> bool:
+        """Whether only active members can have it."""
+        return isinstance(self.effect, Reward) and self.effect.outcome.gives_points
+
+    @property
+    def offer(self) -> str:
+        """The code of the offer that it issues vouchers of; empty for none."""
+        return self.effect.offer if isinstance(self.effect, Reward) else ""
+
+    @property
+    def personalized(self) -> tuple[str, ...]:
+        """Backend ids of the personalized promotions that feed it."""
+        return self.effect.personalized if isinstance(self.effect, Discount) else ()
 
     @property
     def is_tracked(self) -> bool:
@@ -169,10 +189,13 @@ def compile_promotion(source: PromotionSource) -> Promotion:
         customer_limit=eligibility["customer_redemption_limit"],
         transaction_limit=eligibility.get("transaction_redemption_limit"),
         always_apply=eligibility["always_apply"],
-        selection=compile_selection(source.outcome),
-        outcome=compile_outcome(source.type, source.outcome, source.currency),
-        offer=source.outcome.get("offer", ""),
+        effect=_effect(source),
     )
+
+
+def _effect(source: PromotionSource) -> Reward | Discount:
+    compiled = compile_discount if source.family == "discount" else compile_reward
+    return compiled(source.type, source.outcome, source.currency)
 
 
 def _rules_signature(source: PromotionSource) -> str:
@@ -204,23 +227,53 @@ def _needs(source: PromotionSource) -> _Needs:
     eligibility = source.eligibility
     return _Needs(
         items=_item_keys(source),
-        customer=necessary_keys(eligibility["customer_rules"], CUSTOMER_KEYS, Scope.CUSTOMER),
+        customer=_customer_needs(source),
         transaction=necessary_keys(eligibility["transaction_rules"], TRANSACTION_KEYS, Scope.TRANSACTION),
         minimum=necessary_minimum(eligibility["transaction_rules"], "total_inc_tax"),
     )
 
 
+def _customer_needs(source: PromotionSource) -> frozenset[Key] | None:
+    """The fewest keys known: of the qualification rules, or a list under a personalized promotion that feeds a set."""
+    choices = [necessary_keys(source.eligibility["customer_rules"], CUSTOMER_KEYS, Scope.CUSTOMER)]
+    choices += [
+        frozenset({("personalized", one["personalized_promotion"])})
+        for one in source.outcome.get("product_sets", ())
+        if "personalized_promotion" in one
+    ]
+    return _fewest(choices)
+
+
+def _fewest(choices: Iterable[frozenset[Key] | None]) -> frozenset[Key] | None:
+    return min((keys for keys in choices if keys is not None), key=len, default=None)
+
+
 def _item_keys(source: PromotionSource) -> frozenset[Key] | None:
-    """The fewest keys known: of the qualification rules, or of the product selection."""
+    """The fewest keys known: of the qualification rules, or of what the promotion takes."""
+    choices = [necessary_keys(source.eligibility["line_item_rules"], LINE_ITEM_KEYS, Scope.LINE_ITEM)]
+    choices += _discount_keys(source) if source.family == "discount" else _selection_keys(source)
+    return _fewest(choices)
+
+
+def _discount_keys(source: PromotionSource) -> Iterator[frozenset[Key] | None]:
+    """Every set needs its units, but for one that the till is told to add."""
+    for one in source.outcome["product_sets"]:
+        if one["default_product"] is not None:
+            continue
+        if "products" in one:
+            yield frozenset(("sku", sku.casefold()) for sku in one["products"])
+        elif "rules" in one:
+            yield necessary_keys(one["rules"], LINE_ITEM_KEYS, Scope.LINE_ITEM)
+
+
+def _selection_keys(source: PromotionSource) -> Iterator[frozenset[Key] | None]:
     selection = source.outcome["product_selection"]
     sets = [necessary_keys(one["rules"], LINE_ITEM_KEYS, Scope.LINE_ITEM) for one in selection["sets"]]
     known = [keys for keys in sets if keys is not None]
-    choices = [necessary_keys(source.eligibility["line_item_rules"], LINE_ITEM_KEYS, Scope.LINE_ITEM)]
     if selection["match"] == "all":
-        choices += known
+        yield from known
     elif sets and len(known) == len(sets):
-        choices.append(frozenset().union(*known))
-    return min((keys for keys in choices if keys is not None), key=len, default=None)
+        yield frozenset().union(*known)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -263,15 +316,18 @@ class _KeyIndex:
 class Rulebook:
     """An account's promotions (drafts too, archived ones not), compiled and indexed. Never changed once built."""
 
-    def __init__(self, *, terms: Terms, offers: Mapping[str, OfferFacts]) -> None:
+    def __init__(
+        self, *, terms: Terms, offers: Mapping[str, OfferFacts], personalized: Mapping[str, PersonalizedTerms]
+    ) -> None:
         self.terms = terms
         self.offers = offers
+        self.personalized = personalized
         self._promotions: list[Promotion | None] = []
         self._needs: list[_Needs | None] = []
         self._ordinals: dict[int, int] = {}
         self._currencies: dict[str, int] = {}
         self._items, self._customer, self._transaction = _KeyIndex(), _KeyIndex(), _KeyIndex()
-        self._with_consumer = self._with_member = self._tracked = 0
+        self._with_consumer = self._with_member = self._tracked = self._listed = 0
         self._reset_caches()
 
     def _reset_caches(self) -> None:
@@ -284,10 +340,15 @@ class Rulebook:
 
     @classmethod
     def build(
-        cls, promotions: Iterable[Promotion], *, terms: Terms, offers: Mapping[str, OfferFacts] | None = None
+        cls,
+        promotions: Iterable[Promotion],
+        *,
+        terms: Terms,
+        offers: Mapping[str, OfferFacts] | None = None,
+        personalized: Mapping[str, PersonalizedTerms] | None = None,
     ) -> "Rulebook":
         """A rulebook of compiled promotions."""
-        rulebook = cls(terms=terms, offers=offers or {})
+        rulebook = cls(terms=terms, offers=offers or {}, personalized=personalized or {})
         for promotion in promotions:
             rulebook._put(promotion)
         return rulebook
@@ -299,15 +360,20 @@ class Rulebook:
         removed: Iterable[int] = (),
         terms: Terms | None = None,
         offers: Mapping[str, OfferFacts] | None = None,
+        personalized: Mapping[str, PersonalizedTerms] | None = None,
     ) -> "Rulebook":
         """A rulebook with some promotions added or replaced, others (by id) removed; the rest is shared."""
-        other = Rulebook(terms=terms or self.terms, offers=self.offers if offers is None else offers)
+        other = Rulebook(
+            terms=terms or self.terms,
+            offers=self.offers if offers is None else offers,
+            personalized=self.personalized if personalized is None else personalized,
+        )
         other._promotions, other._needs = list(self._promotions), list(self._needs)
         other._ordinals, other._currencies = dict(self._ordinals), dict(self._currencies)
         other._items, other._customer = self._items.copy(), self._customer.copy()
         other._transaction = self._transaction.copy()
         other._with_consumer, other._with_member = self._with_consumer, self._with_member
-        other._tracked = self._tracked
+        other._tracked, other._listed = self._tracked, self._listed
         for promotion_id in removed:
             other._remove(promotion_id)
         for promotion in put:
@@ -331,8 +397,10 @@ class Rulebook:
         self._transaction.add(bit, needs.transaction)
         if needs_consumer(promotion):
             self._with_consumer |= bit
-        if promotion.outcome.gives_points:
+        if promotion.gives_points:
             self._with_member |= bit
+        if promotion.personalized:
+            self._listed |= bit
         if promotion.is_tracked:
             self._tracked |= bit
 
@@ -349,7 +417,7 @@ class Rulebook:
         self._items.remove(bit, needs.items)
         self._customer.remove(bit, needs.customer)
         self._transaction.remove(bit, needs.transaction)
-        for name in ("_with_consumer", "_with_member", "_tracked"):
+        for name in ("_with_consumer", "_with_member", "_tracked", "_listed"):
             setattr(self, name, getattr(self, name) & ~bit)
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -401,7 +469,8 @@ class Rulebook:
         if shopper is not None:
             narrow(self._customer.of(_customer_keys(shopper)))
         narrow(self._transaction.of(_transaction_keys(basket)) & self._from_total(basket.total_inc_tax))
-        narrow(self._items.of(_basket_keys(basket)))
+        # A personalized discount is looked at whatever is bought: the answer tells what the consumer may still choose.
+        narrow(self._items.of(_basket_keys(basket)) | self._listed)
         return stages
 
     def _first_by_code(self, mask: int, *, most: int) -> list[Promotion]:
@@ -490,6 +559,7 @@ def needs_consumer(promotion: Promotion) -> bool:
         or promotion.customer_rules is not None
         or promotion.customer_limit is not None
         or bool(promotion.application_rules)
+        or bool(promotion.personalized)
     )
 
 
@@ -512,6 +582,8 @@ def _customer_keys(shopper: Shopper) -> Iterator[Key]:
         yield ("home_site", shopper.home_site)
     for group in shopper.groups:
         yield ("groups", group)
+    for backend_id in shopper.personalized:
+        yield ("personalized", backend_id)
 
 
 def _transaction_keys(basket: Basket) -> Iterator[Key]:

@@ -49,15 +49,6 @@ class Shopper:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PersonalizedChoice:
-    """A consumer's own list of one personalized promotion: SKUs in order, those chosen, and whether that is final."""
-
-    products: tuple[str, ...] = ()
-    selected: tuple[str, ...] = ()
-    locked: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """Counters and progress, by promotion id; what is not there is zero. Vouchers left are by offer code."""
 

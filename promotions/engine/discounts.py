@@ -1,0 +1,379 @@
+"""Discounts: which units of a basket make matching sets, and what is taken off them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from promotions.engine.attributes import Scope
+from promotions.engine.basket import Run
+from promotions.engine.money import exponent, round_half_up
+from promotions.engine.prices import Cut, Prices, Stretch, shared
+from promotions.engine.rules import Predicate, compile_tree
+from promotions.engine.selection import assign, most_bundles
+from promotions.engine.shopper import PersonalizedChoice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonalizedTerms:
+    """What a decision needs of a personalized promotion; without a maximum all of a list may be chosen."""
+
+    maximum_distinct_products: int | None
+    lock_after_first_apply: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiscountSet:
+    """One product set: where its products come from, what a matching set needs of it, and how much is discounted.
+
+    One of ``products``, ``personalized`` (a backend id) and rules says what fits; all None is every product.
+    ``required_spend`` in minor units stands for a quantity. Without a ``discounted_quantity`` all its units are
+    discounted; 0 is a set that only qualifies.
+    """
+
+    accepts: Predicate | None
+    products: frozenset[str] | None
+    personalized: str | None
+    required_quantity: int
+    required_spend: int | None
+    discounted_quantity: int | None
+    gets_discount: bool
+    default_product: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lists:
+    """What personalized sets draw from.
+
+    ``terms`` are the personalized promotions in force, ``choices`` the shopper's lists, and ``taken`` the products that
+    other discounts of the decision took of lists without a choice, all by backend id.
+    """
+
+    terms: Mapping[str, PersonalizedTerms]
+    choices: Mapping[str, PersonalizedChoice]
+    taken: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fit:
+    """Which runs a discount's sets accept for one shopper: a mask of sets for each run.
+
+    ``free_choice`` are the sets of personalized promotions whose products the shopper has not chosen yet.
+    """
+
+    masks: tuple[int, ...]
+    free_choice: frozenset[int]
+
+    def accepted(self, number: int, prices: Prices) -> bool:
+        """Whether any unit fits a set."""
+        return any(self.masks[stretch.run] & (1 << number) for stretch in prices.stretches)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Markdown:
+    """What a discount takes: redemptions, and a cut for every unit taken (zero for those that only qualified).
+
+    ``chosen`` are the products that were taken of each personalized promotion without a choice, by backend id.
+    """
+
+    redemptions: int
+    cuts: tuple[Cut, ...]
+    chosen: Mapping[str, tuple[str, ...]]
+
+    @property
+    def off(self) -> int:
+        """The discount in minor units."""
+        return sum(cut.off for cut in self.cuts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MatchingSets:
+    """So many matching sets of one composition: for each product set the units of all of them, in price order."""
+
+    count: int
+    columns: tuple[tuple[Stretch, ...], ...]
+
+    def first(self, count: int) -> "MatchingSets":
+        """The first so many of them."""
+        if count == self.count:
+            return self
+        columns = tuple(
+            tuple(stretch.part(0, stretch.units // self.count * count) for stretch in column) for column in self.columns
+        )
+        return MatchingSets(count=count, columns=columns)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Discount:
+    """A compiled discount. ``value`` is a percentage, or an amount in minor units; ``maximum`` in minor units."""
+
+    kind: str
+    value: Fraction
+    maximum: int | None
+    most_expensive: bool
+    sets: tuple[DiscountSet, ...]
+
+    @property
+    def personalized(self) -> tuple[str, ...]:
+        """The personalized promotions that feed it, each once, in the order written."""
+        return tuple(dict.fromkeys(one.personalized for one in self.sets if one.personalized is not None))
+
+    # --- what fits ---------------------------------------------------------------------------------------------------
+
+    def fit(self, runs: Sequence[Run], prices: Prices, lists: Lists) -> Fit:
+        """Which runs its sets accept; ``prices`` are of the units that it may take."""
+        masks = [0] * len(runs)
+        free_choice = set()
+        for number, one in enumerate(self.sets):
+            allowed = one.products
+            if one.personalized is not None:
+                allowed, is_free = self._allowed(one, runs, prices, lists)
+                if is_free:
+                    free_choice.add(number)
+            bit = 1 << number
+            for run in runs:
+                if run.sku in allowed if allowed is not None else one.accepts is None or one.accepts(run.item):
+                    masks[run.index] |= bit
+        return Fit(masks=tuple(masks), free_choice=frozenset(free_choice))
+
+    def _allowed(
+        self, one: DiscountSet, runs: Sequence[Run], prices: Prices, lists: Lists
+    ) -> tuple[frozenset[str], bool]:
+        """The products of a personalized set that qualify, and whether that is for want of a choice."""
+        backend_id = one.personalized or ""
+        term, choice = lists.terms.get(backend_id), lists.choices.get(backend_id)
+        if term is None or choice is None:
+            return frozenset(), False
+        if choice.selected:
+            return frozenset(choice.selected), False
+        if one.default_product in choice.products:
+            return frozenset([one.default_product]), False
+        listed = frozenset(choice.products)
+        if term.maximum_distinct_products is None:
+            return listed, True
+        present = [runs[stretch.run].sku for stretch in self._preferred(prices)]
+        in_order = dict.fromkeys([*lists.taken.get(backend_id, ()), *(sku for sku in present if sku in listed)])
+        return frozenset(list(in_order)[: term.maximum_distinct_products]), True
+
+    def missing_products(self, prices: Prices, fit: Fit, *, most: int | None) -> list[tuple[str, int]]:
+        """Default products of free-product sets of which the basket has no unit, with the units that would be taken.
+
+        Empty where the rest of the basket does not qualify. ``most`` is what the limits leave.
+        """
+        if self.kind != "free_product":
+            return []
+        missing = [
+            number
+            for number, one in enumerate(self.sets)
+            if one.gets_discount and one.default_product is not None and not fit.accepted(number, prices)
+        ]
+        if not missing:
+            return []
+        rest = tuple(one for number, one in enumerate(self.sets) if number not in missing)
+        kept = [number for number in range(len(self.sets)) if number not in missing]
+        masks = tuple(sum(1 << k for k, number in enumerate(kept) if mask >> number & 1) for mask in fit.masks)
+        sets = 1
+        if rest:
+            others = Discount(
+                kind=self.kind, value=self.value, maximum=None, most_expensive=self.most_expensive, sets=rest
+            )
+            sets = sum(group.count for group in others.match(prices, Fit(masks=masks, free_choice=frozenset())))
+        if most is not None:
+            sets = min(sets, most)
+        found = [self.sets[number] for number in missing]
+        return [(one.default_product or "", one.required_quantity * sets) for one in found if sets]
+
+    # --- matching sets -----------------------------------------------------------------------------------------------
+
+    def match(self, prices: Prices, fit: Fit) -> list[MatchingSets]:
+        """All matching sets that the units allow, in sorted order; those of one composition together."""
+        preferred = self._preferred(prices)
+        by_quantity = [number for number, one in enumerate(self.sets) if one.required_spend is None]
+        columns: dict[int, list[Stretch]] = {}
+        left = preferred
+        if by_quantity:
+            demands = [self.sets[number].required_quantity for number in by_quantity]
+            supply = [
+                (
+                    index,
+                    stretch.units,
+                    sum(1 << k for k, n in enumerate(by_quantity) if fit.masks[stretch.run] >> n & 1),
+                )
+                for index, stretch in enumerate(preferred)
+            ]
+            bundles = most_bundles([(units, mask) for _, units, mask in supply], demands)
+            if len(by_quantity) < len(self.sets):
+                bundles = min(bundles, 1)
+            if not bundles:
+                return []
+            used = [0] * len(preferred)
+            for number, column in zip(by_quantity, assign(supply, demands, bundles), strict=True):
+                columns[number] = []
+                for index, units in column:
+                    columns[number].append(preferred[index].part(used[index], units))
+                    used[index] += units
+            if len(by_quantity) == len(self.sets):
+                return _dealt([columns[number] for number in by_quantity], demands, bundles)
+            left = [
+                stretch.part(taken, stretch.units - taken)
+                for stretch, taken in zip(preferred, used, strict=True)
+                if taken < stretch.units
+            ]
+        for number, one in enumerate(self.sets):
+            if one.required_spend is None:
+                continue
+            columns[number] = [stretch for stretch in left if fit.masks[stretch.run] >> number & 1]
+            if sum(stretch.total for stretch in columns[number]) < one.required_spend:
+                return []
+            left = [stretch for stretch in left if not fit.masks[stretch.run] >> number & 1]
+        return [MatchingSets(count=1, columns=tuple(tuple(columns[number]) for number in range(len(self.sets))))]
+
+    def _preferred(self, prices: Prices) -> list[Stretch]:
+        """Units in price order; ties by SKU, which is the order of runs."""
+        sign = -1 if self.most_expensive else 1
+        return sorted(prices.stretches, key=lambda stretch: (sign * stretch.value, stretch.run, stretch.first))
+
+    # --- what is taken off -------------------------------------------------------------------------------------------
+
+    def mark_down(self, groups: Sequence[MatchingSets], fit: Fit, runs: Sequence[Run], *, most: int | None) -> Markdown:
+        """What the matching sets get, the first so many that get anything where a limit leaves no more."""
+        redemptions = off = 0
+        cuts: list[Cut] = []
+        taken: dict[str, dict[str, None]] = {}
+        for group in groups:
+            each = self._off(sum(stretch.total for stretch in self._discounted(group)) // group.count)
+            if not each:
+                continue
+            count = group.count if most is None else min(group.count, most - redemptions)
+            if count <= 0:
+                break
+            parts = [(group.first(count), each)]
+            if self.maximum is not None and off + each * count > self.maximum:
+                room = self.maximum - off
+                whole, rest = divmod(room, each)
+                parts = _capped(group.first(count), each, whole, rest)
+            for part, amount in parts:
+                cuts += self._cuts(part, amount)
+                redemptions += part.count
+                off += amount * part.count
+                for number in fit.free_choice:
+                    products = taken.setdefault(self.sets[number].personalized or "", {})
+                    products.update(dict.fromkeys(runs[stretch.run].sku for stretch in part.columns[number]))
+        chosen = {backend_id: tuple(products) for backend_id, products in taken.items()}
+        return Markdown(redemptions=redemptions, cuts=tuple(cuts), chosen=chosen)
+
+    def _off(self, worth: int) -> int:
+        """The discount of one matching set whose discounted units are worth so much, rounded once."""
+        match self.kind:
+            case "amount":
+                return min(int(self.value), worth)
+            case "percentage":
+                return round_half_up(self.value * worth / 100)
+            case "fixed_price":
+                return max(worth - int(self.value), 0)
+            case _:
+                return worth
+
+    def _discounted(self, group: MatchingSets) -> list[Stretch]:
+        """The units that are discounted, of all matching sets of a group."""
+        found: list[Stretch] = []
+        for one, column in zip(self.sets, group.columns, strict=True):
+            if one.gets_discount:
+                found += _split(column, one.discounted_quantity, group.count)[0]
+        return found
+
+    def _cuts(self, group: MatchingSets, each: int) -> list[Cut]:
+        cuts = shared(each, self._discounted(group), times=group.count)
+        for one, column in zip(self.sets, group.columns, strict=True):
+            rest = _split(column, one.discounted_quantity, group.count)[1] if one.gets_discount else column
+            cuts += [Cut(stretch=stretch, off=0) for stretch in rest]
+        return cuts
+
+
+def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple[MatchingSets, int]]:
+    """A group of which only ``whole`` sets get their amount, and one more the rest."""
+    parts = [(group.first(whole), each)] if whole else []
+    if rest:
+        after = tuple(
+            tuple(
+                stretch.part(stretch.units // group.count * whole, stretch.units // group.count) for stretch in column
+            )
+            for column in group.columns
+        )
+        parts.append((MatchingSets(count=1, columns=after), rest))
+    return parts
+
+
+def _split(column: Sequence[Stretch], quantity: int | None, count: int) -> tuple[list[Stretch], list[Stretch]]:
+    """The first so many units of each of ``count`` equal sets of a column, and the others."""
+    if quantity is None:
+        return list(column), []
+    left = quantity * count
+    first: list[Stretch] = []
+    others: list[Stretch] = []
+    for stretch in column:
+        part = min(left, stretch.units)
+        if part:
+            first.append(stretch.part(0, part))
+        if part < stretch.units:
+            others.append(stretch.part(part, stretch.units - part))
+        left -= part
+    return first, others
+
+
+def _dealt(columns: Sequence[Sequence[Stretch]], demands: Sequence[int], bundles: int) -> list[MatchingSets]:
+    """Deal the units of each column to the matching sets, first to last; equal neighbours are one group.
+
+    Within a group each column is one stretch, but for a single set that needs the end of one and the start of the next.
+    """
+    groups: list[MatchingSets] = []
+    places = [(0, 0)] * len(columns)
+    while bundles:
+        count = bundles
+        for column, (index, used), demand in zip(columns, places, demands, strict=True):
+            count = min(count, max((column[index].units - used) // demand, 1))
+        dealt = []
+        for j, (column, demand) in enumerate(zip(columns, demands, strict=True)):
+            (index, used), need = places[j], demand * count
+            pieces = []
+            while need:
+                part = min(need, column[index].units - used)
+                pieces.append(column[index].part(used, part))
+                need -= part
+                used += part
+                if used == column[index].units:
+                    index, used = index + 1, 0
+            places[j] = (index, used)
+            dealt.append(tuple(pieces))
+        groups.append(MatchingSets(count=count, columns=tuple(dealt)))
+        bundles -= count
+    return groups
+
+
+def compile_discount(discount_type: str, outcome: Mapping[str, Any], currency: str) -> Discount:
+    """The discount of an outcome in normal form."""
+    minor = 10 ** exponent(currency)
+
+    def amount(text: str) -> int:
+        return int(Fraction(text) * minor)
+
+    value = Fraction(outcome["value"] or 0)
+    return Discount(
+        kind=discount_type,
+        value=value if discount_type == "percentage" else value * minor,
+        maximum=amount(outcome["maximum_discount"]) if outcome["maximum_discount"] else None,
+        most_expensive=outcome["price_order"] == "most_expensive",
+        sets=tuple(
+            DiscountSet(
+                accepts=compile_tree(one.get("rules"), Scope.LINE_ITEM),
+                products=frozenset(one["products"]) if "products" in one else None,
+                personalized=one.get("personalized_promotion"),
+                required_quantity=one["required_quantity"] or 1,
+                required_spend=amount(one["required_spend"]) if one["required_spend"] else None,
+                discounted_quantity=one["discounted_quantity"],
+                gets_discount=one["gets_discount"],
+                default_product=one["default_product"],
+            )
+            for one in outcome["product_sets"]
+        ),
+    )

@@ -1,0 +1,184 @@
+"""The price phase: discounts that compete, those that always apply, then the vouchers presented."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from promotions.engine.decision import (
+    REASONS,
+    Candidate,
+    ConflictPolicy,
+    PersonalizedState,
+    ProductToAdd,
+    Refusal,
+)
+from promotions.engine.discounts import Markdown
+from promotions.engine.eligibility import Situation, fit_of, judge, limit_left, marked_down
+from promotions.engine.prices import Prices, Stretch
+from promotions.engine.rulebook import Promotion
+from promotions.engine.vouchers import PaidVoucher, PresentedVoucher, RefusedVoucher, pay
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """Prices once discounts and vouchers have lowered them, and what lowered them."""
+
+    prices: Prices
+    winners: tuple[Candidate, ...]
+    refused: Mapping[int, Refusal]
+    paid: Sequence[PaidVoucher]
+    vouchers_refused: Sequence[RefusedVoucher]
+    add_products: tuple[ProductToAdd, ...]
+    personalized: tuple[PersonalizedState, ...]
+    choices: Mapping[str, tuple[str, ...]]
+
+
+def settle(
+    discounts: Iterable[Promotion],
+    situation: Situation,
+    *,
+    policy: ConflictPolicy,
+    vouchers: Sequence[PresentedVoucher],
+) -> Settled:
+    """Lower the prices of a basket.
+
+    Args:
+        discounts: those that may apply.
+        situation: with the prices as the till sent them.
+        policy: how conflicts are decided.
+        vouchers: presented at the till, in this order.
+    """
+    competing: list[Candidate] = []
+    always: list[Promotion] = []
+    refused: dict[int, Refusal] = {}
+    for promotion in discounts:
+        if promotion.always_apply:
+            always.append(promotion)
+            continue
+        judged = judge(promotion, situation)
+        if isinstance(judged, Candidate):
+            competing.append(judged)
+        else:
+            refused[promotion.id] = judged
+
+    contest = UnitContest(situation)
+    resolution = policy.resolve_discounts(competing, contest)
+    for loss in resolution.losers:
+        refused[loss.candidate.promotion.id] = Refusal.lost(loss)
+    winners = list(resolution.winners)
+    prices = situation.prices.after(cut for winner in winners for cut in winner.markdown.cuts)
+    chosen = contest.chosen
+
+    for promotion in sorted(always, key=lambda one: one.code):
+        now = replace(situation, prices=prices, chosen=chosen)
+        judged = judge(promotion, now)
+        if isinstance(judged, Candidate):
+            winners.append(judged)
+            prices = prices.after(judged.markdown.cuts)
+            chosen = _with_choice(chosen, judged.markdown)
+        else:
+            refused[promotion.id] = judged
+
+    prices, paid, vouchers_refused = pay(vouchers, situation.basket, prices)
+    return Settled(
+        prices=prices,
+        winners=tuple(winners),
+        refused=refused,
+        paid=paid,
+        vouchers_refused=vouchers_refused,
+        add_products=tuple(_products_to_add(refused.values(), situation)),
+        personalized=tuple(_personalized(winners, refused.values(), situation)),
+        choices=_choices(winners, situation, chosen),
+    )
+
+
+class UnitContest:
+    """The units that discounts compete for. Prices are the till's: every unit is in one competing discount at most."""
+
+    def __init__(self, situation: Situation) -> None:
+        self._situation = situation
+        self._held: list[tuple[str, tuple[Stretch, ...]]] = []
+        self.chosen: dict[str, tuple[str, ...]] = {}
+
+    def on_what_is_left(self, candidate: Candidate) -> Candidate | None:
+        """The candidate on the units that are left; None where it gives nothing any more."""
+        if not self._held:
+            return candidate
+        judged = marked_down(candidate.promotion, self._situation)
+        return judged if isinstance(judged, Candidate) else None
+
+    def award(self, winner: Candidate) -> None:
+        """Take a winner's units, those that only qualified too."""
+        markdown = winner.markdown
+        taken = tuple(cut.stretch for cut in markdown.cuts)
+        self._held.append((winner.code, taken))
+        self.chosen = _with_choice(self.chosen, markdown)
+        self._situation = replace(
+            self._situation, prices=self._situation.prices.without(taken), chosen=dict(self.chosen)
+        )
+
+    def holders(self, candidate: Candidate) -> tuple[str, ...]:
+        """The winners that hold units which the candidate's sets fit."""
+        fit = fit_of(candidate.promotion.discount, self._situation)
+        return tuple(code for code, taken in self._held if any(fit.masks[stretch.run] for stretch in taken))
+
+
+def _with_choice(chosen: Mapping[str, tuple[str, ...]], markdown: Markdown) -> dict[str, tuple[str, ...]]:
+    merged = dict(chosen)
+    for backend_id, products in markdown.chosen.items():
+        merged[backend_id] = tuple(dict.fromkeys([*merged.get(backend_id, ()), *products]))
+    return merged
+
+
+def _products_to_add(refused: Iterable[Refusal], situation: Situation) -> Iterable[ProductToAdd]:
+    """Free products that qualifying baskets lack, by code of the discount."""
+    for refusal in sorted(refused, key=lambda refusal: refusal.promotion.code):
+        if refusal.reason != "no_matching_products":
+            continue
+        discount = refusal.promotion.discount
+        most = limit_left(refusal.promotion, situation)
+        if not isinstance(most, Refusal):
+            fit = fit_of(discount, situation)
+            for sku, quantity in discount.missing_products(situation.prices, fit, most=most):
+                yield ProductToAdd(discount=refusal.promotion.code, sku=sku, quantity=quantity)
+
+
+def _personalized(
+    winners: Iterable[Candidate], refused: Iterable[Refusal], situation: Situation
+) -> Iterable[PersonalizedState]:
+    """The lists that feed the discounts which everything but the products bought qualifies for, by backend id."""
+    shopper = situation.shopper
+    if shopper is None or not shopper.personalized:
+        return
+    last = REASONS.index("transaction_rules")
+    near = [winner.promotion for winner in winners]
+    near += [refusal.promotion for refusal in refused if REASONS.index(refusal.reason) > last]
+    for backend_id in sorted({backend_id for promotion in near for backend_id in promotion.personalized}):
+        term, choice = situation.rulebook.personalized.get(backend_id), shopper.personalized.get(backend_id)
+        if term is not None and choice is not None:
+            yield PersonalizedState(
+                backend_id=backend_id,
+                requires_selection=not choice.selected,
+                locks_after_first_apply=term.lock_after_first_apply,
+                locked=choice.locked,
+                selected=choice.selected,
+            )
+
+
+def _choices(
+    winners: Iterable[Candidate], situation: Situation, chosen: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """What becomes final when the decision is committed: a choice not locked yet, or else the products taken.
+
+    A default product is no choice.
+    """
+    shopper = situation.shopper
+    final: dict[str, tuple[str, ...]] = {}
+    for backend_id in {one for winner in winners for one in winner.promotion.personalized}:
+        term = situation.rulebook.personalized.get(backend_id)
+        choice = shopper.personalized.get(backend_id) if shopper is not None else None
+        if term is None or choice is None or choice.locked or not term.lock_after_first_apply:
+            continue
+        products = choice.selected or chosen.get(backend_id, ())
+        if products:
+            final[backend_id] = products
+    return final
