@@ -1,21 +1,23 @@
 """Reads of what a decision needs to know: the consumer, the products, and what was used so far.
 
-Each is one SQL statement, whatever the size of the basket and the number of promotions.
+Each is one SQL statement, whatever the size of the basket and the number of promotions. They are written in SQL: they
+are asked at every basket, and the ORM takes several times as long to put them together as the database to answer.
 """
 
-import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from msgspec import json
 
 from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
+from loyalty.selectors.reads import Reads, marks
 from promotions.engine.basket import ProductFacts
 from promotions.engine.shopper import Shopper
-from promotions.models import Product
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,17 +59,33 @@ class KnownShopper:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredDecision:
+    """What a reference was committed with: the fingerprint of its content, the answer as JSON text, the explanation."""
+
+    fingerprint: str
+    answer: str
+    explanation: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownSale:
+    """What an account knows of a basket: who buys, its products by SKU, and the decision made before."""
+
+    shopper: KnownShopper | None = None
+    products: dict[str, ProductFacts] = field(default_factory=dict)
+    stored: StoredDecision | None = None
+
+
 _SHOPPER = """
     SELECT c.id, c.consumer_id, c.date_of_birth, c.points_balance, c.last_transaction_at, c.last_transaction_on,
-        c.last_offer_redeemed_on, c.last_promotion_redeemed_on, m.status, m.enrolled_on, s.number,
-        (SELECT {gather}(g.code) FROM consumers_consumer_groups cg JOIN consumers_consumergroup g
-            ON g.id = cg.consumergroup_id WHERE cg.consumer_id = c.id),
+        c.last_offer_redeemed_on, c.last_promotion_redeemed_on, m.status, m.enrolled_on, s.number AS home_site,
         (SELECT k.type FROM consumers_card k WHERE k.account_id = c.account_id AND k.number = %s
-            AND k.membership_id = m.id)
+            AND k.membership_id = m.id) AS card_type
     FROM consumers_consumer c
     LEFT JOIN consumers_membership m ON m.consumer_id = c.id
     LEFT JOIN consumers_site s ON s.id = c.home_site_id
-    WHERE c.account_id = %s AND {named}
+    WHERE c.account_id = %s AND {named}{update}
 """
 _BY_ID = "c.consumer_id = %s"
 _BY_CARD = """c.id = (
@@ -75,23 +93,68 @@ _BY_CARD = """c.id = (
         WHERE n.account_id = c.account_id AND n.number = %s)"""
 
 
-def shopper_known(*, account: Account, consumer_id: str, card: str, lock: bool = False) -> KnownShopper | None:
-    """The consumer with an external id, or where that is empty with a card; None if there is none.
+def sale_known(
+    *,
+    account: Account,
+    skus: Collection[str] = (),
+    consumer_id: str = "",
+    card: str = "",
+    reference: str = "",
+    lock: bool = False,
+) -> KnownSale:
+    """Read what an account knows of a basket, in one statement.
 
-    With ``lock`` the consumer's row is locked until the transaction ends. Written in SQL: it is asked at every basket,
-    and putting the statement together by the ORM costs several times what the database takes to answer it.
+    Args:
+        account: whose.
+        skus: to look up in the catalogue; an account without one has none of them.
+        consumer_id: the external id of who buys; where it is empty, ``card`` names them.
+        card: a loyalty card's number.
+        reference: the transaction's; empty for none.
+        lock: whether the consumer's row is locked until the transaction ends.
     """
-    postgresql = connection.vendor == "postgresql"
-    sql = _SHOPPER.format(
-        gather="jsonb_agg" if postgresql else "json_group_array", named=_BY_ID if consumer_id else _BY_CARD
+    reads = Reads()
+    if consumer_id or card:
+        postgresql = connection.vendor == "postgresql"
+        sql = _SHOPPER.format(
+            named=_BY_ID if consumer_id else _BY_CARD,
+            update=" FOR UPDATE OF c" if lock and postgresql else "",
+        )
+        reads.name("shopper", sql, [card, account.pk, consumer_id or card])
+        reads.add(
+            "shopper",
+            "id, consumer_id, date_of_birth, points_balance, last_transaction_at, last_transaction_on,"
+            " last_offer_redeemed_on, last_promotion_redeemed_on, status, enrolled_on, home_site, card_type",
+            "shopper",
+        )
+        reads.add(
+            "group",
+            "g.code",
+            "shopper JOIN consumers_consumer_groups cg ON cg.consumer_id = shopper.id"
+            " JOIN consumers_consumergroup g ON g.id = cg.consumergroup_id",
+        )
+    if skus and account.catalogue_enabled:
+        reads.add(
+            "product",
+            "sku, product_brand, program_brand, category, CAST(labels AS text), cost_price, retail_price",
+            f"promotions_product WHERE account_id = %s AND sku IN ({marks(skus)})",
+            [account.pk, *skus],
+        )
+    if reference:
+        reads.add(
+            "stored",
+            "fingerprint, answer, CAST(explanation AS text)",
+            "loyalty_transaction WHERE account_id = %s AND reference = %s",
+            [account.pk, reference],
+        )
+    rows = reads.rows()
+    return KnownSale(
+        shopper=next((_shopper(account, row, groups=rows["group"]) for row in rows["shopper"]), None),
+        products={row[0]: _product(row) for row in rows["product"]},
+        stored=next((_stored(row) for row in rows["stored"]), None),
     )
-    if lock and postgresql:
-        sql += " FOR UPDATE OF c"
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [card, account.pk, consumer_id or card])
-        row = cursor.fetchone()
-    if row is None:
-        return None
+
+
+def _shopper(account: Account, row: list[Any], *, groups: list[list[Any]]) -> KnownShopper:
     consumer = Consumer(
         id=row[0],
         account=account,
@@ -105,43 +168,52 @@ def shopper_known(*, account: Account, consumer_id: str, card: str, lock: bool =
     )
     return KnownShopper(
         consumer=consumer,
-        groups=frozenset(json.loads(row[11]) if row[11] else ()),
-        home_site=row[10],
         status=row[8],
         enrolled_on=_day(row[9]),
-        card_type=row[12] or "",
+        home_site=row[10],
+        groups=frozenset(code for (code,) in groups),
+        card_type=row[11] or "",
     )
 
 
-def _day(value: date | str | None) -> date | None:
-    """A date as the driver gives it: SQLite has no type of its own for it."""
-    return date.fromisoformat(value) if isinstance(value, str) else value
+def _product(row: list[Any]) -> ProductFacts:
+    return ProductFacts(
+        product_brand=row[1],
+        program_brand=row[2],
+        category=row[3],
+        labels=tuple(json.decode(row[4])),
+        cost_price=_price(row[5]),
+        retail_price=_price(row[6]),
+    )
 
 
-def _moment(value: datetime | str | None) -> datetime | None:
-    """A moment as the driver gives it: SQLite keeps it in UTC without saying so."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+def _stored(row: list[Any]) -> StoredDecision:
+    return StoredDecision(fingerprint=row[0], answer=row[1], explanation=json.decode(row[2]))
 
 
 def products_known(*, account: Account, skus: Collection[str]) -> dict[str, ProductFacts]:
     """The catalogue entries of some SKUs; none for an account without a catalogue."""
-    if not account.catalogue_enabled:
-        return {}
-    rows = Product.objects.filter(account=account, sku__in=skus).values_list(
-        "sku", "product_brand", "program_brand", "category", "labels", "cost_price", "retail_price"
-    )
-    return {
-        sku: ProductFacts(
-            product_brand=product_brand,
-            program_brand=program_brand,
-            category=category,
-            labels=tuple(labels),
-            cost_price=cost_price,
-            retail_price=retail_price,
-        )
-        for sku, product_brand, program_brand, category, labels, cost_price, retail_price in rows
-    }
+    return sale_known(account=account, skus=skus).products
+
+
+_FOUR_DECIMALS = Decimal("0.0001")
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A moment as the database writes it: SQLite keeps it in UTC without saying so."""
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _price(number: Decimal | int | None) -> Decimal | None:
+    """A price with the decimals of its column: SQLite keeps none beyond the last that counts."""
+    return None if number is None else Decimal(number).quantize(_FOUR_DECIMALS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,60 +243,38 @@ def usage_stored(
         offer_ids: offers with a stock; with ``lock`` their rows are locked, by id, after the promotions.
         lock: whether the figures must hold until the transaction ends.
     """
-    total: dict[int, int] = {}
-    by_consumer: dict[int, int] = {}
-    progress: dict[int, tuple[str, Any]] = {}
-    vouchers_left: dict[int, int] = {}
-    if not promotion_ids and not limited_ids and not offer_ids:
-        return StoredUsage(total=total, by_consumer=by_consumer, progress=progress, vouchers_left=vouchers_left)
-    sql, parameters = _usage_sql(consumer_pk, sorted(promotion_ids), sorted(limited_ids), sorted(offer_ids), lock=lock)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        for what, row_id, figure, signature, stored in cursor.fetchall():
-            if what == "total":
-                total[row_id] = figure
-            elif what == "offer":
-                vouchers_left[row_id] = figure
-            else:
-                by_consumer[row_id] = figure
-                if signature:
-                    progress[row_id] = (signature, json.loads(stored))
-    return StoredUsage(total=total, by_consumer=by_consumer, progress=progress, vouchers_left=vouchers_left)
-
-
-def _usage_sql(
-    consumer_pk: int | None, promotion_ids: list[int], limited_ids: list[int], offer_ids: list[int], *, lock: bool
-) -> tuple[str, list[Any]]:
-    """One UNION of the three tables. The figures of locked rows are read under their locks, taken in this order."""
     update = " FOR UPDATE" if lock and connection.vendor == "postgresql" else ""
-    parts: list[str] = []
-    parameters: list[Any] = []
-    withs: list[str] = []
+    reads = Reads()
     if limited_ids:
-        withs.append(
-            f"limited AS (SELECT id, redemptions FROM promotions_promotion WHERE id IN ({_marks(limited_ids)})"  # noqa: S608
-            f" ORDER BY id{update})"
+        reads.name(
+            "limited",
+            f"SELECT id, redemptions FROM promotions_promotion WHERE id IN ({marks(limited_ids)}) ORDER BY id{update}",  # noqa: S608
+            sorted(limited_ids),
         )
-        parameters += limited_ids
-        parts.append("SELECT 'total', id, redemptions, '', '' FROM limited")
+        reads.add("total", "id, redemptions", "limited")
     if offer_ids:
-        withs.append(
-            f"stocked AS (SELECT id, stock - issued AS remaining FROM loyalty_offer WHERE id IN ({_marks(offer_ids)})"  # noqa: S608
-            f" ORDER BY id{update})"
+        reads.name(
+            "stocked",
+            f"SELECT id, stock - issued AS remaining FROM loyalty_offer WHERE id IN ({marks(offer_ids)})"  # noqa: S608
+            f" ORDER BY id{update}",
+            sorted(offer_ids),
         )
-        parameters += offer_ids
-        parts.append("SELECT 'offer', id, remaining, '', '' FROM stocked")
+        reads.add("offer", "id, remaining", "stocked")
     if promotion_ids and consumer_pk is not None:
-        parts.append(
-            "SELECT 'usage', promotion_id, redemptions, progress_signature, CAST(progress AS text)"  # noqa: S608
-            f" FROM loyalty_promotionusage WHERE consumer_id = %s AND promotion_id IN ({_marks(promotion_ids)})"
+        reads.add(
+            "usage",
+            "promotion_id, redemptions, progress_signature, CAST(progress AS text)",
+            f"loyalty_promotionusage WHERE consumer_id = %s AND promotion_id IN ({marks(promotion_ids)})",
+            [consumer_pk, *promotion_ids],
         )
-        parameters += [consumer_pk, *promotion_ids]
-    if not parts:
-        return "SELECT 'none', 0, 0, '', '' WHERE 1 = 0", []
-    head = f"WITH {', '.join(withs)} " if withs else ""
-    return head + " UNION ALL ".join(parts), parameters
-
-
-def _marks(values: Collection[int]) -> str:
-    return ", ".join(["%s"] * len(values))
+    rows = reads.rows()
+    return StoredUsage(
+        total=dict(rows["total"]),
+        by_consumer={promotion_id: redemptions for promotion_id, redemptions, _, _ in rows["usage"]},
+        progress={
+            promotion_id: (signature, json.decode(progress))
+            for promotion_id, _, signature, progress in rows["usage"]
+            if signature
+        },
+        vouchers_left=dict(rows["offer"]),
+    )

@@ -13,7 +13,7 @@ from consumers.models import Account, Consumer
 from loyalty.choices import EntryKind, PromotionType
 from loyalty.exceptions import DecisionChanged, LimitOverrun, ReferenceReused, SaleInvalid
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
-from loyalty.selectors.shopper import products_known
+from loyalty.selectors.shopper import StoredDecision, sale_known
 from loyalty.services.activity import activity_description
 from loyalty.services.answer import (
     amount_decimal,
@@ -26,7 +26,7 @@ from loyalty.services.answer import (
 from loyalty.services.book import book_current
 from loyalty.services.counters import count_up, usage_add
 from loyalty.services.history import line_stored
-from loyalty.services.quote import Quote, decide, sale_basket, sale_parties
+from loyalty.services.quote import Quote, decide
 from loyalty.services.rows import rows_insert
 from loyalty.services.sale import Sale
 from loyalty.services.voucher import voucher_rows
@@ -96,19 +96,13 @@ def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprin
         DecisionChanged: the decision is not what was expected, and the sale asked to be refused then.
     """
     fingerprint = fingerprint or sale_fingerprint(sale)
-    stored = _stored(account, sale.reference, fingerprint)
-    if stored is not None:
-        return stored
-    _check_moment(account, sale, at)
     for attempt in range(ATTEMPTS):
         try:
             return _commit_once(account, sale, fingerprint, at)
         except (IntegrityError, LimitOverrun):
-            # Closes the race of two commits of one reference: the unique constraint lets one through. Otherwise the
-            # book was older than a change to what it decided on (a limit set, a promotion deleted): read it again.
-            stored = _stored(account, sale.reference, fingerprint)
-            if stored is not None:
-                return stored
+            # Closes the race of two commits of one reference: the unique constraint lets one through, and the other
+            # finds its answer. Otherwise the book was older than a change to what it decided on (a limit set, a
+            # promotion deleted): read it again.
             if attempt == ATTEMPTS - 1:
                 raise
             account.refresh_from_db()
@@ -120,24 +114,25 @@ def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime) -
     # Closes the races of two sales for one consumer, limit or stock: the consumer's row is locked first, then limited
     # promotions by id, then stocked offers by id, and the decision is made under these locks.
     with transaction.atomic():
-        place, known = sale_parties(account=account, sale=sale, book=book, lock=True)
-        products = products_known(account=account, skus={line.sku for line in sale.lines})
-        basket = sale_basket(sale, place=place, products=products, card_type=known.card_type if known else "")
-        quote = decide(sale=sale, book=book, place=place, known=known, products=products, basket=basket, lock=True)
+        known = sale_known(
+            account=account,
+            skus=sale.skus,
+            consumer_id=sale.consumer,
+            card=sale.loyalty_card,
+            reference=sale.reference,
+            lock=True,
+        )
+        if known.stored is not None:
+            return _repeated(known.stored, sale, fingerprint)
+        _check_moment(account, sale, at)
+        quote = decide(sale=sale, book=book, known=known.shopper, products=known.products, lock=True)
         return _write(account, quote, fingerprint, at)
 
 
-def _stored(account: Account, reference: str, fingerprint: str) -> Committed | None:
-    row = (
-        Transaction.objects.filter(account=account, reference=reference)
-        .values_list("fingerprint", "answer", "explanation")
-        .first()
-    )
-    if row is None:
-        return None
-    if row[0] != fingerprint:
-        raise ReferenceReused(f"The reference {reference} was used for another transaction.", attr="reference")
-    return Committed(answer=row[1], explanation=row[2], created=False)
+def _repeated(stored: StoredDecision, sale: Sale, fingerprint: str) -> Committed:
+    if stored.fingerprint != fingerprint:
+        raise ReferenceReused(f"The reference {sale.reference} was used for another transaction.", attr="reference")
+    return Committed(answer=stored.answer, explanation=stored.explanation, created=False)
 
 
 def _check_moment(account: Account, sale: Sale, at: datetime) -> None:

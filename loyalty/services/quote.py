@@ -7,7 +7,7 @@ from datetime import datetime
 from consumers.exceptions import Problem
 from consumers.models import Account
 from loyalty.exceptions import SaleInvalid
-from loyalty.selectors.shopper import KnownShopper, StoredUsage, products_known, shopper_known, usage_stored
+from loyalty.selectors.shopper import KnownShopper, StoredUsage, sale_known, usage_stored
 from loyalty.services.book import Book, SitePlace, book_current
 from loyalty.services.history import progress_from_history
 from loyalty.services.sale import Sale
@@ -69,11 +69,9 @@ def quote(*, account: Account, sale: Sale, explain: bool = False, only: str | No
         SaleInvalid: the site or consumer is unknown.
     """
     book = book_current(account=account)
-    place, known = sale_parties(account=account, sale=sale, book=book)
-    products = products_known(account=account, skus={line.sku for line in sale.lines})
-    basket = sale_basket(sale, place=place, products=products, card_type=known.card_type if known else "")
+    known = sale_known(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
     explained = _explained(book, only) if explain else ()
-    return decide(sale=sale, book=book, place=place, known=known, products=products, basket=basket, explained=explained)
+    return decide(sale=sale, book=book, known=known.shopper, products=known.products, explained=explained)
 
 
 def _explained(book: Book, only: str | None) -> tuple[Promotion, ...]:
@@ -84,12 +82,8 @@ def _explained(book: Book, only: str | None) -> tuple[Promotion, ...]:
     return tuple(chosen[:EXPLAINED])
 
 
-def sale_parties(
-    *, account: Account, sale: Sale, book: Book, lock: bool = False
-) -> tuple[SitePlace, KnownShopper | None]:
-    """The site and the consumer that a sale names.
-
-    A consumer named by id goes before a card; a card that nobody has makes the sale anonymous.
+def _place(sale: Sale, *, book: Book, known: KnownShopper | None) -> SitePlace:
+    """The site that a sale names; a card that nobody has makes the sale anonymous, an unknown consumer does not.
 
     Raises:
         SaleInvalid: no such site, or no consumer of such an id.
@@ -98,18 +92,15 @@ def sale_parties(
     place = book.sites.get(sale.site)
     if place is None:
         problems.append(Problem(code="does_not_exist", detail=f"There is no site {sale.site}.", attr="site"))
-    known = None
-    if sale.consumer or sale.loyalty_card:
-        known = shopper_known(account=account, consumer_id=sale.consumer, card=sale.loyalty_card, lock=lock)
-        if known is None and sale.consumer:
-            detail = f"There is no consumer {sale.consumer}."
-            problems.append(Problem(code="does_not_exist", detail=detail, attr="consumer"))
+    if known is None and sale.consumer:
+        detail = f"There is no consumer {sale.consumer}."
+        problems.append(Problem(code="does_not_exist", detail=detail, attr="consumer"))
     if place is None or problems:
         raise SaleInvalid(problems=problems)
-    return place, known
+    return place
 
 
-def sale_basket(sale: Sale, *, place: SitePlace, products: dict[str, ProductFacts], card_type: str) -> Basket:
+def _basket(sale: Sale, *, place: SitePlace, products: dict[str, ProductFacts], card_type: str) -> Basket:
     """The engine's basket of a sale."""
     lines: list[Line] = [
         make_line(
@@ -140,14 +131,18 @@ def decide(
     *,
     sale: Sale,
     book: Book,
-    place: SitePlace,
     known: KnownShopper | None,
     products: dict[str, ProductFacts],
-    basket: Basket,
     explained: Sequence[Promotion] = (),
     lock: bool = False,
 ) -> Quote:
-    """Read what was used so far and evaluate. With ``lock`` the counters read hold until the transaction ends."""
+    """Read what was used so far and evaluate. With ``lock`` the counters read hold until the transaction ends.
+
+    Raises:
+        SaleInvalid: the site or consumer is unknown.
+    """
+    place = _place(sale, book=book, known=known)
+    basket = _basket(sale, place=place, products=products, card_type=known.card_type if known else "")
     rulebook = book.rulebook
     shopper = known.on(basket.today) if known else None
     candidates = rulebook.candidates(basket, shopper)

@@ -48,3 +48,8 @@ class Sale:
     vouchers: tuple[str, ...] = ()
     expected: Expectation | None = None
     on_difference: Literal["commit", "refuse"] = "commit"
+
+    @property
+    def skus(self) -> set[str]:
+        """The SKUs of its lines."""
+        return {line.sku for line in self.lines}

@@ -1,0 +1,48 @@
+"""Several reads in one statement."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from msgspec import json
+
+_row = json.Decoder(list[Any], float_hook=Decimal)
+
+
+class Reads:
+    """Rows of several kinds in one statement: a UNION of kinds, each row a JSON array of its columns."""
+
+    def __init__(self) -> None:
+        self._withs: list[tuple[str, Sequence[Any]]] = []
+        self._parts: list[tuple[str, Sequence[Any]]] = []
+
+    def name(self, name: str, sql: str, parameters: Sequence[Any]) -> None:
+        """Read rows under a name for ``add`` to answer from; locks are taken in the order in which it does."""
+        self._withs.append((f"{name} AS ({sql})", parameters))
+
+    def add(self, kind: str, columns: str, source: str, parameters: Sequence[Any] = ()) -> None:
+        """Answer with columns of a source: a table or an earlier name, with its conditions."""
+        array = "jsonb_build_array" if connection.vendor == "postgresql" else "json_array"
+        self._parts.append((f"SELECT '{kind}', {array}({columns}) FROM {source}", parameters))  # noqa: S608 - our own
+
+    def rows(self) -> defaultdict[str, list[list[Any]]]:
+        """The rows by kind. Moments, days and documents are text; numbers with decimals are ``Decimal``."""
+        found: defaultdict[str, list[list[Any]]] = defaultdict(list)
+        if not self._parts:
+            return found
+        sql = " UNION ALL ".join(part for part, _ in self._parts)
+        if self._withs:
+            sql = f"WITH {', '.join(head for head, _ in self._withs)} {sql}"
+        parameters = [value for _, values in (*self._withs, *self._parts) for value in values]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            for kind, row in cursor.fetchall():
+                found[kind].append(_row.decode(row))
+        return found
+
+
+def marks(values: Collection[int | str]) -> str:
+    """Placeholders for the values of an IN."""
+    return ", ".join(["%s"] * len(values))
