@@ -228,8 +228,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "BenefitEnum": "loyalty.choices.Benefit",
         "ConsumerKindEnum": "consumers.choices.ConsumerKind",
+        "DiscountTypeEnum": "promotions.choices.DiscountType",
         "MembershipStatusEnum": "consumers.choices.MembershipStatus",
         "OfferKindEnum": "loyalty.choices.OfferKind",
+        "PriceOrderEnum": "promotions.choices.PriceOrder",
         "PromotionStatusEnum": "promotions.choices.Status",
         "PromotionTypeEnum": "loyalty.choices.PromotionType",
         "TransactionStatusEnum": "loyalty.choices.TransactionStatus",

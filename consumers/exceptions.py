@@ -42,13 +42,14 @@ class Refused(Exception):
 
     def under(self, place: str | int) -> Self:
         """The same refusal seen from outside: ``name`` of row 3 becomes ``3.name``."""
-        return self._moved(lambda attr: f"{place}.{attr}" if attr else str(place))
+        return self.moved(lambda attr: f"{place}.{attr}" if attr else str(place))
 
     def without(self, place: str | int) -> Self:
         """The same refusal seen from inside: ``3.name`` becomes ``name``."""
-        return self._moved(lambda attr: None if attr in (None, str(place)) else attr.removeprefix(f"{place}."))
+        return self.moved(lambda attr: None if attr in (None, str(place)) else attr.removeprefix(f"{place}."))
 
-    def _moved(self, moved: "Callable[[str | None], str | None]") -> Self:
+    def moved(self, moved: "Callable[[str | None], str | None]") -> Self:
+        """The same refusal with every path as ``moved`` tells it."""
         self.problems = tuple(replace(problem, attr=moved(problem.attr)) for problem in self.problems)
         return self
 

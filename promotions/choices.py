@@ -8,6 +8,18 @@ class Family(models.TextChoices):
     DISCOUNT = "discount", "Discount"
 
 
+class DiscountType(models.TextChoices):
+    AMOUNT = "amount", "Amount off"
+    PERCENTAGE = "percentage", "Percentage off"
+    FIXED_PRICE = "fixed_price", "Fixed price"
+    FREE_PRODUCT = "free_product", "Free product"
+
+
+class PriceOrder(models.TextChoices):
+    CHEAPEST = "cheapest", "Cheapest units first"
+    MOST_EXPENSIVE = "most_expensive", "Most expensive units first"
+
+
 class Status(models.TextChoices):
     DRAFT = "draft", "Draft"
     SCHEDULED = "scheduled", "Scheduled"

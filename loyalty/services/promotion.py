@@ -7,13 +7,13 @@ from consumers.models import Account, User
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from promotions.choices import Family
 from promotions.engine.definition import Definition, check_loyalty
-from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
 from promotions.services.promotion import (
     PromotionFamily,
     PromotionValues,
     promotion_archive,
     promotion_publish,
+    promotion_save,
     promotions_save,
 )
 from promotions.services.rich_text import rich_text_cleaned
@@ -74,13 +74,7 @@ def loyalty_promotion_save(
     Raises:
         PromotionsError: everything that is wrong, each problem under its path (``outcome.points``).
     """
-    try:
-        [saved] = loyalty_promotions_save(
-            account_id=account.pk, rows=[values], actor=actor, actor_label=actor_label, at=at
-        )
-    except PromotionsError as refused:
-        raise refused.without(0) from refused.__cause__
-    return saved
+    return promotion_save(family=LOYALTY, account=account, values=values, actor=actor, actor_label=actor_label, at=at)
 
 
 def loyalty_promotion_publish(*, promotion: Promotion, actor: User | None, actor_label: str, at: datetime) -> Promotion:

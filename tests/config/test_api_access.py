@@ -21,6 +21,9 @@ TILL_MAY = {
     ("GET", "promotions"),
     ("GET", "promotions/x"),
     ("GET", "promotions/bulk"),
+    ("GET", "discounts"),
+    ("GET", "discounts/x"),
+    ("GET", "discounts/bulk"),
 }
 
 
@@ -82,6 +85,13 @@ def shop(db: None) -> Shop:
             "starts_at": "2026-01-01T00:00:00Z",
             "outcome": {"points": 5},
         },
+        "discounts/x": {
+            "discount_type": "percentage",
+            "name": "x",
+            "starts_at": "2026-01-01T00:00:00Z",
+            "value": "10",
+            "product_sets": [{"rules": None}],
+        },
     }
     for path, body in rows.items():
         assert made.manager.put(path, body).status_code == 201, path
@@ -120,13 +130,14 @@ def test_a_row_of_another_account_is_a_404(shop: Shop, method: str, path: str) -
         "consumers/c/claims": {"reference": "1", "offer": "x"},
         "consumers/c/points-adjustments": {"reference": "1", "points": 5},
         "promotions/x/duplicate": {"code": "y", "name": "y"},
+        "discounts/x/duplicate": {"code": "y", "name": "y"},
     }
     other = make_shop("other")
     if method == "PUT":
         # It makes a row of its own account, or is refused; the other account's stays as it was.
-        before = Promotion.objects.values_list("name", flat=True).get(account=shop.account)
+        before = list(Promotion.objects.filter(account=shop.account).values("family", "name"))
         assert other.manager.put(path, {"name": "theirs"}).status_code in (201, 400)
-        assert Promotion.objects.values_list("name", flat=True).get(account=shop.account) == before
+        assert list(Promotion.objects.filter(account=shop.account).values("family", "name")) == before
         return
     body = None if method in ("GET", "DELETE") else bodies.get(path, {})
     assert other.manager.call(method, path, body).status_code == 404

@@ -22,7 +22,10 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Any:
     [
         ("account", {"get", "patch"}),
         ("conflict-settings", {"get", "patch"}),
-        *((f"{name}/bulk", {"post"}) for name in ("sites", "products", "groups", "consumers", "offers", "promotions")),
+        *(
+            (f"{name}/bulk", {"post"})
+            for name in ("sites", "products", "groups", "consumers", "offers", "promotions", "discounts")
+        ),
         *((name, {"get"}) for name in ("sites", "products", "groups", "consumers", "offers", "promotions", "vouchers")),
         ("sites/{number}", {"get", "put", "patch", "delete"}),
         ("products/{sku}", {"get", "put", "patch", "delete"}),
@@ -30,6 +33,12 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Any:
         ("consumers/{consumer_id}/loyalty", {"get"}),
         ("consumers/{consumer_id}/points-adjustments", {"get", "post"}),
         ("consumers/{consumer_id}/claims", {"post"}),
+        ("consumers/{consumer_id}/personalized-promotions", {"get"}),
+        ("personalized-promotions/{backend_id}", {"get", "put", "patch", "delete"}),
+        ("personalized-promotions/{backend_id}/assignments", {"post"}),
+        ("personalized-promotions/{backend_id}/consumers/{consumer_id}", {"get"}),
+        ("personalized-promotions/{backend_id}/consumers/{consumer_id}/products", {"post", "put", "delete"}),
+        ("personalized-promotions/{backend_id}/consumers/{consumer_id}/selection", {"put"}),
         ("vouchers/{code}", {"get"}),
         ("baskets/evaluate", {"post"}),
         ("transactions", {"get", "post"}),

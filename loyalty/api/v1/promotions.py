@@ -22,18 +22,13 @@ from promotions.api.v1.promotions import (
     LifeOutput,
     PromotionCollection,
     PromotionFilters,
+    RulesShape,
     StopView,
     VersionsView,
 )
+from promotions.choices import PriceOrder
 from promotions.models import Promotion
 from promotions.services.promotion import PromotionValues
-
-RULES = {"type": ["object", "null"], "description": "An And/Or tree of rules; null or empty: all qualify."}
-
-
-@extend_schema_field(RULES)
-class RulesShape(serializers.JSONField):
-    """A rule tree, for the API's documents."""
 
 
 class ProductSetShape(Output):
@@ -61,7 +56,7 @@ class QuantityRuleShape(Output):
 class PricingRuleShape(Output):
     """Which units come first."""
 
-    order = serializers.ChoiceField(choices=["cheapest", "most_expensive"], required=False)
+    order = serializers.ChoiceField(choices=PriceOrder.choices, required=False)
     by = serializers.ChoiceField(choices=["inc_tax", "ex_tax", "tax"], required=False)
 
 
@@ -208,8 +203,9 @@ class Promotions(PromotionCollection):
     def get_queryset(self) -> QuerySet[Promotion]:
         return loyalty_promotions_of(account_id=self.account.pk)
 
-    def write(self, rows: Sequence[PromotionValues]) -> list[tuple[Promotion, bool]]:
-        return loyalty_promotions_save(account_id=self.account.pk, rows=rows, **self.author)
+    def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+        values = [PromotionValues(**row) for row in rows]
+        return loyalty_promotions_save(account_id=self.account.pk, rows=values, **self.author)
 
 
 class PromotionStop(StopView):

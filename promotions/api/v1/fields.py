@@ -16,6 +16,19 @@ class MoneyText(DecimalText):
         super().__init__(max_digits=14, decimal_places=4, min_value=0, **kwargs)
 
 
+class AsSent(serializers.Field[Any, Any, Any, Any]):
+    """A part of a definition, as it was sent; what it may be, the definition's check says."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"allow_null": True, "default": None, **kwargs})
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
 def money_text(amount: Decimal | None, currency: str) -> str | None:
     """An amount with exactly the decimals of its currency; None stays None."""
     return None if amount is None else f"{amount:.{exponent(currency)}f}"

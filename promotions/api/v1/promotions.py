@@ -31,7 +31,6 @@ from promotions.selectors.promotion import (
 from promotions.services.promotion import (
     MAXIMUM_DESCRIPTION,
     MAXIMUM_NAME,
-    PromotionValues,
     promotion_delete,
     promotion_duplicate,
     promotion_rename,
@@ -55,6 +54,14 @@ class ClockedView(ApiView):
 
 
 # --- shapes ---------------------------------------------------------------------------------------------------------
+
+
+RULES = {"type": ["object", "null"], "description": "An And/Or tree of rules; null or empty: all qualify."}
+
+
+@extend_schema_field(RULES)
+class RulesShape(serializers.JSONField):
+    """A rule tree, for the API's documents."""
 
 
 class CommonInput(Input):
@@ -99,9 +106,14 @@ class VersionOutput(Output):
     """One immutable version of a promotion."""
 
     version = serializers.IntegerField(source="number")
-    definition = serializers.DictField()
+    definition = serializers.SerializerMethodField()
     created_at = MomentField()
     created_by = serializers.SerializerMethodField()
+
+    def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
+        """What the promotion said."""
+        definition: dict[str, Any] = version.definition
+        return definition
 
     def get_created_by(self, version: PromotionVersion) -> str:
         """The person, or the key or import, that made it."""
@@ -161,16 +173,12 @@ class PromotionCollection(ClockedView, Collection):
     ordering_fields = ("code", "name", "starts_at", "redemptions", "created_at", "updated_at")
     default_ordering = "-starts_at"
 
-    def values(self, row: dict[str, Any]) -> PromotionValues:
-        """A checked row as the services take it."""
-        return PromotionValues(**row)
-
-    def write(self, rows: Sequence[PromotionValues]) -> list[tuple[Promotion, bool]]:
-        """Write all rows or none; each promotion with whether it is new."""
+    def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+        """Write all checked rows or none; each promotion with whether it is new."""
         raise NotImplementedError
 
     def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
-        saved = self.write([self.values(row) for row in rows])
+        saved = self.write(rows)
         created = sum(is_new for _, is_new in saved)
         return Saved(created=created, updated=len(saved) - created)
 

@@ -3,8 +3,10 @@
 from django.urls import URLPattern, URLResolver
 
 from consumers.api.v1.collections import collection_paths
+from promotions.api.v1 import discounts
 from promotions.api.v1.products import Products
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *collection_paths("products", Products),
+    *discounts.urlpatterns,
 ]

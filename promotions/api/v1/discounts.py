@@ -1,0 +1,200 @@
+"""``discounts``: the discount family."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import path
+from django.urls.resolvers import URLPattern
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from consumers.api.v1.collections import collection_paths
+from consumers.api.v1.fields import ChoiceText, FlagField, MomentField
+from consumers.api.v1.serializers import Input, Output
+from promotions.api.v1.fields import AsSent
+from promotions.api.v1.promotions import (
+    RULES,
+    CommonInput,
+    DuplicateView,
+    LifeOutput,
+    PromotionCollection,
+    PromotionFilters,
+    RulesShape,
+    StopView,
+    VersionOutput,
+    VersionsView,
+)
+from promotions.choices import DiscountType, PriceOrder
+from promotions.engine.definition import MAXIMUM_PRODUCTS
+from promotions.models import Promotion, PromotionVersion
+from promotions.selectors.discount import discounts_of
+from promotions.services.discount import DiscountValues, discount_fields, discounts_save
+
+
+class DiscountSetShape(Output):
+    """One product set. Its source is one of ``rules``, ``products`` and ``personalized_promotion``."""
+
+    name = serializers.CharField(required=False)
+    rules = RulesShape(required=False)
+    products = serializers.ListField(
+        child=serializers.CharField(), required=False, max_length=MAXIMUM_PRODUCTS, help_text="SKUs."
+    )
+    personalized_promotion = serializers.CharField(required=False, help_text="A backend id.")
+    required_quantity = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, help_text="1 where no spend is required either."
+    )
+    required_spend = serializers.CharField(
+        required=False, allow_null=True, help_text="An amount, in place of the quantity."
+    )
+    discounted_quantity = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        help_text="Null: the required quantity, or all units where a spend is required; 0: it only qualifies.",
+    )
+    gets_discount = serializers.BooleanField(required=False, help_text="False: it only qualifies. True by default.")
+    default_product = serializers.CharField(required=False, allow_null=True, help_text="A SKU.")
+
+
+@extend_schema_field(RULES)
+class RulesPart(AsSent):
+    """A rule tree."""
+
+
+@extend_schema_field(DiscountSetShape(many=True))
+class ProductSetsPart(AsSent):
+    """The product sets."""
+
+
+@extend_schema_field({"type": "string"})
+class NumberPart(AsSent):
+    """An amount or a percentage."""
+
+
+@extend_schema_field({"type": "integer", "minimum": 1})
+class LimitPart(AsSent):
+    """A limit; null: none."""
+
+
+class ConditionsInput(Input):
+    """Who gets it, where and in which transactions."""
+
+    site_rules = RulesPart()
+    customer_rules = RulesPart()
+    transaction_rules = RulesPart()
+    line_item_rules = RulesPart()
+
+
+class DiscountInput(CommonInput):
+    """A discount. Its type never changes; code and currency are fixed once it is published."""
+
+    discount_type = ChoiceText(choices=DiscountType.choices)
+    value = NumberPart(help_text="amount, fixed_price: an amount; percentage: up to 100; free_product: null.")
+    maximum_discount = NumberPart(help_text="percentage: at most this amount in a transaction.")
+    price_order = ChoiceText(choices=PriceOrder.choices, default=PriceOrder.CHEAPEST)
+    product_sets = ProductSetsPart(help_text="1 to 10; at least one gets the discount.")
+    conditions = ConditionsInput(default=dict)
+    total_redemption_limit = LimitPart()
+    customer_redemption_limit = LimitPart()
+    transaction_redemption_limit = LimitPart()
+    always_apply = FlagField(default=False)
+
+
+class ConditionsOutput(Output):
+    """Who gets it, where and in which transactions."""
+
+    site_rules = RulesPart()
+    customer_rules = RulesPart()
+    transaction_rules = RulesPart()
+    line_item_rules = RulesPart()
+
+
+class DiscountOutput(LifeOutput):
+    """A discount with its definition in normal form."""
+
+    code = serializers.CharField()
+    discount_type = serializers.ChoiceField(choices=DiscountType.choices, source="type")
+    subtype = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    currency = serializers.CharField()
+    starts_at = MomentField()
+    ends_at = MomentField(allow_null=True)
+    draft = serializers.BooleanField()
+    archived = serializers.BooleanField()
+    value = NumberPart(source="outcome.value")
+    maximum_discount = NumberPart(source="outcome.maximum_discount")
+    price_order = serializers.ChoiceField(choices=PriceOrder.choices, source="outcome.price_order")
+    product_sets = ProductSetsPart(source="outcome.product_sets")
+    conditions = ConditionsOutput(source="eligibility")
+    total_redemption_limit = LimitPart(source="eligibility.total_redemption_limit")
+    customer_redemption_limit = LimitPart(source="eligibility.customer_redemption_limit")
+    transaction_redemption_limit = LimitPart(source="eligibility.transaction_redemption_limit")
+    always_apply = serializers.BooleanField()
+
+
+class DiscountFilters(PromotionFilters):
+    """Filters of the list of discounts."""
+
+    type = filters.MultipleChoiceFilter(choices=DiscountType.choices)
+    subtype = filters.ChoiceFilter(choices=[("product_sets", "product_sets"), ("personalized", "personalized")])
+
+
+class Discounts(PromotionCollection):
+    """Discounts by code."""
+
+    input_class = DiscountInput
+    output_class = DiscountOutput
+    filterset_class = DiscountFilters
+
+    def get_queryset(self) -> QuerySet[Promotion]:
+        return discounts_of(account_id=self.account.pk)
+
+    def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+        values = [DiscountValues(**row) for row in rows]
+        return discounts_save(account_id=self.account.pk, rows=values, **self.author)
+
+
+class DiscountStop(StopView):
+    """``discounts/{code}/stop``."""
+
+    output_class = DiscountOutput
+
+    def get_queryset(self) -> QuerySet[Promotion]:
+        return discounts_of(account_id=self.account.pk)
+
+
+class DiscountDuplicate(DuplicateView):
+    """``discounts/{code}/duplicate``."""
+
+    output_class = DiscountOutput
+
+    def get_queryset(self) -> QuerySet[Promotion]:
+        return discounts_of(account_id=self.account.pk)
+
+
+class DiscountVersionOutput(VersionOutput):
+    """One immutable version of a discount."""
+
+    def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
+        """What it said, in a discount's fields."""
+        return discount_fields(version.definition)
+
+
+class DiscountVersions(VersionsView):
+    """``discounts/{code}/versions``."""
+
+    output_class = DiscountVersionOutput
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return discounts_of(account_id=self.account.pk)
+
+
+urlpatterns: list[URLPattern] = [
+    path("discounts/<key:code>/stop", DiscountStop.as_view(), name="discounts-stop"),
+    path("discounts/<key:code>/duplicate", DiscountDuplicate.as_view(), name="discounts-duplicate"),
+    path("discounts/<key:code>/versions", DiscountVersions.as_view(), name="discounts-versions"),
+    *collection_paths("discounts", Discounts),
+]

@@ -1,0 +1,188 @@
+"""Writes of discounts: the common lifecycle of promotions, said in a discount's own fields.
+
+A discount is written flat, as ``DiscountValues`` has it, and stored as every promotion is, in three documents. Here is
+the one place that knows which field lies where: what is refused names the fields, not the documents.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from consumers.models import Account, User
+from promotions.choices import Family
+from promotions.engine.definition import (
+    CONDITIONS,
+    DISCOUNT_LIMITS,
+    Definition,
+    Document,
+    blank_content,
+    check_discount,
+)
+from promotions.exceptions import PromotionsError
+from promotions.models import Promotion
+from promotions.services.promotion import (
+    PromotionFamily,
+    PromotionValues,
+    promotion_archive,
+    promotion_publish,
+    promotion_save,
+    promotions_save,
+)
+
+OUTCOME = ("value", "maximum_discount", "price_order", "product_sets")
+RESTRICTIONS = (*DISCOUNT_LIMITS, "always_apply")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscountValues:
+    """Everything that can be said of a discount; what is left out has its default.
+
+    From ``value`` on the parts of its definition, as they were sent: ``check_discount`` judges them. ``conditions`` has
+    rule trees under the names of ``CONDITIONS``. A blank currency is the account's. Times are aware.
+    """
+
+    code: str
+    discount_type: str
+    name: str
+    starts_at: datetime
+    description: str = ""
+    currency: str = ""
+    ends_at: datetime | None = None
+    draft: bool = False
+    archived: bool = False
+    value: object = None
+    maximum_discount: object = None
+    price_order: object = "cheapest"
+    product_sets: object = None
+    conditions: Mapping[str, object] = field(default_factory=dict)
+    total_redemption_limit: object = None
+    customer_redemption_limit: object = None
+    transaction_redemption_limit: object = None
+    always_apply: object = False
+
+    def as_promotion(self) -> PromotionValues:
+        """The same as a promotion of any family."""
+        return PromotionValues(
+            code=self.code,
+            type=self.discount_type,
+            name=self.name,
+            description=self.description,
+            currency=self.currency,
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            draft=self.draft,
+            archived=self.archived,
+            outcome={name: getattr(self, name) for name in OUTCOME},
+            eligibility={
+                **{name: self.conditions.get(name) for name in CONDITIONS},
+                "application_rules": [],
+                "control_group": None,
+                **{name: getattr(self, name) for name in RESTRICTIONS},
+            },
+            content=blank_content(),
+        )
+
+
+def field_path(path: str) -> str:
+    """Where a discount has what a promotion has at a path of its documents (``eligibility.site_rules.rules.0``)."""
+    match path.split("."):
+        case ["type"]:
+            return "discount_type"
+        case ["outcome", *inside]:
+            return ".".join(inside)
+        case ["eligibility", name, *inside] if name in RESTRICTIONS:
+            return ".".join((name, *inside))
+        case ["eligibility", *inside]:
+            return ".".join(("conditions", *inside))
+        case [index, *inside] if index.isdigit() and inside:
+            return f"{index}.{field_path('.'.join(inside))}"
+    return path
+
+
+def discount_fields(definition: Document) -> Document:
+    """A definition, as versions keep it, in a discount's own fields."""
+    documents = ("type", "outcome", "eligibility", "content")
+    outcome, eligibility = definition["outcome"], definition["eligibility"]
+    return {
+        **{name: value for name, value in definition.items() if name not in documents},
+        "discount_type": definition["type"],
+        **{name: outcome[name] for name in OUTCOME},
+        "conditions": {name: eligibility[name] for name in CONDITIONS},
+        **{name: eligibility[name] for name in RESTRICTIONS},
+    }
+
+
+@contextmanager
+def _in_own_fields() -> Iterator[None]:
+    try:
+        yield
+    except PromotionsError as refused:
+        raise refused.moved(lambda attr: attr and field_path(attr)) from refused.__cause__
+
+
+def _check(values: PromotionValues, catalogue_enabled: bool) -> Definition:
+    return check_discount(
+        values.type,
+        outcome=values.outcome,
+        eligibility=values.eligibility,
+        currency=values.currency,
+        catalogue_enabled=catalogue_enabled,
+    )
+
+
+DISCOUNT = PromotionFamily(family=Family.DISCOUNT, check=_check)
+
+
+def discounts_save(
+    *, account_id: int, rows: Sequence[DiscountValues], actor: User | None, actor_label: str, at: datetime
+) -> list[tuple[Promotion, bool]]:
+    """Create or replace discounts by code: all of them or none; see ``promotions_save``.
+
+    Raises:
+        PromotionsError: everything that is wrong, each problem under ``<index>.<field>``.
+    """
+    with _in_own_fields():
+        return promotions_save(
+            family=DISCOUNT,
+            account_id=account_id,
+            rows=[row.as_promotion() for row in rows],
+            actor=actor,
+            actor_label=actor_label,
+            at=at,
+        )
+
+
+def discount_save(
+    *, account: Account, values: DiscountValues, actor: User | None, actor_label: str, at: datetime
+) -> tuple[Promotion, bool]:
+    """Create or replace one discount; see ``promotion_save``.
+
+    Raises:
+        PromotionsError: everything that is wrong, each problem under its field (``product_sets.0.products``).
+    """
+    with _in_own_fields():
+        return promotion_save(
+            family=DISCOUNT,
+            account=account,
+            values=values.as_promotion(),
+            actor=actor,
+            actor_label=actor_label,
+            at=at,
+        )
+
+
+def discount_publish(*, promotion: Promotion, actor: User | None, actor_label: str, at: datetime) -> Promotion:
+    """Publish a draft; see ``promotion_publish``."""
+    with _in_own_fields():
+        return promotion_publish(family=DISCOUNT, promotion=promotion, actor=actor, actor_label=actor_label, at=at)
+
+
+def discount_archive(
+    *, promotion: Promotion, archived: bool = True, actor: User | None, actor_label: str, at: datetime
+) -> Promotion:
+    """Put a discount away or bring it back; see ``promotion_archive``."""
+    with _in_own_fields():
+        return promotion_archive(
+            family=DISCOUNT, promotion=promotion, archived=archived, actor=actor, actor_label=actor_label, at=at
+        )
