@@ -17,12 +17,15 @@ from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
 from loyalty.selectors.reads import Reads, marks
 from promotions.engine.basket import ProductFacts
-from promotions.engine.shopper import Shopper
+from promotions.engine.shopper import PersonalizedChoice, Shopper
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownShopper:
-    """A consumer's row with what rules may ask of it."""
+    """A consumer's row with what rules may ask of it.
+
+    ``enlisted`` are the personalized promotions, by backend id, under which the consumer has a list.
+    """
 
     consumer: Consumer
     groups: frozenset[str]
@@ -30,6 +33,7 @@ class KnownShopper:
     status: str | None
     enrolled_on: date | None
     card_type: str
+    enlisted: frozenset[str]
 
     @property
     def balance(self) -> int | None:
@@ -42,7 +46,7 @@ class KnownShopper:
         return self.status == MembershipStatus.ACTIVE
 
     def on(self, today: date) -> Shopper:
-        """The shopper as the engine is given it, on a day at the site."""
+        """The shopper as the engine is given it, on a day at the site; what is on their lists is read later."""
         consumer = self.consumer
         return Shopper(
             consumer_id=consumer.consumer_id,
@@ -56,6 +60,7 @@ class KnownShopper:
             last_transaction_on=consumer.last_transaction_on,
             last_offer_redeemed_on=consumer.last_offer_redeemed_on,
             last_promotion_redeemed_on=consumer.last_promotion_redeemed_on,
+            personalized=dict.fromkeys(self.enlisted, PersonalizedChoice(products=())),
         )
 
 
@@ -132,6 +137,12 @@ def sale_known(
             "shopper JOIN consumers_consumer_groups cg ON cg.consumer_id = shopper.id"
             " JOIN consumers_consumergroup g ON g.id = cg.consumergroup_id",
         )
+        reads.add(
+            "enlisted",
+            "p.backend_id",
+            "shopper JOIN promotions_personalizedlist l ON l.consumer_id = shopper.id"
+            " JOIN promotions_personalizedpromotion p ON p.id = l.promotion_id AND NOT p.archived",
+        )
     if skus and account.catalogue_enabled:
         reads.add(
             "product",
@@ -148,13 +159,15 @@ def sale_known(
         )
     rows = reads.rows()
     return KnownSale(
-        shopper=next((_shopper(account, row, groups=rows["group"]) for row in rows["shopper"]), None),
+        shopper=next(
+            (_shopper(account, row, groups=rows["group"], enlisted=rows["enlisted"]) for row in rows["shopper"]), None
+        ),
         products={row[0]: _product(row) for row in rows["product"]},
         stored=next((_stored(row) for row in rows["stored"]), None),
     )
 
 
-def _shopper(account: Account, row: list[Any], *, groups: list[list[Any]]) -> KnownShopper:
+def _shopper(account: Account, row: list[Any], *, groups: list[list[Any]], enlisted: list[list[Any]]) -> KnownShopper:
     consumer = Consumer(
         id=row[0],
         account=account,
@@ -173,6 +186,7 @@ def _shopper(account: Account, row: list[Any], *, groups: list[list[Any]]) -> Kn
         home_site=row[10],
         groups=frozenset(code for (code,) in groups),
         card_type=row[11] or "",
+        enlisted=frozenset(backend_id for (backend_id,) in enlisted),
     )
 
 
@@ -217,30 +231,63 @@ def _price(number: Decimal | int | None) -> Decimal | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StoredList:
+    """A consumer's list under a personalized promotion: its row's id and what it says."""
+
+    id: int
+    choice: PersonalizedChoice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredVoucher:
+    """A voucher's row, as far as paying with it needs it."""
+
+    id: int
+    offer_id: int
+    consumer_pk: int
+    status: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StoredUsage:
-    """Counters of some promotions, one consumer's use of them, and the vouchers left of some offers, by id."""
+    """Counters of some promotions, one consumer's use of them, and the vouchers left of some offers, by id.
+
+    ``lists`` are the consumer's, by backend id, and ``vouchers`` those presented, by code.
+    """
 
     total: Mapping[int, int]
     by_consumer: Mapping[int, int]
     progress: Mapping[int, tuple[str, Any]]
     vouchers_left: Mapping[int, int]
+    lists: Mapping[str, StoredList]
+    vouchers: Mapping[str, StoredVoucher]
 
 
 def usage_stored(
     *,
+    account_pk: int,
     consumer_pk: int | None,
     promotion_ids: Collection[int],
     limited_ids: Collection[int],
     offer_ids: Collection[int],
+    backend_ids: Collection[str] = (),
+    codes: Collection[str] = (),
     lock: bool = False,
 ) -> StoredUsage:
-    """Read counters in one statement.
+    """Read counters, lists and vouchers in one statement.
+
+    Whoever writes a consumer's use, lists or vouchers holds the consumer's row, so a commit that holds it needs no
+    other lock on them; and as this is asked after the row was locked, it sees what the one before wrote.
 
     Args:
+        account_pk: whose vouchers.
         consumer_pk: whose use is asked for; None for nobody's.
         promotion_ids: promotions whose counters and progress are wanted.
         limited_ids: those with a total limit; with ``lock`` their rows are locked, by id.
         offer_ids: offers with a stock; with ``lock`` their rows are locked, by id, after the promotions.
+        backend_ids: personalized promotions under which the consumer's lists are wanted.
+        codes: of vouchers.
         lock: whether the figures must hold until the transaction ends.
     """
     update = " FOR UPDATE" if lock and connection.vendor == "postgresql" else ""
@@ -267,6 +314,21 @@ def usage_stored(
             f"loyalty_promotionusage WHERE consumer_id = %s AND promotion_id IN ({marks(promotion_ids)})",
             [consumer_pk, *promotion_ids],
         )
+    if backend_ids and consumer_pk is not None:
+        reads.add(
+            "list",
+            "p.backend_id, l.id, CAST(l.products AS text), CAST(l.selected AS text), l.locked",
+            "promotions_personalizedlist l JOIN promotions_personalizedpromotion p ON p.id = l.promotion_id"
+            f" WHERE l.consumer_id = %s AND p.backend_id IN ({marks(backend_ids)})",
+            [consumer_pk, *backend_ids],
+        )
+    if codes:
+        reads.add(
+            "voucher",
+            "code, id, offer_id, consumer_id, status, expires_at",
+            f"loyalty_voucher WHERE account_id = %s AND code IN ({marks(codes)})",
+            [account_pk, *codes],
+        )
     rows = reads.rows()
     return StoredUsage(
         total=dict(rows["total"]),
@@ -277,4 +339,17 @@ def usage_stored(
             if signature
         },
         vouchers_left=dict(rows["offer"]),
+        lists={row[0]: _list(row) for row in rows["list"]},
+        vouchers={row[0]: _voucher(row) for row in rows["voucher"]},
     )
+
+
+def _list(row: list[Any]) -> StoredList:
+    choice = PersonalizedChoice(
+        products=tuple(json.decode(row[2])), selected=tuple(json.decode(row[3])), locked=bool(row[4])
+    )
+    return StoredList(id=row[1], choice=choice)
+
+
+def _voucher(row: list[Any]) -> StoredVoucher:
+    return StoredVoucher(id=row[1], offer_id=row[2], consumer_pk=row[3], status=row[4], expires_at=_moment(row[5]))

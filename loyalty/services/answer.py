@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from loyalty.services.quote import Quote
-from promotions.engine.decision import Applied, Decision, Refusal
+from promotions.choices import Family
+from promotions.engine.decision import Applied, AppliedVoucher, Decision, LineShare, Refusal
 from promotions.engine.money import minor_unit, money_text
 
 Answer = dict[str, Any]
@@ -78,13 +79,56 @@ def answer_of(
             }
             for line in decision.lines
         ],
-        "applied": [_applied(applied, currency, issued.get(applied.promotion.id, ())) for applied in decision.applied],
+        "applied": _all_applied(decision, currency, issued),
         "vouchers_issued": [voucher for vouchers in issued.values() for voucher in vouchers],
-        "vouchers_refused": [{"code": code, "reason": "not_applicable"} for code in sale.vouchers],
-        "add_products": [],
-        "personalized": [],
+        "vouchers_refused": [{"code": one.code, "reason": one.reason} for one in decision.vouchers_refused],
+        "add_products": [
+            {"discount": one.discount, "sku": one.sku, "quantity": str(one.quantity)} for one in decision.add_products
+        ],
+        "personalized": [
+            {
+                "backend_id": one.backend_id,
+                "requires_selection": one.requires_selection,
+                "locks_after_first_apply": one.locks_after_first_apply,
+                "locked": one.locked,
+                "selected": list(one.selected),
+            }
+            for one in decision.personalized
+        ],
         "warnings": [{"code": warned.code, "detail": warned.detail} for warned in quote.warnings],
         "differences": list(differences),
+    }
+
+
+def _all_applied(decision: Decision, currency: str, issued: Mapping[int, Sequence[Mapping[str, Any]]]) -> list[Answer]:
+    """What applies, in order of application: discounts, the vouchers presented, loyalty promotions."""
+    promotions = [
+        (one.promotion.source.family, _applied(one, currency, issued.get(one.promotion.id, ())))
+        for one in decision.applied
+    ]
+    return [
+        *(answer for family, answer in promotions if family == Family.DISCOUNT),
+        *(_applied_voucher(voucher, currency) for voucher in decision.vouchers),
+        *(answer for family, answer in promotions if family != Family.DISCOUNT),
+    ]
+
+
+def _applied_voucher(voucher: AppliedVoucher, currency: str) -> Answer:
+    """A voucher that paid; an offer has no versions and no content."""
+    return {
+        "promotion": voucher.offer,
+        "version": None,
+        "family": "voucher",
+        "type": voucher.benefit,
+        "subtype": "",
+        "redemptions": 1,
+        "points": 0,
+        "discount": money_text(voucher.discount, currency),
+        "saving": money_text(voucher.discount, currency),
+        "lines": lines_stored(voucher.lines, currency),
+        "vouchers": [voucher.code],
+        "confirmation_message": "",
+        "content": {},
     }
 
 
@@ -100,14 +144,14 @@ def _applied(applied: Applied, currency: str, vouchers: Iterable[Mapping[str, An
         "points": applied.points,
         "discount": money_text(applied.discount, currency),
         "saving": amount_text(applied.saving, currency),
-        "lines": lines_stored(applied, currency),
+        "lines": lines_stored(applied.lines, currency),
         "vouchers": [voucher["code"] for voucher in vouchers],
         "confirmation_message": source.content.get("confirmation_message", ""),
         "content": source.content,
     }
 
 
-def lines_stored(applied: Applied, currency: str) -> list[Answer]:
+def lines_stored(lines: Iterable[LineShare], currency: str) -> list[Answer]:
     """The lines that a promotion took, as they are answered and kept."""
     return [
         {
@@ -116,7 +160,7 @@ def lines_stored(applied: Applied, currency: str) -> list[Answer]:
             "discount": money_text(line.discount, currency),
             "points": line.points,
         }
-        for line in applied.lines
+        for line in lines
     ]
 
 
@@ -157,5 +201,5 @@ def _compare(found: list[Answer], name: str, expected: object, got: object) -> N
 
 
 def applied_codes(decision: Decision) -> set[str]:
-    """The codes of what applies."""
-    return {applied.promotion.code for applied in decision.applied}
+    """The codes of what applies: of promotions, and of the offers whose vouchers pay."""
+    return {one.promotion.code for one in decision.applied} | {voucher.offer for voucher in decision.vouchers}

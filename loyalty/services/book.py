@@ -18,6 +18,7 @@ from conflicts.selectors import conflict_policy
 from consumers.models import Account, Site
 from loyalty.models import Offer
 from promotions.engine.basket import SiteFacts, folded
+from promotions.engine.discounts import PersonalizedTerms
 from promotions.engine.rulebook import (
     OfferFacts,
     Promotion,
@@ -26,8 +27,8 @@ from promotions.engine.rulebook import (
     Terms,
     compile_promotion,
 )
+from promotions.models import PersonalizedPromotion, PromotionVersion
 from promotions.models import Promotion as StoredPromotion
-from promotions.models import PromotionVersion
 
 BOOKS_KEPT = 200
 """Accounts whose books stay in memory; the least recently used goes first."""
@@ -48,6 +49,7 @@ class SitePlace:
 class Book:
     """Everything of an account that changes seldom and that every decision needs."""
 
+    account_pk: int
     version: int
     epoch: int
     rulebook: Rulebook
@@ -55,6 +57,7 @@ class Book:
     sites: dict[str, SitePlace]
     sites_by_id: dict[int, SitePlace]
     offers: dict[str, Offer]
+    offers_by_id: dict[int, Offer]
     limited_offers: frozenset[str]
 
 
@@ -89,12 +92,15 @@ def books_forget() -> None:
 
 def _read(account: Account, known: Book | None) -> Book:
     terms = account_terms(account)
-    offers = list(Offer.objects.filter(account=account))
+    offers = list(Offer.objects.filter(account=account).select_related("product"))
     facts = {offer.code: _offer_facts(offer) for offer in offers}
+    personalized = _personalized_terms(account)
     sites = {site.number: _site_place(site, account) for site in Site.objects.filter(account=account)}
     stored = StoredPromotion.objects.filter(account=account)
     if known is None:
-        rulebook = Rulebook.build(_compiled(stored.filter(archived=False)), terms=terms, offers=facts)
+        rulebook = Rulebook.build(
+            _compiled(stored.filter(archived=False)), terms=terms, offers=facts, personalized=personalized
+        )
     else:
         changed = stored.filter(revision__gt=known.version)
         rulebook = known.rulebook.changed(
@@ -102,8 +108,10 @@ def _read(account: Account, known: Book | None) -> Book:
             put=list(_compiled(changed.filter(archived=False))),
             terms=terms,
             offers=facts,
+            personalized=personalized,
         )
     return Book(
+        account_pk=account.pk,
         version=account.rulebook_version,
         epoch=account.rulebook_epoch,
         rulebook=rulebook,
@@ -111,6 +119,7 @@ def _read(account: Account, known: Book | None) -> Book:
         sites=sites,
         sites_by_id={site.id: site for site in sites.values()},
         offers={offer.code: offer for offer in offers},
+        offers_by_id={offer.pk: offer for offer in offers},
         limited_offers=frozenset(offer.code for offer in offers if offer.stock is not None),
     )
 
@@ -160,6 +169,17 @@ def _offer_facts(offer: Offer) -> OfferFacts:
         ends_at=offer.ends_at,
         archived=offer.archived,
     )
+
+
+def _personalized_terms(account: Account) -> dict[str, PersonalizedTerms]:
+    """The account's personalized promotions, by backend id; an archived one has no effect any more."""
+    rows = PersonalizedPromotion.objects.filter(account=account, archived=False)
+    return {
+        backend_id: PersonalizedTerms(maximum_distinct_products=maximum, lock_after_first_apply=locks)
+        for backend_id, maximum, locks in rows.values_list(
+            "backend_id", "maximum_distinct_products", "lock_after_first_apply"
+        )
+    }
 
 
 def _site_place(site: Site, account: Account) -> SitePlace:

@@ -10,8 +10,8 @@ import msgspec
 from django.db import IntegrityError, transaction
 
 from consumers.models import Account, Consumer
-from loyalty.choices import EntryKind, PromotionType
-from loyalty.exceptions import DecisionChanged, LimitOverrun, ReferenceReused, SaleInvalid
+from loyalty.choices import EntryKind, OfferKind, PromotionType
+from loyalty.exceptions import DecisionChanged, LimitOverrun, ReferenceReused, SaleInvalid, VoucherChanged
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
 from loyalty.selectors.shopper import StoredDecision, sale_known
 from loyalty.services.activity import activity_description
@@ -26,15 +26,16 @@ from loyalty.services.answer import (
 from loyalty.services.book import book_current
 from loyalty.services.counters import count_up, usage_add
 from loyalty.services.history import line_stored
-from loyalty.services.quote import Quote, decide
+from loyalty.services.quote import Quote, decide, offer_benefit
 from loyalty.services.rows import rows_insert
 from loyalty.services.sale import Sale
-from loyalty.services.voucher import voucher_rows
-from promotions.engine.decision import Applied
+from loyalty.services.voucher import voucher_rows, vouchers_pay
+from promotions.engine.decision import Applied, AppliedVoucher
 from promotions.engine.evaluate import nearest_first
 from promotions.engine.money import from_minor, money_text
 from promotions.engine.progress import Progress
 from promotions.models import Promotion
+from promotions.services.personalized_list import personalized_choices_lock
 
 AHEAD = timedelta(minutes=5)
 """How far a till's clock may be ahead of ours."""
@@ -99,7 +100,7 @@ def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprin
     for attempt in range(ATTEMPTS):
         try:
             return _commit_once(account, sale, fingerprint, at)
-        except (IntegrityError, LimitOverrun):
+        except (IntegrityError, LimitOverrun, VoucherChanged):
             # Closes the race of two commits of one reference: the unique constraint lets one through, and the other
             # finds its answer. Otherwise the book was older than a change to what it decided on (a limit set, a
             # promotion deleted): read it again.
@@ -171,6 +172,8 @@ def _write(account: Account, quote: Quote, fingerprint: str, at: datetime) -> Co
     if known is not None:
         _write_ledger(row, quote, at)
         _write_vouchers(vouchers, applied)
+        _pay_vouchers(row, quote)
+        _lock_choices(row, quote, at)
         _write_usage(quote, known.consumer)
         _write_standing(quote, known.consumer)
     _count_redemptions(decision.applied)
@@ -210,10 +213,28 @@ def _transaction_row(
             "point_value": str(terms.point_value),
             "is_loyalty_member": bool(known and known.is_member),
             "applied": [applied.promotion.id for applied in decision.applied],
+            "lists": {backend_id: list(products) for backend_id, products in decision.listed.items()},
+            "chosen": {
+                backend_id: {"selected": not quote.lists[backend_id].choice.selected} for backend_id in decision.choices
+            },
+            "vouchers": [_voucher_fact(quote, voucher) for voucher in decision.vouchers],
         },
         explanation=explanation,
         answer=answer,
     )
+
+
+def _voucher_fact(quote: Quote, voucher: AppliedVoucher) -> dict[str, Any]:
+    """What a voucher gave, as it was: a return applies it again."""
+    benefit = offer_benefit(quote.book.offers[voucher.offer], book=quote.book)
+    return {
+        "code": voucher.code,
+        "offer": voucher.offer,
+        "benefit": benefit.kind,
+        "currency": benefit.currency,
+        "value": str(benefit.value),
+        "product": benefit.product,
+    }
 
 
 def _lines(quote: Quote) -> list[dict[str, Any]]:
@@ -270,7 +291,7 @@ def _write_applied(row: Transaction, quote: Quote) -> dict[int, AppliedPromotion
             points=applied.points,
             discount=from_minor(applied.discount, currency),
             saving=amount_decimal(applied.saving),
-            lines=lines_stored(applied, currency),
+            lines=lines_stored(applied.lines, currency),
         )
         for position, applied in enumerate(quote.decision.applied)
     ]
@@ -334,6 +355,19 @@ def _write_vouchers(vouchers: Mapping[int, list[Voucher]], applied: Mapping[int,
     count_up(Offer._meta.db_table, "issued", issued_by_offer, within="stock")
 
 
+def _pay_vouchers(row: Transaction, quote: Quote) -> None:
+    paid = [quote.presented[voucher.code].id for voucher in quote.decision.vouchers]
+    if paid and quote.known is not None:
+        vouchers_pay(consumer_pk=quote.known.consumer.pk, voucher_pks=paid, payer=row, at=quote.basket.at)
+
+
+def _lock_choices(row: Transaction, quote: Quote, at: datetime) -> None:
+    """Make choices final where the promotion locks them after the first apply."""
+    choices = {quote.lists[backend_id].id: products for backend_id, products in quote.decision.choices.items()}
+    if choices:
+        personalized_choices_lock(choices=choices, transaction_id=row.pk, at=at)
+
+
 def _write_usage(quote: Quote, consumer: Consumer) -> None:
     """The consumer's redemptions and progress, under the consumer's lock.
 
@@ -387,7 +421,14 @@ def _write_standing(quote: Quote, consumer: Consumer) -> None:
         consumer.last_transaction_at, consumer.last_transaction_on = basket.at, basket.today
     if decision.applied and (last_redeemed is None or last_redeemed < basket.today):
         consumer.last_promotion_redeemed_on = basket.today
+    offers = [quote.book.offers[voucher.offer] for voucher in decision.vouchers]
+    last_offer = consumer.last_offer_redeemed_on
+    if any(offer.kind == OfferKind.PERSONALISED for offer in offers) and (
+        last_offer is None or last_offer < basket.today
+    ):
+        consumer.last_offer_redeemed_on = basket.today
     Consumer.objects.filter(pk=consumer.pk).update(
+        last_offer_redeemed_on=consumer.last_offer_redeemed_on,
         points_balance=consumer.points_balance + decision.points,
         last_transaction_at=consumer.last_transaction_at,
         last_transaction_on=consumer.last_transaction_on,

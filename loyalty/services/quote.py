@@ -1,13 +1,15 @@
 """What a basket earns. A quote writes nothing; a commit decides with the same function, under locks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from fractions import Fraction
 
 from consumers.exceptions import Problem
 from consumers.models import Account
 from loyalty.exceptions import SaleInvalid
-from loyalty.selectors.shopper import KnownShopper, StoredUsage, sale_known, usage_stored
+from loyalty.models import Offer
+from loyalty.selectors.shopper import KnownShopper, StoredList, StoredUsage, StoredVoucher, sale_known, usage_stored
 from loyalty.services.book import Book, SitePlace, book_current
 from loyalty.services.history import progress_from_history
 from loyalty.services.sale import Sale
@@ -18,6 +20,7 @@ from promotions.engine.money import to_minor
 from promotions.engine.progress import Progress
 from promotions.engine.rulebook import Promotion
 from promotions.engine.shopper import Usage
+from promotions.engine.vouchers import Benefit, PresentedVoucher
 
 EXPLAINED = 1000
 """Promotions explained at most when a till asks why."""
@@ -39,7 +42,8 @@ class Quote:
     """A decision with all it was made from.
 
     ``judged`` are the promotions whose usage was read; ``needed`` (by id) those of them whose reasons are asked for,
-    and ``rebuilt`` those whose progress was added up from history.
+    and ``rebuilt`` those whose progress was added up from history. ``lists`` are the consumer's rows by backend id, and
+    ``presented`` those of the vouchers by code.
     """
 
     sale: Sale
@@ -52,6 +56,8 @@ class Quote:
     judged: tuple[Promotion, ...]
     needed: frozenset[int]
     rebuilt: frozenset[int]
+    lists: Mapping[str, StoredList]
+    presented: Mapping[str, StoredVoucher]
     decision: Decision
     warnings: tuple[Warned, ...] = field(default=())
 
@@ -152,15 +158,28 @@ def decide(
     if lock:
         judged |= {promotion.id: promotion for promotion in rulebook.tracked(basket)}
     stored = usage_stored(
+        account_pk=book.account_pk,
         consumer_pk=known.consumer.pk if known else None,
         promotion_ids=[p.id for p in judged.values() if p.is_tracked],
         limited_ids=[p.id for p in judged.values() if p.total_limit is not None],
         offer_ids={book.offers[p.offer].pk for p in judged.values() if p.offer in book.limited_offers},
+        backend_ids={backend_id for p in judged.values() for backend_id in p.personalized},
+        codes=sale.vouchers,
         lock=lock,
     )
+    if shopper is not None:
+        shopper = replace(shopper, personalized={key: listed.choice for key, listed in stored.lists.items()})
     needed = [promotion for promotion in (*candidates, *explained) if promotion.application_rules]
     usage, rebuilt = _usage(stored, book=book, known=known, needed=needed, judged=judged, at=basket.at)
-    decision = evaluate(basket, shopper=shopper, usage=usage, rulebook=rulebook, policy=book.policy, explain=explained)
+    decision = evaluate(
+        basket,
+        shopper=shopper,
+        usage=usage,
+        rulebook=rulebook,
+        policy=book.policy,
+        vouchers=[_presented(code, stored.vouchers.get(code), book=book, known=known) for code in sale.vouchers],
+        explain=explained,
+    )
     return Quote(
         sale=sale,
         book=book,
@@ -172,6 +191,8 @@ def decide(
         judged=tuple(judged.values()),
         needed=frozenset(promotion.id for promotion in needed),
         rebuilt=rebuilt,
+        lists=stored.lists,
+        presented=stored.vouchers,
         decision=decision,
         warnings=_warnings(sale, known),
     )
@@ -211,6 +232,31 @@ def _usage(
         vouchers_left={offers[offer_id]: left for offer_id, left in stored.vouchers_left.items()},
     )
     return usage, frozenset(missing)
+
+
+def _presented(code: str, voucher: StoredVoucher | None, *, book: Book, known: KnownShopper | None) -> PresentedVoucher:
+    """A code as the engine is given it. An archived offer's vouchers are still good."""
+    if voucher is None:
+        return PresentedVoucher(code=code)
+    offer = book.offers_by_id[voucher.offer_id]
+    return PresentedVoucher(
+        code=code,
+        offer=offer.code,
+        benefit=offer_benefit(offer, book=book),
+        status=voucher.status,
+        is_own=known is not None and known.consumer.pk == voucher.consumer_pk,
+        expires_at=voucher.expires_at,
+    )
+
+
+def offer_benefit(offer: Offer, *, book: Book) -> Benefit:
+    """What an offer's vouchers give, as the engine is given it."""
+    return Benefit(
+        kind=offer.benefit,
+        currency=offer.currency or book.rulebook.terms.currency,
+        value=Fraction(offer.value or 0),
+        product=offer.product.sku if offer.product else "",
+    )
 
 
 def _warnings(sale: Sale, known: KnownShopper | None) -> tuple[Warned, ...]:

@@ -212,7 +212,8 @@ class Decision:
     """The whole answer for one basket, amounts in minor units.
 
     ``applied`` are discounts, then loyalty promotions, each in order of application; vouchers come between the two.
-    ``choices`` are what a commit makes final, by backend id: the products selected from then on.
+    ``choices`` are what a commit makes final, by backend id: the products selected from then on. ``listed`` is what
+    counted as chosen, by backend id.
     """
 
     basket: Basket
@@ -228,6 +229,7 @@ class Decision:
     add_products: tuple[ProductToAdd, ...]
     personalized: tuple[PersonalizedState, ...]
     choices: Mapping[str, tuple[str, ...]]
+    listed: Mapping[str, tuple[str, ...]]
 
     @property
     def promotion_points(self) -> int:

@@ -58,11 +58,12 @@ class Lists:
 class Fit:
     """Which runs a discount's sets accept for one shopper: a mask of sets for each run.
 
-    ``free_choice`` are the sets of personalized promotions whose products the shopper has not chosen yet.
+    ``undecided`` are the personalized promotions, by backend id, of which any listed product qualifies for want of a
+    choice.
     """
 
     masks: tuple[int, ...]
-    free_choice: frozenset[int]
+    undecided: frozenset[str]
 
     def accepted(self, number: int, prices: Prices) -> bool:
         """Whether any unit fits a set."""
@@ -73,12 +74,14 @@ class Fit:
 class Markdown:
     """What a discount takes: redemptions, and a cut for every unit taken (zero for those that only qualified).
 
-    ``chosen`` are the products that were taken of each personalized promotion without a choice, by backend id.
+    ``listed`` are the products that were taken of each list, by backend id of its personalized promotion, and
+    ``undecided`` those promotions of them under which the shopper has not chosen.
     """
 
     redemptions: int
     cuts: tuple[Cut, ...]
-    chosen: Mapping[str, tuple[str, ...]]
+    listed: Mapping[str, tuple[str, ...]]
+    undecided: frozenset[str]
 
     @property
     def off(self) -> int:
@@ -123,18 +126,18 @@ class Discount:
     def fit(self, runs: Sequence[Run], prices: Prices, lists: Lists) -> Fit:
         """Which runs its sets accept; ``prices`` are of the units that it may take."""
         masks = [0] * len(runs)
-        free_choice = set()
+        undecided = set()
         for number, one in enumerate(self.sets):
             allowed = one.products
             if one.personalized is not None:
                 allowed, is_free = self._allowed(one, runs, prices, lists)
                 if is_free:
-                    free_choice.add(number)
+                    undecided.add(one.personalized)
             bit = 1 << number
             for run in runs:
                 if run.sku in allowed if allowed is not None else one.accepts is None or one.accepts(run.item):
                     masks[run.index] |= bit
-        return Fit(masks=tuple(masks), free_choice=frozenset(free_choice))
+        return Fit(masks=tuple(masks), undecided=frozenset(undecided))
 
     def _allowed(
         self, one: DiscountSet, runs: Sequence[Run], prices: Prices, lists: Lists
@@ -177,7 +180,7 @@ class Discount:
             others = Discount(
                 kind=self.kind, value=self.value, maximum=None, most_expensive=self.most_expensive, sets=rest
             )
-            sets = sum(group.count for group in others.match(prices, Fit(masks=masks, free_choice=frozenset())))
+            sets = sum(group.count for group in others.match(prices, Fit(masks=masks, undecided=frozenset())))
         if most is not None:
             sets = min(sets, most)
         found = [self.sets[number] for number in missing]
@@ -256,11 +259,16 @@ class Discount:
                 cuts += self._cuts(part, amount)
                 redemptions += part.count
                 off += amount * part.count
-                for number in fit.free_choice:
-                    products = taken.setdefault(self.sets[number].personalized or "", {})
-                    products.update(dict.fromkeys(runs[stretch.run].sku for stretch in part.columns[number]))
-        chosen = {backend_id: tuple(products) for backend_id, products in taken.items()}
-        return Markdown(redemptions=redemptions, cuts=tuple(cuts), chosen=chosen)
+                for one, column in zip(self.sets, part.columns, strict=True):
+                    if one.personalized is not None:
+                        products = taken.setdefault(one.personalized, {})
+                        products.update(dict.fromkeys(runs[stretch.run].sku for stretch in column))
+        return Markdown(
+            redemptions=redemptions,
+            cuts=tuple(cuts),
+            listed={backend_id: tuple(products) for backend_id, products in taken.items()},
+            undecided=fit.undecided,
+        )
 
     def _off(self, worth: int) -> int:
         """The discount of one matching set whose discounted units are worth so much, rounded once."""

@@ -89,6 +89,7 @@ def evaluate(
         add_products=settled.add_products,
         personalized=settled.personalized,
         choices=settled.choices,
+        listed=settled.listed,
     )
 
 

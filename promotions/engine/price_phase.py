@@ -30,6 +30,7 @@ class Settled:
     add_products: tuple[ProductToAdd, ...]
     personalized: tuple[PersonalizedState, ...]
     choices: Mapping[str, tuple[str, ...]]
+    listed: Mapping[str, tuple[str, ...]]
 
 
 def settle(
@@ -88,6 +89,7 @@ def settle(
         add_products=tuple(_products_to_add(refused.values(), situation)),
         personalized=tuple(_personalized(winners, refused.values(), situation)),
         choices=_choices(winners, situation, chosen),
+        listed=_listed(winners, situation),
     )
 
 
@@ -124,8 +126,9 @@ class UnitContest:
 
 def _with_choice(chosen: Mapping[str, tuple[str, ...]], markdown: Markdown) -> dict[str, tuple[str, ...]]:
     merged = dict(chosen)
-    for backend_id, products in markdown.chosen.items():
-        merged[backend_id] = tuple(dict.fromkeys([*merged.get(backend_id, ()), *products]))
+    for backend_id in markdown.undecided:
+        taken = markdown.listed.get(backend_id, ())
+        merged[backend_id] = tuple(dict.fromkeys([*merged.get(backend_id, ()), *taken]))
     return merged
 
 
@@ -162,6 +165,17 @@ def _personalized(
                 locked=choice.locked,
                 selected=choice.selected,
             )
+
+
+def _listed(winners: Iterable[Candidate], situation: Situation) -> dict[str, tuple[str, ...]]:
+    """What counted as chosen: the shopper's choice, or where there was none the products taken, by backend id."""
+    choices = situation.shopper.personalized if situation.shopper else {}
+    listed: dict[str, tuple[str, ...]] = {}
+    for winner in winners:
+        for backend_id, taken in winner.markdown.listed.items():
+            counted = choices[backend_id].selected or [*listed.get(backend_id, ()), *taken]
+            listed[backend_id] = tuple(dict.fromkeys(counted))
+    return listed
 
 
 def _choices(

@@ -8,6 +8,7 @@ what is on a list stays in the catalogue.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain, islice
 
 from django.db import transaction
@@ -231,6 +232,23 @@ def personalized_lists_assign(
         )
     replaced = sum(1 for listed in written if listed.consumer_id in stored)
     return Assigned(created=len(written) - replaced, replaced=replaced, cleared=len(cleared), kept=kept)
+
+
+def personalized_choices_lock(*, choices: Mapping[int, Sequence[str]], transaction_id: int, at: datetime) -> None:
+    """Make choices final, in one statement. Belongs in the sale's transaction, which holds the consumer's row.
+
+    Args:
+        choices: by id of the list, what is chosen from then on.
+        transaction_id: of the sale that made them so; a void of it takes back what it made.
+        at: now.
+    """
+    PersonalizedList.objects.bulk_update(
+        [
+            PersonalizedList(pk=pk, selected=list(products), locked=True, locked_by_id=transaction_id, updated_at=at)
+            for pk, products in choices.items()
+        ],
+        ["selected", "locked", "locked_by_id", "updated_at"],
+    )
 
 
 # --- one list -------------------------------------------------------------------------------------------------------
