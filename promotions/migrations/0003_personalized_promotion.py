@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                 ('promotion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lists', to='promotions.personalizedpromotion')),
             ],
             options={
-                'ordering': ('promotion', 'consumer'),
+                'ordering': ('promotion_id', 'consumer_id'),
                 'default_permissions': (),
             },
         ),

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db.models import BooleanField, F, Func, QuerySet, TextField, Value
 
+from consumers.exceptions import NotFound
+from consumers.models import Consumer
 from promotions.engine.shopper import PersonalizedChoice
 from promotions.exceptions import PersonalizedPromotionNotFound
 from promotions.models import PersonalizedList, PersonalizedPromotion
@@ -48,6 +50,23 @@ def personalized_promotion_by_backend_id(*, account_id: int, backend_id: str) ->
 def personalized_lists(*, account_id: int) -> QuerySet[PersonalizedList]:
     """The lists of the account's consumers, each with its promotion and consumer."""
     return PersonalizedList.objects.filter(promotion__account_id=account_id).select_related("promotion", "consumer")
+
+
+def personalized_list_of(*, account_id: int, backend_id: str, consumer_id: str) -> PersonalizedList:
+    """One consumer's list with its promotion; an empty one, not stored, where they have none.
+
+    Raises:
+        PersonalizedPromotionNotFound, NotFound: the account has no such promotion or consumer.
+    """
+    rows = personalized_lists(account_id=account_id)
+    listed = rows.filter(promotion__backend_id=backend_id, consumer__consumer_id=consumer_id).first()
+    if listed is not None:
+        return listed
+    promotion = personalized_promotion_by_backend_id(account_id=account_id, backend_id=backend_id)
+    consumer = Consumer.objects.filter(account_id=account_id, consumer_id=consumer_id).first()
+    if consumer is None:
+        raise NotFound(f"There is no consumer {consumer_id}.")
+    return PersonalizedList(promotion=promotion, consumer=consumer)
 
 
 def personalized_lists_shown(*, account_id: int, consumer_pk: int) -> QuerySet[PersonalizedList]:

@@ -11,13 +11,16 @@ from rest_framework.test import APIClient
 from promotions.models import Promotion
 from tests.consumers.builders import MEMBER, Shop, make_shop
 
-KEYS = {"number": "S", "sku": "A", "consumer_id": "c", "reference": "T", "code": "x"}
+KEYS = {"number": "S", "sku": "A", "consumer_id": "c", "reference": "T", "code": "x", "backend_id": "PP"}
 TILL_MAY = {
     ("POST", "baskets/evaluate"),
     ("GET", "transactions"),
     ("POST", "transactions"),
     ("GET", "transactions/T"),
     ("GET", "consumers/c/loyalty"),
+    ("GET", "consumers/c/personalized-promotions"),
+    ("GET", "personalized-promotions/PP/consumers/c"),
+    ("PUT", "personalized-promotions/PP/consumers/c/selection"),
     ("GET", "promotions"),
     ("GET", "promotions/x"),
     ("GET", "promotions/bulk"),
@@ -77,6 +80,7 @@ def shop(db: None) -> Shop:
         "products/A": {"retail_price": "1.00"},
         "groups/x": {},
         "consumers/c": {"loyalty": MEMBER},
+        "personalized-promotions/PP": {"name": "Pick yours"},
         "offers/x": {"name": "x", "value": "1.00"},
         "promotions/x": {
             "type": "fixed_points",
@@ -129,11 +133,12 @@ def test_a_row_of_another_account_is_a_404(shop: Shop, method: str, path: str) -
     bodies: dict[str, Any] = {
         "consumers/c/claims": {"reference": "1", "offer": "x"},
         "consumers/c/points-adjustments": {"reference": "1", "points": 5},
+        "personalized-promotions/PP/consumers/c/products": {"products": ["A"]},
         "promotions/x/duplicate": {"code": "y", "name": "y"},
         "discounts/x/duplicate": {"code": "y", "name": "y"},
     }
     other = make_shop("other")
-    if method == "PUT":
+    if method == "PUT" and path.count("/") == 1:
         # It makes a row of its own account, or is refused; the other account's stays as it was.
         before = list(Promotion.objects.filter(account=shop.account).values("family", "name"))
         assert other.manager.put(path, {"name": "theirs"}).status_code in (201, 400)

@@ -73,5 +73,5 @@ def test_the_tab_costs_the_same_statements_whatever_it_shows(shop: Shop, django_
             shop.manager.post(
                 "consumers/c/points-adjustments", {"reference": f"{count}-{number}", "points": number + 1}
             )
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             shop.till.get("consumers/c/loyalty")

@@ -186,6 +186,49 @@ class ApiView(GenericAPIView[Any]):
             raise ValidationError({"": [ErrorDetail("A JSON object is expected.", code="invalid")]})
         return data
 
+    def documents(self, serializer: Input, *, key: str, most: int) -> list[dict[str, Any]]:
+        """The rows of the body, each checked by ``serializer`` and unlike every other in ``key``.
+
+        Raises:
+            ValidationError: each problem under its row and path, up to ``MAX_PROBLEMS`` rows of them.
+            TooLarge: more than ``most`` rows.
+        """
+        data = self.request.data if self.request.stream is not None else None
+        if not isinstance(data, list):
+            raise ValidationError({"": [ErrorDetail("A list of objects is expected.", code="invalid")]})
+        if len(data) > most:
+            raise TooLarge(f"At most {most} rows are taken at once.")
+        rows: list[dict[str, Any]] = []
+        problems: dict[str, Any] = {}
+        places: dict[str, int] = {}
+        for index, item in enumerate(data):
+            try:
+                row = checked(serializer, item)
+            except ValidationError as error:
+                problems[str(index)] = error.detail
+            else:
+                rows.append(row)
+                if places.setdefault(row[key], index) != index:
+                    problems[str(index)] = {
+                        key: [ErrorDetail("Another row of this call has this key.", code="duplicate")]
+                    }
+            if len(problems) == MAX_PROBLEMS:
+                break
+        if problems:
+            raise ValidationError(problems)
+        return rows
+
+    def flag(self, name: str) -> bool:
+        """Whether the query string asks for ``name``.
+
+        Raises:
+            ValidationError: it has another value than ``true``, ``1``, ``false`` or ``0``.
+        """
+        text = self.request.query_params.get(name, "").casefold()
+        if text not in {"", "true", "1", "false", "0"}:
+            raise ValidationError({name: [ErrorDetail("true or false is expected.", code="invalid")]})
+        return text in {"true", "1"}
+
     def page(self, rows: QuerySet[Any], output_class: type[Serializer[Any]] | None = None) -> Response:
         """One page of ``rows``, filtered and ordered as the query string asks."""
         chosen = output_class or self.output_class
@@ -289,30 +332,7 @@ class Collection(ViewSetMixin, ApiView):
     @extend_schema(description=f"Create or replace up to {MAX_ROWS:,} rows, each with its key: all of them or none.")
     def bulk(self, request: Request, **key: str) -> Response:
         """Create or replace up to 10,000 rows, each with its key: all of them or none."""
-        data = request.data if request.stream is not None else None
-        if not isinstance(data, list):
-            raise ValidationError({"": [ErrorDetail("A list of objects is expected.", code="invalid")]})
-        if len(data) > MAX_ROWS:
-            raise TooLarge(f"At most {MAX_ROWS} rows are taken at once.")
-        serializer = self.row_class()()
-        rows: list[dict[str, Any]] = []
-        problems: dict[str, Any] = {}
-        places: dict[str, int] = {}
-        for index, item in enumerate(data):
-            try:
-                row = checked(serializer, item)
-            except ValidationError as error:
-                problems[str(index)] = error.detail
-            else:
-                rows.append(row)
-                if places.setdefault(row[self.key_name], index) != index:
-                    problems[str(index)] = {
-                        self.key_name: [ErrorDetail("Another row of this call has this key.", code="duplicate")]
-                    }
-            if len(problems) == MAX_PROBLEMS:
-                break
-        if problems:
-            raise ValidationError(problems)
+        rows = self.documents(self.row_class()(), key=self.key_name, most=MAX_ROWS)
         saved = self.save(rows) if rows else Saved()
         return Response({"created": saved.created, "updated": saved.updated})
 

@@ -3,10 +3,11 @@
 from django.urls import URLPattern, URLResolver
 
 from consumers.api.v1.collections import collection_paths
-from promotions.api.v1 import discounts
+from promotions.api.v1 import discounts, personalized_promotions
 from promotions.api.v1.products import Products
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *collection_paths("products", Products),
+    *personalized_promotions.urlpatterns,
     *discounts.urlpatterns,
 ]

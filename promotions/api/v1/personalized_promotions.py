@@ -1,0 +1,364 @@
+"""``personalized-promotions``, and the lists of consumers below them."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from consumers.api.v1.collections import MAX_ROWS, ApiView, Collection, collection_paths, row_or_404
+from consumers.api.v1.fields import FlagField, KeyField, MomentField, TextField, WholeField
+from consumers.api.v1.filters import ArchiveFilters
+from consumers.api.v1.serializers import Input, Output
+from consumers.selectors import consumers_of
+from consumers.services.rows import Saved
+from promotions.models import PersonalizedList, PersonalizedPromotion
+from promotions.selectors.personalized_promotion import (
+    personalized_list_of,
+    personalized_lists_shown,
+    personalized_promotions_of,
+)
+from promotions.services.personalized_list import (
+    ConsumerProducts,
+    personalized_list_add,
+    personalized_list_clear,
+    personalized_list_push,
+    personalized_list_remove,
+    personalized_list_select,
+    personalized_lists_assign,
+)
+from promotions.services.personalized_promotion import (
+    PersonalizedPromotionValues,
+    personalized_promotion_delete,
+    personalized_promotions_save,
+)
+
+MAX_SENT = 1_000
+"""More products than this are too many, even if some are sent twice."""
+
+
+# --- definitions ----------------------------------------------------------------------------------------------------
+
+
+class PersonalizedPromotionInput(Input):
+    """What gives each enlisted consumer their own list of products to choose from."""
+
+    name = TextField(min_length=2, max_length=200)
+    description = TextField(max_length=10_000, allow_blank=True, default="")
+    maximum_distinct_products = WholeField(
+        min_value=1, allow_null=True, default=None, help_text="How many a consumer may choose; null: the whole list."
+    )
+    lock_after_first_apply = FlagField(default=False, help_text="The first choice is final.")
+    archived = FlagField(default=False, help_text="Without effect, and hidden from lists unless asked for.")
+
+
+class PersonalizedPromotionOutput(Output):
+    """What gives each enlisted consumer their own list of products to choose from."""
+
+    backend_id = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    maximum_distinct_products = serializers.IntegerField(allow_null=True)
+    lock_after_first_apply = serializers.BooleanField()
+    archived = serializers.BooleanField()
+    created_at = MomentField()
+    updated_at = MomentField()
+
+
+class PersonalizedPromotionFilters(ArchiveFilters):
+    """Filters of the list."""
+
+    name = filters.CharFilter(lookup_expr="icontains")
+    description = filters.CharFilter(lookup_expr="icontains")
+    backend_id = filters.CharFilter(lookup_expr="icontains")
+    lock_after_first_apply = filters.BooleanFilter()
+
+    class Meta:
+        model = PersonalizedPromotion
+        fields: tuple[str, ...] = ()
+
+
+class PersonalizedPromotions(Collection):
+    """Personalized promotions by backend id."""
+
+    key_name = "backend_id"
+    key_field = KeyField(max_length=64)
+    input_class = PersonalizedPromotionInput
+    output_class = PersonalizedPromotionOutput
+    filterset_class = PersonalizedPromotionFilters
+    search_fields = ("backend_id", "name", "description")
+    ordering_fields = ("backend_id", "name", "created_at", "updated_at")
+    default_ordering = "backend_id"
+
+    def get_queryset(self) -> QuerySet[PersonalizedPromotion]:
+        return personalized_promotions_of(account_id=self.account.pk)
+
+    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+        return personalized_promotions_save(
+            account_id=self.account.pk,
+            rows=[PersonalizedPromotionValues(**row) for row in rows],
+            at=timezone.now(),
+            made_with=self.made_with,
+        )
+
+    def remove(self, row: PersonalizedPromotion) -> None:
+        personalized_promotion_delete(account_id=self.account.pk, backend_id=row.backend_id, made_with=self.made_with)
+
+
+# --- one consumer's list --------------------------------------------------------------------------------------------
+
+
+def too_many_products() -> ValidationError:
+    """So many that they are not looked at one by one."""
+    return ValidationError([ErrorDetail("A list has at most 100 products.", code="too_many_products")])
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class SkusField(serializers.Field[Any, Any, Any, Any]):
+    """A list of texts; which of them are products, the service says: ten thousand such lists are checked in no time."""
+
+    default_error_messages = {"not_a_list": "A list of SKUs is expected."}
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        if not isinstance(data, list):
+            self.fail("not_a_list")
+        if len(data) > MAX_SENT:
+            raise too_many_products()
+        wrong = [place for place, sku in enumerate(data) if not isinstance(sku, str)]
+        if wrong:
+            invalid = [ErrorDetail("Not a valid string.", code="invalid")]
+            raise ValidationError({str(place): invalid for place in wrong})
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class PushedProduct(Input):
+    """A product of a list that is pushed."""
+
+    sku = TextField(max_length=100, trim_whitespace=False)
+    selected = FlagField(default=False)
+
+
+class PushedProducts(serializers.ListField):
+    """Products of a list that is pushed."""
+
+    child = PushedProduct()
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > MAX_SENT:
+            raise too_many_products()
+        return super().to_internal_value(data)
+
+
+class ProductsInput(Input):
+    """Products by SKU."""
+
+    products = SkusField()
+
+
+class RemoveInput(Input):
+    """Products by SKU, or all of them."""
+
+    products = SkusField(default=list)
+    remove_all = FlagField(default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["remove_all"] and attrs["products"]:
+            detail = "Name the products to remove, or remove all."
+            raise ValidationError({"remove_all": [ErrorDetail(detail, code="invalid")]})
+        return attrs
+
+
+class PushInput(Input):
+    """A list with its choice, in place of the one that is there."""
+
+    products = PushedProducts()
+    skip_unresolved = FlagField(default=False, help_text="Leave out SKUs that the catalogue does not know.")
+
+
+class PersonalizedListOutput(Output):
+    """What one consumer may choose from, and has chosen."""
+
+    backend_id = serializers.CharField(source="promotion.backend_id")
+    name = serializers.CharField(source="promotion.name")
+    products = SkusField()
+    selected = SkusField()
+    maximum_distinct_products = serializers.IntegerField(
+        source="promotion.maximum_distinct_products", allow_null=True, help_text="Null: the whole list."
+    )
+    lock_after_first_apply = serializers.BooleanField(source="promotion.lock_after_first_apply")
+    locked = serializers.BooleanField(help_text="The choice is final.")
+
+
+class BelowPromotionView(ApiView):
+    """What lies below a personalized promotion: the path names it, and perhaps a consumer."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        row_or_404(personalized_promotions_of(account_id=self.account.pk), backend_id=kwargs["backend_id"])
+        if "\x00" in kwargs.get("consumer_id", ""):
+            raise NotFound
+
+    def place(self) -> dict[str, Any]:
+        """What the path names, as selectors and services take it."""
+        return {"account_id": self.account.pk, **self.kwargs}
+
+
+class PersonalizedListView(BelowPromotionView):
+    """One consumer's list of one personalized promotion."""
+
+    output_class = PersonalizedListOutput
+
+    def answer(self, listed: PersonalizedList) -> Response:
+        """The list as it is now."""
+        return Response(self.rendered(listed))
+
+
+class PersonalizedListDetail(PersonalizedListView):
+    """The list."""
+
+    till_methods = frozenset({"GET"})
+
+    def get(self, request: Request, backend_id: str, consumer_id: str) -> Response:
+        """What the consumer may choose from, and has chosen; without a list, both are empty."""
+        return self.answer(personalized_list_of(**self.place()))
+
+
+class PersonalizedProducts(PersonalizedListView):
+    """The products of the list."""
+
+    input_class = ProductsInput
+
+    @extend_schema(responses={200: PersonalizedListOutput})
+    def post(self, request: Request, backend_id: str, consumer_id: str) -> Response:
+        """Put products behind those on the list, which is made if it is the first."""
+        return self.answer(personalized_list_add(**self.place(), **self.document()))
+
+    @extend_schema(request=PushInput, responses={200: PersonalizedListOutput})
+    def put(self, request: Request, backend_id: str, consumer_id: str) -> Response:
+        """Replace list and choice, and unlock it; an empty list clears it."""
+        pushed = self.document(PushInput)
+        listed = personalized_list_push(
+            **self.place(),
+            products=[one["sku"] for one in pushed["products"]],
+            selected=[one["sku"] for one in pushed["products"] if one["selected"]],
+            skip_unresolved=pushed["skip_unresolved"],
+        )
+        return self.answer(listed)
+
+    @extend_schema(responses={200: PersonalizedListOutput})
+    def delete(self, request: Request, backend_id: str, consumer_id: str) -> Response:
+        """Take ``{"products": [skus]}`` off the list, or ``{"remove_all": true}``; those not on it are gone already."""
+        removed = self.document(RemoveInput)
+        if removed["remove_all"]:
+            return self.answer(personalized_list_clear(**self.place()))
+        return self.answer(personalized_list_remove(**self.place(), products=removed["products"]))
+
+
+class PersonalizedSelection(PersonalizedListView):
+    """The consumer's choice."""
+
+    till_methods = frozenset({"PUT"})
+    input_class = ProductsInput
+
+    @extend_schema(responses={200: PersonalizedListOutput})
+    def put(self, request: Request, backend_id: str, consumer_id: str) -> Response:
+        """Replace the choice; an empty list takes it back. 409 ``selection_locked`` where another one was final."""
+        return self.answer(personalized_list_select(**self.place(), **self.document()))
+
+
+# --- many lists -----------------------------------------------------------------------------------------------------
+
+
+class AssignmentInput(Input):
+    """One consumer's list."""
+
+    consumer = TextField(max_length=100, trim_whitespace=False)
+    products = SkusField()
+
+
+class AssignmentOutput(Output):
+    """What an assignment did, in consumers."""
+
+    created = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    cleared = serializers.IntegerField()
+    kept = serializers.IntegerField(help_text="Left alone, because their choice is final.")
+
+
+class PersonalizedAssignments(BelowPromotionView):
+    """Lists of many consumers at once."""
+
+    input_class = AssignmentInput
+    output_class = AssignmentOutput
+    flags: ClassVar[list[OpenApiParameter]] = [
+        OpenApiParameter("skip_unresolved", bool, description="Leave out SKUs that the catalogue does not know."),
+        OpenApiParameter("keep_locked", bool, description="Leave consumers alone whose choice is final."),
+    ]
+
+    @extend_schema(request=AssignmentInput(many=True), responses={200: AssignmentOutput}, parameters=flags)
+    def post(self, request: Request, backend_id: str) -> Response:
+        """Push a list to each of up to 10,000 consumers: to all of them or none."""
+        rows = self.documents(AssignmentInput(), key="consumer", most=MAX_ROWS)
+        assigned = personalized_lists_assign(
+            **self.place(),
+            rows=[ConsumerProducts(consumer_id=row["consumer"], products=row["products"]) for row in rows],
+            skip_unresolved=self.flag("skip_unresolved"),
+            keep_locked=self.flag("keep_locked"),
+        )
+        return Response(
+            {
+                "created": assigned.created,
+                "updated": assigned.replaced,
+                "cleared": assigned.cleared,
+                "kept": assigned.kept,
+            }
+        )
+
+
+class ConsumerLists(Output):
+    """What one consumer has."""
+
+    results = PersonalizedListOutput(many=True)
+
+
+class ConsumerPersonalizedPromotions(ApiView):
+    """What one consumer has."""
+
+    output_class = ConsumerLists
+    till_methods = frozenset({"GET"})
+
+    def get(self, request: Request, consumer_id: str) -> Response:
+        """Every list of the consumer, in order of name; those of archived promotions are left out."""
+        consumer = row_or_404(consumers_of(account_id=self.account.pk), consumer_id=consumer_id)
+        lists = personalized_lists_shown(account_id=self.account.pk, consumer_pk=consumer.pk)
+        return Response(self.rendered({"results": lists}))
+
+
+_LIST = "personalized-promotions/<key:backend_id>/consumers/<key:consumer_id>"
+
+urlpatterns: list[URLPattern] = [
+    path(f"{_LIST}/products", PersonalizedProducts.as_view(), name="personalized-products"),
+    path(f"{_LIST}/selection", PersonalizedSelection.as_view(), name="personalized-selection"),
+    path(_LIST, PersonalizedListDetail.as_view(), name="personalized-list"),
+    path(
+        "personalized-promotions/<key:backend_id>/assignments",
+        PersonalizedAssignments.as_view(),
+        name="personalized-assignments",
+    ),
+    path(
+        "consumers/<key:consumer_id>/personalized-promotions",
+        ConsumerPersonalizedPromotions.as_view(),
+        name="consumer-personalized-promotions",
+    ),
+    *collection_paths("personalized-promotions", PersonalizedPromotions),
+]
