@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from consumers.models import Account, Consumer
 from loyalty.choices import EntryKind, OfferKind, PromotionType
 from loyalty.exceptions import DecisionChanged, LimitOverrun, ReferenceReused, SaleInvalid, VoucherChanged
-from loyalty.models import AppliedPromotion, LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
+from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Transaction, Voucher
 from loyalty.selectors.shopper import StoredDecision, sale_known
 from loyalty.services.activity import activity_description
 from loyalty.services.answer import (
@@ -24,7 +24,7 @@ from loyalty.services.answer import (
     moment_text,
 )
 from loyalty.services.book import book_current
-from loyalty.services.counters import count_up, usage_add
+from loyalty.services.counters import count_up, standing_store, usage_add
 from loyalty.services.history import line_stored
 from loyalty.services.quote import Quote, decide, offer_benefit
 from loyalty.services.rows import rows_insert
@@ -377,14 +377,13 @@ def _write_usage(quote: Quote, consumer: Consumer) -> None:
     redeemed = {applied.promotion.id: applied.redemptions for applied in quote.decision.applied}
     late = consumer.last_transaction_at is not None and consumer.last_transaction_at > quote.basket.at
     progress = {} if late else _progress_after(quote, redeemed)
-    if late:
-        PromotionUsage.objects.filter(consumer=consumer).exclude(progress_signature="").update(progress_signature="")
     usage_add(
         consumer_pk=consumer.pk,
         rows=[
             (promotion_id, redeemed.get(promotion_id, 0), *progress.get(promotion_id, ("", Progress(()))))
             for promotion_id in sorted({*redeemed, *progress})
         ],
+        progress_over=late,
     )
 
 
@@ -427,13 +426,7 @@ def _write_standing(quote: Quote, consumer: Consumer) -> None:
         last_offer is None or last_offer < basket.today
     ):
         consumer.last_offer_redeemed_on = basket.today
-    Consumer.objects.filter(pk=consumer.pk).update(
-        last_offer_redeemed_on=consumer.last_offer_redeemed_on,
-        points_balance=consumer.points_balance + decision.points,
-        last_transaction_at=consumer.last_transaction_at,
-        last_transaction_on=consumer.last_transaction_on,
-        last_promotion_redeemed_on=consumer.last_promotion_redeemed_on,
-    )
+    standing_store(consumer, points=decision.points)
 
 
 def _count_redemptions(applied: Sequence[Applied]) -> None:

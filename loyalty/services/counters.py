@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db import connection
 
+from consumers.models import Consumer
 from loyalty.exceptions import LimitOverrun
 from loyalty.models import PromotionUsage
+from loyalty.selectors.reads import marks
 from promotions.engine.progress import Progress
 
 
@@ -21,11 +23,10 @@ def count_up(table: str, column: str, counted: Mapping[int, int], *, within: str
         LimitOverrun: a limit would be exceeded; the caller's transaction must end.
     """
     ids = sorted(counted)
-    marks = ", ".join(["%s"] * len(ids))
     case = " ".join(["WHEN %s THEN %s"] * len(ids))
     pairs = [figure for row_id in ids for figure in (row_id, counted[row_id])]
     amount = f"(CASE id {case} ELSE 0 END)"
-    rows = f"SELECT id FROM {table} WHERE id IN ({marks})"  # noqa: S608 - names are our own, values are parameters
+    rows = f"SELECT id FROM {table} WHERE id IN ({marks(ids)})"  # noqa: S608 - names are our own, values are parameters
     if connection.vendor == "postgresql":
         rows += " ORDER BY id FOR UPDATE"
     sql = (
@@ -38,24 +39,58 @@ def count_up(table: str, column: str, counted: Mapping[int, int], *, within: str
             raise LimitOverrun("A limit was reached in the meantime.")
 
 
-def usage_add(*, consumer_pk: int, rows: Sequence[tuple[int, int, str, Progress]]) -> None:
+def usage_add(*, consumer_pk: int, rows: Sequence[tuple[int, int, str, Progress]], progress_over: bool = False) -> None:
     """Add redemptions to a consumer's use of promotions and store their progress, in one statement.
 
-    Each row is a promotion's id, redemptions to add, the signature of its rules and the progress under them.
+    Args:
+        consumer_pk: whose; their row is locked.
+        rows: a promotion's id, redemptions to add, the signature of its rules and the progress under them.
+        progress_over: whether the progress stored of all other promotions is void too.
     """
-    if not rows:
-        return
-    document = "CAST(%s AS jsonb)" if connection.vendor == "postgresql" else "%s"
-    values = ", ".join([f"(%s, %s, %s, %s, {document})"] * len(rows))
     table = PromotionUsage._meta.db_table
-    sql = (
-        f"INSERT INTO {table} (promotion_id, consumer_id, redemptions, progress_signature, progress)"  # noqa: S608
-        f" VALUES {values} ON CONFLICT (promotion_id, consumer_id) DO UPDATE SET"
-        f" redemptions = {table}.redemptions + excluded.redemptions,"
-        " progress_signature = excluded.progress_signature, progress = excluded.progress"
-    )
+    selects: list[str] = []
     parameters: list[Any] = []
-    for promotion_id, redemptions, signature, progress in rows:
-        parameters += [promotion_id, consumer_pk, redemptions, signature, json.dumps(progress.as_json())]
+    if rows:
+        document = "CAST(%s AS jsonb)" if connection.vendor == "postgresql" else "%s"
+        selects.append(f"VALUES {', '.join([f'(%s, %s, %s, %s, {document})'] * len(rows))}")
+        for promotion_id, redemptions, signature, progress in rows:
+            parameters += [promotion_id, consumer_pk, redemptions, signature, json.dumps(progress.as_json())]
+    if progress_over:
+        ids = [row[0] for row in rows]
+        others = f" AND promotion_id NOT IN ({marks(ids)})" if ids else ""
+        selects.append(
+            f"SELECT promotion_id, consumer_id, 0, '', progress FROM {table}"  # noqa: S608 - names are our own
+            f" WHERE consumer_id = %s AND progress_signature <> ''{others}"
+        )
+        parameters += [consumer_pk, *ids]
+    if not selects:
+        return
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(
+            f"INSERT INTO {table} (promotion_id, consumer_id, redemptions, progress_signature, progress)"
+            f" {' UNION ALL '.join(selects)} ON CONFLICT (promotion_id, consumer_id) DO UPDATE SET"
+            f" redemptions = {table}.redemptions + excluded.redemptions,"
+            " progress_signature = excluded.progress_signature, progress = excluded.progress",
+            parameters,
+        )
+
+
+def standing_store(consumer: Consumer, *, points: int) -> None:
+    """Add points to a consumer's balance and store the days of their last transaction, offer and promotion.
+
+    The consumer's row is locked.
+    """
+    ops = connection.ops
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE consumers_consumer SET points_balance = points_balance + %s, last_transaction_at = %s,"
+            " last_transaction_on = %s, last_offer_redeemed_on = %s, last_promotion_redeemed_on = %s WHERE id = %s",
+            [
+                points,
+                ops.adapt_datetimefield_value(consumer.last_transaction_at),
+                ops.adapt_datefield_value(consumer.last_transaction_on),
+                ops.adapt_datefield_value(consumer.last_offer_redeemed_on),
+                ops.adapt_datefield_value(consumer.last_promotion_redeemed_on),
+                consumer.pk,
+            ],
+        )

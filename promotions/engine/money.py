@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
+from math import lcm
 
 _OTHER_EXPONENTS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -80,14 +81,16 @@ def allocate(total: int, weights: Sequence[int | Fraction]) -> list[int]:
         return []
     if len(weights) == 1:
         return [total]
-    whole = sum(weights)
+    scale = lcm(*(weight.denominator for weight in weights))
+    shares = [weight.numerator * (scale // weight.denominator) for weight in weights]
+    whole = sum(shares)
     if not whole:
-        weights, whole = [1] * len(weights), len(weights)
-    exact = [Fraction(total * weight) / whole for weight in weights]
-    parts = [share.numerator // share.denominator for share in exact]
+        shares, whole = [1] * len(shares), len(shares)
+    divided = [divmod(total * share, whole) for share in shares]
+    parts = [part for part, _ in divided]
     left = total - sum(parts)
     if left:
-        by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+        by_remainder = sorted(range(len(parts)), key=lambda i: -divided[i][1])
         for i in by_remainder[:left]:
             parts[i] += 1
     return parts

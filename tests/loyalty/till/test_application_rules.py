@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from loyalty.models import PromotionUsage
+from loyalty.selectors.verification import ledger_differences
 from tests.loyalty.till.shop import Shop, make_line, make_shop
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +77,18 @@ def test_a_late_sale_counts_at_its_own_moment(shop: Shop) -> None:
     assert not applies(shop, "T2", 2)  # the second by its own day
     assert applies(shop, "T6", 6)  # days 0, 2, 5 and 6
     assert not applies(shop, "T7", 7)
+
+
+def test_a_late_sale_leaves_no_progress_standing_and_keeps_every_redemption(shop: Shop) -> None:
+    shop.promotion("third", application_rules=[rule("transactions", "3", counting="every")])
+    shop.promotion("fifty", always_apply=True)
+    shop.sell("T0", occurred_at=on_day(0))
+    shop.sell("T5", occurred_at=on_day(5))
+    assert PromotionUsage.objects.exclude(progress_signature="").exists()
+    shop.sell("T2", occurred_at=on_day(2))
+    assert not PromotionUsage.objects.exclude(progress_signature="").exists()
+    assert PromotionUsage.objects.get(promotion__code="fifty").redemptions == 3
+    assert not list(ledger_differences())
 
 
 def test_another_rule_is_judged_by_history_and_not_by_progress_of_the_old_one(shop: Shop) -> None:
