@@ -7,7 +7,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from consumers.models import User
-from loyalty.admin.promotion import redemptions_in_words
 from loyalty.selectors.overview import (
     promotions_by_status,
     promotions_ending,
@@ -15,6 +14,7 @@ from loyalty.selectors.overview import (
     promotions_starting,
     sales_since,
 )
+from promotions.admin.promotion_page import redemptions_in_words
 from promotions.choices import Status
 
 SHOWN = 5

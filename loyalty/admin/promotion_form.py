@@ -6,58 +6,40 @@ shown at the fields that ``PATHS`` names.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.admin import site
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Model, Q
-from django.utils import timezone
-from django.utils.text import slugify
 from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldAdminURLInputWidget,
     UnfoldBooleanSwitchWidget,
 )
 
-from consumers.admin.base import ServiceForm
-from consumers.admin.fields import ZonedDateTimeField, currency_choices, currency_field
-from consumers.admin.rows import RowForm, RowsBoundField, RowsField
-from consumers.exceptions import Problem
+from consumers.admin.rows import RowForm, RowsField
 from consumers.models import ConsumerGroup
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
-from loyalty.selectors.promotion import loyalty_promotions_of, offers_redeemable
+from loyalty.selectors.promotion import offers_redeemable
+from promotions.admin.promotion_form import GENERAL, Document, PromotionForm, as_written, decimal, number_text, whole
 from promotions.admin.rich_text import InsertsInput, RichTextWidget
-from promotions.admin.rules import RulesField, problem_in_tree
-from promotions.choices import Family
+from promotions.admin.rules import RulesField
 from promotions.engine.attributes import Scope
 from promotions.engine.definition import (
     ACTIVITY_INSERTS,
+    CONDITIONS,
+    LIMITS,
     MAXIMUM_APPLICATION_RULES,
     MAXIMUM_SETS,
     MESSAGE_INSERTS,
 )
-from promotions.services.promotion import MAXIMUM_CODE
+from promotions.models import Promotion
 
 PLACES = (1, 2, 3)
-Document = dict[str, Any]
-
-
-def whole(**attrs: Any) -> UnfoldAdminIntegerFieldWidget:
-    """An input of a whole number."""
-    return UnfoldAdminIntegerFieldWidget({"inputmode": "numeric", "min": "1", **attrs})
-
-
-def decimal(**attrs: Any) -> UnfoldAdminDecimalFieldWidget:
-    """An input of a number with decimals."""
-    return UnfoldAdminDecimalFieldWidget({"inputmode": "decimal", "step": "any", **attrs})
 
 
 def address_field(label: str) -> forms.CharField:
@@ -73,16 +55,6 @@ def address_field(label: str) -> forms.CharField:
 def short_field(label: str) -> forms.CharField:
     """One line of text."""
     return forms.CharField(label=label, required=False, max_length=200, widget=UnfoldAdminTextInputWidget())
-
-
-def as_written(value: Any) -> Any:
-    """A field's value as the definition writes it: numbers with decimals as text."""
-    return number_text(value) if isinstance(value, Decimal) else value
-
-
-def number_text(value: Decimal | None) -> str | None:
-    """A number as the definition writes it."""
-    return None if value is None else f"{value:f}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,47 +73,6 @@ class KeyedRelation:
 GROUP: Any = KeyedRelation(model=ConsumerGroup, key="code")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TypeCard:
-    """A type of promotion as the first step offers it."""
-
-    value: str
-    icon: str
-    sentence: str
-    example: str
-
-    @property
-    def label(self) -> str:
-        return str(PromotionType(self.value).label)
-
-
-TYPE_CARDS = (
-    TypeCard(
-        value=PromotionType.FIXED_POINTS,
-        icon="stars",
-        sentence="A fixed amount of points for each eligible transaction.",
-        example="50 points for every basket with two blue widgets.",
-    ),
-    TypeCard(
-        value=PromotionType.POINTS_MULTIPLIER,
-        icon="close",
-        sentence="Multiplies base points, on the whole basket or on line items.",
-        example="Double points on everything this weekend.",
-    ),
-    TypeCard(
-        value=PromotionType.BONUS_POINTS,
-        icon="add_circle",
-        sentence="Extra points for every amount spent or number of items bought.",
-        example="5 points for every 10 spent on coffee.",
-    ),
-    TypeCard(
-        value=PromotionType.REDEEM_OFFER,
-        icon="redeem",
-        sentence="Issues a voucher of a personalised offer.",
-        example="A free coffee with the fifth visit in a month.",
-    ),
-)
-
 TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {
     PromotionType.FIXED_POINTS: ("points",),
     PromotionType.POINTS_MULTIPLIER: ("multiplier", "multiplier_scope"),
@@ -155,9 +86,7 @@ TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 """The fields of the Outcome tab that only one type has."""
 
-TREES = ("site_rules", "customer_rules", "transaction_rules", "line_item_rules")
 TEXTS = ("activity_description", "activity_type", "redemption_message_subject", "redemption_message")
-LIMITS = ("total_redemption_limit", "customer_redemption_limit")
 CONTENT = ("short_description", "long_description", "confirmation_message", "terms_and_conditions")
 
 
@@ -167,13 +96,7 @@ def fieldsets_of(promotion_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
     if promotion_type == PromotionType.BONUS_POINTS:
         issues = ("issue_points_on", ("conversion_points", "conversion_units"), "whole_ratio_units_only")
     return (
-        (
-            "General",
-            {
-                "classes": ("tab",),
-                "fields": ("name", "currency", "description", ("starts_at", "ends_at"), "code", "seen_version"),
-            },
-        ),
+        GENERAL,
         ("Outcome", {"classes": ("tab",), "fields": issues}),
         (
             "Loyalty activity and message",
@@ -199,7 +122,7 @@ def fieldsets_of(promotion_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
         (
             "Qualification rules",
             {
-                "fields": TREES,
+                "fields": CONDITIONS,
                 "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
                 "customers, all transactions and all line items qualify.",
             },
@@ -327,7 +250,7 @@ PATHS: Mapping[str, str] = {
     "outcome.quantity_rule": "quantity_apply_to",
     "outcome.pricing_rule.by": "pricing_by",
     "outcome.pricing_rule": "pricing_order",
-    **{f"eligibility.{name}": name for name in (*TREES, *LIMITS, "application_rules", "always_apply")},
+    **{f"eligibility.{name}": name for name in (*CONDITIONS, *LIMITS, "application_rules", "always_apply")},
     "eligibility.control_group.percentage": "control_percentage",
     "eligibility.control_group": "control_group",
     **{f"content.{name}": name for name in CONTENT},
@@ -338,43 +261,20 @@ PATHS: Mapping[str, str] = {
 }
 """Where a problem's path is shown: the first that it begins with."""
 
-ROWS: Mapping[str, str] = {
-    "outcome.product_selection.sets": "product_sets",
-    "eligibility.application_rules": "application_rules",
-}
-"""Paths of lists whose rows show their own problems."""
 
+class LoyaltyPromotionForm(PromotionForm):
+    """A loyalty promotion of one type."""
 
-class LoyaltyPromotionForm(ServiceForm):
-    """A loyalty promotion of one type, which the class is made for: see ``form_for``."""
-
-    promotion_type: ClassVar[str]
-    key_field = "code"
     problem_fields = dict(PATHS)
-
-    seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput())
-    name = forms.CharField(
-        label="Promotion name", max_length=200, widget=UnfoldAdminTextInputWidget({"autocomplete": "off"})
-    )
-    description = forms.CharField(
-        label="Promotion description",
-        required=False,
-        max_length=5000,
-        widget=UnfoldAdminTextareaWidget({"rows": 2}),
-        help_text="For colleagues; consumers do not see it.",
-    )
-    currency = currency_field(label="Promotion currency", help_text="Only transactions in this currency count.")
-    starts_at = ZonedDateTimeField(
-        label="Start date", help_text="Date and time. In the future, the promotion is Scheduled until then."
-    )
-    ends_at = ZonedDateTimeField(label="End date", required=False, help_text="Empty: active until somebody stops it.")
-    code = forms.CharField(
-        label="Promotion code",
-        required=False,
-        max_length=MAXIMUM_CODE,
-        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
-        help_text="The name that tills and integrators use. Empty: it is made from the promotion's name.",
-    )
+    problem_rows: ClassVar[dict[str, str]] = {
+        "outcome.product_selection.sets": "product_sets",
+        "eligibility.application_rules": "application_rules",
+    }
+    problem_parts: ClassVar[dict[str, str]] = {
+        "period": "period_length",
+        "period.unit": "period_unit",
+        "period.length": "period_length",
+    }
 
     # Outcome, by type
     points = forms.IntegerField(label="Points", widget=whole(), min_value=1, help_text="Given for each redemption.")
@@ -505,10 +405,6 @@ class LoyaltyPromotionForm(ServiceForm):
     )
 
     # Eligibility
-    site_rules = RulesField(Scope.SITE, label="Site")
-    customer_rules = RulesField(Scope.CUSTOMER, label="Customer")
-    transaction_rules = RulesField(Scope.TRANSACTION, label="Transaction")
-    line_item_rules = RulesField(Scope.LINE_ITEM, label="Line items")
     application_rules = RowsField(
         form=ApplicationRuleForm,
         most=MAXIMUM_APPLICATION_RULES,
@@ -528,27 +424,6 @@ class LoyaltyPromotionForm(ServiceForm):
         widget=decimal(min="0", max="100"),
         help_text="0 to 100.",
     )
-    total_redemption_limit = forms.IntegerField(
-        label="Limit total number of redemptions",
-        required=False,
-        widget=whole(),
-        min_value=1,
-        help_text="Of all consumers together. Empty: no limit.",
-    )
-    customer_redemption_limit = forms.IntegerField(
-        label="Limit redemptions per customer",
-        required=False,
-        widget=whole(),
-        min_value=1,
-        help_text="Empty: no limit.",
-    )
-    always_apply = forms.BooleanField(
-        label="Always apply",
-        required=False,
-        widget=UnfoldBooleanSwitchWidget(),
-        help_text="Applies beside the promotions that win, whatever conflict management says. Rules and limits hold.",
-    )
-
     # Content
     short_description = forms.CharField(
         label="Short description", required=False, max_length=500, widget=UnfoldAdminTextInputWidget()
@@ -579,47 +454,21 @@ class LoyaltyPromotionForm(ServiceForm):
     image_url_3 = address_field("Image URL 3")
     alt_text_3 = short_field("Alt text 3")
 
-    class Meta:
+    class Meta(PromotionForm.Meta):
         model = LoyaltyPromotion
-        fields = ("name", "currency", "description", "starts_at", "ends_at", "code")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.instance.family = Family.LOYALTY
-        self.instance.type = self.promotion_type
         for names in TYPE_FIELDS.values():
             for name in names:
                 if name not in TYPE_FIELDS[self.promotion_type]:
                     del self.fields[name]
         self.fields["activity_type"].widget.attrs["placeholder"] = PromotionType(self.promotion_type).label
         self.fields["activity_type"].help_text = f"Empty: {PromotionType(self.promotion_type).label}."
-        self.initial = {**self.initial, **self.values_of(self.instance), **(kwargs.get("initial") or {})}
-        self.initial["seen_version"] = self.instance.version if self.instance.pk is not None else None
-        self._currency_choices()
         self._offer_choices()
         self._group_choices()
-        self._fixed_fields()
-
-    def _fixed_fields(self) -> None:
-        """What cannot change any more is shown, and not taken."""
-        if self.instance.pk is None or self.instance.draft:
-            return
-        for name, words in (
-            ("currency", "Fixed since the promotion was published."),
-            ("code", "Fixed since the promotion was published."),
-        ):
-            self.fields[name].disabled = True
-            self.fields[name].help_text = words
-        if self.instance.starts_at <= timezone.now():
-            self.fields["starts_at"].disabled = True
-            self.fields["starts_at"].help_text = "Fixed since the promotion started."
 
     # --- choices of the account ---
-
-    def _currency_choices(self) -> None:
-        field = self.fields["currency"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101
-        field.choices = currency_choices(first=(self.account.currency, *sorted(self.account.other_earn_rates)))
 
     def _offer_choices(self) -> None:
         field = self.fields.get("offer")
@@ -644,8 +493,7 @@ class LoyaltyPromotionForm(ServiceForm):
 
     # --- from the documents ---
 
-    def values_of(self, promotion: LoyaltyPromotion) -> Document:
-        """The fields' values of a promotion, as its documents have them."""
+    def values_of(self, promotion: Promotion) -> Document:
         outcome, eligibility, content = promotion.outcome or {}, promotion.eligibility or {}, promotion.content or {}
         if not outcome:
             return {"currency": self.account.currency}
@@ -659,7 +507,7 @@ class LoyaltyPromotionForm(ServiceForm):
             "quantity_units": (outcome.get("quantity_rule") or {}).get("units"),
             "pricing_order": (outcome.get("pricing_rule") or {}).get("order", "cheapest"),
             "pricing_by": (outcome.get("pricing_rule") or {}).get("by", "inc_tax"),
-            **{name: eligibility.get(name) for name in (*TREES, *LIMITS, "application_rules", "always_apply")},
+            **{name: eligibility.get(name) for name in (*CONDITIONS, *LIMITS, "application_rules", "always_apply")},
             "control_group": control.get("group"),
             "control_percentage": control.get("percentage"),
             **{name: content.get(name) for name in CONTENT},
@@ -701,7 +549,7 @@ class LoyaltyPromotionForm(ServiceForm):
     def eligibility(self) -> Document:
         """The document of the Eligibility tab."""
         values = self.cleaned_data
-        document = {name: values[name] for name in (*TREES, *LIMITS, "application_rules", "always_apply")}
+        document = {name: values[name] for name in (*CONDITIONS, *LIMITS, "application_rules", "always_apply")}
         group, percentage = values["control_group"], number_text(values["control_percentage"])
         document["control_group"] = {"group": group, "percentage": percentage} if group or percentage else None
         return document
@@ -720,61 +568,8 @@ class LoyaltyPromotionForm(ServiceForm):
     # --- checks of the form itself ---
 
     def clean(self) -> Document:
-        cleaned: Document = super().clean() or self.cleaned_data
-        if not cleaned.get("code") and cleaned.get("name"):
-            cleaned["code"] = self.instance.code or self._code_from(cleaned["name"])
-        seen = cleaned.get("seen_version")
-        if self.instance.pk is not None and seen is not None and seen != self.instance.version:
-            raise forms.ValidationError(
-                "Somebody else saved this promotion meanwhile. Open it again, and change what it says now.",
-                code="changed_meanwhile",
-            )
+        cleaned = super().clean()
         wants_units = cleaned.get("quantity_apply_to") in ("every", "first")
         if wants_units and not cleaned.get("quantity_units") and "quantity_units" not in self.errors:
             self.add_error("quantity_units", "Say how many units.")
         return cleaned
-
-    def _code_from(self, name: str) -> str:
-        stem = slugify(name)[: MAXIMUM_CODE - 4] or "promotion"
-        taken = set(
-            loyalty_promotions_of(account_id=self.account.pk)
-            .filter(code__startswith=stem)
-            .values_list("code", flat=True)
-        )
-        return next(code for n in range(1, len(taken) + 2) if (code := stem if n == 1 else f"{stem}-{n}") not in taken)
-
-    # --- problems of the service ---
-
-    def add_problem(self, problem: Problem) -> None:
-        path = problem.attr or ""
-        for start, name in ROWS.items():
-            if path.startswith(f"{start}."):
-                self._add_to_row(name, path.removeprefix(f"{start}."), problem)
-                return
-        field = self.field_of(path)
-        if field in TREES:
-            text = problem_in_tree(problem, at=f"eligibility.{field}")
-            self.add_error(field, forms.ValidationError(text, code=problem.code))
-            return
-        super().add_problem(problem)
-
-    def _add_to_row(self, name: str, place: str, problem: Problem) -> None:
-        """Show a problem in the row that it belongs to."""
-        index, _, inside = place.partition(".")
-        bound = self[name]
-        field = self.fields[name]
-        assert isinstance(bound, RowsBoundField) and isinstance(field, RowsField)  # noqa: S101, PT018
-        rows = field.kept(bound.data)
-        row = rows[int(index)]
-        at = {"period": "period_length", "period.unit": "period_unit", "period.length": "period_length"}.get(
-            inside, inside.partition(".")[0]
-        )
-        if at in ("rules", "line_item_rules"):
-            text = problem_in_tree(
-                problem, at=f"{problem.attr.split(f'.{index}.', 1)[0]}.{index}.{at}" if problem.attr else ""
-            )
-        else:
-            text = problem.detail
-        row.add_error(at if at in row.fields else None, text)
-        if name not in self.errors:
-            self.add_error(name, forms.ValidationError("Look at the marked rows.", code="rows"))

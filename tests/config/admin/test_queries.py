@@ -20,7 +20,7 @@ QUERIES = {
     "consumers.Site": 2,
     "consumers.StaffMembership": 2,
     "loyalty.LedgerEntry": 2,
-    "loyalty.LoyaltyPromotion": 3,
+    "loyalty.LoyaltyPromotion": 4,
     "loyalty.Offer": 2,
     "loyalty.Transaction": 3,
     "loyalty.Voucher": 3,
