@@ -1,7 +1,7 @@
 """The ordered checks. The first that fails is the promotion's reason."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from promotions.engine.basket import Basket
@@ -13,6 +13,7 @@ from promotions.engine.prices import Prices
 from promotions.engine.progress import is_reached
 from promotions.engine.rulebook import Promotion, Rulebook, life_reason, needs_consumer
 from promotions.engine.shopper import Shopper, Usage
+from promotions.engine.standing import Stand
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +21,8 @@ class Situation:
     """All that a promotion is judged by.
 
     ``prices`` are those of the units that a discount may take, ``worth`` what loyalty promotions count by, and
-    ``chosen`` the products that other discounts took of lists without a choice, by backend id.
+    ``chosen`` the products that other discounts took of lists without a choice, by backend id. ``stands`` says of a
+    return what each promotion (by id) has of the transaction.
     """
 
     basket: Basket
@@ -30,11 +32,12 @@ class Situation:
     prices: Prices
     worth: Worth
     chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stands: Mapping[int, Stand] | None = None
 
 
 def judge(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
     """Whether a promotion would apply if no other competed, and with what; otherwise why not."""
-    for check in CHECKS:
+    for check in CHECKS if situation.stands is None else CHECKS_AGAIN:
         refusal = check(promotion, situation)
         if refusal is not None:
             return refusal
@@ -135,6 +138,10 @@ CHECKS: tuple[Check, ...] = (
 """Everything that is judged before products are matched, in order."""
 
 
+CHECKS_AGAIN: tuple[Check, ...] = (_transaction_rules, _line_item_rules)
+"""What is judged again when a part of a transaction is returned; the other checks stand."""
+
+
 def _matched(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
     """The checks from matching sets on: products, limits, the offer's stock, and whether anything is given."""
     if isinstance(promotion.effect, Discount):
@@ -150,7 +157,7 @@ def _rewarded(promotion: Promotion, reward: Reward, situation: Situation) -> Can
     if isinstance(most, Refusal):
         return most
     sets = matched.count if most is None else min(matched.count, most)
-    if reward.offer:
+    if reward.offer and situation.stands is None:
         offer = situation.rulebook.offers.get(reward.offer)
         left = situation.usage.vouchers_left.get(reward.offer)
         if offer is None or not offer.is_open(situation.basket.at):
@@ -160,6 +167,8 @@ def _rewarded(promotion: Promotion, reward: Reward, situation: Situation) -> Can
                 return _refusal(promotion, "offer_unavailable", f"The offer {reward.offer} is out of stock.")
             sets = min(sets, left)
     given = reward.outcome.give(sets=sets, taken=matched.take(sets), worth=situation.worth)
+    if situation.stands is not None:
+        given = replace(given, points=min(given.points, situation.stands[promotion.id].points))
     if not given.points and not given.vouchers:
         return _refusal(promotion, "no_value", "It would have given nothing.")
     return Candidate(promotion=promotion, given=given, saving=_saving(reward, given, situation.rulebook))
@@ -194,7 +203,12 @@ def fit_of(discount: Discount, situation: Situation) -> Fit:
 
 
 def limit_left(promotion: Promotion, situation: Situation) -> int | Refusal | None:
-    """The redemptions that the limits leave; None without a limit, a refusal where none is left."""
+    """The redemptions that the limits leave; None without a limit, a refusal where none is left.
+
+    A return leaves a promotion the redemptions that it has.
+    """
+    if situation.stands is not None:
+        return situation.stands[promotion.id].redemptions
     most: int | None = None
     for reason, limit, used in _limits(promotion, situation):
         if used >= limit:

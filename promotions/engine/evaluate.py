@@ -26,6 +26,7 @@ from promotions.engine.price_phase import settle
 from promotions.engine.prices import Prices
 from promotions.engine.rulebook import Promotion, Rulebook
 from promotions.engine.shopper import Shopper, Usage
+from promotions.engine.standing import Standing
 from promotions.engine.vouchers import PaidVoucher, PresentedVoucher
 
 
@@ -38,6 +39,7 @@ def evaluate(
     policy: ConflictPolicy,
     vouchers: Sequence[PresentedVoucher] = (),
     explain: Iterable[Promotion] = (),
+    standing: Standing | None = None,
 ) -> Decision:
     """Decide what applies to a basket.
 
@@ -49,8 +51,10 @@ def evaluate(
         policy: how conflicts are decided.
         vouchers: presented at the till, in this order.
         explain: promotions whose refusal is wanted, beyond those of the candidates.
+        standing: for what a return leaves of a transaction; its promotions are all that the rulebook has, and it is
+            the policy too.
     """
-    candidates = rulebook.candidates(basket, shopper)
+    candidates = rulebook.candidates(basket, shopper) if standing is None else list(rulebook)
     prices = Prices.of(basket.runs)
     before = Situation(
         basket=basket,
@@ -59,14 +63,15 @@ def evaluate(
         rulebook=rulebook,
         prices=prices,
         worth=_worth(basket, prices, shopper, rulebook),
+        stands=standing.stands if standing else None,
     )
     discounts = [promotion for promotion in candidates if promotion.source.family == "discount"]
     settled = settle(discounts, before, policy=policy, vouchers=vouchers)
     refused = dict(settled.refused)
 
     worth = before.worth
-    if settled.prices is not prices:
-        worth = _worth(basket, settled.prices, shopper, rulebook)
+    if settled.prices is not prices or standing is not None:
+        worth = _worth(basket, settled.prices, shopper, rulebook, most=standing.paid if standing else None)
     after = replace(before, worth=worth)
     loyalty = [promotion for promotion in candidates if promotion.source.family != "discount"]
     rewarded = _reward(loyalty, after, policy, refused)
@@ -98,13 +103,19 @@ def nearest_first(refused: Iterable[Refusal]) -> list[Refusal]:
     return sorted(refused, key=lambda refusal: (-REASONS.index(refusal.reason), refusal.promotion.code))
 
 
-def _worth(basket: Basket, prices: Prices, shopper: Shopper | None, rulebook: Rulebook) -> Worth:
-    """The runs' net values, and the base points on them: one whole number for the transaction, shared over runs."""
+def _worth(
+    basket: Basket, prices: Prices, shopper: Shopper | None, rulebook: Rulebook, *, most: int | None = None
+) -> Worth:
+    """The runs' net values, and the base points on them: one whole number for the transaction, shared over runs.
+
+    ``most`` is an amount beyond which no base points are given.
+    """
     net = tuple(prices.by_run(len(basket.runs)))
     rate = rulebook.terms.earn_rates.get(basket.currency, Fraction(0))
     points = 0
     if shopper is not None and shopper.is_loyalty_member:
-        points = floor(sum(net) * rate / 10 ** exponent(basket.currency))
+        counted = sum(net) if most is None else min(sum(net), most)
+        points = floor(counted * rate / 10 ** exponent(basket.currency))
     return Worth(units=tuple(run.units for run in basket.runs), net=net, base_points=tuple(allocate(points, net)))
 
 
