@@ -1,6 +1,6 @@
 """What engine tests build with: baskets, shoppers and promotions of which only what matters is said."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -11,13 +11,15 @@ from conflicts.resolver import Policy
 from promotions.engine import basket as baskets
 from promotions.engine.attributes import Scope
 from promotions.engine.basket import Basket, Line, ProductFacts, SiteFacts, folded
-from promotions.engine.decision import Applied, Decision, Refusal
-from promotions.engine.definition import check_loyalty
+from promotions.engine.decision import Applied, AppliedVoucher, Decision, Refusal
+from promotions.engine.definition import check_discount, check_loyalty
+from promotions.engine.discounts import PersonalizedTerms
 from promotions.engine.evaluate import evaluate
 from promotions.engine.money import to_minor
 from promotions.engine.rulebook import OfferFacts, Promotion, PromotionSource, Rulebook, Terms, compile_promotion
 from promotions.engine.rules import Predicate, check_tree, compile_tree
-from promotions.engine.shopper import Shopper, Usage
+from promotions.engine.shopper import PersonalizedChoice, Shopper, Usage
+from promotions.engine.vouchers import Benefit, PresentedVoucher
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday."""
@@ -96,7 +98,7 @@ def make_basket(
 
 
 def make_shopper(consumer_id: str = "anna", **facts: Any) -> Shopper:
-    """An active member unless said otherwise."""
+    """An active member unless said otherwise. ``personalized`` are lists by backend id."""
     return Shopper(
         **{
             "consumer_id": consumer_id,
@@ -168,6 +170,84 @@ def make_promotion(code: str = "promo", promotion_type: str = "fixed_points", **
     )
 
 
+_VALUES = {"amount": "5.00", "percentage": "50", "fixed_price": "20.00", "free_product": None}
+
+
+def make_discount(
+    code: str = "promo",
+    discount_type: str = "percentage",
+    *,
+    sets: Iterable[dict[str, Any]] | None = None,
+    **said: Any,
+) -> Promotion:
+    """A published discount of the whole year, off everything unless sets are named; one code always has one id.
+
+    Unknown names belong to the outcome: ``value``, ``maximum_discount`` and ``price_order``.
+    """
+    life = {"currency": "GBP"} | {name: said.pop(name) for name in _LIFE if name in said}
+    eligibility = {name: said.pop(name) for name in (*_ELIGIBILITY, "transaction_redemption_limit") if name in said}
+    outcome = {"value": _VALUES[discount_type], "product_sets": [product_set()] if sets is None else list(sets)}
+    definition = check_discount(
+        discount_type,
+        outcome=outcome | said,
+        eligibility=eligibility,
+        currency=life["currency"],
+        catalogue_enabled=True,
+    )
+    return compile_promotion(
+        PromotionSource(
+            id=_ids.setdefault(f"discount {code}", len(_ids) + 1),
+            family="discount",
+            code=code,
+            type=discount_type,
+            subtype=definition.subtype,
+            name=code,
+            version=1,
+            version_id=1,
+            outcome=definition.outcome,
+            eligibility=definition.eligibility,
+            content=definition.content,
+            **{"starts_at": YEAR_START, "ends_at": None, "draft": False, "stopped_at": None, **life},
+        )
+    )
+
+
+def product_set(*skus: str, **said: Any) -> dict[str, Any]:
+    """A product set of some SKUs, or without any of what is said, which is every product if it names no source."""
+    if skus:
+        return {"products": list(skus)} | said
+    return said if "rules" in said or "personalized_promotion" in said else {"rules": {}} | said
+
+
+def qualifying(*skus: str, **said: Any) -> dict[str, Any]:
+    """A product set that does not get the discount."""
+    return product_set(*skus, gets_discount=False, **said)
+
+
+def make_personalized(maximum: int | None = None, *, locks: bool = False) -> PersonalizedTerms:
+    return PersonalizedTerms(maximum_distinct_products=maximum, lock_after_first_apply=locks)
+
+
+def make_list(*products: str, selected: Iterable[str] = (), locked: bool = False) -> PersonalizedChoice:
+    return PersonalizedChoice(products=products, selected=tuple(selected), locked=locked)
+
+
+def make_voucher(
+    code: str = "V",
+    kind: str = "amount",
+    value: str = "1",
+    *,
+    product: str = "",
+    currency: str = "GBP",
+    **said: Any,
+) -> PresentedVoucher:
+    """A good voucher in its own consumer's hands, unless said otherwise."""
+    benefit = Benefit(kind=kind, currency=currency, value=Fraction(value), product=product)
+    return PresentedVoucher(
+        **{"code": code, "offer": "gift", "benefit": benefit, "status": "issued", "is_own": True, **said}
+    )
+
+
 def selection(*trees: dict[str, Any] | None, match: str = "any", units: Iterable[int] = ()) -> dict[str, Any]:
     wanted = list(units) or [1] * len(trees)
     sets = [{"rules": tree, "units": n} for tree, n in zip(trees, wanted, strict=True)]
@@ -197,10 +277,19 @@ def make_terms(*, rate: str = "1", point_value: str = "0.01", **other_rates: str
 
 
 def make_rulebook(
-    promotions: Iterable[Promotion], *, terms: Terms | None = None, offers: Iterable[OfferFacts] | None = None
+    promotions: Iterable[Promotion],
+    *,
+    terms: Terms | None = None,
+    offers: Iterable[OfferFacts] | None = None,
+    personalized: Mapping[str, PersonalizedTerms] | None = None,
 ) -> Rulebook:
     known = (make_offer(),) if offers is None else offers
-    return Rulebook.build(promotions, terms=terms or make_terms(), offers={offer.code: offer for offer in known})
+    return Rulebook.build(
+        promotions,
+        terms=terms or make_terms(),
+        offers={offer.code: offer for offer in known},
+        personalized=personalized,
+    )
 
 
 def decide(
@@ -212,15 +301,18 @@ def decide(
     policy: Policy | None = None,
     terms: Terms | None = None,
     offers: Iterable[OfferFacts] | None = None,
+    personalized: Mapping[str, PersonalizedTerms] | None = None,
+    vouchers: Sequence[PresentedVoucher] = (),
 ) -> Decision:
     """The decision on a basket, every promotion explained. A member buys unless it is said to be anonymous."""
-    rulebook = make_rulebook(promotions, terms=terms, offers=offers)
+    rulebook = make_rulebook(promotions, terms=terms, offers=offers, personalized=personalized)
     return evaluate(
         basket,
         shopper=None if anonymous else shopper or make_shopper(today=basket.today),
         usage=usage or Usage(),
         rulebook=rulebook,
         policy=policy or Policy(),
+        vouchers=vouchers,
         explain=tuple(rulebook),
     )
 
@@ -245,6 +337,11 @@ def applied(decision: Decision, code: str = "promo") -> Applied:
 def taken(one: Applied) -> dict[str, Decimal]:
     """Quantities taken, by line id."""
     return {share.line_id: share.quantity for share in one.lines}
+
+
+def off(one: Applied | AppliedVoucher) -> dict[str, int]:
+    """What was taken off, in minor units by line id; units that only qualified have 0."""
+    return {share.line_id: share.discount for share in one.lines}
 
 
 def days_before(at: datetime, days: int) -> datetime:

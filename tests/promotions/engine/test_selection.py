@@ -36,7 +36,7 @@ def matched(
 ) -> tuple[int, list[tuple[str, int, int]]]:
     """The number of matching sets, and SKU, unit price and units of what so many of them take."""
     promotion = make_promotion(product_selection=chosen, quantity_rule=quantity, pricing_rule=pricing)
-    found = promotion.effect.selection.match(basket.runs, [run.total_inc_tax for run in basket.runs])
+    found = compile_selection(promotion.source.outcome).match(basket.runs, [run.total_inc_tax for run in basket.runs])
     units = found.take(found.count if sets is None else sets)
     return found.count, [(basket.runs[i].sku, basket.runs[i].unit_inc_tax, n) for i, n in units]
 
@@ -340,7 +340,7 @@ def test_the_work_does_not_depend_on_the_quantity(match: str, rule: dict[str, An
         promotion = make_promotion(
             product_selection=selection(sku("A", "B"), sku("B", "C"), match=match), quantity_rule=rule
         )
-        chosen = promotion.effect.selection
+        chosen = compile_selection(promotion.source.outcome)
         counter = Counter()
         sets = tuple(type(one)(accepts=counter, units=one.units) for one in chosen.sets)
         counted = type(chosen)(

@@ -1,0 +1,156 @@
+"""One discount worked out unit by unit, as the specification reads: slow, and sharing no code with the engine.
+
+Units are plain numbers in a list, prices whole minor units; a set takes a unit after trying whether all matching sets
+can still be made, and amounts are shared by writing out every remainder.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+
+@dataclass(frozen=True, kw_only=True)
+class NaiveUnit:
+    """One unit. ``run`` tells alike units apart from others and breaks ties; ``fits`` are the sets that accept it."""
+
+    run: int
+    price: int
+    fits: frozenset[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NaiveSet:
+    """What a matching set needs of one product set; ``spend`` in minor units stands for the quantity."""
+
+    quantity: int = 1
+    spend: int | None = None
+    discounted: int | None = None
+    gets_discount: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class NaiveDiscount:
+    kind: str
+    value: Fraction
+    sets: tuple[NaiveSet, ...]
+    most_expensive: bool = False
+    maximum: int | None = None
+
+
+@dataclass(kw_only=True)
+class NaiveResult:
+    """What is taken: the units in each run and the minor units off each run."""
+
+    found: int = 0
+    redemptions: int = 0
+    taken: dict[int, int] = field(default_factory=dict)
+    off: dict[int, int] = field(default_factory=dict)
+
+
+def naive_result(discount: NaiveDiscount, units: list[NaiveUnit], *, limit: int | None = None) -> NaiveResult:
+    """What a discount takes of a basket; ``found`` are the matching sets before limits and worth."""
+    sign = -1 if discount.most_expensive else 1
+    in_order = sorted(units, key=lambda unit: (sign * unit.price, unit.run))
+    matching = matching_sets(discount, in_order)
+    result = NaiveResult(found=len(matching))
+    room = discount.maximum
+    for one in matching:
+        discounted = [u for number, chosen in enumerate(one) for u in chosen[: discounts(discount.sets[number])]]
+        total = worth_off(discount, sum(in_order[u].price for u in discounted))
+        if room is not None:
+            total = min(total, room)
+            room -= total
+        if not total or result.redemptions == limit:
+            continue
+        result.redemptions += 1
+        for chosen in one:
+            for u in chosen:
+                result.taken[in_order[u].run] = result.taken.get(in_order[u].run, 0) + 1
+        by_run: dict[int, int] = {}
+        for u in discounted:
+            by_run[in_order[u].run] = by_run.get(in_order[u].run, 0) + in_order[u].price
+        for run, share in shares(total, by_run).items():
+            result.off[run] = result.off.get(run, 0) + share
+    return result
+
+
+def discounts(one: NaiveSet) -> int | None:
+    """How many of its units in a matching set are discounted; None for all."""
+    return one.discounted if one.gets_discount else 0
+
+
+def worth_off(discount: NaiveDiscount, worth: int) -> int:
+    """The discount of one matching set whose discounted units cost so much."""
+    if discount.kind == "amount":
+        return min(worth, int(discount.value))
+    if discount.kind == "percentage":
+        exact = worth * discount.value / 100
+        down = exact.numerator // exact.denominator
+        return down + 1 if exact - down >= Fraction(1, 2) else down
+    if discount.kind == "fixed_price":
+        return worth - min(worth, int(discount.value))
+    return worth
+
+
+def shares(total: int, by_run: dict[int, int]) -> dict[int, int]:
+    """A total by value: everyone's whole part, and one more for those who lost most by that, the first run first."""
+    whole = sum(by_run.values())
+    parts = {run: total * value // whole for run, value in by_run.items()}
+    for run in sorted(by_run, key=lambda run: (-(total * by_run[run] % whole), run))[: total - sum(parts.values())]:
+        parts[run] += 1
+    return parts
+
+
+def matching_sets(discount: NaiveDiscount, units: list[NaiveUnit]) -> list[list[list[int]]]:
+    """For each matching set and each product set the positions of its units, in price order."""
+    counted = [number for number, one in enumerate(discount.sets) if one.spend is None]
+    spent = [number for number, one in enumerate(discount.sets) if one.spend is not None]
+    count = 1
+    if counted:
+        count = 0
+        while can_fill(units, set(), {n: discount.sets[n].quantity * (count + 1) for n in counted}):
+            count += 1
+        count = min(count, 1) if spent else count
+    columns: dict[int, list[int]] = {number: [] for number in range(len(discount.sets))}
+    needs = {number: discount.sets[number].quantity * count for number in counted}
+    used: set[int] = set()
+    for number in counted:
+        while needs[number]:
+            needs[number] -= 1
+            u = next(
+                u
+                for u, unit in enumerate(units)
+                if u not in used and number in unit.fits and can_fill(units, used | {u}, needs)
+            )
+            used.add(u)
+            columns[number].append(u)
+    for number in spent:
+        columns[number] = [u for u, unit in enumerate(units) if u not in used and number in unit.fits]
+        used.update(columns[number])
+        if sum(units[u].price for u in columns[number]) < (discount.sets[number].spend or 0):
+            return []
+    if spent:
+        return [list(columns.values())] if count else []
+    return [
+        [
+            column[i * one.quantity : (i + 1) * one.quantity]
+            for column, one in zip(columns.values(), discount.sets, strict=True)
+        ]
+        for i in range(count)
+    ]
+
+
+def can_fill(units: list[NaiveUnit], used: set[int], needs: dict[int, int]) -> bool:
+    """Whether every set can have what it needs of the units not used, by augmenting paths over single units."""
+    slots = [number for number, need in needs.items() for _ in range(need)]
+    holder: dict[int, int] = {}
+
+    def place(slot: int, seen: set[int]) -> bool:
+        for u, unit in enumerate(units):
+            if u not in used and u not in seen and slots[slot] in unit.fits:
+                seen.add(u)
+                if u not in holder or place(holder[u], seen):
+                    holder[u] = slot
+                    return True
+        return False
+
+    return all(place(slot, set()) for slot in range(len(slots)))
