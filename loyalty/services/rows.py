@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Field, JSONField, Model
+from django.db.models import DateField, DecimalField, Field, JSONField, Model
 from msgspec import json
 
 
@@ -33,10 +33,12 @@ def rows_insert(rows: Sequence[Model]) -> None:
 
 
 def _value(field: "Field[Any, Any]", row: Model) -> Any:
-    value = field.pre_save(row, add=True)
+    """A field's value as the driver takes it: texts and whole numbers as they are."""
     if isinstance(field, JSONField):
-        return json.encode(value).decode()
-    return field.get_db_prep_save(value, connection)
+        return json.encode(getattr(row, field.attname)).decode()
+    if isinstance(field, DateField | DecimalField):
+        return field.get_db_prep_save(field.pre_save(row, add=True), connection)
+    return getattr(row, field.attname)
 
 
 @lru_cache

@@ -7,7 +7,7 @@ has not been rounded yet. Conversion from and to ``Decimal`` happens here and no
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from math import lcm
 
 _OTHER_EXPONENTS = {
@@ -53,6 +53,7 @@ def from_minor(minor: int, currency: str) -> Decimal:
     return Decimal(minor).scaleb(-exponent(currency))
 
 
+@lru_cache(maxsize=10_000)
 def money_text(minor: int, currency: str) -> str:
     """An amount of minor units as text with the currency's decimals, such as ``"-0.05"``."""
     places = exponent(currency)
