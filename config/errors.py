@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
@@ -24,6 +25,7 @@ STATUS_BY_CODE = {
     "offer_unavailable": status.HTTP_409_CONFLICT,
     "reference_reused": status.HTTP_409_CONFLICT,
     "selection_locked": status.HTTP_409_CONFLICT,
+    "voided": status.HTTP_409_CONFLICT,
     "stopped": status.HTTP_409_CONFLICT,
     "not_published": status.HTTP_409_CONFLICT,
     "not_found": status.HTTP_404_NOT_FOUND,
@@ -77,6 +79,15 @@ class ExceptionFormatter(StandardizedFormatter):
         ]
 
 
+class Unavailable(exceptions.APIException):
+    """The database does not answer, or is too busy to: nothing was written, and the caller may try again."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The service is not available at the moment. Try again."
+    default_code = "unavailable"
+    wait = 1
+
+
 class ExceptionHandler(StandardizedHandler):
     """drf-standardized-errors, told of this project's refusals."""
 
@@ -85,6 +96,8 @@ class ExceptionHandler(StandardizedHandler):
             return refusal_answer(exc)
         if isinstance(exc, ModelValidationError):
             return model_error_answer(exc)
+        if isinstance(exc, InterfaceError | OperationalError):
+            return Unavailable()
         return super().convert_known_exceptions(exc)
 
 

@@ -31,6 +31,17 @@ class VoucherStatus(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+class MessageState(models.TextChoices):
+    """Where a redemption message is on its way; ``uncertain`` and ``failed`` wait for a person."""
+
+    WAITING = "waiting", "Waiting"
+    CLAIMED = "claimed", "Being sent"
+    SENT = "sent", "Sent"
+    UNCERTAIN = "uncertain", "Uncertain"
+    FAILED = "failed", "Not sent"
+    CANCELLED = "cancelled", "Cancelled"
+
+
 class TransactionKind(models.TextChoices):
     SALE = "sale", "Sale"
     PAST_SALE = "past_sale", "Past sale (imported)"
@@ -42,6 +53,11 @@ class TransactionStatus(models.TextChoices):
     PARTLY_RETURNED = "partly_returned", "Partly returned"
     RETURNED = "returned", "Returned"
     VOIDED = "voided", "Voided"
+
+
+class ReversalKind(models.TextChoices):
+    RETURN = "return", "Return"
+    VOID = "void", "Void"
 
 
 class EntryKind(models.TextChoices):

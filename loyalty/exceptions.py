@@ -31,6 +31,18 @@ class SaleInvalid(LoyaltyError):
     code = "invalid"
 
 
+class ReturnInvalid(LoyaltyError):
+    """A return names a line that the transaction has not, or more than is left of it."""
+
+    code = "invalid"
+
+
+class TransactionVoided(LoyaltyError):
+    """The transaction was voided: nothing of it is left."""
+
+    code = "voided"
+
+
 class ReferenceReused(LoyaltyError):
     """A reference was used before, with other content."""
 
@@ -77,6 +89,12 @@ class VoucherChanged(LoyaltyError):
     """A voucher was no longer what was decided on: spent, taken back, over, or somebody else's."""
 
     code = "voucher_changed"
+
+
+class MessageSettled(LoyaltyError):
+    """The message is in a state in which that cannot be done with it."""
+
+    code = "message_settled"
 
 
 class InsufficientPoints(LoyaltyError):

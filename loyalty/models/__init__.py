@@ -1,8 +1,10 @@
 """Tables of the loyalty programme."""
 
 from loyalty.models.ledger import LedgerEntry
+from loyalty.models.message import RedemptionMessage
 from loyalty.models.offer import Offer, Voucher
 from loyalty.models.promotion import LoyaltyPromotion
+from loyalty.models.reversal import Reversal
 from loyalty.models.transaction import AppliedPromotion, Transaction
 from loyalty.models.usage import PromotionUsage
 
@@ -12,6 +14,8 @@ __all__ = [
     "LoyaltyPromotion",
     "Offer",
     "PromotionUsage",
+    "RedemptionMessage",
+    "Reversal",
     "Transaction",
     "Voucher",
 ]

@@ -14,6 +14,9 @@ class Transaction(AccountOwned):
     the JSON text that the till was given, kept verbatim for repeats; ``explanation`` is why the nearest other
     promotions did not apply; ``facts`` is what of the consumer and the rates the decision was judged by. One row
     holds it all, so that a sale costs one insert whatever its lines. ``local_day`` is the day at the site.
+
+    A return changes the amounts, points and ``lines`` (each says how much of it was ``returned``) to what is left, and
+    leaves the answer about that in ``state``. ``paid`` is the net total less what was refunded.
     """
 
     reference = models.CharField(max_length=100)
@@ -41,6 +44,7 @@ class Transaction(AccountOwned):
     facts = models.JSONField(default=dict)
     explanation = models.JSONField(default=list)
     answer = models.TextField(blank=True)
+    state = models.TextField(blank=True)
 
     class Meta:
         ordering = ("-occurred_at", "-id")

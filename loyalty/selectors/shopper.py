@@ -85,7 +85,7 @@ class KnownSale:
 _SHOPPER = """
     SELECT c.id, c.consumer_id, c.date_of_birth, c.points_balance, c.last_transaction_at, c.last_transaction_on,
         c.last_offer_redeemed_on, c.last_promotion_redeemed_on, m.status, m.enrolled_on, s.number AS home_site,
-        (SELECT k.type FROM consumers_card k WHERE k.account_id = c.account_id AND k.number = %s
+        c.email, (SELECT k.type FROM consumers_card k WHERE k.account_id = c.account_id AND k.number = %s
             AND k.membership_id = m.id) AS card_type
     FROM consumers_consumer c
     LEFT JOIN consumers_membership m ON m.consumer_id = c.id
@@ -128,7 +128,7 @@ def sale_known(
         reads.add(
             "shopper",
             "id, consumer_id, date_of_birth, points_balance, last_transaction_at, last_transaction_on,"
-            " last_offer_redeemed_on, last_promotion_redeemed_on, status, enrolled_on, home_site, card_type",
+            " last_offer_redeemed_on, last_promotion_redeemed_on, status, enrolled_on, home_site, card_type, email",
             "shopper",
         )
         reads.add(
@@ -178,6 +178,7 @@ def _shopper(account: Account, row: list[Any], *, groups: list[list[Any]], enlis
         last_transaction_on=_day(row[5]),
         last_offer_redeemed_on=_day(row[6]),
         last_promotion_redeemed_on=_day(row[7]),
+        email=row[12],
     )
     return KnownShopper(
         consumer=consumer,
@@ -342,6 +343,22 @@ def usage_stored(
         lists={row[0]: _list(row) for row in rows["list"]},
         vouchers={row[0]: _voucher(row) for row in rows["voucher"]},
     )
+
+
+def counters_lock(*, promotion_ids: Collection[int], offer_ids: Collection[int]) -> None:
+    """Lock the rows that a sale would have locked: promotions with a limit by id, then offers with a stock by id."""
+    if connection.vendor != "postgresql":
+        return
+    for table, limit, ids in (
+        ("promotions_promotion", "total_redemption_limit", promotion_ids),
+        ("loyalty_offer", "stock", offer_ids),
+    ):
+        if ids:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    f"SELECT 1 FROM {table} WHERE id IN ({marks(ids)}) AND {limit} IS NOT NULL ORDER BY id FOR UPDATE",  # noqa: S608
+                    list(ids),
+                )
 
 
 def _list(row: list[Any]) -> StoredList:

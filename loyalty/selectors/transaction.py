@@ -1,11 +1,13 @@
 """Reads of transactions."""
 
 import json
+from datetime import date, datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
-from loyalty.models import Transaction
+from loyalty.choices import TransactionKind, TransactionStatus
+from loyalty.models import AppliedPromotion, Transaction
 
 
 def transactions_of(*, account_id: int) -> QuerySet[Transaction]:
@@ -15,10 +17,26 @@ def transactions_of(*, account_id: int) -> QuerySet[Transaction]:
 
 def transaction_answer(transaction: Transaction, *, explain: bool) -> dict[str, Any]:
     """The till's answer as it stands now; with ``explain``, why other promotions did not apply, as it was decided."""
-    answer: dict[str, Any] = json.loads(transaction.answer) if transaction.answer else _without_decision(transaction)
+    stored = transaction.state or transaction.answer
+    answer: dict[str, Any] = json.loads(stored) if stored else _without_decision(transaction)
     if explain:
         answer["not_applied"] = transaction.explanation
     return answer
+
+
+def last_transaction_moment(*, consumer_pk: int) -> tuple[datetime | None, date | None]:
+    """The moment and local day of a consumer's last transaction of which something is left."""
+    sold = Transaction.objects.filter(consumer_id=consumer_pk).exclude(kind=TransactionKind.UNLINKED_RETURN)
+    kept = sold.exclude(status__in=(TransactionStatus.VOIDED, TransactionStatus.RETURNED))
+    last = kept.order_by("-occurred_at", "-id").values_list("occurred_at", "local_day").first()
+    return last or (None, None)
+
+
+def last_promotion_day(*, consumer_pk: int) -> date | None:
+    """The local day on which a consumer last redeemed a promotion that stands."""
+    redeemed = AppliedPromotion.objects.filter(transaction__consumer_id=consumer_pk, redemptions__gt=0)
+    day: date | None = redeemed.aggregate(day=Max("transaction__local_day"))["day"]
+    return day
 
 
 def _without_decision(transaction: Transaction) -> dict[str, Any]:

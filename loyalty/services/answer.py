@@ -6,7 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
-from loyalty.services.quote import Quote
+from loyalty.models import Voucher
+from loyalty.services.quote import Quote, Warned
 from promotions.choices import Family
 from promotions.engine.decision import Applied, AppliedVoucher, Decision, LineShare, Refusal
 from promotions.engine.money import minor_unit, money_text
@@ -32,33 +33,37 @@ def amount_decimal(amount: Fraction) -> Decimal:
 
 
 def answer_of(
-    quote: Quote,
+    decision: Decision,
     *,
+    reference: str,
     status: str,
     balance: int | None,
     issued: Mapping[int, Sequence[Mapping[str, Any]]] | None = None,
+    warnings: Sequence[Warned] = (),
     differences: Sequence[Mapping[str, Any]] = (),
 ) -> Answer:
-    """The answer to a quote or commit, without its explanation.
+    """The answer to a quote, commit or return, without its explanation.
 
     Args:
-        quote: what was decided.
-        status: ``quoted`` or ``committed``.
+        decision: on the basket, or on what is left of it.
+        reference: the transaction's; empty for none.
+        status: of the transaction, or ``quoted``.
         balance: the points balance that it leads to; None without a membership.
         issued: the vouchers that were issued, by promotion id, each with code, offer and expires_at.
+        warnings: that stop nothing.
         differences: from what the till expected.
     """
-    decision, sale = quote.decision, quote.sale
-    currency = sale.currency
+    basket = decision.basket
+    currency = basket.currency
     issued = issued or {}
 
     def money(minor: int) -> str:
         return money_text(minor, currency)
 
     return {
-        "reference": sale.reference or None,
+        "reference": reference or None,
         "currency": currency,
-        "occurred_at": moment_text(sale.occurred_at),
+        "occurred_at": moment_text(basket.at),
         "status": status,
         "total_inc_tax": money(decision.total),
         "discount_total": money(decision.total - decision.net),
@@ -95,7 +100,7 @@ def answer_of(
             }
             for one in decision.personalized
         ],
-        "warnings": [{"code": warned.code, "detail": warned.detail} for warned in quote.warnings],
+        "warnings": [{"code": warned.code, "detail": warned.detail} for warned in warnings],
         "differences": list(differences),
     }
 
@@ -148,6 +153,15 @@ def _applied(applied: Applied, currency: str, vouchers: Iterable[Mapping[str, An
         "vouchers": [voucher["code"] for voucher in vouchers],
         "confirmation_message": source.content.get("confirmation_message", ""),
         "content": source.content,
+    }
+
+
+def voucher_answer(voucher: Voucher) -> Answer:
+    """A voucher that was issued."""
+    return {
+        "code": voucher.code,
+        "offer": voucher.offer.code,
+        "expires_at": moment_text(voucher.expires_at) if voucher.expires_at else None,
     }
 
 

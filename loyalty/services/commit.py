@@ -7,11 +7,11 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from consumers.models import Account, Consumer
 from loyalty.choices import EntryKind, OfferKind, PromotionType
-from loyalty.exceptions import DecisionChanged, LimitOverrun, ReferenceReused, SaleInvalid, VoucherChanged
+from loyalty.exceptions import DecisionChanged, ReferenceReused, SaleInvalid
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Transaction, Voucher
 from loyalty.selectors.shopper import StoredDecision, sale_known
 from loyalty.services.activity import activity_description
@@ -22,10 +22,13 @@ from loyalty.services.answer import (
     explanation_of,
     lines_stored,
     moment_text,
+    voucher_answer,
 )
+from loyalty.services.attempts import attempted
 from loyalty.services.book import book_current
 from loyalty.services.counters import count_up, standing_store, usage_add
 from loyalty.services.history import line_stored
+from loyalty.services.message import messages_record
 from loyalty.services.quote import Quote, decide, offer_benefit
 from loyalty.services.rows import rows_insert
 from loyalty.services.sale import Sale
@@ -41,9 +44,6 @@ AHEAD = timedelta(minutes=5)
 """How far a till's clock may be ahead of ours."""
 
 EXPLANATIONS_KEPT = 200
-
-ATTEMPTS = 3
-"""Times that a sale is decided when what it was decided on changes underneath."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +64,7 @@ def _plain(sale: Sale) -> dict[str, Any]:
     """A sale with every number and moment in one form: 5, 5.0 and 5.00 are the same content."""
     return {
         "reference": sale.reference,
-        "occurred_at": moment_text(sale.occurred_at),
+        "occurred_at": moment_text(sale.occurred_at) if sale.is_dated else None,
         "parties": [sale.site, sale.currency, sale.consumer, sale.loyalty_card, sale.source, sale.payment_card_type],
         "lines": [
             [
@@ -97,17 +97,9 @@ def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprin
         DecisionChanged: the decision is not what was expected, and the sale asked to be refused then.
     """
     fingerprint = fingerprint or sale_fingerprint(sale)
-    for attempt in range(ATTEMPTS):
-        try:
-            return _commit_once(account, sale, fingerprint, at)
-        except (IntegrityError, LimitOverrun, VoucherChanged):
-            # Closes the race of two commits of one reference: the unique constraint lets one through, and the other
-            # finds its answer. Otherwise the book was older than a change to what it decided on (a limit set, a
-            # promotion deleted): read it again.
-            if attempt == ATTEMPTS - 1:
-                raise
-            account.refresh_from_db()
-    raise AssertionError("unreachable")
+    # Closes the race of two commits of one reference: the unique constraint lets one through, and the other, tried
+    # again, finds its answer.
+    return attempted(lambda: _commit_once(account, sale, fingerprint, at), account=account)
 
 
 def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime) -> Committed:
@@ -159,10 +151,12 @@ def _write(account: Account, quote: Quote, fingerprint: str, at: datetime) -> Co
     explanation.sort(key=lambda entry: (entry["promotion"], entry["family"]))
     answer = msgspec.json.encode(
         answer_of(
-            quote,
+            decision,
+            reference=sale.reference,
             status="committed",
             balance=balance,
-            issued={promotion_id: [_voucher_answer(v) for v in rows] for promotion_id, rows in vouchers.items()},
+            issued={promotion_id: [voucher_answer(v) for v in rows] for promotion_id, rows in vouchers.items()},
+            warnings=quote.warnings,
             differences=differences,
         )
     ).decode()
@@ -176,6 +170,7 @@ def _write(account: Account, quote: Quote, fingerprint: str, at: datetime) -> Co
         _lock_choices(row, quote, at)
         _write_usage(quote, known.consumer)
         _write_standing(quote, known.consumer)
+        messages_record(applied=decision.applied, rows=applied, consumer=known.consumer, at=at)
     _count_redemptions(decision.applied)
     return Committed(answer=answer, explanation=explanation, created=True)
 
@@ -268,14 +263,6 @@ def _vouchers(quote: Quote) -> dict[int, list[Voucher]]:
         )
         for applied in quote.decision.applied
         if applied.vouchers
-    }
-
-
-def _voucher_answer(voucher: Voucher) -> dict[str, Any]:
-    return {
-        "code": voucher.code,
-        "offer": voucher.offer.code,
-        "expires_at": moment_text(voucher.expires_at) if voucher.expires_at else None,
     }
 
 

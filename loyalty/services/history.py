@@ -69,23 +69,37 @@ def _product(stored: Mapping[str, Any]) -> ProductFacts:
     )
 
 
+def quantity_left(line: Mapping[str, Any]) -> Decimal:
+    """How much of a stored line was not returned."""
+    return Decimal(line["quantity"]) - Decimal(line.get("returned", 0))
+
+
 def basket_of(transaction: Transaction, *, book: Book) -> tuple[Basket, tuple[int, ...]]:
-    """A past transaction's basket, and the net value of each of its runs in minor units."""
+    """What is left of a past transaction as a basket, and the net value of each of its runs in minor units."""
+    basket = basket_left(transaction, book=book, returned={})
+    nets = {line["line_id"]: to_minor(Decimal(line["net"]), transaction.currency) for line in transaction.lines}
+    return basket, tuple(sum(nets[basket.lines[position].line_id] for position in run.lines) for run in basket.runs)
+
+
+def basket_left(transaction: Transaction, *, book: Book, returned: Mapping[str, Decimal]) -> Basket:
+    """A past transaction's basket without what was returned before, and now by line id ``returned`` too."""
     place = book.sites_by_id.get(transaction.site_id)
     currency = transaction.currency
+    left = [(line, quantity_left(line) - returned.get(line["line_id"], 0)) for line in transaction.lines]
     lines = [
         make_line(
             line_id=line["line_id"],
             sku=line["sku"],
-            quantity=Decimal(line["quantity"]),
+            quantity=quantity,
             unit_price_inc_tax=to_minor(Decimal(line["unit_price_inc_tax"]), currency),
             unit_price_ex_tax=to_minor(Decimal(line["unit_price_ex_tax"]), currency),
             category=line["category"],
             brand=line["brand"],
         )
-        for line in transaction.lines
+        for line, quantity in left
+        if quantity > 0
     ]
-    basket = make_basket(
+    return make_basket(
         at=transaction.occurred_at,
         local=transaction.occurred_at.astimezone(place.zone) if place else transaction.occurred_at,
         site=place.facts if place else SiteFacts(site_number=""),
@@ -96,8 +110,6 @@ def basket_of(transaction: Transaction, *, book: Book) -> tuple[Basket, tuple[in
         source=transaction.source,
         loyalty_card_type=transaction.loyalty_card_type,
     )
-    nets = [to_minor(Decimal(line["net"]), currency) for line in transaction.lines]
-    return basket, tuple(sum(nets[position] for position in run.lines) for run in basket.runs)
 
 
 def progress_from_history(

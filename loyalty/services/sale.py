@@ -33,11 +33,13 @@ class Sale:
     """A basket as a till asks about it or has sold it.
 
     ``site`` is a site's number, ``consumer`` an external consumer id (empty: none named), ``loyalty_card`` a card's
-    number (empty: none shown). ``reference`` is empty for a quote.
+    number (empty: none shown). ``reference`` is empty for a quote. ``is_dated`` says whether the till named the moment;
+    where it did not, a repeat of the sale has another and is the same content.
     """
 
     reference: str = ""
     occurred_at: datetime
+    is_dated: bool = True
     site: str
     currency: str
     consumer: str = ""

@@ -79,14 +79,17 @@ def pay(
 
 
 def _refused(voucher: PresentedVoucher, at: datetime) -> str:
-    """Why a voucher may not pay whatever the basket; the state of somebody else's is not told."""
+    """Why a voucher may not pay whatever the basket; the state of somebody else's is not told.
+
+    Whether it is expired follows its end and the moment of the basket, never a stored status.
+    """
     if voucher.benefit is None:
         return "unknown"
     if not voucher.is_own:
         return "other_consumer"
     if voucher.status in ("redeemed", "cancelled"):
         return voucher.status
-    if voucher.status == "expired" or (voucher.expires_at is not None and voucher.expires_at <= at):
+    if voucher.expires_at is not None and voucher.expires_at <= at:
         return "expired"
     return ""
 

@@ -75,7 +75,7 @@ def personalized_list_push(
     backend_id: str,
     consumer_id: str,
     products: Sequence[str],
-    selected: Collection[str] = (),
+    selected: Sequence[str] = (),
     skip_unresolved: bool = False,
 ) -> PersonalizedList:
     """Replace a consumer's list and choice, and unlock it; no products clear it.
@@ -87,12 +87,11 @@ def personalized_list_push(
         PersonalizedPromotionNotFound, NotFound: the account has no such promotion or consumer.
         ListRefused: ``too_many_products``, ``maximum_distinct_products_exceeded`` or ``product_not_available``.
     """
-    _check_number(products)
     # One transaction under the account's and the consumer's locks; see the module.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
         listed = _list_locked(account_id=account_id, backend_id=backend_id, consumer_id=consumer_id)
-        _check_maximum(listed.promotion, selected)
+        _refuse(_list_problems(listed.promotion, products, selected))
         known = _known(account, products) if skip_unresolved else _check_known(account, products)
         listed.products = [sku for sku in dict.fromkeys(products) if sku in known]
         listed.selected = _those_of(listed.products, selected)
@@ -251,6 +250,23 @@ def personalized_choices_lock(*, choices: Mapping[int, Sequence[str]], transacti
     )
 
 
+def personalized_choices_release(
+    *, consumer_pk: int, transaction_id: int, selections_made: Collection[str], at: datetime
+) -> None:
+    """Take back the locks that a sale made, in two statements. Belongs in its void, which holds the consumer's row.
+
+    Args:
+        consumer_pk: whose lists.
+        transaction_id: of the sale; a list that was pushed or chosen from anew since is left alone.
+        selections_made: backend ids of those whose selection it made too.
+        at: now.
+    """
+    locked = PersonalizedList.objects.filter(consumer_id=consumer_pk, locked_by_id=transaction_id)
+    if selections_made:
+        locked.filter(promotion__backend_id__in=selections_made).update(selected=[])
+    locked.update(locked=False, locked_by_id=None, updated_at=at)
+
+
 # --- one list -------------------------------------------------------------------------------------------------------
 
 
@@ -315,6 +331,14 @@ def _unknown(products: Sequence[str], known: Collection[str]) -> Iterator[Proble
             yield Problem(code="product_not_available", detail=detail, attr=f"products.{place}")
 
 
+def _chosen_elsewhere(products: Sequence[str], chosen: Sequence[str]) -> Iterator[Problem]:
+    listed = set(products)
+    for place, sku in enumerate(chosen):
+        if sku not in listed:
+            detail = f"{sku} is chosen, but not on the list."
+            yield Problem(code="product_not_available", detail=detail, attr=f"selected.{place}")
+
+
 def _refuse(problems: Iterator[Problem]) -> None:
     if found := list(islice(problems, MAX_PROBLEMS)):
         raise ListRefused(problems=found)
@@ -351,6 +375,15 @@ def _known(account: Account, products: Iterable[str]) -> set[str]:
     return {product.sku for product in rows_named(Product.objects.filter(account=account).only("sku"), "sku", wanted)}
 
 
+def _list_problems(
+    promotion: PersonalizedPromotion, products: Sequence[str], selected: Sequence[str]
+) -> Iterator[Problem]:
+    """What is wrong with a list before anything is looked up."""
+    yield from _too_many(products)
+    yield from _above_maximum(promotion, selected)
+    yield from _chosen_elsewhere(products, selected)
+
+
 def _rows_problems(promotion: PersonalizedPromotion, rows: Sequence[ConsumerProducts]) -> Iterator[Problem]:
     """What is wrong with rows before anything is looked up."""
     places: dict[str, int] = {}
@@ -358,7 +391,7 @@ def _rows_problems(promotion: PersonalizedPromotion, rows: Sequence[ConsumerProd
         if places.setdefault(row.consumer_id, index) != index:
             detail = "Another row of this call is about this consumer."
             yield Problem(code="duplicate", detail=detail, attr=f"{index}.consumer")
-        yield from _under(index, chain(_too_many(row.products), _above_maximum(promotion, row.selected)))
+        yield from _under(index, _list_problems(promotion, row.products, row.selected))
 
 
 def _unknown_in_rows(

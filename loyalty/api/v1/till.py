@@ -1,7 +1,8 @@
 """The till's calls. Bytes in, bytes out: bodies are decoded to types once, answers are encoded once."""
 
-from collections.abc import Mapping
-from typing import IO, Any
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import IO, Any, TypeVar
 
 import msgspec
 from django.conf import settings
@@ -20,15 +21,30 @@ from consumers.api.v1.collections import ApiView
 from consumers.api.v1.filters import MomentFilter
 from consumers.api.v1.parsers import TooLarge
 from consumers.api.v1.serializers import Output
-from loyalty.api.v1.till_bodies import NotJson, sale_decoded
-from loyalty.api.v1.till_schema import ANSWER_SCHEMA, SALE_SCHEMA
+from consumers.exceptions import Refused
+from consumers.models import Account
+from loyalty.api.v1.till_bodies import NotJson, batch_decoded, return_decoded, sale_decoded, void_decoded
+from loyalty.api.v1.till_schema import (
+    ANSWER_SCHEMA,
+    BATCH_ANSWER_SCHEMA,
+    BATCH_SCHEMA,
+    RETURN_ANSWER_SCHEMA,
+    RETURN_SCHEMA,
+    SALE_SCHEMA,
+    VOID_SCHEMA,
+)
 from loyalty.choices import TransactionStatus
 from loyalty.models import Transaction
 from loyalty.selectors.transaction import transaction_answer, transactions_of
 from loyalty.services.answer import answer_of, explanation_of
 from loyalty.services.commit import transaction_commit
 from loyalty.services.quote import quote
+from loyalty.services.reversal import ReversalRequest, transaction_return_preview, transaction_reverse
 from loyalty.services.sale import Sale
+
+Decoded = TypeVar("Decoded")
+
+MOST_IN_BATCH = 500
 
 EXPLAIN = OpenApiParameter("explain", bool, description="Say of every promotion that did not apply why.")
 EXPLAIN_ONE = OpenApiParameter("promotion", str, description="With explain: of this promotion alone.")
@@ -72,19 +88,26 @@ class TillView(ApiView):
     till_methods = frozenset({"GET", "POST"})
     filter_backends = (filters.DjangoFilterBackend,)
 
-    def sale(self, *, commit: bool) -> Sale:
-        """The body as a sale, its moment now where it names none."""
+    def decoded(self, decode: Callable[[bytes], Decoded]) -> Decoded:
+        """The body, decoded and checked."""
         data: object = self.request.data
-        raw = data if isinstance(data, bytes) else b""
         try:
-            return sale_decoded(raw, now=timezone.now(), commit=commit)
+            return decode(data if isinstance(data, bytes) else b"")
         except NotJson as error:
             raise ParseError(f"The body is not JSON: {error}"[:300]) from error
+
+    def sale(self, *, commit: bool) -> Sale:
+        """The body as a sale, its moment now where it names none."""
+        return self.decoded(lambda raw: sale_decoded(raw, now=timezone.now(), commit=commit))
+
+    def asked(self, name: str) -> bool:
+        """Whether a parameter of the query is set."""
+        return self.request.query_params.get(name, "").casefold() in {"true", "1"}
 
     @property
     def explain(self) -> bool:
         """Whether the caller asks why promotions did not apply."""
-        return self.request.query_params.get("explain", "").casefold() in {"true", "1"}
+        return self.asked("explain")
 
 
 class Evaluate(TillView):
@@ -103,7 +126,9 @@ class Evaluate(TillView):
         )
         known, decision = made.known, made.decision
         balance = None if known is None or known.balance is None else known.balance + decision.points
-        answer = answer_of(made, status="quoted", balance=balance)
+        answer = answer_of(
+            decision, reference=made.sale.reference, status="quoted", balance=balance, warnings=made.warnings
+        )
         if self.explain:
             only = request.query_params.get("promotion")
             refused = [one for one in decision.refused if only is None or one.promotion.code == only]
@@ -175,3 +200,71 @@ class TransactionRow(TillView):
         if row is None:
             raise NotFound
         return Response(transaction_answer(row, explain=self.explain))
+
+
+class TransactionBatch(TransactionRow):
+    """``transactions/batch``; a transaction of that reference can still be read."""
+
+    till_methods = frozenset({"GET", "POST"})
+
+    @extend_schema(responses={200: ANSWER_SCHEMA}, parameters=[EXPLAIN])
+    def get(self, request: Request, reference: str = "batch") -> Response:
+        """The transaction with the reference ``batch``."""
+        return super().get(request, reference)
+
+    @extend_schema(request=BATCH_SCHEMA, responses={200: BATCH_ANSWER_SCHEMA})
+    def post(self, request: Request) -> Response:
+        """Commit up to 500 baskets of an offline till, the oldest first, each by itself.
+
+        Each result has the status and the answer that the single call would have had.
+        """
+        now = timezone.now()
+        bodies = self.decoded(lambda raw: batch_decoded(raw, now=now))
+        if len(bodies) > MOST_IN_BATCH:
+            raise TooLarge(f"At most {MOST_IN_BATCH} baskets are taken at once.")
+        return Response({"results": [self._committed(reference, body, now) for reference, body in bodies]})
+
+    def _committed(self, reference: str, body: bytes, now: datetime) -> dict[str, Any]:
+        try:
+            sale = sale_decoded(body, now=now, commit=True)
+            committed = transaction_commit(account=self.account, sale=sale, at=now)
+        except Refused as error:
+            answer = self.get_exception_handler()(error, self.get_exception_handler_context())
+            return {"reference": reference or None, "status": answer.status_code, "answer": answer.data}
+        code = status.HTTP_201_CREATED if committed.created else status.HTTP_200_OK
+        return {"reference": sale.reference, "status": code, "answer": msgspec.Raw(committed.answer.encode())}
+
+
+class TransactionReturns(TillView):
+    """``transactions/{reference}/returns``."""
+
+    till_methods = frozenset({"POST"})
+
+    @extend_schema(
+        request=RETURN_SCHEMA,
+        responses={201: RETURN_ANSWER_SCHEMA, 200: RETURN_ANSWER_SCHEMA},
+        parameters=[OpenApiParameter("preview", bool, description="Answer what would happen and write nothing.")],
+    )
+    def post(self, request: Request, reference: str) -> Response:
+        """Take back a part of a transaction: 201, or 200 for a preview and for a return that was taken before."""
+        wanted = self.decoded(lambda raw: return_decoded(raw, transaction=reference))
+        if self.asked("preview"):
+            answer = transaction_return_preview(account=self.account, request=wanted, at=timezone.now())
+            return Response(answer.encode())
+        return _reversed(self.account, wanted)
+
+
+class TransactionVoid(TillView):
+    """``transactions/{reference}/void``."""
+
+    till_methods = frozenset({"POST"})
+
+    @extend_schema(request=VOID_SCHEMA, responses={201: RETURN_ANSWER_SCHEMA, 200: RETURN_ANSWER_SCHEMA})
+    def post(self, request: Request, reference: str) -> Response:
+        """Take back all of a transaction, and the choices that it made final: 201, or 200 where it was done before."""
+        return _reversed(self.account, self.decoded(lambda raw: void_decoded(raw, transaction=reference)))
+
+
+def _reversed(account: Account, request: ReversalRequest) -> Response:
+    made = transaction_reverse(account=account, request=request, at=timezone.now())
+    return Response(made.answer.encode(), status=status.HTTP_201_CREATED if made.created else status.HTTP_200_OK)

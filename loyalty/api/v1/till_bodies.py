@@ -3,14 +3,16 @@
 import re
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from consumers.choices import CURRENCIES
 from consumers.exceptions import Problem
-from loyalty.exceptions import SaleInvalid
+from loyalty.choices import ReversalKind
+from loyalty.exceptions import LoyaltyError, ReturnInvalid, SaleInvalid
+from loyalty.services.reversal import ReturnedLine, ReversalRequest
 from loyalty.services.sale import Expectation, Sale, SaleLine
 from promotions.engine.money import exponent
 
@@ -62,7 +64,31 @@ class SaleBody(Struct, kw_only=True, forbid_unknown_fields=True):
     on_difference: Literal["commit", "refuse"] = "commit"
 
 
-_decoder = msgspec.json.Decoder(SaleBody)
+class ReturnedLineBody(Struct, kw_only=True, forbid_unknown_fields=True):
+    """So much of a line that came back."""
+
+    line_id: Name
+    quantity: Number
+
+
+class ReturnBody(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A part of a transaction that came back."""
+
+    reference: Name
+    lines: list[ReturnedLineBody]
+    occurred_at: Moment | None = None
+
+
+class VoidBody(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A transaction that is taken back as a whole."""
+
+    reference: Name
+    occurred_at: Moment | None = None
+
+
+Body = TypeVar("Body", bound=Struct)
+
+_batch_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"field `(?P<field>[^`]*)`")
 
@@ -83,13 +109,94 @@ def sale_decoded(raw: bytes, *, now: datetime, commit: bool) -> Sale:
         NotJson: it is not JSON.
         SaleInvalid: with the path of everything that is wrong.
     """
+    return sale_checked(_decoded(raw, SaleBody, SaleInvalid), now=now, commit=commit)
+
+
+def return_decoded(raw: bytes, *, transaction: str) -> ReversalRequest:
+    """The return of a part of a transaction that a body holds.
+
+    Raises:
+        NotJson: it is not JSON.
+        ReturnInvalid: with the path of everything that is wrong.
+    """
+    body = _decoded(raw, ReturnBody, ReturnInvalid)
+    checks = _Checks()
+    if not 1 <= len(body.lines) <= MOST_LINES:
+        checks.problem("lines", "length", f"A return has 1 to {MOST_LINES} lines.")
+    lines = []
+    seen: set[str] = set()
+    for i, line in enumerate(body.lines[:MOST_LINES]):
+        if line.line_id in seen:
+            checks.problem(f"lines.{i}.line_id", "duplicate", f"The line id {line.line_id} is used twice.")
+        seen.add(line.line_id)
+        lines.append(
+            ReturnedLine(
+                line_id=checks.text(line.line_id, f"lines.{i}.line_id"),
+                quantity=checks.quantity(line.quantity, f"lines.{i}.quantity"),
+            )
+        )
+    return _reversal(body, checks, kind=ReversalKind.RETURN, transaction=transaction, lines=tuple(lines))
+
+
+def void_decoded(raw: bytes, *, transaction: str) -> ReversalRequest:
+    """The void of a transaction that a body holds.
+
+    Raises:
+        NotJson: it is not JSON.
+        ReturnInvalid: with the path of everything that is wrong.
+    """
+    body = _decoded(raw, VoidBody, ReturnInvalid)
+    return _reversal(body, _Checks(), kind=ReversalKind.VOID, transaction=transaction)
+
+
+def _reversal(
+    body: ReturnBody | VoidBody,
+    checks: "_Checks",
+    *,
+    kind: ReversalKind,
+    transaction: str,
+    lines: tuple[ReturnedLine, ...] = (),
+) -> ReversalRequest:
+    occurred_at = None if body.occurred_at is None else checks.moment(body.occurred_at, "occurred_at")
+    reference = checks.text(body.reference, "reference")
+    if not reference.strip():
+        checks.problem("reference", "required", "A return needs a reference of its own.")
+    if checks.problems:
+        raise ReturnInvalid(problems=checks.problems)
+    return ReversalRequest(
+        kind=kind, transaction=transaction, reference=reference, lines=lines, occurred_at=occurred_at
+    )
+
+
+def batch_decoded(raw: bytes, *, now: datetime) -> list[tuple[str, bytes]]:
+    """The bodies of an offline till, each as it was sent with its reference, the oldest first.
+
+    A body that cannot be read stands where its moment, or else ``now``, puts it.
+
+    Raises:
+        NotJson: it is not a JSON list.
+    """
     try:
-        body = _decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        raise SaleInvalid(problems=[_decode_problem(str(error))]) from None
+        bodies = [bytes(one) for one in _batch_decoder.decode(raw)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson(str(error)) from None
-    return sale_checked(body, now=now, commit=commit)
+    dated = []
+    for body in bodies:
+        said = msgspec.json.decode(body)
+        fields = said if isinstance(said, dict) else {}
+        reference, moment = fields.get("reference"), fields.get("occurred_at")
+        at = _Checks().moment(moment, "") if isinstance(moment, str) else None
+        dated.append((at or now, reference if isinstance(reference, str) else "", body))
+    return [(reference, body) for _, reference, body in sorted(dated, key=lambda one: one[0])]
+
+
+def _decoded(raw: bytes, struct: type[Body], refusal: type[LoyaltyError]) -> Body:
+    try:
+        return msgspec.json.decode(raw, type=struct)
+    except msgspec.ValidationError as error:
+        raise refusal(problems=[_decode_problem(str(error))]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotJson(str(error)) from None
 
 
 def _decode_problem(message: str) -> Problem:
@@ -199,6 +306,7 @@ def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
     sale = Sale(
         reference=reference,
         occurred_at=occurred_at or now,
+        is_dated=body.occurred_at is not None,
         site=checks.text(body.site, "site"),
         currency=body.currency,
         consumer=checks.text(body.consumer, "consumer"),

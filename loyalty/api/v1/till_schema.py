@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from loyalty.api.v1.till_bodies import SaleBody
+from loyalty.api.v1.till_bodies import ReturnBody, SaleBody, VoidBody
 
 
 def _inlined(schema: Any, components: dict[str, Any]) -> Any:
@@ -36,10 +36,14 @@ def _list(of: dict[str, Any]) -> dict[str, Any]:
 _TEXT = {"type": "string"}
 _MONEY = {"type": "string", "description": "In the currency's minor unit, such as 12.50"}
 _NUMBER = {"type": "integer"}
+_YES_NO = {"type": "boolean"}
 _MAYBE_NUMBER = {"type": ["integer", "null"]}
 _MAYBE_TEXT = {"type": ["string", "null"]}
 
 SALE_SCHEMA = {"application/json": _schema_of(SaleBody)}
+BATCH_SCHEMA = {"application/json": _list(_schema_of(SaleBody))}
+RETURN_SCHEMA = {"application/json": _schema_of(ReturnBody)}
+VOID_SCHEMA = {"application/json": _schema_of(VoidBody)}
 ANSWER_SCHEMA = _object(
     reference=_MAYBE_TEXT,
     currency=_TEXT,
@@ -55,7 +59,7 @@ ANSWER_SCHEMA = _object(
     applied=_list(
         _object(
             promotion=_TEXT,
-            version=_NUMBER,
+            version=_MAYBE_NUMBER,
             family=_TEXT,
             type=_TEXT,
             subtype=_TEXT,
@@ -72,7 +76,15 @@ ANSWER_SCHEMA = _object(
     vouchers_issued=_list(_object(code=_TEXT, offer=_TEXT, expires_at=_MAYBE_TEXT)),
     vouchers_refused=_list(_object(code=_TEXT, reason=_TEXT)),
     add_products=_list(_object(discount=_TEXT, sku=_TEXT, quantity=_TEXT)),
-    personalized=_list({"type": "object"}),
+    personalized=_list(
+        _object(
+            backend_id=_TEXT,
+            requires_selection=_YES_NO,
+            locks_after_first_apply=_YES_NO,
+            locked=_YES_NO,
+            selected=_list(_TEXT),
+        )
+    ),
     warnings=_list(_object(code=_TEXT, detail=_TEXT)),
     differences=_list(_object(field=_TEXT, expected={}, got={})),
     not_applied=_list(
@@ -85,4 +97,23 @@ ANSWER_SCHEMA = _object(
             decided_by=_MAYBE_TEXT,
         )
     ),
+)
+RETURN_ANSWER_SCHEMA = {
+    **ANSWER_SCHEMA,
+    "properties": {
+        **ANSWER_SCHEMA["properties"],
+        "return_reference": _TEXT,
+        "refund_due": _MONEY,
+        "not_recovered": _MONEY,
+        "reversed": _object(
+            points=_NUMBER,
+            discount=_MONEY,
+            redemptions=_list(_object(promotion=_TEXT, redemptions=_NUMBER)),
+            vouchers_cancelled=_list(_TEXT),
+            vouchers_already_redeemed=_list(_TEXT),
+        ),
+    },
+}
+BATCH_ANSWER_SCHEMA = _object(
+    results=_list(_object(reference=_MAYBE_TEXT, status=_NUMBER, answer={"type": "object"})),
 )

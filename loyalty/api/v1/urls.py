@@ -6,12 +6,22 @@ from consumers.api.v1.collections import collection_paths
 from loyalty.api.v1 import promotions
 from loyalty.api.v1.offers import Offers
 from loyalty.api.v1.points import Claims, PointsAdjustments
-from loyalty.api.v1.till import Evaluate, TransactionRow, Transactions
+from loyalty.api.v1.till import (
+    Evaluate,
+    TransactionBatch,
+    TransactionReturns,
+    TransactionRow,
+    Transactions,
+    TransactionVoid,
+)
 from loyalty.api.v1.vouchers import VoucherDetail, VoucherList
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("baskets/evaluate", Evaluate.as_view(), name="basket-evaluate"),
     path("transactions", Transactions.as_view(), name="transactions"),
+    path("transactions/batch", TransactionBatch.as_view(), name="transaction-batch"),
+    path("transactions/<key:reference>/returns", TransactionReturns.as_view(), name="transaction-returns"),
+    path("transactions/<key:reference>/void", TransactionVoid.as_view(), name="transaction-void"),
     path("transactions/<key:reference>", TransactionRow.as_view(), name="transaction-row"),
     *promotions.urlpatterns,
     *collection_paths("offers", Offers),

@@ -1,0 +1,35 @@
+"""Doing a write again when what it was decided on changed underneath."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import IntegrityError, OperationalError
+
+from consumers.models import Account
+from loyalty.exceptions import LimitOverrun, VoucherChanged
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+"""Times that a write is decided before its refusal reaches the caller."""
+
+_TRY_AGAIN = frozenset({"40001", "40P01"})
+"""SQLSTATEs of transactions that the database ended for the sake of others: serialization failure, deadlock."""
+
+
+def attempted(write: Callable[[], T], *, account: Account) -> T:
+    """Run a write that is one transaction, and again where it met another.
+
+    The book may have been older than a change to what was decided on (a limit set, a promotion deleted): it is read
+    again, by the account's row.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return write()
+        except (IntegrityError, LimitOverrun, VoucherChanged):
+            account.refresh_from_db()
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) not in _TRY_AGAIN:
+                raise
+            account.refresh_from_db()
+    return write()

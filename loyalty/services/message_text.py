@@ -1,0 +1,73 @@
+"""The words of a redemption message: a promotion's subject and body with their inserts filled in."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import escape, unescape
+
+from django.utils.html import strip_tags
+
+from loyalty.services.promotion import RICH_TEXTS
+from promotions.engine.rulebook import PromotionSource
+from promotions.services.rich_text import rich_text_sanitised
+
+LONGEST_SUBJECT = 200
+
+_INSERT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_LINK = re.compile(r'<a\b[^>]*\bhref="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+_LINE_END = re.compile(r"<(?:br|hr)>|</(?:blockquote|div|figure|h[1-4]|li|p|pre)>")
+_BLANK_LINES = re.compile(r"\s*\n\s*\n\s*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MessageText:
+    """``subject`` is one line of plain text, ``body`` harmless HTML."""
+
+    subject: str
+    body: str
+
+
+def message_text(source: PromotionSource) -> MessageText | None:
+    """What a promotion says to those who redeem it; None where it says nothing.
+
+    Values are escaped; those that are rich text themselves are inserted as such, and all of it is sanitised after. A
+    message without a subject of its own has the promotion's name for one.
+    """
+    written = source.outcome.get("redemption_message", "")
+    if not written.strip():
+        return None
+    values = dict(_values(source))
+    html = written if "<" in written else written.replace("\n", "<br>")
+    subject = source.outcome.get("redemption_message_subject", "")
+    subject = _filled(subject, {name: plain_text(value) for name, value in values.items()})
+    return MessageText(
+        subject=" ".join((subject.strip() or source.name).split())[:LONGEST_SUBJECT],
+        body=rich_text_sanitised(_filled(html, values)),
+    )
+
+
+def plain_text(html: str) -> str:
+    """Harmless HTML as plain text, with addresses behind the words that lead there."""
+    text = _LINK.sub(r"\2 (\1)", html.replace("\n", " "))
+    text = unescape(strip_tags(_LINE_END.sub("\n", text)))
+    return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def _filled(written: str, values: Mapping[str, str]) -> str:
+    # In one pass: what a value holds is never taken for an insert.
+    return _INSERT.sub(lambda insert: values.get(insert.group(1), ""), written)
+
+
+def _values(source: PromotionSource) -> Iterator[tuple[str, str]]:
+    """Every insert that the promotion has a value for, as HTML."""
+    content = source.content
+    yield "promotion_name", escape(source.name)
+    for name in ("short_description", "long_description", "confirmation_message", "terms_and_conditions"):
+        text = content.get(name, "")
+        yield name, rich_text_sanitised(text) if name in RICH_TEXTS["content"] else escape(text)
+    for number, link in enumerate(content.get("links", ()), start=1):
+        yield f"link_url_{number}", escape(link["url"])
+        yield f"anchor_text_{number}", escape(link["anchor_text"])
+    for number, image in enumerate(content.get("images", ()), start=1):
+        yield f"image_url_{number}", escape(image["url"])
+        yield f"alt_text_{number}", escape(image["alt_text"])
