@@ -1,7 +1,7 @@
 """Discounts: which units of a basket make matching sets, and what is taken off them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -46,12 +46,14 @@ class Lists:
     """What personalized sets draw from.
 
     ``terms`` are the personalized promotions in force, ``choices`` the shopper's lists, and ``taken`` the products that
-    other discounts of the decision took of lists without a choice, all by backend id.
+    other discounts of the decision took of lists without a choice, all by backend id. ``any_listed`` asks what could
+    qualify without a choice, however many distinct products may be taken.
     """
 
     terms: Mapping[str, PersonalizedTerms]
     choices: Mapping[str, PersonalizedChoice]
     taken: Mapping[str, Sequence[str]]
+    any_listed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,11 +61,12 @@ class Fit:
     """Which runs a discount's sets accept for one shopper: a mask of sets for each run.
 
     ``undecided`` are the personalized promotions, by backend id, of which any listed product qualifies for want of a
-    choice.
+    choice. ``defaults`` are the sets whose default product fits.
     """
 
     masks: tuple[int, ...]
     undecided: frozenset[str]
+    defaults: frozenset[int]
 
     def accepted(self, number: int, prices: Prices) -> bool:
         """Whether any unit fits a set."""
@@ -126,18 +129,20 @@ class Discount:
     def fit(self, runs: Sequence[Run], prices: Prices, lists: Lists) -> Fit:
         """Which runs its sets accept; ``prices`` are of the units that it may take."""
         masks = [0] * len(runs)
-        undecided = set()
+        undecided, defaults = set(), set()
         for number, one in enumerate(self.sets):
             allowed = one.products
             if one.personalized is not None:
                 allowed, is_free = self._allowed(one, runs, prices, lists)
                 if is_free:
                     undecided.add(one.personalized)
+            if one.default_product is not None and (allowed is None or one.default_product in allowed):
+                defaults.add(number)
             bit = 1 << number
             for run in runs:
                 if run.sku in allowed if allowed is not None else one.accepts is None or one.accepts(run.item):
                     masks[run.index] |= bit
-        return Fit(masks=tuple(masks), undecided=frozenset(undecided))
+        return Fit(masks=tuple(masks), undecided=frozenset(undecided), defaults=frozenset(defaults))
 
     def _allowed(
         self, one: DiscountSet, runs: Sequence[Run], prices: Prices, lists: Lists
@@ -152,23 +157,21 @@ class Discount:
         if one.default_product in choice.products:
             return frozenset([one.default_product]), False
         listed = frozenset(choice.products)
-        if term.maximum_distinct_products is None:
+        if term.maximum_distinct_products is None or lists.any_listed:
             return listed, True
         present = [runs[stretch.run].sku for stretch in self._preferred(prices)]
         in_order = dict.fromkeys([*lists.taken.get(backend_id, ()), *(sku for sku in present if sku in listed)])
         return frozenset(list(in_order)[: term.maximum_distinct_products]), True
 
     def missing_products(self, prices: Prices, fit: Fit, *, most: int | None) -> list[tuple[str, int]]:
-        """Default products of free-product sets of which the basket has no unit, with the units that would be taken.
+        """Default products of discounted sets of which the basket has no unit, with the units that would be taken.
 
         Empty where the rest of the basket does not qualify. ``most`` is what the limits leave.
         """
-        if self.kind != "free_product":
-            return []
         missing = [
             number
             for number, one in enumerate(self.sets)
-            if one.gets_discount and one.default_product is not None and not fit.accepted(number, prices)
+            if one.gets_discount and number in fit.defaults and not fit.accepted(number, prices)
         ]
         if not missing:
             return []
@@ -180,7 +183,7 @@ class Discount:
             others = Discount(
                 kind=self.kind, value=self.value, maximum=None, most_expensive=self.most_expensive, sets=rest
             )
-            sets = sum(group.count for group in others.match(prices, Fit(masks=masks, undecided=frozenset())))
+            sets = sum(group.count for group in others.match(prices, replace(fit, masks=masks)))
         if most is not None:
             sets = min(sets, most)
         found = [self.sets[number] for number in missing]

@@ -192,12 +192,13 @@ def marked_down(promotion: Promotion, situation: Situation) -> Candidate | Refus
     return Candidate(promotion=promotion, given=markdown, saving=saving)
 
 
-def fit_of(discount: Discount, situation: Situation) -> Fit:
-    """Which runs of the basket a discount's sets accept for the shopper."""
+def fit_of(discount: Discount, situation: Situation, *, any_listed: bool = False) -> Fit:
+    """Which runs of the basket a discount's sets accept for the shopper, or ``any_listed``: could accept."""
     lists = Lists(
         terms=situation.rulebook.personalized,
         choices=situation.shopper.personalized if situation.shopper else {},
         taken=situation.chosen,
+        any_listed=any_listed,
     )
     return discount.fit(situation.basket.runs, situation.prices, lists)
 

@@ -51,6 +51,7 @@ def settle(
     competing: list[Candidate] = []
     always: list[Promotion] = []
     refused: dict[int, Refusal] = {}
+    to_add: list[ProductToAdd] = []
     for promotion in discounts:
         if promotion.always_apply:
             always.append(promotion)
@@ -60,6 +61,7 @@ def settle(
             competing.append(judged)
         else:
             refused[promotion.id] = judged
+            to_add += _products_to_add(judged, situation)
 
     contest = UnitContest(situation)
     resolution = policy.resolve_discounts(competing, contest)
@@ -78,6 +80,7 @@ def settle(
             chosen = _with_choice(chosen, judged.markdown)
         else:
             refused[promotion.id] = judged
+            to_add += _products_to_add(judged, now)
 
     prices, paid, vouchers_refused = pay(vouchers, situation.basket, prices)
     return Settled(
@@ -86,7 +89,7 @@ def settle(
         refused=refused,
         paid=paid,
         vouchers_refused=vouchers_refused,
-        add_products=tuple(_products_to_add(refused.values(), situation)),
+        add_products=tuple(sorted(to_add, key=lambda one: one.discount)),
         personalized=tuple(_personalized(winners, refused.values(), situation)),
         choices=_choices(winners, situation, chosen),
         listed=_listed(winners, situation),
@@ -120,7 +123,7 @@ class UnitContest:
 
     def holders(self, candidate: Candidate) -> tuple[str, ...]:
         """The winners that hold units which the candidate's sets fit."""
-        fit = fit_of(candidate.promotion.discount, self._situation)
+        fit = fit_of(candidate.promotion.discount, self._situation, any_listed=True)
         return tuple(code for code, taken in self._held if any(fit.masks[stretch.run] for stretch in taken))
 
 
@@ -132,17 +135,16 @@ def _with_choice(chosen: Mapping[str, tuple[str, ...]], markdown: Markdown) -> d
     return merged
 
 
-def _products_to_add(refused: Iterable[Refusal], situation: Situation) -> Iterable[ProductToAdd]:
-    """Free products that qualifying baskets lack, by code of the discount."""
-    for refusal in sorted(refused, key=lambda refusal: refusal.promotion.code):
-        if refusal.reason != "no_matching_products":
-            continue
-        discount = refusal.promotion.discount
-        most = limit_left(refusal.promotion, situation)
-        if not isinstance(most, Refusal):
-            fit = fit_of(discount, situation)
-            for sku, quantity in discount.missing_products(situation.prices, fit, most=most):
-                yield ProductToAdd(discount=refusal.promotion.code, sku=sku, quantity=quantity)
+def _products_to_add(refusal: Refusal, situation: Situation) -> list[ProductToAdd]:
+    """The free products that the basket lacks but otherwise qualifies for."""
+    discount = refusal.promotion.discount
+    if refusal.reason != "no_matching_products" or discount.kind != "free_product":
+        return []
+    most = limit_left(refusal.promotion, situation)
+    if isinstance(most, Refusal):
+        return []
+    missing = discount.missing_products(situation.prices, fit_of(discount, situation), most=most)
+    return [ProductToAdd(discount=refusal.promotion.code, sku=sku, quantity=quantity) for sku, quantity in missing]
 
 
 def _personalized(
