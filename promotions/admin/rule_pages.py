@@ -57,7 +57,7 @@ def rules_vocabulary(
             "unit": wording.unit(attribute),
             "choices": attribute.reference or (attribute.name if attribute.name in texts else ""),
             "operators": [
-                {"name": operator, "label": OPERATORS[operator].removesuffix(":"), "operand": operand}
+                {"name": operator, "label": OPERATORS[operator].removesuffix(" days:"), "operand": operand}
                 for operator, operand in attribute.operators.items()
             ],
         }
@@ -72,9 +72,7 @@ def rules_vocabulary(
             },
             "references": {kind: source.noun for kind, source in sources.items()},
             "weekdays": WEEKDAYS,
-            "depth": MAXIMUM_DEPTH,
-            "conditions": MAXIMUM_CONDITIONS,
-            "values": MAXIMUM_VALUES,
+            "most": {"depth": MAXIMUM_DEPTH, "conditions": MAXIMUM_CONDITIONS, "values": MAXIMUM_VALUES},
         }
     )
 
@@ -94,7 +92,7 @@ def rules_reading(request: HttpRequest) -> JsonResponse:
     try:
         tree = RulesField(scope).clean(request.POST.get("tree", ""))
     except ValidationError as error:
-        return JsonResponse({"words": "", "problems": [{"path": "", "detail": error.messages[0]}], "names": {}})
+        return JsonResponse({"words": "", "problems": [{"path": "", "detail": error.messages[0]}], "names": []})
     _, problems, references = check_tree(tree, scope, catalogue_enabled=account.catalogue_enabled)
     names, unknown = _looked_up(account, references)
     wording = Wording(

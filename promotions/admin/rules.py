@@ -1,4 +1,4 @@
-"""The field of a rule tree: JSON for now, checked by the service that saves the promotion."""
+"""The field of a rule tree: JSON that a builder writes, checked by the service that saves the promotion."""
 
 import json
 from decimal import Decimal
@@ -38,9 +38,12 @@ EXAMPLES: dict[Scope, dict[str, Any]] = {
 
 
 class RulesWidget(forms.Textarea):
-    """A textarea for the JSON of a tree, with what may be said beside it."""
+    """A textarea for the JSON of a tree, with what may be said beside it; scripts make it a builder."""
 
     template_name = "admin/widgets/rules.html"
+
+    class Media:
+        js = ("js/choice_box.js", "js/rule_builder.js")
 
     def __init__(self, scope: Scope, *, empty: str) -> None:
         super().__init__(
@@ -48,7 +51,6 @@ class RulesWidget(forms.Textarea):
                 "class": f"{' '.join(BASE_INPUT_CLASSES)} rules-text",
                 "rows": 4,
                 "spellcheck": "false",
-                "data-rules": scope,
             }
         )
         self.scope, self.empty = scope, empty
@@ -56,6 +58,7 @@ class RulesWidget(forms.Textarea):
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, value, attrs)
         return context | {
+            "scope": self.scope,
             "empty": self.empty,
             "in_words": self.in_words(value),
             "example": json.dumps(EXAMPLES[self.scope], indent=2),
@@ -64,6 +67,7 @@ class RulesWidget(forms.Textarea):
                 {
                     "name": attribute.name,
                     "label": attribute.label,
+                    "needs_catalogue": not attribute.without_catalogue,
                     "value": attribute.unit or KINDS[attribute.kind],
                     "operators": [(operator.value, OPERATORS[operator]) for operator in attribute.operators],
                 }

@@ -32,9 +32,10 @@ def test_a_fixed_points_promotion_from_the_overview_to_the_list(desk: Desk) -> N
     page.get_by_label("Points", exact=False).first.fill("50")
     page.get_by_role("button", name="Add product set").click()
     page.get_by_label("Name of the set").fill("Tea")
-    page.locator("#id_product_sets-0-rules").fill(
-        '{"match": "all", "rules": [{"attribute": "category", "operator": "is", "value": "Tea"}]}'
-    )
+    products = page.get_by_role("group", name="Products of this set")
+    products.get_by_role("button", name="Add condition").click()
+    products.get_by_label("Attribute").select_option("category")
+    products.get_by_role("combobox", name="Value").fill("Tea")
     page.get_by_label("Quantity rules").select_option("every")
     page.get_by_label("X", exact=True).fill("2")
     tab(page, "Eligibility")
@@ -47,7 +48,8 @@ def test_a_fixed_points_promotion_from_the_overview_to_the_list(desk: Desk) -> N
     promotion = LoyaltyPromotion.objects.get(name="Two teas")
     assert promotion.outcome["points"] == 50
     assert promotion.outcome["quantity_rule"] == {"apply_to": "every", "units": 2}
-    assert promotion.outcome["product_selection"]["sets"][0]["name"] == "Tea"
+    [teas] = promotion.outcome["product_selection"]["sets"]
+    assert (teas["name"], teas["rules"]["rules"][0]["value"]) == ("Tea", "Tea")
     assert promotion.eligibility["customer_redemption_limit"] == 1
 
 
@@ -82,7 +84,9 @@ def test_the_first_tab_with_an_error_opens_with_the_focus_on_it(desk: Desk) -> N
     tab(page, "Content")
     page.get_by_label("Link URL 1").fill("http://plain.example")
     tab(page, "Eligibility")
-    page.locator("#id_site_rules").fill('{"match": "all", "rules": [{"attribute": "colour"}]}')
+    site_rules = page.locator("#id_site_rules")
+    page.locator("rule-builder", has=site_rules).get_by_text("JSON, for experts").click()
+    site_rules.fill('{"match": "all", "rules": [{"attribute": "colour"}]}')
     tab(page, "General")
     page.get_by_role("button", name="Save and exit").click()
     page.wait_for_load_state()

@@ -1,0 +1,358 @@
+"""A marketer builds rules in a real browser: by keyboard, by mouse, with mistakes, and without scripts."""
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from consumers.choices import StaffRole
+from consumers.models import Account
+from loyalty.models import LoyaltyPromotion
+from promotions.engine.rules import Tree
+from promotions.models import Promotion
+from tests.browser.conftest import Desk
+from tests.consumers.admin.office import save_promotion
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def condition(attribute: str, operator: str, value: Any) -> dict[str, Any]:
+    return {"attribute": attribute, "operator": operator, "value": value}
+
+
+def group(match: str, *rules: Tree) -> dict[str, Any]:
+    return {"match": match, "rules": list(rules)}
+
+
+def draft(desk: Desk, **eligibility: Any) -> Promotion:
+    return save_promotion(desk.office.account, draft=True, eligibility=eligibility)
+
+
+def form(desk: Desk, promotion: Promotion, tab: str = "eligibility") -> Page:
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#{tab}")
+    expect(page.locator("rule-builder fieldset").first).to_be_attached()
+    return page
+
+
+def builder(page: Page, name: str) -> Locator:
+    """The builder of a field: its tree, its sentence and its JSON."""
+    return page.locator("rule-builder").filter(
+        has=page.get_by_role("group", name=name, exact=True, include_hidden=True)
+    )
+
+
+def rule(inside: Locator, number: str) -> Locator:
+    return inside.get_by_role("group", name=f"Rule {number}", exact=True)
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save and continue").click()
+    page.wait_for_load_state()
+
+
+def saved(promotion: Promotion, name: str) -> Any:
+    return LoyaltyPromotion.objects.get(pk=promotion.pk).eligibility[name]
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def test_a_nested_tree_is_built_by_keyboard_alone(desk: Desk) -> None:
+    promotion = draft(desk)
+    page = form(desk, promotion)
+    site = builder(page, "Site")
+    site.get_by_role("button", name="Add condition").focus()
+    press(page, "Enter")
+    # The new condition has the focus: attribute, operator, value.
+    page.keyboard.type("Town")
+    press(page, "Tab", "Tab")
+    page.keyboard.type("lee")
+    expect(site.get_by_role("option", name="Leeds")).to_be_visible()
+    press(page, "ArrowDown", "Enter")
+    expect(rule(site, "1").get_by_role("combobox", name="Value")).to_have_value("Leeds")
+    # Past the cross and the button for conditions, to the one for groups.
+    press(page, "Tab", "Tab", "Tab", "Enter")
+    page.keyboard.type("County")
+    press(page, "Tab")
+    page.keyboard.type("is any of")
+    press(page, "Tab")
+    for county in ("Kent", "Essex", "Surrey"):
+        page.keyboard.type(county)
+        press(page, "Enter")
+    press(page, "Backspace")
+    expect(site.get_by_text("In words: Town is Leeds and (County is any of Kent, Essex)")).to_be_visible()
+    # Back over the chips' crosses, the operator and the attribute to the choice between all and any.
+    press(page, *["Shift+Tab"] * 6, "ArrowLeft")
+    expect(site.get_by_role("group", name="Group 2").get_by_label("All of these")).to_be_checked()
+    save(page)
+    nested = group("all", condition("county", "is_any_of", ["Kent", "Essex"]))
+    assert saved(promotion, "site_rules") == group("all", condition("town", "is", "Leeds"), nested)
+
+
+def test_a_tree_is_built_by_mouse_with_a_control_for_each_kind_of_value(desk: Desk) -> None:
+    promotion = draft(desk)
+    page = form(desk, promotion)
+    customer = builder(page, "Customer")
+    values: list[dict[str, Any]] = []
+
+    def add(attribute: str, operator: str) -> Locator:
+        customer.get_by_role("button", name="Add condition").last.click()
+        made = rule(customer, str(len(values) + 1))
+        made.get_by_label("Attribute").select_option(attribute)
+        made.get_by_label("Operator").select_option(operator)
+        return made
+
+    made = add("groups", "is_any_of")
+    made.get_by_role("combobox", name="Value: add").click()
+    made.get_by_role("option", name="Group of acme acme-g2").click()
+    expect(made.get_by_role("list", name="Value: chosen")).to_contain_text("Group of acme")
+    values.append(condition("groups", "is_any_of", ["acme-g2"]))
+
+    made = add("home_site", "is")
+    made.get_by_role("combobox", name="Value").fill("site 2")
+    made.get_by_role("option", name="Site 2 of acme").click()
+    values.append(condition("home_site", "is", "acme-002"))
+
+    made = add("is_loyalty_member", "is")
+    made.get_by_label("Value").select_option("no")
+    values.append(condition("is_loyalty_member", "is", value=False))
+
+    made = add("enrolled_on", "is_between")
+    made.get_by_label("From").fill("2026-01-01")
+    made.get_by_label("To", exact=True).fill("2026-03-31")
+    values.append(condition("enrolled_on", "is_between", ["2026-01-01", "2026-03-31"]))
+
+    add("birthday", "is_this_month")
+    values.append(condition("birthday", "is_this_month", value=True))
+
+    made = add("points_balance", "is_at_least")
+    expect(made.get_by_text("points", exact=True)).to_be_visible()
+    made.get_by_label("Value").fill("500")
+    values.append(condition("points_balance", "is_at_least", "500"))
+
+    made = add("last_transaction_on", "is_in_last_days")
+    made.get_by_label("Days").fill("30")
+    values.append(condition("last_transaction_on", "is_in_last_days", 30))
+
+    transaction = builder(page, "Transaction")
+    transaction.get_by_role("button", name="Add condition").click()
+    made = rule(transaction, "1")
+    made.get_by_label("Attribute").select_option("transaction_weekday")
+    made.get_by_label("Operator").select_option("is_any_of")
+    made.get_by_text("Sat").click()
+    made.get_by_text("Sun").click()
+    transaction.get_by_role("button", name="Add condition").click()
+    made = rule(transaction, "2")
+    made.get_by_label("Attribute").select_option("transaction_time")
+    made.get_by_label("Operator").select_option("is_before")
+    made.get_by_label("Value").fill("11:30")
+    transaction.get_by_text("Any of these").click()
+    expect(transaction.get_by_text("is any of Saturday, Sunday or Transaction time is before 11:30")).to_be_visible()
+    assert desk.faults() == []
+    save(page)
+    assert saved(promotion, "customer_rules") == group("all", *values)
+    assert saved(promotion, "transaction_rules") == group(
+        "any",
+        condition("transaction_weekday", "is_any_of", ["saturday", "sunday"]),
+        condition("transaction_time", "is_before", "11:30"),
+    )
+
+
+def test_what_nobody_touched_is_saved_as_it_was(desk: Desk) -> None:
+    rules = group(
+        "all", condition("total_inc_tax", "is_at_least", "20.00"), group("any", condition("source", "is", "web"))
+    )
+    promotion = draft(desk, transaction_rules=rules)
+    page = form(desk, promotion)
+    expect(builder(page, "Transaction").get_by_text("is at least 20.00 GBP and (Source is web)")).to_be_visible()
+    save(page)
+    after = LoyaltyPromotion.objects.get(pk=promotion.pk)
+    assert (after.eligibility["transaction_rules"], after.version) == (rules, 1)
+
+
+def test_removing_goes_to_the_next_rule_and_the_last_one_empties_the_field(desk: Desk) -> None:
+    nested = group("any", condition("county", "is", "Kent"))
+    promotion = draft(desk, site_rules=group("all", condition("town", "is", "Leeds"), nested))
+    page = form(desk, promotion)
+    site = builder(page, "Site")
+    rule(site, "1").get_by_role("button", name="Remove condition").click()
+    expect(rule(site, "1.1").get_by_label("Attribute")).to_be_focused()
+    # A group goes with its last rule.
+    rule(site, "1.1").get_by_role("button", name="Remove condition").click()
+    expect(site.get_by_role("button", name="Add condition")).to_be_focused()
+    expect(site.get_by_text("Empty: all sites qualify.")).to_be_visible()
+    save(page)
+    assert saved(promotion, "site_rules") is None
+
+
+def test_a_value_stays_where_it_still_fits(desk: Desk) -> None:
+    page = form(desk, draft(desk, site_rules=group("all", condition("town", "is", "Leeds"))))
+    first = rule(builder(page, "Site"), "1")
+    first.get_by_label("Operator").select_option("is_any_of")
+    expect(first.get_by_role("button", name="Remove Leeds")).to_be_visible()
+    first.get_by_label("Operator").select_option("is_not")
+    expect(first.get_by_role("combobox", name="Value")).to_have_value("Leeds")
+    first.get_by_label("Attribute").select_option("county")
+    expect(first.get_by_role("combobox", name="Value")).to_have_value("")
+
+
+def test_an_error_is_marked_at_its_condition_which_takes_the_focus(desk: Desk) -> None:
+    promotion = draft(desk)
+    page = form(desk, promotion)
+    customer = builder(page, "Customer")
+    customer.get_by_role("button", name="Add condition").click()
+    rule(customer, "1").get_by_label("Operator").select_option("is_any_of")
+    rule(customer, "1").get_by_role("combobox", name="Value: add").fill("nobody")
+    page.keyboard.press("Enter")
+    customer.get_by_role("button", name="Add group").click()
+    rule(customer, "2.1").get_by_label("Attribute").select_option("points_balance")
+    rule(customer, "2.1").get_by_label("Value").fill("many")
+    # What is just being entered is not wrong yet, what was left is.
+    expect(rule(customer, "1").get_by_text("There is no group nobody.")).to_be_visible()
+    expect(rule(customer, "2.1").locator(".rule-problem")).to_be_hidden()
+    save(page)
+    customer = builder(page, "Customer")
+    wrong = rule(customer, "2.1").get_by_label("Value")
+    expect(wrong).to_have_attribute("aria-invalid", "true")
+    expect(rule(customer, "2.1").get_by_text("Expected a number")).to_be_visible()
+    expect(rule(customer, "1").get_by_role("combobox", name="Value: add")).to_be_focused()
+    assert desk.faults() == []
+    wrong.fill("100")
+    expect(rule(customer, "2.1").locator(".rule-problem")).to_be_hidden()
+    rule(customer, "1").get_by_role("button", name="Remove condition").click()
+    save(page)
+    nested = group("any", condition("points_balance", "is", "100"))
+    assert saved(promotion, "customer_rules") == group("all", nested)
+
+
+def test_without_the_catalogue_only_its_attributes_are_offered(desk: Desk) -> None:
+    promotion = draft(desk, line_item_rules=group("all", condition("labels", "is", "new")))
+    Account.objects.update(catalogue_enabled=False)
+    page = form(desk, promotion)
+    lines = builder(page, "Line items")
+    expect(rule(lines, "1").get_by_text("Labels needs the product catalogue.")).to_be_visible()
+    expect(rule(lines, "1").get_by_label("Attribute")).to_have_value("labels")
+    lines.get_by_role("button", name="Add condition").click()
+    offered = rule(lines, "2").get_by_label("Attribute").locator("option").all_inner_texts()
+    assert offered == ["Quantity", "SKU", "Product brand", "Category"]
+
+
+def test_a_set_that_is_added_has_a_builder_of_its_own(desk: Desk) -> None:
+    promotion = draft(desk)
+    page = form(desk, promotion, "outcome")
+    for name, category in (("Teas", "Tea"), ("Coffees", "Coffee")):
+        page.get_by_role("button", name="Add product set").click()
+        row = page.get_by_role("group", name="Product set").last
+        row.get_by_label("Name of the set").fill(name)
+        row.get_by_role("button", name="Add condition").click()
+        rule(row, "1").get_by_label("Attribute").select_option("category")
+        rule(row, "1").get_by_role("combobox", name="Value").fill(category)
+    save(page)
+    sets = LoyaltyPromotion.objects.get(pk=promotion.pk).outcome["product_selection"]["sets"]
+    assert [(one["name"], one["rules"]) for one in sets] == [
+        (name, group("all", condition("category", "is", category)))
+        for name, category in (("Teas", "Tea"), ("Coffees", "Coffee"))
+    ]
+
+
+def test_skus_are_pasted_from_a_spreadsheet(desk: Desk) -> None:
+    promotion = draft(desk, line_item_rules=group("all", condition("product", "is_any_of", ["acme-p1"])))
+    page = form(desk, promotion)
+    lines = builder(page, "Line items")
+    rule(lines, "1").get_by_role("combobox").last.evaluate(
+        """input => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text", "acme-p2\\r\\nacme-p1\\r\\n");
+            input.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+        }"""
+    )
+    expect(lines.get_by_text("Product of acme (acme-p1), Product of acme (acme-p2)")).to_be_visible()
+    save(page)
+    assert saved(promotion, "line_item_rules")["rules"][0]["value"] == ["acme-p1", "acme-p2"]
+
+
+def test_experts_write_json_and_see_it_built(desk: Desk) -> None:
+    page = form(desk, draft(desk))
+    site = builder(page, "Site")
+    site.get_by_text("JSON, for experts").click()
+    text = site.get_by_label("Site", exact=True).and_(page.locator("textarea"))
+    text.fill(json.dumps(group("any", condition("town", "starts_with", "Le"), condition("town", "is", "York"))))
+    expect(rule(site, "2").get_by_role("combobox", name="Value")).to_have_value("York")
+    expect(site.get_by_text("Town starts with Le or Town is York")).to_be_visible()
+    rule(site, "1").get_by_role("button", name="Remove condition").click()
+    assert json.loads(text.input_value()) == group("any", condition("town", "is", "York"))
+    assert desk.faults() == []
+
+
+def test_json_that_is_no_tree_is_left_to_the_textarea(desk: Desk) -> None:
+    promotion = draft(desk)
+    page = form(desk, promotion)
+    site = builder(page, "Site")
+    site.get_by_text("JSON, for experts").click()
+    site.locator("textarea").fill('{"match": "all"')
+    expect(site.get_by_text("These rules cannot be shown as a form.")).to_be_visible()
+    expect(site.get_by_role("button", name="Add condition")).to_be_hidden()
+    save(page)
+    field = page.locator("#id_site_rules")
+    expect(field).to_be_visible()
+    expect(field).to_have_value('{"match": "all"')
+    expect(page.get_by_text("This is not valid JSON").first).to_be_visible()
+    field.fill("")
+    expect(site.get_by_text("Empty: all sites qualify.")).to_be_visible()
+    expect(site.get_by_role("button", name="Add condition")).to_be_visible()
+
+
+def test_when_the_server_cannot_be_asked_the_json_stays_the_field(desk: Desk) -> None:
+    promotion = draft(desk)
+    desk.page.route("**/rules/vocabulary/", lambda route: route.fulfill(status=403))
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#eligibility")
+    page.locator("#id_site_rules").fill(json.dumps(group("all", condition("town", "is", "Leeds"))))
+    save(page)
+    assert saved(promotion, "site_rules")["rules"][0]["value"] == "Leeds"
+    desk.said.clear()  # The browser says that it was refused.
+
+
+def test_without_scripts_the_json_is_the_field(desk: Desk, chromium: Browser) -> None:
+    promotion = draft(desk, site_rules=group("all", condition("town", "is", "Leeds")))
+    context = chromium.new_context(base_url=desk.home, java_script_enabled=False)
+    context.add_cookies(desk.page.context.cookies())  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"/admin/loyalty/loyaltypromotion/{promotion.pk}/change/")
+    expect(page.get_by_text("In words: Town is Leeds")).to_be_visible()
+    page.locator("#id_site_rules").fill(json.dumps(group("all", condition("town", "is", "York"))))
+    save(page)
+    assert saved(promotion, "site_rules")["rules"][0]["value"] == "York"
+    context.close()
+
+
+def test_one_who_may_only_look_sees_the_tree_and_changes_nothing(desk: Desk) -> None:
+    promotion = draft(desk, site_rules=group("all", condition("town", "is_any_of", ["Leeds"])))
+    viewer = desk.office.login(StaffRole.VIEWER)
+    desk.page.context.add_cookies(
+        [{"name": "sessionid", "value": viewer.client.cookies["sessionid"].value, "url": desk.home}]
+    )
+    page = form(desk, promotion)
+    site = builder(page, "Site")
+    expect(site.get_by_text("In words: Town is any of Leeds")).to_be_visible()
+    expect(rule(site, "1").get_by_label("Attribute")).to_be_disabled()
+    expect(site.get_by_role("button")).to_have_count(0)
+
+
+def test_a_tree_fits_a_phone_by_day_and_by_night(desk: Desk) -> None:
+    deep = group("all", condition("is_loyalty_member", "is", value=True))
+    for _ in range(4):
+        deep = group("any", condition("enrolled_on", "is_between", ["2026-01-01", "2026-03-31"]), deep)
+    promotion = draft(desk, customer_rules=deep)
+    desk.page.set_viewport_size({"width": 390, "height": 844})
+    page = form(desk, promotion)
+    customer = builder(page, "Customer")
+    expect(rule(customer, "2.2.2.2.1")).to_be_visible()
+    # No deeper than rules may nest.
+    expect(customer.get_by_role("button", name="Add group")).to_have_count(4)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for scheme in ("light", "dark"):
+        page.evaluate("scheme => document.documentElement.className = scheme", scheme)
+        assert desk.faults() == []
