@@ -13,6 +13,8 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Promotions",
         (
             ("Loyalty promotions", "loyalty", "loyalty.loyaltypromotion"),
+            ("Discounts", "sell", "promotions.discount"),
+            ("Personalized promotions", "checklist", "promotions.personalizedpromotion"),
             ("Conflict management", "balance", "conflicts.conflictsettings"),
             ("Promotion versions", "history", "promotions.promotionversion"),
         ),

@@ -4,9 +4,9 @@ from consumers.choices import StaffRole
 from consumers.roles import Grants, codenames
 
 _CHOICE = {"change_personalized_list"}
-_VIEWER = codenames("view", "product promotion promotionversion statusevent personalizedpromotion")
+_VIEWER = codenames("view", "product promotion promotionversion statusevent discount personalizedpromotion")
 _CUSTOMER_SERVICE = _VIEWER | _CHOICE
-_MARKETER = _VIEWER | codenames("add change delete", "product personalizedpromotion") | _CHOICE
+_MARKETER = _VIEWER | codenames("add change delete", "product discount personalizedpromotion") | _CHOICE
 
 GRANTS: Grants = {
     StaffRole.ADMINISTRATOR: _MARKETER,

@@ -88,7 +88,7 @@ class PromotionForm(ServiceForm):
     )
     currency = currency_field(label="Promotion currency", help_text="Only transactions in this currency count.")
     starts_at = ZonedDateTimeField(
-        label="Start date", help_text="Date and time. In the future, the promotion is Scheduled until then."
+        label="Start date", help_text="Date and time. In the future, it is Scheduled until then."
     )
     ends_at = ZonedDateTimeField(label="End date", required=False, help_text="Empty: active until somebody stops it.")
     code = forms.CharField(
@@ -96,7 +96,7 @@ class PromotionForm(ServiceForm):
         required=False,
         max_length=MAXIMUM_CODE,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
-        help_text="The name that tills and integrators use. Empty: it is made from the promotion's name.",
+        help_text="The name that tills and integrators use. Empty: it is made from the name.",
     )
 
     site_rules = RulesField(Scope.SITE, label="Site")
@@ -140,14 +140,14 @@ class PromotionForm(ServiceForm):
         if self.instance.pk is None or self.instance.draft:
             return
         for name, words in (
-            ("currency", "Fixed since the promotion was published."),
-            ("code", "Fixed since the promotion was published."),
+            ("currency", "Fixed since it was published."),
+            ("code", "Fixed since it was published."),
         ):
             self.fields[name].disabled = True
             self.fields[name].help_text = words
         if self.instance.starts_at <= timezone.now():
             self.fields["starts_at"].disabled = True
-            self.fields["starts_at"].help_text = "Fixed since the promotion started."
+            self.fields["starts_at"].help_text = "Fixed since it started."
 
     # --- checks of the form itself ---
 

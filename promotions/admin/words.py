@@ -179,6 +179,7 @@ CODED = frozenset(
         "measure",
         "multiplier_scope",
         "order",
+        "price_order",
         "subtype",
         "type",
         "unit",

@@ -1,4 +1,4 @@
-/* Lists of rows in a form (product sets, repeat behaviour, cards): add a row, remove a row. */
+/* Lists of rows in a form (product sets, repeat behaviour, cards): add a row, remove a row, move it up or down. */
 (() => {
   "use strict";
 
@@ -6,32 +6,57 @@
     const total = field.querySelector('input[name$="-TOTAL_FORMS"]');
     const list = field.querySelector("[data-rows]");
     const template = field.querySelector("template");
-    const add = field.querySelector("[data-add-row]");
+    const adding = [...field.querySelectorAll("[data-add-row]")];
     const most = Number(field.dataset.most);
 
     const visible = () => [...list.children].filter((row) => !row.hidden);
     function renumber() {
-      visible().forEach((row, at) => {
+      const rows = visible();
+      rows.forEach((row, at) => {
         const number = row.querySelector("[data-row-number]");
         if (number) number.textContent = String(at + 1);
+        const place = row.querySelector('input[name$="-ORDER"]');
+        if (place) place.value = String(at + 1);
+        for (const button of row.querySelectorAll("[data-move-row]")) {
+          button.disabled = button.dataset.moveRow === "up" ? at === 0 : at === rows.length - 1;
+        }
       });
-      field.classList.toggle("has-rows", visible().length > 0);
-      if (add) add.disabled = visible().length >= most;
+      field.classList.toggle("has-rows", rows.length > 0);
+      for (const button of adding) button.disabled = rows.length >= most;
     }
 
-    add?.addEventListener("click", () => {
+    function addRow(preset) {
       const index = total.value;
       const holder = document.createElement("div");
       holder.innerHTML = template.innerHTML.replaceAll("__prefix__", index);
       const row = holder.firstElementChild;
       total.value = String(Number(index) + 1);
+      for (const [name, value] of preset.split(";").filter(Boolean).map((part) => part.split(":"))) {
+        row.querySelector(`[name$="-${name}"]`).value = value;
+      }
       list.append(row);
       renumber();
       document.dispatchEvent(new Event("form:changed"));
-      row.querySelector("input:not([type=hidden]), select, textarea")?.focus();
-    });
+      row.querySelector(".row-fields :is(input:not([type=hidden]), select, textarea)")?.focus();
+    }
+
+    /* Past the next row that is not removed; the button keeps the focus, or its counterpart takes it at the end. */
+    function move(row, button) {
+      const rows = visible();
+      const other = rows[rows.indexOf(row) + (button.dataset.moveRow === "up" ? -1 : 1)];
+      if (!other) return;
+      if (button.dataset.moveRow === "up") other.before(row);
+      else other.after(row);
+      renumber();
+      (button.disabled ? row.querySelector("[data-move-row]:not(:disabled)") : button)?.focus();
+      document.dispatchEvent(new Event("form:changed"));
+    }
+
+    for (const button of adding) button.addEventListener("click", () => addRow(button.dataset.addRow));
 
     list.addEventListener("click", (event) => {
+      const moving = event.target.closest("[data-move-row]");
+      if (moving) move(moving.closest("[data-row]"), moving);
       const button = event.target.closest("[data-remove-row]");
       if (!button) return;
       const row = button.closest("[data-row]");
@@ -39,7 +64,7 @@
       row.hidden = true;
       renumber();
       const next = visible().at(-1)?.querySelector("[data-remove-row]");
-      (next || add).focus();
+      (next || adding[0]).focus();
     });
 
     renumber();

@@ -1,18 +1,24 @@
-/* Shows a field only while another has one of some values: data-shown-when="period_unit:days,weeks,months".
-   The other is of the same row, or of the form. What is hidden is still sent; the server ignores it. */
+/* Shows a field only while another has one of some values: data-shown-when="period_unit:days,weeks,months". A switch
+   has the value on or off; of several conditions, divided by |, one is enough. The other field is of the same row, or
+   of the form. What is hidden is still sent; the server ignores it. */
 (() => {
   "use strict";
 
   const rowPrefix = (name) => name.match(/^.*-(?:\d+|__prefix__)-/)?.[0] ?? "";
 
+  const valueOf = (field) => (field.type === "checkbox" ? (field.checked ? "on" : "off") : field.value);
+
   function look() {
     for (const field of document.querySelectorAll("[data-shown-when]")) {
-      const [name, values] = field.dataset.shownWhen.split(":");
       const fields = field.form?.elements;
-      const other = fields?.[rowPrefix(field.name) + name] ?? fields?.[name];
-      if (!other) continue;
+      const conditions = field.dataset.shownWhen.split("|").map((condition) => {
+        const [name, values] = condition.split(":");
+        return { other: fields?.[rowPrefix(field.name) + name] ?? fields?.[name], values: values.split(",") };
+      });
+      if (!conditions.every(({ other }) => other)) continue;
       const place = field.closest(".field-line, .row-field");
-      place.hidden = !values.split(",").includes(other.value) && !place.classList.contains("errors");
+      const holds = conditions.some(({ other, values }) => values.includes(valueOf(other)));
+      place.hidden = !holds && !place.classList.contains("errors");
     }
   }
 

@@ -25,6 +25,7 @@ QUERIES = {
     "loyalty.Transaction": 3,
     "loyalty.Voucher": 3,
     "promotions.Product": 2,
+    "promotions.Discount": 4,
     "promotions.PromotionVersion": 2,
 }
 

@@ -79,13 +79,14 @@ def test_a_page_of_ones_own_row_is_there(ours: Office) -> None:
         assert answer.status_code == 200, model
 
 
+@pytest.mark.parametrize("page", ["loyalty_loyaltypromotion", "promotions_discount"])
 @pytest.mark.parametrize("step", ["publish", "stop", "duplicate", "archive", "bring_back", "versions"])
-def test_no_step_is_taken_with_another_accounts_promotion(ours: Office, theirs: Office, step: str) -> None:
+def test_no_step_is_taken_with_another_accounts_promotion(ours: Office, theirs: Office, page: str, step: str) -> None:
     before = list(Promotion.objects.filter(account=theirs.account).values())
     for pk in [row["id"] for row in before]:
         for answer in (
-            ours.page(f"loyalty_loyaltypromotion_{step}", pk),
-            ours.post(f"loyalty_loyaltypromotion_{step}", pk, _form_submitted="True", code="copy", name="Copy"),
+            ours.page(f"{page}_{step}", pk),
+            ours.post(f"{page}_{step}", pk, _form_submitted="True", code="copy", name="Copy"),
         ):
             assert answer.status_code == 404
     assert list(Promotion.objects.filter(account=theirs.account).values()) == before

@@ -21,7 +21,9 @@ from loyalty.services.commit import transaction_commit
 from loyalty.services.offer import OfferValues, offers_save
 from loyalty.services.promotion import loyalty_promotion_save
 from loyalty.services.sale import Sale, SaleLine
+from promotions.choices import DiscountType
 from promotions.models import Promotion
+from promotions.services.discount import DiscountValues, discount_save
 from promotions.services.product import ProductValues, products_save
 from promotions.services.promotion import PromotionValues
 
@@ -123,10 +125,30 @@ def fill(account: Account, *, rows: int = 1) -> None:
 
 def save_promotion(account: Account, **values: Any) -> Promotion:
     """A loyalty promotion of 50 points that began yesterday, unless told otherwise."""
+        save_discount(account, code=f"{code}-discount-{n}", name=f"Discount of {code}")
     now = timezone.now()
     row = PromotionValues(
         **{
             "code": "fifty",
+def save_discount(account: Account, **values: Any) -> Promotion:
+    """A discount of 10% on Acme's coffee that began yesterday, unless told otherwise."""
+    now = timezone.now()
+    coffee = {"match": "all", "rules": [{"attribute": "product_brand", "operator": "is", "value": "Acme Coffee"}]}
+    row = DiscountValues(
+        **{
+            "code": "tenth",
+            "discount_type": DiscountType.PERCENTAGE,
+            "name": "Ten percent off",
+            "starts_at": now - timedelta(days=1),
+            "value": "10",
+            "product_sets": [{"name": "Coffee", "rules": coffee}],
+            **values,
+        }
+    )
+    discount, _ = discount_save(account=account, values=row, actor=None, actor_label="test", at=now)
+    return discount
+
+
             "type": PromotionType.FIXED_POINTS,
             "name": "Fifty points",
             "starts_at": now - timedelta(days=1),

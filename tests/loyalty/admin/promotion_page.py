@@ -1,5 +1,6 @@
 """The form of a loyalty promotion as a browser sends it."""
 
+from datetime import tzinfo
 from typing import Any
 
 from django.test import Client
@@ -39,7 +40,12 @@ def add(client: Client, promotion_type: str = "fixed_points", *, button: str = "
 def form_values(client: Client, promotion: Promotion) -> dict[str, Any]:
     """What a browser would send if the form were saved as it is shown."""
     form = client.get(reverse("admin:loyalty_loyaltypromotion_change", args=[promotion.pk])).context["adminform"].form
-    with timezone.override(promotion.account.zone):
+    return values_of_form(form, promotion.account.zone)
+
+
+def values_of_form(form: Any, zone: tzinfo) -> dict[str, Any]:
+    """What a browser would send if a form were saved as it is shown."""
+    with timezone.override(zone):
         return {name: value for name, value in _values(form).items() if value is not None}
 
 

@@ -1,0 +1,67 @@
+"""Discounts."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+
+from consumers.models import Account, User
+from promotions.admin.discount_form import DiscountForm, fieldsets_of
+from promotions.admin.promotion_page import PromotionAdmin, TypeCard, filters_of
+from promotions.choices import DiscountType
+from promotions.models import Discount, Promotion
+from promotions.services.discount import DISCOUNT, DiscountValues, discount_save
+
+TYPE_CARDS = (
+    TypeCard(
+        value=DiscountType.PERCENTAGE,
+        label=DiscountType.PERCENTAGE.label,
+        icon="percent",
+        sentence="A share of the price, on products that you choose.",
+        example="Buy two tees, get trousers at half price.",
+    ),
+    TypeCard(
+        value=DiscountType.AMOUNT,
+        label=DiscountType.AMOUNT.label,
+        icon="payments",
+        sentence="An amount off, for products or for a spend.",
+        example="10 off every order of 80 or more.",
+    ),
+    TypeCard(
+        value=DiscountType.FIXED_PRICE,
+        label=DiscountType.FIXED_PRICE.label,
+        icon="sell",
+        sentence="One price for several products together.",
+        example="A sandwich, a drink and a cake for 5.",
+    ),
+    TypeCard(
+        value=DiscountType.FREE_PRODUCT,
+        label=DiscountType.FREE_PRODUCT.label,
+        icon="featured_seasonal_and_gifts",
+        sentence="Products that cost nothing.",
+        example="Three for the price of two; a free mug with a pound of coffee.",
+    ),
+)
+
+
+@admin.register(Discount)
+class DiscountAdmin(PromotionAdmin):
+    """Discounts."""
+
+    family = DISCOUNT
+    types = DiscountType
+    cards = TYPE_CARDS
+    question = "What should the discount do?"
+    form = DiscountForm
+    add_words = "Add discount"
+    empty_words = "A discount lowers the prices of products that consumers buy."
+    list_filter = filters_of(DiscountType)
+
+    def fieldsets_of(self, promotion_type: str) -> Any:
+        return fieldsets_of(promotion_type)
+
+    def save_values(
+        self, form: Any, *, common: dict[str, Any], account: Account, actor: User, at: datetime
+    ) -> tuple[Promotion, bool]:
+        values = DiscountValues(**common, discount_type=form.promotion_type, **form.discount_values())
+        return discount_save(account=account, values=values, actor=actor, actor_label="", at=at)

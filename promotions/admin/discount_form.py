@@ -1,0 +1,298 @@
+"""The form of a discount: fields as marketers know them, to and from a discount's own fields."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+
+from consumers.admin.rows import RowForm, RowsField
+from promotions.admin.keys import KeyField, KeysField
+from promotions.admin.promotion_form import (
+    GENERAL,
+    Document,
+    PromotionForm,
+    as_written,
+    decimal,
+    limit_field,
+    number_text,
+    whole,
+)
+from promotions.admin.rules import RulesField
+from promotions.choices import DiscountType, PriceOrder
+from promotions.engine.attributes import Scope
+from promotions.engine.definition import CONDITIONS, DISCOUNT_LIMITS, MAXIMUM_PRODUCTS, MAXIMUM_SETS
+from promotions.models import Discount, Product, Promotion
+from promotions.selectors.personalized_promotion import personalized_promotions_of
+from promotions.services.discount import OUTCOME, RESTRICTIONS
+
+TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {
+    DiscountType.AMOUNT: ("value",),
+    DiscountType.PERCENTAGE: ("value", "maximum_discount"),
+    DiscountType.FIXED_PRICE: ("value",),
+    DiscountType.FREE_PRODUCT: (),
+}
+"""The fields of the Discount tab that only some types have."""
+
+VALUES: Mapping[str, tuple[str, str]] = {
+    DiscountType.AMOUNT: (
+        "Amount off",
+        "Off each time the product sets are found, shared over the discounted products.",
+    ),
+    DiscountType.PERCENTAGE: ("Percentage off", "Off the discounted products: above 0, at most 100."),
+    DiscountType.FIXED_PRICE: (
+        "Fixed price",
+        "What the discounted products cost together each time the product sets are found. It never raises a price.",
+    ),
+}
+"""What the value is called and means, by type."""
+
+ROW_OF_PERSONALIZED = "personalized_promotion"
+
+
+def fieldsets_of(discount_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """The four tabs with their sections, for one type."""
+    own = TYPE_FIELDS[discount_type]
+    return (
+        GENERAL,
+        ("Discount", {"classes": ("tab",), "fields": (*((own,) if own else ()), "price_order")}),
+        (
+            "Product sets",
+            {
+                "fields": ("product_sets",),
+                "description": "What must be in the basket, and what of it is discounted. The discount is given each "
+                "time that all sets are found, and no product serves two sets.",
+            },
+        ),
+        (
+            "Conditions",
+            {
+                "classes": ("tab",),
+                "fields": CONDITIONS,
+                "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
+                "customers, all transactions and all line items qualify.",
+            },
+        ),
+        ("Limits", {"classes": ("tab",), "fields": (*DISCOUNT_LIMITS, "always_apply")}),
+    )
+
+
+class DiscountSetForm(RowForm):
+    """One product set."""
+
+    name = forms.CharField(
+        label="Name of product set", max_length=200, required=False, widget=UnfoldAdminTextInputWidget()
+    )
+    source = forms.ChoiceField(
+        label="Products of this set",
+        choices=[
+            ("rules", "Products that fit rules"),
+            ("products", "Products that you choose"),
+            (ROW_OF_PERSONALIZED, "Each consumer's own: a personalized promotion"),
+        ],
+        initial="rules",
+        widget=UnfoldAdminSelectWidget(),
+    )
+    rules = RulesField(Scope.LINE_ITEM, label="Product rules", empty="every product is in this set")
+    products = KeysField(
+        "product",
+        noun="product",
+        most=MAXIMUM_PRODUCTS,
+        label="Products",
+        attrs={"data-shown-when": "source:products"},
+        help_text="Their SKUs, one a line.",
+    )
+    personalized_promotion = forms.ChoiceField(
+        label="Personalized promotion",
+        required=False,
+        widget=UnfoldAdminSelectWidget({"data-shown-when": f"source:{ROW_OF_PERSONALIZED}"}),
+        help_text="Consumers choose from their own lists.",
+    )
+    required_by = forms.ChoiceField(
+        label="Requires",
+        choices=[("quantity", "An amount of products"), ("spend", "A spend")],
+        initial="quantity",
+        widget=UnfoldAdminSelectWidget(),
+    )
+    required_quantity = forms.IntegerField(
+        label="Required amount of products",
+        required=False,
+        min_value=1,
+        initial=1,
+        widget=whole(**{"data-shown-when": "required_by:quantity"}),
+    )
+    required_spend = forms.DecimalField(
+        label="Required spend",
+        required=False,
+        widget=decimal(**{"data-shown-when": "required_by:spend"}),
+        help_text="On products of this set, in the discount's currency. Once in a transaction.",
+    )
+    gets_discount = forms.BooleanField(
+        label="This product set gets the discount",
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text="Off: it must be in the basket, but keeps its price.",
+    )
+    discounted_quantity = forms.IntegerField(
+        label="This many products get the discount",
+        required=False,
+        min_value=1,
+        widget=whole(**{"data-shown-when": "gets_discount:on"}),
+        help_text="Empty: all of those required.",
+    )
+    default_product = KeyField(
+        "product",
+        noun="product",
+        label="Default product",
+        attrs={"data-shown-when": f"gets_discount:on|source:{ROW_OF_PERSONALIZED}"},
+        help_text="Of a free product: what the till adds if none is in the basket. Of a personalized promotion: what "
+        "is chosen for a consumer who has not chosen.",
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        personalized: tuple[tuple[str, str], ...] = (),
+        names: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        choice = self.fields["personalized_promotion"]
+        assert isinstance(choice, forms.ChoiceField)  # noqa: S101
+        choice.choices = [("", "Choose a personalized promotion"), *personalized]
+        self.fields["rules"].widget.attrs["data-shown-when"] = "source:rules"
+        for field in self.fields.values():
+            if isinstance(field, KeysField):
+                field.widget.names = names or {}
+
+    def clean(self) -> Document:
+        cleaned: Document = super().clean() or self.cleaned_data
+        missing = {
+            "products": "Choose at least one product.",
+            ROW_OF_PERSONALIZED: "Choose a personalized promotion.",
+        }
+        source = cleaned.get("source", "")
+        if source in missing and not cleaned.get(source) and source not in self.errors:
+            self.add_error(source, missing[source])
+        lacks_spend = cleaned.get("required_by") == "spend" and not cleaned.get("required_spend")
+        if lacks_spend and "required_spend" not in self.errors:
+            self.add_error("required_spend", "Say how much must be spent.")
+        return cleaned
+
+    def as_values(self) -> Document:
+        values = self.cleaned_data
+        gets_discount, source = values["gets_discount"], values["source"]
+        by_spend = values["required_by"] == "spend"
+        return {
+            "name": values["name"],
+            source: values[source],
+            "required_quantity": None if by_spend else values["required_quantity"] or 1,
+            "required_spend": number_text(values["required_spend"]) if by_spend else None,
+            "gets_discount": gets_discount,
+            "discounted_quantity": values["discounted_quantity"] if gets_discount else None,
+            "default_product": values["default_product"] if gets_discount or source == ROW_OF_PERSONALIZED else None,
+        }
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Document:
+        source = next(name for name in ("products", ROW_OF_PERSONALIZED, "rules") if name in values)
+        return {
+            **values,
+            "source": source,
+            "required_by": "spend" if values.get("required_spend") else "quantity",
+            "discounted_quantity": values.get("discounted_quantity") or None,
+        }
+
+
+class DiscountForm(PromotionForm):
+    """A discount of one type."""
+
+    problem_fields: ClassVar[dict[str, str]] = {f"conditions.{name}": name for name in CONDITIONS}
+    problem_rows: ClassVar[dict[str, str]] = {"product_sets": "product_sets"}
+
+    value = forms.DecimalField(widget=decimal())
+    maximum_discount = forms.DecimalField(
+        label="Maximum discount",
+        required=False,
+        widget=decimal(),
+        help_text="In one transaction, in the discount's currency. Empty: no maximum.",
+    )
+    price_order = forms.ChoiceField(
+        label="Discount first",
+        choices=PriceOrder.choices,
+        initial=PriceOrder.CHEAPEST,
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Which products are taken first where there are more than a set needs.",
+    )
+    product_sets = RowsField(
+        form=DiscountSetForm,
+        most=MAXIMUM_SETS,
+        label="Product sets",
+        ordered=True,
+        words={
+            "row": "Product set",
+            "add": "Add product set",
+            "empty": "No product sets yet: add at least one that gets the discount.",
+        },
+        adding={
+            "Add product set": {},
+            "Add personalized promotion": {"source": ROW_OF_PERSONALIZED},
+        },
+    )
+    transaction_redemption_limit = limit_field("Limit redemptions per transaction")
+
+    class Meta(PromotionForm.Meta):
+        model = Discount
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, label in (
+            ("name", "Discount name"),
+            ("currency", "Discount currency"),
+            ("description", "Discount description"),
+            ("code", "Discount code"),
+        ):
+            self.fields[name].label = label
+        for name in ("value", "maximum_discount"):
+            if name not in TYPE_FIELDS[self.promotion_type]:
+                del self.fields[name]
+        if "value" in self.fields:
+            self.fields["value"].label, self.fields["value"].help_text = VALUES[self.promotion_type]
+        sets = self.fields["product_sets"]
+        assert isinstance(sets, RowsField)  # noqa: S101
+        sets.widget.row_kwargs = {"personalized": self._personalized_choices(), "names": self._product_names()}
+
+    def _personalized_choices(self) -> tuple[tuple[str, str], ...]:
+        """Those in use, and those that the discount names already."""
+        named = {one.get(ROW_OF_PERSONALIZED) for one in self._stored_sets()}
+        rows = personalized_promotions_of(account_id=self.account.pk).order_by("name", "backend_id")
+        return tuple((one.backend_id, str(one)) for one in rows if not one.archived or one.backend_id in named)
+
+    def _product_names(self) -> dict[str, str]:
+        """The names of the products that the discount names, by SKU."""
+        skus = {one.get("default_product") for one in self._stored_sets()} - {None}
+        skus.update(sku for one in self._stored_sets() for sku in one.get("products", ()))
+        if not skus:
+            return {}
+        return dict(Product.objects.filter(account=self.account, sku__in=skus).values_list("sku", "name"))
+
+    def _stored_sets(self) -> list[Document]:
+        return (self.instance.outcome or {}).get("product_sets") or []
+
+    def values_of(self, promotion: Promotion) -> Document:
+        if not promotion.outcome:
+            return {"currency": self.account.currency}
+        outcome, eligibility = promotion.outcome, promotion.eligibility
+        return {
+            **{name: outcome.get(name) for name in OUTCOME},
+            **{name: eligibility.get(name) for name in (*CONDITIONS, *RESTRICTIONS)},
+        }
+
+    def discount_values(self) -> Document:
+        """What the discount says, as ``DiscountValues`` takes it."""
+        values = self.cleaned_data
+        return {
+            **{name: as_written(values.get(name)) for name in (*OUTCOME, *RESTRICTIONS)},
+            "conditions": {name: values[name] for name in CONDITIONS},
+        }

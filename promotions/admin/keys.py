@@ -1,0 +1,76 @@
+"""Fields that hold keys of rows, such as SKUs: a text that scripts make a search."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.urls import reverse
+from unfold.widgets import BASE_INPUT_CLASSES
+
+
+class KeysWidget(forms.Textarea):
+    """A textarea of keys, one a line; with scripts, chips and a search of the rows of a kind.
+
+    ``names`` are those of the rows that are chosen already, by key.
+    """
+
+    template_name = "admin/widgets/keys.html"
+
+    class Media:
+        js = ("js/choice_box.js", "js/choice_keys.js")
+
+    def __init__(self, kind: str, *, noun: str, most: int, attrs: Mapping[str, Any] | None = None) -> None:
+        super().__init__({"class": " ".join(BASE_INPUT_CLASSES), "rows": 3 if most > 1 else 1, **(attrs or {})})
+        self.kind, self.noun, self.most = kind, noun, most
+        self.names: Mapping[str, str] = {}
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        chosen = {key: self.names[key] for key in lines_of(value) if key in self.names}
+        return context | {
+            "address": reverse("choices_found", args=[self.kind]),
+            "noun": self.noun,
+            "most": self.most,
+            "names": json.dumps(chosen),
+        }
+
+    def format_value(self, value: Any) -> str | None:
+        return "\n".join(value) if isinstance(value, list | tuple) else value
+
+
+class KeysField(forms.Field):
+    """Keys, one a line; its cleaned value is the list of them. That the rows are there, the service checks."""
+
+    widget: KeysWidget
+
+    def __init__(
+        self, kind: str, *, noun: str, most: int, attrs: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        kwargs.setdefault("required", False)
+        super().__init__(widget=KeysWidget(kind, noun=noun, most=most, attrs=attrs), **kwargs)
+
+    def to_python(self, value: Any) -> list[str]:
+        return lines_of(value)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return lines_of(initial) != lines_of(data)
+
+
+class KeyField(KeysField):
+    """One key; its cleaned value is the key, or None."""
+
+    def __init__(self, kind: str, *, noun: str, attrs: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(kind, noun=noun, most=1, attrs=attrs, **kwargs)
+
+    def clean(self, value: Any) -> str | None:
+        keys = super().clean(value)
+        if len(keys) > 1:
+            raise forms.ValidationError("Choose one only.", code="one")
+        return keys[0] if keys else None
+
+
+def lines_of(value: Any) -> list[str]:
+    """The keys that a field's value names."""
+    lines = value.splitlines() if isinstance(value, str) else value or []
+    return [key for line in lines if (key := line.strip())]

@@ -1,0 +1,397 @@
+"""The form of a discount: marketers' fields, to and from the definition."""
+
+import json
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from consumers.choices import StaffRole
+from promotions.models import Discount, PersonalizedPromotion, PromotionVersion
+from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
+from tests.loyalty.admin.promotion_page import errors_of, values_of_form
+from tests.promotions.admin.discount_page import EVERYTHING, add, rows
+
+pytestmark = pytest.mark.django_db
+
+TEA = {"match": "all", "rules": [{"attribute": "category", "operator": "is", "value": "Tea"}]}
+LEEDS = {"match": "any", "rules": [{"attribute": "town", "operator": "is", "value": "Leeds"}]}
+GENERAL = ["Discount name", "Discount currency", "Discount description", "Start date", "End date", "Discount code"]
+CONDITIONS = ["Site", "Customer", "Transaction", "Line items"]
+LIMITS = [
+    "Limit total number of redemptions",
+    "Limit redemptions per customer",
+    "Limit redemptions per transaction",
+    "Always apply",
+]
+
+
+@pytest.fixture
+def office() -> Office:
+    office = make_office()
+    fill(office.account)
+    return office
+
+
+def saved(office: Office, code: str = "half-price") -> Discount:
+    return Discount.objects.get(account=office.account, code=code)
+
+
+def change(office: Office, discount: Any, **values: Any) -> Any:
+    page = office.page("promotions_discount_change", discount.pk)
+    shown = values_of_form(page.context["adminform"].form, office.account.zone)
+    address = reverse("admin:promotions_discount_change", args=[discount.pk])
+    return office.client.post(address, {**shown, **values, "_save": "1"})
+
+
+def row_errors(answer: Any) -> dict[int, dict[str, list[str]]]:
+    """The errors of the product sets that came back, by their place."""
+    bound = answer.context["adminform"].form["product_sets"]
+    forms = bound.field.kept(bound.data)
+    return {
+        index: {name: list(messages) for name, messages in form.errors.items()}
+        for index, form in enumerate(forms)
+        if form.errors
+    }
+
+
+# --- the screen -----------------------------------------------------------------------------------------------------
+
+
+def test_adding_begins_with_the_type(office: Office) -> None:
+    page = office.page("promotions_discount_add")
+    for label in ("Amount off", "Percentage off", "Fixed price", "Free product"):
+        assert label in page.content.decode()
+    assert "adminform" not in page.context
+    assert "adminform" not in office.page("promotions_discount_add", query="?type=fixed_points").context
+
+
+@pytest.mark.parametrize(
+    ("discount_type", "own"),
+    [
+        ("amount", ["Amount off"]),
+        ("percentage", ["Percentage off", "Maximum discount"]),
+        ("fixed_price", ["Fixed price"]),
+        ("free_product", []),
+    ],
+)
+def test_each_type_has_its_fields_in_their_tabs(office: Office, discount_type: str, own: list[str]) -> None:
+    page = office.page("promotions_discount_add", query=f"?type={discount_type}")
+    labels = {
+        tab.name: [
+            one.field.label for section in tab.sections for line in section for one in line if not one.field.is_hidden
+        ]
+        for tab in page.context["form_tabs"]
+    }
+    assert labels == {
+        "General": GENERAL,
+        "Discount": [*own, "Discount first", "Product sets"],
+        "Conditions": CONDITIONS,
+        "Limits": LIMITS,
+    }
+
+
+def test_a_set_is_added_by_one_of_two_buttons(office: Office) -> None:
+    page = office.page("promotions_discount_add", query="?type=percentage").content.decode()
+    assert "Add product set" in page
+    assert "Add personalized promotion" in page
+    assert 'data-add-row="source:personalized_promotion"' in page
+
+
+def test_a_viewer_reads_every_field_and_changes_none(office: Office) -> None:
+    discount = save_discount(office.account)
+    viewer = office.login(StaffRole.VIEWER)
+    page = viewer.page("promotions_discount_change", discount.pk)
+    assert all(field.disabled for field in page.context["adminform"].form.fields.values())
+    assert "Acme Coffee" in page.content.decode()
+    assert viewer.post("promotions_discount_change", discount.pk, name="Mine").status_code == 403
+    assert viewer.page("promotions_discount_add").status_code == 403
+
+
+# --- saving ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("discount_type", "value"),
+    [("amount", "50.00"), ("percentage", "50"), ("fixed_price", "50.00"), ("free_product", None)],
+)
+def test_a_discount_of_each_type_is_saved(office: Office, discount_type: str, value: str | None) -> None:
+    answer = add(office.client, discount_type)
+    assert answer.status_code == 302
+    discount = saved(office)
+    assert (discount.type, discount.outcome["value"]) == (discount_type, value)
+    assert discount.outcome["product_sets"] == [
+        {
+            "name": "",
+            "rules": None,
+            "required_quantity": 1,
+            "required_spend": None,
+            "discounted_quantity": 1,
+            "gets_discount": True,
+            "default_product": None,
+        }
+    ]
+    assert discount.versions.get().created_by == office.user
+
+
+def every_field(office: Office) -> Any:
+    PersonalizedPromotion.objects.create(account=office.account, backend_id="PP-1", name="Yours")
+    return add(
+        office.client,
+        "percentage",
+        {"name": "Teas", "source": "rules", "rules": json.dumps(TEA), "required_by": "quantity",
+         "required_quantity": "2"},
+        {"name": "Chosen", "source": "products", "products": "acme-p1\r\n", "required_by": "spend",
+         "required_spend": "80", "gets_discount": "on", "default_product": "acme-p1"},
+        {"name": "Yours", "source": "personalized_promotion", "personalized_promotion": "PP-1",
+         "required_by": "quantity", "required_quantity": "3", "gets_discount": "on", "discounted_quantity": "1"},
+        code="all-of-it",
+        description="For colleagues",
+        ends_at="2030-07-01T09:00",
+        maximum_discount="20",
+        price_order="most_expensive",
+        site_rules=json.dumps(LEEDS),
+        total_redemption_limit="100",
+        customer_redemption_limit="2",
+        transaction_redemption_limit="1",
+        always_apply="on",
+    )  # fmt: skip
+
+
+def test_every_field_reaches_the_definition(office: Office) -> None:
+    answer = every_field(office)
+    assert answer.status_code == 302, errors_of(answer)
+    discount = saved(office, "all-of-it")
+    assert discount.subtype == "personalized"
+    assert discount.outcome == {
+        "value": "50",
+        "maximum_discount": "20.00",
+        "price_order": "most_expensive",
+        "product_sets": [
+            {"name": "Teas", "rules": TEA, "required_quantity": 2, "required_spend": None, "discounted_quantity": 0,
+             "gets_discount": False, "default_product": None},
+            {"name": "Chosen", "products": ["acme-p1"], "required_quantity": None, "required_spend": "80.00",
+             "discounted_quantity": None, "gets_discount": True, "default_product": "acme-p1"},
+            {"name": "Yours", "personalized_promotion": "PP-1", "required_quantity": 3, "required_spend": None,
+             "discounted_quantity": 1, "gets_discount": True, "default_product": None},
+        ],
+    }  # fmt: skip
+    assert discount.eligibility["site_rules"] == LEEDS
+    assert discount.eligibility["always_apply"] is True
+    assert [discount.eligibility[f"{name}_redemption_limit"] for name in ("total", "customer", "transaction")] == [
+        100, 2, 1,
+    ]  # fmt: skip
+
+
+def test_saving_what_is_shown_changes_nothing(office: Office) -> None:
+    every_field(office)
+    discount = saved(office, "all-of-it")
+    before = Discount.objects.filter(pk=discount.pk).values().get()
+    answer = change(office, discount)
+    assert answer.status_code == 302, errors_of(answer)
+    assert Discount.objects.filter(pk=discount.pk).values().get() == before
+    assert PromotionVersion.objects.filter(promotion=discount).count() == 1
+
+
+def test_an_edit_makes_a_version(office: Office) -> None:
+    discount = save_discount(office.account)
+    assert change(office, discount, value="25").status_code == 302
+    after = saved(office, "tenth")
+    assert (after.outcome["value"], after.version) == ("25", 2)
+
+
+def test_sets_are_kept_in_the_order_that_was_chosen(office: Office) -> None:
+    sets = [{**EVERYTHING, "name": name, "ORDER": order} for name, order in (("c", "3"), ("a", "1"), ("b", "2"))]
+    add(office.client, "percentage", *sets)
+    assert [one["name"] for one in saved(office).outcome["product_sets"]] == ["a", "b", "c"]
+
+
+def test_a_removed_set_is_not_saved_whatever_is_in_it(office: Office) -> None:
+    gone = {**EVERYTHING, "required_quantity": "none", "DELETE": "on"}
+    assert add(office.client, "percentage", gone, {**EVERYTHING, "name": "kept"}).status_code == 302
+    assert [one["name"] for one in saved(office).outcome["product_sets"]] == ["kept"]
+
+
+def test_what_is_hidden_is_not_taken(office: Office) -> None:
+    answer = add(
+        office.client,
+        "percentage",
+        {**EVERYTHING, "products": "acme-p1", "required_spend": "80", "personalized_promotion": ""},
+        {**EVERYTHING, "gets_discount": "", "discounted_quantity": "1", "default_product": "acme-p1"},
+    )
+    assert answer.status_code == 302, errors_of(answer)
+    first, second = saved(office).outcome["product_sets"]
+    assert (first["rules"], first["required_spend"]) == (None, None)
+    assert (second["discounted_quantity"], second["default_product"]) == (0, None)
+
+
+# --- without scripts ------------------------------------------------------------------------------------------------
+
+
+def test_without_scripts_there_are_spare_rows_and_those_left_untouched_are_passed_over(office: Office) -> None:
+    page = office.page("promotions_discount_add", query="?type=percentage").content.decode()
+    [without_scripts] = [part.partition("</noscript>")[0] for part in page.split("<noscript>") if "SPARE" in part]
+    assert 'name="product_sets-TOTAL_FORMS" value="3"' in without_scripts
+    assert 'name="product_sets-2-SPARE"' in without_scripts
+    sets = [{**EVERYTHING, "name": "One"}, EVERYTHING, EVERYTHING]
+    answer = office.client.post(
+        f"{reverse('admin:promotions_discount_add')}?type=free_product",
+        {"name": "Gift", "currency": "GBP", "starts_at": "2030-06-01T09:00", "price_order": "cheapest",
+         **rows(*sets, spare=3)},
+    )  # fmt: skip
+    assert answer.status_code == 302, errors_of(answer)
+    assert [one["name"] for one in saved(office, "gift").outcome["product_sets"]] == ["One"]
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
+def test_problems_are_shown_at_the_set_and_the_field_that_they_belong_to(office: Office) -> None:
+    answer = add(
+        office.client,
+        "percentage",
+        {**EVERYTHING, "required_quantity": "2", "discounted_quantity": "3"},
+        {**EVERYTHING, "source": "products", "products": "acme-p1\nnone"},
+        {**EVERYTHING, "rules": json.dumps({"match": "all", "rules": [{**TEA["rules"][0], "value": 7}]})},
+    )
+    problems = row_errors(answer)
+    assert set(problems) == {0, 2}
+    assert list(problems[0]) == ["discounted_quantity"]
+    assert problems[2]["rules"][0].startswith("Rule 1, value:")
+    unknown = add(office.client, "percentage", EVERYTHING, {**EVERYTHING, "source": "products", "products": "none"})
+    assert row_errors(unknown) == {1: {"products": ["There is no product none."]}}
+    assert not Discount.objects.filter(code="half-price").exists()
+
+
+def test_the_form_asks_for_what_a_set_lacks(office: Office) -> None:
+    answer = add(
+        office.client,
+        "percentage",
+        {**EVERYTHING, "source": "products"},
+        {**EVERYTHING, "source": "personalized_promotion"},
+        {**EVERYTHING, "required_by": "spend"},
+    )
+    assert row_errors(answer) == {
+        0: {"products": ["Choose at least one product."]},
+        1: {"personalized_promotion": ["Choose a personalized promotion."]},
+        2: {"required_spend": ["Say how much must be spent."]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "tab"),
+    [
+        ({"name": ""}, "name", "general"),
+        ({"value": "101"}, "value", "discount"),
+        ({"maximum_discount": "0"}, "maximum_discount", "discount"),
+        (rows(), "product_sets", "discount"),
+        (rows({**EVERYTHING, "gets_discount": ""}), "product_sets", "discount"),
+        ({"site_rules": '{"match": "some", "rules": []}'}, "site_rules", "conditions"),
+        ({"transaction_redemption_limit": "0"}, "transaction_redemption_limit", "limits"),
+    ],
+)
+def test_an_error_opens_the_tab_that_it_is_on(office: Office, values: dict[str, Any], field: str, tab: str) -> None:
+    answer = add(office.client, **values)
+    assert list(errors_of(answer)) == [field]
+    assert answer.context["form_tab_with_error"] == tab
+
+
+def test_a_code_that_is_taken_by_a_discount_is_refused_and_one_of_a_promotion_is_not(office: Office) -> None:
+    save_discount(office.account)
+    save_promotion(office.account)
+    assert list(errors_of(add(office.client, code="tenth"))) == ["code"]
+    assert add(office.client, code="fifty").status_code == 302
+
+
+def test_what_is_fixed_once_it_started_is_shown_and_not_taken(office: Office) -> None:
+    discount = save_discount(office.account)
+    form = office.page("promotions_discount_change", discount.pk).context["adminform"].form
+    assert {name for name, field in form.fields.items() if field.disabled} == {"currency", "code", "starts_at"}
+
+
+# --- only the account's ---------------------------------------------------------------------------------------------
+
+
+def test_only_the_accounts_personalized_promotions_can_be_chosen(office: Office) -> None:
+    other = make_office("other")
+    PersonalizedPromotion.objects.create(account=other.account, backend_id="THEIRS", name="Theirs")
+    PersonalizedPromotion.objects.create(account=office.account, backend_id="GONE", name="Gone", archived=True)
+    PersonalizedPromotion.objects.create(account=office.account, backend_id="OURS", name="Ours")
+    page = office.page("promotions_discount_add", query="?type=percentage").content.decode()
+    assert "OURS" in page
+    assert "THEIRS" not in page
+    assert "GONE" not in page
+    answer = add(
+        office.client,
+        "percentage",
+        {**EVERYTHING, "source": "personalized_promotion", "personalized_promotion": "THEIRS"},
+    )
+    assert list(row_errors(answer)[0]) == ["personalized_promotion"]
+
+
+def test_a_loyalty_promotion_is_no_discount(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    assert office.page("promotions_discount_change", promotion.pk).status_code == 302
+    assert office.post("promotions_discount_stop", promotion.pk, _form_submitted="True").status_code == 404
+    discount = save_discount(office.account)
+    assert office.post("loyalty_loyaltypromotion_stop", discount.pk, _form_submitted="True").status_code == 404
+
+
+# --- its life -------------------------------------------------------------------------------------------------------
+
+
+def test_the_steps_of_a_life_are_taken_from_the_page(office: Office) -> None:
+    add(office.client, button="_draft")
+    discount = saved(office)
+    for step, status in (("publish", "scheduled"), ("stop", "stopped")):
+        assert office.post(f"promotions_discount_{step}", discount.pk, _form_submitted="True").status_code == 302
+        discount.refresh_from_db()
+        assert discount.status == status
+    made = office.post(
+        "promotions_discount_duplicate", discount.pk, _form_submitted="True", code="copy", name="The copy"
+    )
+    assert made.status_code == 302
+    assert saved(office, "copy").draft
+    office.post("promotions_discount_archive", discount.pk, _form_submitted="True")
+    discount.refresh_from_db()
+    assert discount.archived
+
+
+def test_versions_are_told_in_words(office: Office) -> None:
+    discount = save_discount(office.account)
+    page = office.page("promotions_promotionversion_change", discount.versions.get().pk).content.decode()
+    assert "Product brand is Acme Coffee" in page
+    assert "Cheapest" in page
+
+
+def test_the_history_tells_what_was_changed(office: Office) -> None:
+    discount = save_discount(office.account)
+    change(office, discount, value="25")
+    page = office.page("promotions_discount_history", discount.pk).content.decode()
+    assert "Value" in page
+    assert "25" in page
+
+
+def test_the_overview_is_filtered(office: Office) -> None:
+    save_discount(office.account, code="amount", discount_type="amount", value="5", currency="EUR", always_apply=True)
+    york = {"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": "York"}]}
+    save_discount(office.account, code="york", conditions={"site_rules": york})
+    save_discount(office.account, code="gone", archived=True)
+    for query, codes in (
+        ("", {"acme-discount-1", "amount", "york"}),
+        ("type=amount", {"amount"}),
+        ("currency=EUR", {"amount"}),
+        ("always_apply=yes", {"amount"}),
+        ("site=acme-001", {"acme-discount-1", "amount"}),
+        ("status=active&type=percentage", {"acme-discount-1", "york"}),
+        ("archived=yes", {"gone"}),
+        ("q=york", {"york"}),
+    ):
+        page = office.page("promotions_discount_changelist", query=f"?{query}")
+        assert {discount.code for discount in page.context["cl"].result_list} == codes, query
+
+
+def test_the_form_takes_a_fixed_number_of_statements(office: Office, django_assert_max_num_queries: Any) -> None:
+    every_field(office)
+    with django_assert_max_num_queries(18):
+        office.page("promotions_discount_change", saved(office, "all-of-it").pk)
