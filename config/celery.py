@@ -15,7 +15,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # The logging and the broker below need the settings, whoever imports this first.
 django.setup()
 
+from loyalty.services.message import messages_waiting  # noqa: E402 - the apps are there only now
+from loyalty.tasks import messages_send  # noqa: E402
+
 app = Celery("promotions")
+# For every thread: the web server's are not the one that imports this.
+app.set_default()
 
 
 def broker() -> dict[str, Any]:
@@ -51,10 +56,19 @@ app.conf.update(
     beat_schedule={
         # Messages expire before the next is due, so that a second schedule or a stopped worker leaves no backlog.
         "statuses_sync": {"task": "loyalty.tasks.statuses_sync", "schedule": 60.0, "options": {"expires": 50}},
+        "messages_send": {"task": "loyalty.tasks.messages_send", "schedule": 10.0, "options": {"expires": 8}},
         "vouchers_expire": {"task": "loyalty.tasks.vouchers_expire", "schedule": 60.0, "options": {"expires": 50}},
     },
 )
 app.autodiscover_tasks()
+
+
+def messages_nudge(**kwargs: Any) -> None:
+    """Let a worker look at once for messages that a sale recorded; if none can be told, the schedule comes by."""
+    messages_send.apply_async(retry=False, expires=60)
+
+
+messages_waiting.connect(messages_nudge)
 
 
 @setup_logging.connect

@@ -1,7 +1,7 @@
 """Settings of every installation; what differs between two of them comes from the environment.
 
-``DATABASE_URL`` ``REDIS_URL`` ``SECRET_KEY`` ``DEBUG`` ``ALLOWED_HOSTS`` ``EMAIL_URL`` ``HTTPS`` ``LOG_LEVEL``
-``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``SENTRY_DSN``: docs/settings.md says what each means.
+``DATABASE_URL`` ``REDIS_URL`` ``SECRET_KEY`` ``DEBUG`` ``ALLOWED_HOSTS`` ``EMAIL_URL`` ``EMAIL_FROM`` ``HTTPS``
+``LOG_LEVEL`` ``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``SENTRY_DSN``: docs/settings.md says what each means.
 """
 
 import logging
@@ -157,6 +157,8 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 20  # seconds that a mail server may take for one answer
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="promotions@localhost")
 
 # Language and time: stored in UTC, entered and shown in the account's zone
 

@@ -6,3 +6,6 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
+
+# What requests find to do reaches the workers by this project's broker.
+from config.celery import app as celery_app  # noqa: E402, F401

@@ -1,14 +1,17 @@
 """What staff of each role may do in the loyalty programme; see ``consumers.roles``.
 
 Nobody changes or deletes a transaction, an entry of the ledger or a voucher. To add an entry is to adjust a balance, to
-add a voucher is to claim an offer.
+add a voucher is to claim an offer, to change a redemption message is to send it again or to cancel it.
 """
 
 from consumers.choices import StaffRole
 from consumers.roles import Grants, codenames
 
-_VIEWER = codenames("view", "loyaltypromotion offer voucher transaction appliedpromotion ledgerentry promotionusage")
-_CUSTOMER_SERVICE = _VIEWER | codenames("add", "ledgerentry voucher")
+_VIEWER = codenames(
+    "view",
+    "loyaltypromotion offer voucher transaction appliedpromotion ledgerentry promotionusage redemptionmessage",
+)
+_CUSTOMER_SERVICE = _VIEWER | codenames("add", "ledgerentry voucher") | codenames("change", "redemptionmessage")
 _MARKETER = _VIEWER | codenames("add change delete", "loyaltypromotion offer")
 
 GRANTS: Grants = {

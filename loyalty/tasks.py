@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from loyalty.services.message import messages_send as loyalty_messages_send
 from loyalty.services.voucher import vouchers_expire as loyalty_vouchers_expire
 from promotions.services.status import statuses_sync as promotions_statuses_sync
 
@@ -17,3 +18,9 @@ def statuses_sync() -> int:
 def vouchers_expire() -> int:
     """Store which vouchers are over; returns how many."""
     return loyalty_vouchers_expire(at=timezone.now())
+
+
+@shared_task
+def messages_send() -> int:
+    """Send the redemption messages that are due; returns how many were tried."""
+    return loyalty_messages_send(clock=timezone.now)

@@ -1,8 +1,16 @@
 """The back office's pages of the loyalty programme."""
 
 from loyalty.admin.ledger import LedgerEntryAdmin
+from loyalty.admin.message import RedemptionMessageAdmin
 from loyalty.admin.offer import OfferAdmin, VoucherAdmin
 from loyalty.admin.promotion import LoyaltyPromotionAdmin
 from loyalty.admin.transaction import TransactionAdmin
 
-__all__ = ["LedgerEntryAdmin", "LoyaltyPromotionAdmin", "OfferAdmin", "TransactionAdmin", "VoucherAdmin"]
+__all__ = [
+    "LedgerEntryAdmin",
+    "LoyaltyPromotionAdmin",
+    "OfferAdmin",
+    "RedemptionMessageAdmin",
+    "TransactionAdmin",
+    "VoucherAdmin",
+]

@@ -15,6 +15,7 @@ from consumers.admin.words import moment_in_words
 from loyalty.admin.words import amount_in_words
 from loyalty.choices import PromotionType, TransactionKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Transaction
+from loyalty.selectors.message import messages_of_transaction
 from promotions.admin.words import label_of
 from promotions.models import Promotion
 
@@ -115,6 +116,8 @@ def decision_of(transaction: Transaction) -> dict[str, Any]:
             for refusal in transaction.explanation
         ],
         "vouchers": answer.get("vouchers_issued", []),
+        # Asked for by those alone who may look at them.
+        "redemption_messages": messages_of_transaction(transaction=transaction),
         "warnings": answer.get("warnings", []),
     }
 

@@ -24,7 +24,14 @@ def rich_text_cleaned(html: str) -> str:
     """
     if "<" not in html or len(html) > _LONGEST or not is_storable(html):
         return html
-    return nh3.clean(html, tags=_TAGS, attributes=_ATTRIBUTES, attribute_filter=_attribute_kept, url_schemes={"https"})
+    return rich_text_sanitised(html)
+
+
+def rich_text_sanitised(html: str) -> str:
+    """Any text as harmless HTML, as ``rich_text_cleaned``; of one that is too long only the beginning."""
+    return nh3.clean(
+        html[:_LONGEST], tags=_TAGS, attributes=_ATTRIBUTES, attribute_filter=_attribute_kept, url_schemes={"https"}
+    )
 
 
 def _attribute_kept(tag: str, attribute: str, value: str) -> str | None:

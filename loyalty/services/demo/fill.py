@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import reset_queries, transaction
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.utils.crypto import salted_hmac
 
 from consumers.choices import KeyRole, MembershipStatus, StaffRole
@@ -20,8 +20,9 @@ from consumers.services.consumer import ConsumerValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
+from loyalty.choices import MessageState
 from loyalty.exceptions import LoyaltyError
-from loyalty.models import LedgerEntry, LoyaltyPromotion, Offer, Transaction
+from loyalty.models import LedgerEntry, LoyaltyPromotion, Offer, RedemptionMessage, Transaction
 from loyalty.services.commit import transaction_commit
 from loyalty.services.demo import bookshop, programme, shop
 from loyalty.services.demo.programme import Planned
@@ -61,6 +62,10 @@ _GOODWILL = (
     (50, "Missing points from a receipt"),
     (120, "Prize draw in the newsletter"),
     (-30, "Correction: a receipt was counted twice"),
+)
+_TROUBLE = (
+    (MessageState.UNCERTAIN, "SMTPServerDisconnected: Connection unexpectedly closed"),
+    (MessageState.FAILED, "SMTPRecipientsRefused: 550 No such user here"),
 )
 
 
@@ -253,9 +258,22 @@ def _sales(account: Account, made: Sequence[Sale], bar: Bar) -> int:
                     transaction_commit(account=account, sale=sale, at=sale.occurred_at + SENT_AFTER)
                     new += 1
                 progress(1)
+            _messages_settle(account, [sale.reference for sale in batch])
             # With DEBUG every statement is kept.
             reset_queries()
     return new
+
+
+def _messages_settle(account: Account, references: Sequence[str]) -> None:
+    """What was to be said about these sales was sent at the time, but for a few: nobody is written to now."""
+    waiting = RedemptionMessage.objects.filter(
+        account=account, state=MessageState.WAITING, applied__transaction__reference__in=references
+    )
+    tried = {"attempts": 1, "claimed_at": F("recorded_at")}
+    for place, (state, error) in enumerate(_TROUBLE):
+        few = waiting.annotate(place=F("id") % 100).filter(place=place)
+        few.update(state=state, last_error=error, **tried)
+    waiting.update(state=MessageState.SENT, sent_at=F("recorded_at"), **tried)
 
 
 def _adjustments(account: Account, count: int, made_at: datetime) -> None:

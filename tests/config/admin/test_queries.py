@@ -22,6 +22,7 @@ QUERIES = {
     "loyalty.LedgerEntry": 2,
     "loyalty.LoyaltyPromotion": 4,
     "loyalty.Offer": 2,
+    "loyalty.RedemptionMessage": 3,
     "loyalty.Transaction": 3,
     "loyalty.Voucher": 3,
     "promotions.Product": 2,

@@ -91,6 +91,7 @@ def fill(account: Account, *, rows: int = 1) -> None:
             ConsumerValues(
                 consumer_id=f"{code}-c{n}",
                 last_name=f"Person {n} of {code}",
+                email=f"person-{n}@{code}.example",
                 home_site=f"{code}-001",
                 groups=(f"{code}-g1",),
                 loyalty=LoyaltyValues(enrolled_on=date(2025, 1, 1), cards=(CardValues(number=f"{code}-card-{n}"),)),
@@ -110,7 +111,12 @@ def fill(account: Account, *, rows: int = 1) -> None:
     for n in numbers:
         api_key_create(account_id=account.pk, name=f"Key {n} of {code}", role=KeyRole.TILL)
         staff_member_add(account_id=account.pk, username=f"{code}-person-{n}", role=StaffRole.VIEWER)
-        save_promotion(account, code=f"{code}-fixed-{n}", name=f"Promotion of {code}")
+        save_promotion(
+            account,
+            code=f"{code}-fixed-{n}",
+            name=f"Promotion of {code}",
+            outcome={"points": 50, "redemption_message": f"<p>Thanks from {code}</p>"},
+        )
         save_promotion(
             account,
             code=f"{code}-voucher-{n}",

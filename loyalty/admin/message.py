@@ -1,0 +1,185 @@
+"""Redemption messages: what became of them, and what a person can do about it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from unfold.dataclasses import UnfoldAction
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+
+from consumers.admin.base import AccountRelatedFilter, ReadOnlyAdmin, account_of, choice_filter
+from consumers.admin.words import moment_in_words
+from consumers.exceptions import Refused
+from loyalty.choices import MessageState
+from loyalty.models import RedemptionMessage
+from loyalty.selectors.message import messages_of
+from loyalty.services.message import message_cancel, message_send_again
+from loyalty.services.message_text import plain_text
+from promotions.admin.words import label_of
+
+STATE_COLOURS = {
+    MessageState.WAITING.label: "info",
+    MessageState.CLAIMED.label: "info",
+    MessageState.SENT.label: "success",
+    MessageState.UNCERTAIN.label: "warning",
+    MessageState.FAILED.label: "danger",
+    MessageState.CANCELLED.label: "default",
+}
+CHANGE = ["loyalty.change_redemptionmessage"]
+
+
+class MessageForm(BaseDialogForm):
+    """The question before a step, about one message of the account."""
+
+    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, object_id, *args, **kwargs)
+        found = messages_of(account_id=account_of(request).pk).filter(pk=object_id) if str(object_id).isdigit() else ()
+        self.message = next(iter(found), None)
+        if self.message is None:
+            raise Http404("There is no such message.")
+
+    @property
+    def back_url(self) -> str:
+        """Where the page without scripts leads back to."""
+        return f"../{self.object_id}/change/"
+
+
+@admin.register(RedemptionMessage)
+class RedemptionMessageAdmin(ReadOnlyAdmin):
+    """Redemption messages."""
+
+    empty_words = "A promotion with a redemption message tells those who redeem it, by e-mail, what they got."
+    list_display = ("moment", "consumer", "subject", "promotion", "state_label", "attempts")
+    list_filter = (
+        choice_filter("state", "state", MessageState.choices, lambda _, rows, value: rows.filter(state=value)),
+        ("applied__promotion", AccountRelatedFilter),
+    )
+    search_fields = (
+        "address",
+        "subject",
+        "consumer__consumer_id",
+        "consumer__last_name",
+        "applied__transaction__reference",
+    )
+    search_help_text = "Address, subject, consumer or transaction"
+    ordering = ("-recorded_at", "-pk")
+    fieldsets = (
+        (
+            "Message",
+            {"fields": (("state_label", "attempts"), ("consumer", "address"), ("transaction", "promotion"))},
+        ),
+        ("Text", {"fields": ("subject", "text")}),
+        ("Sending", {"fields": (("moment", "sent"), ("next_attempt", "given_up"), "last_error")}),
+    )
+    actions_detail = ("send_again", "cancel")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RedemptionMessage]:
+        return messages_of(account_id=account_of(request).pk).order_by(*self.ordering)
+
+    @display(description="Recorded", ordering="recorded_at")
+    def moment(self, message: RedemptionMessage) -> str:
+        return moment_in_words(message.recorded_at)
+
+    @display(description="State", label=STATE_COLOURS)
+    def state_label(self, message: RedemptionMessage) -> str:
+        return str(MessageState(message.state).label)
+
+    @display(description="Promotion", ordering="applied__promotion__name")
+    def promotion(self, message: RedemptionMessage) -> str:
+        return f"{message.applied.promotion}, version {message.applied.version.number}"
+
+    @display(description="Transaction")
+    def transaction(self, message: RedemptionMessage) -> str:
+        return str(message.applied.transaction)
+
+    @display(description="Text")
+    def text(self, message: RedemptionMessage) -> str:
+        return plain_text(message.body)
+
+    @display(description="Sent")
+    def sent(self, message: RedemptionMessage) -> str:
+        return moment_in_words(message.sent_at)
+
+    @display(description="Next attempt")
+    def next_attempt(self, message: RedemptionMessage) -> str:
+        return moment_in_words(message.next_attempt_at) if message.state == MessageState.WAITING else "–"
+
+    @display(description="Given up after")
+    def given_up(self, message: RedemptionMessage) -> str:
+        return moment_in_words(message.give_up_at) if message.state == MessageState.WAITING else "–"
+
+    # --- what a person can do ---
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """The steps that the message can take now."""
+        actions: list[UnfoldAction] = super().get_actions_detail(request, object_id)
+        message = self.get_object(request, str(object_id))
+        if message is None:
+            return []
+        over = (MessageState.CLAIMED, MessageState.SENT, MessageState.CANCELLED)
+        possible = {"send_again": message.state != MessageState.CLAIMED, "cancel": message.state not in over}
+        return [one for one in actions if possible[one.method.original_function_name]]
+
+    @action(
+        description="Send again",
+        icon="forward_to_inbox",
+        variant=ActionVariant.PRIMARY,
+        permissions=CHANGE,
+        dialog={
+            "title": "Send this message again?",
+            "description": "It goes to the address that the consumer has now. One that was sent, or may have been, "
+            "then arrives twice.",
+            "form_class": MessageForm,
+            "form_submit_text": "Send again",
+        },
+    )
+    def send_again(self, request: HttpRequest, form: MessageForm, object_id: Any) -> HttpResponse:
+        return self._step(
+            request, "send_again", form, lambda message: message_send_again(message=message, at=timezone.now())
+        )
+
+    @action(
+        description="Cancel",
+        icon="cancel_schedule_send",
+        variant=ActionVariant.DANGER,
+        permissions=CHANGE,
+        dialog={
+            "title": "Cancel this message?",
+            "description": "It is not sent any more, unless somebody sends it again.",
+            "form_class": MessageForm,
+            "form_submit_text": "Cancel message",
+            "variant": "danger",
+        },
+    )
+    def cancel(self, request: HttpRequest, form: MessageForm, object_id: Any) -> HttpResponse:
+        return self._step(request, "cancel", form, lambda message: message_cancel(message=message))
+
+    def _step(
+        self,
+        request: HttpRequest,
+        name: str,
+        form: MessageForm,
+        take: Callable[[RedemptionMessage], RedemptionMessage],
+    ) -> HttpResponse:
+        """Take a step, or show in the question why it is refused."""
+        assert form.message is not None  # noqa: S101 - the form has found it
+        try:
+            message = take(form.message)
+        except Refused as refused:
+            form.add_error(None, refused.detail)
+            dialog = getattr(self, name).dialog
+            context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
+            return render(request, "unfold/helpers/dialog.html", context)
+        self.log_change(request, message, f"{label_of(name)}.")
+        state = MessageState(message.state).label.lower()
+        messages.success(request, f"The message to {message.address} is {state} now.")
+        page = self.url_of("change", message.pk)
+        if request.headers.get("HX-Request"):
+            return HttpResponse(headers={"HX-Redirect": page})
+        return HttpResponseRedirect(page)
