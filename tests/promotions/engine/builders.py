@@ -334,7 +334,7 @@ def applied(decision: Decision, code: str = "promo") -> Applied:
     return found
 
 
-def taken(one: Applied) -> dict[str, Decimal]:
+def taken(one: Applied | AppliedVoucher) -> dict[str, Decimal]:
     """Quantities taken, by line id."""
     return {share.line_id: share.quantity for share in one.lines}
 
