@@ -125,17 +125,11 @@ def fill(account: Account, *, rows: int = 1) -> None:
             outcome={"offer": f"{code}-o1"},
             eligibility={"always_apply": True},
         )
+        save_discount(account, code=f"{code}-discount-{n}", name=f"Discount of {code}")
     for n in numbers:
         sell(account, reference=f"{code}-T{n}", consumer=f"{code}-c{n}")
 
 
-def save_promotion(account: Account, **values: Any) -> Promotion:
-    """A loyalty promotion of 50 points that began yesterday, unless told otherwise."""
-        save_discount(account, code=f"{code}-discount-{n}", name=f"Discount of {code}")
-    now = timezone.now()
-    row = PromotionValues(
-        **{
-            "code": "fifty",
 def save_discount(account: Account, **values: Any) -> Promotion:
     """A discount of 10% on Acme's coffee that began yesterday, unless told otherwise."""
     now = timezone.now()
@@ -155,6 +149,12 @@ def save_discount(account: Account, **values: Any) -> Promotion:
     return discount
 
 
+def save_promotion(account: Account, **values: Any) -> Promotion:
+    """A loyalty promotion of 50 points that began yesterday, unless told otherwise."""
+    now = timezone.now()
+    row = PromotionValues(
+        **{
+            "code": "fifty",
             "type": PromotionType.FIXED_POINTS,
             "name": "Fifty points",
             "starts_at": now - timedelta(days=1),
