@@ -9,7 +9,7 @@ from typing import Any
 from loyalty.models import Voucher
 from loyalty.services.quote import Quote, Warned
 from promotions.choices import Family
-from promotions.engine.decision import Applied, AppliedVoucher, Decision, LineShare, Refusal
+from promotions.engine.decision import Applied, AppliedVoucher, Decision, LineShare, NearMiss
 from promotions.engine.money import minor_unit, money_text
 
 Answer = dict[str, Any]
@@ -178,8 +178,9 @@ def lines_stored(lines: Iterable[LineShare], currency: str) -> list[Answer]:
     ]
 
 
-def explanation_of(refused: Iterable[Refusal]) -> list[Answer]:
-    """Why promotions did not apply, as it is answered and kept."""
+def explanation_of(decision: Decision, *, only: str | None = None) -> list[Answer]:
+    """Why promotions (or only the one of a code) did not apply, as it is answered and kept."""
+    currency = decision.basket.currency
     return [
         {
             "promotion": refusal.promotion.code,
@@ -188,9 +189,24 @@ def explanation_of(refused: Iterable[Refusal]) -> list[Answer]:
             "detail": refusal.detail,
             "won_by": list(refusal.won_by),
             "decided_by": refusal.decided_by or None,
+            "near_miss": None if refusal.near_miss is None else _near_miss(refusal.near_miss, currency),
         }
-        for refusal in refused
+        for refusal in decision.refused
+        if only is None or refusal.promotion.code == only
     ]
+
+
+def _near_miss(miss: NearMiss, currency: str) -> Answer:
+    said: Answer = {"lacking": miss.lacking}
+    if miss.amount is not None:
+        said["amount"] = money_text(miss.amount, currency)
+    if miss.units is not None:
+        said["units"] = miss.units
+    if miss.count is not None:
+        said["count"] = miss.count
+    if miss.rule is not None:
+        said["rule"] = miss.rule
+    return said
 
 
 def differences_of(quote: Quote) -> list[Answer]:

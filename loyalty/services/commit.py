@@ -34,7 +34,6 @@ from loyalty.services.rows import rows_insert
 from loyalty.services.sale import Sale
 from loyalty.services.voucher import voucher_rows, vouchers_pay
 from promotions.engine.decision import Applied, AppliedVoucher
-from promotions.engine.evaluate import nearest_first
 from promotions.engine.money import from_minor, money_text
 from promotions.engine.progress import Progress
 from promotions.models import Promotion
@@ -42,8 +41,6 @@ from promotions.services.personalized_list import personalized_choices_lock
 
 AHEAD = timedelta(minutes=5)
 """How far a till's clock may be ahead of ours."""
-
-EXPLANATIONS_KEPT = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,8 +144,7 @@ def _write(account: Account, quote: Quote, fingerprint: str, at: datetime) -> Co
     balance = None
     if known is not None and known.balance is not None:
         balance = known.balance + decision.points
-    explanation = explanation_of(nearest_first(decision.refused)[:EXPLANATIONS_KEPT])
-    explanation.sort(key=lambda entry: (entry["promotion"], entry["family"]))
+    explanation = explanation_of(decision)
     answer = msgspec.json.encode(
         answer_of(
             decision,

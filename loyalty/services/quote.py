@@ -28,6 +28,9 @@ EXPLAINED = 1000
 NEAREST = 400
 """Promotions looked at for the explanation that a commit keeps."""
 
+EXPLANATIONS_KEPT = 200
+"""Refusals that a commit keeps."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Warned:
@@ -179,6 +182,7 @@ def decide(
         policy=book.policy,
         vouchers=[_presented(code, stored.vouchers.get(code), book=book, known=known) for code in sale.vouchers],
         explain=explained,
+        most=EXPLANATIONS_KEPT if lock else EXPLAINED if explained else 0,
     )
     return Quote(
         sale=sale,

@@ -11,6 +11,7 @@ from promotions.engine.basket import Basket
 from promotions.engine.discounts import Markdown
 from promotions.engine.outcomes import Given, Worth
 from promotions.engine.rulebook import Promotion
+from promotions.engine.rules import Tree
 from promotions.engine.vouchers import RefusedVoucher
 
 REASONS = (
@@ -39,6 +40,22 @@ REASONS = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NearMiss:
+    """The one thing that a promotion lacked: ``spend``, ``units``, ``transactions`` or a ``rule``.
+
+    ``amount`` in minor units; ``asked`` is the whole amount that is asked, as text; ``rule`` the condition, or the
+    group of them, that does not hold.
+    """
+
+    lacking: str
+    amount: int | None = None
+    asked: str = ""
+    units: int | None = None
+    count: int | None = None
+    rule: Tree | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
     """That a promotion does not apply, and why. A lost conflict names the winners and what decided."""
 
@@ -47,6 +64,7 @@ class Refusal:
     detail: str
     won_by: tuple[str, ...] = ()
     decided_by: str = ""
+    near_miss: NearMiss | None = None
 
     @classmethod
     def lost(cls, loss: "Loss") -> "Refusal":

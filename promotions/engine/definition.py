@@ -561,7 +561,7 @@ def _discounted_quantity(sent: _Object, gets_discount: bool, required_quantity: 
         return required_quantity
     if required_quantity is not None and discounted > required_quantity:
         sent.checks.problem(
-            at, "above_required_quantity", f"Expected at most the required quantity, which is {required_quantity}."
+            at, "above_required_quantity", f"At most the required quantity, which is {required_quantity}."
         )
     return discounted
 

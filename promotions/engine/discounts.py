@@ -1,6 +1,6 @@
 """Discounts: which units of a basket make matching sets, and what is taken off them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -10,7 +10,7 @@ from promotions.engine.basket import Run
 from promotions.engine.money import exponent, round_half_up
 from promotions.engine.prices import Cut, Prices, Stretch, shared
 from promotions.engine.rules import Predicate, compile_tree
-from promotions.engine.selection import assign, most_bundles
+from promotions.engine.selection import assign, most_bundles, units_lacking
 from promotions.engine.shopper import PersonalizedChoice
 
 
@@ -194,45 +194,82 @@ class Discount:
     def match(self, prices: Prices, fit: Fit) -> list[MatchingSets]:
         """All matching sets that the units allow, in sorted order; those of one composition together."""
         preferred = self._preferred(prices)
-        by_quantity = [number for number, one in enumerate(self.sets) if one.required_spend is None]
+        by_quantity = self._by_quantity
         columns: dict[int, list[Stretch]] = {}
-        left = preferred
         if by_quantity:
             demands = [self.sets[number].required_quantity for number in by_quantity]
-            supply = [
-                (
-                    index,
-                    stretch.units,
-                    sum(1 << k for k, n in enumerate(by_quantity) if fit.masks[stretch.run] >> n & 1),
-                )
-                for index, stretch in enumerate(preferred)
-            ]
-            bundles = most_bundles([(units, mask) for _, units, mask in supply], demands)
+            supply = self._supply(preferred, fit)
+            bundles = most_bundles(supply, demands)
             if len(by_quantity) < len(self.sets):
                 bundles = min(bundles, 1)
             if not bundles:
                 return []
-            used = [0] * len(preferred)
-            for number, column in zip(by_quantity, assign(supply, demands, bundles), strict=True):
-                columns[number] = []
-                for index, units in column:
-                    columns[number].append(preferred[index].part(used[index], units))
-                    used[index] += units
+            columns, preferred = self._assigned(preferred, supply, demands, bundles)
             if len(by_quantity) == len(self.sets):
                 return _dealt([columns[number] for number in by_quantity], demands, bundles)
-            left = [
-                stretch.part(taken, stretch.units - taken)
-                for stretch, taken in zip(preferred, used, strict=True)
-                if taken < stretch.units
-            ]
-        for number, one in enumerate(self.sets):
-            if one.required_spend is None:
-                continue
-            columns[number] = [stretch for stretch in left if fit.masks[stretch.run] >> number & 1]
-            if sum(stretch.total for stretch in columns[number]) < one.required_spend:
+        for number, required, column in self._spent_on(preferred, fit):
+            if sum(stretch.total for stretch in column) < required:
                 return []
-            left = [stretch for stretch in left if not fit.masks[stretch.run] >> number & 1]
+            columns[number] = column
         return [MatchingSets(count=1, columns=tuple(tuple(columns[number]) for number in range(len(self.sets))))]
+
+    def lacking(self, prices: Prices, fit: Fit) -> tuple[int, list[tuple[int, int]]]:
+        """What a first matching set lacks: units, and for each set with a required spend that falls short of it the
+        amount lacking and the amount required."""
+        preferred = self._preferred(prices)
+        units = 0
+        if self._by_quantity:
+            demands = [self.sets[number].required_quantity for number in self._by_quantity]
+            supply = self._supply(preferred, fit)
+            units = units_lacking(supply, demands)
+            if not units:
+                _, preferred = self._assigned(preferred, supply, demands, 1)
+        spends = []
+        for _, required, column in self._spent_on(preferred, fit):
+            spent = sum(stretch.total for stretch in column)
+            if spent < required:
+                spends.append((required - spent, required))
+        return units, spends
+
+    @property
+    def _by_quantity(self) -> list[int]:
+        """The numbers of the sets that require a quantity."""
+        return [number for number, one in enumerate(self.sets) if one.required_spend is None]
+
+    def _supply(self, preferred: Sequence[Stretch], fit: Fit) -> list[tuple[int, int]]:
+        """Units and mask of each stretch, as the sets with a quantity see it."""
+        numbers = self._by_quantity
+        return [
+            (stretch.units, sum(1 << k for k, n in enumerate(numbers) if fit.masks[stretch.run] >> n & 1))
+            for stretch in preferred
+        ]
+
+    def _assigned(
+        self, preferred: Sequence[Stretch], supply: Sequence[tuple[int, int]], demands: Sequence[int], bundles: int
+    ) -> tuple[dict[int, list[Stretch]], list[Stretch]]:
+        """What each set with a quantity takes, by its number, and what they leave."""
+        columns: dict[int, list[Stretch]] = {}
+        used = [0] * len(preferred)
+        numbered = [(index, units, mask) for index, (units, mask) in enumerate(supply)]
+        for number, column in zip(self._by_quantity, assign(numbered, demands, bundles), strict=True):
+            columns[number] = []
+            for index, units in column:
+                columns[number].append(preferred[index].part(used[index], units))
+                used[index] += units
+        left = [
+            stretch.part(taken, stretch.units - taken)
+            for stretch, taken in zip(preferred, used, strict=True)
+            if taken < stretch.units
+        ]
+        return columns, left
+
+    def _spent_on(self, left: Sequence[Stretch], fit: Fit) -> Iterator[tuple[int, int, list[Stretch]]]:
+        """For each set with a required spend its number, the amount and all units that it fits and none before took."""
+        for number, one in enumerate(self.sets):
+            if one.required_spend is not None:
+                column = [stretch for stretch in left if fit.masks[stretch.run] >> number & 1]
+                left = [stretch for stretch in left if not fit.masks[stretch.run] >> number & 1]
+                yield number, one.required_spend, column
 
     def _preferred(self, prices: Prices) -> list[Stretch]:
         """Units in price order; ties by SKU, which is the order of runs."""

@@ -41,7 +41,7 @@ def judge(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
         refusal = check(promotion, situation)
         if refusal is not None:
             return refusal
-    return _matched(promotion, situation)
+    return matched(promotion, situation)
 
 
 def _refusal(promotion: Promotion, reason: str, detail: str) -> Refusal:
@@ -138,11 +138,20 @@ CHECKS: tuple[Check, ...] = (
 """Everything that is judged before products are matched, in order."""
 
 
+CHECK_BY_REASON: Mapping[str, Check] = {
+    "site_rules": _site_rules,
+    "customer_rules": _customer_rules,
+    "transaction_rules": _transaction_rules,
+    "line_item_rules": _line_item_rules,
+    "application_rules": _application_rules,
+}
+"""The checks that a customer could have passed by bringing one thing more."""
+
 CHECKS_AGAIN: tuple[Check, ...] = (_transaction_rules, _line_item_rules)
 """What is judged again when a part of a transaction is returned; the other checks stand."""
 
 
-def _matched(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
+def matched(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
     """The checks from matching sets on: products, limits, the offer's stock, and whether anything is given."""
     if isinstance(promotion.effect, Discount):
         return marked_down(promotion, situation)

@@ -21,6 +21,7 @@ from promotions.engine.decision import (
 from promotions.engine.eligibility import Situation, judge
 from promotions.engine.lines import cut_shares, line_results, point_shares
 from promotions.engine.money import allocate, exponent
+from promotions.engine.near_miss import near_miss, sentence
 from promotions.engine.outcomes import Given, Worth
 from promotions.engine.price_phase import settle
 from promotions.engine.prices import Prices
@@ -39,6 +40,7 @@ def evaluate(
     policy: ConflictPolicy,
     vouchers: Sequence[PresentedVoucher] = (),
     explain: Iterable[Promotion] = (),
+    most: int = 0,
     standing: Standing | None = None,
 ) -> Decision:
     """Decide what applies to a basket.
@@ -51,6 +53,8 @@ def evaluate(
         policy: how conflicts are decided.
         vouchers: presented at the till, in this order.
         explain: promotions whose refusal is wanted, beyond those of the candidates.
+        most: how many refusals are kept, each with what it lacked: those that came nearest. 0 keeps those of the
+            candidates as they are.
         standing: for what a return leaves of a transaction; its promotions are all that the rulebook has, and it is
             the policy too.
     """
@@ -78,6 +82,9 @@ def evaluate(
 
     winners = [*settled.winners, *rewarded]
     _explain(explain, after, refused, {winner.promotion.id for winner in winners})
+    kept = list(refused.values())
+    if most:
+        kept = [_with_near_miss(refusal, after) for refusal in nearest_first(kept)[:most]]
     return Decision(
         basket=basket,
         worth=worth,
@@ -87,9 +94,7 @@ def evaluate(
         lines=line_results(basket, settled.prices, worth),
         applied=tuple(_applied(winner, basket, worth) for winner in winners),
         vouchers=tuple(_applied_voucher(paid, basket) for paid in settled.paid),
-        refused=tuple(
-            sorted(refused.values(), key=lambda refusal: (refusal.promotion.code, refusal.promotion.source.family))
-        ),
+        refused=tuple(sorted(kept, key=lambda refusal: (refusal.promotion.code, refusal.promotion.source.family))),
         vouchers_refused=tuple(settled.vouchers_refused),
         add_products=settled.add_products,
         personalized=settled.personalized,
@@ -145,6 +150,14 @@ def _explain(
             judged = judge(promotion, situation)
             if isinstance(judged, Refusal):
                 refused[promotion.id] = judged
+
+
+def _with_near_miss(refusal: Refusal, situation: Situation) -> Refusal:
+    miss = near_miss(refusal.promotion, refusal.reason, situation)
+    if miss is None:
+        return refusal
+    said = sentence(miss, situation.basket.currency)
+    return replace(refusal, near_miss=miss, detail=f"{refusal.detail} {said}".strip())
 
 
 def _applied(winner: Candidate, basket: Basket, worth: Worth) -> Applied:

@@ -76,6 +76,14 @@ class Selection:
             columns=((1, pool),),
         )
 
+    def lacking(self, runs: Sequence[Run]) -> int:
+        """The units that a first matching set lacks."""
+        if self.bundle:
+            supply = [(run.units, _compatible(run, self.sets)) for run in runs]
+            return units_lacking(supply, [one.units for one in self.sets])
+        available = sum(run.units for run in runs if self._pooled(run))
+        return max(0, (self.quantity_rule.units if self.quantity_rule.apply_to == "every" else 1) - available)
+
     def _pooled(self, run: Run) -> bool:
         return not self.sets or any(one.accepts is None or one.accepts(run.item) for one in self.sets)
 
@@ -171,6 +179,21 @@ def most_bundles(runs: Sequence[tuple[int, int]], demands: Sequence[int]) -> int
     return min(
         supply[subset] // sum(demand for j, demand in enumerate(demands) if subset & (1 << j))
         for subset in range(1, 1 << len(demands))
+    )
+
+
+def units_lacking(runs: Sequence[tuple[int, int]], demands: Sequence[int]) -> int:
+    """The fewest units that would have to be added for one bundle, each of whatever fits where it is needed.
+
+    It is the greatest deficiency of a group of sets (Hall's theorem, as O. Ore put it in 1955).
+    """
+    supply = _supply(runs, len(demands))
+    return max(
+        0,
+        *(
+            sum(demand for j, demand in enumerate(demands) if subset & (1 << j)) - supply[subset]
+            for subset in range(1, 1 << len(demands))
+        ),
     )
 
 

@@ -130,9 +130,7 @@ class Evaluate(TillView):
             decision, reference=made.sale.reference, status="quoted", balance=balance, warnings=made.warnings
         )
         if self.explain:
-            only = request.query_params.get("promotion")
-            refused = [one for one in decision.refused if only is None or one.promotion.code == only]
-            answer["not_applied"] = explanation_of(refused[:1000])
+            answer["not_applied"] = explanation_of(decision, only=request.query_params.get("promotion"))
         return Response(answer)
 
 

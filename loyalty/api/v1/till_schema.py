@@ -95,6 +95,16 @@ ANSWER_SCHEMA = _object(
             detail=_TEXT,
             won_by=_list(_TEXT),
             decided_by=_MAYBE_TEXT,
+            near_miss={
+                "type": ["object", "null"],
+                "properties": {
+                    "lacking": {"type": "string", "enum": ["spend", "units", "transactions", "rule"]},
+                    "amount": _MONEY,
+                    "units": _NUMBER,
+                    "count": _NUMBER,
+                    "rule": {"type": "object"},
+                },
+            },
         )
     ),
 )
