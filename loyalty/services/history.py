@@ -117,12 +117,13 @@ def progress_from_history(
 ) -> dict[int, Progress]:
     """Add up a consumer's transactions towards promotions' application rules, by promotion id.
 
-    Everything up to and including ``until`` counts, in the order in which it happened. One SQL statement; memory does
-    not grow with the history.
+    Everything up to and including ``until`` counts, in the order in which it happened, back to where the longest period
+    began. One SQL statement; memory does not grow with the history.
     """
+    since = min(rule.first_moment(until.date()) for one in promotions for rule in one.application_rules)
     progress = {promotion.id: Progress.none(promotion.application_rules) for promotion in promotions}
     history = (
-        Transaction.objects.filter(consumer_id=consumer_pk, occurred_at__lte=until)
+        Transaction.objects.filter(consumer_id=consumer_pk, occurred_at__range=(since, until))
         .exclude(kind=TransactionKind.UNLINKED_RETURN)
         .exclude(status__in=(TransactionStatus.VOIDED, TransactionStatus.RETURNED))
         .only(

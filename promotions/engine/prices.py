@@ -90,6 +90,8 @@ class Prices:
         return self._replaced([(stretch, ()) for stretch in taken])
 
     def _replaced(self, replacements: Sequence[tuple[Stretch, tuple[Stretch, ...]]]) -> "Prices":
+        if not replacements:
+            return self
         by_run: dict[int, list[tuple[Stretch, tuple[Stretch, ...]]]] = {}
         for old, new in replacements:
             by_run.setdefault(old.run, []).append((old, new))

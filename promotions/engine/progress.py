@@ -8,7 +8,7 @@ progress invalid, and it is added up again from history.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -50,6 +50,13 @@ class ApplicationRule:
                 return _months_before(today, self.length) + timedelta(days=1)
             case _:
                 return None
+
+    def first_moment(self, today: date) -> datetime:
+        """A moment, in UTC, before which nothing can count in a period that ends today or the day before."""
+        if self.since is not None:
+            return self.since
+        first = self.first_day(today) or date.min
+        return datetime.combine(_days_before(first, _ZONES_APART + 1), time.min, tzinfo=UTC)
 
     def measured(self, basket: Basket, net: Sequence[int]) -> Measured | None:
         """What one transaction counts; None where no line of it qualifies. ``net`` is by run, in minor units."""
