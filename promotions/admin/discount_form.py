@@ -57,11 +57,11 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
         GENERAL,
         ("Discount", {"classes": ("tab",), "fields": (*((own,) if own else ()), "price_order")}),
         (
-            "Product sets",
+            "What must be bought",
             {
                 "fields": ("product_sets",),
-                "description": "What must be in the basket, and what of it is discounted. The discount is given each "
-                "time that all sets are found, and no product serves two sets.",
+                "description": "The discount is given each time that the basket has what all product sets require. No "
+                "product serves two sets.",
             },
         ),
         (
@@ -145,14 +145,14 @@ class DiscountSetForm(RowForm):
         "product",
         noun="product",
         label="Default product",
-        attrs={"data-shown-when": f"gets_discount:on|source:{ROW_OF_PERSONALIZED}"},
-        help_text="Of a free product: what the till adds if none is in the basket. Of a personalized promotion: what "
-        "is chosen for a consumer who has not chosen.",
+        attrs={"data-shown-when": f"source:{ROW_OF_PERSONALIZED}"},
+        help_text="Chosen for a consumer who has not chosen.",
     )
 
     def __init__(
         self,
         *args: Any,
+        discount_type: str = "",
         personalized: tuple[tuple[str, str], ...] = (),
         names: Mapping[str, str] | None = None,
         **kwargs: Any,
@@ -162,6 +162,10 @@ class DiscountSetForm(RowForm):
         assert isinstance(choice, forms.ChoiceField)  # noqa: S101
         choice.choices = [("", "Choose a personalized promotion"), *personalized]
         self.fields["rules"].widget.attrs["data-shown-when"] = "source:rules"
+        if discount_type == DiscountType.FREE_PRODUCT:
+            default = self.fields["default_product"]
+            default.widget.attrs["data-shown-when"] += "|gets_discount:on"
+            default.help_text = "What the till adds to a basket that has none of them."
         for field in self.fields.values():
             if isinstance(field, KeysField):
                 field.widget.names = names or {}
@@ -261,7 +265,11 @@ class DiscountForm(PromotionForm):
             self.fields["value"].label, self.fields["value"].help_text = VALUES[self.promotion_type]
         sets = self.fields["product_sets"]
         assert isinstance(sets, RowsField)  # noqa: S101
-        sets.widget.row_kwargs = {"personalized": self._personalized_choices(), "names": self._product_names()}
+        sets.widget.row_kwargs = {
+            "discount_type": self.promotion_type,
+            "personalized": self._personalized_choices(),
+            "names": self._product_names(),
+        }
 
     def _personalized_choices(self) -> tuple[tuple[str, str], ...]:
         """Those in use, and those that the discount names already."""
@@ -288,6 +296,12 @@ class DiscountForm(PromotionForm):
             **{name: outcome.get(name) for name in OUTCOME},
             **{name: eligibility.get(name) for name in (*CONDITIONS, *RESTRICTIONS)},
         }
+
+    def outcome(self) -> Document:
+        return {name: as_written(self.cleaned_data.get(name)) for name in OUTCOME}
+
+    def eligibility(self) -> Document:
+        return {name: self.cleaned_data[name] for name in (*CONDITIONS, *RESTRICTIONS)}
 
     def discount_values(self) -> Document:
         """What the discount says, as ``DiscountValues`` takes it."""

@@ -248,7 +248,7 @@ class PromotionAdmin(AccountAdmin):
         seen: QuerySet[Any] = rows.annotate(seen_at=Value(timezone.now()))
         return seen
 
-    @display(description="Promotion", ordering="name", header=True)
+    @display(description="Name", ordering="name", header=True)
     def title(self, promotion: Promotion) -> list[str]:
         return [promotion.name, promotion.code]
 

@@ -4,6 +4,12 @@
 
   class ChoiceKeys extends HTMLElement {
     connectedCallback() {
+      // While the page is still read, what is inside is not there yet.
+      if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => this.start());
+      else this.start();
+    }
+
+    start() {
       const field = this.querySelector("textarea");
       if (this.box || !field || field.disabled) return;
       const label = this.closest(".row-field, .field-line")?.querySelector("label");
