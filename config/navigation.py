@@ -14,6 +14,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Loyalty promotions", "loyalty", "loyalty.loyaltypromotion"),
             ("Discounts", "sell", "promotions.discount"),
+            ("Personalized promotions", "checklist", "promotions.personalizedpromotion"),
             ("Conflict management", "balance", "conflicts.conflictsettings"),
             ("Promotion versions", "history", "promotions.promotionversion"),
         ),

@@ -23,7 +23,9 @@ class LoyaltySection:
     """One section: its name in the REST answer, its heading, its data, its template in the admin.
 
     ``position`` orders the sections; ``schema`` describes the data in the OpenAPI document. The template is given
-    ``section``, ``data``, ``consumer`` and ``at``.
+    ``section``, ``data``, ``consumer`` and ``at``; where it shows more than REST answers, ``page_data`` is its data.
+    Staff see it if they have the ``permission``, where one is named. ``scripts`` are static files that the template
+    needs.
     """
 
     key: str
@@ -32,6 +34,9 @@ class LoyaltySection:
     data: SectionData
     template: str
     schema: Mapping[str, Any]
+    page_data: SectionData | None = None
+    permission: str = ""
+    scripts: tuple[str, ...] = ()
 
 
 _sections: dict[str, LoyaltySection] = {}

@@ -1,11 +1,14 @@
 """What promotions show on a consumer's Loyalty tab."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from consumers.loyalty_sections import LoyaltySection
 from consumers.models import Consumer
+from promotions.models import PersonalizedList
 from promotions.selectors.personalized_promotion import personalized_lists_shown
+from promotions.selectors.product import product_names
 
 
 def personalized_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
@@ -24,6 +27,35 @@ def personalized_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any
     ]
 
 
+def choice_of(listed: PersonalizedList) -> str:
+    """How far the consumer's choice is: ``none``, ``open`` or ``final``."""
+    if listed.locked:
+        return "final"
+    return "open" if listed.selected else "none"
+
+
+def lists_shown(lists: Sequence[PersonalizedList]) -> list[dict[str, Any]]:
+    """What a page shows of lists of one account, with their products by name: one SQL statement for all of them."""
+    skus = {sku for listed in lists for sku in listed.products}
+    names = product_names(account_id=lists[0].promotion.account_id, skus=skus) if lists else {}
+    return [
+        {
+            "promotion": listed.promotion,
+            "choice": choice_of(listed),
+            "products": [
+                {"sku": sku, "name": names.get(sku, ""), "chosen": sku in listed.selected} for sku in listed.products
+            ],
+            "chosen": len(listed.selected),
+        }
+        for listed in lists
+    ]
+
+
+def personalized_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+    """The consumer's lists as the page shows them."""
+    return lists_shown(list(personalized_lists_shown(account_id=consumer.account_id, consumer_pk=consumer.pk)))
+
+
 _TEXT = {"type": "string"}
 _SKUS = {"type": "array", "items": _TEXT}
 _FLAG = {"type": "boolean"}
@@ -34,6 +66,9 @@ SECTIONS = (
         label="Personalized promotions",
         position=50,
         data=personalized_data,
+        page_data=personalized_page_data,
+        permission="promotions.view_personalizedpromotion",
+        scripts=("js/choice_box.js", "js/choice_keys.js"),
         template="admin/consumers/consumer/loyalty/personalized_promotions.html",
         schema={
             "type": "array",

@@ -162,8 +162,12 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
         ("Archive", {"fields": ("archived",)}),
     )
 
-    class Media:
-        js = ("js/shown.js",)
+    @property
+    def media(self) -> forms.Media:
+        """What the form needs, and the Loyalty tab's sections."""
+        of_sections = (script for section in loyalty_sections() for script in section.scripts)
+        media: forms.Media = super().media + forms.Media(js=("js/shown.js", *of_sections))
+        return media
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -184,7 +188,11 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
             extra_context = {
                 "consumer": consumer,
                 "at": now,
-                "sections": [(section, section.data(consumer, at=now)) for section in loyalty_sections()],
+                "sections": [
+                    (section, (section.page_data or section.data)(consumer, at=now))
+                    for section in loyalty_sections()
+                    if not section.permission or request.user.has_perm(section.permission)
+                ],
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response

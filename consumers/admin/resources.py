@@ -5,6 +5,7 @@ none; what the service refuses is told with the number of the row. A column that
 stored.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -98,6 +99,7 @@ class AccountResource(ModelResource):
         super().__init__(**kwargs)
         self.account = account
         self.read: list[Any] = []
+        self.numbers: list[int] = []
 
     class Meta:
         clean_model_instances = True
@@ -122,16 +124,15 @@ class AccountResource(ModelResource):
         return self._meta.model(account=self.account)
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
-        self.read = []
-        key = self.get_import_id_fields()[0]
-        column = self.fields[key].column_name
-        if column not in (dataset.headers or ()):
-            raise ValidationError(f"The file has no column {column}, which says which row is which.")
+        self.read, self.numbers = [], []
+        keys = [self.fields[key] for key in self.get_import_id_fields()]
+        for key in keys:
+            if key.column_name not in (dataset.headers or ()):
+                raise ValidationError(f"The file has no column {key.column_name}, which says which row is which.")
         if len(dataset) > MAXIMUM_ROWS:
             raise ValidationError(f"A file may have {MAXIMUM_ROWS:,} rows; this has {len(dataset):,}.")
-        keys = [self.fields[key].clean(row) for row in dataset.dict]
-        twice = sorted({one for one in keys if keys.count(one) > 1})[:10] if len(set(keys)) < len(keys) else []
-        if twice:
+        named = Counter(tuple(key.clean(row) for key in keys) for row in dataset.dict)
+        if twice := sorted(" / ".join(one) for one, times in named.items() if times > 1)[:10]:
             raise ValidationError(f"These are in the file twice: {', '.join(twice)}.")
 
     def validate_instance(
@@ -149,6 +150,7 @@ class AccountResource(ModelResource):
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
         """Kept for the service, which saves all rows together."""
         self.read.append(instance)
+        self.numbers.append(kwargs["row_number"])
 
     def save_m2m(self, instance: Any, row: Any, **kwargs: Any) -> None:
         """Nothing: the service saves relations too."""
@@ -159,7 +161,10 @@ class AccountResource(ModelResource):
         try:
             self.save_rows(self.read)
         except Refused as refused:
-            told = [told_with_row(problem.attr, problem.detail) for problem in refused.problems[:SHOWN_PROBLEMS]]
+            told = [
+                told_with_row(problem.attr, problem.detail, numbers=self.numbers)
+                for problem in refused.problems[:SHOWN_PROBLEMS]
+            ]
             raise ValidationError(told) from refused
 
     def save_rows(self, rows: Sequence[Any]) -> None:
@@ -167,12 +172,15 @@ class AccountResource(ModelResource):
         raise NotImplementedError
 
 
-def told_with_row(attr: str | None, detail: str) -> str:
-    """A service's problem with the row of the file that it is about; the first row below the headings is row 1."""
+def told_with_row(attr: str | None, detail: str, *, numbers: Sequence[int]) -> str:
+    """A service's problem with the row of the file that it is about; the first row below the headings is row 1.
+
+    ``numbers`` are those of the rows that the service was given.
+    """
     index, _, place = (attr or "").partition(".")
     if not index.isdigit():
         return detail
-    return f"Row {int(index) + 1}{f', {place}' if place else ''}: {detail}"
+    return f"Row {numbers[int(index)]}{f', {place}' if place else ''}: {detail}"
 
 
 class SiteResource(AccountResource):

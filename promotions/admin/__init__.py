@@ -1,7 +1,15 @@
 """The back office's pages of the catalogue and of promotions of every family."""
 
 from promotions.admin.discount import DiscountAdmin
+from promotions.admin.personalized_list import PersonalizedListAdmin
+from promotions.admin.personalized_promotion import PersonalizedPromotionAdmin
 from promotions.admin.product import ProductAdmin
 from promotions.admin.promotion import PromotionVersionAdmin
 
-__all__ = ["DiscountAdmin", "ProductAdmin", "PromotionVersionAdmin"]
+__all__ = [
+    "DiscountAdmin",
+    "PersonalizedListAdmin",
+    "PersonalizedPromotionAdmin",
+    "ProductAdmin",
+    "PromotionVersionAdmin",
+]

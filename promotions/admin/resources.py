@@ -1,11 +1,26 @@
-"""Import and export of the catalogue."""
+"""Import and export of the catalogue, and of consumers' lists."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from import_export.fields import Field
+from import_export.forms import ConfirmImportForm
+from import_export.instance_loaders import BaseInstanceLoader
+from unfold.contrib.import_export.forms import ImportForm
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from consumers.admin.resources import AccountResource, TextsWidget
-from promotions.models import Product
+from consumers.admin.resources import AccountResource, FlagWidget, TextsWidget, TextWidget
+from consumers.exceptions import Refused
+from consumers.models import Consumer
+from consumers.services.rows import rows_named
+from promotions.models import PersonalizedList, PersonalizedPromotion, Product
+from promotions.selectors.personalized_promotion import personalized_lists
+from promotions.services.personalized_list import ConsumerProducts, personalized_lists_assign
 from promotions.services.product import ProductValues, products_save
 
 
@@ -35,3 +50,118 @@ class ProductResource(AccountResource):
             for row in rows
         ]
         products_save(account_id=self.account.pk, rows=values)
+
+
+class ListLoader(BaseInstanceLoader):
+    """The stored lists of the file's consumers, by promotion and consumer."""
+
+    def __init__(self, resource: "PersonalizedListResource", dataset: Any = None) -> None:
+        super().__init__(resource, dataset)
+        named = {resource.fields[name].column_name for name in resource.get_import_id_fields()}
+        rows = dataset.dict if named <= set(dataset.headers or ()) else []
+        consumer_ids = {consumer_id for _, consumer_id in map(resource.key_of, rows)}
+        lists = rows_named(resource.get_queryset(), "consumer__consumer_id", consumer_ids)
+        self.stored = {(one.promotion.backend_id, one.consumer.consumer_id): one for one in lists}
+
+    def get_instance(self, row: Mapping[str, Any]) -> PersonalizedList | None:
+        return self.stored.get(self.resource.key_of(row))
+
+
+class PersonalizedListResource(AccountResource):
+    """Consumers' lists, one row for each; products and those chosen of them by SKU, separated by commas.
+
+    A row replaces a list with its choice, as a push does; one that says what is stored leaves it alone. Whether a
+    choice is final is told by an export, and not looked at by an import.
+    """
+
+    backend_id = Field(column_name="backend_id", attribute="promotion__backend_id", widget=TextWidget(), readonly=True)
+    consumer_id = Field(
+        column_name="consumer_id", attribute="consumer__consumer_id", widget=TextWidget(), readonly=True
+    )
+    products = Field(column_name="products", attribute="products", widget=TextsWidget())
+    selected = Field(column_name="selected", attribute="selected", widget=TextsWidget())
+    locked = Field(column_name="locked", attribute="locked", widget=FlagWidget(), readonly=True)
+
+    class Meta(AccountResource.Meta):
+        model = PersonalizedList
+        import_id_fields = ("backend_id", "consumer_id")
+        fields = ("backend_id", "consumer_id", "products", "selected", "locked")
+        instance_loader_class = ListLoader
+        skip_unchanged = True
+
+    def __init__(self, *, keep_locked: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.keep_locked = keep_locked
+
+    def key_of(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        """Which promotion and consumer a row is about."""
+        backend_id, consumer_id = (self.fields[name].clean(row) for name in self.get_import_id_fields())
+        return backend_id, consumer_id
+
+    def get_queryset(self) -> QuerySet[PersonalizedList]:
+        return personalized_lists(account_id=self.account.pk)
+
+    def init_instance(self, row: Mapping[str, Any] | None = None) -> PersonalizedList:
+        # What the preview shows; that there are such rows, the service finds out.
+        backend_id, consumer_id = self.key_of(row or {})
+        return PersonalizedList(
+            promotion=PersonalizedPromotion(backend_id=backend_id), consumer=Consumer(consumer_id=consumer_id)
+        )
+
+    def validate_instance(
+        self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True
+    ) -> None:
+        if import_validation_errors:
+            raise ValidationError(import_validation_errors)
+
+    def save_rows(self, rows: Sequence[PersonalizedList]) -> None:
+        # An import is one transaction, which an error undoes: all promotions' lists are written, or none.
+        places: defaultdict[str, list[int]] = defaultdict(list)
+        for place, row in enumerate(rows):
+            places[row.promotion.backend_id].append(place)
+        for backend_id, of_promotion in places.items():
+            try:
+                personalized_lists_assign(
+                    account_id=self.account.pk,
+                    backend_id=backend_id,
+                    rows=[
+                        ConsumerProducts(
+                            consumer_id=rows[place].consumer.consumer_id,
+                            products=rows[place].products,
+                            selected=rows[place].selected,
+                        )
+                        for place in of_promotion
+                    ],
+                    keep_locked=self.keep_locked,
+                )
+            except Refused as refused:
+                raise _of_file(refused, of_promotion) from refused
+
+
+def _of_file(refused: Refused, places: Sequence[int]) -> Refused:
+    """What was refused of one promotion's rows, with their places among all rows that were read."""
+
+    def moved(attr: str | None) -> str:
+        index, _, rest = (attr or "").partition(".")
+        return f"{places[int(index)]}.{rest}" if index.isdigit() else f"{places[0]}.backend_id"
+
+    problems = [replace(problem, attr=moved(problem.attr)) for problem in refused.problems]
+    return type(refused)(problems=problems)
+
+
+class ListImportForm(ImportForm):
+    """A file of lists, and what to do with final choices."""
+
+    keep_locked = forms.BooleanField(
+        label="Keep final choices",
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text="Leaves consumers alone whose choice is final. Otherwise they get the new list and may choose again.",
+    )
+
+
+class ListConfirmForm(ConfirmImportForm):
+    """The same file, looked at."""
+
+    keep_locked = forms.BooleanField(required=False, widget=forms.HiddenInput())

@@ -77,6 +77,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ('promotion_id', 'consumer_id'),
+                'verbose_name': 'consumer’s list',
+                'verbose_name_plural': 'consumers’ lists',
                 'default_permissions': (),
             },
         ),

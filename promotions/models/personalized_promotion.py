@@ -60,6 +60,8 @@ class PersonalizedList(models.Model):
     class Meta:
         # Who may see the promotion may see its lists, and one permission of the promotion lets people change them.
         default_permissions = ()
+        verbose_name = "consumer’s list"
+        verbose_name_plural = "consumers’ lists"
         ordering = ("promotion_id", "consumer_id")
         constraints = [
             models.UniqueConstraint(fields=("promotion", "consumer"), name="personalized_list_once_per_consumer")

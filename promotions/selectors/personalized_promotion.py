@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models import BooleanField, F, Func, QuerySet, TextField, Value
+from django.db.models import BooleanField, Count, F, Func, OuterRef, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Coalesce
 
 from consumers.exceptions import NotFound
 from consumers.models import Consumer
@@ -33,6 +34,19 @@ class ListHolds(Func):
 def personalized_promotions_of(*, account_id: int) -> QuerySet[PersonalizedPromotion]:
     """The account's personalized promotions, archived ones too."""
     return PersonalizedPromotion.objects.filter(account_id=account_id)
+
+
+def personalized_promotions_enlisting(*, account_id: int) -> QuerySet[PersonalizedPromotion]:
+    """The account's personalized promotions, each with how many consumers it enlists as ``enlisted``."""
+    lists = PersonalizedList.objects.filter(promotion=OuterRef("pk")).order_by().values("promotion")
+    enlisted = Coalesce(Subquery(lists.annotate(number=Count("pk")).values("number")), 0)
+    return personalized_promotions_of(account_id=account_id).annotate(enlisted=enlisted)
+
+
+def personalized_promotions_unlisted(*, account_id: int, consumer_pk: int) -> QuerySet[PersonalizedPromotion]:
+    """Those that a consumer has no list of, in order of name; archived ones aside."""
+    unlisted = personalized_promotions_of(account_id=account_id).filter(archived=False)
+    return unlisted.exclude(pk__in=PersonalizedList.objects.filter(consumer_id=consumer_pk).values("promotion"))
 
 
 def personalized_promotion_by_backend_id(*, account_id: int, backend_id: str) -> PersonalizedPromotion:

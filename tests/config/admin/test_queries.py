@@ -25,8 +25,10 @@ QUERIES = {
     "loyalty.RedemptionMessage": 3,
     "loyalty.Transaction": 3,
     "loyalty.Voucher": 3,
-    "promotions.Product": 2,
     "promotions.Discount": 4,
+    "promotions.PersonalizedList": 3,
+    "promotions.PersonalizedPromotion": 2,
+    "promotions.Product": 2,
     "promotions.PromotionVersion": 2,
 }
 

@@ -11,7 +11,7 @@ from consumers.admin.base import AccountAdmin, OnePageAdmin
 from consumers.choices import StaffRole
 from consumers.models import Account, Consumer, ConsumerGroup, Site, StaffMembership, User
 from loyalty.models import Offer
-from promotions.models import Product, Promotion
+from promotions.models import PersonalizedList, Product, Promotion
 from tests.consumers.admin.office import Office, fill, make_office
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +91,40 @@ def test_no_step_is_taken_with_another_accounts_promotion(ours: Office, theirs: 
             assert answer.status_code == 404
     assert list(Promotion.objects.filter(account=theirs.account).values()) == before
     assert Promotion.objects.filter(account=ours.account, code="copy").count() == 0
+
+
+@pytest.mark.parametrize("step", ["choose", "add", "remove", "replace", "reset", "give"])
+def test_no_step_is_taken_with_a_list_of_another_account(ours: Office, theirs: Office, step: str) -> None:
+    before = list(PersonalizedList.objects.filter(promotion__account=theirs.account).values())
+    consumer = Consumer.objects.get(account=theirs.account)
+    for backend_id in ("theirs-pp1", "ours-pp1"):
+        query = f"?promotion={backend_id}"
+        answers = [
+            ours.page("promotions_personalizedlist_step", step, consumer.pk, query=query),
+            ours.post("promotions_personalizedlist_step", step, consumer.pk, query=query, _form_submitted="True"),
+        ]
+        assert [answer.status_code for answer in answers] == [404, 404]
+    own = Consumer.objects.get(account=ours.account)
+    if step != "give":
+        assert (
+            ours.page("promotions_personalizedlist_step", step, own.pk, query="?promotion=theirs-pp1").status_code
+            == 404
+        )
+    assert list(PersonalizedList.objects.filter(promotion__account=theirs.account).values()) == before
+
+
+def test_a_list_of_another_accounts_promotion_cannot_be_given(ours: Office, theirs: Office) -> None:
+    own = Consumer.objects.get(account=ours.account)
+    answer = ours.post(
+        "promotions_personalizedlist_step",
+        "give",
+        own.pk,
+        _form_submitted="True",
+        promotion="theirs-pp1",
+        products="ours-p1",
+    )
+    assert set(answer.context["form"].errors) == {"promotion"}
+    assert "theirs" not in ours.page("promotions_personalizedlist_step", "give", own.pk).content.decode()
 
 
 def test_no_key_of_another_account_is_revoked(ours: Office, theirs: Office) -> None:

@@ -24,6 +24,8 @@ from loyalty.services.sale import Sale, SaleLine
 from promotions.choices import DiscountType
 from promotions.models import Promotion
 from promotions.services.discount import DiscountValues, discount_save
+from promotions.services.personalized_list import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from promotions.services.promotion import PromotionValues
 
@@ -107,6 +109,16 @@ def fill(account: Account, *, rows: int = 1) -> None:
             for n in numbers
         ],
         at=now,
+    )
+    personalized_promotions_save(
+        account_id=account.pk,
+        rows=[PersonalizedPromotionValues(backend_id=f"{code}-pp{n}", name=f"Pick of {code}") for n in numbers],
+        at=now,
+    )
+    personalized_lists_assign(
+        account_id=account.pk,
+        backend_id=f"{code}-pp1",
+        rows=[ConsumerProducts(consumer_id=f"{code}-c{n}", products=[f"{code}-p1"]) for n in numbers],
     )
     for n in numbers:
         api_key_create(account_id=account.pk, name=f"Key {n} of {code}", role=KeyRole.TILL)

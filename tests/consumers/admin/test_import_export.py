@@ -23,17 +23,18 @@ def office() -> Office:
     return make_office()
 
 
-def preview(office: Office, page: str, text: str) -> Any:
+def preview(office: Office, page: str, text: str, **values: str) -> Any:
     file = SimpleUploadedFile("rows.csv", text.encode(), content_type="text/csv")
-    return office.post(f"{page}_import", import_file=file, format=CSV, resource="0")
+    return office.post(f"{page}_import", import_file=file, format=CSV, resource="0", **values)
 
 
-def confirm(office: Office, page: str, text: str) -> Any:
+def confirm(office: Office, page: str, text: str, **values: str) -> Any:
     """Import a file: preview it, then say yes."""
-    answer = preview(office, page, text)
+    answer = preview(office, page, text, **values)
     form = answer.context["confirm_form"]
     assert form is not None, told(answer)
-    return office.post(f"{page}_process_import", **form.initial)
+    sent = {name: value for name, value in form.initial.items() if value is not False}
+    return office.post(f"{page}_process_import", **sent)
 
 
 def told(answer: Any) -> list[str]:

@@ -1,0 +1,151 @@
+"""The chapter of personalized promotions."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import FieldTextFilter
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of, choice_filter
+from consumers.admin.words import moment_in_words
+from promotions.models import PersonalizedPromotion
+from promotions.selectors.personalized_promotion import personalized_promotions_enlisting
+from promotions.services.personalized_promotion import (
+    PersonalizedPromotionValues,
+    backend_id_new,
+    personalized_promotion_delete,
+    personalized_promotions_save,
+)
+
+LOCK_COLOURS = {"First choice is final": "warning", "Choice stays open": "default"}
+
+
+class PersonalizedPromotionForm(ServiceForm):
+    """A personalized promotion, as its service takes it."""
+
+    key_field = "backend_id"
+
+    class Meta:
+        model = PersonalizedPromotion
+        fields = (
+            "name",
+            "description",
+            "backend_id",
+            "maximum_distinct_products",
+            "lock_after_first_apply",
+            "archived",
+        )
+        labels = {
+            "backend_id": "Backend ID",
+            "maximum_distinct_products": "Maximum distinct products",
+            "lock_after_first_apply": "Lock after first apply",
+        }
+        help_texts = {
+            "description": "For colleagues; consumers do not see it.",
+            "backend_id": "As integrators name it. Empty: it is made for you. It cannot be changed later.",
+            "maximum_distinct_products": "How many products of the list a consumer may choose. Empty: all of the list. "
+            "What somebody has chosen already stays chosen.",
+            "lock_after_first_apply": "The first choice is final, as is the first purchase with a discount from it. "
+            "Staff can reset it.",
+            "archived": "Without effect and hidden from lists; the consumers' products stay.",
+        }
+        widgets = {"description": UnfoldAdminTextareaWidget({"rows": 2})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "backend_id" in self.fields:
+            self.fields["backend_id"].required = False
+
+    def clean_backend_id(self) -> str:
+        """The id that was given, or a new one."""
+        return self.cleaned_data["backend_id"].strip() or backend_id_new()
+
+
+@admin.register(PersonalizedPromotion)
+class PersonalizedPromotionAdmin(KeyedAdmin):
+    """Personalized promotions."""
+
+    key = "backend_id"
+    form = PersonalizedPromotionForm
+    add_words = "Add personalized promotion"
+    empty_words = (
+        "A personalized promotion gives each enlisted consumer a list of products of their own to choose from. "
+        "A discount then applies to what they chose."
+    )
+    list_display = ("title", "choice", "lock_label", "enlisted", "changed")
+    list_filter = (
+        ("name", FieldTextFilter),
+        choice_filter(
+            "lock after first apply",
+            "lock",
+            [("yes", "First choice is final"), ("no", "Choice stays open")],
+            lambda _, rows, value: rows.filter(lock_after_first_apply=value == "yes"),
+        ),
+        ArchivedFilter,
+    )
+    search_fields = ("name", "backend_id", "description")
+    search_help_text = "Name, backend ID or description"
+    ordering = ("name", "backend_id")
+    fieldsets = (
+        ("Personalized promotion", {"fields": ("name", "description", "backend_id")}),
+        ("Choice", {"fields": ("maximum_distinct_products", "lock_after_first_apply")}),
+        ("Archive", {"fields": ("archived",)}),
+    )
+    actions_detail = ("lists",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PersonalizedPromotion]:
+        return personalized_promotions_enlisting(account_id=account_of(request).pk).order_by(*self.ordering)
+
+    @display(description="Personalized promotion", ordering="name", header=True)
+    def title(self, promotion: PersonalizedPromotion) -> list[str]:
+        return [promotion.name, promotion.backend_id]
+
+    @display(description="Consumers choose", ordering="maximum_distinct_products")
+    def choice(self, promotion: PersonalizedPromotion) -> str:
+        most = promotion.maximum_distinct_products
+        if most is None:
+            return "All of the list"
+        return f"Up to {most:,} {'product' if most == 1 else 'products'}"
+
+    @display(description="Lock", ordering="lock_after_first_apply", label=LOCK_COLOURS)
+    def lock_label(self, promotion: PersonalizedPromotion) -> str:
+        return "First choice is final" if promotion.lock_after_first_apply else "Choice stays open"
+
+    @display(description="Consumers enlisted", ordering="enlisted")
+    def enlisted(self, promotion: Any) -> str:
+        words = f"{promotion.enlisted:,}"
+        if not promotion.enlisted:
+            return words
+        return format_html('<a class="text-link" href="{}">{}</a>', lists_address(promotion.pk), words)
+
+    @display(description="Changed", ordering="updated_at")
+    def changed(self, promotion: PersonalizedPromotion) -> str:
+        return moment_in_words(promotion.updated_at)
+
+    @action(description="Consumers’ lists", icon="checklist", permissions=["view"])
+    def lists(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The lists that consumers have of it."""
+        return HttpResponseRedirect(lists_address(object_id))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # The theme asks for an action with the row's id in place of the row.
+        return bool(super().has_view_permission(request))
+
+    def save_values(self, *, account_id: int, obj: PersonalizedPromotion, form: Any) -> None:
+        values = {name: getattr(obj, name) for name in PersonalizedPromotionForm.Meta.fields}
+        row = PersonalizedPromotionValues(**values)
+        personalized_promotions_save(account_id=account_id, rows=[row], at=timezone.now())
+
+    def delete_row(self, request: HttpRequest, obj: PersonalizedPromotion) -> None:
+        personalized_promotion_delete(account_id=account_of(request).pk, backend_id=obj.backend_id)
+
+
+def lists_address(promotion_pk: Any) -> str:
+    """The page of the lists of one personalized promotion."""
+    return f"{reverse('admin:promotions_personalizedlist_changelist')}?promotion__id__exact={promotion_pk}"
