@@ -7,6 +7,7 @@ from django.contrib import admin
 
 from consumers.models import Account, User
 from loyalty.admin.promotion_form import LoyaltyPromotionForm, fieldsets_of
+from loyalty.admin.summary import loyalty_promotion_in_words
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save
@@ -58,6 +59,7 @@ class LoyaltyPromotionAdmin(PromotionAdmin):
     add_words = "Add promotion"
     empty_words = "A promotion gives points or vouchers for what consumers buy."
     list_filter = filters_of(PromotionType)
+    summary = staticmethod(loyalty_promotion_in_words)
 
     def fieldsets_of(self, promotion_type: str) -> Any:
         return fieldsets_of(promotion_type)

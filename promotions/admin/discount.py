@@ -7,6 +7,7 @@ from django.contrib import admin
 
 from consumers.models import Account, User
 from promotions.admin.discount_form import DiscountForm, fieldsets_of
+from promotions.admin.discount_summary import discount_in_words
 from promotions.admin.promotion_page import PromotionAdmin, TypeCard, filters_of
 from promotions.choices import DiscountType
 from promotions.models import Discount, Promotion
@@ -56,6 +57,7 @@ class DiscountAdmin(PromotionAdmin):
     add_words = "Add discount"
     empty_words = "A discount lowers the prices of products that consumers buy."
     list_filter = filters_of(DiscountType)
+    summary = staticmethod(discount_in_words)
 
     def fieldsets_of(self, promotion_type: str) -> Any:
         return fieldsets_of(promotion_type)

@@ -22,6 +22,7 @@ from consumers.admin.fields import ZonedDateTimeField, currency_choices, currenc
 from consumers.admin.rows import RowsBoundField, RowsField
 from consumers.exceptions import Problem
 from promotions.admin.rules import RulesField, problem_in_tree
+from promotions.admin.summary import Said
 from promotions.engine.attributes import Scope
 from promotions.engine.definition import CONDITIONS
 from promotions.models import Promotion
@@ -122,12 +123,37 @@ class PromotionForm(ServiceForm):
         super().__init__(*args, **kwargs)
         self.instance.type = self.promotion_type
         self.initial = {**self.initial, **self.values_of(self.instance), **(kwargs.get("initial") or {})}
+        if self.instance.pk is None:
+            self.initial.setdefault("starts_at", timezone.now().replace(second=0, microsecond=0))
         self.initial["seen_version"] = self.instance.version if self.instance.pk is not None else None
         self._currency_choices()
         self._fixed_fields()
 
     def values_of(self, promotion: Any) -> Document:
         """The fields' values of a promotion, as its documents have them; of a new one, what it begins with."""
+        raise NotImplementedError
+
+    def said(self) -> Said:
+        """What the form says, mistakes and all: what is wrong is not said."""
+        self.full_clean()
+        for name in self.fields:
+            self.cleaned_data.setdefault(name, None)
+        values = self.cleaned_data
+        return Said(
+            type=self.promotion_type,
+            currency=values["currency"] or self.account.currency,
+            starts_at=values["starts_at"],
+            ends_at=values["ends_at"],
+            outcome=self.outcome(),
+            eligibility=self.eligibility(),
+        )
+
+    def outcome(self) -> Document:
+        """The document of what the promotion does."""
+        raise NotImplementedError
+
+    def eligibility(self) -> Document:
+        """The document of where, to whom and how often it applies."""
         raise NotImplementedError
 
     def _currency_choices(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -38,6 +39,7 @@ from consumers.exceptions import Refused
 from consumers.models import Account, Site, User
 from promotions.admin.promotion import promotion_change, versions_address
 from promotions.admin.promotion_form import PromotionForm
+from promotions.admin.summary import SummaryMixin, promotion_said
 from promotions.admin.words import label_of
 from promotions.choices import Family, Status
 from promotions.exceptions import PromotionsError
@@ -218,11 +220,11 @@ def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:
     return promotion
 
 
-class PromotionAdmin(AccountAdmin):
+class PromotionAdmin(SummaryMixin, AccountAdmin):
     """The promotions of one family.
 
     ``types`` are its types, and ``cards`` offers them in the first step of adding one. ``question`` is asked
-    there. ``save_values`` calls its service.
+    there. ``save_values`` calls its service, ``summary`` says a promotion in a sentence.
     """
 
     family: ClassVar[PromotionFamily]
@@ -238,7 +240,7 @@ class PromotionAdmin(AccountAdmin):
     actions_detail = ("publish", "stop", "duplicate", "archive", "bring_back", "versions")
 
     class Media:
-        js = ("js/shown.js",)
+        js = ("js/shown.js", "js/summary.js")
 
     # --- overview ---
 
@@ -306,6 +308,7 @@ class PromotionAdmin(AccountAdmin):
                 "show_save_as_draft": True,
                 "show_save_and_add_another": False,
                 "promotion_type": label,
+                "summary_url": f"{self.url_of('summary')}?{urlencode({'type': request.GET['type']})}",
                 "add_url": self.url_of("add"),
                 "submit_note": "Saving publishes it: it applies from its start date. A draft waits.",
             }
@@ -332,6 +335,8 @@ class PromotionAdmin(AccountAdmin):
             extra_context = {
                 "title": promotion.name,
                 "show_save_and_add_another": False,
+                "summary": self.summary(account_of(request), promotion_said(promotion)),
+                "summary_url": f"{self.url_of('summary')}?{urlencode({'id': promotion.pk})}",
                 "head": head_of(promotion, status, type_label=self.type_label(promotion)),
                 "submit_note": "A draft: nothing applies until you publish it." if status == Status.DRAFT else "",
             }
