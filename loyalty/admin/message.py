@@ -7,7 +7,10 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -74,7 +77,7 @@ class RedemptionMessageAdmin(ReadOnlyAdmin):
             "Message",
             {"fields": (("state_label", "attempts"), ("consumer", "address"), ("transaction", "promotion"))},
         ),
-        ("Text", {"fields": ("subject", "text")}),
+        ("What it says", {"fields": ("subject", "text")}),
         ("Sending", {"fields": (("moment", "sent"), ("next_attempt", "given_up"), "last_error")}),
     )
     actions_detail = ("send_again", "cancel")
@@ -95,8 +98,9 @@ class RedemptionMessageAdmin(ReadOnlyAdmin):
         return f"{message.applied.promotion}, version {message.applied.version.number}"
 
     @display(description="Transaction")
-    def transaction(self, message: RedemptionMessage) -> str:
-        return str(message.applied.transaction)
+    def transaction(self, message: RedemptionMessage) -> SafeString:
+        address = reverse("admin:loyalty_transaction_change", args=[message.applied.transaction.pk])
+        return format_html('<a class="text-link" href="{}">{}</a>', address, message.applied.transaction)
 
     @display(description="Text")
     def text(self, message: RedemptionMessage) -> str:

@@ -208,7 +208,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         outcome={
             "points": 100,
             "activity_type": "Welcome",
-            "redemption_message_subject": "Welcome to {{ promotion_name }}",
+            "redemption_message_subject": "{{ promotion_name }}: {{ short_description }}",
             "redemption_message": "<p>{{ confirmation_message }}</p><p>{{ long_description }}</p>",
         },
         eligibility={
