@@ -234,14 +234,13 @@ def _needs(source: PromotionSource) -> _Needs:
 
 
 def _customer_needs(source: PromotionSource) -> frozenset[Key] | None:
-    """The fewest keys known: of the qualification rules, or a list under a personalized promotion that feeds a set."""
-    choices = [necessary_keys(source.eligibility["customer_rules"], CUSTOMER_KEYS, Scope.CUSTOMER)]
-    choices += [
-        frozenset({("personalized", one["personalized_promotion"])})
+    """The fewest keys known: of the qualification rules, or any list under a personalized promotion that feeds it."""
+    lists: frozenset[Key] = frozenset(
+        ("personalized", one["personalized_promotion"])
         for one in source.outcome.get("product_sets", ())
         if "personalized_promotion" in one
-    ]
-    return _fewest(choices)
+    )
+    return _fewest([necessary_keys(source.eligibility["customer_rules"], CUSTOMER_KEYS, Scope.CUSTOMER), lists or None])
 
 
 def _fewest(choices: Iterable[frozenset[Key] | None]) -> frozenset[Key] | None:

@@ -175,6 +175,12 @@ def test_a_list_is_shown_with_its_choice_and_lock(
     )
 
 
+def test_a_list_is_shown_also_where_another_that_feeds_the_discount_is_lacking() -> None:
+    sets = [product_set(personalized_promotion="Other"), product_set(personalized_promotion="PP")]
+    for said in (sets, sets[::-1]):
+        assert state(decided(yours(sets=said), choice=LIST)).backend_id == "PP"
+
+
 def test_a_list_is_shown_where_only_its_products_are_lacking() -> None:
     decision = decided(yours(), choice=make_list("WINE"))
     assert reason(decision) == "no_matching_products"

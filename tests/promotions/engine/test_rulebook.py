@@ -24,12 +24,16 @@ from tests.promotions.engine.builders import (
     every,
     line,
     make_basket,
+    make_discount,
+    make_list,
     make_offer,
+    make_personalized,
     make_promotion,
     make_rulebook,
     make_shopper,
     make_site,
     make_terms,
+    product_set,
     selection,
     sku,
 )
@@ -123,6 +127,30 @@ TYPES = st.sampled_from(["fixed_points", "points_multiplier", "bonus_points", "r
 PROMOTIONS = st.lists(st.tuples(TYPES, SAID), min_size=1, max_size=5).map(
     lambda said: [make_promotion(f"p{i}", promotion_type, **one) for i, (promotion_type, one) in enumerate(said)]
 )
+SKUS = st.lists(st.sampled_from(["A", "b", "Tea", "x"]), min_size=1, max_size=2, unique=True)
+SOURCES = st.one_of(
+    st.builds(lambda tree: {"rules": tree}, sometimes(trees(Scope.LINE_ITEM), else_={})),
+    st.builds(lambda skus: {"products": skus}, SKUS),
+    st.builds(lambda skus: {"products": skus, "default_product": skus[0]}, SKUS),
+    st.builds(
+        lambda backend_id, default: {"personalized_promotion": backend_id, "default_product": default},
+        st.sampled_from(["PP", "Other"]),
+        st.sampled_from([None, "A", "b"]),
+    ),
+)
+NEEDS = st.sampled_from([{}, {}, {"required_quantity": 2, "discounted_quantity": 1}, {"required_spend": "5.00"}])
+DISCOUNT_SAID = SAID.map(
+    lambda said: {name: one for name, one in said.items() if name not in ("product_selection", "quantity_rule")}
+)
+DISCOUNTS = st.lists(
+    st.tuples(
+        st.sampled_from(["amount", "percentage", "fixed_price", "free_product", "free_product"]),
+        st.lists(st.builds(lambda source, needs: source | needs, SOURCES, NEEDS), min_size=1, max_size=2),
+        DISCOUNT_SAID,
+    ),
+    min_size=1,
+    max_size=5,
+).map(lambda said: [make_discount(f"d{i}", kind, sets=sets, **others) for i, (kind, sets, others) in enumerate(said)])
 TEXT = st.sampled_from(["", "A", "a", "b", "Tea", "web"])
 PRODUCTS = st.dictionaries(
     st.sampled_from(["A", "b", "Tea"]),
@@ -171,6 +199,10 @@ MEMBERS = st.builds(
     date_of_birth=DAYS | st.just(date(1992, 2, 29)),
     points_balance=st.sampled_from([None, 0, 2, 10]),
     last_transaction_on=DAYS,
+    personalized=st.dictionaries(
+        st.sampled_from(["PP", "Other"]),
+        st.sampled_from([make_list("A"), make_list("A", "b", "x"), make_list("A", "b", selected=["b"])]),
+    ),
 )
 SHOPPERS = sometimes(st.booleans(), else_=True).flatmap(lambda known: MEMBERS if known else st.none())
 POLICIES = st.builds(
@@ -244,6 +276,25 @@ def test_the_index_decides_as_looking_at_every_promotion_would(
     assert decision == decision_of(unindexed, basket, shopper, policy)
     codes = [*(one.promotion.code for one in decision.applied), *(one.promotion.code for one in decision.refused)]
     assert sorted(codes) == [promotion.code for promotion in promotions]
+
+
+@settings(max_examples=150)
+@given(DISCOUNTS, PROMOTIONS, BASKETS, SHOPPERS, POLICIES)
+def test_the_index_loses_no_discount(
+    discounts: list[Promotion],
+    promotions: list[Promotion],
+    basket: Basket,
+    shopper: Shopper | None,
+    policy: Policy,
+) -> None:
+    known = {"PP": make_personalized(1, locks=True), "Other": make_personalized()}
+    everything = [*discounts, *promotions[:1]]
+    indexed = Rulebook.build(everything, terms=make_terms(), offers={"gift": make_offer()}, personalized=known)
+    unindexed = Unindexed.build(everything, terms=make_terms(), offers={"gift": make_offer()}, personalized=known)
+    decision = decision_of(indexed, basket, shopper, policy)
+    assert decision == decision_of(unindexed, basket, shopper, policy)
+    codes = [*(one.promotion.code for one in decision.applied), *(one.promotion.code for one in decision.refused)]
+    assert sorted(codes) == sorted(promotion.code for promotion in everything)
 
 
 @settings(max_examples=100)
@@ -328,6 +379,25 @@ RELEVANT: list[dict[str, Any]] = [
 @pytest.mark.parametrize("said", RELEVANT)
 def test_what_may_apply_is_looked_at(said: dict[str, Any]) -> None:
     assert candidates([make_promotion(**said)], BASKET) == ["promo"]
+
+
+def without_list(**said: Any) -> list[str]:
+    return candidates([make_discount(**said)], BASKET)
+
+
+def test_a_discount_on_other_products_is_not_looked_at_unless_the_till_is_to_add_one() -> None:
+    other, mine = product_set("B"), product_set("A")
+    assert without_list(sets=[other]) == []
+    assert without_list(sets=[product_set("A", "C"), other]) == []
+    assert without_list(sets=[mine]) == ["promo"]
+    assert without_list(sets=[mine, other | {"default_product": "B"}]) == ["promo"]
+    assert without_list(sets=[product_set(rules=sku("B"), required_spend="5.00")]) == []
+
+
+def test_a_discount_on_a_list_is_looked_at_for_those_who_have_one_whatever_they_buy() -> None:
+    discount = make_discount(sets=[product_set(personalized_promotion="PP"), product_set("B")])
+    assert candidates([discount], BASKET) == []
+    assert candidates([discount], BASKET, make_shopper(personalized={"PP": make_list("B")})) == ["promo"]
 
 
 def test_a_thousand_promotions_for_other_products_are_not_looked_at() -> None:
