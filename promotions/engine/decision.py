@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from promotions.engine.basket import Basket
 from promotions.engine.discounts import Markdown
@@ -160,9 +160,8 @@ class ConflictPolicy(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LineShare:
-    """A promotion's part in one line. Discount in minor units."""
+class LineShare(NamedTuple):
+    """A promotion's part in one line. Discount in minor units. A named tuple, as a decision makes dozens of them."""
 
     line_id: str
     quantity: Decimal
@@ -214,9 +213,8 @@ class PersonalizedState:
     selected: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LineResult:
-    """What becomes of one line, amounts in minor units."""
+class LineResult(NamedTuple):
+    """What becomes of one line, amounts in minor units. A named tuple, as a decision makes dozens of them."""
 
     line_id: str
     total: int

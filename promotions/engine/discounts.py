@@ -7,7 +7,7 @@ from typing import Any
 
 from promotions.engine.attributes import Scope
 from promotions.engine.basket import Run
-from promotions.engine.money import exponent, round_half_up
+from promotions.engine.money import exponent, round_half_up_ratio
 from promotions.engine.prices import Cut, Prices, Stretch, shared
 from promotions.engine.rules import Predicate, compile_tree
 from promotions.engine.selection import assign, most_bundles, units_lacking
@@ -39,6 +39,13 @@ class DiscountSet:
     discounted_quantity: int | None
     gets_discount: bool
     default_product: str | None
+
+    @property
+    def is_discounted_whole(self) -> bool:
+        """Whether all the units that it takes are discounted."""
+        if self.required_spend is None:
+            return self.discounted_quantity == self.required_quantity
+        return self.discounted_quantity is None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,7 +200,7 @@ class Discount:
 
     def match(self, prices: Prices, fit: Fit) -> list[MatchingSets]:
         """All matching sets that the units allow, in sorted order; those of one composition together."""
-        preferred = self._preferred(prices)
+        preferred = [stretch for stretch in self._preferred(prices) if fit.masks[stretch.run]]
         by_quantity = self._by_quantity
         columns: dict[int, list[Stretch]] = {}
         if by_quantity:
@@ -284,7 +291,8 @@ class Discount:
         cuts: list[Cut] = []
         taken: dict[str, dict[str, None]] = {}
         for group in groups:
-            each = self._off(sum(stretch.total for stretch in self._discounted(group)) // group.count)
+            discounted, others = self._apart(group)
+            each = self._off(sum([stretch.total for stretch in discounted]) // group.count)
             if not each:
                 continue
             count = group.count if most is None else min(group.count, most - redemptions)
@@ -296,7 +304,10 @@ class Discount:
                 whole, rest = divmod(room, each)
                 parts = _capped(group.first(count), each, whole, rest)
             for part, amount in parts:
-                cuts += self._cuts(part, amount)
+                if part is not group:
+                    discounted, others = self._apart(part)
+                cuts += shared(amount, discounted, times=part.count)
+                cuts += [Cut(stretch, 0) for stretch in others]
                 redemptions += part.count
                 off += amount * part.count
                 for one, column in zip(self.sets, part.columns, strict=True):
@@ -316,26 +327,24 @@ class Discount:
             case "amount":
                 return min(int(self.value), worth)
             case "percentage":
-                return round_half_up(self.value * worth / 100)
+                return round_half_up_ratio(self.value.numerator * worth, self.value.denominator * 100)
             case "fixed_price":
                 return max(worth - int(self.value), 0)
             case _:
                 return worth
 
-    def _discounted(self, group: MatchingSets) -> list[Stretch]:
-        """The units that are discounted, of all matching sets of a group."""
-        found: list[Stretch] = []
+    def _apart(self, group: MatchingSets) -> tuple[list[Stretch], list[Stretch]]:
+        """The units of all matching sets of a group that are discounted, and those that only qualify."""
+        discounted: list[Stretch] = []
+        others: list[Stretch] = []
         for one, column in zip(self.sets, group.columns, strict=True):
-            if one.gets_discount:
-                found += _split(column, one.discounted_quantity, group.count)[0]
-        return found
-
-    def _cuts(self, group: MatchingSets, each: int) -> list[Cut]:
-        cuts = shared(each, self._discounted(group), times=group.count)
-        for one, column in zip(self.sets, group.columns, strict=True):
-            rest = _split(column, one.discounted_quantity, group.count)[1] if one.gets_discount else column
-            cuts += [Cut(stretch=stretch, off=0) for stretch in rest]
-        return cuts
+            if not one.gets_discount:
+                others += column
+            elif one.is_discounted_whole:
+                discounted += column
+            else:
+                _split(column, one.discounted_quantity * group.count, discounted, others)
+        return discounted, others
 
 
 def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple[MatchingSets, int]]:
@@ -352,13 +361,8 @@ def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple
     return parts
 
 
-def _split(column: Sequence[Stretch], quantity: int | None, count: int) -> tuple[list[Stretch], list[Stretch]]:
-    """The first so many units of each of ``count`` equal sets of a column, and the others."""
-    if quantity is None:
-        return list(column), []
-    left = quantity * count
-    first: list[Stretch] = []
-    others: list[Stretch] = []
+def _split(column: Sequence[Stretch], left: int, first: list[Stretch], others: list[Stretch]) -> None:
+    """Put the first so many units of a column with ``first``, the rest with ``others``."""
     for stretch in column:
         part = min(left, stretch.units)
         if part:
@@ -366,7 +370,6 @@ def _split(column: Sequence[Stretch], quantity: int | None, count: int) -> tuple
         if part < stretch.units:
             others.append(stretch.part(part, stretch.units - part))
         left -= part
-    return first, others
 
 
 def _dealt(columns: Sequence[Sequence[Stretch]], demands: Sequence[int], bundles: int) -> list[MatchingSets]:

@@ -6,7 +6,6 @@ The same function answers a quote, a commit, a simulation and a replay of histor
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from math import floor
 
 from promotions.engine.basket import Basket
 from promotions.engine.decision import (
@@ -120,8 +119,8 @@ def _worth(
     points = 0
     if shopper is not None and shopper.is_loyalty_member:
         counted = sum(net) if most is None else min(sum(net), most)
-        points = floor(counted * rate / 10 ** exponent(basket.currency))
-    return Worth(units=tuple(run.units for run in basket.runs), net=net, base_points=tuple(allocate(points, net)))
+        points = counted * rate.numerator // (rate.denominator * 10 ** exponent(basket.currency))
+    return Worth(units=tuple([run.units for run in basket.runs]), net=net, base_points=tuple(allocate(points, net)))
 
 
 def _reward(
@@ -164,7 +163,7 @@ def _applied(winner: Candidate, basket: Basket, worth: Worth) -> Applied:
     given = winner.given
     if isinstance(given, Given):
         points, discount, vouchers = given.points, 0, given.vouchers
-        weights = [Fraction(worth.net[run] * units, worth.units[run]) for run, units in given.taken]
+        weights = [worth.net_of((one,)) for one in given.taken]
         lines = point_shares(basket, given.taken, allocate(points, weights))
     else:
         points, discount, vouchers = 0, given.off, 0

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from promotions.engine.basket import Basket, Run
+from promotions.engine.basket import Basket, Line
 from promotions.engine.decision import LineResult, LineShare
 from promotions.engine.money import allocate
 from promotions.engine.outcomes import Worth
@@ -13,24 +13,21 @@ from promotions.engine.selection import Taken
 
 def line_results(basket: Basket, prices: Prices, worth: Worth) -> tuple[LineResult, ...]:
     """What becomes of each line, in the order of lines."""
-    nets = [0] * len(basket.lines)
+    lines = basket.lines
+    nets = [0] * len(lines)
     for stretch in prices.stretches:
         for position, start, end in _overlaps(basket, stretch):
             nets[position] += (end - start) * stretch.value
-    points = [0] * len(basket.lines)
+    points = [0] * len(lines)
     for run in basket.runs:
-        units = [basket.lines[position].units for position in run.lines]
+        units = [lines[position].units for position in run.lines]
         for position, share in zip(run.lines, allocate(worth.base_points[run.index], units), strict=True):
             points[position] = share
     return tuple(
-        LineResult(
-            line_id=line.line_id,
-            total=line.total_inc_tax,
-            discount=line.total_inc_tax - nets[position],
-            net=nets[position],
-            base_points=points[position],
-        )
-        for position, line in enumerate(basket.lines)
+        [
+            LineResult(line.line_id, total := line.total_inc_tax, total - net, net, base_points)
+            for line, net, base_points in zip(lines, nets, points, strict=True)
+        ]
     )
 
 
@@ -45,7 +42,7 @@ def cut_shares(basket: Basket, cuts: Iterable[Cut]) -> tuple[LineShare, ...]:
     return tuple(
         LineShare(
             line_id=basket.lines[position].line_id,
-            quantity=_quantity(basket, position, units[position]),
+            quantity=_quantity(basket.lines[position], units[position]),
             discount=off[position],
             points=0,
         )
@@ -61,38 +58,32 @@ def point_shares(basket: Basket, taken: Taken, points: Sequence[int]) -> tuple[L
         taken: runs and units.
         points: of each of ``taken``.
     """
-    return tuple(
-        share
-        for (run, units), part in zip(taken, points, strict=True)
-        for share in _lines_of_run(basket, basket.runs[run], units, part)
-    )
+    lines = basket.lines
+    shares: list[LineShare] = []
+    for (run, units), part in zip(taken, points, strict=True):
+        overlaps = _overlaps(basket, Stretch(run, 0, units, 0))
+        parts = allocate(part, [end - start for _, start, end in overlaps])
+        for (position, start, end), share in zip(overlaps, parts, strict=True):
+            line = lines[position]
+            shares.append(LineShare(line.line_id, _quantity(line, end - start), 0, share))
+    return tuple(shares)
 
 
-def _lines_of_run(basket: Basket, run: Run, units: int, points: int) -> list[LineShare]:
-    first = Stretch(run=run.index, first=0, units=units, value=0)
-    parts = [(position, end - start) for position, start, end in _overlaps(basket, first)]
-    return [
-        LineShare(
-            line_id=basket.lines[position].line_id,
-            quantity=_quantity(basket, position, part),
-            discount=0,
-            points=share,
-        )
-        for (position, part), share in zip(parts, allocate(points, [part for _, part in parts]), strict=True)
-    ]
-
-
-def _overlaps(basket: Basket, stretch: Stretch) -> Iterable[tuple[int, int, int]]:
+def _overlaps(basket: Basket, stretch: Stretch) -> list[tuple[int, int, int]]:
     """The lines that a stretch's units stand in, each with the units' start and end within the stretch."""
+    positions = basket.runs[stretch.run].lines
+    if len(positions) == 1:
+        return [(positions[0], 0, stretch.units)]
+    found = []
     at, end = 0, stretch.first + stretch.units
-    for position in basket.runs[stretch.run].lines:
+    for position in positions:
         after = at + basket.lines[position].units
         if after > stretch.first and at < end:
-            yield position, max(at, stretch.first) - stretch.first, min(after, end) - stretch.first
+            found.append((position, max(at, stretch.first) - stretch.first, min(after, end) - stretch.first))
         at = after
+    return found
 
 
-def _quantity(basket: Basket, position: int, units: int) -> Decimal:
+def _quantity(line: Line, units: int) -> Decimal:
     """Units as a quantity: the one unit of weighed goods is all that was weighed."""
-    line = basket.lines[position]
-    return line.quantity if line.quantity != line.units else Decimal(units)
+    return line.quantity if line.quantity != line.units or units == line.units else Decimal(units)

@@ -65,9 +65,13 @@ def money_text(minor: int, currency: str) -> str:
 
 def round_half_up(value: Fraction) -> int:
     """The nearest whole number; a half goes away from zero."""
-    doubled = 2 * abs(value.numerator) + value.denominator
-    rounded = doubled // (2 * value.denominator)
-    return rounded if value >= 0 else -rounded
+    return round_half_up_ratio(value.numerator, value.denominator)
+
+
+def round_half_up_ratio(numerator: int, denominator: int) -> int:
+    """The whole number nearest to a ratio; a half goes away from zero. The denominator is above zero."""
+    rounded = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return rounded if numerator >= 0 else -rounded
 
 
 def allocate(total: int, weights: Sequence[int | Fraction]) -> list[int]:
@@ -82,6 +86,8 @@ def allocate(total: int, weights: Sequence[int | Fraction]) -> list[int]:
         return []
     if len(weights) == 1:
         return [total]
+    if not total:
+        return [0] * len(weights)
     scale = lcm(*(weight.denominator for weight in weights))
     shares = [weight.numerator * (scale // weight.denominator) for weight in weights]
     whole = sum(shares)

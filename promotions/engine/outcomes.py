@@ -18,11 +18,11 @@ class Worth:
     net: tuple[int, ...]
     base_points: tuple[int, ...]
 
-    def net_of(self, taken: Taken) -> Fraction:
+    def net_of(self, taken: Taken) -> int | Fraction:
         """Net value of some units, unrounded: a part of a run has its share."""
         return _share(self.net, self.units, taken)
 
-    def base_points_of(self, taken: Taken) -> Fraction:
+    def base_points_of(self, taken: Taken) -> int | Fraction:
         """Base points of some units, unrounded."""
         return _share(self.base_points, self.units, taken)
 
@@ -32,15 +32,11 @@ class Worth:
         return tuple(enumerate(self.units))
 
 
-def _share(values: Sequence[int], units: Sequence[int], taken: Taken) -> Fraction:
-    whole = 0
-    parts = Fraction(0)
+def _share(values: Sequence[int], units: Sequence[int], taken: Taken) -> int | Fraction:
+    share: int | Fraction = 0
     for run, count in taken:
-        if count == units[run]:
-            whole += values[run]
-        else:
-            parts += Fraction(values[run] * count, units[run])
-    return whole + parts
+        share += values[run] if count == units[run] else Fraction(values[run] * count, units[run])
+    return share
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,9 +110,11 @@ class BonusPoints:
 
     def give(self, *, sets: int, taken: Taken, worth: Worth) -> Given:
         """floor(x / units) x points, or floor(x / units x points) where parts of a ratio count."""
-        bought = Fraction(sum(count for _, count in taken)) if self.on_quantity else worth.net_of(taken)
-        ratio = bought / self.units
-        points = floor(ratio) * self.points if self.whole_only else floor(ratio * self.points)
+        bought = sum([count for _, count in taken]) if self.on_quantity else worth.net_of(taken)
+        if self.whole_only:
+            points = floor(bought / self.units) * self.points
+        else:
+            points = floor(bought * self.points / self.units)
         return Given(redemptions=sets, taken=taken, points=points)
 
 

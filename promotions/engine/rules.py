@@ -221,7 +221,7 @@ def checked_number(value: object) -> str:
     try:
         number = Decimal(value)
     except InvalidOperation:
-        raise ValueError('Expected a number as text, such as "12.50".') from None
+        raise ValueError("Expected a number such as 12.50.") from None
     if not number.is_finite() or number.copy_abs() > _MAXIMUM_NUMBER:
         raise ValueError("Expected a number between -10^12 and 10^12.")
     decimals = -int(number.as_tuple().exponent)

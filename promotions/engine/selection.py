@@ -67,8 +67,8 @@ class Selection:
         preferred = self._preferred(runs, net)
         if self.bundle:
             return self._match_bundles(preferred)
-        pool = tuple((run.index, run.units) for run in preferred if self._pooled(run))
-        available = sum(units for _, units in pool)
+        pool = tuple([(run.index, run.units) for run in preferred if self._pooled(run)])
+        available = sum([units for _, units in pool])
         return Matched(
             count=self.quantity_rule.sets_of(available),
             available=available,
@@ -85,7 +85,10 @@ class Selection:
         return max(0, (self.quantity_rule.units if self.quantity_rule.apply_to == "every" else 1) - available)
 
     def _pooled(self, run: Run) -> bool:
-        return not self.sets or any(one.accepts is None or one.accepts(run.item) for one in self.sets)
+        for one in self.sets:
+            if one.accepts is None or one.accepts(run.item):
+                return True
+        return not self.sets
 
     def _preferred(self, runs: Sequence[Run], net: Sequence[int]) -> Sequence[Run]:
         if not self.bundle and self.quantity_rule.apply_to == "all":
@@ -121,6 +124,8 @@ class Matched:
     def take(self, sets: int) -> Taken:
         """The units that the first so many matching sets take, summed by run, in order of runs."""
         used = self.quantity_rule.units_of(sets, self.available)
+        if used == self.available and len(self.columns) == 1:
+            return tuple(sorted(self.columns[0][1]))
         summed: dict[int, int] = {}
         for per_bundle, column in self.columns:
             left = used * per_bundle
