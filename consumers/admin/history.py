@@ -26,12 +26,12 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryEntry:
-    """One deed: when, who, and what it changed."""
+    """One deed: when, who, and what it changed; what nobody did has no ``who``."""
 
     at: datetime
     kind: str
-    who: str
-    changes: Sequence[Change]
+    who: str = ""
+    changes: Sequence[Change] = ()
 
 
 DescribeChange = Callable[[Any, Any, Any], Iterator[Change]]
@@ -77,10 +77,19 @@ def history_of(row: Any, *, describe: DescribeChange = plain_change) -> list[His
     return entries[:LAST]
 
 
+def no_entries(row: Any) -> Sequence[HistoryEntry]:
+    """Nothing but what the row's own records say."""
+    return ()
+
+
 class HistoryPageMixin:
-    """A history page from the row's own records, which integrators' changes are among, where it keeps some."""
+    """A history page from the row's own records, which integrators' changes are among, where it keeps some.
+
+    ``other_entries`` are what else happened to a row, newest first.
+    """
 
     describe_change: DescribeChange = staticmethod(plain_change)
+    other_entries: Callable[[Any], Sequence[HistoryEntry]] = staticmethod(no_entries)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -93,13 +102,14 @@ class HistoryPageMixin:
             raise Http404("There is no such row.")
         if not admin.has_view_or_change_permission(request, row):
             raise PermissionDenied
+        entries = [*history_of(row, describe=self.describe_change), *self.other_entries(row)]
         context = {
             **admin.admin_site.each_context(request),
             "title": "History",
             "opts": admin.opts,
             "original": row,
             "object": row,
-            "entries": history_of(row, describe=self.describe_change),
+            "entries": sorted(entries, key=lambda entry: entry.at, reverse=True)[:LAST],
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/row_history.html", context)

@@ -1,6 +1,6 @@
 """Versions of promotions: who said what, and when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -11,10 +11,11 @@ from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from consumers.admin.base import ReadOnlyAdmin
-from consumers.admin.history import Change, plain_change
+from consumers.admin.history import LAST, Change, HistoryEntry, plain_change
 from consumers.admin.words import moment_in_words
 from promotions.admin.words import document_in_words
-from promotions.models import PromotionVersion
+from promotions.choices import Status
+from promotions.models import Promotion, PromotionVersion
 
 
 @admin.register(PromotionVersion)
@@ -84,6 +85,12 @@ def promotion_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
     for label in dict.fromkeys([*said, *says]):
         if said.get(label) != says.get(label):
             yield Change(label=label, before=said.get(label, "–"), after=says.get(label, "–"))
+
+
+def status_entries(promotion: Promotion) -> Sequence[HistoryEntry]:
+    """When a promotion truly started, ended and so on, newest first."""
+    events = promotion.status_events.order_by("-effective_at", "-pk")[:LAST]
+    return [HistoryEntry(at=event.effective_at, kind=f"Became {Status(event.status).label}") for event in events]
 
 
 def facts(document: Any) -> str:

@@ -37,7 +37,7 @@ from consumers.admin.fields import DateInput
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
 from consumers.models import Account, Site, User
-from promotions.admin.promotion import promotion_change, versions_address
+from promotions.admin.promotion import promotion_change, status_entries, versions_address
 from promotions.admin.promotion_form import PromotionForm
 from promotions.admin.summary import SummaryMixin, promotion_said
 from promotions.admin.words import label_of
@@ -237,6 +237,7 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
     describe_change = staticmethod(promotion_change)
+    other_entries = staticmethod(status_entries)
     actions_detail = ("publish", "stop", "duplicate", "archive", "bring_back", "versions")
 
     class Media:

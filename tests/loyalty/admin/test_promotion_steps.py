@@ -7,7 +7,9 @@ import pytest
 from django.utils import timezone
 
 from consumers.choices import StaffRole
-from promotions.models import Promotion
+from promotions.choices import Status
+from promotions.models import Promotion, StatusEvent
+from promotions.services.status import statuses_sync
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion
 
 pytestmark = pytest.mark.django_db
@@ -144,13 +146,27 @@ def test_the_history_tells_what_changed_in_words(office: Office) -> None:
     save_promotion(office.account, outcome={"points": 60}, name="Sixty points", starts_at=promotion.starts_at)
     office.post("loyalty_loyaltypromotion_stop", promotion.pk, **YES)
     page = office.page("loyalty_loyaltypromotion_history", promotion.pk)
-    stopped, edited, created = page.context["entries"]
+    stopped, edited, created = [entry for entry in page.context["entries"] if entry.who]
     assert created.kind == "Created"
     assert {(one.label, one.before, one.after) for one in edited.changes} >= {
         ("Name", "Fifty points", "Sixty points"),
         ("Points", "50", "60"),
     }
     assert stopped.who == office.user.username
+
+
+def test_the_history_tells_when_the_clock_changed_the_status(office: Office) -> None:
+    start = timezone.now() - timedelta(days=3)
+    promotion = save_promotion(office.account, starts_at=start, ends_at=start + timedelta(days=1))
+    StatusEvent.objects.all().delete()
+    Promotion.objects.update(status=Status.SCHEDULED)
+    statuses_sync(at=timezone.now())
+    page = office.page("loyalty_loyaltypromotion_history", promotion.pk)
+    assert [(entry.kind, entry.at) for entry in page.context["entries"] if not entry.who] == [
+        ("Became Ended", start + timedelta(days=1)),
+        ("Became Active", start),
+    ]
+    assert "Became Ended" in page.content.decode()
 
 
 # --- the overview ---------------------------------------------------------------------------------------------------
