@@ -127,7 +127,7 @@ def consumers_locked(*, account_id: int, consumer_ids: Collection[str]) -> dict[
     too. Must be called inside ``transaction.atomic()``.
     """
     consumers = Consumer.objects.filter(account_id=account_id).order_by("pk").select_for_update(no_key=True)
-    return {row.consumer_id: row.pk for row in rows_named(consumers.only("consumer_id"), "consumer_id", consumer_ids)}
+    return dict(rows_named(consumers.values_list("consumer_id", "pk"), "consumer_id", consumer_ids))
 
 
 def _unknown_rows(

@@ -11,6 +11,7 @@ from consumers.exceptions import ConsumersError, Problem, Refused
 from consumers.models import Account
 
 Row = TypeVar("Row", bound=Model)
+Read = TypeVar("Read")
 
 HISTORY_REASON = "_change_reason"
 """The attribute in which simple-history looks for why, or with what, a row was changed."""
@@ -27,8 +28,8 @@ class Saved:
     updated: int = 0
 
 
-def rows_named(rows: QuerySet[Row], name: str, values: Iterable[Any]) -> Iterator[Row]:
-    """The rows whose column ``name`` has one of ``values``, however many these are."""
+def rows_named(rows: QuerySet[Any, Read], name: str, values: Iterable[Any]) -> Iterator[Read]:
+    """The rows whose column ``name`` has one of ``values``, however many these are, as ``rows`` reads them."""
     ordered = sorted(set(values))
     for start in range(0, len(ordered), CHUNK):
         yield from rows.filter(**{f"{name}__in": ordered[start : start + CHUNK]})

@@ -198,30 +198,27 @@ def personalized_lists_assign(
         consumers = consumers_locked(account_id=account_id, consumer_ids={row.consumer_id for row in rows})
         known = _known(account, chain.from_iterable(row.products for row in rows))
         _refuse(_unknown_in_rows(rows, consumers, known if not skip_unresolved else None))
+        lists = PersonalizedList.objects.filter(promotion=promotion).values_list("consumer_id", "pk", "locked")
         stored = {
-            listed.consumer_id: listed
-            for listed in rows_named(
-                PersonalizedList.objects.filter(promotion=promotion).only("consumer_id", "locked"),
-                "consumer_id",
-                consumers.values(),
-            )
+            consumer_pk: (pk, locked)
+            for consumer_pk, pk, locked in rows_named(lists, "consumer_id", consumers.values())
         }
         written: list[PersonalizedList] = []
         cleared: list[int] = []
         kept = 0
         for row in rows:
             consumer_pk = consumers[row.consumer_id]
-            before = stored.get(consumer_pk)
+            pk, locked = stored.get(consumer_pk, (None, False))
             products = [sku for sku in dict.fromkeys(row.products) if sku in known]
-            if keep_locked and before is not None and before.locked:
+            if keep_locked and locked:
                 kept += 1
             elif products:
                 selected = _those_of(products, row.selected)
                 written.append(
                     PersonalizedList(promotion=promotion, consumer_id=consumer_pk, products=products, selected=selected)
                 )
-            elif before is not None:
-                cleared.append(before.pk)
+            elif pk is not None:
+                cleared.append(pk)
         rows_delete(PersonalizedList.objects.all(), cleared)
         PersonalizedList.objects.bulk_create(
             written,
@@ -372,7 +369,8 @@ def _known(account: Account, products: Iterable[str]) -> set[str]:
     wanted = {sku for sku in products if sku.strip() and len(sku) <= MAX_SKU_LENGTH}
     if not account.catalogue_enabled:
         return wanted
-    return {product.sku for product in rows_named(Product.objects.filter(account=account).only("sku"), "sku", wanted)}
+    skus = Product.objects.filter(account=account).order_by().values_list("sku", flat=True)
+    return set(rows_named(skus, "sku", wanted))
 
 
 def _list_problems(
