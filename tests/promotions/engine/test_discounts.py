@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conflicts.resolver import Policy
 from promotions.engine.basket import Basket, Line, ProductFacts
 from promotions.engine.decision import Decision
+from promotions.engine.evaluate import evaluate
 from promotions.engine.shopper import Usage
+from promotions.engine.standing import Stand, Standing
 from tests.promotions.engine.builders import (
     applied,
     condition,
@@ -22,6 +25,8 @@ from tests.promotions.engine.builders import (
     make_basket,
     make_discount,
     make_promotion,
+    make_rulebook,
+    make_shopper,
     off,
     product_set,
     qualifying,
@@ -542,6 +547,18 @@ def test_only_the_sets_that_are_not_present_are_proposed() -> None:
     assert proposed(decide(make_basket(line("BAP", 3)), gift)) == [("gift", "CAKE", 3), ("gift", "TEA", 6)]
     assert proposed(decide(make_basket(line("BAP", 3), line("TEA", 4)), gift)) == [("gift", "CAKE", 2)]
     assert proposed(decide(make_basket(line("BAP", 3), line("TEA", 1)), gift)) == []
+
+
+def test_nothing_is_proposed_for_what_a_return_leaves() -> None:
+    decision = evaluate(
+        make_basket(line("BAP", 2)),
+        shopper=make_shopper(),
+        usage=Usage(),
+        rulebook=make_rulebook([GIFT]),
+        policy=Policy(),
+        standing=Standing(stands={GIFT.id: Stand(position=0, redemptions=1, points=0)}, paid=2000),
+    )
+    assert (reason(decision, "gift"), decision.add_products) == ("no_matching_products", ())
 
 
 def test_only_a_discount_of_free_products_proposes_one() -> None:
