@@ -8,7 +8,6 @@ from django.db.models.functions import Coalesce
 
 from consumers.exceptions import NotFound
 from consumers.models import Consumer
-from promotions.engine.shopper import PersonalizedChoice
 from promotions.exceptions import PersonalizedPromotionNotFound
 from promotions.models import PersonalizedList, PersonalizedPromotion
 
@@ -87,26 +86,6 @@ def personalized_lists_shown(*, account_id: int, consumer_pk: int) -> QuerySet[P
     """What one consumer has now, in order of name: lists of archived promotions are left out."""
     shown = personalized_lists(account_id=account_id).filter(consumer_id=consumer_pk, promotion__archived=False)
     return shown.order_by("promotion__name", "promotion__backend_id")
-
-
-def personalized_lists_of(
-    *, consumer_pk: int, backend_ids: Collection[str] | None = None
-) -> dict[str, PersonalizedChoice]:
-    """What a consumer may choose from and has chosen, by backend id, in one SQL statement; archived promotions aside.
-
-    Args:
-        consumer_pk: of the consumer's row, which a commit has locked: so do the writers of lists.
-        backend_ids: of the promotions asked for; None is all of them.
-    """
-    lists = PersonalizedList.objects.filter(consumer_id=consumer_pk, promotion__archived=False).order_by()
-    if backend_ids is not None:
-        lists = lists.filter(promotion__backend_id__in=backend_ids)
-    return {
-        backend_id: PersonalizedChoice(products=tuple(products), selected=tuple(selected), locked=locked)
-        for backend_id, products, selected, locked in lists.values_list(
-            "promotion__backend_id", "products", "selected", "locked"
-        )
-    }
 
 
 def skus_on_lists(*, account_id: int, keys: Collection[str]) -> set[str]:

@@ -9,12 +9,10 @@ import pytest
 from django.db import connections
 
 from consumers.exceptions import NotFound
-from consumers.models import Account, Consumer
+from consumers.models import Account
 from consumers.services.consumer import consumer_delete
-from promotions.engine.shopper import PersonalizedChoice
 from promotions.exceptions import ListRefused, PersonalizedPromotionNotFound, ProductInUse, SelectionLocked
 from promotions.models import PersonalizedList
-from promotions.selectors.personalized_promotion import personalized_lists_of
 from promotions.services.personalized_list import (
     Assigned,
     ConsumerProducts,
@@ -408,18 +406,3 @@ def test_a_consumer_takes_their_lists_with_them(account: Account) -> None:
     add(account, "TEA")
     consumer_delete(account_id=account.pk, consumer_id="ada")
     assert not PersonalizedList.objects.exists()
-
-
-def test_a_till_reads_what_a_consumer_has_in_one_statement(account: Account, django_assert_num_queries: Any) -> None:
-    for backend_id in ("PP", "QQ", "RR"):
-        make_personalized(account, backend_id)
-        personalized_list_add(**one(account, backend_id=backend_id), products=["TEA", "CAKE"])
-    select(account, "CAKE")
-    make_personalized(account, "RR", archived=True)
-    ada = Consumer.objects.get(consumer_id="ada").pk
-    chosen = PersonalizedChoice(products=("TEA", "CAKE"), selected=("CAKE",), locked=False)
-    opened = PersonalizedChoice(products=("TEA", "CAKE"), selected=(), locked=False)
-    with django_assert_num_queries(1):
-        assert personalized_lists_of(consumer_pk=ada) == {"PP": chosen, "QQ": opened}
-    assert personalized_lists_of(consumer_pk=ada, backend_ids=["QQ", "RR", "?"]) == {"QQ": opened}
-    assert personalized_lists_of(consumer_pk=ada, backend_ids=[]) == {}
