@@ -14,7 +14,7 @@ from tests.promotions.admin.discount_page import EVERYTHING, add, rows
 
 pytestmark = pytest.mark.django_db
 
-TEA = {"match": "all", "rules": [{"attribute": "category", "operator": "is", "value": "Tea"}]}
+TEA: dict[str, Any] = {"match": "all", "rules": [{"attribute": "category", "operator": "is", "value": "Tea"}]}
 LEEDS = {"match": "any", "rules": [{"attribute": "town", "operator": "is", "value": "Leeds"}]}
 GENERAL = ["Discount name", "Discount currency", "Discount description", "Start date", "End date", "Discount code"]
 CONDITIONS = ["Site", "Customer", "Transaction", "Line items"]
