@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from conflicts.resolver import Policy
 from promotions.engine.basket import ProductFacts
 from promotions.engine.decision import NearMiss, Refusal
 from promotions.engine.evaluate import evaluate
@@ -12,7 +13,6 @@ from promotions.engine.progress import Progress
 from promotions.engine.rulebook import Promotion
 from promotions.engine.shopper import Usage
 from tests.promotions.engine.builders import (
-    Policy,
     condition,
     either,
     every,
