@@ -17,6 +17,7 @@ from loyalty.choices import PromotionType, TransactionKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Transaction
 from loyalty.selectors.message import messages_of_transaction
 from promotions.admin.words import label_of
+from promotions.choices import DiscountType
 from promotions.models import Promotion
 
 STATUS_COLOURS = {
@@ -138,11 +139,10 @@ def line_in_words(line: dict[str, Any], currency: str) -> dict[str, Any]:
 
 def applied_in_words(applied: list[AppliedPromotion], currency: str) -> Iterator[dict[str, Any]]:
     """The promotions of a transaction as its page shows them."""
+    types = dict([*PromotionType.choices, *DiscountType.choices])
     for one in applied:
-        types = dict(PromotionType.choices)
         yield {
             "promotion": one.promotion,
-            "is_loyalty": one.promotion.type in types,
             "type": types.get(one.promotion.type, label_of(one.promotion.type)),
             "version": one.version.number,
             "redemptions": one.redemptions,

@@ -24,8 +24,6 @@ from promotions.models import Promotion
 from promotions.services.promotion import (
     PromotionFamily,
     PromotionValues,
-    promotion_archive,
-    promotion_publish,
     promotion_save,
     promotions_save,
 )
@@ -169,20 +167,4 @@ def discount_save(
             actor=actor,
             actor_label=actor_label,
             at=at,
-        )
-
-
-def discount_publish(*, promotion: Promotion, actor: User | None, actor_label: str, at: datetime) -> Promotion:
-    """Publish a draft; see ``promotion_publish``."""
-    with _in_own_fields():
-        return promotion_publish(family=DISCOUNT, promotion=promotion, actor=actor, actor_label=actor_label, at=at)
-
-
-def discount_archive(
-    *, promotion: Promotion, archived: bool = True, actor: User | None, actor_label: str, at: datetime
-) -> Promotion:
-    """Put a discount away or bring it back; see ``promotion_archive``."""
-    with _in_own_fields():
-        return promotion_archive(
-            family=DISCOUNT, promotion=promotion, archived=archived, actor=actor, actor_label=actor_label, at=at
         )

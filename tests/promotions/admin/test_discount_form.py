@@ -7,8 +7,9 @@ import pytest
 from django.urls import reverse
 
 from consumers.choices import StaffRole
+from loyalty.models import Transaction
 from promotions.models import Discount, PersonalizedPromotion, PromotionVersion
-from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
+from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion, sell
 from tests.loyalty.admin.promotion_page import errors_of, values_of_form
 from tests.promotions.admin.discount_page import EVERYTHING, add, rows
 
@@ -370,6 +371,15 @@ def test_the_history_tells_what_was_changed(office: Office) -> None:
     page = office.page("promotions_discount_history", discount.pk).content.decode()
     assert "Value" in page
     assert "25" in page
+
+
+def test_a_sale_leads_to_the_discount_that_applied(office: Office) -> None:
+    discount = save_discount(office.account, product_sets=[{"rules": None}])
+    sell(office.account, reference="T-1", consumer="acme-c1")
+    sold = Transaction.objects.get(account=office.account, reference="T-1")
+    page = office.page("loyalty_transaction_change", sold.pk).content.decode()
+    assert reverse("admin:promotions_discount_change", args=[discount.pk]) in page
+    assert "Percentage off" in page
 
 
 def test_the_overview_is_filtered(office: Office) -> None:
