@@ -14,6 +14,7 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Model, Q
 from unfold.widgets import (
     UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldAdminURLInputWidget,
@@ -25,7 +26,8 @@ from consumers.models import ConsumerGroup
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
 from loyalty.selectors.promotion import offers_redeemable
-from promotions.admin.promotion_form import GENERAL, Document, PromotionForm, as_written, decimal, number_text, whole
+from promotions.admin.numbers import decimal, whole
+from promotions.admin.promotion_form import GENERAL, Document, PromotionForm, as_written, number_text
 from promotions.admin.rich_text import InsertsInput, RichTextWidget
 from promotions.admin.rules import RulesField
 from promotions.engine.attributes import Scope
@@ -162,7 +164,7 @@ class ProductSetForm(RowForm):
         max_value=1_000_000,
         initial=1,
         required=False,
-        widget=whole(**{"data-shown-when": "product_match:all"}),
+        widget=whole("units", **{"data-shown-when": "product_match:all"}),
     )
     rules = RulesField(Scope.LINE_ITEM, label="Products of this set", empty="every product is in this set")
 
@@ -184,7 +186,7 @@ class ApplicationRuleForm(RowForm):
     )
     threshold = forms.DecimalField(
         label="At least",
-        widget=decimal(),
+        widget=decimal({"of": "measure", "transactions": "transactions", "quantity": "units", "spend": "currency"}),
         help_text="Transactions, units, or an amount in the promotion's currency.",
     )
     period_unit = forms.ChoiceField(
@@ -203,7 +205,10 @@ class ApplicationRuleForm(RowForm):
         max_value=3650,
         required=False,
         initial=1,
-        widget=whole(**{"data-shown-when": "period_unit:days,weeks,months"}),
+        widget=whole(
+            {"of": "period_unit", "days": "days", "weeks": "weeks", "months": "months"},
+            **{"data-shown-when": "period_unit:days,weeks,months"},
+        ),
         help_text="Up to and including the day of this transaction.",
     )
     counting = forms.ChoiceField(
@@ -277,10 +282,12 @@ class LoyaltyPromotionForm(PromotionForm):
     }
 
     # Outcome, by type
-    points = forms.IntegerField(label="Points", widget=whole(), min_value=1, help_text="Given for each redemption.")
+    points = forms.IntegerField(
+        label="Points", widget=whole("points"), min_value=1, help_text="Given for each redemption."
+    )
     multiplier = forms.DecimalField(
         label="Points multiplier",
-        widget=decimal(min="1", max="100"),
+        widget=decimal("times the base points", min="1", max="100"),
         help_text="2 means double points: the base points once more. At least 1, at most 100.",
     )
     multiplier_scope = forms.ChoiceField(
@@ -297,13 +304,13 @@ class LoyaltyPromotionForm(PromotionForm):
     )
     conversion_points = forms.IntegerField(
         label="Conversion rate: points",
-        widget=whole(),
+        widget=whole("points"),
         min_value=1,
         help_text="So many points …",
     )
     conversion_units = forms.DecimalField(
         label="Conversion rate: for every",
-        widget=decimal(),
+        widget=decimal({"of": "issue_points_on", "currency": "currency", "quantity": "units"}),
         help_text="… for every so much spent (in the promotion's currency), or so many units bought.",
     )
     whole_ratio_units_only = forms.BooleanField(
@@ -315,7 +322,7 @@ class LoyaltyPromotionForm(PromotionForm):
     )
     offer = forms.ChoiceField(
         label="Personalised offer to be redeemed",
-        widget=UnfoldAdminSelectWidget(),
+        widget=UnfoldAdminSelect2Widget(),
         help_text="One voucher of it is issued for each redemption.",
     )
     activity_description = forms.CharField(
@@ -382,7 +389,10 @@ class LoyaltyPromotionForm(PromotionForm):
         required=False,
         min_value=1,
         max_value=1_000_000,
-        widget=whole(**{"data-shown-when": "quantity_apply_to:every,first"}),
+        widget=whole(
+            {"of": "product_match", "any": "units", "all": "bundles"},
+            **{"data-shown-when": "quantity_apply_to:every,first"},
+        ),
         help_text="Units, or bundles where the product rules say And.",
     )
     pricing_order = forms.ChoiceField(
@@ -421,7 +431,7 @@ class LoyaltyPromotionForm(PromotionForm):
         required=False,
         min_value=0,
         max_value=100,
-        widget=decimal(min="0", max="100"),
+        widget=decimal("%", min="0", max="100"),
         help_text="0 to 100.",
     )
     # Content

@@ -8,15 +8,14 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, 
 
 from consumers.admin.rows import RowForm, RowsField
 from promotions.admin.keys import KeyField, KeysField
+from promotions.admin.numbers import CURRENCY, decimal, whole
 from promotions.admin.promotion_form import (
     GENERAL,
     Document,
     PromotionForm,
     as_written,
-    decimal,
     limit_field,
     number_text,
-    whole,
 )
 from promotions.admin.rules import RulesField
 from promotions.choices import DiscountType, PriceOrder
@@ -119,12 +118,12 @@ class DiscountSetForm(RowForm):
         required=False,
         min_value=1,
         initial=1,
-        widget=whole(**{"data-shown-when": "required_by:quantity"}),
+        widget=whole("products", **{"data-shown-when": "required_by:quantity"}),
     )
     required_spend = forms.DecimalField(
         label="Required spend",
         required=False,
-        widget=decimal(**{"data-shown-when": "required_by:spend"}),
+        widget=decimal(CURRENCY, **{"data-shown-when": "required_by:spend"}),
         help_text="On products of this set, in the discount's currency. Once in a transaction.",
     )
     gets_discount = forms.BooleanField(
@@ -138,7 +137,7 @@ class DiscountSetForm(RowForm):
         label="This many products get the discount",
         required=False,
         min_value=1,
-        widget=whole(**{"data-shown-when": "gets_discount:on"}),
+        widget=whole("products", **{"data-shown-when": "gets_discount:on"}),
         help_text="Empty: all of those required.",
     )
     default_product = KeyField(
@@ -215,11 +214,11 @@ class DiscountForm(PromotionForm):
     problem_fields: ClassVar[dict[str, str]] = {f"conditions.{name}": name for name in CONDITIONS}
     problem_rows: ClassVar[dict[str, str]] = {"product_sets": "product_sets"}
 
-    value = forms.DecimalField(widget=decimal())
+    value = forms.DecimalField(widget=decimal(CURRENCY))
     maximum_discount = forms.DecimalField(
         label="Maximum discount",
         required=False,
-        widget=decimal(),
+        widget=decimal(CURRENCY),
         help_text="In one transaction, in the discount's currency. Empty: no maximum.",
     )
     price_order = forms.ChoiceField(
@@ -262,7 +261,10 @@ class DiscountForm(PromotionForm):
             if name not in TYPE_FIELDS[self.promotion_type]:
                 del self.fields[name]
         if "value" in self.fields:
-            self.fields["value"].label, self.fields["value"].help_text = VALUES[self.promotion_type]
+            value = self.fields["value"]
+            value.label, value.help_text = VALUES[self.promotion_type]
+            if self.promotion_type == DiscountType.PERCENTAGE:
+                value.widget = decimal("%")
         sets = self.fields["product_sets"]
         assert isinstance(sets, RowsField)  # noqa: S101
         sets.widget.row_kwargs = {

@@ -10,8 +10,6 @@ from django import forms
 from django.utils import timezone
 from django.utils.text import slugify
 from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
@@ -21,6 +19,7 @@ from consumers.admin.base import ServiceForm
 from consumers.admin.fields import ZonedDateTimeField, currency_choices, currency_field
 from consumers.admin.rows import RowsBoundField, RowsField
 from consumers.exceptions import Problem
+from promotions.admin.numbers import whole
 from promotions.admin.rules import RulesField, problem_in_tree
 from promotions.admin.summary import Said
 from promotions.engine.attributes import Scope
@@ -39,19 +38,11 @@ GENERAL = (
 """The first tab."""
 
 
-def whole(**attrs: Any) -> UnfoldAdminIntegerFieldWidget:
-    """An input of a whole number."""
-    return UnfoldAdminIntegerFieldWidget({"inputmode": "numeric", "min": "1", **attrs})
-
-
-def decimal(**attrs: Any) -> UnfoldAdminDecimalFieldWidget:
-    """An input of a number with decimals."""
-    return UnfoldAdminDecimalFieldWidget({"inputmode": "decimal", "step": "any", **attrs})
-
-
 def limit_field(label: str, help_text: str = "Empty: no limit.") -> forms.IntegerField:
     """A limit of redemptions."""
-    return forms.IntegerField(label=label, required=False, widget=whole(), min_value=1, help_text=help_text)
+    return forms.IntegerField(
+        label=label, required=False, widget=whole("redemptions"), min_value=1, help_text=help_text
+    )
 
 
 def as_written(value: Any) -> Any:

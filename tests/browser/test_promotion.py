@@ -137,6 +137,34 @@ def test_fields_show_when_they_matter(desk: Desk) -> None:
     expect(bundle).to_be_visible()
 
 
+def test_numbers_have_their_unit_beside_them(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=bonus_points#outcome")
+    rate = page.locator(".field-conversion_units")
+    expect(rate).to_contain_text("GBP")
+    page.get_by_label("Quantity purchased").check()
+    expect(rate).to_contain_text("units")
+    page.get_by_label("Currency spent").check()
+    tab(page, "General")
+    page.get_by_label("Promotion currency").select_option("SEK")
+    tab(page, "Outcome")
+    expect(rate).to_contain_text("SEK")
+    tab(page, "Eligibility")
+    page.get_by_role("button", name="Add rule").click()
+    row = page.get_by_role("group", name="Rule", exact=True)
+    expect(row.locator(".row-field-threshold")).to_contain_text("transactions")
+    row.locator("select").first.select_option("spend")
+    expect(row.locator(".row-field-threshold")).to_contain_text("SEK")
+
+
+def test_an_offer_is_found_by_typing(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=redeem_offer#outcome")
+    page.get_by_role("combobox", name="Personalised offer to be redeemed").click()
+    page.keyboard.type("o2")
+    page.keyboard.press("Enter")
+    expect(page.locator("#id_offer")).to_have_value("acme-o2")
+    assert desk.faults() == []
+
+
 def test_a_message_is_written_with_inserts_links_and_images(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points")
     page.get_by_label("Promotion name").fill("Message")
