@@ -99,7 +99,7 @@ class DiscountSetForm(RowForm):
         most=MAXIMUM_PRODUCTS,
         label="Products",
         attrs={"data-shown-when": "source:products"},
-        help_text="Their SKUs, one a line.",
+        help_text="Find them by name or SKU, or paste SKUs, one a line.",
     )
     personalized_promotion = forms.ChoiceField(
         label="Personalized promotion",
