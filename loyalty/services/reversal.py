@@ -366,8 +366,12 @@ def _answer(kept: _Kept, taken: _Taken, request: ReversalRequest, *, balance: in
         if left:
             issued[applied.promotion_id] = [voucher_answer(voucher) for voucher in left]
     before = to_minor(row.discount_total, currency)
+    sale = msgspec.json.decode(row.answer) if row.answer else {}
     answer = answer_of(taken.decision, reference=row.reference, status=taken.status, balance=balance, issued=issued)
     answer |= {
+        # What the till was told beside the decision is still what it was told.
+        "personalized": sale.get("personalized", []),
+        "warnings": sale.get("warnings", []),
         "return_reference": request.reference,
         "refund_due": money_text(taken.refund_due, currency),
         "not_recovered": money_text(taken.not_recovered, currency),
@@ -416,9 +420,10 @@ def _write(kept: _Kept, taken: _Taken, request: ReversalRequest, *, answer: str,
     if row.consumer is not None:
         _write_ledger(kept, taken, request, moment=moment, at=at)
         usage_take_back(consumer_pk=row.consumer.pk, redemptions=taken.redemptions)
+    # In the order of a sale: offers, then promotions.
+    vouchers_cancel(vouchers=taken.cancelled)
     if taken.redemptions:
         count_down(Promotion._meta.db_table, "redemptions", taken.redemptions)
-    vouchers_cancel(vouchers=taken.cancelled)
     if not taken.decision.basket.lines:
         vouchers_release(payer=row, at=moment)
         if request.kind == ReversalKind.VOID and row.consumer is not None:

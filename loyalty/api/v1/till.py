@@ -17,7 +17,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.v1.collections import ApiView
+from consumers.api.v1.collections import ApiView, row_or_404
 from consumers.api.v1.filters import MomentFilter
 from consumers.api.v1.parsers import TooLarge
 from consumers.api.v1.serializers import Output
@@ -87,6 +87,11 @@ class TillView(ApiView):
     renderer_classes = (BytesRenderer,)
     till_methods = frozenset({"GET", "POST"})
     filter_backends = (filters.DjangoFilterBackend,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if "\x00" in kwargs.get("reference", ""):
+            raise NotFound
 
     def decoded(self, decode: Callable[[bytes], Decoded]) -> Decoded:
         """The body, decoded and checked."""
@@ -192,11 +197,7 @@ class TransactionRow(TillView):
     @extend_schema(responses={200: ANSWER_SCHEMA}, parameters=[EXPLAIN])
     def get(self, request: Request, reference: str) -> Response:
         """A transaction as it stands now; with explain, why other promotions did not apply, as it was decided."""
-        row = None
-        if "\x00" not in reference:
-            row = transactions_of(account_id=self.account.pk).filter(reference=reference).first()
-        if row is None:
-            raise NotFound
+        row = row_or_404(transactions_of(account_id=self.account.pk), reference=reference)
         return Response(transaction_answer(row, explain=self.explain))
 
 

@@ -178,16 +178,24 @@ def batch_decoded(raw: bytes, *, now: datetime) -> list[tuple[str, bytes]]:
     """
     try:
         bodies = [bytes(one) for one in _batch_decoder.decode(raw)]
+        read = [(body, _fields(body)) for body in bodies]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson(str(error)) from None
     dated = []
-    for body in bodies:
-        said = msgspec.json.decode(body)
-        fields = said if isinstance(said, dict) else {}
+    for body, fields in read:
         reference, moment = fields.get("reference"), fields.get("occurred_at")
         at = _Checks().moment(moment, "") if isinstance(moment, str) else None
         dated.append((at or now, reference if isinstance(reference, str) else "", body))
     return [(reference, body) for _, reference, body in sorted(dated, key=lambda one: one[0])]
+
+
+def _fields(body: bytes) -> dict[str, object]:
+    """What a body of a batch says; nothing where it is no object, or holds a number beyond all bounds."""
+    try:
+        said = msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _decoded(raw: bytes, struct: type[Body], refusal: type[LoyaltyError]) -> Body:

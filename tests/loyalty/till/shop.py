@@ -1,15 +1,22 @@
 """A small shop to sell in: builders for tests of the till's calls."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from django.db.models import F
 from django.test import Client
 
 from consumers.choices import KeyRole
 from consumers.models import Account, ApiKey, Card, Consumer, Membership, Site
+from loyalty.models import Offer
 from loyalty.services.promotion import loyalty_promotion_save
+from loyalty.services.voucher import voucher_rows
 from promotions.models import Product, Promotion
+from promotions.services.discount import DiscountValues, discount_save
+from promotions.services.personalized_list import personalized_list_push
+from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.promotion import PromotionValues
 
 NOON = "2026-03-04T12:00:00Z"
@@ -43,6 +50,24 @@ class Shop:
         assert answer.status_code == 201, answer.content
         return answer.json()
 
+    def give_back(self, sale: str, reference: str, **quantities: str) -> Any:
+        """The answer to a return of so much of lines, which must write."""
+        answer = self.call("post", f"transactions/{sale}/returns", make_return(reference, **quantities))
+        assert answer.status_code == 201, answer.content
+        return answer.json()
+
+    def preview(self, sale: str, **quantities: str) -> Any:
+        """The answer to a return that only asks, which must succeed."""
+        answer = self.call("post", f"transactions/{sale}/returns?preview=true", make_return("preview", **quantities))
+        assert answer.status_code == 200, answer.content
+        return answer.json()
+
+    def void(self, sale: str, reference: str = "V1") -> Any:
+        """The answer to a void, which must write."""
+        answer = self.call("post", f"transactions/{sale}/void", {"reference": reference})
+        assert answer.status_code == 201, answer.content
+        return answer.json()
+
     def member(self, consumer_id: str = "c", *, card: str = "", **values: Any) -> Consumer:
         """An active loyalty member."""
         consumer = Consumer.objects.create(account=self.account, consumer_id=consumer_id, **values)
@@ -72,6 +97,40 @@ class Shop:
         )
         return promotion
 
+    def discount(self, code: str, *sets: dict[str, Any], kind: str = "percentage", **values: Any) -> Promotion:
+        """A published discount; one without sets takes every unit of the basket, one by one."""
+        row = DiscountValues(
+            code=code,
+            discount_type=kind,
+            name=f"Discount {code}",
+            product_sets=list(sets) or [make_set()],
+            **{"starts_at": BEGAN, "currency": "GBP", **values},
+        )
+        promotion, _ = discount_save(account=self.account, values=row, actor=None, actor_label="test", at=BEGAN)
+        return promotion
+
+    def offer(self, code: str, **values: Any) -> Offer:
+        """An offer, of 1.00 off unless said otherwise."""
+        return Offer.objects.create(account=self.account, code=code, **{"name": code, "value": "1", **values})
+
+    def voucher(self, offer: str, *, consumer_id: str = "c", expires_at: datetime | None = None) -> str:
+        """The code of a voucher in a consumer's hands."""
+        given = Offer.objects.get(account=self.account, code=offer)
+        holder = Consumer.objects.get(account=self.account, consumer_id=consumer_id)
+        (voucher,) = voucher_rows(offer=given, consumer=holder, count=1, at=BEGAN)
+        voucher.expires_at = expires_at
+        voucher.save()
+        Offer.objects.filter(pk=given.pk).update(issued=F("issued") + 1)
+        return voucher.code
+
+    def listed(self, backend_id: str, *skus: str, selected: Sequence[str] = (), **terms: Any) -> None:
+        """The consumer's list under a personalized promotion, made with it."""
+        values = PersonalizedPromotionValues(backend_id=backend_id, name=f"Lists {backend_id}", **terms)
+        personalized_promotions_save(account_id=self.account.pk, rows=[values], at=BEGAN)
+        personalized_list_push(
+            account_id=self.account.pk, backend_id=backend_id, consumer_id="c", products=skus, selected=selected
+        )
+
 
 def make_shop(code: str = "shop", **account: Any) -> Shop:
     """A shop whose tills may send sales of any age."""
@@ -87,6 +146,28 @@ def make_shop(code: str = "shop", **account: Any) -> Shop:
 def make_line(sku: str = "TEA", quantity: str = "1", price: str = "3.00", **more: Any) -> dict[str, Any]:
     """One line; its id is its SKU."""
     return {"line_id": sku, "sku": sku, "quantity": quantity, "unit_price_inc_tax": price, **more}
+
+
+def make_set(required: int = 1, discounted: int | None = None, **values: Any) -> dict[str, Any]:
+    """A product set of a discount, of any product unless said otherwise; all its units are discounted."""
+    given = required if discounted is None else discounted
+    if not values.keys() & {"rules", "products", "personalized_promotion"}:
+        values["rules"] = {"match": "all", "rules": []}
+    return {
+        "name": "set",
+        "required_quantity": required,
+        "discounted_quantity": given,
+        "gets_discount": given > 0,
+        **values,
+    }
+
+
+def make_return(reference: str, **quantities: str) -> dict[str, Any]:
+    """The body of a return: quantities by line id."""
+    return {
+        "reference": reference,
+        "lines": [{"line_id": line_id, "quantity": quantity} for line_id, quantity in quantities.items()],
+    }
 
 
 def make_basket(*lines: dict[str, Any], **values: Any) -> dict[str, Any]:
