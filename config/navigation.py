@@ -1,11 +1,13 @@
 """The admin's name, colours and sidebar, in marketers' words."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
 # What the sidebar offers: groups of (title, icon, app and model of the page).
 PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -39,6 +41,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Transactions", "receipt_long", "loyalty.transaction"),
             ("Points ledger", "menu_book", "loyalty.ledgerentry"),
             ("Redemption messages", "mail", "loyalty.redemptionmessage"),
+            ("Imports and exports", "import_export", "consumers.job"),
         ),
     ),
     (
@@ -113,6 +116,16 @@ def accounts_offered(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(user, User) or user.current_membership is None:
         return {"other_accounts": []}
     return {"other_accounts": list(accounts_of_staff(user=user).exclude(pk=user.current_membership.account_id))}
+
+
+def theme(request: HttpRequest) -> dict[str, Any]:
+    """For templates: what the theme needs of the site, on pages that it renders without, such as a question's own."""
+    # The apps are loaded later than the settings, which read this module.
+    from django.contrib import admin  # noqa: PLC0415
+
+    site = SimpleLazyObject(lambda: admin.site.each_context(request))
+    names = ("styles", "scripts", "site_favicons", "colors", "border_radius")
+    return {name: SimpleLazyObject(partial(lambda name: site[name], name)) for name in names}
 
 
 UNFOLD: dict[str, Any] = {

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -91,4 +91,4 @@ def claim_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
     name = f"{consumer.first_name} {consumer.last_name}".strip() or consumer.consumer_id
     dialog = {"title": f"Claim a reward for {name}", "description": "It costs points, and issues a voucher at once."}
     context = {"dialog": dialog, "form": form, "form_submit_text": "Claim reward"}
-    return render(request, "unfold/helpers/dialog.html", {**admin.site.each_context(request), **context})
+    return render(request, "unfold/helpers/dialog.html", context)
