@@ -271,7 +271,7 @@ def _messages_settle(account: Account, references: Sequence[str]) -> None:
     )
     tried = {"attempts": 1, "claimed_at": F("recorded_at")}
     for place, (state, error) in enumerate(_TROUBLE):
-        few = waiting.annotate(place=F("id") % 100).filter(place=place)
+        few = waiting.annotate(place=F("id") % 40).filter(place=place)
         few.update(state=state, last_error=error, **tried)
     waiting.update(state=MessageState.SENT, sent_at=F("recorded_at"), **tried)
 
