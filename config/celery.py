@@ -15,7 +15,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # The logging and the broker below need the settings, whoever imports this first.
 django.setup()
 
-from loyalty.services.message import messages_waiting  # noqa: E402 - the apps are there only now
+from consumers.services.job import jobs_waiting  # noqa: E402 - the apps are there only now
+from consumers.services.schedule import scheduled_works  # noqa: E402
+from consumers.tasks import BULK, EXPIRES, URGENT, jobs_run  # noqa: E402
+from loyalty.services.message import messages_waiting  # noqa: E402
 from loyalty.tasks import messages_send  # noqa: E402
 
 app = Celery("promotions")
@@ -48,16 +51,25 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     task_ignore_result=True,
     task_acks_late=True,
-    task_default_expires=3600,
+    task_queues={URGENT: {}, BULK: {}},
+    task_default_queue=URGENT,
+    task_routes={work.task: {"queue": work.queue} for work in scheduled_works()},
+    # Where the pool of the worker can: longer than anything takes that is not stuck.
+    task_soft_time_limit=240,
+    task_time_limit=300,
     timezone="UTC",
     worker_hijack_root_logger=False,
     # Kept in memory: every entry is due within a minute of a start anyway.
     beat_scheduler="celery.beat:Scheduler",
+    # Two schedules do no harm: a task that is due looks whether it was started already.
     beat_schedule={
-        # Messages expire before the next is due, so that a second schedule or a stopped worker leaves no backlog.
-        "statuses_sync": {"task": "loyalty.tasks.statuses_sync", "schedule": 60.0, "options": {"expires": 50}},
-        "messages_send": {"task": "loyalty.tasks.messages_send", "schedule": 10.0, "options": {"expires": 8}},
-        "vouchers_expire": {"task": "loyalty.tasks.vouchers_expire", "schedule": 60.0, "options": {"expires": 50}},
+        work.key: {
+            "task": work.task,
+            "schedule": work.every.total_seconds(),
+            "kwargs": {"due": True},
+            "options": {"expires": EXPIRES.total_seconds()},
+        }
+        for work in scheduled_works()
     },
 )
 app.autodiscover_tasks()
@@ -65,10 +77,18 @@ app.autodiscover_tasks()
 
 def messages_nudge(**kwargs: Any) -> None:
     """Let a worker look at once for messages that a sale recorded; if none can be told, the schedule comes by."""
-    messages_send.apply_async(retry=False, expires=60)
+    messages_send.apply_async(retry=False)
 
 
 messages_waiting.connect(messages_nudge)
+
+
+def jobs_nudge(**kwargs: Any) -> None:
+    """The same for large jobs."""
+    jobs_run.apply_async(retry=False)
+
+
+jobs_waiting.connect(jobs_nudge)
 
 
 @setup_logging.connect

@@ -41,6 +41,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Transactions", "receipt_long", "loyalty.transaction"),
             ("Points ledger", "menu_book", "loyalty.ledgerentry"),
             ("Redemption messages", "mail", "loyalty.redemptionmessage"),
+            ("Imports and exports", "import_export", "consumers.job"),
         ),
     ),
     (

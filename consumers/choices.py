@@ -40,3 +40,20 @@ class StaffRole(models.TextChoices):
     MARKETER = "Marketer", "Marketer"
     CUSTOMER_SERVICE = "Customer service", "Customer service"
     VIEWER = "Viewer", "Viewer"
+
+
+class JobState(models.TextChoices):
+    """How far a large job is; the last three are for good."""
+
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class JobFile(models.TextChoices):
+    """What a file of a job is: what it was given, or what came of it."""
+
+    INPUT = "input", "Input"
+    RESULT = "result", "Result"

@@ -83,3 +83,15 @@ class AlreadyExists(ConsumersError):
     """There is a row of this key already."""
 
     code = "already_exists"
+
+
+class JobFailed(ConsumersError):
+    """A large job cannot go on, for a reason that its owner can mend."""
+
+    code = "job_failed"
+
+
+class JobOver(ConsumersError):
+    """The job has ended already."""
+
+    code = "job_over"

@@ -53,15 +53,17 @@ def role_groups_sync(sender: AppConfig, using: str = "default", **kwargs: Any) -
             group.permissions.add(*(wanted - held))
 
 
-_SEEN = "site consumer consumergroup membership card account"
+_SEEN = "site consumer consumergroup membership card account job"
 _PEOPLE = "consumer membership card"
 
-_VIEWER = codenames("view", _SEEN)
+# To change a job is to cancel it; each sees their own.
+_VIEWER = codenames("view", _SEEN) | codenames("change", "job")
 _CUSTOMER_SERVICE = _VIEWER | codenames("add change", _PEOPLE) | codenames("delete", "card")
 _MARKETER = _VIEWER | codenames("add change delete", "consumergroup") | codenames("add change", _PEOPLE)
 _ADMINISTRATOR = (
     codenames("view add change delete", "site consumer consumergroup membership card staffmembership")
-    | codenames("view change", "account")
+    | codenames("view change", "account job")
+    | codenames("view", "job_of_others scheduledtask")
     | codenames("view add change", "apikey")
 )
 

@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from rest_framework_api_key.crypto import KeyGenerator
 
 from consumers.choices import StaffRole
-from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, Site, StaffMembership, User
+from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, Job, Site, StaffMembership, User
 
 T = TypeVar("T", bound=Model)
 
@@ -113,3 +113,9 @@ def staff_membership_current(*, user: User, account_id: int | None) -> StaffMemb
 def staff_of(*, account_id: int) -> QuerySet[StaffMembership]:
     """The account's staff with their users and roles."""
     return StaffMembership.objects.filter(account_id=account_id).select_related("user", "role")
+
+
+def jobs_of(*, account_id: int, asked_by: User | None = None) -> QuerySet[Job]:
+    """The account's large jobs, newest first; those of one member of staff, where one is named."""
+    jobs = Job.objects.filter(account_id=account_id).select_related("asked_by").order_by("-asked_at", "-pk")
+    return jobs if asked_by is None else jobs.filter(asked_by=asked_by)

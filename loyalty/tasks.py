@@ -1,26 +1,27 @@
 """What the worker runs: shells over services. A task only says "look now", and may run twice."""
 
-from celery import shared_task
-from django.utils import timezone
+from datetime import timedelta
 
+from consumers.services import schedule
+from consumers.tasks import scheduled
 from loyalty.services.message import messages_send as loyalty_messages_send
 from loyalty.services.voucher import vouchers_expire as loyalty_vouchers_expire
 from promotions.services.status import statuses_sync as promotions_statuses_sync
 
 
-@shared_task
+@scheduled(title="Statuses of promotions", every=timedelta(minutes=1))
 def statuses_sync() -> int:
     """Bring stored statuses up to date; returns how many promotions changed."""
-    return promotions_statuses_sync(at=timezone.now())
+    return promotions_statuses_sync(at=schedule.database_now())
 
 
-@shared_task
+@scheduled(title="Vouchers that are over", every=timedelta(minutes=1))
 def vouchers_expire() -> int:
     """Store which vouchers are over; returns how many."""
-    return loyalty_vouchers_expire(at=timezone.now())
+    return loyalty_vouchers_expire(at=schedule.database_now())
 
 
-@shared_task
+@scheduled(title="Redemption messages", every=timedelta(seconds=10))
 def messages_send() -> int:
     """Send the redemption messages that are due; returns how many were tried."""
-    return loyalty_messages_send(clock=timezone.now)
+    return loyalty_messages_send(clock=schedule.database_now)

@@ -7,11 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from config.celery import app as celery_app
+from consumers.services import schedule
 from loyalty.services.book import books_forget
 
 # Playwright runs an event loop in the test's thread, where Django would refuse the database.
@@ -25,7 +27,7 @@ hypothesis_settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)
-def quick_and_alone(settings: Any) -> None:
+def quick_and_alone(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that only costs time, nothing of another test or process, no worker needed."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
@@ -36,6 +38,8 @@ def quick_and_alone(settings: Any) -> None:
     settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid4().hex}}
     celery_app.conf.task_always_eager = True
     celery_app.conf.task_eager_propagates = True
+    # The clock that tests turn is this process's.
+    monkeypatch.setattr(schedule, "database_now", timezone.now)
     # Ids and versions begin anew in each test; what the process remembers of the last one's must not be taken for it.
     books_forget()
 

@@ -4,7 +4,16 @@ from consumers.admin.account import AccountSettingsAdmin
 from consumers.admin.api_key import ApiKeyAdmin
 from consumers.admin.consumer import ConsumerAdmin
 from consumers.admin.group import GroupAdmin
+from consumers.admin.job import JobAdmin
 from consumers.admin.site import SiteAdmin
 from consumers.admin.staff import StaffMembershipAdmin
 
-__all__ = ["AccountSettingsAdmin", "ApiKeyAdmin", "ConsumerAdmin", "GroupAdmin", "SiteAdmin", "StaffMembershipAdmin"]
+__all__ = [
+    "AccountSettingsAdmin",
+    "ApiKeyAdmin",
+    "ConsumerAdmin",
+    "GroupAdmin",
+    "JobAdmin",
+    "SiteAdmin",
+    "StaffMembershipAdmin",
+]

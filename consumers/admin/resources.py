@@ -11,10 +11,13 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from django.core.exceptions import ValidationError
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from import_export.admin import ImportExportModelAdmin
 from import_export.fields import Field
 from import_export.formats.base_formats import CSV, XLSX
@@ -23,16 +26,21 @@ from import_export.resources import ModelResource
 from import_export.widgets import BooleanWidget, CharWidget, DateWidget, DecimalWidget
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
-from consumers.admin.base import account_of, plain_number
+from consumers.admin.base import account_of, plain_number, user_of
+from consumers.admin.large_files import LARGE_EXPORT, LARGE_IMPORT, export_ask, file_read, import_ask
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Refused
-from consumers.models import Account, Consumer, ConsumerGroup, Site
+from consumers.models import Account, Consumer, ConsumerGroup, Job, Site
 from consumers.selectors import consumers_of
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
 from consumers.services.site import SiteValues, sites_save
 
-MAXIMUM_ROWS = 10_000
+MAXIMUM_ROWS = 200_000
+MAXIMUM_BYTES = 20 * 1024 * 1024
+READ_AT_ONCE = 1024 * 1024
+"""A file that is larger is not even read before a worker takes it."""
+
 SHOWN_PROBLEMS = 50
 # What makes a spreadsheet take a text for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -100,6 +108,7 @@ class AccountResource(ModelResource):
         self.account = account
         self.read: list[Any] = []
         self.numbers: list[int] = []
+        self.rows_before = 0
 
     class Meta:
         clean_model_instances = True
@@ -125,6 +134,14 @@ class AccountResource(ModelResource):
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         self.read, self.numbers = [], []
+        self.check_file(dataset)
+
+    def check_file(self, dataset: Any) -> None:
+        """Refuse a file in which no row, or not every row, can be known by its key.
+
+        Raises:
+            ValidationError: saying why.
+        """
         keys = [self.fields[key] for key in self.get_import_id_fields()]
         for key in keys:
             if key.column_name not in (dataset.headers or ()):
@@ -150,7 +167,7 @@ class AccountResource(ModelResource):
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
         """Kept for the service, which saves all rows together."""
         self.read.append(instance)
-        self.numbers.append(kwargs["row_number"])
+        self.numbers.append(self.rows_before + kwargs["row_number"])
 
     def save_m2m(self, instance: Any, row: Any, **kwargs: Any) -> None:
         """Nothing: the service saves relations too."""
@@ -289,7 +306,7 @@ class ConsumerResource(AccountResource):
     def save_rows(self, rows: Sequence[Consumer]) -> None:
         problems = []
         values = []
-        for number, consumer in enumerate(rows, start=1):
+        for number, consumer in zip(self.numbers, rows, strict=True):
             status = told(consumer, "loyalty_status")
             enrolled_on = told(consumer, "enrolled_on")
             cards = told(consumer, "cards")
@@ -334,11 +351,22 @@ def told(consumer: Consumer, column: str) -> Any:
 _MISSING = object()
 
 
+class FileForm(ImportForm):
+    """A file to import."""
+
+    def clean_import_file(self) -> Any:
+        """Refuse what would fill the memory."""
+        file = self.cleaned_data["import_file"]
+        if file.size > MAXIMUM_BYTES:
+            raise ValidationError(f"A file may have {filesizeformat(MAXIMUM_BYTES)}. Import it in parts.")
+        return file
+
+
 class ImportExportMixin(ImportExportModelAdmin):
-    """A page whose rows are imported and exported as CSV and XLSX."""
+    """A page whose rows are imported and exported as CSV and XLSX; much at once is left to a worker."""
 
     resource_classes: Sequence[type[AccountResource]]
-    import_form_class = ImportForm
+    import_form_class = FileForm
     export_form_class = ExportForm
     formats = (CSV, XLSX)
     show_change_form_export = False
@@ -351,3 +379,51 @@ class ImportExportMixin(ImportExportModelAdmin):
 
     def get_import_formats(self) -> list[Any]:
         return list(self.formats)
+
+    def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        if request.method == "POST" and (job := self._large_import(request)):
+            return _told_to_wait(request, job)
+        response: HttpResponse = super().import_action(request, **kwargs)
+        return response
+
+    def _large_import(self, request: HttpRequest) -> Job | None:
+        """The job that imports the file sent, if that is large."""
+        form = self.create_import_form(request)
+        if not form.is_valid():
+            return None
+        file = form.cleaned_data["import_file"]
+        file_format = self.get_import_formats()[int(form.cleaned_data["format"])](encoding=self.from_encoding)
+        given = file.read()
+        # Who imports it at once reads it again.
+        file.seek(0)
+        if len(given) <= READ_AT_ONCE and len(file_read(file_format, given) or ()) <= LARGE_IMPORT:
+            return None
+        options = self.get_import_resource_kwargs(request, form=form)
+        return import_ask(
+            account=options.pop("account"),
+            model=self.model,
+            file_format=file_format.get_title(),
+            given=given,
+            options=options,
+            asked_by=user_of(request),
+            name=file.name,
+        )
+
+    def _do_file_export(
+        self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], export_form: Any = None
+    ) -> HttpResponse:
+        if not self.has_export_permission(request):
+            raise PermissionDenied
+        if queryset.count() > LARGE_EXPORT:
+            name = self.get_export_filename(request, queryset, CSV())
+            job = export_ask(account=account_of(request), rows=queryset, asked_by=user_of(request), name=name)
+            return _told_to_wait(request, job)
+        response: HttpResponse = super()._do_file_export(file_format, request, queryset, export_form=export_form)
+        return response
+
+
+def _told_to_wait(request: HttpRequest, job: Job) -> HttpResponse:
+    messages.info(request, "This is done in the background, because it is large. You can leave this page.")
+    return HttpResponseRedirect(reverse("admin:consumers_job_change", args=[job.pk]))

@@ -4,7 +4,9 @@ from consumers.models.account import Account, AccountOwned
 from consumers.models.api_key import ApiKey
 from consumers.models.consumer import Consumer
 from consumers.models.group import ConsumerGroup
+from consumers.models.job import Job, JobPart
 from consumers.models.membership import Card, Membership
+from consumers.models.schedule import ScheduledTask
 from consumers.models.site import Site
 from consumers.models.staff import StaffMembership, User
 
@@ -15,7 +17,10 @@ __all__ = [
     "Card",
     "Consumer",
     "ConsumerGroup",
+    "Job",
+    "JobPart",
     "Membership",
+    "ScheduledTask",
     "Site",
     "StaffMembership",
     "User",

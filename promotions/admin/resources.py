@@ -11,10 +11,9 @@ from django.db.models import QuerySet
 from import_export.fields import Field
 from import_export.forms import ConfirmImportForm
 from import_export.instance_loaders import BaseInstanceLoader
-from unfold.contrib.import_export.forms import ImportForm
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from consumers.admin.resources import AccountResource, FlagWidget, TextsWidget, TextWidget
+from consumers.admin.resources import AccountResource, FileForm, FlagWidget, TextsWidget, TextWidget
 from consumers.exceptions import Refused
 from consumers.models import Consumer
 from consumers.services.rows import rows_named
@@ -149,7 +148,7 @@ def _of_file(refused: Refused, places: Sequence[int]) -> Refused:
     return type(refused)(problems=problems)
 
 
-class ListImportForm(ImportForm):
+class ListImportForm(FileForm):
     """A file of lists, and what to do with final choices."""
 
     keep_locked = forms.BooleanField(

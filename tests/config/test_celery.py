@@ -19,7 +19,7 @@ def test_every_entry_of_the_schedule_is_a_task_that_looks_whether_it_is_due() ->
 def test_what_may_take_its_time_has_a_queue_of_its_own() -> None:
     queues = {task: route["queue"] for task, route in app.conf.task_routes.items()}
     assert [task for task, queue in queues.items() if queue == "bulk"] == ["consumers.tasks.jobs_run"]
-    assert set(queues.values()) == {queue.name for queue in app.conf.task_queues}
+    assert set(queues.values()) == set(app.conf.task_queues)
 
 
 def test_every_thread_speaks_to_the_projects_broker() -> None:

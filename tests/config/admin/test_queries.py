@@ -17,6 +17,7 @@ QUERIES = {
     "consumers.ApiKey": 2,
     "consumers.Consumer": 6,
     "consumers.ConsumerGroup": 2,
+    "consumers.Job": 2,
     "consumers.Site": 2,
     "consumers.StaffMembership": 2,
     "loyalty.LedgerEntry": 2,

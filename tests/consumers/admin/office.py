@@ -14,6 +14,7 @@ from consumers.models import Account, User
 from consumers.services.account import account_create, api_key_create
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
+from consumers.services.job import job_ask
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.choices import Benefit, PromotionType
@@ -102,6 +103,16 @@ def fill(account: Account, *, rows: int = 1) -> None:
         ],
     )
     now = timezone.now()
+    for n in numbers:
+        job_ask(
+            account_id=account.pk,
+            kind="import",
+            title=f"Import {n} of {code}",
+            parameters={"model": "consumers.site", "format": "csv"},
+            given=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
+            asked_by=None,
+            at=now,
+        )
     offers_save(
         account_id=account.pk,
         rows=[

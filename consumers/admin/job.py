@@ -1,0 +1,163 @@
+"""Large jobs: how far they are, what they made, and a way to stop them."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.utils import timezone
+from unfold.dataclasses import UnfoldAction
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+
+from consumers.admin.base import ReadOnlyAdmin, account_of, choice_filter, user_of
+from consumers.admin.words import moment_in_words
+from consumers.choices import JobFile, JobState
+from consumers.exceptions import Refused
+from consumers.models import Job
+from consumers.selectors import jobs_of
+from consumers.services.job import job_cancel
+
+STATE_COLOURS = {
+    JobState.WAITING.label: "info",
+    JobState.RUNNING.label: "info",
+    JobState.DONE.label: "success",
+    JobState.FAILED.label: "danger",
+    JobState.CANCELLED.label: "default",
+}
+
+
+def jobs_seen(request: HttpRequest) -> QuerySet[Job]:
+    """The jobs of the account that the user may see: their own, or all of them."""
+    user = user_of(request)
+    every = user.has_perm("consumers.view_job_of_others")
+    return jobs_of(account_id=account_of(request).pk, asked_by=None if every else user)
+
+
+class CancelForm(BaseDialogForm):
+    """The question before a job is cancelled."""
+
+    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, object_id, *args, **kwargs)
+        self.job = jobs_seen(request).filter(pk=object_id).first() if str(object_id).isdigit() else None
+        if self.job is None:
+            raise Http404("There is no such job.")
+
+    @property
+    def back_url(self) -> str:
+        """Where the page without scripts leads back to."""
+        return f"../{self.object_id}/change/"
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    """Large imports and exports."""
+
+    empty_words = "Imports and exports of many rows are done in the background, and stand here with their progress."
+    list_display = ("title", "state_label", "progress", "asked", "asked_by_name", "finished")
+    list_filter = (choice_filter("state", "state", JobState.choices, lambda _, jobs, value: jobs.filter(state=value)),)
+    search_fields = ("title",)
+    search_help_text = "What was asked for"
+    ordering = ("-asked_at", "-pk")
+    fieldsets = (("Job", {"classes": ("tab",), "fields": (("title", "asked_by_name"), ("asked", "started"))}),)
+    tab_templates = {"Job": "admin/consumers/job/state.html"}
+    actions_detail = ("cancel",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        return jobs_seen(request)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.download_view)
+        return [path("<int:pk>/download/", view, name="consumers_job_download"), *super().get_urls()]
+
+    @display(description="State", label=STATE_COLOURS)
+    def state_label(self, job: Job) -> str:
+        return str(JobState(job.state).label)
+
+    @display(description="Progress")
+    def progress(self, job: Job) -> str:
+        return f"{job.done:,} of {job.total:,} rows {job.phase}" if job.phase else "–"
+
+    @display(description="Asked for", ordering="asked_at")
+    def asked(self, job: Job) -> str:
+        return moment_in_words(job.asked_at)
+
+    @display(description="By")
+    def asked_by_name(self, job: Job) -> str:
+        return (job.asked_by.get_full_name() or job.asked_by.get_username()) if job.asked_by else "–"
+
+    @display(description="Started")
+    def started(self, job: Job) -> str:
+        return moment_in_words(job.started_at)
+
+    @display(description="Finished", ordering="finished_at")
+    def finished(self, job: Job) -> str:
+        return moment_in_words(job.finished_at)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        job = self.get_object(request, object_id)
+        if isinstance(job, Job):
+            extra_context = {
+                **(extra_context or {}),
+                "job": job,
+                "state": self.state_label(job),
+                "progress": self.progress(job),
+                "finished": self.finished(job),
+                "has_result": job.parts.filter(file=JobFile.RESULT).exists() and job.state == JobState.DONE,
+            }
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def download_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
+        """The file that a job made, piece by piece."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        job = jobs_seen(request).filter(pk=pk, state=JobState.DONE).first()
+        pieces = job.parts.filter(file=JobFile.RESULT).order_by("position") if job else None
+        if job is None or pieces is None or not pieces.exists():
+            raise Http404("There is no such file.")
+        stream = (bytes(content) for content in pieces.values_list("content", flat=True).iterator(chunk_size=20))
+        headers = {"Content-Disposition": f'attachment; filename="{job.result_name}"'}
+        return StreamingHttpResponse(stream, content_type="text/csv; charset=utf-8", headers=headers)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """Cancelling, as long as there is something to cancel."""
+        job = self.get_object(request, str(object_id))
+        if not isinstance(job, Job) or job.is_over:
+            return []
+        actions: list[UnfoldAction] = super().get_actions_detail(request, object_id)
+        return actions
+
+    @action(
+        description="Cancel",
+        icon="cancel",
+        variant=ActionVariant.DANGER,
+        permissions=["consumers.change_job"],
+        dialog={
+            "title": "Cancel this job?",
+            "description": "Nothing more is done. Rows that are imported already stay.",
+            "form_class": CancelForm,
+            "form_submit_text": "Cancel job",
+            "variant": "danger",
+        },
+    )
+    def cancel(self, request: HttpRequest, form: CancelForm, object_id: Any) -> HttpResponse:
+        assert form.job is not None  # noqa: S101 - the form has found it
+        try:
+            job_cancel(job=form.job, at=timezone.now())
+        except Refused as refused:
+            form.add_error(None, refused.detail)
+            dialog = self.cancel.dialog
+            context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
+            return render(request, "unfold/helpers/dialog.html", context)
+        self.log_change(request, form.job, "Cancelled.")
+        messages.success(request, "The job is cancelled.")
+        page = self.url_of("change", form.job.pk)
+        if request.headers.get("HX-Request"):
+            return HttpResponse(headers={"HX-Redirect": page})
+        return HttpResponseRedirect(page)
