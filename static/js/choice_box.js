@@ -146,7 +146,8 @@
       if (event.key === "ArrowDown" || event.key === "ArrowUp") {
         event.preventDefault();
         if (!open) this.#look(0);
-        else if (count) this.#walk(event.key === "ArrowDown" ? (this.#at + 1) % count : (Math.max(this.#at, 0) || count) - 1);
+        else if (count && event.key === "ArrowDown") this.#walk((this.#at + 1) % count);
+        else if (count) this.#walk((Math.max(this.#at, 0) || count) - 1);
       } else if (event.key === "Enter") {
         event.preventDefault(); // Not the form's.
         if (open && this.#at >= 0) this.#take(this.#found[this.#at]);

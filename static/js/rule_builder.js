@@ -224,7 +224,8 @@
       const days = this.builder.weekdays.map(([day, words]) => {
         const box = make("input", { type: "checkbox", value: day });
         box.checked = chosen.includes(day);
-        return make("label", { class: "rule-day" }, box, words.slice(0, 3), make("span", { class: "sr-only" }, words.slice(3)));
+        const rest = make("span", { class: "sr-only" }, words.slice(3));
+        return make("label", { class: "rule-day" }, box, words.slice(0, 3), rest);
       });
       const group = make("div", { class: "rule-days", role: "group", "aria-label": "Value" }, ...days);
       group.addEventListener("change", () => this.set([...group.querySelectorAll(":checked")].map(({ value }) => value)));
@@ -239,7 +240,6 @@
         url: choices && builder.dataset.choices.replace("kind", choices),
         label: "Value",
         noun: builder.references[choices] ?? (label === "SKU" ? label : label.toLowerCase()),
-        kind: choices,
         names: builder.namesOf(choices),
         most: builder.most.values,
         values: [this.value].flat().filter((one) => one !== "").map(String),
@@ -410,7 +410,7 @@
       if (has(tree)) tree = { match: "all", rules: [] };
       this.root = isGroup(tree) ? new Group(this, null, tree) : null;
       this.frame.hidden = !this.root;
-      this.note.textContent = this.root ? "" : "These rules cannot be shown as a form. Mend the JSON, or empty it to begin anew.";
+      this.note.textContent = "These rules cannot be shown as a form. Mend the JSON, or empty it to begin anew.";
       this.note.hidden = Boolean(this.root);
       if (this.root) this.frame.replaceChildren(this.root.element);
       else this.details.open = true;
