@@ -1,23 +1,31 @@
-"""Sales that happen at the same time, each in a thread and a connection of its own."""
+"""Tills that call at the same time, each in a thread and a connection of its own."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import Any
+from time import sleep
+from typing import Any, TypeVar
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
 
 from consumers.models import Consumer
-from loyalty.models import LedgerEntry, Offer, Transaction, Voucher
+from loyalty.models import LedgerEntry, Offer, Reversal, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
-from promotions.models import Promotion
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
+from promotions.models import PersonalizedList, Promotion
+from tests.loyalty.till.shop import Shop, make_basket, make_line, make_return, make_set, make_shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TILLS = 8
+ON_POSTGRESQL = connection.vendor == "postgresql"
+TILLS = 16 if ON_POSTGRESQL else 8
+CROWD = 64 if ON_POSTGRESQL else 8
+"""Tills that ask for the same thing at once; SQLite has one writer at a time."""
+
+EVERY = {"apply_to": "every", "units": 1}
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -25,15 +33,17 @@ def shop() -> Shop:
     return make_shop()
 
 
-def at_once(shop: Shop, tills: int, sale: Callable[[int], dict[str, Any]]) -> list[Any]:
-    """The answers to sales that all tills commit in the same moment."""
+def at_once(shop: Shop, tills: int, deed: Callable[[Shop, int], T]) -> list[T]:
+    """What each till gets that begins its deed in the same moment."""
     start = Barrier(tills)
+    shop.client.handler.load_middleware()
 
-    def till(number: int) -> Any:
+    def till(number: int) -> T:
         own = Shop(account=shop.account, keys=shop.keys, client=Client())
+        own.client.handler = shop.client.handler  # one for all threads, as a server has it
         start.wait()
         try:
-            return own.call("post", "transactions", sale(number))
+            return deed(own, number)
         finally:
             connections.close_all()
 
@@ -41,47 +51,90 @@ def at_once(shop: Shop, tills: int, sale: Callable[[int], dict[str, Any]]) -> li
         return list(pool.map(till, range(tills)))
 
 
+def sold_at_once(shop: Shop, tills: int, sale: Callable[[int], dict[str, Any]]) -> list[Any]:
+    """The answers to sales that all tills commit in the same moment; one that is told to wait asks again."""
+
+    def commit(own: Shop, number: int) -> Any:
+        while (answer := own.call("post", "transactions", sale(number))).status_code == 503:
+            sleep(int(answer.headers["Retry-After"]))
+        return answer
+
+    return at_once(shop, tills, commit)
+
+
+def codes(answers: list[Any]) -> list[int]:
+    return sorted(answer.status_code for answer in answers)
+
+
+def redemptions(answers: list[Any]) -> list[int]:
+    """Of each sale the redemptions of all promotions."""
+    return [sum(one["redemptions"] for one in answer.json()["applied"]) for answer in answers]
+
+
+# --- sales ----------------------------------------------------------------------------------------------------------
+
+
 def test_one_reference_committed_at_once_awards_once_and_answers_all_alike(shop: Shop) -> None:
     shop.member()
     shop.promotion("fifty", customer_redemption_limit=5)
-    answers = at_once(shop, TILLS, lambda _: make_basket(reference="T1"))
-    assert sorted(answer.status_code for answer in answers) == [200] * (TILLS - 1) + [201]
+    answers = sold_at_once(shop, TILLS, lambda _: make_basket(reference="T1"))
+    assert codes(answers) == [200] * (TILLS - 1) + [201]
     assert len({answer.content for answer in answers}) == 1
     assert Consumer.objects.get().points_balance == 53
     assert Transaction.objects.count() == 1
+    assert not list(ledger_differences())
+
+
+def test_one_reference_of_nobody_committed_at_once_is_one_sale(shop: Shop) -> None:
+    shop.discount("half", value="50", total_redemption_limit=5)
+    answers = sold_at_once(shop, TILLS, lambda _: make_basket(reference="T1", consumer=None))
+    assert codes(answers) == [200] * (TILLS - 1) + [201]
+    assert len({answer.content for answer in answers}) == 1
+    assert Promotion.objects.get().redemptions == 1
+
+
+def test_one_reference_with_two_contents_is_one_sale_and_conflicts(shop: Shop) -> None:
+    shop.member()
+    answers = sold_at_once(
+        shop, TILLS, lambda till: make_basket(reference="T1", sold=[make_line(quantity=str(1 + till % 2))])
+    )
+    half = TILLS // 2
+    assert codes(answers) == [200] * (half - 1) + [201] + [409] * half
+    assert not list(ledger_differences())
 
 
 def test_a_consumers_own_sales_wait_for_each_other(shop: Shop) -> None:
     shop.member()
     shop.promotion("once", customer_redemption_limit=1)
-    answers = at_once(shop, TILLS, lambda till: make_basket(reference=f"T{till}"))
-    assert {answer.status_code for answer in answers} == {201}
-    assert sum(len(answer.json()["applied"]) for answer in answers) == 1
+    answers = sold_at_once(shop, TILLS, lambda till: make_basket(reference=f"T{till}"))
+    assert codes(answers) == [201] * TILLS
+    assert sum(redemptions(answers)) == 1
     assert Consumer.objects.get().points_balance == 50 + 3 * TILLS
     assert not list(ledger_differences())
 
 
 def test_a_total_limit_holds_over_many_consumers(shop: Shop) -> None:
-    for till in range(TILLS):
+    limit = CROWD + CROWD // 2 + 4  # 100 of 64 that want two each
+    for till in range(CROWD):
         shop.member(f"c{till}")
-    every = {"points": 10, "quantity_rule": {"apply_to": "every", "units": 1}}
-    shop.promotion("five", outcome=every, total_redemption_limit=5)
-    answers = at_once(
-        shop, TILLS, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}", sold=[make_line(quantity="2")])
+    shop.promotion("limited", outcome={"points": 10, "quantity_rule": EVERY}, total_redemption_limit=limit)
+    answers = sold_at_once(
+        shop, CROWD, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}", sold=[make_line(quantity="2")])
     )
-    assert sum(one["redemptions"] for answer in answers for one in answer.json()["applied"]) == 5
-    assert Promotion.objects.get().redemptions == 5
+    assert sum(redemptions(answers)) == limit
+    assert Promotion.objects.get().redemptions == limit
     assert not list(ledger_differences())
 
 
 def test_a_stock_of_vouchers_holds_over_many_consumers(shop: Shop) -> None:
-    for till in range(TILLS):
+    stock = CROWD - 14 if ON_POSTGRESQL else 3
+    for till in range(CROWD):
         shop.member(f"c{till}")
-    Offer.objects.create(account=shop.account, code="coffee", name="Coffee", value="1", perceived_value="1", stock=3)
+    shop.offer("coffee", stock=stock)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
-    answers = at_once(shop, TILLS, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}"))
-    assert {answer.status_code for answer in answers} == {201}
-    assert Voucher.objects.count() == Offer.objects.get().issued == 3
+    answers = sold_at_once(shop, CROWD, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}"))
+    assert codes(answers) == [201] * CROWD
+    assert Voucher.objects.count() == Offer.objects.get().issued == stock
     assert not list(ledger_differences())
 
 
@@ -90,6 +143,153 @@ def test_unlimited_promotions_count_every_redemption_in_any_order(shop: Shop) ->
         shop.member(f"c{till}")
     for code in ("a", "b", "c"):
         shop.promotion(code, always_apply=True)
-    at_once(shop, TILLS, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}"))
+    sold_at_once(shop, TILLS, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}"))
     assert set(Promotion.objects.values_list("redemptions", flat=True)) == {TILLS}
     assert LedgerEntry.objects.count() == 4 * TILLS
+
+
+def test_a_voucher_pays_at_one_of_many_tills(shop: Shop) -> None:
+    shop.member()
+    shop.offer("pound")
+    code = shop.voucher("pound")
+    answers = sold_at_once(shop, TILLS, lambda till: make_basket(reference=f"T{till}", vouchers=[code]))
+    assert sorted(answer.json()["discount_total"] for answer in answers) == ["0.00"] * (TILLS - 1) + ["1.00"]
+    refused = [one["reason"] for answer in answers for one in answer.json()["vouchers_refused"]]
+    assert refused == ["redeemed"] * (TILLS - 1)
+    assert not list(ledger_differences())
+
+
+def test_a_personalized_choice_is_made_by_one_of_many_sales(shop: Shop) -> None:
+    shop.member()
+    skus = [f"P{i}" for i in range(TILLS)]
+    for sku in skus:
+        shop.product(sku)
+    shop.listed("PP", *skus, maximum_distinct_products=1, lock_after_first_apply=True)
+    shop.discount("yours", make_set(personalized_promotion="PP"), value="50")
+    answers = sold_at_once(shop, TILLS, lambda till: make_basket(reference=f"T{till}", sold=[make_line(skus[till])]))
+    assert sum(redemptions(answers)) == 1
+    chosen = next(skus[till] for till, answer in enumerate(answers) if answer.json()["applied"])
+    listed = PersonalizedList.objects.get()
+    assert (listed.selected, listed.locked) == ([chosen], True)
+
+
+def test_a_choice_made_while_sales_are_committed_is_final_once(shop: Shop) -> None:
+    shop.member()
+    for sku in ("TEA", "CAKE"):
+        shop.product(sku)
+    shop.listed("PP", "TEA", "CAKE", lock_after_first_apply=True)
+    shop.discount("yours", make_set(personalized_promotion="PP"), value="50")
+
+    def deed(own: Shop, number: int) -> Any:
+        if number:
+            return own.call("post", "transactions", make_basket(reference=f"T{number}"))
+        return own.call("put", "personalized-promotions/PP/consumers/c/selection", {"products": ["CAKE"]})
+
+    chose, *sales = at_once(shop, TILLS, deed)
+    listed = PersonalizedList.objects.get()
+    assert listed.locked
+    if chose.status_code == 409:
+        assert (listed.selected, sum(redemptions(sales))) == (["TEA"], TILLS - 1)
+    else:
+        assert (chose.status_code, listed.selected, sum(redemptions(sales))) == (200, ["CAKE"], 0)
+
+
+# --- returns --------------------------------------------------------------------------------------------------------
+
+
+def returned_at_once(shop: Shop, tills: int, path: str, body: Callable[[int], dict[str, Any]]) -> list[Any]:
+    return at_once(shop, tills, lambda own, number: own.call("post", path, body(number)))
+
+
+def test_one_return_sent_at_once_takes_back_once_and_answers_all_alike(shop: Shop) -> None:
+    shop.member()
+    shop.sell("T1", sold=[make_line(quantity="9")])
+    answers = returned_at_once(shop, TILLS, "transactions/T1/returns", lambda _: make_return("R1", TEA="1"))
+    assert codes(answers) == [200] * (TILLS - 1) + [201]
+    assert len({answer.content for answer in answers}) == 1
+    assert Consumer.objects.get().points_balance == 24
+    assert not list(ledger_differences())
+
+
+@pytest.mark.parametrize("consumer", ["c", None])
+def test_no_more_comes_back_than_was_bought(shop: Shop, consumer: str | None) -> None:
+    shop.member()
+    shop.discount("half", value="50", total_redemption_limit=50)
+    bought = TILLS // 2
+    shop.sell("T1", consumer=consumer, sold=[make_line(quantity=str(bought))])
+    answers = returned_at_once(shop, TILLS, "transactions/T1/returns", lambda till: make_return(f"R{till}", TEA="1"))
+    assert codes(answers) == [201] * bought + [400] * bought
+    assert {answer.json()["refund_due"] for answer in answers if answer.status_code == 201} == {"1.50"}
+    assert Promotion.objects.get().redemptions == 0
+    assert not list(ledger_differences())
+
+
+def test_one_return_reference_for_many_sales_is_one_return(shop: Shop) -> None:
+    for till in range(TILLS):
+        shop.member(f"c{till}")
+        shop.sell(f"T{till}", consumer=f"c{till}")
+    answers = at_once(
+        shop,
+        TILLS,
+        lambda own, till: own.call("post", f"transactions/T{till}/returns", make_return("R1", TEA="1")),
+    )
+    assert codes(answers) == [201] + [409] * (TILLS - 1)
+    assert Reversal.objects.count() == 1
+    assert not list(ledger_differences())
+
+
+def test_of_voids_and_returns_at_once_everything_comes_back_once(shop: Shop) -> None:
+    shop.member()
+    shop.promotion("each", outcome={"points": 10, "quantity_rule": EVERY}, total_redemption_limit=50)
+    shop.sell("T1", sold=[make_line(quantity="9")])
+
+    def deed(own: Shop, number: int) -> Any:
+        if number % 2:
+            return own.call("post", "transactions/T1/void", {"reference": f"V{number}"})
+        return own.call("post", "transactions/T1/returns", make_return(f"R{number}", TEA="1"))
+
+    answers = at_once(shop, TILLS, deed)
+    assert sum(answer.json()["reversed"]["points"] for answer in answers if answer.status_code == 201) == 117
+    assert Transaction.objects.get().status == "voided"
+    assert (Consumer.objects.get().points_balance, Promotion.objects.get().redemptions) == (0, 0)
+    assert not list(ledger_differences())
+
+
+def test_a_voucher_is_spent_or_taken_back_and_never_both(shop: Shop) -> None:
+    shop.member()
+    shop.offer("pound", stock=1)
+    shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "pound"})
+    code = shop.sell("T0")["vouchers_issued"][0]["code"]
+
+    def deed(own: Shop, number: int) -> Any:
+        if number % 2:
+            return own.call("post", "transactions", make_basket(reference=f"T{number}", vouchers=[code]))
+        return own.call("post", "transactions/T0/void", {"reference": f"V{number}"})
+
+    answers = at_once(shop, TILLS, deed)
+    spent = sum(answer.json()["discount_total"] == "1.00" for answer in answers[1::2])
+    (voided,) = (answer.json()["reversed"] for answer in answers[::2] if answer.status_code == 201)
+    assert (voided["vouchers_cancelled"], voided["vouchers_already_redeemed"]) == (
+        ([], [code]) if spent else ([code], [])
+    )
+    assert spent in (0, 1)
+    assert Voucher.objects.get(code=code).status == ("redeemed" if spent else "cancelled")
+    assert not list(ledger_differences())
+
+
+def test_what_comes_back_is_sold_again_and_no_limit_is_overrun(shop: Shop) -> None:
+    for till in range(TILLS):
+        shop.member(f"c{till}")
+    shop.promotion("few", outcome={"points": 10}, total_redemption_limit=TILLS // 2)
+    for till in range(TILLS // 2):
+        shop.sell(f"T{till}", consumer=f"c{till}")
+
+    def deed(own: Shop, number: int) -> Any:
+        if number < TILLS // 2:
+            return own.call("post", f"transactions/T{number}/void", {"reference": f"V{number}"})
+        return own.call("post", "transactions", make_basket(reference=f"T{number}", consumer=f"c{number}"))
+
+    answers = at_once(shop, TILLS, deed)
+    assert codes(answers) == [201] * TILLS
+    assert Promotion.objects.get().redemptions == sum(redemptions(answers[TILLS // 2 :])) <= TILLS // 2
+    assert not list(ledger_differences())
