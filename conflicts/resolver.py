@@ -69,6 +69,8 @@ def resolve_discounts(candidates: Sequence[Candidate], policy: Policy, contest: 
 
 def _ranked(candidates: list[Candidate], policy: Policy) -> list[Candidate]:
     """Best first. Sorts are stable: the least important goes first."""
+    if len(candidates) == 1:
+        return candidates
     ranked = sorted(candidates, key=lambda candidate: candidate.code)
     ranked.sort(key=lambda candidate: candidate.starts_at, reverse=policy.promotion_age == "newest")
     ranked.sort(key=lambda candidate: candidate.saving, reverse=policy.promotion_bias == "max_customer_saving")

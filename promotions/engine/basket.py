@@ -1,10 +1,14 @@
-"""What was bought: lines as the till sent them, and runs of equal units. Never one object per unit."""
+"""What was bought: lines as the till sent them, and runs of equal units. Never one object per unit.
+
+Lines, items and runs are named tuples: a basket has dozens of them, and a frozen dataclass takes four times as long.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from promotions.engine.attributes import WEEKDAYS
 from promotions.engine.money import from_minor, round_half_up
@@ -39,8 +43,7 @@ class ProductFacts:
     retail_price: Decimal | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line as the till sent it. Unit prices and totals in minor units, zero or more.
 
     A whole quantity is that many units; a fractional one (weighed goods) is one unit worth the whole line.
@@ -54,6 +57,7 @@ class Line:
     units: int
     unit_inc_tax: int
     unit_ex_tax: int
+    is_weighed: bool
 
     @property
     def total_inc_tax(self) -> int:
@@ -78,7 +82,8 @@ def make_line(
 ) -> Line:
     """A line of unit prices in minor units; the value of weighed goods is rounded half up once."""
     units = int(quantity)
-    if units != quantity:
+    is_weighed = units != quantity
+    if is_weighed:
         units = 1
         unit_price_inc_tax = round_half_up(unit_price_inc_tax * Fraction(quantity))
         unit_price_ex_tax = round_half_up(unit_price_ex_tax * Fraction(quantity))
@@ -91,11 +96,11 @@ def make_line(
         units=units,
         unit_inc_tax=unit_price_inc_tax,
         unit_ex_tax=unit_price_ex_tax,
+        is_weighed=is_weighed,
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """All lines of one SKU (and, where they differ, category and brand) together, as line item rules see them.
 
     ``quantity`` is the number of units of the SKU over the whole basket. Catalogue attributes win over what the line
@@ -120,11 +125,10 @@ class Item:
         return 100 * Fraction(self.retail_price - self.cost_price) / Fraction(self.retail_price)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Units that are alike in everything a decision may depend on. ``lines`` are positions in the basket's lines."""
 
-    index: int
+    ordinal: int
     sku: str
     unit_inc_tax: int
     unit_ex_tax: int
@@ -199,27 +203,27 @@ def make_basket(
 
 
 def _runs(lines: Sequence[Line], products: Mapping[str, ProductFacts]) -> tuple[Run, ...]:
-    alike: dict[tuple[str, int, int, str, str, Decimal], list[int]] = {}
+    alike: dict[tuple[str, int, int, str, str, Decimal | int], list[int]] = {}
     bought: dict[str, int] = {}
     for position, line in enumerate(lines):
-        weighed = line.quantity if line.quantity != line.units else Decimal(0)
+        weighed = line.quantity if line.is_weighed else 0
         key = (line.sku, line.unit_inc_tax, line.unit_ex_tax, line.category, line.brand, weighed)
         alike.setdefault(key, []).append(position)
         bought[line.sku] = bought.get(line.sku, 0) + line.units
     items: dict[tuple[str, str, str], Item] = {}
     runs = []
-    for index, (key, positions) in enumerate(sorted(alike.items())):
+    for ordinal, (key, positions) in enumerate(sorted(alike.items())):
         sku, unit_inc_tax, unit_ex_tax, category, brand, _ = key
         item = items.get((sku, category, brand))
         if item is None:
             item = items[sku, category, brand] = _item(sku, bought[sku], category, brand, products.get(sku))
         runs.append(
             Run(
-                index=index,
+                ordinal=ordinal,
                 sku=sku,
                 unit_inc_tax=unit_inc_tax,
                 unit_ex_tax=unit_ex_tax,
-                units=sum(lines[position].units for position in positions),
+                units=sum([lines[position].units for position in positions]),
                 lines=tuple(positions),
                 item=item,
             )

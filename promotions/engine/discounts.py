@@ -47,6 +47,10 @@ class DiscountSet:
             return self.discounted_quantity == self.required_quantity
         return self.discounted_quantity is None
 
+    def discounted(self, sets: int) -> int:
+        """The units that so many matching sets discount, of a set of which not all are."""
+        return (self.discounted_quantity or 0) * sets
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lists:
@@ -84,14 +88,13 @@ class Fit:
 class Markdown:
     """What a discount takes: redemptions, and a cut for every unit taken (zero for those that only qualified).
 
-    ``listed`` are the products that were taken of each list, by backend id of its personalized promotion, and
-    ``undecided`` those promotions of them under which the shopper has not chosen.
+    ``listed`` are the products that were taken of each list, by backend id of its personalized promotion.
     """
 
     redemptions: int
     cuts: tuple[Cut, ...]
+    fit: Fit
     listed: Mapping[str, tuple[str, ...]]
-    undecided: frozenset[str]
 
     @property
     def off(self) -> int:
@@ -148,7 +151,7 @@ class Discount:
             bit = 1 << number
             for run in runs:
                 if run.sku in allowed if allowed is not None else one.accepts is None or one.accepts(run.item):
-                    masks[run.index] |= bit
+                    masks[run.ordinal] |= bit
         return Fit(masks=tuple(masks), undecided=frozenset(undecided), defaults=frozenset(defaults))
 
     def _allowed(
@@ -201,6 +204,9 @@ class Discount:
     def match(self, prices: Prices, fit: Fit) -> list[MatchingSets]:
         """All matching sets that the units allow, in sorted order; those of one composition together."""
         preferred = [stretch for stretch in self._preferred(prices) if fit.masks[stretch.run]]
+        if len(self.sets) == 1 and self.sets[0].required_spend is None:
+            demand = self.sets[0].required_quantity
+            return _dealt([preferred], [demand], sum([stretch.units for stretch in preferred]) // demand)
         by_quantity = self._by_quantity
         columns: dict[int, list[Stretch]] = {}
         if by_quantity:
@@ -317,8 +323,8 @@ class Discount:
         return Markdown(
             redemptions=redemptions,
             cuts=tuple(cuts),
+            fit=fit,
             listed={backend_id: tuple(products) for backend_id, products in taken.items()},
-            undecided=fit.undecided,
         )
 
     def _off(self, worth: int) -> int:
@@ -343,7 +349,7 @@ class Discount:
             elif one.is_discounted_whole:
                 discounted += column
             else:
-                _split(column, one.discounted_quantity * group.count, discounted, others)
+                _split(column, one.discounted(group.count), discounted, others)
         return discounted, others
 
 

@@ -22,8 +22,11 @@ class Situation:
 
     ``prices`` are those of the units that a discount may take, ``worth`` what loyalty promotions count by, and
     ``chosen`` the products that other discounts took of lists without a choice, by backend id. ``stands`` says of a
-    return what each promotion (by id) has of the transaction.
+    return what each promotion (by id) has of the transaction. ``checks`` are those that come before products are
+    matched.
     """
+
+    checks: "tuple[Check, ...]"
 
     basket: Basket
     shopper: Shopper | None
@@ -37,7 +40,7 @@ class Situation:
 
 def judge(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
     """Whether a promotion would apply if no other competed, and with what; otherwise why not."""
-    for check in CHECKS if situation.stands is None else CHECKS_AGAIN:
+    for check in situation.checks:
         refusal = check(promotion, situation)
         if refusal is not None:
             return refusal
@@ -137,6 +140,9 @@ CHECKS: tuple[Check, ...] = (
 )
 """Everything that is judged before products are matched, in order."""
 
+
+CHECKS_OF_CANDIDATES = CHECKS[CHECKS.index(_site_rules) + 1 :]
+"""What the rulebook's masks leave to be judged: those of life, currency, consumer, membership and site are exact."""
 
 CHECK_BY_REASON: Mapping[str, Check] = {
     "site_rules": _site_rules,

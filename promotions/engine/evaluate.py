@@ -17,7 +17,7 @@ from promotions.engine.decision import (
     Decision,
     Refusal,
 )
-from promotions.engine.eligibility import Situation, judge
+from promotions.engine.eligibility import CHECKS, CHECKS_AGAIN, CHECKS_OF_CANDIDATES, Situation, judge
 from promotions.engine.lines import cut_shares, line_results, point_shares
 from promotions.engine.money import allocate, exponent
 from promotions.engine.near_miss import near_miss, sentence
@@ -38,7 +38,7 @@ def evaluate(
     rulebook: Rulebook,
     policy: ConflictPolicy,
     vouchers: Sequence[PresentedVoucher] = (),
-    explain: Iterable[Promotion] = (),
+    explain: Sequence[Promotion] = (),
     most: int = 0,
     standing: Standing | None = None,
 ) -> Decision:
@@ -67,6 +67,7 @@ def evaluate(
         prices=prices,
         worth=_worth(basket, prices, shopper, rulebook),
         stands=standing.stands if standing else None,
+        checks=CHECKS_OF_CANDIDATES if standing is None else CHECKS_AGAIN,
     )
     discounts = [promotion for promotion in candidates if promotion.source.family == "discount"]
     settled = settle(discounts, before, policy=policy, vouchers=vouchers)
@@ -80,7 +81,8 @@ def evaluate(
     rewarded = _reward(loyalty, after, policy, refused)
 
     winners = [*settled.winners, *rewarded]
-    _explain(explain, after, refused, {winner.promotion.id for winner in winners})
+    if explain:
+        _explain(explain, replace(after, checks=CHECKS), refused, {winner.promotion.id for winner in winners})
     kept = list(refused.values())
     if most:
         kept = [_with_near_miss(refusal, after) for refusal in nearest_first(kept)[:most]]
@@ -163,7 +165,11 @@ def _applied(winner: Candidate, basket: Basket, worth: Worth) -> Applied:
     given = winner.given
     if isinstance(given, Given):
         points, discount, vouchers = given.points, 0, given.vouchers
-        weights = [worth.net_of((one,)) for one in given.taken]
+        net, all_units = worth.net, worth.units
+        weights = [
+            net[run] if units == all_units[run] else Fraction(net[run] * units, all_units[run])
+            for run, units in given.taken
+        ]
         lines = point_shares(basket, given.taken, allocate(points, weights))
     else:
         points, discount, vouchers = 0, given.off, 0

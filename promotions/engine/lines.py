@@ -21,7 +21,7 @@ def line_results(basket: Basket, prices: Prices, worth: Worth) -> tuple[LineResu
     points = [0] * len(lines)
     for run in basket.runs:
         units = [lines[position].units for position in run.lines]
-        for position, share in zip(run.lines, allocate(worth.base_points[run.index], units), strict=True):
+        for position, share in zip(run.lines, allocate(worth.base_points[run.ordinal], units), strict=True):
             points[position] = share
     return tuple(
         [
@@ -61,6 +61,11 @@ def point_shares(basket: Basket, taken: Taken, points: Sequence[int]) -> tuple[L
     lines = basket.lines
     shares: list[LineShare] = []
     for (run, units), part in zip(taken, points, strict=True):
+        positions = basket.runs[run].lines
+        if len(positions) == 1:
+            line = lines[positions[0]]
+            shares.append(LineShare(line.line_id, _quantity(line, units), 0, part))
+            continue
         overlaps = _overlaps(basket, Stretch(run, 0, units, 0))
         parts = allocate(part, [end - start for _, start, end in overlaps])
         for (position, start, end), share in zip(overlaps, parts, strict=True):
@@ -86,4 +91,4 @@ def _overlaps(basket: Basket, stretch: Stretch) -> list[tuple[int, int, int]]:
 
 def _quantity(line: Line, units: int) -> Decimal:
     """Units as a quantity: the one unit of weighed goods is all that was weighed."""
-    return line.quantity if line.quantity != line.units or units == line.units else Decimal(units)
+    return line.quantity if line.is_weighed else Decimal(units)

@@ -102,24 +102,25 @@ class UnitContest:
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
         self._held: list[tuple[str, tuple[Stretch, ...]]] = []
+        self._runs: set[int] = set()
         self.chosen: dict[str, tuple[str, ...]] = {}
 
     def on_what_is_left(self, candidate: Candidate) -> Candidate | None:
         """The candidate on the units that are left; None where it gives nothing any more."""
-        if not self._held:
+        fit = candidate.markdown.fit
+        if not fit.undecided and not any(fit.masks[run] for run in self._runs):
             return candidate
-        judged = marked_down(candidate.promotion, self._situation)
+        prices = self._situation.prices.without(stretch for _, taken in self._held for stretch in taken)
+        situation = replace(self._situation, prices=prices, chosen=self.chosen)
+        judged = marked_down(candidate.promotion, situation)
         return judged if isinstance(judged, Candidate) else None
 
     def award(self, winner: Candidate) -> None:
         """Take a winner's units, those that only qualified too."""
-        markdown = winner.markdown
-        taken = tuple(cut.stretch for cut in markdown.cuts)
+        taken = tuple([cut.stretch for cut in winner.markdown.cuts])
         self._held.append((winner.code, taken))
-        self.chosen = _with_choice(self.chosen, markdown)
-        self._situation = replace(
-            self._situation, prices=self._situation.prices.without(taken), chosen=dict(self.chosen)
-        )
+        self._runs.update([stretch.run for stretch in taken])
+        self.chosen = _with_choice(self.chosen, winner.markdown)
 
     def holders(self, candidate: Candidate) -> tuple[str, ...]:
         """The winners that hold units which the candidate's sets fit."""
@@ -129,7 +130,7 @@ class UnitContest:
 
 def _with_choice(chosen: Mapping[str, tuple[str, ...]], markdown: Markdown) -> dict[str, tuple[str, ...]]:
     merged = dict(chosen)
-    for backend_id in markdown.undecided:
+    for backend_id in markdown.fit.undecided:
         taken = markdown.listed.get(backend_id, ())
         merged[backend_id] = tuple(dict.fromkeys([*merged.get(backend_id, ()), *taken]))
     return merged

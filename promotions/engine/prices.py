@@ -66,7 +66,7 @@ class Prices:
     @classmethod
     def of(cls, runs: Iterable[Run]) -> "Prices":
         """Prices as the till sent them."""
-        return cls(stretches=tuple([Stretch(run.index, 0, run.units, run.unit_inc_tax) for run in runs]))
+        return cls(stretches=tuple([Stretch(run.ordinal, 0, run.units, run.unit_inc_tax) for run in runs]))
 
     @property
     def total(self) -> int:

@@ -68,7 +68,7 @@ class ApplicationRule:
             if self.line_items is None or self.line_items(run.item):
                 found = True
                 units += run.units
-                value += net[run.index]
+                value += net[run.ordinal]
         return (1, units, value) if found else None
 
     def amount(self, measured: Measured) -> int:

@@ -64,10 +64,10 @@ class Selection:
 
     def match(self, runs: Sequence[Run], net: Sequence[int]) -> "Matched":
         """All matching sets that a basket allows. ``net`` is each run's net value in minor units."""
-        preferred = self._preferred(runs, net)
         if self.bundle:
-            return self._match_bundles(preferred)
-        pool = tuple([(run.index, run.units) for run in preferred if self._pooled(run)])
+            return self._match_bundles(self._preferred(runs, net))
+        pooled = self._preferred([run for run in runs if self._pooled(run)], net)
+        pool = tuple([(run.ordinal, run.units) for run in pooled])
         available = sum([units for _, units in pool])
         return Matched(
             count=self.quantity_rule.sets_of(available),
@@ -95,12 +95,15 @@ class Selection:
             return runs
         sign = -1 if self.most_expensive else 1
         value = _UNIT_VALUES[self.by]
+        if len({run.sku for run in runs}) == len(runs):
+            # Runs are in order of SKU, and there is no other tie to break.
+            return sorted(runs, key=lambda run: sign * value(run))
         return sorted(
-            runs, key=lambda run: (sign * value(run), run.sku, net[run.index] * _FINE // run.units, run.index)
+            runs, key=lambda run: (sign * value(run), run.sku, net[run.ordinal] * _FINE // run.units, run.ordinal)
         )
 
     def _match_bundles(self, preferred: Sequence[Run]) -> "Matched":
-        runs = [(run.index, run.units, _compatible(run, self.sets)) for run in preferred]
+        runs = [(run.ordinal, run.units, _compatible(run, self.sets)) for run in preferred]
         demands = [one.units for one in self.sets]
         bundles = most_bundles([(units, mask) for _, units, mask in runs], demands)
         return Matched(

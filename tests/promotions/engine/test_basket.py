@@ -72,7 +72,7 @@ LINES = st.lists(
 
 
 def facts(basket: Basket) -> list[object]:
-    return [(run.index, run.sku, run.unit_inc_tax, run.unit_ex_tax, run.units, run.item) for run in basket.runs]
+    return [(run.ordinal, run.sku, run.unit_inc_tax, run.unit_ex_tax, run.units, run.item) for run in basket.runs]
 
 
 @given(LINES, st.randoms(use_true_random=False))

@@ -1,6 +1,6 @@
 """The engine takes the units and shares the amounts that working a discount out unit by unit would."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
@@ -156,7 +156,7 @@ def test_units_are_matched_and_amounts_shared_as_unit_by_unit(seed: int, *, spen
 def in_single_units(lines: list[Line]) -> list[Line]:
     """Every unit on a line of its own."""
     return [
-        replace(one, line_id=f"{one.line_id} {i}", units=1, quantity=Decimal(1))
+        one._replace(line_id=f"{one.line_id} {i}", units=1, quantity=Decimal(1))
         for one in lines
         for i in range(one.units)
     ]

@@ -107,7 +107,7 @@ POLICIES = st.builds(
 
 
 def basket_of(lines: Sequence[Line]) -> Basket:
-    numbered = [replace(one, line_id=str(i)) for i, one in enumerate(lines)]
+    numbered = [one._replace(line_id=str(i)) for i, one in enumerate(lines)]
     return make_basket(*numbered, products=PRODUCTS)
 
 
@@ -146,8 +146,8 @@ def split(lines: Sequence[Line], random: Any) -> list[Line]:
     for one in lines:
         cut = random.randint(1, one.units - 1) if one.units > 1 else 0
         if cut:
-            parts.append(replace(one, units=cut, quantity=Decimal(cut)))
-        parts.append(replace(one, units=one.units - cut, quantity=one.quantity - cut))
+            parts.append(one._replace(units=cut, quantity=Decimal(cut)))
+        parts.append(one._replace(units=one.units - cut, quantity=one.quantity - cut))
     random.shuffle(parts)
     return parts
 

@@ -1,6 +1,5 @@
 """What promotions give: base points, fixed points, multipliers, bonuses and vouchers, and how they are shared."""
 
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -285,7 +284,7 @@ LINES = st.lists(
     rate=st.sampled_from(["0", "0.7", "1", "13"]),
 )
 def test_shares_add_up(lines: list[Line], rule: Any, scope: str, rate: str) -> None:
-    named = [*(replace(one, line_id=str(i)) for i, one in enumerate(lines)), line("D", 2, "7.77", line_id="D")]
+    named = [*(one._replace(line_id=str(i)) for i, one in enumerate(lines)), line("D", 2, "7.77", line_id="D")]
     decision = decide(
         make_basket(*named),
         make_promotion("fixed", points=101, quantity_rule=rule),

@@ -130,7 +130,7 @@ PERSONALIZED = {"PP": make_personalized(1, locks=True), "Other": make_personaliz
 
 
 def basket_of(lines: Sequence[Line]) -> Basket:
-    return make_basket(*(replace(one, line_id=str(i)) for i, one in enumerate(lines)), products=PRODUCTS)
+    return make_basket(*(one._replace(line_id=str(i)) for i, one in enumerate(lines)), products=PRODUCTS)
 
 
 def decided(basket: Basket, promotions: Sequence[Promotion], **said: Any) -> Decision:
@@ -140,7 +140,7 @@ def decided(basket: Basket, promotions: Sequence[Promotion], **said: Any) -> Dec
 def summary(decision: Decision) -> dict[str, Any]:
     """What must not depend on how the basket is written: all but the names of lines and what a run shows."""
     runs = {
-        decision.basket.lines[position].line_id: run.index for run in decision.basket.runs for position in run.lines
+        decision.basket.lines[position].line_id: run.ordinal for run in decision.basket.runs for position in run.lines
     }
 
     def by_run(pairs: list[tuple[str, Any]]) -> dict[int, Any]:
