@@ -182,6 +182,7 @@ class ApplicationRuleForm(RowForm):
     measure = forms.ChoiceField(
         label="Count",
         choices=[("transactions", "Transactions"), ("quantity", "Units bought"), ("spend", "Amount spent")],
+        initial="transactions",
         widget=UnfoldAdminSelectWidget(),
     )
     threshold = forms.DecimalField(
@@ -197,6 +198,7 @@ class ApplicationRuleForm(RowForm):
             ("months", "Months"),
             ("promotion", "The time of this promotion"),
         ],
+        initial="days",
         widget=UnfoldAdminSelectWidget(),
     )
     period_length = forms.IntegerField(
