@@ -109,6 +109,49 @@ _CHECKS = {
         WHERE b.kept <> b.history
         ORDER BY a.code, p.code, c.consumer_id
     """,
+    "points taken back": """
+        SELECT a.code, r.reference, r.points, COALESCE(l.points, 0)
+        FROM loyalty_reversal r
+        JOIN consumers_account a ON a.id = r.account_id
+        LEFT JOIN (
+            SELECT transaction_id, reference, -SUM(points) AS points FROM loyalty_ledgerentry
+            WHERE kind = 'return' GROUP BY transaction_id, reference
+        ) l ON l.transaction_id = r.transaction_id AND l.reference = r.reference
+        WHERE r.points <> COALESCE(l.points, 0)
+        ORDER BY a.code, r.reference
+    """,
+    "vouchers of a promotion": """
+        SELECT a.code, t.reference || ' / ' || p.code,
+            SUM(CASE WHEN v.status <> 'cancelled' THEN 1 ELSE 0 END), ap.redemptions
+        FROM loyalty_appliedpromotion ap
+        JOIN promotions_promotion p ON p.id = ap.promotion_id AND p.type = 'redeem_offer'
+        JOIN loyalty_transaction t ON t.id = ap.transaction_id
+        JOIN consumers_account a ON a.id = t.account_id
+        LEFT JOIN loyalty_voucher v ON v.issued_by_id = ap.id
+        GROUP BY a.code, t.reference, p.code, ap.id, ap.redemptions
+        HAVING SUM(CASE WHEN v.status <> 'cancelled' THEN 1 ELSE 0 END) < ap.redemptions
+            OR SUM(CASE WHEN v.status IN ('issued', 'expired') THEN 1 ELSE 0 END) > ap.redemptions
+        ORDER BY a.code, t.reference, p.code
+    """,
+    "state of a voucher": """
+        SELECT a.code, v.code, v.status, COALESCE(t.status, 'not paid with')
+        FROM loyalty_voucher v
+        JOIN consumers_account a ON a.id = v.account_id
+        LEFT JOIN loyalty_transaction t ON t.id = v.redeemed_by_id
+        WHERE (v.status = 'redeemed') <> (v.redeemed_by_id IS NOT NULL) OR t.status IN ('voided', 'returned')
+        ORDER BY a.code, v.code
+    """,
+    "choice made final": """
+        SELECT a.code, c.consumer_id || ' / ' || pp.backend_id,
+            CASE WHEN l.locked THEN 'final' ELSE 'open' END, COALESCE(t.status, 'no transaction')
+        FROM promotions_personalizedlist l
+        JOIN promotions_personalizedpromotion pp ON pp.id = l.promotion_id
+        JOIN consumers_consumer c ON c.id = l.consumer_id
+        JOIN consumers_account a ON a.id = pp.account_id
+        LEFT JOIN loyalty_transaction t ON t.id = l.locked_by_id
+        WHERE l.locked_by_id IS NOT NULL AND (NOT l.locked OR t.id IS NULL OR t.status = 'voided')
+        ORDER BY a.code, c.consumer_id, pp.backend_id
+    """,
     "vouchers issued": """
         SELECT a.code, o.code, o.issued, COALESCE(v.issued, 0)
         FROM loyalty_offer o

@@ -10,7 +10,7 @@ from loyalty.selectors.verification import ledger_differences
 class Command(BaseCommand):
     """Prints each difference; the exit code is 1 if there is any."""
 
-    help = "Recompute every balance, redemption counter and stock from history, and list the differences."
+    help = "Recompute balances, redemption counters, stocks, vouchers and final choices, and list the differences."
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = 0
@@ -19,4 +19,4 @@ class Command(BaseCommand):
             self.stdout.write(str(difference))
         if found:
             raise CommandError(f"{found} difference{'' if found == 1 else 's'} between what is kept and history.")
-        self.stdout.write(self.style.SUCCESS("Every balance, counter and stock is what history says."))
+        self.stdout.write(self.style.SUCCESS("Every balance, counter, stock, voucher and final choice is what history says."))
