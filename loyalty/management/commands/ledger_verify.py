@@ -19,4 +19,4 @@ class Command(BaseCommand):
             self.stdout.write(str(difference))
         if found:
             raise CommandError(f"{found} difference{'' if found == 1 else 's'} between what is kept and history.")
-        self.stdout.write(self.style.SUCCESS("Every balance, counter, stock, voucher and final choice is what history says."))
+        self.stdout.write(self.style.SUCCESS("Balances, counters, stocks, vouchers and choices are what history says."))
