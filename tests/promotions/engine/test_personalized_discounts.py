@@ -193,6 +193,7 @@ def test_a_list_is_shown_where_only_its_products_are_lacking() -> None:
         {"draft": True},
         {"customer_rules": every(condition("groups", "is", "vip"))},
         {"transaction_rules": every(condition("total_inc_tax", "is_at_least", "999"))},
+        {"transaction_rules": every(condition("transaction_time", "is_before", "09:00"))},
     ],
 )
 def test_a_list_is_not_shown_where_the_discount_does_not_qualify(fault: dict[str, Any]) -> None:
@@ -266,3 +267,13 @@ def test_the_winners_named_hold_a_listed_product() -> None:
     decision = decided(pair, cakes, colas, choice=make_list("CAKE", "TEA"), maximum=1, basket=basket)
     assert reason(decision) == "lost_conflict"
     assert refusal(decision).won_by == ("cakes",)
+
+
+def test_whoever_used_up_the_choice_of_a_list_holds_what_it_lists() -> None:
+    """Only one product may be chosen: the first took the cake, and the second's bap is one product too many."""
+    first = yours("first", value="90", transaction_redemption_limit=1)
+    second = yours("second", value="10", price_order="most_expensive")
+    colas = make_discount("colas", value="50", sets=[product_set("COLA")])
+    basket = make_basket(line("CAKE", 1, "5.00"), line("BAP", 1, "6.00"), line("COLA", 1, "4.00"))
+    decision = decided(first, second, colas, choice=make_list("CAKE", "BAP"), maximum=1, basket=basket)
+    assert refusal(decision, "second").won_by == ("first",)
