@@ -9,14 +9,18 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-# What the sidebar offers: groups of (title, icon, app and model of the page).
-PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+Entry = tuple[str, str, str] | tuple[str, str, str, str]
+
+# What the sidebar offers: groups of (title, icon, app and model whose viewers may see the page, and the page's name
+# where it is not the model's list).
+PAGES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Promotions",
         (
             ("Loyalty promotions", "loyalty", "loyalty.loyaltypromotion"),
             ("Discounts", "sell", "promotions.discount"),
             ("Personalized promotions", "checklist", "promotions.personalizedpromotion"),
+            ("Try a basket", "shopping_basket", "promotions.promotion", "try_basket"),
             ("Conflict management", "balance", "conflicts.conflictsettings"),
             ("Promotion versions", "history", "promotions.promotionversion"),
         ),
@@ -70,9 +74,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     ]
     for title, pages in PAGES:
         items = []
-        for name, icon, model in pages:
+        for name, icon, model, *page in pages:
             app_label, model_name = model.split(".")
-            address = reverse(f"admin:{app_label}_{model_name}_changelist")
+            address = reverse(page[0] if page else f"admin:{app_label}_{model_name}_changelist")
             items.append(
                 {
                     "title": name,

@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from config.errors import unknown_path
 from config.health import healthz, readyz
 from consumers.admin.switch import account_switch
+from loyalty.admin.try_page import try_basket
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.selectors.rule_values import LOYALTY_TEXT_SOURCES
 from promotions.admin.rule_pages import choices_found, rules_reading, rules_vocabulary
@@ -19,6 +20,7 @@ CHOOSABLE = {"sources": LOYALTY_REFERENCE_SOURCES, "texts": LOYALTY_TEXT_SOURCES
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("admin/switch-account/", admin.site.admin_view(account_switch), name="account_switch"),
+    path("admin/try/", admin.site.admin_view(try_basket), name="try_basket"),
     path("admin/rules/vocabulary/", admin.site.admin_view(rules_vocabulary), CHOOSABLE, name="rules_vocabulary"),
     path("admin/rules/reading/", admin.site.admin_view(rules_reading), name="rules_reading"),
     path("admin/choices/<slug:kind>/", admin.site.admin_view(choices_found), CHOOSABLE, name="choices_found"),

@@ -9,10 +9,14 @@ from consumers.roles import Grants, codenames
 
 _VIEWER = codenames(
     "view",
-    "loyaltypromotion offer voucher transaction appliedpromotion ledgerentry promotionusage redemptionmessage",
+    "loyaltypromotion offer voucher transaction appliedpromotion ledgerentry promotionusage redemptionmessage"
+    " triedbasket",
 )
-_CUSTOMER_SERVICE = _VIEWER | codenames("add", "ledgerentry voucher") | codenames("change", "redemptionmessage")
-_MARKETER = _VIEWER | codenames("add change delete", "loyaltypromotion offer")
+_KEEPS_BASKETS = codenames("add delete", "triedbasket")
+_CUSTOMER_SERVICE = (
+    _VIEWER | _KEEPS_BASKETS | codenames("add", "ledgerentry voucher") | codenames("change", "redemptionmessage")
+)
+_MARKETER = _VIEWER | _KEEPS_BASKETS | codenames("add change delete", "loyaltypromotion offer")
 
 GRANTS: Grants = {
     StaffRole.ADMINISTRATOR: _CUSTOMER_SERVICE | _MARKETER,

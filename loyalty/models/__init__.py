@@ -6,6 +6,7 @@ from loyalty.models.offer import Offer, Voucher
 from loyalty.models.promotion import LoyaltyPromotion
 from loyalty.models.reversal import Reversal
 from loyalty.models.transaction import AppliedPromotion, Transaction
+from loyalty.models.tried_basket import TriedBasket
 from loyalty.models.usage import PromotionUsage
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "RedemptionMessage",
     "Reversal",
     "Transaction",
+    "TriedBasket",
     "Voucher",
 ]

@@ -16,6 +16,7 @@ from django.db.models import F, QuerySet, TextChoices, Value
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from unfold.dataclasses import UnfoldAction
@@ -238,7 +239,7 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
     ordering = ("-starts_at", "code")
     describe_change = staticmethod(promotion_change)
     other_entries = staticmethod(status_entries)
-    actions_detail = ("publish", "stop", "duplicate", "archive", "bring_back", "versions")
+    actions_detail = ("publish", "stop", "try_it", "duplicate", "archive", "bring_back", "versions")
 
     class Media:
         js = ("js/shown.js", "js/summary.js")
@@ -531,6 +532,11 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
                 at=now,
             ),
         )
+
+    @action(description="Try it", icon="play_circle", permissions=["promotions.view_promotion"])
+    def try_it(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
+        return HttpResponseRedirect(f"{reverse('try_basket')}?{query}")
 
     @action(description="Versions", icon="history", permissions=["promotions.view_promotionversion"])
     def versions(self, request: HttpRequest, object_id: Any) -> HttpResponse:

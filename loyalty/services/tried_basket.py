@@ -1,0 +1,155 @@
+"""Trying a basket: the decision that a till would get, with a draft counted in. Only a kept basket is written."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+import msgspec
+
+from consumers.exceptions import Problem
+from consumers.models import Account, User
+from loyalty.exceptions import SaleInvalid
+from loyalty.models import TriedBasket
+from loyalty.selectors.shopper import products_known, sale_known
+from loyalty.services.book import Book, book_current
+from loyalty.services.quote import EXPLAINED, Quote, decide
+from loyalty.services.sale import Sale, SaleLine
+from promotions.engine.money import minor_unit, to_minor
+from promotions.models import Promotion
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineToTry:
+    """One line. A unit price of None is the catalogue's retail price; without tax, the same as with it."""
+
+    sku: str
+    quantity: Decimal
+    unit_price_inc_tax: Decimal | None = None
+    unit_price_ex_tax: Decimal | None = None
+    category: str = ""
+    brand: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BasketToTry:
+    """A basket as staff describe it. ``site`` is a site's number; a moment of None is the one at which it is tried."""
+
+    site: str
+    currency: str
+    lines: tuple[LineToTry, ...]
+    at: datetime | None = None
+    consumer: str = ""
+    loyalty_card: str = ""
+    source: str = ""
+    payment_card_type: str = ""
+    vouchers: tuple[str, ...] = ()
+
+
+def basket_try(*, account: Account, basket: BasketToTry, promotion: Promotion | None, at: datetime) -> Quote:
+    """What a till would be told of a basket, and of every other promotion (up to ``EXPLAINED``) why it does not apply.
+
+    Args:
+        account: read in this request.
+        basket: to try.
+        promotion: explained whatever else is; a draft counts as if it were published.
+        at: the moment of a basket that names none.
+
+    Raises:
+        SaleInvalid: the site or consumer is unknown, or a line has no price that the currency can express.
+    """
+    book = book_current(account=account)
+    if promotion is not None:
+        book = _with_draft_counted_in(book, promotion.pk)
+    sale = _sale(account, basket, at=at)
+    known = sale_known(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
+    first = promotion.pk if promotion is not None else None
+    explained = sorted(book.rulebook, key=lambda one: (one.id != first, one.code, one.source.family))
+    return decide(sale=sale, book=book, known=known.shopper, products=known.products, explained=explained[:EXPLAINED])
+
+
+def _with_draft_counted_in(book: Book, promotion_id: int) -> Book:
+    compiled = book.rulebook.get(promotion_id)
+    if compiled is None or not compiled.source.draft:
+        return book
+    published = replace(compiled, source=replace(compiled.source, draft=False))
+    return replace(book, rulebook=book.rulebook.changed(put=[published]))
+
+
+def _sale(account: Account, basket: BasketToTry, *, at: datetime) -> Sale:
+    unpriced = {line.sku for line in basket.lines if line.unit_price_inc_tax is None}
+    retail: dict[str, Decimal] = {}
+    if unpriced and basket.currency == account.currency:
+        known = products_known(account=account, skus=unpriced)
+        retail = {sku: facts.retail_price for sku, facts in known.items() if facts.retail_price is not None}
+    lines, problems = [], []
+    for index, line in enumerate(basket.lines):
+        try:
+            lines.append(_line(line, line_id=str(index + 1), currency=basket.currency, retail=retail.get(line.sku)))
+        except ValueError as error:
+            attr = f"lines.{index}.unit_price_inc_tax"
+            problems.append(Problem(code="invalid", detail=str(error), attr=attr))
+    if problems:
+        raise SaleInvalid(problems=problems)
+    return Sale(
+        occurred_at=basket.at or at,
+        site=basket.site,
+        currency=basket.currency,
+        consumer=basket.consumer,
+        loyalty_card=basket.loyalty_card,
+        source=basket.source,
+        payment_card_type=basket.payment_card_type,
+        lines=tuple(lines),
+        vouchers=basket.vouchers,
+    )
+
+
+def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | None) -> SaleLine:
+    """A line with its prices.
+
+    Raises:
+        ValueError: there is none, or it has more decimals than the currency.
+    """
+    price = line.unit_price_inc_tax
+    if price is None:
+        if retail is None:
+            raise ValueError("The catalogue has no retail price for it: say what it costs.")
+        price = retail.quantize(minor_unit(currency), rounding=ROUND_HALF_UP)
+    without_tax = price if line.unit_price_ex_tax is None else line.unit_price_ex_tax
+    for amount in (price, without_tax):
+        to_minor(amount, currency)
+    return SaleLine(
+        line_id=line_id,
+        sku=line.sku,
+        quantity=line.quantity,
+        unit_price_inc_tax=price,
+        unit_price_ex_tax=without_tax,
+        category=line.category,
+        brand=line.brand,
+    )
+
+
+# --- keeping --------------------------------------------------------------------------------------------------------
+
+
+def tried_basket_keep(
+    *, account: Account, name: str, basket: BasketToTry, promotion: Promotion | None, actor: User, at: datetime
+) -> TriedBasket:
+    """Keep a basket under a name, with a promotion or for all of them."""
+    return TriedBasket.objects.create(
+        account=account,
+        name=name,
+        promotion=promotion,
+        basket=msgspec.to_builtins(basket),
+        created_by=actor,
+        created_at=at,
+    )
+
+
+def tried_basket_forget(*, kept: TriedBasket) -> None:
+    """Keep a basket no longer."""
+    kept.delete()
+
+
+def basket_kept(kept: TriedBasket) -> BasketToTry:
+    """The basket of a kept one."""
+    return msgspec.convert(kept.basket, BasketToTry)

@@ -1,0 +1,198 @@
+"""Trying a basket in the back office: the engine's own decision, with a draft counted in, and nothing written."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from consumers.choices import StaffRole
+from consumers.models import Consumer
+from loyalty.models import LedgerEntry, Transaction, TriedBasket, Voucher
+from tests.consumers.admin.office import Office, fill, make_office, save_promotion
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def office() -> Office:
+    office = make_office("acme")
+    fill(office.account)
+    return office
+
+
+def basket(*skus: str, **values: Any) -> dict[str, Any]:
+    """A form as a browser sends it: one unit of each SKU at the retail price, at the first site."""
+    sent: dict[str, Any] = {"site": "acme-001", "currency": "GBP", "at": "", "consumer": "acme-c1"}
+    sent |= {"lines-TOTAL_FORMS": str(len(skus)), "lines-INITIAL_FORMS": "0"}
+    for index, sku in enumerate(skus):
+        sent |= {f"lines-{index}-sku": sku, f"lines-{index}-quantity": "1"}
+    return sent | values
+
+
+def tried(office: Office, *skus: str, **values: Any) -> Any:
+    """The answer to a basket that is tried."""
+    return office.client.post(reverse("try_basket"), basket(*skus, **values))
+
+
+def names_of(answer: Any, what: str) -> set[str]:
+    return {one["code"] for one in answer.context["decided"][what]}
+
+
+def test_a_basket_shows_what_applies_and_why_others_do_not(office: Office) -> None:
+    decided = tried(office, "acme-p1").context["decided"]
+    assert {one["code"] for one in decided["applied"]} == {"acme-fixed-1", "acme-voucher-1"}
+    (refused,) = decided["refused"]
+    assert (refused["code"], refused["check"]) == ("acme-discount-1", "No matching products")
+    assert decided["total"] == "3.00 GBP"
+
+
+def test_a_draft_counts_as_if_it_were_published_for_its_own_page_alone(office: Office) -> None:
+    draft = save_promotion(office.account, code="draft", draft=True, outcome={"points": 900})
+    answer = tried(office, "acme-p1", promotion=str(draft.pk))
+    assert answer.context["decided"]["verdict"].words == "It applies once: 900 points."
+    assert "acme-fixed-1" in names_of(answer, "refused")
+    others = tried(office, "acme-p1")
+    assert "draft" in names_of(others, "refused")
+    assert "acme-fixed-1" in names_of(others, "applied")
+
+
+def test_the_page_of_a_draft_begins_at_a_moment_at_which_it_is_in_force(office: Office) -> None:
+    draft = save_promotion(office.account, code="later", draft=True, starts_at=timezone.now() + timedelta(days=9))
+    page = office.client.get(f"{reverse('try_basket')}?promotion={draft.pk}")
+    shown = page.context["form"]["at"].value().strftime("%Y-%m-%dT%H:%M")
+    assert tried(office, "acme-p1", promotion=str(draft.pk), at=shown).context["decided"]["verdict"].applies
+    refused = tried(office, "acme-p1", promotion=str(draft.pk)).context["decided"]["verdict"]
+    assert (refused.applies, refused.words) == (False, "It does not apply. It had not started.")
+
+
+def test_the_rule_that_alone_is_missing_is_said_in_words(office: Office) -> None:
+    tree = {"match": "all", "rules": [{"attribute": "source", "operator": "is", "value": "web"}]}
+    web = save_promotion(office.account, code="web", eligibility={"transaction_rules": tree})
+    said = tried(office, "acme-p1", promotion=str(web.pk), source="shop").context["decided"]["verdict"]
+    assert said.words == ("It does not apply. The transaction does not qualify. Only this is missing: Source is web.")
+
+
+def test_a_moment_of_the_past_is_judged_as_it_was(office: Office) -> None:
+    before = timezone.localtime(timezone.now() - timedelta(days=40)).strftime("%Y-%m-%dT%H:%M")
+    answer = tried(office, "acme-p1", at=before)
+    assert names_of(answer, "applied") == set()
+    assert {one["check"] for one in answer.context["decided"]["refused"]} == {"Scheduled"}
+
+
+def test_trying_writes_nothing(office: Office) -> None:
+    def state() -> list[Any]:
+        tables = (LedgerEntry, Transaction, Voucher, TriedBasket)
+        return [model.objects.count() for model in tables] + list(Consumer.objects.values_list("points_balance"))
+
+    before = state()
+    assert tried(office, "acme-p1").context["decided"]["applied"]
+    assert state() == before
+
+
+def test_a_kept_basket_is_run_again_with_its_promotion(office: Office) -> None:
+    draft = save_promotion(office.account, code="draft", draft=True)
+    values = {"lines-0-unit_price_inc_tax": "12.50", "lines-0-quantity": "2"}
+    kept = tried(office, "acme-p1", promotion=str(draft.pk), _keep="1", name="Two teas", **values)
+    assert TriedBasket.objects.get().promotion == draft
+    again = office.client.get(kept["Location"])
+    assert again.context["promotion"].pk == draft.pk
+    assert again.context["decided"]["total"] == "25.00 GBP"
+    assert again.context["form"].initial["lines"][0]["unit_price_inc_tax"] == "12.5"
+    assert [one.name for one in again.context["baskets"]] == ["Two teas"]
+    assert not office.client.get(reverse("try_basket")).context["baskets"]
+
+
+def test_a_kept_basket_whose_site_is_gone_says_so(office: Office) -> None:
+    tried(office, "acme-p1", _keep="1", name="Elsewhere", at="2026-05-01T10:00")
+    kept = TriedBasket.objects.get()
+    kept.basket["site"] = "gone"
+    kept.save()
+    page = office.client.get(f"{reverse('try_basket')}?basket={kept.pk}")
+    assert page.context["decided"] is None
+    assert page.context["form"].errors["site"] == ["There is no site gone."]
+
+
+def test_a_basket_is_kept_no_longer(office: Office) -> None:
+    tried(office, "acme-p1", _keep="1", name="Tea")
+    office.client.post(reverse("try_basket"), {"_forget": str(TriedBasket.objects.get().pk)})
+    assert not TriedBasket.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "words"),
+    [
+        ({"site": "nowhere"}, "site", "There is no site nowhere."),
+        ({"consumer": "nobody"}, "consumer", "There is no consumer nobody."),
+        ({"lines-TOTAL_FORMS": "0"}, "lines", "A basket has a line at least."),
+        ({"lines-0-sku": "unknown"}, "lines", "Look at the marked rows."),
+        ({"lines-0-sku": "a\x00b"}, "lines", "Look at the marked rows."),
+        ({"lines-0-unit_price_inc_tax": "1.005"}, "lines", "Look at the marked rows."),
+        ({"lines-0-quantity": "0"}, "lines", "Look at the marked rows."),
+        ({"currency": "XXQ"}, "currency", "Select a valid choice. XXQ is not one of the available choices."),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(office: Office, values: dict[str, str], field: str, words: str) -> None:
+    answer = tried(office, "acme-p1", **values)
+    assert answer.status_code == 200
+    assert answer.context["decided"] is None
+    assert answer.context["form"].errors[field] == [words]
+
+
+@pytest.mark.parametrize("wanted", ["promotion=0", "promotion=x", "basket=0", "basket=x"])
+def test_what_is_not_there_is_not_found(office: Office, wanted: str) -> None:
+    assert office.client.get(f"{reverse('try_basket')}?{wanted}").status_code == 404
+
+
+def test_nothing_of_another_account_is_tried(office: Office) -> None:
+    theirs = make_office("theirs")
+    promotion = save_promotion(theirs.account, draft=True)
+    office.client.post(reverse("try_basket"), basket("acme-p1", _keep="1", name="Ours"))
+    kept = TriedBasket.objects.get()
+    assert office.client.get(f"{reverse('try_basket')}?promotion={promotion.pk}").status_code == 404
+    assert theirs.client.get(f"{reverse('try_basket')}?basket={kept.pk}").status_code == 404
+    assert theirs.client.post(reverse("try_basket"), {"_forget": str(kept.pk)}).status_code == 404
+    answer = theirs.client.post(reverse("try_basket"), basket("acme-p1", **{"lines-0-unit_price_inc_tax": "1"}))
+    assert answer.context["form"].errors["site"] == ["There is no site acme-001."]
+
+
+def test_a_viewer_tries_but_keeps_nothing(office: Office) -> None:
+    viewer = office.login(StaffRole.VIEWER)
+    assert tried(viewer, "acme-p1").context["decided"]["applied"]
+    tried(viewer, "acme-p1", _keep="1", name="Mine")
+    assert not TriedBasket.objects.exists()
+    assert viewer.client.post(reverse("try_basket"), {"_forget": "1"}).status_code == 403
+
+
+def test_a_page_costs_the_same_whatever_there_is(office: Office) -> None:
+    def queries() -> int:
+        tried(office, "acme-p1", "acme-p1")  # The rulebook of this version is read once.
+        with CaptureQueriesContext(connection) as counted:
+            assert tried(office, "acme-p1", "acme-p1").status_code == 200
+        return len(counted)
+
+    few = queries()
+    for n in range(6):
+        save_promotion(office.account, code=f"more-{n}", outcome={"points": n + 1})
+        TriedBasket.objects.create(
+            account=office.account, name=f"B{n}", basket={}, created_at=timezone.now(), created_by=office.user
+        )
+    # Session, user, membership, permissions, accounts; names of site and product; prices, the sale, kept ones.
+    assert (few, queries()) == (10, 10)
+
+
+def test_a_promotions_page_leads_to_its_trial(office: Office) -> None:
+    promotion = save_promotion(office.account, code="mine")
+    answer = office.page("loyalty_loyaltypromotion_try_it", promotion.pk)
+    assert (answer.status_code, answer["Location"]) == (302, f"{reverse('try_basket')}?promotion={promotion.pk}")
+
+
+def test_a_price_without_tax_may_differ(office: Office) -> None:
+    tree = {"match": "all", "rules": [{"attribute": "total_ex_tax", "operator": "is", "value": "2.00"}]}
+    save_promotion(office.account, code="net", eligibility={"transaction_rules": tree, "always_apply": True})
+    prices = {"lines-0-unit_price_inc_tax": "2.40", "lines-0-unit_price_ex_tax": "2.00"}
+    assert "net" in names_of(tried(office, "acme-p1", **prices), "applied")
+    assert "net" not in names_of(tried(office, "acme-p1"), "applied")
