@@ -10,6 +10,7 @@ import django
 from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
+from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # The logging and the broker below need the settings, whoever imports this first.
@@ -29,7 +30,10 @@ app.set_default()
 def broker() -> dict[str, Any]:
     """Redis where there is one, else a folder that needs no server."""
     if settings.REDIS_URL:
-        return {"broker_url": settings.REDIS_URL}
+        # A sale says "look now" and does not wait for a server that is away.
+        impatient = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+        timeouts = {"socket_connect_timeout": 1, "socket_timeout": 5}
+        return {"broker_url": settings.REDIS_URL, "broker_transport_options": {**impatient, **timeouts}}
     folder = settings.VAR_DIR / "broker"
     folders = {name: folder / name for name in ("messages", "processed", "control")}
     for each in folders.values():
@@ -72,6 +76,8 @@ app.conf.update(
         for work in scheduled_works()
     },
 )
+# A worker's lines carry the task, and the request that asked for it.
+app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 
 

@@ -88,6 +88,16 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             )
         groups.append({"title": title, "separator": True, "items": items})
     return groups
+    work = reverse("scheduled_work")
+    groups[-1]["items"].append(
+        {
+            "title": "Scheduled work",
+            "icon": "schedule",
+            "link": work,
+            "active": at(work),
+            "permission": may_see("consumers", "scheduledtask"),
+        }
+    )
 
 
 def at(address: str) -> Callable[[HttpRequest], bool]:
@@ -110,16 +120,24 @@ def asset(path: str) -> Callable[[HttpRequest], str]:
     return lambda _: static(path)
 
 
-def accounts_offered(request: HttpRequest) -> dict[str, Any]:
-    """For every page: the accounts that the user may switch to."""
+def of_every_page(request: HttpRequest) -> dict[str, Any]:
+    """For every page: the accounts that the user may switch to, and no colours but those of static/css/theme.css.
+
+    The theme would write its colours into the page, which the Content-Security-Policy forbids.
+    """
+    return {"colors": {}, "other_accounts": accounts_offered(request)}
+
+
+def accounts_offered(request: HttpRequest) -> list[Any]:
+    """The accounts that the user may switch to."""
     # The apps are loaded later than the settings, which read this module.
     from consumers.models import User  # noqa: PLC0415
     from consumers.selectors import accounts_of_staff  # noqa: PLC0415
 
     user = request.user
     if not isinstance(user, User) or user.current_membership is None:
-        return {"other_accounts": []}
-    return {"other_accounts": list(accounts_of_staff(user=user).exclude(pk=user.current_membership.account_id))}
+        return []
+    return list(accounts_of_staff(user=user).exclude(pk=user.current_membership.account_id))
 
 
 def theme(request: HttpRequest) -> dict[str, Any]:
@@ -128,7 +146,7 @@ def theme(request: HttpRequest) -> dict[str, Any]:
     from django.contrib import admin  # noqa: PLC0415
 
     site = SimpleLazyObject(lambda: admin.site.each_context(request))
-    names = ("styles", "scripts", "site_favicons", "colors", "border_radius")
+    names = ("styles", "scripts", "site_favicons")
     return {name: SimpleLazyObject(partial(lambda name: site[name], name)) for name in names}
 
 
@@ -142,26 +160,9 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    "GLOBAL_CALLBACK": "config.navigation.accounts_offered",
+    "GLOBAL_CALLBACK": "config.navigation.of_every_page",
     "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
     "STYLES": [asset("css/admin.css")],
     "SCRIPTS": [asset("js/tabs.js"), asset("js/dialogs.js"), asset("js/names.js")],
-    "BORDER_RADIUS": "6px",
-    # Dark enough at 600 for white words on it and for words on white; light enough at 500 for words on the dark ground.
-    "COLORS": {
-        "primary": {
-            "50": "oklch(97.8% .014 190)",
-            "100": "oklch(95% .032 190)",
-            "200": "oklch(90.5% .06 190)",
-            "300": "oklch(84% .088 190)",
-            "400": "oklch(76% .112 190)",
-            "500": "oklch(70% .115 190)",
-            "600": "oklch(50% .09 195)",
-            "700": "oklch(44% .08 196)",
-            "800": "oklch(38% .067 197)",
-            "900": "oklch(32% .053 198)",
-            "950": "oklch(24% .04 199)",
-        },
-    },
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.navigation.sidebar"},
 }

@@ -1,17 +1,20 @@
 """Settings of every installation; what differs between two of them comes from the environment.
 
 ``DATABASE_URL`` ``REDIS_URL`` ``SECRET_KEY`` ``DEBUG`` ``ALLOWED_HOSTS`` ``EMAIL_URL`` ``EMAIL_FROM`` ``HTTPS``
-``LOG_LEVEL`` ``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``SENTRY_DSN``: docs/settings.md says what each means.
+``LOG_LEVEL`` ``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``METRICS_NETWORKS`` ``SENTRY_DSN``: docs/settings.md
+says what each means.
 """
 
 import logging
 import os
 import tempfile
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import environ
 import sentry_sdk
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL
 from django.core.exceptions import ImproperlyConfigured
 
 from config.logs import LOGGING as LOGGING
@@ -31,6 +34,8 @@ SECRET_KEY = env.str("SECRET_KEY", default=INSECURE_SECRET_KEY)
 DEBUG = env.bool("DEBUG", default=SECRET_KEY == INSECURE_SECRET_KEY)
 if SECRET_KEY == INSECURE_SECRET_KEY and not DEBUG:
     raise ImproperlyConfigured("Set SECRET_KEY: without DEBUG the default secret is refused.")
+if not DEBUG and (len(SECRET_KEY) < 32 or len(set(SECRET_KEY)) < 8):
+    raise ImproperlyConfigured("Set a SECRET_KEY of at least 32 characters by chance: this one can be guessed.")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 HTTPS = env.bool("HTTPS", default=not DEBUG)
@@ -42,6 +47,22 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+
+# Everything comes from here and nothing stands inline; pictures of redemption messages may be anybody's.
+CONTENT_SECURITY_POLICY = {
+    # Answers in JSON that tills wait for.
+    "EXCLUDE_URL_PREFIXES": ["/api/v1/baskets", "/api/v1/transactions"],
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, UNSAFE_EVAL],  # Alpine, which the admin's theme is made with, evaluates attributes
+        "style-src": [SELF, NONCE],  # the text editor's own styles bear the nonce
+        "img-src": [SELF, "data:", "https:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
 
 # What it is made of
 
@@ -64,6 +85,7 @@ INSTALLED_APPS = [
     "conflicts",
     "loyalty",
     "axes",
+    "csp",
     "django_filters",
     "django_prometheus",
     "django_structlog",
@@ -80,6 +102,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -108,6 +131,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
                 "config.navigation.theme",
             ],
         },
@@ -140,7 +164,12 @@ else:
 
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # A till goes on selling while the cache is away, and does not wait for it.
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 2},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
@@ -248,6 +277,15 @@ SPECTACULAR_SETTINGS = {
 }
 
 # What it tells its keepers
+
+# Who may read /metrics: the machine itself and private networks, unless told otherwise; nobody, where it is empty.
+METRICS_NETWORKS = [
+    ip_network(one)
+    for one in env.list(
+        "METRICS_NETWORKS",
+        default=["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
+    )
+]
 
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # A line for each answered call would cost more than many calls do; successes are counted at /metrics.

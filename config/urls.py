@@ -3,11 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from django_prometheus.exports import ExportToDjangoView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config.errors import unknown_path
 from config.health import healthz, readyz
+from config.metrics import metrics
+from config.scheduled_work import scheduled_work
 from consumers.admin.switch import account_switch
 from loyalty.admin.try_page import try_basket
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
@@ -26,7 +27,8 @@ urlpatterns = [
     path("admin/choices/<slug:kind>/", admin.site.admin_view(choices_found), CHOOSABLE, name="choices_found"),
     path("admin/", admin.site.urls),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("admin/scheduled-work/", admin.site.admin_view(scheduled_work), name="scheduled_work"),
+    path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("loyalty.api.v1.urls")),
     path("api/v1/", include("conflicts.api.v1.urls")),
     path("api/v1/", include("promotions.api.v1.urls")),
@@ -34,7 +36,7 @@ urlpatterns = [
     re_path(r"^api/", unknown_path),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
-    path("metrics", ExportToDjangoView, name="metrics"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "config.errors.bad_request"

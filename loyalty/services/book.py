@@ -17,6 +17,7 @@ from conflicts.resolver import Policy
 from conflicts.selectors import conflict_policy
 from consumers.models import Account, Site
 from loyalty.models import Offer
+from loyalty.services.measures import rulebook_measured
 from promotions.engine.basket import SiteFacts, folded
 from promotions.engine.discounts import PersonalizedTerms
 from promotions.engine.rulebook import (
@@ -78,6 +79,7 @@ def book_current(*, account: Account) -> Book:
         if book is None or book.version < account.rulebook_version or book.epoch != account.rulebook_epoch:
             known = book if book is not None and book.epoch == account.rulebook_epoch else None
             book = _books[account.pk] = _read(account, known)
+            rulebook_measured(version=book.version)
         _books.move_to_end(account.pk)
         while len(_books) > BOOKS_KEPT:
             _books.popitem(last=False)

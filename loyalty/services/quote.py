@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
+from time import perf_counter
 
 from consumers.exceptions import Problem
 from consumers.models import Account
@@ -12,6 +13,7 @@ from loyalty.models import Offer
 from loyalty.selectors.shopper import KnownShopper, StoredList, StoredUsage, StoredVoucher, sale_known, usage_stored
 from loyalty.services.book import Book, SitePlace, book_current
 from loyalty.services.history import progress_from_history
+from loyalty.services.measures import decision_measured
 from loyalty.services.sale import Sale
 from promotions.engine.basket import Basket, Line, ProductFacts, make_basket, make_line
 from promotions.engine.decision import Decision
@@ -174,6 +176,7 @@ def decide(
         shopper = replace(shopper, personalized={key: listed.choice for key, listed in stored.lists.items()})
     needed = [promotion for promotion in (*candidates, *explained) if promotion.application_rules]
     usage, rebuilt = _usage(stored, book=book, known=known, needed=needed, judged=judged, at=basket.at)
+    begun = perf_counter()
     decision = evaluate(
         basket,
         shopper=shopper,
@@ -184,6 +187,7 @@ def decide(
         explain=explained,
         most=EXPLANATIONS_KEPT if lock else EXPLAINED if explained else 0,
     )
+    decision_measured(applied=bool(decision.applied), seconds=perf_counter() - begun)
     return Quote(
         sale=sale,
         book=book,

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 def addresses(desk: Desk) -> list[str]:
     """Every page of the account: overview, lists, forms to add and to change, import, export, history."""
-    found = ["/admin/", "/admin/password_change/"]
+    found = ["/admin/", "/admin/password_change/", "/admin/scheduled-work/"]
     for model, page in sorted(admin.site._registry.items(), key=lambda item: item[0]._meta.label):
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         if isinstance(page, OnePageAdmin):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+SECRET = "0123456789-abcdefghij-klmnopqrst-uvwxyz"
 ROOT = Path(__file__).resolve().parent.parent.parent
 READ = "import json, sys; from config import settings as s; print(json.dumps({n: getattr(s, n) for n in sys.argv[1:]}))"
 
@@ -25,11 +26,18 @@ def test_production_refuses_to_start_with_the_default_secret() -> None:
     assert "Set SECRET_KEY" in refusal.value.stderr
 
 
+@pytest.mark.parametrize("secret", ["s", "secret" * 4, "ab" * 40])
+def test_production_refuses_to_start_with_a_secret_that_can_be_guessed(secret: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refusal:
+        settings_in({"SECRET_KEY": secret}, "DEBUG")
+    assert "can be guessed" in refusal.value.stderr
+
+
 def test_a_secret_means_production_unless_said_otherwise() -> None:
     names = ("DEBUG", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
-    assert set(settings_in({"SECRET_KEY": "s"}, *names).values()) == {True, False}
-    assert settings_in({"SECRET_KEY": "s"}, *names)["DEBUG"] is False
-    assert settings_in({"SECRET_KEY": "s", "DEBUG": "true"}, *names)["DEBUG"] is True
+    assert set(settings_in({"SECRET_KEY": SECRET}, *names).values()) == {True, False}
+    assert settings_in({"SECRET_KEY": SECRET}, *names)["DEBUG"] is False
+    assert settings_in({"SECRET_KEY": SECRET, "DEBUG": "true"}, *names)["DEBUG"] is True
 
 
 def test_without_a_database_address_sqlite_writes_ahead_and_begins_immediately() -> None:

@@ -16,6 +16,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from structlog.contextvars import bind_contextvars
 
 from consumers.api.v1.collections import ApiView, row_or_404
 from consumers.api.v1.filters import MomentFilter
@@ -92,6 +93,8 @@ class TillView(ApiView):
         super().initial(request, *args, **kwargs)
         if "\x00" in kwargs.get("reference", ""):
             raise NotFound
+        if "reference" in kwargs:
+            bind_contextvars(transaction=kwargs["reference"])
 
     def decoded(self, decode: Callable[[bytes], Decoded]) -> Decoded:
         """The body, decoded and checked."""
@@ -103,7 +106,9 @@ class TillView(ApiView):
 
     def sale(self, *, commit: bool) -> Sale:
         """The body as a sale, its moment now where it names none."""
-        return self.decoded(lambda raw: sale_decoded(raw, now=timezone.now(), commit=commit))
+        sale = self.decoded(lambda raw: sale_decoded(raw, now=timezone.now(), commit=commit))
+        bind_contextvars(transaction=sale.reference)
+        return sale
 
     def asked(self, name: str) -> bool:
         """Whether a parameter of the query is set."""

@@ -1,0 +1,103 @@
+"""What Prometheus asks: counts of the web processes, and what stands in the database and waits in the queues.
+
+No key is needed, so who may ask is limited by address: METRICS_NETWORKS in docs/settings.md.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from django_prometheus.exports import ExportToDjangoView
+from kombu.exceptions import ChannelError, OperationalError
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from config.celery import app
+from consumers.choices import JobState
+from consumers.models import Job, ScheduledTask
+from consumers.services import schedule
+from loyalty.choices import MessageState
+from loyalty.models import RedemptionMessage
+from promotions.selectors.promotion import promotions_out_of_date
+
+
+class Stored(Collector):
+    """What the database knows of work that waits."""
+
+    def collect(self) -> Iterator[Metric]:
+        """States of messages and jobs, statuses that are out of date, and the age of every task's last success."""
+        messages = GaugeMetricFamily("promotions_messages", "Redemption messages by state", labels=["state"])
+        rows = RedemptionMessage.objects.order_by()
+        counts = dict(rows.values_list("state").annotate(number=Count("pk")))
+        for state in MessageState:
+            messages.add_metric([state.value], counts.get(state, 0))
+        yield messages
+        jobs = GaugeMetricFamily("promotions_jobs", "Large jobs that are not done, by state", labels=["state"])
+        for job_state in (JobState.WAITING, JobState.RUNNING):
+            jobs.add_metric([job_state.value], Job.objects.filter(state=job_state).count())
+        yield jobs
+        now = schedule.database_now()
+        yield GaugeMetricFamily(
+            "promotions_statuses_out_of_date",
+            "Promotions whose stored status is not yet the true one",
+            value=promotions_out_of_date(at=now).count(),
+        )
+        ages = GaugeMetricFamily(
+            "promotions_task_age_seconds", "Time since a task of the schedule last succeeded", labels=["task"]
+        )
+        for task in ScheduledTask.objects.all():
+            if task.succeeded_at is not None:
+                ages.add_metric([task.key], (now - task.succeeded_at).total_seconds())
+        yield ages
+
+
+class Queues(Collector):
+    """What waits for the workers; nothing where the broker does not answer."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Messages in each queue."""
+        lengths = GaugeMetricFamily("promotions_queue_length", "Messages that wait for a worker", labels=["queue"])
+        with suppress(OperationalError, OSError), app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, timeout=2)
+            for queue in app.conf.task_queues:
+                lengths.add_metric([queue], self._length(connection.default_channel, queue))
+        yield lengths
+
+    @staticmethod
+    def _length(channel: object, queue: str) -> int:
+        try:
+            declared = channel.queue_declare(queue=queue, passive=True)  # type: ignore[attr-defined]
+        except ChannelError:  # nothing was ever sent to it, or all of it is taken
+            return 0
+        return int(declared.message_count)
+
+
+_registry = CollectorRegistry()
+_registry.register(Stored())
+_registry.register(Queues())
+
+
+def may_ask(address: str) -> bool:
+    """Whether metrics are shown to an address."""
+    try:
+        asking = ip_address(address)
+    except ValueError:
+        return False
+    return any(asking in network for network in settings.METRICS_NETWORKS)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Everything there is to measure, in Prometheus's text format; 404 for who may not ask."""
+    if not may_ask(request.META.get("REMOTE_ADDR", "")):
+        raise Http404
+    answer: HttpResponse = ExportToDjangoView(request)
+    answer.write(generate_latest(_registry))
+    return answer

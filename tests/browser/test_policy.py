@@ -1,0 +1,79 @@
+"""The Content-Security-Policy holds on every page, and no page complains of it."""
+
+import pytest
+from django.test import Client
+from playwright.sync_api import expect
+
+from consumers.choices import JobFile, JobState
+from consumers.models import Consumer, Job, JobPart
+from consumers.tasks import jobs_run
+from tests.browser.conftest import Desk
+from tests.browser.test_pages import addresses
+from tests.consumers.admin.office import save_promotion
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+BLOCKED = """
+document.addEventListener("securitypolicyviolation", event => {
+    window.blocked = [...(window.blocked || []), `${event.violatedDirective}: ${event.blockedURI} ${event.sample}`];
+});
+"""
+
+
+def blocked(desk: Desk) -> list[str]:
+    """What the policy kept from the open page."""
+    found: list[str] = desk.page.evaluate("window.blocked || []")
+    return found
+
+
+def test_nothing_is_blocked_on_any_page(desk: Desk) -> None:
+    desk.page.add_init_script(BLOCKED)
+    save_promotion(desk.office.account, code="picture", outcome={"points": 5, "redemption_message": "<p>Thanks</p>"})
+    found = {}
+    for address in [*addresses(desk), "/api/v1/docs", "/admin/nowhere/", "/nowhere"]:
+        desk.page.goto("about:blank")
+        answer = desk.page.goto(address)
+        assert answer is not None
+        assert "default-src 'self'" in answer.headers["content-security-policy"], address
+        desk.page.wait_for_load_state("networkidle")
+        if bad := blocked(desk):
+            found[address] = bad
+    # That a page is not there is the one thing that the browser may say.
+    desk.said = [text for text in desk.said if "404 (Not Found)" not in text]
+    assert found == {}
+
+
+def test_nothing_is_blocked_where_something_opens(desk: Desk) -> None:
+    desk.page.add_init_script(BLOCKED)
+    page = desk.open("loyalty/loyaltypromotion/")
+    page.get_by_role("button", name="staff-acme").press("Enter")
+    page.get_by_role("button", name="Dark").press("Enter")
+    page.locator("body").press("Escape")
+    promotion = save_promotion(desk.office.account)
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/")
+    page.get_by_role("link", name="Stop").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    consumer = Consumer.objects.get(consumer_id="acme-c1")
+    found = blocked(desk)
+    page = desk.open(f"consumers/consumer/{consumer.pk}/change/#loyalty")
+    page.wait_for_load_state("networkidle")
+    assert [*found, *blocked(desk)] == []
+
+
+def test_a_page_without_a_log_in_has_the_policy(client: Client) -> None:
+    policy = client.get("/admin/login/").headers["content-security-policy"]
+    assert "script-src 'self' 'unsafe-eval'" in policy
+    assert "unsafe-inline" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_a_job_is_watched_until_it_is_done(desk: Desk) -> None:
+    job = Job.objects.filter(account=desk.office.account).latest("pk")
+    Job.objects.filter(pk=job.pk).update(state=JobState.WAITING, phase="", done=0)
+    content = {"content": b"number\nacme-001\n"}
+    JobPart.objects.update_or_create(job=job, file=JobFile.INPUT, position=0, defaults=content)
+    page = desk.open(f"consumers/job/{job.pk}/change/")
+    expect(page.locator("#job-state")).to_contain_text("Waiting")
+    jobs_run()
+    expect(page.locator("#job-state")).to_contain_text("Done", timeout=15_000)
+    expect(page.locator("#job-state")).to_contain_text("1 of 1 rows imported")

@@ -1,0 +1,96 @@
+"""What Prometheus is told, and whom nothing is told."""
+
+from datetime import timedelta
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from config.celery import app
+from consumers.models import ScheduledTask
+from loyalty.models import RedemptionMessage
+from loyalty.tasks import statuses_sync
+from promotions.models import Promotion
+from tests.consumers.admin.office import fill, make_office, save_promotion
+
+pytestmark = pytest.mark.django_db
+
+
+def told(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Every sample by name and labels."""
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    return {
+        (sample.name, tuple(sorted(sample.labels.values()))): sample.value
+        for family in text_string_to_metric_families(answer.content.decode())
+        for sample in family.samples
+    }
+
+
+def test_decisions_are_counted_by_outcome_and_timed(client: Client) -> None:
+    office = make_office()
+    before = told(client)
+    fill(office.account)
+    after = told(client)
+    applied = ("promotions_decisions_total", ("applied",))
+    timed = ("promotions_evaluation_seconds_count", ())
+    assert after[applied] - before.get(applied, 0) == 1
+    assert after[timed] - before.get(timed, 0) == 1
+    assert after["promotions_rulebook_version", ()] > 0
+
+
+def test_work_that_waits_is_told(client: Client) -> None:
+    office = make_office()
+    fill(office.account)
+    RedemptionMessage.objects.update(state="failed")
+    save_promotion(office.account, code="late")
+    Promotion.objects.filter(code="late").update(status="scheduled")
+    found = told(client)
+    assert found["promotions_messages", ("failed",)] == 1
+    assert found["promotions_messages", ("waiting",)] == 0
+    assert found["promotions_jobs", ("waiting",)] == 1
+    assert found["promotions_statuses_out_of_date", ()] == 1
+    assert {labels for name, labels in found if name == "promotions_queue_length"} == {("urgent",), ("bulk",)}
+
+
+def test_the_age_of_a_sweep_is_told(client: Client) -> None:
+    statuses_sync()
+    assert 0 <= told(client)["promotions_task_age_seconds", ("statuses_sync",)] < 30
+
+
+def test_nothing_is_told_of_any_account(client: Client) -> None:
+    fill(make_office("some-retailer").account)
+    assert "some-retailer" not in client.get("/metrics").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "status"),
+    [
+        (["10.0.0.0/8"], "10.1.2.3", 200),
+        (["10.0.0.0/8"], "203.0.113.9", 404),
+        ([], "127.0.0.1", 404),
+        (["::1/128"], "::1", 200),
+        (["10.0.0.0/8"], "", 404),
+    ],
+)
+def test_only_those_who_may_are_told(
+    settings: Any, client: Client, networks: list[str], address: str, status: int
+) -> None:
+    settings.METRICS_NETWORKS = [ip_network(one) for one in networks]
+    assert client.get("/metrics", REMOTE_ADDR=address).status_code == status
+
+
+def test_a_broker_that_is_away_leaves_the_rest(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "connection_for_read", lambda: app.connection("redis://127.0.0.1:1/0"))
+    found = told(client)
+    assert ("promotions_messages", ("waiting",)) in found
+    assert ("promotions_queue_length", ("urgent",)) not in found
+
+
+def test_the_time_since_is_that_of_the_last_success(client: Client) -> None:
+    statuses_sync()
+    ScheduledTask.objects.update(succeeded_at=timezone.now() - timedelta(hours=1))
+    assert told(client)["promotions_task_age_seconds", ("statuses_sync",)] >= 3600
