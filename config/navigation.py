@@ -20,6 +20,7 @@ PAGES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Loyalty promotions", "loyalty", "loyalty.loyaltypromotion"),
             ("Discounts", "sell", "promotions.discount"),
             ("Personalized promotions", "checklist", "promotions.personalizedpromotion"),
+            ("Calendar", "calendar_month", "promotions.promotion", "promotion_calendar"),
             ("Try a basket", "shopping_basket", "promotions.promotion", "try_basket"),
             ("Conflict management", "balance", "conflicts.conflictsettings"),
             ("Promotion versions", "history", "promotions.promotionversion"),
