@@ -16,13 +16,20 @@ from django.test import Client
 
 from consumers.choices import StaffRole
 from consumers.models import Account, Consumer, StaffMembership
-from loyalty.choices import OfferKind, PromotionType
-from loyalty.models import LedgerEntry, LoyaltyPromotion, Offer, Transaction, Voucher
-from loyalty.services.demo import fill, programme, shop
+from loyalty.choices import OfferKind, PromotionType, TransactionStatus
+from loyalty.models import AppliedPromotion, LedgerEntry, LoyaltyPromotion, Offer, Reversal, Transaction, Voucher
+from loyalty.services.demo import discounts, fill, programme, shop
 from loyalty.services.demo.fill import demo_fill
 from loyalty.services.demo.sales import DAYS, Trade, sales
-from promotions.choices import Status
-from promotions.models import Product, Promotion, PromotionVersion
+from promotions.choices import DiscountType, Status
+from promotions.models import (
+    Discount,
+    PersonalizedList,
+    PersonalizedPromotion,
+    Product,
+    Promotion,
+    PromotionVersion,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -43,8 +50,11 @@ def run() -> str:
 
 
 def counts() -> dict[str, Any]:
-    models = (Account, Consumer, LedgerEntry, Offer, Product, Promotion, PromotionVersion, StaffMembership, Transaction)
-    return {model.__name__: model._default_manager.count() for model in (*models, Voucher)} | {
+    models = (
+        *(Account, Consumer, LedgerEntry, Offer, PersonalizedList, Product, Promotion, PromotionVersion, Reversal),
+        *(StaffMembership, Transaction, Voucher),
+    )
+    return {model.__name__: model._default_manager.count() for model in models} | {
         "balances": Consumer.objects.aggregate(Sum("points_balance")),
         "versions": Promotion.objects.aggregate(Sum("version")),
     }
@@ -61,6 +71,40 @@ def test_it_shows_every_type_of_promotion_in_every_status() -> None:
     for name in ("control_group", "total_redemption_limit", "customer_redemption_limit", "always_apply"):
         assert any(one[name] for one in eligibility), name
     assert {one.currency for one in promotions} == {"GBP", "EUR", "USD"}
+
+
+def test_it_shows_discounts_of_every_type_in_every_status_and_of_every_source() -> None:
+    run()
+    shown = Discount.objects.filter(account__code="demo")
+    assert set(shown.values_list("type", flat=True)) == set(DiscountType)
+    assert set(shown.values_list("status", flat=True)) == set(Status)
+    sets = [one for discount in shown for one in discount.outcome["product_sets"]]
+    for source in ("rules", "products", "personalized_promotion", "required_spend", "default_product"):
+        assert any(one.get(source) for one in sets), source
+    assert any(discount.always_apply for discount in shown)
+
+
+def test_each_personalized_promotion_has_lists_choices_and_a_discount_that_it_feeds() -> None:
+    run()
+    for promotion in PersonalizedPromotion.objects.all():
+        lists = PersonalizedList.objects.filter(promotion=promotion)
+        assert lists.filter(selected=[]).exists()
+        assert lists.exclude(selected=[]).exists()
+        assert lists.filter(locked=True).exists() == promotion.lock_after_first_apply
+        assert Discount.objects.filter(references__key=promotion.backend_id).exists()
+    assert PersonalizedPromotion.objects.values("lock_after_first_apply").distinct().count() == 2
+
+
+def test_sales_are_discounted_paid_with_vouchers_and_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fill, "SALES", 200)
+    monkeypatch.setattr(fill, "BATCH", 10)
+    monkeypatch.setattr(fill, "VOUCHERS_SHOWN", 1)
+    run()
+    assert AppliedPromotion.objects.filter(promotion__family="discount", discount__gt=0).exists()
+    assert Voucher.objects.filter(redeemed_by__isnull=False).exists()
+    statuses = set(Transaction.objects.values_list("status", flat=True))
+    assert {TransactionStatus.RETURNED, TransactionStatus.VOIDED} <= statuses
+    call_command("ledger_verify", stdout=StringIO())
 
 
 def test_a_second_run_changes_nothing() -> None:
@@ -161,6 +205,8 @@ def test_the_shop_has_what_it_promises() -> None:
     assert all(product.cost_price < product.retail_price for product in products if product.cost_price)  # type: ignore[operator]
     assert len({site.time_zone for site in shop.SITES}) == 3
     assert {offer.kind for offer in programme.OFFERS} == set(OfferKind)
+    skus = {product.sku for product in products}
+    assert all(skus.issuperset(lists.skus) for lists in discounts.LISTS)
     consumers = shop.consumers(today=datetime.now(ZoneInfo("Europe/London")).date(), count=2000)
     assert len({consumer.consumer_id for consumer in consumers}) == 2000
     assert Counter(consumer.kind for consumer in consumers)["employee"] == 40

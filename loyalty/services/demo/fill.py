@@ -4,9 +4,10 @@ Every step makes only what is missing, so that a run that was cut off is complet
 nothing. Dates count from the moment at which an account was made.
 """
 
+import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import reset_queries, transaction
@@ -22,27 +23,36 @@ from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.choices import MessageState
 from loyalty.exceptions import LoyaltyError
-from loyalty.models import LedgerEntry, LoyaltyPromotion, Offer, RedemptionMessage, Transaction
+from loyalty.models import LedgerEntry, Offer, RedemptionMessage, Reversal, Transaction, Voucher
+from loyalty.selectors.offer import vouchers_good
 from loyalty.services.commit import transaction_commit
-from loyalty.services.demo import bookshop, programme, shop
+from loyalty.services.demo import bookshop, discounts, programme, shop
+from loyalty.services.demo.discounts import Lists, PlannedDiscount
 from loyalty.services.demo.programme import Planned
-from loyalty.services.demo.sales import Trade, sales
+from loyalty.services.demo.sales import Trade, returns, sales
 from loyalty.services.offer import OfferValues, offer_claim, offers_save
 from loyalty.services.past_sales import batched
 from loyalty.services.points import points_adjust
 from loyalty.services.promotion import loyalty_promotion_save
+from loyalty.services.reversal import transaction_reverse
 from loyalty.services.sale import Sale
-from promotions.models import Product
+from promotions.models import PersonalizedPromotion, Product, Promotion
+from promotions.services.discount import discount_save
+from promotions.services.personalized_list import personalized_list_select, personalized_lists_assign
+from promotions.services.personalized_promotion import personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from promotions.services.promotion import promotion_stop
 from promotions.services.status import statuses_sync
 
 ACCOUNT, SECOND_ACCOUNT = "demo", "demo-books"
 SALES, SECOND_SALES = 6000, 150
-BATCH = 500
+BATCH = 250
 LABEL = "demo"
 SENT_AFTER = timedelta(seconds=2)
 """How soon after a sale its till sent it."""
+
+VOUCHERS_SHOWN = 0.6
+"""How often those who have a voucher think of it."""
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 """Given words and a total, shows progress; yields what moves it on."""
@@ -96,8 +106,9 @@ class _Content:
     """All that an account is filled with."""
 
     trade: Trade
-    promotions: Sequence[Planned]
+    promotions: Sequence[Planned | PlannedDiscount]
     sales: int
+    lists: Sequence[Lists] = ()
     groups: Sequence[GroupValues] = ()
     offers: Sequence[OfferValues] = ()
     adjustments: int = 0
@@ -131,8 +142,9 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
     )
     content = _Content(
         trade=trade,
-        promotions=programme.PROMOTIONS,
+        promotions=(*programme.PROMOTIONS, *discounts.DISCOUNTS),
         sales=SALES,
+        lists=discounts.LISTS,
         groups=shop.GROUPS,
         offers=programme.OFFERS,
         adjustments=40,
@@ -217,33 +229,57 @@ def _fill(account: Account, content: _Content, made_at: datetime, bar: Bar) -> i
     if codes:
         offers = [offer for offer in content.offers if offer.code in codes]
         offers_save(account_id=account.pk, rows=offers, at=had_before, made_with=LABEL)
+    for lists in content.lists:
+        _lists(account, lists, trade.consumers, had_before)
     _promotions(account, content.promotions, made_at)
-    new = _sales(account, sales(trade, until=made_at, count=content.sales), bar)
+    new = _sales(account, sales(trade, until=made_at, count=content.sales), made_at, bar)
     _adjustments(account, content.adjustments, made_at)
     _claims(account, content.claims, made_at)
     return new
 
 
-def _promotions(account: Account, planned: Sequence[Planned], made_at: datetime) -> None:
-    """Each as if it had been written a fortnight before its start, or lately, and stopped when it was."""
-    known = {one.code: one for one in LoyaltyPromotion.objects.filter(account=account)}
+def _lists(account: Account, lists: Lists, consumers: Sequence[ConsumerValues], had_before: datetime) -> None:
+    """A personalized promotion with its lists, unless it is there."""
+    backend_id = lists.promotion.backend_id
+    if PersonalizedPromotion.objects.filter(account=account, backend_id=backend_id).exists():
+        return
+    rows = lists.rows(consumers)
+    # One transaction: it is made with its lists and choices, or not at all.
+    with transaction.atomic():
+        personalized_promotions_save(account_id=account.pk, rows=[lists.promotion], at=had_before, made_with=LABEL)
+        given = [replace(row, selected=()) for row in rows]
+        personalized_lists_assign(account_id=account.pk, backend_id=backend_id, rows=given)
+        for row in rows:
+            if row.selected:
+                personalized_list_select(
+                    account_id=account.pk,
+                    backend_id=backend_id,
+                    consumer_id=row.consumer_id,
+                    products=row.selected,
+                )
+
+
+def _promotions(account: Account, planned: Sequence[Planned | PlannedDiscount], made_at: datetime) -> None:
+    """Each as if it had been written before its start, and stopped when it was."""
+    known = {(one.family, one.code): one for one in Promotion.objects.filter(account=account)}
     for one in planned:
-        values = one.values(made_at=made_at)
-        promotion = known.get(one.code)
-        if promotion is None:
-            written_at = min(values.starts_at - timedelta(days=14), made_at - timedelta(days=2))
-            saved, _ = loyalty_promotion_save(
-                account=account, values=values, actor=None, actor_label=LABEL, at=written_at
-            )
-        else:
-            saved = promotion
+        promotion = known.get((one.family, one.code)) or _promotion(account, one, made_at)
         stopped_at = one.stopped_at(made_at=made_at)
-        if stopped_at is not None and saved.stopped_at is None:
-            promotion_stop(promotion=saved, actor=None, actor_label=LABEL, at=stopped_at)
+        if stopped_at is not None and promotion.stopped_at is None:
+            promotion_stop(promotion=promotion, actor=None, actor_label=LABEL, at=stopped_at)
 
 
-def _sales(account: Account, made: Sequence[Sale], bar: Bar) -> int:
-    """Commit the sales that are not there yet, each as if its till had sent it at once; how many."""
+def _promotion(account: Account, planned: Planned | PlannedDiscount, made_at: datetime) -> Promotion:
+    at = planned.written_at(made_at=made_at)
+    if isinstance(planned, PlannedDiscount):
+        values = planned.values(made_at=made_at)
+        return discount_save(account=account, values=values, actor=None, actor_label=LABEL, at=at)[0]
+    said = planned.values(made_at=made_at)
+    return loyalty_promotion_save(account=account, values=said, actor=None, actor_label=LABEL, at=at)[0]
+
+
+def _sales(account: Account, made: Sequence[Sale], made_at: datetime, bar: Bar) -> int:
+    """Commit the sales that are not there yet, each as if its till had sent it at once; how many. Some come back."""
     new = 0
     account = Account.objects.get(pk=account.pk)
     with bar(f"sales of {account.name}", len(made)) as progress:
@@ -253,15 +289,47 @@ def _sales(account: Account, made: Sequence[Sale], bar: Bar) -> int:
                     account=account, reference__in=[sale.reference for sale in batch]
                 ).values_list("reference", flat=True)
             )
+            purses = _purses(account, at=batch[0].occurred_at)
             for sale in batch:
                 if sale.reference not in there:
-                    transaction_commit(account=account, sale=sale, at=sale.occurred_at + SENT_AFTER)
+                    shown = replace(sale, vouchers=_voucher_shown(sale, purses))
+                    transaction_commit(account=account, sale=shown, at=sale.occurred_at + SENT_AFTER)
                     new += 1
                 progress(1)
+            _returns(account, batch, made_at)
             _messages_settle(account, [sale.reference for sale in batch])
             # With DEBUG every statement is kept.
             reset_queries()
     return new
+
+
+def _purses(account: Account, *, at: datetime) -> dict[str, list[str]]:
+    """The codes of good vouchers by consumer id, and by card, the newest first."""
+    good = Voucher.objects.filter(vouchers_good(at=at), account=account).order_by("-issued_at", "-pk")
+    purses: dict[str, list[str]] = {}
+    for code, *keys in good.values_list("code", "consumer__consumer_id", "consumer__membership__cards__number"):
+        for key in keys:
+            purses.setdefault(key, []).append(code)
+    return purses
+
+
+def _voucher_shown(sale: Sale, purses: dict[str, list[str]]) -> tuple[str, ...]:
+    """The voucher that a shopper shows at the till, if they think of it: their oldest, be it still good or not."""
+    purse = purses.get(sale.consumer or sale.loyalty_card)
+    # The same for the same sale, so that a run that was cut off is completed alike.
+    if not purse or random.Random(sale.reference).random() > VOUCHERS_SHOWN:  # noqa: S311 - a demo has no secrets
+        return ()
+    return (purse.pop(),)
+
+
+def _returns(account: Account, made: Sequence[Sale], made_at: datetime) -> None:
+    """What of these sales came back, each part of it unless it is there."""
+    asked = returns(made, until=made_at)
+    named = Reversal.objects.filter(account=account, reference__in=[request.reference for request in asked])
+    there = set(named.values_list("reference", flat=True))
+    for request in asked:
+        if request.reference not in there and request.occurred_at is not None:
+            transaction_reverse(account=account, request=request, at=request.occurred_at + SENT_AFTER)
 
 
 def _messages_settle(account: Account, references: Sequence[str]) -> None:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from loyalty.choices import Benefit, OfferKind
 from loyalty.services.demo.shop import CURRENCY
 from loyalty.services.offer import OfferValues
+from promotions.choices import Family
 from promotions.services.promotion import PromotionValues
 
 Document = dict[str, Any]
@@ -91,52 +92,76 @@ OFFERS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
-    """A promotion, its days counted from the day on which the demo was made; ``stops`` is when somebody stopped it."""
+class Term:
+    """When a promotion runs, its days counted from the day on which the demo was made.
 
-    code: str
-    type: str
-    name: str
+    ``stops`` is when somebody stopped it.
+    """
+
     starts: int
-    outcome: Document
-    description: str = ""
     ends: int | None = None
     stops: int | None = None
-    draft: bool = False
-    currency: str = CURRENCY
-    eligibility: Document = field(default_factory=dict)
-    content: Document = field(default_factory=dict)
 
-    def values(self, *, made_at: datetime) -> PromotionValues:
-        """The promotion with its dates, which are midnights of the zone that ``made_at`` is in."""
-        return PromotionValues(
-            code=self.code,
-            type=self.type,
-            name=self.name,
-            description=self.description,
-            currency=self.currency,
-            starts_at=_midnight(made_at, self.starts),
-            ends_at=None if self.ends is None else _midnight(made_at, self.ends),
-            draft=self.draft,
-            outcome=self.outcome,
-            eligibility=self.eligibility,
-            content=self.content,
-        )
+    def starts_at(self, *, made_at: datetime) -> datetime:
+        """Midnight of the zone that ``made_at`` is in."""
+        return _midnight(made_at, self.starts)
+
+    def ends_at(self, *, made_at: datetime) -> datetime | None:
+        """Midnight of the zone that ``made_at`` is in; None if it has no end."""
+        return None if self.ends is None else _midnight(made_at, self.ends)
+
+    def written_at(self, *, made_at: datetime) -> datetime:
+        """When it was entered: a fortnight before its start, or lately."""
+        return min(self.starts_at(made_at=made_at) - timedelta(days=14), made_at - timedelta(days=2))
 
     def stopped_at(self, *, made_at: datetime) -> datetime | None:
         """When it was stopped, a working hour of that day; None if it was not."""
         return None if self.stops is None else _midnight(made_at, self.stops) + timedelta(hours=11)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Planned(Term):
+    """A loyalty promotion."""
+
+    family: ClassVar[Family] = Family.LOYALTY
+    code: str
+    type: str
+    name: str
+    outcome: Document
+    description: str = ""
+    draft: bool = False
+    currency: str = CURRENCY
+    eligibility: Document = field(default_factory=dict)
+    content: Document = field(default_factory=dict)
+
+    def values(self, *, made_at: datetime) -> PromotionValues:
+        """The promotion with its dates."""
+        return PromotionValues(
+            code=self.code,
+            type=self.type,
+            name=self.name,
+            description=self.description,
+            currency=self.currency,
+            starts_at=self.starts_at(made_at=made_at),
+            ends_at=self.ends_at(made_at=made_at),
+            draft=self.draft,
+            outcome=self.outcome,
+            eligibility=self.eligibility,
+            content=self.content,
+        )
+
+
 def _midnight(made_at: datetime, days: int) -> datetime:
     return datetime.combine(made_at.date() + timedelta(days=days), time(), tzinfo=made_at.tzinfo)
 
 
-def _all(*conditions: tuple[str, str, Any]) -> Document:
+def all_of(*conditions: tuple[str, str, Any]) -> Document:
+    """Rules that hold when all conditions do."""
     return {"match": "all", "rules": [_condition(*one) for one in conditions]}
 
 
-def _any(*conditions: tuple[str, str, Any]) -> Document:
+def any_of(*conditions: tuple[str, str, Any]) -> Document:
+    """Rules that hold when one condition does."""
     return {"match": "any", "rules": [_condition(*one) for one in conditions]}
 
 
@@ -146,7 +171,7 @@ def _condition(attribute: str, operator: str, value: Any) -> Document:
 
 def _products(name: str, *conditions: tuple[str, str, Any]) -> Document:
     """A selection of one set."""
-    return {"match": "any", "sets": [{"name": name, "rules": _all(*conditions)}]}
+    return {"match": "any", "sets": [{"name": name, "rules": all_of(*conditions)}]}
 
 
 def _bundle(*sets: tuple[str, int, Document]) -> Document:
@@ -181,14 +206,14 @@ PROMOTIONS: tuple[Planned, ...] = (
             "points": 15,
             "activity_description": _MEMBERS_DAY,
             "product_selection": _bundle(
-                ("Hot drink", 1, _all(("category", "is", "Hot drinks"))),
-                ("Pastry", 1, _all(("category", "is", "Pastries"), ("retail_price", "is_less_than", "6"))),
+                ("Hot drink", 1, all_of(("category", "is", "Hot drinks"))),
+                ("Pastry", 1, all_of(("category", "is", "Pastries"), ("retail_price", "is_less_than", "6"))),
             ),
             "quantity_rule": {"apply_to": "every", "units": 1},
             "pricing_rule": {"order": "cheapest", "by": "inc_tax"},
         },
         eligibility={
-            "transaction_rules": _all(
+            "transaction_rules": all_of(
                 ("transaction_time", "is_before", "10:30"), ("transaction_weekday", "is_any_of", _WEEKDAYS)
             )
         },
@@ -212,7 +237,7 @@ PROMOTIONS: tuple[Planned, ...] = (
             "redemption_message": "<p>{{ confirmation_message }}</p><p>{{ long_description }}</p>",
         },
         eligibility={
-            "customer_rules": _all(("enrolled_on", "is_in_last_days", 30)),
+            "customer_rules": all_of(("enrolled_on", "is_in_last_days", 30)),
             "customer_redemption_limit": 1,
         },
         content=_content(
@@ -229,7 +254,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         starts=-200,
         outcome={"points": 150, "activity_type": "Birthday"},
         eligibility={
-            "customer_rules": _all(("birthday", "is_within_days", 3)),
+            "customer_rules": all_of(("birthday", "is_within_days", 3)),
             "customer_redemption_limit": 1,
             "always_apply": True,
         },
@@ -275,7 +300,7 @@ PROMOTIONS: tuple[Planned, ...] = (
             "product_selection": _products("Sandwiches", ("category", "is", "Sandwiches")),
             "quantity_rule": {"apply_to": "first", "units": 1},
         },
-        eligibility={"transaction_rules": _all(("transaction_time", "is_between", ["11:30", "14:30"]))},
+        eligibility={"transaction_rules": all_of(("transaction_time", "is_between", ["11:30", "14:30"]))},
     ),
     Planned(
         code="members-day",
@@ -285,7 +310,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         ends=41,
         draft=True,
         outcome={"points": 50, "activity_description": _MEMBERS_DAY},
-        eligibility={"transaction_rules": _all(("total_inc_tax", "is_at_least", "15"))},
+        eligibility={"transaction_rules": all_of(("total_inc_tax", "is_at_least", "15"))},
     ),
     # Points multipliers
     Planned(
@@ -295,7 +320,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         starts=-240,
         outcome={"multiplier": "2", "multiplier_scope": "basket", "activity_type": "Double points"},
         eligibility={
-            "transaction_rules": _all(("transaction_weekday", "is_any_of", ["saturday", "sunday"])),
+            "transaction_rules": all_of(("transaction_weekday", "is_any_of", ["saturday", "sunday"])),
             "control_group": {"group": "pilot", "percentage": "20"},
         },
         content=_content(
@@ -323,7 +348,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         description="Half as many again for our best customers, beside whatever else applies.",
         starts=-_YEAR,
         outcome={"multiplier": "1.5", "multiplier_scope": "basket", "activity_type": "Friends"},
-        eligibility={"customer_rules": _all(("groups", "is", "vip")), "always_apply": True},
+        eligibility={"customer_rules": all_of(("groups", "is", "vip")), "always_apply": True},
     ),
     Planned(
         code="quadruple-books",
@@ -344,7 +369,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         starts=-130,
         ends=-116,
         outcome={"multiplier": "3", "multiplier_scope": "basket"},
-        eligibility={"site_rules": _any(("town", "is", "Whitby"), ("site_name", "contains", "Leith"))},
+        eligibility={"site_rules": any_of(("town", "is", "Whitby"), ("site_name", "contains", "Leith"))},
     ),
     Planned(
         code="web-launch",
@@ -356,8 +381,8 @@ PROMOTIONS: tuple[Planned, ...] = (
         stops=-60,
         outcome={"multiplier": "5", "multiplier_scope": "basket"},
         eligibility={
-            "site_rules": _all(("site_number", "is", "900")),
-            "transaction_rules": _all(("source", "is_any_of", ["web", "app"])),
+            "site_rules": all_of(("site_number", "is", "900")),
+            "transaction_rules": all_of(("source", "is_any_of", ["web", "app"])),
         },
     ),
     Planned(
@@ -368,7 +393,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         ends=90,
         draft=True,
         outcome={"multiplier": "2", "multiplier_scope": "basket"},
-        eligibility={"customer_rules": _all(("groups", "is", "students"))},
+        eligibility={"customer_rules": all_of(("groups", "is", "students"))},
     ),
     # Bonus points
     Planned(
@@ -377,7 +402,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         name="Ten points for every twenty",
         starts=-_YEAR,
         outcome={"issue_points_on": "currency", "conversion_units": "20", "conversion_points": 10},
-        eligibility={"transaction_rules": _all(("total_inc_tax", "is_at_least", "20"))},
+        eligibility={"transaction_rules": all_of(("total_inc_tax", "is_at_least", "20"))},
     ),
     Planned(
         code="stock-the-pantry",
@@ -391,7 +416,7 @@ PROMOTIONS: tuple[Planned, ...] = (
             "conversion_points": 5,
             "product_selection": _products("Pantry", ("program_brand", "is", "Pantry")),
         },
-        eligibility={"customer_rules": _all(("groups", "is_not_any_of", ["team"])), "total_redemption_limit": 5000},
+        eligibility={"customer_rules": all_of(("groups", "is_not_any_of", ["team"])), "total_redemption_limit": 5000},
     ),
     Planned(
         code="paris-canal",
@@ -406,7 +431,7 @@ PROMOTIONS: tuple[Planned, ...] = (
             "conversion_points": 1,
             "whole_ratio_units_only": False,
         },
-        eligibility={"site_rules": _any(("town", "is", "Paris"), ("town", "is", "Lille"))},
+        eligibility={"site_rules": any_of(("town", "is", "Paris"), ("town", "is", "Lille"))},
     ),
     Planned(
         code="new-york-mornings",
@@ -415,7 +440,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         starts=-180,
         currency="USD",
         outcome={"issue_points_on": "currency", "conversion_units": "5", "conversion_points": 2},
-        eligibility={"transaction_rules": _all(("transaction_time", "is_between", ["06:00", "11:00"]))},
+        eligibility={"transaction_rules": all_of(("transaction_time", "is_between", ["06:00", "11:00"]))},
     ),
     Planned(
         code="mugs-in-pairs",
@@ -455,7 +480,7 @@ PROMOTIONS: tuple[Planned, ...] = (
             "conversion_points": 1,
             "whole_ratio_units_only": False,
         },
-        eligibility={"transaction_rules": _all(("payment_card_type", "is_any_of", ["visa", "mastercard"]))},
+        eligibility={"transaction_rules": all_of(("payment_card_type", "is_any_of", ["visa", "mastercard"]))},
     ),
     Planned(
         code="good-margins",
@@ -464,7 +489,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         starts=30,
         draft=True,
         outcome={"issue_points_on": "quantity", "conversion_units": "1", "conversion_points": 3},
-        eligibility={"line_item_rules": _all(("profit_margin", "is_at_least", "60"))},
+        eligibility={"line_item_rules": all_of(("profit_margin", "is_at_least", "60"))},
     ),
     # Redeem offers
     Planned(
@@ -484,7 +509,7 @@ PROMOTIONS: tuple[Planned, ...] = (
                     "measure": "transactions",
                     "threshold": "5",
                     "period": {"unit": "days", "length": 90},
-                    "line_item_rules": _all(("category", "is", "Hot drinks")),
+                    "line_item_rules": all_of(("category", "is", "Hot drinks")),
                     "counting": "every",
                 }
             ]
@@ -537,7 +562,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         ends=-100,
         outcome={"offer": "tote-bag"},
         eligibility={
-            "transaction_rules": _all(("total_inc_tax", "is_at_least", "40")),
+            "transaction_rules": all_of(("total_inc_tax", "is_at_least", "40")),
             "total_redemption_limit": 50,
             "customer_redemption_limit": 1,
         },
@@ -550,7 +575,7 @@ PROMOTIONS: tuple[Planned, ...] = (
         stops=-30,
         outcome={"offer": "tenth-off"},
         eligibility={
-            "customer_rules": _all(
+            "customer_rules": all_of(
                 ("last_transaction_on", "is_not_in_last_days", 60), ("enrolled_on", "is_not_in_last_days", 60)
             ),
             "customer_redemption_limit": 2,
@@ -564,6 +589,6 @@ PROMOTIONS: tuple[Planned, ...] = (
         starts=20,
         draft=True,
         outcome={"offer": "tenth-off"},
-        eligibility={"customer_rules": _all(("groups", "is", "team")), "customer_redemption_limit": 1},
+        eligibility={"customer_rules": all_of(("groups", "is", "team")), "customer_redemption_limit": 1},
     ),
 )

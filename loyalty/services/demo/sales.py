@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from consumers.services.consumer import ConsumerValues
 from consumers.services.site import SiteValues
+from loyalty.choices import ReversalKind
+from loyalty.services.reversal import ReturnedLine, ReversalRequest
 from loyalty.services.sale import Sale, SaleLine
 from promotions.services.product import ProductValues
 
@@ -69,6 +71,36 @@ def sales(trade: Trade, *, until: datetime, count: int) -> list[Sale]:
         )
     made.sort(key=lambda sale: (sale.occurred_at, sale.site, sale.consumer, sale.loyalty_card))
     return [replace(sale, reference=f"D-{place:05}") for place, sale in enumerate(made, start=1)]
+
+
+def returns(made: Sequence[Sale], *, until: datetime) -> list[ReversalRequest]:
+    """What of these sales came back up to a moment: of some a unit, of some all in two parts; some were voided."""
+    asked = (request for sale in made for request in _returns_of(sale))
+    return [request for request in asked if request.occurred_at and request.occurred_at <= until]
+
+
+def _returns_of(sale: Sale) -> list[ReversalRequest]:
+    place = int(sale.reference.rpartition("-")[2])
+    whole = [ReturnedLine(line_id=line.line_id, quantity=line.quantity) for line in sale.lines]
+
+    def back(*lines: ReturnedLine, after: timedelta, part: str = "") -> ReversalRequest:
+        return ReversalRequest(
+            kind=ReversalKind.RETURN if lines else ReversalKind.VOID,
+            transaction=sale.reference,
+            reference=f"{'R' if lines else 'V'}-{place:05}{part}",
+            lines=lines,
+            occurred_at=sale.occurred_at + after,
+        )
+
+    # No number leaves two of these remainders.
+    if place % 120 == 12:
+        return [back(replace(whole[0], quantity=Decimal(1)), after=timedelta(days=2, hours=1))]
+    if place % 180 == 30:
+        rest = [back(*whole[1:], after=timedelta(days=6), part="-B")] if whole[1:] else []
+        return [back(whole[0], after=timedelta(days=3), part="-A"), *rest]
+    if place % 300 == 45:
+        return [back(after=timedelta(minutes=4))]
+    return []
 
 
 @dataclass(frozen=True, kw_only=True)
