@@ -5,7 +5,7 @@ tab and ``GET consumers/{consumer_id}/loyalty`` draw from the same register.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -25,7 +25,7 @@ class LoyaltySection:
     ``position`` orders the sections; ``schema`` describes the data in the OpenAPI document. The template is given
     ``section``, ``data``, ``consumer`` and ``at``; where it shows more than REST answers, ``page_data`` is its data.
     Staff see it if they have the ``permission``, where one is named. ``scripts`` are static files that the template
-    needs.
+    needs. One that ``is_answered`` not has no place in the REST answer.
     """
 
     key: str
@@ -33,7 +33,8 @@ class LoyaltySection:
     position: int
     data: SectionData
     template: str
-    schema: Mapping[str, Any]
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    is_answered: bool = True
     page_data: SectionData | None = None
     permission: str = ""
     scripts: tuple[str, ...] = ()
@@ -52,9 +53,14 @@ def loyalty_sections() -> tuple[LoyaltySection, ...]:
     return tuple(sorted(_sections.values(), key=lambda section: (section.position, section.key)))
 
 
+def loyalty_sections_answered() -> tuple[LoyaltySection, ...]:
+    """Those that REST answers, in order."""
+    return tuple(section for section in loyalty_sections() if section.is_answered)
+
+
 def loyalty_tab(consumer: Consumer, *, at: datetime) -> dict[str, Any]:
-    """The data of every section by its key."""
-    return {section.key: section.data(consumer, at=at) for section in loyalty_sections()}
+    """The data of every section that REST answers by its key."""
+    return {section.key: section.data(consumer, at=at) for section in loyalty_sections_answered()}
 
 
 def membership_data(consumer: Consumer, *, at: datetime) -> dict[str, Any] | None:

@@ -1,13 +1,16 @@
 """What the loyalty programme shows on a consumer's Loyalty tab."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from consumers.loyalty_sections import LoyaltySection
 from consumers.models import Consumer
-from loyalty.models import PromotionUsage
+from loyalty.models import LedgerEntry, PromotionUsage
 from loyalty.selectors.offer import vouchers_of
 from loyalty.selectors.points import activity_of
+from loyalty.selectors.transaction import past_transactions
+from promotions.engine.money import money_text, to_minor
 
 LAST = 50
 """How many entries, vouchers and promotions each section shows."""
@@ -39,6 +42,11 @@ def activity_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
+def activity_page_data(consumer: Consumer, *, at: datetime) -> list[LedgerEntry]:
+    """The last entries as the page shows them, with links to their transactions."""
+    return list(activity_of(consumer=consumer)[:LAST])
+
+
 def voucher_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
     """The last vouchers, newest first."""
     vouchers = vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer)
@@ -57,12 +65,41 @@ def redemption_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]
     ]
 
 
+def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+    """The last transactions, newest first: what applied, what it gave, and what came back."""
+
+    def money(amount: Decimal, currency: str) -> str:
+        return f"{money_text(to_minor(amount, currency), currency)} {currency}"
+
+    return [
+        {
+            "transaction": transaction,
+            "status": transaction.get_status_display(),
+            "net": money(transaction.net_total_inc_tax, transaction.currency),
+            "points": transaction.base_points + transaction.promotion_points,
+            "applied": [one.promotion.name for one in transaction.applied.all()],
+            "reversals": [
+                {
+                    "kind": reversal.get_kind_display(),
+                    "reference": reversal.reference,
+                    "at": reversal.occurred_at,
+                    "refund": money(reversal.refund_due, transaction.currency),
+                    "points": reversal.points,
+                }
+                for reversal in transaction.reversals.all()
+            ],
+        }
+        for transaction in past_transactions(consumer=consumer)[:LAST]
+    ]
+
+
 SECTIONS = (
     LoyaltySection(
         key="activity",
         label="Loyalty activity",
         position=30,
         data=activity_data,
+        page_data=activity_page_data,
         template="admin/consumers/consumer/loyalty/activity.html",
         schema=_rows(
             points=_NUMBER,
@@ -98,5 +135,14 @@ SECTIONS = (
         data=redemption_data,
         template="admin/consumers/consumer/loyalty/redemptions.html",
         schema=_rows(promotion=_TEXT, name=_TEXT, redemptions=_NUMBER),
+    ),
+    LoyaltySection(
+        key="transactions",
+        label="Past transactions",
+        position=70,
+        data=transaction_page_data,
+        is_answered=False,
+        permission="loyalty.view_transaction",
+        template="admin/consumers/consumer/loyalty/transactions.html",
     ),
 )

@@ -1,7 +1,5 @@
 """Transactions, with what was decided about them and why."""
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -10,15 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
-from consumers.admin.base import AccountRelatedFilter, ReadOnlyAdmin, choice_filter
+from consumers.admin.base import AccountRelatedFilter, ReadOnlyAdmin, account_of, choice_filter
 from consumers.admin.words import moment_in_words
+from loyalty.admin.decision import decision_of
 from loyalty.admin.words import amount_in_words
-from loyalty.choices import PromotionType, TransactionKind, TransactionStatus
-from loyalty.models import AppliedPromotion, Transaction
-from loyalty.selectors.message import messages_of_transaction
-from promotions.admin.words import label_of
-from promotions.choices import DiscountType
-from promotions.models import Promotion
+from loyalty.choices import TransactionKind, TransactionStatus
+from loyalty.models import Transaction
 
 STATUS_COLOURS = {
     TransactionStatus.COMMITTED.label: "success",
@@ -55,7 +50,7 @@ class TransactionAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("Totals", {"fields": (("total", "discounted"), ("net_total", "points"))}),
+        ("Totals", {"fields": (("total", "discounted"), ("net_total", "paid_now"), "points")}),
     )
     tab_templates = {"Transaction": "admin/loyalty/transaction/decision.html"}
 
@@ -67,7 +62,7 @@ class TransactionAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         transaction = self.get_object(request, object_id)
         if transaction is not None:
-            extra_context = decision_of(transaction)
+            extra_context = decision_of(transaction, account=account_of(request))
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
 
@@ -91,62 +86,11 @@ class TransactionAdmin(ReadOnlyAdmin):
     def net_total(self, transaction: Transaction) -> str:
         return amount_in_words(transaction.net_total_inc_tax, transaction.currency)
 
+    @display(description="Paid, less refunds")
+    def paid_now(self, transaction: Transaction) -> str:
+        return amount_in_words(transaction.paid, transaction.currency)
+
     @display(description="Points")
     def points(self, transaction: Transaction) -> str:
         total = transaction.base_points + transaction.promotion_points
         return f"{total:,} ({transaction.base_points:,} base, {transaction.promotion_points:,} promotions)"
-
-
-def decision_of(transaction: Transaction) -> dict[str, Any]:
-    """What the page of a transaction shows of its decision, from what was stored at the time."""
-    applied = list(transaction.applied.select_related("promotion", "version").order_by("position"))
-    codes = {refusal["promotion"] for refusal in transaction.explanation}
-    found = Promotion.objects.filter(account_id=transaction.account_id, code__in=sorted(codes)[:900])
-    names = {(promotion.family, promotion.code): promotion for promotion in found}
-    answer = json.loads(transaction.answer) if transaction.answer else {}
-    return {
-        "lines": [line_in_words(line, transaction.currency) for line in transaction.lines],
-        "applied": list(applied_in_words(applied, transaction.currency)),
-        "refused": [
-            {
-                "promotion": names.get((refusal["family"], refusal["promotion"])),
-                "code": refusal["promotion"],
-                "check": label_of(refusal["reason"]),
-                "words": refusal.get("detail") or "",
-            }
-            for refusal in transaction.explanation
-        ],
-        "vouchers": answer.get("vouchers_issued", []),
-        # Asked for by those alone who may look at them.
-        "redemption_messages": messages_of_transaction(transaction=transaction),
-        "warnings": answer.get("warnings", []),
-    }
-
-
-def line_in_words(line: dict[str, Any], currency: str) -> dict[str, Any]:
-    """A line of a transaction as its page shows it."""
-    return {
-        "sku": line.get("sku", ""),
-        "category": line.get("category") or (line.get("product") or {}).get("category") or "",
-        "quantity": line.get("quantity", ""),
-        "price": amount_in_words(line.get("unit_price_inc_tax"), currency),
-        "total": amount_in_words(line.get("total"), currency),
-        "discount": amount_in_words(line.get("discount"), currency),
-        "net": amount_in_words(line.get("net"), currency),
-        "points": line.get("base_points", 0),
-    }
-
-
-def applied_in_words(applied: list[AppliedPromotion], currency: str) -> Iterator[dict[str, Any]]:
-    """The promotions of a transaction as its page shows them."""
-    types = dict([*PromotionType.choices, *DiscountType.choices])
-    for one in applied:
-        yield {
-            "promotion": one.promotion,
-            "type": types.get(one.promotion.type, label_of(one.promotion.type)),
-            "version": one.version.number,
-            "redemptions": one.redemptions,
-            "points": one.points,
-            "discount": amount_in_words(one.discount, currency) if one.discount else "–",
-            "saving": amount_in_words(one.saving, currency),
-        }

@@ -58,6 +58,12 @@ def vouchers_of(*, account_id: int, at: datetime) -> QuerySet[Voucher]:
     )
 
 
+def vouchers_by_code(*, account_id: int, codes: Collection[str]) -> dict[str, Voucher]:
+    """Those of the account's vouchers that have one of ``codes``, with their offers, by code."""
+    vouchers = Voucher.objects.filter(account_id=account_id, code__in=codes).select_related("offer")
+    return {voucher.code: voucher for voucher in vouchers}
+
+
 def currencies_of_amounts(*, account_id: int, keys: Collection[str]) -> set[str]:
     """All of ``keys``, the account's currency, if offers or transactions have amounts in it."""
     in_offers = Offer.objects.filter(account_id=account_id, currency="")

@@ -4,10 +4,11 @@ import json
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Prefetch, QuerySet
 
+from consumers.models import Consumer
 from loyalty.choices import TransactionKind, TransactionStatus
-from loyalty.models import AppliedPromotion, Transaction
+from loyalty.models import AppliedPromotion, Reversal, Transaction
 
 
 def transactions_of(*, account_id: int) -> QuerySet[Transaction]:
@@ -22,6 +23,24 @@ def transaction_answer(transaction: Transaction, *, explain: bool) -> dict[str, 
     if explain:
         answer["not_applied"] = transaction.explanation
     return answer
+
+
+def reversals_of(*, transaction: Transaction) -> QuerySet[Reversal]:
+    """What was returned of a transaction, and its void, in order."""
+    return Reversal.objects.filter(transaction=transaction).order_by("pk")
+
+
+def past_transactions(*, consumer: Consumer) -> QuerySet[Transaction]:
+    """A consumer's transactions with site, promotions that applied and returns, newest first."""
+    applied = AppliedPromotion.objects.select_related("promotion").order_by("position")
+    reversals = Reversal.objects.order_by("pk").defer("answer", "lines")
+    return (
+        Transaction.objects.filter(consumer=consumer)
+        .select_related("site")
+        .prefetch_related(Prefetch("applied", queryset=applied), Prefetch("reversals", queryset=reversals))
+        .defer("explanation", "answer", "state", "facts", "lines")
+        .order_by("-occurred_at", "-pk")
+    )
 
 
 def last_transaction_moment(*, consumer_pk: int) -> tuple[datetime | None, date | None]:

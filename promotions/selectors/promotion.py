@@ -36,6 +36,12 @@ def promotions_of(*, account_id: int, family: Family) -> QuerySet[Promotion]:
     return Promotion.objects.filter(account_id=account_id, family=family)
 
 
+def promotions_by_code(*, account_id: int, codes: Collection[str]) -> dict[tuple[str, str], Promotion]:
+    """The account's promotions of every family that have one of ``codes``, by family and code."""
+    promotions = Promotion.objects.filter(account_id=account_id, code__in=codes)
+    return {(promotion.family, promotion.code): promotion for promotion in promotions}
+
+
 def promotion_by_code(*, account_id: int, family: Family, code: str) -> Promotion:
     """The promotion of a family under a code.
 

@@ -5,13 +5,15 @@ from typing import Any
 from consumers.loyalty_sections import loyalty_sections
 from tests.consumers.builders import MEMBER, Shop, make_shop
 
-SECTIONS = ["membership", "balance", "activity", "vouchers", "personalized_promotions", "redemptions"]
+ANSWERED = ["membership", "balance", "activity", "vouchers", "personalized_promotions", "redemptions"]
+SECTIONS = [*ANSWERED, "transactions"]
 
 
 def test_the_sections_are_in_order_and_each_has_what_a_page_needs() -> None:
     sections = loyalty_sections()
     assert [section.key for section in sections] == SECTIONS
-    assert all(section.label and section.template.endswith(".html") and section.schema for section in sections)
+    assert all(section.label and section.template.endswith(".html") for section in sections)
+    assert [section.key for section in sections if section.is_answered and section.schema] == ANSWERED
 
 
 def test_a_stranger_has_an_empty_tab(shop: Shop) -> None:

@@ -16,7 +16,7 @@ from consumers.api.v1.fields import ChoiceText, DayField, FlagField, KeyField, M
 from consumers.api.v1.filters import ArchiveFilters
 from consumers.api.v1.serializers import Input, Output
 from consumers.choices import ConsumerKind, MembershipStatus
-from consumers.loyalty_sections import loyalty_sections, loyalty_tab
+from consumers.loyalty_sections import loyalty_sections_answered, loyalty_tab
 from consumers.models import Consumer
 from consumers.selectors import consumers_of
 from consumers.services.consumer import (
@@ -169,7 +169,7 @@ class LoyaltyTab(ApiView):
 
     def output_schema(self) -> dict[str, Any]:
         """What the OpenAPI document says of the answer: the sections that are registered."""
-        sections = {section.key: dict(section.schema) for section in loyalty_sections()}
+        sections = {section.key: dict(section.schema) for section in loyalty_sections_answered()}
         return {"type": "object", "properties": {"consumer_id": {"type": "string"}, **sections}}
 
     def get(self, request: Request, consumer_id: str) -> Response:
