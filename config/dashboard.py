@@ -1,9 +1,13 @@
 """The overview: the page after the log-in."""
 
-from datetime import timedelta
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from consumers.models import User
@@ -15,9 +19,39 @@ from loyalty.selectors.overview import (
     sales_since,
 )
 from promotions.admin.promotion_page import redemptions_in_words
-from promotions.choices import Status
+from promotions.choices import Family, Status
+from promotions.models import Promotion
 
-SHOWN = 5
+
+@dataclass(frozen=True, kw_only=True)
+class Pages:
+    """Where the promotions of a family are looked at, by whom, and what they are called."""
+
+    permission: str
+    list_view: str
+    form_view: str
+    one: str
+    several: str
+
+
+PAGES = {
+    Family.LOYALTY: Pages(
+        permission="loyalty.view_loyaltypromotion",
+        list_view="admin:loyalty_loyaltypromotion_changelist",
+        form_view="admin:loyalty_loyaltypromotion_change",
+        one="loyalty promotion",
+        several="loyalty promotions",
+    ),
+    Family.DISCOUNT: Pages(
+        permission="promotions.view_discount",
+        list_view="admin:promotions_discount_changelist",
+        form_view="admin:promotions_discount_change",
+        one="discount",
+        several="discounts",
+    ),
+}
+SHOWN = (Status.ACTIVE, Status.SCHEDULED, Status.DRAFT)
+LISTED = 5
 SOON = timedelta(days=14)
 LATELY = timedelta(days=7)
 
@@ -29,32 +63,49 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(user, User) or user.current_membership is None:
         return context | {"no_account": True}
     account = user.current_membership.account
-    if user.has_perm("loyalty.view_loyaltypromotion"):
-        counts = promotions_by_status(account_id=account.pk, at=now)
-        shown = (Status.ACTIVE, Status.SCHEDULED, Status.DRAFT)
-        context["tiles"] = [{"label": one.label, "status": one.value, "count": counts[one]} for one in shown]
+    families = [family for family, page in PAGES.items() if user.has_perm(page.permission)]
+    if families:
+        counts = promotions_by_status(account_id=account.pk, families=families, at=now)
+        context["tiles"] = [_tile(family, status, counts[family, status]) for family in families for status in SHOWN]
         context["lists"] = [
-            {"title": "Running now", "empty": "No promotion is running.", "rows": _running(account.pk, now)},
-            {"title": "Starting next", "empty": "No promotion is scheduled.", "rows": _starting(account.pk, now)},
-            {"title": "Ending within two weeks", "empty": "None ends soon.", "rows": _ending(account.pk, now)},
+            _list("Running now", "Nothing is running.", _running(account.pk, families, now)),
+            _list("Starting next", "Nothing is scheduled.", _starting(account.pk, families, now)),
+            _list("Ending within two weeks", "None ends soon.", _ending(account.pk, families, now)),
         ]
     if user.has_perm("loyalty.view_transaction"):
         context["sales"] = sales_since(account_id=account.pk, since=now - LATELY)
     return context
 
 
-def _running(account_id: int, now: Any) -> list[dict[str, Any]]:
-    rows = promotions_running(account_id=account_id, at=now)[:SHOWN]
-    return [{"promotion": one, "fact": f"{redemptions_in_words(one)} redemptions"} for one in rows]
+def _tile(family: Family, status: Status, count: int) -> dict[str, Any]:
+    page = PAGES[family]
+    noun = page.one if count == 1 else page.several
+    return {
+        "count": count,
+        "label": f"{status.label.lower()} {noun}",
+        "address": f"{reverse(page.list_view)}?{urlencode({'status': status.value})}",
+    }
 
 
-def _starting(account_id: int, now: Any) -> list[dict[str, Any]]:
-    return [
-        {"promotion": one, "moment": one.starts_at}
-        for one in promotions_starting(account_id=account_id, at=now)[:SHOWN]
-    ]
+def _list(title: str, empty: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"title": title, "empty": empty, "rows": rows}
 
 
-def _ending(account_id: int, now: Any) -> list[dict[str, Any]]:
-    rows = promotions_ending(account_id=account_id, at=now, within=SOON)[:SHOWN]
-    return [{"promotion": one, "moment": one.ends_at} for one in rows]
+def _row(promotion: Promotion, **said: Any) -> dict[str, Any]:
+    page = PAGES[Family(promotion.family)]
+    return {"name": promotion.name, "address": reverse(page.form_view, args=[promotion.pk]), **said}
+
+
+def _running(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
+    rows = promotions_running(account_id=account_id, families=families, at=now)[:LISTED]
+    return [_row(one, fact=f"{redemptions_in_words(one)} redemptions") for one in rows]
+
+
+def _starting(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
+    rows = promotions_starting(account_id=account_id, families=families, at=now)[:LISTED]
+    return [_row(one, moment=one.starts_at) for one in rows]
+
+
+def _ending(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
+    rows = promotions_ending(account_id=account_id, families=families, at=now, within=SOON)[:LISTED]
+    return [_row(one, moment=one.ends_at) for one in rows]

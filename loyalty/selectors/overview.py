@@ -1,13 +1,13 @@
 """What the overview shows of an account, each thing in one SQL statement."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Q, QuerySet, Sum
 
 from loyalty.models import Transaction
-from loyalty.selectors.promotion import loyalty_promotions_of
-from promotions.choices import Status
+from promotions.choices import Family, Status
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_live, promotions_with_status, status_condition
 
@@ -22,28 +22,37 @@ class Sales:
     promotion_points: int
 
 
-def promotions_by_status(*, account_id: int, at: datetime) -> dict[Status, int]:
-    """How many loyalty promotions have which status at a moment, archived ones left out."""
-    promotions = loyalty_promotions_of(account_id=account_id).filter(archived=False)
-    counts = promotions.aggregate(
-        **{f"number_{status.value}": Count("pk", filter=status_condition(status, at=at)) for status in Status}
+def promotions_by_status(
+    *, account_id: int, families: Collection[Family], at: datetime
+) -> dict[tuple[Family, Status], int]:
+    """How many promotions of each of ``families`` have which status at a moment, archived ones left out."""
+    asked = [(family, status) for family in families for status in Status]
+    counts = _shown(account_id, families).aggregate(
+        **{
+            f"{family.value}_{status.value}": Count("pk", filter=Q(family=family) & status_condition(status, at=at))
+            for family, status in asked
+        }
     )
-    return {status: counts[f"number_{status.value}"] for status in Status}
+    return {(family, status): counts[f"{family.value}_{status.value}"] for family, status in asked}
 
 
-def promotions_running(*, account_id: int, at: datetime) -> QuerySet[Promotion]:
+def promotions_running(*, account_id: int, families: Collection[Family], at: datetime) -> QuerySet[Promotion]:
     """Those that apply now, the most redeemed first."""
-    return promotions_live(_shown(account_id), at=at).order_by("-redemptions", "code")
+    return promotions_live(_shown(account_id, families), at=at).order_by("-redemptions", "code", "family")
 
 
-def promotions_starting(*, account_id: int, at: datetime) -> QuerySet[Promotion]:
+def promotions_starting(*, account_id: int, families: Collection[Family], at: datetime) -> QuerySet[Promotion]:
     """Those that are scheduled, the next first."""
-    return promotions_with_status(_shown(account_id), statuses=[Status.SCHEDULED], at=at).order_by("starts_at", "code")
+    scheduled = promotions_with_status(_shown(account_id, families), statuses=[Status.SCHEDULED], at=at)
+    return scheduled.order_by("starts_at", "code", "family")
 
 
-def promotions_ending(*, account_id: int, at: datetime, within: timedelta) -> QuerySet[Promotion]:
+def promotions_ending(
+    *, account_id: int, families: Collection[Family], at: datetime, within: timedelta
+) -> QuerySet[Promotion]:
     """Those that apply now and end soon, the next first."""
-    return promotions_live(_shown(account_id), at=at).filter(ends_at__lte=at + within).order_by("ends_at", "code")
+    live = promotions_live(_shown(account_id, families), at=at)
+    return live.filter(ends_at__lte=at + within).order_by("ends_at", "code", "family")
 
 
 def sales_since(*, account_id: int, since: datetime) -> Sales:
@@ -57,5 +66,5 @@ def sales_since(*, account_id: int, since: datetime) -> Sales:
     return Sales(**sold)
 
 
-def _shown(account_id: int) -> QuerySet[Promotion]:
-    return loyalty_promotions_of(account_id=account_id).filter(archived=False)
+def _shown(account_id: int, families: Collection[Family]) -> QuerySet[Promotion]:
+    return Promotion.objects.filter(account_id=account_id, family__in=families, archived=False)

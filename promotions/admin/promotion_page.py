@@ -175,8 +175,14 @@ def filters_of(types: type[TextChoices]) -> tuple[type[admin.SimpleListFilter], 
 # --- questions before a step ----------------------------------------------------------------------------------------
 
 
+NOUNS = {Family.LOYALTY: "promotion", Family.DISCOUNT: "discount"}
+"""What the promotions of a family are called in a question."""
+
+
 class StepForm(BaseDialogForm):
-    """The question before a step, about one promotion of the account."""
+    """The question before a step, about one promotion of the account; {} in it is what that is called."""
+
+    question: ClassVar[str]
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         # The page below has fields of the same names.
@@ -184,14 +190,44 @@ class StepForm(BaseDialogForm):
         self.promotion = promotion_of(request, object_id)
 
     @property
+    def title(self) -> str:
+        """The question about this promotion."""
+        return self.question.format(NOUNS[Family(self.promotion.family)])
+
+    @property
     def back_url(self) -> str:
         """Where the page without scripts leads back to."""
         return f"../{self.object_id}/change/"
 
 
+class PublishForm(StepForm):
+    """Whether to publish it."""
+
+    question = "Publish this {}?"
+
+
+class StopForm(StepForm):
+    """Whether to stop it."""
+
+    question = "Stop this {}?"
+
+
+class ArchiveForm(StepForm):
+    """Whether to archive it."""
+
+    question = "Archive this {}?"
+
+
+class BringBackForm(StepForm):
+    """Whether to bring it back."""
+
+    question = "Bring this {} back?"
+
+
 class DuplicateForm(StepForm):
     """What the copy is called."""
 
+    question = "Duplicate this {}"
     name = forms.CharField(label="Promotion name", max_length=MAXIMUM_NAME, widget=UnfoldAdminTextInputWidget())
     code = forms.CharField(label="Promotion code", max_length=MAXIMUM_CODE, widget=UnfoldAdminTextInputWidget())
 
@@ -421,10 +457,10 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
         variant=ActionVariant.PRIMARY,
         permissions=["change"],
         dialog={
-            "title": "Publish this promotion?",
+            "title": PublishForm.question,
             "description": "It applies from its start date on. Its code and currency are fixed then, and it cannot "
             "become a draft again.",
-            "form_class": StepForm,
+            "form_class": PublishForm,
             "form_submit_text": "Publish",
         },
     )
@@ -448,10 +484,10 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
         variant=ActionVariant.DANGER,
         permissions=["change"],
         dialog={
-            "title": "Stop this promotion?",
+            "title": StopForm.question,
             "description": "It applies to no basket from now on, for good. What it gave until now stays.",
-            "form_class": StepForm,
-            "form_submit_text": "Stop promotion",
+            "form_class": StopForm,
+            "form_submit_text": "Stop it",
             "variant": "danger",
         },
     )
@@ -468,7 +504,7 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
         icon="content_copy",
         permissions=["copy"],
         dialog={
-            "title": "Duplicate this promotion",
+            "title": DuplicateForm.question,
             "description": "The copy is a draft that says the same.",
             "form_class": DuplicateForm,
             "form_submit_text": "Duplicate",
@@ -494,10 +530,10 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
         icon="archive",
         permissions=["change"],
         dialog={
-            "title": "Archive this promotion?",
+            "title": ArchiveForm.question,
             "description": "It never applies while it is archived, and is hidden from the overview. Its history stays, "
             "and it can be brought back.",
-            "form_class": StepForm,
+            "form_class": ArchiveForm,
             "form_submit_text": "Archive",
         },
     )
@@ -509,9 +545,9 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
         icon="unarchive",
         permissions=["change"],
         dialog={
-            "title": "Bring this promotion back?",
+            "title": BringBackForm.question,
             "description": "It is shown in the overview again, and applies as its dates say.",
-            "form_class": StepForm,
+            "form_class": BringBackForm,
             "form_submit_text": "Bring back",
         },
     )

@@ -212,7 +212,7 @@ def test_stopping_is_asked_in_a_dialog_that_takes_and_gives_back_the_focus(desk:
     expect(stop).to_be_focused()
     assert LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at is None
     page.keyboard.press("Enter")
-    dialog.get_by_role("button", name="Stop promotion").click()
+    dialog.get_by_role("button", name="Stop it").click()
     expect(page.get_by_text("It was stopped on").first).to_be_visible()
     stopped_at = LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at
     assert stopped_at is not None

@@ -196,7 +196,14 @@ def test_filters_offer_the_accounts_rows(ours: Office, theirs: Office) -> None:
 
 def test_the_overview_counts_the_accounts_promotions(ours: Office, theirs: Office) -> None:
     answer = ours.page("index")
-    assert [tile["count"] for tile in answer.context["tiles"]] == [2, 0, 0]
+    assert [(tile["count"], tile["label"]) for tile in answer.context["tiles"]] == [
+        (2, "active loyalty promotions"),
+        (0, "scheduled loyalty promotions"),
+        (0, "draft loyalty promotions"),
+        (1, "active discount"),
+        (0, "scheduled discounts"),
+        (0, "draft discounts"),
+    ]
     assert "theirs" not in answer.content.decode()
 
 

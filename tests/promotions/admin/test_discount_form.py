@@ -341,6 +341,19 @@ def test_a_loyalty_promotion_is_no_discount(office: Office) -> None:
 # --- its life -------------------------------------------------------------------------------------------------------
 
 
+def test_the_question_before_a_step_speaks_of_a_discount(office: Office) -> None:
+    discount, promotion = save_discount(office.account), save_promotion(office.account)
+    for step, question in (
+        ("stop", "Stop this {}?"),
+        ("duplicate", "Duplicate this {}"),
+        ("archive", "Archive this {}?"),
+    ):
+        asked = office.page(f"promotions_discount_{step}", discount.pk).content.decode()
+        assert question.format("discount") in asked
+        asked = office.page(f"loyalty_loyaltypromotion_{step}", promotion.pk).content.decode()
+        assert question.format("promotion") in asked
+
+
 def test_the_steps_of_a_life_are_taken_from_the_page(office: Office) -> None:
     add(office.client, button="_draft")
     discount = saved(office)
