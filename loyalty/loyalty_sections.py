@@ -66,7 +66,7 @@ def redemption_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]
 
 
 def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
-    """The last transactions, newest first: what applied, what it gave, and what came back."""
+    """The last transactions, newest first: what applied and paid, what it gave, and what came back."""
 
     def money(amount: Decimal, currency: str) -> str:
         return f"{money_text(to_minor(amount, currency), currency)} {currency}"
@@ -77,7 +77,10 @@ def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str,
             "status": transaction.get_status_display(),
             "net": money(transaction.net_total_inc_tax, transaction.currency),
             "points": transaction.base_points + transaction.promotion_points,
-            "applied": [one.promotion.name for one in transaction.applied.all()],
+            "applied": [
+                *(one.promotion.name for one in transaction.applied.all()),
+                *(f"Voucher: {voucher.offer.name}" for voucher in transaction.vouchers_redeemed.all()),
+            ],
             "reversals": [
                 {
                     "kind": reversal.get_kind_display(),

@@ -17,6 +17,7 @@ from loyalty.selectors.transaction import reversals_of
 from promotions.admin.summary import Trees, trees_of
 from promotions.admin.words import SCOPES, label_of
 from promotions.choices import DiscountType, Family
+from promotions.engine.decision import REASONS
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_by_code
 
@@ -238,7 +239,8 @@ def changes_in_words(transaction: Transaction, sold: Document) -> Iterator[dict[
 def refusals_in_words(
     explanation: Sequence[Document], names: Names, *, account: Account, currency: str
 ) -> Iterator[dict[str, Any]]:
-    """Each promotion that came near, with what it failed and the one thing that it lacked."""
+    """Each promotion that did not apply, with what it failed and the one thing that it lacked; the nearest first."""
+    explanation = sorted(explanation, key=_distance)
     scopes = {index: SCOPES[one["reason"]] for index, one in enumerate(explanation) if _missed_rule(one)}
     rules = {index: _as_tree(explanation[index]["near_miss"]["rule"]) for index in scopes}
     trees = trees_of(account, currency=currency, written=[(rules[index], scopes[index]) for index in scopes])
@@ -252,6 +254,11 @@ def refusals_in_words(
             "check": label_of(refusal["reason"]),
             "words": " ".join(one for one in said if one),
         }
+
+
+def _distance(refusal: Document) -> tuple[bool, int, str]:
+    """Those that lacked one thing come first, then those that failed later in the order of checks."""
+    return refusal.get("near_miss") is None, -REASONS.index(refusal["reason"]), refusal["promotion"]
 
 
 def _missed_rule(refusal: Document) -> bool:

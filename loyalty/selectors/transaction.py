@@ -8,7 +8,7 @@ from django.db.models import Max, Prefetch, QuerySet
 
 from consumers.models import Consumer
 from loyalty.choices import TransactionKind, TransactionStatus
-from loyalty.models import AppliedPromotion, Reversal, Transaction
+from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 
 
 def transactions_of(*, account_id: int) -> QuerySet[Transaction]:
@@ -31,13 +31,18 @@ def reversals_of(*, transaction: Transaction) -> QuerySet[Reversal]:
 
 
 def past_transactions(*, consumer: Consumer) -> QuerySet[Transaction]:
-    """A consumer's transactions with site, promotions that applied and returns, newest first."""
+    """A consumer's transactions with site, what applied and paid, and returns, newest first."""
     applied = AppliedPromotion.objects.select_related("promotion").order_by("position")
+    paid = Voucher.objects.select_related("offer").order_by("pk")
     reversals = Reversal.objects.order_by("pk").defer("answer", "lines")
     return (
         Transaction.objects.filter(consumer=consumer)
         .select_related("site")
-        .prefetch_related(Prefetch("applied", queryset=applied), Prefetch("reversals", queryset=reversals))
+        .prefetch_related(
+            Prefetch("applied", queryset=applied),
+            Prefetch("vouchers_redeemed", queryset=paid),
+            Prefetch("reversals", queryset=reversals),
+        )
         .defer("explanation", "answer", "state", "facts", "lines")
         .order_by("-occurred_at", "-pk")
     )

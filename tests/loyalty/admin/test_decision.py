@@ -176,6 +176,17 @@ def test_the_one_thing_that_was_lacking_is_said_in_words(office: Office, eligibi
     assert words in said
 
 
+def test_those_that_lacked_one_thing_come_first(office: Office) -> None:
+    york = {"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": "York"}]}
+    save_promotion(office.account, code="z-near", name="Near", eligibility={"site_rules": york})
+    save_promotion(office.account, code="a-draft", name="Draft", draft=True)
+    save_promotion(office.account, code="a-rival", name="Rival", outcome={"points": 1})
+    sell_some(office.account, "T-1")
+    codes = [one["code"] for one in page_of(office, "T-1").context["refused"]]
+    assert codes[:2] == ["acme-discount-1", "z-near"]
+    assert codes.index("a-rival") < codes.index("a-draft")
+
+
 def test_who_won_is_called_by_name(office: Office) -> None:
     save_promotion(office.account, code="rival", name="Rival", outcome={"points": 1})
     sell_some(office.account, "T-1")
