@@ -11,6 +11,7 @@ from config.metrics import metrics
 from config.scheduled_work import scheduled_work
 from consumers.admin.switch import account_switch
 from loyalty.admin.calendar import calendar
+from loyalty.admin.conflicts_page import conflicts_page
 from loyalty.admin.try_page import try_basket
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.selectors.rule_values import LOYALTY_TEXT_SOURCES
@@ -23,6 +24,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("admin/switch-account/", admin.site.admin_view(account_switch), name="account_switch"),
     path("admin/calendar/", admin.site.admin_view(calendar), name="promotion_calendar"),
+    path("admin/conflicts-of/", admin.site.admin_view(conflicts_page), name="promotion_conflicts"),
     path("admin/try/", admin.site.admin_view(try_basket), name="try_basket"),
     path("admin/rules/vocabulary/", admin.site.admin_view(rules_vocabulary), CHOOSABLE, name="rules_vocabulary"),
     path("admin/rules/reading/", admin.site.admin_view(rules_reading), name="rules_reading"),

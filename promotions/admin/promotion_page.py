@@ -275,7 +275,7 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
     ordering = ("-starts_at", "code")
     describe_change = staticmethod(promotion_change)
     other_entries = staticmethod(status_entries)
-    actions_detail = ("publish", "stop", "try_it", "duplicate", "archive", "bring_back", "versions")
+    actions_detail = ("publish", "stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")
 
     class Media:
         js = ("js/shown.js", "js/summary.js")
@@ -573,6 +573,11 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
     def try_it(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('try_basket')}?{query}")
+
+    @action(description="Conflicts", icon="balance", permissions=["promotions.view_promotion"])
+    def conflicts(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
+        return HttpResponseRedirect(f"{reverse('promotion_conflicts')}?{query}")
 
     @action(description="Versions", icon="history", permissions=["promotions.view_promotionversion"])
     def versions(self, request: HttpRequest, object_id: Any) -> HttpResponse:
