@@ -52,6 +52,9 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         # django.request repeats what django_structlog says of each refused call.
         "django.request": {"level": "ERROR"},
+        # Two lines for each look that found nothing: failures are told, the rest is on the page of scheduled work.
+        "celery": {"level": "WARNING"},
+        "django_structlog.celery": {"level": "WARNING"},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }
