@@ -133,12 +133,16 @@ DISCOUNTS: tuple[PlannedDiscount, ...] = (
     PlannedDiscount(
         code="chocolate-with-coffee",
         type="free_product",
-        name="A bar of chocolate with two bags of coffee",
+        name="A bar of chocolate with a bag of coffee",
         description="The till adds the dark bar where the basket has none.",
-        starts=-90,
+        starts=-320,
         sets=(
-            {"name": "Coffee", "rules": _in("Coffee"), "required_quantity": 2, "gets_discount": False},
-            {"name": "Chocolate bars", "products": [*_skus("CHO", 1, 3, 5)], "default_product": "CHO-001"},
+            {"name": "Coffee", "rules": _in("Coffee"), "gets_discount": False},
+            {
+                "name": "Chocolate bars",
+                "rules": all_of(("category", "is", "Chocolate"), ("retail_price", "is_less_than", "6")),
+                "default_product": "CHO-001",
+            },
         ),
         restrictions={"transaction_redemption_limit": 1},
     ),
