@@ -1,16 +1,22 @@
 """Conflict management: one page for the account."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
+from conflicts.example import BASKET, Compared, example_of
 from conflicts.models import ConflictSettings
-from conflicts.selectors import conflict_settings
+from conflicts.resolver import Policy
+from conflicts.selectors import conflict_policy, conflict_settings
 from conflicts.services.settings import ConflictValues, conflict_settings_save
-from consumers.admin.base import OnePageAdmin, ServiceForm
+from consumers.admin.base import OnePageAdmin, ServiceForm, account_of
 from consumers.models import Account
 
 
@@ -28,11 +34,13 @@ class ConflictSettingsForm(ServiceForm):
             "discounts_per_transaction": "Discounts per transaction",
         }
         help_texts = {
-            "promotion_bias": "Which promotions win when several compete: those that give the consumer the most, or "
-            "the least.",
-            "promotions_per_type": "Of fixed points, say, the best so many apply. Always-apply ones take no place.",
-            "promotion_age": "Which wins when two give the same.",
-            "discounts_per_transaction": "Empty: no limit. Discounts compete for units, not for the transaction.",
+            "promotion_bias": "When several compete, those win that save the consumer the most (or the least): money "
+            "off, points at their value, a voucher at its perceived value.",
+            "promotions_per_type": "Of the fixed points promotions that a basket could get, say, the first so many "
+            "apply. Promotions that always apply take no place from them.",
+            "promotion_age": "Decides where the saving is the same, by the start date. After it the code decides.",
+            "discounts_per_transaction": "Discounts compete for units: those on other products apply side by side, "
+            "up to this number. Empty: no limit.",
         }
         widgets = {
             "promotion_bias": UnfoldAdminRadioSelectWidget(),
@@ -46,6 +54,26 @@ class ConflictSettingsAdmin(OnePageAdmin):
 
     form = ConflictSettingsForm
     fieldsets = (("Conflict management", {"fields": ConflictSettingsForm.Meta.fields}),)
+    tab_templates: ClassVar[dict[str, str]] = {"Conflict management": "admin/conflicts/example.html"}
+
+    def get_urls(self) -> list[Any]:
+        example = self.admin_site.admin_view(require_POST(self.example_view))
+        return [path("example/", example, name="conflicts_conflictsettings_example"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        extra_context = _shown(example_of(conflict_policy(account_id=account_of(request).pk)))
+        response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        return response
+
+    def example_view(self, request: HttpRequest) -> HttpResponse:
+        """The example under the settings as they stand in the form; nothing is saved."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        form = ConflictSettingsForm(request.POST, instance=conflict_settings(account_id=account_of(request).pk))
+        rows = example_of(Policy(**form.cleaned_data)) if form.is_valid() else []
+        return TemplateResponse(request, "admin/conflicts/example_rows.html", _shown(rows))
 
     def row_of(self, account: Account) -> Model:
         return conflict_settings(account_id=account.pk)
@@ -53,3 +81,7 @@ class ConflictSettingsAdmin(OnePageAdmin):
     def save_row(self, request: HttpRequest, obj: ConflictSettings, form: Any, *, change: bool) -> Model:
         values = ConflictValues(**{name: form.cleaned_data[name] for name in ConflictSettingsForm.Meta.fields})
         return conflict_settings_save(account_id=obj.account_id, values=values)
+
+
+def _shown(rows: list[Compared]) -> dict[str, Any]:
+    return {"basket": BASKET, "rows": rows}

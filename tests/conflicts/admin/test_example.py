@@ -1,0 +1,77 @@
+"""The example beside the conflict settings: decided by the engine, anew with every change."""
+
+from typing import Any
+
+import pytest
+
+from conflicts.example import example_of
+from conflicts.models import ConflictSettings
+from conflicts.resolver import Policy
+from consumers.choices import StaffRole
+from tests.consumers.admin.office import Office, make_office
+
+SETTINGS = {"promotion_bias": "max_customer_saving", "promotions_per_type": "1", "promotion_age": "newest"}
+
+
+def outcome(**said: Any) -> dict[str, str]:
+    return {one.name: one.words for one in example_of(Policy(**said))}
+
+
+def applying(**said: Any) -> list[str]:
+    return [one.name for one in example_of(Policy(**said)) if one.applies]
+
+
+def test_the_best_and_newest_wins_unless_told_otherwise() -> None:
+    found = outcome()
+    assert found["Easter points"] == "gives 80 points"
+    assert found["Spring points"] == "loses to Easter points: the age decides"
+    assert found["Welcome points"] == "loses to Easter points: the saving decides"
+
+
+@pytest.mark.parametrize(
+    ("said", "winners"),
+    [
+        ({"promotion_bias": "min_customer_saving"}, {"Welcome points"}),
+        ({"promotion_age": "oldest"}, {"Spring points"}),
+        ({"promotions_per_type": 2}, {"Easter points", "Spring points"}),
+        ({"promotions_per_type": 3}, {"Easter points", "Spring points", "Welcome points"}),
+    ],
+)
+def test_each_setting_changes_who_wins(said: dict[str, Any], winners: set[str]) -> None:
+    assert {name for name in applying(**said) if name.endswith("points")} == winners
+
+
+def test_discounts_share_the_units_and_a_limit_leaves_the_first() -> None:
+    def discounts(**said: Any) -> list[str]:
+        return [name for name in applying(**said) if not name.endswith("points")]
+
+    assert discounts() == ["Three for two on shampoo", "10% off everything"]
+    assert outcome()["1.00 off coffee"] == "loses to 10% off everything: the saving decides"
+    assert discounts(discounts_per_transaction=1) == ["Three for two on shampoo"]
+
+
+@pytest.mark.django_db
+def test_the_page_shows_it_under_the_settings_saved_and_anew_under_those_in_the_form() -> None:
+    office = make_office()
+    ConflictSettings.objects.create(account=office.account, promotion_age="oldest")
+    page = office.page("conflicts_conflictsettings_change", office.account.pk)
+    assert {row.name for row in page.context["rows"] if row.applies} >= {"Spring points"}
+    assert 'hx-post="/admin/conflicts/conflictsettings/example/"' in page.content.decode()
+    answer = office.post("conflicts_conflictsettings_example", **SETTINGS)
+    assert {row.name for row in answer.context["rows"] if row.applies} >= {"Easter points"}
+    assert ConflictSettings.objects.get().promotion_age == "oldest"
+
+
+@pytest.mark.django_db
+def test_settings_that_are_wrong_show_none() -> None:
+    office = make_office()
+    answer = office.post("conflicts_conflictsettings_example", **(SETTINGS | {"promotions_per_type": "0"}))
+    assert answer.context["rows"] == []
+    assert "Correct the settings" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_viewer_sees_the_example_and_a_look_is_no_way_to_ask() -> None:
+    viewer: Office = make_office().login(StaffRole.VIEWER)
+    assert viewer.post("conflicts_conflictsettings_example", **SETTINGS).status_code == 200
+    assert viewer.page("conflicts_conflictsettings_example").status_code == 405
