@@ -88,7 +88,6 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 }
             )
         groups.append({"title": title, "separator": True, "items": items})
-    return groups
     work = reverse("scheduled_work")
     groups[-1]["items"].append(
         {
@@ -99,6 +98,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "permission": may_see("consumers", "scheduledtask"),
         }
     )
+    return groups
 
 
 def at(address: str) -> Callable[[HttpRequest], bool]:
@@ -163,7 +163,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_BACK_BUTTON": True,
     "GLOBAL_CALLBACK": "config.navigation.of_every_page",
     "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
-    "STYLES": [asset("css/admin.css")],
+    "STYLES": [asset("css/theme.css"), asset("css/admin.css")],
     "SCRIPTS": [asset("js/tabs.js"), asset("js/dialogs.js"), asset("js/names.js")],
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.navigation.sidebar"},
 }
