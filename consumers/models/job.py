@@ -35,6 +35,8 @@ class Job(AccountOwned):
 
     class Meta:
         ordering = ("-asked_at", "-id")
+        verbose_name = "import or export"
+        verbose_name_plural = "imports and exports"
         permissions = (("view_job_of_others", "Can view the jobs that others asked for"),)
         indexes = [
             models.Index(fields=("account", "-asked_at", "-id"), name="job_by_moment"),

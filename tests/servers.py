@@ -1,0 +1,214 @@
+"""Servers of a test's own, on free ports, to be ended at will: PostgreSQL, Redis, and the project's processes."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import redis
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRET = "0123456789-abcdefghij-klmnopqrst-uvwxyz"
+T = TypeVar("T")
+
+
+def postgres_programs() -> Path | None:
+    """Where the newest PostgreSQL's own programs are, if it is installed."""
+    found = [*Path("/usr/lib/postgresql").glob("*/bin/postgres"), *map(Path, filter(None, [shutil.which("postgres")]))]
+    return max(found, key=str).parent if found else None
+
+
+def redis_program() -> str | None:
+    """The Redis server, if it is installed."""
+    return shutil.which("redis-server")
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_for(look: Callable[[], T], *, seconds: float = 60.0, what: str = "it") -> T:
+    """The first true value that ``look`` returns; its errors count as not yet."""
+    until = time.monotonic() + seconds
+    error: Exception | None = None
+    while time.monotonic() < until:
+        try:
+            if found := look():
+                return found
+        except Exception as caught:  # noqa: BLE001 - servers that start or stop answer anything
+            error = caught
+        time.sleep(0.1)
+    raise AssertionError(f"waited {seconds:g} s in vain for {what}") from error
+
+
+class Process:
+    """A program that is started, ended and started again."""
+
+    def __init__(self, command: Sequence[str], *, environment: Mapping[str, str], log: Path, user: str = "") -> None:
+        self.command, self.environment, self.log, self.user = command, environment, log, user
+        self.running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.running = subprocess.Popen(
+                self.command,
+                cwd=ROOT if not self.user else "/",
+                env=dict(self.environment),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                user=self.user or None,
+            )
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal to the program, wait for its end, and kill what it leaves behind."""
+        if self.running is None:
+            return
+        self.running.send_signal(how)
+        try:
+            self.running.wait(timeout=20)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.running.pid, signal.SIGKILL)
+            self.running.wait()
+            self.running = None
+
+    def kill(self) -> None:
+        """End it, with all of its children, without a word."""
+        if self.running is not None:
+            os.killpg(self.running.pid, signal.SIGKILL)
+            self.running.wait()
+            self.running = None
+
+
+class Postgres(Process):
+    """A PostgreSQL cluster in a folder."""
+
+    def __init__(self) -> None:
+        programs = postgres_programs()
+        assert programs is not None
+        # Its programs refuse to be run by root.
+        user = "postgres" if os.geteuid() == 0 else ""
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="promotions-postgres-"))
+        data = self.folder / "data"
+        if user:
+            shutil.chown(self.folder, user)
+        subprocess.run(
+            (str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"),
+            check=True,
+            capture_output=True,
+            cwd="/",
+            user=user or None,
+        )
+        command = (
+            *(str(programs / "postgres"), "-D", str(data), "-p", str(self.port), "-k", str(self.folder)),
+            *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"),
+            # What a killed client had asked for ends with it.
+            *("-c", "client_connection_check_interval=200ms"),
+        )
+        super().__init__(command, environment={**os.environ, "LC_ALL": "C"}, log=self.folder / "log", user=user)
+
+    def remove(self) -> None:
+        """End it for good."""
+        self.kill()
+        shutil.rmtree(self.folder)
+
+    def url(self, name: str = "postgres") -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
+
+    def start(self) -> None:
+        super().start()
+        wait_for(lambda: self.ask("SELECT 1"), what="PostgreSQL")
+
+    def stop(self) -> None:
+        """What a restart does: those who are connected are thrown out."""
+        self.end(signal.SIGINT)
+
+    def ask(self, statement: str, *values: Any, name: str = "postgres") -> list[Any]:
+        """The rows that a statement answers, each a tuple; none where it answers nothing."""
+        with psycopg.connect(self.url(name), autocommit=True, connect_timeout=5) as connection:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+
+class Redis(Process):
+    """A Redis server that forgets everything when it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        program = redis_program()
+        assert program is not None
+        self.port = free_port()
+        command = (program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder))
+        super().__init__(command, environment=os.environ, log=folder / "redis.log")
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        super().start()
+        wait_for(lambda: redis.Redis.from_url(self.url).ping(), what="Redis")
+
+
+def project_environment(*, database: str, redis: str = "", folder: Path, **more: str) -> dict[str, str]:
+    """The environment of the project's processes, as an installation without TLS has it."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "PYTHONPATH")}
+    return {
+        **kept,
+        "DATABASE_URL": database,
+        "REDIS_URL": redis,
+        "SECRET_KEY": SECRET,
+        "DEBUG": "false",
+        "HTTPS": "false",
+        "EMAIL_URL": f"filemail:///{folder / 'mail'}",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        **more,
+    }
+
+
+def web_command(port: int, *, workers: int = 1) -> Sequence[str]:
+    """The web server as ``config.serve`` starts it."""
+    return (
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
+        *("--port", str(port), "--workers", str(workers), "--blocking-threads", "4", "--respawn-failed-workers"),
+        *("--workers-kill-timeout", "5", "--log-level", "error", "config.wsgi:application"),
+    )
+
+
+def worker_command(*more: str) -> Sequence[str]:
+    """A worker that takes from every queue."""
+    start = (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "worker", "--pool", "threads")
+    return (*start, "--concurrency", "4", "--without-gossip", "--without-mingle", "--loglevel", "WARNING", *more)
+
+
+def beat_command() -> Sequence[str]:
+    """A schedule."""
+    return (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "beat", "--pidfile=", "-l", "WARNING")
+
+
+def manage(*arguments: str, environment: Mapping[str, str]) -> str:
+    """What one of the project's commands prints."""
+    done = subprocess.run(
+        (sys.executable, "manage.py", *arguments),
+        cwd=ROOT,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
