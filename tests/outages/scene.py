@@ -1,0 +1,84 @@
+"""Fills the database of the environment for the tests of outages, by the project's own services.
+
+    python -m tests.outages.scene        prints the key of a till, as JSON
+
+What the clock is to do is prepared and not yet stored: promotions that have started, vouchers that are over, others of
+both that are due in half an hour; a message to each consumer who bought something; an import of sites.
+"""
+
+import json
+import os
+import sys
+from datetime import date, timedelta
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from django.utils import timezone  # noqa: E402 - the apps are there only now
+
+from consumers.choices import KeyRole  # noqa: E402
+from consumers.models import Consumer  # noqa: E402
+from consumers.services.account import account_create, api_key_create  # noqa: E402
+from consumers.services.consumer import ConsumerValues, LoyaltyValues, consumers_save  # noqa: E402
+from consumers.services.job import job_ask  # noqa: E402
+from consumers.services.site import SiteValues, sites_save  # noqa: E402
+from loyalty.models import Offer, Voucher  # noqa: E402
+from promotions.choices import Status  # noqa: E402
+from promotions.models import Promotion, StatusEvent  # noqa: E402
+from tests.consumers.admin.office import save_promotion, sell  # noqa: E402
+
+MANY = 40
+SITES = 600
+HALF_AN_HOUR = timedelta(minutes=30)
+
+
+def fill() -> str:
+    """The key of a till of the filled account."""
+    now = timezone.now()
+    account = account_create(code="acme", name="Acme", currency="GBP", time_zone="Europe/London").account
+    sites_save(account_id=account.pk, rows=[SiteValues(number="acme-001", name="Leeds")])
+    member = LoyaltyValues(enrolled_on=date(2025, 1, 1))
+    people = [ConsumerValues(consumer_id=f"c{n}", email=f"c{n}@acme.example", loyalty=member) for n in range(MANY + 1)]
+    consumers_save(account_id=account.pk, rows=people)
+    save_promotion(account, outcome={"points": 5, "redemption_message": "<p>Thanks</p>"})
+    for n in range(MANY):
+        sell(account, reference=f"T{n}", consumer=f"c{n}")
+    for when, moved in (("due", -HALF_AN_HOUR), ("later", HALF_AN_HOUR)):
+        for n in range(MANY):
+            save_promotion(account, code=f"{when}-{n}", starts_at=now + moved)
+    # As if they had been saved an hour ago, and no worker had run since.
+    started = Promotion.objects.filter(code__startswith="due-")
+    StatusEvent.objects.filter(promotion__in=started).delete()
+    started.update(status=Status.SCHEDULED)
+    offer = Offer.objects.create(account=account, code="o", name="Offer", value="1", issued=2 * MANY)
+    consumer = Consumer.objects.get(account=account, consumer_id=f"c{MANY}").pk
+    Voucher.objects.bulk_create(
+        Voucher(
+            account=account,
+            offer=offer,
+            consumer_id=consumer,
+            code=f"{when}-{n}",
+            issued_at=now - timedelta(days=1),
+            expires_at=now + moved,
+        )
+        for when, moved in (("due", -HALF_AN_HOUR), ("later", HALF_AN_HOUR))
+        for n in range(MANY)
+    )
+    rows = "number,name\n" + "".join(f"S{n},Site {n}\n" for n in range(SITES))
+    job_ask(
+        account_id=account.pk,
+        kind="import",
+        title="Sites",
+        parameters={"model": "consumers.site", "format": "csv"},
+        given=rows.encode(),
+        asked_by=None,
+        at=now,
+    )
+    _, key = api_key_create(account_id=account.pk, name="Till", role=KeyRole.TILL)
+    return key
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(fill()))

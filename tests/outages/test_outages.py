@@ -1,0 +1,303 @@
+"""Servers that stop, die, come back or are wrong about the time: nothing is lost, nothing doubled."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from tests.outages.scene import MANY, SITES
+from tests.servers import (
+    ROOT,
+    Postgres,
+    Process,
+    Redis,
+    beat_command,
+    free_port,
+    manage,
+    project_environment,
+    wait_for,
+    web_command,
+    worker_command,
+)
+
+TASKS = {
+    "loyalty.tasks.statuses_sync": "urgent",
+    "loyalty.tasks.vouchers_expire": "urgent",
+    "loyalty.tasks.messages_send": "urgent",
+    "consumers.tasks.jobs_run": "bulk",
+}
+SLOW = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END $$;
+CREATE TRIGGER slow BEFORE INSERT ON promotions_statusevent FOR EACH ROW EXECUTE FUNCTION slow();
+CREATE TRIGGER slow BEFORE UPDATE ON loyalty_voucher FOR EACH ROW EXECUTE FUNCTION slow();
+CREATE TRIGGER slow BEFORE UPDATE ON loyalty_redemptionmessage FOR EACH ROW EXECUTE FUNCTION slow();
+CREATE TRIGGER slow BEFORE INSERT ON consumers_site FOR EACH ROW EXECUTE FUNCTION slow();
+"""
+
+
+@dataclass(kw_only=True)
+class Installation:
+    """The project on servers of its own; ``name`` is its database."""
+
+    postgres: Postgres
+    redis: Redis
+    folder: Path
+    name: str
+    key: str
+    port: int = field(default_factory=free_port)
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return project_environment(
+            database=self.postgres.url(self.name), redis=self.redis.url, folder=self.folder, PORT=str(self.port)
+        )
+
+    def start(self, command: Any) -> Process:
+        process = Process(command, environment=self.environment, log=self.folder / f"{len(self.processes)}.log")
+        process.start()
+        self.processes.append(process)
+        return process
+
+    def worker(self) -> Process:
+        return self.start(worker_command())
+
+    def web(self) -> Process:
+        web = self.start(web_command(self.port))
+        wait_for(lambda: self.call("readyz")[0] == 200, what="the web server")
+        return web
+
+    def ask(self, statement: str) -> list[Any]:
+        return self.postgres.ask(statement, name=self.name)
+
+    def one(self, statement: str) -> Any:
+        return self.ask(statement)[0][0]
+
+    def say(self, *tasks: str) -> None:
+        """Tell the workers to look now."""
+        with Celery(broker=self.redis.url) as app:
+            for task in tasks or TASKS:
+                app.send_task(task, queue=TASKS[task])
+
+    def call(self, path: str, body: Any = None) -> tuple[int, Any]:
+        """The status and answer of a call of the till."""
+        headers = {"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"}
+        sent = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{path}", data=sent, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - a server of this test
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, {name.lower(): value for name, value in error.headers.items()}
+
+    def sell(self, reference: str) -> tuple[int, Any]:
+        line = {"line_id": "1", "sku": "A", "quantity": "1", "unit_price_inc_tax": "3.00", "unit_price_ex_tax": "2.50"}
+        sale = {"reference": reference, "site": "acme-001", "currency": "GBP", "consumer": "c0", "lines": [line]}
+        return self.call("api/v1/transactions", sale)
+
+    def told(self) -> list[str]:
+        """Whom a mail has reached, as often as it has."""
+        texts = [file.read_text() for file in (self.folder / "mail").glob("*")]
+        return re.findall(r"^To: (\S+)$", "\n".join(texts), flags=re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, Redis, str]]:
+    """PostgreSQL with a filled database to copy, Redis, and the key of the till in it."""
+    folder = tmp_path_factory.mktemp("servers")
+    postgres, redis = Postgres(), Redis(folder)
+    try:
+        postgres.start()
+        redis.start()
+        postgres.ask("CREATE DATABASE scene")
+        environment = project_environment(database=postgres.url("scene"), redis=redis.url, folder=folder)
+        manage("migrate", "--noinput", "--verbosity", "0", environment=environment)
+        scene = (sys.executable, "-m", "tests.outages.scene")
+        done = subprocess.run(scene, env=environment, capture_output=True, text=True, check=True)
+        yield postgres, redis, json.loads(done.stdout.splitlines()[-1])
+    finally:
+        redis.kill()
+        postgres.remove()
+
+
+@pytest.fixture
+def here(servers: tuple[Postgres, Redis, str], tmp_path: Path) -> Iterator[Installation]:
+    """A copy of the filled database, an empty Redis, and no process yet."""
+    postgres, redis, key = servers
+    redis.kill()
+    redis.start()
+    postgres.ask("DROP DATABASE IF EXISTS outage WITH (FORCE)")
+    postgres.ask("CREATE DATABASE outage TEMPLATE scene")
+    made = Installation(postgres=postgres, redis=redis, folder=tmp_path, name="outage", key=key)
+    try:
+        yield made
+    finally:
+        if postgres.running is None:
+            postgres.start()
+    for process in made.processes:
+        process.kill()
+        # Shown where the test fails.
+        sys.stderr.write(process.log.read_text()[-4_000:])
+
+
+def statuses(here: Installation) -> dict[str, int]:
+    rows = here.ask("SELECT split_part(code, '-', 1) || ' ' || status, count(*) FROM promotions_promotion GROUP BY 1")
+    return {name: count for name, count in rows if name != "fifty active"}
+
+
+def settled(here: Installation) -> bool:
+    """Whether every task has done what there was to do."""
+    return (
+        statuses(here) == {"due active": MANY, "later scheduled": MANY}
+        and here.one("SELECT count(*) FROM loyalty_voucher WHERE status = 'expired'") == MANY
+        and here.one("SELECT count(*) FROM loyalty_redemptionmessage WHERE state IN ('waiting', 'claimed')") == 0
+        and here.one("SELECT state FROM consumers_job") == "done"
+    )
+
+
+def settle(here: Installation) -> None:
+    """Let the workers look, as a schedule would, until there is nothing left to do."""
+
+    def look() -> bool:
+        here.say()
+        time.sleep(1)
+        return settled(here)
+
+    wait_for(look, what="everything to be done", seconds=90)
+
+
+def check_nothing_lost_or_doubled(here: Installation) -> None:
+    events = here.ask(
+        "SELECT count(*), count(DISTINCT promotion_id), bool_and(effective_at = p.starts_at)"
+        " FROM promotions_statusevent e JOIN promotions_promotion p ON p.id = promotion_id"
+        " WHERE e.status = 'active' AND code LIKE 'due-%'"
+    )
+    assert events == [(MANY, MANY, True)]
+    assert here.one("SELECT count(*) FROM loyalty_voucher WHERE status = 'issued'") == MANY
+    sent = here.one("SELECT count(*) FROM loyalty_redemptionmessage WHERE state = 'sent'")
+    uncertain = here.one("SELECT count(*) FROM loyalty_redemptionmessage WHERE state = 'uncertain'")
+    total = here.one("SELECT count(*) FROM loyalty_redemptionmessage")
+    assert sent + uncertain == total
+    told = here.told()
+    recorded = Counter(address for (address,) in here.ask("SELECT address FROM loyalty_redemptionmessage"))
+    assert Counter(told) <= recorded, "nobody is told twice"
+    assert sent <= len(told) <= total
+    assert here.one("SELECT count(*) FROM consumers_site") == SITES + 1
+    manage("ledger_verify", environment=here.environment)
+
+
+def test_a_worker_killed_in_the_middle_of_every_task(here: Installation) -> None:
+    here.postgres.ask(SLOW, name=here.name)
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'outage' AND wait_event = 'PgSleep'"
+    worker = here.worker()
+    here.say()
+    for _ in range(2):
+        wait_for(lambda: here.one(sleeping) == len(TASKS), what="all tasks to be at work", seconds=40)
+        worker.kill()
+        wait_for(lambda: here.one(sleeping) == 0, what="the dead worker's statements to end", seconds=40)
+        # As if a quarter of an hour had passed, after which a silent worker counts as dead.
+        here.ask("UPDATE consumers_job SET lease_until = now() WHERE lease_until IS NOT NULL")
+        here.ask("UPDATE loyalty_redemptionmessage SET claimed_at = now() - interval '1 hour' WHERE state = 'claimed'")
+        worker.start()
+        here.say()
+    here.ask("ALTER TABLE promotions_statusevent DISABLE TRIGGER slow")
+    for table in ("loyalty_voucher", "loyalty_redemptionmessage", "consumers_site"):
+        here.ask(f"ALTER TABLE {table} DISABLE TRIGGER slow")
+    settle(here)
+    check_nothing_lost_or_doubled(here)
+
+
+def test_redis_stopped_and_started(here: Installation) -> None:
+    worker = here.worker()
+    here.web()
+    here.redis.kill()
+    begun = time.monotonic()
+    answers = [here.sell(f"down-{n}") for n in range(3)]
+    assert [status for status, _ in answers] == [201] * 3, answers
+    assert time.monotonic() - begun < 10, "a sale does not wait for a server that is away"
+    assert here.call("readyz")[0] == 200
+    here.redis.start()
+    assert worker.running is not None
+    assert worker.running.poll() is None
+    settle(here)
+    check_nothing_lost_or_doubled(here)
+
+
+def test_postgresql_restarted(here: Installation) -> None:
+    here.worker()
+    here.web()
+    here.say()
+    assert here.sell("before")[0] == 201
+    here.postgres.stop()
+    status, headers = here.sell("during")
+    assert (status, "retry-after" in headers) == (503, True)
+    assert (here.call("readyz")[0], here.call("healthz")[0]) == (503, 200)
+    here.postgres.start()
+    wait_for(lambda: here.sell("during")[0] == 201, what="the sale to be taken", seconds=30)
+    assert [here.sell(one)[0] for one in ("before", "during")] == [200, 200]
+    here.ask("UPDATE consumers_job SET lease_until = now() WHERE lease_until IS NOT NULL")
+    here.ask("UPDATE loyalty_redemptionmessage SET claimed_at = now() - interval '1 hour' WHERE state = 'claimed'")
+    settle(here)
+    check_nothing_lost_or_doubled(here)
+
+
+def test_two_schedules_and_a_worker_with_a_clock_an_hour_ahead(here: Installation) -> None:
+    here.ask("CREATE TABLE runs (key text, at timestamptz)")
+    here.ask(
+        "CREATE FUNCTION ran() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO runs VALUES (NEW.key, clock_timestamp()); RETURN NEW; END $$"
+    )
+    here.ask(
+        "CREATE TRIGGER ran AFTER UPDATE ON consumers_scheduledtask FOR EACH ROW"
+        " WHEN (OLD.started_at IS DISTINCT FROM NEW.started_at) EXECUTE FUNCTION ran()"
+    )
+    for command in (beat_command(), beat_command(), (sys.executable, "-m", "tests.outages.worker_ahead")):
+        here.start(command)
+    wait_for(lambda: here.one("SELECT count(*) FROM runs WHERE key = 'messages_send'") >= 2, what="the schedule")
+    closest = here.one(
+        "SELECT min(extract(epoch FROM later - at)) FROM"
+        " (SELECT at, lead(at) OVER (ORDER BY at) AS later FROM runs WHERE key = 'messages_send') pairs"
+    )
+    assert closest >= 5, "two schedules start a task once in a period"
+    settle(here)
+    check_nothing_lost_or_doubled(here)
+    recorded = here.one("SELECT max(recorded_at) FROM promotions_statusevent")
+    assert recorded <= datetime.now(UTC), "moments are the database's, not the worker's"
+
+
+def test_a_backup_taken_while_sales_go_on_is_restored_and_proved(here: Installation) -> None:
+    here.web()
+    assert here.sell("kept")[0] == 201
+    backup = subprocess.run(
+        (str(ROOT / "deploy" / "backup"), str(here.folder / "backups")),
+        env=here.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert here.sell("lost")[0] == 201
+    here.postgres.ask("DROP DATABASE IF EXISTS restored")
+    here.postgres.ask("CREATE DATABASE restored")
+    environment = {**here.environment, "DATABASE_URL": here.postgres.url("restored")}
+    restore = (str(ROOT / "deploy" / "restore"), backup.stdout.strip())
+    subprocess.run(restore, env=environment, capture_output=True, text=True, check=True)
+    kept = here.postgres.ask(
+        "SELECT count(*) FROM loyalty_transaction WHERE reference IN ('kept', 'lost')", name="restored"
+    )
+    assert kept == [(1,)]
+    manage("ledger_verify", environment=environment)
+    again = subprocess.run(restore, env=environment, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "empty one" in again.stderr
