@@ -76,12 +76,13 @@ class Reversed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Kept:
-    """A transaction just before a return, with its promotions and the vouchers that they issued."""
+    """A transaction just before a return, with its promotions, the vouchers that they issued, and those that paid."""
 
     row: Transaction
     book: Book
     applied: list[AppliedPromotion]
     issued: list[Voucher]
+    paid_with: list[Voucher]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +152,7 @@ def _reverse_once(account: Account, request: ReversalRequest, at: datetime) -> R
         kept = _kept(account, row)
         counters_lock(
             promotion_ids=[one.promotion_id for one in kept.applied],
-            offer_ids={voucher.offer_id for voucher in kept.issued},
+            offer_ids={voucher.offer_id for voucher in (*kept.issued, *kept.paid_with)},
         )
         taken = _take(kept, request, at)
         answer = _answer(kept, taken, request, balance=_balance_after(kept, taken))
@@ -180,11 +181,13 @@ def _repeated(stored: Reversal, request: ReversalRequest) -> Reversed:
 def _kept(account: Account, row: Transaction) -> _Kept:
     applied = AppliedPromotion.objects.filter(transaction=row, redemptions__gt=0).select_related("version")
     issued = Voucher.objects.filter(issued_by__transaction=row).exclude(status=VoucherStatus.CANCELLED)
+    paid_with = row.vouchers_redeemed.select_related("issued_by__transaction") if row.facts.get("vouchers") else ()
     return _Kept(
         row=row,
         book=book_current(account=account),
         applied=list(applied.order_by("position")),
-        issued=list(issued.select_related("offer", "issued_by").order_by("pk")),
+        issued=list(issued.select_related("offer", "issued_by__transaction").order_by("pk")),
+        paid_with=list(paid_with),
     )
 
 
@@ -202,6 +205,8 @@ def _take(kept: _Kept, request: ReversalRequest, at: datetime) -> _Taken:
     redemptions = {one.promotion.id: one.redemptions for one in decision.applied}
     fewer = {one.promotion_id: one.redemptions - redemptions.get(one.promotion_id, 0) for one in kept.applied}
     cancelled, spent = _vouchers_back(kept, redemptions)
+    if not decision.basket.lines:
+        cancelled += [voucher for voucher in kept.paid_with if _is_missed(voucher)]
     return _Taken(
         decision=decision,
         returned=returned,
@@ -330,19 +335,21 @@ def _vouchers_back(kept: _Kept, redemptions: Mapping[int, int]) -> tuple[list[Vo
 
     Each promotion keeps as many vouchers as it has redemptions left; of the others those go that are unused.
     """
-    reported = set(kept.row.facts.get("unrecovered", ()))
     cancelled: list[Voucher] = []
     spent: list[str] = []
     for applied in kept.applied:
-        issued = [voucher for voucher in kept.issued if voucher.issued_by_id == applied.pk]
-        excess = len(issued) - redemptions.get(applied.promotion_id, 0)
-        if not issued or excess <= 0:
-            continue
-        unused = [voucher for voucher in reversed(issued) if voucher.status in UNUSED][:excess]
+        issued = [one for one in reversed(kept.issued) if one.issued_by_id == applied.pk and not _is_missed(one)]
+        excess = max(0, len(issued) - redemptions.get(applied.promotion_id, 0))
+        unused = [voucher for voucher in issued if voucher.status in UNUSED][:excess]
         cancelled += unused
-        gone = [voucher.code for voucher in reversed(issued) if voucher.status not in UNUSED]
-        spent += [code for code in gone[: excess - len(unused)] if code not in reported]
+        spent += [voucher.code for voucher in issued if voucher.status not in UNUSED][: excess - len(unused)]
     return cancelled, spent
+
+
+def _is_missed(voucher: Voucher) -> bool:
+    """Whether it should have been taken back when a part of the sale that issued it was, but was spent by then."""
+    issued_by = voucher.issued_by
+    return issued_by is not None and voucher.code in issued_by.transaction.facts.get("unrecovered", ())
 
 
 # --- answering --------------------------------------------------------------------------------------------------------
@@ -420,17 +427,19 @@ def _write(kept: _Kept, taken: _Taken, request: ReversalRequest, *, answer: str,
     if row.consumer is not None:
         _write_ledger(kept, taken, request, moment=moment, at=at)
         usage_take_back(consumer_pk=row.consumer.pk, redemptions=taken.redemptions)
-    # In the order of a sale: offers, then promotions.
-    vouchers_cancel(vouchers=taken.cancelled)
-    if taken.redemptions:
-        count_down(Promotion._meta.db_table, "redemptions", taken.redemptions)
     if not taken.decision.basket.lines:
         vouchers_release(payer=row, at=moment)
+        for voucher in kept.paid_with:
+            voucher.status = VoucherStatus.ISSUED
         if request.kind == ReversalKind.VOID and row.consumer is not None:
             made = [key for key, chosen in row.facts.get("chosen", {}).items() if chosen["selected"]]
             personalized_choices_release(
                 consumer_pk=row.consumer.pk, transaction_id=row.pk, selections_made=made, at=at
             )
+    # In the order of a sale: offers, then promotions.
+    vouchers_cancel(vouchers=taken.cancelled)
+    if taken.redemptions:
+        count_down(Promotion._meta.db_table, "redemptions", taken.redemptions)
     if row.consumer is not None:
         _write_standing(row, row.consumer, taken)
 

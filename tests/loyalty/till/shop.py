@@ -123,12 +123,18 @@ class Shop:
         Offer.objects.filter(pk=given.pk).update(issued=F("issued") + 1)
         return voucher.code
 
-    def listed(self, backend_id: str, *skus: str, selected: Sequence[str] = (), **terms: Any) -> None:
-        """The consumer's list under a personalized promotion, made with it."""
+    def listed(
+        self, backend_id: str, *skus: str, selected: Sequence[str] = (), consumer_id: str = "c", **terms: Any
+    ) -> None:
+        """A consumer's list under a personalized promotion, made with it."""
         values = PersonalizedPromotionValues(backend_id=backend_id, name=f"Lists {backend_id}", **terms)
         personalized_promotions_save(account_id=self.account.pk, rows=[values], at=BEGAN)
         personalized_list_push(
-            account_id=self.account.pk, backend_id=backend_id, consumer_id="c", products=skus, selected=selected
+            account_id=self.account.pk,
+            backend_id=backend_id,
+            consumer_id=consumer_id,
+            products=skus,
+            selected=selected,
         )
 
 

@@ -199,6 +199,34 @@ def test_a_spent_voucher_is_reported_and_not_undone(shop: Shop) -> None:
     assert Voucher.objects.get(code=code).status == "redeemed"
 
 
+@pytest.mark.parametrize("order", [("T1", "T2"), ("T2", "T1")])
+def test_nothing_is_left_of_a_voucher_when_the_sale_that_issued_it_and_the_one_it_paid_are_void(
+    shop: Shop, order: tuple[str, str]
+) -> None:
+    shop.offer("pound", stock=1)
+    shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "pound"})
+    code = shop.sell("T1")["vouchers_issued"][0]["code"]
+    shop.sell("T2", vouchers=[code])
+    cancelled = [shop.void(sale, f"V-{sale}")["reversed"]["vouchers_cancelled"] for sale in order]
+    assert cancelled == [[], [code]]
+    assert Voucher.objects.get().status == "cancelled"
+    assert Offer.objects.get().issued == 0
+
+
+def test_a_voucher_that_is_not_missed_is_good_again_though_another_of_its_sale_is(shop: Shop) -> None:
+    shop.offer("pound", stock=2)
+    each = {"offer": "pound", "quantity_rule": {"apply_to": "every", "units": 1}}
+    shop.promotion("thanks", kind="redeem_offer", outcome=each)
+    codes = {one["code"] for one in shop.sell("T0", sold=[make_line(quantity="2")])["vouchers_issued"]}
+    paid = {shop.sell(f"T-{code}", vouchers=[code])["reference"]: code for code in codes}
+    (missed,) = shop.give_back("T0", "R1", TEA="1")["reversed"]["vouchers_already_redeemed"]
+    for sale in paid:
+        shop.void(sale, f"V-{sale}")
+    assert Voucher.objects.get(code=missed).status == "cancelled"
+    assert Voucher.objects.get(code=(codes - {missed}).pop()).status == "issued"
+    assert len(shop.void("T0", "V0")["reversed"]["vouchers_cancelled"]) == 1
+
+
 # --- personalized locks ---------------------------------------------------------------------------------------------
 
 
