@@ -16,7 +16,11 @@ TILL_MAY = {
     ("POST", "baskets/evaluate"),
     ("GET", "transactions"),
     ("POST", "transactions"),
+    ("GET", "transactions/batch"),
+    ("POST", "transactions/batch"),
     ("GET", "transactions/T"),
+    ("POST", "transactions/T/returns"),
+    ("POST", "transactions/T/void"),
     ("GET", "consumers/c/loyalty"),
     ("GET", "consumers/c/personalized-promotions"),
     ("GET", "personalized-promotions/PP/consumers/c"),
@@ -127,13 +131,15 @@ def test_a_till_may_do_what_the_contract_says_and_nothing_else(shop: Shop) -> No
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [(method, path) for method, path in ENDPOINTS if path.partition("/")[2] not in ("", "bulk", "evaluate")],
+    [(method, path) for method, path in ENDPOINTS if path.partition("/")[2] not in ("", "bulk", "batch", "evaluate")],
 )
 def test_a_row_of_another_account_is_a_404(shop: Shop, method: str, path: str) -> None:
     bodies: dict[str, Any] = {
         "consumers/c/claims": {"reference": "1", "offer": "x"},
         "consumers/c/points-adjustments": {"reference": "1", "points": 5},
         "personalized-promotions/PP/consumers/c/products": {"products": ["A"]},
+        "transactions/T/returns": {"reference": "R", "lines": [{"line_id": "1", "quantity": "1"}]},
+        "transactions/T/void": {"reference": "V"},
         "promotions/x/duplicate": {"code": "y", "name": "y"},
         "discounts/x/duplicate": {"code": "y", "name": "y"},
     }

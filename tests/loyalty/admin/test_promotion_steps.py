@@ -22,6 +22,10 @@ def office() -> Office:
     return make_office()
 
 
+LOOKS = ("Try it", "Conflicts")
+"""What only looks, and can be done at any time."""
+
+
 def status_of(promotion: Promotion) -> str:
     return str(Promotion.objects.get(pk=promotion.pk).status_at(timezone.now()))
 
@@ -34,11 +38,11 @@ def offered(office: Office, promotion: Promotion) -> list[str]:
 @pytest.mark.parametrize(
     ("life", "steps"),
     [
-        ({"draft": True}, ["Publish", "Duplicate", "Archive", "Versions"]),
-        ({"starts_at": timezone.now() + timedelta(days=2)}, ["Stop", "Duplicate", "Archive", "Versions"]),
-        ({}, ["Stop", "Duplicate", "Archive", "Versions"]),
-        ({"ends_at": timezone.now() - timedelta(hours=1)}, ["Duplicate", "Archive", "Versions"]),
-        ({"archived": True}, ["Stop", "Duplicate", "Bring back", "Versions"]),
+        ({"draft": True}, ["Publish", *LOOKS, "Duplicate", "Archive", "Versions"]),
+        ({"starts_at": timezone.now() + timedelta(days=2)}, ["Stop", *LOOKS, "Duplicate", "Archive", "Versions"]),
+        ({}, ["Stop", *LOOKS, "Duplicate", "Archive", "Versions"]),
+        ({"ends_at": timezone.now() - timedelta(hours=1)}, [*LOOKS, "Duplicate", "Archive", "Versions"]),
+        ({"archived": True}, ["Stop", *LOOKS, "Duplicate", "Bring back", "Versions"]),
     ],
 )
 def test_only_steps_that_can_be_taken_are_offered(office: Office, life: dict[str, Any], steps: list[str]) -> None:
@@ -118,7 +122,7 @@ def test_a_question_without_scripts_is_a_page(office: Office) -> None:
 def test_a_viewer_takes_no_step(office: Office, step: str) -> None:
     promotion = save_promotion(office.account, draft=step == "publish")
     viewer = office.login(StaffRole.VIEWER)
-    assert offered(viewer, promotion) == ["Versions"]
+    assert offered(viewer, promotion) == [*LOOKS, "Versions"]
     before = list(Promotion.objects.values())
     answer = viewer.post(f"loyalty_loyaltypromotion_{step}", promotion.pk, code="x", name="x", **YES)
     assert answer.status_code == 403
