@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 from config.wsgi import application
 from tests.consumers.builders import make_shop
 
-EXAMPLES = 5
+EXAMPLES = 3
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 
 generator = SchemaGenerator()  # type: ignore[no-untyped-call]
