@@ -19,6 +19,9 @@ pytestmark = pytest.mark.django_db
 # Session, user, membership with account, the role's permissions.
 FRAME = 4
 
+LABELS = [("new", "sale"), ("sale",), ("é",)]
+ODD_VALUES: tuple[Any, ...] = ("\x00", {}, [[]], 1e99)
+
 
 @pytest.fixture
 def office() -> Office:
@@ -156,7 +159,7 @@ def test_an_attribute_of_the_catalogue_is_a_problem_without_it(office: Office) -
         "[" * 100_000,
         '{"rules": [{"attribute": "town"}]}',
     ]
-    + [json.dumps(group("all", condition("town", "is", value))) for value in ("\x00", {}, [[]], 1e99)]
+    + [json.dumps(group("all", condition("town", "is", value))) for value in ODD_VALUES]
     + [json.dumps(group("all", condition("transaction_date", "is", "2026-13-45")))],
 )
 def test_no_text_is_a_fault_of_ours(office: Office, text: str) -> None:
@@ -216,7 +219,7 @@ def test_values_that_occur_are_found(office: Office, kind: str, search: str, key
 def test_labels_are_found_one_by_one(office: Office) -> None:
     products_save(
         account_id=office.account.pk,
-        rows=[ProductValues(sku=f"L{n}", labels=labels) for n, labels in enumerate([["new", "sale"], ["sale"], ["é"]])],
+        rows=[ProductValues(sku=f"L{n}", labels=labels) for n, labels in enumerate(LABELS)],
     )
     assert found(office, "labels") == ["new", "sale", "é"]
     assert found(office, "labels", "SAL") == ["sale"]
