@@ -1,0 +1,77 @@
+"""The examples of the documentation are true: each call is made as it is written, and answers what stands below it."""
+
+import json
+import re
+import shlex
+import urllib.error
+import urllib.request
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from consumers.choices import KeyRole
+from tests.loyalty.till.shop import make_set, make_shop
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+EXAMPLE = re.compile(r"```sh\n(?P<call>curl.*?)```\s+```json (?P<status>\d+)\n(?P<answer>.*?)```", re.DOTALL)
+ANYTHING = "…"
+
+
+def curl_options() -> ArgumentParser:
+    """What the examples use of curl."""
+    options = ArgumentParser(exit_on_error=False)
+    options.add_argument("program", choices=["curl"])
+    options.add_argument("address")
+    options.add_argument("-s", action="store_true")
+    options.add_argument("-H", action="append", dest="headers", default=[])
+    options.add_argument("-d", dest="body")
+    return options
+
+
+def called(command: str, variables: dict[str, str]) -> tuple[int, Any]:
+    """The status and answer of a call as curl would make it."""
+    words = shlex.split(Template(command.replace("\\\n", " ")).substitute(variables))
+    said = curl_options().parse_args(words)
+    request = urllib.request.Request(  # noqa: S310 - the test's own server
+        said.address,
+        data=None if said.body is None else said.body.encode(),
+        headers=dict(header.split(": ", 1) for header in said.headers),
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def untrue(written: Any, answered: Any, path: str = "") -> Iterator[str]:
+    """Where an answer is not what is written; what is not written may be anything."""
+    if isinstance(written, dict) and isinstance(answered, dict):
+        for name, value in written.items():
+            yield from untrue(value, answered.get(name, "nothing"), f"{path}.{name}")
+    elif isinstance(written, list) and isinstance(answered, list) and len(written) == len(answered):
+        for place, (one, other) in enumerate(zip(written, answered, strict=True)):
+            yield from untrue(one, other, f"{path}.{place}")
+    elif written not in (answered, ANYTHING):
+        yield f"{path}: {written!r} is written, {answered!r} was answered"
+
+
+def test_what_is_written_for_tills_is_true(live_server: Any, transactional_db: None) -> None:
+    shop = make_shop()
+    shop.member("c-1")
+    shop.product("TEA")
+    shop.discount("tea-3-for-2", make_set(3, 1, products=["TEA"]), kind="free_product")
+    shop.promotion("thanks")
+    shop.offer("coffee")
+    shop.promotion("coffee", kind="redeem_offer", outcome={"offer": "coffee"})
+    variables = {"PROMOTIONS": live_server.url, "TILL_KEY": shop.keys[KeyRole.TILL]}
+
+    text = (DOCS / "tills.md").read_text()
+    examples = list(EXAMPLE.finditer(text))
+    assert len(examples) == text.count("```sh") == text.count("```json") > 10
+    for example in examples:
+        status, answer = called(example["call"], variables)
+        assert status == int(example["status"]), (example["call"], answer)
+        assert not list(untrue(json.loads(example["answer"]), answer)), example["call"]
