@@ -30,7 +30,7 @@ def test_nothing_is_blocked_on_any_page(desk: Desk) -> None:
     desk.page.add_init_script(BLOCKED)
     save_promotion(desk.office.account, code="picture", outcome={"points": 5, "redemption_message": "<p>Thanks</p>"})
     found = {}
-    for address in [*addresses(desk), "/api/v1/docs", "/admin/nowhere/", "/nowhere"]:
+    for address in [*addresses(desk), "/admin/calendar/", "/admin/try/", "/api/v1/docs", "/admin/nowhere/", "/nowhere"]:
         desk.page.goto("about:blank")
         answer = desk.page.goto(address)
         assert answer is not None
