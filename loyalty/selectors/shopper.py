@@ -291,7 +291,7 @@ def usage_stored(
         codes: of vouchers.
         lock: whether the figures must hold until the transaction ends.
     """
-    update = " FOR UPDATE" if lock and connection.vendor == "postgresql" else ""
+    update = " FOR NO KEY UPDATE" if lock and connection.vendor == "postgresql" else ""
     reads = Reads()
     if limited_ids:
         reads.name(
@@ -356,7 +356,8 @@ def counters_lock(*, promotion_ids: Collection[int], offer_ids: Collection[int])
         if ids:
             with connection.cursor() as cursor:
                 cursor.execute(
-                    f"SELECT 1 FROM {table} WHERE id IN ({marks(ids)}) AND {limit} IS NOT NULL ORDER BY id FOR UPDATE",  # noqa: S608
+                    f"SELECT 1 FROM {table} WHERE id IN ({marks(ids)}) AND {limit} IS NOT NULL"  # noqa: S608
+                    " ORDER BY id FOR NO KEY UPDATE",
                     list(ids),
                 )
 
