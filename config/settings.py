@@ -160,7 +160,12 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     # A connection is tried before its use, so that no till's call fails because the database was restarted.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": 16, "timeout": 5}
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        pool={"min_size": 0, "max_size": 16, "timeout": 5},
+        # The tills' statements have few texts: the database reads and plans each once for a connection.
+        server_side_binding=True,
+        prepare_threshold=3,
+    )
 
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES: dict[str, dict[str, Any]] = {

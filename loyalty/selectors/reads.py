@@ -46,3 +46,13 @@ class Reads:
 def marks(values: Collection[int | str]) -> str:
     """Placeholders for the values of an IN."""
     return ", ".join(["%s"] * len(values))
+
+
+def among(values: Collection[int | str]) -> tuple[str, Any]:
+    """A condition that a column is one of the values, and its one parameter.
+
+    Its text is the same for any number of values, so that the database can keep its plan.
+    """
+    if connection.vendor == "postgresql":
+        return "= ANY(%s)", list(values)
+    return "IN (SELECT value FROM json_each(%s))", json.encode(list(values)).decode()

@@ -15,7 +15,7 @@ from msgspec import json
 
 from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
-from loyalty.selectors.reads import Reads, marks
+from loyalty.selectors.reads import Reads, among, marks
 from promotions.engine.basket import ProductFacts
 from promotions.engine.shopper import PersonalizedChoice, Shopper
 
@@ -144,11 +144,12 @@ def sale_known(
             " JOIN promotions_personalizedpromotion p ON p.id = l.promotion_id AND NOT p.archived",
         )
     if skus and account.catalogue_enabled:
+        listed, wanted = among(skus)
         reads.add(
             "product",
             "sku, product_brand, program_brand, category, CAST(labels AS text), cost_price, retail_price",
-            f"promotions_product WHERE account_id = %s AND sku IN ({marks(skus)})",
-            [account.pk, *skus],
+            f"promotions_product WHERE account_id = %s AND sku {listed}",
+            [account.pk, wanted],
         )
     if reference:
         reads.add(
@@ -294,41 +295,45 @@ def usage_stored(
     update = " FOR NO KEY UPDATE" if lock and connection.vendor == "postgresql" else ""
     reads = Reads()
     if limited_ids:
+        listed, wanted = among(sorted(limited_ids))
         reads.name(
             "limited",
-            f"SELECT id, redemptions FROM promotions_promotion WHERE id IN ({marks(limited_ids)}) ORDER BY id{update}",  # noqa: S608
-            sorted(limited_ids),
+            f"SELECT id, redemptions FROM promotions_promotion WHERE id {listed} ORDER BY id{update}",  # noqa: S608
+            [wanted],
         )
         reads.add("total", "id, redemptions", "limited")
     if offer_ids:
+        listed, wanted = among(sorted(offer_ids))
         reads.name(
             "stocked",
-            f"SELECT id, stock - issued AS remaining FROM loyalty_offer WHERE id IN ({marks(offer_ids)})"  # noqa: S608
-            f" ORDER BY id{update}",
-            sorted(offer_ids),
+            f"SELECT id, stock - issued AS remaining FROM loyalty_offer WHERE id {listed} ORDER BY id{update}",  # noqa: S608
+            [wanted],
         )
         reads.add("offer", "id, remaining", "stocked")
     if promotion_ids and consumer_pk is not None:
+        listed, wanted = among(promotion_ids)
         reads.add(
             "usage",
             "promotion_id, redemptions, progress_signature, CAST(progress AS text)",
-            f"loyalty_promotionusage WHERE consumer_id = %s AND promotion_id IN ({marks(promotion_ids)})",
-            [consumer_pk, *promotion_ids],
+            f"loyalty_promotionusage WHERE consumer_id = %s AND promotion_id {listed}",
+            [consumer_pk, wanted],
         )
     if backend_ids and consumer_pk is not None:
+        listed, wanted = among(backend_ids)
         reads.add(
             "list",
             "p.backend_id, l.id, CAST(l.products AS text), CAST(l.selected AS text), l.locked",
             "promotions_personalizedlist l JOIN promotions_personalizedpromotion p ON p.id = l.promotion_id"
-            f" WHERE l.consumer_id = %s AND p.backend_id IN ({marks(backend_ids)})",
-            [consumer_pk, *backend_ids],
+            f" WHERE l.consumer_id = %s AND p.backend_id {listed}",
+            [consumer_pk, wanted],
         )
     if codes:
+        listed, wanted = among(codes)
         reads.add(
             "voucher",
             "code, id, offer_id, consumer_id, status, expires_at",
-            f"loyalty_voucher WHERE account_id = %s AND code IN ({marks(codes)})",
-            [account_pk, *codes],
+            f"loyalty_voucher WHERE account_id = %s AND code {listed}",
+            [account_pk, wanted],
         )
     rows = reads.rows()
     return StoredUsage(
