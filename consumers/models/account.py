@@ -104,9 +104,12 @@ class Account(models.Model):
 
 
 class AccountOwned(models.Model):
-    """Base of every table whose rows belong to one account."""
+    """Base of every table whose rows belong to one account.
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", editable=False)
+    No index of the account alone: each table has one that begins with it, and a second only misleads a planner.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", editable=False, db_index=False)
 
     class Meta:
         abstract = True

@@ -59,7 +59,7 @@ class Job(AccountOwned):
 class JobPart(models.Model):
     """A piece of a job's file: it lies in the database, where every web node and worker finds it."""
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="parts")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="parts", db_index=False)
     file = models.CharField(max_length=8, choices=JobFile.choices)
     position = models.PositiveIntegerField()
     content = models.BinaryField()

@@ -17,7 +17,7 @@ class User(AbstractUser):
 class StaffMembership(models.Model):
     """A user's membership of an account, with a role (a group of permissions) in it."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="staff_memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="staff_memberships", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="staff_memberships")
     role = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -17,7 +17,7 @@ class LedgerEntry(AccountOwned):
     ``at`` is the moment that the points belong to (a late sale keeps its own), ``created_at`` when they were written.
     """
 
-    consumer = models.ForeignKey(Consumer, on_delete=models.PROTECT, related_name="ledger_entries")
+    consumer = models.ForeignKey(Consumer, on_delete=models.PROTECT, related_name="ledger_entries", db_index=False)
     points = models.BigIntegerField()
     kind = models.CharField(max_length=16, choices=EntryKind.choices)
     activity_type = models.CharField(max_length=100, blank=True)
@@ -40,7 +40,10 @@ class LedgerEntry(AccountOwned):
                 name="adjustment_reference_once_per_consumer",
             )
         ]
-        indexes = [models.Index(fields=("consumer", "-at", "-id"), name="ledger_by_consumer")]
+        indexes = [
+            models.Index(fields=("consumer", "-at", "-id"), name="ledger_by_consumer"),
+            models.Index(fields=("account", "-at", "-id"), name="ledger_by_moment"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.consumer}: {self.points:+}"

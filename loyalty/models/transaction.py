@@ -26,8 +26,10 @@ class Transaction(AccountOwned):
     occurred_at = models.DateTimeField()
     local_day = models.DateField()
     recorded_at = models.DateTimeField()
-    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
-    consumer = models.ForeignKey(Consumer, on_delete=models.PROTECT, null=True, blank=True, related_name="transactions")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+", db_index=False)
+    consumer = models.ForeignKey(
+        Consumer, on_delete=models.PROTECT, null=True, blank=True, related_name="transactions", db_index=False
+    )
     loyalty_card = models.CharField(max_length=64, blank=True)
     loyalty_card_type = models.CharField(max_length=64, blank=True)
     source = models.CharField(max_length=64, blank=True)
@@ -64,7 +66,7 @@ class Transaction(AccountOwned):
 class AppliedPromotion(models.Model):
     """One promotion's part in one transaction: how often it applied, to what, and what it gave."""
 
-    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="applied")
+    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="applied", db_index=False)
     promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="applied")
     version = models.ForeignKey(PromotionVersion, on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField()

@@ -25,6 +25,7 @@ class TriedBasket(AccountOwned):
 
     class Meta:
         ordering = ("-created_at", "-id")
+        indexes = [models.Index(fields=("account", "-created_at", "-id"), name="tried_basket_by_moment")]
 
     def __str__(self) -> str:
         return self.name

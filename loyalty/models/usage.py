@@ -13,8 +13,8 @@ class PromotionUsage(models.Model):
     signature is ``progress_signature``; with another signature it is computed anew from history.
     """
 
-    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="usage")
-    consumer = models.ForeignKey(Consumer, on_delete=models.PROTECT, related_name="promotion_usage")
+    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="usage", db_index=False)
+    consumer = models.ForeignKey(Consumer, on_delete=models.PROTECT, related_name="promotion_usage", db_index=False)
     redemptions = models.PositiveIntegerField(default=0)
     progress_signature = models.CharField(max_length=64, blank=True)
     progress = models.JSONField(default=dict)

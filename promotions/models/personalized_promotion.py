@@ -48,7 +48,7 @@ class PersonalizedList(models.Model):
     None where the consumer chose. Every writer holds the consumer's row first.
     """
 
-    promotion = models.ForeignKey(PersonalizedPromotion, on_delete=models.PROTECT, related_name="lists")
+    promotion = models.ForeignKey(PersonalizedPromotion, on_delete=models.PROTECT, related_name="lists", db_index=False)
     consumer = models.ForeignKey(Consumer, on_delete=models.CASCADE, related_name="+")
     products = models.JSONField(default=list)
     selected = models.JSONField(default=list, blank=True)

@@ -81,7 +81,7 @@ class Promotion(AccountOwned):
 class PromotionVersion(models.Model):
     """An immutable snapshot of a promotion's definition; redemptions name the one they used."""
 
-    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="versions")
+    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="versions", db_index=False)
     number = models.PositiveIntegerField()
     definition = models.JSONField()
     created_at = models.DateTimeField()
@@ -101,7 +101,7 @@ class PromotionVersion(models.Model):
 class PromotionReference(models.Model):
     """That a promotion's current definition names a row of another table by its key."""
 
-    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="references")
+    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="references", db_index=False)
     kind = models.CharField(max_length=24, choices=ReferenceKind.choices)
     key = models.CharField(max_length=100)
 
@@ -116,7 +116,7 @@ class PromotionReference(models.Model):
 class StatusEvent(models.Model):
     """One transition of a promotion, with the moment at which it truly happened."""
 
-    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="status_events")
+    promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="status_events", db_index=False)
     status = models.CharField(max_length=16, choices=Status.choices)
     effective_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
