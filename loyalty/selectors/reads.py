@@ -22,10 +22,11 @@ class Reads:
         """Read rows under a name for ``add`` to answer from; locks are taken in the order in which it does."""
         self._withs.append((f"{name} AS ({sql})", parameters))
 
-    def add(self, kind: str, columns: str, source: str, parameters: Sequence[Any] = ()) -> None:
-        """Answer with columns of a source: a table or an earlier name, with its conditions."""
+    def add(self, kind: str, columns: str, source: str = "", parameters: Sequence[Any] = ()) -> None:
+        """Answer with columns of a source: a table or an earlier name, with its conditions; empty: none is needed."""
         array = "jsonb_build_array" if connection.vendor == "postgresql" else "json_array"
-        self._parts.append((f"SELECT '{kind}', {array}({columns}) FROM {source}", parameters))  # noqa: S608 - our own
+        found = f" FROM {source}" if source else ""
+        self._parts.append((f"SELECT '{kind}', {array}({columns}){found}", parameters))
 
     def rows(self) -> defaultdict[str, list[list[Any]]]:
         """The rows by kind. Moments, days and documents are text; numbers with decimals are ``Decimal``."""

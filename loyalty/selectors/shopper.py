@@ -75,11 +75,16 @@ class StoredDecision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownSale:
-    """What an account knows of a basket: who buys, its products by SKU, and the decision made before."""
+    """What an account knows of a basket: who buys, its products by SKU, and the decision made before.
+
+    ``transaction_id`` is the id that the transaction's row is to have; None where the database gives it when it is
+    inserted.
+    """
 
     shopper: KnownShopper | None = None
     products: dict[str, ProductFacts] = field(default_factory=dict)
     stored: StoredDecision | None = None
+    transaction_id: int | None = None
 
 
 _SHOPPER = """
@@ -158,6 +163,8 @@ def sale_known(
             "loyalty_transaction WHERE account_id = %s AND reference = %s",
             [account.pk, reference],
         )
+        if connection.vendor == "postgresql":
+            reads.add("id", "nextval(pg_get_serial_sequence('loyalty_transaction', 'id'))")
     rows = reads.rows()
     return KnownSale(
         shopper=next(
@@ -165,6 +172,7 @@ def sale_known(
         ),
         products={row[0]: _product(row) for row in rows["product"]},
         stored=next((_stored(row) for row in rows["stored"]), None),
+        transaction_id=next((row_id for (row_id,) in rows["id"]), None),
     )
 
 

@@ -28,9 +28,9 @@ from loyalty.services.attempts import attempted
 from loyalty.services.book import book_current
 from loyalty.services.counters import count_up, standing_store, usage_add
 from loyalty.services.history import line_stored
-from loyalty.services.message import messages_record
+from loyalty.services.message import messages_of, messages_record
 from loyalty.services.quote import Quote, decide, offer_benefit
-from loyalty.services.rows import rows_insert
+from loyalty.services.rows import rows_insert, statements_together
 from loyalty.services.sale import Sale
 from loyalty.services.voucher import voucher_rows, vouchers_pay
 from promotions.engine.decision import Applied, AppliedVoucher
@@ -116,7 +116,7 @@ def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime) -
             return _repeated(known.stored, sale, fingerprint)
         _check_moment(account, sale, at)
         quote = decide(sale=sale, book=book, known=known.shopper, products=known.products, lock=True)
-        return _write(account, quote, fingerprint, at)
+        return _write(account, quote, fingerprint, at, transaction_id=known.transaction_id)
 
 
 def _repeated(stored: StoredDecision, sale: Sale, fingerprint: str) -> Committed:
@@ -133,7 +133,7 @@ def _check_moment(account: Account, sale: Sale, at: datetime) -> None:
         raise SaleInvalid(f"A transaction may be sent up to {days} days late.", attr="occurred_at")
 
 
-def _write(account: Account, quote: Quote, fingerprint: str, at: datetime) -> Committed:
+def _write(account: Account, quote: Quote, fingerprint: str, at: datetime, *, transaction_id: int | None) -> Committed:
     """Write a decision: a fixed number of statements, whatever the lines and promotions."""
     sale, decision, known = quote.sale, quote.decision, quote.known
     differences = differences_of(quote)
@@ -157,17 +157,21 @@ def _write(account: Account, quote: Quote, fingerprint: str, at: datetime) -> Co
         )
     ).decode()
     row = _transaction_row(account, quote, fingerprint=fingerprint, at=at, explanation=explanation, answer=answer)
-    rows_insert([row])
-    applied = _write_applied(row, quote)
+    row.pk = transaction_id
+    with statements_together():
+        rows_insert([row])
+        messages = messages_of(applied=decision.applied, consumer=known.consumer, at=at) if known else {}
+        applied = _write_applied(row, quote, ids=bool(vouchers or messages))
+        if known is not None:
+            _write_ledger(row, quote, at)
+            _write_usage(quote, known.consumer)
+            _write_standing(quote, known.consumer)
+            messages_record(messages=messages, rows=applied)
+            _write_vouchers(vouchers, applied)
+        _count_redemptions(decision.applied)
     if known is not None:
-        _write_ledger(row, quote, at)
-        _write_vouchers(vouchers, applied)
         _pay_vouchers(row, quote)
         _lock_choices(row, quote, at)
-        _write_usage(quote, known.consumer)
-        _write_standing(quote, known.consumer)
-        messages_record(applied=decision.applied, rows=applied, consumer=known.consumer, at=at)
-    _count_redemptions(decision.applied)
     return Committed(answer=answer, explanation=explanation, created=True)
 
 
@@ -262,7 +266,7 @@ def _vouchers(quote: Quote) -> dict[int, list[Voucher]]:
     }
 
 
-def _write_applied(row: Transaction, quote: Quote) -> dict[int, AppliedPromotion]:
+def _write_applied(row: Transaction, quote: Quote, *, ids: bool) -> dict[int, AppliedPromotion]:
     currency = quote.sale.currency
     rows = [
         AppliedPromotion(
@@ -278,7 +282,7 @@ def _write_applied(row: Transaction, quote: Quote) -> dict[int, AppliedPromotion
         )
         for position, applied in enumerate(quote.decision.applied)
     ]
-    rows_insert(rows)
+    rows_insert(rows, ids=ids)
     return {applied.promotion_id: applied for applied in rows}
 
 
@@ -319,7 +323,8 @@ def _write_ledger(row: Transaction, quote: Quote, at: datetime) -> None:
                 created_at=at,
             )
             for points, kind, promotion_id, activity_type, description in entries
-        ]
+        ],
+        ids=False,
     )
 
 
@@ -331,7 +336,7 @@ def _write_vouchers(vouchers: Mapping[int, list[Voucher]], applied: Mapping[int,
             rows.append(voucher)
     if not rows:
         return
-    rows_insert(rows)
+    rows_insert(rows, ids=False)
     issued_by_offer: dict[int, int] = {}
     for voucher in rows:
         issued_by_offer[voucher.offer_id] = issued_by_offer.get(voucher.offer_id, 0) + 1

@@ -55,8 +55,8 @@ def count_up(table: str, column: str, counted: Mapping[int, int], *, within: str
         f" AND ({within} IS NULL OR {column} + {amount} <= {within})"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*pairs, *ids, *pairs])
-        if cursor.rowcount != len(ids):
+        cursor.execute(f"{sql} RETURNING id", [*pairs, *ids, *pairs])
+        if len(cursor.fetchall()) != len(ids):
             raise LimitOverrun("A limit was reached in the meantime.")
 
 

@@ -58,25 +58,19 @@ messages_waiting = Signal()
 # --- recording ------------------------------------------------------------------------------------------------------
 
 
-def messages_record(
-    *, applied: Sequence[Applied], rows: Mapping[int, AppliedPromotion], consumer: Consumer, at: datetime
-) -> None:
-    """Record what a consumer is told about a sale, in one statement. Belongs in the sale's transaction.
-
-    Nobody is told who has no address.
+def messages_of(*, applied: Sequence[Applied], consumer: Consumer, at: datetime) -> dict[int, RedemptionMessage]:
+    """What a consumer is to be told about a sale, unsaved, by the promotion's id. Nobody is told who has no address.
 
     Args:
         applied: what was decided.
-        rows: the saved row of each, by the promotion's id.
         consumer: with account and e-mail.
         at: now.
     """
     if not consumer.email:
-        return
-    messages = [
-        RedemptionMessage(
+        return {}
+    return {
+        one.promotion.id: RedemptionMessage(
             account_id=consumer.account_id,
-            applied=rows[one.promotion.id],
             consumer=consumer,
             address=consumer.email,
             subject=text.subject,
@@ -87,9 +81,20 @@ def messages_record(
         )
         for one in applied
         if (text := message_text(one.promotion.source))
-    ]
+    }
+
+
+def messages_record(*, messages: Mapping[int, RedemptionMessage], rows: Mapping[int, AppliedPromotion]) -> None:
+    """Record messages in one statement. Belongs in the sale's transaction.
+
+    Args:
+        messages: unsaved, by the promotion's id.
+        rows: the saved row of what each is about, by the promotion's id.
+    """
     if messages:
-        rows_insert(messages)
+        for promotion_id, message in messages.items():
+            message.applied = rows[promotion_id]
+        rows_insert(list(messages.values()), ids=False)
         _look_now()
 
 
