@@ -16,7 +16,7 @@ from consumers.services.account import account_lock
 from loyalty.exceptions import LoyaltyError, ReplayTooLate
 from loyalty.models import Transaction
 from loyalty.services.commit import sale_fingerprint, transaction_commit
-from loyalty.services.past_sales import batched, parties_ensure
+from loyalty.services.past_sales import batches_counted, parties_ensure
 from loyalty.services.sale import Sale, SaleLine
 from loyalty.services.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
 from promotions.engine.money import minor_unit
@@ -117,7 +117,7 @@ def sales_replay(
         reject(row)
 
     sales = _sales(file.invoices(index, reject=rejected), account, summary, rejected, progress)
-    for batch in batched(islice(sales, limit), BATCH):
+    for batch in batches_counted(islice(sales, limit), BATCH):
         _check_age(account, batch[0][1], at)
         account = _parties(account, [invoice for invoice, _ in batch], index, summary)
         stored = {
