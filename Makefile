@@ -30,8 +30,7 @@ bench: setup-dev
 	$(BIN)/python -m benchmarks
 
 soak: setup-dev
-	@test -d tests/soak || { echo "There is no soak test yet."; exit 1; }
-	SOAK=full $(BIN)/python -m pytest tests/soak
+	SOAK=full $(BIN)/python -m pytest tests/soak tests/outages tests/loyalty/till/test_races.py
 
 setup: .venv/runtime
 

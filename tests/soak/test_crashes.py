@@ -138,6 +138,7 @@ class Day:
     """What the tills of a shop were told: answers by reference, and how often each other outcome."""
 
     here: Installation
+    noted: Callable[..., None]
     answers: dict[str, Any] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     waits: set[str | None] = field(default_factory=set)
@@ -179,6 +180,8 @@ class Day:
 
     def check(self) -> None:
         """Nothing lost, nothing doubled: what tills were told is what is kept, and the books balance."""
+        self.noted("sales", SALES)
+        self.noted("answers", ", ".join(f"{count} × {outcome}" for outcome, count in self.outcomes.most_common()))
         manage("ledger_verify", environment=self.here.environment)
         assert len(self.answers) == SALES
         for reference, answer in list(self.answers.items())[:: max(1, SALES // 50)]:
@@ -191,8 +194,8 @@ class Day:
             assert (status, loyalty["balance"]) == (200, 16 * sold)
 
 
-def test_web_processes_that_are_killed(here: Installation) -> None:
-    day = Day(here)
+def test_web_processes_that_are_killed(here: Installation, record_property: Callable[..., None]) -> None:
+    day = Day(here, record_property)
 
     def kill_all() -> None:
         here.web.kill()
@@ -207,8 +210,8 @@ def test_web_processes_that_are_killed(here: Installation) -> None:
     day.check()
 
 
-def test_a_database_that_is_restarted(here: Installation) -> None:
-    day = Day(here)
+def test_a_database_that_is_restarted(here: Installation, record_property: Callable[..., None]) -> None:
+    day = Day(here, record_property)
 
     def restart(how: signal.Signals) -> None:
         here.postgres.end(how)
@@ -227,8 +230,8 @@ def test_a_database_that_is_restarted(here: Installation) -> None:
     day.check()
 
 
-def test_a_cache_that_goes_away_and_comes_back(here: Installation) -> None:
-    day = Day(here)
+def test_a_cache_that_goes_away_and_comes_back(here: Installation, record_property: Callable[..., None]) -> None:
+    day = Day(here, record_property)
     day.disturbed_by(here.redis.kill, here.redis.start)
     assert set(day.outcomes) == {"201"}, "no till notices"
     day.check()

@@ -1,5 +1,6 @@
 """Many tills do everything at once to the same consumers, promotions and sales: the books still balance."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
@@ -131,12 +132,15 @@ def _ask(shop: Shop, path: str, body: dict[str, Any]) -> Any:
     return answer
 
 
-def test_sales_returns_and_voids_of_many_tills_leave_clean_books() -> None:
+def test_sales_returns_and_voids_of_many_tills_leave_clean_books(record_property: Callable[..., None]) -> None:
     street = make_street()
     street.shop.client.handler.load_middleware()
     connections.close_all()  # the pool has one for each till, and none for who only waits
     with ThreadPoolExecutor(TILLS) as pool:
         list(pool.map(lambda number: work(street, number), range(TILLS)))
+    record_property("calls", CALLS)
+    record_property("tills", TILLS)
+    record_property("sales", len(street.sales))
     # The database ended nobody's transaction for the sake of another's: locks are taken in one order.
     assert street.faults == []
     assert Transaction.objects.count() == len(street.sales)
