@@ -57,12 +57,14 @@ class Installation:
     name: str
     key: str
     port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
+        own = {"PORT": str(self.port), **self.settings}
         return project_environment(
-            database=self.postgres.url(self.name), redis=self.redis.url, folder=self.folder, PORT=str(self.port)
+            database=self.postgres.url(self.name), redis=self.redis.url, folder=self.folder, **own
         )
 
     def start(self, command: Any) -> Process:
@@ -74,9 +76,10 @@ class Installation:
     def worker(self) -> Process:
         return self.start(worker_command())
 
-    def web(self) -> Process:
-        web = self.start(web_command(self.port))
-        wait_for(lambda: self.call("readyz")[0] == 200, what="the web server")
+    def web(self, port: int | None = None) -> Process:
+        """A web node, at the port of the installation unless another is named."""
+        web = self.start(web_command(port or self.port))
+        wait_for(lambda: self.call("readyz", port=port)[0] == 200, what="the web server")
         return web
 
     def ask(self, statement: str) -> list[Any]:
@@ -91,11 +94,12 @@ class Installation:
             for task in tasks or TASKS:
                 app.send_task(task, queue=TASKS[task])
 
-    def call(self, path: str, body: Any = None) -> tuple[int, Any]:
+    def call(self, path: str, body: Any = None, *, port: int | None = None) -> tuple[int, Any]:
         """The status and answer of a call of the till."""
         headers = {"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"}
         sent = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{path}", data=sent, headers=headers)
+        address = f"http://127.0.0.1:{port or self.port}/{path}"
+        request = urllib.request.Request(address, data=sent, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - a server of this test
                 return answer.status, json.load(answer)
@@ -275,6 +279,21 @@ def test_two_schedules_and_a_worker_with_a_clock_an_hour_ahead(here: Installatio
     check_nothing_lost_or_doubled(here)
     recorded = here.one("SELECT max(recorded_at) FROM promotions_statusevent")
     assert recorded <= datetime.now(UTC), "moments are the database's, not the worker's"
+
+
+def test_the_calls_of_a_key_are_counted_over_all_nodes(here: Installation) -> None:
+    here.settings["API_REQUESTS_PER_MINUTE"] = "20"
+    nodes = (here.port, free_port())
+    for node in nodes:
+        here.web(node)
+    while time.time() % 60 > 40:  # the counter begins anew with each minute of the clock
+        time.sleep(0.5)
+    answers = [here.call("api/v1/promotions", port=node) for _ in range(15) for node in nodes]
+    assert Counter(status for status, _ in answers) == {200: 20, 429: 10}
+    waits = [int(headers["retry-after"]) for status, headers in answers if status == 429]
+    assert all(0 < wait <= 60 for wait in waits)
+    here.redis.kill()
+    assert here.sell("uncounted")[0] == 201, "a till sells while there is nothing to count with"
 
 
 def test_a_backup_taken_while_sales_go_on_is_restored_and_proved(here: Installation) -> None:
