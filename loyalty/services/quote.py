@@ -111,7 +111,7 @@ def _place(sale: Sale, *, book: Book, known: KnownShopper | None) -> SitePlace:
     return place
 
 
-def _basket(sale: Sale, *, place: SitePlace, products: dict[str, ProductFacts], card_type: str) -> Basket:
+def basket_of(sale: Sale, *, place: SitePlace, products: dict[str, ProductFacts], card_type: str) -> Basket:
     """The engine's basket of a sale."""
     lines: list[Line] = [
         make_line(
@@ -153,7 +153,7 @@ def decide(
         SaleInvalid: the site or consumer is unknown.
     """
     place = _place(sale, book=book, known=known)
-    basket = _basket(sale, place=place, products=products, card_type=known.card_type if known else "")
+    basket = basket_of(sale, place=place, products=products, card_type=known.card_type if known else "")
     rulebook = book.rulebook
     shopper = known.on(basket.today) if known else None
     candidates = rulebook.candidates(basket, shopper)

@@ -29,6 +29,8 @@ CUSTOMER_KEYS = frozenset({"groups", "home_site", "is_loyalty_member"})
 TRANSACTION_KEYS = frozenset(
     {"payment_card_type", "source", "loyalty_card_type", "transaction_date", "transaction_weekday"}
 )
+TRANSACTION_NUMBERS = ("total_inc_tax", "total_ex_tax")
+CUSTOMER_NUMBERS = ("points_balance",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,12 +217,13 @@ def _rules_signature(source: PromotionSource) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Needs:
-    """The keys of which a basket and its shopper must have one, for a promotion to be a candidate."""
+    """What a basket and its shopper must have for a promotion to be a candidate: one of some keys, and at least so much
+    of some numbers, by attribute."""
 
     items: frozenset[Key] | None
     customer: frozenset[Key] | None
     transaction: frozenset[Key] | None
-    minimum: Decimal | None
+    minima: Mapping[str, Decimal | None]
 
 
 def _needs(source: PromotionSource) -> _Needs:
@@ -229,7 +232,10 @@ def _needs(source: PromotionSource) -> _Needs:
         items=_item_keys(source),
         customer=_customer_needs(source),
         transaction=necessary_keys(eligibility["transaction_rules"], TRANSACTION_KEYS, Scope.TRANSACTION),
-        minimum=necessary_minimum(eligibility["transaction_rules"], "total_inc_tax"),
+        minima={
+            **{name: necessary_minimum(eligibility["transaction_rules"], name) for name in TRANSACTION_NUMBERS},
+            **{name: necessary_minimum(eligibility["customer_rules"], name) for name in CUSTOMER_NUMBERS},
+        },
     )
 
 
@@ -334,7 +340,7 @@ class Rulebook:
         self._sites: dict[SiteFacts, int] = {}
         self._spans: dict[int, int] = {}
         self._boundaries: list[datetime] | None = None
-        self._minima: tuple[list[Decimal], list[int]] | None = None
+        self._minima: dict[str, tuple[list[Decimal], list[int]]] = {}
         self._by_code: list[tuple[int, Promotion]] | None = None
 
     @classmethod
@@ -466,8 +472,11 @@ class Rulebook:
             narrow(~self._with_member)
         narrow(self._at_site(basket.site))
         if shopper is not None:
-            narrow(self._customer.of(_customer_keys(shopper)))
-        narrow(self._transaction.of(_transaction_keys(basket)) & self._from_total(basket.total_inc_tax))
+            narrow(self._customer.of(_customer_keys(shopper)) & self._reached("points_balance", shopper.points_balance))
+        spent = self._reached("total_inc_tax", basket.total_inc_tax) & self._reached(
+            "total_ex_tax", basket.total_ex_tax
+        )
+        narrow(self._transaction.of(_transaction_keys(basket)) & spent)
         # A personalized discount is looked at whatever is bought: the answer tells what the consumer may still choose.
         narrow(self._items.of(_basket_keys(basket)) | self._listed)
         return stages
@@ -530,25 +539,29 @@ class Rulebook:
             self._sites[site] = mask
         return mask
 
-    def _from_total(self, total: Decimal) -> int:
-        """Promotions that do not ask for more than the basket's total."""
-        minima = self._minima
-        if minima is None:
-            by_minimum: dict[Decimal, int] = {}
-            free = 0
-            for ordinal, needs in enumerate(self._needs):
-                if needs is None:
-                    continue
-                if needs.minimum is None:
-                    free |= 1 << ordinal
-                else:
-                    by_minimum[needs.minimum] = by_minimum.get(needs.minimum, 0) | 1 << ordinal
-            amounts = sorted(by_minimum)
-            masks = [free]
-            for amount in amounts:
-                masks.append(masks[-1] | by_minimum[amount])
-            minima = self._minima = (amounts, masks)
-        return minima[1][bisect_right(minima[0], total)]
+    def _reached(self, name: str, have: Decimal | int | None) -> int:
+        """Promotions that do not ask for more of a number than there is; None is no number."""
+        amounts, masks = self._minima.get(name) or self._minima_of(name)
+        return masks[0] if have is None else masks[bisect_right(amounts, have)]
+
+    def _minima_of(self, name: str) -> tuple[list[Decimal], list[int]]:
+        """The amounts that promotions ask for, in order, and the masks of those that ask for none and up to each."""
+        by_minimum: dict[Decimal, int] = {}
+        free = 0
+        for ordinal, needs in enumerate(self._needs):
+            if needs is None:
+                continue
+            minimum = needs.minima[name]
+            if minimum is None:
+                free |= 1 << ordinal
+            else:
+                by_minimum[minimum] = by_minimum.get(minimum, 0) | 1 << ordinal
+        amounts = sorted(by_minimum)
+        masks = [free]
+        for amount in amounts:
+            masks.append(masks[-1] | by_minimum[amount])
+        self._minima[name] = amounts, masks
+        return amounts, masks
 
 
 def needs_consumer(promotion: Promotion) -> bool:

@@ -482,7 +482,7 @@ def necessary_keys(tree: Tree | None, attributes: frozenset[str], scope: Scope) 
 
 
 def necessary_minimum(tree: Tree | None, name: str) -> Decimal | None:
-    """The least that a money attribute must be for the tree to hold, where that is known."""
+    """The least that an attribute of money or a number must be for the tree to hold, where that is known."""
     if not tree:
         return None
     if "rules" in tree:

@@ -202,7 +202,7 @@ def test_web_processes_that_are_killed(here: Installation, record_property: Call
         here.web.start()
 
     def kill_one() -> None:
-        workers = here.workers()
+        workers = wait_for(here.workers, what="the processes of the web server")
         os.kill(workers[len(day.answers) % len(workers)], signal.SIGKILL)
 
     day.disturbed_by(*[kill_all, kill_one] * size(2, 20))

@@ -98,7 +98,7 @@ def _do(street: Street, shop: Shop, random: Random, reference: str) -> None:
         case "again" if street.sales:
             assert _ask(shop, "transactions", random.choice(street.sales)).status_code == 200
         case "adjust":
-            body = {"reference": reference, "points": random.randint(-20, 40), "description": "By hand"}
+            body = {"reference": reference, "points": random.choice((-20, -5, 10, 40)), "description": "By hand"}
             _ask(shop, f"consumers/{random.choice(CONSUMERS)}/points-adjustments", body)
         case "claim":
             claim = {"reference": reference, "offer": "mug"}
