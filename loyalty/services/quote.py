@@ -186,6 +186,7 @@ def decide(
         vouchers=[_presented(code, stored.vouchers.get(code), book=book, known=known) for code in sale.vouchers],
         explain=explained,
         most=EXPLANATIONS_KEPT if lock else EXPLAINED if explained else 0,
+        candidates=candidates,
     )
     decision_measured(applied=bool(decision.applied), seconds=perf_counter() - begun)
     return Quote(

@@ -41,6 +41,7 @@ def evaluate(
     explain: Sequence[Promotion] = (),
     most: int = 0,
     standing: Standing | None = None,
+    candidates: Sequence[Promotion] | None = None,
 ) -> Decision:
     """Decide what applies to a basket.
 
@@ -56,8 +57,10 @@ def evaluate(
             candidates as they are.
         standing: for what a return leaves of a transaction; its promotions are all that the rulebook has, and it is
             the policy too.
+        candidates: what the rulebook has for the basket and the shopper, where the caller has asked it already.
     """
-    candidates = rulebook.candidates(basket, shopper) if standing is None else list(rulebook)
+    if candidates is None:
+        candidates = rulebook.candidates(basket, shopper) if standing is None else list(rulebook)
     prices = Prices.of(basket.runs)
     before = Situation(
         basket=basket,

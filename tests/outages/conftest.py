@@ -1,10 +1,10 @@
 """Outages are tried where PostgreSQL is the database of the tests: there its programs, and Redis, must be found."""
 
-from django.conf import settings
+from django.db import connection
 
 from tests.servers import postgres_programs, redis_program
 
-if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+if connection.vendor == "postgresql":
     assert postgres_programs(), "The tests of outages start a PostgreSQL of their own: install its server."
     assert redis_program(), "The tests of outages start a Redis of their own: install redis-server."
 else:

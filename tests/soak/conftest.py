@@ -7,13 +7,12 @@ import os
 import platform
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from tests.servers import postgres_programs, redis_program
 
-if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+if connection.vendor == "postgresql":
     assert postgres_programs(), "The tests of crashes start a PostgreSQL of their own: install its server."
     assert redis_program(), "The tests of crashes start a Redis of their own: install redis-server."
 else:
