@@ -293,7 +293,8 @@ def usage_stored(
     Args:
         account_pk: whose vouchers.
         consumer_pk: whose use is asked for; None for nobody's.
-        promotion_ids: promotions whose counters and progress are wanted.
+        promotion_ids: promotions whose counters and progress are wanted; with ``lock`` those of every promotion under
+            whose rules the consumer has progress come too.
         limited_ids: those with a total limit; with ``lock`` their rows are locked, by id.
         offer_ids: offers with a stock; with ``lock`` their rows are locked, by id, after the promotions.
         backend_ids: personalized promotions under which the consumer's lists are wanted.
@@ -318,12 +319,13 @@ def usage_stored(
             [wanted],
         )
         reads.add("offer", "id, remaining", "stocked")
-    if promotion_ids and consumer_pk is not None:
+    if (promotion_ids or lock) and consumer_pk is not None:
         listed, wanted = among(promotion_ids)
+        under_way = " OR progress_signature <> ''" if lock else ""
         reads.add(
             "usage",
             "promotion_id, redemptions, progress_signature, CAST(progress AS text)",
-            f"loyalty_promotionusage WHERE consumer_id = %s AND promotion_id {listed}",
+            f"loyalty_promotionusage WHERE consumer_id = %s AND (promotion_id {listed}{under_way})",
             [consumer_pk, wanted],
         )
     if backend_ids and consumer_pk is not None:

@@ -20,7 +20,7 @@ from promotions.engine.decision import Decision
 from promotions.engine.evaluate import evaluate
 from promotions.engine.money import to_minor
 from promotions.engine.progress import Progress
-from promotions.engine.rulebook import Promotion
+from promotions.engine.rulebook import Promotion, Rulebook, life_reason
 from promotions.engine.shopper import Usage
 from promotions.engine.vouchers import Benefit, PresentedVoucher
 
@@ -160,8 +160,6 @@ def decide(
     if lock:
         explained = rulebook.nearest(basket, shopper, most=NEAREST)
     judged = {promotion.id: promotion for promotion in (*candidates, *explained)}
-    if lock:
-        judged |= {promotion.id: promotion for promotion in rulebook.tracked(basket)}
     stored = usage_stored(
         account_pk=book.account_pk,
         consumer_pk=known.consumer.pk if known else None,
@@ -172,6 +170,8 @@ def decide(
         codes=sale.vouchers,
         lock=lock,
     )
+    if lock:
+        judged |= _under_way(stored, rulebook, at=basket.at)
     if shopper is not None:
         shopper = replace(shopper, personalized={key: listed.choice for key, listed in stored.lists.items()})
     needed = [promotion for promotion in (*candidates, *explained) if promotion.application_rules]
@@ -207,6 +207,12 @@ def decide(
     )
 
 
+def _under_way(stored: StoredUsage, rulebook: Rulebook, *, at: datetime) -> dict[int, Promotion]:
+    """The promotions in force under whose rules the consumer has progress, which a sale adds to."""
+    known = (rulebook.get(promotion_id) for promotion_id in stored.progress)
+    return {one.id: one for one in known if one is not None and life_reason(one.source, at) is None}
+
+
 def _usage(
     stored: StoredUsage,
     *,
@@ -225,7 +231,8 @@ def _usage(
     last = known.consumer.last_transaction_at if known else None
     in_order = last is None or last <= at
     for promotion_id, (signature, kept) in stored.progress.items():
-        if in_order and signature == judged[promotion_id].rules_signature:
+        promotion = judged.get(promotion_id)
+        if in_order and promotion is not None and signature == promotion.rules_signature:
             progress[promotion_id] = Progress.from_json(kept)
     if known is not None and last is not None:
         missing = {promotion.id: promotion for promotion in needed if promotion.id not in progress}

@@ -48,11 +48,22 @@ def _failing(tree: Tree, subject: Any, scope: Scope) -> list[Tree]:
     """The fewest conditions and groups that would have to hold for the tree to hold, as far as a glance tells.
 
     Of an "any" group that does not hold, the group itself: there is more than one way.
+
+    The tree as a whole does not hold.
     """
+    while "rules" in tree and len(tree["rules"]) == 1:
+        (tree,) = tree["rules"]
+    if "rules" not in tree:
+        return [tree]
+    return _failing_in(tree, subject, scope)
+
+
+def _failing_in(tree: Tree, subject: Any, scope: Scope) -> list[Tree]:
+    """The same of a tree that may hold."""
     if "rules" not in tree:
         predicate = compile_tree({"match": "all", "rules": [tree]}, scope)
         return [] if predicate is None or predicate(subject) else [tree]
-    failing = [_failing(rule, subject, scope) for rule in tree["rules"]]
+    failing = [_failing_in(rule, subject, scope) for rule in tree["rules"]]
     if tree["match"] == "all" or len(failing) == 1:
         return [one for found in failing for one in found]
     return [tree] if all(failing) else []

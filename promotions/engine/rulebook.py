@@ -332,7 +332,7 @@ class Rulebook:
         self._ordinals: dict[int, int] = {}
         self._currencies: dict[str, int] = {}
         self._items, self._customer, self._transaction = _KeyIndex(), _KeyIndex(), _KeyIndex()
-        self._with_consumer = self._with_member = self._tracked = self._listed = 0
+        self._with_consumer = self._with_member = self._listed = 0
         self._reset_caches()
 
     def _reset_caches(self) -> None:
@@ -378,7 +378,7 @@ class Rulebook:
         other._items, other._customer = self._items.copy(), self._customer.copy()
         other._transaction = self._transaction.copy()
         other._with_consumer, other._with_member = self._with_consumer, self._with_member
-        other._tracked, other._listed = self._tracked, self._listed
+        other._listed = self._listed
         for promotion_id in removed:
             other._remove(promotion_id)
         for promotion in put:
@@ -406,8 +406,6 @@ class Rulebook:
             self._with_member |= bit
         if promotion.personalized:
             self._listed |= bit
-        if promotion.is_tracked:
-            self._tracked |= bit
 
     def _remove(self, promotion_id: int) -> None:
         ordinal = self._ordinals.get(promotion_id)
@@ -422,7 +420,7 @@ class Rulebook:
         self._items.remove(bit, needs.items)
         self._customer.remove(bit, needs.customer)
         self._transaction.remove(bit, needs.transaction)
-        for name in ("_with_consumer", "_with_member", "_tracked", "_listed"):
+        for name in ("_with_consumer", "_with_member", "_listed"):
             setattr(self, name, getattr(self, name) & ~bit)
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -441,10 +439,6 @@ class Rulebook:
     def candidates(self, basket: Basket, shopper: Shopper | None) -> list[Promotion]:
         """The promotions that no mask rules out."""
         return self._of_mask(self._stages(basket, shopper)[-1])
-
-    def tracked(self, basket: Basket) -> list[Promotion]:
-        """The promotions in force for which the consumer's past matters."""
-        return self._of_mask(self._live(basket.at) & self._tracked)
 
     def nearest(self, basket: Basket, shopper: Shopper | None, *, most: int) -> list[Promotion]:
         """Up to so many promotions, those first that fewer masks rule out; among equals those first by code."""

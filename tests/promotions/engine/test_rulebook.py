@@ -321,7 +321,6 @@ def test_a_changed_rulebook_is_as_one_built_afresh(
     fresh = make_rulebook((kept | {promotion.id: promotion for promotion in put}).values())
     assert same(changed) == same(fresh)
     assert same(changed.candidates(basket, shopper)) == same(fresh.candidates(basket, shopper))
-    assert same(changed.tracked(basket)) == same(fresh.tracked(basket))
     assert same(changed.nearest(basket, shopper, most=99)) == same(fresh)
     assert decision_of(changed, basket, shopper) == decision_of(fresh, basket, shopper)
     assert decision_of(first, basket, shopper) == untouched
@@ -421,19 +420,6 @@ def test_site_rules_are_judged_once_for_each_site() -> None:
     for _ in range(2):
         assert rulebook.candidates(make_basket(site=make_site(town="Leeds")), make_shopper())
         assert not rulebook.candidates(make_basket(site=make_site(town="York")), make_shopper())
-
-
-def test_tracked_are_those_in_force_for_which_the_past_matters() -> None:
-    rule = {"measure": "transactions", "threshold": 2, "period": {"unit": "promotion"}}
-    rulebook = make_rulebook(
-        [
-            make_promotion("plain"),
-            make_promotion("limited", customer_redemption_limit=1),
-            make_promotion("repeat", application_rules=[rule]),
-            make_promotion("over", customer_redemption_limit=1, ends_at=NOON),
-        ]
-    )
-    assert [one.code for one in rulebook.tracked(make_basket())] == ["limited", "repeat"]
 
 
 def test_the_nearest_are_those_that_fewer_checks_rule_out() -> None:
