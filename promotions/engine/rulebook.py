@@ -6,10 +6,10 @@ basket are a few ANDs and ORs of masks; only they are looked at, so a decision c
 mask never loses a promotion: it only leaves out those that some check would refuse.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import sha256
@@ -21,7 +21,16 @@ from promotions.engine.basket import Basket, SiteFacts
 from promotions.engine.discounts import Discount, PersonalizedTerms, compile_discount
 from promotions.engine.outcomes import Reward, compile_reward
 from promotions.engine.progress import ApplicationRule, compile_application_rule
-from promotions.engine.rules import Key, Predicate, compile_tree, necessary_keys, necessary_minimum
+from promotions.engine.rules import (
+    Key,
+    Predicate,
+    Tree,
+    compile_tree,
+    conditions,
+    necessary_keys,
+    necessary_minimum,
+    necessary_part,
+)
 from promotions.engine.shopper import Shopper
 
 LINE_ITEM_KEYS = frozenset({"sku", "product", "category", "product_brand", "program_brand", "labels"})
@@ -217,13 +226,14 @@ def _rules_signature(source: PromotionSource) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Needs:
-    """What a basket and its shopper must have for a promotion to be a candidate: one of some keys, and at least so much
-    of some numbers, by attribute."""
+    """What a basket and its shopper must have for a promotion to be a candidate: one of some keys, at least so much of
+    some numbers, by attribute, and the right time of day."""
 
     items: frozenset[Key] | None
     customer: frozenset[Key] | None
     transaction: frozenset[Key] | None
     minima: Mapping[str, Decimal | None]
+    hours: Tree | None
 
 
 def _needs(source: PromotionSource) -> _Needs:
@@ -236,6 +246,7 @@ def _needs(source: PromotionSource) -> _Needs:
             **{name: necessary_minimum(eligibility["transaction_rules"], name) for name in TRANSACTION_NUMBERS},
             **{name: necessary_minimum(eligibility["customer_rules"], name) for name in CUSTOMER_NUMBERS},
         },
+        hours=necessary_part(eligibility["transaction_rules"], "transaction_time"),
     )
 
 
@@ -318,6 +329,38 @@ class _KeyIndex:
         return mask
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Timed:
+    """Promotions with rules on the time of day: what each asks of it, and the times at which an answer may change.
+
+    ``free`` is the mask of the others, ``masks`` those found so far, by the span between two boundaries.
+    """
+
+    boundaries: list[time]
+    promotions: tuple[tuple[int, Predicate], ...]
+    free: int
+    masks: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, needs: Iterable[_Needs | None]) -> "_Timed":
+        """Of the needs of all promotions, in order of ordinals."""
+        boundaries: set[time] = set()
+        promotions: list[tuple[int, Predicate]] = []
+        free = 0
+        for ordinal, need in enumerate(needs):
+            if need is None:
+                continue
+            holds = compile_tree(need.hours, Scope.TRANSACTION)
+            if holds is None:
+                free |= 1 << ordinal
+                continue
+            promotions.append((ordinal, holds))
+            for rule in conditions(need.hours):
+                value = rule["value"]
+                boundaries.update(map(time.fromisoformat, value if isinstance(value, list) else [value]))
+        return cls(boundaries=sorted(boundaries), promotions=tuple(promotions), free=free)
+
+
 class Rulebook:
     """An account's promotions (drafts too, archived ones not), compiled and indexed. Never changed once built."""
 
@@ -341,6 +384,7 @@ class Rulebook:
         self._spans: dict[int, int] = {}
         self._boundaries: list[datetime] | None = None
         self._minima: dict[str, tuple[list[Decimal], list[int]]] = {}
+        self._timed: _Timed | None = None
         self._by_code: list[tuple[int, Promotion]] | None = None
 
     @classmethod
@@ -470,7 +514,7 @@ class Rulebook:
         spent = self._reached("total_inc_tax", basket.total_inc_tax) & self._reached(
             "total_ex_tax", basket.total_ex_tax
         )
-        narrow(self._transaction.of(_transaction_keys(basket)) & spent)
+        narrow(self._transaction.of(_transaction_keys(basket)) & spent & self._at_hour(basket))
         # A personalized discount is looked at whatever is bought: the answer tells what the consumer may still choose.
         narrow(self._items.of(_basket_keys(basket)) | self._listed)
         return stages
@@ -531,6 +575,23 @@ class Rulebook:
                 if rule(site):
                     mask |= 1 << ordinal
             self._sites[site] = mask
+        return mask
+
+    def _at_hour(self, basket: Basket) -> int:
+        """Promotions that may apply at the time of day. Nothing changes within a span, so each span is judged once."""
+        timed = self._timed
+        if timed is None:
+            timed = self._timed = _Timed.of(self._needs)
+        # At a boundary itself another condition may hold than on either side of it.
+        now = basket.transaction_time
+        span = bisect_left(timed.boundaries, now), bisect_right(timed.boundaries, now)
+        mask = timed.masks.get(span)
+        if mask is None:
+            mask = timed.free
+            for ordinal, holds in timed.promotions:
+                if holds(basket):
+                    mask |= 1 << ordinal
+            timed.masks[span] = mask
         return mask
 
     def _reached(self, name: str, have: Decimal | int | None) -> int:

@@ -1,7 +1,7 @@
 """The index looks at few promotions and loses none."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -487,3 +487,42 @@ def test_progress_added_up_under_other_rules_is_known_by_its_signature() -> None
         signature(transaction_rules=every(condition("source", "is", "x"))),
     ]
     assert len(set(others)) == len(others)
+
+
+def test_a_promotion_is_a_candidate_at_the_hours_that_it_asks_for_and_at_no_other() -> None:
+    asked = {
+        "before": ("is_before", "09:00"),
+        "after": ("is_after", "09:00"),
+        "between": ("is_between", ["09:00", "17:30"]),
+        "night": ("is_between", ["22:00", "06:00"]),
+    }
+    rulebook = make_rulebook(
+        [make_promotion("always")]
+        + [
+            make_promotion(code, transaction_rules=every(condition("transaction_time", operator, value)))
+            for code, (operator, value) in asked.items()
+        ]
+    )
+    for clock, expected in {
+        "08:59:59": {"before"},
+        "09:00:00": {"between"},
+        "09:00:01": {"after", "between"},
+        "17:30:00": {"after"},
+        "21:59:59": {"after"},
+        "22:00:00": {"after", "night"},
+        "05:59:59": {"before", "night"},
+        "06:00:00": {"before"},
+    }.items():
+        at = datetime.fromisoformat(f"2026-03-02T{clock}+00:00")
+        found = {one.code for one in rulebook.candidates(make_basket(at=at), make_shopper())}
+        assert found == {"always", *expected}, clock
+
+
+def test_a_promotion_that_asks_for_more_points_than_there_are_is_no_candidate() -> None:
+    rulebook = make_rulebook(
+        make_promotion(f"from-{points}", customer_rules=every(condition("points_balance", "is_at_least", points)))
+        for points in (0, 50, 100)
+    )
+    for balance, expected in ((None, []), (0, ["from-0"]), (50, ["from-0", "from-50"]), (99, ["from-0", "from-50"])):
+        shopper = make_shopper(points_balance=balance)
+        assert [one.code for one in rulebook.candidates(make_basket(), shopper)] == expected
