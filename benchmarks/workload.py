@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from promotions.engine.attributes import WEEKDAYS
 from promotions.engine.basket import ProductFacts
 from promotions.engine.definition import Definition, check_discount, check_loyalty
 from promotions.engine.discounts import PersonalizedTerms
@@ -22,7 +23,7 @@ from promotions.engine.shopper import PersonalizedChoice
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday."""
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
 CURRENCY, SITE, TOWN, GROUP, CONSUMER, OFFER = "GBP", "S1", "York", "regulars", "c-0", "gift"
 THEMES = 10
 """Lines whose products matching promotions speak of."""
@@ -95,6 +96,11 @@ class Said:
         """Whether it takes something off prices."""
         return "product_sets" in self.outcome
 
+    @classmethod
+    def percentage_off(cls, product_set: Document) -> "Said":
+        """A tenth off whatever a product set has."""
+        return cls(type="percentage", outcome={"value": "10", "product_sets": [product_set]}, eligibility={})
+
     def definition(self) -> Definition:
         """Checked and in normal form, as it is stored."""
         if self.is_discount:
@@ -137,7 +143,7 @@ def _multiplied_basket(product: int) -> Said:
         "points_multiplier",
         {"multiplier": "1.5", "multiplier_scope": "basket"},
         line_item_rules=condition("product_brand", "is", brand(product)),
-        transaction_rules=condition("transaction_weekday", "is_not_any_of", ["saturday"]),
+        transaction_rules=condition("transaction_weekday", "is_any_of", list(WEEKDAYS)),
     )
 
 
@@ -283,7 +289,7 @@ def workload(count: int, *, matching: int, unkeyed: float = 0.1) -> Workload:
         holds = place in places
         said = _of_kind(counts[holds], holds=holds, unkeyed=unkeyed)
         counts[holds] += 1
-        source = _source(place + 1, said)
+        source = promotion_source(place + 1, said)
         sources.append(source)
         if holds:
             codes.append(source.code)
@@ -299,7 +305,8 @@ def _of_kind(n: int, *, holds: bool, unkeyed: float) -> Said:
     return KEYED[keyed % len(KEYED)](keyed % THEMES if holds else ABSENT + keyed % ABSENT_PRODUCTS)
 
 
-def _source(number: int, said: Said) -> PromotionSource:
+def promotion_source(number: int, said: Said) -> PromotionSource:
+    """A published promotion, as the rulebook is given it."""
     definition = said.definition()
     return PromotionSource(
         id=number,
@@ -321,8 +328,10 @@ def _source(number: int, said: Said) -> PromotionSource:
     )
 
 
-def body(lines: int, *, units: int = 1, consumer: str = CONSUMER, reference: str = "", dated: bool = True) -> bytes:
-    """What a till sends: a basket of so many lines, each of that many units."""
+def body(
+    lines: int, *, units: int = 1, consumer: str = CONSUMER, reference: str = "", at: datetime | None = NOW
+) -> bytes:
+    """What a till sends: a basket of so many lines, each of that many units; of now where ``at`` is None."""
     said: Document = {
         "site": SITE,
         "currency": CURRENCY,
@@ -333,8 +342,8 @@ def body(lines: int, *, units: int = 1, consumer: str = CONSUMER, reference: str
     }
     if reference:
         said["reference"] = reference
-    if dated:
-        said["occurred_at"] = "2026-03-02T12:00:00Z"
+    if at is not None:
+        said["occurred_at"] = at.isoformat()
     return msgspec.json.encode(said)
 
 
