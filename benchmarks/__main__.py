@@ -1,4 +1,4 @@
-"""``python -m benchmarks [group …] [--quick] [--markdown FILE]``: measures, and prints every figure beside its target."""
+"""``python -m benchmarks [group …] [--quick] [--markdown FILE]``: every figure of one run beside its target."""
 
 import argparse
 import importlib
@@ -22,11 +22,14 @@ def main() -> int:
     parser.add_argument("groups", nargs="*", metavar="group", help=f"of {', '.join(ALL)}; default: all but history")
     parser.add_argument("--quick", action="store_true", help="small sizes and short times: figures to look at, no more")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, with the machine named")
+    parser.add_argument("--sales", metavar="FILE", help="past sales to replay; also by BENCHMARK_SALES")
     options = parser.parse_args()
     wanted = options.groups or GROUPS
     if unknown := sorted(set(wanted) - set(ALL)):
         parser.error(f"no such group: {', '.join(unknown)}; there are {', '.join(ALL)}")
     os.environ.update(_environment())
+    if options.sales:
+        os.environ["BENCHMARK_SALES"] = options.sales
     django.setup()
     report = Report()
     print(machine())

@@ -29,7 +29,7 @@ def _server(statement: str) -> None:
     # The server's own database: the one that the environment names need not be there.
     maintenance = urlunsplit(urlsplit(os.environ["POSTGRES_URL"])._replace(path="/postgres"))
     with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(own)))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(statement).format(sql.Identifier(own)))
 
 
 def made() -> bool:

@@ -2,9 +2,9 @@
 
     python peer_engines.py ENGINE WORK.json SECONDS
 
-``WORK.json`` has ``promotions`` (each a ``code`` and either ``skus`` or a ``category``) and a ``basket``: JSON text, as a
-till sends it. Every engine reads that text each time, says which promotions match, and writes their codes as JSON text;
-what it can prepare once is prepared before. It needs nothing of this project, and no types of theirs.
+``WORK.json`` has ``promotions`` (each a ``code`` and either ``skus`` or a ``category``) and a ``basket``: JSON text, as
+a till sends it. Every engine reads that text each time, says which promotions match, and writes their codes as JSON
+text; what it can prepare once is prepared before. It needs nothing of this project, and no types of theirs.
 """
 
 import json
@@ -227,7 +227,7 @@ def _oscar_set_up() -> None:
         HAYSTACK_CONNECTIONS={"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}},
         SITE_ID=1,
         USE_TZ=True,
-        SECRET_KEY="of a benchmark that serves nobody",
+        SECRET_KEY="of a benchmark that serves nobody",  # noqa: S106
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     )
     django.setup()

@@ -148,4 +148,3 @@ def _side_by_side(report: Report, count: int, failures: dict[str, str], *, budge
 
 def _engines() -> Iterator[tuple[str, str]]:
     return ((name, package) for name, (_, package) in ENGINES.items())
-

@@ -1,6 +1,6 @@
-"""What the till's calls are measured against, in the same server: two views as Django REST framework has one write them.
+"""What the till's calls are measured against, in the same server: two views as one writes them.
 
-One takes a basket through nested serializers and answers it; the other also does one SELECT and one INSERT by the ORM.
+Both are plain Django REST framework. One takes a basket through nested serializers and answers it; the other also does one SELECT and one INSERT by the ORM.
 Neither asks for a key, and neither decides anything.
 """
 
@@ -34,7 +34,7 @@ class BasketSerializer(serializers.Serializer[Any]):
     site = serializers.CharField(max_length=100)
     currency = serializers.CharField(max_length=3)
     consumer = serializers.CharField(max_length=100)
-    source = serializers.CharField(max_length=64)
+    channel = serializers.CharField(max_length=64, required=False)
     payment_card_type = serializers.CharField(max_length=64)
     occurred_at = serializers.DateTimeField(required=False)
     lines = LineSerializer(many=True)

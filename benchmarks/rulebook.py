@@ -29,9 +29,7 @@ def run(report: Report, *, quick: bool) -> None:
     )
     rulebook = drawn.rulebook()
     source = drawn.sources[count // 2]
-    edit = timed(
-        lambda: rulebook.changed(put=[compile_promotion(source)]), budget=0.5 if quick else 2.0
-    ).median
+    edit = timed(lambda: rulebook.changed(put=[compile_promotion(source)]), budget=0.5 if quick else 2.0).median
     report.add(
         GROUP, f"one of {count:,} edited", duration(edit), target=f"≤ {duration(EDIT_LIMIT)}", met=edit <= EDIT_LIMIT
     )

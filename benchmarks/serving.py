@@ -47,7 +47,7 @@ class Server:
         return sum(_cpu(pid) for pid in self._pids())
 
     def memory(self) -> float:
-        """Megabytes that its processes hold, shared pages counted once for each that maps them: divided between them."""
+        """Megabytes that its processes hold; a page that several share is divided between them."""
         return sum(_pss(pid) for pid in self._pids()) / 1024
 
     def _pids(self) -> list[int]:
@@ -101,10 +101,8 @@ def served(command: Sequence[str], port: int, *, more: Mapping[str, str] | None 
         yield Server(port, process)
     finally:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            pass
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -41,7 +41,7 @@ def shop_filled(code: str, drawn: Workload, *, consumers: int) -> Shop:
     Offer.objects.create(account=account, code=OFFER, name="Gift", value="1", perceived_value="3")
     members = _members(account, consumers)
     _lists(account, drawn.sources, members)
-    _promotions(account, drawn.sources)
+    promotions_saved(account, drawn.sources)
     # Yesterday at noon, at which all of the promotions are in force and a sale may still be sent.
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
     return Shop(
@@ -98,7 +98,8 @@ def _lists(account: Account, sources: Iterable[PromotionSource], members: Iterab
     )
 
 
-def _promotions(account: Account, sources: Iterable[PromotionSource]) -> None:
+def promotions_saved(account: Account, sources: Iterable[PromotionSource]) -> None:
+    """Promotions with a first version of each."""
     rows = Promotion.objects.bulk_create(
         [
             Promotion(
@@ -124,9 +125,6 @@ def _promotions(account: Account, sources: Iterable[PromotionSource]) -> None:
         batch_size=BATCH,
     )
     PromotionVersion.objects.bulk_create(
-        [
-            PromotionVersion(promotion=row, number=1, definition={}, created_at=row.created_at or datetime.now(UTC))
-            for row in rows
-        ],
+        [PromotionVersion(promotion=row, number=1, definition={}, created_at=row.created_at) for row in rows],
         batch_size=BATCH,
     )
