@@ -47,7 +47,7 @@ _TRANSACTIONS = """
         '', '', 'web', 'visa', 'GBP', 25, 20, 0, 25, 25, 25, 50, %(lines)s::jsonb,
         '{"earn_rate": "1", "point_value": "0.01", "is_loyalty_member": true}'::jsonb, '[]'::jsonb, %(answer)s, ''
     FROM (
-        SELECT n, %(until)s::timestamptz - interval '1 day' - (n %% 31536000) * interval '1 second' AS moment
+        SELECT n, %(until)s::timestamptz - interval '1 day' - n * 31536000.0 / %(past)s * interval '1 second' AS moment
         FROM generate_series(%(low)s::bigint, %(high)s::bigint - 1) AS n
     ) AS past
 """
@@ -167,14 +167,10 @@ def _written(shop: Shop, rows: int) -> None:
         for part, (consumer, past) in enumerate(parts):
             for low in range(0, past, CHUNK):
                 cursor.execute("SELECT coalesce(max(id), 0) FROM loyalty_transaction")
-                chunk: dict[str, Any] = {
-                    "part": str(part),
-                    "low": low,
-                    "high": min(low + CHUNK, past),
-                    "after": cursor.fetchone()[0],
-                }
+                after = cursor.fetchone()[0]
+                chunk = values | {"part": str(part), "low": low, "high": min(low + CHUNK, past), "past": past}
                 for statement in (_TRANSACTIONS, _APPLIED, _LEDGER):
-                    cursor.execute(statement, {**values, **chunk, "consumer": consumer})
+                    cursor.execute(statement, chunk | {"after": after, "consumer": consumer})
         cursor.execute(_STANDING, values)
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("DELETE FROM loyalty_promotionusage")

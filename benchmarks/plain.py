@@ -1,7 +1,7 @@
 """What the till's calls are measured against, in the same server: two views as one writes them.
 
-Both are plain Django REST framework. One takes a basket through nested serializers and answers it; the other also does one SELECT and one INSERT by the ORM.
-Neither asks for a key, and neither decides anything.
+Both are plain Django REST framework. One takes a basket through nested serializers and answers it; the other also does
+one SELECT and one INSERT by the ORM. Neither asks for a key, and neither decides anything.
 """
 
 from typing import Any

@@ -18,6 +18,7 @@ from loyalty.services.answer import answer_of, explanation_of
 from loyalty.services.book import Book, SitePlace
 from loyalty.services.quote import EXPLAINED, Quote, decide
 from promotions.engine.basket import SiteFacts
+from promotions.engine.decision import Decision
 from promotions.engine.rulebook import Rulebook
 
 _PRODUCTS = {sku(product): product_facts(product) for product in range(500)}
@@ -85,13 +86,14 @@ class Till:
         return msgspec.json.encode(answer)
 
     def matches(self, body: bytes) -> set[str]:
-        """The codes of the promotions that a basket qualifies for.
+        """The codes of the promotions that a basket qualifies for."""
+        return qualified(self.quote(body).decision)
 
-        They are those that apply, those that lose a conflict, and those for which others left nothing to give.
-        """
-        decision = self.quote(body).decision
-        others = {one.promotion.code for one in decision.refused if one.reason in ("lost_conflict", "no_value")}
-        return others | {one.promotion.code for one in decision.applied}
+
+def qualified(decision: Decision) -> set[str]:
+    """The codes of those that apply, that lose a conflict, or for which the others left nothing to give."""
+    others = {one.promotion.code for one in decision.refused if one.reason in ("lost_conflict", "no_value")}
+    return others | {one.promotion.code for one in decision.applied}
 
 
 @contextmanager
