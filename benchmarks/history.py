@@ -6,7 +6,7 @@ with its ledger entry and an applied promotion. ``BENCHMARK_HISTORY`` is another
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import count
 from typing import Any
@@ -34,7 +34,10 @@ PAST = (10, 1_000, 100_000)
 ROWS, QUICK_ROWS = 10_000_000, 200_000
 CONSUMERS = 2_000
 CHUNK = 500_000
+VERBS = ("evaluate", "commit")
 FLAT = 1.5
+PATTERN = "pattern"
+"""A sale of three lines, which gives those of the past their shape and size."""
 VARIABLE = "BENCHMARK_HISTORY"
 
 _TRANSACTIONS = """
@@ -78,12 +81,10 @@ def run(report: Report, *, quick: bool) -> None:
     rows = QUICK_ROWS if quick else int(os.environ.get(VARIABLE) or ROWS)
     budget = 1.0 if quick else 5.0
     shop = shop_filled("history", workload(100, matching=CONSTANT), consumers=CONSUMERS)
-    account = Account.objects.get(pk=shop.account_id)
-    tills = _Tills(account, shop)
+    tills = _Tills(shop)
+    young = _Tills(shop_filled("young", workload(100, matching=CONSTANT), consumers=10))
     others = len(PAST)
-    before = tills.measured([others], budget=budget)[others]
-    report.add(GROUP, "no history: evaluate", spread(before[0]))
-    report.add(GROUP, "no history: commit", spread(before[1]))
+    tills.commit(others, lines=3, reference=PATTERN)
     began = time.perf_counter()
     _written(shop, rows)
     minutes = (time.perf_counter() - began) / 60
@@ -92,33 +93,37 @@ def run(report: Report, *, quick: bool) -> None:
     for n, past in enumerate(pasts):
         name = f"{past:,} past transactions: the first sale, which adds up progress"
         report.add(GROUP, name, duration(tills.first(n)))
-    found = tills.measured(range(len(pasts)), budget=budget * len(pasts))
-    for n, past in enumerate(pasts):
-        for place, verb in enumerate(("evaluate", "commit")):
-            times, least = found[n][place], found[0][place]
-            value, name = times.median / least.median, f"{past:,} past transactions of the consumer: {verb}"
-            report.at_most(GROUP, name, value=value, limit=FLAT, figure=spread(times))
-    for place, verb in enumerate(("evaluate", "commit")):
-        times, least = found[others][place], before[place]
+    *found, none = measured([*((tills, n) for n in range(len(pasts))), (young, 0)], budget=budget * (len(pasts) + 1))
+    for past, one in zip(pasts, found, strict=True):
+        for verb in VERBS:
+            value, name = (
+                one[verb].median / found[0][verb].median,
+                f"{past:,} past transactions of the consumer: {verb}",
+            )
+            report.at_most(GROUP, name, value=value, limit=FLAT, figure=spread(one[verb]))
+    for verb in VERBS:
+        many, few = found[others][verb].median, none[verb].median
         report.at_most(
             GROUP,
-            f"{rows:,} past transactions of the account against none: {verb}",
-            value=times.median / least.median,
+            f"{verb} in the account of {rows:,} transactions against one of none",
+            value=many / few,
             limit=FLAT,
-            figure=f"{duration(least.median)} → {duration(times.median)}",
+            figure=f"{duration(few)} → {duration(many)}",
         )
 
 
 class _Tills:
     """Evaluates and commits for one consumer of a shop."""
 
-    def __init__(self, account: Account, shop: Shop) -> None:
-        self.account, self.shop = account, shop
-        self.references: Iterator[str] = (f"{uuid4().hex[:8]}-{n}" for n in count())
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.account = Account.objects.get(pk=shop.account_id)
+        self.references = (f"{uuid4().hex[:8]}-{n}" for n in count())
 
-    def commit(self, n: int) -> None:
+    def commit(self, n: int, *, lines: int = 10, reference: str = "") -> None:
         """One sale of the n-th consumer."""
-        sent = body(10, consumer=self.shop.consumers[n], reference=next(self.references), at=self.shop.at)
+        reference = reference or next(self.references)
+        sent = body(lines, consumer=self.shop.consumers[n], reference=reference, at=self.shop.at)
         now = timezone.now()
         transaction_commit(account=self.account, sale=sale_decoded(sent, now=now, commit=True), at=now)
 
@@ -133,26 +138,23 @@ class _Tills:
         self.commit(n)
         return time.perf_counter() - began
 
-    def measured(self, numbers: Sequence[int], *, budget: float) -> dict[int, tuple[Times, Times]]:
-        """Times to evaluate and to commit, by the consumer's number; in turns, so that a disturbance is everybody's."""
-        found: dict[int, tuple[list[float], list[float]]] = {n: ([], []) for n in numbers}
-        until = time.perf_counter() + budget
-        while time.perf_counter() < until:
-            for n, (evaluated, committed) in found.items():
-                evaluated.extend(timed(partial(self.evaluate, n), budget=0).seconds)
-                committed.extend(timed(partial(self.commit, n), budget=0).seconds)
-        return {
-            n: (Times(seconds=tuple(sorted(evaluated))), Times(seconds=tuple(sorted(committed))))
-            for n, (evaluated, committed) in found.items()
-        }
+
+def measured(buyers: Sequence[tuple[_Tills, int]], *, budget: float) -> list[dict[str, Times]]:
+    """Times of each consumer's calls by verb; in turns, so that what disturbs the machine disturbs all alike."""
+    found: list[dict[str, list[float]]] = [{verb: [] for verb in VERBS} for _ in buyers]
+    until = time.perf_counter() + budget
+    while time.perf_counter() < until:
+        for (tills, n), taken in zip(buyers, found, strict=True):
+            for verb in VERBS:
+                taken[verb].extend(timed(partial(getattr(tills, verb), n), budget=0).seconds)
+    return [{verb: Times(seconds=tuple(sorted(taken[verb]))) for verb in VERBS} for taken in found]
 
 
 def _written(shop: Shop, rows: int) -> None:
     """Write the past: the first consumers' own, and the rest shared out among the others."""
     ids = list(Consumer.objects.filter(account_id=shop.account_id).order_by("id").values_list("id", flat=True))
     promotion = Promotion.objects.filter(account_id=shop.account_id).order_by("id")[0]
-    # A sale that was committed before gives the rows their shape and size.
-    pattern = Transaction.objects.filter(account_id=shop.account_id)[0]
+    pattern = Transaction.objects.get(account_id=shop.account_id, reference=PATTERN)
     values: dict[str, Any] = {
         "account": shop.account_id,
         "site": Site.objects.get(account_id=shop.account_id, number=SITE).pk,
