@@ -1,7 +1,7 @@
 """A client that keeps a server busy: raw sockets, persistent connections, one request at a time on each.
 
-One process with one selector loop, in pure Python: a request costs it some 30 µs, and its own CPU time is said beside
-the server's. Requests are made beforehand.
+One process with one selector loop and no HTTP library, so that it takes little of the machine that it shares with the
+server; what it takes for a request is said in the table.
 """
 
 import resource

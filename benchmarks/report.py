@@ -111,7 +111,8 @@ class Report:
 
     def markdown(self, *, called: str) -> str:
         """The run as a document's section."""
-        parts = [f"{self.began_at:%Y-%m-%d %H:%M} UTC, `{called}`, on {machine()}.", "", self.summary()]
+        parts = ["# One run of the benchmarks", "", "[What each line means](benchmarks.md).", ""]
+        parts += [f"{self.began_at:%Y-%m-%d %H:%M} UTC, `{called}`, on {machine()}.", "", self.summary()]
         group = ""
         for row in self.rows:
             if row.group != group:

@@ -131,6 +131,9 @@ def run(report: Report, *, quick: bool) -> None:
                 limit=1.0,
                 figure=f"{one.per_second:,.0f}/s : {found[beside].per_second:,.0f}/s",
             )
+            cpu, plain_cpu = one.server_cpu, found[beside].server_cpu
+            name = f"{verb}, {size:,} promotions: CPU time against the {beside}"
+            report.add(GROUP, name, f"{duration(cpu)} : {duration(plain_cpu)}", ratio=f"{cpu / plain_cpu:.2f} ×")
         report.at_least(
             GROUP,
             f"{verb}: {sizes[1]:,} promotions against {sizes[0]:,}",
