@@ -42,14 +42,16 @@ def request(path: str, body: bytes, *, key: str = "") -> bytes:
 
 
 class _Connection:
-    """One till."""
+    """One till; it sends its first request at once."""
 
     def __init__(self, port: int, requests: Iterator[bytes]) -> None:
         self.requests = requests
+        # To open a connection is part of the first request's time.
+        self.begun = perf_counter()
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.begun = 0.0
         self.got = b""
+        self.socket.sendall(next(self.requests))
 
     def send(self) -> None:
         self.got = b""
@@ -117,5 +119,4 @@ def busied(port: int, requests: Sequence[Iterator[bytes]], *, seconds: float, ha
 
 
 def _start(selector: selectors.BaseSelector, connection: _Connection) -> None:
-    connection.send()
     selector.register(connection.socket, selectors.EVENT_READ, connection)

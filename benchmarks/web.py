@@ -109,12 +109,16 @@ def run(report: Report, *, quick: bool) -> None:
         size: shop_filled(f"web-{size}", workload(size, matching=CONSTANT), consumers=40 * CONNECTIONS)
         for size in sizes
     }
+    unlimited = shop_filled(
+        "web-unlimited", workload(sizes[0], matching=CONSTANT, limited=False), consumers=40 * CONNECTIONS
+    )
     connections.close_all()
     nothing, one_of_each = "do-nothing view, nested serializers", "view with one SELECT and one INSERT"
     calls = [Call(name=nothing, requests=plain("/plain/nothing"))]
     calls += [Call(name=f"evaluate, {size:,} promotions", requests=evaluations(shops[size])) for size in sizes]
     calls += [Call(name=one_of_each, requests=plain("/plain/one-of-each"))]
     calls += [Call(name=f"commit, {size:,} promotions", requests=commits(shops[size])) for size in sizes]
+    calls += [Call(name=f"commit, {sizes[0]:,} promotions, none with a total limit", requests=commits(unlimited))]
     port = free_port()
     with served(granian(port), port) as server:
         found = rounds(server, calls, seconds=1.0 if quick else 3.0, times=2 if quick else 5)
@@ -143,4 +147,4 @@ def run(report: Report, *, quick: bool) -> None:
         )
     client = median(one.client_cpu for one in found.values())
     report.add(GROUP, "the client's own CPU time for a request", duration(client))
-    report.add(GROUP, "memory of the server's processes, both rulebooks in each worker", f"{memory:.0f} MB")
+    report.add(GROUP, "memory of the server's processes, all rulebooks in each worker", f"{memory:.0f} MB")

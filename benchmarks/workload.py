@@ -279,8 +279,11 @@ CHOICES: Mapping[str, PersonalizedChoice] = {
 }
 
 
-def workload(count: int, *, matching: int, unkeyed: float = 0.1) -> Workload:
-    """So many promotions, that many of them matching, a part (0 to 1) of each with no product key."""
+def workload(count: int, *, matching: int, unkeyed: float = 0.1, limited: bool = True) -> Workload:
+    """So many promotions, that many of them matching, a part (0 to 1) of each with no product key.
+
+    Without ``limited`` none has a total limit, whose counter tills must take turns at.
+    """
     places = {place * count // matching for place in range(matching)} if matching else set()
     sources: list[PromotionSource] = []
     codes = []
@@ -289,6 +292,8 @@ def workload(count: int, *, matching: int, unkeyed: float = 0.1) -> Workload:
         holds = place in places
         said = _of_kind(counts[holds], holds=holds, unkeyed=unkeyed)
         counts[holds] += 1
+        if not limited:
+            said.eligibility.pop("total_redemption_limit", None)
         source = promotion_source(place + 1, said)
         sources.append(source)
         if holds:

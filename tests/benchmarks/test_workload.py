@@ -59,6 +59,13 @@ def test_promotions_of_every_type_are_among_those_that_match_and_among_the_other
     assert types == {*LOYALTY_TYPES, *DISCOUNT_TYPES}
 
 
+def test_without_total_limits_the_same_promotions_match() -> None:
+    limited, unlimited = workload(50, matching=10), workload(50, matching=10, limited=False)
+    assert any(source.eligibility["total_redemption_limit"] for source in limited.sources)
+    assert not any(source.eligibility["total_redemption_limit"] for source in unlimited.sources)
+    assert limited.matching == unlimited.matching
+
+
 @pytest.mark.parametrize(("lines", "units"), [(1, 1), (30, 1), (500, 1), (10, 100_000)])
 def test_a_basket_has_the_lines_and_units_that_are_asked_for(lines: int, units: int) -> None:
     sale = sale_decoded(body(lines, units=units), now=NOW, commit=False)
