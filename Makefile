@@ -3,8 +3,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TESTS ?= tests
+BENCH ?=
 
-.PHONY: demo serve test check bench soak setup setup-dev browser lock
+.PHONY: demo serve test check bench bench-history soak setup setup-dev browser lock
 
 demo: setup
 	$(BIN)/python -m config.serve --demo
@@ -26,8 +27,11 @@ check: setup-dev
 		ALLOWED_HOSTS=promotions.example $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 bench: setup-dev
-	@test -d benchmarks || { echo "There are no benchmarks yet."; exit 1; }
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
+
+# Ten million past transactions: some 25 GB of disk while it runs, and half an hour.
+bench-history: setup-dev
+	$(BIN)/python -m benchmarks history $(BENCH)
 
 soak: setup-dev
 	SOAK=full $(BIN)/python -m pytest tests/soak tests/outages tests/loyalty/till/test_races.py

@@ -1,0 +1,137 @@
+"""What one decision costs, from the till's JSON to its answer's, and how that grows."""
+
+import gc
+import tracemalloc
+from dataclasses import dataclass
+
+from benchmarks.report import Report, Times, duration, spread, timed
+from benchmarks.till import Till, without_database
+from benchmarks.workload import Workload, body, workload
+
+GROUP = "Decision: bytes to bytes, no database, 10 lines unless said"
+SIZES = (10, 100, 1_000, 10_000)
+QUICK_SIZES = (10, 1_000)
+CONSTANT = 10
+MIXED = 0.1
+LINES = (1, 10, 30, 100, 500)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mix:
+    """A way to draw promotions: how many match, and what part has no product key."""
+
+    name: str
+    constant: bool
+    unkeyed: float
+
+    def drawn(self, count: int) -> Workload:
+        """So many of them."""
+        matching = CONSTANT if self.constant else max(count // 100, 1)
+        return workload(count, matching=matching, unkeyed=self.unkeyed)
+
+
+ONE_PERCENT = Mix(name="1% matching", constant=False, unkeyed=MIXED)
+ONE_PERCENT_KEYED = Mix(name="1% matching, all with a product key", constant=False, unkeyed=0)
+CONSTANTLY = Mix(name=f"{CONSTANT} matching", constant=True, unkeyed=MIXED)
+CONSTANTLY_KEYED = Mix(name=f"{CONSTANT} matching, all with a product key", constant=True, unkeyed=0)
+MIXES = (ONE_PERCENT, CONSTANTLY, ONE_PERCENT_KEYED, CONSTANTLY_KEYED)
+KEYED_OF = {ONE_PERCENT: ONE_PERCENT_KEYED, CONSTANTLY: CONSTANTLY_KEYED}
+GROWTH_LIMITS = {True: 1.5, False: 12.0}
+MEDIAN_LIMIT = 150e-6
+UNKEYED_LIMIT = 5.0
+
+
+def run(report: Report, *, quick: bool) -> None:
+    """Measure decisions over promotions, lines, units and explanations."""
+    sizes = QUICK_SIZES if quick else SIZES
+    budget = 0.4 if quick else 2.0
+    found: dict[tuple[Mix, int], Times] = {}
+    with without_database():
+        for mix in MIXES:
+            for size in sizes:
+                times = found[mix, size] = _of_promotions(report, mix, size, budget=budget)
+                if mix is ONE_PERCENT and size == 1_000:
+                    median = times.median
+                    report.add(
+                        GROUP,
+                        f"  median of {size:,} promotions, {mix.name}",
+                        duration(median),
+                        target=f"≤ {duration(MEDIAN_LIMIT)}",
+                        met=median <= MEDIAN_LIMIT,
+                    )
+        _growth(report, found, sizes)
+        _of_baskets(report, budget=budget, quick=quick)
+
+
+def _of_promotions(report: Report, mix: Mix, size: int, *, budget: float) -> Times:
+    drawn = mix.drawn(size)
+    till, basket = Till(drawn.rulebook()), body(10)
+    if till.matches(basket) != drawn.matching:
+        raise AssertionError("The workload does not match what it says.")
+    gc.collect()
+    times = timed(lambda: till.answer(basket), budget=budget)
+    peak = _peak(till, basket)
+    report.add(GROUP, f"{size:,} promotions, {mix.name}", f"{spread(times)}, {peak / 1024:.0f} KiB")
+    return times
+
+
+def _peak(till: Till, basket: bytes) -> int:
+    """The most memory that one answer holds at a time, in bytes."""
+    tracemalloc.start()
+    till.answer(basket)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def _growth(report: Report, found: dict[tuple[Mix, int], Times], sizes: tuple[int, ...]) -> None:
+    least, most = sizes[0], sizes[-1]
+    for mix in MIXES:
+        low, high = found[mix, least].median, found[mix, most].median
+        report.at_most(
+            GROUP,
+            f"growth from {least:,} to {most:,} promotions, {mix.name}",
+            value=high / low,
+            limit=GROWTH_LIMITS[mix.constant],
+            figure=f"{duration(low)} → {duration(high)}",
+        )
+    for mix, keyed in KEYED_OF.items():
+        for size in sizes[1:]:
+            one, other = found[mix, size].median, found[keyed, size].median
+            report.at_most(
+                GROUP,
+                f"10% with no product key against none, {size:,} promotions, {mix.name}",
+                value=one / other,
+                limit=UNKEYED_LIMIT,
+                figure=f"{duration(other)} → {duration(one)}",
+            )
+
+
+def _of_baskets(report: Report, *, budget: float, quick: bool) -> None:
+    """Sizes of baskets and explanations, at 1,000 promotions of which 1% match."""
+    drawn = ONE_PERCENT.drawn(1_000)
+    till = Till(drawn.rulebook())
+    ten_lines = body(10)
+    ten = timed(lambda: till.answer(ten_lines), budget=budget).median
+    for lines in LINES[:3] if quick else LINES:
+        _of_basket(report, f"{lines} line{'s' * (lines > 1)}", till, body(lines), ten, budget=budget)
+    _of_basket(report, "10 lines of 100,000 units each", till, body(10, units=100_000), ten, budget=budget)
+    basket = body(10)
+    explained = timed(lambda: till.answer(basket, explain=True), budget=budget)
+    report.add(
+        GROUP,
+        "1,000 promotions, 1% matching, each of the others explained",
+        spread(explained),
+        ratio=f"{explained.median / ten:.2f} × unexplained",
+    )
+
+
+def _of_basket(report: Report, name: str, till: Till, basket: bytes, ten: float, *, budget: float) -> None:
+    matched = len(till.matches(basket))
+    times = timed(lambda: till.answer(basket), budget=budget)
+    report.add(
+        GROUP,
+        f"1,000 promotions, {matched} of them matching, {name}",
+        f"{spread(times)}, {_peak(till, basket) / 1024:.0f} KiB",
+        ratio=f"{times.median / ten:.2f} × 10 lines",
+    )

@@ -1,0 +1,190 @@
+"""Growth with history: the same sale for consumers with few and many past ones, in an account with millions of them.
+
+The past is written by the database itself, set by set: some 20 GB and half an hour for ten million transactions, each
+with its ledger entry and an applied promotion. ``BENCHMARK_HISTORY`` is another number of them. All of it is dropped.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from functools import partial
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from django.db import connection
+from django.utils import timezone
+from msgspec import json
+
+from benchmarks.database import MISSING, made
+from benchmarks.decision import CONSTANT
+from benchmarks.report import Report, Times, duration, spread, timed
+from benchmarks.shop import Shop, shop_filled
+from benchmarks.workload import SITE, body, workload
+from consumers.models import Account, Consumer, Site
+from loyalty.api.v1.till_bodies import sale_decoded
+from loyalty.models import Transaction
+from loyalty.services.commit import transaction_commit
+from loyalty.services.quote import quote
+from promotions.models import Promotion, PromotionVersion
+
+GROUP = "Growth with history: 100 promotions, application rules among them, in process on PostgreSQL"
+PAST = (10, 1_000, 100_000)
+"""Past transactions of the first consumers; the rest of the account's are shared out among the others."""
+ROWS, QUICK_ROWS = 10_000_000, 200_000
+CONSUMERS = 2_000
+CHUNK = 500_000
+VERBS = ("evaluate", "commit")
+FLAT = 1.5
+PATTERN = "pattern"
+"""A sale of three lines, which gives those of the past their shape and size."""
+VARIABLE = "BENCHMARK_HISTORY"
+
+_TRANSACTIONS = """
+    INSERT INTO loyalty_transaction (account_id, reference, fingerprint, kind, status, occurred_at, local_day,
+        recorded_at, site_id, consumer_id, loyalty_card, loyalty_card_type, source, payment_card_type, currency,
+        total_inc_tax, total_ex_tax, discount_total, net_total_inc_tax, paid, base_points, promotion_points, lines,
+        facts, explanation, answer, state)
+    SELECT %(account)s, 'past-' || %(part)s || '-' || n, md5(n::text), 'sale', 'committed', moment, moment::date,
+        moment, %(site)s,
+        CASE WHEN %(consumer)s > 0 THEN %(consumer)s ELSE %(first)s + n %% %(others)s END,
+        '', '', 'web', 'visa', 'GBP', 25, 20, 0, 25, 25, 25, 50, %(lines)s::jsonb,
+        '{"earn_rate": "1", "point_value": "0.01", "is_loyalty_member": true}'::jsonb, '[]'::jsonb, %(answer)s, ''
+    FROM (
+        SELECT n, %(until)s::timestamptz - interval '1 day' - n * 31536000.0 / %(past)s * interval '1 second' AS moment
+        FROM generate_series(%(low)s::bigint, %(high)s::bigint - 1) AS n
+    ) AS past
+"""
+_APPLIED = """
+    INSERT INTO loyalty_appliedpromotion (transaction_id, promotion_id, version_id, position, redemptions, points,
+        discount, saving, lines)
+    SELECT id, %(promotion)s, %(version)s, 0, 1, 50, 0, 0, '[]'::jsonb FROM loyalty_transaction WHERE id > %(after)s
+"""
+_LEDGER = """
+    INSERT INTO loyalty_ledgerentry (account_id, consumer_id, points, kind, activity_type, description, transaction_id,
+        promotion_id, reference, at, created_at)
+    SELECT account_id, consumer_id, 75, 'base', '', 'Points on the purchase', id, NULL, '', occurred_at, occurred_at
+    FROM loyalty_transaction WHERE id > %(after)s
+"""
+_STANDING = """
+    UPDATE consumers_consumer SET last_transaction_at = %(until)s::timestamptz - interval '1 day',
+        last_transaction_on = (%(until)s::timestamptz - interval '1 day')::date
+    WHERE account_id = %(account)s
+"""
+
+
+def run(report: Report, *, quick: bool) -> None:
+    """Measure before there is a history, write it, and measure again."""
+    if not made():
+        report.skip(GROUP, "all of it", MISSING)
+        return
+    rows = QUICK_ROWS if quick else int(os.environ.get(VARIABLE) or ROWS)
+    budget = 1.0 if quick else 5.0
+    shop = shop_filled("history", workload(100, matching=CONSTANT), consumers=CONSUMERS)
+    tills = _Tills(shop)
+    young = _Tills(shop_filled("young", workload(100, matching=CONSTANT), consumers=10))
+    others = len(PAST)
+    tills.commit(others, lines=3, reference=PATTERN)
+    began = time.perf_counter()
+    _written(shop, rows)
+    minutes = (time.perf_counter() - began) / 60
+    report.add(GROUP, f"{rows:,} past transactions written", f"{minutes:.1f} minutes, {_gigabytes():.1f} GB")
+    pasts = (*PAST, (rows - sum(PAST)) // (CONSUMERS - len(PAST)))
+    for n, past in enumerate(pasts):
+        name = f"{past:,} past transactions: the first sale, which adds up progress"
+        report.add(GROUP, name, duration(tills.first(n)))
+    *found, none = measured([*((tills, n) for n in range(len(pasts))), (young, 0)], budget=budget * (len(pasts) + 1))
+    for past, one in zip(pasts, found, strict=True):
+        for verb in VERBS:
+            value, name = (
+                one[verb].median / found[0][verb].median,
+                f"{past:,} past transactions of the consumer: {verb}",
+            )
+            report.at_most(GROUP, name, value=value, limit=FLAT, figure=spread(one[verb]))
+    for verb in VERBS:
+        many, few = found[others][verb].median, none[verb].median
+        report.at_most(
+            GROUP,
+            f"{verb} in the account of {rows:,} transactions against one of none",
+            value=many / few,
+            limit=FLAT,
+            figure=f"{duration(few)} → {duration(many)}",
+        )
+
+
+class _Tills:
+    """Evaluates and commits for one consumer of a shop."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.account = Account.objects.get(pk=shop.account_id)
+        self.references = (f"{uuid4().hex[:8]}-{n}" for n in count())
+
+    def commit(self, n: int, *, lines: int = 10, reference: str = "") -> None:
+        """One sale of the n-th consumer."""
+        reference = reference or next(self.references)
+        sent = body(lines, consumer=self.shop.consumers[n], reference=reference, at=self.shop.at)
+        now = timezone.now()
+        transaction_commit(account=self.account, sale=sale_decoded(sent, now=now, commit=True), at=now)
+
+    def evaluate(self, n: int) -> None:
+        """One question of the n-th consumer."""
+        sent = body(10, consumer=self.shop.consumers[n], at=self.shop.at)
+        quote(account=self.account, sale=sale_decoded(sent, now=timezone.now(), commit=False))
+
+    def first(self, n: int) -> float:
+        """Seconds of one sale."""
+        began = time.perf_counter()
+        self.commit(n)
+        return time.perf_counter() - began
+
+
+def measured(buyers: Sequence[tuple[_Tills, int]], *, budget: float) -> list[dict[str, Times]]:
+    """Times of each consumer's calls by verb; in turns, so that what disturbs the machine disturbs all alike."""
+    found: list[dict[str, list[float]]] = [{verb: [] for verb in VERBS} for _ in buyers]
+    until = time.perf_counter() + budget
+    while time.perf_counter() < until:
+        for (tills, n), taken in zip(buyers, found, strict=True):
+            for verb in VERBS:
+                taken[verb].extend(timed(partial(getattr(tills, verb), n), budget=0).seconds)
+    return [{verb: Times(seconds=tuple(sorted(taken[verb]))) for verb in VERBS} for taken in found]
+
+
+def _written(shop: Shop, rows: int) -> None:
+    """Write the past: the first consumers' own, and the rest shared out among the others."""
+    ids = list(Consumer.objects.filter(account_id=shop.account_id).order_by("id").values_list("id", flat=True))
+    promotion = Promotion.objects.filter(account_id=shop.account_id).order_by("id")[0]
+    pattern = Transaction.objects.get(account_id=shop.account_id, reference=PATTERN)
+    values: dict[str, Any] = {
+        "account": shop.account_id,
+        "site": Site.objects.get(account_id=shop.account_id, number=SITE).pk,
+        "first": ids[len(PAST)],
+        "others": len(ids) - len(PAST),
+        "promotion": promotion.pk,
+        "version": PromotionVersion.objects.get(promotion=promotion).pk,
+        "lines": json.encode(pattern.lines).decode(),
+        "answer": pattern.answer,
+        "until": shop.at,
+    }
+    parts = [(consumer, past) for consumer, past in zip(ids, PAST, strict=False)]
+    parts.append((0, max(rows - sum(PAST), 0)))
+    with connection.cursor() as cursor:
+        # Keys are known to hold: looking each up would take as long as writing the rows.
+        cursor.execute("SET session_replication_role = replica")
+        for part, (consumer, past) in enumerate(parts):
+            for low in range(0, past, CHUNK):
+                cursor.execute("SELECT coalesce(max(id), 0) FROM loyalty_transaction")
+                after = cursor.fetchone()[0]
+                chunk = values | {"part": str(part), "low": low, "high": min(low + CHUNK, past), "past": past}
+                for statement in (_TRANSACTIONS, _APPLIED, _LEDGER):
+                    cursor.execute(statement, chunk | {"after": after, "consumer": consumer})
+        cursor.execute(_STANDING, values)
+        cursor.execute("SET session_replication_role = origin")
+        cursor.execute("DELETE FROM loyalty_promotionusage")
+        cursor.execute("ANALYZE")
+
+
+def _gigabytes() -> float:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_database_size(current_database())")
+        return float(cursor.fetchone()[0]) / 1e9

@@ -1,0 +1,71 @@
+"""What a rulebook costs: to build, to edit, and to keep."""
+
+import gc
+import tracemalloc
+from statistics import median
+from time import perf_counter
+
+from benchmarks.report import Report, duration, timed
+from benchmarks.till import Till, without_database
+from benchmarks.workload import body, workload
+from promotions.engine.rulebook import PromotionSource, compile_promotion
+
+GROUP = "Rulebook: promotions compiled and indexed"
+BUILD_LIMIT, EDIT_LIMIT, MEMORY_LIMIT = 2.0, 0.020, 200.0
+
+
+def run(report: Report, *, quick: bool) -> None:
+    """Measure the rulebook of many promotions; the targets are those of 10,000."""
+    count = 1_000 if quick else 10_000
+    drawn = workload(count, matching=count // 100)
+    gc.collect()
+    build = timed(drawn.rulebook, budget=0.5 if quick else 4.0, least=3).median
+    report.add(
+        GROUP,
+        f"built of {count:,} promotions",
+        duration(build),
+        target=f"≤ {duration(BUILD_LIMIT)}",
+        met=build <= BUILD_LIMIT,
+    )
+    rulebook = drawn.rulebook()
+    source = drawn.sources[count // 2]
+    edit = timed(lambda: rulebook.changed(put=[compile_promotion(source)]), budget=0.5 if quick else 2.0).median
+    report.add(
+        GROUP, f"one of {count:,} edited", duration(edit), target=f"≤ {duration(EDIT_LIMIT)}", met=edit <= EDIT_LIMIT
+    )
+    with without_database():
+        first = _first(Till(rulebook), source)
+    report.add(GROUP, f"the first decision after an edit of one of {count:,}", duration(first))
+    memory = _megabytes(count)
+    report.add(
+        GROUP,
+        f"memory of {count:,} promotions, their documents included",
+        f"{memory:.0f} MB",
+        target=f"≤ {MEMORY_LIMIT:g} MB",
+        met=memory <= MEMORY_LIMIT,
+    )
+
+
+def _first(till: Till, put: PromotionSource) -> float:
+    """The first answer after an edit, which also finds anew what is live and what applies at the site."""
+    basket = body(10)
+    taken = []
+    for _ in range(10):
+        edited = Till(till.book.rulebook.changed(put=[compile_promotion(put)]))
+        begun = perf_counter()
+        edited.answer(basket)
+        taken.append(perf_counter() - begun)
+    return median(taken)
+
+
+def _megabytes(count: int) -> float:
+    """What Python holds for a rulebook, everything that it is made from included."""
+    gc.collect()
+    tracemalloc.start()
+    kept = workload(count, matching=count // 100).rulebook()
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    if len(kept) != count:
+        raise AssertionError("The rulebook has lost promotions.")
+    return held / 1e6

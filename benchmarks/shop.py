@@ -1,0 +1,130 @@
+"""Accounts in the database that tills can sell in, written in bulk: nothing of how they are made is measured."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from benchmarks.workload import BALANCE, CHOICES, CURRENCY, GROUP, OFFER, SITE, TOWN, Workload, product_facts, sku
+from consumers.models import Account, Consumer, ConsumerGroup, Membership, Site
+from consumers.services.account import account_create
+from loyalty.models import Offer
+from promotions.choices import Status
+from promotions.engine.rulebook import PromotionSource
+from promotions.models import (
+    PersonalizedList,
+    PersonalizedPromotion,
+    Product,
+    Promotion,
+    PromotionVersion,
+)
+
+PRODUCTS = 500
+BATCH = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """An account that tills can sell in: its id, a till's key, its consumers, and the moment to sell at."""
+
+    account_id: int
+    till_key: str
+    consumers: tuple[str, ...]
+    at: datetime
+
+
+def shop_filled(code: str, drawn: Workload, *, consumers: int) -> Shop:
+    """An account with a workload's promotions, and everything that they and the baskets name."""
+    new = account_create(code=code, currency=CURRENCY, time_zone="Europe/London")
+    account = new.account
+    Site.objects.create(account=account, number=SITE, name="York", town=TOWN)
+    Product.objects.bulk_create(_products(account), batch_size=BATCH)
+    Offer.objects.create(account=account, code=OFFER, name="Gift", value="1", perceived_value="3")
+    members = _members(account, consumers)
+    _lists(account, drawn.sources, members)
+    promotions_saved(account, drawn.sources)
+    # Yesterday at noon, at which all of the promotions are in force and a sale may still be sent.
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    return Shop(
+        account_id=account.pk,
+        till_key=new.till_key,
+        consumers=tuple(member.consumer_id for member in members),
+        at=noon,
+    )
+
+
+def _products(account: Account) -> Iterable[Product]:
+    for number in range(PRODUCTS):
+        facts = product_facts(number)
+        yield Product(
+            account=account,
+            sku=sku(number),
+            name=f"Product {number}",
+            product_brand=facts.product_brand,
+            program_brand=facts.program_brand,
+            category=facts.category,
+            labels=list(facts.labels),
+            cost_price=facts.cost_price,
+            retail_price=facts.retail_price,
+        )
+
+
+def _members(account: Account, count: int) -> list[Consumer]:
+    group = ConsumerGroup.objects.create(account=account, code=GROUP)
+    members = Consumer.objects.bulk_create(
+        [Consumer(account=account, consumer_id=f"c-{n}", points_balance=BALANCE) for n in range(count)],
+        batch_size=BATCH,
+    )
+    Membership.objects.bulk_create(
+        [Membership(consumer=member, enrolled_on=date(2025, 1, 1)) for member in members], batch_size=BATCH
+    )
+    group.consumers.add(*members)
+    return members
+
+
+def _lists(account: Account, sources: Iterable[PromotionSource], members: Iterable[Consumer]) -> None:
+    named = {one.get("personalized_promotion") for source in sources for one in source.outcome.get("product_sets", ())}
+    rows = PersonalizedPromotion.objects.bulk_create(
+        [PersonalizedPromotion(account=account, backend_id=name, name=name) for name in sorted(filter(None, named))],
+        batch_size=BATCH,
+    )
+    PersonalizedList.objects.bulk_create(
+        [
+            PersonalizedList(promotion=row, consumer=member, products=list(CHOICES[row.backend_id].products))
+            for row in rows
+            if row.backend_id in CHOICES
+            for member in members
+        ],
+        batch_size=BATCH,
+    )
+
+
+def promotions_saved(account: Account, sources: Iterable[PromotionSource]) -> None:
+    """Promotions with a first version of each."""
+    rows = Promotion.objects.bulk_create(
+        [
+            Promotion(
+                account=account,
+                family=source.family,
+                code=source.code,
+                type=source.type,
+                subtype=source.subtype,
+                name=source.name,
+                currency=source.currency,
+                starts_at=source.starts_at,
+                ends_at=source.ends_at,
+                status=Status.ACTIVE,
+                outcome=source.outcome,
+                eligibility=source.eligibility,
+                content=source.content,
+                total_redemption_limit=source.eligibility["total_redemption_limit"],
+                version=1,
+                revision=1,
+            )
+            for source in sources
+        ],
+        batch_size=BATCH,
+    )
+    PromotionVersion.objects.bulk_create(
+        [PromotionVersion(promotion=row, number=1, definition={}, created_at=row.created_at) for row in rows],
+        batch_size=BATCH,
+    )
