@@ -102,16 +102,21 @@ class UnitContest:
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
         self._held: list[tuple[str, tuple[Stretch, ...]]] = []
+        self._left = situation.prices
         self._runs: set[int] = set()
+        self._sold_out: set[int] = set()
         self.chosen: dict[str, tuple[str, ...]] = {}
 
     def on_what_is_left(self, candidate: Candidate) -> Candidate | None:
         """The candidate on the units that are left; None where it gives nothing any more."""
         fit = candidate.markdown.fit
-        if not fit.undecided and not any(fit.masks[run] for run in self._runs):
-            return candidate
-        prices = self._situation.prices.without(stretch for _, taken in self._held for stretch in taken)
-        situation = replace(self._situation, prices=prices, chosen=self.chosen)
+        if not fit.undecided:
+            fitting = {run for run, mask in enumerate(fit.masks) if mask}
+            if fitting.isdisjoint(self._runs):
+                return candidate
+            if fitting <= self._sold_out:
+                return None
+        situation = replace(self._situation, prices=self._left, chosen=self.chosen)
         judged = marked_down(candidate.promotion, situation)
         return judged if isinstance(judged, Candidate) else None
 
@@ -120,11 +125,15 @@ class UnitContest:
         taken = tuple([cut.stretch for cut in winner.markdown.cuts])
         self._held.append((winner.code, taken))
         self._runs.update([stretch.run for stretch in taken])
+        self._left = self._left.without(taken)
+        self._sold_out = self._runs - {stretch.run for stretch in self._left.stretches}
         self.chosen = _with_choice(self.chosen, winner.markdown)
 
     def holders(self, candidate: Candidate) -> tuple[str, ...]:
         """The winners that hold units which the candidate's sets fit."""
-        fit = fit_of(candidate.promotion.discount, self._situation, any_listed=True)
+        fit = candidate.markdown.fit
+        if fit.undecided:
+            fit = fit_of(candidate.promotion.discount, self._situation, any_listed=True)
         return tuple(code for code, taken in self._held if any(fit.masks[stretch.run] for stretch in taken))
 
 
