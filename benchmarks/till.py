@@ -15,7 +15,7 @@ from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.selectors.shopper import KnownShopper, StoredList, StoredUsage
 from loyalty.services import quote as quotes
 from loyalty.services.answer import answer_of, explanation_of
-from loyalty.services.book import Book, SitePlace
+from loyalty.services.book import Book, SitePlace, spare_garbage_collector
 from loyalty.services.quote import EXPLAINED, Quote, decide
 from promotions.engine.basket import SiteFacts
 from promotions.engine.decision import Decision
@@ -36,6 +36,7 @@ class Till:
     """Answers baskets by one rulebook, as ``baskets/evaluate`` does."""
 
     def __init__(self, rulebook: Rulebook) -> None:
+        spare_garbage_collector(rulebook)
         place = SitePlace(
             id=1,
             number=SITE,

@@ -56,14 +56,15 @@ def resolve_discounts(candidates: Sequence[Candidate], policy: Policy, contest: 
     losers: list[Loss] = []
     by_code = {candidate.code: candidate for candidate in ranked}
     for candidate in ranked:
-        won_by = tuple(winner.code for winner in winners)
+        holders: tuple[str, ...] = ()
         if policy.discounts_per_transaction is None or len(winners) < policy.discounts_per_transaction:
             left = contest.on_what_is_left(candidate)
             if left is not None:
                 contest.award(left)
                 winners.append(left)
                 continue
-            won_by = contest.holders(candidate) or won_by
+            holders = contest.holders(candidate)
+        won_by = holders or tuple(winner.code for winner in winners)
         losers.append(Loss(candidate=candidate, won_by=won_by, decided_by=_decided_by(candidate, by_code[won_by[-1]])))
     return Resolution(winners=tuple(winners), losers=tuple(losers))
 

@@ -4,6 +4,7 @@ A book is built once per version of the account and shared by the process's thre
 where it has changed, only the promotions changed since are read and compiled again.
 """
 
+import gc
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ from promotions.models import Promotion as StoredPromotion
 
 BOOKS_KEPT = 200
 """Accounts whose books stay in memory; the least recently used goes first."""
+
+LARGE = 1_000
+"""Promotions that make a rulebook a large one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,11 +83,20 @@ def book_current(*, account: Account) -> Book:
         if book is None or book.version < account.rulebook_version or book.epoch != account.rulebook_epoch:
             known = book if book is not None and book.epoch == account.rulebook_epoch else None
             book = _books[account.pk] = _read(account, known)
+            if known is None:
+                spare_garbage_collector(book.rulebook)
             rulebook_measured(version=book.version)
         _books.move_to_end(account.pk)
         while len(_books) > BOOKS_KEPT:
             _books.popitem(last=False)
     return book
+
+
+def spare_garbage_collector(rulebook: Rulebook) -> None:
+    """Keep the collector from looking through a large rulebook, which stays, at each of its rounds."""
+    if len(rulebook) >= LARGE:
+        gc.collect()
+        gc.freeze()
 
 
 def books_forget() -> None:

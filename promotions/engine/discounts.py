@@ -79,6 +79,11 @@ class Fit:
     undecided: frozenset[str]
     defaults: frozenset[int]
 
+    @property
+    def runs(self) -> set[int]:
+        """The runs that any set accepts."""
+        return {run for run, mask in enumerate(self.masks) if mask}
+
     def accepted(self, number: int, prices: Prices) -> bool:
         """Whether any unit fits a set."""
         return any(self.masks[stretch.run] & (1 << number) for stretch in prices.stretches)

@@ -13,7 +13,7 @@ from promotions.engine.decision import (
 )
 from promotions.engine.discounts import Markdown
 from promotions.engine.eligibility import Situation, fit_of, judge, limit_left, marked_down
-from promotions.engine.prices import Prices, Stretch
+from promotions.engine.prices import Prices
 from promotions.engine.rulebook import Promotion
 from promotions.engine.vouchers import PaidVoucher, PresentedVoucher, RefusedVoucher, pay
 
@@ -101,7 +101,7 @@ class UnitContest:
 
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
-        self._held: list[tuple[str, tuple[Stretch, ...]]] = []
+        self._held: list[tuple[str, set[int]]] = []
         self._left = situation.prices
         self._runs: set[int] = set()
         self._sold_out: set[int] = set()
@@ -111,7 +111,7 @@ class UnitContest:
         """The candidate on the units that are left; None where it gives nothing any more."""
         fit = candidate.markdown.fit
         if not fit.undecided:
-            fitting = {run for run, mask in enumerate(fit.masks) if mask}
+            fitting = fit.runs
             if fitting.isdisjoint(self._runs):
                 return candidate
             if fitting <= self._sold_out:
@@ -122,9 +122,10 @@ class UnitContest:
 
     def award(self, winner: Candidate) -> None:
         """Take a winner's units, those that only qualified too."""
-        taken = tuple([cut.stretch for cut in winner.markdown.cuts])
-        self._held.append((winner.code, taken))
-        self._runs.update([stretch.run for stretch in taken])
+        taken = [cut.stretch for cut in winner.markdown.cuts]
+        runs = {stretch.run for stretch in taken}
+        self._held.append((winner.code, runs))
+        self._runs |= runs
         self._left = self._left.without(taken)
         self._sold_out = self._runs - {stretch.run for stretch in self._left.stretches}
         self.chosen = _with_choice(self.chosen, winner.markdown)
@@ -134,7 +135,8 @@ class UnitContest:
         fit = candidate.markdown.fit
         if fit.undecided:
             fit = fit_of(candidate.promotion.discount, self._situation, any_listed=True)
-        return tuple(code for code, taken in self._held if any(fit.masks[stretch.run] for stretch in taken))
+        fitting = fit.runs
+        return tuple(code for code, runs in self._held if not runs.isdisjoint(fitting))
 
 
 def _with_choice(chosen: Mapping[str, tuple[str, ...]], markdown: Markdown) -> dict[str, tuple[str, ...]]:
