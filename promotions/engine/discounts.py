@@ -174,7 +174,7 @@ class Discount:
         listed = frozenset(choice.products)
         if term.maximum_distinct_products is None or lists.any_listed:
             return listed, True
-        present = [runs[stretch.run].sku for stretch in self._preferred(prices)]
+        present = [runs[stretch.run].sku for stretch in prices.in_order(most_expensive=self.most_expensive)]
         in_order = dict.fromkeys([*lists.taken.get(backend_id, ()), *(sku for sku in present if sku in listed)])
         return frozenset(list(in_order)[: term.maximum_distinct_products]), True
 
@@ -208,7 +208,9 @@ class Discount:
 
     def match(self, prices: Prices, fit: Fit) -> list[MatchingSets]:
         """All matching sets that the units allow, in sorted order; those of one composition together."""
-        preferred = [stretch for stretch in self._preferred(prices) if fit.masks[stretch.run]]
+        preferred = [
+            stretch for stretch in prices.in_order(most_expensive=self.most_expensive) if fit.masks[stretch.run]
+        ]
         if len(self.sets) == 1 and self.sets[0].required_spend is None:
             demand = self.sets[0].required_quantity
             return _dealt([preferred], [demand], sum([stretch.units for stretch in preferred]) // demand)
@@ -234,10 +236,12 @@ class Discount:
     def lacking(self, prices: Prices, fit: Fit) -> tuple[int, list[tuple[int, int]]]:
         """What a first matching set lacks: units, and for each set with a required spend that falls short of it the
         amount lacking and the amount required."""
-        preferred = self._preferred(prices)
+        preferred = prices.in_order(most_expensive=self.most_expensive)
         units = 0
         if self._by_quantity:
             demands = [self.sets[number].required_quantity for number in self._by_quantity]
+            if len(demands) == len(self.sets) and not any(fit.masks):
+                return sum(demands), []
             supply = self._supply(preferred, fit)
             units = units_lacking(supply, demands)
             if not units:
@@ -288,11 +292,6 @@ class Discount:
                 column = [stretch for stretch in left if fit.masks[stretch.run] >> number & 1]
                 left = [stretch for stretch in left if not fit.masks[stretch.run] >> number & 1]
                 yield number, one.required_spend, column
-
-    def _preferred(self, prices: Prices) -> list[Stretch]:
-        """Units in price order; ties by SKU, which is the order of runs."""
-        sign = -1 if self.most_expensive else 1
-        return sorted(prices.stretches, key=lambda stretch: (sign * stretch.value, stretch.run, stretch.first))
 
     # --- what is taken off -------------------------------------------------------------------------------------------
 

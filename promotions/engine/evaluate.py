@@ -161,7 +161,14 @@ def _with_near_miss(refusal: Refusal, situation: Situation) -> Refusal:
     if miss is None:
         return refusal
     said = sentence(miss, situation.basket.currency)
-    return replace(refusal, near_miss=miss, detail=f"{refusal.detail} {said}".strip())
+    return Refusal(
+        promotion=refusal.promotion,
+        reason=refusal.reason,
+        detail=f"{refusal.detail} {said}".strip(),
+        won_by=refusal.won_by,
+        decided_by=refusal.decided_by,
+        near_miss=miss,
+    )
 
 
 def _applied(winner: Candidate, basket: Basket, worth: Worth) -> Applied:

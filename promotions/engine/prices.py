@@ -7,7 +7,7 @@ Stretches and cuts are named tuples: a decision makes dozens of them, and a froz
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from promotions.engine.basket import Run
@@ -62,6 +62,7 @@ class Prices:
     """The stretches of a basket, by run and position. Never changed: a cut makes other prices."""
 
     stretches: tuple[Stretch, ...]
+    _in_order: dict[bool, list[Stretch]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, runs: Iterable[Run]) -> "Prices":
@@ -72,6 +73,15 @@ class Prices:
     def total(self) -> int:
         """What everything costs."""
         return sum(stretch.total for stretch in self.stretches)
+
+    def in_order(self, *, most_expensive: bool) -> list[Stretch]:
+        """Units in the order of their prices; ties by SKU, which is the order of runs. Every discount asks for it."""
+        found = self._in_order.get(most_expensive)
+        if found is None:
+            sign = -1 if most_expensive else 1
+            found = sorted(self.stretches, key=lambda stretch: (sign * stretch.value, stretch.run, stretch.first))
+            self._in_order[most_expensive] = found
+        return found
 
     def by_run(self, runs: int) -> list[int]:
         """What each of so many runs costs."""

@@ -270,6 +270,7 @@ _ONE: Mapping[Kind, Callable[[object], Any]] = {
 
 # --- compiling ------------------------------------------------------------------------------------------------------
 
+
 def _number(text: Any) -> int | Fraction:
     """A number to compare with; whole ones are compared many times as fast as fractions."""
     number = Fraction(text)
