@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "var" / "benchmarks"
-WORKERS, THREADS = 2, 4
+WORKERS, THREADS = 2, 2
 """As the Procfile has them."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 

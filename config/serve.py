@@ -135,7 +135,7 @@ def services_of(environment: Mapping[str, str]) -> list[Service]:
     web = (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
         *("--host", environment["HOST"], "--port", environment["PORT"]),
-        *("--workers", environment.get("WEB_WORKERS", "2"), "--blocking-threads", environment.get("WEB_THREADS", "4")),
+        *("--workers", environment.get("WEB_WORKERS", "2"), "--blocking-threads", environment.get("WEB_THREADS", "2")),
         *("--respawn-failed-workers", "--workers-kill-timeout", "10", "--log-level", "error"),
         "config.wsgi:application",
     )

@@ -184,7 +184,7 @@ def web_command(port: int, *, workers: int = 1) -> Sequence[str]:
     """The web server as ``config.serve`` starts it."""
     return (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
-        *("--port", str(port), "--workers", str(workers), "--blocking-threads", "4", "--respawn-failed-workers"),
+        *("--port", str(port), "--workers", str(workers), "--blocking-threads", "2", "--respawn-failed-workers"),
         *("--workers-kill-timeout", "5", "--log-level", "error", "config.wsgi:application"),
     )
 
