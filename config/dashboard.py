@@ -1,8 +1,8 @@
 """The overview: the page after the log-in."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,13 +10,18 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from consumers.models import User
+from consumers.models import Account, User
+from loyalty.choices import MessageState
 from loyalty.selectors.overview import (
+    messages_in_trouble,
+    points_issued_by_day,
     promotions_by_status,
     promotions_ending,
+    promotions_nearly_used,
     promotions_running,
     promotions_starting,
     sales_since,
+    vouchers_issued_by_day,
 )
 from promotions.admin.promotion_page import redemptions_in_words
 from promotions.choices import Family, Status
@@ -54,6 +59,11 @@ SHOWN = (Status.ACTIVE, Status.SCHEDULED, Status.DRAFT)
 LISTED = 5
 SOON = timedelta(days=14)
 LATELY = timedelta(days=7)
+NEARLY_USED = 80
+"""Percent of a limit from which it is shown."""
+CHARTED_DAYS = 14
+BAR = 24
+"""The width of a day of a chart, the gap beside its bar included."""
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -71,10 +81,80 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             _list("Running now", "Nothing is running.", _running(account.pk, families, now)),
             _list("Starting next", "Nothing is scheduled.", _starting(account.pk, families, now)),
             _list("Ending within two weeks", "None ends soon.", _ending(account.pk, families, now)),
+            _list("Limits nearly used up", "No limit is nearly used up.", _nearly_used(account.pk, families, now)),
         ]
     if user.has_perm("loyalty.view_transaction"):
         context["sales"] = sales_since(account_id=account.pk, since=now - LATELY)
+    context["charts"] = _charts(user, account, now)
+    if user.has_perm("loyalty.view_redemptionmessage"):
+        context["trouble"] = _trouble(account)
     return context
+
+
+def _charts(user: User, account: Account, now: datetime) -> list["Chart"]:
+    """What was given day by day, as far as the user may see it."""
+    today = now.astimezone(account.zone).date()
+    days = [today - timedelta(days=ago) for ago in reversed(range(CHARTED_DAYS))]
+    asked: dict[str, Any] = {
+        "account_id": account.pk,
+        "since": datetime.combine(days[0], time.min, tzinfo=account.zone),
+        "zone": account.zone,
+    }
+    charts = []
+    if user.has_perm("loyalty.view_ledgerentry"):
+        charts.append(Chart.of("Points issued", days, points_issued_by_day(**asked)))
+    if user.has_perm("loyalty.view_voucher"):
+        charts.append(Chart.of("Vouchers out", days, vouchers_issued_by_day(**asked)))
+    return charts
+
+
+def _trouble(account: Account) -> dict[str, Any] | None:
+    count = messages_in_trouble(account_id=account.pk)
+    if not count:
+        return None
+    address = f"{reverse('admin:loyalty_redemptionmessage_changelist')}?{urlencode({'state': MessageState.FAILED})}"
+    return {"count": count, "address": address}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """One day of a chart; ``x`` and ``height`` are in the chart's own measure, 100 high."""
+
+    day: date
+    value: int
+    x: int
+    height: float
+
+    @property
+    def y(self) -> float:
+        """Where it begins, from above."""
+        return 100 - self.height
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A number for each of some days, drawn as bars and told as a table."""
+
+    title: str
+    total: int
+    most: int
+    width: int
+    bars: tuple[Bar, ...]
+
+    @classmethod
+    def of(cls, title: str, days: Collection[date], values: Mapping[date, int]) -> "Chart":
+        """A chart of days in order; one that ``values`` has not is 0."""
+        most = max(values.values(), default=0)
+        bars = tuple(
+            Bar(
+                day=day,
+                value=values.get(day, 0),
+                x=BAR * place,
+                height=round(100 * values.get(day, 0) / most, 1) if most else 0,
+            )
+            for place, day in enumerate(days)
+        )
+        return cls(title=title, total=sum(values.values()), most=most, width=BAR * len(bars), bars=bars)
 
 
 def _tile(family: Family, status: Status, count: int) -> dict[str, Any]:
@@ -104,6 +184,11 @@ def _running(account_id: int, families: Collection[Family], now: datetime) -> li
 def _starting(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
     rows = promotions_starting(account_id=account_id, families=families, at=now)[:LISTED]
     return [_row(one, moment=one.starts_at) for one in rows]
+
+
+def _nearly_used(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
+    rows = promotions_nearly_used(account_id=account_id, families=families, at=now, percent=NEARLY_USED)[:LISTED]
+    return [_row(one, fact=f"{redemptions_in_words(one)} redemptions") for one in rows]
 
 
 def _ending(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:

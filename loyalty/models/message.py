@@ -48,6 +48,11 @@ class RedemptionMessage(AccountOwned):
                 fields=("next_attempt_at", "id"), condition=models.Q(state=MessageState.WAITING), name="message_due"
             ),
             models.Index(
+                fields=("account",),
+                condition=models.Q(state__in=[MessageState.FAILED, MessageState.UNCERTAIN]),
+                name="message_in_trouble",
+            ),
+            models.Index(
                 fields=("claimed_at",), condition=models.Q(state=MessageState.CLAIMED), name="message_in_hand"
             ),
         ]

@@ -159,9 +159,10 @@ class Voucher(AccountOwned):
             ),
         ]
         indexes = [
+            models.Index(fields=("account", "-issued_at"), name="voucher_by_moment"),
             models.Index(
                 fields=("expires_at",), condition=models.Q(status=VoucherStatus.ISSUED), name="voucher_by_coming_end"
-            )
+            ),
         ]
 
     def __str__(self) -> str:

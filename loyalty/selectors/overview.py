@@ -2,11 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
 
-from loyalty.models import Transaction
+from loyalty.choices import MessageState
+from loyalty.models import LedgerEntry, RedemptionMessage, Transaction, Voucher
 from promotions.choices import Family, Status
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_live, promotions_with_status, status_condition
@@ -53,6 +56,35 @@ def promotions_ending(
     """Those that apply now and end soon, the next first."""
     live = promotions_live(_shown(account_id, families), at=at)
     return live.filter(ends_at__lte=at + within).order_by("ends_at", "code", "family")
+
+
+def promotions_nearly_used(
+    *, account_id: int, families: Collection[Family], at: datetime, percent: int
+) -> QuerySet[Promotion]:
+    """Those that apply now and of whose total limit at least so many percent are used, the nearest to it first."""
+    limited = promotions_live(_shown(account_id, families), at=at).filter(total_redemption_limit__isnull=False)
+    used = limited.filter(redemptions__gte=F("total_redemption_limit") * percent / 100)
+    return used.order_by(F("total_redemption_limit") - F("redemptions"), "code", "family")
+
+
+def points_issued_by_day(*, account_id: int, since: datetime, zone: ZoneInfo) -> dict[date, int]:
+    """The points that were given, without those taken, by day in a zone; days without any are left out."""
+    given = LedgerEntry.objects.filter(account_id=account_id, at__gte=since, points__gt=0)
+    by_day = given.annotate(day=TruncDate("at", tzinfo=zone)).values_list("day").annotate(points=Sum("points"))
+    return dict(by_day.order_by("day"))
+
+
+def vouchers_issued_by_day(*, account_id: int, since: datetime, zone: ZoneInfo) -> dict[date, int]:
+    """The vouchers that went out, by day in a zone; days without any are left out."""
+    issued = Voucher.objects.filter(account_id=account_id, issued_at__gte=since)
+    by_day = issued.annotate(day=TruncDate("issued_at", tzinfo=zone)).values_list("day").annotate(count=Count("pk"))
+    return dict(by_day.order_by("day"))
+
+
+def messages_in_trouble(*, account_id: int) -> int:
+    """The redemption messages that wait for a person: not sent, or nobody knows."""
+    states = (MessageState.FAILED, MessageState.UNCERTAIN)
+    return RedemptionMessage.objects.filter(account_id=account_id, state__in=states).count()
 
 
 def sales_since(*, account_id: int, since: datetime) -> Sales:

@@ -62,4 +62,4 @@ def test_the_overview_costs_the_same_whatever_there_is() -> None:
         with CaptureQueriesContext(connection) as queries:
             office.page("index")
         counted.append(len(queries))
-    assert counted == [FRAME + 5, FRAME + 5]
+    assert counted == [FRAME + 9, FRAME + 9]

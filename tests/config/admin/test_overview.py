@@ -1,0 +1,93 @@
+"""The page after the log-in: what matters today."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from consumers.choices import StaffRole
+from loyalty.models import LedgerEntry, RedemptionMessage, Voucher
+from promotions.models import Promotion
+from tests.consumers.admin.office import Office, fill, make_office, save_promotion, sell
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def office() -> Office:
+    made = make_office()
+    fill(made.account)
+    return made
+
+
+def page(office: Office) -> str:
+    return str(office.page("index").content.decode())
+
+
+def chart(office: Office, title: str) -> list[int]:
+    """The values of a chart, the last of which is today's."""
+    (found,) = [one for one in office.page("index").context["charts"] if one.title == title]
+    return [bar.value for bar in found.bars]
+
+
+def test_points_and_vouchers_are_charted_by_day(office: Office) -> None:
+    given = sum(entry.points for entry in LedgerEntry.objects.filter(account=office.account))
+    assert given > 0
+    assert chart(office, "Points issued") == [0] * 13 + [given]
+    assert chart(office, "Vouchers out") == [0] * 13 + [Voucher.objects.filter(account=office.account).count()]
+
+
+def test_a_day_is_one_of_the_account_and_points_taken_are_not_issued() -> None:
+    office = make_office(time_zone="Pacific/Auckland")
+    fill(office.account)
+    sold = LedgerEntry.objects.filter(account=office.account)
+    issued = sum(entry.points for entry in sold)
+    midnight = timezone.now().astimezone(office.account.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    entry = sold.first()
+    assert entry is not None
+    for points, at in ((7, midnight - timedelta(minutes=1)), (-3, midnight + timedelta(seconds=1))):
+        LedgerEntry.objects.create(
+            account=office.account, consumer=entry.consumer, points=points, kind="adjustment", at=at, created_at=at,
+            reference=str(points),
+        )  # fmt: skip
+    assert chart(office, "Points issued")[-2:] == [7, issued]
+
+
+def test_a_chart_is_told_as_a_table_too(office: Office) -> None:
+    assert page(office).count('<table class="chart-table">') == 2
+
+
+def test_an_account_that_gave_nothing_says_so() -> None:
+    assert page(make_office("new")).count("Nothing in the last two weeks.") == 2
+
+
+def test_a_limit_that_is_nearly_used_up_is_shown_and_others_are_not(office: Office) -> None:
+    for code, used in (("almost", 80), ("half", 79), ("over", 200)):
+        save_promotion(office.account, code=code, name=f"Named {code}", eligibility={"total_redemption_limit": 100})
+        Promotion.objects.filter(code=code).update(total_redemption_limit=None)
+        Promotion.objects.filter(code=code).update(redemptions=used)
+        Promotion.objects.filter(code=code).update(total_redemption_limit=100)
+    lists = {one["title"]: [row["name"] for row in one["rows"]] for one in office.page("index").context["lists"]}
+    assert lists["Limits nearly used up"] == ["Named over", "Named almost"]
+
+
+def test_messages_that_wait_for_a_person_are_told_of(office: Office) -> None:
+    assert "wait for you" not in page(office)
+    sell(office.account, reference="one-more", consumer="acme-c1")
+    message = RedemptionMessage.objects.filter(account=office.account).first()
+    assert message is not None
+    RedemptionMessage.objects.filter(pk=message.pk).update(state="failed")
+    assert "1 redemption message waits for you" in page(office)
+    other = make_office("other")
+    assert "waits for you" not in page(other)
+
+
+@pytest.mark.parametrize("role", StaffRole)
+def test_everybody_sees_the_charts_that_they_may(office: Office, role: StaffRole) -> None:
+    seen = office.login(role).page("index")
+    user = seen.wsgi_request.user
+    allowed = {"Points issued": "loyalty.view_ledgerentry", "Vouchers out": "loyalty.view_voucher"}
+    assert [one.title for one in seen.context["charts"]] == [
+        title for title, permission in allowed.items() if user.has_perm(permission)
+    ]
+    assert ("trouble" in seen.context) == user.has_perm("loyalty.view_redemptionmessage")
