@@ -108,12 +108,16 @@ def _charts(user: User, account: Account, now: datetime) -> list["Chart"]:
     return charts
 
 
-def _trouble(account: Account) -> dict[str, Any] | None:
-    count = messages_in_trouble(account_id=account.pk)
-    if not count:
-        return None
-    address = f"{reverse('admin:loyalty_redemptionmessage_changelist')}?{urlencode({'state': MessageState.FAILED})}"
-    return {"count": count, "address": address}
+def _trouble(account: Account) -> list[dict[str, Any]]:
+    """Messages that wait for a person, by what became of them, each with the list of them."""
+    messages = reverse("admin:loyalty_redemptionmessage_changelist")
+    return [
+        {"count": count, "words": _TROUBLES[state], "address": f"{messages}?{urlencode({'state': state.value})}"}
+        for state, count in messages_in_trouble(account_id=account.pk).items()
+    ]
+
+
+_TROUBLES = {MessageState.FAILED: "not sent", MessageState.UNCERTAIN: "perhaps sent, perhaps not"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,10 +81,12 @@ def vouchers_issued_by_day(*, account_id: int, since: datetime, zone: ZoneInfo) 
     return dict(by_day.order_by("day"))
 
 
-def messages_in_trouble(*, account_id: int) -> int:
-    """The redemption messages that wait for a person: not sent, or nobody knows."""
+def messages_in_trouble(*, account_id: int) -> dict[MessageState, int]:
+    """How many redemption messages wait for a person, by state: not sent, or nobody knows."""
     states = (MessageState.FAILED, MessageState.UNCERTAIN)
-    return RedemptionMessage.objects.filter(account_id=account_id, state__in=states).count()
+    messages = RedemptionMessage.objects.filter(account_id=account_id, state__in=states)
+    counts = dict(messages.order_by("state").values_list("state").annotate(count=Count("pk")))
+    return {state: counts[state] for state in states if state in counts}
 
 
 def sales_since(*, account_id: int, since: datetime) -> Sales:

@@ -72,14 +72,17 @@ def test_a_limit_that_is_nearly_used_up_is_shown_and_others_are_not(office: Offi
 
 
 def test_messages_that_wait_for_a_person_are_told_of(office: Office) -> None:
-    assert "wait for you" not in page(office)
+    assert "Redemption messages wait for you" not in page(office)
     sell(office.account, reference="one-more", consumer="acme-c1")
     message = RedemptionMessage.objects.filter(account=office.account).first()
     assert message is not None
-    RedemptionMessage.objects.filter(pk=message.pk).update(state="failed")
-    assert "1 redemption message waits for you" in page(office)
-    other = make_office("other")
-    assert "waits for you" not in page(other)
+    RedemptionMessage.objects.filter(pk=message.pk).update(state="uncertain")
+    (trouble,) = office.page("index").context["trouble"]
+    assert trouble["count"] == 1
+    listed = office.client.get(trouble["address"])
+    assert [row.pk for row in listed.context["cl"].result_list] == [message.pk]
+    assert "Redemption messages wait for you" in page(office)
+    assert "Redemption messages wait for you" not in page(make_office("other"))
 
 
 @pytest.mark.parametrize("role", StaffRole)
