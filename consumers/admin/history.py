@@ -26,11 +26,12 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryEntry:
-    """One deed: when, who, and what it changed; what nobody did has no ``who``."""
+    """One deed: when, who, why if they said so, and what it changed; what nobody did has no ``who``."""
 
     at: datetime
     kind: str
     who: str = ""
+    why: str = ""
     changes: Sequence[Change] = ()
 
 
@@ -70,10 +71,12 @@ def history_of(row: Any, *, describe: DescribeChange = plain_change) -> list[His
                 if before != after and not getattr(field, "auto_now", False):
                     changes += describe(field, before, after)
         user = record.history_user
-        who = (user.get_full_name() or user.get_username()) if user else record.history_change_reason or "–"
-        entries.append(
-            HistoryEntry(at=record.history_date, kind=KINDS[record.history_type], who=who, changes=tuple(changes))
-        )
+        # A person may say why; of a key or an import the record says which it was.
+        said = record.history_change_reason or ""
+        who = (user.get_full_name() or user.get_username()) if user else said or "–"
+        kind = KINDS[record.history_type]
+        why = said if user else ""
+        entries.append(HistoryEntry(at=record.history_date, kind=kind, who=who, why=why, changes=tuple(changes)))
     return entries[:LAST]
 
 

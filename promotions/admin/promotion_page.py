@@ -49,6 +49,7 @@ from promotions.selectors.promotion import promotions_at_site, promotions_of, pr
 from promotions.services.promotion import (
     MAXIMUM_CODE,
     MAXIMUM_NAME,
+    MAXIMUM_REASON,
     PromotionFamily,
     promotion_archive,
     promotion_delete,
@@ -183,6 +184,13 @@ class StepForm(BaseDialogForm):
     """The question before a step, about one promotion of the account; {} in it is what that is called."""
 
     question: ClassVar[str]
+    reason = forms.CharField(
+        label="Reason",
+        required=False,
+        max_length=MAXIMUM_REASON,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="For the history. It may stay empty.",
+    )
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         # The page below has fields of the same names.
@@ -228,6 +236,7 @@ class DuplicateForm(StepForm):
     """What the copy is called."""
 
     question = "Duplicate this {}"
+    reason = None  # type: ignore[assignment]  # a copy has no history yet
     name = forms.CharField(label="Promotion name", max_length=MAXIMUM_NAME, widget=UnfoldAdminTextInputWidget())
     code = forms.CharField(label="Promotion code", max_length=MAXIMUM_CODE, widget=UnfoldAdminTextInputWidget())
 
@@ -475,6 +484,7 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
                 actor=user_of(request),
                 actor_label="",
                 at=now,
+                reason=form.cleaned_data["reason"],
             ),
         )
 
@@ -496,7 +506,13 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
             request,
             "stop",
             form,
-            lambda promotion, now: promotion_stop(promotion=promotion, actor=user_of(request), actor_label="", at=now),
+            lambda promotion, now: promotion_stop(
+                promotion=promotion,
+                actor=user_of(request),
+                actor_label="",
+                at=now,
+                reason=form.cleaned_data["reason"],
+            ),
         )
 
     @action(
@@ -566,6 +582,7 @@ class PromotionAdmin(SummaryMixin, AccountAdmin):
                 actor=user_of(request),
                 actor_label="",
                 at=now,
+                reason=form.cleaned_data["reason"],
             ),
         )
 

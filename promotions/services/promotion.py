@@ -44,6 +44,7 @@ from promotions.services.status import status_events, status_events_record, tran
 MAXIMUM_CODE = 64
 MAXIMUM_NAME = 200
 MAXIMUM_DESCRIPTION = 5_000
+MAXIMUM_REASON = 100
 MAXIMUM_PROBLEMS = 1_000
 FIRST_YEAR, LAST_YEAR = 1000, 9998
 HISTORY_USER = "_history_user"
@@ -91,11 +92,12 @@ class PromotionFamily:
 
 @dataclass(frozen=True, kw_only=True)
 class _Author:
-    """Who changes something, with what, and when."""
+    """Who changes something, with what, when, and, where they say so, why."""
 
     user: User | None
     label: str
     at: datetime
+    reason: str = ""
 
 
 @dataclass(kw_only=True)
@@ -184,6 +186,7 @@ def promotions_save(
     actor: User | None,
     actor_label: str,
     at: datetime,
+    reason: str = "",
 ) -> list[tuple[Promotion, bool]]:
     """Create or replace promotions by code: all of them or none. Codes in ``rows`` are distinct.
 
@@ -196,7 +199,7 @@ def promotions_save(
     Raises:
         PromotionsError: everything that is wrong, each problem under ``<index>.<path>``.
     """
-    author = _Author(user=actor, label=actor_label, at=at)
+    author = _Author(user=actor, label=actor_label, at=at, reason=reason)
     # One transaction under the account's lock: of two writers of one code the second replaces what the first made,
     # no edit is lost, versions are numbered without gaps, and nothing named here is deleted meanwhile.
     with transaction.atomic():
@@ -233,6 +236,7 @@ def promotion_save(
     actor: User | None,
     actor_label: str,
     at: datetime,
+    reason: str = "",
 ) -> tuple[Promotion, bool]:
     """Create or replace one promotion; see ``promotions_save``.
 
@@ -241,7 +245,13 @@ def promotion_save(
     """
     try:
         [saved] = promotions_save(
-            family=family, account_id=account.pk, rows=[values], actor=actor, actor_label=actor_label, at=at
+            family=family,
+            account_id=account.pk,
+            rows=[values],
+            actor=actor,
+            actor_label=actor_label,
+            at=at,
+            reason=reason,
         )
     except PromotionsError as refused:
         raise refused.without(0) from refused.__cause__
@@ -429,9 +439,15 @@ def _key(reference: Reference) -> ReferenceKey:
 
 
 def promotion_publish(
-    *, family: PromotionFamily, promotion: Promotion, actor: User | None, actor_label: str, at: datetime
+    *,
+    family: PromotionFamily,
+    promotion: Promotion,
+    actor: User | None,
+    actor_label: str,
+    at: datetime,
+    reason: str = "",
 ) -> Promotion:
-    """Publish a draft: from now on its dates decide. Everything it says is judged anew.
+    """Publish a draft: from now on its dates decide. Everything it says is judged anew. ``reason`` is for its history.
 
     Raises:
         AlreadyPublished: it is no draft.
@@ -442,7 +458,7 @@ def promotion_publish(
         current = _current(promotion)
         if not current.draft:
             raise AlreadyPublished(f"Promotion {current.code} is published already.")
-        author = _Author(user=actor, label=actor_label, at=at)
+        author = _Author(user=actor, label=actor_label, at=at, reason=reason)
         return _saved(family, current, replace(promotion_values(current), draft=False), author)
 
 
@@ -454,12 +470,16 @@ def promotion_archive(
     actor: User | None,
     actor_label: str,
     at: datetime,
+    reason: str = "",
 ) -> Promotion:
-    """Put a promotion away, so that it never applies and lists do not show it, or bring it back."""
+    """Put a promotion away, so that it never applies and lists do not show it, or bring it back.
+
+    ``reason`` is for its history.
+    """
     # One transaction under the account's lock: an edit made meanwhile is kept.
     with transaction.atomic():
         current = _current(promotion)
-        author = _Author(user=actor, label=actor_label, at=at)
+        author = _Author(user=actor, label=actor_label, at=at, reason=reason)
         return _saved(family, current, replace(promotion_values(current), archived=archived), author)
 
 
@@ -471,12 +491,15 @@ def _saved(family: PromotionFamily, current: Promotion, values: PromotionValues,
         actor=author.user,
         actor_label=author.label,
         at=author.at,
+        reason=author.reason,
     )
     return saved
 
 
-def promotion_stop(*, promotion: Promotion, actor: User | None, actor_label: str, at: datetime) -> Promotion:
-    """Stop a promotion from this moment on, for good; baskets of before still get it.
+def promotion_stop(
+    *, promotion: Promotion, actor: User | None, actor_label: str, at: datetime, reason: str = ""
+) -> Promotion:
+    """Stop a promotion from this moment on, for good; baskets of before still get it. ``reason`` is for its history.
 
     Raises:
         PromotionStopped: it was stopped before, or has ended.
@@ -494,7 +517,7 @@ def promotion_stop(*, promotion: Promotion, actor: User | None, actor_label: str
         stopped = copy(before)
         stopped.stopped_at = at
         change = _Change(promotion=stopped, before=before)
-        _write(before.account, [change], _Author(user=actor, label=actor_label, at=at))
+        _write(before.account, [change], _Author(user=actor, label=actor_label, at=at, reason=reason))
     return stopped
 
 
@@ -672,7 +695,7 @@ def _write_rows(promotions: list[Promotion], author: _Author, *, created: bool) 
         batch_size=_BATCH,
         update=not created,
         default_user=author.user,
-        default_change_reason=author.label[:100],
+        default_change_reason=(author.reason or author.label)[:MAXIMUM_REASON],
         default_date=author.at,
     )
 

@@ -118,6 +118,26 @@ def test_a_question_without_scripts_is_a_page(office: Office) -> None:
     assert "<html" not in fragment
 
 
+@pytest.mark.parametrize(
+    ("step", "life"), [("publish", {"draft": True}), ("stop", {}), ("archive", {}), ("bring_back", {"archived": True})]
+)
+def test_the_reason_of_a_step_is_in_the_history(office: Office, step: str, life: dict[str, Any]) -> None:
+    promotion = save_promotion(office.account, **life)
+    office.post(f"loyalty_loyaltypromotion_{step}", promotion.pk, reason="The supplier asked for it", **YES)
+    page = office.page("loyalty_loyaltypromotion_history", promotion.pk)
+    taken, created = [entry for entry in page.context["entries"] if entry.who]
+    assert (taken.who, taken.why) == (office.user.username, "The supplier asked for it")
+    assert (created.who, created.why) == ("test", "")
+    assert "The supplier asked for it" in page.content.decode()
+
+
+def test_a_step_needs_no_reason_and_takes_none_that_is_too_long(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    answer = office.post("loyalty_loyaltypromotion_stop", promotion.pk, reason="x" * 101, **YES)
+    assert "at most 100 characters" in answer.content.decode()
+    assert status_of(promotion) == "active"
+
+
 @pytest.mark.parametrize("step", ["publish", "stop", "duplicate", "archive", "bring_back"])
 def test_a_viewer_takes_no_step(office: Office, step: str) -> None:
     promotion = save_promotion(office.account, draft=step == "publish")
