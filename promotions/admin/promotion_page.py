@@ -38,6 +38,7 @@ from consumers.admin.fields import DateInput
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
 from consumers.models import Account, Site, User
+from promotions.admin.chosen import ChosenStepsMixin, code_of_copy
 from promotions.admin.promotion import promotion_change, status_entries, versions_address
 from promotions.admin.promotion_form import PromotionForm
 from promotions.admin.summary import SummaryMixin, promotion_said
@@ -45,7 +46,7 @@ from promotions.admin.words import label_of
 from promotions.choices import Family, Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
-from promotions.selectors.promotion import promotions_at_site, promotions_of, promotions_with_status
+from promotions.selectors.promotion import promotions_at_site, promotions_with_status
 from promotions.services.promotion import (
     MAXIMUM_CODE,
     MAXIMUM_NAME,
@@ -242,14 +243,7 @@ class DuplicateForm(StepForm):
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
-        self.initial = {"name": f"{self.promotion.name} (copy)"[:MAXIMUM_NAME], "code": self._free_code()}
-
-    def _free_code(self) -> str:
-        stem = self.promotion.code[: MAXIMUM_CODE - 9]
-        promotions = promotions_of(account_id=self.promotion.account_id, family=Family(self.promotion.family))
-        taken = set(promotions.filter(code__startswith=f"{stem}-copy").values_list("code", flat=True))
-        names = (f"{stem}-copy" if n == 1 else f"{stem}-copy-{n}" for n in range(1, len(taken) + 2))
-        return next(name for name in names if name not in taken)
+        self.initial = {"name": f"{self.promotion.name} (copy)"[:MAXIMUM_NAME], "code": code_of_copy(self.promotion)}
 
 
 def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:
@@ -266,7 +260,7 @@ def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:
     return promotion
 
 
-class PromotionAdmin(SummaryMixin, AccountAdmin):
+class PromotionAdmin(ChosenStepsMixin, SummaryMixin, AccountAdmin):
     """The promotions of one family.
 
     ``types`` are its types, and ``cards`` offers them in the first step of adding one. ``question`` is asked
