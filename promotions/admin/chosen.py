@@ -136,6 +136,7 @@ class ChosenStepsMixin:
     """The steps for several, in the overview of a family."""
 
     actions = ("stop_chosen", "duplicate_chosen")
+    actions_selection_counter = True
 
     @admin.action(description="Stop", permissions=["change"])
     def stop_chosen(self, request: HttpRequest, chosen: QuerySet[Promotion]) -> HttpResponse | None:

@@ -257,3 +257,19 @@ def test_a_control_group_is_made_beside_the_promotion(desk: Desk) -> None:
     window.get_by_label("Group name").fill("Test panel")
     window.get_by_role("button", name="Save and exit").click()
     expect(page.locator("#id_control_group")).to_have_value("panel")
+
+
+def test_several_promotions_are_stopped_from_the_overview(desk: Desk) -> None:
+    for code in ("one", "two"):
+        save_promotion(desk.office.account, code=code, name=f"Named {code}")
+    page = desk.open("loyalty/loyaltypromotion/")
+    for code in ("one", "two"):
+        page.get_by_role("row", name=f"Named {code}").get_by_role("checkbox").check()
+    page.get_by_label("Select action to run").select_option(label="Stop")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("heading", name="Stop these loyalty promotions?")).to_be_visible()
+    assert desk.faults() == []
+    page.get_by_label("Reason").fill("Out of stock")
+    page.get_by_role("button", name="Stop them").click()
+    expect(page.get_by_text("2 stopped.")).to_be_visible()
+    expect(page.get_by_role("row", name="Named one")).to_contain_text("Stopped")
