@@ -26,16 +26,21 @@ MOST = 500
 """Promotions that one step is taken with at most."""
 
 
-class ReasonForm(forms.Form):
-    """Why, for the history."""
-
-    reason = forms.CharField(
+def reason_field() -> forms.CharField:
+    """Why a step is taken, for the history."""
+    return forms.CharField(
         label="Reason",
         required=False,
         max_length=MAXIMUM_REASON,
         widget=UnfoldAdminTextInputWidget(),
         help_text="For the history. It may stay empty.",
     )
+
+
+class ReasonForm(forms.Form):
+    """Why a step is taken."""
+
+    reason = reason_field()
 
 
 @dataclass(frozen=True, kw_only=True)

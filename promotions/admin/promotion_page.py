@@ -38,7 +38,7 @@ from consumers.admin.fields import DateInput
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
 from consumers.models import Account, Site, User
-from promotions.admin.chosen import ChosenStepsMixin, code_of_copy
+from promotions.admin.chosen import ChosenStepsMixin, code_of_copy, reason_field
 from promotions.admin.promotion import promotion_change, status_entries, versions_address
 from promotions.admin.promotion_form import PromotionForm
 from promotions.admin.summary import SummaryMixin, promotion_said
@@ -50,7 +50,6 @@ from promotions.selectors.promotion import promotions_at_site, promotions_with_s
 from promotions.services.promotion import (
     MAXIMUM_CODE,
     MAXIMUM_NAME,
-    MAXIMUM_REASON,
     PromotionFamily,
     promotion_archive,
     promotion_delete,
@@ -185,13 +184,7 @@ class StepForm(BaseDialogForm):
     """The question before a step, about one promotion of the account; {} in it is what that is called."""
 
     question: ClassVar[str]
-    reason = forms.CharField(
-        label="Reason",
-        required=False,
-        max_length=MAXIMUM_REASON,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text="For the history. It may stay empty.",
-    )
+    reason = reason_field()
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         # The page below has fields of the same names.
