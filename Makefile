@@ -5,7 +5,7 @@ BIN := .venv/bin
 TESTS ?= tests
 BENCH ?=
 
-.PHONY: demo serve test check bench bench-history soak setup setup-dev browser lock
+.PHONY: demo serve test check screenshots bench bench-history soak setup setup-dev browser lock
 
 demo: setup
 	$(BIN)/python -m config.serve --demo
@@ -35,6 +35,10 @@ bench-history: setup-dev
 
 soak: setup-dev
 	SOAK=full $(BIN)/python -m pytest tests/soak tests/outages tests/loyalty/till/test_races.py
+
+# The pictures of the documentation, from a demo of its own.
+screenshots: setup-dev browser
+	$(BIN)/python -m tests.screenshots
 
 setup: .venv/runtime
 
