@@ -161,7 +161,9 @@ else:
     # Looks at a connection before its use, so that no till's call fails because the database was restarted.
     DATABASES["default"]["ENGINE"] = "config.postgresql"
     DATABASES["default"].setdefault("OPTIONS", {}).update(
-        pool={"min_size": 0, "max_size": 16, "timeout": 5},
+        # While the database is away a thread that waits for it serves nobody: it gives up soon, and the pool does not
+        # put off its next attempt for as long as the outage has lasted.
+        pool={"min_size": 0, "max_size": 16, "timeout": 2, "reconnect_timeout": 2},
         # The tills' statements have few texts: the database reads and plans each once for a connection.
         server_side_binding=True,
         prepare_threshold=3,
