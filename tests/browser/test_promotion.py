@@ -203,7 +203,7 @@ def test_stopping_is_asked_in_a_dialog_that_takes_and_gives_back_the_focus(desk:
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Stop this promotion?")
     expect(dialog).to_be_visible()
-    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    expect(dialog.get_by_label("Reason")).to_be_focused()
     for _ in range(6):
         page.keyboard.press("Tab")
         assert page.evaluate("document.getElementById('modal-content').contains(document.activeElement)")
