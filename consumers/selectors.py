@@ -1,18 +1,21 @@
 """Reads of accounts, keys, sites and consumers."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import Group
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from rest_framework_api_key.crypto import KeyGenerator
 
 from consumers.choices import StaffRole
-from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, Job, Site, StaffMembership, User
+from consumers.models import Account, ApiKey, Card, Consumer, ConsumerGroup, Job, Site, StaffMembership, User
 
 T = TypeVar("T", bound=Model)
+
+MAXIMUM_FOUND = 20
 
 _keys = KeyGenerator()
 
@@ -77,6 +80,26 @@ def consumers_of(*, account_id: int) -> QuerySet[Consumer]:
         .select_related("home_site", "membership")
         .prefetch_related("groups", "membership__cards")
     )
+
+
+def consumers_found(*, account_id: int, search: str) -> list[tuple[str, str]]:
+    """Up to ``MAXIMUM_FOUND`` consumers not archived: ids with names. One SQL statement.
+
+    Each word of ``search`` begins their id, name or e-mail address, or is the number of a card of theirs.
+    """
+    consumers = Consumer.objects.filter(account_id=account_id, archived=False)
+    for word in search.split():
+        cards = Card.objects.filter(account_id=account_id, number=word)
+        begins = [Q(**{f"{name}__istartswith": word}) for name in ("consumer_id", "first_name", "last_name", "email")]
+        consumers = consumers.filter(reduce(or_, begins, Q(pk__in=cards.values("membership__consumer"))))
+    found = consumers.order_by("last_name", "first_name", "consumer_id")[:MAXIMUM_FOUND]
+    return [(one.consumer_id, str(one)) for one in found]
+
+
+def consumers_named(*, account_id: int, consumer_ids: Sequence[str]) -> dict[str, str]:
+    """The names of the consumers among ``consumer_ids`` that exist, by id. One SQL statement; none for none."""
+    found = Consumer.objects.filter(account_id=account_id, consumer_id__in=consumer_ids) if consumer_ids else ()
+    return {one.consumer_id: str(one) for one in found}
 
 
 def accounts_of_staff(*, user: User) -> QuerySet[Account]:

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 
 from consumers.models import Account, User
+from loyalty.admin.preview import PreviewMixin
 from loyalty.admin.promotion_form import LoyaltyPromotionForm, fieldsets_of
 from loyalty.admin.summary import loyalty_promotion_in_words
 from loyalty.choices import PromotionType
@@ -48,7 +49,7 @@ TYPE_CARDS = (
 
 
 @admin.register(LoyaltyPromotion)
-class LoyaltyPromotionAdmin(PromotionAdmin):
+class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
     """Loyalty promotions."""
 
     family = LOYALTY
@@ -60,6 +61,9 @@ class LoyaltyPromotionAdmin(PromotionAdmin):
     empty_words = "A promotion gives points or vouchers for what consumers buy."
     list_filter = filters_of(PromotionType)
     summary = staticmethod(loyalty_promotion_in_words)
+
+    class Media:
+        js = ("js/choice_box.js", "js/choice_keys.js", "js/preview.js")
 
     def fieldsets_of(self, promotion_type: str) -> Any:
         return fieldsets_of(promotion_type)

@@ -18,12 +18,14 @@ from consumers.admin.fields import ZonedDateTimeField, currency_choices
 from consumers.admin.rows import RowForm, RowsField, RowsFormSet
 from consumers.exceptions import Problem
 from consumers.models import Account
+from consumers.selectors import consumers_named
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
 from promotions.admin.keys import KeyField, lines_of
 from promotions.selectors.rule_values import rows_named
 from promotions.services.rich_text import is_storable
 
+LONGEST_ID = 100
 MOST_LINES = 100
 MOST_VOUCHERS = 20
 
@@ -70,7 +72,12 @@ class BasketForm(forms.Form):
 
     site = KeyField("site", noun="site", label="Site", required=True)
     at = ZonedDateTimeField(label="Moment", required=False, help_text="Past or future. Empty: now.")
-    consumer = _text("Consumer", help_text="The consumer's id. Empty: nobody is named.")
+    consumer = KeyField(
+        "consumer",
+        noun="consumer",
+        label="Consumer",
+        help_text="Search by name, id, e-mail or card. Empty: nobody is named.",
+    )
     loyalty_card = _text("Loyalty card", help_text="A card names its consumer too.")
     lines = RowsField(
         form=LineForm,
@@ -115,10 +122,20 @@ class BasketForm(forms.Form):
         )
         by_kind = {kind: {key: name for (of, key), name in names.items() if of == kind} for kind in ("site", "product")}
         cast("KeyField", self.fields["site"]).widget.names = by_kind["site"]
+        cast("KeyField", self.fields["consumer"]).widget.names = consumers_named(
+            account_id=self.account.pk,
+            consumer_ids=[key for key in lines_of(self["consumer"].value()) if is_storable(key)],
+        )
         cast("RowsField", self.fields["lines"]).widget.row_kwargs = {"names": by_kind["product"]}
         if isinstance(shown, RowsFormSet):
             for row in shown.forms:
                 row.fields["sku"].widget.names = by_kind["product"]
+
+    def clean_consumer(self) -> str:
+        consumer_id: str = self.cleaned_data["consumer"] or ""
+        if len(consumer_id) > LONGEST_ID or not is_storable(consumer_id):
+            raise ValidationError("There is no such consumer.")
+        return consumer_id
 
     def clean_lines(self) -> list[dict[str, Any]]:
         lines: list[dict[str, Any]] = self.cleaned_data["lines"]

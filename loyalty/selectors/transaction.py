@@ -10,6 +10,9 @@ from consumers.models import Consumer
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 
+LARGE_COLUMNS = ("explanation", "answer", "state", "facts", "lines")
+"""What only the decision's own page and the engine need of a transaction."""
+
 
 def transactions_of(*, account_id: int) -> QuerySet[Transaction]:
     """The account's transactions."""
@@ -43,7 +46,7 @@ def past_transactions(*, consumer: Consumer) -> QuerySet[Transaction]:
             Prefetch("vouchers_redeemed", queryset=paid),
             Prefetch("reversals", queryset=reversals),
         )
-        .defer("explanation", "answer", "state", "facts", "lines")
+        .defer(*LARGE_COLUMNS)
         .order_by("-occurred_at", "-pk")
     )
 

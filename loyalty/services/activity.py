@@ -2,12 +2,12 @@
 
 import re
 
-from promotions.engine.rulebook import PromotionSource
+from loyalty.services.message_text import PromotionTexts
 
 _INSERT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
-def activity_description(source: PromotionSource, *, currency: str, spend: str, site_name: str) -> str:
+def activity_description(source: PromotionTexts, *, currency: str, spend: str, site_name: str) -> str:
     """The description of one award as plain text; a promotion without one of its own is described by its name."""
     values = {"promotion_name": source.name, "currency": currency, "spend": spend, "site_name": site_name}
     written = source.outcome["activity_description"] or "{{ promotion_name }}"

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape, unescape
+from typing import Any, Protocol
 
 from django.utils.html import strip_tags
 
 from loyalty.services.promotion import RICH_TEXTS
-from promotions.engine.rulebook import PromotionSource
 from promotions.services.rich_text import rich_text_sanitised
 
 LONGEST_SUBJECT = 200
@@ -19,6 +19,19 @@ _LINE_END = re.compile(r"<(?:br|hr)>|</(?:blockquote|div|figure|h[1-4]|li|p|pre)
 _BLANK_LINES = re.compile(r"\s*\n\s*\n\s*")
 
 
+class PromotionTexts(Protocol):
+    """What a promotion's words are made of: its name, and the documents of its outcome and content."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def outcome(self) -> Mapping[str, Any]: ...
+
+    @property
+    def content(self) -> Mapping[str, Any]: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessageText:
     """``subject`` is one line of plain text, ``body`` harmless HTML."""
@@ -27,7 +40,7 @@ class MessageText:
     body: str
 
 
-def message_text(source: PromotionSource) -> MessageText | None:
+def message_text(source: PromotionTexts) -> MessageText | None:
     """What a promotion says to those who redeem it; None where it says nothing.
 
     Values are escaped; those that are rich text themselves are inserted as such, and all of it is sanitised after. A
@@ -58,7 +71,7 @@ def _filled(written: str, values: Mapping[str, str]) -> str:
     return _INSERT.sub(lambda insert: values.get(insert.group(1), ""), written)
 
 
-def _values(source: PromotionSource) -> Iterator[tuple[str, str]]:
+def _values(source: PromotionTexts) -> Iterator[tuple[str, str]]:
     """Every insert that the promotion has a value for, as HTML."""
     content = source.content
     yield "promotion_name", escape(source.name)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -11,16 +12,20 @@ from django.forms.widgets import Script
 from unfold.widgets import BASE_INPUT_CLASSES
 
 INSERT_LABELS = {
-    "promotion_name": "Promotion name",
+    "promotion_name": "Applied promotion name",
     "currency": "Currency",
     "spend": "Spend",
     "site_name": "Site name",
-    "short_description": "Short description",
-    "long_description": "Long description",
-    "confirmation_message": "Confirmation message",
-    "terms_and_conditions": "Terms and conditions",
+    "short_description": "Applied promotion short description",
+    "long_description": "Applied promotion long description",
+    "confirmation_message": "Applied promotion confirmation message",
+    "terms_and_conditions": "Applied promotion terms and conditions",
 }
 PLACES = (1, 2, 3)
+_OF_A_PLACE = (
+    ("Links", "link", "Applied promotion link", ("link_url", "link URL"), ("anchor_text", "anchor text")),
+    ("Images", "image", "Applied promotion image", ("image_url", "image URL"), ("alt_text", "alt text")),
+)
 
 _IMAGE_IN_TEXT = re.compile(r"<img\b[^>]*\bsrc=\"\s*\{\{\s*image_url_([1-3])\s*\}\}\s*\"[^>]*>", re.IGNORECASE)
 _IMAGE_IN_EDITOR = re.compile(
@@ -28,9 +33,43 @@ _IMAGE_IN_EDITOR = re.compile(
 )
 
 
-def inserts_offered(names: tuple[str, ...]) -> list[dict[str, str]]:
-    """Buttons for plain inserts: what they write, and what they say."""
-    return [{"text": f"{{{{ {name} }}}}", "label": INSERT_LABELS[name]} for name in names if name in INSERT_LABELS]
+@dataclass(frozen=True, kw_only=True)
+class Insert:
+    """An entry of the menu of inserts: ``text`` is written as it is, or the link or image of ``place`` is put in.
+
+    ``needs`` names the field of the Content tab that gives it its value; until that has one, it inserts nothing.
+    """
+
+    label: str
+    text: str = ""
+    kind: str = "text"
+    place: int = 0
+    needs: str = ""
+
+
+def _written(name: str) -> str:
+    return f"{{{{ {name} }}}}"
+
+
+def inserts_offered(names: tuple[str, ...]) -> list[Insert]:
+    """Inserts that stand for a text of the promotion or its transaction."""
+    return [Insert(label=INSERT_LABELS[name], text=_written(name)) for name in names if name in INSERT_LABELS]
+
+
+def insert_menu(names: tuple[str, ...]) -> list[tuple[str, list[Insert]]]:
+    """The menu of a message: texts, and the links and images of the Content tab, as wholes and in their parts."""
+    if not names:
+        return []
+    menu = [("Texts", inserts_offered(names))]
+    for group, kind, whole, *parts in _OF_A_PLACE:
+        entries: list[Insert] = []
+        for place in PLACES:
+            entries.append(Insert(label=f"{whole} {place}", kind=kind, place=place, needs=f"{parts[0][0]}_{place}"))
+            for name, words in parts:
+                label, name_of_place = f"Applied promotion {words} {place}", f"{name}_{place}"
+                entries.append(Insert(label=label, text=_written(name_of_place), needs=name_of_place))
+        menu.append((group, entries))
+    return menu
 
 
 class InsertsInput(forms.TextInput):
@@ -53,7 +92,7 @@ class InsertsInput(forms.TextInput):
 class RichTextWidget(forms.Textarea):
     """Text with markup: an editor over the textarea that stays the field. What is saved is cleaned by the service.
 
-    With ``inserts`` it offers them, and the links and images of the Content tab as well.
+    With ``inserts`` it offers them in a menu, the links and images of the Content tab too.
     """
 
     template_name = "admin/widgets/rich_text.html"
@@ -71,8 +110,7 @@ class RichTextWidget(forms.Textarea):
         context: dict[str, Any] = super().get_context(name, value, attrs)
         return context | {
             "label": self.label,
-            "inserts": inserts_offered(self.inserts),
-            "places": PLACES if self.inserts else (),
+            "menu": insert_menu(self.inserts),
         }
 
     def format_value(self, value: Any) -> str | None:

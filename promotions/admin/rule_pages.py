@@ -9,7 +9,8 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET, require_POST
 
 from consumers.admin.base import account_of
-from consumers.models import Account
+from consumers.models import Account, Consumer
+from consumers.selectors import consumers_found
 from promotions.admin.rules import RulesField
 from promotions.admin.words import OPERATORS, Wording, tree_in_words
 from promotions.engine.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope
@@ -21,6 +22,9 @@ from promotions.services.rich_text import is_storable
 
 Page = Callable[..., JsonResponse]
 _LONGEST_SEARCH = 100
+
+CONSUMER = "consumer"
+"""The kind under which ``choices_found`` finds consumers, whom no rule names."""
 
 
 def _for_readers_of_promotions(page: Page) -> Page:
@@ -131,13 +135,16 @@ def _words(tree: Any, scope: Scope, wording: Wording) -> str:
 def choices_found(
     request: HttpRequest, kind: str, *, sources: Mapping[str, ReferenceSource], texts: Mapping[str, TextSource]
 ) -> JsonResponse:
-    """The account's rows of a kind, or texts of an attribute, that contain ``q``: the nearest few.
+    """The account's rows of a kind, or texts of an attribute, that contain ``q``, or consumers found by it: a few.
 
     For staff who may see the table that they are in. An unknown kind is a 404.
     """
     account = account_of(request)
     search = request.GET.get("q", "").replace("\x00", "").strip()[:_LONGEST_SEARCH]
-    if kind in sources:
+    if kind == CONSUMER:
+        _may_see(request, Consumer)
+        found = consumers_found(account_id=account.pk, search=search)
+    elif kind in sources:
         source = sources[kind]
         _may_see(request, source.rows(account.pk).model)
         found = rows_choosable(account_id=account.pk, source=source, search=search)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_POST
 
@@ -167,13 +167,22 @@ class SummaryMixin:
         urls: list[Any] = [address, *super().get_urls()]  # type: ignore[misc]
         return urls
 
-    def summary_view(self, request: HttpRequest) -> JsonResponse:
-        """What a posted form says, with its mistakes; ``?id=`` names the promotion that it edits."""
+    def posted_form(self, request: HttpRequest) -> Any:
+        """What was posted as the form of a promotion: of the one that ``?id=`` names, or a new one of ``?type=``.
+
+        Raises:
+            PermissionDenied: who asks may not see promotions.
+            Http404: there is no such promotion, or no such type.
+        """
         page: Any = self
         if not page.has_view_or_change_permission(request):
             raise PermissionDenied
         promotion = page.get_object(request, request.GET.get("id", ""))
         if promotion is None and request.GET.get("type") not in page.types.values:
-            return JsonResponse({"detail": "There is no such type of promotion."}, status=400)
-        form = page.get_form(request, promotion, change=promotion is not None)(request.POST, instance=promotion)
-        return JsonResponse({"words": page.summary(account_of(request), form.said())})
+            raise Http404("There is no such type of promotion.")
+        return page.get_form(request, promotion, change=promotion is not None)(request.POST, instance=promotion)
+
+    def summary_view(self, request: HttpRequest) -> JsonResponse:
+        """What a posted form says, with its mistakes; see ``posted_form``."""
+        said = self.posted_form(request).said()
+        return JsonResponse({"words": self.summary(account_of(request), said)})

@@ -20,6 +20,44 @@
     }
   }
 
+  // The menu shows what each link and image of the Content tab is by now; one that is not there cannot be chosen.
+  function fillMenu(menu, form) {
+    for (const entry of menu.querySelectorAll("[data-needs]")) {
+      const value = form.elements[entry.dataset.needs]?.value.trim() ?? "";
+      entry.disabled = !value;
+      entry.querySelector("small").textContent = value || "not on the Content tab yet";
+      const picture = entry.querySelector("img");
+      if (!picture) continue;
+      picture.hidden = !value.startsWith("https://");
+      if (!picture.hidden) picture.src = value;
+    }
+  }
+
+  function startMenu(menu, form) {
+    const opener = menu.querySelector("summary");
+    const close = () => { menu.open = false; };
+    menu.addEventListener("toggle", () => { if (menu.open) fillMenu(menu, form); });
+    menu.addEventListener("click", (event) => { if (event.target.closest(".insert-entry")) close(); });
+    menu.addEventListener("focusout", (event) => {
+      if (event.relatedTarget && !menu.contains(event.relatedTarget)) close();
+    });
+    menu.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && menu.open) {
+        event.stopPropagation();
+        close();
+        opener.focus();
+        return;
+      }
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (!step || !menu.open) return;
+      event.preventDefault();
+      const entries = [...menu.querySelectorAll(".insert-entry:not(:disabled)")];
+      const at = entries.indexOf(document.activeElement);
+      entries[(at + step + entries.length) % entries.length]?.focus();
+    });
+    document.addEventListener("click", (event) => { if (!menu.contains(event.target)) close(); });
+  }
+
   function startEditor(frame) {
     const textarea = frame.querySelector("textarea");
     const element = frame.querySelector("trix-editor");
@@ -36,6 +74,8 @@
       if (element.value === untouched) textarea.value = original;
     });
     frame.addEventListener("trix-file-accept", (event) => event.preventDefault());
+    const menu = frame.querySelector("[data-insert-menu]");
+    if (menu) startMenu(menu, textarea.form);
     frame.addEventListener("click", (event) => {
       const button = event.target.closest("[data-insert], [data-link], [data-image]");
       if (!button) return;

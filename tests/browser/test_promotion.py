@@ -169,15 +169,22 @@ def test_a_message_is_written_with_inserts_links_and_images(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points")
     page.get_by_label("Promotion name").fill("Message")
     page.get_by_label("Start date").fill("2030-06-01T09:00")
+    tab(page, "Content")
+    page.get_by_label("Link URL 1").fill("https://shop.example/tea")
+    page.get_by_label("Anchor text 1").fill("Our teas")
+    page.get_by_label("Image URL 2").fill("https://shop.example/tea.png")
+    page.get_by_label("Alt text 2").fill("A cup of tea")
     tab(page, "Outcome")
     page.locator("#id_points").fill("10")
     field = page.locator(".field-redemption_message")
     editor = field.get_by_role("textbox", name="Redemption message")
     editor.click()
     page.keyboard.type("Thanks for ")
-    field.get_by_role("button", name="Promotion name").click()
-    field.get_by_role("button", name="Link 1").click()
-    field.get_by_role("button", name="Image 2").click()
+    menu = field.locator("[data-insert-menu]")
+    for entry in ("Applied promotion name", "Applied promotion link 1", "Applied promotion image 2"):
+        menu.locator("summary").click()
+        menu.get_by_role("button", name=entry).click()
+        expect(menu.get_by_role("button", name=entry)).to_be_hidden()
     page.get_by_role("button", name="Save and continue").click()
     page.wait_for_load_state()
     stored = LoyaltyPromotion.objects.get(name="Message").outcome["redemption_message"]
@@ -193,6 +200,43 @@ def test_a_message_is_written_with_inserts_links_and_images(desk: Desk) -> None:
     page.wait_for_load_state()
     promotion = LoyaltyPromotion.objects.get(name="Message")
     assert (promotion.outcome["redemption_message"], promotion.version) == (stored, 1)
+
+
+def test_the_menu_of_inserts_shows_what_there_is_and_is_walked_by_the_keyboard(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points#content")
+    page.get_by_label("Link URL 2").fill("https://shop.example/tea")
+    tab(page, "Outcome")
+    menu = page.locator(".field-redemption_message [data-insert-menu]")
+    opener = menu.locator("summary")
+    opener.focus()
+    page.keyboard.press("Enter")
+    expect(menu.get_by_role("button", name="Applied promotion link 1")).to_be_disabled()
+    expect(menu.get_by_role("button", name="Applied promotion link URL 2")).to_contain_text("https://shop.example/tea")
+    assert desk.faults() == []
+    for entry in ("Applied promotion name", "Applied promotion short description"):
+        page.keyboard.press("ArrowDown")
+        expect(menu.get_by_role("button", name=entry)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+    expect(menu.get_by_role("button", name="Applied promotion name")).to_be_hidden()
+
+
+def test_what_a_consumer_reads_follows_the_form(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points")
+    page.get_by_label("Promotion name").fill("Tea time")
+    tab(page, "Content")
+    preview = page.locator("[data-preview]:visible")
+    expect(preview).to_contain_text("None: nothing is sent.")
+    page.get_by_label("Confirmation message").fill("Enjoy your tea")
+    expect(preview.locator(".preview-receipt")).to_have_text("Enjoy your tea")
+    tab(page, "Outcome")
+    preview.get_by_role("combobox", name="As it would reach").fill("acme-c2")
+    page.get_by_role("option", name="Person 2 of acme").click()
+    page.get_by_role("textbox", name="Redemption message").last.click()
+    page.keyboard.type("Thanks!")
+    expect(preview.locator(".preview-message")).to_have_text("Thanks!")
+    expect(preview).to_contain_text("<person-2@acme.example>")
+    assert desk.faults() == []
 
 
 def test_stopping_is_asked_in_a_dialog_that_takes_and_gives_back_the_focus(desk: Desk) -> None:
