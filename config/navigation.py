@@ -60,6 +60,7 @@ PAGES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Settings",
         (
             ("Account settings", "settings", "consumers.account"),
+            ("Points adjustments", "exposure", "loyalty.adjustmentlimits"),
             ("Staff", "badge", "consumers.staffmembership"),
             ("API keys", "key", "consumers.apikey"),
         ),

@@ -109,6 +109,12 @@ class NotAMember(LoyaltyError):
     code = "not_a_member"
 
 
+class AdjustmentLimit(LoyaltyError):
+    """A member of staff adjusts more points, at once or in a day, than their role allows."""
+
+    code = "adjustment_limit"
+
+
 class ConsumerNotFound(LoyaltyError):
     """The account has no such consumer."""
 

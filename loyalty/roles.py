@@ -12,14 +12,19 @@ _VIEWER = codenames(
     "loyaltypromotion offer voucher transaction appliedpromotion ledgerentry promotionusage redemptionmessage"
     " triedbasket",
 )
+_LIMITS = codenames("view", "adjustmentlimits")
 _KEEPS_BASKETS = codenames("add delete", "triedbasket")
 _CUSTOMER_SERVICE = (
-    _VIEWER | _KEEPS_BASKETS | codenames("add", "ledgerentry voucher") | codenames("change", "redemptionmessage")
+    _VIEWER
+    | _KEEPS_BASKETS
+    | _LIMITS
+    | codenames("add", "ledgerentry voucher")
+    | codenames("change", "redemptionmessage")
 )
 _MARKETER = _VIEWER | _KEEPS_BASKETS | codenames("add change delete", "loyaltypromotion offer")
 
 GRANTS: Grants = {
-    StaffRole.ADMINISTRATOR: _CUSTOMER_SERVICE | _MARKETER,
+    StaffRole.ADMINISTRATOR: _CUSTOMER_SERVICE | _MARKETER | codenames("change", "adjustmentlimits"),
     StaffRole.MARKETER: _MARKETER,
     StaffRole.CUSTOMER_SERVICE: _CUSTOMER_SERVICE,
     StaffRole.VIEWER: _VIEWER,

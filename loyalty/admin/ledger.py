@@ -1,12 +1,16 @@
 """The points ledger."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import path
 from unfold.decorators import display
 
 from consumers.admin.base import ReadOnlyAdmin, choice_filter
 from consumers.admin.words import moment_in_words
+from loyalty.admin.adjustment import adjust_view
 from loyalty.choices import EntryKind
 from loyalty.models import LedgerEntry
 
@@ -39,11 +43,16 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     ordering = ("-at", "-pk")
     fieldsets = (
         ("Entry", {"fields": (("moment", "written"), ("consumer", "signed_points"), ("kind_label", "activity_type"))}),
-        ("Why", {"fields": ("description", ("transaction", "promotion_code"), "reference")}),
+        ("Why", {"fields": ("description", ("transaction", "promotion_code"), ("reference", "made_by"))}),
     )
 
+    def get_urls(self) -> list[Any]:
+        adjust = self.admin_site.admin_view(adjust_view)
+        return [path("adjust/<int:consumer_pk>/", adjust, name="loyalty_ledgerentry_adjust"), *super().get_urls()]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
-        return super().get_queryset(request).select_related("consumer", "transaction", "promotion")
+        entries: QuerySet[LedgerEntry] = super().get_queryset(request)
+        return entries.select_related("consumer", "transaction", "promotion", "staff_adjustment__made_by")
 
     @display(description="When", ordering="at")
     def moment(self, entry: LedgerEntry) -> str:
@@ -52,6 +61,11 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     @display(description="Written")
     def written(self, entry: LedgerEntry) -> str:
         return moment_in_words(entry.created_at)
+
+    @display(description="Adjusted by")
+    def made_by(self, entry: LedgerEntry) -> str:
+        made = getattr(entry, "staff_adjustment", None)
+        return str(made.made_by) if made is not None else "–"
 
     @display(description="Points", ordering="points")
     def signed_points(self, entry: LedgerEntry) -> str:

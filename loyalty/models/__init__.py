@@ -1,5 +1,6 @@
 """Tables of the loyalty programme."""
 
+from loyalty.models.adjustment import AdjustmentLimits, StaffAdjustment
 from loyalty.models.ledger import LedgerEntry
 from loyalty.models.message import RedemptionMessage
 from loyalty.models.offer import Offer, Voucher
@@ -10,6 +11,7 @@ from loyalty.models.tried_basket import TriedBasket
 from loyalty.models.usage import PromotionUsage
 
 __all__ = [
+    "AdjustmentLimits",
     "AppliedPromotion",
     "LedgerEntry",
     "LoyaltyPromotion",
@@ -17,6 +19,7 @@ __all__ = [
     "PromotionUsage",
     "RedemptionMessage",
     "Reversal",
+    "StaffAdjustment",
     "Transaction",
     "TriedBasket",
     "Voucher",
