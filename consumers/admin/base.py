@@ -26,6 +26,7 @@ from unfold.forms import AdminForm, Fieldset
 
 from consumers.admin.fields import DateInput, ZonedDateTimeField, ZonedDateTimeInput
 from consumers.admin.history import HistoryPageMixin
+from consumers.admin.ordering import SavedOrderMixin
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, AccountOwned, User
 
@@ -164,7 +165,7 @@ def tabs_of(adminform: Iterable[Fieldset], templates: dict[str, str]) -> list[Ta
     return tabs
 
 
-class AccountAdmin(HistoryPageMixin, ModelAdmin):
+class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
     """A page of rows that belong to an account: shows, offers and saves only those of the user's account.
 
     ``account_path`` leads from the model to its account. ``tab_templates`` names templates below the fields of a tab.

@@ -1,0 +1,68 @@
+"""Lists stay in the order in which each member of staff put them."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from consumers.choices import StaffRole
+from consumers.models import User
+from tests.consumers.admin.office import Office, fill, make_office
+
+pytestmark = pytest.mark.django_db
+
+SITES = "consumers_site_changelist"
+
+
+@pytest.fixture
+def office() -> Office:
+    office = make_office()
+    fill(office.account, rows=3)
+    return office
+
+
+def shown(office: Office, query: str = "", page: str = SITES) -> list[str]:
+    answer = office.page(page, query=query)
+    assert answer.status_code == 200, answer.status_code
+    return [str(row.number)[-1] for row in answer.context["cl"].result_list]
+
+
+def test_an_order_is_kept_until_it_is_changed_or_taken_back(office: Office) -> None:
+    assert shown(office) == ["1", "2", "3"]
+    assert shown(office, "?o=-1") == ["3", "2", "1"]
+    assert shown(office) == ["3", "2", "1"]
+    assert shown(office, "?q=Site") == ["3", "2", "1"]
+    assert shown(office, "?o=1") == ["1", "2", "3"]
+    assert shown(office) == ["1", "2", "3"]
+    shown(office, "?o=-1")
+    assert shown(office, "?o=") == ["1", "2", "3"]
+    assert shown(office) == ["1", "2", "3"]
+    assert User.objects.get(pk=office.user.pk).list_orders == {}
+
+
+def test_every_list_and_every_person_has_an_order_of_their_own(office: Office) -> None:
+    shown(office, "?o=-1")
+    office.page("consumers_consumer_changelist", query="?o=-2.1")
+    office.user.refresh_from_db()
+    assert office.user.list_orders == {"consumers.site": "-1", "consumers.consumer": "-2.1"}
+    colleague = office.login(StaffRole.VIEWER, "colleague")
+    assert shown(colleague) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("order", ["x", "1;drop", "-", "99999", "1." * 60, "\x00", "1.x"])
+def test_what_is_no_order_is_not_kept(office: Office, order: str) -> None:
+    assert office.page(SITES, query=f"?o={order}").status_code in {200, 302}
+    office.user.refresh_from_db()
+    assert office.user.list_orders == {}
+
+
+def test_an_order_by_a_column_that_is_gone_does_no_harm(office: Office) -> None:
+    User.objects.filter(pk=office.user.pk).update(list_orders={"consumers.site": "44"})
+    assert sorted(shown(office)) == ["1", "2", "3"]
+
+
+def test_a_look_that_changes_no_order_writes_nothing(office: Office) -> None:
+    shown(office, "?o=-1")
+    with CaptureQueriesContext(connection) as queries:
+        shown(office, "?o=-1")
+        shown(office)
+    assert not [query for query in queries if query["sql"].startswith("UPDATE") and "list_orders" in query["sql"]]
