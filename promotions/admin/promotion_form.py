@@ -3,6 +3,7 @@
 What the fields may hold is checked where every promotion is checked; its problems come back by their paths.
 """
 
+from copy import copy
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -59,7 +60,8 @@ class PromotionForm(ServiceForm):
     """A promotion of one type, which its page sets on the class.
 
     ``problem_rows`` maps the paths of lists to the fields whose rows show their own problems, ``problem_parts`` what is
-    inside a row to the field that shows it, where the names differ.
+    inside a row to the field that shows it, where the names differ. ``stored`` is the promotion as it is, whatever the
+    form says.
     """
 
     promotion_type: ClassVar[str]
@@ -112,6 +114,7 @@ class PromotionForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.stored = copy(self.instance)
         self.instance.type = self.promotion_type
         self.initial = {**self.initial, **self.values_of(self.instance), **(kwargs.get("initial") or {})}
         if self.instance.pk is None:
@@ -146,6 +149,10 @@ class PromotionForm(ServiceForm):
     def eligibility(self) -> Document:
         """The document of where, to whom and how often it applies."""
         raise NotImplementedError
+
+    def content(self) -> Document:
+        """The document of what consumers read; a family without any keeps what is stored."""
+        return dict(self.stored.content or {})
 
     def _currency_choices(self) -> None:
         field = self.fields["currency"]

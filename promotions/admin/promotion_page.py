@@ -644,6 +644,8 @@ def head_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[st
         "archived": promotion.archived,
         "type": type_label,
         "version": promotion.version,
+        "next_version": promotion.version + 1,
+        "redeemed": promotion.redemptions,
         "redemptions": redemptions_in_words(promotion),
         "limit": promotion.total_redemption_limit,
         "life": life_in_words(promotion, at=timezone.now()),

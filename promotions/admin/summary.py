@@ -1,9 +1,9 @@
 """A promotion as one sentence above its form, which follows what is being entered."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from consumers.admin.base import account_of
 from consumers.admin.words import moment_in_words
 from consumers.models import Account
+from promotions.admin.changes import changes_of
 from promotions.admin.words import SCOPES, Wording, amount_in_words, tree_in_words
 from promotions.engine.attributes import Scope
 from promotions.engine.definition import CONDITIONS
@@ -183,6 +184,11 @@ class SummaryMixin:
         return page.get_form(request, promotion, change=promotion is not None)(request.POST, instance=promotion)
 
     def summary_view(self, request: HttpRequest) -> JsonResponse:
-        """What a posted form says, with its mistakes; see ``posted_form``."""
-        said = self.posted_form(request).said()
-        return JsonResponse({"words": self.summary(account_of(request), said)})
+        """What a posted form says, with its mistakes, and what it changes of its promotion; see ``posted_form``."""
+        form, page = self.posted_form(request), cast("Any", self)
+        words = self.summary(account_of(request), form.said())
+        # One who may only look is shown a form that sends nothing.
+        changes = []
+        if form.stored.pk is not None and page.has_change_permission(request):
+            changes = [asdict(one) for one in changes_of(form.stored, form, family=page.family)]
+        return JsonResponse({"words": words, "changes": changes})

@@ -1,10 +1,29 @@
-/* The sentence above a promotion's form follows what is entered: <p data-summary="address">. */
+/* Above a promotion's form, what it says as it stands, <p data-summary="address">, and what saving would change. */
 (() => {
   "use strict";
 
   const WAIT = 600;
   let waiting;
   let asked = 0;
+
+  function cell(words) {
+    const made = document.createElement("td");
+    made.textContent = words;
+    return made;
+  }
+
+  function showChanges(changes) {
+    const shown = document.querySelector("[data-changes]");
+    if (!shown) return;
+    shown.hidden = !changes.length;
+    shown.querySelector("[data-changes-count]").textContent = `(${changes.length})`;
+    const rows = changes.map(({ label, before, after }) => {
+      const row = document.createElement("tr");
+      row.append(cell(label), cell(before), cell(after));
+      return row;
+    });
+    shown.querySelector("[data-changes-rows]").replaceChildren(...rows);
+  }
 
   async function read(summary, form) {
     const question = ++asked;
@@ -19,6 +38,7 @@
     if (question !== asked) return;
     summary.querySelector("[data-summary-words]").textContent = answer.words;
     summary.hidden = !answer.words;
+    showChanges(answer.changes);
   }
 
   document.addEventListener("DOMContentLoaded", () => {

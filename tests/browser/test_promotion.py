@@ -239,6 +239,18 @@ def test_what_a_consumer_reads_follows_the_form(desk: Desk) -> None:
     assert desk.faults() == []
 
 
+def test_an_edit_shows_what_it_would_change(desk: Desk) -> None:
+    promotion = save_promotion(desk.office.account)
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#outcome")
+    changed = page.locator("[data-changes]")
+    expect(changed).to_be_hidden()
+    page.locator("#id_points").fill("60")
+    expect(changed.get_by_role("row", name="Points 50 60")).to_be_visible()
+    assert desk.faults() == []
+    page.locator("#id_points").fill("50")
+    expect(changed).to_be_hidden()
+
+
 def test_stopping_is_asked_in_a_dialog_that_takes_and_gives_back_the_focus(desk: Desk) -> None:
     promotion = save_promotion(desk.office.account)
     page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/")

@@ -1,0 +1,114 @@
+"""Above the form of a promotion stands what saving would change."""
+
+import json
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from consumers.choices import StaffRole
+from promotions.choices import DiscountType
+from promotions.models import Promotion
+from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
+from tests.loyalty.admin.promotion_page import form_values, values_of_form
+
+pytestmark = pytest.mark.django_db
+
+KENT = {"match": "all", "rules": [{"attribute": "county", "operator": "is", "value": "Kent"}]}
+OUTCOMES: dict[str, Any] = {
+    "fixed_points": {"points": 50, "redemption_message": "<p>Thanks for {{ promotion_name }}</p>"},
+    "points_multiplier": {"multiplier": "1.50", "multiplier_scope": "line_items"},
+    "bonus_points": {"issue_points_on": "currency", "conversion_points": 5, "conversion_units": "10.0"},
+    "redeem_offer": {"offer": "acme-o1"},
+}
+
+
+@pytest.fixture
+def office() -> Office:
+    office = make_office()
+    fill(office.account)
+    return office
+
+
+def changes(office: Office, promotion: Promotion, **values: Any) -> list[tuple[str, str, str]]:
+    sent = {**form_values(office.client, promotion), **values}
+    address = reverse("admin:loyalty_loyaltypromotion_summary")
+    answer = office.client.post(f"{address}?id={promotion.pk}", sent)
+    assert answer.status_code == 200
+    return [(one["label"], one["before"], one["after"]) for one in answer.json()["changes"]]
+
+
+@pytest.mark.parametrize("kind", OUTCOMES)
+def test_a_form_that_nobody_touched_changes_nothing(office: Office, kind: str) -> None:
+    promotion = save_promotion(
+        office.account,
+        type=kind,
+        outcome={
+            **OUTCOMES[kind],
+            "product_selection": {"match": "all", "sets": [{"name": "A", "rules": None, "units": 2}]},
+        },
+        eligibility={"site_rules": KENT, "control_group": {"group": "acme-g1", "percentage": "12.50"}},
+        content={"links": [{"url": "https://shop.example/", "anchor_text": "Shop"}], "long_description": "<p>Hi</p>"},
+    )
+    assert changes(office, promotion) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [(DiscountType.PERCENTAGE, ("10", "12")), (DiscountType.AMOUNT, ("10.00", "12.00"))]
+)
+def test_a_discount_that_nobody_touched_changes_nothing(office: Office, kind: str, told: tuple[str, str]) -> None:
+    discount = save_discount(office.account, discount_type=kind, conditions={"site_rules": KENT})
+    page = office.page("promotions_discount_change", discount.pk)
+    sent = values_of_form(page.context["adminform"].form, office.account.zone)
+    address = f"{reverse('admin:promotions_discount_summary')}?id={discount.pk}"
+    assert office.client.post(address, sent).json()["changes"] == []
+    changed = office.client.post(address, {**sent, "value": "12"}).json()["changes"]
+    assert [(one["before"], one["after"]) for one in changed] == [told]
+
+
+def test_each_difference_is_told_in_words(office: Office) -> None:
+    promotion = save_promotion(office.account, eligibility={"customer_redemption_limit": 3})
+    told = changes(
+        office,
+        promotion,
+        name="Sixty points",
+        points="60",
+        customer_redemption_limit="",
+        site_rules=json.dumps(KENT),
+        short_description="Sixty!",
+    )
+    assert told == [
+        ("Name", "Fifty points", "Sixty points"),
+        ("Points", "50", "60"),
+        ("Site rules", "all sites qualify", "County is Kent"),
+        ("Customer redemption limit", "3", "–"),
+        ("Short description", "–", "Sixty!"),
+    ]
+
+
+def test_what_is_wrong_is_not_told_as_a_change(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    assert changes(office, promotion, points="many", name="") == []
+    assert changes(office, promotion, points="60", site_rules="{", ends_at="never", name="Sixty") == [
+        ("Name", "Fifty points", "Sixty")
+    ]
+
+
+def test_saving_changes_what_was_told_and_past_sales_keep_their_version(office: Office) -> None:
+    promotion = Promotion.objects.get(code="acme-fixed-1")
+    page = office.page("loyalty_loyaltypromotion_change", promotion.pk).content.decode()
+    assert "It was redeemed once." in page
+    assert "saving makes version 2 for baskets from then on" in page
+    used = promotion.applied.get().version
+    sent = {**form_values(office.client, promotion), "points": "60", "_continue": "1"}
+    office.post("loyalty_loyaltypromotion_change", promotion.pk, **sent)
+    promotion.refresh_from_db()
+    assert (promotion.version, promotion.applied.get().version) == (2, used)
+    assert used.definition["outcome"]["points"] == 50
+
+
+def test_one_who_may_only_look_changes_nothing(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    viewer = office.login(StaffRole.VIEWER)
+    address = f"{reverse('admin:loyalty_loyaltypromotion_summary')}?id={promotion.pk}"
+    assert viewer.client.post(address, {}).json()["changes"] == []
