@@ -26,14 +26,19 @@ class KeyThrottle(BaseThrottle):
             return True
         counter = f"api-calls:{request.auth.prefix}:{int(time.time()) // WINDOW}"
         try:
-            if cache.add(counter, 1, timeout=2 * WINDOW):
-                return True
-            calls: int = cache.incr(counter)
-        except ValueError:  # expired between the two calls
-            return True
-        except RedisError:  # a till must be able to sell while the cache is away
+            calls = _counted(counter)
+        except (RedisError, ValueError):  # a till must be able to sell while the cache is away or just emptied
             return True
         return calls <= limit
 
     def wait(self) -> float:
         return WINDOW - time.time() % WINDOW
+
+
+def _counted(counter: str) -> int:
+    """Count one call more, and say how many there are now. All but the first of a minute ask the cache once."""
+    try:
+        return cache.incr(counter)
+    except ValueError:
+        # Closes the race of two first calls: one makes the counter, the other counts on.
+        return 1 if cache.add(counter, 1, timeout=2 * WINDOW) else cache.incr(counter)
