@@ -1,23 +1,17 @@
 """Adjusting a consumer's points from their Loyalty tab, and how much of it each role may do."""
 
 from typing import Any
-from uuid import uuid4
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from consumers.admin.base import OnePageAdmin, ServiceForm, account_of, user_of
-from consumers.exceptions import Refused
 from consumers.models import Account, Consumer
-from consumers.selectors import consumers_of
+from loyalty.admin.consumer_step import ConsumerStepForm, consumer_step
 from loyalty.models import AdjustmentLimits
 from loyalty.selectors.adjustment import adjustment_limits, points_adjusted
 from loyalty.services.adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
@@ -29,8 +23,8 @@ ADJUST = "loyalty.add_ledgerentry"
 MOST_POINTS = 10**12
 
 
-class AdjustForm(BaseDialogForm):
-    """How many points and why; ``reference`` is of this showing of the form, so that sending it twice adjusts once."""
+class AdjustForm(ConsumerStepForm):
+    """How many points, which way, and why."""
 
     direction = forms.ChoiceField(
         label="What to do",
@@ -45,25 +39,21 @@ class AdjustForm(BaseDialogForm):
         widget=UnfoldAdminTextInputWidget(),
         help_text="The consumer's points statement says it, and the ledger keeps it for good.",
     )
-    reference = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
     def __init__(self, request: HttpRequest, consumer: Consumer, **kwargs: Any) -> None:
-        # The page below has fields of the same names.
-        super().__init__(request, consumer.pk, auto_id="dialog_%s", **kwargs)
-        self.consumer = consumer
+        super().__init__(request, consumer, **kwargs)
         balance = f"The balance is {consumer.points_balance:,} points."
         self.fields["points"].help_text = f"{balance} {allowance_in_words(request)}".strip()
+
+    @property
+    def title(self) -> str:
+        return f"Adjust the points of {self.consumer}"
 
     @property
     def signed_points(self) -> int:
         """The points of a valid form, below zero where they are taken away."""
         points: int = self.cleaned_data["points"]
         return -points if self.cleaned_data["direction"] == "take" else points
-
-    @property
-    def back_url(self) -> str:
-        """Where the page without scripts leads back to."""
-        return f"{reverse('admin:consumers_consumer_change', args=[self.consumer.pk])}#loyalty"
 
 
 def allowance_in_words(request: HttpRequest) -> str:
@@ -92,37 +82,30 @@ def role_of(request: HttpRequest) -> str:
 
 def adjust_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
     """Ask how many points and why, and adjust a consumer's balance."""
-    if not request.user.has_perm(ADJUST):
-        raise PermissionDenied
-    account = account_of(request)
-    consumer = consumers_of(account_id=account.pk).filter(pk=consumer_pk).first()
-    if consumer is None:
-        raise Http404("There is no such consumer.")
-    form = AdjustForm(request, consumer, data=request.POST or None)
-    if form.is_valid():
-        try:
-            adjustment = staff_points_adjust(
-                account=account,
-                user=user_of(request),
-                role=role_of(request),
-                consumer_id=consumer.consumer_id,
-                reference=str(form.cleaned_data["reference"]),
-                points=form.signed_points,
-                reason=form.cleaned_data["reason"],
-                at=timezone.now(),
-            )
-        except Refused as refused:
-            for problem in refused.problems:
-                form.add_error(problem.attr if problem.attr in form.fields else None, problem.detail)
-        else:
-            done = f"{adjustment.entry.points:+,} points for {consumer}."
-            messages.success(request, f"{done} The balance is {adjustment.balance:,} points now.")
-            if request.headers.get("HX-Request"):
-                return HttpResponse(headers={"HX-Refresh": "true"})
-            return HttpResponseRedirect(form.back_url)
-    dialog = {"title": f"Adjust the points of {consumer}", "description": "A correction later is another adjustment."}
-    context = {"dialog": dialog, "form": form, "form_submit_text": "Adjust points"}
-    return render(request, "unfold/helpers/dialog.html", context)
+
+    def take(form: AdjustForm) -> str:
+        adjustment = staff_points_adjust(
+            account=account_of(request),
+            user=user_of(request),
+            role=role_of(request),
+            consumer_id=form.consumer.consumer_id,
+            reference=str(form.cleaned_data["reference"]),
+            points=form.signed_points,
+            reason=form.cleaned_data["reason"],
+            at=timezone.now(),
+        )
+        done = f"{adjustment.entry.points:+,} points for {form.consumer}."
+        return f"{done} The balance is {adjustment.balance:,} points now."
+
+    return consumer_step(
+        request,
+        consumer_pk,
+        permission=ADJUST,
+        form_class=AdjustForm,
+        take=take,
+        description="A correction later is another adjustment.",
+        button="Adjust points",
+    )
 
 
 class AdjustmentLimitsForm(ServiceForm):

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -118,21 +117,6 @@ class PreviewMixin:
         )
         urls: list[Any] = [address, *super().get_urls()]  # type: ignore[misc]
         return urls
-
-    def render_change_form(  # noqa: PLR0917 - Django's signature
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        page: Any = self
-        of = {"id": obj.pk} if obj is not None else {"type": request.GET.get("type", "")}
-        context["preview_url"] = f"{page.url_of('preview')}?{urlencode(of)}"
-        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)  # type: ignore[misc]
-        return response
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """What a posted form would have a consumer read; one who sees no consumers gets a sample."""
