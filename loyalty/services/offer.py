@@ -1,7 +1,7 @@
 """Writes of offers, and the claim of one for points."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -37,7 +37,7 @@ IN_USE = 'A promotion names this offer, or vouchers of it were issued. Archive i
 
 @dataclass(frozen=True, kw_only=True)
 class OfferValues:
-    """Everything that can be said of an offer; the product by SKU, a blank currency is the account's."""
+    """Everything that can be said of an offer; the product by SKU, a blank currency becomes the account's."""
 
     code: str
     name: str
@@ -70,7 +70,7 @@ class Claim:
 
 
 def offers_save(*, account_id: int, rows: Sequence[OfferValues], at: datetime, made_with: str = "") -> Saved:
-    """Create or replace offers by code: all of them or none.
+    """Create or replace offers by code: all of them or none. A currency that is left blank is kept as the account's.
 
     Raises:
         LoyaltyError: each problem under ``<index>.<field>``.
@@ -80,6 +80,7 @@ def offers_save(*, account_id: int, rows: Sequence[OfferValues], at: datetime, m
     # keep sales from issuing vouchers while the stock is compared with what was issued.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
+        rows = [replace(row, currency=row.currency or account.currency) for row in rows]
         codes = [row.code for row in rows]
         owned = Offer.objects.filter(account=account, code__in=codes).order_by("pk").select_for_update()
         existing = {offer.code: offer for offer in owned}
@@ -214,7 +215,8 @@ def _fixed_stay(account: Account, existing: Mapping[str, Offer], rows: Sequence[
     changed = [
         existing[row.code]
         for row in rows
-        if row.code in existing and (row.kind, row.currency) != (existing[row.code].kind, existing[row.code].currency)
+        if row.code in existing
+        and (row.kind, row.currency) != (existing[row.code].kind, existing[row.code].currency or account.currency)
     ]
     if not changed:
         return

@@ -181,8 +181,8 @@ class _Object:
             return choices[0]
         return str(value)
 
-    def whole(self, name: str, *, lowest: int, highest: int, default: int | None = None) -> int:
-        value = self.optional_whole(name, lowest=lowest, highest=highest)
+    def whole(self, name: str, *, lowest: int, highest: int, default: int | None = None, digits: bool = False) -> int:
+        value = self.optional_whole(name, lowest=lowest, highest=highest, digits=digits)
         if value is not None:
             return value
         if default is None:
@@ -191,11 +191,12 @@ class _Object:
             return lowest
         return default
 
-    def optional_whole(self, name: str, *, lowest: int, highest: int) -> int | None:
+    def optional_whole(self, name: str, *, lowest: int, highest: int, digits: bool = False) -> int | None:
+        """A whole number. Quantities may be ``digits`` of a text too, as on a till's lines; points and limits not."""
         value = self.take(name)
         if value is _MISSING or value is None:
             return None
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
+        if digits and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
             self.checks.problem(self.at(name), "invalid_number", f"Expected a whole number from {lowest} to {highest}.")
@@ -405,7 +406,7 @@ def _product_selection(sent: _Object | None) -> Document:
             {
                 "name": one.text("name", longest=MAXIMUM_LENGTHS["short"]),
                 "rules": tree,
-                "units": one.whole("units", lowest=1, highest=MAXIMUM_UNITS, default=1),
+                "units": one.whole("units", lowest=1, highest=MAXIMUM_UNITS, default=1, digits=True),
             }
         )
         one.end()
@@ -418,7 +419,7 @@ def _quantity_rule(sent: _Object | None) -> Document | None:
         return None
     rule = {
         "apply_to": sent.choice("apply_to", ("all", "every", "first")),
-        "units": sent.whole("units", lowest=1, highest=MAXIMUM_UNITS, default=1),
+        "units": sent.whole("units", lowest=1, highest=MAXIMUM_UNITS, default=1, digits=True),
     }
     sent.end()
     return rule
@@ -490,7 +491,7 @@ def _discount_set(sent: _Object, currency: str) -> Document:
         sent.checks.problem(
             sent.at("required_spend"), "not_together", "A product set requires a quantity or a spend, not both."
         )
-    quantity = sent.optional_whole("required_quantity", lowest=1, highest=MAXIMUM_UNITS)
+    quantity = sent.optional_whole("required_quantity", lowest=1, highest=MAXIMUM_UNITS, digits=True)
     checked = {
         "name": sent.text("name", longest=MAXIMUM_LENGTHS["short"]),
         **source,
@@ -552,7 +553,9 @@ def _named(checks: _Checks, value: object, *, kind: str, path: str) -> str:
 def _discounted_quantity(sent: _Object, gets_discount: bool, required_quantity: int | None) -> int | None:
     """How many units of a matching set are discounted; None, of a set with a required spend: all of them."""
     at = sent.at("discounted_quantity")
-    discounted = sent.optional_whole("discounted_quantity", lowest=int(gets_discount), highest=MAXIMUM_UNITS)
+    discounted = sent.optional_whole(
+        "discounted_quantity", lowest=int(gets_discount), highest=MAXIMUM_UNITS, digits=True
+    )
     if not gets_discount:
         if discounted:
             sent.checks.problem(at, "not_discounted", "A product set that does not get the discount has none of these.")

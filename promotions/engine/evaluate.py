@@ -17,7 +17,7 @@ from promotions.engine.decision import (
     Decision,
     Refusal,
 )
-from promotions.engine.eligibility import CHECKS, CHECKS_AGAIN, CHECKS_OF_CANDIDATES, Situation, judge
+from promotions.engine.eligibility import CHECKS, CHECKS_AGAIN, CHECKS_OF_CANDIDATES, Situation, judge, matched
 from promotions.engine.lines import cut_shares, line_results, point_shares
 from promotions.engine.money import allocate, exponent
 from promotions.engine.near_miss import near_miss, sentence
@@ -139,11 +139,45 @@ def _reward(
             qualified.append(judged)
         else:
             refused[promotion.id] = judged
-    resolution = policy.resolve([candidate for candidate in qualified if not candidate.promotion.always_apply])
+    competing = [candidate for candidate in qualified if not candidate.promotion.always_apply]
+    always = sorted((c for c in qualified if c.promotion.always_apply), key=lambda candidate: candidate.code)
+    while True:
+        resolution = policy.resolve(competing)
+        rewarded, without = _stock_shared([*resolution.winners, *always], situation)
+        if not without:
+            break
+        # Who got nothing drew nothing: those before it stand, and its place is free for the next of its kind.
+        refused.update(without)
+        competing = [candidate for candidate in competing if candidate.promotion.id not in without]
+        always = [candidate for candidate in always if candidate.promotion.id not in without]
     for loss in resolution.losers:
         refused[loss.candidate.promotion.id] = Refusal.lost(loss)
-    always = sorted((c for c in qualified if c.promotion.always_apply), key=lambda candidate: candidate.code)
-    return [*resolution.winners, *always]
+    return rewarded
+
+
+def _stock_shared(candidates: Sequence[Candidate], situation: Situation) -> tuple[list[Candidate], dict[int, Refusal]]:
+    """Let candidates draw, in this order, from what is left of the offers that they issue.
+
+    Each was judged as if it were alone. Where several issue one offer, those after the first are judged again on what
+    the ones before them leave of it: they are cut to that, or refused, by promotion id.
+    """
+    left = situation.usage.vouchers_left
+    drawn: dict[str, int] = {}
+    kept: list[Candidate] = []
+    without: dict[int, Refusal] = {}
+    for candidate in candidates:
+        offer, judged = candidate.promotion.offer, candidate
+        if offer in drawn:
+            usage = replace(situation.usage, vouchers_left={**left, offer: left[offer] - drawn[offer]})
+            again = matched(candidate.promotion, replace(situation, usage=usage))
+            if isinstance(again, Refusal):
+                without[candidate.promotion.id] = again
+                continue
+            judged = again
+        if offer in left and situation.stands is None:
+            drawn[offer] = drawn.get(offer, 0) + judged.given.redemptions
+        kept.append(judged)
+    return kept, without
 
 
 def _explain(

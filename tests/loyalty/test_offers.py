@@ -1,8 +1,11 @@
 """Offers: what each kind and benefit needs, and what is fixed when."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 
 from consumers.models import Account
 from loyalty.models import Offer
@@ -11,7 +14,7 @@ from tests.consumers.builders import MEMBER, Shop, errors_of, make_shop
 POUND: dict[str, Any] = {
     "name": "A pound off",
     "description": "Off your next basket",
-    "currency": "",
+    "currency": "GBP",
     "kind": "personalised",
     "point_cost": None,
     "benefit": "amount",
@@ -158,8 +161,19 @@ def test_kind_and_currency_are_fixed_once_vouchers_are_out(shop: Shop) -> None:
         answer = shop.manager.patch("offers/mug", patch)
         assert answer.status_code == 409
         assert errors_of(answer) == {("in_use", None)}
+    for same in ({"currency": "GBP"}, {"currency": ""}):
+        assert shop.manager.patch("offers/mug", same).json()["currency"] == "GBP"
     assert shop.manager.patch("offers/mug", {"name": "Big mug", "point_cost": 20}).status_code == 200
     assert shop.manager.delete("offers/mug").status_code == 409
+
+
+def test_offers_kept_without_a_currency_are_given_their_accounts(shop: Shop) -> None:
+    for code, currency in (("old", ""), ("euro", "EUR")):
+        Offer.objects.create(account=Account.objects.get(), code=code, name=code, value=1, currency=currency)
+    import_module("loyalty.migrations.0012_fill_offer_currencies").fill_offer_currencies(
+        apps, connection.schema_editor()
+    )
+    assert dict(Offer.objects.values_list("code", "currency")) == {"old": "GBP", "euro": "EUR"}
 
 
 def test_an_offer_that_a_promotion_names_stays_of_its_kind(shop: Shop) -> None:
@@ -218,6 +232,7 @@ def test_each_change_is_kept_with_its_author_and_counts_the_rulebook_up(shop: Sh
         ("benefit=amount", ["pound"]),
         ("product=TEA", ["tea"]),
         ("currency=EUR", []),
+        ("currency=GBP", ["mug", "pound", "tea"]),
         ("search=pound", ["pound"]),
         ("ordering=-code", ["tea", "pound", "mug"]),
     ],

@@ -110,14 +110,10 @@ class TillView(ApiView):
         bind_contextvars(transaction=sale.reference)
         return sale
 
-    def asked(self, name: str) -> bool:
-        """Whether a parameter of the query is set."""
-        return self.request.query_params.get(name, "").casefold() in {"true", "1"}
-
     @property
     def explain(self) -> bool:
         """Whether the caller asks why promotions did not apply."""
-        return self.asked("explain")
+        return self.flag("explain")
 
 
 class Evaluate(TillView):
@@ -128,19 +124,15 @@ class Evaluate(TillView):
     @extend_schema(request=SALE_SCHEMA, responses={200: ANSWER_SCHEMA}, parameters=[EXPLAIN, EXPLAIN_ONE])
     def post(self, request: Request) -> Response:
         """What a basket would earn. Writes nothing."""
-        made = quote(
-            account=self.account,
-            sale=self.sale(commit=False),
-            explain=self.explain,
-            only=request.query_params.get("promotion"),
-        )
+        explain, only = self.explain, request.query_params.get("promotion")
+        made = quote(account=self.account, sale=self.sale(commit=False), explain=explain, only=only)
         known, decision = made.known, made.decision
         balance = None if known is None or known.balance is None else known.balance + decision.points
         answer = answer_of(
             decision, reference=made.sale.reference, status="quoted", balance=balance, warnings=made.warnings
         )
-        if self.explain:
-            answer["not_applied"] = explanation_of(decision, only=request.query_params.get("promotion"))
+        if explain:
+            answer["not_applied"] = explanation_of(decision, only=only)
         return Response(answer)
 
 
@@ -186,9 +178,10 @@ class Transactions(TillView):
     @extend_schema(request=SALE_SCHEMA, responses={201: ANSWER_SCHEMA, 200: ANSWER_SCHEMA}, parameters=[EXPLAIN])
     def post(self, request: Request) -> Response:
         """Commit a paid basket: 201, or 200 with the same answer where it was committed before."""
+        explain = self.explain  # a flag that cannot be read refuses the call before anything is written
         committed = transaction_commit(account=self.account, sale=self.sale(commit=True), at=timezone.now())
         answer: Any = committed.answer.encode()
-        if self.explain:
+        if explain:
             answer = {**msgspec.json.decode(answer), "not_applied": committed.explanation}
         return Response(answer, status=status.HTTP_201_CREATED if committed.created else status.HTTP_200_OK)
 
@@ -252,7 +245,7 @@ class TransactionReturns(TillView):
     def post(self, request: Request, reference: str) -> Response:
         """Take back a part of a transaction: 201, or 200 for a preview and for a return that was taken before."""
         wanted = self.decoded(lambda raw: return_decoded(raw, transaction=reference))
-        if self.asked("preview"):
+        if self.flag("preview"):
             answer = transaction_return_preview(account=self.account, request=wanted, at=timezone.now())
             return Response(answer.encode())
         return _reversed(self.account, wanted)

@@ -75,6 +75,14 @@ def test_bad_input_is_refused_by_name(shop: Shop, path: str, change: dict[str, A
     assert not Transaction.objects.exists()
 
 
+@pytest.mark.parametrize("path", ["baskets/evaluate", "transactions"])
+def test_a_flag_that_is_neither_yes_nor_no_is_refused_before_anything_is_written(shop: Shop, path: str) -> None:
+    answer = shop.call("post", f"{path}?explain=perhaps", make_basket(reference="T1"))
+    assert answer.status_code == 400
+    assert [one["attr"] for one in answer.json()["errors"]] == ["explain"]
+    assert not Transaction.objects.exists()
+
+
 def test_every_problem_is_named_at_once(shop: Shop) -> None:
     body = make_basket(currency="???", occurred_at="never", sold=[make_line(quantity="0"), make_line("X", price="-1")])
     errors = shop.call("post", "baskets/evaluate", body).json()["errors"]

@@ -123,6 +123,18 @@ def test_vouchers_are_issued_once_per_redemption_until_the_stock_is_gone(shop: S
     assert not list(ledger_differences())
 
 
+def test_two_promotions_that_issue_one_offer_share_its_stock_within_a_sale(shop: Shop) -> None:
+    shop.offer("coffee", perceived_value="1", stock=3)
+    outcome = {"offer": "coffee", "quantity_rule": {"apply_to": "every", "units": 1}}
+    shop.promotion("first", kind="redeem_offer", outcome=outcome)
+    shop.promotion("second", kind="redeem_offer", outcome=outcome, always_apply=True)
+    sold = shop.sell("T1", sold=[make_line(quantity="2")])
+    assert [(one["promotion"], one["redemptions"]) for one in sold["applied"]] == [("first", 2), ("second", 1)]
+    assert len(sold["vouchers_issued"]) == Offer.objects.get().issued == 3
+    assert {one["reason"] for one in shop.evaluate()["not_applied"]} == {"offer_unavailable"}
+    assert not list(ledger_differences())
+
+
 def test_a_consumers_groups_decide(shop: Shop) -> None:
     vip = ConsumerGroup.objects.create(account=shop.account, code="vip")
     ConsumerGroup.objects.create(account=shop.account, code="other")

@@ -701,6 +701,15 @@ def test_bad_input_is_refused_by_name(shop: Shop, body: Rules, attr: str) -> Non
     assert not Reversal.objects.exists()
 
 
+@pytest.mark.parametrize("value", ["yes", "maybe", "tru", "2"])
+def test_a_preview_asked_for_in_other_words_is_refused_instead_of_taking_back(shop: Shop, value: str) -> None:
+    shop.sell("T1", sold=[make_line(quantity="3")])
+    answer = shop.call("post", f"transactions/T1/returns?preview={value}", make_return("R1", TEA="1"))
+    assert answer.status_code == 400
+    assert [one["attr"] for one in answer.json()["errors"]] == ["preview"]
+    assert not Reversal.objects.exists()
+
+
 @pytest.mark.parametrize("reference", ["T9", "T%00", "%FF", "x" * 3000])
 def test_a_transaction_that_the_account_does_not_have_is_not_found(shop: Shop, reference: str) -> None:
     other = make_shop("other")

@@ -228,6 +228,40 @@ def test_an_offers_stock_cuts_like_a_limit_and_its_dates_hold(
         assert (applied(decision).redemptions, applied(decision).vouchers) == (expected, expected)
 
 
+SHARED: list[tuple[int | None, dict[str, int]]] = [
+    # vouchers left of the one offer, redemptions of each promotion with three sets
+    (None, {"dear": 3, "young": 3, "always": 3}),
+    (9, {"dear": 3, "young": 3, "always": 3}),
+    (8, {"dear": 3, "young": 3, "always": 2}),
+    (4, {"dear": 3, "young": 1}),
+    (3, {"dear": 3, "other": 3}),
+    (1, {"dear": 1, "other": 3}),
+    (0, {"other": 3}),
+]
+
+
+@pytest.mark.parametrize(("left", "expected"), SHARED)
+def test_promotions_of_one_offer_draw_on_its_stock_in_the_order_in_which_they_apply(
+    left: int | None, expected: dict[str, int]
+) -> None:
+    promotions = [
+        make_promotion("dear", "redeem_offer", starts_at=NOON - 2 * SECOND, **EACH),
+        make_promotion("young", "redeem_offer", starts_at=NOON - 3 * SECOND, **EACH),
+        make_promotion("other", "redeem_offer", offer="mug", starts_at=NOON - 4 * SECOND, **EACH),
+        make_promotion("always", "redeem_offer", always_apply=True, **EACH),
+    ]
+    decision = decide(
+        make_basket(line("A", 3)),
+        *promotions,
+        usage=Usage(vouchers_left={} if left is None else {"gift": left}),
+        policy=Policy(promotions_per_type=2),
+        offers=[make_offer(), make_offer("mug", perceived_value="0.50")],
+    )
+    assert {one.promotion.code: one.redemptions for one in decision.applied} == expected
+    for code in {"dear", "young", "always"} - set(expected):
+        assert reason(decision, code) == "offer_unavailable"
+
+
 def test_an_unknown_offer_is_unavailable() -> None:
     assert reason(decide(make_basket(), make_promotion("promo", "redeem_offer"), offers=[])) == "offer_unavailable"
 
