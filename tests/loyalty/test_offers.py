@@ -170,7 +170,7 @@ def test_kind_and_currency_are_fixed_once_vouchers_are_out(shop: Shop) -> None:
 def test_offers_kept_without_a_currency_are_given_their_accounts(shop: Shop) -> None:
     for code, currency in (("old", ""), ("euro", "EUR")):
         Offer.objects.create(account=Account.objects.get(), code=code, name=code, value=1, currency=currency)
-    import_module("loyalty.migrations.0012_fill_offer_currencies").fill_offer_currencies(
+    import_module("loyalty.migrations.0013_fill_offer_currencies").fill_offer_currencies(
         apps, connection.schema_editor()
     )
     assert dict(Offer.objects.values_list("code", "currency")) == {"old": "GBP", "euro": "EUR"}

@@ -14,6 +14,6 @@ def fill_offer_currencies(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -
 
 
 class Migration(migrations.Migration):
-    dependencies = [("loyalty", "0011_seen_from_the_overview")]
+    dependencies = [("loyalty", "0012_adjustments_by_staff")]
 
     operations = [migrations.RunPython(fill_offer_currencies, migrations.RunPython.noop)]
