@@ -67,7 +67,7 @@ def test_a_large_file_is_imported_by_a_worker(office: Office, kind: str) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (sites(4) + f"S9,{'n' * 301}\n", "Row 5: "),
+        (sites(4) + f"S9,{'n' * 301}\n", "Row 5, name: "),
         (sites(4) + "S001,again\n", "in the file twice: S001"),
         ("name\na\nb\nc\n", "no column number"),
     ],

@@ -333,8 +333,8 @@ def test_every_wrong_row_is_told_and_nothing_is_imported(office: Office) -> None
     make_personalized(office.account, "QQ")
     text = HEAD + "PP,ada,TEA,\nPP,bob,TEA,\nPP,who,TEA,\nPP,cy,NOPE,\nQQ,ada,CAKE,\n"
     assert told(preview(office, LISTS, text)) == [
-        "Row 3, consumer: There is no consumer who.",
-        "Row 4, consumer: There is no consumer cy.",
+        "Row 3, consumer_id: There is no consumer who.",
+        "Row 4, consumer_id: There is no consumer cy.",
         "Row 4, products.0: There is no product NOPE.",
     ]
     assert told(preview(office, LISTS, HEAD + "PP,bob,TEA,\nNOPE,bob,TEA,\n")) == [
