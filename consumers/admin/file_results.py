@@ -70,13 +70,18 @@ class RowChanges:
     def title(self) -> str:
         """How the row is called: by its key."""
         says = self.resource.said(self.instance)
-        keys = [self.resource.fields[name].column_name for name in self.resource.get_import_id_fields()]
-        return " · ".join(str(says[key]) for key in keys)
+        return " · ".join(str(says[key]) for key in self._keys)
+
+    @property
+    def _keys(self) -> list[str]:
+        return [field.column_name for field in self.resource.key_fields]
 
     @property
     def changes(self) -> list[Change]:
         """What differs, in words; of a new row, all that it says."""
-        return list(self.resource.changes(self.before, self.resource.said(self.instance)))
+        after = {name: value for name, value in self.resource.said(self.instance).items() if name not in self._keys}
+        before = {name: value for name, value in self.before.items() if name not in self._keys}
+        return list(self.resource.changes(before, after))
 
 
 class FileResult(Result):
@@ -85,6 +90,7 @@ class FileResult(Result):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.problems: list[FileProblem] = []
+        self.model: Any = None
 
     @property
     def more_problems(self) -> int:
@@ -126,6 +132,12 @@ class FileResult(Result):
         """How many rows say what is stored."""
         return int(self.totals[RowResult.IMPORT_TYPE_SKIP])
 
+    @property
+    def counts(self) -> dict[str, str]:
+        """How many rows are what, in words."""
+        counts = {"new": self.new, "changed": self.updated, "as they are": self.unchanged}
+        return {word: f"{number:,}" for word, number in counts.items()}
+
 
 def value_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
     """The columns whose plain values differ."""
@@ -134,7 +146,7 @@ def value_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterat
             was = value_in_words(before.get(column))
             says = value_in_words(value)
             if was != says:
-                yield Change(label=column, before=was, after=says)
+                yield Change(label=column.replace("_", " ").capitalize(), before=was, after=says)
 
 
 def value_in_words(value: Any) -> str:

@@ -295,6 +295,7 @@ class AccountResource(ModelResource):
     def import_data(self, dataset: Any, *args: Any, **kwargs: Any) -> FileResult:
         result: FileResult = super().import_data(dataset, *args, **kwargs)
         result.problems = list(problems_of(result, self))
+        result.model = self._meta.model
         return result
 
     # --- what it says, against what is stored ---
@@ -656,7 +657,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         return bool(super().has_import_permission(request)) and self.has_add_permission(request)
 
     def get_import_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {"file_words": self.file_words, "large": LARGE_IMPORT}
+        return {"file_words": self.file_words, "large": f"{LARGE_IMPORT:,}"}
 
     # --- import ---
 
@@ -726,6 +727,11 @@ class ImportExportMixin(ImportExportModelAdmin):
         }
         return TemplateResponse(request, [self.import_template_name], context)
 
+    def generate_log_entries(self, result: FileResult, request: HttpRequest) -> None:
+        # The log of the admin speaks of rows that have a page.
+        if result.model is self.model:
+            super().generate_log_entries(result, request)
+
     def add_success_message(self, result: FileResult, request: HttpRequest) -> None:
         messages.success(
             request, f"Imported: {result.new:,} new, {result.updated:,} changed, {result.unchanged:,} as they were."
@@ -743,7 +749,7 @@ class ImportExportMixin(ImportExportModelAdmin):
             initial={"chosen": ",".join(map(str, keys))},
         )
         context = self.init_request_context_data(request, form)
-        context |= {"number": len(keys), "chosen": True}
+        context |= {"number": len(keys), "number_in_words": f"{len(keys):,}", "chosen": True}
         context["export_url"] = f"{_page_of(self, 'export')}?{request.GET.urlencode()}"
         return TemplateResponse(request, [self.export_template_name], context)
 

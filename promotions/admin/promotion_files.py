@@ -20,6 +20,7 @@ from consumers.admin.history import Change
 from consumers.admin.resources import AccountResource, FlagWidget, TextWidget, is_storable
 from consumers.services.rows import rows_named
 from promotions.admin.words import document_in_words
+from promotions.choices import Status
 from promotions.engine.definition import CONDITIONS, DISCOUNT_LIMITS
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
@@ -272,6 +273,8 @@ class PromotionResource(AccountResource):
             row.said = deepcopy(self.document(promotion))
 
     def changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+        if not before:
+            yield Change(label="Status", before="–", after=Status.DRAFT.label)
         was, says = (dict(document_in_words(_nested(said))) for said in (before, after))
         for label in dict.fromkeys([*was, *says]):
             if was.get(label) != says.get(label):

@@ -121,6 +121,10 @@ class PersonalizedListResource(AccountResource):
         if import_validation_errors:
             raise ValidationError(import_validation_errors)
 
+    def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
+        kept = self.keep_locked and instance.locked and not import_validation_errors
+        return kept or super().skip_row(instance, original, row, import_validation_errors)
+
     def save_rows(self, rows: Sequence[PersonalizedList]) -> None:
         # An import is one transaction, which an error undoes: all promotions' lists are written, or none.
         places: defaultdict[str, list[int]] = defaultdict(list)
