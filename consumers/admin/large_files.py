@@ -136,6 +136,9 @@ def export_steps(job: Job) -> Iterator[Step]:
     """Write every row to the result; see ``consumers.services.job.Steps``."""
     keys: list[int] = json.loads(_given(job))
     written = FORMATS[job.parameters.get("format", "csv")]()
+    # Rows that were deleted since are left out, so that the first may come late; headings come at once.
+    parts = JobPart.objects.filter(job=job, file=JobFile.RESULT).values_list("content", flat=True)
+    first = all(bytes(content) == written.begun() for content in parts[:2])
     for start in range(job.done, len(keys), ROWS_OF_A_PIECE):
         resource = _resource(job)
         some = keys[start : start + ROWS_OF_A_PIECE]
@@ -145,10 +148,11 @@ def export_steps(job: Job) -> Iterator[Step]:
         result = b"".join(
             [
                 written.begun() if not start else b"",
-                written.piece(piece, first=not start),
+                written.piece(piece, first=first),
                 written.ended() if done == len(keys) else b"",
             ]
         )
+        first = first and not len(piece) and bool(written.begun())
         yield Step(phase="exported", done=done, total=len(keys), result=result)
 
 

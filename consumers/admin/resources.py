@@ -56,6 +56,7 @@ from consumers.choices import MembershipStatus
 from consumers.exceptions import Refused
 from consumers.models import Account, Consumer, ConsumerGroup, Job, Site, User
 from consumers.selectors import consumers_of, group_members
+from consumers.services.account import account_lock
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, MemberValues, group_members_save, groups_save
 from consumers.services.rows import rows_named
@@ -253,6 +254,9 @@ class AccountResource(ModelResource):
     # --- what a file may say ---
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
+        # Under the account's lock before anything is read, within the import's one transaction: a row is saved whole,
+        # and what somebody else writes in columns that the file leaves out is not lost.
+        account_lock(account_id=self.account.pk)
         self.read, self.numbers = [], []
         self.check_file(dataset)
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from rest_framework.test import APIClient
 
-from consumers.choices import StaffRole
+from consumers.choices import KeyRole, StaffRole
 from consumers.models import Account
+from consumers.services.account import api_key_create
 from consumers.services.group import GroupValues, groups_save
 from loyalty.choices import Benefit, PromotionType
 from loyalty.models import LoyaltyPromotion
@@ -397,6 +399,19 @@ def test_who_may_edit_imports_and_who_may_look_exports(
     assert person.page(f"{page}_import").status_code == imports
     assert preview(person, page, "code,backend_id\n").status_code == imports
     assert person.page(f"{page}_export").status_code == 200
+
+
+@pytest.mark.parametrize(("path", "page"), [("promotions", LOYALTY), ("discounts", DISCOUNT)])
+def test_what_the_rest_api_answers_is_such_a_file(office: Office, path: str, page: str) -> None:
+    _, key = api_key_create(account_id=office.account.pk, name="Integrator", role=KeyRole.MANAGER)
+    answer = APIClient().get(f"/api/v1/{path}?archived=all", HTTP_AUTHORIZATION=f"Api-Key {key}").json()
+    assert differences(preview(office, page, json.dumps(answer["results"]), "json")) == {}
+    row = next(one for one in answer["results"] if one["code"].startswith("all "))
+    file = json.dumps([{**row, "code": "copy"}])
+    confirm(office, page, file, "json")
+    copy = Promotion.objects.get(code="copy")
+    source = Promotion.objects.get(code=row["code"])
+    assert (copy.outcome, copy.eligibility, copy.content) == (source.outcome, source.eligibility, source.content)
 
 
 def test_an_export_asks_the_same_few_questions_for_any_number(
