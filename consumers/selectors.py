@@ -68,6 +68,12 @@ def sites_of(*, account_id: int) -> QuerySet[Site]:
     return Site.objects.filter(account_id=account_id)
 
 
+def group_members(*, account_id: int) -> QuerySet[Any]:
+    """Who is in which group of the account: one row for each member, with the group and the consumer."""
+    links = Consumer.groups.through._default_manager.filter(consumergroup__account_id=account_id)
+    return links.select_related("consumergroup", "consumer").order_by("consumergroup__code", "consumer__consumer_id")
+
+
 def groups_of(*, account_id: int) -> QuerySet[ConsumerGroup]:
     """The account's groups."""
     return ConsumerGroup.objects.filter(account_id=account_id)

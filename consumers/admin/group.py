@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of
-from consumers.admin.resources import GroupResource, ImportExportMixin
+from consumers.admin.resources import GroupMemberResource, GroupResource, ImportExportMixin
 from consumers.models import ConsumerGroup
 from consumers.services.group import GroupValues, group_delete, groups_save
 
@@ -35,7 +35,11 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
     """Groups."""
 
     key = "code"
-    resource_classes = (GroupResource,)
+    resource_classes = (GroupResource, GroupMemberResource)
+    file_words = (
+        "Groups and their members are files of their own. A file of members puts each consumer into the group, or with "
+        "“no” under member takes them out; members that it does not name stay."
+    )
     form = GroupForm
     add_words = "Add group"
     empty_words = "A group is a named set of consumers: rules and control groups choose among them."

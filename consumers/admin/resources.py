@@ -1,82 +1,115 @@
-"""Import and export of rows as CSV or XLSX, within the account and by its services.
+"""Import and export of rows as CSV, XLSX and JSON, within the account and by its services.
 
 An import is a preview first. Rows are read, checked by the model one by one, and saved by the service together, all or
-none; what the service refuses is told with the number of the row. A column that is left out of the file leaves what is
-stored.
+none; what the service refuses is told with the row, the column and the place in it. A column that is left out of the
+file leaves what is stored, and a row that says what is stored is left alone.
 """
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from django.contrib import messages
+from django import forms
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from import_export.admin import ImportExportModelAdmin
 from import_export.fields import Field
-from import_export.formats.base_formats import CSV, XLSX
-from import_export.instance_loaders import CachedInstanceLoader
+from import_export.instance_loaders import BaseInstanceLoader
 from import_export.resources import ModelResource
-from import_export.widgets import BooleanWidget, CharWidget, DateWidget, DecimalWidget
+from import_export.widgets import BooleanWidget, CharWidget, DecimalWidget, Widget
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from consumers.admin.base import account_of, plain_number, user_of
-from consumers.admin.large_files import LARGE_EXPORT, LARGE_IMPORT, export_ask, file_read, import_ask
+from consumers.admin.file_formats import (
+    ABSENT,
+    CSV,
+    JSON,
+    MAXIMUM_ROWS,
+    XLSX,
+    FileFormat,
+    Unreadable,
+    in_pieces,
+    items_of,
+)
+from consumers.admin.file_results import (
+    SHOWN_PROBLEMS,
+    FileProblem,
+    FileRefused,
+    FileResult,
+    RowChanges,
+    problems_of,
+    refused_in_file,
+    value_changes,
+)
+from consumers.admin.history import Change
+from consumers.admin.large_files import LARGE_EXPORT, LARGE_IMPORT, export_ask, import_ask
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Refused
-from consumers.models import Account, Consumer, ConsumerGroup, Job, Site
-from consumers.selectors import consumers_of
+from consumers.models import Account, Consumer, ConsumerGroup, Job, Site, User
+from consumers.selectors import consumers_of, group_members
+from consumers.services.account import account_lock
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
-from consumers.services.group import GroupValues, groups_save
+from consumers.services.group import GroupValues, MemberValues, group_members_save, groups_save
+from consumers.services.rows import rows_named
 from consumers.services.site import SiteValues, sites_save
 
-MAXIMUM_ROWS = 200_000
 MAXIMUM_BYTES = 20 * 1024 * 1024
 READ_AT_ONCE = 1024 * 1024
 """A file that is larger is not even read before a worker takes it."""
 
-SHOWN_PROBLEMS = 50
-# What makes a spreadsheet take a text for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+UNPACKED_AT_ONCE = 10 * READ_AT_ONCE
+
+
+# --- values of columns ----------------------------------------------------------------------------------------------
 
 
 class TextWidget(CharWidget):
-    """A text that no spreadsheet takes for a formula: such a one is written behind an apostrophe, and read without."""
+    """A text."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        text = "" if value is None else str(value)
-        return f"'{text}" if text.startswith(_FORMULA) else text
-
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
-        text = "" if value is None else str(value).strip()
-        return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
-
-
-class TextsWidget(TextWidget):
-    """Several texts, separated by commas."""
-
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return super().render(", ".join(map(str, value or ())), obj, **kwargs)
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return "" if value is None else str(value)
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
-        names = [name.strip() for name in super().clean(value, row, **kwargs).split(",")]
-        return list(dict.fromkeys(name for name in names if name))
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise ValueError("Expected a text.")
+        return value
+
+
+class TextsWidget(Widget):
+    """Several texts, in a cell separated by commas."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return [str(one) for one in value or ()]
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        if value is None:
+            return []
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            return list(dict.fromkeys(one for one in value if one))
+        if not isinstance(value, str):
+            raise ValueError("Expected a list of texts.")
+        return items_of(value)
 
 
 class FlagWidget(BooleanWidget):
     """Yes or no; an empty cell is no."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return "yes" if value else "no"
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return bool(value)
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> bool:
-        text = str(value or "").strip().lower()
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        text = str("" if value is None else value).strip().lower()
         if text in {"", "no", "false", "0", "n"}:
             return False
         if text in {"yes", "true", "1", "y"}:
@@ -87,10 +120,10 @@ class FlagWidget(BooleanWidget):
 class AmountWidget(DecimalWidget):
     """An amount or a rate; an empty cell is none."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return "" if value is None else plain_number(value, least=2)
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return None if value is None else Decimal(plain_number(value, least=2))
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Decimal | None:
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
         text = str("" if value is None else value).strip()
         if not text:
             return None
@@ -100,20 +133,74 @@ class AmountWidget(DecimalWidget):
             raise ValueError("Expected a number such as 12.50.") from error
 
 
-class AccountResource(ModelResource):
-    """Rows of one account, known by their key, saved by a service."""
+class WholeWidget(Widget):
+    """A whole number; an empty cell is none."""
 
-    def __init__(self, *, account: Account, **kwargs: Any) -> None:
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return value
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        text = str("" if value is None else value).strip()
+        if not text:
+            return None
+        if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
+            raise ValueError("Expected a whole number.")
+        return int(text)
+
+
+class DayWidget(Widget):
+    """A day; a spreadsheet may have it as midnight."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return value
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        text = str("" if value is None else value).strip().removesuffix("T00:00:00")
+        if not text:
+            return None
+        try:
+            return date.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError("Expected a day such as 2026-03-31.") from error
+
+
+_DIGITS = 18
+
+
+# --- resources ------------------------------------------------------------------------------------------------------
+
+
+class KeyedLoader(BaseInstanceLoader):
+    """The stored rows that a file names by their keys, in few looks."""
+
+    def __init__(self, resource: "AccountResource", dataset: Any = None) -> None:
+        super().__init__(resource, dataset)
+        self.stored = resource.stored(resource.keys_of(dataset))
+
+    def get_instance(self, row: Mapping[str, Any]) -> Any:
+        return self.stored.get(self.resource.key_of(row))
+
+
+class AccountResource(ModelResource):
+    """Rows of one account, known by their key, saved by a service.
+
+    ``noun`` is what the rows are called where the model is called otherwise. ``aliases`` say in which column lies what
+    the service calls otherwise, and ``told_only`` are columns that an export has and an import does not look at.
+    """
+
+    noun: ClassVar[str] = ""
+    aliases: ClassVar[Mapping[str, str]] = {}
+    told_only: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, *, account: Account, actor: User | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.account = account
+        self.account, self.actor = account, actor
         self.read: list[Any] = []
         self.numbers: list[int] = []
         self.rows_before = 0
 
     class Meta:
-        clean_model_instances = True
-        skip_unchanged = False
-        instance_loader_class = CachedInstanceLoader
+        instance_loader_class = KeyedLoader
 
     @classmethod
     def widget_from_django_field(cls, f: Any, default: Any = None) -> Any:
@@ -123,7 +210,13 @@ class AccountResource(ModelResource):
             return FlagWidget
         if isinstance(f, models.DecimalField):
             return AmountWidget
+        if isinstance(f, models.IntegerField):
+            return WholeWidget
         return super().widget_from_django_field(f) if default is None else super().widget_from_django_field(f, default)
+
+    @classmethod
+    def get_display_name(cls) -> str:
+        return (cls.noun or str(cls._meta.model._meta.verbose_name_plural)).capitalize()
 
     def get_queryset(self) -> QuerySet[Any]:
         rows: QuerySet[Any] = self._meta.model._default_manager.filter(account=self.account)
@@ -132,25 +225,111 @@ class AccountResource(ModelResource):
     def init_instance(self, row: Any = None) -> Any:
         return self._meta.model(account=self.account)
 
+    def rows_shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows to export where a page shows ``rows``."""
+        return rows
+
+    # --- which row is which ---
+
+    @property
+    def key_fields(self) -> list[Field]:
+        """The columns that say which row is which."""
+        return [self.fields[name] for name in self.get_import_id_fields()]
+
+    def key_of(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """The key of a row of a file; a cell that is no key is an empty one."""
+        values = [row.get(field.column_name) for field in self.key_fields]
+        return tuple(value if isinstance(value, str) else "" for value in values)
+
+    def keys_of(self, dataset: Any) -> set[tuple[str, ...]]:
+        """The keys that a file names."""
+        return {self.key_of(row) for row in dataset.dict}
+
+    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+        """The stored rows of some keys."""
+        [field] = self.key_fields
+        rows = rows_named(self.get_queryset(), field.attribute, [key for (key,) in keys if is_storable(key)])
+        return {(getattr(row, field.attribute),): row for row in rows}
+
+    # --- what a file may say ---
+
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
+        # Under the account's lock before anything is read, within the import's one transaction: a row is saved whole,
+        # and what somebody else writes in columns that the file leaves out is not lost.
+        account_lock(account_id=self.account.pk)
         self.read, self.numbers = [], []
         self.check_file(dataset)
 
     def check_file(self, dataset: Any) -> None:
-        """Refuse a file in which no row, or not every row, can be known by its key.
+        """Refuse a file in which no row, or not every row, can be known by its key, or a column is unknown.
 
         Raises:
             ValidationError: saying why.
         """
-        keys = [self.fields[key] for key in self.get_import_id_fields()]
-        for key in keys:
-            if key.column_name not in (dataset.headers or ()):
+        headers = dataset.headers or ()
+        for key in self.key_fields:
+            if key.column_name not in headers:
                 raise ValidationError(f"The file has no column {key.column_name}, which says which row is which.")
+        if unknown := [name for name in headers if not self.knows(name)]:
+            known = ", ".join(field.column_name for field in self.get_import_fields())
+            raise ValidationError(f"The file has unknown columns: {', '.join(unknown)}. Known are {known}.")
         if len(dataset) > MAXIMUM_ROWS:
             raise ValidationError(f"A file may have {MAXIMUM_ROWS:,} rows; this has {len(dataset):,}.")
-        named = Counter(tuple(key.clean(row) for key in keys) for row in dataset.dict)
-        if twice := sorted(" / ".join(one) for one, times in named.items() if times > 1)[:10]:
+        named = Counter(self.key_of(row) for row in dataset.dict)
+        if twice := sorted(" / ".join(one) for one, times in named.items() if times > 1 and any(one))[:10]:
             raise ValidationError(f"These are in the file twice: {', '.join(twice)}.")
+
+    def knows(self, column: str) -> bool:
+        """Whether a file may have a column."""
+        return column in self.told_only or any(field.column_name == column for field in self.fields.values())
+
+    def before_import_row(self, row: Any, **kwargs: Any) -> None:
+        """Drop what the row does not say, and refuse what no database holds.
+
+        Raises:
+            ValidationError: by column.
+        """
+        for name in [name for name, value in row.items() if value is ABSENT]:
+            del row[name]
+        if wrong := [name for name, value in row.items() if not is_storable(value)]:
+            raise ValidationError(dict.fromkeys(wrong, "This has a character that cannot be stored."))
+        if wrong := [field.column_name for field in self.key_fields if row.get(field.column_name) in (None, "")]:
+            raise ValidationError(dict.fromkeys(wrong, "This may not be blank: it says which row is which."))
+
+    def import_data(self, dataset: Any, *args: Any, **kwargs: Any) -> FileResult:
+        result: FileResult = super().import_data(dataset, *args, **kwargs)
+        result.problems = list(problems_of(result, self))
+        result.model = self._meta.model
+        return result
+
+    # --- what it says, against what is stored ---
+
+    @classmethod
+    def get_result_class(cls) -> type[FileResult]:
+        return FileResult
+
+    @classmethod
+    def get_diff_class(cls) -> type[RowChanges]:
+        return RowChanges
+
+    def said(self, instance: Any) -> dict[str, Any]:
+        """A row as plain values by column."""
+        return {field.column_name: self.export_field(field, instance) for field in self.get_import_fields()}
+
+    def changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+        """How two sayings of ``said`` differ, in words."""
+        return value_changes(before, after)
+
+    def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
+        return not import_validation_errors and self.said(instance) == self.said(original)
+
+    def place_of(self, place: str) -> tuple[str, str]:
+        """The column, and the path in it, of what a service found wrong."""
+        columns = {field.column_name: field.column_name for field in self.fields.values()}
+        for start, column in {**self.aliases, **columns}.items():
+            if place == start or place.startswith(f"{start}."):
+                return column, place[len(start) + 1 :]
+        return place, ""
 
     def validate_instance(
         self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True
@@ -178,26 +357,28 @@ class AccountResource(ModelResource):
         try:
             self.save_rows(self.read)
         except Refused as refused:
-            told = [
-                told_with_row(problem.attr, problem.detail, numbers=self.numbers)
-                for problem in refused.problems[:SHOWN_PROBLEMS]
-            ]
-            raise ValidationError(told) from refused
+            raise refused_in_file(refused, self) from refused
 
     def save_rows(self, rows: Sequence[Any]) -> None:
         """Call the service that saves rows."""
         raise NotImplementedError
 
 
-def told_with_row(attr: str | None, detail: str, *, numbers: Sequence[int]) -> str:
-    """A service's problem with the row of the file that it is about; the first row below the headings is row 1.
+def is_storable(value: Any) -> bool:
+    """Whether a database can hold all texts of a value: no NUL, no half surrogate."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text if "\x00" in text or (not text.isascii() and _SURROGATE.search(text)):
+                return False
+            case dict() as document:
+                waiting += [*document, *document.values()]
+            case [*items]:
+                waiting += items
+    return True
 
-    ``numbers`` are those of the rows that the service was given.
-    """
-    index, _, place = (attr or "").partition(".")
-    if not index.isdigit():
-        return detail
-    return f"Row {numbers[int(index)]}{f', {place}' if place else ''}: {detail}"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class SiteResource(AccountResource):
@@ -224,6 +405,69 @@ class GroupResource(AccountResource):
     def save_rows(self, rows: Sequence[ConsumerGroup]) -> None:
         values = [GroupValues(code=row.code, name=row.name, archived=row.archived) for row in rows]
         groups_save(account_id=self.account.pk, rows=values)
+
+
+class GroupMemberResource(AccountResource):
+    """Members of groups, one row for each: of a group of any size, in parts.
+
+    A row makes a consumer a member, or with ``member`` no takes them out; members that the file does not name stay.
+    """
+
+    noun = "members of groups"
+    group = Field(column_name="group", attribute="consumergroup__code", widget=TextWidget(), readonly=True)
+    consumer_id = Field(
+        column_name="consumer_id", attribute="consumer__consumer_id", widget=TextWidget(), readonly=True
+    )
+    member = Field(column_name="member", attribute="member", widget=FlagWidget())
+
+    class Meta(AccountResource.Meta):
+        model = Consumer.groups.through
+        import_id_fields = ("group", "consumer_id")
+        fields = ("group", "consumer_id", "member")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return group_members(account_id=self.account.pk)
+
+    def rows_shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return self.get_queryset().filter(consumergroup__in=rows.order_by().values("pk"))
+
+    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+        pairs = [pair for pair in keys if is_storable(list(pair))]
+        codes = {code for code, _ in pairs}
+        links = self.get_queryset().filter(consumergroup__code__in=codes)
+        found = rows_named(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
+        return {(link.consumergroup.code, link.consumer.consumer_id): link for link in found}
+
+    def init_instance(self, row: Any = None) -> Any:
+        # What the preview shows; that there are such rows, the service finds out.
+        code, consumer_id = self.key_of(row or {})
+        link = self._meta.model(consumergroup=ConsumerGroup(code=code), consumer=Consumer(consumer_id=consumer_id))
+        link.member = False
+        return link
+
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
+        # What is stored is a member.
+        if field.column_name == "member":
+            return bool(getattr(instance, "member", True))
+        return super().export_field(field, instance, **kwargs)
+
+    def before_import_row(self, row: Any, **kwargs: Any) -> None:
+        super().before_import_row(row, **kwargs)
+        if row.get("member") in (None, ""):
+            row["member"] = True
+
+    def validate_instance(
+        self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True
+    ) -> None:
+        if import_validation_errors:
+            raise ValidationError(import_validation_errors)
+
+    def save_rows(self, rows: Sequence[Any]) -> None:
+        values = [
+            MemberValues(group=row.consumergroup.code, consumer_id=row.consumer.consumer_id, member=row.member)
+            for row in rows
+        ]
+        group_members_save(account_id=self.account.pk, rows=values)
 
 
 def _stored_status(consumer: Consumer) -> str:
@@ -260,11 +504,9 @@ class ConsumerResource(AccountResource):
     home_site = Field(column_name="home_site", attribute="read_home_site", widget=TextWidget())
     groups = Field(column_name="groups", attribute="read_groups", widget=TextsWidget())
     loyalty_status = Field(column_name="loyalty_status", attribute="read_loyalty_status", widget=TextWidget())
-    enrolled_on = Field(column_name="enrolled_on", attribute="read_enrolled_on", widget=DateWidget("%Y-%m-%d"))
+    enrolled_on = Field(column_name="enrolled_on", attribute="read_enrolled_on", widget=DayWidget())
     cards = Field(column_name="cards", attribute="read_cards", widget=TextsWidget())
-    date_of_birth = Field(
-        column_name="date_of_birth", attribute="date_of_birth", widget=DateWidget("%Y-%m-%d"), default=None
-    )
+    date_of_birth = Field(column_name="date_of_birth", attribute="date_of_birth", widget=DayWidget(), default=None)
     columns: ClassVar[tuple[str, ...]] = (
         "kind",
         "first_name",
@@ -274,6 +516,11 @@ class ConsumerResource(AccountResource):
         "date_of_birth",
         "archived",
     )
+    aliases: ClassVar[Mapping[str, str]] = {
+        "loyalty.cards": "cards",
+        "loyalty.enrolled_on": "enrolled_on",
+        "loyalty": "loyalty_status",
+    }
 
     class Meta(AccountResource.Meta):
         model = Consumer
@@ -304,23 +551,22 @@ class ConsumerResource(AccountResource):
         return field.widget.render(told(instance, field.column_name))
 
     def save_rows(self, rows: Sequence[Consumer]) -> None:
-        problems = []
+        problems: list[FileProblem] = []
         values = []
         for number, consumer in zip(self.numbers, rows, strict=True):
             status = told(consumer, "loyalty_status")
             enrolled_on = told(consumer, "enrolled_on")
             cards = told(consumer, "cards")
             if status and status not in MembershipStatus.values:
-                problems.append(
-                    f"Row {number}, loyalty_status: expected {', '.join(MembershipStatus.values)} or nothing."
-                )
+                detail = f"Expected {', '.join(MembershipStatus.values)} or nothing."
+                problems.append(FileProblem(row=number, column="loyalty_status", detail=detail))
             elif status and enrolled_on is None:
-                problems.append(f"Row {number}, enrolled_on: say since when.")
+                problems.append(FileProblem(row=number, column="enrolled_on", detail="Say since when."))
             elif cards and not status:
-                problems.append(f"Row {number}, cards: they belong to a membership.")
+                problems.append(FileProblem(row=number, column="cards", detail="They belong to a membership."))
             values.append(self._values(consumer, status, enrolled_on, cards))
         if problems:
-            raise ValidationError(problems[:SHOWN_PROBLEMS])
+            raise FileRefused(problems[:SHOWN_PROBLEMS])
         consumers_save(account_id=self.account.pk, rows=values)
 
     def _values(self, consumer: Consumer, status: str, enrolled_on: Any, cards: Sequence[str]) -> ConsumerValues:
@@ -351,8 +597,16 @@ def told(consumer: Consumer, column: str) -> Any:
 _MISSING = object()
 
 
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
 class FileForm(ImportForm):
     """A file to import."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["import_file"].label = "File"
+        _name_choices(self)
 
     def clean_import_file(self) -> Any:
         """Refuse what would fill the memory."""
@@ -362,23 +616,54 @@ class FileForm(ImportForm):
         return file
 
 
+class FileExportForm(ExportForm):
+    """The format of a file to export; ``chosen`` are the rows, by id, where they were chosen one by one."""
+
+    chosen = forms.CharField(required=False, widget=forms.HiddenInput())
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_choices(self)
+
+
+def _name_choices(form: Any) -> None:
+    """Name formats as people do, and resources by what they hold."""
+    form.fields["resource"].label = "Rows"
+    field = form.fields["format"]
+    field.choices = [(value, label.upper() if value else label) for value, label in field.choices]
+    field.widget.choices = field.choices
+
+
 class ImportExportMixin(ImportExportModelAdmin):
-    """A page whose rows are imported and exported as CSV and XLSX; much at once is left to a worker."""
+    """A page whose rows are imported and exported as CSV, XLSX and JSON; much at once is left to a worker.
+
+    ``file_words`` say what is particular about files of these rows.
+    """
 
     resource_classes: Sequence[type[AccountResource]]
     import_form_class = FileForm
-    export_form_class = ExportForm
-    formats = (CSV, XLSX)
+    export_form_class = FileExportForm
+    formats: Sequence[type[FileFormat]] = (CSV, XLSX, JSON)
     show_change_form_export = False
+    file_words = ""
 
     def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return {"account": account_of(request)}
+        return {"account": account_of(request), "actor": user_of(request)}
 
     def get_export_formats(self) -> list[Any]:
         return list(self.formats)
 
     def get_import_formats(self) -> list[Any]:
         return list(self.formats)
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may import: a file adds rows and changes them."""
+        return bool(super().has_import_permission(request)) and self.has_add_permission(request)
+
+    def get_import_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {"file_words": self.file_words, "large": f"{LARGE_IMPORT:,}"}
+
+    # --- import ---
 
     def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         if not self.has_import_permission(request):
@@ -388,40 +673,135 @@ class ImportExportMixin(ImportExportModelAdmin):
         response: HttpResponse = super().import_action(request, **kwargs)
         return response
 
+    def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
+        form.add_error("import_file", str(e) if isinstance(e, Unreadable) else "The file cannot be read.")
+
     def _large_import(self, request: HttpRequest) -> Job | None:
         """The job that imports the file sent, if that is large."""
         form = self.create_import_form(request)
         if not form.is_valid():
             return None
         file = form.cleaned_data["import_file"]
-        file_format = self.get_import_formats()[int(form.cleaned_data["format"])](encoding=self.from_encoding)
+        file_format = self.get_import_formats()[int(form.cleaned_data["format"])]()
         given = file.read()
         # Who imports it at once reads it again.
         file.seek(0)
-        if len(given) <= READ_AT_ONCE and len(file_read(file_format, given) or ()) <= LARGE_IMPORT:
+        try:
+            small = len(given) <= READ_AT_ONCE and file_format.unpacked(given) <= UNPACKED_AT_ONCE
+            if small and len(file_format.create_dataset(given)) <= LARGE_IMPORT:
+                return None
+        except Unreadable:
             return None
         options = self.get_import_resource_kwargs(request, form=form)
+        del options["actor"]
         return import_ask(
             account=options.pop("account"),
             model=self.model,
-            file_format=file_format.get_title(),
+            resource=self.choose_import_resource_class(form, request),
+            file_format=file_format,
             given=given,
             options=options,
             asked_by=user_of(request),
             name=file.name,
         )
 
+    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Import a file that was looked at; one that is gone, because it is imported already, is asked for again."""
+        try:
+            response: HttpResponse = super().process_import(request, **kwargs)
+        except (OSError, TypeError, AttributeError, Unreadable):
+            messages.error(request, "The file is not here any more: it was imported already, or waited too long.")
+            return HttpResponseRedirect(_page_of(self, "import"))
+        return response
+
+    def process_result(self, result: FileResult, request: HttpRequest) -> HttpResponse:
+        if not result.problems:
+            response: HttpResponse = super().process_result(result, request)
+            return response
+        # What was right in the preview is not any more: nothing was imported, and that is said.
+        form = self.get_import_form_class(request)(self.get_import_formats(), self.get_import_resource_classes(request))
+        context = {
+            **self.admin_site.each_context(request),
+            **self.get_import_context_data(),
+            "title": "Import",
+            "opts": self.opts,
+            "form": form,
+            "media": self.media + form.media,
+            "result": result,
+        }
+        return TemplateResponse(request, [self.import_template_name], context)
+
+    def generate_log_entries(self, result: FileResult, request: HttpRequest) -> None:
+        # The log of the admin speaks of rows that have a page.
+        if result.model is self.model:
+            super().generate_log_entries(result, request)
+
+    def add_success_message(self, result: FileResult, request: HttpRequest) -> None:
+        messages.success(
+            request, f"Imported: {result.new:,} new, {result.updated:,} changed, {result.unchanged:,} as they were."
+        )
+
+    # --- export ---
+
+    @admin.action(description="Export")
+    def export_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
+        """Ask for the format in which the chosen rows are exported."""
+        keys = list(chosen.values_list("pk", flat=True))
+        form = self.get_export_form_class()(
+            self.get_export_formats(),
+            self.get_export_resource_classes(request),
+            initial={"chosen": ",".join(map(str, keys))},
+        )
+        context = self.init_request_context_data(request, form)
+        context |= {"number": len(keys), "number_in_words": f"{len(keys):,}", "chosen": True}
+        context["export_url"] = f"{_page_of(self, 'export')}?{request.GET.urlencode()}"
+        return TemplateResponse(request, [self.export_template_name], context)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions: dict[str, Any] = super().get_actions(request)
+        if self.has_export_permission(request):
+            actions["export_chosen"] = self.get_action("export_chosen")
+        return actions
+
+    def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_export_queryset(request)
+        if chosen := request.POST.get("chosen"):
+            return rows.filter(pk__in=[key for key in chosen.split(",") if key.isdigit()])
+        return rows
+
+    def init_request_context_data(self, request: HttpRequest, form: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().init_request_context_data(request, form)
+        if request.POST.get("action") != "export_chosen":
+            context["number"] = self.get_export_queryset(request).count()
+            context["chosen"] = bool(request.POST.get("chosen"))
+        return {**context, "large": LARGE_EXPORT}
+
     def _do_file_export(
         self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], export_form: Any = None
     ) -> HttpResponse:
         if not self.has_export_permission(request):
             raise PermissionDenied
-        if queryset.count() > LARGE_EXPORT:
-            name = self.get_export_filename(request, queryset, CSV())
-            job = export_ask(account=account_of(request), rows=queryset, asked_by=user_of(request), name=name)
+        kind = self.choose_export_resource_class(export_form, request)
+        rows = kind(**self.get_export_resource_kwargs(request)).rows_shown(queryset)
+        if rows.count() > LARGE_EXPORT:
+            written = in_pieces(file_format)
+            name = self.get_export_filename(request, queryset, written)
+            job = export_ask(
+                account=account_of(request),
+                model=self.model,
+                resource=kind,
+                file_format=written,
+                rows=rows,
+                asked_by=user_of(request),
+                name=name,
+            )
             return _told_to_wait(request, job)
-        response: HttpResponse = super()._do_file_export(file_format, request, queryset, export_form=export_form)
+        response: HttpResponse = super()._do_file_export(file_format, request, rows, export_form=export_form)
         return response
+
+
+def _page_of(page: Any, name: str) -> str:
+    return reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_{name}")
 
 
 def _told_to_wait(request: HttpRequest, job: Job) -> HttpResponse:

@@ -7,11 +7,12 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.utils import IntegrityError
 
-from consumers.exceptions import InUse, NotFound
-from consumers.models import ConsumerGroup
+from consumers.exceptions import ConsumersError, InUse, NotFound, Problem
+from consumers.models import Consumer, ConsumerGroup
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock
-from consumers.services.rows import Saved, rows_upsert
+from consumers.services.consumer import consumers_locked
+from consumers.services.rows import Saved, rows_delete, rows_named, rows_upsert
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,63 @@ def groups_save(*, account_id: int, rows: Sequence[GroupValues]) -> Saved:
         account = account_lock(account_id=account_id)
         _, saved = rows_upsert(model=ConsumerGroup, account=account, key="code", rows=[asdict(row) for row in rows])
     return saved
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberValues:
+    """Whether a consumer is in a group, both by their keys."""
+
+    group: str
+    consumer_id: str
+    member: bool = True
+
+
+def group_members_save(*, account_id: int, rows: Sequence[MemberValues]) -> Saved:
+    """Put consumers into groups, or take them out: all of it or nothing. Other members stay.
+
+    Returns:
+        How many became members as ``created``, and how many left as ``updated``.
+
+    Raises:
+        ConsumersError: each problem under ``<index>.group`` or ``<index>.consumer_id``.
+    """
+    # One transaction under the account's lock and those of the consumers, in order: a group that is named here is not
+    # deleted meanwhile, no consumer is put into it twice, and a sale decides on the groups of before or of after.
+    with transaction.atomic():
+        account = account_lock(account_id=account_id)
+        consumers = consumers_locked(account_id=account_id, consumer_ids={row.consumer_id for row in rows})
+        groups = dict(
+            rows_named(
+                ConsumerGroup.objects.filter(account=account).values_list("code", "pk"),
+                "code",
+                (row.group for row in rows),
+            )
+        )
+        problems = []
+        for index, row in enumerate(rows):
+            for name, key, known in (("group", row.group, groups), ("consumer_id", row.consumer_id, consumers)):
+                if key not in known:
+                    noun = name.removesuffix("_id")
+                    detail = f"There is no {noun} {key}."
+                    problems.append(Problem(code="does_not_exist", detail=detail, attr=f"{index}.{name}"))
+        if problems:
+            raise ConsumersError(problems=problems)
+        said = {(consumers[row.consumer_id], groups[row.group]): row.member for row in rows}
+        link = Consumer.groups.through
+        links = link.objects.filter(consumergroup__in=set(groups.values()))
+        held = {
+            (consumer_pk, group_pk): pk
+            for pk, consumer_pk, group_pk in rows_named(
+                links.values_list("pk", "consumer_id", "consumergroup_id"), "consumer_id", consumers.values()
+            )
+        }
+        joining = [pair for pair, member in said.items() if member and pair not in held]
+        leaving = [held[pair] for pair, member in said.items() if not member and pair in held]
+        rows_delete(link.objects.all(), leaving)
+        link.objects.bulk_create(
+            [link(consumer_id=consumer_pk, consumergroup_id=group_pk) for consumer_pk, group_pk in joining]
+        )
+    return Saved(created=len(joining), updated=len(leaving))
 
 
 def group_delete(*, account_id: int, code: str) -> None:

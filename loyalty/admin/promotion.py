@@ -7,6 +7,7 @@ from django.contrib import admin
 
 from consumers.models import Account, User
 from loyalty.admin.preview import PreviewMixin
+from loyalty.admin.promotion_files import LoyaltyPromotionResource
 from loyalty.admin.promotion_form import LoyaltyPromotionForm, fieldsets_of
 from loyalty.admin.summary import loyalty_promotion_in_words
 from loyalty.choices import PromotionType
@@ -57,6 +58,7 @@ class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
     cards = TYPE_CARDS
     question = "What should the promotion do?"
     form = LoyaltyPromotionForm
+    resource_classes = (LoyaltyPromotionResource,)
     add_words = "Add promotion"
     empty_words = "A promotion gives points or vouchers for what consumers buy."
     list_filter = filters_of(PromotionType)

@@ -8,6 +8,7 @@ from django.contrib import admin
 from consumers.models import Account, User
 from promotions.admin.discount_form import DiscountForm, fieldsets_of
 from promotions.admin.discount_summary import discount_in_words
+from promotions.admin.promotion_files import DiscountResource
 from promotions.admin.promotion_page import PromotionAdmin, TypeCard, filters_of
 from promotions.choices import DiscountType
 from promotions.models import Discount, Promotion
@@ -54,6 +55,7 @@ class DiscountAdmin(PromotionAdmin):
     cards = TYPE_CARDS
     question = "What should the discount do?"
     form = DiscountForm
+    resource_classes = (DiscountResource,)
     add_words = "Add discount"
     empty_words = "A discount lowers the prices of products that consumers buy."
     list_filter = filters_of(DiscountType)

@@ -13,7 +13,9 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of, choice_filter
+from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
+from promotions.admin.resources import PersonalizedPromotionResource
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotions_enlisting
 from promotions.services.personalized_promotion import (
@@ -68,8 +70,11 @@ class PersonalizedPromotionForm(ServiceForm):
 
 
 @admin.register(PersonalizedPromotion)
-class PersonalizedPromotionAdmin(KeyedAdmin):
+class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     """Personalized promotions."""
+
+    resource_classes = (PersonalizedPromotionResource,)
+    file_words = "Who is enlisted, with which products, is a file of its own: see the consumers’ lists."
 
     key = "backend_id"
     form = PersonalizedPromotionForm

@@ -71,7 +71,8 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
     form = ProductForm
     add_words = "Add product"
     empty_words = (
-        "Rules choose products by SKU, brand, category, labels, prices and margin. Import a catalogue as CSV or XLSX."
+        "Rules choose products by SKU, brand, category, labels, prices and margin. "
+        "Import a catalogue as CSV, XLSX or JSON."
     )
     list_display = ("sku", "name", "category", "product_brand", "labels_in_words", "price")
     list_display_links = ("sku", "name")

@@ -35,6 +35,7 @@ from consumers.admin.base import (
     user_of,
 )
 from consumers.admin.fields import DateInput
+from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
 from consumers.models import Account, Site, User
@@ -253,7 +254,7 @@ def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:
     return promotion
 
 
-class PromotionAdmin(ChosenStepsMixin, SummaryMixin, AccountAdmin):
+class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountAdmin):
     """The promotions of one family.
 
     ``types`` are its types, and ``cards`` offers them in the first step of adding one. ``question`` is asked
@@ -269,6 +270,10 @@ class PromotionAdmin(ChosenStepsMixin, SummaryMixin, AccountAdmin):
     search_fields = ("name", "code", "description")
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
+    file_words = (
+        "New ones begin as drafts, and those that are there are edited as by their form: a file neither publishes nor "
+        "stops. Sites, groups, products, offers and personalized promotions are named by their keys, and must be there."
+    )
     describe_change = staticmethod(promotion_change)
     other_entries = staticmethod(status_entries)
     actions_detail = ("publish", "stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")

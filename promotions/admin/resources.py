@@ -1,25 +1,26 @@
 """Import and export of the catalogue, and of consumers' lists."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.utils import timezone
 from import_export.fields import Field
 from import_export.forms import ConfirmImportForm
-from import_export.instance_loaders import BaseInstanceLoader
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from consumers.admin.resources import AccountResource, FileForm, FlagWidget, TextsWidget, TextWidget
+from consumers.admin.resources import AccountResource, FileForm, FlagWidget, TextsWidget, TextWidget, is_storable
 from consumers.exceptions import Refused
 from consumers.models import Consumer
 from consumers.services.rows import rows_named
 from promotions.models import PersonalizedList, PersonalizedPromotion, Product
 from promotions.selectors.personalized_promotion import personalized_lists
 from promotions.services.personalized_list import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 
 
@@ -51,19 +52,26 @@ class ProductResource(AccountResource):
         products_save(account_id=self.account.pk, rows=values)
 
 
-class ListLoader(BaseInstanceLoader):
-    """The stored lists of the file's consumers, by promotion and consumer."""
+class PersonalizedPromotionResource(AccountResource):
+    """Personalized promotions by backend id; consumers' lists of them are files of their own."""
 
-    def __init__(self, resource: "PersonalizedListResource", dataset: Any = None) -> None:
-        super().__init__(resource, dataset)
-        named = {resource.fields[name].column_name for name in resource.get_import_id_fields()}
-        rows = dataset.dict if named <= set(dataset.headers or ()) else []
-        consumer_ids = {consumer_id for _, consumer_id in map(resource.key_of, rows)}
-        lists = rows_named(resource.get_queryset(), "consumer__consumer_id", consumer_ids)
-        self.stored = {(one.promotion.backend_id, one.consumer.consumer_id): one for one in lists}
+    class Meta(AccountResource.Meta):
+        model = PersonalizedPromotion
+        import_id_fields = ("backend_id",)
+        fields = (
+            "backend_id",
+            "name",
+            "description",
+            "maximum_distinct_products",
+            "lock_after_first_apply",
+            "archived",
+        )
 
-    def get_instance(self, row: Mapping[str, Any]) -> PersonalizedList | None:
-        return self.stored.get(self.resource.key_of(row))
+    def save_rows(self, rows: Sequence[PersonalizedPromotion]) -> None:
+        values = [
+            PersonalizedPromotionValues(**{name: getattr(row, name) for name in self.Meta.fields}) for row in rows
+        ]
+        personalized_promotions_save(account_id=self.account.pk, rows=values, at=timezone.now(), made_with="Import")
 
 
 class PersonalizedListResource(AccountResource):
@@ -81,21 +89,21 @@ class PersonalizedListResource(AccountResource):
     selected = Field(column_name="selected", attribute="selected", widget=TextsWidget())
     locked = Field(column_name="locked", attribute="locked", widget=FlagWidget(), readonly=True)
 
+    aliases: ClassVar[Mapping[str, str]] = {"consumer": "consumer_id"}
+
     class Meta(AccountResource.Meta):
         model = PersonalizedList
         import_id_fields = ("backend_id", "consumer_id")
         fields = ("backend_id", "consumer_id", "products", "selected", "locked")
-        instance_loader_class = ListLoader
-        skip_unchanged = True
 
     def __init__(self, *, keep_locked: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.keep_locked = keep_locked
 
-    def key_of(self, row: Mapping[str, Any]) -> tuple[str, str]:
-        """Which promotion and consumer a row is about."""
-        backend_id, consumer_id = (self.fields[name].clean(row) for name in self.get_import_id_fields())
-        return backend_id, consumer_id
+    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+        consumer_ids = [consumer_id for _, consumer_id in keys if is_storable(consumer_id)]
+        lists = rows_named(self.get_queryset(), "consumer__consumer_id", consumer_ids)
+        return {(one.promotion.backend_id, one.consumer.consumer_id): one for one in lists}
 
     def get_queryset(self) -> QuerySet[PersonalizedList]:
         return personalized_lists(account_id=self.account.pk)
@@ -112,6 +120,10 @@ class PersonalizedListResource(AccountResource):
     ) -> None:
         if import_validation_errors:
             raise ValidationError(import_validation_errors)
+
+    def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
+        kept = self.keep_locked and instance.locked and not import_validation_errors
+        return kept or super().skip_row(instance, original, row, import_validation_errors)
 
     def save_rows(self, rows: Sequence[PersonalizedList]) -> None:
         # An import is one transaction, which an error undoes: all promotions' lists are written, or none.

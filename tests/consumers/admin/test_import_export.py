@@ -1,56 +1,35 @@
 """Import and export: within the account, by the services, without formulas."""
 
-import csv
 import io
+import json
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from tablib import Dataset
+from openpyxl import load_workbook
 
 from consumers.choices import StaffRole
-from consumers.models import Consumer, Site
-from promotions.models import Product
+from consumers.models import Consumer, ConsumerGroup, Site
+from promotions.models import PersonalizedList, Product
+from tests.consumers.admin.files import (
+    KINDS,
+    confirm,
+    differences,
+    export,
+    file_of,
+    number_of,
+    preview,
+    rows_of,
+    told,
+)
 from tests.consumers.admin.office import Office, fill, make_office
 
 pytestmark = pytest.mark.django_db
-
-CSV, XLSX = "0", "1"
 
 
 @pytest.fixture
 def office() -> Office:
     return make_office()
-
-
-def preview(office: Office, page: str, text: str, **values: str) -> Any:
-    file = SimpleUploadedFile("rows.csv", text.encode(), content_type="text/csv")
-    return office.post(f"{page}_import", import_file=file, format=CSV, resource="0", **values)
-
-
-def confirm(office: Office, page: str, text: str, **values: str) -> Any:
-    """Import a file: preview it, then say yes."""
-    answer = preview(office, page, text, **values)
-    form = answer.context["confirm_form"]
-    assert form is not None, told(answer)
-    sent = {name: value for name, value in form.initial.items() if value is not False}
-    return office.post(f"{page}_process_import", **sent)
-
-
-def told(answer: Any) -> list[str]:
-    """Everything that the preview finds wrong."""
-    result = answer.context["result"]
-    rows = [str(error.error) for _, errors in result.row_errors() for error in errors]
-    invalid = [f"{row.number}: {row.error}" for row in result.invalid_rows]
-    return [text for error in result.base_errors for text in error.error.messages] + rows + invalid
-
-
-def export(office: Office, page: str, *, kind: str = CSV) -> list[dict[str, str]]:
-    answer = office.post(f"{page}_export", format=kind, resource="0")
-    assert answer.status_code == 200
-    if kind == XLSX:
-        return [dict(row) for row in Dataset().load(answer.content, format="xlsx").dict]
-    return list(csv.DictReader(io.StringIO(answer.content.decode())))
 
 
 def test_products_are_added_and_changed(office: Office) -> None:
@@ -78,7 +57,9 @@ def test_an_import_cannot_reach_another_accounts_rows(office: Office) -> None:
     confirm(office, "promotions_product", "sku,name\nother-p1,Mine\n")
     assert Product.objects.get(account=other.account).name == "Product of other"
     assert Product.objects.get(account=office.account).name == "Mine"
-    assert "other-p1" not in [row["sku"] for row in export(other, "promotions_product") if row["name"] == "Mine"]
+    assert "other-p1" not in [
+        row["sku"] for row in rows_of(export(other, "promotions_product")) if row["name"] == "Mine"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,42 +111,186 @@ def test_a_file_without_their_columns_keeps_membership_cards_and_groups(office: 
     assert consumer.home_site is not None
 
 
-@pytest.mark.parametrize(
-    "page", ["promotions_product", "consumers_consumer", "consumers_site", "consumers_consumergroup"]
-)
-def test_what_is_exported_can_be_imported_and_changes_nothing(office: Office, page: str) -> None:
+PAGES = [
+    ("promotions_product", "0"),
+    ("consumers_site", "0"),
+    ("consumers_consumergroup", "0"),
+    ("consumers_consumer", "0"),
+    ("consumers_consumergroup", "1"),
+    ("promotions_personalizedpromotion", "0"),
+    ("promotions_personalizedlist", "0"),
+]
+"""Every page that has files, each with which of its rows; those that others name come first."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_exported_comes_to_an_empty_account_and_is_the_same(office: Office, kind: str) -> None:
+    fill(office.account, rows=3)
+    Product.objects.filter(sku="acme-p2").update(labels=["a,b", "-5"], name="=1+1", cost_price="2.30")
+    PersonalizedList.objects.filter(consumer__consumer_id="acme-c1").update(selected=["acme-p1"])
+    twin = make_office("twin")
+    for page, resource in PAGES:
+        file = export(office, page, kind, resource=resource)
+        assert len(rows_of(file, kind)) == 3
+        answer = preview(twin, page, file, kind, resource=resource)
+        if (page, resource) == ("consumers_consumergroup", "1"):
+            assert differences(answer) == {}, "the consumers' file has made them members"
+        else:
+            assert len(differences(answer)) == 3
+            confirm(twin, page, file, kind, resource=resource)
+        assert rows_of(export(twin, page, kind, resource=resource), kind) == rows_of(file, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("page", "resource"), PAGES)
+def test_what_is_exported_changes_nothing_when_imported(office: Office, page: str, resource: str, kind: str) -> None:
     fill(office.account, rows=2)
-    rows = export(office, page)
-    assert len(rows) == 2
-    out = io.StringIO()
-    writer = csv.DictWriter(out, rows[0])
-    writer.writeheader()
-    writer.writerows(rows)
-    confirm(office, page, out.getvalue())
-    assert export(office, page) == rows
+    answer = preview(office, page, export(office, page, kind, resource=resource), kind, resource=resource)
+    assert differences(answer) == {}
+    assert answer.context["result"].unchanged == 2
 
 
-@pytest.mark.parametrize("kind", [CSV, XLSX])
+def test_a_preview_tells_what_differs_by_column(office: Office) -> None:
+    fill(office.account, rows=2)
+    text = "sku,name,labels,retail_price\nacme-p1,New name,organic,3\nacme-p2,Product of acme,,\nX1,Other,,\n"
+    answer = preview(office, "promotions_product", text)
+    assert differences(answer) == {
+        "acme-p1": {"Name": ("Product of acme", "New name"), "Labels": ("–", "organic")},
+        "acme-p2": {"Retail price": ("3.00", "–")},
+        "X1": {"Name": ("–", "Other"), "Archived": ("–", "no")},
+    }
+    page = answer.content.decode()
+    assert "style=" not in page.partition("<main")[2], "the policy of the pages drops inline styles"
+    assert [word for word in ("<del>3.00</del>", "<ins>New name</ins>") if word not in page] == []
+
+
+def test_unknown_columns_are_refused_by_name(office: Office) -> None:
+    [words] = told(preview(office, "promotions_product", "sku,retail prise\nX1,3\n"))
+    assert words.startswith("The file has unknown columns: retail prise. Known are sku, name,")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"sku": "X1", "name": 5}, "Row 1, name: Expected a text."),
+        ({"sku": 5}, "Row 1, sku: Expected a text."),
+        ({"sku": "X1", "labels": "a, b", "retail_price": [1]}, "Row 1, retail_price: Expected a number such as 12.50."),
+        ({"sku": "X1", "labels": [{}]}, "Row 1, labels: Expected a list of texts."),
+        ({"sku": "X1", "labels": ["a\x00"]}, "Row 1, labels: This has a character that cannot be stored."),
+        ({"sku": "\ud800"}, "Row 1, sku: This has a character that cannot be stored."),
+        ({"sku": "X1", "archived": {}}, "Row 1, archived: Expected yes or no."),
+    ],
+)
+def test_a_value_of_json_that_is_none_of_its_column_is_refused(office: Office, row: dict[str, Any], words: str) -> None:
+    answer = preview(office, "promotions_product", json.dumps([row]), "json")
+    assert told(answer)[0].startswith(words)
+    assert not Product.objects.exists()
+
+
+def test_objects_of_json_leave_what_they_do_not_say(office: Office) -> None:
+    fill(office.account, rows=2)
+    rows = [{"sku": "acme-p1", "name": "New"}, {"category": "Cake", "sku": "acme-p2"}]
+    confirm(office, "promotions_product", json.dumps(rows), "json")
+    said = Product.objects.order_by("sku").values_list("sku", "name", "category")
+    assert list(said) == [("acme-p1", "New", "Tea"), ("acme-p2", "Product of acme", "Cake")]
+
+
+def test_members_come_and_go_by_file_and_others_stay(office: Office) -> None:
+    fill(office.account, rows=3)
+    text = "group,consumer_id,member\nacme-g1,acme-c1,no\nacme-g2,acme-c2,yes\nacme-g1,acme-c3,\n"
+    answer = preview(office, "consumers_consumergroup", text, resource="1")
+    assert differences(answer) == {
+        "acme-g1 · acme-c1": {"Member": ("yes", "no")},
+        "acme-g2 · acme-c2": {"Member": ("–", "yes")},
+    }
+    confirm(office, "consumers_consumergroup", text, resource="1")
+    rows = rows_of(export(office, "consumers_consumergroup", resource="1"))
+    assert [(row["group"], row["consumer_id"]) for row in rows] == [
+        ("acme-g1", "acme-c2"),
+        ("acme-g1", "acme-c3"),
+        ("acme-g2", "acme-c2"),
+    ]
+
+
+def test_members_of_the_groups_that_the_list_shows_are_exported(office: Office) -> None:
+    fill(office.account, rows=2)
+    confirm(office, "consumers_consumergroup", "group,consumer_id\nacme-g2,acme-c2\n", resource="1")
+    rows = rows_of(export(office, "consumers_consumergroup", query="?q=g2", resource="1"))
+    assert rows == [{"group": "acme-g2", "consumer_id": "acme-c2", "member": "yes"}]
+
+
+def test_unknown_groups_and_consumers_are_told_by_row_and_column(office: Office) -> None:
+    fill(office.account)
+    other = make_office("other")
+    fill(other.account)
+    text = "group,consumer_id\nacme-g1,acme-c1\nother-g1,acme-c1\nacme-g1,other-c1\n"
+    assert told(preview(office, "consumers_consumergroup", text, resource="1")) == [
+        "Row 2, group: There is no group other-g1.",
+        "Row 3, consumer_id: There is no consumer other-c1.",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0"])
 def test_no_cell_of_an_export_is_a_formula(office: Office, kind: str, text: str) -> None:
     Product.objects.create(account=office.account, sku="x", name=text, labels=[text.strip()], category=text)
-    [row] = export(office, "promotions_product", kind=kind)
-    for cell in row.values():
-        assert not str(cell).startswith(("=", "+", "-", "@", "\t")), cell
+    content = export(office, "promotions_product", kind)
+    if kind == "xlsx":
+        [_, cells] = load_workbook(io.BytesIO(content)).worksheets[0].iter_rows(values_only=True)
+    else:
+        cells = tuple(content.decode().splitlines()[1].split(","))
+    for cell in cells:
+        assert not str(cell or "").startswith(("=", "+", "-", "@", "\t")), cell
+    assert rows_of(content, kind)[0]["name"] == text
 
 
 def test_a_text_like_a_formula_survives_export_and_import(office: Office) -> None:
     Product.objects.create(account=office.account, sku="x", name="-5% deal")
-    [row] = export(office, "promotions_product")
-    confirm(office, "promotions_product", f"sku,name\nx,{row['name']}\n")
-    assert Product.objects.get().name == "-5% deal"
+    [row] = rows_of(export(office, "promotions_product"))
+    assert row["name"] == "-5% deal"
+    confirm(office, "promotions_product", file_of([{"sku": "x", "name": "'=-6% deal"}]))
+    assert Product.objects.get().name == "'=-6% deal"
+
+
+def test_a_text_that_a_person_typed_loses_the_blanks_around_it(office: Office) -> None:
+    confirm(office, "promotions_product", "sku,name\n x1 , Tea \n")
+    assert Product.objects.get().name == "Tea"
+
+
+def test_a_file_that_is_imported_already_is_asked_for_again(office: Office) -> None:
+    answer = preview(office, "promotions_product", "sku,name\nX1,Tea\n")
+    sent = answer.context["confirm_form"].initial
+    assert office.post("promotions_product_process_import", **sent).url == "/admin/promotions/product/"
+    again = office.post("promotions_product_process_import", **sent)
+    assert again.url == "/admin/promotions/product/import/"
+    assert "not here any more" in office.page("promotions_product_import").content.decode()
+
+
+def test_what_became_wrong_since_the_preview_is_told_and_nothing_is_imported(office: Office) -> None:
+    fill(office.account)
+    answer = preview(office, "consumers_consumer", "consumer_id,groups\nc-1,\nc-2,acme-g1\n")
+    Consumer.objects.get().groups.clear()
+    ConsumerGroup.objects.all().delete()
+    answer = office.post("consumers_consumer_process_import", **answer.context["confirm_form"].initial)
+    assert told(answer) == ["Row 2, groups.0: There is no group acme-g1."]
+    assert "Nothing was imported" in answer.content.decode()
+    assert not Consumer.objects.filter(consumer_id__startswith="c-").exists()
 
 
 def test_an_export_holds_the_accounts_rows(office: Office) -> None:
     other = make_office("other")
     for one in (office, other):
         fill(one.account)
-    assert [row["number"] for row in export(office, "consumers_site")] == ["acme-001"]
+    assert [row["number"] for row in rows_of(export(office, "consumers_site"))] == ["acme-001"]
+
+
+def test_chosen_rows_are_exported_where_they_are_the_accounts(office: Office) -> None:
+    other = make_office("other")
+    for one in (office, other):
+        fill(one.account, rows=2)
+    keys = ",".join(str(site.pk) for site in Site.objects.filter(number__endswith="002"))
+    assert [row["number"] for row in rows_of(export(office, "consumers_site", chosen=keys))] == ["acme-002"]
+    assert rows_of(export(office, "consumers_site", "json", chosen="x, ,-1"), "json") == []
 
 
 @pytest.mark.parametrize(("role", "status"), [(StaffRole.VIEWER, 403), (StaffRole.CUSTOMER_SERVICE, 403)])
@@ -173,8 +298,11 @@ def test_one_who_may_only_look_imports_nothing(office: Office, role: StaffRole, 
     looker = office.login(role)
     assert looker.page("promotions_product_import").status_code == status
     file = SimpleUploadedFile("rows.csv", b"sku\nX1\n", content_type="text/csv")
-    assert looker.post("promotions_product_import", import_file=file, format=CSV).status_code == status
-    assert looker.post("promotions_product_process_import", import_file_name="x", format=CSV).status_code == status
+    assert looker.post("promotions_product_import", import_file=file, format=number_of("csv")).status_code == status
+    assert (
+        looker.post("promotions_product_process_import", import_file_name="x", format=number_of("csv")).status_code
+        == status
+    )
     assert looker.page("promotions_product_export").status_code == 200
 
 

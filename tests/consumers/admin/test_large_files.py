@@ -2,22 +2,26 @@
 
 import csv
 import io
+import json
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from tablib import Dataset
 
-from consumers.admin import large_files, resources
+from consumers.admin import file_formats, large_files, resources
+from consumers.admin.file_formats import FORMATS
 from consumers.choices import JobState, StaffRole
-from consumers.models import Consumer, Job, Site
+from consumers.models import Consumer, ConsumerGroup, Job, Site
 from consumers.tasks import jobs_run
-from promotions.models import PersonalizedList
+from promotions.choices import Family
+from promotions.models import PersonalizedList, Promotion
 from tests.consumers.admin.office import Office, fill, make_office
 
 pytestmark = pytest.mark.django_db
 
-CSV, XLSX = "0", "1"
+CSV, XLSX, JSON = "0", "1", "2"
+NAMES = {CSV: "csv", XLSX: "xlsx", JSON: "json"}
 YES = {"_form_submitted": "True"}
 
 
@@ -38,8 +42,8 @@ def office() -> Office:
 
 def send(office: Office, page: str, content: bytes | str, *, kind: str = CSV, **values: str) -> Any:
     given = content.encode() if isinstance(content, str) else content
-    file = SimpleUploadedFile("rows.csv" if kind == CSV else "rows.xlsx", given)
-    return office.post(f"{page}_import", import_file=file, format=kind, resource="0", **values)
+    file = SimpleUploadedFile(f"rows.{NAMES[kind]}", given)
+    return office.post(f"{page}_import", import_file=file, format=kind, **{"resource": "0", **values})
 
 
 def sites(count: int) -> str:
@@ -51,10 +55,10 @@ def test_a_small_file_is_previewed_as_ever(office: Office) -> None:
     assert not Job.objects.exists()
 
 
-@pytest.mark.parametrize("kind", [CSV, XLSX])
+@pytest.mark.parametrize("kind", [CSV, XLSX, JSON])
 def test_a_large_file_is_imported_by_a_worker(office: Office, kind: str) -> None:
     rows = Dataset(*[[f"S{n:03}", f"Site {n}"] for n in range(1, 6)], headers=["number", "name"])
-    answer = send(office, "consumers_site", rows.export("csv" if kind == CSV else "xlsx"), kind=kind)
+    answer = send(office, "consumers_site", FORMATS[NAMES[kind]]().export_data(rows), kind=kind)
     job = Job.objects.get()
     assert answer.url == f"/admin/consumers/job/{job.pk}/change/"
     assert (job.state, job.asked_by, Site.objects.count()) == (JobState.WAITING, office.user, 0)
@@ -67,7 +71,7 @@ def test_a_large_file_is_imported_by_a_worker(office: Office, kind: str) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (sites(4) + f"S9,{'n' * 301}\n", "Row 5: "),
+        (sites(4) + f"S9,{'n' * 301}\n", "Row 5, name: "),
         (sites(4) + "S001,again\n", "in the file twice: S001"),
         ("name\na\nb\nc\n", "no column number"),
     ],
@@ -115,6 +119,87 @@ def test_a_large_export_is_a_file_to_download(office: Office) -> None:
     file = office.page("consumers_job_download", job.pk)
     rows = list(csv.DictReader(io.StringIO(b"".join(file.streaming_content).decode())))
     assert [row["number"] for row in rows] == [site.number for site in Site.objects.order_by("-number")]
+
+
+def result_of(office: Office, job: Job) -> bytes:
+    return b"".join(office.page("consumers_job_download", job.pk).streaming_content)
+
+
+def test_promotions_go_out_and_in_by_a_worker_as_objects(office: Office) -> None:
+    fill(office.account, rows=3)
+    Job.objects.all().delete()
+    office.post("loyalty_loyaltypromotion_export", format=JSON, resource="0")
+    jobs_run()
+    job = Job.objects.get()
+    assert (job.title, job.result_name[-5:], job.done) == ("Export of 6 loyalty promotions", ".json", 6)
+    rows = json.loads(result_of(office, job))
+    assert len(rows) == 6
+    assert rows[0]["outcome"]["activity_description"] == ""
+    for row in rows:
+        row["description"] = "Changed"
+    send(office, "loyalty_loyaltypromotion", json.dumps(rows), kind=JSON)
+    jobs_run()
+    job = Job.objects.latest("pk")
+    assert (job.state, job.phase, job.done, job.error) == (JobState.DONE, "imported", 6, "")
+    changed = Promotion.objects.filter(family=Family.LOYALTY)
+    assert {(one.description, one.version) for one in changed} == {("Changed", 2)}
+    assert {one.versions.get(number=2).created_by for one in changed} == {office.user}, "a worker writes for who asked"
+
+
+def test_rows_that_are_deleted_meanwhile_are_left_out(office: Office) -> None:
+    fill(office.account, rows=5)
+    Job.objects.all().delete()
+    for kind in (CSV, JSON):
+        office.post("consumers_consumergroup_export", format=kind, resource="0")
+    ConsumerGroup.objects.exclude(code__in=["acme-g4", "acme-g5"]).filter(consumers=None).delete()
+    Consumer.groups.through.objects.all().delete()
+    ConsumerGroup.objects.filter(code="acme-g1").delete()
+    jobs_run()
+    text, objects = (result_of(office, job) for job in Job.objects.order_by("pk"))
+    assert [row["code"] for row in csv.DictReader(io.StringIO(text.decode()))] == ["acme-g4", "acme-g5"]
+    assert [row["code"] for row in json.loads(objects)] == ["acme-g4", "acme-g5"]
+
+
+def test_one_bad_promotion_anywhere_and_none_is_imported(office: Office) -> None:
+    rows: list[dict[str, Any]] = [
+        {"code": f"p{n}", "type": "fixed_points", "name": "P", "starts_at": "2030-01-01", "outcome": {"points": n}}
+        for n in range(1, 6)
+    ]
+    rows[4]["eligibility"] = {"site_rules": {"match": "all", "rules": [{"attribute": "nope"}]}}
+    send(office, "loyalty_loyaltypromotion", json.dumps(rows), kind=JSON)
+    jobs_run()
+    assert "Row 5, eligibility.site_rules.rules.0.attribute: Unknown attribute" in Job.objects.get().error
+    assert not Promotion.objects.exists()
+
+
+def test_members_of_a_large_group_go_out_and_in_by_a_worker(office: Office) -> None:
+    fill(office.account, rows=5)
+    Job.objects.all().delete()
+    office.post("consumers_consumergroup_export", format=CSV, resource="1", query="?q=g1")
+    jobs_run()
+    job = Job.objects.get()
+    assert job.title == "Export of 5 members of groups"
+    file = result_of(office, job)
+    Consumer.groups.through.objects.all().delete()
+    send(office, "consumers_consumergroup", file, resource="1")
+    jobs_run()
+    job = Job.objects.latest("pk")
+    assert (job.title, job.state) == ("Import of members of groups from rows.csv", JobState.DONE)
+    group = ConsumerGroup.objects.get(code="acme-g1")
+    assert group.consumers.count() == 5
+
+
+def test_what_is_packed_tightly_is_left_to_a_worker_unread(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Dataset(["S1", "Site 1"], headers=["number", "name"])
+    content = FORMATS["xlsx"]().export_data(rows)
+    monkeypatch.setattr(resources, "UNPACKED_AT_ONCE", 100)
+    send(office, "consumers_site", content, kind=XLSX)
+    assert Job.objects.get().state == JobState.WAITING
+    monkeypatch.setattr(file_formats, "MAXIMUM_UNPACKED", 100)
+    jobs_run()
+    assert Job.objects.get().error == (
+        "What is packed into this file is too large. Import it in parts. Was the right format chosen?"
+    )
 
 
 def test_a_job_is_cancelled_by_a_question(office: Office) -> None:

@@ -10,8 +10,8 @@ from consumers.choices import StaffRole
 from consumers.models import Consumer
 from promotions.models import PersonalizedList, PersonalizedPromotion
 from promotions.services.personalized_list import personalized_list_add, personalized_list_select
+from tests.consumers.admin.files import KINDS, confirm, differences, export, preview, rows_of, told
 from tests.consumers.admin.office import Office, make_office
-from tests.consumers.admin.test_import_export import confirm, export, preview, told
 from tests.promotions.builders import make_consumers, make_personalized, make_products
 
 pytestmark = pytest.mark.django_db
@@ -291,12 +291,13 @@ def test_who_may_not_view_them_sees_nothing_of_them(office: Office) -> None:
 HEAD = "backend_id,consumer_id,products,selected\n"
 
 
-@pytest.mark.parametrize("kind", ["0", "1"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_export_has_a_row_for_each_list(office: Office, kind: str) -> None:
     make_list(office, "TEA", "CAKE", selected=("CAKE",), lock_after_first_apply=True)
-    assert export(office, LISTS, kind=kind) == [
-        {"backend_id": "PP", "consumer_id": "ada", "products": "TEA, CAKE", "selected": "CAKE", "locked": "yes"}
-    ]
+    plain = {"products": ["TEA", "CAKE"], "selected": ["CAKE"], "locked": True}
+    cells = {"products": "TEA, CAKE", "selected": "CAKE", "locked": "yes"}
+    says = {"backend_id": "PP", "consumer_id": "ada", **(plain if kind == "json" else cells)}
+    assert rows_of(export(office, LISTS, kind), kind) == [says]
 
 
 def test_an_import_gives_and_replaces_lists(office: Office) -> None:
@@ -311,16 +312,29 @@ def test_an_import_gives_and_replaces_lists(office: Office) -> None:
     ]
 
 
-def test_what_was_exported_changes_nothing_when_imported(office: Office) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_exported_changes_nothing_when_imported(office: Office, kind: str) -> None:
     make_list(office, "TEA", "CAKE", selected=("CAKE",), lock_after_first_apply=True)
     before = PersonalizedList.objects.values().get()
-    confirm(office, LISTS, 'backend_id,consumer_id,products,selected,locked\nPP,ada,"TEA, CAKE",CAKE,yes\n')
+    confirm(office, LISTS, export(office, LISTS, kind), kind)
     assert PersonalizedList.objects.values().get() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_exported_gives_the_lists_back(office: Office, kind: str) -> None:
+    make_list(office, "TEA", "CAKE", selected=("CAKE",), lock_after_first_apply=True)
+    file = export(office, LISTS, kind)
+    PersonalizedList.objects.all().delete()
+    confirm(office, LISTS, file, kind)
+    given = PersonalizedList.objects.get()
+    assert (given.products, given.selected) == (["TEA", "CAKE"], ["CAKE"])
+    assert not given.locked, "a choice is made final by the consumer or a sale"
 
 
 def test_final_choices_are_kept_if_the_form_says_so(office: Office) -> None:
     make_list(office, "TEA", selected=("TEA",), lock_after_first_apply=True)
     text = HEAD + "PP,ada,CAKE,\nPP,bob,CAKE,\n"
+    assert list(differences(preview(office, LISTS, text, keep_locked="on"))) == ["PP · bob"]
     confirm(office, LISTS, text, keep_locked="on")
     assert PersonalizedList.objects.get(consumer=ada()).selected == ["TEA"]
     assert PersonalizedList.objects.count() == 2
@@ -333,8 +347,8 @@ def test_every_wrong_row_is_told_and_nothing_is_imported(office: Office) -> None
     make_personalized(office.account, "QQ")
     text = HEAD + "PP,ada,TEA,\nPP,bob,TEA,\nPP,who,TEA,\nPP,cy,NOPE,\nQQ,ada,CAKE,\n"
     assert told(preview(office, LISTS, text)) == [
-        "Row 3, consumer: There is no consumer who.",
-        "Row 4, consumer: There is no consumer cy.",
+        "Row 3, consumer_id: There is no consumer who.",
+        "Row 4, consumer_id: There is no consumer cy.",
         "Row 4, products.0: There is no product NOPE.",
     ]
     assert told(preview(office, LISTS, HEAD + "PP,bob,TEA,\nNOPE,bob,TEA,\n")) == [

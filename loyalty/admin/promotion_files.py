@@ -1,0 +1,84 @@
+"""Files of loyalty promotions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from import_export.widgets import Widget
+
+from consumers.admin.resources import TextWidget
+from loyalty.models import LoyaltyPromotion
+from loyalty.services.promotion import loyalty_promotions_save
+from promotions.admin.promotion_files import (
+    COMMON,
+    MADE_WITH,
+    DocumentWidget,
+    PromotionResource,
+    SaidFlagWidget,
+    SaidNumberWidget,
+    SaidWidget,
+    said_in_common,
+)
+from promotions.engine.definition import CONDITIONS, LIMITS
+from promotions.models import Promotion
+from promotions.services.promotion import PromotionValues
+
+OUTCOME: Mapping[str, type[Widget]] = {
+    "points": SaidNumberWidget,
+    "multiplier": SaidWidget,
+    "multiplier_scope": SaidWidget,
+    "issue_points_on": SaidWidget,
+    "conversion_units": SaidWidget,
+    "conversion_points": SaidNumberWidget,
+    "whole_ratio_units_only": SaidFlagWidget,
+    "offer": SaidWidget,
+    "activity_description": SaidWidget,
+    "activity_type": SaidWidget,
+    "redemption_message_subject": SaidWidget,
+    "redemption_message": SaidWidget,
+    "product_selection": DocumentWidget,
+    "quantity_rule": DocumentWidget,
+    "pricing_rule": DocumentWidget,
+}
+ELIGIBILITY: Mapping[str, type[Widget]] = {
+    **dict.fromkeys(CONDITIONS, DocumentWidget),
+    "application_rules": DocumentWidget,
+    "control_group": DocumentWidget,
+    **dict.fromkeys(LIMITS, SaidNumberWidget),
+    "always_apply": SaidFlagWidget,
+}
+CONTENT: Mapping[str, type[Widget]] = {
+    "short_description": SaidWidget,
+    "long_description": SaidWidget,
+    "confirmation_message": SaidWidget,
+    "terms_and_conditions": SaidWidget,
+    "links": DocumentWidget,
+    "images": DocumentWidget,
+}
+DOCUMENTS = {"outcome": OUTCOME, "eligibility": ELIGIBILITY, "content": CONTENT}
+
+
+class LoyaltyPromotionResource(PromotionResource):
+    """Loyalty promotions, with their three documents."""
+
+    heads = tuple(DOCUMENTS)
+    columns: ClassVar[Mapping[str, type[Widget]]] = {
+        "code": TextWidget,
+        "type": TextWidget,
+        **COMMON,
+        **{f"{head}.{name}": widget for head, parts in DOCUMENTS.items() for name, widget in parts.items()},
+    }
+
+    class Meta(PromotionResource.Meta):
+        model = LoyaltyPromotion
+
+    def document(self, promotion: Promotion) -> dict[str, Any]:
+        documents = {head: getattr(promotion, head) for head in DOCUMENTS}
+        return said_in_common(promotion) | {"type": promotion.type, **documents}
+
+    def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+        names = ("code", "type", *COMMON, *DOCUMENTS, "draft")
+        rows = [PromotionValues(**{name: one[name] for name in names if name in one}) for one in said]
+        return loyalty_promotions_save(
+            account_id=self.account.pk, rows=rows, actor=self.actor, actor_label=MADE_WITH, at=timezone.now()
+        )

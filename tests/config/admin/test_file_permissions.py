@@ -1,0 +1,48 @@
+"""Who may import and export what: docs/permissions.md says it in a sentence."""
+
+import pytest
+from django.contrib import admin
+
+from consumers.admin.resources import ImportExportMixin
+from consumers.choices import StaffRole
+from consumers.roles import role_grants
+from promotions.models import PersonalizedList
+from tests.consumers.admin.files import preview
+from tests.consumers.admin.office import make_office
+
+pytestmark = pytest.mark.django_db
+
+
+def pages() -> list[ImportExportMixin]:
+    return [page for page in admin.site._registry.values() if isinstance(page, ImportExportMixin)]
+
+
+def test_these_pages_have_files() -> None:
+    assert sorted(page.opts.label_lower for page in pages()) == [
+        "consumers.consumer",
+        "consumers.consumergroup",
+        "consumers.site",
+        "loyalty.loyaltypromotion",
+        "promotions.discount",
+        "promotions.personalizedlist",
+        "promotions.personalizedpromotion",
+        "promotions.product",
+    ]
+
+
+@pytest.mark.parametrize("role", StaffRole)
+def test_who_may_look_exports_and_who_may_add_and_change_imports(role: StaffRole) -> None:
+    person = make_office(role=role)
+    for page in pages():
+        name = f"{page.opts.app_label}_{page.opts.model_name}"
+        granted = role_grants()[page.opts.app_label][role]
+        looks = f"view_{page.opts.model_name}" in granted
+        writes = {f"add_{page.opts.model_name}", f"change_{page.opts.model_name}"} <= set(granted)
+        if page.model is PersonalizedList:
+            looks, writes = "view_personalizedpromotion" in granted, "change_personalized_list" in granted
+        assert person.page(f"{name}_export").status_code == (200 if looks else 403), name
+        assert person.page(f"{name}_import").status_code == (200 if writes else 403), name
+        assert preview(person, name, "x\n1\n").status_code == (200 if writes else 403), name
+        assert person.post(f"{name}_process_import").status_code == (200 if writes else 403), name
+        shown = person.page(f"{name}_changelist").content.decode()
+        assert (f"/{page.opts.model_name}/import/" in shown) is writes, name
