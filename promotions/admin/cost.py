@@ -8,6 +8,7 @@ from promotions.models import Promotion
 from promotions.selectors.cost import Cost
 
 NOT_MEASURED = "Not measured yet"
+NBSP = "\N{NO-BREAK SPACE}"
 
 WHAT_IT_IS = (
     "How long the server works on it for one basket, on average over sampled baskets; those that cannot have it are "
@@ -47,16 +48,16 @@ def cost_in_words(cost: Cost | None) -> str:
     return f"{milliseconds(cost.nanoseconds)} per basket looked at, {compared}from {baskets}"
 
 
-def comparison(cost: Cost) -> str:
-    """A cost against the account's median; empty where there is none."""
+def comparison(cost: Cost, median: str = "the account's median") -> str:
+    """A cost against the account's median, however that is called; empty where there is none."""
     times = cost.times_median
-    return "" if times is None else f"{two_digits(times)} × the account's median"
+    return "" if times is None else f"{two_digits(times)}{NBSP}× {median}"
 
 
 def milliseconds(nanoseconds: float) -> str:
     """A duration with two digits that count."""
     thousandths = nanoseconds / 1e6
-    return f"{two_digits(thousandths)} ms" if thousandths >= 0.001 else "under 0.001 ms"
+    return f"{two_digits(thousandths)}{NBSP}ms" if thousandths >= 0.001 else f"under 0.001{NBSP}ms"
 
 
 def two_digits(number: float) -> str:

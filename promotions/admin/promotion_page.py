@@ -221,18 +221,20 @@ class PublishForm(StepForm):
     """Whether to publish it; where something should be said before, that it is known must be said too."""
 
     question = "Publish this {}?"
+    form_before_template = "admin/promotions/promotion/caution_in_question.html"
     publish_anyway = forms.BooleanField(label=PUBLISH_ANYWAY, widget=UnfoldBooleanSwitchWidget())
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         # What was confirmed is not asked again, whatever another measurement would say.
-        caution = ""
+        self.caution = ""
         if not self.data.get("publish_anyway") and self.promotion.draft:
-            caution = caution_before_publishing(account_of(request), self.promotion)
-        if caution:
-            self.fields["publish_anyway"].help_text = caution
-        else:
+            self.caution = caution_before_publishing(account_of(request), self.promotion)
+        if not self.caution:
             del self.fields["publish_anyway"]
+
+    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
+        return {"caution": self.caution}
 
 
 class StopForm(StepForm):
@@ -347,7 +349,11 @@ class PromotionAdmin(ChosenStepsMixin, SummaryMixin, AccountAdmin):
     @display(description="Cost per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
     def cost_per_basket(self, promotion: Any) -> list[str]:
         measured: Cost | None = promotion.measured
-        return [NOT_MEASURED, ""] if measured is None else [milliseconds(measured.nanoseconds), comparison(measured)]
+        return (
+            [NOT_MEASURED, ""]
+            if measured is None
+            else [milliseconds(measured.nanoseconds), comparison(measured, "the median")]
+        )
 
     # --- the form ---
 
