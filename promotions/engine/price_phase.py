@@ -14,7 +14,6 @@ from promotions.engine.decision import (
 from promotions.engine.discounts import Markdown
 from promotions.engine.eligibility import (
     Around,
-    Look,
     Situation,
     as_it_is,
     fit_of,
@@ -75,7 +74,7 @@ def settle(
             refused[promotion.id] = judged
             to_add += _products_to_add(judged, situation)
 
-    contest = UnitContest(situation, look_again=around(marked_down))
+    contest = UnitContest(situation, around=around)
     resolution = policy.resolve_discounts(competing, contest)
     for loss in resolution.losers:
         refused[loss.candidate.promotion.id] = Refusal.lost(loss)
@@ -111,9 +110,9 @@ def settle(
 class UnitContest:
     """The units that discounts compete for. Prices are the till's: every unit is in one competing discount at most."""
 
-    def __init__(self, situation: Situation, *, look_again: Look = marked_down) -> None:
+    def __init__(self, situation: Situation, *, around: Around = as_it_is) -> None:
         self._situation = situation
-        self._look_again = look_again
+        self._around = around
         self._held: list[tuple[str, set[int]]] = []
         self._left = situation.prices
         self._runs: set[int] = set()
@@ -130,7 +129,7 @@ class UnitContest:
             if fitting <= self._sold_out:
                 return None
         situation = replace(self._situation, prices=self._left, chosen=self.chosen)
-        judged = self._look_again(candidate.promotion, situation)
+        judged = self._around(marked_down)(candidate.promotion, situation)
         return judged if isinstance(judged, Candidate) else None
 
     def award(self, winner: Candidate) -> None:
