@@ -3,6 +3,11 @@
 import gc
 import tracemalloc
 from dataclasses import dataclass
+from statistics import median
+from time import perf_counter, process_time_ns
+
+from django.conf import settings
+from django.test import override_settings
 
 from benchmarks.report import Report, Times, duration, spread, timed
 from benchmarks.till import Till, without_database
@@ -39,6 +44,9 @@ KEYED_OF = {ONE_PERCENT: ONE_PERCENT_KEYED, CONSTANTLY: CONSTANTLY_KEYED}
 GROWTH_LIMITS = {True: 1.5, False: 12.0}
 MEDIAN_LIMIT = 150e-6
 UNKEYED_LIMIT = 5.0
+SAMPLED_LIMIT = 1.01
+TURN = 200
+"""Decisions of one turn: of the default sample, two are timed."""
 
 
 def run(report: Report, *, quick: bool) -> None:
@@ -61,6 +69,7 @@ def run(report: Report, *, quick: bool) -> None:
                     )
         _growth(report, found, sizes)
         _of_baskets(report, budget=budget, quick=quick)
+        _sampled(report, budget=5 * budget)
 
 
 def _of_promotions(report: Report, mix: Mix, size: int, *, budget: float) -> Times:
@@ -135,3 +144,32 @@ def _of_basket(report: Report, name: str, till: Till, basket: bytes, ten: float,
         f"{spread(times)}, {_peak(till, basket) / 1024:.0f} KiB",
         ratio=f"{times.median / ten:.2f} × 10 lines",
     )
+
+
+def _sampled(report: Report, *, budget: float) -> None:
+    """What timing some of the decisions costs all of them: pairs of turns, so that what disturbs one disturbs both."""
+    till, basket = Till(CONSTANTLY.drawn(1_000).rulebook()), body(10)
+    default = settings.COST_SAMPLE_EVERY
+    for every, name in ((default, f"one decision in {default}, the default,"), (1, "every decision")):
+        ratios: list[float] = []
+        until = perf_counter() + budget
+        while perf_counter() < until or len(ratios) < 5:
+            # Who begins alternates: the second of a pair finds the processor as the first has left it.
+            turns = (every, 0) if len(ratios) % 2 else (0, every)
+            took = {sampled: _turn(till, basket, every=sampled) for sampled in turns}
+            ratios.append(took[every] / took[0])
+        figure = f"{len(ratios)} pairs of {TURN} decisions"
+        title = f"{name} timed by promotion, against none, 10 matching"
+        if every == default:
+            report.at_most(GROUP, title, value=median(ratios), limit=SAMPLED_LIMIT, figure=figure)
+        else:
+            report.add(GROUP, title, figure, ratio=f"{median(ratios):.2f} ×")
+
+
+def _turn(till: Till, basket: bytes, *, every: int) -> int:
+    """Nanoseconds of processor time that some decisions took, of which one in ``every`` was timed by promotion."""
+    with override_settings(COST_SAMPLE_EVERY=every):
+        begun = process_time_ns()
+        for _ in range(TURN):
+            till.answer(basket)
+        return process_time_ns() - begun

@@ -16,6 +16,7 @@ from loyalty.selectors.shopper import KnownShopper, StoredList, StoredUsage
 from loyalty.services import quote as quotes
 from loyalty.services.answer import answer_of, explanation_of
 from loyalty.services.book import Book, SitePlace, spare_garbage_collector
+from loyalty.services.cost import Costs
 from loyalty.services.quote import EXPLAINED, Quote, decide
 from promotions.engine.basket import SiteFacts
 from promotions.engine.decision import Decision
@@ -75,6 +76,7 @@ class Till:
             known=self.known,
             products=_PRODUCTS,
             explained=self.explained if explain else (),
+            sampled=True,
         )
 
     def answer(self, body: bytes, *, explain: bool = False) -> bytes:
@@ -99,6 +101,7 @@ def qualified(decision: Decision) -> set[str]:
 
 @contextmanager
 def without_database() -> Iterator[None]:
-    """Within it, what was used so far is known without asking."""
-    with patch.object(quotes, "usage_stored", lambda **_asked: _STORED):
+    """Within it, what was used so far is known without asking, and what sampled decisions cost stays in memory."""
+    costs = Costs(background=False)
+    with patch.object(quotes, "usage_stored", lambda **_asked: _STORED), patch.object(quotes, "COSTS", costs):
         yield

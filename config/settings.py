@@ -1,8 +1,8 @@
 """Settings of every installation; what differs between two of them comes from the environment.
 
 ``DATABASE_URL`` ``REDIS_URL`` ``SECRET_KEY`` ``DEBUG`` ``ALLOWED_HOSTS`` ``EMAIL_URL`` ``EMAIL_FROM`` ``HTTPS``
-``LOG_LEVEL`` ``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``METRICS_NETWORKS`` ``SENTRY_DSN``: docs/settings.md
-says what each means.
+``LOG_LEVEL`` ``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``COST_SAMPLE_EVERY`` ``METRICS_NETWORKS``
+``SENTRY_DSN``: docs/settings.md says what each means.
 """
 
 import logging
@@ -293,6 +293,8 @@ METRICS_NETWORKS = [
         default=["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
     )
 ]
+
+COST_SAMPLE_EVERY = env.int("COST_SAMPLE_EVERY", default=100)  # decisions of a process; 0: none is timed
 
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # A line for each answered call would cost more than many calls do; successes are counted at /metrics.

@@ -36,6 +36,8 @@ def quick_and_alone(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     # A prefix of its own is an empty cache, without emptying the one that tests beside this use.
     settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid4().hex}}
+    # No thread writes beside a test what its decisions took.
+    settings.COST_SAMPLE_EVERY = 0
     celery_app.conf.task_always_eager = True
     celery_app.conf.task_eager_propagates = True
     # The clock that tests turn is this process's.

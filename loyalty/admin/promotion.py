@@ -70,14 +70,17 @@ class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
     def fieldsets_of(self, promotion_type: str) -> Any:
         return fieldsets_of(promotion_type)
 
-    def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, actor: User, at: datetime
-    ) -> tuple[Promotion, bool]:
-        values = PromotionValues(
+    def values_from(self, form: Any, *, common: dict[str, Any]) -> PromotionValues:
+        return PromotionValues(
             **common,
             type=form.promotion_type,
             outcome=form.outcome(),
             eligibility=form.eligibility(),
             content=form.content(),
         )
+
+    def save_values(
+        self, form: Any, *, common: dict[str, Any], account: Account, actor: User, at: datetime
+    ) -> tuple[Promotion, bool]:
+        values = self.values_from(form, common=common)
         return loyalty_promotion_save(account=account, values=values, actor=actor, actor_label="", at=at)

@@ -19,6 +19,14 @@ def transactions_of(*, account_id: int) -> QuerySet[Transaction]:
     return Transaction.objects.filter(account_id=account_id)
 
 
+def transactions_recent(*, account_id: int, most: int) -> list[Transaction]:
+    """The account's last sales of which something is left, the newest first, with their lines and who bought."""
+    sold = transactions_of(account_id=account_id).exclude(kind=TransactionKind.UNLINKED_RETURN)
+    kept = sold.exclude(status__in=(TransactionStatus.VOIDED, TransactionStatus.RETURNED))
+    rows = kept.select_related("consumer").defer("explanation", "answer", "state", "facts")
+    return list(rows.order_by("-occurred_at", "-id")[:most])
+
+
 def transaction_answer(transaction: Transaction, *, explain: bool) -> dict[str, Any]:
     """The till's answer as it stands now; with ``explain``, why other promotions did not apply, as it was decided."""
     stored = transaction.state or transaction.answer

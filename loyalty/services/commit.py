@@ -115,7 +115,7 @@ def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime) -
         if known.stored is not None:
             return _repeated(known.stored, sale, fingerprint)
         _check_moment(account, sale, at)
-        quote = decide(sale=sale, book=book, known=known.shopper, products=known.products, lock=True)
+        quote = decide(sale=sale, book=book, known=known.shopper, products=known.products, lock=True, sampled=True)
         return _write(account, quote, fingerprint, at, transaction_id=known.transaction_id)
 
 

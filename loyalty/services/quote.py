@@ -12,11 +12,13 @@ from loyalty.exceptions import SaleInvalid
 from loyalty.models import Offer
 from loyalty.selectors.shopper import KnownShopper, StoredList, StoredUsage, StoredVoucher, sale_known, usage_stored
 from loyalty.services.book import Book, SitePlace, book_current
+from loyalty.services.cost import COSTS
 from loyalty.services.history import progress_from_history
 from loyalty.services.measures import decision_measured
 from loyalty.services.sale import Sale
 from promotions.engine.basket import Basket, Line, ProductFacts, make_basket, make_line
 from promotions.engine.decision import Decision
+from promotions.engine.eligibility import as_it_is
 from promotions.engine.evaluate import evaluate
 from promotions.engine.money import to_minor
 from promotions.engine.progress import Progress
@@ -82,7 +84,7 @@ def quote(*, account: Account, sale: Sale, explain: bool = False, only: str | No
     book = book_current(account=account)
     known = sale_known(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
     explained = _explained(book, only) if explain else ()
-    return decide(sale=sale, book=book, known=known.shopper, products=known.products, explained=explained)
+    return decide(sale=sale, book=book, known=known.shopper, products=known.products, explained=explained, sampled=True)
 
 
 def _explained(book: Book, only: str | None) -> tuple[Promotion, ...]:
@@ -146,8 +148,11 @@ def decide(
     products: dict[str, ProductFacts],
     explained: Sequence[Promotion] = (),
     lock: bool = False,
+    sampled: bool = False,
 ) -> Quote:
     """Read what was used so far and evaluate. With ``lock`` the counters read hold until the transaction ends.
+
+    ``sampled`` are a till's decisions, of which some are timed promotion by promotion.
 
     Raises:
         SaleInvalid: the site or consumer is unknown.
@@ -176,6 +181,7 @@ def decide(
         shopper = replace(shopper, personalized={key: listed.choice for key, listed in stored.lists.items()})
     needed = [promotion for promotion in (*candidates, *explained) if promotion.application_rules]
     usage, rebuilt = _usage(stored, book=book, known=known, needed=needed, judged=judged, at=basket.at)
+    watch = COSTS.watch() if sampled else None
     begun = perf_counter()
     decision = evaluate(
         basket,
@@ -187,8 +193,11 @@ def decide(
         explain=explained,
         most=EXPLANATIONS_KEPT if lock else EXPLAINED if explained else 0,
         candidates=candidates,
+        around=watch.around if watch is not None else as_it_is,
     )
     decision_measured(applied=bool(decision.applied), seconds=perf_counter() - begun)
+    if watch is not None:
+        COSTS.keep(watch)
     return Quote(
         sale=sale,
         book=book,

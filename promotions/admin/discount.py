@@ -13,6 +13,7 @@ from promotions.admin.promotion_page import PromotionAdmin, TypeCard, filters_of
 from promotions.choices import DiscountType
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DISCOUNT, DiscountValues, discount_save
+from promotions.services.promotion import PromotionValues
 
 TYPE_CARDS = (
     TypeCard(
@@ -64,8 +65,14 @@ class DiscountAdmin(PromotionAdmin):
     def fieldsets_of(self, promotion_type: str) -> Any:
         return fieldsets_of(promotion_type)
 
+    def values_from(self, form: Any, *, common: dict[str, Any]) -> PromotionValues:
+        return _values(form, common).as_promotion()
+
     def save_values(
         self, form: Any, *, common: dict[str, Any], account: Account, actor: User, at: datetime
     ) -> tuple[Promotion, bool]:
-        values = DiscountValues(**common, discount_type=form.promotion_type, **form.discount_values())
-        return discount_save(account=account, values=values, actor=actor, actor_label="", at=at)
+        return discount_save(account=account, values=_values(form, common), actor=actor, actor_label="", at=at)
+
+
+def _values(form: Any, common: dict[str, Any]) -> DiscountValues:
+    return DiscountValues(**common, discount_type=form.promotion_type, **form.discount_values())

@@ -13,6 +13,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet, TextChoices, Value
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
@@ -23,7 +24,7 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from consumers.admin.base import (
     AccountAdmin,
@@ -37,9 +38,18 @@ from consumers.admin.base import (
 from consumers.admin.fields import DateInput
 from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
-from consumers.exceptions import Refused
+from consumers.exceptions import Problem, Refused
 from consumers.models import Account, Site, User
 from promotions.admin.chosen import ChosenStepsMixin, code_of_copy, reason_field
+from promotions.admin.cost import (
+    NOT_MEASURED,
+    WHAT_IT_IS,
+    caution_before_publishing,
+    comparison,
+    cost_in_words,
+    cost_of,
+    milliseconds,
+)
 from promotions.admin.promotion import promotion_change, status_entries, versions_address
 from promotions.admin.promotion_form import PromotionForm
 from promotions.admin.summary import SummaryMixin, promotion_said
@@ -47,13 +57,16 @@ from promotions.admin.words import label_of
 from promotions.choices import Family, Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
+from promotions.selectors.cost import Cost, cost_median, promotions_with_cost
 from promotions.selectors.promotion import promotions_at_site, promotions_with_status
 from promotions.services.promotion import (
     MAXIMUM_CODE,
     MAXIMUM_NAME,
     PromotionFamily,
+    PromotionValues,
     promotion_archive,
     promotion_delete,
+    promotion_drafted,
     promotion_duplicate,
     promotion_publish,
     promotion_rename,
@@ -177,6 +190,8 @@ def filters_of(types: type[TextChoices]) -> tuple[type[admin.SimpleListFilter], 
 # --- questions before a step ----------------------------------------------------------------------------------------
 
 
+PUBLISH_ANYWAY = "Publish it all the same"
+
 NOUNS = {Family.LOYALTY: "promotion", Family.DISCOUNT: "discount"}
 """What the promotions of a family are called in a question."""
 
@@ -204,9 +219,23 @@ class StepForm(BaseDialogForm):
 
 
 class PublishForm(StepForm):
-    """Whether to publish it."""
+    """Whether to publish it; where something should be said before, that it is known must be said too."""
 
     question = "Publish this {}?"
+    form_before_template = "admin/promotions/promotion/caution_in_question.html"
+    publish_anyway = forms.BooleanField(label=PUBLISH_ANYWAY, widget=UnfoldBooleanSwitchWidget())
+
+    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, object_id, *args, **kwargs)
+        # What was confirmed is not asked again, whatever another measurement would say.
+        self.caution = ""
+        if not self.data.get("publish_anyway") and self.promotion.draft:
+            self.caution = caution_before_publishing(account_of(request), self.promotion)
+        if not self.caution:
+            del self.fields["publish_anyway"]
+
+    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
+        return {"caution": self.caution}
 
 
 class StopForm(StepForm):
@@ -258,7 +287,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     """The promotions of one family.
 
     ``types`` are its types, and ``cards`` offers them in the first step of adding one. ``question`` is asked
-    there. ``save_values`` calls its service, ``summary`` says a promotion in a sentence.
+    there. ``values_from`` reads its form, ``save_values`` calls its service, and ``summary`` says a promotion in a
+    sentence.
     """
 
     family: ClassVar[PromotionFamily]
@@ -266,7 +296,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     cards: ClassVar[Sequence[TypeCard]]
     question: ClassVar[str]
     change_form_template = "admin/promotions/promotion/change_form.html"
-    list_display = ("title", "type_label", "status_label", "starts", "ends", "redeemed")
+    list_display = ("title", "type_label", "status_label", "starts", "ends", "redeemed", "cost_per_basket")
     search_fields = ("name", "code", "description")
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
@@ -286,8 +316,16 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # The clock is read once for all rows of a page.
         rows: QuerySet[Any] = super().get_queryset(request)
-        seen: QuerySet[Any] = rows.annotate(seen_at=Value(timezone.now()))
+        seen: QuerySet[Any] = promotions_with_cost(rows.annotate(seen_at=Value(timezone.now())))
         return seen
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        # What is usual is the same for all rows of a page.
+        median = cost_median(account_id=account_of(request).pk, at=timezone.now())
+        for promotion in changelist.result_list:
+            promotion.measured = cost_of(promotion, median=median)
+        return changelist
 
     @display(description="Name", ordering="name", header=True)
     def title(self, promotion: Promotion) -> list[str]:
@@ -313,10 +351,23 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     def redeemed(self, promotion: Promotion) -> str:
         return redemptions_in_words(promotion)
 
+    @display(description="Cost per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
+    def cost_per_basket(self, promotion: Any) -> list[str]:
+        measured: Cost | None = promotion.measured
+        return (
+            [NOT_MEASURED, ""]
+            if measured is None
+            else [milliseconds(measured.nanoseconds), comparison(measured, "the median")]
+        )
+
     # --- the form ---
 
     def fieldsets_of(self, promotion_type: str) -> Any:
         """The form's tabs with their sections, for one type."""
+        raise NotImplementedError
+
+    def values_from(self, form: Any, *, common: dict[str, Any]) -> PromotionValues:
+        """What a valid form says, with what every family has, ``common``."""
         raise NotImplementedError
 
     def save_values(
@@ -341,6 +392,11 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """First the type, which is fixed then; then the form."""
         if request.GET.get("type") in self.types.values:
+            caution = self._caution_of_new(request)
+            if caution:
+                # The form comes back with what was entered: see ServiceForm.
+                problem = Problem(code="dear", detail="Nothing is saved yet: read the note above, and confirm it.")
+                request.refused_problems = (problem,)  # type: ignore[attr-defined]
             label = self.types(request.GET["type"]).label
             extra_context = {
                 "title": f"{self.add_words}: {label}",
@@ -349,6 +405,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 "promotion_type": label,
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'type': request.GET['type']})}",
                 "add_url": self.url_of("add"),
+                "caution": caution,
+                "publish_anyway": PUBLISH_ANYWAY,
                 "submit_note": "Saving publishes it: it applies from its start date. A draft waits.",
             }
             response: HttpResponse = super().add_view(request, form_url, extra_context)
@@ -377,10 +435,48 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 "summary": self.summary(account_of(request), promotion_said(promotion)),
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'id': promotion.pk})}",
                 "head": head_of(promotion, status, type_label=self.type_label(promotion)),
+                "cost": self._cost_of(request, promotion),
+                "cost_help": WHAT_IT_IS,
                 "submit_note": "A draft: nothing applies until you publish it." if status == Status.DRAFT else "",
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
+
+    @staticmethod
+    def _cost_of(request: HttpRequest, promotion: Any) -> str:
+        """What a promotion costs, in words."""
+        median = None
+        if promotion.cost_nanoseconds is not None:
+            median = cost_median(account_id=account_of(request).pk, at=promotion.seen_at)
+        return cost_in_words(cost_of(promotion, median=median))
+
+    def _caution_of_new(self, request: HttpRequest) -> str:
+        """What should be said before a new promotion is saved that would be live at once; empty: nothing.
+
+        Asked before the request's transaction begins: nothing is held up while it is found out.
+        """
+        if request.method != "POST" or {"_draft", "publish_anyway"} & set(request.POST):
+            return ""
+        if not self.has_add_permission(request):
+            return ""
+        form = self.get_form(request)(request.POST, request.FILES)
+        if not form.is_valid():
+            return ""
+        account = account_of(request)
+        common = {**self._common(form), "code": form.cleaned_data["code"]}
+        try:
+            promotion = promotion_drafted(
+                family=self.family, account=account, values=self.values_from(form, common=common), at=timezone.now()
+            )
+        except PromotionsError:
+            return ""
+        return caution_before_publishing(account, promotion)
+
+    @staticmethod
+    def _common(form: Any) -> dict[str, Any]:
+        """What a valid form says of every promotion, its code aside."""
+        names = ("name", "description", "currency", "starts_at", "ends_at")
+        return {name: form.cleaned_data[name] for name in names}
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Promotion:
         now = timezone.now()
@@ -393,12 +489,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 promotion_rename(promotion=stored, code=code, actor=user, actor_label="", at=now)
             else:
                 code = stored.code
-        common = {
-            **{name: form.cleaned_data[name] for name in ("name", "description", "currency", "starts_at", "ends_at")},
-            "code": code,
-            "draft": draft,
-            "archived": archived,
-        }
+        common = {**self._common(form), "code": code, "draft": draft, "archived": archived}
         saved, created = self.save_values(form, common=common, account=account, actor=user, at=now)
         if not change and not created:
             # Somebody took the code between the form's look and the save: undone with the request.

@@ -38,6 +38,18 @@ class Situation:
     stands: Mapping[int, Stand] | None = None
 
 
+Look = Callable[[Promotion, Situation], Candidate | Refusal]
+"""One look at one promotion: ``judge``, or ``marked_down`` where units were taken meanwhile."""
+
+Around = Callable[[Look], Look]
+"""Wraps looks, to time them say; what they answer stays what it is."""
+
+
+def as_it_is(look: Look) -> Look:
+    """A look with nothing around it."""
+    return look
+
+
 def judge(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
     """Whether a promotion would apply if no other competed, and with what; otherwise why not."""
     for check in situation.checks:

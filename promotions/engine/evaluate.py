@@ -17,7 +17,17 @@ from promotions.engine.decision import (
     Decision,
     Refusal,
 )
-from promotions.engine.eligibility import CHECKS, CHECKS_AGAIN, CHECKS_OF_CANDIDATES, Situation, judge, matched
+from promotions.engine.eligibility import (
+    CHECKS,
+    CHECKS_AGAIN,
+    CHECKS_OF_CANDIDATES,
+    Around,
+    Look,
+    Situation,
+    as_it_is,
+    judge,
+    matched,
+)
 from promotions.engine.lines import cut_shares, line_results, point_shares
 from promotions.engine.money import allocate, exponent
 from promotions.engine.near_miss import near_miss, sentence
@@ -42,6 +52,7 @@ def evaluate(
     most: int = 0,
     standing: Standing | None = None,
     candidates: Sequence[Promotion] | None = None,
+    around: Around = as_it_is,
 ) -> Decision:
     """Decide what applies to a basket.
 
@@ -58,6 +69,7 @@ def evaluate(
         standing: for what a return leaves of a transaction; its promotions are all that the rulebook has, and it is
             the policy too.
         candidates: what the rulebook has for the basket and the shopper, where the caller has asked it already.
+        around: what is put around each look at a candidate; the decision is the same whatever it is.
     """
     if candidates is None:
         candidates = rulebook.candidates(basket, shopper) if standing is None else list(rulebook)
@@ -73,7 +85,7 @@ def evaluate(
         checks=CHECKS_OF_CANDIDATES if standing is None else CHECKS_AGAIN,
     )
     discounts = [promotion for promotion in candidates if promotion.source.family == "discount"]
-    settled = settle(discounts, before, policy=policy, vouchers=vouchers)
+    settled = settle(discounts, before, policy=policy, vouchers=vouchers, around=around)
     refused = dict(settled.refused)
 
     worth = before.worth
@@ -81,7 +93,7 @@ def evaluate(
         worth = _worth(basket, settled.prices, shopper, rulebook, most=standing.paid if standing else None)
     after = replace(before, worth=worth)
     loyalty = [promotion for promotion in candidates if promotion.source.family != "discount"]
-    rewarded = _reward(loyalty, after, policy, refused)
+    rewarded = _reward(loyalty, after, policy, refused, around(judge))
 
     winners = [*settled.winners, *rewarded]
     if explain:
@@ -129,12 +141,16 @@ def _worth(
 
 
 def _reward(
-    promotions: Iterable[Promotion], situation: Situation, policy: ConflictPolicy, refused: dict[int, Refusal]
+    promotions: Iterable[Promotion],
+    situation: Situation,
+    policy: ConflictPolicy,
+    refused: dict[int, Refusal],
+    look: Look,
 ) -> list[Candidate]:
     """The points phase: loyalty promotions that win, then those that always apply by code; refusals are noted."""
     qualified: list[Candidate] = []
     for promotion in promotions:
-        judged = judge(promotion, situation)
+        judged = look(promotion, situation)
         if isinstance(judged, Candidate):
             qualified.append(judged)
         else:

@@ -12,7 +12,15 @@ from promotions.engine.decision import (
     Refusal,
 )
 from promotions.engine.discounts import Markdown
-from promotions.engine.eligibility import Situation, fit_of, judge, limit_left, marked_down
+from promotions.engine.eligibility import (
+    Around,
+    Situation,
+    as_it_is,
+    fit_of,
+    judge,
+    limit_left,
+    marked_down,
+)
 from promotions.engine.prices import Prices
 from promotions.engine.rulebook import Promotion
 from promotions.engine.vouchers import PaidVoucher, PresentedVoucher, RefusedVoucher, pay
@@ -39,6 +47,7 @@ def settle(
     *,
     policy: ConflictPolicy,
     vouchers: Sequence[PresentedVoucher],
+    around: Around = as_it_is,
 ) -> Settled:
     """Lower the prices of a basket.
 
@@ -47,7 +56,9 @@ def settle(
         situation: with the prices as the till sent them.
         policy: how conflicts are decided.
         vouchers: presented at the till, in this order.
+        around: what is put around each look at a discount.
     """
+    look = around(judge)
     competing: list[Candidate] = []
     always: list[Promotion] = []
     refused: dict[int, Refusal] = {}
@@ -56,14 +67,14 @@ def settle(
         if promotion.always_apply:
             always.append(promotion)
             continue
-        judged = judge(promotion, situation)
+        judged = look(promotion, situation)
         if isinstance(judged, Candidate):
             competing.append(judged)
         else:
             refused[promotion.id] = judged
             to_add += _products_to_add(judged, situation)
 
-    contest = UnitContest(situation)
+    contest = UnitContest(situation, around=around)
     resolution = policy.resolve_discounts(competing, contest)
     for loss in resolution.losers:
         refused[loss.candidate.promotion.id] = Refusal.lost(loss)
@@ -73,7 +84,7 @@ def settle(
 
     for promotion in sorted(always, key=lambda one: one.code):
         now = replace(situation, prices=prices, chosen=chosen)
-        judged = judge(promotion, now)
+        judged = look(promotion, now)
         if isinstance(judged, Candidate):
             winners.append(judged)
             prices = prices.after(judged.markdown.cuts)
@@ -99,8 +110,9 @@ def settle(
 class UnitContest:
     """The units that discounts compete for. Prices are the till's: every unit is in one competing discount at most."""
 
-    def __init__(self, situation: Situation) -> None:
+    def __init__(self, situation: Situation, *, around: Around = as_it_is) -> None:
         self._situation = situation
+        self._around = around
         self._held: list[tuple[str, set[int]]] = []
         self._left = situation.prices
         self._runs: set[int] = set()
@@ -117,7 +129,7 @@ class UnitContest:
             if fitting <= self._sold_out:
                 return None
         situation = replace(self._situation, prices=self._left, chosen=self.chosen)
-        judged = marked_down(candidate.promotion, situation)
+        judged = self._around(marked_down)(candidate.promotion, situation)
         return judged if isinstance(judged, Candidate) else None
 
     def award(self, winner: Candidate) -> None:

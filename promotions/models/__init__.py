@@ -1,5 +1,6 @@
 """Tables of the catalogue and of promotions of every family."""
 
+from promotions.models.cost import PromotionCost
 from promotions.models.discount import Discount
 from promotions.models.personalized_promotion import PersonalizedList, PersonalizedPromotion
 from promotions.models.product import Product
@@ -11,6 +12,7 @@ __all__ = [
     "PersonalizedPromotion",
     "Product",
     "Promotion",
+    "PromotionCost",
     "PromotionReference",
     "PromotionVersion",
     "StatusEvent",

@@ -258,6 +258,15 @@ def promotion_save(
     return saved
 
 
+def promotion_drafted(*, family: PromotionFamily, account: Account, values: PromotionValues, at: datetime) -> Promotion:
+    """A new promotion as saving it would make it, without saving it; what it names is not looked for.
+
+    Raises:
+        PromotionsError: everything that is wrong, each problem under its path (``outcome.points``).
+    """
+    return _judged(family, account, values, None, at).promotion
+
+
 def _judged(
     family: PromotionFamily, account: Account, row: PromotionValues, before: Promotion | None, at: datetime
 ) -> _Change:

@@ -26,6 +26,7 @@ from loyalty.exceptions import LoyaltyError
 from loyalty.models import LedgerEntry, Offer, RedemptionMessage, Reversal, Transaction, Voucher
 from loyalty.selectors.offer import vouchers_good
 from loyalty.services.commit import transaction_commit
+from loyalty.services.cost import COSTS
 from loyalty.services.demo import bookshop, discounts, programme, shop
 from loyalty.services.demo.discounts import Lists, PlannedDiscount
 from loyalty.services.demo.programme import Planned
@@ -166,6 +167,8 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
     )
     _fill(second, _Content(trade=trade, promotions=bookshop.PROMOTIONS, sales=SECOND_SALES), made_at, bar)
     statuses_sync(at=at)
+    # This process ends before its thread would write what its sales cost.
+    COSTS.write()
     log_ins = _staff({account: STAFF, second: SECOND_STAFF})
     manager_key, till_key = _keys(account)
     return Demo(

@@ -1,0 +1,26 @@
+"""What promotions cost the decisions that looked at them, as some of them were timed."""
+
+from django.db import models
+
+from promotions.models.promotion import Promotion
+
+
+class PromotionCost(models.Model):
+    """How long so many sampled baskets took to look at a promotion as its version says it, in processor time.
+
+    All nodes add to the one row; a newer version begins anew.
+    """
+
+    promotion = models.OneToOneField(Promotion, on_delete=models.CASCADE, primary_key=True, related_name="cost")
+    version = models.PositiveIntegerField()
+    baskets = models.PositiveBigIntegerField()
+    nanoseconds = models.PositiveBigIntegerField()
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(baskets__gt=0), name="promotion_cost_of_some_baskets"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.promotion}: {self.nanoseconds} ns in {self.baskets} baskets"
