@@ -67,6 +67,12 @@ class LimitOverrun(LoyaltyError):
     code = "limit_overrun"
 
 
+class FigureTooLarge(LoyaltyError):
+    """Points, redemptions or amounts would be beyond what is kept of a transaction."""
+
+    code = "max_value"
+
+
 class OfferNotFound(LoyaltyError):
     """The account has no such offer."""
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, OperationalError
 
 from consumers.models import Account
-from loyalty.exceptions import LimitOverrun, VoucherChanged
+from loyalty.exceptions import FigureTooLarge, LimitOverrun, VoucherChanged
 
 T = TypeVar("T")
 
@@ -22,7 +22,18 @@ def attempted(write: Callable[[], T], *, account: Account) -> T:
 
     The book may have been older than a change to what was decided on (a limit set, a promotion deleted): it is read
     again, by the account's row.
+
+    Raises:
+        FigureTooLarge: a sum that no basket alone is too large for (all redemptions of a consumer, a balance) is beyond
+            what a column holds; the transaction has ended.
     """
+    try:
+        return _attempted(write, account=account)
+    except (DataError, OverflowError) as error:
+        raise FigureTooLarge("This would add up to more than can be kept.") from error
+
+
+def _attempted(write: Callable[[], T], *, account: Account) -> T:
     for _ in range(ATTEMPTS - 1):
         try:
             return write()

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from consumers.exceptions import Problem
 from consumers.models import Account
-from loyalty.exceptions import SaleInvalid
+from loyalty.exceptions import FigureTooLarge, SaleInvalid
 from loyalty.models import Offer
 from loyalty.selectors.shopper import KnownShopper, StoredList, StoredUsage, StoredVoucher, sale_known, usage_stored
 from loyalty.services.book import Book, SitePlace, book_current
@@ -34,6 +34,15 @@ NEAREST = 400
 
 EXPLANATIONS_KEPT = 200
 """Refusals that a commit keeps."""
+
+MOST_POINTS = 10**12
+"""Points that one transaction may give, as many as one adjustment."""
+
+MOST_BALANCE = 10**18
+"""Points that a balance may reach by a transaction; its column holds nine times as many."""
+
+MOST_ISSUED = 10_000
+"""Vouchers that one transaction may issue: each is a row and a code."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,6 +165,7 @@ def decide(
 
     Raises:
         SaleInvalid: the site or consumer is unknown.
+        FigureTooLarge: it would give more points, or with ``lock`` more vouchers, than a transaction may.
     """
     place = _place(sale, book=book, known=known)
     basket = basket_of(sale, place=place, products=products, card_type=known.card_type if known else "")
@@ -198,6 +208,7 @@ def decide(
     decision_measured(applied=bool(decision.applied), seconds=perf_counter() - begun)
     if watch is not None:
         COSTS.keep(watch)
+    _check_size(decision, balance=known.balance if known else None, commit=lock)
     return Quote(
         sale=sale,
         book=book,
@@ -214,6 +225,14 @@ def decide(
         decision=decision,
         warnings=_warnings(sale, known),
     )
+
+
+def _check_size(decision: Decision, *, balance: int | None, commit: bool) -> None:
+    """Refuse what only a slip (a quantity of millions, a rate without its point) can bring about."""
+    if decision.points > MOST_POINTS or (balance or 0) + decision.points > MOST_BALANCE:
+        raise FigureTooLarge("A transaction does not give so many points.", attr="lines")
+    if commit and sum(applied.vouchers for applied in decision.applied) > MOST_ISSUED:
+        raise FigureTooLarge(f"A transaction issues at most {MOST_ISSUED:,} vouchers.", attr="lines")
 
 
 def _under_way(stored: StoredUsage, rulebook: Rulebook, *, at: datetime) -> dict[int, Promotion]:

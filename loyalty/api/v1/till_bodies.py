@@ -19,6 +19,9 @@ from promotions.engine.money import exponent
 MOST_LINES = 500
 MOST_VOUCHERS = 20
 _MOST = Decimal(10) ** 12
+"""No number is larger, nor what a basket is worth."""
+MOST_UNITS = 1_000_000_000
+"""No line has more, nor a whole basket."""
 _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters")]
@@ -268,8 +271,8 @@ class _Checks:
             self.problem(attr, "min_value", "A quantity is above 0.")
         elif quantity != round(quantity, 3):
             self.problem(attr, "max_decimal_places", "A quantity has 3 decimals at most.")
-        elif quantity > 1_000_000_000:
-            self.problem(attr, "max_value", "A quantity is 1,000,000,000 at most.")
+        elif quantity > MOST_UNITS:
+            self.problem(attr, "max_value", f"A quantity is {MOST_UNITS:,} at most.")
         else:
             return quantity
         return Decimal(1)
@@ -360,6 +363,10 @@ def _lines(body: SaleBody, checks: _Checks) -> tuple[SaleLine, ...]:
                 brand=checks.text(line.brand, f"{at}.brand"),
             )
         )
+    if sum(line.quantity for line in lines) > MOST_UNITS:
+        checks.problem("lines", "max_value", f"A basket has {MOST_UNITS:,} units at most.")
+    if sum(line.quantity * max(line.unit_price_inc_tax, line.unit_price_ex_tax) for line in lines) > _MOST:
+        checks.problem("lines", "max_value", f"A basket is worth {_MOST:,} at most.")
     return tuple(lines)
 
 

@@ -3,8 +3,12 @@
 from typing import Any
 
 import pytest
+from django.db import DataError
 
+from consumers.models import Consumer
+from loyalty.exceptions import FigureTooLarge
 from loyalty.models import Transaction
+from loyalty.services.attempts import attempted
 from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +85,56 @@ def test_a_flag_that_is_neither_yes_nor_no_is_refused_before_anything_is_written
     assert answer.status_code == 400
     assert [one["attr"] for one in answer.json()["errors"]] == ["explain"]
     assert not Transaction.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("lines", "outcome"),
+    [
+        ([make_line(quantity="1000000000", price="1001.00")], None),
+        ([make_line(str(i), quantity="600000000", price="0.01") for i in range(2)], None),
+        ([make_line(quantity="1001")], {"points": 10**9, "quantity_rule": {"apply_to": "every", "units": 1}}),
+    ],
+    ids=["worth", "units", "points"],
+)
+@pytest.mark.parametrize("path", ["baskets/evaluate", "transactions"])
+def test_a_basket_beyond_all_measure_is_refused(
+    shop: Shop, path: str, lines: list[dict[str, Any]], outcome: dict[str, Any] | None
+) -> None:
+    if outcome:
+        shop.promotion("much", outcome=outcome)
+    answer = shop.call("post", path, make_basket(reference="T1", lines=lines))
+    assert answer.status_code == 400, answer.content
+    assert [(one["code"], one["attr"]) for one in answer.json()["errors"]] == [("max_value", "lines")]
+    assert not Transaction.objects.exists()
+
+
+def test_a_commit_issues_so_many_vouchers_at_most_and_a_quote_none(shop: Shop) -> None:
+    shop.offer("pound")
+    outcome = {"offer": "pound", "quantity_rule": {"apply_to": "every", "units": 1}}
+    shop.promotion("much", kind="redeem_offer", outcome=outcome)
+    basket = make_basket(make_line(quantity="10001"), reference="T1")
+    assert shop.call("post", "baskets/evaluate", basket).json()["applied"][0]["redemptions"] == 10_001
+    answer = shop.call("post", "transactions", basket)
+    assert answer.status_code == 400
+    assert [(one["code"], one["attr"]) for one in answer.json()["errors"]] == [("max_value", "lines")]
+    assert not Transaction.objects.exists()
+
+
+def test_a_balance_beyond_all_measure_is_refused(shop: Shop) -> None:
+    Consumer.objects.update(points_balance=10**18 - 9)
+    answer = shop.call("post", "transactions", make_basket(make_line(price="10.00"), reference="T1"))
+    assert answer.status_code == 400, answer.content
+    assert [(one["code"], one["attr"]) for one in answer.json()["errors"]] == [("max_value", "lines")]
+    assert not Transaction.objects.exists()
+
+
+@pytest.mark.parametrize("error", [DataError, OverflowError])
+def test_what_a_column_does_not_hold_is_a_refusal(shop: Shop, error: type[Exception]) -> None:
+    def write() -> None:
+        raise error
+
+    with pytest.raises(FigureTooLarge):
+        attempted(write, account=shop.account)
 
 
 def test_every_problem_is_named_at_once(shop: Shop) -> None:
