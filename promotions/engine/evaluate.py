@@ -72,7 +72,7 @@ def evaluate(
         stands=standing.stands if standing else None,
         checks=CHECKS_OF_CANDIDATES if standing is None else CHECKS_AGAIN,
     )
-    discounts = [promotion for promotion in candidates if promotion.source.family == "discount"]
+    discounts = [promotion for promotion in candidates if promotion.is_discount]
     settled = settle(discounts, before, policy=policy, vouchers=vouchers)
     refused = dict(settled.refused)
 
@@ -80,7 +80,7 @@ def evaluate(
     if settled.prices is not prices or standing is not None:
         worth = _worth(basket, settled.prices, shopper, rulebook, most=standing.paid if standing else None)
     after = replace(before, worth=worth)
-    loyalty = [promotion for promotion in candidates if promotion.source.family != "discount"]
+    loyalty = [promotion for promotion in candidates if not promotion.is_discount]
     rewarded = _reward(loyalty, after, policy, refused)
 
     winners = [*settled.winners, *rewarded]

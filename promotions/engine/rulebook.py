@@ -113,7 +113,13 @@ class PromotionSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion:
-    """A compiled promotion."""
+    """A compiled promotion.
+
+    What follows from the rest is worked out once: ``code`` is unique within its family, ``gives_points`` says whether
+    only active members can have it, ``offer`` is the code of what it issues vouchers of (empty for none),
+    ``personalized`` are the backend ids of what feeds it, and ``is_tracked`` says whether what a consumer did before
+    matters to it.
+    """
 
     source: PromotionSource
     site_rules: Predicate | None
@@ -128,16 +134,28 @@ class Promotion:
     transaction_limit: int | None
     always_apply: bool
     effect: Reward | Discount
+    id: int = field(init=False)
+    code: str = field(init=False)
+    is_discount: bool = field(init=False)
+    gives_points: bool = field(init=False)
+    offer: str = field(init=False)
+    personalized: tuple[str, ...] = field(init=False)
+    is_tracked: bool = field(init=False)
 
-    @property
-    def id(self) -> int:
-        """The stored promotion's id."""
-        return self.source.id
-
-    @property
-    def code(self) -> str:
-        """The promotion's code, unique within its family."""
-        return self.source.code
+    def __post_init__(self) -> None:
+        # Asked of every candidate of every basket: as fields they take a third of what properties do.
+        reward = self.effect if isinstance(self.effect, Reward) else None
+        follows = {
+            "id": self.source.id,
+            "code": self.source.code,
+            "is_discount": self.source.family == "discount",
+            "gives_points": reward is not None and reward.outcome.gives_points,
+            "offer": reward.offer if reward else "",
+            "personalized": self.effect.personalized if isinstance(self.effect, Discount) else (),
+            "is_tracked": bool(self.application_rules) or self.customer_limit is not None,
+        }
+        for name, value in follows.items():
+            object.__setattr__(self, name, value)
 
     @property
     def discount(self) -> Discount:
@@ -145,26 +163,6 @@ class Promotion:
         if not isinstance(self.effect, Discount):
             raise TypeError(f"{self.code} is no discount")
         return self.effect
-
-    @property
-    def gives_points(self) -> bool:
-        """Whether only active members can have it."""
-        return isinstance(self.effect, Reward) and self.effect.outcome.gives_points
-
-    @property
-    def offer(self) -> str:
-        """The code of the offer that it issues vouchers of; empty for none."""
-        return self.effect.offer if isinstance(self.effect, Reward) else ""
-
-    @property
-    def personalized(self) -> tuple[str, ...]:
-        """Backend ids of the personalized promotions that feed it."""
-        return self.effect.personalized if isinstance(self.effect, Discount) else ()
-
-    @property
-    def is_tracked(self) -> bool:
-        """Whether what a consumer did before matters to it."""
-        return bool(self.application_rules) or self.customer_limit is not None
 
     def counts(self, basket: Basket) -> bool:
         """Whether a transaction qualifies to be measured by the application rules."""
