@@ -1,9 +1,9 @@
 """Discounts: which units of a basket make matching sets, and what is taken off them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from promotions.engine.attributes import Scope
 from promotions.engine.basket import Run
@@ -67,8 +67,7 @@ class Lists:
     any_listed: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fit:
+class Fit(NamedTuple):
     """Which runs a discount's sets accept for one shopper: a mask of sets for each run.
 
     ``undecided`` are the personalized promotions, by backend id, of which any listed product qualifies for want of a
@@ -89,8 +88,7 @@ class Fit:
         return any(self.masks[stretch.run] & (1 << number) for stretch in prices.stretches)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Markdown:
+class Markdown(NamedTuple):
     """What a discount takes: redemptions, and a cut for every unit taken (zero for those that only qualified).
 
     ``listed`` are the products that were taken of each list, by backend id of its personalized promotion.
@@ -198,7 +196,7 @@ class Discount:
             others = Discount(
                 kind=self.kind, value=self.value, maximum=None, most_expensive=self.most_expensive, sets=rest
             )
-            sets = sum(group.count for group in others.match(prices, replace(fit, masks=masks)))
+            sets = sum(group.count for group in others.match(prices, fit._replace(masks=masks)))
         if most is not None:
             sets = min(sets, most)
         found = [self.sets[number] for number in missing]

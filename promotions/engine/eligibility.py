@@ -1,8 +1,9 @@
 """The ordered checks. The first that fails is the promotion's reason."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from types import MappingProxyType
+from typing import NamedTuple
 
 from promotions.engine.basket import Basket
 from promotions.engine.decision import Candidate, Refusal
@@ -16,8 +17,7 @@ from promotions.engine.shopper import Shopper, Usage
 from promotions.engine.standing import Stand
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """All that a promotion is judged by.
 
     ``prices`` are those of the units that a discount may take, ``worth`` what loyalty promotions count by, and
@@ -34,7 +34,7 @@ class Situation:
     rulebook: Rulebook
     prices: Prices
     worth: Worth
-    chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    chosen: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     stands: Mapping[int, Stand] | None = None
 
 
@@ -183,7 +183,7 @@ def _rewarded(promotion: Promotion, reward: Reward, situation: Situation) -> Can
             sets = min(sets, left)
     given = reward.outcome.give(sets=sets, taken=matched.take(sets), worth=situation.worth)
     if situation.stands is not None:
-        given = replace(given, points=min(given.points, situation.stands[promotion.id].points))
+        given = given._replace(points=min(given.points, situation.stands[promotion.id].points))
     if not given.points and not given.vouchers:
         return _refusal(promotion, "no_value", "It would have given nothing.")
     return Candidate(promotion=promotion, given=given, saving=_saving(reward, given, situation.rulebook))

@@ -4,7 +4,6 @@ The same function answers a quote, a commit, a simulation and a replay of histor
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from promotions.engine.basket import Basket
@@ -79,13 +78,13 @@ def evaluate(
     worth = before.worth
     if settled.prices is not prices or standing is not None:
         worth = _worth(basket, settled.prices, shopper, rulebook, most=standing.paid if standing else None)
-    after = replace(before, worth=worth)
+    after = before._replace(worth=worth)
     loyalty = [promotion for promotion in candidates if not promotion.is_discount]
     rewarded = _reward(loyalty, after, policy, refused)
 
     winners = [*settled.winners, *rewarded]
     if explain:
-        _explain(explain, replace(after, checks=CHECKS), refused, {winner.promotion.id for winner in winners})
+        _explain(explain, after._replace(checks=CHECKS), refused, {winner.promotion.id for winner in winners})
     kept = list(refused.values())
     if most:
         kept = [_with_near_miss(refusal, after) for refusal in nearest_first(kept)[:most]]

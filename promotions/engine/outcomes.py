@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from promotions.engine.money import exponent
 from promotions.engine.selection import Selection, Taken, compile_selection
@@ -39,8 +39,7 @@ def _share(values: Sequence[int], units: Sequence[int], taken: Taken) -> int | F
     return share
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What an outcome gives for some matching sets, and the units that it counts as taken."""
 
     redemptions: int

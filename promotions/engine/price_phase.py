@@ -1,7 +1,7 @@
 """The price phase: discounts that compete, those that always apply, then the vouchers presented."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from promotions.engine.decision import (
     REASONS,
@@ -72,7 +72,7 @@ def settle(
     chosen = contest.chosen
 
     for promotion in sorted(always, key=lambda one: one.code):
-        now = replace(situation, prices=prices, chosen=chosen)
+        now = situation._replace(prices=prices, chosen=chosen)
         judged = judge(promotion, now)
         if isinstance(judged, Candidate):
             winners.append(judged)
@@ -116,7 +116,7 @@ class UnitContest:
                 return candidate
             if fitting <= self._sold_out:
                 return None
-        situation = replace(self._situation, prices=self._left, chosen=self.chosen)
+        situation = self._situation._replace(prices=self._left, chosen=self.chosen)
         judged = marked_down(candidate.promotion, situation)
         return judged if isinstance(judged, Candidate) else None
 
