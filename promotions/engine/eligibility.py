@@ -257,4 +257,5 @@ def _saving(reward: Reward, given: Given, rulebook: Rulebook) -> Fraction:
     """What the customer saves, in major units of money."""
     if given.vouchers:
         return rulebook.offers[reward.offer].perceived_value * given.vouchers
-    return given.points * rulebook.terms.point_value
+    value = rulebook.terms.point_value
+    return Fraction(given.points * value.numerator, value.denominator)
