@@ -1,7 +1,7 @@
 """Discounts: which units of a basket make matching sets, and what is taken off them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -67,21 +67,20 @@ class Lists:
     any_listed: bool = False
 
 
+NO_LISTS = Lists(terms={}, choices={}, taken={})
+
+
 class Fit(NamedTuple):
     """Which runs a discount's sets accept for one shopper: a mask of sets for each run.
 
     ``undecided`` are the personalized promotions, by backend id, of which any listed product qualifies for want of a
-    choice. ``defaults`` are the sets whose default product fits.
+    choice. ``defaults`` are the sets whose default product fits, ``runs`` those that any set accepts.
     """
 
     masks: tuple[int, ...]
     undecided: frozenset[str]
     defaults: frozenset[int]
-
-    @property
-    def runs(self) -> set[int]:
-        """The runs that any set accepts."""
-        return {run for run, mask in enumerate(self.masks) if mask}
+    runs: frozenset[int]
 
     def accepted(self, number: int, prices: Prices) -> bool:
         """Whether any unit fits a set."""
@@ -124,25 +123,36 @@ class MatchingSets:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Discount:
-    """A compiled discount. ``value`` is a percentage, or an amount in minor units; ``maximum`` in minor units."""
+    """A compiled discount.
+
+    ``value`` is a percentage, or an amount in minor units; ``maximum`` in minor units. ``personalized`` are the backend
+    ids of the personalized promotions that feed it, each once, in the order written; ``_by_quantity`` are the numbers
+    of the sets that require a quantity.
+    """
 
     kind: str
     value: Fraction
     maximum: int | None
     most_expensive: bool
     sets: tuple[DiscountSet, ...]
+    personalized: tuple[str, ...] = field(init=False)
+    _by_quantity: tuple[int, ...] = field(init=False)
 
-    @property
-    def personalized(self) -> tuple[str, ...]:
-        """The personalized promotions that feed it, each once, in the order written."""
-        return tuple(dict.fromkeys(one.personalized for one in self.sets if one.personalized is not None))
+    def __post_init__(self) -> None:
+        # Asked of every candidate of every basket.
+        lists = dict.fromkeys(one.personalized for one in self.sets if one.personalized is not None)
+        by_quantity = [number for number, one in enumerate(self.sets) if one.required_spend is None]
+        object.__setattr__(self, "personalized", tuple(lists))
+        object.__setattr__(self, "_by_quantity", tuple(by_quantity))
 
     # --- what fits ---------------------------------------------------------------------------------------------------
 
     def fit(self, runs: Sequence[Run], prices: Prices, lists: Lists) -> Fit:
         """Which runs its sets accept; ``prices`` are of the units that it may take."""
         masks = [0] * len(runs)
-        undecided, defaults = set(), set()
+        undecided: set[str] = set()
+        defaults: set[int] = set()
+        fitting: set[int] = set()
         for number, one in enumerate(self.sets):
             allowed = one.products
             if one.personalized is not None:
@@ -152,10 +162,10 @@ class Discount:
             if one.default_product is not None and (allowed is None or one.default_product in allowed):
                 defaults.add(number)
             bit = 1 << number
-            for run in runs:
-                if run.sku in allowed if allowed is not None else one.accepts is None or one.accepts(run.item):
-                    masks[run.ordinal] |= bit
-        return Fit(masks=tuple(masks), undecided=frozenset(undecided), defaults=frozenset(defaults))
+            for run in _accepted(runs, allowed, one.accepts):
+                masks[run] |= bit
+                fitting.add(run)
+        return Fit(tuple(masks), frozenset(undecided), frozenset(defaults), frozenset(fitting))
 
     def _allowed(
         self, one: DiscountSet, runs: Sequence[Run], prices: Prices, lists: Lists
@@ -250,11 +260,6 @@ class Discount:
             if spent < required:
                 spends.append((required - spent, required))
         return units, spends
-
-    @property
-    def _by_quantity(self) -> list[int]:
-        """The numbers of the sets that require a quantity."""
-        return [number for number, one in enumerate(self.sets) if one.required_spend is None]
 
     def _supply(self, preferred: Sequence[Stretch], fit: Fit) -> list[tuple[int, int]]:
         """Units and mask of each stretch, as the sets with a quantity see it."""
@@ -355,6 +360,13 @@ class Discount:
         return discounted, others
 
 
+def _accepted(runs: Sequence[Run], allowed: frozenset[str] | None, accepts: Predicate | None) -> list[int]:
+    """The runs that a set accepts: those of the products allowed, or else those that satisfy the rules."""
+    if allowed is not None:
+        return [run.ordinal for run in runs if run.sku in allowed]
+    return [run.ordinal for run in runs if accepts is None or accepts(run.item)]
+
+
 def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple[MatchingSets, int]]:
     """A group of which only ``whole`` sets get their amount, and one more the rest."""
     parts = [(group.first(whole), each)] if whole else []
@@ -385,6 +397,9 @@ def _dealt(columns: Sequence[Sequence[Stretch]], demands: Sequence[int], bundles
 
     Within a group each column is one stretch, but for a single set that needs the end of one and the start of the next.
     """
+    if bundles and len(columns) == 1 and len(columns[0]) == 1:
+        # Mostly a discount speaks of one product, of which a basket has one stretch.
+        return [MatchingSets(count=bundles, columns=((columns[0][0].part(0, demands[0] * bundles),),))]
     groups: list[MatchingSets] = []
     places = [(0, 0)] * len(columns)
     while bundles:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from promotions.engine.basket import Basket
 from promotions.engine.decision import Candidate, Refusal
-from promotions.engine.discounts import Discount, Fit, Lists
+from promotions.engine.discounts import NO_LISTS, Discount, Fit, Lists
 from promotions.engine.money import exponent
 from promotions.engine.outcomes import Given, Reward, Worth
 from promotions.engine.prices import Prices
@@ -189,11 +189,12 @@ def _rewarded(promotion: Promotion, reward: Reward, situation: Situation) -> Can
     return Candidate(promotion=promotion, given=given, saving=_saving(reward, given, situation.rulebook))
 
 
-def marked_down(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
-    """The same checks for a discount, on the units that it may take."""
+def marked_down(promotion: Promotion, situation: Situation, *, fit: Fit | None = None) -> Candidate | Refusal:
+    """The same checks for a discount, on the units that it may take; ``fit`` where it is known already."""
     discount = promotion.discount
     runs = situation.basket.runs
-    fit = fit_of(discount, situation)
+    if fit is None:
+        fit = fit_of(discount, situation)
     groups = discount.match(situation.prices, fit)
     if not groups:
         return _refusal(promotion, "no_matching_products", "The basket has too few matching products.")
@@ -209,6 +210,8 @@ def marked_down(promotion: Promotion, situation: Situation) -> Candidate | Refus
 
 def fit_of(discount: Discount, situation: Situation, *, any_listed: bool = False) -> Fit:
     """Which runs of the basket a discount's sets accept for the shopper, or ``any_listed``: could accept."""
+    if not discount.personalized:
+        return discount.fit(situation.basket.runs, situation.prices, NO_LISTS)
     lists = Lists(
         terms=situation.rulebook.personalized,
         choices=situation.shopper.personalized if situation.shopper else {},
@@ -225,6 +228,8 @@ def limit_left(promotion: Promotion, situation: Situation) -> int | Refusal | No
     """
     if situation.stands is not None:
         return situation.stands[promotion.id].redemptions
+    if not promotion.is_limited:
+        return None
     most: int | None = None
     for reason, limit, used in _limits(promotion, situation):
         if used >= limit:

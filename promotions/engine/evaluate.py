@@ -67,7 +67,7 @@ def evaluate(
         usage=usage,
         rulebook=rulebook,
         prices=prices,
-        worth=_worth(basket, prices, shopper, rulebook),
+        worth=_unearned(basket, prices),
         stands=standing.stands if standing else None,
         checks=CHECKS_OF_CANDIDATES if standing is None else CHECKS_AGAIN,
     )
@@ -75,9 +75,7 @@ def evaluate(
     settled = settle(discounts, before, policy=policy, vouchers=vouchers)
     refused = dict(settled.refused)
 
-    worth = before.worth
-    if settled.prices is not prices or standing is not None:
-        worth = _worth(basket, settled.prices, shopper, rulebook, most=standing.paid if standing else None)
+    worth = _worth(basket, settled.prices, shopper, rulebook, most=standing.paid if standing else None)
     after = before._replace(worth=worth)
     loyalty = [promotion for promotion in candidates if not promotion.is_discount]
     rewarded = _reward(loyalty, after, policy, refused)
@@ -109,6 +107,13 @@ def evaluate(
 def nearest_first(refused: Iterable[Refusal]) -> list[Refusal]:
     """Refusals, those first whose promotions failed latest in the order of checks."""
     return sorted(refused, key=lambda refusal: (-REASONS.index(refusal.reason), refusal.promotion.code))
+
+
+def _unearned(basket: Basket, prices: Prices) -> Worth:
+    """The runs' values while discounts compete: base points are earned on what is paid, and wait for it."""
+    return Worth(
+        units=tuple([run.units for run in basket.runs]), net=tuple(prices.by_run(len(basket.runs))), base_points=()
+    )
 
 
 def _worth(

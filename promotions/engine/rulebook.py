@@ -141,6 +141,7 @@ class Promotion:
     offer: str = field(init=False)
     personalized: tuple[str, ...] = field(init=False)
     is_tracked: bool = field(init=False)
+    is_limited: bool = field(init=False)
 
     def __post_init__(self) -> None:
         # Asked of every candidate of every basket: as fields they take a third of what properties do.
@@ -153,6 +154,9 @@ class Promotion:
             "offer": reward.offer if reward else "",
             "personalized": self.effect.personalized if isinstance(self.effect, Discount) else (),
             "is_tracked": bool(self.application_rules) or self.customer_limit is not None,
+            "is_limited": any(
+                limit is not None for limit in (self.total_limit, self.customer_limit, self.transaction_limit)
+            ),
         }
         for name, value in follows.items():
             object.__setattr__(self, name, value)
