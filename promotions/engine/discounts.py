@@ -71,20 +71,21 @@ NO_LISTS = Lists(terms={}, choices={}, taken={})
 
 
 class Fit(NamedTuple):
-    """Which runs a discount's sets accept for one shopper: a mask of sets for each run.
+    """Which runs a discount's sets accept for one shopper.
 
-    ``undecided`` are the personalized promotions, by backend id, of which any listed product qualifies for want of a
-    choice. ``defaults`` are the sets whose default product fits, ``runs`` those that any set accepts.
+    ``accepted`` are the runs of each set, ``runs`` those of any. ``undecided`` are the personalized promotions, by backend id, of which any listed product qualifies for want of a
+    choice. ``defaults`` are the sets whose default product fits.
     """
 
-    masks: tuple[int, ...]
+    accepted: tuple[frozenset[int], ...]
+    runs: frozenset[int]
     undecided: frozenset[str]
     defaults: frozenset[int]
-    runs: frozenset[int]
 
-    def accepted(self, number: int, prices: Prices) -> bool:
+    def is_in(self, number: int, prices: Prices) -> bool:
         """Whether any unit fits a set."""
-        return any(self.masks[stretch.run] & (1 << number) for stretch in prices.stretches)
+        accepted = self.accepted[number]
+        return any(stretch.run in accepted for stretch in prices.stretches)
 
 
 class Markdown(NamedTuple):
@@ -149,23 +150,20 @@ class Discount:
 
     def fit(self, runs: Sequence[Run], prices: Prices, lists: Lists) -> Fit:
         """Which runs its sets accept; ``prices`` are of the units that it may take."""
-        masks = [0] * len(runs)
-        undecided: set[str] = set()
-        defaults: set[int] = set()
-        fitting: set[int] = set()
+        accepted: list[frozenset[int]] = []
+        undecided: frozenset[str] = frozenset()
+        defaults: frozenset[int] = frozenset()
         for number, one in enumerate(self.sets):
             allowed = one.products
             if one.personalized is not None:
                 allowed, is_free = self._allowed(one, runs, prices, lists)
                 if is_free:
-                    undecided.add(one.personalized)
+                    undecided |= {one.personalized}
             if one.default_product is not None and (allowed is None or one.default_product in allowed):
-                defaults.add(number)
-            bit = 1 << number
-            for run in _accepted(runs, allowed, one.accepts):
-                masks[run] |= bit
-                fitting.add(run)
-        return Fit(tuple(masks), frozenset(undecided), frozenset(defaults), frozenset(fitting))
+                defaults |= {number}
+            accepted.append(_accepted(runs, allowed, one.accepts))
+        fitting = accepted[0] if len(accepted) == 1 else frozenset().union(*accepted)
+        return Fit(accepted=tuple(accepted), runs=fitting, undecided=undecided, defaults=defaults)
 
     def _allowed(
         self, one: DiscountSet, runs: Sequence[Run], prices: Prices, lists: Lists
@@ -194,19 +192,19 @@ class Discount:
         missing = [
             number
             for number, one in enumerate(self.sets)
-            if one.gets_discount and number in fit.defaults and not fit.accepted(number, prices)
+            if one.gets_discount and number in fit.defaults and not fit.is_in(number, prices)
         ]
         if not missing:
             return []
         rest = tuple(one for number, one in enumerate(self.sets) if number not in missing)
-        kept = [number for number in range(len(self.sets)) if number not in missing]
-        masks = tuple(sum(1 << k for k, number in enumerate(kept) if mask >> number & 1) for mask in fit.masks)
+        accepted = tuple(runs for number, runs in enumerate(fit.accepted) if number not in missing)
         sets = 1
         if rest:
             others = Discount(
                 kind=self.kind, value=self.value, maximum=None, most_expensive=self.most_expensive, sets=rest
             )
-            sets = sum(group.count for group in others.match(prices, fit._replace(masks=masks)))
+            kept = fit._replace(accepted=accepted, runs=frozenset().union(*accepted))
+            sets = sum(group.count for group in others.match(prices, kept))
         if most is not None:
             sets = min(sets, most)
         found = [self.sets[number] for number in missing]
@@ -216,8 +214,9 @@ class Discount:
 
     def match(self, prices: Prices, fit: Fit) -> list[MatchingSets]:
         """All matching sets that the units allow, in sorted order; those of one composition together."""
+        fitting = fit.runs
         preferred = [
-            stretch for stretch in prices.in_order(most_expensive=self.most_expensive) if fit.masks[stretch.run]
+            stretch for stretch in prices.in_order(most_expensive=self.most_expensive) if stretch.run in fitting
         ]
         if len(self.sets) == 1 and self.sets[0].required_spend is None:
             demand = self.sets[0].required_quantity
@@ -248,7 +247,7 @@ class Discount:
         units = 0
         if self._by_quantity:
             demands = [self.sets[number].required_quantity for number in self._by_quantity]
-            if len(demands) == len(self.sets) and not any(fit.masks):
+            if len(demands) == len(self.sets) and not fit.runs:
                 return sum(demands), []
             supply = self._supply(preferred, fit)
             units = units_lacking(supply, demands)
@@ -263,10 +262,9 @@ class Discount:
 
     def _supply(self, preferred: Sequence[Stretch], fit: Fit) -> list[tuple[int, int]]:
         """Units and mask of each stretch, as the sets with a quantity see it."""
-        numbers = self._by_quantity
+        accepted = [(1 << k, fit.accepted[number]) for k, number in enumerate(self._by_quantity)]
         return [
-            (stretch.units, sum(1 << k for k, n in enumerate(numbers) if fit.masks[stretch.run] >> n & 1))
-            for stretch in preferred
+            (stretch.units, sum([bit for bit, runs in accepted if stretch.run in runs])) for stretch in preferred
         ]
 
     def _assigned(
@@ -292,8 +290,9 @@ class Discount:
         """For each set with a required spend its number, the amount and all units that it fits and none before took."""
         for number, one in enumerate(self.sets):
             if one.required_spend is not None:
-                column = [stretch for stretch in left if fit.masks[stretch.run] >> number & 1]
-                left = [stretch for stretch in left if not fit.masks[stretch.run] >> number & 1]
+                accepted = fit.accepted[number]
+                column = [stretch for stretch in left if stretch.run in accepted]
+                left = [stretch for stretch in left if stretch.run not in accepted]
                 yield number, one.required_spend, column
 
     # --- what is taken off -------------------------------------------------------------------------------------------
@@ -336,13 +335,14 @@ class Discount:
 
     def _off(self, worth: int) -> int:
         """The discount of one matching set whose discounted units are worth so much, rounded once."""
+        value = self.value
         match self.kind:
             case "amount":
-                return min(int(self.value), worth)
+                return min(value.numerator // value.denominator, worth)
             case "percentage":
-                return round_half_up_ratio(self.value.numerator * worth, self.value.denominator * 100)
+                return round_half_up_ratio(value.numerator * worth, value.denominator * 100)
             case "fixed_price":
-                return max(worth - int(self.value), 0)
+                return max(worth - value.numerator // value.denominator, 0)
             case _:
                 return worth
 
@@ -360,11 +360,11 @@ class Discount:
         return discounted, others
 
 
-def _accepted(runs: Sequence[Run], allowed: frozenset[str] | None, accepts: Predicate | None) -> list[int]:
+def _accepted(runs: Sequence[Run], allowed: frozenset[str] | None, accepts: Predicate | None) -> frozenset[int]:
     """The runs that a set accepts: those of the products allowed, or else those that satisfy the rules."""
     if allowed is not None:
-        return [run.ordinal for run in runs if run.sku in allowed]
-    return [run.ordinal for run in runs if accepts is None or accepts(run.item)]
+        return frozenset([run.ordinal for run in runs if run.sku in allowed])
+    return frozenset([run.ordinal for run in runs if accepts is None or accepts(run.item)])
 
 
 def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple[MatchingSets, int]]:
