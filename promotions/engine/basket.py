@@ -251,7 +251,7 @@ def _item(sku: str, quantity: int, category: str, brand: str, product: ProductFa
         product_brand=folded(product.product_brand),
         program_brand=folded(product.program_brand),
         category=folded(product.category),
-        labels=frozenset(label.casefold() for label in product.labels),
+        labels=frozenset([label.casefold() for label in product.labels]),
         cost_price=product.cost_price,
         retail_price=product.retail_price,
     )

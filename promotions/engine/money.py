@@ -31,6 +31,7 @@ def minor_unit(currency: str) -> Decimal:
     return Decimal(1).scaleb(-exponent(currency))
 
 
+@lru_cache(maxsize=10_000)
 def to_minor(amount: Decimal, currency: str) -> int:
     """An amount in minor units.
 
