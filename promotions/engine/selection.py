@@ -66,7 +66,7 @@ class Selection:
         """All matching sets that a basket allows. ``net`` is each run's net value in minor units."""
         if self.bundle:
             return self._match_bundles(self._preferred(runs, net))
-        pooled = self._preferred([run for run in runs if self._pooled(run)], net)
+        pooled = self._preferred(self._pooled(runs), net)
         pool = tuple([(run.ordinal, run.units) for run in pooled])
         available = sum([units for _, units in pool])
         return Matched(
@@ -81,14 +81,18 @@ class Selection:
         if self.bundle:
             supply = [(run.units, _compatible(run, self.sets)) for run in runs]
             return units_lacking(supply, [one.units for one in self.sets])
-        available = sum(run.units for run in runs if self._pooled(run))
+        available = sum(run.units for run in self._pooled(runs))
         return max(0, (self.quantity_rule.units if self.quantity_rule.apply_to == "every" else 1) - available)
 
-    def _pooled(self, run: Run) -> bool:
-        for one in self.sets:
-            if one.accepts is None or one.accepts(run.item):
-                return True
-        return not self.sets
+    def _pooled(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """The runs that any set accepts; without sets all of them."""
+        accepts = [one.accepts for one in self.sets if one.accepts is not None]
+        if len(accepts) < len(self.sets) or not accepts:
+            return runs
+        if len(accepts) == 1:
+            (only,) = accepts
+            return [run for run in runs if only(run.item)]
+        return [run for run in runs if any(one(run.item) for one in accepts)]
 
     def _preferred(self, runs: Sequence[Run], net: Sequence[int]) -> Sequence[Run]:
         if not self.bundle and self.quantity_rule.apply_to == "all":
