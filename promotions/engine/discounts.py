@@ -1,15 +1,14 @@
 """Discounts: which units of a basket make matching sets, and what is taken off them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from promotions.engine.attributes import Scope
-from promotions.engine.basket import Run
+from promotions.engine.basket import Runs
+from promotions.engine.item_rules import ItemRules, compile_item_rules
 from promotions.engine.money import exponent, round_half_up_ratio
 from promotions.engine.prices import Cut, Prices, Stretch, shared
-from promotions.engine.rules import Predicate, compile_tree
 from promotions.engine.selection import assign, most_bundles, units_lacking
 from promotions.engine.shopper import PersonalizedChoice
 
@@ -31,7 +30,7 @@ class DiscountSet:
     discounted; 0 is a set that only qualifies.
     """
 
-    accepts: Predicate | None
+    rules: ItemRules | None
     products: frozenset[str] | None
     personalized: str | None
     required_quantity: int
@@ -73,12 +72,13 @@ NO_LISTS = Lists(terms={}, choices={}, taken={})
 class Fit(NamedTuple):
     """Which runs a discount's sets accept for one shopper.
 
-    ``accepted`` are the runs of each set, ``runs`` those of any. ``undecided`` are the personalized promotions, by backend id, of which any listed product qualifies for want of a
-    choice. ``defaults`` are the sets whose default product fits.
+    ``accepted`` are the runs of each set, ``runs`` those of any. ``undecided`` are the personalized promotions, by
+    backend id, of which any listed product qualifies for want of a choice. ``defaults`` are the sets whose default
+    product fits.
     """
 
-    accepted: tuple[frozenset[int], ...]
-    runs: frozenset[int]
+    accepted: tuple[Set[int], ...]
+    runs: Set[int]
     undecided: frozenset[str]
     defaults: frozenset[int]
 
@@ -148,9 +148,9 @@ class Discount:
 
     # --- what fits ---------------------------------------------------------------------------------------------------
 
-    def fit(self, runs: Sequence[Run], prices: Prices, lists: Lists) -> Fit:
+    def fit(self, runs: Runs, prices: Prices, lists: Lists) -> Fit:
         """Which runs its sets accept; ``prices`` are of the units that it may take."""
-        accepted: list[frozenset[int]] = []
+        accepted: list[Set[int]] = []
         undecided: frozenset[str] = frozenset()
         defaults: frozenset[int] = frozenset()
         for number, one in enumerate(self.sets):
@@ -161,13 +161,11 @@ class Discount:
                     undecided |= {one.personalized}
             if one.default_product is not None and (allowed is None or one.default_product in allowed):
                 defaults |= {number}
-            accepted.append(_accepted(runs, allowed, one.accepts))
+            accepted.append(_accepted(runs, allowed, one.rules))
         fitting = accepted[0] if len(accepted) == 1 else frozenset().union(*accepted)
         return Fit(accepted=tuple(accepted), runs=fitting, undecided=undecided, defaults=defaults)
 
-    def _allowed(
-        self, one: DiscountSet, runs: Sequence[Run], prices: Prices, lists: Lists
-    ) -> tuple[frozenset[str], bool]:
+    def _allowed(self, one: DiscountSet, runs: Runs, prices: Prices, lists: Lists) -> tuple[frozenset[str], bool]:
         """The products of a personalized set that qualify, and whether that is for want of a choice."""
         backend_id = one.personalized or ""
         term, choice = lists.terms.get(backend_id), lists.choices.get(backend_id)
@@ -215,6 +213,8 @@ class Discount:
     def match(self, prices: Prices, fit: Fit) -> list[MatchingSets]:
         """All matching sets that the units allow, in sorted order; those of one composition together."""
         fitting = fit.runs
+        if not fitting:
+            return []
         preferred = [
             stretch for stretch in prices.in_order(most_expensive=self.most_expensive) if stretch.run in fitting
         ]
@@ -263,9 +263,7 @@ class Discount:
     def _supply(self, preferred: Sequence[Stretch], fit: Fit) -> list[tuple[int, int]]:
         """Units and mask of each stretch, as the sets with a quantity see it."""
         accepted = [(1 << k, fit.accepted[number]) for k, number in enumerate(self._by_quantity)]
-        return [
-            (stretch.units, sum([bit for bit, runs in accepted if stretch.run in runs])) for stretch in preferred
-        ]
+        return [(stretch.units, sum([bit for bit, runs in accepted if stretch.run in runs])) for stretch in preferred]
 
     def _assigned(
         self, preferred: Sequence[Stretch], supply: Sequence[tuple[int, int]], demands: Sequence[int], bundles: int
@@ -297,7 +295,7 @@ class Discount:
 
     # --- what is taken off -------------------------------------------------------------------------------------------
 
-    def mark_down(self, groups: Sequence[MatchingSets], fit: Fit, runs: Sequence[Run], *, most: int | None) -> Markdown:
+    def mark_down(self, groups: Sequence[MatchingSets], fit: Fit, runs: Runs, *, most: int | None) -> Markdown:
         """What the matching sets get, the first so many that get anything where a limit leaves no more."""
         redemptions = off = 0
         cuts: list[Cut] = []
@@ -360,11 +358,14 @@ class Discount:
         return discounted, others
 
 
-def _accepted(runs: Sequence[Run], allowed: frozenset[str] | None, accepts: Predicate | None) -> frozenset[int]:
+def _accepted(runs: Runs, allowed: frozenset[str] | None, rules: ItemRules | None) -> Set[int]:
     """The runs that a set accepts: those of the products allowed, or else those that satisfy the rules."""
     if allowed is not None:
-        return frozenset([run.ordinal for run in runs if run.sku in allowed])
-    return frozenset([run.ordinal for run in runs if accepts is None or accepts(run.item)])
+        return _NONE if allowed.isdisjoint(runs.skus) else {run.ordinal for run in runs if run.sku in allowed}
+    return {run.ordinal for run in (runs if rules is None else rules.among(runs))}
+
+
+_NONE: frozenset[int] = frozenset()
 
 
 def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple[MatchingSets, int]]:
@@ -439,7 +440,7 @@ def compile_discount(discount_type: str, outcome: Mapping[str, Any], currency: s
         most_expensive=outcome["price_order"] == "most_expensive",
         sets=tuple(
             DiscountSet(
-                accepts=compile_tree(one.get("rules"), Scope.LINE_ITEM),
+                rules=compile_item_rules(one.get("rules")),
                 products=frozenset(one["products"]) if "products" in one else None,
                 personalized=one.get("personalized_promotion"),
                 required_quantity=one["required_quantity"] or 1,

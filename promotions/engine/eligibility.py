@@ -109,7 +109,7 @@ def _transaction_rules(promotion: Promotion, situation: Situation) -> Refusal | 
 
 def _line_item_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
     rules = promotion.line_item_rules
-    if rules is None or any(rules(run.item) for run in situation.basket.runs):
+    if rules is None or rules.accept_any(situation.basket.runs):
         return None
     return _refusal(promotion, "line_item_rules", "No line item qualifies.")
 

@@ -17,8 +17,9 @@ from itertools import islice
 from typing import Any
 
 from promotions.engine.attributes import Scope
-from promotions.engine.basket import Basket, SiteFacts
+from promotions.engine.basket import LINE_ITEM_KEYS, Basket, SiteFacts
 from promotions.engine.discounts import Discount, PersonalizedTerms, compile_discount
+from promotions.engine.item_rules import ItemRules, compile_item_rules
 from promotions.engine.outcomes import Reward, compile_reward
 from promotions.engine.progress import ApplicationRule, compile_application_rule
 from promotions.engine.rules import (
@@ -33,7 +34,6 @@ from promotions.engine.rules import (
 )
 from promotions.engine.shopper import Shopper
 
-LINE_ITEM_KEYS = frozenset({"sku", "product", "category", "product_brand", "program_brand", "labels"})
 CUSTOMER_KEYS = frozenset({"groups", "home_site", "is_loyalty_member"})
 TRANSACTION_KEYS = frozenset(
     {"payment_card_type", "source", "loyalty_card_type", "transaction_date", "transaction_weekday"}
@@ -125,7 +125,7 @@ class Promotion:
     site_rules: Predicate | None
     customer_rules: Predicate | None
     transaction_rules: Predicate | None
-    line_item_rules: Predicate | None
+    line_item_rules: ItemRules | None
     application_rules: tuple[ApplicationRule, ...]
     rules_signature: str
     control_group: ControlGroup | None
@@ -186,7 +186,7 @@ def compile_promotion(source: PromotionSource) -> Promotion:
         site_rules=compile_tree(eligibility["site_rules"], Scope.SITE),
         customer_rules=compile_tree(eligibility["customer_rules"], Scope.CUSTOMER),
         transaction_rules=compile_tree(eligibility["transaction_rules"], Scope.TRANSACTION),
-        line_item_rules=compile_tree(eligibility["line_item_rules"], Scope.LINE_ITEM),
+        line_item_rules=compile_item_rules(eligibility["line_item_rules"]),
         application_rules=tuple(
             compile_application_rule(
                 rule,
@@ -518,7 +518,7 @@ class Rulebook:
         )
         narrow(self._transaction.of(_transaction_keys(basket)) & spent & self._at_hour(basket))
         # A personalized discount is looked at whatever is bought: the answer tells what the consumer may still choose.
-        narrow(self._items.of(_basket_keys(basket)) | self._listed)
+        narrow(self._items.of(basket.runs.keys) | self._listed)
         return stages
 
     def _first_by_code(self, mask: int, *, most: int) -> list[Promotion]:
@@ -661,18 +661,3 @@ def _transaction_keys(basket: Basket) -> Iterator[Key]:
     yield ("source", basket.source)
     yield ("payment_card_type", basket.payment_card_type)
     yield ("loyalty_card_type", basket.loyalty_card_type)
-
-
-def _basket_keys(basket: Basket) -> set[Key]:
-    keys: set[Key] = set()
-    for run in basket.runs:
-        item = run.item
-        keys.add(("sku", item.sku))
-        keys.add(("category", item.category))
-        keys.add(("product_brand", item.product_brand))
-        if item.product is not None:
-            keys.add(("product", item.product))
-            keys.add(("program_brand", item.program_brand))
-            for label in item.labels:
-                keys.add(("labels", label))
-    return keys
