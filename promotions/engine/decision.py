@@ -38,6 +38,9 @@ REASONS = (
 )
 """Why a promotion does not apply, in the order of the checks."""
 
+REASON_ORDER = {reason: place for place, reason in enumerate(REASONS)}
+"""How late the check comes that gives a reason."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NearMiss:

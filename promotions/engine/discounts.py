@@ -243,12 +243,12 @@ class Discount:
     def lacking(self, prices: Prices, fit: Fit) -> tuple[int, list[tuple[int, int]]]:
         """What a first matching set lacks: units, and for each set with a required spend that falls short of it the
         amount lacking and the amount required."""
+        demands = [self.sets[number].required_quantity for number in self._by_quantity]
+        if len(demands) == len(self.sets) and not fit.runs:
+            return sum(demands), []
         preferred = prices.in_order(most_expensive=self.most_expensive)
         units = 0
-        if self._by_quantity:
-            demands = [self.sets[number].required_quantity for number in self._by_quantity]
-            if len(demands) == len(self.sets) and not fit.runs:
-                return sum(demands), []
+        if demands:
             supply = self._supply(preferred, fit)
             units = units_lacking(supply, demands)
             if not units:

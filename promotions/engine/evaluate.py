@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from promotions.engine.basket import Basket
 from promotions.engine.decision import (
-    REASONS,
+    REASON_ORDER,
     Applied,
     AppliedVoucher,
     Candidate,
@@ -106,7 +106,7 @@ def evaluate(
 
 def nearest_first(refused: Iterable[Refusal]) -> list[Refusal]:
     """Refusals, those first whose promotions failed latest in the order of checks."""
-    return sorted(refused, key=lambda refusal: (-REASONS.index(refusal.reason), refusal.promotion.code))
+    return sorted(refused, key=lambda refusal: (-REASON_ORDER[refusal.reason], refusal.promotion.code))
 
 
 def _unearned(basket: Basket, prices: Prices) -> Worth:

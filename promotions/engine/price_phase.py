@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from promotions.engine.decision import (
-    REASONS,
+    REASON_ORDER,
     Candidate,
     ConflictPolicy,
     PersonalizedState,
@@ -177,9 +177,9 @@ def _personalized(
     shopper = situation.shopper
     if shopper is None or not shopper.personalized:
         return
-    last = REASONS.index("transaction_rules")
+    last = REASON_ORDER["transaction_rules"]
     near = [winner.promotion for winner in winners]
-    near += [refusal.promotion for refusal in refused if REASONS.index(refusal.reason) > last]
+    near += [refusal.promotion for refusal in refused if REASON_ORDER[refusal.reason] > last]
     for backend_id in sorted({backend_id for promotion in near for backend_id in promotion.personalized}):
         term, choice = situation.rulebook.personalized.get(backend_id), shopper.personalized.get(backend_id)
         if term is not None and choice is not None:

@@ -7,7 +7,7 @@ mask never loses a promotion: it only leaves out those that some check would ref
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from decimal import Decimal
@@ -111,6 +111,10 @@ class PromotionSource:
     content: Mapping[str, Any]
 
 
+Failing = Callable[[Any], list[Tree]]
+"""The conditions and groups of a tree that fail for a subject."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion:
     """A compiled promotion.
@@ -118,7 +122,7 @@ class Promotion:
     What follows from the rest is worked out once: ``code`` is unique within its family, ``gives_points`` says whether
     only active members can have it, ``offer`` is the code of what it issues vouchers of (empty for none),
     ``personalized`` are the backend ids of what feeds it, and ``is_tracked`` says whether what a consumer did before
-    matters to it.
+    matters to it. ``failing`` tells of its rules, by name, what fails: compiled when it is first asked.
     """
 
     source: PromotionSource
@@ -142,6 +146,7 @@ class Promotion:
     personalized: tuple[str, ...] = field(init=False)
     is_tracked: bool = field(init=False)
     is_limited: bool = field(init=False)
+    failing: dict[str, Failing] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Asked of every candidate of every basket: as fields they take a third of what properties do.
