@@ -67,6 +67,8 @@ class Lists:
 
 
 NO_LISTS = Lists(terms={}, choices={}, taken={})
+_NO_LISTS: frozenset[str] = frozenset()
+_NO_NUMBERS: frozenset[int] = frozenset()
 
 
 class Fit(NamedTuple):
@@ -128,7 +130,7 @@ class Discount:
 
     ``value`` is a percentage, or an amount in minor units; ``maximum`` in minor units. ``personalized`` are the backend
     ids of the personalized promotions that feed it, each once, in the order written; ``_by_quantity`` are the numbers
-    of the sets that require a quantity.
+    of the sets that require a quantity. ``_is_plain`` says that no set has a list or a default product.
     """
 
     kind: str
@@ -138,6 +140,7 @@ class Discount:
     sets: tuple[DiscountSet, ...]
     personalized: tuple[str, ...] = field(init=False)
     _by_quantity: tuple[int, ...] = field(init=False)
+    _is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
         # Asked of every candidate of every basket.
@@ -145,14 +148,18 @@ class Discount:
         by_quantity = [number for number, one in enumerate(self.sets) if one.required_spend is None]
         object.__setattr__(self, "personalized", tuple(lists))
         object.__setattr__(self, "_by_quantity", tuple(by_quantity))
+        has_default = any(one.default_product is not None for one in self.sets)
+        object.__setattr__(self, "_is_plain", not lists and not has_default)
 
     # --- what fits ---------------------------------------------------------------------------------------------------
 
     def fit(self, runs: Runs, prices: Prices, lists: Lists) -> Fit:
         """Which runs its sets accept; ``prices`` are of the units that it may take."""
+        if self._is_plain:
+            plain = tuple([_accepted(runs, one.products, one.rules) for one in self.sets])
+            return Fit(plain, _any_of(plain), _NO_LISTS, _NO_NUMBERS)
         accepted: list[Set[int]] = []
-        undecided: frozenset[str] = frozenset()
-        defaults: frozenset[int] = frozenset()
+        undecided, defaults = _NO_LISTS, _NO_NUMBERS
         for number, one in enumerate(self.sets):
             allowed = one.products
             if one.personalized is not None:
@@ -162,8 +169,7 @@ class Discount:
             if one.default_product is not None and (allowed is None or one.default_product in allowed):
                 defaults |= {number}
             accepted.append(_accepted(runs, allowed, one.rules))
-        fitting = accepted[0] if len(accepted) == 1 else frozenset().union(*accepted)
-        return Fit(accepted=tuple(accepted), runs=fitting, undecided=undecided, defaults=defaults)
+        return Fit(accepted=tuple(accepted), runs=_any_of(accepted), undecided=undecided, defaults=defaults)
 
     def _allowed(self, one: DiscountSet, runs: Runs, prices: Prices, lists: Lists) -> tuple[frozenset[str], bool]:
         """The products of a personalized set that qualify, and whether that is for want of a choice."""
@@ -201,7 +207,7 @@ class Discount:
             others = Discount(
                 kind=self.kind, value=self.value, maximum=None, most_expensive=self.most_expensive, sets=rest
             )
-            kept = fit._replace(accepted=accepted, runs=frozenset().union(*accepted))
+            kept = fit._replace(accepted=accepted, runs=_any_of(accepted))
             sets = sum(group.count for group in others.match(prices, kept))
         if most is not None:
             sets = min(sets, most)
@@ -358,14 +364,16 @@ class Discount:
         return discounted, others
 
 
+def _any_of(accepted: Sequence[Set[int]]) -> Set[int]:
+    """The runs that any set accepts."""
+    return accepted[0] if len(accepted) == 1 else _NO_NUMBERS.union(*accepted)
+
+
 def _accepted(runs: Runs, allowed: frozenset[str] | None, rules: ItemRules | None) -> Set[int]:
     """The runs that a set accepts: those of the products allowed, or else those that satisfy the rules."""
     if allowed is not None:
-        return _NONE if allowed.isdisjoint(runs.skus) else {run.ordinal for run in runs if run.sku in allowed}
+        return _NO_NUMBERS if allowed.isdisjoint(runs.skus) else {run.ordinal for run in runs if run.sku in allowed}
     return {run.ordinal for run in (runs if rules is None else rules.among(runs))}
-
-
-_NONE: frozenset[int] = frozenset()
 
 
 def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple[MatchingSets, int]]:

@@ -85,7 +85,8 @@ def evaluate(
         _explain(explain, after._replace(checks=CHECKS), refused, {winner.promotion.id for winner in winners})
     kept = list(refused.values())
     if most:
-        kept = [_with_near_miss(refusal, after) for refusal in nearest_first(kept)[:most]]
+        nearest = kept if len(kept) <= most else nearest_first(kept)[:most]
+        kept = [_with_near_miss(refusal, after) for refusal in nearest]
     return Decision(
         basket=basket,
         worth=worth,
@@ -165,14 +166,7 @@ def _with_near_miss(refusal: Refusal, situation: Situation) -> Refusal:
     if miss is None:
         return refusal
     said = sentence(miss, situation.basket.currency)
-    return Refusal(
-        promotion=refusal.promotion,
-        reason=refusal.reason,
-        detail=f"{refusal.detail} {said}".strip(),
-        won_by=refusal.won_by,
-        decided_by=refusal.decided_by,
-        near_miss=miss,
-    )
+    return refusal._replace(detail=f"{refusal.detail} {said}".strip(), near_miss=miss)
 
 
 def _applied(winner: Candidate, basket: Basket, worth: Worth) -> Applied:
