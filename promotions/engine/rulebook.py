@@ -6,7 +6,7 @@ basket are a few ANDs and ORs of masks; only they are looked at, so a decision c
 mask never loses a promotion: it only leaves out those that some check would refuse.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -20,6 +20,7 @@ from promotions.engine.attributes import Scope
 from promotions.engine.basket import LINE_ITEM_KEYS, Basket, SiteFacts
 from promotions.engine.discounts import Discount, PersonalizedTerms, compile_discount
 from promotions.engine.item_rules import ItemRules, compile_item_rules
+from promotions.engine.masks import HourMasks, LifeMasks, MinimumMasks, SiteMasks, mask_of
 from promotions.engine.outcomes import Reward, compile_reward
 from promotions.engine.progress import ApplicationRule, compile_application_rule
 from promotions.engine.rules import (
@@ -234,17 +235,19 @@ def _rules_signature(source: PromotionSource) -> str:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Needs:
     """What a basket and its shopper must have for a promotion to be a candidate: one of some keys, at least so much of
-    some numbers, by attribute, and the right time of day."""
+    some numbers, by attribute, and the right time of day, which may come or end at ``boundaries``."""
 
     items: frozenset[Key] | None
     customer: frozenset[Key] | None
     transaction: frozenset[Key] | None
     minima: Mapping[str, Decimal | None]
-    hours: Tree | None
+    hours: Predicate | None
+    boundaries: frozenset[time]
 
 
 def _needs(source: PromotionSource) -> _Needs:
     eligibility = source.eligibility
+    hours = necessary_part(eligibility["transaction_rules"], "transaction_time")
     return _Needs(
         items=_item_keys(source),
         customer=_customer_needs(source),
@@ -253,8 +256,16 @@ def _needs(source: PromotionSource) -> _Needs:
             **{name: necessary_minimum(eligibility["transaction_rules"], name) for name in TRANSACTION_NUMBERS},
             **{name: necessary_minimum(eligibility["customer_rules"], name) for name in CUSTOMER_NUMBERS},
         },
-        hours=necessary_part(eligibility["transaction_rules"], "transaction_time"),
+        hours=compile_tree(hours, Scope.TRANSACTION),
+        boundaries=frozenset(_times(hours)),
     )
+
+
+def _times(hours: Tree | None) -> Iterator[time]:
+    """The times of day that rules name."""
+    for rule in conditions(hours):
+        value = rule["value"]
+        yield from map(time.fromisoformat, value if isinstance(value, list) else [value])
 
 
 def _customer_needs(source: PromotionSource) -> frozenset[Key] | None:
@@ -336,36 +347,8 @@ class _KeyIndex:
         return mask
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Timed:
-    """Promotions with rules on the time of day: what each asks of it, and the times at which an answer may change.
-
-    ``free`` is the mask of the others, ``masks`` those found so far, by the span between two boundaries.
-    """
-
-    boundaries: list[time]
-    promotions: tuple[tuple[int, Predicate], ...]
-    free: int
-    masks: dict[tuple[int, int], int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, needs: Iterable[_Needs | None]) -> "_Timed":
-        """Of the needs of all promotions, in order of ordinals."""
-        boundaries: set[time] = set()
-        promotions: list[tuple[int, Predicate]] = []
-        free = 0
-        for ordinal, need in enumerate(needs):
-            if need is None:
-                continue
-            holds = compile_tree(need.hours, Scope.TRANSACTION)
-            if holds is None:
-                free |= 1 << ordinal
-                continue
-            promotions.append((ordinal, holds))
-            for rule in conditions(need.hours):
-                value = rule["value"]
-                boundaries.update(map(time.fromisoformat, value if isinstance(value, list) else [value]))
-        return cls(boundaries=sorted(boundaries), promotions=tuple(promotions), free=free)
+MOST_CORRECTED = 100
+"""Promotions put or removed at once by which masks are corrected; after more they are made anew."""
 
 
 class Rulebook:
@@ -383,15 +366,11 @@ class Rulebook:
         self._currencies: dict[str, int] = {}
         self._items, self._customer, self._transaction = _KeyIndex(), _KeyIndex(), _KeyIndex()
         self._with_consumer = self._with_member = self._listed = 0
-        self._reset_caches()
-
-    def _reset_caches(self) -> None:
-        self._sited: tuple[int, tuple[tuple[int, Predicate], ...]] | None = None
-        self._sites: dict[SiteFacts, int] = {}
-        self._spans: dict[int, int] = {}
-        self._boundaries: list[datetime] | None = None
-        self._minima: dict[str, tuple[list[Decimal], list[int]]] = {}
-        self._timed: _Timed | None = None
+        # Made when they are first asked for, and from then on corrected at an edit.
+        self._lives: LifeMasks | None = None
+        self._sites: SiteMasks | None = None
+        self._hours: HourMasks | None = None
+        self._minima: dict[str, MinimumMasks] = {}
         self._by_code: list[tuple[int, Promotion]] | None = None
 
     @classmethod
@@ -430,6 +409,13 @@ class Rulebook:
         other._transaction = self._transaction.copy()
         other._with_consumer, other._with_member = self._with_consumer, self._with_member
         other._listed = self._listed
+        removed, put = list(removed), list(put)
+        if len(removed) + len(put) <= MOST_CORRECTED:
+            other._lives = self._lives and self._lives.copy()
+            other._sites = self._sites and self._sites.copy()
+            other._hours = self._hours and self._hours.copy()
+            other._minima = {name: masks.copy() for name, masks in self._minima.items()}
+            other._by_code = None if self._by_code is None else self._by_code.copy()
         for promotion_id in removed:
             other._remove(promotion_id)
         for promotion in put:
@@ -457,6 +443,16 @@ class Rulebook:
             self._with_member |= bit
         if promotion.personalized:
             self._listed |= bit
+        if self._lives is not None:
+            self._lives.put(ordinal, _moments(source), lambda at: life_reason(source, at) is None)
+        if self._sites is not None:
+            self._sites.put(ordinal, promotion.site_rules)
+        if self._hours is not None:
+            self._hours.put(ordinal, needs.hours, needs.boundaries)
+        for name, masks in self._minima.items():
+            masks.put(ordinal, needs.minima[name])
+        if self._by_code is not None:
+            insort(self._by_code, (ordinal, promotion), key=_numbered_by_code)
 
     def _remove(self, promotion_id: int) -> None:
         ordinal = self._ordinals.get(promotion_id)
@@ -473,6 +469,11 @@ class Rulebook:
         self._transaction.remove(bit, needs.transaction)
         for name in ("_with_consumer", "_with_member", "_listed"):
             setattr(self, name, getattr(self, name) & ~bit)
+        made = [masks for masks in (self._lives, self._sites, self._hours) if masks is not None]
+        for masks in (*made, *self._minima.values()):
+            masks.remove(ordinal)
+        if self._by_code is not None:
+            self._by_code = [numbered for numbered in self._by_code if numbered[0] != ordinal]
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -533,7 +534,7 @@ class Rulebook:
         by_code = self._by_code
         if by_code is None:
             numbered = [(ordinal, p) for ordinal, p in enumerate(self._promotions) if p is not None]
-            by_code = self._by_code = sorted(numbered, key=lambda each: (each[1].code, each[1].source.family))
+            by_code = self._by_code = sorted(numbered, key=_numbered_by_code)
         bits = f"{mask:0{len(self._promotions)}b}"[::-1]
         return list(islice((promotion for ordinal, promotion in by_code if bits[ordinal] == "1"), most))
 
@@ -549,81 +550,51 @@ class Rulebook:
         return found
 
     def _live(self, at: datetime) -> int:
-        """Promotions in force at a moment. Nothing begins or ends within a span, so each span is judged once."""
-        boundaries = self._boundaries
-        if boundaries is None:
-            moments: set[datetime] = set()
-            for source in (promotion.source for promotion in self):
-                moments.update(m for m in (source.starts_at, source.ends_at, source.stopped_at) if m is not None)
-            boundaries = self._boundaries = sorted(moments)
-        span = bisect_right(boundaries, at)
-        mask = self._spans.get(span)
-        if mask is None:
-            mask = 0
-            for ordinal, promotion in enumerate(self._promotions):
-                if promotion is not None and life_reason(promotion.source, at) is None:
-                    mask |= 1 << ordinal
-            self._spans[span] = mask
-        return mask
+        """Promotions in force at a moment."""
+        lives = self._lives
+        if lives is None:
+            lives = self._lives = LifeMasks(moment for one in self for moment in _moments(one.source))
+        return lives.at(
+            at, lambda: [one is not None and life_reason(one.source, at) is None for one in self._promotions]
+        )
 
     def _at_site(self, site: SiteFacts) -> int:
-        """Promotions whose site rules a site satisfies: judged once for each site."""
-        mask = self._sites.get(site)
-        if mask is None:
-            sited = self._sited
-            if sited is None:
-                ruled = tuple(
-                    (i, p.site_rules) for i, p in enumerate(self._promotions) if p is not None and p.site_rules
-                )
-                free = sum(1 << i for i, p in enumerate(self._promotions) if p is not None and p.site_rules is None)
-                sited = self._sited = (free, ruled)
-            mask, rules = sited
-            for ordinal, rule in rules:
-                if rule(site):
-                    mask |= 1 << ordinal
-            self._sites[site] = mask
-        return mask
+        """Promotions whose site rules a site satisfies."""
+        sites = self._sites
+        if sites is None:
+            free = mask_of(one is not None and one.site_rules is None for one in self._promotions)
+            rules = {i: one.site_rules for i, one in enumerate(self._promotions) if one is not None and one.site_rules}
+            sites = self._sites = SiteMasks(free, rules)
+        return sites.at(site)
 
     def _at_hour(self, basket: Basket) -> int:
-        """Promotions that may apply at the time of day. Nothing changes within a span, so each span is judged once."""
-        timed = self._timed
-        if timed is None:
-            timed = self._timed = _Timed.of(self._needs)
-        # At a boundary itself another condition may hold than on either side of it.
-        now = basket.transaction_time
-        span = bisect_left(timed.boundaries, now), bisect_right(timed.boundaries, now)
-        mask = timed.masks.get(span)
-        if mask is None:
-            mask = timed.free
-            for ordinal, holds in timed.promotions:
-                if holds(basket):
-                    mask |= 1 << ordinal
-            timed.masks[span] = mask
-        return mask
+        """Promotions that may apply at the time of day."""
+        hours = self._hours
+        if hours is None:
+            free = mask_of(needs is not None and needs.hours is None for needs in self._needs)
+            rules = {i: needs.hours for i, needs in enumerate(self._needs) if needs is not None and needs.hours}
+            boundaries = (boundary for needs in self._needs if needs is not None for boundary in needs.boundaries)
+            hours = self._hours = HourMasks(free, rules, boundaries)
+        return hours.at(basket)
 
     def _reached(self, name: str, have: Decimal | int | None) -> int:
         """Promotions that do not ask for more of a number than there is; None is no number."""
-        amounts, masks = self._minima.get(name) or self._minima_of(name)
-        return masks[0] if have is None else masks[bisect_right(amounts, have)]
+        masks = self._minima.get(name)
+        if masks is None:
+            asked = [None if needs is None else needs.minima[name] for needs in self._needs]
+            free = mask_of(needs is not None and needs.minima[name] is None for needs in self._needs)
+            minima = [(ordinal, minimum) for ordinal, minimum in enumerate(asked) if minimum is not None]
+            masks = self._minima[name] = MinimumMasks(free, minima)
+        return masks.up_to(have)
 
-    def _minima_of(self, name: str) -> tuple[list[Decimal], list[int]]:
-        """The amounts that promotions ask for, in order, and the masks of those that ask for none and up to each."""
-        by_minimum: dict[Decimal, int] = {}
-        free = 0
-        for ordinal, needs in enumerate(self._needs):
-            if needs is None:
-                continue
-            minimum = needs.minima[name]
-            if minimum is None:
-                free |= 1 << ordinal
-            else:
-                by_minimum[minimum] = by_minimum.get(minimum, 0) | 1 << ordinal
-        amounts = sorted(by_minimum)
-        masks = [free]
-        for amount in amounts:
-            masks.append(masks[-1] | by_minimum[amount])
-        self._minima[name] = amounts, masks
-        return amounts, masks
+
+def _numbered_by_code(numbered: tuple[int, Promotion]) -> tuple[str, str]:
+    return numbered[1].code, numbered[1].source.family
+
+
+def _moments(source: PromotionSource) -> Iterable[datetime]:
+    """The moments at which a promotion may begin or end to be in force."""
+    return [at for at in (source.starts_at, source.ends_at, source.stopped_at) if at is not None]
 
 
 def needs_consumer(promotion: Promotion) -> bool:
