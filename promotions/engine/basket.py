@@ -1,6 +1,7 @@
 """What was bought: lines as the till sent them, and runs of equal units. Never one object per unit.
 
 Lines, items and runs are named tuples: a basket has dozens of them, and a frozen dataclass takes four times as long.
+Lines and runs are made by position: by name they take half as long again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -88,17 +89,7 @@ def make_line(
         units = 1
         unit_price_inc_tax = round_half_up(unit_price_inc_tax * Fraction(quantity))
         unit_price_ex_tax = round_half_up(unit_price_ex_tax * Fraction(quantity))
-    return Line(
-        line_id=line_id,
-        sku=sku,
-        category=category,
-        brand=brand,
-        quantity=quantity,
-        units=units,
-        unit_inc_tax=unit_price_inc_tax,
-        unit_ex_tax=unit_price_ex_tax,
-        is_weighed=is_weighed,
-    )
+    return Line(line_id, sku, category, brand, quantity, units, unit_price_inc_tax, unit_price_ex_tax, is_weighed)
 
 
 class Item(NamedTuple):
@@ -246,17 +237,8 @@ def _runs(lines: Sequence[Line], products: Mapping[str, ProductFacts]) -> Runs:
         item = items.get((sku, category, brand))
         if item is None:
             item = items[sku, category, brand] = _item(sku, bought[sku], category, brand, products.get(sku))
-        runs.append(
-            Run(
-                ordinal=ordinal,
-                sku=sku,
-                unit_inc_tax=unit_inc_tax,
-                unit_ex_tax=unit_ex_tax,
-                units=sum([lines[position].units for position in positions]),
-                lines=tuple(positions),
-                item=item,
-            )
-        )
+        units = sum([lines[position].units for position in positions])
+        runs.append(Run(ordinal, sku, unit_inc_tax, unit_ex_tax, units, tuple(positions), item))
     return Runs(runs)
 
 
