@@ -10,7 +10,7 @@ from loyalty.models import Voucher
 from loyalty.services.quote import Quote, Warned
 from promotions.choices import Family
 from promotions.engine.decision import Applied, AppliedVoucher, Decision, LineShare, NearMiss
-from promotions.engine.money import minor_unit, money_text
+from promotions.engine.money import exponent, minor_unit, money_text, round_half_up_ratio
 
 Answer = dict[str, Any]
 
@@ -22,8 +22,8 @@ def moment_text(at: datetime) -> str:
 
 def amount_text(amount: Fraction, currency: str) -> str:
     """An amount in major units, rounded half up to the currency's minor unit."""
-    exact = Decimal(amount.numerator) / Decimal(amount.denominator)
-    return f"{exact.quantize(minor_unit(currency), rounding=ROUND_HALF_UP):f}"
+    minor = round_half_up_ratio(amount.numerator * 10 ** exponent(currency), amount.denominator)
+    return money_text(minor, currency)
 
 
 def amount_decimal(amount: Fraction) -> Decimal:

@@ -397,6 +397,8 @@ def _progress_after(quote: Quote, redeemed: Mapping[int, int]) -> dict[int, tupl
             progress = before or Progress.none(rules)
         else:
             continue
+        if progress == before and promotion.id not in quote.rebuilt and promotion.id not in redeemed:
+            continue  # It stands as it was read: of many promotions with such rules most sales count for few.
         after[promotion.id] = (promotion.rules_signature, progress)
     return after
 

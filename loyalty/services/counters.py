@@ -9,7 +9,7 @@ from django.db import connection
 from consumers.models import Consumer
 from loyalty.exceptions import LimitOverrun
 from loyalty.models import PromotionUsage
-from loyalty.selectors.reads import marks
+from loyalty.selectors.reads import among, marks
 from promotions.engine.progress import Progress
 
 
@@ -72,18 +72,16 @@ def usage_add(*, consumer_pk: int, rows: Sequence[tuple[int, int, str, Progress]
     selects: list[str] = []
     parameters: list[Any] = []
     if rows:
-        document = "CAST(%s AS jsonb)" if connection.vendor == "postgresql" else "%s"
-        selects.append(f"VALUES {', '.join([f'(%s, %s, %s, %s, {document})'] * len(rows))}")
-        for promotion_id, redemptions, signature, progress in rows:
-            parameters += [promotion_id, consumer_pk, redemptions, signature, json.dumps(progress.as_json())]
+        given = [(*row[:3], row[3].as_json()) for row in rows]
+        selects.append(_GIVEN_POSTGRESQL if connection.vendor == "postgresql" else _GIVEN_SQLITE)
+        parameters += [consumer_pk, json.dumps(given)]
     if progress_over:
-        ids = [row[0] for row in rows]
-        others = f" AND promotion_id NOT IN ({marks(ids)})" if ids else ""
+        is_given, ids = among([row[0] for row in rows])
         selects.append(
             f"SELECT promotion_id, consumer_id, 0, '', progress FROM {table}"  # noqa: S608 - names are our own
-            f" WHERE consumer_id = %s AND progress_signature <> ''{others}"
+            f" WHERE consumer_id = %s AND progress_signature <> '' AND NOT promotion_id {is_given}"
         )
-        parameters += [consumer_pk, *ids]
+        parameters += [consumer_pk, ids]
     if not selects:
         return
     with connection.cursor() as cursor:
@@ -94,6 +92,18 @@ def usage_add(*, consumer_pk: int, rows: Sequence[tuple[int, int, str, Progress]
             " progress_signature = excluded.progress_signature, progress = excluded.progress",
             parameters,
         )
+
+
+# One parameter for all rows: a consumer may have progress under dozens of promotions, and a text that is the same for
+# any number of them is read once.
+_GIVEN_POSTGRESQL = (
+    "SELECT CAST(given ->> 0 AS bigint), CAST(%s AS bigint), CAST(given ->> 1 AS integer), given ->> 2, given -> 3"
+    " FROM jsonb_array_elements(CAST(%s AS jsonb)) AS given"
+)
+_GIVEN_SQLITE = (
+    "SELECT json_extract(value, '$[0]'), %s, json_extract(value, '$[1]'), json_extract(value, '$[2]'),"
+    " json_extract(value, '$[3]') FROM json_each(%s) WHERE true"
+)
 
 
 def usage_take_back(*, consumer_pk: int, redemptions: Mapping[int, int]) -> None:

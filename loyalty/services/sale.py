@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SaleLine:
-    """One line of a basket. Prices per unit, zero or more; quantity above zero with up to three decimals."""
+class SaleLine(NamedTuple):
+    """One line of a basket. Prices per unit, zero or more; quantity above zero with up to three decimals.
+
+    A named tuple, as a basket has dozens of them.
+    """
 
     line_id: str
     sku: str

@@ -38,6 +38,9 @@ REASONS = (
 )
 """Why a promotion does not apply, in the order of the checks."""
 
+REASON_ORDER = {reason: place for place, reason in enumerate(REASONS)}
+"""How late the check comes that gives a reason."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NearMiss:
@@ -55,8 +58,7 @@ class NearMiss:
     rule: Tree | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """That a promotion does not apply, and why. A lost conflict names the winners and what decided."""
 
     promotion: Promotion
@@ -81,8 +83,7 @@ class Refusal:
 _DECIDED = {"bias": "saving", "age": "age", "code": "code"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A promotion that would apply: what a reward gives, or a discount takes off.
 
     ``saving`` is the customer's, in major units of money.
@@ -169,8 +170,7 @@ class LineShare(NamedTuple):
     points: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """A promotion that applies. Discount in minor units, saving in major units of money."""
 
     promotion: Promotion

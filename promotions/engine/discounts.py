@@ -1,15 +1,14 @@
 """Discounts: which units of a basket make matching sets, and what is taken off them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
-from promotions.engine.attributes import Scope
-from promotions.engine.basket import Run
+from promotions.engine.basket import Runs
+from promotions.engine.item_rules import ItemRules, compile_item_rules
 from promotions.engine.money import exponent, round_half_up_ratio
 from promotions.engine.prices import Cut, Prices, Stretch, shared
-from promotions.engine.rules import Predicate, compile_tree
 from promotions.engine.selection import assign, most_bundles, units_lacking
 from promotions.engine.shopper import PersonalizedChoice
 
@@ -31,7 +30,7 @@ class DiscountSet:
     discounted; 0 is a set that only qualifies.
     """
 
-    accepts: Predicate | None
+    rules: ItemRules | None
     products: frozenset[str] | None
     personalized: str | None
     required_quantity: int
@@ -67,30 +66,31 @@ class Lists:
     any_listed: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fit:
-    """Which runs a discount's sets accept for one shopper: a mask of sets for each run.
+NO_LISTS = Lists(terms={}, choices={}, taken={})
+_NO_LISTS: frozenset[str] = frozenset()
+_NO_NUMBERS: frozenset[int] = frozenset()
 
-    ``undecided`` are the personalized promotions, by backend id, of which any listed product qualifies for want of a
-    choice. ``defaults`` are the sets whose default product fits.
+
+class Fit(NamedTuple):
+    """Which runs a discount's sets accept for one shopper.
+
+    ``accepted`` are the runs of each set, ``runs`` those of any. ``undecided`` are the personalized promotions, by
+    backend id, of which any listed product qualifies for want of a choice. ``defaults`` are the sets whose default
+    product fits.
     """
 
-    masks: tuple[int, ...]
+    accepted: tuple[Set[int], ...]
+    runs: Set[int]
     undecided: frozenset[str]
     defaults: frozenset[int]
 
-    @property
-    def runs(self) -> set[int]:
-        """The runs that any set accepts."""
-        return {run for run, mask in enumerate(self.masks) if mask}
-
-    def accepted(self, number: int, prices: Prices) -> bool:
+    def is_in(self, number: int, prices: Prices) -> bool:
         """Whether any unit fits a set."""
-        return any(self.masks[stretch.run] & (1 << number) for stretch in prices.stretches)
+        accepted = self.accepted[number]
+        return any(stretch.run in accepted for stretch in prices.stretches)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Markdown:
+class Markdown(NamedTuple):
     """What a discount takes: redemptions, and a cut for every unit taken (zero for those that only qualified).
 
     ``listed`` are the products that were taken of each list, by backend id of its personalized promotion.
@@ -126,42 +126,52 @@ class MatchingSets:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Discount:
-    """A compiled discount. ``value`` is a percentage, or an amount in minor units; ``maximum`` in minor units."""
+    """A compiled discount.
+
+    ``value`` is a percentage, or an amount in minor units; ``maximum`` in minor units. ``personalized`` are the backend
+    ids of the personalized promotions that feed it, each once, in the order written; ``_by_quantity`` are the numbers
+    of the sets that require a quantity. ``_is_plain`` says that no set has a list or a default product.
+    """
 
     kind: str
     value: Fraction
     maximum: int | None
     most_expensive: bool
     sets: tuple[DiscountSet, ...]
+    personalized: tuple[str, ...] = field(init=False)
+    _by_quantity: tuple[int, ...] = field(init=False)
+    _is_plain: bool = field(init=False)
 
-    @property
-    def personalized(self) -> tuple[str, ...]:
-        """The personalized promotions that feed it, each once, in the order written."""
-        return tuple(dict.fromkeys(one.personalized for one in self.sets if one.personalized is not None))
+    def __post_init__(self) -> None:
+        # Asked of every candidate of every basket.
+        lists = dict.fromkeys(one.personalized for one in self.sets if one.personalized is not None)
+        by_quantity = [number for number, one in enumerate(self.sets) if one.required_spend is None]
+        object.__setattr__(self, "personalized", tuple(lists))
+        object.__setattr__(self, "_by_quantity", tuple(by_quantity))
+        has_default = any(one.default_product is not None for one in self.sets)
+        object.__setattr__(self, "_is_plain", not lists and not has_default)
 
     # --- what fits ---------------------------------------------------------------------------------------------------
 
-    def fit(self, runs: Sequence[Run], prices: Prices, lists: Lists) -> Fit:
+    def fit(self, runs: Runs, prices: Prices, lists: Lists) -> Fit:
         """Which runs its sets accept; ``prices`` are of the units that it may take."""
-        masks = [0] * len(runs)
-        undecided, defaults = set(), set()
+        if self._is_plain:
+            plain = tuple([_accepted(runs, one.products, one.rules) for one in self.sets])
+            return Fit(plain, _any_of(plain), _NO_LISTS, _NO_NUMBERS)
+        accepted: list[Set[int]] = []
+        undecided, defaults = _NO_LISTS, _NO_NUMBERS
         for number, one in enumerate(self.sets):
             allowed = one.products
             if one.personalized is not None:
                 allowed, is_free = self._allowed(one, runs, prices, lists)
                 if is_free:
-                    undecided.add(one.personalized)
+                    undecided |= {one.personalized}
             if one.default_product is not None and (allowed is None or one.default_product in allowed):
-                defaults.add(number)
-            bit = 1 << number
-            for run in runs:
-                if run.sku in allowed if allowed is not None else one.accepts is None or one.accepts(run.item):
-                    masks[run.ordinal] |= bit
-        return Fit(masks=tuple(masks), undecided=frozenset(undecided), defaults=frozenset(defaults))
+                defaults |= {number}
+            accepted.append(_accepted(runs, allowed, one.rules))
+        return Fit(accepted=tuple(accepted), runs=_any_of(accepted), undecided=undecided, defaults=defaults)
 
-    def _allowed(
-        self, one: DiscountSet, runs: Sequence[Run], prices: Prices, lists: Lists
-    ) -> tuple[frozenset[str], bool]:
+    def _allowed(self, one: DiscountSet, runs: Runs, prices: Prices, lists: Lists) -> tuple[frozenset[str], bool]:
         """The products of a personalized set that qualify, and whether that is for want of a choice."""
         backend_id = one.personalized or ""
         term, choice = lists.terms.get(backend_id), lists.choices.get(backend_id)
@@ -186,19 +196,19 @@ class Discount:
         missing = [
             number
             for number, one in enumerate(self.sets)
-            if one.gets_discount and number in fit.defaults and not fit.accepted(number, prices)
+            if one.gets_discount and number in fit.defaults and not fit.is_in(number, prices)
         ]
         if not missing:
             return []
         rest = tuple(one for number, one in enumerate(self.sets) if number not in missing)
-        kept = [number for number in range(len(self.sets)) if number not in missing]
-        masks = tuple(sum(1 << k for k, number in enumerate(kept) if mask >> number & 1) for mask in fit.masks)
+        accepted = tuple(runs for number, runs in enumerate(fit.accepted) if number not in missing)
         sets = 1
         if rest:
             others = Discount(
                 kind=self.kind, value=self.value, maximum=None, most_expensive=self.most_expensive, sets=rest
             )
-            sets = sum(group.count for group in others.match(prices, replace(fit, masks=masks)))
+            kept = fit._replace(accepted=accepted, runs=_any_of(accepted))
+            sets = sum(group.count for group in others.match(prices, kept))
         if most is not None:
             sets = min(sets, most)
         found = [self.sets[number] for number in missing]
@@ -208,8 +218,11 @@ class Discount:
 
     def match(self, prices: Prices, fit: Fit) -> list[MatchingSets]:
         """All matching sets that the units allow, in sorted order; those of one composition together."""
+        fitting = fit.runs
+        if not fitting:
+            return []
         preferred = [
-            stretch for stretch in prices.in_order(most_expensive=self.most_expensive) if fit.masks[stretch.run]
+            stretch for stretch in prices.in_order(most_expensive=self.most_expensive) if stretch.run in fitting
         ]
         if len(self.sets) == 1 and self.sets[0].required_spend is None:
             demand = self.sets[0].required_quantity
@@ -236,12 +249,12 @@ class Discount:
     def lacking(self, prices: Prices, fit: Fit) -> tuple[int, list[tuple[int, int]]]:
         """What a first matching set lacks: units, and for each set with a required spend that falls short of it the
         amount lacking and the amount required."""
+        demands = [self.sets[number].required_quantity for number in self._by_quantity]
+        if len(demands) == len(self.sets) and not fit.runs:
+            return sum(demands), []
         preferred = prices.in_order(most_expensive=self.most_expensive)
         units = 0
-        if self._by_quantity:
-            demands = [self.sets[number].required_quantity for number in self._by_quantity]
-            if len(demands) == len(self.sets) and not any(fit.masks):
-                return sum(demands), []
+        if demands:
             supply = self._supply(preferred, fit)
             units = units_lacking(supply, demands)
             if not units:
@@ -253,18 +266,10 @@ class Discount:
                 spends.append((required - spent, required))
         return units, spends
 
-    @property
-    def _by_quantity(self) -> list[int]:
-        """The numbers of the sets that require a quantity."""
-        return [number for number, one in enumerate(self.sets) if one.required_spend is None]
-
     def _supply(self, preferred: Sequence[Stretch], fit: Fit) -> list[tuple[int, int]]:
         """Units and mask of each stretch, as the sets with a quantity see it."""
-        numbers = self._by_quantity
-        return [
-            (stretch.units, sum(1 << k for k, n in enumerate(numbers) if fit.masks[stretch.run] >> n & 1))
-            for stretch in preferred
-        ]
+        accepted = [(1 << k, fit.accepted[number]) for k, number in enumerate(self._by_quantity)]
+        return [(stretch.units, sum([bit for bit, runs in accepted if stretch.run in runs])) for stretch in preferred]
 
     def _assigned(
         self, preferred: Sequence[Stretch], supply: Sequence[tuple[int, int]], demands: Sequence[int], bundles: int
@@ -289,13 +294,14 @@ class Discount:
         """For each set with a required spend its number, the amount and all units that it fits and none before took."""
         for number, one in enumerate(self.sets):
             if one.required_spend is not None:
-                column = [stretch for stretch in left if fit.masks[stretch.run] >> number & 1]
-                left = [stretch for stretch in left if not fit.masks[stretch.run] >> number & 1]
+                accepted = fit.accepted[number]
+                column = [stretch for stretch in left if stretch.run in accepted]
+                left = [stretch for stretch in left if stretch.run not in accepted]
                 yield number, one.required_spend, column
 
     # --- what is taken off -------------------------------------------------------------------------------------------
 
-    def mark_down(self, groups: Sequence[MatchingSets], fit: Fit, runs: Sequence[Run], *, most: int | None) -> Markdown:
+    def mark_down(self, groups: Sequence[MatchingSets], fit: Fit, runs: Runs, *, most: int | None) -> Markdown:
         """What the matching sets get, the first so many that get anything where a limit leaves no more."""
         redemptions = off = 0
         cuts: list[Cut] = []
@@ -333,13 +339,14 @@ class Discount:
 
     def _off(self, worth: int) -> int:
         """The discount of one matching set whose discounted units are worth so much, rounded once."""
+        value = self.value
         match self.kind:
             case "amount":
-                return min(int(self.value), worth)
+                return min(value.numerator // value.denominator, worth)
             case "percentage":
-                return round_half_up_ratio(self.value.numerator * worth, self.value.denominator * 100)
+                return round_half_up_ratio(value.numerator * worth, value.denominator * 100)
             case "fixed_price":
-                return max(worth - int(self.value), 0)
+                return max(worth - value.numerator // value.denominator, 0)
             case _:
                 return worth
 
@@ -355,6 +362,18 @@ class Discount:
             else:
                 _split(column, one.discounted(group.count), discounted, others)
         return discounted, others
+
+
+def _any_of(accepted: Sequence[Set[int]]) -> Set[int]:
+    """The runs that any set accepts."""
+    return accepted[0] if len(accepted) == 1 else _NO_NUMBERS.union(*accepted)
+
+
+def _accepted(runs: Runs, allowed: frozenset[str] | None, rules: ItemRules | None) -> Set[int]:
+    """The runs that a set accepts: those of the products allowed, or else those that satisfy the rules."""
+    if allowed is not None:
+        return _NO_NUMBERS if allowed.isdisjoint(runs.skus) else {run.ordinal for run in runs if run.sku in allowed}
+    return {run.ordinal for run in (runs if rules is None else rules.among(runs))}
 
 
 def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple[MatchingSets, int]]:
@@ -387,6 +406,9 @@ def _dealt(columns: Sequence[Sequence[Stretch]], demands: Sequence[int], bundles
 
     Within a group each column is one stretch, but for a single set that needs the end of one and the start of the next.
     """
+    if bundles and len(columns) == 1 and len(columns[0]) == 1:
+        # Mostly a discount speaks of one product, of which a basket has one stretch.
+        return [MatchingSets(count=bundles, columns=((columns[0][0].part(0, demands[0] * bundles),),))]
     groups: list[MatchingSets] = []
     places = [(0, 0)] * len(columns)
     while bundles:
@@ -426,7 +448,7 @@ def compile_discount(discount_type: str, outcome: Mapping[str, Any], currency: s
         most_expensive=outcome["price_order"] == "most_expensive",
         sets=tuple(
             DiscountSet(
-                accepts=compile_tree(one.get("rules"), Scope.LINE_ITEM),
+                rules=compile_item_rules(one.get("rules")),
                 products=frozenset(one["products"]) if "products" in one else None,
                 personalized=one.get("personalized_promotion"),
                 required_quantity=one["required_quantity"] or 1,

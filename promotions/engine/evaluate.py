@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from promotions.engine.basket import Basket
 from promotions.engine.decision import (
-    REASONS,
+    REASON_ORDER,
     Applied,
     AppliedVoucher,
     Candidate,
@@ -80,27 +80,26 @@ def evaluate(
         usage=usage,
         rulebook=rulebook,
         prices=prices,
-        worth=_worth(basket, prices, shopper, rulebook),
+        worth=_unearned(basket, prices),
         stands=standing.stands if standing else None,
         checks=CHECKS_OF_CANDIDATES if standing is None else CHECKS_AGAIN,
     )
-    discounts = [promotion for promotion in candidates if promotion.source.family == "discount"]
+    discounts = [promotion for promotion in candidates if promotion.is_discount]
     settled = settle(discounts, before, policy=policy, vouchers=vouchers, around=around)
     refused = dict(settled.refused)
 
-    worth = before.worth
-    if settled.prices is not prices or standing is not None:
-        worth = _worth(basket, settled.prices, shopper, rulebook, most=standing.paid if standing else None)
-    after = replace(before, worth=worth)
-    loyalty = [promotion for promotion in candidates if promotion.source.family != "discount"]
+    worth = _worth(basket, settled.prices, shopper, rulebook, most=standing.paid if standing else None)
+    after = before._replace(worth=worth)
+    loyalty = [promotion for promotion in candidates if not promotion.is_discount]
     rewarded = _reward(loyalty, after, policy, refused, around(judge))
 
     winners = [*settled.winners, *rewarded]
     if explain:
-        _explain(explain, replace(after, checks=CHECKS), refused, {winner.promotion.id for winner in winners})
+        _explain(explain, after._replace(checks=CHECKS), refused, {winner.promotion.id for winner in winners})
     kept = list(refused.values())
     if most:
-        kept = [_with_near_miss(refusal, after) for refusal in nearest_first(kept)[:most]]
+        nearest = kept if len(kept) <= most else nearest_first(kept)[:most]
+        kept = [_with_near_miss(refusal, after) for refusal in nearest]
     return Decision(
         basket=basket,
         worth=worth,
@@ -121,7 +120,14 @@ def evaluate(
 
 def nearest_first(refused: Iterable[Refusal]) -> list[Refusal]:
     """Refusals, those first whose promotions failed latest in the order of checks."""
-    return sorted(refused, key=lambda refusal: (-REASONS.index(refusal.reason), refusal.promotion.code))
+    return sorted(refused, key=lambda refusal: (-REASON_ORDER[refusal.reason], refusal.promotion.code))
+
+
+def _unearned(basket: Basket, prices: Prices) -> Worth:
+    """The runs' values while discounts compete: base points are earned on what is paid, and wait for it."""
+    return Worth(
+        units=tuple([run.units for run in basket.runs]), net=tuple(prices.by_run(len(basket.runs))), base_points=()
+    )
 
 
 def _worth(
@@ -185,7 +191,7 @@ def _stock_shared(candidates: Sequence[Candidate], situation: Situation) -> tupl
         offer, judged = candidate.promotion.offer, candidate
         if offer in drawn:
             usage = replace(situation.usage, vouchers_left={**left, offer: left[offer] - drawn[offer]})
-            again = matched(candidate.promotion, replace(situation, usage=usage))
+            again = matched(candidate.promotion, situation._replace(usage=usage))
             if isinstance(again, Refusal):
                 without[candidate.promotion.id] = again
                 continue
@@ -211,14 +217,7 @@ def _with_near_miss(refusal: Refusal, situation: Situation) -> Refusal:
     if miss is None:
         return refusal
     said = sentence(miss, situation.basket.currency)
-    return Refusal(
-        promotion=refusal.promotion,
-        reason=refusal.reason,
-        detail=f"{refusal.detail} {said}".strip(),
-        won_by=refusal.won_by,
-        decided_by=refusal.decided_by,
-        near_miss=miss,
-    )
+    return refusal._replace(detail=f"{refusal.detail} {said}".strip(), near_miss=miss)
 
 
 def _applied(winner: Candidate, basket: Basket, worth: Worth) -> Applied:

@@ -19,9 +19,13 @@ def line_results(basket: Basket, prices: Prices, worth: Worth) -> tuple[LineResu
         for position, start, end in _overlaps(basket, stretch):
             nets[position] += (end - start) * stretch.value
     points = [0] * len(lines)
-    for run in basket.runs:
-        units = [lines[position].units for position in run.lines]
-        for position, share in zip(run.lines, allocate(worth.base_points[run.ordinal], units), strict=True):
+    for run, base_points in zip(basket.runs, worth.base_points, strict=True):
+        positions = run.lines
+        if len(positions) == 1:
+            points[positions[0]] = base_points
+            continue
+        units = [lines[position].units for position in positions]
+        for position, share in zip(positions, allocate(base_points, units), strict=True):
             points[position] = share
     return tuple(
         [
@@ -36,9 +40,12 @@ def cut_shares(basket: Basket, cuts: Iterable[Cut]) -> tuple[LineShare, ...]:
     units: dict[int, int] = {}
     off: dict[int, int] = {}
     for cut in cuts:
-        for position, start, end in _overlaps(basket, cut.stretch):
-            units[position] = units.get(position, 0) + end - start
-            off[position] = off.get(position, 0) + cut.off_of(end) - cut.off_of(start)
+        stretch = cut.stretch
+        for position, start, end in _overlaps(basket, stretch):
+            part = end - start
+            units[position] = units.get(position, 0) + part
+            taken_off = cut.off if part == stretch.units else cut.off_of(end) - cut.off_of(start)
+            off[position] = off.get(position, 0) + taken_off
     return tuple(
         LineShare(
             line_id=basket.lines[position].line_id,
@@ -58,13 +65,15 @@ def point_shares(basket: Basket, taken: Taken, points: Sequence[int]) -> tuple[L
         taken: runs and units.
         points: of each of ``taken``.
     """
-    lines = basket.lines
+    lines, runs = basket.lines, basket.runs
     shares: list[LineShare] = []
     for (run, units), part in zip(taken, points, strict=True):
-        positions = basket.runs[run].lines
+        positions = runs[run].lines
         if len(positions) == 1:
             line = lines[positions[0]]
-            shares.append(LineShare(line.line_id, _quantity(line, units), 0, part))
+            # What _quantity says, without calling it: there is one of these for each promotion and line.
+            quantity = line.quantity if line.is_weighed else Decimal(units)
+            shares.append(LineShare(line.line_id, quantity, 0, part))
             continue
         overlaps = _overlaps(basket, Stretch(run, 0, units, 0))
         parts = allocate(part, [end - start for _, start, end in overlaps])

@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache, lru_cache
 from math import lcm
+from typing import cast
 
 _OTHER_EXPONENTS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -30,6 +31,7 @@ def minor_unit(currency: str) -> Decimal:
     return Decimal(1).scaleb(-exponent(currency))
 
 
+@lru_cache(maxsize=10_000)
 def to_minor(amount: Decimal, currency: str) -> int:
     """An amount in minor units.
 
@@ -74,6 +76,16 @@ def round_half_up_ratio(numerator: int, denominator: int) -> int:
     return rounded if numerator >= 0 else -rounded
 
 
+def floor_product(amount: int | Fraction, factor: int | Fraction) -> int:
+    """The whole part of a product of numbers. Fractions take ten times as long to multiply."""
+    return amount.numerator * factor.numerator // (amount.denominator * factor.denominator)
+
+
+def floor_quotient(amount: int | Fraction, divisor: int | Fraction) -> int:
+    """The whole part of a quotient; the divisor is above zero."""
+    return amount.numerator * divisor.denominator // (amount.denominator * divisor.numerator)
+
+
 def allocate(total: int, weights: Sequence[int | Fraction]) -> list[int]:
     """Share a whole total over weights so that the parts add up to it (largest remainder).
 
@@ -88,16 +100,24 @@ def allocate(total: int, weights: Sequence[int | Fraction]) -> list[int]:
         return [total]
     if not total:
         return [0] * len(weights)
-    scale = lcm(*(weight.denominator for weight in weights))
-    shares = [weight.numerator * (scale // weight.denominator) for weight in weights]
+    shares = _in_one_measure(weights)
     whole = sum(shares)
     if not whole:
         shares, whole = [1] * len(shares), len(shares)
-    divided = [divmod(total * share, whole) for share in shares]
-    parts = [part for part, _ in divided]
+    parts = [total * share // whole for share in shares]
     left = total - sum(parts)
     if left:
-        by_remainder = sorted(range(len(parts)), key=lambda i: -divided[i][1])
+        remainders = [total * share % whole for share in shares]
+        # Reversed, a sort still leaves equals in their order.
+        by_remainder = sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)
         for i in by_remainder[:left]:
             parts[i] += 1
     return parts
+
+
+def _in_one_measure(weights: Sequence[int | Fraction]) -> Sequence[int]:
+    """Whole numbers in the same ratios; most weights are whole as they come."""
+    if Fraction not in map(type, weights):
+        return cast(Sequence[int], weights)
+    scale = lcm(*(weight.denominator for weight in weights))
+    return [weight.numerator * (scale // weight.denominator) for weight in weights]

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from math import ceil
-from typing import Any
 
 from promotions.engine.attributes import Operator, Scope
 from promotions.engine.basket import Item
@@ -11,7 +11,7 @@ from promotions.engine.decision import NearMiss, Refusal
 from promotions.engine.discounts import Discount
 from promotions.engine.eligibility import CHECK_BY_REASON, CHECKS, Situation, fit_of, limit_left, matched
 from promotions.engine.money import minor_unit, money_text, to_minor
-from promotions.engine.rulebook import Promotion
+from promotions.engine.rulebook import Failing, Promotion
 from promotions.engine.rules import Tree, compile_tree
 
 _SPEND = frozenset({"total_inc_tax", "total_ex_tax"})
@@ -34,53 +34,65 @@ def _passes_otherwise(promotion: Promotion, reason: str, situation: Situation) -
     """Whether nothing but the failed check stood in the way."""
     if reason == "no_matching_products":
         return not isinstance(limit_left(promotion, situation), Refusal)
-    failed = CHECK_BY_REASON[reason]
-    later = CHECKS[CHECKS.index(failed) + 1 :]
-    return all(check(promotion, situation) is None for check in later) and not isinstance(
-        matched(promotion, situation), Refusal
-    )
+    for check in _LATER_CHECKS[reason]:
+        if check(promotion, situation) is not None:
+            return False
+    return not isinstance(matched(promotion, situation), Refusal)
+
+
+_LATER_CHECKS = {reason: CHECKS[CHECKS.index(check) + 1 :] for reason, check in CHECK_BY_REASON.items()}
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
 
 
-def _failing(tree: Tree, subject: Any, scope: Scope) -> list[Tree]:
-    """The fewest conditions and groups that would have to hold for the tree to hold, as far as a glance tells.
+def _failing(promotion: Promotion, name: str, scope: Scope) -> Failing:
+    """What fails of a promotion's rules for a subject that they do not hold for: the fewest conditions and groups that
+    would have to hold, as far as a glance tells.
 
     Of an "any" group that does not hold, the group itself: there is more than one way.
-
-    The tree as a whole does not hold.
     """
+    failing = promotion.failing.get(name)
+    if failing is None:
+        failing = promotion.failing[name] = _compiled(promotion.source.eligibility[name], scope)
+    return failing
+
+
+def _compiled(tree: Tree, scope: Scope) -> Failing:
+    only = _only_condition(tree)
+    return _failing_in(tree, scope) if only is None else lambda _subject: [only]
+
+
+def _only_condition(tree: Tree) -> Tree | None:
+    """The one condition that a tree consists of; None where there are several."""
     while "rules" in tree and len(tree["rules"]) == 1:
         (tree,) = tree["rules"]
-    if "rules" not in tree:
-        return [tree]
-    return _failing_in(tree, subject, scope)
+    return None if "rules" in tree else tree
 
 
-def _failing_in(tree: Tree, subject: Any, scope: Scope) -> list[Tree]:
-    """The same of a tree that may hold."""
+def _failing_in(tree: Tree, scope: Scope) -> Failing:
+    """What fails of a tree that may hold."""
     if "rules" not in tree:
-        predicate = compile_tree({"match": "all", "rules": [tree]}, scope)
-        return [] if predicate is None or predicate(subject) else [tree]
-    failing = [_failing_in(rule, subject, scope) for rule in tree["rules"]]
-    if tree["match"] == "all" or len(failing) == 1:
-        return [one for found in failing for one in found]
-    return [tree] if all(failing) else []
+        holds = compile_tree({"match": "all", "rules": [tree]}, scope)
+        return lambda subject: [] if holds is None or holds(subject) else [tree]
+    parts = [_failing_in(rule, scope) for rule in tree["rules"]]
+    if tree["match"] == "all" or len(parts) == 1:
+        return lambda subject: [one for part in parts for one in part(subject)]
+    return lambda subject: [tree] if all(part(subject) for part in parts) else []
 
 
 def _one_rule(name: str, scope: Scope) -> "Callable[[Promotion, Situation], NearMiss | None]":
     def find(promotion: Promotion, situation: Situation) -> NearMiss | None:
         subject = situation.basket.site if scope is Scope.SITE else situation.shopper
-        failing = _failing(promotion.source.eligibility[name], subject, scope)
-        return NearMiss(lacking="rule", rule=failing[0]) if len(failing) == 1 else None
+        failing = _failing(promotion, name, scope)(subject)
+        return _rule(failing[0]) if len(failing) == 1 else None
 
     return find
 
 
 def _transaction_rule(promotion: Promotion, situation: Situation) -> NearMiss | None:
     basket = situation.basket
-    failing = _failing(promotion.source.eligibility["transaction_rules"], basket, Scope.TRANSACTION)
+    failing = _failing(promotion, "transaction_rules", Scope.TRANSACTION)(basket)
     if len(failing) != 1:
         return None
     (rule,) = failing
@@ -90,28 +102,37 @@ def _transaction_rule(promotion: Promotion, situation: Situation) -> NearMiss | 
         if asked is not None and asked > have:
             short = to_minor(_rounded_up(asked - have, minor_unit(basket.currency)), basket.currency)
             return _spend(short, asked=money_text(to_minor(have, basket.currency) + short, basket.currency))
-    return NearMiss(lacking="rule", rule=rule)
+    return _rule(rule)
 
 
 def _line_item_rule(promotion: Promotion, situation: Situation) -> NearMiss | None:
-    """What the item that comes nearest lacks."""
-    tree = promotion.source.eligibility["line_item_rules"]
-    items = {run.item.sku: run.item for run in situation.basket.runs}
-    misses = [_item_miss(tree, item) for item in items.values()]
-    near = [miss for miss in misses if miss is not None]
-    return min(near, key=lambda miss: (miss.lacking != "units", miss.units or 0), default=None)
+    """What the item that comes nearest lacks: the fewest units, or else the rule of the first that lacks but one."""
+    runs = situation.basket.runs
+    only = _only_condition(promotion.source.eligibility["line_item_rules"])
+    if only is not None and only["attribute"] != "quantity":
+        return _rule(only) if runs else None
+    failing_of = _failing(promotion, "line_item_rules", Scope.LINE_ITEM)
+    fewest: int | None = None
+    first: Tree | None = None
+    for item in {run.item.sku: run.item for run in runs}.values():
+        failing = failing_of(item)
+        if len(failing) == 1:
+            short = _units_short(failing[0], item)
+            if short is None:
+                first = first or failing[0]
+            elif fewest is None or short < fewest:
+                fewest = short
+    if fewest is not None:
+        return _units(fewest)
+    return None if first is None else _rule(first)
 
 
-def _item_miss(tree: Tree, item: Item) -> NearMiss | None:
-    failing = _failing(tree, item, Scope.LINE_ITEM)
-    if len(failing) != 1:
+def _units_short(rule: Tree, item: Item) -> int | None:
+    """How many more units of an item would satisfy a rule; None where it is not units that it lacks."""
+    if rule.get("attribute") != "quantity":
         return None
-    (rule,) = failing
-    if rule.get("attribute") == "quantity":
-        asked = _least(rule, step=Decimal(1))
-        if asked is not None and asked > item.quantity:
-            return _units(ceil(asked - item.quantity))
-    return NearMiss(lacking="rule", rule=rule)
+    asked = _least(rule, step=Decimal(1))
+    return None if asked is None or asked <= item.quantity else ceil(asked - item.quantity)
 
 
 def _least(rule: Tree, *, step: Decimal) -> Decimal | None:
@@ -193,10 +214,15 @@ def sentence(miss: NearMiss, currency: str) -> str:
             return ""
 
 
+def _rule(rule: Tree) -> NearMiss:
+    return NearMiss(lacking="rule", rule=rule)
+
+
 def _spend(short: int, *, asked: str) -> NearMiss:
     return NearMiss(lacking="spend", amount=short, asked=asked)
 
 
+@lru_cache(maxsize=100)
 def _units(short: int) -> NearMiss:
     return NearMiss(lacking="units", units=short)
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from promotions.engine.money import exponent
+from promotions.engine.money import exponent, floor_product, floor_quotient
 from promotions.engine.selection import Selection, Taken, compile_selection
 
 
@@ -39,8 +38,7 @@ def _share(values: Sequence[int], units: Sequence[int], taken: Taken) -> int | F
     return share
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What an outcome gives for some matching sets, and the units that it counts as taken."""
 
     redemptions: int
@@ -83,7 +81,7 @@ class BasketMultiplier:
 
     def give(self, *, sets: int, taken: Taken, worth: Worth) -> Given:
         """floor(base points x (multiplier - 1)); one redemption however many sets matched."""
-        return Given(redemptions=1, taken=worth.everything, points=floor(sum(worth.base_points) * self.extra))
+        return Given(redemptions=1, taken=worth.everything, points=floor_product(sum(worth.base_points), self.extra))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +93,7 @@ class LineItemMultiplier:
 
     def give(self, *, sets: int, taken: Taken, worth: Worth) -> Given:
         """floor(base points of the units x (multiplier - 1)), floored once at the end."""
-        return Given(redemptions=sets, taken=taken, points=floor(worth.base_points_of(taken) * self.extra))
+        return Given(redemptions=sets, taken=taken, points=floor_product(worth.base_points_of(taken), self.extra))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,9 +110,9 @@ class BonusPoints:
         """floor(x / units) x points, or floor(x / units x points) where parts of a ratio count."""
         bought = sum([count for _, count in taken]) if self.on_quantity else worth.net_of(taken)
         if self.whole_only:
-            points = floor(bought / self.units) * self.points
+            points = floor_quotient(bought, self.units) * self.points
         else:
-            points = floor(bought * self.points / self.units)
+            points = floor_quotient(bought * self.points, self.units)
         return Given(redemptions=sets, taken=taken, points=points)
 
 

@@ -1,10 +1,11 @@
 """The price phase: discounts that compete, those that always apply, then the vouchers presented."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 from promotions.engine.decision import (
-    REASONS,
+    REASON_ORDER,
     Candidate,
     ConflictPolicy,
     PersonalizedState,
@@ -21,9 +22,12 @@ from promotions.engine.eligibility import (
     limit_left,
     marked_down,
 )
-from promotions.engine.prices import Prices
+from promotions.engine.prices import Prices, Stretch
 from promotions.engine.rulebook import Promotion
 from promotions.engine.vouchers import PaidVoucher, PresentedVoucher, RefusedVoucher, pay
+
+Choices = Mapping[str, tuple[str, ...]]
+"""The products taken of lists without a choice, by backend id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +87,7 @@ def settle(
     chosen = contest.chosen
 
     for promotion in sorted(always, key=lambda one: one.code):
-        now = replace(situation, prices=prices, chosen=chosen)
+        now = situation._replace(prices=prices, chosen=chosen)
         judged = look(promotion, now)
         if isinstance(judged, Candidate):
             winners.append(judged)
@@ -114,22 +118,22 @@ class UnitContest:
         self._situation = situation
         self._around = around
         self._held: list[tuple[str, set[int]]] = []
-        self._left = situation.prices
         self._runs: set[int] = set()
-        self._sold_out: set[int] = set()
-        self.chosen: dict[str, tuple[str, ...]] = {}
+        self._left = situation.prices
+        self._taken: list[Stretch] = []
+        self.chosen: Choices = {}
 
     def on_what_is_left(self, candidate: Candidate) -> Candidate | None:
         """The candidate on the units that are left; None where it gives nothing any more."""
         fit = candidate.markdown.fit
-        if not fit.undecided:
-            fitting = fit.runs
-            if fitting.isdisjoint(self._runs):
-                return candidate
-            if fitting <= self._sold_out:
-                return None
-        situation = replace(self._situation, prices=self._left, chosen=self.chosen)
-        judged = self._around(marked_down)(candidate.promotion, situation)
+        is_decided = not fit.undecided
+        if is_decided and fit.runs.isdisjoint(self._runs):
+            return candidate
+        left = self._prices_left()
+        if is_decided and fit.runs.isdisjoint([stretch.run for stretch in left.stretches]):
+            return None
+        situation = self._situation._replace(prices=left, chosen=self.chosen)
+        judged = self._around(partial(marked_down, fit=fit if is_decided else None))(candidate.promotion, situation)
         return judged if isinstance(judged, Candidate) else None
 
     def award(self, winner: Candidate) -> None:
@@ -138,9 +142,15 @@ class UnitContest:
         runs = {stretch.run for stretch in taken}
         self._held.append((winner.code, runs))
         self._runs |= runs
-        self._left = self._left.without(taken)
-        self._sold_out = self._runs - {stretch.run for stretch in self._left.stretches}
+        self._taken += taken
         self.chosen = _with_choice(self.chosen, winner.markdown)
+
+    def _prices_left(self) -> Prices:
+        """The units that no winner has, worked out when they are asked for: most winners take what nobody else fits."""
+        if self._taken:
+            self._left = self._left.without(self._taken)
+            self._taken = []
+        return self._left
 
     def holders(self, candidate: Candidate) -> tuple[str, ...]:
         """The winners that hold units which the candidate's sets fit."""
@@ -151,7 +161,9 @@ class UnitContest:
         return tuple(code for code, runs in self._held if not runs.isdisjoint(fitting))
 
 
-def _with_choice(chosen: Mapping[str, tuple[str, ...]], markdown: Markdown) -> dict[str, tuple[str, ...]]:
+def _with_choice(chosen: Choices, markdown: Markdown) -> Choices:
+    if not markdown.fit.undecided:
+        return chosen
     merged = dict(chosen)
     for backend_id in markdown.fit.undecided:
         taken = markdown.listed.get(backend_id, ())
@@ -178,9 +190,9 @@ def _personalized(
     shopper = situation.shopper
     if shopper is None or not shopper.personalized:
         return
-    last = REASONS.index("transaction_rules")
+    last = REASON_ORDER["transaction_rules"]
     near = [winner.promotion for winner in winners]
-    near += [refusal.promotion for refusal in refused if REASONS.index(refusal.reason) > last]
+    near += [refusal.promotion for refusal in refused if REASON_ORDER[refusal.reason] > last]
     for backend_id in sorted({backend_id for promotion in near for backend_id in promotion.personalized}):
         term, choice = situation.rulebook.personalized.get(backend_id), shopper.personalized.get(backend_id)
         if term is not None and choice is not None:

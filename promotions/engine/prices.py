@@ -108,8 +108,12 @@ class Prices:
             pairs.sort(key=lambda pair: pair[0].first)
         stretches: list[Stretch] = []
         for stretch in self.stretches:
+            of_run = by_run.get(stretch.run)
+            if of_run is None:
+                stretches.append(stretch)
+                continue
             at, end = 0, stretch.first + stretch.units
-            for old, new in by_run.get(stretch.run, ()):
+            for old, new in of_run:
                 if stretch.first <= old.first < end:
                     start = old.first - stretch.first
                     if start > at:

@@ -6,8 +6,8 @@ basket are a few ANDs and ORs of masks; only they are looked at, so a decision c
 mask never loses a promotion: it only leaves out those that some check would refuse.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from decimal import Decimal
@@ -17,8 +17,10 @@ from itertools import islice
 from typing import Any
 
 from promotions.engine.attributes import Scope
-from promotions.engine.basket import Basket, SiteFacts
+from promotions.engine.basket import LINE_ITEM_KEYS, Basket, SiteFacts
 from promotions.engine.discounts import Discount, PersonalizedTerms, compile_discount
+from promotions.engine.item_rules import ItemRules, compile_item_rules
+from promotions.engine.masks import HourMasks, LifeMasks, MinimumMasks, SiteMasks, mask_of
 from promotions.engine.outcomes import Reward, compile_reward
 from promotions.engine.progress import ApplicationRule, compile_application_rule
 from promotions.engine.rules import (
@@ -33,7 +35,6 @@ from promotions.engine.rules import (
 )
 from promotions.engine.shopper import Shopper
 
-LINE_ITEM_KEYS = frozenset({"sku", "product", "category", "product_brand", "program_brand", "labels"})
 CUSTOMER_KEYS = frozenset({"groups", "home_site", "is_loyalty_member"})
 TRANSACTION_KEYS = frozenset(
     {"payment_card_type", "source", "loyalty_card_type", "transaction_date", "transaction_weekday"}
@@ -111,15 +112,25 @@ class PromotionSource:
     content: Mapping[str, Any]
 
 
+Failing = Callable[[Any], list[Tree]]
+"""The conditions and groups of a tree that fail for a subject."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion:
-    """A compiled promotion."""
+    """A compiled promotion.
+
+    What follows from the rest is worked out once: ``code`` is unique within its family, ``gives_points`` says whether
+    only active members can have it, ``offer`` is the code of what it issues vouchers of (empty for none),
+    ``personalized`` are the backend ids of what feeds it, and ``is_tracked`` says whether what a consumer did before
+    matters to it. ``failing`` tells of its rules, by name, what fails: compiled when it is first asked.
+    """
 
     source: PromotionSource
     site_rules: Predicate | None
     customer_rules: Predicate | None
     transaction_rules: Predicate | None
-    line_item_rules: Predicate | None
+    line_item_rules: ItemRules | None
     application_rules: tuple[ApplicationRule, ...]
     rules_signature: str
     control_group: ControlGroup | None
@@ -128,16 +139,33 @@ class Promotion:
     transaction_limit: int | None
     always_apply: bool
     effect: Reward | Discount
+    id: int = field(init=False)
+    code: str = field(init=False)
+    is_discount: bool = field(init=False)
+    gives_points: bool = field(init=False)
+    offer: str = field(init=False)
+    personalized: tuple[str, ...] = field(init=False)
+    is_tracked: bool = field(init=False)
+    is_limited: bool = field(init=False)
+    failing: dict[str, Failing] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @property
-    def id(self) -> int:
-        """The stored promotion's id."""
-        return self.source.id
-
-    @property
-    def code(self) -> str:
-        """The promotion's code, unique within its family."""
-        return self.source.code
+    def __post_init__(self) -> None:
+        # Asked of every candidate of every basket: as fields they take a third of what properties do.
+        reward = self.effect if isinstance(self.effect, Reward) else None
+        follows = {
+            "id": self.source.id,
+            "code": self.source.code,
+            "is_discount": self.source.family == "discount",
+            "gives_points": reward is not None and reward.outcome.gives_points,
+            "offer": reward.offer if reward else "",
+            "personalized": self.effect.personalized if isinstance(self.effect, Discount) else (),
+            "is_tracked": bool(self.application_rules) or self.customer_limit is not None,
+            "is_limited": any(
+                limit is not None for limit in (self.total_limit, self.customer_limit, self.transaction_limit)
+            ),
+        }
+        for name, value in follows.items():
+            object.__setattr__(self, name, value)
 
     @property
     def discount(self) -> Discount:
@@ -145,26 +173,6 @@ class Promotion:
         if not isinstance(self.effect, Discount):
             raise TypeError(f"{self.code} is no discount")
         return self.effect
-
-    @property
-    def gives_points(self) -> bool:
-        """Whether only active members can have it."""
-        return isinstance(self.effect, Reward) and self.effect.outcome.gives_points
-
-    @property
-    def offer(self) -> str:
-        """The code of the offer that it issues vouchers of; empty for none."""
-        return self.effect.offer if isinstance(self.effect, Reward) else ""
-
-    @property
-    def personalized(self) -> tuple[str, ...]:
-        """Backend ids of the personalized promotions that feed it."""
-        return self.effect.personalized if isinstance(self.effect, Discount) else ()
-
-    @property
-    def is_tracked(self) -> bool:
-        """Whether what a consumer did before matters to it."""
-        return bool(self.application_rules) or self.customer_limit is not None
 
     def counts(self, basket: Basket) -> bool:
         """Whether a transaction qualifies to be measured by the application rules."""
@@ -184,7 +192,7 @@ def compile_promotion(source: PromotionSource) -> Promotion:
         site_rules=compile_tree(eligibility["site_rules"], Scope.SITE),
         customer_rules=compile_tree(eligibility["customer_rules"], Scope.CUSTOMER),
         transaction_rules=compile_tree(eligibility["transaction_rules"], Scope.TRANSACTION),
-        line_item_rules=compile_tree(eligibility["line_item_rules"], Scope.LINE_ITEM),
+        line_item_rules=compile_item_rules(eligibility["line_item_rules"]),
         application_rules=tuple(
             compile_application_rule(
                 rule,
@@ -227,17 +235,19 @@ def _rules_signature(source: PromotionSource) -> str:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Needs:
     """What a basket and its shopper must have for a promotion to be a candidate: one of some keys, at least so much of
-    some numbers, by attribute, and the right time of day."""
+    some numbers, by attribute, and the right time of day, which may come or end at ``boundaries``."""
 
     items: frozenset[Key] | None
     customer: frozenset[Key] | None
     transaction: frozenset[Key] | None
     minima: Mapping[str, Decimal | None]
-    hours: Tree | None
+    hours: Predicate | None
+    boundaries: frozenset[time]
 
 
 def _needs(source: PromotionSource) -> _Needs:
     eligibility = source.eligibility
+    hours = necessary_part(eligibility["transaction_rules"], "transaction_time")
     return _Needs(
         items=_item_keys(source),
         customer=_customer_needs(source),
@@ -246,8 +256,16 @@ def _needs(source: PromotionSource) -> _Needs:
             **{name: necessary_minimum(eligibility["transaction_rules"], name) for name in TRANSACTION_NUMBERS},
             **{name: necessary_minimum(eligibility["customer_rules"], name) for name in CUSTOMER_NUMBERS},
         },
-        hours=necessary_part(eligibility["transaction_rules"], "transaction_time"),
+        hours=compile_tree(hours, Scope.TRANSACTION),
+        boundaries=frozenset(_times(hours)),
     )
+
+
+def _times(hours: Tree | None) -> Iterator[time]:
+    """The times of day that rules name."""
+    for rule in conditions(hours):
+        value = rule["value"]
+        yield from map(time.fromisoformat, value if isinstance(value, list) else [value])
 
 
 def _customer_needs(source: PromotionSource) -> frozenset[Key] | None:
@@ -329,36 +347,8 @@ class _KeyIndex:
         return mask
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Timed:
-    """Promotions with rules on the time of day: what each asks of it, and the times at which an answer may change.
-
-    ``free`` is the mask of the others, ``masks`` those found so far, by the span between two boundaries.
-    """
-
-    boundaries: list[time]
-    promotions: tuple[tuple[int, Predicate], ...]
-    free: int
-    masks: dict[tuple[int, int], int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, needs: Iterable[_Needs | None]) -> "_Timed":
-        """Of the needs of all promotions, in order of ordinals."""
-        boundaries: set[time] = set()
-        promotions: list[tuple[int, Predicate]] = []
-        free = 0
-        for ordinal, need in enumerate(needs):
-            if need is None:
-                continue
-            holds = compile_tree(need.hours, Scope.TRANSACTION)
-            if holds is None:
-                free |= 1 << ordinal
-                continue
-            promotions.append((ordinal, holds))
-            for rule in conditions(need.hours):
-                value = rule["value"]
-                boundaries.update(map(time.fromisoformat, value if isinstance(value, list) else [value]))
-        return cls(boundaries=sorted(boundaries), promotions=tuple(promotions), free=free)
+MOST_CORRECTED = 100
+"""Promotions put or removed at once by which masks are corrected; after more they are made anew."""
 
 
 class Rulebook:
@@ -376,15 +366,11 @@ class Rulebook:
         self._currencies: dict[str, int] = {}
         self._items, self._customer, self._transaction = _KeyIndex(), _KeyIndex(), _KeyIndex()
         self._with_consumer = self._with_member = self._listed = 0
-        self._reset_caches()
-
-    def _reset_caches(self) -> None:
-        self._sited: tuple[int, tuple[tuple[int, Predicate], ...]] | None = None
-        self._sites: dict[SiteFacts, int] = {}
-        self._spans: dict[int, int] = {}
-        self._boundaries: list[datetime] | None = None
-        self._minima: dict[str, tuple[list[Decimal], list[int]]] = {}
-        self._timed: _Timed | None = None
+        # Made when they are first asked for, and from then on corrected at an edit.
+        self._lives: LifeMasks | None = None
+        self._sites: SiteMasks | None = None
+        self._hours: HourMasks | None = None
+        self._minima: dict[str, MinimumMasks] = {}
         self._by_code: list[tuple[int, Promotion]] | None = None
 
     @classmethod
@@ -423,6 +409,13 @@ class Rulebook:
         other._transaction = self._transaction.copy()
         other._with_consumer, other._with_member = self._with_consumer, self._with_member
         other._listed = self._listed
+        removed, put = list(removed), list(put)
+        if len(removed) + len(put) <= MOST_CORRECTED:
+            other._lives = self._lives and self._lives.copy()
+            other._sites = self._sites and self._sites.copy()
+            other._hours = self._hours and self._hours.copy()
+            other._minima = {name: masks.copy() for name, masks in self._minima.items()}
+            other._by_code = None if self._by_code is None else self._by_code.copy()
         for promotion_id in removed:
             other._remove(promotion_id)
         for promotion in put:
@@ -450,6 +443,16 @@ class Rulebook:
             self._with_member |= bit
         if promotion.personalized:
             self._listed |= bit
+        if self._lives is not None:
+            self._lives.put(ordinal, _moments(source), lambda at: life_reason(source, at) is None)
+        if self._sites is not None:
+            self._sites.put(ordinal, promotion.site_rules)
+        if self._hours is not None:
+            self._hours.put(ordinal, needs.hours, needs.boundaries)
+        for name, masks in self._minima.items():
+            masks.put(ordinal, needs.minima[name])
+        if self._by_code is not None:
+            insort(self._by_code, (ordinal, promotion), key=_numbered_by_code)
 
     def _remove(self, promotion_id: int) -> None:
         ordinal = self._ordinals.get(promotion_id)
@@ -466,6 +469,11 @@ class Rulebook:
         self._transaction.remove(bit, needs.transaction)
         for name in ("_with_consumer", "_with_member", "_listed"):
             setattr(self, name, getattr(self, name) & ~bit)
+        made = [masks for masks in (self._lives, self._sites, self._hours) if masks is not None]
+        for masks in (*made, *self._minima.values()):
+            masks.remove(ordinal)
+        if self._by_code is not None:
+            self._by_code = [numbered for numbered in self._by_code if numbered[0] != ordinal]
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -516,7 +524,7 @@ class Rulebook:
         )
         narrow(self._transaction.of(_transaction_keys(basket)) & spent & self._at_hour(basket))
         # A personalized discount is looked at whatever is bought: the answer tells what the consumer may still choose.
-        narrow(self._items.of(_basket_keys(basket)) | self._listed)
+        narrow(self._items.of(basket.runs.keys) | self._listed)
         return stages
 
     def _first_by_code(self, mask: int, *, most: int) -> list[Promotion]:
@@ -526,7 +534,7 @@ class Rulebook:
         by_code = self._by_code
         if by_code is None:
             numbered = [(ordinal, p) for ordinal, p in enumerate(self._promotions) if p is not None]
-            by_code = self._by_code = sorted(numbered, key=lambda each: (each[1].code, each[1].source.family))
+            by_code = self._by_code = sorted(numbered, key=_numbered_by_code)
         bits = f"{mask:0{len(self._promotions)}b}"[::-1]
         return list(islice((promotion for ordinal, promotion in by_code if bits[ordinal] == "1"), most))
 
@@ -542,81 +550,51 @@ class Rulebook:
         return found
 
     def _live(self, at: datetime) -> int:
-        """Promotions in force at a moment. Nothing begins or ends within a span, so each span is judged once."""
-        boundaries = self._boundaries
-        if boundaries is None:
-            moments: set[datetime] = set()
-            for source in (promotion.source for promotion in self):
-                moments.update(m for m in (source.starts_at, source.ends_at, source.stopped_at) if m is not None)
-            boundaries = self._boundaries = sorted(moments)
-        span = bisect_right(boundaries, at)
-        mask = self._spans.get(span)
-        if mask is None:
-            mask = 0
-            for ordinal, promotion in enumerate(self._promotions):
-                if promotion is not None and life_reason(promotion.source, at) is None:
-                    mask |= 1 << ordinal
-            self._spans[span] = mask
-        return mask
+        """Promotions in force at a moment."""
+        lives = self._lives
+        if lives is None:
+            lives = self._lives = LifeMasks(moment for one in self for moment in _moments(one.source))
+        return lives.at(
+            at, lambda: [one is not None and life_reason(one.source, at) is None for one in self._promotions]
+        )
 
     def _at_site(self, site: SiteFacts) -> int:
-        """Promotions whose site rules a site satisfies: judged once for each site."""
-        mask = self._sites.get(site)
-        if mask is None:
-            sited = self._sited
-            if sited is None:
-                ruled = tuple(
-                    (i, p.site_rules) for i, p in enumerate(self._promotions) if p is not None and p.site_rules
-                )
-                free = sum(1 << i for i, p in enumerate(self._promotions) if p is not None and p.site_rules is None)
-                sited = self._sited = (free, ruled)
-            mask, rules = sited
-            for ordinal, rule in rules:
-                if rule(site):
-                    mask |= 1 << ordinal
-            self._sites[site] = mask
-        return mask
+        """Promotions whose site rules a site satisfies."""
+        sites = self._sites
+        if sites is None:
+            free = mask_of(one is not None and one.site_rules is None for one in self._promotions)
+            rules = {i: one.site_rules for i, one in enumerate(self._promotions) if one is not None and one.site_rules}
+            sites = self._sites = SiteMasks(free, rules)
+        return sites.at(site)
 
     def _at_hour(self, basket: Basket) -> int:
-        """Promotions that may apply at the time of day. Nothing changes within a span, so each span is judged once."""
-        timed = self._timed
-        if timed is None:
-            timed = self._timed = _Timed.of(self._needs)
-        # At a boundary itself another condition may hold than on either side of it.
-        now = basket.transaction_time
-        span = bisect_left(timed.boundaries, now), bisect_right(timed.boundaries, now)
-        mask = timed.masks.get(span)
-        if mask is None:
-            mask = timed.free
-            for ordinal, holds in timed.promotions:
-                if holds(basket):
-                    mask |= 1 << ordinal
-            timed.masks[span] = mask
-        return mask
+        """Promotions that may apply at the time of day."""
+        hours = self._hours
+        if hours is None:
+            free = mask_of(needs is not None and needs.hours is None for needs in self._needs)
+            rules = {i: needs.hours for i, needs in enumerate(self._needs) if needs is not None and needs.hours}
+            boundaries = (boundary for needs in self._needs if needs is not None for boundary in needs.boundaries)
+            hours = self._hours = HourMasks(free, rules, boundaries)
+        return hours.at(basket)
 
     def _reached(self, name: str, have: Decimal | int | None) -> int:
         """Promotions that do not ask for more of a number than there is; None is no number."""
-        amounts, masks = self._minima.get(name) or self._minima_of(name)
-        return masks[0] if have is None else masks[bisect_right(amounts, have)]
+        masks = self._minima.get(name)
+        if masks is None:
+            asked = [None if needs is None else needs.minima[name] for needs in self._needs]
+            free = mask_of(needs is not None and needs.minima[name] is None for needs in self._needs)
+            minima = [(ordinal, minimum) for ordinal, minimum in enumerate(asked) if minimum is not None]
+            masks = self._minima[name] = MinimumMasks(free, minima)
+        return masks.up_to(have)
 
-    def _minima_of(self, name: str) -> tuple[list[Decimal], list[int]]:
-        """The amounts that promotions ask for, in order, and the masks of those that ask for none and up to each."""
-        by_minimum: dict[Decimal, int] = {}
-        free = 0
-        for ordinal, needs in enumerate(self._needs):
-            if needs is None:
-                continue
-            minimum = needs.minima[name]
-            if minimum is None:
-                free |= 1 << ordinal
-            else:
-                by_minimum[minimum] = by_minimum.get(minimum, 0) | 1 << ordinal
-        amounts = sorted(by_minimum)
-        masks = [free]
-        for amount in amounts:
-            masks.append(masks[-1] | by_minimum[amount])
-        self._minima[name] = amounts, masks
-        return amounts, masks
+
+def _numbered_by_code(numbered: tuple[int, Promotion]) -> tuple[str, str]:
+    return numbered[1].code, numbered[1].source.family
+
+
+def _moments(source: PromotionSource) -> Iterable[datetime]:
+    """The moments at which a promotion may begin or end to be in force."""
+    return [at for at in (source.starts_at, source.ends_at, source.stopped_at) if at is not None]
 
 
 def needs_consumer(promotion: Promotion) -> bool:
@@ -659,18 +637,3 @@ def _transaction_keys(basket: Basket) -> Iterator[Key]:
     yield ("source", basket.source)
     yield ("payment_card_type", basket.payment_card_type)
     yield ("loyalty_card_type", basket.loyalty_card_type)
-
-
-def _basket_keys(basket: Basket) -> set[Key]:
-    keys: set[Key] = set()
-    for run in basket.runs:
-        item = run.item
-        keys.add(("sku", item.sku))
-        keys.add(("category", item.category))
-        keys.add(("product_brand", item.product_brand))
-        if item.product is not None:
-            keys.add(("product", item.product))
-            keys.add(("program_brand", item.program_brand))
-            for label in item.labels:
-                keys.add(("labels", label))
-    return keys

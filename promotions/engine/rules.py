@@ -488,6 +488,20 @@ def necessary_keys(tree: Tree | None, attributes: frozenset[str], scope: Scope) 
     return None
 
 
+def deciding_keys(tree: Tree | None, attributes: frozenset[str], scope: Scope) -> frozenset[Key] | None:
+    """Keys of which a subject has one exactly where it satisfies the tree; None where no such keys are known."""
+    if not tree:
+        return None
+    if "rules" not in tree:
+        is_one_of = tree["operator"] in (Operator.IS, Operator.IS_ANY_OF)
+        return necessary_keys(tree, attributes, scope) if is_one_of else None
+    if tree["match"] == "all" and len(tree["rules"]) > 1:
+        return None
+    sets = [deciding_keys(rule, attributes, scope) for rule in tree["rules"]]
+    known = [keys for keys in sets if keys is not None]
+    return frozenset().union(*known) if known and len(known) == len(sets) else None
+
+
 def necessary_minimum(tree: Tree | None, name: str) -> Decimal | None:
     """The least that an attribute of money or a number must be for the tree to hold, where that is known."""
     if not tree:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promotions.engine.attributes import Scope
-from promotions.engine.basket import Run
-from promotions.engine.rules import Predicate, compile_tree
+from promotions.engine.basket import Run, Runs
+from promotions.engine.item_rules import ItemRules, compile_item_rules
 
 Taken = tuple[tuple[int, int], ...]
 """Pairs of a run's index and a number of its units, in the order in which the units are preferred."""
@@ -22,8 +21,12 @@ Demand = tuple[int, int]
 class ProductSet:
     """Products that belong together: the units of one that a bundle takes."""
 
-    accepts: Predicate | None
+    rules: ItemRules | None
     units: int
+
+    def among(self, runs: Runs) -> Sequence[Run]:
+        """The runs that belong to it, in their order."""
+        return runs if self.rules is None else self.rules.among(runs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,11 +65,11 @@ class Selection:
     most_expensive: bool
     by: str
 
-    def match(self, runs: Sequence[Run], net: Sequence[int]) -> "Matched":
+    def match(self, runs: Runs, net: Sequence[int]) -> "Matched":
         """All matching sets that a basket allows. ``net`` is each run's net value in minor units."""
         if self.bundle:
-            return self._match_bundles(self._preferred(runs, net))
-        pooled = self._preferred([run for run in runs if self._pooled(run)], net)
+            return self._match_bundles(self._preferred(runs, net), runs)
+        pooled = self._preferred(self._pooled(runs), net)
         pool = tuple([(run.ordinal, run.units) for run in pooled])
         available = sum([units for _, units in pool])
         return Matched(
@@ -76,19 +79,22 @@ class Selection:
             columns=((1, pool),),
         )
 
-    def lacking(self, runs: Sequence[Run]) -> int:
+    def lacking(self, runs: Runs) -> int:
         """The units that a first matching set lacks."""
         if self.bundle:
-            supply = [(run.units, _compatible(run, self.sets)) for run in runs]
+            supply = [(units, mask) for _, units, mask in self._supply(runs, runs)]
             return units_lacking(supply, [one.units for one in self.sets])
-        available = sum(run.units for run in runs if self._pooled(run))
+        available = sum(run.units for run in self._pooled(runs))
         return max(0, (self.quantity_rule.units if self.quantity_rule.apply_to == "every" else 1) - available)
 
-    def _pooled(self, run: Run) -> bool:
-        for one in self.sets:
-            if one.accepts is None or one.accepts(run.item):
-                return True
-        return not self.sets
+    def _pooled(self, runs: Runs) -> Sequence[Run]:
+        """The runs that any set accepts, in their order; without sets all of them."""
+        if not self.sets:
+            return runs
+        if len(self.sets) == 1:
+            return self.sets[0].among(runs)
+        accepted = {run.ordinal for one in self.sets for run in one.among(runs)}
+        return [runs[ordinal] for ordinal in sorted(accepted)]
 
     def _preferred(self, runs: Sequence[Run], net: Sequence[int]) -> Sequence[Run]:
         if not self.bundle and self.quantity_rule.apply_to == "all":
@@ -102,16 +108,24 @@ class Selection:
             runs, key=lambda run: (sign * value(run), run.sku, net[run.ordinal] * _FINE // run.units, run.ordinal)
         )
 
-    def _match_bundles(self, preferred: Sequence[Run]) -> "Matched":
-        runs = [(run.ordinal, run.units, _compatible(run, self.sets)) for run in preferred]
+    def _match_bundles(self, preferred: Sequence[Run], runs: Runs) -> "Matched":
+        supply = self._supply(preferred, runs)
         demands = [one.units for one in self.sets]
-        bundles = most_bundles([(units, mask) for _, units, mask in runs], demands)
+        bundles = most_bundles([(units, mask) for _, units, mask in supply], demands)
         return Matched(
             count=self.quantity_rule.sets_of(bundles),
             available=bundles,
             quantity_rule=self.quantity_rule,
-            columns=tuple(zip(demands, assign(runs, demands, bundles), strict=True)),
+            columns=tuple(zip(demands, assign(supply, demands, bundles), strict=True)),
         )
+
+    def _supply(self, preferred: Sequence[Run], runs: Runs) -> list[tuple[int, int, int]]:
+        """Ordinal and units of each run, with a bit for each product set that accepts it."""
+        accepted = [(1 << j, {run.ordinal for run in one.among(runs)}) for j, one in enumerate(self.sets)]
+        return [
+            (run.ordinal, run.units, sum([bit for bit, ordinals in accepted if run.ordinal in ordinals]))
+            for run in preferred
+        ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,11 +163,6 @@ _UNIT_VALUES: Mapping[str, Callable[[Run], int]] = {
     "ex_tax": lambda run: run.unit_ex_tax,
     "tax": lambda run: run.unit_inc_tax - run.unit_ex_tax,
 }
-
-
-def _compatible(run: Run, sets: Sequence[ProductSet]) -> int:
-    """A bit for each product set that accepts the run."""
-    return sum(1 << j for j, one in enumerate(sets) if one.accepts is None or one.accepts(run.item))
 
 
 def _supply(runs: Sequence[tuple[int, int]], sets: int) -> list[int]:
@@ -253,9 +262,7 @@ def compile_selection(outcome: Mapping[str, Any]) -> Selection:
     """The selection of an outcome in normal form. Without a quantity rule a pool is one set and a bundle one each."""
     selection = outcome["product_selection"]
     bundle = selection["match"] == "all" and len(selection["sets"]) > 1
-    sets = tuple(
-        ProductSet(accepts=compile_tree(one["rules"], Scope.LINE_ITEM), units=one["units"]) for one in selection["sets"]
-    )
+    sets = tuple(ProductSet(rules=compile_item_rules(one["rules"]), units=one["units"]) for one in selection["sets"])
     quantity = outcome["quantity_rule"] or {"apply_to": "every" if bundle else "all", "units": 1}
     pricing = outcome["pricing_rule"] or {"order": "cheapest", "by": "inc_tax"}
     return Selection(

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from loyalty.models import PromotionUsage
 from loyalty.selectors.verification import ledger_differences
@@ -123,3 +125,19 @@ def test_a_quote_for_the_past_does_not_count_what_came_later(shop: Shop) -> None
     shop.sell("T3", occurred_at=on_day(3))
     assert shop.evaluate(occurred_at=on_day(1))["applied"] == []
     assert [one["promotion"] for one in shop.evaluate(occurred_at=on_day(4))["applied"]] == ["second"]
+
+
+def test_progress_that_a_sale_does_not_count_towards_is_not_written_again(shop: Shop) -> None:
+    drinks = {"match": "all", "rules": [{"attribute": "sku", "operator": "is", "value": "tea"}]}
+    shop.promotion("thirsty", application_rules=[rule("quantity", "9", line_item_rules=drinks)])
+
+    def writes(reference: str, day: int, sku: str) -> bool:
+        with CaptureQueriesContext(connection) as queries:
+            applies(shop, reference, day, sold=[make_line(sku)])
+        return any(one["sql"].startswith("INSERT INTO loyalty_promotionusage") for one in queries)
+
+    assert writes("T0", 0, "BAP")
+    assert not writes("T1", 1, "BAP")
+    assert writes("T2", 2, "tea")
+    assert not writes("T3", 3, "BAP")
+    assert applies(shop, "T4", 4, sold=[make_line("tea", "8")])

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from conflicts.resolver import Policy
 from promotions.engine.attributes import ATTRIBUTES, Attribute, Kind, Operand, Scope
-from promotions.engine.basket import Basket, ProductFacts
+from promotions.engine.basket import LINE_ITEM_KEYS, Basket, ProductFacts
 from promotions.engine.decision import Decision
 from promotions.engine.evaluate import evaluate
 from promotions.engine.rulebook import (
     CUSTOMER_KEYS,
-    LINE_ITEM_KEYS,
     TRANSACTION_KEYS,
     Promotion,
     Rulebook,
@@ -30,6 +29,7 @@ from tests.promotions.engine.builders import (
     condition,
     either,
     every,
+    holds,
     line,
     make_basket,
     make_discount,
@@ -263,13 +263,13 @@ def test_a_promotion_whose_rules_hold_is_a_candidate(
 ) -> None:
     name, tree = rules
     promotion = make_promotion("promo", "redeem_offer", currency=basket.currency, **{name: tree})
-    subjects: dict[str, list[Any]] = {
-        "customer_rules": [shopper],
-        "transaction_rules": [basket],
-        "line_item_rules": [run.item for run in basket.runs],
+    subjects: dict[str, tuple[Scope, list[Any]]] = {
+        "customer_rules": (Scope.CUSTOMER, [shopper]),
+        "transaction_rules": (Scope.TRANSACTION, [basket]),
+        "line_item_rules": (Scope.LINE_ITEM, [run.item for run in basket.runs]),
     }
-    predicate = getattr(promotion, name)
-    if predicate is None or any(predicate(subject) for subject in subjects[name]):
+    scope, asked = subjects[name]
+    if any(holds(tree, scope, subject) for subject in asked):
         assert make_rulebook([promotion]).candidates(basket, shopper) == [promotion]
 
 

@@ -285,3 +285,38 @@ def test_an_index_over_hundreds_of_promotions_decides_as_looking_at_each_of_them
         assert decided(indexed, promotions) == decided(unindexed, promotions)
         applied += len(decision.applied)
     assert applied > BASKETS
+
+
+EDITS = 40
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_rulebook_that_was_asked_and_edited_finds_what_one_built_anew_does(seed: int) -> None:
+    random = Random(seed)
+    promotions = {one.id: one for one in draw_promotions(random)[:100]}
+    edited = Rulebook.build(promotions.values(), terms=make_terms())
+    asked = 0
+    for n in range(EDITS):
+        built = Rulebook.build(promotions.values(), terms=make_terms())
+        for _ in range(3):
+            basket = draw_basket(random)
+            shopper = draw_shopper(random, basket)
+            for most in (5, 60):
+                nearest = edited.nearest(basket, shopper, most=most)
+                assert named(nearest) == named(built.nearest(basket, shopper, most=most))
+            found = named(edited.candidates(basket, shopper))
+            assert found == named(built.candidates(basket, shopper))
+            asked += bool(found)
+        removed = random.sample(sorted(promotions), random.choice([0, 0, 1, 2]))
+        put = [draw_reward(random, f"p{random.randrange(150)}"), draw_discount(random, f"p{random.randrange(150)}")]
+        if n == EDITS // 2:
+            put += draw_promotions(random)[:120]
+        edited = edited.changed(put=put, removed=removed)
+        promotions = {key: one for key, one in promotions.items() if key not in removed}
+        promotions |= {one.id: one for one in put}
+    assert asked > EDITS
+
+
+def named(found: Sequence[Promotion]) -> list[tuple[str, str]]:
+    """By code: which of two came first into a rulebook is no part of what it finds."""
+    return sorted((one.code, one.source.family) for one in found)

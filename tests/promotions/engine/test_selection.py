@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promotions.engine.basket import Basket, Line
+from promotions.engine.item_rules import ItemRules
 from promotions.engine.selection import Taken, assign, compile_selection, most_bundles
 from tests.promotions.engine.builders import (
     applied,
@@ -342,7 +343,7 @@ def test_the_work_does_not_depend_on_the_quantity(match: str, rule: dict[str, An
         )
         chosen = compile_selection(promotion.source.outcome)
         counter = Counter()
-        sets = tuple(type(one)(accepts=counter, units=one.units) for one in chosen.sets)
+        sets = tuple(type(one)(rules=ItemRules(holds=counter, keys=None), units=one.units) for one in chosen.sets)
         counted = type(chosen)(
             bundle=chosen.bundle,
             sets=sets,
