@@ -21,6 +21,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import slugify
 from import_export.admin import ImportExportModelAdmin
 from import_export.fields import Field
 from import_export.instance_loaders import BaseInstanceLoader
@@ -768,6 +770,13 @@ class ImportExportMixin(ImportExportModelAdmin):
         if chosen := request.POST.get("chosen"):
             return rows.filter(pk__in=[key for key in chosen.split(",") if key.isdigit()])
         return rows
+
+    def get_export_filename(self, request: HttpRequest, queryset: QuerySet[Any], file_format: Any) -> str:
+        """What the file is called: by what it holds, and the day."""
+        kinds = self.get_export_resource_classes(request)
+        held = next((kind for kind in kinds if kind._meta.model is queryset.model), kinds[0])
+        day = timezone.localdate().isoformat()
+        return f"{slugify(held.get_display_name())}-{day}.{file_format.get_extension()}"
 
     def init_request_context_data(self, request: HttpRequest, form: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().init_request_context_data(request, form)
