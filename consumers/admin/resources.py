@@ -272,7 +272,7 @@ class AccountResource(ModelResource):
         for key in self.key_fields:
             if key.column_name not in headers:
                 raise ValidationError(f"The file has no column {key.column_name}, which says which row is which.")
-        if unknown := [name for name in headers if not self.knows(name)]:
+        if unknown := [name[:100] for name in headers if not self.knows(name)][:10]:
             known = ", ".join(field.column_name for field in self.get_import_fields())
             raise ValidationError(f"The file has unknown columns: {', '.join(unknown)}. Known are {known}.")
         if len(dataset) > MAXIMUM_ROWS:
@@ -709,12 +709,19 @@ class ImportExportMixin(ImportExportModelAdmin):
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Import a file that was looked at; one that is gone, because it is imported already, is asked for again."""
-        try:
-            response: HttpResponse = super().process_import(request, **kwargs)
-        except (OSError, TypeError, AttributeError, Unreadable):
-            messages.error(request, "The file is not here any more: it was imported already, or waited too long.")
-            return HttpResponseRedirect(_page_of(self, "import"))
-        return response
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        form = self.create_confirm_form(request)
+        known = {"format": self.get_import_formats(), "resource": self.get_import_resource_classes(request)}
+        if form.is_valid() and all(_picks(form.cleaned_data[name] or "0", some) for name, some in known.items()):
+            try:
+                response: HttpResponse = super().process_import(request, **kwargs)
+            except (OSError, Unreadable):
+                pass
+            else:
+                return response
+        messages.error(request, "The file is not here any more: it was imported already, or waited too long.")
+        return HttpResponseRedirect(_page_of(self, "import"))
 
     def process_result(self, result: FileResult, request: HttpRequest) -> HttpResponse:
         if not result.problems:
@@ -807,6 +814,10 @@ class ImportExportMixin(ImportExportModelAdmin):
             return _told_to_wait(request, job)
         response: HttpResponse = super()._do_file_export(file_format, request, rows, export_form=export_form)
         return response
+
+
+def _picks(number: str, choices: Sequence[Any]) -> bool:
+    return number.isascii() and number.isdigit() and int(number[:9]) < len(choices)
 
 
 def _page_of(page: Any, name: str) -> str:

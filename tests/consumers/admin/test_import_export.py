@@ -268,6 +268,17 @@ def test_a_file_that_is_imported_already_is_asked_for_again(office: Office) -> N
     assert "not here any more" in office.page("promotions_product_import").content.decode()
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [{"format": "9"}, {"format": "x"}, {"resource": "7"}, {"import_file_name": "../../etc/passwd"}, {"format": ""}],
+)
+def test_a_confirmation_that_no_page_sends_imports_nothing(office: Office, sent: dict[str, str]) -> None:
+    answer = preview(office, "promotions_product", "sku,name\nX1,Tea\n")
+    values = {**answer.context["confirm_form"].initial, **sent}
+    assert office.post("promotions_product_process_import", **values).url == "/admin/promotions/product/import/"
+    assert not Product.objects.exists()
+
+
 def test_what_became_wrong_since_the_preview_is_told_and_nothing_is_imported(office: Office) -> None:
     fill(office.account)
     answer = preview(office, "consumers_consumer", "consumer_id,groups\nc-1,\nc-2,acme-g1\n")
