@@ -647,6 +647,8 @@ class ImportExportMixin(ImportExportModelAdmin):
     export_form_class = FileExportForm
     formats: Sequence[type[FileFormat]] = (CSV, XLSX, JSON)
     show_change_form_export = False
+    # A list with an action counts what is chosen.
+    actions_selection_counter = True
     file_words = ""
 
     def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
