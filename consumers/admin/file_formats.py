@@ -287,6 +287,11 @@ class XLSX(FileFormat):
             raise Unreadable("This is no XLSX file.") from error
 
     def export_data(self, dataset: Dataset, **kwargs: Any) -> bytes:
+        # Before a sheet is begun, because one that is left off half way complains.
+        rows = [
+            [_written(value, number, name) for name, value in zip(dataset.headers, row, strict=True)]
+            for number, row in enumerate(dataset, start=1)
+        ]
         book = Workbook(write_only=True)
         sheet = book.create_sheet("Rows")
         sheet.freeze_panes = "A2"
@@ -296,8 +301,8 @@ class XLSX(FileFormat):
         for cell in heading:
             cell.font = Font(bold=True)
         sheet.append(heading)
-        for number, row in enumerate(dataset, start=1):
-            sheet.append([_written(value, number, name) for name, value in zip(dataset.headers, row, strict=True)])
+        for cells in rows:
+            sheet.append(cells)
         out = io.BytesIO()
         book.save(out)
         return out.getvalue()
@@ -356,7 +361,10 @@ def in_pieces(file_format: FileFormat) -> FileFormat:
 # --- what the formats share -----------------------------------------------------------------------------------------
 
 
-def _decoded(given: bytes) -> str:
+def _decoded(given: bytes | None) -> str:
+    if given is None:
+        # What waits in a cache may be gone.
+        raise Unreadable("The file is not here any more.")
     try:
         return given.decode(ENCODING)
     except UnicodeDecodeError as error:

@@ -21,6 +21,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import slugify
 from import_export.admin import ImportExportModelAdmin
 from import_export.fields import Field
 from import_export.instance_loaders import BaseInstanceLoader
@@ -270,7 +272,7 @@ class AccountResource(ModelResource):
         for key in self.key_fields:
             if key.column_name not in headers:
                 raise ValidationError(f"The file has no column {key.column_name}, which says which row is which.")
-        if unknown := [name for name in headers if not self.knows(name)]:
+        if unknown := [name[:100] for name in headers if not self.knows(name)][:10]:
             known = ", ".join(field.column_name for field in self.get_import_fields())
             raise ValidationError(f"The file has unknown columns: {', '.join(unknown)}. Known are {known}.")
         if len(dataset) > MAXIMUM_ROWS:
@@ -645,6 +647,8 @@ class ImportExportMixin(ImportExportModelAdmin):
     export_form_class = FileExportForm
     formats: Sequence[type[FileFormat]] = (CSV, XLSX, JSON)
     show_change_form_export = False
+    # A list with an action counts what is chosen.
+    actions_selection_counter = True
     file_words = ""
 
     def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -707,12 +711,19 @@ class ImportExportMixin(ImportExportModelAdmin):
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Import a file that was looked at; one that is gone, because it is imported already, is asked for again."""
-        try:
-            response: HttpResponse = super().process_import(request, **kwargs)
-        except (OSError, TypeError, AttributeError, Unreadable):
-            messages.error(request, "The file is not here any more: it was imported already, or waited too long.")
-            return HttpResponseRedirect(_page_of(self, "import"))
-        return response
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        form = self.create_confirm_form(request)
+        known = {"format": self.get_import_formats(), "resource": self.get_import_resource_classes(request)}
+        if form.is_valid() and all(_picks(form.cleaned_data[name] or "0", some) for name, some in known.items()):
+            try:
+                response: HttpResponse = super().process_import(request, **kwargs)
+            except (OSError, Unreadable):
+                pass
+            else:
+                return response
+        messages.error(request, "The file is not here any more: it was imported already, or waited too long.")
+        return HttpResponseRedirect(_page_of(self, "import"))
 
     def process_result(self, result: FileResult, request: HttpRequest) -> HttpResponse:
         if not result.problems:
@@ -769,6 +780,13 @@ class ImportExportMixin(ImportExportModelAdmin):
             return rows.filter(pk__in=[key for key in chosen.split(",") if key.isdigit()])
         return rows
 
+    def get_export_filename(self, request: HttpRequest, queryset: QuerySet[Any], file_format: Any) -> str:
+        """What the file is called: by what it holds, and the day."""
+        kinds = self.get_export_resource_classes(request)
+        held = next((kind for kind in kinds if kind._meta.model is queryset.model), kinds[0])
+        day = timezone.localdate().isoformat()
+        return f"{slugify(held.get_display_name())}-{day}.{file_format.get_extension()}"
+
     def init_request_context_data(self, request: HttpRequest, form: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().init_request_context_data(request, form)
         if request.POST.get("action") != "export_chosen":
@@ -798,6 +816,10 @@ class ImportExportMixin(ImportExportModelAdmin):
             return _told_to_wait(request, job)
         response: HttpResponse = super()._do_file_export(file_format, request, rows, export_form=export_form)
         return response
+
+
+def _picks(number: str, choices: Sequence[Any]) -> bool:
+    return number.isascii() and number.isdigit() and int(number[:9]) < len(choices)
 
 
 def _page_of(page: Any, name: str) -> str:

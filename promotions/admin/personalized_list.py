@@ -265,6 +265,9 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
     resource_classes = (PersonalizedListResource,)
     import_form_class = ListImportForm
     confirm_form_class = ListConfirmForm
+    file_words = (
+        "A row is a consumer’s list: its products in order, and those chosen of them. It replaces what is there."
+    )
     account_path = "promotion__account"
     empty_words = (
         "A consumer is enlisted as soon as they have a product on their list: import lists, or give one to a consumer "

@@ -215,7 +215,9 @@ def test_members_come_and_go_by_file_and_others_stay(office: Office) -> None:
 def test_members_of_the_groups_that_the_list_shows_are_exported(office: Office) -> None:
     fill(office.account, rows=2)
     confirm(office, "consumers_consumergroup", "group,consumer_id\nacme-g2,acme-c2\n", resource="1")
-    rows = rows_of(export(office, "consumers_consumergroup", query="?q=g2", resource="1"))
+    answer = office.post("consumers_consumergroup_export", query="?q=g2", format=number_of("csv"), resource="1")
+    assert 'filename="members-of-groups-20' in answer.headers["Content-Disposition"]
+    rows = rows_of(answer.content)
     assert rows == [{"group": "acme-g2", "consumer_id": "acme-c2", "member": "yes"}]
 
 
@@ -264,6 +266,17 @@ def test_a_file_that_is_imported_already_is_asked_for_again(office: Office) -> N
     again = office.post("promotions_product_process_import", **sent)
     assert again.url == "/admin/promotions/product/import/"
     assert "not here any more" in office.page("promotions_product_import").content.decode()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{"format": "9"}, {"format": "x"}, {"resource": "7"}, {"import_file_name": "../../etc/passwd"}, {"format": ""}],
+)
+def test_a_confirmation_that_no_page_sends_imports_nothing(office: Office, sent: dict[str, str]) -> None:
+    answer = preview(office, "promotions_product", "sku,name\nX1,Tea\n")
+    values = {**answer.context["confirm_form"].initial, **sent}
+    assert office.post("promotions_product_process_import", **values).url == "/admin/promotions/product/import/"
+    assert not Product.objects.exists()
 
 
 def test_what_became_wrong_since_the_preview_is_told_and_nothing_is_imported(office: Office) -> None:

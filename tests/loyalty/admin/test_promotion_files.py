@@ -19,7 +19,7 @@ from loyalty.services.offer import OfferValues, offers_save
 from promotions.choices import DiscountType, Status
 from promotions.models import Discount, Promotion
 from promotions.services.promotion import promotion_definition, promotion_stop
-from tests.consumers.admin.files import KINDS, confirm, differences, export, file_of, preview, rows_of, told
+from tests.consumers.admin.files import KINDS, confirm, differences, export, file_of, number_of, preview, rows_of, told
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
 pytestmark = pytest.mark.django_db
@@ -184,7 +184,7 @@ def test_what_was_exported_changes_nothing_when_imported(office: Office, kind: s
     file = export(office, page, kind, query="?archived=all")
     answer = preview(office, page, file, kind)
     assert differences(answer) == {}
-    assert "there is nothing to import" in answer.content.decode()
+    assert "There is nothing to import" in answer.content.decode()
     confirm(office, page, file, kind)
     after = list(Promotion.objects.values("code", "version", "draft", "revision", "updated_at").order_by("pk"))
     assert after == before
@@ -412,6 +412,19 @@ def test_what_the_rest_api_answers_is_such_a_file(office: Office, path: str, pag
     copy = Promotion.objects.get(code="copy")
     source = Promotion.objects.get(code=row["code"])
     assert (copy.outcome, copy.eligibility, copy.content) == (source.outcome, source.eligibility, source.content)
+
+
+def test_what_no_cell_of_a_workbook_holds_goes_by_csv_and_json() -> None:
+    office = make_office(catalogue_enabled=False)
+    skus = [f"{n:064}" for n in range(1000)]
+    save_discount(office.account, code="long", product_sets=[{"products": skus}])
+    refused = office.post(f"{DISCOUNT}_export", format=number_of("xlsx"), resource="0")
+    assert "Row 1, product_sets: a cell of a spreadsheet holds 32,767 characters" in refused.content.decode()
+    for kind in ("csv", "json"):
+        file = export(office, DISCOUNT, kind)
+        Discount.objects.all().delete()
+        confirm(office, DISCOUNT, file, kind)
+        assert Discount.objects.get().outcome["product_sets"][0]["products"] == skus
 
 
 def test_an_export_asks_the_same_few_questions_for_any_number(

@@ -1,0 +1,70 @@
+"""Files in a real browser: chosen, looked at, mended, imported; readable by day, by night and on a phone."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from loyalty.models import LoyaltyPromotion
+from tests.browser.conftest import Desk
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+LIST = "loyalty/loyaltypromotion/"
+
+
+def choose(desk: Desk, file: Path) -> None:
+    """Preview a file; its format is seen by its name."""
+    page = desk.open(f"{LIST}import/")
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_label("Format")).to_have_value("0")
+    page.get_by_role("button", name="Preview").click()
+
+
+def readable(desk: Desk) -> None:
+    """No faults by day and by night, and nothing beyond the edge of a phone."""
+    for scheme in ("light", "dark"):
+        desk.page.evaluate("scheme => document.documentElement.className = scheme", scheme)
+        assert desk.faults() == []
+    desk.page.set_viewport_size({"width": 390, "height": 844})
+    assert desk.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert desk.faults() == []
+    desk.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_promotions_are_exported_changed_looked_at_and_imported(desk: Desk, tmp_path: Path) -> None:
+    page = desk.open(f"{LIST}?q=fixed-1")
+    page.get_by_role("link", name="Export", exact=True).click()
+    expect(page.get_by_text("The one that the list shows with its search and filters.")).to_be_visible()
+    page.get_by_label("Format").select_option("CSV")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    file = tmp_path / "promotions.csv"
+    download.value.save_as(file)
+    text = file.read_text()
+    code = LoyaltyPromotion.objects.get(code__endswith="fixed-1").code
+    assert code in text
+
+    file.write_text(text.replace(",50,", ",many,"))
+    choose(desk, file)
+    expect(page.get_by_role("alert").get_by_role("row", name="outcome.points")).to_contain_text("whole number")
+    readable(desk)
+
+    file.write_text(text.replace(",50,", ",75,"))
+    choose(desk, file)
+    row = page.get_by_role("row", name="Outcome · Points")
+    expect(row).to_contain_text("50")
+    expect(row).to_contain_text("75")
+    readable(desk)
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_text("Imported: 0 new, 1 changed, 0 as they were.")).to_be_visible()
+    assert LoyaltyPromotion.objects.get(code=code).outcome["points"] == 75
+
+
+def test_chosen_rows_are_exported_from_the_list(desk: Desk) -> None:
+    page = desk.open(LIST)
+    page.locator("input.action-select").first.check()
+    page.locator("select[name=action]").select_option("Export")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("The one that you chose.")).to_be_visible()
+    assert desk.faults() == []
