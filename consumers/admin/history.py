@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -63,7 +64,7 @@ def history_of(row: Any, *, describe: DescribeChange = plain_change) -> list[His
     """The last deeds on a row, newest first."""
     records = list(row.history.select_related("history_user").order_by("-history_date", "-history_id")[: LAST + 1])
     entries = []
-    for record, earlier in zip(records, [*records[1:], None], strict=True):
+    for record, earlier in zip_longest(records, records[1:]):
         changes: list[Change] = []
         if earlier is not None:
             for field in record.tracked_fields:
@@ -94,6 +95,10 @@ class HistoryPageMixin:
     describe_change: DescribeChange = staticmethod(plain_change)
     other_entries: Callable[[Any], Sequence[HistoryEntry]] = staticmethod(no_entries)
 
+    def describe_for(self, request: HttpRequest) -> DescribeChange:
+        """How changes are told to the user who asks."""
+        return self.describe_change
+
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -105,7 +110,7 @@ class HistoryPageMixin:
             raise Http404("There is no such row.")
         if not admin.has_view_or_change_permission(request, row):
             raise PermissionDenied
-        entries = [*history_of(row, describe=self.describe_change), *self.other_entries(row)]
+        entries = [*history_of(row, describe=self.describe_for(request)), *self.other_entries(row)]
         context = {
             **admin.admin_site.each_context(request),
             "title": "History",
