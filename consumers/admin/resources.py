@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -23,6 +24,7 @@ from import_export.fields import Field
 from import_export.formats.base_formats import CSV, XLSX
 from import_export.instance_loaders import CachedInstanceLoader
 from import_export.resources import ModelResource
+from import_export.tmp_storages import CacheStorage
 from import_export.widgets import BooleanWidget, CharWidget, DateWidget, DecimalWidget
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
@@ -41,6 +43,10 @@ MAXIMUM_BYTES = 20 * 1024 * 1024
 READ_AT_ONCE = 1024 * 1024
 """A file that is larger is not even read before a worker takes it."""
 
+PREVIEWS = "import_previews"
+"""Where the session keeps what was looked at and not yet imported."""
+
+MOST_PREVIEWS = 20
 SHOWN_PROBLEMS = 50
 # What makes a spreadsheet take a text for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -351,6 +357,21 @@ def told(consumer: Consumer, column: str) -> Any:
 _MISSING = object()
 
 
+class CachedFile(CacheStorage):
+    """A file between preview and confirmation, where every web node finds it."""
+
+    def read(self) -> Any:
+        """Its content.
+
+        Raises:
+            FileNotFoundError: it is not there any more.
+        """
+        content = super().read()
+        if content is None:
+            raise FileNotFoundError(self.name)
+        return content
+
+
 class FileForm(ImportForm):
     """A file to import."""
 
@@ -387,6 +408,37 @@ class ImportExportMixin(ImportExportModelAdmin):
             return _told_to_wait(request, job)
         response: HttpResponse = super().import_action(request, **kwargs)
         return response
+
+    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)
+        if import_form is not None:
+            seen = [*request.session.get(PREVIEWS, ()), self._preview(request, initial)]
+            request.session[PREVIEWS] = seen[-MOST_PREVIEWS:]
+        return initial
+
+    def _preview(self, request: HttpRequest, values: Mapping[str, Any]) -> list[Any]:
+        """What was looked at, as the session keeps it: of which account and model, which file, read how."""
+        file = Path(values.get("import_file_name", "")).name
+        read = [str(values.get(name, "")) for name in ("format", "resource")]
+        return [account_of(request).pk, self.model._meta.label, file, *read]
+
+    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        # The file is named by the browser: without this, it could be any file of the folder or of somebody else, in
+        # another account than that in which it was looked at, or one that is imported already.
+        if request.method == "POST" and self.has_import_permission(request):
+            seen, confirmed = request.session.get(PREVIEWS, []), self._preview(request, request.POST)
+            if confirmed not in seen:
+                return self._look_again(request)
+            request.session[PREVIEWS] = [one for one in seen if one != confirmed]
+        try:
+            response: HttpResponse = super().process_import(request, **kwargs)
+        except FileNotFoundError:
+            return self._look_again(request)
+        return response
+
+    def _look_again(self, request: HttpRequest) -> HttpResponse:
+        messages.error(request, "This file is imported already, or has waited too long. Choose it again.")
+        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_import"))
 
     def _large_import(self, request: HttpRequest) -> Job | None:
         """The job that imports the file sent, if that is large."""
