@@ -35,13 +35,20 @@ from consumers.admin.base import (
     user_of,
 )
 from consumers.admin.fields import DateInput
+from consumers.admin.history import DescribeChange
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
 from consumers.models import Account, Site, User
 from promotions.admin.chosen import ChosenStepsMixin, code_of_copy, reason_field
-from promotions.admin.promotion import promotion_change, status_entries, versions_address
+from promotions.admin.promotion import (
+    promotion_change,
+    promotion_change_withheld,
+    status_entries,
+    versions_address,
+)
 from promotions.admin.promotion_form import PromotionForm
 from promotions.admin.summary import SummaryMixin, promotion_said
+from promotions.admin.withheld import may_see_personalized
 from promotions.admin.words import label_of
 from promotions.choices import Family, Status
 from promotions.exceptions import PromotionsError
@@ -269,7 +276,6 @@ class PromotionAdmin(ChosenStepsMixin, SummaryMixin, AccountAdmin):
     search_fields = ("name", "code", "description")
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
-    describe_change = staticmethod(promotion_change)
     other_entries = staticmethod(status_entries)
     actions_detail = ("publish", "stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")
 
@@ -307,6 +313,9 @@ class PromotionAdmin(ChosenStepsMixin, SummaryMixin, AccountAdmin):
     @display(description="Redemptions", ordering="redemptions")
     def redeemed(self, promotion: Promotion) -> str:
         return redemptions_in_words(promotion)
+
+    def describe_for(self, request: HttpRequest) -> DescribeChange:
+        return promotion_change if may_see_personalized(request) else promotion_change_withheld
 
     # --- the form ---
 
@@ -369,7 +378,7 @@ class PromotionAdmin(ChosenStepsMixin, SummaryMixin, AccountAdmin):
             extra_context = {
                 "title": promotion.name,
                 "show_save_and_add_another": False,
-                "summary": self.summary(account_of(request), promotion_said(promotion)),
+                "summary": self.summary_for(request, promotion_said(promotion)),
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'id': promotion.pk})}",
                 "head": head_of(promotion, status, type_label=self.type_label(promotion)),
                 "submit_note": "A draft: nothing applies until you publish it." if status == Status.DRAFT else "",

@@ -11,7 +11,9 @@ from django.views.decorators.http import require_GET, require_POST
 from consumers.admin.base import account_of
 from consumers.models import Account
 from promotions.admin.rules import RulesField
+from promotions.admin.withheld import may_see_personalized
 from promotions.admin.words import OPERATORS, Wording, tree_in_words
+from promotions.choices import ReferenceKind
 from promotions.engine.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope
 from promotions.engine.rules import MAXIMUM_CONDITIONS, MAXIMUM_DEPTH, MAXIMUM_VALUES, Reference, check_tree
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
@@ -70,7 +72,11 @@ def rules_vocabulary(
                 ]
                 for scope, attributes in ATTRIBUTES.items()
             },
-            "references": {kind: source.noun for kind, source in sources.items()},
+            "references": {
+                kind: source.noun
+                for kind, source in sources.items()
+                if kind != ReferenceKind.PERSONALIZED_PROMOTION or may_see_personalized(request)
+            },
             "weekdays": WEEKDAYS,
             "most": {"depth": MAXIMUM_DEPTH, "conditions": MAXIMUM_CONDITIONS, "values": MAXIMUM_VALUES},
         }

@@ -1,7 +1,7 @@
 """A promotion as one sentence above its form, which follows what is being entered."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from consumers.admin.base import account_of
 from consumers.admin.words import moment_in_words
 from consumers.models import Account
+from promotions.admin.withheld import may_see_personalized, without_personalized
 from promotions.admin.words import SCOPES, Wording, amount_in_words, tree_in_words
 from promotions.engine.attributes import Scope
 from promotions.engine.definition import CONDITIONS
@@ -111,6 +112,8 @@ def set_in_words(one: Mapping[str, Any], trees: Trees) -> str:
         skus = one["products"]
         return f"{', '.join(skus[:3])}{f' and {len(skus) - 3} more' if len(skus) > 3 else ''}"
     if "personalized_promotion" in one:
+        if one["personalized_promotion"] is None:
+            return "their own products"
         return f"their own products of “{one['personalized_promotion'] or UNSAID}”"
     words = trees.words(one.get("rules"), Scope.LINE_ITEM)
     return f"products where {words}" if words else "any product"
@@ -157,6 +160,12 @@ class SummaryMixin:
         """What a promotion says, in a sentence or two."""
         raise NotImplementedError
 
+    def summary_for(self, request: HttpRequest, said: Said) -> str:
+        """The same, without what the user may not know."""
+        if not may_see_personalized(request):
+            said = replace(said, outcome=without_personalized(said.outcome))
+        return self.summary(account_of(request), said)
+
     def get_urls(self) -> list[Any]:
         page: Any = self
         address = path(
@@ -176,4 +185,4 @@ class SummaryMixin:
         if promotion is None and request.GET.get("type") not in page.types.values:
             return JsonResponse({"detail": "There is no such type of promotion."}, status=400)
         form = page.get_form(request, promotion, change=promotion is not None)(request.POST, instance=promotion)
-        return JsonResponse({"words": page.summary(account_of(request), form.said())})
+        return JsonResponse({"words": self.summary_for(request, form.said())})
