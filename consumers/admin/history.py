@@ -56,7 +56,8 @@ def in_words(value: Any) -> str:
 def plain_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
     """A field by its label; a choice by its label too."""
     choices = dict(field.flatchoices) if field.flatchoices else {}
-    words = [in_words(choices.get(value, value)) for value in (before, after)]
+    # A document is no key, and has no choices.
+    words = [in_words(choices.get(value, value) if choices else value) for value in (before, after)]
     yield Change(label=str(field.verbose_name).capitalize(), before=words[0], after=words[1])
 
 
