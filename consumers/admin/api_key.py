@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.html import format_html
 from rest_framework_api_key.models import APIKey as LibrarysOwnKey
@@ -37,6 +38,21 @@ class ApiKeyForm(ServiceForm):
             "role": "A till asks about baskets and commits transactions; a manager may do everything in this account."
         }
         widgets = {"role": UnfoldAdminRadioSelectWidget()}
+
+
+class RevokeForm(BaseDialogForm):
+    """The question before a key is revoked."""
+
+    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, object_id, *args, **kwargs)
+        keys = ApiKey.objects.filter(account=account_of(request))
+        # The key of a row is its prefix with the hash: every text may be one.
+        self.key = get_object_or_404(keys, pk=str(object_id).replace("\x00", ""))
+
+    @property
+    def back_url(self) -> str:
+        """Where the page without scripts leads back to."""
+        return f"../{self.object_id}/change/"
 
 
 @admin.register(ApiKey)
@@ -102,17 +118,15 @@ class ApiKeyAdmin(AccountAdmin):
         dialog={
             "title": "Revoke this key?",
             "description": "Whoever calls with it is refused from now on, for good.",
-            "form_class": None,
+            "form_class": RevokeForm,
             "form_submit_text": "Revoke key",
             "variant": "danger",
         },
     )
-    def revoke(self, request: HttpRequest, form: BaseDialogForm, object_id: Any) -> HttpResponse:
-        key = self.get_object(request, str(object_id))
-        if key is not None:
-            api_key_revoke(account_id=account_of(request).pk, prefix=key.prefix)
-            self.log_change(request, key, "Revoked.")
-            messages.success(request, f"Key “{key.name}” is revoked.")
+    def revoke(self, request: HttpRequest, form: RevokeForm, object_id: Any) -> HttpResponse:
+        api_key_revoke(account_id=account_of(request).pk, prefix=form.key.prefix)
+        self.log_change(request, form.key, "Revoked.")
+        messages.success(request, f"Key “{form.key.name}” is revoked.")
         page = self.url_of("changelist")
         if request.headers.get("HX-Request"):
             return HttpResponse(headers={"HX-Redirect": page})

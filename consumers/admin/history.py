@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -55,7 +56,8 @@ def in_words(value: Any) -> str:
 def plain_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
     """A field by its label; a choice by its label too."""
     choices = dict(field.flatchoices) if field.flatchoices else {}
-    words = [in_words(choices.get(value, value)) for value in (before, after)]
+    # A document is no key, and has no choices.
+    words = [in_words(choices.get(value, value) if choices else value) for value in (before, after)]
     yield Change(label=str(field.verbose_name).capitalize(), before=words[0], after=words[1])
 
 
@@ -63,7 +65,7 @@ def history_of(row: Any, *, describe: DescribeChange = plain_change) -> list[His
     """The last deeds on a row, newest first."""
     records = list(row.history.select_related("history_user").order_by("-history_date", "-history_id")[: LAST + 1])
     entries = []
-    for record, earlier in zip(records, [*records[1:], None], strict=True):
+    for record, earlier in zip_longest(records, records[1:]):
         changes: list[Change] = []
         if earlier is not None:
             for field in record.tracked_fields:
@@ -94,6 +96,10 @@ class HistoryPageMixin:
     describe_change: DescribeChange = staticmethod(plain_change)
     other_entries: Callable[[Any], Sequence[HistoryEntry]] = staticmethod(no_entries)
 
+    def describe_for(self, request: HttpRequest) -> DescribeChange:
+        """How changes are told to the user who asks."""
+        return self.describe_change
+
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -105,7 +111,7 @@ class HistoryPageMixin:
             raise Http404("There is no such row.")
         if not admin.has_view_or_change_permission(request, row):
             raise PermissionDenied
-        entries = [*history_of(row, describe=self.describe_change), *self.other_entries(row)]
+        entries = [*history_of(row, describe=self.describe_for(request)), *self.other_entries(row)]
         context = {
             **admin.admin_site.each_context(request),
             "title": "History",

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, ClassVar
 
 from django import forms
@@ -27,6 +28,7 @@ from import_export.admin import ImportExportModelAdmin
 from import_export.fields import Field
 from import_export.instance_loaders import BaseInstanceLoader
 from import_export.resources import ModelResource
+from import_export.tmp_storages import CacheStorage
 from import_export.widgets import BooleanWidget, CharWidget, DecimalWidget, Widget
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
@@ -69,6 +71,11 @@ READ_AT_ONCE = 1024 * 1024
 """A file that is larger is not even read before a worker takes it."""
 
 UNPACKED_AT_ONCE = 10 * READ_AT_ONCE
+
+PREVIEWS = "import_previews"
+"""Where the session keeps what was looked at and not yet imported."""
+
+MOST_PREVIEWS = 20
 
 
 # --- values of columns ----------------------------------------------------------------------------------------------
@@ -602,6 +609,21 @@ _MISSING = object()
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 
+class CachedFile(CacheStorage):
+    """A file between preview and confirmation, where every web node finds it."""
+
+    def read(self) -> Any:
+        """Its content.
+
+        Raises:
+            FileNotFoundError: it is not there any more.
+        """
+        content = super().read()
+        if content is None:
+            raise FileNotFoundError(self.name)
+        return content
+
+
 class FileForm(ImportForm):
     """A file to import."""
 
@@ -680,6 +702,19 @@ class ImportExportMixin(ImportExportModelAdmin):
     def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
         form.add_error("import_file", str(e) if isinstance(e, Unreadable) else "The file cannot be read.")
 
+    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)
+        if import_form is not None:
+            seen = [*request.session.get(PREVIEWS, ()), self._preview(request, initial)]
+            request.session[PREVIEWS] = seen[-MOST_PREVIEWS:]
+        return initial
+
+    def _preview(self, request: HttpRequest, values: Mapping[str, Any]) -> list[Any]:
+        """What was looked at, as the session keeps it: of which account and model, which file, read how."""
+        file = Path(values.get("import_file_name", "")).name
+        read = [str(values.get(name, "")) for name in ("format", "resource")]
+        return [account_of(request).pk, self.model._meta.label, file, *read]
+
     def _large_import(self, request: HttpRequest) -> Job | None:
         """The job that imports the file sent, if that is large."""
         form = self.create_import_form(request)
@@ -713,6 +748,8 @@ class ImportExportMixin(ImportExportModelAdmin):
         """Import a file that was looked at; one that is gone, because it is imported already, is asked for again."""
         if not self.has_import_permission(request):
             raise PermissionDenied
+        if not self._was_looked_at(request):
+            return self._look_again(request)
         form = self.create_confirm_form(request)
         known = {"format": self.get_import_formats(), "resource": self.get_import_resource_classes(request)}
         if form.is_valid() and all(_picks(form.cleaned_data[name] or "0", some) for name, some in known.items()):
@@ -722,6 +759,19 @@ class ImportExportMixin(ImportExportModelAdmin):
                 pass
             else:
                 return response
+        return self._look_again(request)
+
+    def _was_looked_at(self, request: HttpRequest) -> bool:
+        """Whether what is confirmed is a preview of this user's, here, that was not confirmed before.
+
+        The file is named by the browser: without this, it could be any file of the folder or of somebody else, in
+        another account than that in which it was looked at, or one that is imported already.
+        """
+        seen, confirmed = request.session.get(PREVIEWS, []), self._preview(request, request.POST)
+        request.session[PREVIEWS] = [one for one in seen if one != confirmed]
+        return confirmed in seen
+
+    def _look_again(self, request: HttpRequest) -> HttpResponse:
         messages.error(request, "The file is not here any more: it was imported already, or waited too long.")
         return HttpResponseRedirect(_page_of(self, "import"))
 

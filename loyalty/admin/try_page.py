@@ -25,6 +25,7 @@ from loyalty.selectors.tried_basket import tried_basket_by_id, tried_baskets_off
 from loyalty.services.quote import Quote
 from loyalty.services.tried_basket import basket_kept, basket_try, tried_basket_forget, tried_basket_keep
 from promotions.admin.promotion_page import STATUS_COLOURS, promotion_of
+from promotions.admin.withheld import may_see_personalized
 from promotions.admin.words import SCOPES, label_of, tree_in_words
 from promotions.choices import DiscountType, Status
 from promotions.engine.decision import Applied, Decision, Refusal
@@ -230,7 +231,7 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
             }
             for one in nearest_first(decision.refused)
         ],
-        "notes": list(_notes(quote)),
+        "notes": list(_notes(quote, may_see=may_see_personalized(request))),
     }
 
 
@@ -267,8 +268,8 @@ def _verdict(decision: Decision, promotion: Promotion | None, names: dict[str, s
     return Verdict(applies=False, words="It does not apply.")
 
 
-def _notes(quote: Quote) -> Iterator[str]:
-    """What else the till would be told."""
+def _notes(quote: Quote, *, may_see: bool) -> Iterator[str]:
+    """What else the till would be told; of personalized promotions to those alone who ``may_see`` them."""
     for warned in quote.warnings:
         yield warned.detail
     for refused in quote.decision.vouchers_refused:
@@ -276,5 +277,5 @@ def _notes(quote: Quote) -> Iterator[str]:
     for add in quote.decision.add_products:
         yield f"The till may add {add.quantity} of {add.sku}, which {add.discount} gives for free."
     for state in quote.decision.personalized:
-        if state.requires_selection:
+        if state.requires_selection and may_see:
             yield f"The consumer has not chosen under {state.backend_id} yet."

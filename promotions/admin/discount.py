@@ -4,12 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 
+from consumers.admin.base import ModelForm
 from consumers.models import Account, User
 from promotions.admin.discount_form import DiscountForm, fieldsets_of
 from promotions.admin.discount_summary import discount_in_words
 from promotions.admin.promotion_files import DiscountResource
 from promotions.admin.promotion_page import PromotionAdmin, TypeCard, filters_of
+from promotions.admin.withheld import may_see_personalized
 from promotions.choices import DiscountType
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DISCOUNT, DiscountValues, discount_save
@@ -61,6 +64,12 @@ class DiscountAdmin(PromotionAdmin):
     empty_words = "A discount lowers the prices of products that consumers buy."
     list_filter = filters_of(DiscountType)
     summary = staticmethod(discount_in_words)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
+        form: type[ModelForm] = super().get_form(request, obj, change=change, **kwargs)
+        if issubclass(form, DiscountForm):
+            form.may_see_personalized = may_see_personalized(request)
+        return form
 
     def fieldsets_of(self, promotion_type: str) -> Any:
         return fieldsets_of(promotion_type)

@@ -1,6 +1,7 @@
 """The form of a discount: fields as marketers know them, to and from a discount's own fields."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django import forms
@@ -18,6 +19,7 @@ from promotions.admin.promotion_form import (
     number_text,
 )
 from promotions.admin.rules import RulesField
+from promotions.admin.withheld import ROW_OF_PERSONALIZED
 from promotions.choices import DiscountType, PriceOrder
 from promotions.engine.attributes import Scope
 from promotions.engine.definition import CONDITIONS, DISCOUNT_LIMITS, MAXIMUM_PRODUCTS, MAXIMUM_SETS
@@ -46,7 +48,23 @@ VALUES: Mapping[str, tuple[str, str]] = {
 }
 """What the value is called and means, by type."""
 
-ROW_OF_PERSONALIZED = "personalized_promotion"
+
+SOURCES = [("rules", "Products that fit rules"), ("products", "Products that you choose")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offered:
+    """The personalized promotions that a product set may name: key and label, by what the browser sends for each.
+
+    To staff who may not know of them they are withheld: offered are those alone that the discount names already, and
+    without a name.
+    """
+
+    withheld: bool = False
+    rows: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+NONE_OFFERED = Offered()
 
 
 def fieldsets_of(discount_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
@@ -85,8 +103,7 @@ class DiscountSetForm(RowForm):
     source = forms.ChoiceField(
         label="Products of this set",
         choices=[
-            ("rules", "Products that fit rules"),
-            ("products", "Products that you choose"),
+            *SOURCES,
             (ROW_OF_PERSONALIZED, "Each consumer's own: a personalized promotion"),
         ],
         initial="rules",
@@ -152,28 +169,45 @@ class DiscountSetForm(RowForm):
         self,
         *args: Any,
         discount_type: str = "",
-        personalized: tuple[tuple[str, str], ...] = (),
+        personalized: Offered = NONE_OFFERED,
         names: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        choice = self.fields["personalized_promotion"]
-        assert isinstance(choice, forms.ChoiceField)  # noqa: S101
-        choice.choices = [("", "Choose a personalized promotion"), *personalized]
+        self._offer(personalized)
         self.fields["rules"].widget.attrs["data-shown-when"] = "source:rules"
         if discount_type == DiscountType.FREE_PRODUCT:
             default = self.fields["default_product"]
             default.widget.attrs["data-shown-when"] += "|gets_discount:on"
             default.help_text = "What the till adds to a basket that has none of them."
-        for field in self.fields.values():
-            if isinstance(field, KeysField):
-                field.widget.names = names or {}
+        for one in self.fields.values():
+            if isinstance(one, KeysField):
+                one.widget.names = names or {}
+
+    def _offer(self, personalized: Offered) -> None:
+        self.personalized = personalized
+        choice, source = self.fields[ROW_OF_PERSONALIZED], self.fields["source"]
+        assert isinstance(choice, forms.ChoiceField) and isinstance(source, forms.ChoiceField)  # noqa: S101, PT018
+        named = self.initial.get(ROW_OF_PERSONALIZED)
+        sent = next((value for value, (key, _) in personalized.rows.items() if key == named), named)
+        self.initial = {**self.initial, ROW_OF_PERSONALIZED: sent}
+        offered = [(value, label) for value, (_, label) in personalized.rows.items()]
+        if not personalized.withheld:
+            choice.choices = [("", "Choose a personalized promotion"), *offered]
+            return
+        by_consumer = "Each consumer's own"
+        source.choices = [*SOURCES, *([(ROW_OF_PERSONALIZED, by_consumer)] if offered else [])]
+        choice.choices, choice.label = [("", "Choose"), *offered], by_consumer
+        if not offered:
+            del self.fields[ROW_OF_PERSONALIZED]
 
     def clean(self) -> Document:
         cleaned: Document = super().clean() or self.cleaned_data
+        if chosen := cleaned.get(ROW_OF_PERSONALIZED):
+            cleaned[ROW_OF_PERSONALIZED] = self.personalized.rows[chosen][0]
         missing = {
             "products": "Choose at least one product.",
-            ROW_OF_PERSONALIZED: "Choose a personalized promotion.",
+            ROW_OF_PERSONALIZED: "Choose one." if self.personalized.withheld else "Choose a personalized promotion.",
         }
         source = cleaned.get("source", "")
         if source in missing and not cleaned.get(source) and source not in self.errors:
@@ -213,6 +247,7 @@ class DiscountForm(PromotionForm):
 
     problem_fields: ClassVar[dict[str, str]] = {f"conditions.{name}": name for name in CONDITIONS}
     problem_rows: ClassVar[dict[str, str]] = {"product_sets": "product_sets"}
+    may_see_personalized: ClassVar[bool] = True
 
     value = forms.DecimalField(widget=decimal(CURRENCY))
     maximum_discount = forms.DecimalField(
@@ -269,15 +304,25 @@ class DiscountForm(PromotionForm):
         assert isinstance(sets, RowsField)  # noqa: S101
         sets.widget.row_kwargs = {
             "discount_type": self.promotion_type,
-            "personalized": self._personalized_choices(),
+            "personalized": self._personalized_offered(),
             "names": self._product_names(),
         }
+        if not self.may_see_personalized:
+            sets.widget.adding = {
+                label: preset
+                for label, preset in sets.widget.adding.items()
+                if preset.get("source") != ROW_OF_PERSONALIZED
+            }
 
-    def _personalized_choices(self) -> tuple[tuple[str, str], ...]:
+    def _personalized_offered(self) -> Offered:
         """Those in use, and those that the discount names already."""
-        named = {one.get(ROW_OF_PERSONALIZED) for one in self._stored_sets()}
+        named = {one[ROW_OF_PERSONALIZED] for one in self._stored_sets() if one.get(ROW_OF_PERSONALIZED)}
+        if not self.may_see_personalized:
+            own = {str(n): (key, "As it is") for n, key in enumerate(sorted(named), start=1)}
+            return Offered(withheld=True, rows=own)
         rows = personalized_promotions_of(account_id=self.account.pk).order_by("name", "backend_id")
-        return tuple((one.backend_id, str(one)) for one in rows if not one.archived or one.backend_id in named)
+        offered = (one for one in rows if not one.archived or one.backend_id in named)
+        return Offered(rows={one.backend_id: (one.backend_id, str(one)) for one in offered})
 
     def _product_names(self) -> dict[str, str]:
         """The names of the products that the discount names, by SKU."""

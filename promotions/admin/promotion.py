@@ -13,6 +13,7 @@ from unfold.decorators import display
 from consumers.admin.base import ReadOnlyAdmin
 from consumers.admin.history import LAST, Change, HistoryEntry, plain_change
 from consumers.admin.words import moment_in_words
+from promotions.admin.withheld import may_see_personalized, without_personalized
 from promotions.admin.words import document_in_words
 from promotions.choices import Status
 from promotions.models import Promotion, PromotionVersion
@@ -36,6 +37,14 @@ class PromotionVersionAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PromotionVersion]:
         return super().get_queryset(request).select_related("promotion", "created_by")
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> PromotionVersion | None:
+        version: PromotionVersion | None = super().get_object(request, object_id, from_field)
+        if version is not None and not may_see_personalized(request):
+            version.definition = without_personalized(version.definition)
+        return version
 
     @display(description="Promotion", ordering="promotion__name")
     def promotion_name(self, version: PromotionVersion) -> str:
@@ -85,6 +94,11 @@ def promotion_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
     for label in dict.fromkeys([*said, *says]):
         if said.get(label) != says.get(label):
             yield Change(label=label, before=said.get(label, "–"), after=says.get(label, "–"))
+
+
+def promotion_change_withheld(field: Any, before: Any, after: Any) -> Iterator[Change]:
+    """The same, without a name of a personalized promotion."""
+    yield from promotion_change(field, without_personalized(before), without_personalized(after))
 
 
 def status_entries(promotion: Promotion) -> Sequence[HistoryEntry]:

@@ -36,6 +36,7 @@ from consumers.admin.base import (
     user_of,
 )
 from consumers.admin.fields import DateInput
+from consumers.admin.history import DescribeChange
 from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Problem, Refused
@@ -50,9 +51,15 @@ from promotions.admin.cost import (
     cost_of,
     milliseconds,
 )
-from promotions.admin.promotion import promotion_change, status_entries, versions_address
+from promotions.admin.promotion import (
+    promotion_change,
+    promotion_change_withheld,
+    status_entries,
+    versions_address,
+)
 from promotions.admin.promotion_form import PromotionForm
 from promotions.admin.summary import SummaryMixin, promotion_said
+from promotions.admin.withheld import may_see_personalized
 from promotions.admin.words import label_of
 from promotions.choices import Family, Status
 from promotions.exceptions import PromotionsError
@@ -304,7 +311,6 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         "New ones begin as drafts, and those that are there are edited as by their form: a file neither publishes nor "
         "stops. Sites, groups, products, offers and personalized promotions are named by their keys, and must be there."
     )
-    describe_change = staticmethod(promotion_change)
     other_entries = staticmethod(status_entries)
     actions_detail = ("publish", "stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")
 
@@ -359,6 +365,9 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             if measured is None
             else [milliseconds(measured.nanoseconds), comparison(measured, "the median")]
         )
+
+    def describe_for(self, request: HttpRequest) -> DescribeChange:
+        return promotion_change if may_see_personalized(request) else promotion_change_withheld
 
     # --- the form ---
 
@@ -432,7 +441,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             extra_context = {
                 "title": promotion.name,
                 "show_save_and_add_another": False,
-                "summary": self.summary(account_of(request), promotion_said(promotion)),
+                "summary": self.summary_for(request, promotion_said(promotion)),
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'id': promotion.pk})}",
                 "head": head_of(promotion, status, type_label=self.type_label(promotion)),
                 "cost": self._cost_of(request, promotion),

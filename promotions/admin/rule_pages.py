@@ -12,7 +12,9 @@ from consumers.admin.base import account_of
 from consumers.models import Account, Consumer
 from consumers.selectors import consumers_found
 from promotions.admin.rules import RulesField
+from promotions.admin.withheld import may_see_personalized
 from promotions.admin.words import OPERATORS, Wording, tree_in_words
+from promotions.choices import ReferenceKind
 from promotions.engine.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope
 from promotions.engine.rules import MAXIMUM_CONDITIONS, MAXIMUM_DEPTH, MAXIMUM_VALUES, Reference, check_tree
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
@@ -74,7 +76,11 @@ def rules_vocabulary(
                 ]
                 for scope, attributes in ATTRIBUTES.items()
             },
-            "references": {kind: source.noun for kind, source in sources.items()},
+            "references": {
+                kind: source.noun
+                for kind, source in sources.items()
+                if kind != ReferenceKind.PERSONALIZED_PROMOTION or may_see_personalized(request)
+            },
             "weekdays": WEEKDAYS,
             "most": {"depth": MAXIMUM_DEPTH, "conditions": MAXIMUM_CONDITIONS, "values": MAXIMUM_VALUES},
         }

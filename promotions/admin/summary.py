@@ -1,7 +1,7 @@
 """A promotion as one sentence above its form, which follows what is being entered."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from consumers.admin.base import account_of
 from consumers.admin.words import moment_in_words
 from consumers.models import Account
 from promotions.admin.changes import changes_of
+from promotions.admin.withheld import may_see_personalized, without_personalized
 from promotions.admin.words import SCOPES, Wording, amount_in_words, tree_in_words
 from promotions.engine.attributes import Scope
 from promotions.engine.definition import CONDITIONS
@@ -112,6 +113,8 @@ def set_in_words(one: Mapping[str, Any], trees: Trees) -> str:
         skus = one["products"]
         return f"{', '.join(skus[:3])}{f' and {len(skus) - 3} more' if len(skus) > 3 else ''}"
     if "personalized_promotion" in one:
+        if one["personalized_promotion"] is None:
+            return "their own products"
         return f"their own products of “{one['personalized_promotion'] or UNSAID}”"
     words = trees.words(one.get("rules"), Scope.LINE_ITEM)
     return f"products where {words}" if words else "any product"
@@ -158,6 +161,12 @@ class SummaryMixin:
         """What a promotion says, in a sentence or two."""
         raise NotImplementedError
 
+    def summary_for(self, request: HttpRequest, said: Said) -> str:
+        """The same, without what the user may not know."""
+        if not may_see_personalized(request):
+            said = replace(said, outcome=without_personalized(said.outcome))
+        return self.summary(account_of(request), said)
+
     def get_urls(self) -> list[Any]:
         page: Any = self
         address = path(
@@ -186,9 +195,12 @@ class SummaryMixin:
     def summary_view(self, request: HttpRequest) -> JsonResponse:
         """What a posted form says, with its mistakes, and what it changes of its promotion; see ``posted_form``."""
         form, page = self.posted_form(request), cast("Any", self)
-        words = self.summary(account_of(request), form.said())
+        words = self.summary_for(request, form.said())
         # One who may only look is shown a form that sends nothing.
         changes = []
         if form.stored.pk is not None and page.has_change_permission(request):
-            changes = [asdict(one) for one in changes_of(form.stored, form, family=page.family)]
+            changes = [
+                asdict(one)
+                for one in changes_of(form.stored, form, family=page.family, describe=page.describe_for(request))
+            ]
         return JsonResponse({"words": words, "changes": changes})

@@ -1,15 +1,21 @@
 """Every path below /api/v1/, found by asking the URL configuration: who may call it, and what no input does to it."""
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
+from django.db import transaction
 from django.urls import URLResolver, get_resolver
+from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
+from consumers.models import ApiKey
 from promotions.models import Promotion
-from tests.consumers.builders import MEMBER, Shop, make_shop
+from tests.config.admin.sending import written
+from tests.consumers.builders import MEMBER, Api, Shop, make_shop, make_staff
 
 KEYS = {"number": "S", "sku": "A", "consumer_id": "c", "reference": "T", "code": "x", "backend_id": "PP"}
 TILL_MAY = {
@@ -59,6 +65,18 @@ def methods(view: Any) -> list[str]:
     names = getattr(view, "actions", None) or ("get", "post", "put", "patch", "delete")
     return [name.upper() for name in names if getattr(view, "actions", None) or hasattr(view.cls, name)]
 
+
+BODIES: dict[str, Any] = {
+    "consumers/c/claims": {"reference": "1", "offer": "x"},
+    "consumers/c/points-adjustments": {"reference": "1", "points": 5},
+    "personalized-promotions/PP/consumers/c/products": {"products": ["A"]},
+    "transactions/T/returns": {"reference": "R", "lines": [{"line_id": "1", "quantity": "1"}]},
+    "transactions/T/void": {"reference": "V"},
+    "promotions/x/duplicate": {"code": "y", "name": "y"},
+    "discounts/x/duplicate": {"code": "y", "name": "y"},
+    "personalized-promotions/PP/consumers/c/selection": {"products": []},
+}
+"""What is sent where an empty body would be refused before a row is looked for."""
 
 VIEWS = dict(views())
 FIELDS = {
@@ -134,15 +152,6 @@ def test_a_till_may_do_what_the_contract_says_and_nothing_else(shop: Shop) -> No
     [(method, path) for method, path in ENDPOINTS if path.partition("/")[2] not in ("", "bulk", "batch", "evaluate")],
 )
 def test_a_row_of_another_account_is_a_404(shop: Shop, method: str, path: str) -> None:
-    bodies: dict[str, Any] = {
-        "consumers/c/claims": {"reference": "1", "offer": "x"},
-        "consumers/c/points-adjustments": {"reference": "1", "points": 5},
-        "personalized-promotions/PP/consumers/c/products": {"products": ["A"]},
-        "transactions/T/returns": {"reference": "R", "lines": [{"line_id": "1", "quantity": "1"}]},
-        "transactions/T/void": {"reference": "V"},
-        "promotions/x/duplicate": {"code": "y", "name": "y"},
-        "discounts/x/duplicate": {"code": "y", "name": "y"},
-    }
     other = make_shop("other")
     if method == "PUT" and path.count("/") == 1:
         # It makes a row of its own account, or is refused; the other account's stays as it was.
@@ -150,8 +159,83 @@ def test_a_row_of_another_account_is_a_404(shop: Shop, method: str, path: str) -
         assert other.manager.put(path, {"name": "theirs"}).status_code in (201, 400)
         assert list(Promotion.objects.filter(account=shop.account).values("family", "name")) == before
         return
-    body = None if method in ("GET", "DELETE") else bodies.get(path, {})
+    body = None if method in ("GET", "DELETE") else BODIES.get(path, {})
     assert other.manager.call(method, path, body).status_code == 404
+
+
+def test_a_till_of_another_account_finds_no_row(shop: Shop) -> None:
+    other = make_shop("other")
+    found = {
+        (method, path): other.till.call(method, path, None if method == "GET" else BODIES.get(path, {})).status_code
+        for method, path in sorted(TILL_MAY)
+        if path.partition("/")[2] not in ("", "bulk", "batch", "evaluate")
+    }
+    assert {pair: status for pair, status in found.items() if status != 404} == {}
+
+
+def test_a_list_has_no_row_of_another_account(shop: Shop) -> None:
+    other = make_shop("other")
+    lists = [path for method, path in ENDPOINTS if method == "GET" and "/" not in path]
+    answers = {path: other.manager.get(path).json() for path in lists}
+    assert {path: answer["results"] for path, answer in answers.items() if answer.get("results")} == {}
+    assert (answers["account"]["code"], "results" in answers["conflict-settings"]) == ("other", False)
+
+
+def test_the_document_describes_every_endpoint_and_no_other() -> None:
+    generator = cast("Any", SchemaGenerator)()
+    document = generator.get_schema(request=None, public=True)
+    described = {
+        (method.upper(), _as_asked(path)) for path, operations in document["paths"].items() for method in operations
+    }
+    # Beside the call for many, this path is the row whose key is "bulk".
+    answered = {(method, path) for method, path in ENDPOINTS if method == "POST" or not path.endswith("/bulk")}
+    assert (described - answered, answered - described) == (set(), set())
+
+
+def _as_asked(path: str) -> str:
+    """A path of the document with the keys of ``KEYS``."""
+    path = path.removeprefix("/api/v1/")
+    for name, key in KEYS.items():
+        path = path.replace(f"{{{name}}}", key)
+    return path
+
+
+def test_a_manager_may_do_everything(shop: Shop) -> None:
+    statuses = {}
+    for method, path in ENDPOINTS:
+        with transaction.atomic():
+            body: Any = None if method in ("GET", "DELETE") else {}
+            statuses[method, path] = shop.manager.call(method, path, body).status_code
+            transaction.set_rollback(True)
+    assert {pair: status for pair, status in statuses.items() if status in (401, 403)} == {}
+
+
+def test_what_a_till_may_not_do_it_does_not_do(shop: Shop) -> None:
+    wrote = {}
+    for method, path in set(ENDPOINTS) - TILL_MAY:
+        with written() as statements:
+            shop.till.call(method, path, None if method in ("GET", "DELETE") else {"name": "Changed"})
+        if statements:
+            wrote[method, path] = statements
+    assert wrote == {}
+
+
+@pytest.mark.parametrize("over", ["revoked", "expired", "unknown", "of a session"])
+def test_a_key_that_is_none_opens_nothing(shop: Shop, over: str) -> None:
+    client = Api({"unknown": "abcdefgh.nonsense", "of a session": ""}.get(over, shop.manager_key))
+    if over == "revoked":
+        ApiKey.objects.update(revoked=True)
+    elif over == "expired":
+        ApiKey.objects.update(expiry_date=timezone.now() - timedelta(seconds=1))
+    elif over == "of a session":
+        client.client.force_login(make_staff(shop.account).user, backend="consumers.access.MembershipBackend")
+    statuses, statements = {}, []
+    for method, path in ENDPOINTS:
+        with written() as wrote:
+            body: Any = None if method in ("GET", "DELETE") else {}
+            statuses[method, path] = client.call(method, path, body).status_code
+        statements += wrote
+    assert (set(statuses.values()), statements) == ({401}, []), statuses
 
 
 ODD: list[bytes] = [

@@ -2,14 +2,18 @@
 
 import io
 import json
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import load_workbook
 
+from consumers.admin.resources import CachedFile
 from consumers.choices import StaffRole
 from consumers.models import Consumer, ConsumerGroup, Site
+from consumers.services.staff import staff_member_add
 from promotions.models import PersonalizedList, Product
 from tests.consumers.admin.files import (
     KINDS,
@@ -323,3 +327,62 @@ def test_a_marketer_who_may_not_change_sites_imports_none(office: Office) -> Non
     marketer = office.login(StaffRole.MARKETER)
     assert marketer.page("consumers_site_import").status_code == 403
     assert not Site.objects.exists()
+
+
+def confirmed(office: Office, answer: Any, **changed: str) -> Any:
+    """The answer to a yes to a preview, with the hidden values of its form as they are or changed."""
+    sent = {name: value for name, value in answer.context["confirm_form"].initial.items() if value is not False}
+    return office.client.post("/admin/consumers/site/process_import/", {**sent, **changed}, follow=True)
+
+
+LOOK_AGAIN = "The file is not here any more: it was imported already, or waited too long."
+
+
+def test_a_file_is_imported_once_however_often_yes_is_said(office: Office) -> None:
+    answer = preview(office, "consumers_site", "number,name\n1,One\n")
+    assert LOOK_AGAIN not in confirmed(office, answer).content.decode()
+    again = confirmed(office, answer)
+    assert (again.status_code, LOOK_AGAIN in again.content.decode()) == (200, True)
+    assert Site.objects.count() == 1
+
+
+def test_a_file_that_has_waited_too_long_is_asked_for_again(office: Office) -> None:
+    answer = preview(office, "consumers_site", "number,name\n1,One\n")
+    Path(answer.context["confirm_form"].initial["import_file_name"]).unlink()
+    again = confirmed(office, answer)
+    assert (again.status_code, LOOK_AGAIN in again.content.decode()) == (200, True)
+    assert Site.objects.count() == 0
+
+
+@pytest.mark.parametrize("changed", [{"format": "x"}, {"format": "9"}, {"resource": "7"}, {"import_file_name": ""}])
+def test_only_what_was_looked_at_is_imported(office: Office, changed: dict[str, str]) -> None:
+    answer = confirmed(office, preview(office, "consumers_site", "number,name\n1,One\n"), **changed)
+    assert (answer.status_code, LOOK_AGAIN in answer.content.decode()) == (200, True)
+    assert Site.objects.count() == 0
+
+
+def test_no_other_file_of_the_folder_is_read_or_removed(office: Office) -> None:
+    with NamedTemporaryFile("w", suffix=".csv") as other:
+        other.write("number,name\n1,One\n")
+        other.flush()
+        confirmed(office, preview(office, "consumers_site", "number,name\n2,Two\n"), import_file_name=other.name)
+        assert Path(other.name).exists()
+    assert Site.objects.count() == 0
+
+
+def test_what_was_looked_at_in_one_account_is_not_imported_into_another(office: Office) -> None:
+    other = make_office("other")
+    staff_member_add(account_id=other.account.pk, username=office.user.username, role=StaffRole.ADMINISTRATOR)
+    answer = preview(office, "consumers_site", "number,name\n1,One\n")
+    office.client.post("/admin/switch-account/", {"account": "other"})
+    assert LOOK_AGAIN in confirmed(office, answer).content.decode()
+    assert Site.objects.count() == 0
+
+
+def test_a_file_between_two_web_nodes_says_when_it_is_gone() -> None:
+    waiting = CachedFile()
+    waiting.save("number,name")
+    assert waiting.read() == "number,name"
+    waiting.remove()
+    with pytest.raises(FileNotFoundError):
+        waiting.read()

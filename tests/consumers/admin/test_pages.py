@@ -324,3 +324,18 @@ def test_a_key_is_neither_edited_nor_deleted(office: Office) -> None:
     key = ApiKey.objects.get(name="Key 1 of acme")
     assert office.post("consumers_apikey_change", key.pk, name="Other", role="manager").status_code == 403
     assert office.post("consumers_apikey_delete", key.pk, post="yes").status_code == 403
+
+
+def test_settings_that_nobody_changed_have_an_empty_history() -> None:
+    office = make_office()
+    assert office.page("conflicts_conflictsettings_history", office.account.pk).status_code == 200
+
+
+def test_a_history_tells_of_rates_that_changed() -> None:
+    office = make_office()
+    for rate in ("2", "3"):
+        office.account.other_earn_rates = {"EUR": rate}
+        office.account.save()
+    page = office.page("consumers_account_history", office.account.pk)
+    assert page.status_code == 200
+    assert "EUR: 3" in page.content.decode()

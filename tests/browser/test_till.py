@@ -1,0 +1,148 @@
+"""What a marketer makes with the forms, and what a till is told then that it was not told before."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from consumers.choices import KeyRole
+from consumers.models import Account
+from consumers.services.account import api_key_create
+from consumers.services.consumer import ConsumerValues, LoyaltyValues, consumers_save
+from consumers.services.site import SiteValues, sites_save
+from loyalty.choices import Benefit
+from loyalty.services.offer import OfferValues, offers_save
+from promotions.services.personalized_list import (
+    ConsumerProducts,
+    personalized_list_select,
+    personalized_lists_assign,
+)
+from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.product import ProductValues, products_save
+from tests.browser.conftest import Desk
+from tests.consumers.builders import Api
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+NOTHING: dict[str, Any] = {"points": 0, "discount": "0.00", "applied": []}
+
+
+def stocked(account: Account) -> Api:
+    """A shop with tea, a member, an offer and a list to choose from, and its till."""
+    now = timezone.now()
+    sites_save(account_id=account.pk, rows=[SiteValues(number="001", name="Leeds")])
+    products_save(
+        account_id=account.pk,
+        rows=[ProductValues(sku=sku, name=sku, retail_price=Decimal(3)) for sku in ("tea", "mug")],
+    )
+    member = LoyaltyValues(enrolled_on=date(2025, 1, 1))
+    consumers_save(account_id=account.pk, rows=[ConsumerValues(consumer_id="ann", last_name="Ann", loyalty=member)])
+    offer = OfferValues(code="gift", name="A gift", benefit=Benefit.AMOUNT, value=Decimal(5))
+    offers_save(account_id=account.pk, rows=[offer], at=now)
+    pick = PersonalizedPromotionValues(backend_id="pick", name="Pick yours", maximum_distinct_products=1)
+    personalized_promotions_save(account_id=account.pk, rows=[pick], at=now)
+    lists = [ConsumerProducts(consumer_id="ann", products=["tea", "mug"])]
+    personalized_lists_assign(account_id=account.pk, backend_id="pick", rows=lists)
+    _, key = api_key_create(account_id=account.pk, name="Till", role=KeyRole.TILL)
+    return Api(key)
+
+
+def told(till: Api, sku: str = "tea") -> dict[str, Any]:
+    """What the till is told of two of a product at 3.00 each, bought by the member, beside base points."""
+    line = {"line_id": "1", "sku": sku, "quantity": "2", "unit_price_inc_tax": "3.00"}
+    answer = till.post(
+        "baskets/evaluate", {"site": "001", "currency": "GBP", "consumer": "ann", "lines": [line]}
+    ).json()
+    return {
+        "points": answer["points"]["promotion"],
+        "discount": answer["discount_total"],
+        "applied": [(one["type"], len(one["vouchers"]), one["redemptions"]) for one in answer["applied"]],
+    }
+
+
+def begin(desk: Desk, family: str, card: str, name: str, tab: str) -> Page:
+    """Choose a type and name what is made; it starts now."""
+    page = desk.open(f"{family}/add/")
+    page.get_by_role("link", name=card).click()
+    page.locator("#id_name").fill(name)
+    page.get_by_role("tab", name=tab).click()
+    return page
+
+
+def fixed_points(page: Page) -> None:
+    page.locator("#id_points").fill("50")
+
+
+def points_multiplier(page: Page) -> None:
+    page.locator("#id_multiplier").fill("3")
+
+
+def bonus_points(page: Page) -> None:
+    page.locator("#id_conversion_points").fill("4")
+    page.locator("#id_conversion_units").fill("1")
+
+
+def redeem_offer(page: Page) -> None:
+    page.get_by_role("combobox", name="Personalised offer to be redeemed").click()
+    page.keyboard.type("gift")
+    page.keyboard.press("Enter")
+    expect(page.locator("#id_offer")).to_have_value("gift")
+
+
+@pytest.mark.parametrize(
+    ("card", "outcome", "expected"),
+    [
+        ("Fixed points", fixed_points, {"points": 50, "applied": [("fixed_points", 0, 1)]}),
+        ("Points multiplier", points_multiplier, {"points": 12, "applied": [("points_multiplier", 0, 1)]}),
+        ("Bonus points", bonus_points, {"points": 24, "applied": [("bonus_points", 0, 1)]}),
+        ("Redeem offer", redeem_offer, {"points": 0, "applied": [("redeem_offer", 0, 1)]}),
+    ],
+)
+def test_a_loyalty_promotion_of_each_type_is_made_and_the_till_knows(
+    new_desk: Desk, card: str, outcome: Callable[[Page], None], expected: dict[str, Any]
+) -> None:
+    till = stocked(new_desk.office.account)
+    assert told(till) == NOTHING
+    page = begin(new_desk, "loyalty/loyaltypromotion", card, "Made by hand", "Outcome")
+    outcome(page)
+    page.get_by_role("button", name="Save and exit").click()
+    expect(page.get_by_role("row", name="Made by hand")).to_contain_text("Active")
+    assert told(till) == {**NOTHING, **expected}
+
+
+def test_a_discount_on_what_each_consumer_chose_is_made_and_the_till_knows(new_desk: Desk) -> None:
+    account = new_desk.office.account
+    till = stocked(account)
+    assert (told(till, "tea"), told(till, "mug")) == (NOTHING, NOTHING)
+    page = begin(new_desk, "promotions/discount", "Percentage off", "Your favourites", "Discount")
+    page.get_by_label("Percentage off").fill("50")
+    page.get_by_role("button", name="Add personalized promotion").click()
+    row = page.locator("[data-row]:visible").first
+    row.get_by_label("Personalized promotion", exact=True).select_option("pick")
+    page.get_by_role("button", name="Save and exit").click()
+    expect(page.get_by_role("row", name="Your favourites")).to_contain_text("Active")
+    half = {**NOTHING, "discount": "3.00", "applied": [("percentage", 0, 2)]}
+    assert (told(till, "tea"), told(till, "mug")) == (half, half), "as long as nothing is chosen, all of the list"
+    personalized_list_select(account_id=account.pk, backend_id="pick", consumer_id="ann", products=["mug"])
+    assert (told(till, "tea"), told(till, "mug")) == (NOTHING, half)
+
+
+def test_a_draft_and_a_stopped_promotion_change_nothing_for_the_till(new_desk: Desk) -> None:
+    till = stocked(new_desk.office.account)
+    page = begin(new_desk, "loyalty/loyaltypromotion", "Fixed points", "Later", "Outcome")
+    fixed_points(page)
+    page.get_by_role("button", name="Save as draft").click()
+    page.get_by_role("link", name="Later").first.click()
+    assert told(till) == NOTHING
+    page.get_by_role("link", name="Publish").click()
+    page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("It is active until somebody stops it.").first).to_be_visible()
+    assert told(till)["points"] == 50
+    page.get_by_role("link", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop it").click()
+    expect(page.get_by_text("It was stopped on").first).to_be_visible()
+    assert told(till) == NOTHING

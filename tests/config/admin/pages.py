@@ -1,0 +1,439 @@
+"""Every page of the back office and every deed on it, with who may do what: one table, and how each is reached.
+
+Tests try all of it for every role, look at all of it in a browser, and benchmarks measure all of it: what is not in the
+table fails ``test_roles``, so nothing new is forgotten.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from consumers.admin.base import AccountAdmin, OnePageAdmin
+from consumers.models import Account, Consumer
+from promotions.admin.personalized_list import STEPS
+from promotions.models import PersonalizedList, Promotion
+
+S, A, P, M, C, V = "SAPMCV"
+"""A superuser, the four roles of staff, and P: an administrator but for all that is of personalized promotions."""
+
+TABLE = """
+page                                                look    send
+
+index                                               SAPMCV  SAPMCV reads
+app_list                                            SAPMCV  SAPMCV reads
+login                                               SAPMCV  SAPMCV reads
+logout                                              -       SAPMCV reads
+password_change                                     SAPMCV  SAPMCV
+password_change_done                                SAPMCV  -
+account_switch                                      -       SAPMCV reads
+autocomplete                                        SAPMCV  -
+jsi18n                                              SAPMCV  -
+view_on_site                                        -       -
+search                                              -       -
+scheduled_work                                      SAP     SAP reads
+
+promotion_calendar                                  SAPMCV  SAPMCV reads
+promotion_conflicts                                 SAPMCV  SAPMCV reads
+try_basket                                          SAPMCV  SAPMCV reads
+try_basket:_keep                                    SAPMCV  SAPMC
+try_basket:_forget                                  SAPMCV  SAPMC
+rules_vocabulary                                    SAPMCV  -
+rules_reading                                       -       SAPMCV reads
+choices_found:group                                 SAPMCV  -
+choices_found:site                                  SAPMCV  -
+choices_found:product                               SAPMCV  -
+choices_found:offer                                 SAPMCV  -
+choices_found:personalized_promotion                SA-MCV  -
+choices_found:site_name                             SAPMCV  -
+choices_found:site_number                           SAPMCV  -
+choices_found:address_line_1                        SAPMCV  -
+choices_found:town                                  SAPMCV  -
+choices_found:county                                SAPMCV  -
+choices_found:postcode                              SAPMCV  -
+choices_found:loyalty_card_type                     SAPMCV  -
+choices_found:sku                                   SAPMCV  -
+choices_found:program_brand                         SAPMCV  -
+choices_found:product_brand                         SAPMCV  -
+choices_found:category                              SAPMCV  -
+choices_found:labels                                SAPMCV  -
+choices_found:source                                SAPMCV  -
+choices_found:payment_card_type                     SAPMCV  -
+
+loyalty_loyaltypromotion_changelist                 SAPMCV  SAPMCV reads
+loyalty_loyaltypromotion_changelist:stop_chosen     SAPMCV  SAPM
+loyalty_loyaltypromotion_changelist:duplicate_chosen SAPMCV SAPM
+loyalty_loyaltypromotion_add                        SAPM    SAPM reads
+loyalty_loyaltypromotion_add:fixed_points           SAPM    SAPM
+loyalty_loyaltypromotion_add:bonus_points           SAPM    SAPM
+loyalty_loyaltypromotion_add:redeem_offer           SAPM    SAPM
+loyalty_loyaltypromotion_add:points_multiplier      SAPM    SAPM
+loyalty_loyaltypromotion_change                     SAPMCV  SAPM
+loyalty_loyaltypromotion_history                    SAPMCV  SAPMCV reads
+loyalty_loyaltypromotion_delete                     SAPM    SAPM
+loyalty_loyaltypromotion_summary                    -       SAPMCV reads
+loyalty_loyaltypromotion_publish                    SAPM    SAPM
+loyalty_loyaltypromotion_stop                       SAPM    SAPM
+loyalty_loyaltypromotion_duplicate                  SAPM    SAPM
+loyalty_loyaltypromotion_archive                    SAPM    SAPM
+loyalty_loyaltypromotion_bring_back                 SAPM    SAPM
+loyalty_loyaltypromotion_try_it                     SAPMCV  SAPMCV reads
+loyalty_loyaltypromotion_conflicts                  SAPMCV  SAPMCV reads
+loyalty_loyaltypromotion_versions                   SAPMCV  SAPMCV reads
+
+promotions_discount_changelist                      SAPMCV  SAPMCV reads
+promotions_discount_changelist:stop_chosen          SAPMCV  SAPM
+promotions_discount_changelist:duplicate_chosen     SAPMCV  SAPM
+promotions_discount_add                             SAPM    SAPM reads
+promotions_discount_add:amount                      SAPM    SAPM
+promotions_discount_add:percentage                  SAPM    SAPM
+promotions_discount_add:fixed_price                 SAPM    SAPM
+promotions_discount_add:free_product                SAPM    SAPM
+promotions_discount_change                          SAPMCV  SAPM
+promotions_discount_history                         SAPMCV  SAPMCV reads
+promotions_discount_delete                          SAPM    SAPM
+promotions_discount_summary                         -       SAPMCV reads
+promotions_discount_publish                         SAPM    SAPM
+promotions_discount_stop                            SAPM    SAPM
+promotions_discount_duplicate                       SAPM    SAPM
+promotions_discount_archive                         SAPM    SAPM
+promotions_discount_bring_back                      SAPM    SAPM
+promotions_discount_try_it                          SAPMCV  SAPMCV reads
+promotions_discount_conflicts                       SAPMCV  SAPMCV reads
+promotions_discount_versions                        SAPMCV  SAPMCV reads
+
+promotions_personalizedpromotion_changelist         SA-MCV  SA-MCV reads
+promotions_personalizedpromotion_add                SA-M    SA-M
+promotions_personalizedpromotion_change             SA-MCV  SA-M
+promotions_personalizedpromotion_history            SA-MCV  SA-MCV reads
+promotions_personalizedpromotion_delete             SA-M    SA-M
+promotions_personalizedpromotion_lists              SA-MCV  SA-MCV reads
+promotions_personalizedlist_changelist              SA-MCV  SA-MCV reads
+promotions_personalizedlist_add                     -       -
+promotions_personalizedlist_change                  SA-MCV  -
+promotions_personalizedlist_history                 SA-MCV  SA-MCV reads
+promotions_personalizedlist_delete                  -       -
+promotions_personalizedlist_import                  SA-MC   SA-MC reads
+promotions_personalizedlist_process_import          -       SA-MC
+promotions_personalizedlist_export                  SA-MCV  SA-MCV reads
+promotions_personalizedlist_step:choose             SA-MC   SA-MC
+promotions_personalizedlist_step:add                SA-MC   SA-MC
+promotions_personalizedlist_step:remove             SA-MC   SA-MC
+promotions_personalizedlist_step:replace            SA-MC   SA-MC
+promotions_personalizedlist_step:reset              SA-MC   SA-MC
+promotions_personalizedlist_step:give               SA-MC   SA-MC
+
+conflicts_conflictsettings_changelist               SAPMCV  SAPMCV reads
+conflicts_conflictsettings_add                      -       -
+conflicts_conflictsettings_change                   SAPMCV  SAPM
+conflicts_conflictsettings_history                  SAPMCV  SAPMCV reads
+conflicts_conflictsettings_delete                   -       -
+conflicts_conflictsettings_example                  -       SAPMCV reads
+
+promotions_promotionversion_changelist              SAPMCV  SAPMCV reads
+promotions_promotionversion_add                     -       -
+promotions_promotionversion_change                  SAPMCV  -
+promotions_promotionversion_history                 SAPMCV  SAPMCV reads
+promotions_promotionversion_delete                  -       -
+
+loyalty_offer_changelist                            SAPMCV  SAPMCV reads
+loyalty_offer_add                                   SAPM    SAPM
+loyalty_offer_change                                SAPMCV  SAPM
+loyalty_offer_history                               SAPMCV  SAPMCV reads
+loyalty_offer_delete                                SAPM    SAPM
+loyalty_voucher_changelist                          SAPMCV  SAPMCV reads
+loyalty_voucher_add                                 -       -
+loyalty_voucher_change                              SAPMCV  -
+loyalty_voucher_history                             SAPMCV  SAPMCV reads
+loyalty_voucher_delete                              -       -
+loyalty_voucher_claim                               SAPC    SAPC
+
+consumers_consumer_changelist                       SAPMCV  SAPMCV reads
+consumers_consumer_add                              SAPMC   SAPMC
+consumers_consumer_change                           SAPMCV  SAPMC
+consumers_consumer_history                          SAPMCV  SAPMCV reads
+consumers_consumer_delete                           SAP     SAP
+consumers_consumer_import                           SAPMC   SAPMC reads
+consumers_consumer_process_import                   -       SAPMC
+consumers_consumer_export                           SAPMCV  SAPMCV reads
+consumers_consumergroup_changelist                  SAPMCV  SAPMCV reads
+consumers_consumergroup_add                         SAPM    SAPM
+consumers_consumergroup_change                      SAPMCV  SAPM
+consumers_consumergroup_history                     SAPMCV  SAPMCV reads
+consumers_consumergroup_delete                      SAPM    SAPM
+consumers_consumergroup_import                      SAPM    SAPM reads
+consumers_consumergroup_process_import              -       SAPM
+consumers_consumergroup_export                      SAPMCV  SAPMCV reads
+
+loyalty_transaction_changelist                      SAPMCV  SAPMCV reads
+loyalty_transaction_add                             -       -
+loyalty_transaction_change                          SAPMCV  -
+loyalty_transaction_history                         SAPMCV  SAPMCV reads
+loyalty_transaction_delete                          -       -
+loyalty_ledgerentry_changelist                      SAPMCV  SAPMCV reads
+loyalty_ledgerentry_add                             -       -
+loyalty_ledgerentry_change                          SAPMCV  -
+loyalty_ledgerentry_history                         SAPMCV  SAPMCV reads
+loyalty_ledgerentry_delete                          -       -
+loyalty_redemptionmessage_changelist                SAPMCV  SAPMCV reads
+loyalty_redemptionmessage_add                       -       -
+loyalty_redemptionmessage_change                    SAPMCV  -
+loyalty_redemptionmessage_history                   SAPMCV  SAPMCV reads
+loyalty_redemptionmessage_delete                    -       -
+loyalty_redemptionmessage_send_again                SAPC    SAPC
+loyalty_redemptionmessage_cancel                    SAPC    SAPC
+consumers_job_changelist                            SAPMCV  SAPMCV reads
+consumers_job_add                                   -       -
+consumers_job_change                                SAPMCV  -
+consumers_job_history                               SAPMCV  SAPMCV reads
+consumers_job_delete                                -       -
+consumers_job_cancel                                SAPMCV  SAPMCV
+consumers_job_download                              SAPMCV  SAPMCV reads
+
+promotions_product_changelist                       SAPMCV  SAPMCV reads
+promotions_product_add                              SAPM    SAPM
+promotions_product_change                           SAPMCV  SAPM
+promotions_product_history                          SAPMCV  SAPMCV reads
+promotions_product_delete                           SAPM    SAPM
+promotions_product_import                           SAPM    SAPM reads
+promotions_product_process_import                   -       SAPM
+promotions_product_export                           SAPMCV  SAPMCV reads
+consumers_site_changelist                           SAPMCV  SAPMCV reads
+consumers_site_add                                  SAP     SAP
+consumers_site_change                               SAPMCV  SAP
+consumers_site_history                              SAPMCV  SAPMCV reads
+consumers_site_delete                               SAP     SAP
+consumers_site_import                               SAP     SAP reads
+consumers_site_process_import                       -       SAP
+consumers_site_export                               SAPMCV  SAPMCV reads
+
+consumers_account_changelist                        SAPMCV  SAPMCV reads
+consumers_account_add                               -       -
+consumers_account_change                            SAPMCV  SAP
+consumers_account_history                           SAPMCV  SAPMCV reads
+consumers_account_delete                            -       -
+consumers_staffmembership_changelist                SAP     SAP reads
+consumers_staffmembership_add                       SAP     SAP
+consumers_staffmembership_change                    SAP     SAP
+consumers_staffmembership_history                   SAP     SAP reads
+consumers_staffmembership_delete                    SAP     SAP
+consumers_apikey_changelist                         SAP     SAP reads
+consumers_apikey_add                                SAP     SAP
+consumers_apikey_change                             SAP     -
+consumers_apikey_history                            SAP     SAP reads
+consumers_apikey_delete                             -       -
+consumers_apikey_revoke                             SAP     SAP
+"""
+"""Who may look at a page, and who may send its form.
+
+Behind the colon stands a deed of the page: a button or an action, a type, a step, a kind of choice. What is sent
+changes something, unless it only ``reads``. Everybody else is refused, and changes nothing.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A line of the table."""
+
+    name: str
+    deed: str
+    look: frozenset[str]
+    send: frozenset[str]
+    reads: bool
+
+    @property
+    def key(self) -> str:
+        """As the table names it."""
+        return f"{self.name}:{self.deed}" if self.deed else self.name
+
+    @property
+    def view_name(self) -> str:
+        """The name of the URL pattern."""
+        return self.name if self.name in _BESIDE_THE_SITE else f"admin:{self.name}"
+
+    @property
+    def model_admin(self) -> AccountAdmin | None:
+        """The admin of its model; None of pages that belong to no model."""
+        return _ADMINS.get(self.name.rpartition("_")[0]) or _ADMINS.get("_".join(self.name.split("_")[:2]))
+
+
+def _pages() -> Iterator[Page]:
+    for line in TABLE.strip().splitlines()[1:]:
+        if line.strip():
+            key, look, send, *reads = line.split()
+            name, _, deed = key.partition(":")
+            roles = [frozenset(letters.replace("-", "")) for letters in (look, send)]
+            yield Page(name=name, deed=deed, look=roles[0], send=roles[1], reads=bool(reads))
+
+
+# --- what there is ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A URL pattern below ``/admin/``."""
+
+    path: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+def routes() -> list[Route]:
+    """Every URL pattern of the back office."""
+    return [route for route in _routes(get_resolver()) if route.path.startswith("admin/")]
+
+
+def _routes(resolver: URLResolver, before: str = "") -> Iterator[Route]:
+    for entry in resolver.url_patterns:
+        path = before + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from _routes(entry, path)
+        elif isinstance(entry, URLPattern):
+            yield Route(path=path, name=entry.name or "", arguments=entry.default_args)
+
+
+def _names(entry: URLPattern | URLResolver) -> Iterator[str | None]:
+    if isinstance(entry, URLResolver):
+        for one in entry.url_patterns:
+            yield from _names(one)
+    else:
+        yield entry.name
+
+
+_ADMINS: dict[str, Any] = {
+    f"{model._meta.app_label}_{model._meta.model_name}": page for model, page in admin.site._registry.items()
+}
+_OF_THE_SITE = {name for resolver in admin.site.get_urls() for name in _names(resolver)}
+_BESIDE_THE_SITE = {route.name for route in routes() if route.name} - _OF_THE_SITE
+
+PAGES: tuple[Page, ...] = tuple(_pages())
+
+
+def deeds() -> dict[str, set[str]]:
+    """What can be done on a page beside looking at it and sending its form, as far as the code tells."""
+    found: dict[str, set[str]] = {
+        "promotions_personalizedlist_step": set(STEPS),
+        "choices_found": {
+            kind
+            for route in routes()
+            if route.name == "choices_found"
+            for kind in (*route.arguments["sources"], *route.arguments["texts"])
+        },
+    }
+    for name, page in _ADMINS.items():
+        if page.actions:
+            found[f"{name}_changelist"] = set(page.actions)
+        if hasattr(page, "types"):
+            found[f"{name}_add"] = set(page.types.values)
+    return found
+
+
+# --- how it is reached ------------------------------------------------------------------------------------------------
+
+FITTING: Mapping[str, Mapping[str, Any]] = {
+    "loyalty_loyaltypromotion_publish": {"draft": True, "archived": False},
+    "loyalty_loyaltypromotion_stop": {"draft": False, "archived": False, "stopped_at": None, "ends_at": None},
+    "loyalty_loyaltypromotion_bring_back": {"archived": True},
+    "loyalty_loyaltypromotion_delete": {"draft": True},
+    "promotions_discount_publish": {"draft": True, "archived": False},
+    "promotions_discount_stop": {"draft": False, "archived": False, "stopped_at": None, "ends_at": None},
+    "promotions_discount_bring_back": {"archived": True},
+    "promotions_discount_delete": {"draft": True},
+    "promotions_personalizedpromotion_delete": {"backend_id__endswith": "spare"},
+    "promotions_product_delete": {"sku__endswith": "spare"},
+    "loyalty_offer_delete": {"code__endswith": "spare"},
+    "loyalty_redemptionmessage_cancel": {"state": "failed"},
+    "consumers_consumer_delete": {"consumer_id__endswith": "spare"},
+    "consumers_consumergroup_delete": {"code__endswith": "spare"},
+    "consumers_site_delete": {"number__endswith": "spare"},
+    "consumers_staffmembership_change": {"role__name": "Viewer"},
+    "consumers_staffmembership_delete": {"role__name": "Viewer"},
+    "consumers_job_cancel": {"state": "waiting"},
+    "consumers_job_download": {"state": "done"},
+}
+"""The row that a page is about, where not every one will do."""
+
+
+def rows_of(page: Page, account: Account) -> list[Any]:
+    """The primary keys of the account's rows that a page can be about, fitting ones first."""
+    model_admin = page.model_admin
+    assert isinstance(model_admin, AccountAdmin), page
+    if isinstance(model_admin, OnePageAdmin):
+        return [account.pk]
+    model: type[Model] = model_admin.model
+    rows = model._default_manager.filter(**{model_admin.account_path: account}).order_by("pk")
+    fitting = list(rows.filter(**FITTING.get(page.name, {})).values_list("pk", flat=True))
+    others = [pk for pk in rows.values_list("pk", flat=True) if pk not in fitting]
+    assert fitting or others, f"{account} has no row for {page.name}"
+    return [*fitting, *others]
+
+
+def _list_of(account: Account) -> PersonalizedList:
+    lists = PersonalizedList.objects.filter(promotion__account=account, locked=False).order_by("pk")
+    found = lists.exclude(selected=[]).first() or lists.first()
+    assert found is not None
+    return found
+
+
+def arguments_of(page: Page, account: Account) -> list[Any]:
+    """What the page's URL names, of an account."""
+    match page.name:
+        case "app_list":
+            return ["promotions"]
+        case "view_on_site":
+            return [1, 1]
+        case "choices_found":
+            return [page.deed]
+        case "loyalty_voucher_claim":
+            consumers = Consumer.objects.filter(account=account).exclude(membership=None)
+            return [consumers.order_by("-points_balance", "pk").values_list("pk", flat=True)[0]]
+        case "promotions_personalizedlist_step":
+            return [page.deed, _list_of(account).consumer_id]
+        case _ if is_about_a_row(page):
+            return [rows_of(page, account)[0]]
+        case _:
+            return []
+
+
+def is_about_a_row(page: Page) -> bool:
+    """Whether its URL names a row of its model, and no more."""
+    return any(f"/{part}" in _PATHS[page.name] for part in ("<path:object_id>", "<int:pk>")) and page.name in _ABOUT
+
+
+_PATHS = {route.name: route.path for route in routes()}
+_ABOUT = {page.name for page in PAGES if page.model_admin is not None}
+
+
+def query_of(page: Page, account: Account) -> str:
+    """The query string with which the page has something to say."""
+    promotions = Promotion.objects.filter(account=account)
+    match page.name:
+        case "autocomplete":
+            return "?app_label=loyalty&model_name=offer&field_name=product&term="
+        case "promotion_conflicts":
+            return f"?promotion={promotions.filter(draft=False).order_by('pk').values_list('pk', flat=True)[0]}"
+        case "promotions_personalizedlist_step" if page.deed != "give":
+            return f"?promotion={_list_of(account).promotion.backend_id}"
+        case "loyalty_loyaltypromotion_add" | "promotions_discount_add" if page.deed:
+            return f"?type={page.deed}"
+        case "loyalty_loyaltypromotion_summary":
+            return "?type=fixed_points"
+        case "promotions_discount_summary":
+            return "?type=percentage"
+        case _:
+            return ""
+
+
+def address_of(page: Page, account: Account) -> str:
+    """Where the page of an account is found."""
+    return f"{reverse(page.view_name, args=arguments_of(page, account))}{query_of(page, account)}"
+
+
+def addresses_of(page: Page, account: Account) -> list[str]:
+    """Where the page is found for each row of the account that it can be about."""
+    if not is_about_a_row(page):
+        return [address_of(page, account)]
+    return [f"{reverse(page.view_name, args=[row])}{query_of(page, account)}" for row in rows_of(page, account)]

@@ -1,0 +1,327 @@
+"""An account with a row for every page and every deed, and a browser for each kind of visitor."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import Model
+from django.test import Client
+from django.utils import timezone
+
+from consumers.choices import JobFile, JobState, StaffRole
+from consumers.models import Account, Consumer, Job, JobPart, StaffMembership, User
+from consumers.services.consumer import ConsumerValues, consumers_save
+from consumers.services.group import GroupValues, groups_save
+from consumers.services.site import SiteValues, sites_save
+from consumers.services.staff import staff_member_add
+from loyalty.models import Offer, RedemptionMessage, TriedBasket
+from loyalty.services.book import books_forget
+from loyalty.services.points import points_adjust
+from promotions.models import PersonalizedList, Promotion
+from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.product import ProductValues, products_save
+from tests.config.admin.pages import A, C, M, P, Page, S, V, address_of
+from tests.config.admin.sending import form_of
+from tests.consumers.admin.office import fill, make_office, save_discount, save_promotion, sell
+
+PASSWORD = "blue-lantern-7"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """An account, and who may visit it: the session of each by the letter of their role."""
+
+    account: Account
+    users: Mapping[str, User]
+    sessions: Mapping[str, str]
+
+    def browser(self, role: str) -> Client:
+        """A browser in which a visitor of a role is logged in; nobody for no role."""
+        client = Client(raise_request_exception=False)
+        if role:
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[role]
+        return client
+
+    def visited_by(self, role: str) -> None:
+        """Let the large jobs be the visitor's own, which is all that most may see."""
+        books_forget()
+        if role:
+            Job.objects.filter(account=self.account).update(asked_by=self.users[role])
+
+    def sent(self, page: Page, role: str = S) -> dict[str, Any]:
+        """What the form of a page sends when it is filled in by one who may; of a page without a form, a guess.
+
+        A ``role`` that may import confirms what it has looked at itself.
+        """
+        code = self.account.code
+        if not page.send:
+            return {"name": "Changed", "post": "yes"}
+        if page.name.endswith("_import") and not page.name.endswith("_process_import"):
+            return imported(page.name, code)
+        reader = self.browser(S)
+        address = address_of(page, self.account)
+        if page.name.endswith("_process_import"):
+            address = address.replace("/process_import/", "/import/")
+            looker = self.browser(role) if role in page.send else reader
+            return _without_unset(looker.post(address, imported(page.name, code)).context["confirm_form"].initial)
+        sent: dict[str, Any] = {}
+        if S in page.look:
+            answer = reader.get(address)
+            sent = form_of(answer.content.decode()) if answer.status_code == 200 and not answer.streaming else {}
+        if "name" in sent and not page.name.startswith("try"):
+            sent["name"] = "Changed"
+        filled = FILLED.get(page.key)
+        return {**sent, **(filled(self.account) if filled else {})}
+
+
+def _without_unset(initial: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in initial.items() if value is not False}
+
+
+def imported(name: str, code: str) -> dict[str, Any]:
+    """A file as the import of a page takes it."""
+    texts = {
+        "consumers_consumer": f"consumer_id,first_name\n{code}-c1,Imported\n",
+        "consumers_consumergroup": f"code,name\n{code}-g1,Imported\n",
+        "consumers_site": f"number,name\n{code}-001,Imported\n",
+        "promotions_product": f"sku,name\n{code}-p1,Imported\n",
+        "promotions_personalizedlist": (
+            f'backend_id,consumer_id,products,selected,locked\n{code}-pp1,{code}-c1,"{code}-p1, {code}-spare",,no\n'
+        ),
+    }
+    text = next(text for start, text in texts.items() if name.startswith(f"{start}_"))
+    return {"import_file": SimpleUploadedFile("rows.csv", text.encode()), "format": "0", "resource": "0"}
+
+
+def chosen(account: Account, action: str) -> dict[str, Any]:
+    """An action on the running promotions of a list, confirmed."""
+    family = Promotion.objects.filter(account=account, draft=False, archived=False)
+    return {"action": action, "_selected_action": [str(one.pk) for one in family], "confirmed": "yes", "reason": ""}
+
+
+def promotion(**values: str) -> "Fill":
+    """A new promotion, with what its type asks for; {} stands for the account's code."""
+    return lambda account: {
+        "name": "New",
+        "starts_at": "2030-06-01T09:00",
+        **{name: value.format(account.code) for name, value in values.items()},
+    }
+
+
+def discount(**values: str) -> "Fill":
+    """A new discount on a product."""
+    product_set = {
+        "TOTAL_FORMS": "1",
+        "INITIAL_FORMS": "0",
+        "0-source": "products",
+        "0-products": "{}-p1",
+        "0-required_by": "quantity",
+        "0-required_quantity": "1",
+        "0-gets_discount": "on",
+    }
+    return promotion(**values, **{f"product_sets-{name}": value for name, value in product_set.items()})
+
+
+def coded(**values: str) -> "Fill":
+    """Values in which {} stands for the account's code."""
+    return lambda account: {name: value.format(account.code) for name, value in values.items()}
+
+
+def basket(account: Account) -> dict[str, Any]:
+    """A basket to try."""
+    return {
+        "site": f"{account.code}-001",
+        "currency": account.currency,
+        "lines-TOTAL_FORMS": "1",
+        "lines-INITIAL_FORMS": "0",
+        "lines-0-sku": f"{account.code}-p1",
+        "lines-0-quantity": "2",
+        "at": "",
+    }
+
+
+Fill = Callable[[Account], dict[str, Any]]
+
+FILLED: Mapping[str, Fill] = {
+    "login": lambda _: {"username": "nobody", "password": "nothing"},
+    "account_switch": lambda account: {"account": account.code},
+    "password_change": lambda _: {
+        "old_password": PASSWORD,
+        "new_password1": "green-lantern-8",
+        "new_password2": "green-lantern-8",
+    },
+    "try_basket": basket,
+    "try_basket:_keep": lambda account: {**basket(account), "_keep": "1", "name": "Kept"},
+    "try_basket:_forget": lambda account: {"_forget": str(TriedBasket.objects.get(account=account).pk)},
+    "rules_reading": lambda _: {"scope": "site", "tree": '{"match": "all", "rules": []}'},
+    **{
+        f"{page}_changelist:{action}": lambda account, action=action: chosen(account, action)  # type: ignore[misc]
+        for page in ("loyalty_loyaltypromotion", "promotions_discount")
+        for action in ("stop_chosen", "duplicate_chosen")
+    },
+    "loyalty_loyaltypromotion_add:fixed_points": promotion(points="5"),
+    "loyalty_loyaltypromotion_add:points_multiplier": promotion(multiplier="2"),
+    "loyalty_loyaltypromotion_add:bonus_points": promotion(conversion_points="2", conversion_units="1"),
+    "loyalty_loyaltypromotion_add:redeem_offer": promotion(offer="{}-o1"),
+    "promotions_discount_add:amount": discount(value="1"),
+    "promotions_discount_add:percentage": discount(value="10"),
+    "promotions_discount_add:fixed_price": discount(value="2"),
+    "promotions_discount_add:free_product": discount(),
+    "promotions_personalizedlist_step:add": coded(products="{}-spare"),
+    "promotions_personalizedlist_step:remove": coded(products="{}-p1"),
+    "promotions_personalizedlist_step:replace": coded(products="{}-spare", selected="{}-spare"),
+    "promotions_personalizedlist_step:give": coded(promotion="{}-spare", products="{}-spare"),
+    "loyalty_offer_add": coded(code="new", name="New", value="5"),
+    "loyalty_voucher_claim": coded(offer="{}-spare"),
+    "consumers_consumer_add": coded(consumer_id="new", last_name="New"),
+    "consumers_consumergroup_add": coded(code="new", name="New"),
+    "promotions_product_add": coded(sku="new", name="New"),
+    "promotions_personalizedpromotion_add": coded(backend_id="new", name="New"),
+    "consumers_site_add": coded(number="new", name="New"),
+    "consumers_staffmembership_add": coded(username="new", password=PASSWORD),
+}
+"""What is filled in beside what stands in the form already."""
+
+
+def belongings(account: Account) -> set[str]:
+    """Every row of every table that belongs to an account, as text."""
+    found = set()
+    for model in apps.get_models():
+        path = _path_to_account(model)
+        if path is not None:
+            label = model._meta.label
+            found |= {f"{label} {row}" for row in model._default_manager.filter(**{path: account.pk}).values()}
+    return found
+
+
+def _path_to_account(model: type[Model]) -> str | None:
+    """The shortest way from a model to its account; None where there is none."""
+    if model is Account:
+        return "pk"
+    ways = deque([(model, "")])
+    seen = {model}
+    while ways:
+        at, path = ways.popleft()
+        for field in at._meta.concrete_fields:
+            related = field.related_model
+            if isinstance(related, type) and related not in seen:
+                way = f"{path}__{field.name}" if path else field.name
+                if related is Account:
+                    return way
+                seen.add(related)
+                ways.append((related, way))
+    return None
+
+
+def make_scene(code: str = "ostrich") -> Scene:
+    """An account that has everything, with a member of staff of every kind."""
+    office = make_office(code)
+    account = office.account
+    fill(account)
+    _spare(account)
+    _states(account, office.user)
+    users = {A: office.user}
+    for letter, role in ((M, StaffRole.MARKETER), (C, StaffRole.CUSTOMER_SERVICE), (V, StaffRole.VIEWER)):
+        users[letter] = _member(account, role)
+    users[P] = _member(account, StaffRole.ADMINISTRATOR, "without")
+    StaffMembership.objects.filter(user=users[P]).update(role=_without_personalized_promotions())
+    office.user.set_password(PASSWORD)
+    office.user.save()
+    users[S] = User.objects.create_superuser(f"root-{code}", password=PASSWORD)
+    sessions = {}
+    for letter, user in users.items():
+        client = Client()
+        client.force_login(user, backend="consumers.access.MembershipBackend")
+        if letter == S:
+            client.post("/admin/switch-account/", {"account": code})
+        sessions[letter] = client.cookies[settings.SESSION_COOKIE_NAME].value
+    return Scene(account=account, users=users, sessions=sessions)
+
+
+def _member(account: Account, role: StaffRole, name: str = "") -> User:
+    username = f"{name or role.name.lower()}-{account.code}"
+    return staff_member_add(account_id=account.pk, username=username, role=role, password=PASSWORD).user
+
+
+def _without_personalized_promotions() -> Group:
+    """What an administrator may, but for the permissions on personalized promotions themselves."""
+    group, _ = Group.objects.get_or_create(name="Partial administrator")
+    whole = Group.objects.get(name=StaffRole.ADMINISTRATOR)
+    group.permissions.set(whole.permissions.exclude(content_type__model="personalizedpromotion"))
+    return group
+
+
+def _spare(account: Account) -> None:
+    """Rows that nothing needs, which can be deleted."""
+    code = account.code
+    sites_save(account_id=account.pk, rows=[SiteValues(number=f"{code}-spare", name=f"Spare site of {code}")])
+    groups_save(account_id=account.pk, rows=[GroupValues(code=f"{code}-spare", name=f"Spare group of {code}")])
+    products_save(account_id=account.pk, rows=[ProductValues(sku=f"{code}-spare", name=f"Spare product of {code}")])
+    consumers_save(account_id=account.pk, rows=[ConsumerValues(consumer_id=f"{code}-spare", last_name=f"Spare {code}")])
+    personalized_promotions_save(
+        account_id=account.pk,
+        rows=[
+            PersonalizedPromotionValues(backend_id=f"{code}-{name}", name=f"Another pick of {code}")
+            for name in ("spare", "pp2")
+        ],
+        at=timezone.now(),
+    )
+    Offer.objects.create(
+        account=account,
+        code=f"{code}-spare",
+        name=f"Reward of {code}",
+        kind="tiered",
+        point_cost=10,
+        benefit="external",
+    )
+
+
+def _states(account: Account, user: User) -> None:
+    """Rows in every state that a deed asks for."""
+    code = account.code
+    save_promotion(account, code=f"{code}-draft", name=f"Draft of {code}", draft=True)
+    save_promotion(account, code=f"{code}-archived", name=f"Archived of {code}", archived=True)
+    save_discount(account, code=f"{code}-draft", name=f"Draft discount of {code}", draft=True)
+    save_discount(account, code=f"{code}-archived", name=f"Archived discount of {code}", archived=True)
+    yesterday = timezone.now() - timedelta(days=1)
+    for quantity in (1, 2):
+        # Saved twice, so that its history tells of a change.
+        save_discount(
+            account,
+            code=f"{code}-personal",
+            name=f"Personal discount of {code}",
+            starts_at=yesterday,
+            product_sets=[{"personalized_promotion": f"{code}-pp{quantity}", "required_quantity": quantity}],
+        )
+    consumer = Consumer.objects.get(account=account, consumer_id=f"{code}-c1")
+    points_adjust(
+        account=account,
+        consumer_id=consumer.consumer_id,
+        reference="opening",
+        points=500,
+        description="",
+        at=timezone.now(),
+    )
+    PersonalizedList.objects.filter(promotion__account=account).update(selected=[f"{code}-p1"])
+    sell(account, reference=f"{code}-T-again", consumer=f"{code}-c1")
+    RedemptionMessage.objects.filter(account=account).update(state="failed")
+    done = Job.objects.create(
+        account=account,
+        kind="export",
+        title=f"Export of {code}",
+        parameters={},
+        asked_by=user,
+        asked_at=timezone.now(),
+        state=JobState.DONE,
+        result_name="rows.csv",
+    )
+    JobPart.objects.create(job=done, file=JobFile.RESULT, position=0, content=f"number\n{code}-001\n".encode())
+    TriedBasket.objects.create(
+        account=account, name=f"Basket of {code}", basket={}, created_at=timezone.now(), created_by=user
+    )

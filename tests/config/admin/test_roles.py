@@ -1,0 +1,206 @@
+"""Every page and every deed, tried by every kind of visitor: they get what the table says, and change nothing else."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+
+from tests.config.admin.pages import (
+    PAGES,
+    A,
+    C,
+    M,
+    P,
+    Page,
+    S,
+    V,
+    address_of,
+    addresses_of,
+    arguments_of,
+    deeds,
+    routes,
+)
+from tests.config.admin.scene import Scene, belongings, make_scene
+from tests.config.admin.sending import written
+
+pytestmark = pytest.mark.django_db
+
+REFUSED = {403, 404, 405}
+ROLES = (S, A, P, M, C, V)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return make_scene()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """What came of a visit: the answer, the statements that wrote, and whether any row is another for it."""
+
+    answer: Any
+    statements: list[str]
+    changed: bool
+
+
+def tried(scene: Scene, role: str, page: Page, sent: dict[str, Any] | None = None) -> Tried:
+    """Look at a page, or send something to it; all of it is undone."""
+    client = scene.browser(role)
+    with transaction.atomic():
+        scene.visited_by(role)
+        address = address_of(page, scene.account)
+        for value in (sent or {}).values():
+            if isinstance(value, SimpleUploadedFile):
+                value.seek(0)
+        # Only where something is written in a trial, which the page itself undoes, must the rows be compared.
+        before = belongings(scene.account) if page.name.endswith("_import") else None
+        with written() as statements:
+            answer = client.get(address) if sent is None else client.post(address, sent)
+        changed = bool(statements) if before is None else belongings(scene.account) != before
+        transaction.set_rollback(True)
+    return Tried(answer=answer, statements=statements, changed=changed)
+
+
+def errors_of(answer: Any) -> Any:
+    """What the form of an answer finds wrong, to be read when a test fails."""
+    context = answer.context or {}
+    form = context["adminform"].form if "adminform" in context else context.get("form")
+    return getattr(form, "errors", None)
+
+
+# --- the table is whole -----------------------------------------------------------------------------------------------
+
+
+def test_the_table_names_every_page_and_no_other() -> None:
+    assert {page.name for page in PAGES} == {route.name for route in routes() if route.name}
+    assert len({page.key for page in PAGES}) == len(PAGES)
+
+
+def test_the_table_names_every_deed_and_no_other() -> None:
+    listed: dict[str, set[str]] = {}
+    for page in PAGES:
+        if page.deed:
+            listed.setdefault(page.name, set()).add(page.deed)
+    # The buttons of this page are known to its template alone.
+    assert listed.pop("try_basket") == {"_keep", "_forget"}
+    assert listed == deeds()
+
+
+def test_pages_without_a_name_lead_on_or_are_not_there(scene: Scene) -> None:
+    unnamed = [route.path for route in routes() if not route.name]
+    assert {path.rpartition("/<")[2] for path in unnamed} == {"path:object_id>/", "admin/(?P<url>.*)$"}
+    assert scene.browser(V).get("/admin/nowhere/").status_code == 404
+    answer = scene.browser(V).get("/admin/consumers/apikey/1/")
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/consumers/apikey/1/change/")
+
+
+# --- who may look, who may send ---------------------------------------------------------------------------------------
+
+
+def test_nobody_is_sent_to_the_log_in_from_every_page(scene: Scene) -> None:
+    wrong = {}
+    for page in PAGES:
+        for sent in (None, {"name": "Changed", "post": "yes", "_form_submitted": "True"}):
+            if page.name in ("login", "logout"):
+                continue
+            visit = tried(scene, "", page, sent)
+            answer = visit.answer
+            if answer.status_code != 302 or "/admin/login/" not in answer["Location"] or visit.statements:
+                wrong[page.key] = (answer.status_code, visit.statements)
+    assert wrong == {}
+
+
+def test_every_role_sees_the_pages_of_the_table_and_no_other(scene: Scene) -> None:
+    wrong: dict[tuple[str, str], Any] = {}
+    for page in PAGES:
+        for role in ROLES:
+            visit = tried(scene, role, page)
+            answer, expected = visit.answer, {200, 302} if role in page.look else REFUSED
+            if answer.status_code not in expected or "/login/" in answer.get("Location", "") or visit.statements:
+                wrong[page.key, role] = (answer.status_code, visit.statements)
+    assert wrong == {}
+
+
+def test_every_role_does_the_deeds_of_the_table_and_no_other(scene: Scene) -> None:
+    wrong: dict[tuple[str, str], Any] = {}
+    for page in PAGES:
+        sent = scene.sent(page)
+        for role in ROLES:
+            if page.name.endswith("_process_import"):
+                # A file is imported once.
+                sent = scene.sent(page, role)
+            visit = tried(scene, role, page, sent)
+            status = visit.answer.status_code
+            if role in page.send:
+                fine = status in (200, 302) and visit.changed != page.reads
+            else:
+                # An action that is not offered is passed over.
+                passed_over = bool(page.deed) and status in (200, 302)
+                fine = (status in REFUSED or passed_over) and not visit.statements
+            if not fine:
+                wrong[page.key, role] = (status, visit.statements[:2], errors_of(visit.answer))
+    assert wrong == {}
+
+
+# --- what is of personalized promotions -------------------------------------------------------------------------------
+
+
+def test_without_the_permission_no_page_says_a_word_of_personalized_promotions(scene: Scene) -> None:
+    """Neither that there are such, nor what they are called, nor where they are."""
+    code, client = scene.account.code, scene.browser(P)
+    words = ("personalized promotion", "personalizedpromotion", "personalizedlist", f"{code}-pp", f"pick of {code}")
+    scene.visited_by(P)
+    said = {}
+    for page in PAGES:
+        for address in addresses_of(page, scene.account) if P in page.look else ():
+            answer = client.get(address)
+            text = "" if answer.streaming else answer.content.decode().lower()
+            if found := [word for word in words if word in text]:
+                said[address] = found
+    assert said == {}
+
+
+# --- another account --------------------------------------------------------------------------------------------------
+
+
+def words_with(code: str, text: str) -> set[str]:
+    """The words of a text that begin with an account's code."""
+    return set(re.findall(rf"{code}[\w-]*", text))
+
+
+def said_by(sent: dict[str, Any] | None) -> str:
+    """Everything that is sent, as one text."""
+    texts = []
+    for value in (sent or {}).values():
+        if isinstance(value, SimpleUploadedFile):
+            value.seek(0)
+            texts.append(value.read().decode())
+            value.seek(0)
+        else:
+            texts.append(str(value))
+    return " ".join(texts)
+
+
+def test_nobody_of_another_account_sees_or_changes_anything(scene: Scene) -> None:
+    other, code = make_scene("penguin"), scene.account.code
+    before = belongings(scene.account)
+    wrong: dict[Any, Any] = {}
+    for page in PAGES:
+        address = address_of(page, scene.account)
+        names_a_row = bool(set(arguments_of(page, scene.account)) - {page.deed, "promotions"})
+        for sent in (None, scene.sent(page)):
+            with transaction.atomic():
+                with written() as statements:
+                    answer = other.browser(A).get(address) if sent is None else other.browser(A).post(address, sent)
+                changed = before ^ belongings(scene.account) if statements else set()
+                transaction.set_rollback(True)
+            # What was sent may be said back.
+            told = words_with(code, "" if answer.streaming else answer.content.decode()) - words_with(
+                code, said_by(sent)
+            )
+            if answer.status_code >= 500 or changed or told or (names_a_row and answer.status_code == 200):
+                wrong[page.key, sent is not None] = (answer.status_code, changed, told)
+    assert wrong == {}
