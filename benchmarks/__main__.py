@@ -11,7 +11,7 @@ import django
 from benchmarks.database import database_name, database_url, dropped
 from benchmarks.report import Report, machine
 
-GROUPS = ("decision", "rulebook", "peers", "web", "servers", "sales")
+GROUPS = ("decision", "rulebook", "peers", "web", "servers", "sales", "pages")
 """Those that run when none is named; ``history`` runs where it is named."""
 ALL = (*GROUPS, "history")
 

@@ -358,7 +358,11 @@ FITTING: Mapping[str, Mapping[str, Any]] = {
 
 
 def rows_of(page: Page, account: Account) -> list[Any]:
-    """The primary keys of the account's rows that a page can be about, fitting ones first."""
+    """The primary keys of the account's rows that a page can be about, fitting ones first.
+
+    Raises:
+        LookupError: it has none.
+    """
     model_admin = page.model_admin
     assert isinstance(model_admin, AccountAdmin), page
     if isinstance(model_admin, OnePageAdmin):
@@ -367,7 +371,8 @@ def rows_of(page: Page, account: Account) -> list[Any]:
     rows = model._default_manager.filter(**{model_admin.account_path: account}).order_by("pk")
     fitting = list(rows.filter(**FITTING.get(page.name, {})).values_list("pk", flat=True))
     others = [pk for pk in rows.values_list("pk", flat=True) if pk not in fitting]
-    assert fitting or others, f"{account} has no row for {page.name}"
+    if not fitting and not others:
+        raise LookupError(f"{account} has no row for {page.name}")
     return [*fitting, *others]
 
 

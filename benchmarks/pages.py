@@ -1,0 +1,62 @@
+"""Every page of the back office on the demo's data: how long the server takes to answer it."""
+
+from statistics import median
+
+from django.test import Client
+from django.utils import timezone
+
+from benchmarks.database import MISSING, made
+from benchmarks.report import Report, Times, duration, spread, timed
+from consumers.choices import StaffRole
+from consumers.models import Account, StaffMembership
+from loyalty.management.sales import bar
+from loyalty.services.demo.fill import ACCOUNT, demo_fill
+from tests.config.admin.pages import PAGES, A, address_of
+
+GROUP = "pages: the back office on the demo's data, in the process"
+LIMIT = 0.3
+SHOWN = 10
+
+
+def run(report: Report, *, quick: bool) -> None:
+    """Measure every page that an administrator may open, and name the slowest."""
+    if not made():
+        report.skip(GROUP, "all of it", MISSING)
+        return
+    demo_fill(at=timezone.now(), bar=lambda words, total: bar(words, unit=" sales", total=total))
+    account = Account.objects.get(code=ACCOUNT)
+    measured(report, account, budget=0.1 if quick else 1.0)
+
+
+def measured(report: Report, account: Account, *, budget: float) -> None:
+    """The times of every page of an account; ``budget`` is what each is measured for, in seconds."""
+    administrator = StaffMembership.objects.filter(account=account, role__name=StaffRole.ADMINISTRATOR)[0].user
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(administrator, backend="consumers.access.MembershipBackend")
+    client.post("/admin/switch-account/", {"account": account.code})
+    taken: dict[str, Times] = {}
+    without: list[str] = []
+    for page in PAGES:
+        if A not in page.look:
+            continue
+        try:
+            address = address_of(page, account)
+        except LookupError:
+            without.append(page.key)
+            continue
+        assert client.get(address).status_code in (200, 302), address
+        taken[page.key] = timed(lambda address=address: client.get(address), budget=budget, least=3)  # type: ignore[misc]
+    slowest = sorted(taken, key=lambda key: taken[key].median, reverse=True)
+    for key in slowest[:SHOWN]:
+        met = taken[key].median <= LIMIT
+        report.add(GROUP, key, spread(taken[key]), target=f"≤ {duration(LIMIT)}", met=met)
+    others = [times.median for times in taken.values()]
+    report.add(
+        GROUP,
+        f"all {len(taken)} pages",
+        f"half of them within {duration(median(others))}",
+        target=f"≤ {duration(LIMIT)} each",
+        met=max(others) <= LIMIT,
+    )
+    if without:
+        report.skip(GROUP, ", ".join(without), "the demo has no such row")
