@@ -86,6 +86,9 @@ class ServiceForm(ModelForm):
                 self.initial[name] = plain_number(value, least=2 if name in self.money_fields else 0)
         if self.instance.pk is None and isinstance(self.instance, AccountOwned):
             self.instance.account = self.account
+        for name, shown in self.fields.items():
+            if isinstance(shown, ZonedDateTimeField):
+                shown.stored = getattr(self.instance, name, None)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -6,6 +6,7 @@ shown at the fields that ``PATHS`` names.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -22,10 +23,12 @@ from unfold.widgets import (
 )
 
 from consumers.admin.rows import RowForm, RowsField
+from consumers.exceptions import Problem
 from consumers.models import ConsumerGroup
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
 from loyalty.selectors.promotion import offers_redeemable
+from loyalty.services.promotion import LOYALTY
 from promotions.admin.numbers import decimal, whole
 from promotions.admin.promotion_form import GENERAL, Document, PromotionForm, as_written, number_text
 from promotions.admin.rich_text import InsertsInput, RichTextWidget
@@ -40,6 +43,7 @@ from promotions.engine.definition import (
     MESSAGE_INSERTS,
 )
 from promotions.models import Promotion
+from promotions.services.promotion import PromotionValues, promotion_problems
 
 PLACES = (1, 2, 3)
 
@@ -578,6 +582,16 @@ class LoyaltyPromotionForm(PromotionForm):
         return document
 
     # --- checks of the form itself ---
+
+    def problems(self, common: Document, *, before: Promotion | None, at: datetime) -> tuple[Problem, ...]:
+        values = PromotionValues(
+            **common,
+            type=self.promotion_type,
+            outcome=self.outcome(),
+            eligibility=self.eligibility(),
+            content=self.content(),
+        )
+        return promotion_problems(family=LOYALTY, account=self.account, values=values, before=before, at=at)
 
     def clean(self) -> Document:
         cleaned = super().clean()

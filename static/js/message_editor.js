@@ -64,8 +64,11 @@
     if (!element || !window.Trix) return;
     const original = textarea.defaultValue;
     let untouched = null;
+    const atFault = document.activeElement === textarea;
     textarea.hidden = true;
     frame.querySelector(".editor").hidden = false;
+    // The focus that the field had for its error goes to where it is mended.
+    if (atFault) element.focus();
     // Trix writes HTML its own way: a text that nobody touched goes back as it came.
     const note = () => { untouched = element.value; };
     if (element.editor) note();
