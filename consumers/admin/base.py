@@ -219,6 +219,16 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         actions.pop("delete_selected", None)
         return actions
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        sections = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return sections
+        # What is only being added is not put away yet.
+        return [
+            (name, {**options, "fields": tuple(one for one in options["fields"] if one != "archived")})
+            for name, options in sections
+        ]
+
     # --- forms over services ---
 
     def get_form(

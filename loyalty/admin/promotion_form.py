@@ -384,9 +384,9 @@ class LoyaltyPromotionForm(PromotionForm):
         required=False,
         choices=[
             ("", "As usual: all units together, or each bundle"),
-            ("all", "All units make one redemption"),
-            ("every", "Every X units make one redemption"),
-            ("first", "The first X units make one redemption"),
+            ("all", "All units (or bundles) make one redemption"),
+            ("every", "Every X units (or bundles) make one redemption"),
+            ("first", "The first X units (or bundles) make one redemption"),
         ],
         widget=UnfoldAdminSelectWidget(),
     )

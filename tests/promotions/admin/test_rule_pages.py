@@ -112,6 +112,7 @@ LINES = group("any", condition("category", "is", "Tea"), condition("product", "i
             group("all", condition("enrolled_on", "is_between", ["2026-01-01", "2026-03-31"])),
             "Enrolled on is between 1 Jan 2026 and 31 Mar 2026",
         ),
+        ("line_item", group("all", condition("quantity", "is_at_least", 1)), "Quantity is at least 1 unit"),
         ("site", "", "all sites qualify"),
         ("site", group("all"), "all sites qualify"),
     ],
