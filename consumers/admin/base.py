@@ -106,7 +106,8 @@ class ServiceForm(ModelForm):
         try:
             self.instance.full_clean(exclude=exclude, validate_unique=False, validate_constraints=False)
         except ValidationError as error:
-            self._update_errors(error)  # type: ignore[attr-defined]
+            # In the model's own words, for which Django would put the field's general ones.
+            self.add_error(None, error)
         key = self.cleaned_data.get(self.key_field)
         # A service replaces the row of a key that it knows; a form that adds must not.
         if self.instance.pk is None and key and self.rows_of_key(key).exists():

@@ -13,6 +13,7 @@ from django import forms
 from django.contrib.admin import site
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Model, Q
+from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelect2Widget,
@@ -23,10 +24,11 @@ from unfold.widgets import (
 )
 
 from consumers.admin.rows import RowForm, RowsField
+from consumers.admin.words import moment_in_words
 from consumers.exceptions import Problem
 from consumers.models import ConsumerGroup
 from loyalty.choices import PromotionType
-from loyalty.models import LoyaltyPromotion
+from loyalty.models import LoyaltyPromotion, Offer
 from loyalty.selectors.promotion import offers_redeemable
 from loyalty.services.promotion import LOYALTY
 from promotions.admin.numbers import decimal, whole
@@ -250,6 +252,17 @@ class ApplicationRuleForm(RowForm):
             "line_item_rules": values.get("line_item_rules"),
             "counting": values.get("counting"),
         }
+
+
+def _availability(offer: Offer, at: datetime) -> str:
+    """Why no voucher of an offer is issued at a moment; empty where one is."""
+    if offer.ends_at is not None and offer.ends_at <= at:
+        return f" – ended on {moment_in_words(offer.ends_at)}"
+    if offer.stock is not None and offer.issued >= offer.stock:
+        return " – out of stock"
+    if offer.starts_at is not None and offer.starts_at > at:
+        return f" – starts on {moment_in_words(offer.starts_at)}"
+    return ""
 
 
 PATHS: Mapping[str, str] = {
@@ -490,10 +503,14 @@ class LoyaltyPromotionForm(PromotionForm):
         field = self.fields.get("offer")
         if isinstance(field, forms.ChoiceField):
             stored = self.initial.get("offer")
-            offers = list(offers_redeemable(self.account.pk).order_by("name").values_list("code", "name"))
-            if stored and stored not in dict(offers):
-                offers.append((stored, "no longer in use"))
-            field.choices = [("", "Choose an offer"), *((code, f"{name} ({code})") for code, name in offers)]
+            now = timezone.now()
+            offers = {
+                offer.code: f"{offer.name} ({offer.code}){_availability(offer, now)}"
+                for offer in offers_redeemable(self.account.pk).order_by("name")
+            }
+            if stored and stored not in offers:
+                offers[stored] = f"no longer in use ({stored})"
+            field.choices = [("", "Choose an offer"), *offers.items()]
 
     def _group_choices(self) -> None:
         field = self.fields["control_group"]

@@ -1,7 +1,8 @@
 """The form of a loyalty promotion: marketers' fields, to and from the definition."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from consumers.choices import StaffRole
 from consumers.models import Account
-from loyalty.models import LoyaltyPromotion
+from loyalty.models import LoyaltyPromotion, Offer
 from promotions.models import PromotionVersion
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion
 from tests.loyalty.admin.promotion_page import add, change, errors_of, form_values, values_of_form
@@ -471,6 +472,21 @@ def test_an_end_in_an_hour_that_comes_twice_survives_an_edit(office: Office) -> 
     change(office.client, promotion, name="Other")
     edited = saved(office.account, "fifty")
     assert (edited.name, edited.ends_at) == ("Other", second)
+
+
+def test_an_offer_of_which_no_voucher_would_be_issued_says_so_in_the_choice(office: Office) -> None:
+    now = timezone.now()
+    offers = Offer.objects.filter(account=office.account)
+    make = partial(offers.create, account=office.account, kind="personalised", benefit="external")
+    make(code="past", name="Past", ends_at=datetime(2026, 1, 1, tzinfo=UTC))
+    make(code="gone", name="Gone", stock=1, issued=1)
+    make(code="soon", name="Soon", starts_at=now + timedelta(days=1))
+    page = office.page("loyalty_loyaltypromotion_add", query="?type=redeem_offer")
+    shown = dict(page.context["adminform"].form.fields["offer"].choices)
+    assert shown["past"] == "Past (past) – ended on 1 Jan 2026, 00:00 GMT"
+    assert shown["gone"] == "Gone (gone) – out of stock"
+    assert shown["soon"].startswith("Soon (soon) – starts on ")
+    assert shown["acme-o1"].endswith(" (acme-o1)")
 
 
 # --- what cannot change any more ------------------------------------------------------------------------------------
