@@ -186,6 +186,17 @@ def test_an_unknown_tree_is_refused(office: Office) -> None:
 # --- what may be chosen ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("attribute", "column"), [("category", "category"), ("labels", "labels")])
+def test_texts_that_begin_with_what_is_sought_come_first(office: Office, attribute: str, column: str) -> None:
+    texts = ("New York", "Yorkshire", "York", "Leeds")
+    rows: list[dict[str, Any]] = [{column: (text,) if column == "labels" else text} for text in texts]
+    products_save(
+        account_id=office.account.pk,
+        rows=[ProductValues(sku=f"s{n}", name="", **one) for n, one in enumerate(rows)],
+    )
+    assert found(office, attribute, "yor") == ["York", "Yorkshire", "New York"]
+
+
 def test_rows_are_found_by_key_and_name_nearest_first(office: Office) -> None:
     names = {"tea": "Loose leaf", "green": "Green tea", "teapot": "Pot", "mug": "Mug"}
     products_save(account_id=office.account.pk, rows=[ProductValues(sku=sku, name=name) for sku, name in names.items()])
