@@ -33,9 +33,9 @@ def _column(model: type[AccountOwned], column: str) -> TextSource:
         nearness = Case(
             When(**{f"{column}__istartswith": search, "then": Value(0)}), default=Value(1), output_field=IntegerField()
         )
-        order = (nearness, column) if search else (column,)
-        texts = rows.exclude(**{column: ""}).order_by(*order).values_list(column, flat=True).distinct()
-        return list(texts[:MAXIMUM_CHOICES])
+        rows = rows.exclude(**{column: ""}).annotate(nearness=nearness).order_by("nearness", column)
+        # What a distinct list is ordered by must be in it.
+        return [text for text, _ in rows.values_list(column, "nearness").distinct()[:MAXIMUM_CHOICES]]
 
     return TextSource(model=model, find=find)
 
