@@ -86,6 +86,9 @@ class ServiceForm(ModelForm):
                 self.initial[name] = plain_number(value, least=2 if name in self.money_fields else 0)
         if self.instance.pk is None and isinstance(self.instance, AccountOwned):
             self.instance.account = self.account
+        for name, shown in self.fields.items():
+            if isinstance(shown, ZonedDateTimeField):
+                shown.stored = getattr(self.instance, name, None)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -103,7 +106,8 @@ class ServiceForm(ModelForm):
         try:
             self.instance.full_clean(exclude=exclude, validate_unique=False, validate_constraints=False)
         except ValidationError as error:
-            self._update_errors(error)  # type: ignore[attr-defined]
+            # In the model's own words, for which Django would put the field's general ones.
+            self.add_error(None, error)
         key = self.cleaned_data.get(self.key_field)
         # A service replaces the row of a key that it knows; a form that adds must not.
         if self.instance.pk is None and key and self.rows_of_key(key).exists():
@@ -215,6 +219,16 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         actions: dict[str, Any] = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        sections = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return sections
+        # What is only being added is not put away yet.
+        return [
+            (name, {**options, "fields": tuple(one for one in options["fields"] if one != "archived")})
+            for name, options in sections
+        ]
 
     # --- forms over services ---
 

@@ -1,11 +1,13 @@
 """Fields and widgets of the back office's forms."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
 from unfold.widgets import BASE_INPUT_CLASSES, UnfoldAdminSelectWidget
 
 from consumers.choices import CURRENCIES
@@ -35,9 +37,42 @@ class ZonedDateTimeInput(forms.DateTimeInput):
 
 
 class ZonedDateTimeField(forms.DateTimeField):
-    """A moment, entered and shown in the current zone: the account's."""
+    """A moment, entered and shown in the current zone: the account's.
+
+    ``stored`` is the moment that is edited: an hour that comes twice is not asked about again while nobody changes it.
+    """
 
     widget = ZonedDateTimeInput
+    stored: datetime | None = None
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            moment: datetime | None = super().to_python(value)
+        except forms.ValidationError as error:
+            if error.code != "ambiguous_timezone":
+                raise
+            wall = parse_datetime(str(value).strip())
+            if wall is None:
+                raise
+            return self._doubtful(wall)
+        return moment
+
+    def _doubtful(self, wall: datetime) -> datetime:
+        """The stored moment, where it is what the clock said; a time that comes twice or never is not guessed.
+
+        Raises:
+            forms.ValidationError: it is another.
+        """
+        zone = timezone.get_current_timezone()
+        if self.stored is not None and timezone.make_naive(self.stored, zone).replace(microsecond=0) == wall:
+            return self.stored.replace(microsecond=0)
+        exists = timezone.make_naive(wall.replace(tzinfo=zone).astimezone(UTC), zone) == wall
+        why = "comes twice: the clocks go back then" if exists else "does not exist: the clocks go forward then"
+        raise forms.ValidationError(
+            f"In {zone} {date_format(wall, 'H:i')} on {date_format(wall, 'j M Y')} {why}. "
+            "Choose an earlier or a later time.",
+            code="ambiguous_timezone",
+        )
 
 
 class DateInput(forms.DateInput):

@@ -1,5 +1,6 @@
 """With which others a promotion may meet in one basket, and who would win."""
 
+from datetime import date
 from typing import Any
 
 from django.contrib import admin
@@ -112,7 +113,7 @@ def example_in_words(example: Example) -> dict[str, Any]:
         ("last promotion redeemed on", shopper.last_promotion_redeemed_on),
     ):
         if value is not None:
-            facts.append(f"{label} {value}")
+            facts.append(f"{label} {date_format(value, 'j M Y') if isinstance(value, date) else value}")
     if example.assumes_history:
         facts.append("who has bought as often as is asked")
     said = [("source", basket.source), ("payment card", basket.payment_card_type), ("card", basket.loyalty_card_type)]

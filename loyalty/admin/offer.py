@@ -108,7 +108,9 @@ class OfferForm(ServiceForm):
             ("value", "benefit:amount,percentage"),
             ("product", "benefit:product"),
         ):
-            self.fields[name].widget.attrs["data-shown-when"] = when
+            widget: Any = self.fields[name].widget
+            # A relation's select stands in a frame, whose own attributes are not rendered.
+            getattr(widget, "widget", widget).attrs["data-shown-when"] = when
         field = self.fields["currency"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = [("", f"The account's ({self.account.currency})"), *currency_choices()]

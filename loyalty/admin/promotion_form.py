@@ -6,12 +6,14 @@ shown at the fields that ``PATHS`` names.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.admin import site
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Model, Q
+from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelect2Widget,
@@ -22,10 +24,13 @@ from unfold.widgets import (
 )
 
 from consumers.admin.rows import RowForm, RowsField
+from consumers.admin.words import moment_in_words
+from consumers.exceptions import Problem
 from consumers.models import ConsumerGroup
 from loyalty.choices import PromotionType
-from loyalty.models import LoyaltyPromotion
+from loyalty.models import LoyaltyPromotion, Offer
 from loyalty.selectors.promotion import offers_redeemable
+from loyalty.services.promotion import LOYALTY
 from promotions.admin.numbers import decimal, whole
 from promotions.admin.promotion_form import GENERAL, Document, PromotionForm, as_written, number_text
 from promotions.admin.rich_text import InsertsInput, RichTextWidget
@@ -40,6 +45,7 @@ from promotions.engine.definition import (
     MESSAGE_INSERTS,
 )
 from promotions.models import Promotion
+from promotions.services.promotion import PromotionValues, promotion_problems
 
 PLACES = (1, 2, 3)
 
@@ -248,6 +254,17 @@ class ApplicationRuleForm(RowForm):
         }
 
 
+def _availability(offer: Offer, at: datetime) -> str:
+    """Why no voucher of an offer is issued at a moment; empty where one is."""
+    if offer.ends_at is not None and offer.ends_at <= at:
+        return f" – ended on {moment_in_words(offer.ends_at)}"
+    if offer.stock is not None and offer.issued >= offer.stock:
+        return " – out of stock"
+    if offer.starts_at is not None and offer.starts_at > at:
+        return f" – starts on {moment_in_words(offer.starts_at)}"
+    return ""
+
+
 PATHS: Mapping[str, str] = {
     **{f"outcome.{name}": name for names in TYPE_FIELDS.values() for name in names},
     **{f"outcome.{name}": name for name in TEXTS},
@@ -380,9 +397,9 @@ class LoyaltyPromotionForm(PromotionForm):
         required=False,
         choices=[
             ("", "As usual: all units together, or each bundle"),
-            ("all", "All units make one redemption"),
-            ("every", "Every X units make one redemption"),
-            ("first", "The first X units make one redemption"),
+            ("all", "All units (or bundles) make one redemption"),
+            ("every", "Every X units (or bundles) make one redemption"),
+            ("first", "The first X units (or bundles) make one redemption"),
         ],
         widget=UnfoldAdminSelectWidget(),
     )
@@ -486,10 +503,14 @@ class LoyaltyPromotionForm(PromotionForm):
         field = self.fields.get("offer")
         if isinstance(field, forms.ChoiceField):
             stored = self.initial.get("offer")
-            offers = list(offers_redeemable(self.account.pk).order_by("name").values_list("code", "name"))
-            if stored and stored not in dict(offers):
-                offers.append((stored, "no longer in use"))
-            field.choices = [("", "Choose an offer"), *((code, f"{name} ({code})") for code, name in offers)]
+            now = timezone.now()
+            offers = {
+                offer.code: f"{offer.name} ({offer.code}){_availability(offer, now)}"
+                for offer in offers_redeemable(self.account.pk).order_by("name")
+            }
+            if stored and stored not in offers:
+                offers[stored] = f"no longer in use ({stored})"
+            field.choices = [("", "Choose an offer"), *offers.items()]
 
     def _group_choices(self) -> None:
         field = self.fields["control_group"]
@@ -578,6 +599,16 @@ class LoyaltyPromotionForm(PromotionForm):
         return document
 
     # --- checks of the form itself ---
+
+    def problems(self, common: Document, *, before: Promotion | None, at: datetime) -> tuple[Problem, ...]:
+        values = PromotionValues(
+            **common,
+            type=self.promotion_type,
+            outcome=self.outcome(),
+            eligibility=self.eligibility(),
+            content=self.content(),
+        )
+        return promotion_problems(family=LOYALTY, account=self.account, values=values, before=before, at=at)
 
     def clean(self) -> Document:
         cleaned = super().clean()

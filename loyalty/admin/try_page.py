@@ -1,6 +1,6 @@
 """Try it: what a till would be told of a basket, with a draft counted in, and why nothing else applies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,11 +27,13 @@ from loyalty.services.tried_basket import basket_kept, basket_try, tried_basket_
 from promotions.admin.promotion_page import STATUS_COLOURS, promotion_of
 from promotions.admin.withheld import may_see_personalized
 from promotions.admin.words import SCOPES, label_of, tree_in_words
-from promotions.choices import DiscountType, Status
+from promotions.choices import DiscountType, ReferenceKind, Status
 from promotions.engine.decision import Applied, Decision, Refusal
 from promotions.engine.evaluate import nearest_first
 from promotions.engine.money import from_minor
 from promotions.models import Promotion
+from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceKey
+from promotions.selectors.rule_values import rows_named
 
 MAY_TRY = "promotions.view_promotion"
 _TYPES = dict([*PromotionType.choices, *DiscountType.choices])
@@ -80,7 +82,7 @@ def try_basket(request: HttpRequest) -> HttpResponse:
                 account=account, name=name, basket=basket, promotion=promotion, actor=user_of(request), at=now
             )
             messages.success(request, f"The basket “{made.name}” is kept.")
-            return HttpResponseRedirect(f"{reverse('try_basket')}?basket={made.pk}")
+            return HttpResponseRedirect(f"{reverse('try_basket')}?basket={made.pk}#decision")
         messages.error(request, "Give the basket a name to keep it.")
     context = {
         **admin.site.each_context(request),
@@ -173,6 +175,7 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
     decision = quote.decision
     currency = decision.basket.currency
     names = {one.code: one.source.name for one in quote.book.rulebook}
+    rows = _rows_named(quote, account_id=account_of(request).pk)
     lines = dict(zip((line.line_id for line in decision.lines), quote.sale.lines, strict=True))
 
     def money(minor: int) -> str:
@@ -185,8 +188,8 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
             "code": source.code,
             "url": promotion_address(request, family=source.family, promotion_id=source.id),
             "type": _TYPES.get(source.type, label_of(source.type)),
-            "redemptions": one.redemptions,
-            "points": one.points,
+            "redemptions": f"{one.redemptions:,}",
+            "points": f"{one.points:,}",
             "discount": money(one.discount) if one.discount else "–",
             "vouchers": one.vouchers,
             "is_tried": promotion is not None and source.id == promotion.pk,
@@ -197,9 +200,9 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
         "total": money(decision.total),
         "discounted": money(decision.total - decision.net),
         "net": money(decision.net),
-        "points": decision.points,
-        "base_points": decision.base_points,
-        "promotion_points": decision.promotion_points,
+        "points": f"{decision.points:,}",
+        "base_points": f"{decision.base_points:,}",
+        "promotion_points": f"{decision.promotion_points:,}",
         "consumer": quote.known.consumer.consumer_id if quote.known is not None else "",
         "at": decision.basket.at,
         "site": quote.place.name or quote.place.number,
@@ -207,6 +210,7 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
         "lines": [
             {
                 "sku": lines[line.line_id].sku,
+                "name": rows.get((ReferenceKind.PRODUCT, lines[line.line_id].sku), ""),
                 "quantity": lines[line.line_id].quantity,
                 "total": money(line.total),
                 "discount": money(line.discount),
@@ -231,8 +235,20 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
             }
             for one in nearest_first(decision.refused)
         ],
-        "notes": list(_notes(quote, may_see=may_see_personalized(request))),
+        "notes": list(_notes(quote, names, rows, may_see=may_see_personalized(request))),
     }
+
+
+def _rows_named(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str]:
+    """The names of the products and personalized promotions that the page speaks of."""
+    skus = {line.sku for line in quote.sale.lines} | {add.sku for add in quote.decision.add_products}
+    lists = {state.backend_id for state in quote.decision.personalized if state.requires_selection}
+    wanted = [
+        (kind, key)
+        for kind, keys in ((ReferenceKind.PRODUCT, skus), (ReferenceKind.PERSONALIZED_PROMOTION, lists))
+        for key in keys
+    ]
+    return rows_named(account_id=account_id, references=wanted, sources=REFERENCE_SOURCES)
 
 
 def refusal_in_words(refusal: Refusal, names: dict[str, str]) -> str:
@@ -268,14 +284,18 @@ def _verdict(decision: Decision, promotion: Promotion | None, names: dict[str, s
     return Verdict(applies=False, words="It does not apply.")
 
 
-def _notes(quote: Quote, *, may_see: bool) -> Iterator[str]:
+def _notes(quote: Quote, names: Mapping[str, str], rows: Mapping[ReferenceKey, str], *, may_see: bool) -> Iterator[str]:
     """What else the till would be told; of personalized promotions to those alone who ``may_see`` them."""
     for warned in quote.warnings:
         yield warned.detail
     for refused in quote.decision.vouchers_refused:
         yield f"Voucher {refused.code} does not pay: {label_of(refused.reason).lower()}."
     for add in quote.decision.add_products:
-        yield f"The till may add {add.quantity} of {add.sku}, which {add.discount} gives for free."
+        product = rows.get((ReferenceKind.PRODUCT, add.sku))
+        said = f"“{product}” ({add.sku})" if product else add.sku
+        giver = names.get(add.discount, add.discount)
+        yield f"The till may add {add.quantity} of {said}, which “{giver}” gives for free."
     for state in quote.decision.personalized:
         if state.requires_selection and may_see:
-            yield f"The consumer has not chosen under {state.backend_id} yet."
+            of = rows.get((ReferenceKind.PERSONALIZED_PROMOTION, state.backend_id), state.backend_id)
+            yield f"The consumer has not chosen from the list of “{of}” yet."

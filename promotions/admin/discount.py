@@ -71,6 +71,13 @@ class DiscountAdmin(PromotionAdmin):
             form.may_see_personalized = may_see_personalized(request)
         return form
 
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        # A file says which personalized promotions feed a discount.
+        return may_see_personalized(request) and super().has_import_permission(request)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return may_see_personalized(request) and bool(super().has_export_permission(request))
+
     def fieldsets_of(self, promotion_type: str) -> Any:
         return fieldsets_of(promotion_type)
 

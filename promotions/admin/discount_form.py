@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from consumers.admin.rows import RowForm, RowsField
+from consumers.exceptions import Problem
 from promotions.admin.keys import KeyField, KeysField
 from promotions.admin.numbers import CURRENCY, decimal, whole
 from promotions.admin.promotion_form import (
@@ -25,7 +27,7 @@ from promotions.engine.attributes import Scope
 from promotions.engine.definition import CONDITIONS, DISCOUNT_LIMITS, MAXIMUM_PRODUCTS, MAXIMUM_SETS
 from promotions.models import Discount, Product, Promotion
 from promotions.selectors.personalized_promotion import personalized_promotions_of
-from promotions.services.discount import OUTCOME, RESTRICTIONS
+from promotions.services.discount import OUTCOME, RESTRICTIONS, DiscountValues, discount_problems
 
 TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {
     DiscountType.AMOUNT: ("value",),
@@ -357,3 +359,7 @@ class DiscountForm(PromotionForm):
             **{name: as_written(values.get(name)) for name in (*OUTCOME, *RESTRICTIONS)},
             "conditions": {name: values[name] for name in CONDITIONS},
         }
+
+    def problems(self, common: Document, *, before: Promotion | None, at: datetime) -> tuple[Problem, ...]:
+        values = DiscountValues(**common, discount_type=self.promotion_type, **self.discount_values())
+        return discount_problems(account=self.account, values=values, before=before, at=at)

@@ -4,6 +4,7 @@ What the fields may hold is checked where every promotion is checked; its proble
 """
 
 from copy import copy
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from unfold.widgets import (
 from consumers.admin.base import ServiceForm
 from consumers.admin.fields import ZonedDateTimeField, currency_choices, currency_field
 from consumers.admin.rows import RowsBoundField, RowsField
+from consumers.admin.words import moment_in_words
 from consumers.exceptions import Problem
 from promotions.admin.numbers import whole
 from promotions.admin.rules import RulesField, problem_in_tree
@@ -114,6 +116,7 @@ class PromotionForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._judged = False
         self.stored = copy(self.instance)
         self.instance.type = self.promotion_type
         self.initial = {**self.initial, **self.values_of(self.instance), **(kwargs.get("initial") or {})}
@@ -175,17 +178,66 @@ class PromotionForm(ServiceForm):
 
     # --- checks of the form itself ---
 
+    def is_valid(self) -> bool:
+        """Whether it can be saved. Where it cannot, all that is wrong is told at once: what the service would refuse of
+        the other fields too."""
+        valid = bool(super().is_valid())
+        if not valid and not self.refused and not self._judged:
+            self._judged = True
+            wrong = set(self.errors)
+            for problem in self._problems(at=timezone.now()):
+                if self.shown_at(problem.attr or "") not in {None, *wrong}:
+                    self.add_problem(problem)
+        return valid
+
+    def _problems(self, *, at: datetime) -> tuple[Problem, ...]:
+        """What the service would refuse of the form as it stands; of fields with a mistake too, which must be passed
+        over."""
+        cleaned = self.cleaned_data
+        self.cleaned_data = {**dict.fromkeys(self.fields), **cleaned}
+        values = self.cleaned_data
+        common = {
+            "code": values["code"] or self.stored.code or "made-of-the-name",
+            "name": values["name"] or "",
+            "description": values["description"] or "",
+            "currency": values["currency"] or "",
+            "starts_at": values["starts_at"] or at,
+            "ends_at": values["ends_at"] if values["starts_at"] else None,
+            "draft": self.stored.draft,
+            "archived": self.stored.archived,
+        }
+        before = self.stored if self.stored.pk is not None else None
+        try:
+            return self.problems(common, before=before, at=at)
+        finally:
+            self.cleaned_data = cleaned
+
+    def problems(self, common: Document, *, before: Promotion | None, at: datetime) -> tuple[Problem, ...]:
+        """What the family's service would refuse; ``common`` has what every family has."""
+        raise NotImplementedError
+
     def clean(self) -> Document:
         cleaned: Document = super().clean() or self.cleaned_data
         if not cleaned.get("code") and cleaned.get("name"):
             cleaned["code"] = self.instance.code or self._code_from(cleaned["name"])
         seen = cleaned.get("seen_version")
         if self.instance.pk is not None and seen is not None and seen != self.instance.version:
-            raise forms.ValidationError(
-                "Somebody else saved this promotion meanwhile. Open it again, and change what it says now.",
-                code="changed_meanwhile",
-            )
+            # What was entered is not lost: saving once more, with what that would change in view, is no accident.
+            sent: Any = self.data
+            sent = sent.copy()
+            sent[self.add_prefix("seen_version")] = str(self.instance.version)
+            self.data = sent
+            raise forms.ValidationError(self._saved_meanwhile(), code="changed_meanwhile")
         return cleaned
+
+    def _saved_meanwhile(self) -> str:
+        version = self.instance.versions.select_related("created_by").get(number=self.instance.version)
+        who = str(version.created_by or "") or version.created_with or "Somebody"
+        return (
+            f"{who} saved version {version.number} of this meanwhile, on {moment_in_words(version.created_at)}. "
+            "Nothing of yours is saved yet, and nothing is lost: save again to put it in place of theirs, or open the "
+            "page anew to keep theirs."
+        )
 
     def _code_from(self, name: str) -> str:
         stem = slugify(name)[: MAXIMUM_CODE - 4] or "promotion"
@@ -194,6 +246,11 @@ class PromotionForm(ServiceForm):
         return next(code for n in range(1, len(taken) + 2) if (code := stem if n == 1 else f"{stem}-{n}") not in taken)
 
     # --- problems of the service ---
+
+    def shown_at(self, path: str) -> str | None:
+        """The field that shows a problem at ``path``, in one of its rows or by itself."""
+        in_rows = (name for start, name in self.problem_rows.items() if path.startswith(f"{start}."))
+        return next(in_rows, None) or self.field_of(path)
 
     def add_problem(self, problem: Problem) -> None:
         path = problem.attr or ""

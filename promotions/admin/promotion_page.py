@@ -309,7 +309,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     ordering = ("-starts_at", "code")
     file_words = (
         "New ones begin as drafts, and those that are there are edited as by their form: a file neither publishes nor "
-        "stops. Sites, groups, products, offers and personalized promotions are named by their keys, and must be there."
+        "stops. Rows that they name, such as sites and products, are named by their keys, and must be there."
     )
     other_entries = staticmethod(status_entries)
     actions_detail = ("publish", "stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")

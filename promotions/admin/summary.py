@@ -89,7 +89,7 @@ def beginning_in_words(said: Said, trees: Trees, *, who: str, acts: Iterable[str
     start = moment_in_words(said.starts_at) if said.starts_at else UNSAID
     until = f" until {moment_in_words(said.ends_at)}" if said.ends_at else ""
     conditions = (
-        ("customer_rules", "for whom {}"),
+        ("customer_rules", "who fit “{}”"),
         ("site_rules", "at sites where {}"),
         ("transaction_rules", "in transactions where {}"),
         ("line_item_rules", "with a line item where {}"),

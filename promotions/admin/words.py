@@ -119,6 +119,8 @@ def _condition(condition: Mapping[str, Any], scope: Scope, wording: Wording) -> 
     said = [_one(attribute, one, wording) for one in values] or ["…"]
     joint = " and " if operand is Operand.RANGE else ", "
     unit = wording.unit(attribute)
+    if attribute.kind is Kind.NUMBER and said[-1] == "1":
+        unit = unit.removesuffix("s")
     return f"{attribute.label} {words} {joint.join(said)}{f' {unit}' if unit else ''}"
 
 

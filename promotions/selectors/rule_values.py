@@ -18,7 +18,8 @@ _KEYS_AT_ONCE = 10_000
 class TextSource:
     """Where texts of an attribute occur.
 
-    ``find`` takes an account's id and what a text must contain, and gives up to ``MAXIMUM_CHOICES`` of them in order;
+    ``find`` takes an account's id and what a text must contain, and gives up to ``MAXIMUM_CHOICES`` of them in order,
+    those that begin with it first;
     ``model`` is the table that one must be allowed to see.
     """
 
@@ -29,8 +30,12 @@ class TextSource:
 def _column(model: type[AccountOwned], column: str) -> TextSource:
     def find(account_id: int, search: str) -> list[str]:
         rows = model._default_manager.filter(account_id=account_id, **{f"{column}__icontains": search})
-        texts = rows.exclude(**{column: ""}).order_by(column).values_list(column, flat=True).distinct()
-        return list(texts[:MAXIMUM_CHOICES])
+        nearness = Case(
+            When(**{f"{column}__istartswith": search, "then": Value(0)}), default=Value(1), output_field=IntegerField()
+        )
+        rows = rows.exclude(**{column: ""}).annotate(nearness=nearness).order_by("nearness", column)
+        # What a distinct list is ordered by must be in it.
+        return [text for text, _ in rows.values_list(column, "nearness").distinct()[:MAXIMUM_CHOICES]]
 
     return TextSource(model=model, find=find)
 
@@ -43,9 +48,10 @@ def _labels(account_id: int, search: str) -> list[str]:
 
 
 def texts_containing(texts: Iterable[str], search: str) -> list[str]:
-    """The first ``MAXIMUM_CHOICES`` texts in order that contain another, whatever the case."""
+    """The first ``MAXIMUM_CHOICES`` texts that contain another, whatever the case: those that begin with it first."""
     sought = search.casefold()
-    return sorted(text for text in texts if text and sought in text.casefold())[:MAXIMUM_CHOICES]
+    found = (text for text in texts if text and sought in text.casefold())
+    return sorted(found, key=lambda text: (not text.casefold().startswith(sought), text))[:MAXIMUM_CHOICES]
 
 
 TEXT_SOURCES: Mapping[str, TextSource] = {

@@ -6,9 +6,10 @@ the one place that knows which field lies where: what is refused names the field
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from consumers.exceptions import Problem
 from consumers.models import Account, User
 from promotions.choices import Family
 from promotions.engine.definition import (
@@ -24,6 +25,7 @@ from promotions.models import Promotion
 from promotions.services.promotion import (
     PromotionFamily,
     PromotionValues,
+    promotion_problems,
     promotion_save,
     promotions_save,
 )
@@ -168,3 +170,11 @@ def discount_save(
             actor_label=actor_label,
             at=at,
         )
+
+
+def discount_problems(
+    *, account: Account, values: DiscountValues, before: Promotion | None, at: datetime
+) -> tuple[Problem, ...]:
+    """What saving would refuse of a discount, each problem under its field; see ``promotion_problems``."""
+    problems = promotion_problems(family=DISCOUNT, account=account, values=values.as_promotion(), before=before, at=at)
+    return tuple(replace(problem, attr=problem.attr and field_path(problem.attr)) for problem in problems)

@@ -267,6 +267,25 @@ def promotion_drafted(*, family: PromotionFamily, account: Account, values: Prom
     return _judged(family, account, values, None, at).promotion
 
 
+def promotion_problems(
+    *, family: PromotionFamily, account: Account, values: PromotionValues, before: Promotion | None, at: datetime
+) -> tuple[Problem, ...]:
+    """What saving would refuse of a promotion, the rows that it names aside. Nothing is locked, and nothing written.
+
+    Args:
+        family: whose promotion it is.
+        account: the account that it is judged for.
+        values: what would be saved.
+        before: the promotion as it is; None: there is none yet.
+        at: now.
+    """
+    try:
+        _judged(family, account, values, before, at)
+    except PromotionsError as refused:
+        return refused.problems
+    return ()
+
+
 def _judged(
     family: PromotionFamily, account: Account, row: PromotionValues, before: Promotion | None, at: datetime
 ) -> _Change:

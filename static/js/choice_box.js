@@ -2,7 +2,8 @@
    arrow keys walk the list, Enter takes, Escape closes, Backspace in an empty field takes the last chip away.
 
    Before it is put into the page it is given: url (answers {choices: [{key, name}]} to ?q=; empty: nothing to offer),
-   label, many, noun (what is looked for), values (keys), names (a Map of keys to names), most (how many values).
+   label, many, noun (what is looked for), values (keys), names (a Map of keys to names), most (how many values), open
+   (whether a value that is not in the list is as good as one that is).
    What is typed and not in the list is taken as it is. Each change of the values is told by a "choice" event. */
 (() => {
   "use strict";
@@ -22,6 +23,7 @@
     label = "";
     noun = "value";
     many = false;
+    open = false;
     most = Infinity;
     values = [];
     names = new Map();
@@ -195,7 +197,7 @@
       try {
         const answer = await fetch(`${this.url}?q=${encodeURIComponent(search)}`);
         choices = (await answer.json()).choices;
-        words = choices.length ? "" : `No ${this.noun} found.`;
+        words = choices.length ? "" : `No ${this.noun} found${this.open ? ": what you typed is kept" : ""}.`;
       } catch {
         words = "The list cannot be reached just now. Type the value itself.";
       }

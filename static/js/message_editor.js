@@ -5,6 +5,9 @@
   "use strict";
 
   function insertIntoEditor(editor, button) {
+    // Two inserts side by side would read as one word.
+    const before = editor.getDocument().toString().slice(0, editor.getSelectedRange()[0]);
+    if (before.endsWith("}}") && !button.dataset.image) editor.insertString(" ");
     if (button.dataset.image) {
       editor.insertAttachment(
         new window.Trix.Attachment({
@@ -64,10 +67,15 @@
     if (!element || !window.Trix) return;
     const original = textarea.defaultValue;
     let untouched = null;
+    const atFault = document.activeElement === textarea;
     textarea.hidden = true;
     frame.querySelector(".editor").hidden = false;
-    // Trix writes HTML its own way: a text that nobody touched goes back as it came.
-    const note = () => { untouched = element.value; };
+    const note = () => {
+      // Trix writes HTML its own way: a text that nobody touched goes back as it came.
+      untouched = element.value;
+      // The focus that the field had for its error goes to where it is mended.
+      if (atFault) element.focus();
+    };
     if (element.editor) note();
     else frame.addEventListener("trix-initialize", note);
     textarea.form.addEventListener("submit", () => {
@@ -79,8 +87,11 @@
     frame.addEventListener("click", (event) => {
       const button = event.target.closest("[data-insert], [data-link], [data-image]");
       if (!button) return;
-      insertIntoEditor(element.editor, button);
+      // Taking the focus would move the caret to the beginning of a text that has not had it yet.
+      const range = element.editor.getSelectedRange();
       element.focus();
+      element.editor.setSelectedRange(range);
+      insertIntoEditor(element.editor, button);
     });
   }
 
@@ -89,7 +100,9 @@
     frame.addEventListener("click", (event) => {
       const text = event.target.closest("[data-insert]")?.dataset.insert;
       if (!text) return;
-      input.setRangeText(text, input.selectionStart, input.selectionEnd, "end");
+      // Two inserts side by side would read as one word.
+      const gap = input.value.slice(0, input.selectionStart).endsWith("}}") ? " " : "";
+      input.setRangeText(gap + text, input.selectionStart, input.selectionEnd, "end");
       input.focus();
     });
   }

@@ -51,6 +51,6 @@
     };
     for (const event of ["input", "change", "trix-change"]) form.addEventListener(event, later);
     document.addEventListener("form:changed", later);
-    if (summary.hidden || form.querySelector("[aria-invalid=true]")) read(summary, form);
+    if (summary.hidden || "readNow" in summary.dataset) read(summary, form);
   });
 })();

@@ -53,7 +53,9 @@
   }
 
   function focusOnTheFirstError() {
-    const wrong = [...document.querySelectorAll(".tab-panel [aria-invalid=true]")];
+    // An editor of rich text and a list of rows stand in for the field that is none to the keyboard.
+    const kinds = "[aria-invalid=true], .errors trix-editor, .errors [data-add-row]";
+    const wrong = [...document.querySelectorAll(".tab-panel")].flatMap((panel) => [...panel.querySelectorAll(kinds)]);
     wrong.find((field) => field.getClientRects().length)?.focus();
   }
 

@@ -1,5 +1,7 @@
 """A marketer makes a promotion in a real browser, by mouse and by keyboard."""
 
+import re
+
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -95,6 +97,47 @@ def test_the_first_tab_with_an_error_opens_with_the_focus_on_it(desk: Desk) -> N
     expect(page.get_by_role("tab", name="Eligibility")).to_contain_text("1 error")
     expect(page.get_by_role("tab", name="Content")).to_contain_text("1 error")
     expect(page.get_by_text("Rule 1, attribute: Unknown attribute")).to_be_visible()
+
+
+def test_the_focus_finds_an_error_in_an_editor(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points#outcome")
+    page.locator("#id_points").fill("10")
+    page.get_by_role("textbox", name="Redemption message").last.click()
+    page.keyboard.type("Hello {{ nobody }}")
+    tab(page, "General")
+    page.get_by_label("Promotion name").fill("Bad")
+    page.get_by_role("button", name="Save and exit").click()
+    page.wait_for_load_state()
+    assert selected(page) == "Outcome"
+    expect(page.get_by_role("textbox", name="Redemption message").last).to_be_focused()
+
+
+def test_what_somebody_else_saved_meanwhile_is_shown_beside_what_was_entered(desk: Desk) -> None:
+    promotion = save_promotion(desk.office.account)
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#outcome")
+    page.locator("#id_points").fill("60")
+    save_promotion(desk.office.account, outcome={"points": 70}, starts_at=promotion.starts_at)
+    page.get_by_role("button", name="Save and exit").click()
+    expect(page.get_by_text("test saved version 2 of this meanwhile")).to_be_visible()
+    expect(page.locator("[data-changes]").get_by_role("row", name="Points 70 60")).to_be_visible()
+    page.get_by_role("button", name="Save and exit").click()
+    expect(page.get_by_text("is saved. It is active")).to_be_visible()
+    assert LoyaltyPromotion.objects.get(pk=promotion.pk).outcome["points"] == 60
+
+
+def test_inserts_side_by_side_stay_apart(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points#outcome")
+    description = page.locator(".field-activity_description")
+    for entry in ("Applied promotion name", "Spend"):
+        description.get_by_role("button", name=entry).click()
+    expect(page.get_by_label("Loyalty activity description")).to_have_value("{{ promotion_name }} {{ spend }}")
+    menu = page.locator(".field-redemption_message [data-insert-menu]")
+    for entry in ("Applied promotion name", "Applied promotion short description"):
+        menu.locator("summary").click()
+        menu.get_by_role("button", name=entry, exact=True).click()
+    expect(page.locator("#id_redemption_message")).to_have_value(
+        re.compile(r"\{\{ promotion_name \}\} \{\{ short_description \}\}")
+    )
 
 
 def test_saving_and_continuing_keeps_the_tab_open(desk: Desk) -> None:

@@ -374,3 +374,19 @@ def test_the_sentence_above_the_form_follows_what_is_entered(desk: Desk) -> None
     page.get_by_label("Limit redemptions per customer").fill("1")
     expect(sentence).to_contain_text("get 50 points, at most once each.")
     assert desk.faults() == []
+
+
+def test_enter_in_a_value_saves_nothing_and_a_text_that_does_not_occur_is_said_to_be_kept(desk: Desk) -> None:
+    promotion = draft(desk)
+    page = form(desk, promotion)
+    lines = builder(page, "Line items")
+    lines.get_by_role("button", name="Add condition").click()
+    lines.get_by_label("Attribute", exact=True).select_option("quantity")
+    lines.get_by_role("textbox", name="Value").fill("2")
+    page.keyboard.press("Enter")
+    sites = builder(page, "Site")
+    sites.get_by_role("button", name="Add condition").click()
+    sites.get_by_label("Attribute", exact=True).select_option("town")
+    sites.get_by_role("combobox", name="Value").fill("Nowhere")
+    expect(sites.get_by_text("No town found: what you typed is kept.").first).to_be_visible()
+    assert saved(promotion, "line_item_rules") is None

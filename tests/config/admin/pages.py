@@ -13,8 +13,10 @@ from django.db.models import Model
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from consumers.admin.base import AccountAdmin, OnePageAdmin
+from consumers.admin.resources import ImportExportMixin
 from consumers.models import Account, Consumer
 from promotions.admin.personalized_list import STEPS
+from promotions.admin.rule_pages import CONSUMER
 from promotions.models import PersonalizedList, Promotion
 
 S, A, P, M, C, V = "SAPMCV"
@@ -44,6 +46,7 @@ try_basket:_forget                                  SAPMCV  SAPMC
 rules_vocabulary                                    SAPMCV  -
 rules_reading                                       -       SAPMCV reads
 choices_found:group                                 SAPMCV  -
+choices_found:consumer                              SAPMCV  -
 choices_found:site                                  SAPMCV  -
 choices_found:product                               SAPMCV  -
 choices_found:offer                                 SAPMCV  -
@@ -64,6 +67,7 @@ choices_found:source                                SAPMCV  -
 choices_found:payment_card_type                     SAPMCV  -
 
 loyalty_loyaltypromotion_changelist                 SAPMCV  SAPMCV reads
+loyalty_loyaltypromotion_changelist:export_chosen   SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_changelist:stop_chosen     SAPMCV  SAPM
 loyalty_loyaltypromotion_changelist:duplicate_chosen SAPMCV SAPM
 loyalty_loyaltypromotion_add                        SAPM    SAPM reads
@@ -74,7 +78,11 @@ loyalty_loyaltypromotion_add:points_multiplier      SAPM    SAPM
 loyalty_loyaltypromotion_change                     SAPMCV  SAPM
 loyalty_loyaltypromotion_history                    SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_delete                     SAPM    SAPM
+loyalty_loyaltypromotion_import                     SAPM    SAPM reads
+loyalty_loyaltypromotion_process_import             -       SAPM
+loyalty_loyaltypromotion_export                     SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_summary                    -       SAPMCV reads
+loyalty_loyaltypromotion_preview                    -       SAPMCV reads
 loyalty_loyaltypromotion_publish                    SAPM    SAPM
 loyalty_loyaltypromotion_stop                       SAPM    SAPM
 loyalty_loyaltypromotion_duplicate                  SAPM    SAPM
@@ -85,6 +93,7 @@ loyalty_loyaltypromotion_conflicts                  SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_versions                   SAPMCV  SAPMCV reads
 
 promotions_discount_changelist                      SAPMCV  SAPMCV reads
+promotions_discount_changelist:export_chosen         SAPMCV  SA-MCV reads
 promotions_discount_changelist:stop_chosen          SAPMCV  SAPM
 promotions_discount_changelist:duplicate_chosen     SAPMCV  SAPM
 promotions_discount_add                             SAPM    SAPM reads
@@ -95,6 +104,9 @@ promotions_discount_add:free_product                SAPM    SAPM
 promotions_discount_change                          SAPMCV  SAPM
 promotions_discount_history                         SAPMCV  SAPMCV reads
 promotions_discount_delete                          SAPM    SAPM
+promotions_discount_import                          SA-M    SA-M reads
+promotions_discount_process_import                  -       SA-M
+promotions_discount_export                          SA-MCV  SA-MCV reads
 promotions_discount_summary                         -       SAPMCV reads
 promotions_discount_publish                         SAPM    SAPM
 promotions_discount_stop                            SAPM    SAPM
@@ -106,12 +118,17 @@ promotions_discount_conflicts                       SAPMCV  SAPMCV reads
 promotions_discount_versions                        SAPMCV  SAPMCV reads
 
 promotions_personalizedpromotion_changelist         SA-MCV  SA-MCV reads
+promotions_personalizedpromotion_changelist:export_chosen SA-MCV  SA-MCV reads
 promotions_personalizedpromotion_add                SA-M    SA-M
 promotions_personalizedpromotion_change             SA-MCV  SA-M
 promotions_personalizedpromotion_history            SA-MCV  SA-MCV reads
 promotions_personalizedpromotion_delete             SA-M    SA-M
+promotions_personalizedpromotion_import             SA-M    SA-M reads
+promotions_personalizedpromotion_process_import     -       SA-M
+promotions_personalizedpromotion_export             SA-MCV  SA-MCV reads
 promotions_personalizedpromotion_lists              SA-MCV  SA-MCV reads
 promotions_personalizedlist_changelist              SA-MCV  SA-MCV reads
+promotions_personalizedlist_changelist:export_chosen SA-MCV  SA-MCV reads
 promotions_personalizedlist_add                     -       -
 promotions_personalizedlist_change                  SA-MCV  -
 promotions_personalizedlist_history                 SA-MCV  SA-MCV reads
@@ -152,6 +169,7 @@ loyalty_voucher_delete                              -       -
 loyalty_voucher_claim                               SAPC    SAPC
 
 consumers_consumer_changelist                       SAPMCV  SAPMCV reads
+consumers_consumer_changelist:export_chosen         SAPMCV  SAPMCV reads
 consumers_consumer_add                              SAPMC   SAPMC
 consumers_consumer_change                           SAPMCV  SAPMC
 consumers_consumer_history                          SAPMCV  SAPMCV reads
@@ -160,6 +178,7 @@ consumers_consumer_import                           SAPMC   SAPMC reads
 consumers_consumer_process_import                   -       SAPMC
 consumers_consumer_export                           SAPMCV  SAPMCV reads
 consumers_consumergroup_changelist                  SAPMCV  SAPMCV reads
+consumers_consumergroup_changelist:export_chosen    SAPMCV  SAPMCV reads
 consumers_consumergroup_add                         SAPM    SAPM
 consumers_consumergroup_change                      SAPMCV  SAPM
 consumers_consumergroup_history                     SAPMCV  SAPMCV reads
@@ -178,6 +197,7 @@ loyalty_ledgerentry_add                             -       -
 loyalty_ledgerentry_change                          SAPMCV  -
 loyalty_ledgerentry_history                         SAPMCV  SAPMCV reads
 loyalty_ledgerentry_delete                          -       -
+loyalty_ledgerentry_adjust                          SAPC    SAPC
 loyalty_redemptionmessage_changelist                SAPMCV  SAPMCV reads
 loyalty_redemptionmessage_add                       -       -
 loyalty_redemptionmessage_change                    SAPMCV  -
@@ -194,6 +214,7 @@ consumers_job_cancel                                SAPMCV  SAPMCV
 consumers_job_download                              SAPMCV  SAPMCV reads
 
 promotions_product_changelist                       SAPMCV  SAPMCV reads
+promotions_product_changelist:export_chosen         SAPMCV  SAPMCV reads
 promotions_product_add                              SAPM    SAPM
 promotions_product_change                           SAPMCV  SAPM
 promotions_product_history                          SAPMCV  SAPMCV reads
@@ -202,6 +223,7 @@ promotions_product_import                           SAPM    SAPM reads
 promotions_product_process_import                   -       SAPM
 promotions_product_export                           SAPMCV  SAPMCV reads
 consumers_site_changelist                           SAPMCV  SAPMCV reads
+consumers_site_changelist:export_chosen             SAPMCV  SAPMCV reads
 consumers_site_add                                  SAP     SAP
 consumers_site_change                               SAPMCV  SAP
 consumers_site_history                              SAPMCV  SAPMCV reads
@@ -215,6 +237,11 @@ consumers_account_add                               -       -
 consumers_account_change                            SAPMCV  SAP
 consumers_account_history                           SAPMCV  SAPMCV reads
 consumers_account_delete                            -       -
+loyalty_adjustmentlimits_changelist                 SAPC    SAPC reads
+loyalty_adjustmentlimits_add                        -       -
+loyalty_adjustmentlimits_change                     SAPC    SAP
+loyalty_adjustmentlimits_history                    SAPC    SAPC reads
+loyalty_adjustmentlimits_delete                     -       -
 consumers_staffmembership_changelist                SAP     SAP reads
 consumers_staffmembership_add                       SAP     SAP
 consumers_staffmembership_change                    SAP     SAP
@@ -320,12 +347,13 @@ def deeds() -> dict[str, set[str]]:
             kind
             for route in routes()
             if route.name == "choices_found"
-            for kind in (*route.arguments["sources"], *route.arguments["texts"])
+            for kind in (CONSUMER, *route.arguments["sources"], *route.arguments["texts"])
         },
     }
     for name, page in _ADMINS.items():
-        if page.actions:
-            found[f"{name}_changelist"] = set(page.actions)
+        of_files = {"export_chosen"} if isinstance(page, ImportExportMixin) else set()
+        if actions := {*page.actions, *of_files}:
+            found[f"{name}_changelist"] = actions
         if hasattr(page, "types"):
             found[f"{name}_add"] = set(page.types.values)
     return found
@@ -392,7 +420,7 @@ def arguments_of(page: Page, account: Account) -> list[Any]:
             return [1, 1]
         case "choices_found":
             return [page.deed]
-        case "loyalty_voucher_claim":
+        case "loyalty_voucher_claim" | "loyalty_ledgerentry_adjust":
             consumers = Consumer.objects.filter(account=account).exclude(membership=None)
             return [consumers.order_by("-points_balance", "pk").values_list("pk", flat=True)[0]]
         case "promotions_personalizedlist_step":
@@ -424,7 +452,7 @@ def query_of(page: Page, account: Account) -> str:
             return f"?promotion={_list_of(account).promotion.backend_id}"
         case "loyalty_loyaltypromotion_add" | "promotions_discount_add" if page.deed:
             return f"?type={page.deed}"
-        case "loyalty_loyaltypromotion_summary":
+        case "loyalty_loyaltypromotion_summary" | "loyalty_loyaltypromotion_preview":
             return "?type=fixed_points"
         case "promotions_discount_summary":
             return "?type=percentage"

@@ -26,7 +26,7 @@ from loyalty.services.points import points_adjust
 from promotions.models import PersonalizedList, Promotion
 from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from tests.config.admin.pages import A, C, M, P, Page, S, V, address_of
+from tests.config.admin.pages import PAGES, A, C, M, P, Page, S, V, address_of
 from tests.config.admin.sending import form_of
 from tests.consumers.admin.office import fill, make_office, save_discount, save_promotion, sell
 
@@ -80,6 +80,9 @@ class Scene:
         return {**sent, **(filled(self.account) if filled else {})}
 
 
+Fill = Callable[[Account], dict[str, Any]]
+
+
 def _without_unset(initial: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in initial.items() if value is not False}
 
@@ -90,6 +93,9 @@ def imported(name: str, code: str) -> dict[str, Any]:
         "consumers_consumer": f"consumer_id,first_name\n{code}-c1,Imported\n",
         "consumers_consumergroup": f"code,name\n{code}-g1,Imported\n",
         "consumers_site": f"number,name\n{code}-001,Imported\n",
+        "loyalty_loyaltypromotion": f"code,name\n{code}-fixed-1,Imported\n",
+        "promotions_discount": f"code,name\n{code}-discount-1,Imported\n",
+        "promotions_personalizedpromotion": f"backend_id,name\n{code}-pp1,Imported\n",
         "promotions_product": f"sku,name\n{code}-p1,Imported\n",
         "promotions_personalizedlist": (
             f'backend_id,consumer_id,products,selected,locked\n{code}-pp1,{code}-c1,"{code}-p1, {code}-spare",,no\n'
@@ -105,7 +111,17 @@ def chosen(account: Account, action: str) -> dict[str, Any]:
     return {"action": action, "_selected_action": [str(one.pk) for one in family], "confirmed": "yes", "reason": ""}
 
 
-def promotion(**values: str) -> "Fill":
+def exported(page: Any) -> Fill:
+    """The rows of a list, chosen to be exported."""
+
+    def fill(account: Account) -> dict[str, Any]:
+        rows = page.model._default_manager.filter(**{page.account_path: account})
+        return {"action": "export_chosen", "_selected_action": [str(one.pk) for one in rows]}
+
+    return fill
+
+
+def promotion(**values: str) -> Fill:
     """A new promotion, with what its type asks for; {} stands for the account's code."""
     return lambda account: {
         "name": "New",
@@ -114,7 +130,7 @@ def promotion(**values: str) -> "Fill":
     }
 
 
-def discount(**values: str) -> "Fill":
+def discount(**values: str) -> Fill:
     """A new discount on a product."""
     product_set = {
         "TOTAL_FORMS": "1",
@@ -128,7 +144,7 @@ def discount(**values: str) -> "Fill":
     return promotion(**values, **{f"product_sets-{name}": value for name, value in product_set.items()})
 
 
-def coded(**values: str) -> "Fill":
+def coded(**values: str) -> Fill:
     """Values in which {} stands for the account's code."""
     return lambda account: {name: value.format(account.code) for name, value in values.items()}
 
@@ -145,8 +161,6 @@ def basket(account: Account) -> dict[str, Any]:
         "at": "",
     }
 
-
-Fill = Callable[[Account], dict[str, Any]]
 
 FILLED: Mapping[str, Fill] = {
     "login": lambda _: {"username": "nobody", "password": "nothing"},
@@ -165,6 +179,9 @@ FILLED: Mapping[str, Fill] = {
         for page in ("loyalty_loyaltypromotion", "promotions_discount")
         for action in ("stop_chosen", "duplicate_chosen")
     },
+    **{page.key: exported(page.model_admin) for page in PAGES if page.deed == "export_chosen"},
+    "loyalty_ledgerentry_adjust": lambda _: {"direction": "add", "points": "5", "reason": "Sorry"},
+    "loyalty_adjustmentlimits_change": lambda _: {"customer_service_at_once": "7"},
     "loyalty_loyaltypromotion_add:fixed_points": promotion(points="5"),
     "loyalty_loyaltypromotion_add:points_multiplier": promotion(multiplier="2"),
     "loyalty_loyaltypromotion_add:bonus_points": promotion(conversion_points="2", conversion_units="1"),

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 _NOT_SENT = {"submit", "button", "image", "reset", "file"}
-_READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "SET", "PRAGMA")
+_READS = ("SELECT", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "SET", "PRAGMA")
 _OF_EVERY_REQUEST = ('"django_session"', '"axes_')
 
 

@@ -65,6 +65,12 @@ def test_a_site_that_history_needs_is_not_deleted(office: Office) -> None:
     assert Site.objects.filter(pk=site.pk).exists()
 
 
+def test_what_is_being_added_is_not_offered_for_archiving(office: Office) -> None:
+    sites_save(account_id=office.account.pk, rows=[SiteValues(number="1", name="Shop")])
+    assert 'name="archived"' not in office.page("consumers_site_add").content.decode()
+    assert 'name="archived"' in office.page("consumers_site_change", Site.objects.get().pk).content.decode()
+
+
 def test_an_archived_site_is_hidden_unless_asked_for(office: Office) -> None:
     sites_save(account_id=office.account.pk, rows=[SiteValues(number="1", name="Closed shop", archived=True)])
     assert "Closed shop" not in office.page("consumers_site_changelist").content.decode()

@@ -56,6 +56,12 @@ def test_a_row_says_how_they_meet_and_who_wins(office: Office) -> None:
     assert row["example"]["lines"] == ["1 × acme-p1 at 10.00 GBP"]
 
 
+def test_an_example_tells_dates_as_the_rest_of_the_page_does(office: Office) -> None:
+    born = {"match": "all", "rules": [{"attribute": "date_of_birth", "operator": "is", "value": "1990-03-04"}]}
+    own = save_promotion(office.account, code="own", eligibility={"customer_rules": born})
+    assert "born on 4 Mar 1990" in rows(office, own.pk)["acme-fixed-1"]["example"]["shopper"]
+
+
 def test_a_row_says_why_they_never_meet(office: Office) -> None:
     now = timezone.now()
     own = save_promotion(office.account, code="own", ends_at=now + timedelta(days=1))

@@ -1,7 +1,8 @@
 """The form of a loyalty promotion: marketers' fields, to and from the definition."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,10 +10,10 @@ from django.utils import timezone
 
 from consumers.choices import StaffRole
 from consumers.models import Account
-from loyalty.models import LoyaltyPromotion
+from loyalty.models import LoyaltyPromotion, Offer
 from promotions.models import PromotionVersion
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion
-from tests.loyalty.admin.promotion_page import add, change, errors_of, form_values
+from tests.loyalty.admin.promotion_page import add, change, errors_of, form_values, values_of_form
 
 pytestmark = pytest.mark.django_db
 
@@ -347,7 +348,7 @@ def test_an_error_stands_at_its_field_and_opens_its_tab(
 def test_the_first_tab_with_an_error_opens_and_all_are_counted(office: Office) -> None:
     answer = add(office.client, points="0", site_rules="{", customer_rules="{", link_url_1="http://a.example")
     assert answer.context["form_tab_with_error"] == "outcome"
-    assert [tab.errors for tab in answer.context["form_tabs"]] == [0, 1, 2, 0]
+    assert [tab.errors for tab in answer.context["form_tabs"]] == [0, 1, 2, 1]
 
 
 def test_a_problem_inside_a_tree_names_the_rule(office: Office) -> None:
@@ -411,6 +412,83 @@ def test_a_mangled_list_of_rows_is_refused(office: Office, total: str) -> None:
     assert list(errors_of(answer)) == ["product_sets"]
 
 
+def test_everything_that_is_wrong_is_told_at_once(office: Office) -> None:
+    broken = json.dumps({"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": ""}]})
+    answer = add(
+        office.client,
+        name="",
+        points="0",
+        ends_at="2029-01-01T00:00",
+        site_rules=broken,
+        control_percentage="20",
+        link_url_1="http://plain.example",
+    )
+    assert set(errors_of(answer)) == {"name", "points", "ends_at", "site_rules", "control_group", "link_url_1"}
+
+
+def test_a_mistake_in_one_list_of_rows_hides_none_in_another(office: Office) -> None:
+    broken = json.dumps({"match": "all", "rules": [{"attribute": "sku", "operator": "is", "value": ""}]})
+    answer = add(
+        office.client,
+        **{
+            "product_sets-TOTAL_FORMS": "1",
+            "product_sets-0-rules": broken,
+            "application_rules-TOTAL_FORMS": "1",
+            "application_rules-0-measure": "transactions",
+            "application_rules-0-threshold": "",
+            "application_rules-0-period_unit": "days",
+            "application_rules-0-period_length": "1",
+            "application_rules-0-counting": "reached",
+        },
+    )
+    assert errors_of(answer) == {
+        "product_sets": ["Look at the marked rows."],
+        "application_rules": ["Look at the marked rows."],
+    }
+
+
+def test_with_a_mistake_nothing_is_told_of_rules_that_saving_would_leave_alone(office: Office) -> None:
+    labels = {"match": "all", "rules": [{"attribute": "labels", "operator": "is_any_of", "value": ["New"]}]}
+    promotion = save_promotion(office.account, eligibility={"line_item_rules": labels})
+    Account.objects.filter(pk=office.account.pk).update(catalogue_enabled=False)
+    assert set(errors_of(change(office.client, promotion, name=""))) == {"name"}
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("2030-03-31T01:30", "In Europe/London 01:30 on 31 Mar 2030 does not exist: the clocks go forward then."),
+        ("2030-10-27T01:30", "In Europe/London 01:30 on 27 Oct 2030 comes twice: the clocks go back then."),
+    ],
+)
+def test_a_time_that_the_clocks_skip_or_repeat_is_asked_again(office: Office, written: str, told: str) -> None:
+    [error] = errors_of(add(office.client, starts_at=written))["starts_at"]
+    assert error == f"{told} Choose an earlier or a later time."
+
+
+def test_an_end_in_an_hour_that_comes_twice_survives_an_edit(office: Office) -> None:
+    second = datetime(2030, 10, 27, 1, 30, 0, 5, tzinfo=UTC)
+    promotion = save_promotion(office.account, ends_at=second)
+    change(office.client, promotion, name="Other")
+    edited = saved(office.account, "fifty")
+    assert (edited.name, edited.ends_at) == ("Other", second)
+
+
+def test_an_offer_of_which_no_voucher_would_be_issued_says_so_in_the_choice(office: Office) -> None:
+    now = timezone.now()
+    offers = Offer.objects.filter(account=office.account)
+    make = partial(offers.create, account=office.account, kind="personalised", benefit="external")
+    make(code="past", name="Past", ends_at=datetime(2026, 1, 1, tzinfo=UTC))
+    make(code="gone", name="Gone", stock=1, issued=1)
+    make(code="soon", name="Soon", starts_at=now + timedelta(days=1))
+    page = office.page("loyalty_loyaltypromotion_add", query="?type=redeem_offer")
+    shown = dict(page.context["adminform"].form.fields["offer"].choices)
+    assert shown["past"] == "Past (past) – ended on 1 Jan 2026, 00:00 GMT"
+    assert shown["gone"] == "Gone (gone) – out of stock"
+    assert shown["soon"].startswith("Soon (soon) – starts on ")
+    assert shown["acme-o1"].endswith(" (acme-o1)")
+
+
 # --- what cannot change any more ------------------------------------------------------------------------------------
 
 
@@ -445,8 +523,22 @@ def test_what_somebody_else_saved_meanwhile_is_not_overwritten(office: Office) -
     values = form_values(office.client, promotion)
     change(office.client, promotion, name="Theirs")
     answer = office.post("loyalty_loyaltypromotion_change", promotion.pk, **{**values, "name": "Mine"})
-    assert "Somebody else saved" in errors_of(answer)["__all__"][0]
+    [told] = errors_of(answer)["__all__"]
+    assert told.startswith(f"{office.user} saved version 2 of this meanwhile, on ")
     assert saved(office.account, "fifty").name == "Theirs"
+
+
+def test_what_was_entered_is_saved_over_it_when_asked_once_more(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    values = form_values(office.client, promotion)
+    change(office.client, promotion, name="Theirs")
+    answer = office.post("loyalty_loyaltypromotion_change", promotion.pk, **{**values, "name": "Mine"})
+    shown = values_of_form(answer.context["adminform"].form, office.account.zone)
+    assert (shown["name"], str(shown["seen_version"])) == ("Mine", "2")
+    assert "data-read-now" in answer.content.decode()
+    office.post("loyalty_loyaltypromotion_change", promotion.pk, **{**values, "name": "Mine", "seen_version": "2"})
+    promotion = saved(office.account, "fifty")
+    assert (promotion.name, promotion.version) == ("Mine", 3)
 
 
 # --- drafts and buttons ---------------------------------------------------------------------------------------------

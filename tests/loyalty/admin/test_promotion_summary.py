@@ -94,7 +94,7 @@ def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str,
             {"conversion_points": 1, "conversion_units": "10", "issue_points_on": "currency"},
             {"customer_rules": VIP, "control_group": {"group": "acme-g1", "percentage": "10"}},
             (
-                "loyalty members for whom Groups is Group of acme (acme-g1) get 1 point for every 10.00 GBP spent. "
+                "loyalty members who fit “Groups is Group of acme (acme-g1)” get 1 point for every 10.00 GBP spent. "
                 "10% of group acme-g1 are held out."
             ),
         ),

@@ -44,6 +44,17 @@ def test_a_free_product_is_chosen_from_the_catalogue(office: Office) -> None:
     assert (offer.product, offer.value) == (product, None)
 
 
+def test_the_offers_own_words_say_what_is_wrong(office: Office) -> None:
+    values = {**OFFER, "starts_at": "2030-02-01T00:00", "ends_at": "2030-01-01T00:00"}
+    form = office.post("loyalty_offer_add", **values).context["adminform"].form
+    assert form.errors == {"ends_at": ["An offer ends after it starts."]}
+
+
+def test_the_free_product_is_shown_for_its_benefit_alone(office: Office) -> None:
+    form = office.page("loyalty_offer_add").context["adminform"].form
+    assert 'data-shown-when="benefit:product"' in str(form["product"])
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [

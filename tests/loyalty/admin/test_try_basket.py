@@ -12,7 +12,9 @@ from django.utils import timezone
 from consumers.choices import StaffRole
 from consumers.models import Consumer
 from loyalty.models import LedgerEntry, Transaction, TriedBasket, Voucher
-from tests.consumers.admin.office import Office, fill, make_office, save_promotion
+from promotions.models import PersonalizedPromotion, Product
+from promotions.services.personalized_list import personalized_list_add
+from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +50,34 @@ def test_a_basket_shows_what_applies_and_why_others_do_not(office: Office) -> No
     (refused,) = decided["refused"]
     assert (refused["code"], refused["check"]) == ("acme-discount-1", "No matching products")
     assert decided["total"] == "3.00 GBP"
+
+
+def test_products_and_lists_are_called_by_their_names(office: Office) -> None:
+    PersonalizedPromotion.objects.create(account=office.account, backend_id="PP-7", name="Your teas")
+    personalized_list_add(account_id=office.account.pk, backend_id="PP-7", consumer_id="acme-c1", products=["acme-p1"])
+    save_discount(
+        office.account,
+        code="treat",
+        product_sets=[{"personalized_promotion": "PP-7", "required_quantity": 1, "gets_discount": True}],
+    )
+    answer = tried(office, "acme-p1")
+    assert "The consumer has not chosen from the list of “Your teas” yet." in answer.context["decided"]["notes"]
+    product = Product.objects.get(sku="acme-p1")
+    assert answer.context["decided"]["lines"][0]["name"] == product.name
+    assert f"{product.name} <span" in answer.content.decode()
+
+
+def test_a_large_number_of_points_is_grouped(office: Office) -> None:
+    save_promotion(office.account, code="many", outcome={"points": 12345})
+    decided = tried(office, "acme-p1").context["decided"]
+    assert {one["code"]: one["points"] for one in decided["applied"]}["many"] == "12,345"
+
+
+def test_the_answer_is_shown_where_the_page_opens(office: Office) -> None:
+    page = office.client.get(reverse("try_basket")).content.decode()
+    assert f'action="{reverse("try_basket")}#decision" class="try-form"' in page
+    assert '<section id="decision"' in tried(office, "acme-p1").content.decode()
+    assert tried(office, "acme-p1", _keep="1", name="Tea")["Location"].endswith("#decision")
 
 
 def test_a_draft_counts_as_if_it_were_published_for_its_own_page_alone(office: Office) -> None:
@@ -180,8 +210,9 @@ def test_a_page_costs_the_same_whatever_there_is(office: Office) -> None:
         TriedBasket.objects.create(
             account=office.account, name=f"B{n}", basket={}, created_at=timezone.now(), created_by=office.user
         )
-    # Session, user, membership, permissions, accounts; three kinds of names; prices, the sale, kept ones.
-    assert (few, queries()) == (11, 11)
+    # Session, user, membership, permissions, accounts; names of the form's and of the decision; prices, the sale, kept
+    # ones.
+    assert (few, queries()) == (12, 12)
 
 
 def test_a_promotions_page_leads_to_its_trial(office: Office) -> None:

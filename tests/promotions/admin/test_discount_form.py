@@ -418,3 +418,8 @@ def test_the_form_takes_a_fixed_number_of_statements(office: Office, django_asse
     every_field(office)
     with django_assert_max_num_queries(18):
         office.page("promotions_discount_change", saved(office, "all-of-it").pk)
+
+
+def test_everything_that_is_wrong_is_told_at_once(office: Office) -> None:
+    answer = add(office.client, name="", **rows())
+    assert set(errors_of(answer)) == {"name", "product_sets"}

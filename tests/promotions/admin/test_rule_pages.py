@@ -112,6 +112,7 @@ LINES = group("any", condition("category", "is", "Tea"), condition("product", "i
             group("all", condition("enrolled_on", "is_between", ["2026-01-01", "2026-03-31"])),
             "Enrolled on is between 1 Jan 2026 and 31 Mar 2026",
         ),
+        ("line_item", group("all", condition("quantity", "is_at_least", 1)), "Quantity is at least 1 unit"),
         ("site", "", "all sites qualify"),
         ("site", group("all"), "all sites qualify"),
     ],
@@ -183,6 +184,17 @@ def test_an_unknown_tree_is_refused(office: Office) -> None:
 
 
 # --- what may be chosen ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("attribute", "column"), [("category", "category"), ("labels", "labels")])
+def test_texts_that_begin_with_what_is_sought_come_first(office: Office, attribute: str, column: str) -> None:
+    texts = ("New York", "Yorkshire", "York", "Leeds")
+    rows: list[dict[str, Any]] = [{column: (text,) if column == "labels" else text} for text in texts]
+    products_save(
+        account_id=office.account.pk,
+        rows=[ProductValues(sku=f"s{n}", name="", **one) for n, one in enumerate(rows)],
+    )
+    assert found(office, attribute, "yor") == ["York", "Yorkshire", "New York"]
 
 
 def test_rows_are_found_by_key_and_name_nearest_first(office: Office) -> None:
