@@ -364,10 +364,6 @@
       this.note = make("p", { class: "rule-problem", role: "alert" });
       this.status = make("span", { class: "sr-only", role: "status" });
       this.prepend(this.frame, this.note, this.status);
-      // A number that is entered is no promotion that is finished: Enter would save and publish it.
-      this.frame.addEventListener("keydown", (event) => {
-        if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
-      });
       this.textarea.addEventListener("input", () => {
         if (this.textarea.value !== this.written) this.later(() => this.read());
       });

@@ -45,6 +45,10 @@
     const summary = document.querySelector("[data-summary]");
     const form = summary?.closest("#content-main").querySelector("form");
     if (!form) return;
+    // A line that is filled in is no promotion that is finished: Enter would save and publish it.
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target.matches("input:not([type=submit])")) event.preventDefault();
+    });
     const later = () => {
       clearTimeout(waiting);
       waiting = setTimeout(() => read(summary, form), WAIT);

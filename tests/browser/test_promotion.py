@@ -282,6 +282,20 @@ def test_what_a_consumer_reads_follows_the_form(desk: Desk) -> None:
     assert desk.faults() == []
 
 
+def test_enter_in_a_line_publishes_nothing(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points")
+    page.get_by_label("Promotion name").fill("Half a promotion")
+    page.keyboard.press("Enter")
+    tab(page, "Outcome")
+    page.locator("#id_points").fill("5")
+    page.keyboard.press("Enter")
+    expect(page.locator("#id_points")).to_be_focused()
+    page.get_by_role("button", name="Save and exit").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/loyaltypromotion/")
+    assert LoyaltyPromotion.objects.filter(name="Half a promotion").count() == 1
+
+
 def test_an_edit_shows_what_it_would_change(desk: Desk) -> None:
     promotion = save_promotion(desk.office.account)
     page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#outcome")
