@@ -7,6 +7,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import load_workbook
 
@@ -348,7 +349,8 @@ def test_a_file_is_imported_once_however_often_yes_is_said(office: Office) -> No
 
 def test_a_file_that_has_waited_too_long_is_asked_for_again(office: Office) -> None:
     answer = preview(office, "consumers_site", "number,name\n1,One\n")
-    Path(answer.context["confirm_form"].initial["import_file_name"]).unlink()
+    page: Any = admin.site.get_model_admin(Site)
+    page.get_tmp_storage_class()(name=answer.context["confirm_form"].initial["import_file_name"]).remove()
     again = confirmed(office, answer)
     assert (again.status_code, LOOK_AGAIN in again.content.decode()) == (200, True)
     assert Site.objects.count() == 0
