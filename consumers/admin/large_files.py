@@ -16,6 +16,7 @@ from django.utils import timezone
 from tablib import Dataset
 
 from consumers.admin.file_formats import FORMATS, FileFormat, Unreadable
+from consumers.admin.file_results import SHOWN_PROBLEMS
 from consumers.choices import JobFile
 from consumers.exceptions import JobFailed, Problem
 from consumers.models import Account, Job, JobPart, User
@@ -35,8 +36,6 @@ ROWS_OF_A_STEP = 200
 
 ROWS_OF_A_PIECE = 1_000
 """Rows that are exported in one step."""
-
-SHOWN_PROBLEMS = 50
 
 
 # --- asking ---------------------------------------------------------------------------------------------------------

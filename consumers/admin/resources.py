@@ -5,7 +5,6 @@ none; what the service refuses is told with the row, the column and the place in
 file leaves what is stored, and a row that says what is stored is left alone.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -63,7 +62,7 @@ from consumers.selectors import consumers_of, group_members
 from consumers.services.account import account_lock
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, MemberValues, group_members_save, groups_save
-from consumers.services.rows import rows_named
+from consumers.services.rows import is_storable, rows_named
 from consumers.services.site import SiteValues, sites_save
 
 MAXIMUM_BYTES = 20 * 1024 * 1024
@@ -371,23 +370,6 @@ class AccountResource(ModelResource):
     def save_rows(self, rows: Sequence[Any]) -> None:
         """Call the service that saves rows."""
         raise NotImplementedError
-
-
-def is_storable(value: Any) -> bool:
-    """Whether a database can hold all texts of a value: no NUL, no half surrogate."""
-    waiting = [value]
-    while waiting:
-        match waiting.pop():
-            case str() as text if "\x00" in text or (not text.isascii() and _SURROGATE.search(text)):
-                return False
-            case dict() as document:
-                waiting += [*document, *document.values()]
-            case [*items]:
-                waiting += items
-    return True
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class SiteResource(AccountResource):

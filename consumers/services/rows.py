@@ -1,5 +1,6 @@
 """Upserts of many rows by their keys: one way for one row and for ten thousand."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -99,3 +100,20 @@ def rows_upsert(
     }
     manager.bulk_create(made, update_conflicts=True, unique_fields=["account", key], update_fields=sorted(names))
     return made, Saved(created=len(keys) - len(known), updated=len(known))
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def is_storable(value: Any) -> bool:
+    """Whether a database can hold all texts of a value: no NUL, no half surrogate."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text if "\x00" in text or (not text.isascii() and _SURROGATE.search(text)):
+                return False
+            case dict() as document:
+                waiting += [*document, *document.values()]
+            case [*items]:
+                waiting += items
+    return True

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from consumers.admin.base import account_of
 from consumers.models import Account, Consumer
 from consumers.selectors import sites_of
+from consumers.services.rows import is_storable
 from loyalty.admin.promotion_form import LoyaltyPromotionForm
 from loyalty.choices import TransactionKind
 from loyalty.models import Transaction
@@ -20,7 +21,6 @@ from loyalty.selectors.transaction import LARGE_COLUMNS
 from loyalty.services.activity import activity_description
 from loyalty.services.message_text import MessageText, message_text
 from promotions.engine.money import minor_unit
-from promotions.services.rich_text import is_storable
 
 SAMPLE_SPEND = Decimal(20)
 """What a basket came to, where there is no sale to take it from."""

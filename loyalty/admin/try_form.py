@@ -19,11 +19,11 @@ from consumers.admin.rows import RowForm, RowsField, RowsFormSet
 from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.selectors import consumers_named
+from consumers.services.rows import is_storable
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
 from promotions.admin.keys import KeyField, lines_of
 from promotions.selectors.rule_values import rows_named
-from promotions.services.rich_text import is_storable
 
 LONGEST_ID = 100
 MOST_LINES = 100

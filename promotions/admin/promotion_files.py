@@ -17,8 +17,8 @@ from import_export.widgets import Widget
 
 from consumers.admin.file_formats import ABSENT, json_read
 from consumers.admin.history import Change
-from consumers.admin.resources import AccountResource, FlagWidget, TextWidget, is_storable
-from consumers.services.rows import rows_named
+from consumers.admin.resources import AccountResource, FlagWidget, TextWidget
+from consumers.services.rows import is_storable, rows_named
 from promotions.admin.words import document_in_words
 from promotions.choices import Status
 from promotions.engine.definition import CONDITIONS, DISCOUNT_LIMITS

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from consumers.admin.base import account_of
 from consumers.models import Account, Consumer
 from consumers.selectors import consumers_found
+from consumers.services.rows import is_storable
 from promotions.admin.rules import RulesField
 from promotions.admin.withheld import may_see_personalized
 from promotions.admin.words import OPERATORS, Wording, tree_in_words
@@ -20,7 +21,6 @@ from promotions.engine.rules import MAXIMUM_CONDITIONS, MAXIMUM_DEPTH, MAXIMUM_V
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
 from promotions.selectors.rule_values import TextSource, rows_choosable, rows_named
 from promotions.services.promotion import unknown_references
-from promotions.services.rich_text import is_storable
 
 Page = Callable[..., JsonResponse]
 _LONGEST_SEARCH = 100

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from consumers.admin.base import account_of
 from consumers.admin.words import moment_in_words
 from consumers.models import Account
+from consumers.services.rows import is_storable
 from promotions.admin.changes import changes_of
 from promotions.admin.withheld import may_see_personalized, without_personalized
 from promotions.admin.words import SCOPES, Wording, amount_in_words, tree_in_words
@@ -22,7 +23,6 @@ from promotions.engine.rules import check_tree
 from promotions.models import Promotion
 from promotions.selectors.promotion import REFERENCE_SOURCES
 from promotions.selectors.rule_values import rows_named
-from promotions.services.rich_text import is_storable
 
 UNSAID = "…"
 

@@ -17,7 +17,7 @@ from consumers.choices import CURRENCIES, NO_CURRENCY
 from consumers.exceptions import Problem
 from consumers.models import Account, User
 from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.rows import HISTORY_REASON
+from consumers.services.rows import HISTORY_REASON, is_storable
 from promotions.choices import Family
 from promotions.engine.definition import Definition, Document, InvalidDefinition
 from promotions.engine.rules import Reference, join_path
@@ -38,7 +38,6 @@ from promotions.selectors.promotion import (
     promotions_of,
     references_found,
 )
-from promotions.services.rich_text import is_storable
 from promotions.services.status import status_events, status_events_record, transitions_missed
 
 MAXIMUM_CODE = 64

@@ -4,6 +4,8 @@ import re
 
 import nh3
 
+from consumers.services.rows import is_storable
+
 # fmt: off
 _TAGS = {
     "a", "b", "blockquote", "br", "code", "del", "div", "em", "figcaption", "figure", "h1", "h2", "h3", "h4",
@@ -38,12 +40,3 @@ def _attribute_kept(tag: str, attribute: str, value: str) -> str | None:
     if attribute not in _ADDRESSES or value.lower().startswith("https://") or _INSERT.fullmatch(value):
         return value
     return None
-
-
-def is_storable(text: str) -> bool:
-    """Whether a database can hold the text: no NUL, no half surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\x00" not in text
