@@ -9,7 +9,7 @@ from django.db import connection
 from consumers.models import Consumer
 from loyalty.exceptions import LimitOverrun
 from loyalty.models import PromotionUsage
-from loyalty.selectors.reads import among, marks
+from loyalty.selectors.reads import among
 from promotions.engine.progress import Progress
 
 
@@ -18,23 +18,7 @@ def count_down(table: str, column: str, counted: Mapping[int, int]) -> None:
 
     Closes the race of two writers of the same rows as ``count_up`` does: rows are locked by id first.
     """
-    ids = sorted(counted)
-    case = " ".join(["WHEN %s THEN %s"] * len(ids))
-    pairs = [figure for row_id in ids for figure in (row_id, counted[row_id])]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET {column} = {column} - (CASE id {case} ELSE 0 END) WHERE id IN ({_locked(table, ids)})",  # noqa: S608
-            [*pairs, *ids],
-        )
-
-
-def _locked(table: str, ids: Sequence[int]) -> str:
-    """A query that locks rows of a table by id.
-
-    Not against rows that refer to them: sales that name one promotion in rows of their own would wait for each other.
-    """
-    update = " ORDER BY id FOR NO KEY UPDATE" if connection.vendor == "postgresql" else ""
-    return f"SELECT id FROM {table} WHERE id IN ({marks(ids)}){update}"  # noqa: S608 - names are our own
+    _count(table, column, {row_id: -amount for row_id, amount in counted.items()})
 
 
 def count_up(table: str, column: str, counted: Mapping[int, int], *, within: str) -> None:
@@ -46,18 +30,39 @@ def count_up(table: str, column: str, counted: Mapping[int, int], *, within: str
     Raises:
         LimitOverrun: a limit would be exceeded; the caller's transaction must end.
     """
-    ids = sorted(counted)
-    case = " ".join(["WHEN %s THEN %s"] * len(ids))
-    pairs = [figure for row_id in ids for figure in (row_id, counted[row_id])]
-    amount = f"(CASE id {case} ELSE 0 END)"
-    sql = (
-        f"UPDATE {table} SET {column} = {column} + {amount} WHERE id IN ({_locked(table, ids)})"  # noqa: S608 - the same
-        f" AND ({within} IS NULL OR {column} + {amount} <= {within})"
+    if _count(table, column, counted, within=within) != len(counted):
+        raise LimitOverrun("A limit was reached in the meantime.")
+
+
+def _count(table: str, column: str, counted: Mapping[int, int], *, within: str = "") -> int:
+    """Add amounts, by id, to a counter; how many rows could take theirs.
+
+    One parameter holds all of them, so that the statement is the same for any number: it is read once, and its plan
+    kept. Rows are not locked against those that refer to them: sales that name one promotion in rows of their own would
+    wait for each other.
+    """
+    given, lock = (
+        (_COUNTED_POSTGRESQL, " ORDER BY id FOR NO KEY UPDATE")
+        if connection.vendor == "postgresql"
+        else (_COUNTED_SQLITE, "")
     )
+    room = f" AND ({table}.{within} IS NULL OR {table}.{column} + given.amount <= {table}.{within})" if within else ""
     with connection.cursor() as cursor:
-        cursor.execute(f"{sql} RETURNING id", [*pairs, *ids, *pairs])
-        if len(cursor.fetchall()) != len(ids):
-            raise LimitOverrun("A limit was reached in the meantime.")
+        cursor.execute(
+            f"WITH given AS ({given}),"  # noqa: S608 - names are our own
+            f" locked AS (SELECT id FROM {table} WHERE id IN (SELECT id FROM given){lock})"
+            f" UPDATE {table} SET {column} = {table}.{column} + given.amount"
+            f" FROM given JOIN locked ON locked.id = given.id WHERE {table}.id = given.id{room} RETURNING {table}.id",
+            [json.dumps(sorted(counted.items()))],
+        )
+        return len(cursor.fetchall())
+
+
+_COUNTED_POSTGRESQL = (
+    "SELECT CAST(pair ->> 0 AS bigint) AS id, CAST(pair ->> 1 AS bigint) AS amount"
+    " FROM jsonb_array_elements(CAST(%s AS jsonb)) AS pair"
+)
+_COUNTED_SQLITE = "SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS amount FROM json_each(%s)"
 
 
 def usage_add(*, consumer_pk: int, rows: Sequence[tuple[int, int, str, Progress]], progress_over: bool = False) -> None:

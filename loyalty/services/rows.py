@@ -43,18 +43,20 @@ def rows_insert(rows: Sequence[Model], *, ids: bool = True) -> None:
         return
     model = type(rows[0])
     drawn = rows[0].pk is not None
+    answered = "" if drawn or not ids else " RETURNING id"
     fields = _columns(model, with_id=drawn)
     at_once = connection.ops.bulk_batch_size(list(fields), rows)
     for start in range(0, len(rows), at_once):
         batch = rows[start : start + at_once]
-        values = [_value(field, row) for row in batch for field in fields]
         with connection.cursor() as cursor:
-            if drawn or not ids:
-                cursor.execute(_insert(model, len(batch), with_id=drawn), values)
-                continue
-            cursor.execute(f"{_insert(model, len(batch))} RETURNING id", values)
-            for row, (row_id,) in zip(batch, cursor.fetchall(), strict=True):
-                row.pk = row_id
+            if len(batch) > 1 and connection.vendor == "postgresql":
+                cursor.execute(_insert_document(model, with_id=drawn) + answered, [_document(batch, fields)])
+            else:
+                values = [_value(field, row) for row in batch for field in fields]
+                cursor.execute(_insert(model, len(batch), with_id=drawn) + answered, values)
+            if answered:
+                for row, (row_id,) in zip(batch, cursor.fetchall(), strict=True):
+                    row.pk = row_id
 
 
 def _value(field: "Field[Any, Any]", row: Model) -> Any:
@@ -64,6 +66,12 @@ def _value(field: "Field[Any, Any]", row: Model) -> Any:
     if isinstance(field, DateField | DecimalField):
         return field.get_db_prep_save(field.pre_save(row, add=True), connection)
     return getattr(row, field.attname)
+
+
+def _document(rows: Sequence[Model], fields: "Sequence[Field[Any, Any]]") -> str:
+    """Rows as one JSON list, of which the database makes rows of the table's own types."""
+    columns = [(field.column, field.attname) for field in fields]
+    return json.encode([{column: getattr(row, name) for column, name in columns} for row in rows]).decode()
 
 
 @lru_cache
@@ -78,4 +86,17 @@ def _insert(model: type[Model], rows: int, *, with_id: bool = False) -> str:
     return (
         f"INSERT INTO {model._meta.db_table} ({', '.join(columns)})"  # noqa: S608 - names are the model's own
         f" VALUES {', '.join([marks] * rows)}"
+    )
+
+
+@lru_cache
+def _insert_document(model: type[Model], *, with_id: bool = False) -> str:
+    """An INSERT of any number of rows.
+
+    Its text is the same for all of them: the driver reads it once, and the database keeps its plan.
+    """
+    table, columns = model._meta.db_table, ", ".join(str(field.column) for field in _columns(model, with_id=with_id))
+    return (
+        f"INSERT INTO {table} ({columns})"  # noqa: S608 - names are the model's own
+        f" SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"
     )
