@@ -274,6 +274,24 @@ class StoredUsage:
     vouchers: Mapping[str, StoredVoucher]
 
 
+AMPLE = 1_000
+"""A counter with more than this left is not locked for a decision."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contended:
+    """Counters that a sale may count up: promotions with a total limit, and offers with a stock, by id.
+
+    Where each has more than ``ample`` left, none is locked: a decision made on such figures is made on any others above
+    what it takes, and the database judges the limits once more when they are counted up. Otherwise, and where ``ample``
+    is None, all are locked, promotions by id and then offers by id.
+    """
+
+    promotion_ids: Collection[int]
+    offer_ids: Collection[int]
+    ample: int | None = AMPLE
+
+
 def usage_stored(
     *,
     account_pk: int,
@@ -283,7 +301,7 @@ def usage_stored(
     offer_ids: Collection[int],
     backend_ids: Collection[str] = (),
     codes: Collection[str] = (),
-    lock: bool = False,
+    contended: Contended | None = None,
 ) -> StoredUsage:
     """Read counters, lists and vouchers in one statement.
 
@@ -293,35 +311,26 @@ def usage_stored(
     Args:
         account_pk: whose vouchers.
         consumer_pk: whose use is asked for; None for nobody's.
-        promotion_ids: promotions whose counters and progress are wanted; with ``lock`` those of every promotion under
-            whose rules the consumer has progress come too.
-        limited_ids: those with a total limit; with ``lock`` their rows are locked, by id.
-        offer_ids: offers with a stock; with ``lock`` their rows are locked, by id, after the promotions.
+        promotion_ids: promotions whose counters and progress are wanted.
+        limited_ids: those with a total limit.
+        offer_ids: offers with a stock.
         backend_ids: personalized promotions under which the consumer's lists are wanted.
         codes: of vouchers.
-        lock: whether the figures must hold until the transaction ends.
+        contended: of a sale that is committed. What is read of these counters is good until the transaction ends; and
+            the progress of every promotion under whose rules the consumer has any comes too.
     """
-    update = " FOR NO KEY UPDATE" if lock and connection.vendor == "postgresql" else ""
     reads = Reads()
     if limited_ids:
-        listed, wanted = among(sorted(limited_ids))
-        reads.name(
-            "limited",
-            f"SELECT id, redemptions FROM promotions_promotion WHERE id {listed} ORDER BY id{update}",  # noqa: S608
-            [wanted],
-        )
-        reads.add("total", "id, redemptions", "limited")
+        listed, wanted = among(limited_ids)
+        reads.add("total", "id, redemptions", f"promotions_promotion WHERE id {listed}", [wanted])
     if offer_ids:
-        listed, wanted = among(sorted(offer_ids))
-        reads.name(
-            "stocked",
-            f"SELECT id, stock - issued AS remaining FROM loyalty_offer WHERE id {listed} ORDER BY id{update}",  # noqa: S608
-            [wanted],
-        )
-        reads.add("offer", "id, remaining", "stocked")
-    if (promotion_ids or lock) and consumer_pk is not None:
+        listed, wanted = among(offer_ids)
+        reads.add("offer", "id, stock - issued", f"loyalty_offer WHERE id {listed}", [wanted])
+    if contended is not None and connection.vendor == "postgresql":
+        _lock(contended, reads)
+    if (promotion_ids or contended) and consumer_pk is not None:
         listed, wanted = among(promotion_ids)
-        under_way = " OR progress_signature <> ''" if lock else ""
+        under_way = " OR progress_signature <> ''" if contended else ""
         reads.add(
             "usage",
             "promotion_id, redemptions, progress_signature, CAST(progress AS text)",
@@ -358,6 +367,36 @@ def usage_stored(
         lists={row[0]: _list(row) for row in rows["list"]},
         vouchers={row[0]: _voucher(row) for row in rows["voucher"]},
     )
+
+
+def _lock(contended: Contended, reads: Reads) -> None:
+    """Lock counters, promotions first, and read them again: a row that is waited for is another one then."""
+    promotions, offers = list(contended.promotion_ids), list(contended.offer_ids)
+    if not promotions and not offers:
+        return
+    if_scarce = ""
+    if contended.ample is not None:
+        if_scarce = " AND EXISTS (SELECT 1 FROM scarce)"
+        reads.name(
+            "scarce",
+            "SELECT 1 FROM promotions_promotion WHERE id = ANY(%s) AND total_redemption_limit - redemptions <= %s"
+            " UNION ALL SELECT 1 FROM loyalty_offer WHERE id = ANY(%s) AND stock - issued <= %s",
+            [promotions, contended.ample, offers, contended.ample],
+        )
+    reads.name(
+        "limited",
+        f"SELECT id, redemptions FROM promotions_promotion WHERE id = ANY(%s){if_scarce}"  # noqa: S608 - a constant
+        " ORDER BY id FOR NO KEY UPDATE",
+        [promotions],
+    )
+    reads.add("total", "id, redemptions", "limited")
+    reads.name(
+        "stocked",
+        f"SELECT id, stock - issued AS remaining FROM loyalty_offer WHERE id = ANY(%s){if_scarce}"  # noqa: S608
+        " ORDER BY id FOR NO KEY UPDATE",
+        [offers],
+    )
+    reads.add("offer", "id, remaining", "stocked")
 
 
 def counters_lock(*, promotion_ids: Collection[int], offer_ids: Collection[int]) -> None:

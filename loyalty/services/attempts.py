@@ -17,8 +17,8 @@ _TRY_AGAIN = frozenset({"40001", "40P01"})
 """SQLSTATEs of transactions that the database ended for the sake of others: serialization failure, deadlock."""
 
 
-def attempted(write: Callable[[], T], *, account: Account) -> T:
-    """Run a write that is one transaction, and again where it met another.
+def attempted(write: Callable[[int], T], *, account: Account) -> T:
+    """Run a write that is one transaction, and again where it met another; it is given the number of earlier attempts.
 
     The book may have been older than a change to what was decided on (a limit set, a promotion deleted): it is read
     again, by the account's row.
@@ -33,14 +33,14 @@ def attempted(write: Callable[[], T], *, account: Account) -> T:
         raise FigureTooLarge("This would add up to more than can be kept.") from error
 
 
-def _attempted(write: Callable[[], T], *, account: Account) -> T:
-    for _ in range(ATTEMPTS - 1):
+def _attempted(write: Callable[[int], T], *, account: Account) -> T:
+    for attempt in range(ATTEMPTS - 1):
         try:
-            return write()
+            return write(attempt)
         except (IntegrityError, LimitOverrun, VoucherChanged):
             account.refresh_from_db()
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", None) not in _TRY_AGAIN:
                 raise
             account.refresh_from_db()
-    return write()
+    return write(ATTEMPTS - 1)

@@ -1,5 +1,6 @@
 """Committing a sale: decide again under locks, and write everything once."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from consumers.models import Account, Consumer
 from loyalty.choices import EntryKind, OfferKind, PromotionType
 from loyalty.exceptions import DecisionChanged, ReferenceReused, SaleInvalid
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Transaction, Voucher
-from loyalty.selectors.shopper import StoredDecision, sale_known
+from loyalty.selectors.shopper import AMPLE, StoredDecision, sale_known
 from loyalty.services.activity import activity_description
 from loyalty.services.answer import (
     amount_decimal,
@@ -96,13 +97,15 @@ def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprin
     fingerprint = fingerprint or sale_fingerprint(sale)
     # Closes the race of two commits of one reference: the unique constraint lets one through, and the other, tried
     # again, finds its answer.
-    return attempted(lambda: _commit_once(account, sale, fingerprint, at), account=account)
+    return attempted(lambda attempt: _commit_once(account, sale, fingerprint, at, attempt), account=account)
 
 
-def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime) -> Committed:
+def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime, attempt: int) -> Committed:
     book = book_current(account=account)
-    # Closes the races of two sales for one consumer, limit or stock: the consumer's row is locked first, then limited
-    # promotions by id, then stocked offers by id, and the decision is made under these locks.
+    # Closes the races of two sales for one consumer, limit or stock: the consumer's row is locked first, then, where
+    # little is left, limited promotions by id and stocked offers by id, and the decision is made under these locks.
+    # Where much is left, sales of all tills do not wait for each other's decisions: one that takes more than is left by
+    # then is refused by the database and decided again, under locks whatever is left.
     with transaction.atomic():
         known = sale_known(
             account=account,
@@ -115,7 +118,15 @@ def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime) -
         if known.stored is not None:
             return _repeated(known.stored, sale, fingerprint)
         _check_moment(account, sale, at)
-        quote = decide(sale=sale, book=book, known=known.shopper, products=known.products, lock=True, sampled=True)
+        quote = decide(
+            sale=sale,
+            book=book,
+            known=known.shopper,
+            products=known.products,
+            lock=True,
+            ample=None if attempt else AMPLE,
+            sampled=True,
+        )
         return _write(account, quote, fingerprint, at, transaction_id=known.transaction_id)
 
 
@@ -168,7 +179,10 @@ def _write(account: Account, quote: Quote, fingerprint: str, at: datetime, *, tr
             _write_standing(quote, known.consumer)
             messages_record(messages=messages, rows=applied)
             _write_vouchers(vouchers, applied)
-        _count_redemptions(decision.applied)
+        # Last of all, and in the order in which scarce ones were locked: other tills' sales wait for these rows.
+        _count_redemptions([one for one in decision.applied if one.promotion.total_limit is not None])
+        _count_issued(vouchers)
+        _count_redemptions([one for one in decision.applied if one.promotion.total_limit is None])
     if known is not None:
         _pay_vouchers(row, quote)
         _lock_choices(row, quote, at)
@@ -334,13 +348,13 @@ def _write_vouchers(vouchers: Mapping[int, list[Voucher]], applied: Mapping[int,
         for voucher in issued:
             voucher.issued_by = applied[promotion_id]
             rows.append(voucher)
-    if not rows:
-        return
     rows_insert(rows, ids=False)
-    issued_by_offer: dict[int, int] = {}
-    for voucher in rows:
-        issued_by_offer[voucher.offer_id] = issued_by_offer.get(voucher.offer_id, 0) + 1
-    count_up(Offer._meta.db_table, "issued", issued_by_offer, within="stock")
+
+
+def _count_issued(vouchers: Mapping[int, list[Voucher]]) -> None:
+    issued = Counter(voucher.offer_id for rows in vouchers.values() for voucher in rows)
+    if issued:
+        count_up(Offer._meta.db_table, "issued", issued, within="stock")
 
 
 def _pay_vouchers(row: Transaction, quote: Quote) -> None:

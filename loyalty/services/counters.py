@@ -24,8 +24,8 @@ def count_down(table: str, column: str, counted: Mapping[int, int]) -> None:
 def count_up(table: str, column: str, counted: Mapping[int, int], *, within: str) -> None:
     """Add to a counter of some rows of a table.
 
-    Closes the race of two sales that count the same rows in different orders: rows are locked by id first. The limit
-    in the column ``within`` (null: none) is judged once more by the database.
+    Closes the race of two sales that count the same rows in different orders: rows are locked first, those with a limit
+    before the others, each by id. The limit in the column ``within`` (null: none) is judged once more by the database.
 
     Raises:
         LimitOverrun: a limit would be exceeded; the caller's transaction must end.
@@ -41,11 +41,10 @@ def _count(table: str, column: str, counted: Mapping[int, int], *, within: str =
     kept. Rows are not locked against those that refer to them: sales that name one promotion in rows of their own would
     wait for each other.
     """
-    given, lock = (
-        (_COUNTED_POSTGRESQL, " ORDER BY id FOR NO KEY UPDATE")
-        if connection.vendor == "postgresql"
-        else (_COUNTED_SQLITE, "")
-    )
+    given, lock = _COUNTED_SQLITE, ""
+    if connection.vendor == "postgresql":
+        given = _COUNTED_POSTGRESQL
+        lock = f" ORDER BY {f'{within} IS NULL, ' if within else ''}id FOR NO KEY UPDATE"
     room = f" AND ({table}.{within} IS NULL OR {table}.{column} + given.amount <= {table}.{within})" if within else ""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,6 +1,6 @@
 """What a basket earns. A quote writes nothing; a commit decides with the same function, under locks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
@@ -10,7 +10,16 @@ from consumers.exceptions import Problem
 from consumers.models import Account
 from loyalty.exceptions import FigureTooLarge, SaleInvalid
 from loyalty.models import Offer
-from loyalty.selectors.shopper import KnownShopper, StoredList, StoredUsage, StoredVoucher, sale_known, usage_stored
+from loyalty.selectors.shopper import (
+    AMPLE,
+    Contended,
+    KnownShopper,
+    StoredList,
+    StoredUsage,
+    StoredVoucher,
+    sale_known,
+    usage_stored,
+)
 from loyalty.services.book import Book, SitePlace, book_current
 from loyalty.services.cost import COSTS
 from loyalty.services.history import progress_from_history
@@ -157,11 +166,14 @@ def decide(
     products: dict[str, ProductFacts],
     explained: Sequence[Promotion] = (),
     lock: bool = False,
+    ample: int | None = AMPLE,
     sampled: bool = False,
 ) -> Quote:
-    """Read what was used so far and evaluate. With ``lock`` the counters read hold until the transaction ends.
+    """Read what was used so far and evaluate.
 
-    ``sampled`` are a till's decisions, of which some are timed promotion by promotion.
+    With ``lock`` what is decided is good until the transaction ends, as long as the counters with more than ``ample``
+    left (None: all are locked) can be counted up by it. ``sampled`` are a till's decisions, of which some are timed
+    promotion by promotion.
 
     Raises:
         SaleInvalid: the site or consumer is unknown.
@@ -179,11 +191,11 @@ def decide(
         account_pk=book.account_pk,
         consumer_pk=known.consumer.pk if known else None,
         promotion_ids=[p.id for p in judged.values() if p.is_tracked],
-        limited_ids=[p.id for p in judged.values() if p.total_limit is not None],
-        offer_ids={book.offers[p.offer].pk for p in judged.values() if p.offer in book.limited_offers},
+        limited_ids=_limited(judged.values()),
+        offer_ids=_stocked(judged.values(), book=book),
         backend_ids={backend_id for p in judged.values() for backend_id in p.personalized},
         codes=sale.vouchers,
-        lock=lock,
+        contended=_contended(candidates, book=book, ample=ample) if lock else None,
     )
     if lock:
         judged |= _under_way(stored, rulebook, at=basket.at)
@@ -225,6 +237,19 @@ def decide(
         decision=decision,
         warnings=_warnings(sale, known),
     )
+
+
+def _limited(promotions: Iterable[Promotion]) -> list[int]:
+    return [promotion.id for promotion in promotions if promotion.total_limit is not None]
+
+
+def _stocked(promotions: Iterable[Promotion], *, book: Book) -> set[int]:
+    return {book.offers[promotion.offer].pk for promotion in promotions if promotion.offer in book.limited_offers}
+
+
+def _contended(candidates: Sequence[Promotion], *, book: Book, ample: int | None) -> Contended:
+    """Only candidates can apply: of what the others used the reasons tell, which no sale has to wait for."""
+    return Contended(promotion_ids=_limited(candidates), offer_ids=_stocked(candidates, book=book), ample=ample)
 
 
 def _check_size(decision: Decision, *, balance: int | None, commit: bool) -> None:

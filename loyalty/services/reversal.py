@@ -120,7 +120,7 @@ def transaction_reverse(*, account: Account, request: ReversalRequest, at: datet
         ReturnInvalid: a line is unknown or less of it is left, or the moment is out of bounds.
         ReferenceReused: the reference was used with other content.
     """
-    return attempted(lambda: _reverse_once(account, request, at), account=account)
+    return attempted(lambda _attempt: _reverse_once(account, request, at), account=account)
 
 
 def transaction_return_preview(*, account: Account, request: ReversalRequest, at: datetime) -> str:

@@ -130,7 +130,7 @@ def test_a_balance_beyond_all_measure_is_refused(shop: Shop) -> None:
 
 @pytest.mark.parametrize("error", [DataError, OverflowError])
 def test_what_a_column_does_not_hold_is_a_refusal(shop: Shop, error: type[Exception]) -> None:
-    def write() -> None:
+    def write(_attempt: int) -> None:
         raise error
 
     with pytest.raises(FigureTooLarge):

@@ -126,6 +126,27 @@ def test_a_total_limit_holds_over_many_consumers(shop: Shop) -> None:
     assert not list(ledger_differences())
 
 
+@pytest.mark.parametrize("ample", [-1, 0, 1, 50])
+def test_a_limit_that_nothing_was_locked_for_holds_all_the_same(
+    shop: Shop, ample: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loyalty.services.commit.AMPLE", ample)
+    limit = CROWD + CROWD // 2 + 3  # the last takes one of the two it would have had
+    shop.offer("coffee", stock=CROWD // 2)
+    shop.promotion("limited", outcome={"points": 10, "quantity_rule": EVERY}, total_redemption_limit=limit)
+    shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
+    for till in range(CROWD):
+        shop.member(f"c{till}")
+    answers = sold_at_once(
+        shop, CROWD, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}", sold=[make_line(quantity="2")])
+    )
+    assert codes(answers) == [201] * CROWD
+    assert sum(redemptions(answers)) == limit + CROWD // 2
+    assert Promotion.objects.get(code="limited").redemptions == limit
+    assert Voucher.objects.count() == Offer.objects.get().issued == CROWD // 2
+    assert not list(ledger_differences())
+
+
 def test_a_stock_of_vouchers_holds_over_many_consumers(shop: Shop) -> None:
     stock = CROWD - 14 if ON_POSTGRESQL else 3
     for till in range(CROWD):

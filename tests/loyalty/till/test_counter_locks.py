@@ -1,0 +1,104 @@
+"""Which counters a sale holds while it is decided: those of which little is left, and no others."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+from django.db import connections, transaction
+from django.utils import timezone
+
+from loyalty.api.v1.till_bodies import sale_decoded
+from loyalty.models import Offer
+from loyalty.selectors.shopper import AMPLE, sale_known
+from loyalty.services.book import book_current
+from loyalty.services.quote import decide
+from promotions.models import Promotion
+from tests.loyalty.till.shop import Shop, make_basket, make_shop
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def shop() -> Shop:
+    shop = make_shop()
+    shop.member("c")
+    return shop
+
+
+@contextmanager
+def being_decided(shop: Shop, *, ample: int | None = AMPLE) -> Iterator[set[str]]:
+    """A sale is decided and not written yet: the codes of what applies to it."""
+    sale = sale_decoded(msgspec.json.encode(make_basket(reference="T1", consumer="c")), now=timezone.now(), commit=True)
+    shop.account.refresh_from_db()
+    with transaction.atomic():
+        known = sale_known(account=shop.account, skus=sale.skus, consumer_id="c", reference="T1", lock=True)
+        made = decide(
+            sale=sale,
+            book=book_current(account=shop.account),
+            known=known.shopper,
+            products=known.products,
+            lock=True,
+            ample=ample,
+        )
+        yield {applied.promotion.code for applied in made.decision.applied}
+
+
+def free() -> set[str]:
+    """The codes of promotions and offers whose rows another till's sale could have at once."""
+
+    def asked() -> set[str]:
+        try:
+            with transaction.atomic():
+                rows = [
+                    *Promotion.objects.select_for_update(skip_locked=True, no_key=True),
+                    *Offer.objects.select_for_update(skip_locked=True, no_key=True),
+                ]
+                return {row.code for row in rows}
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asked).result()
+
+
+def test_nobody_waits_for_a_sale_that_is_decided_while_much_is_left(shop: Shop) -> None:
+    shop.offer("coffee", stock=AMPLE + 1)
+    shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
+    shop.promotion("limited", always_apply=True, total_redemption_limit=AMPLE + 1)
+    with being_decided(shop) as applied:
+        assert applied == {"thanks", "limited"}
+        assert free() == {"thanks", "limited", "coffee"}
+
+
+def test_what_little_is_left_of_is_held_with_all_else_that_is_limited(shop: Shop) -> None:
+    shop.offer("coffee", stock=AMPLE + 1)
+    shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
+    shop.promotion("scarce", always_apply=True, total_redemption_limit=AMPLE)
+    shop.promotion("limited", always_apply=True, total_redemption_limit=AMPLE + 1)
+    shop.promotion("unlimited", always_apply=True)
+    with being_decided(shop) as applied:
+        assert applied == {"thanks", "scarce", "limited", "unlimited"}
+        assert free() == {"thanks", "unlimited"}
+
+
+def test_a_scarce_stock_is_held(shop: Shop) -> None:
+    shop.offer("coffee", stock=1)
+    shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
+    with being_decided(shop):
+        assert free() == {"thanks"}
+
+
+def test_a_sale_that_is_decided_again_holds_whatever_is_left(shop: Shop) -> None:
+    shop.promotion("limited", always_apply=True, total_redemption_limit=AMPLE + 1)
+    with being_decided(shop, ample=None):
+        assert free() == set()
+
+
+def test_what_cannot_apply_is_not_held_for_the_reason_that_is_kept(shop: Shop) -> None:
+    york = {"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": "York"}]}
+    shop.promotion("elsewhere", total_redemption_limit=1, site_rules=york)
+    with being_decided(shop) as applied:
+        assert applied == set()
+        assert free() == {"elsewhere"}
