@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from django.db import connection
+
 from benchmarks.workload import BALANCE, CHOICES, CURRENCY, GROUP, OFFER, SITE, TOWN, Workload, product_facts, sku
 from consumers.models import Account, Consumer, ConsumerGroup, Membership, Site
 from consumers.services.account import account_create
@@ -42,6 +44,9 @@ def shop_filled(code: str, drawn: Workload, *, consumers: int) -> Shop:
     members = _members(account, consumers)
     _lists(account, drawn.sources, members)
     promotions_saved(account, drawn.sources)
+    with connection.cursor() as cursor:
+        # As a server does by itself within a minute: until then it knows nothing of what is in its tables.
+        cursor.execute("ANALYZE")
     # Yesterday at noon, at which all of the promotions are in force and a sale may still be sent.
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
     return Shop(

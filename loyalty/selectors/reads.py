@@ -44,16 +44,22 @@ class Reads:
         return found
 
 
-def marks(values: Collection[int | str]) -> str:
-    """Placeholders for the values of an IN."""
-    return ", ".join(["%s"] * len(values))
+def among_ids(ids: Collection[int]) -> tuple[str, Any]:
+    """A condition that a column is one of some numbers, and its one parameter."""
+    return _among(ids, "bigint")
 
 
-def among(values: Collection[int | str]) -> tuple[str, Any]:
-    """A condition that a column is one of the values, and its one parameter.
+def among_texts(texts: Collection[str]) -> tuple[str, Any]:
+    """A condition that a column is one of some texts, and its one parameter."""
+    return _among(texts, "text")
 
-    Its text is the same for any number of values, so that the database can keep its plan.
+
+def _among(values: Collection[int | str], kind: str) -> tuple[str, Any]:
+    """The same text for any number of values, and in a form in which PostgreSQL cannot look at them while it plans.
+
+    It then expects the same of every list, and keeps its plan. Lists that it sees are shorter than what it expects of
+    one that it does not see, so that it would plan anew for each, which takes longer than the answer.
     """
     if connection.vendor == "postgresql":
-        return "= ANY(%s)", list(values)
+        return f"= ANY((SELECT CAST(%s AS {kind}[]))::{kind}[])", list(values)
     return "IN (SELECT value FROM json_each(%s))", json.encode(list(values)).decode()

@@ -15,7 +15,7 @@ from msgspec import json
 
 from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
-from loyalty.selectors.reads import Reads, among, marks
+from loyalty.selectors.reads import Reads, among_ids, among_texts
 from promotions.engine.basket import ProductFacts
 from promotions.engine.shopper import PersonalizedChoice, Shopper
 
@@ -149,7 +149,7 @@ def sale_known(
             " JOIN promotions_personalizedpromotion p ON p.id = l.promotion_id AND NOT p.archived",
         )
     if skus and account.catalogue_enabled:
-        listed, wanted = among(skus)
+        listed, wanted = among_texts(skus)
         reads.add(
             "product",
             "sku, product_brand, program_brand, category, CAST(labels AS text), cost_price, retail_price",
@@ -321,15 +321,15 @@ def usage_stored(
     """
     reads = Reads()
     if limited_ids:
-        listed, wanted = among(limited_ids)
+        listed, wanted = among_ids(limited_ids)
         reads.add("total", "id, redemptions", f"promotions_promotion WHERE id {listed}", [wanted])
     if offer_ids:
-        listed, wanted = among(offer_ids)
+        listed, wanted = among_ids(offer_ids)
         reads.add("offer", "id, stock - issued", f"loyalty_offer WHERE id {listed}", [wanted])
     if contended is not None and connection.vendor == "postgresql":
         _lock(contended, reads)
     if (promotion_ids or contended) and consumer_pk is not None:
-        listed, wanted = among(promotion_ids)
+        listed, wanted = among_ids(promotion_ids)
         under_way = " OR progress_signature <> ''" if contended else ""
         reads.add(
             "usage",
@@ -338,7 +338,7 @@ def usage_stored(
             [consumer_pk, wanted],
         )
     if backend_ids and consumer_pk is not None:
-        listed, wanted = among(backend_ids)
+        listed, wanted = among_texts(backend_ids)
         reads.add(
             "list",
             "p.backend_id, l.id, CAST(l.products AS text), CAST(l.selected AS text), l.locked",
@@ -347,7 +347,7 @@ def usage_stored(
             [consumer_pk, wanted],
         )
     if codes:
-        listed, wanted = among(codes)
+        listed, wanted = among_texts(codes)
         reads.add(
             "voucher",
             "code, id, offer_id, consumer_id, status, expires_at",
@@ -371,28 +371,29 @@ def usage_stored(
 
 def _lock(contended: Contended, reads: Reads) -> None:
     """Lock counters, promotions first, and read them again: a row that is waited for is another one then."""
-    promotions, offers = list(contended.promotion_ids), list(contended.offer_ids)
-    if not promotions and not offers:
+    if not contended.promotion_ids and not contended.offer_ids:
         return
+    limited, promotions = among_ids(contended.promotion_ids)
+    stocked, offers = among_ids(contended.offer_ids)
     if_scarce = ""
     if contended.ample is not None:
         if_scarce = " AND EXISTS (SELECT 1 FROM scarce)"
         reads.name(
             "scarce",
-            "SELECT 1 FROM promotions_promotion WHERE id = ANY(%s) AND total_redemption_limit - redemptions <= %s"
-            " UNION ALL SELECT 1 FROM loyalty_offer WHERE id = ANY(%s) AND stock - issued <= %s",
+            f"SELECT 1 FROM promotions_promotion WHERE id {limited} AND total_redemption_limit - redemptions <= %s"  # noqa: S608
+            f" UNION ALL SELECT 1 FROM loyalty_offer WHERE id {stocked} AND stock - issued <= %s",
             [promotions, contended.ample, offers, contended.ample],
         )
     reads.name(
         "limited",
-        f"SELECT id, redemptions FROM promotions_promotion WHERE id = ANY(%s){if_scarce}"  # noqa: S608 - a constant
+        f"SELECT id, redemptions FROM promotions_promotion WHERE id {limited}{if_scarce}"  # noqa: S608 - no values
         " ORDER BY id FOR NO KEY UPDATE",
         [promotions],
     )
     reads.add("total", "id, redemptions", "limited")
     reads.name(
         "stocked",
-        f"SELECT id, stock - issued AS remaining FROM loyalty_offer WHERE id = ANY(%s){if_scarce}"  # noqa: S608
+        f"SELECT id, stock - issued AS remaining FROM loyalty_offer WHERE id {stocked}{if_scarce}"  # noqa: S608
         " ORDER BY id FOR NO KEY UPDATE",
         [offers],
     )
@@ -400,7 +401,7 @@ def _lock(contended: Contended, reads: Reads) -> None:
 
 
 def counters_lock(*, promotion_ids: Collection[int], offer_ids: Collection[int]) -> None:
-    """Lock the rows that a sale would have locked: promotions with a limit by id, then offers with a stock by id."""
+    """Lock the rows that a sale may have locked: promotions with a limit by id, then offers with a stock by id."""
     if connection.vendor != "postgresql":
         return
     for table, limit, ids in (
@@ -408,11 +409,12 @@ def counters_lock(*, promotion_ids: Collection[int], offer_ids: Collection[int])
         ("loyalty_offer", "stock", offer_ids),
     ):
         if ids:
+            listed, wanted = among_ids(ids)
             with connection.cursor() as cursor:
                 cursor.execute(
-                    f"SELECT 1 FROM {table} WHERE id IN ({marks(ids)}) AND {limit} IS NOT NULL"  # noqa: S608
+                    f"SELECT 1 FROM {table} WHERE id {listed} AND {limit} IS NOT NULL"  # noqa: S608 - no values
                     " ORDER BY id FOR NO KEY UPDATE",
-                    list(ids),
+                    [wanted],
                 )
 
 

@@ -284,7 +284,7 @@ def _write_applied(row: Transaction, quote: Quote, *, ids: bool) -> dict[int, Ap
     currency = quote.sale.currency
     rows = [
         AppliedPromotion(
-            transaction=row,
+            transaction_id=row.pk,
             promotion_id=applied.promotion.id,
             version_id=applied.promotion.source.version_id,
             position=position,
@@ -326,12 +326,12 @@ def _write_ledger(row: Transaction, quote: Quote, at: datetime) -> None:
         [
             LedgerEntry(
                 account_id=row.account_id,
-                consumer=quote.known.consumer,
+                consumer_id=quote.known.consumer.pk,
                 points=points,
                 kind=kind,
                 activity_type=activity_type,
                 description=description,
-                transaction=row,
+                transaction_id=row.pk,
                 promotion_id=promotion_id,
                 at=row.occurred_at,
                 created_at=at,

@@ -9,7 +9,7 @@ from django.db import connection
 from consumers.models import Consumer
 from loyalty.exceptions import LimitOverrun
 from loyalty.models import PromotionUsage
-from loyalty.selectors.reads import among
+from loyalty.selectors.reads import among_ids
 from promotions.engine.progress import Progress
 
 
@@ -80,7 +80,7 @@ def usage_add(*, consumer_pk: int, rows: Sequence[tuple[int, int, str, Progress]
         selects.append(_GIVEN_POSTGRESQL if connection.vendor == "postgresql" else _GIVEN_SQLITE)
         parameters += [consumer_pk, json.dumps(given)]
     if progress_over:
-        is_given, ids = among([row[0] for row in rows])
+        is_given, ids = among_ids([row[0] for row in rows])
         selects.append(
             f"SELECT promotion_id, consumer_id, 0, '', progress FROM {table}"  # noqa: S608 - names are our own
             f" WHERE consumer_id = %s AND progress_signature <> '' AND NOT promotion_id {is_given}"
