@@ -27,7 +27,7 @@ from loyalty.services.answer import (
 )
 from loyalty.services.attempts import attempted
 from loyalty.services.book import book_current
-from loyalty.services.counters import count_up, standing_store, usage_add
+from loyalty.services.counters import Counted, count_up, standing_store, usage_add
 from loyalty.services.history import line_stored
 from loyalty.services.message import messages_of, messages_record
 from loyalty.services.quote import Quote, decide, offer_benefit
@@ -179,10 +179,10 @@ def _write(account: Account, quote: Quote, fingerprint: str, at: datetime, *, tr
             _write_standing(quote, known.consumer)
             messages_record(messages=messages, rows=applied)
             _write_vouchers(vouchers, applied)
-        # Last of all, and in the order in which scarce ones were locked: other tills' sales wait for these rows.
-        _count_redemptions([one for one in decision.applied if one.promotion.total_limit is not None])
-        _count_issued(vouchers)
-        _count_redemptions([one for one in decision.applied if one.promotion.total_limit is None])
+        # Last of all, because other tills' sales wait for these rows.
+        counted = _count(decision.applied, vouchers)
+    for one in counted:
+        one.check()
     if known is not None:
         _pay_vouchers(row, quote)
         _lock_choices(row, quote, at)
@@ -351,12 +351,6 @@ def _write_vouchers(vouchers: Mapping[int, list[Voucher]], applied: Mapping[int,
     rows_insert(rows, ids=False)
 
 
-def _count_issued(vouchers: Mapping[int, list[Voucher]]) -> None:
-    issued = Counter(voucher.offer_id for rows in vouchers.values() for voucher in rows)
-    if issued:
-        count_up(Offer._meta.db_table, "issued", issued, within="stock")
-
-
 def _pay_vouchers(row: Transaction, quote: Quote) -> None:
     paid = [quote.presented[voucher.code].id for voucher in quote.decision.vouchers]
     if paid and quote.known is not None:
@@ -433,7 +427,17 @@ def _write_standing(quote: Quote, consumer: Consumer) -> None:
     standing_store(consumer, points=decision.points)
 
 
-def _count_redemptions(applied: Sequence[Applied]) -> None:
-    counted = {one.promotion.id: one.redemptions for one in applied}
-    if counted:
-        count_up(Promotion._meta.db_table, "redemptions", counted, within="total_redemption_limit")
+def _count(applied: Sequence[Applied], vouchers: Mapping[int, list[Voucher]]) -> list[Counted]:
+    """Count redemptions and issued vouchers up, in the order in which counters are locked where little is left."""
+    limited: dict[int, int] = {}
+    unlimited: dict[int, int] = {}
+    for one in applied:
+        (unlimited if one.promotion.total_limit is None else limited)[one.promotion.id] = one.redemptions
+    issued = Counter(voucher.offer_id for rows in vouchers.values() for voucher in rows)
+    promotions, offers = Promotion._meta.db_table, Offer._meta.db_table
+    counts = (
+        (promotions, "redemptions", limited, "total_redemption_limit"),
+        (offers, "issued", issued, "stock"),
+        (promotions, "redemptions", unlimited, "total_redemption_limit"),
+    )
+    return [count_up(table, column, amounts, within=limit) for table, column, amounts, limit in counts if amounts]

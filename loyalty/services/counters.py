@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from consumers.models import Consumer
 from loyalty.exceptions import LimitOverrun
@@ -13,29 +15,46 @@ from loyalty.selectors.reads import among_ids
 from promotions.engine.progress import Progress
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was added to counters of so many rows. Whether all of them could take it the database may not have said yet.
+
+    Sales of all tills wait for the rows of popular promotions: statements are sent together and looked at afterwards.
+    """
+
+    cursor: CursorWrapper
+    rows: int
+
+    def check(self) -> None:
+        """Look at the database's answer.
+
+        Raises:
+            LimitOverrun: a limit would be exceeded; the caller's transaction must end.
+        """
+        with self.cursor:
+            if len(self.cursor.fetchall()) != self.rows:
+                raise LimitOverrun("A limit was reached in the meantime.")
+
+
 def count_down(table: str, column: str, counted: Mapping[int, int]) -> None:
     """Take from a counter of some rows of a table what a return takes back; a limit set lower since stands in no way.
 
     Closes the race of two writers of the same rows as ``count_up`` does: rows are locked by id first.
     """
-    _count(table, column, {row_id: -amount for row_id, amount in counted.items()})
+    _count(table, column, {row_id: -amount for row_id, amount in counted.items()}).cursor.close()
 
 
-def count_up(table: str, column: str, counted: Mapping[int, int], *, within: str) -> None:
-    """Add to a counter of some rows of a table.
+def count_up(table: str, column: str, counted: Mapping[int, int], *, within: str) -> Counted:
+    """Add to a counter of some rows of a table; what is answered must be checked.
 
     Closes the race of two sales that count the same rows in different orders: rows are locked first, those with a limit
     before the others, each by id. The limit in the column ``within`` (null: none) is judged once more by the database.
-
-    Raises:
-        LimitOverrun: a limit would be exceeded; the caller's transaction must end.
     """
-    if _count(table, column, counted, within=within) != len(counted):
-        raise LimitOverrun("A limit was reached in the meantime.")
+    return _count(table, column, counted, within=within)
 
 
-def _count(table: str, column: str, counted: Mapping[int, int], *, within: str = "") -> int:
-    """Add amounts, by id, to a counter; how many rows could take theirs.
+def _count(table: str, column: str, counted: Mapping[int, int], *, within: str = "") -> Counted:
+    """Add amounts, by id, to a counter.
 
     One parameter holds all of them, so that the statement is the same for any number: it is read once, and its plan
     kept. Rows are not locked against those that refer to them: sales that name one promotion in rows of their own would
@@ -46,15 +65,15 @@ def _count(table: str, column: str, counted: Mapping[int, int], *, within: str =
         given = _COUNTED_POSTGRESQL
         lock = f" ORDER BY {f'{within} IS NULL, ' if within else ''}id FOR NO KEY UPDATE"
     room = f" AND ({table}.{within} IS NULL OR {table}.{column} + given.amount <= {table}.{within})" if within else ""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH given AS ({given}),"  # noqa: S608 - names are our own
-            f" locked AS (SELECT id FROM {table} WHERE id IN (SELECT id FROM given){lock})"
-            f" UPDATE {table} SET {column} = {table}.{column} + given.amount"
-            f" FROM given JOIN locked ON locked.id = given.id WHERE {table}.id = given.id{room} RETURNING {table}.id",
-            [json.dumps(sorted(counted.items()))],
-        )
-        return len(cursor.fetchall())
+    cursor = connection.cursor()
+    cursor.execute(
+        f"WITH given AS ({given}),"  # noqa: S608 - names are our own
+        f" locked AS (SELECT id FROM {table} WHERE id IN (SELECT id FROM given){lock})"
+        f" UPDATE {table} SET {column} = {table}.{column} + given.amount"
+        f" FROM given JOIN locked ON locked.id = given.id WHERE {table}.id = given.id{room} RETURNING {table}.id",
+        [json.dumps(sorted(counted.items()))],
+    )
+    return Counted(cursor, len(counted))
 
 
 _COUNTED_POSTGRESQL = (

@@ -101,7 +101,8 @@ def vouchers_cancel(*, vouchers: Sequence[Voucher]) -> list[Voucher]:
         raise VoucherChanged("A voucher was used in the meantime.")
     back = Counter(voucher.offer_id for voucher in unused)
     if back:
-        count_up(Offer._meta.db_table, "issued", {offer: -count for offer, count in back.items()}, within="stock")
+        taken_back = {offer: -count for offer, count in back.items()}
+        count_up(Offer._meta.db_table, "issued", taken_back, within="stock").check()
     return unused
 
 
