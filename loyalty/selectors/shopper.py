@@ -282,9 +282,9 @@ AMPLE = 1_000
 class Contended:
     """Counters that a sale may count up: promotions with a total limit, and offers with a stock, by id.
 
-    Where each has more than ``ample`` left, none is locked: a decision made on such figures is made on any others above
-    what it takes, and the database judges the limits once more when they are counted up. Otherwise, and where ``ample``
-    is None, all are locked, promotions by id and then offers by id.
+    Where each has more than ``ample`` left, none is locked: the decision is the same on all figures that leave room for
+    it, and whether they do the database judges when they are counted up. Otherwise, and where ``ample`` is None, all
+    are locked, promotions by id and then offers by id.
     """
 
     promotion_ids: Collection[int]

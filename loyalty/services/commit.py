@@ -179,7 +179,7 @@ def _write(account: Account, quote: Quote, fingerprint: str, at: datetime, *, tr
             _write_standing(quote, known.consumer)
             messages_record(messages=messages, rows=applied)
             _write_vouchers(vouchers, applied)
-        # Last of all, because other tills' sales wait for these rows.
+        # After all other rows, because other tills' sales wait for these.
         counted = _count(decision.applied, vouchers)
     for one in counted:
         one.check()
