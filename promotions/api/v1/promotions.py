@@ -185,16 +185,16 @@ class PromotionCollection(ClockedView, Collection):
     def remove(self, row: Promotion) -> None:
         promotion_delete(promotion=row, actor=None, actor_label=self.made_with)
 
-    def patch(self, request: Request, **key: str) -> Response:
+    def change(self, request: Request, **key: str) -> Response:
         """Change what the body names: objects key by key, lists and rule trees whole. A draft's code may change."""
         code = self.body().get("code")
         if not isinstance(code, str) or code == self.kwargs["code"]:
-            return super().patch(request, **key)
+            return super().change(request, **key)
         # One transaction: the new code and the other changes, or neither.
         with transaction.atomic():
             promotion_rename(promotion=self.row(), code=code, **self.author)
             self.kwargs["code"] = code
-            return super().patch(request, **key)
+            return super().change(request, **key)
 
 
 class PromotionView(ClockedView):
