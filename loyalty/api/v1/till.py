@@ -87,7 +87,6 @@ class TillView(ApiView):
     parser_classes = (BytesParser,)
     renderer_classes = (BytesRenderer,)
     till_methods = frozenset({"GET", "POST"})
-    filter_backends = (filters.DjangoFilterBackend,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -162,6 +161,7 @@ class Transactions(TillView):
     """``transactions``."""
 
     filterset_class = TransactionFilters
+    search_fields = ("reference", "consumer__consumer_id", "loyalty_card")
     ordering_fields = ("occurred_at", "reference")
     default_ordering = "-occurred_at"
     output_class = TransactionOutput

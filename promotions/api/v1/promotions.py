@@ -240,8 +240,10 @@ class VersionsView(PromotionView):
 
     input_class = None
     output_class = VersionOutput
+    search_fields = ("created_with", "created_by__username")
     ordering_fields = ("number",)
     default_ordering = "-number"
+    is_list = True
 
     def get(self, request: Request, code: str) -> Response:
         """Every version with who made it and when, newest first."""
