@@ -232,4 +232,6 @@ def test_a_till_looks_up_a_card_and_nothing_more(shop: Shop) -> None:
     assert shop.till.get("consumers?loyalty_card=").status_code == 403
     assert shop.till.get("consumers").status_code == 403
     assert shop.till.get("consumers/c").status_code == 403
+    for blank in ("%20", "%09", "%0A", "%E2%80%83", "C2&loyalty_card=%20"):
+        assert shop.till.get(f"consumers?loyalty_card={blank}").status_code == 403, blank
     assert make_shop("other").till.get("consumers?loyalty_card=C2").json()["results"] == []

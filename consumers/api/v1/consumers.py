@@ -134,7 +134,8 @@ class Consumers(Collection):
 
     def open_to_tills(self, request: Request) -> bool:
         """A till looks up one card at a time; it does not read the list."""
-        return self.action == "list" and bool(request.query_params.get("loyalty_card"))
+        # The filter drops blanks at the ends: of a blank nothing would be left, and every consumer be listed.
+        return self.action == "list" and bool(request.query_params.get("loyalty_card", "").strip())
 
     def get_queryset(self) -> QuerySet[Consumer]:
         return consumers_of(account_id=self.account.pk)
