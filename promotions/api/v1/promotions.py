@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from consumers.api.v1.collections import ApiView, Collection, row_or_404
 from consumers.api.v1.fields import CurrencyField, FlagField, KeyField, MomentField, TextField
-from consumers.api.v1.filters import ArchiveFilters
+from consumers.api.v1.filters import ArchiveFilters, FlagFilter, KeyFilter
 from consumers.api.v1.serializers import Input, Output
 from consumers.models import Site
 from consumers.services.rows import Saved
@@ -130,9 +130,9 @@ class PromotionFilters(ArchiveFilters):
         choices=Status.choices, method="filter_status", help_text="As the dates say now."
     )
     currency = filters.CharFilter(lookup_expr="iexact")
-    site = filters.CharFilter(method="filter_site", help_text="A site's number: promotions whose site rules admit it.")
+    site = KeyFilter(method="filter_site", help_text="A site's number: promotions whose site rules admit it.")
     live_at = filters.CharFilter(method="filter_live_at", help_text="A moment: promotions that apply at it.")
-    always_apply = filters.ChoiceFilter(choices=[("true", "yes"), ("false", "no")], method="filter_always_apply")
+    always_apply = FlagFilter()
 
     def filter_status(self, rows: QuerySet[Promotion], name: str, value: Sequence[str]) -> QuerySet[Promotion]:
         return promotions_with_status(rows, statuses=value, at=self.view.at) if value else rows
@@ -149,9 +149,6 @@ class PromotionFilters(ArchiveFilters):
         except ValidationError as error:
             raise ValidationError({name: error.detail}) from error
         return promotions_live(rows, at=moment)
-
-    def filter_always_apply(self, rows: QuerySet[Promotion], name: str, value: str) -> QuerySet[Promotion]:
-        return rows.filter(always_apply=value == "true")
 
     @property
     def view(self) -> Any:
