@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import NON_FIELD_ERRORS, TooManyFieldsSent
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -96,6 +96,8 @@ class ExceptionHandler(StandardizedHandler):
             return refusal_answer(exc)
         if isinstance(exc, ModelValidationError):
             return model_error_answer(exc)
+        if isinstance(exc, TooManyFieldsSent):
+            return exceptions.ParseError("The address has more parameters than are taken.")
         if isinstance(exc, InterfaceError | OperationalError):
             return Unavailable()
         return super().convert_known_exceptions(exc)

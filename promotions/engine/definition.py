@@ -251,7 +251,14 @@ class _Object:
             return []
         if len(value) > most:
             self.checks.problem(self.at(name), "max_length", f"Expected {most} entries at most.")
-        return [_Object(one, join_path(self.path, name, i), self.checks) for i, one in enumerate(value[:most])]
+        entries = []
+        for i, one in enumerate(value[:most]):
+            path = join_path(self.path, name, i)
+            if one is None:  # it leaves a field out; an entry that says nothing would be a set of every product
+                self.checks.problem(path, "invalid", "Expected an object.")
+            else:
+                entries.append(_Object(one, path, self.checks))
+        return entries
 
     def required_object(self, name: str) -> "_Object | None":
         value = self.take(name)

@@ -200,6 +200,16 @@ def _as_asked(path: str) -> str:
     return path
 
 
+def test_a_verb_that_a_path_has_not_is_a_405(shop: Shop) -> None:
+    verbs = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+    statuses = {
+        (verb, path): shop.manager.call(verb, path, None if verb in ("GET", "DELETE") else {}).status_code
+        for path, view in VIEWS.items()
+        for verb in sorted(verbs - set(methods(view)))
+    }
+    assert {pair: status for pair, status in statuses.items() if status != 405} == {}
+
+
 def test_a_manager_may_do_everything(shop: Shop) -> None:
     statuses = {}
     for method, path in ENDPOINTS:

@@ -55,13 +55,24 @@ def test_every_operation_asks_for_a_key_and_says_how_it_refuses(document: Any) -
             assert {"400", "401", "403", "429"} <= set(operation["responses"]), (method, path)
 
 
-def test_lists_are_described_as_pages(document: Any) -> None:
-    operation = document["paths"]["/api/v1/vouchers"]["get"]
+@pytest.mark.parametrize(
+    ("path", "filters"),
+    [
+        ("vouchers", {"status", "offer", "consumer"}),
+        ("transactions", {"status", "consumer", "site", "promotion"}),
+        ("promotions", {"status", "type", "currency", "site"}),
+        ("promotions/{code}/versions", set()),
+        ("discounts/{code}/versions", set()),
+        ("consumers/{consumer_id}/points-adjustments", set()),
+    ],
+)
+def test_lists_are_described_as_pages(document: Any, path: str, filters: set[str]) -> None:
+    operation = document["paths"][f"/api/v1/{path}"]["get"]
     page = operation["responses"]["200"]["content"]["application/json"]["schema"]
     if "$ref" in page:
         page = document["components"]["schemas"][page["$ref"].rpartition("/")[2]]
     assert set(page["properties"]) == {"results", "next", "previous"}
-    assert {"limit", "cursor", "ordering", "search", "status", "offer", "consumer"} <= {
+    assert {"limit", "cursor", "ordering", "search"} | filters <= {
         parameter["name"] for parameter in operation["parameters"]
     }
 

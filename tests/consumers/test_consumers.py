@@ -226,10 +226,24 @@ def test_consumers_are_found(shop: Shop, query: str, found: list[str]) -> None:
     assert [row["consumer_id"] for row in answer.json()["results"]] == found
 
 
+def test_a_filter_by_key_takes_it_verbatim(shop: Shop) -> None:
+    shop.manager.put("groups/%20a", {"name": "Blank before"})
+    shop.manager.put("consumers/c", {"groups": [" a"]})
+    found = {query: shop.manager.get(f"consumers?{query}").json()["results"] for query in ("group=%20a", "group=%20")}
+    assert {query: len(rows) for query, rows in found.items()} == {"group=%20a": 1, "group=%20": 0}
+
+
+@pytest.mark.parametrize("value", ["maybe", "2", "yes", "%20"])
+def test_a_filter_by_flag_refuses_what_is_none(shop: Shop, value: str) -> None:
+    assert errors_of(shop.manager.get(f"consumers?is_member={value}")) == {("invalid", "is_member")}
+
+
 def test_a_till_looks_up_a_card_and_nothing_more(shop: Shop) -> None:
     shop.manager.put("consumers/c", ADA)
     assert [row["consumer_id"] for row in shop.till.get("consumers?loyalty_card=C2").json()["results"]] == ["c"]
     assert shop.till.get("consumers?loyalty_card=").status_code == 403
     assert shop.till.get("consumers").status_code == 403
     assert shop.till.get("consumers/c").status_code == 403
+    for blank in ("%20", "%09", "%0A", "%E2%80%83", "C2&loyalty_card=%20"):
+        assert shop.till.get(f"consumers?loyalty_card={blank}").status_code == 403, blank
     assert make_shop("other").till.get("consumers?loyalty_card=C2").json()["results"] == []

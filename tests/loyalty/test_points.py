@@ -138,6 +138,8 @@ def test_adjustments_are_listed_newest_first_and_claims_are_none(shop: Shop) -> 
         ("A2", 20, "Gift"),
         ("A1", 100, ""),
     ]
+    found = shop.manager.get("consumers/c/points-adjustments?search=gift").json()["results"]
+    assert [row["reference"] for row in found] == ["A2"]
     page = shop.manager.get("consumers/c/points-adjustments?limit=1").json()
     assert [row["reference"] for row in shop.manager.get(page["next"]).json()["results"]] == ["A1"]
 

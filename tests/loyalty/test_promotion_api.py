@@ -229,6 +229,8 @@ def test_versions_say_who_and_when(api: Api) -> None:
         "API key manager",
     )
     assert (first["version"], first["definition"]["name"], newest["definition"]["name"]) == (1, "Fifty points", "Other")
+    assert len(api("GET", "promotions/fifty/versions?search=manager").json()["results"]) == 2
+    assert api("GET", "promotions/fifty/versions?search=import").json()["results"] == []
 
 
 def test_only_a_promotion_without_history_can_be_deleted(api: Api) -> None:

@@ -91,6 +91,7 @@ def test_the_list_is_filtered_by_name_description_backend_id_lock_and_archived(s
     assert found(shop.manager, "backend_id=summ") == ["SUMMER"]
     assert found(shop.manager, "lock_after_first_apply=true") == ["PP"]
     assert found(shop.manager, "lock_after_first_apply=false") == ["SUMMER"]
+    assert shop.manager.get("personalized-promotions?lock_after_first_apply=maybe").status_code == 400
     assert found(shop.manager, "archived=true") == ["OLD"]
     assert found(shop.manager, "archived=all&ordering=-name") == ["SUMMER", "PP", "OLD"]
     assert found(shop.manager, "search=sun") == ["SUMMER"]

@@ -305,7 +305,7 @@ class Collection(ViewSetMixin, ApiView):
         """One row."""
         return Response(self.rendered(self.row()))
 
-    def put(self, request: Request, **key: str) -> Response:
+    def replace(self, request: Request, **key: str) -> Response:
         """Create the row (201) or replace it (200); fields left out take their defaults."""
         values = self._checked_row(self.body())
         with _single_row():
@@ -313,7 +313,7 @@ class Collection(ViewSetMixin, ApiView):
         created = status.HTTP_201_CREATED if saved.created else status.HTTP_200_OK
         return Response(self.rendered(self.row()), status=created)
 
-    def patch(self, request: Request, **key: str) -> Response:
+    def change(self, request: Request, **key: str) -> Response:
         """Change what the body names: objects key by key, lists and rule trees whole."""
         patch = self.body()
         # One transaction under the account's lock, so that of two patches neither undoes what the other wrote.
@@ -358,7 +358,8 @@ class Collection(ViewSetMixin, ApiView):
         return checked(self.row_class()(), {**document, self.key_name: key})
 
 
-_ROW: dict[str, str | Any] = {"get": "retrieve", "put": "put", "patch": "patch", "delete": "destroy"}
+# No method of the view may have the name of a verb: every path of the collection would answer that verb then.
+_ROW: dict[str, str | Any] = {"get": "retrieve", "put": "replace", "patch": "change", "delete": "destroy"}
 
 
 def collection_paths(name: str, view: type[Collection]) -> list[URLPattern]:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from consumers.api.v1.collections import ApiView, Collection, row_or_404
 from consumers.api.v1.fields import ChoiceText, DayField, FlagField, KeyField, MomentField, TextField
-from consumers.api.v1.filters import ArchiveFilters
+from consumers.api.v1.filters import ArchiveFilters, FlagFilter, KeyFilter
 from consumers.api.v1.serializers import Input, Output
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.loyalty_sections import loyalty_sections_answered, loyalty_tab
@@ -111,9 +111,9 @@ class ConsumerFilters(ArchiveFilters):
 
     loyalty_card = filters.CharFilter(field_name="membership__cards__number")
     loyalty_status = filters.ChoiceFilter(field_name="membership__status", choices=MembershipStatus.choices)
-    is_member = filters.BooleanFilter(field_name="membership", lookup_expr="isnull", exclude=True)
-    group = filters.CharFilter(field_name="groups__code")
-    home_site = filters.CharFilter(field_name="home_site__number")
+    is_member = FlagFilter(field_name="membership", lookup_expr="isnull", exclude=True)
+    group = KeyFilter(field_name="groups__code")
+    home_site = KeyFilter(field_name="home_site__number")
 
     class Meta:
         model = Consumer
@@ -134,7 +134,8 @@ class Consumers(Collection):
 
     def open_to_tills(self, request: Request) -> bool:
         """A till looks up one card at a time; it does not read the list."""
-        return self.action == "list" and bool(request.query_params.get("loyalty_card"))
+        # The filter drops blanks at the ends: of a blank nothing would be left, and every consumer be listed.
+        return self.action == "list" and bool(request.query_params.get("loyalty_card", "").strip())
 
     def get_queryset(self) -> QuerySet[Consumer]:
         return consumers_of(account_id=self.account.pk)

@@ -35,6 +35,36 @@ class MomentFilter(filters.IsoDateTimeFilter):
     field_class = MomentFormField
 
 
+class KeyFilter(filters.CharFilter):
+    """Compares with the key of a row, verbatim as in bodies and paths: blanks belong to it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, strip=False, **kwargs)
+
+
+class FlagFormField(forms.Field):
+    """``true``, ``1``, ``false`` or ``0``."""
+
+    default_error_messages = {"invalid": "true or false is expected."}
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        flag = {"true": True, "1": True, "false": False, "0": False}.get(value.casefold())
+        if flag is None:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return flag
+
+
+class FlagFilter(filters.BooleanFilter):
+    """Compares with a flag. Another value is refused; the stock filter would pass over it and answer every row."""
+
+    field_class = FlagFormField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, widget=forms.TextInput, **kwargs)
+
+
 class ArchiveFilters(filters.FilterSet):
     """Archived rows are hidden unless asked for: ``?archived=true`` shows them alone, ``all`` shows every row."""
 

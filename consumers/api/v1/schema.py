@@ -83,7 +83,7 @@ class ApiSchema(AutoSchema):
         if hasattr(self.view, "output_schema"):
             return {200: self.view.output_schema()}
         output_class = getattr(self.view, "output_class", None)
-        if self._action() == "put":
+        if self._action() == "replace":
             return {200: output_class, 201: output_class}
         return output_class
 

@@ -5,12 +5,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_filters import rest_framework as filters
 from rest_framework import serializers
 
 from consumers.api.v1.collections import Collection
 from consumers.api.v1.fields import ChoiceText, CurrencyField, FlagField, KeyField, MomentField, TextField, WholeField
-from consumers.api.v1.filters import ArchiveFilters
+from consumers.api.v1.filters import ArchiveFilters, KeyFilter
 from consumers.api.v1.serializers import Input, Output
 from consumers.services.rows import Saved
 from loyalty.choices import Benefit, OfferKind
@@ -78,7 +77,7 @@ class OfferOutput(Output):
 class OfferFilters(ArchiveFilters):
     """Filters of the list."""
 
-    product = filters.CharFilter(field_name="product__sku")
+    product = KeyFilter(field_name="product__sku")
 
     class Meta:
         model = Offer

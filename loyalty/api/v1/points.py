@@ -65,6 +65,7 @@ class PointsAdjustments(ApiView):
 
     input_class = AdjustmentInput
     output_class = AdjustmentOutput
+    search_fields = ("reference", "description")
     ordering_fields = ("at",)
     default_ordering = "-at"
     is_list = True

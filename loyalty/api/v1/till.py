@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from structlog.contextvars import bind_contextvars
 
 from consumers.api.v1.collections import ApiView, row_or_404
-from consumers.api.v1.filters import MomentFilter
+from consumers.api.v1.filters import KeyFilter, MomentFilter
 from consumers.api.v1.parsers import TooLarge
 from consumers.api.v1.serializers import Output
 from consumers.exceptions import Refused
@@ -87,7 +87,6 @@ class TillView(ApiView):
     parser_classes = (BytesParser,)
     renderer_classes = (BytesRenderer,)
     till_methods = frozenset({"GET", "POST"})
-    filter_backends = (filters.DjangoFilterBackend,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -139,9 +138,9 @@ class Evaluate(TillView):
 class TransactionFilters(filters.FilterSet):
     """Filters of the list of transactions."""
 
-    consumer = filters.CharFilter(field_name="consumer__consumer_id")
-    site = filters.CharFilter(field_name="site__number")
-    promotion = filters.CharFilter(field_name="applied__promotion__code", distinct=True)
+    consumer = KeyFilter(field_name="consumer__consumer_id")
+    site = KeyFilter(field_name="site__number")
+    promotion = KeyFilter(field_name="applied__promotion__code", distinct=True)
     status = filters.ChoiceFilter(choices=TransactionStatus.choices)
     occurred_from = MomentFilter(field_name="occurred_at", lookup_expr="gte")
     occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt")
@@ -162,6 +161,7 @@ class Transactions(TillView):
     """``transactions``."""
 
     filterset_class = TransactionFilters
+    search_fields = ("reference", "consumer__consumer_id", "loyalty_card")
     ordering_fields = ("occurred_at", "reference")
     default_ordering = "-occurred_at"
     output_class = TransactionOutput

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from consumers.api.v1.collections import ApiView, row_or_404
 from consumers.api.v1.fields import MomentField
-from consumers.api.v1.filters import MomentFilter
+from consumers.api.v1.filters import KeyFilter, MomentFilter
 from consumers.api.v1.serializers import Output
 from loyalty.choices import VoucherStatus
 from loyalty.models import Voucher
@@ -33,8 +33,8 @@ class VoucherOutput(Output):
 class VoucherFilters(filters.FilterSet):
     """Filters of the list."""
 
-    offer = filters.CharFilter(field_name="offer__code")
-    consumer = filters.CharFilter(field_name="consumer__consumer_id")
+    offer = KeyFilter(field_name="offer__code")
+    consumer = KeyFilter(field_name="consumer__consumer_id")
     status = filters.ChoiceFilter(field_name="shown_status", choices=VoucherStatus.choices)
     issued_from = MomentFilter(field_name="issued_at", lookup_expr="gte")
     issued_before = MomentFilter(field_name="issued_at", lookup_expr="lt")

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from consumers.api.v1.collections import MAX_ROWS, ApiView, Collection, collection_paths, row_or_404
 from consumers.api.v1.fields import FlagField, KeyField, MomentField, TextField, WholeField
-from consumers.api.v1.filters import ArchiveFilters
+from consumers.api.v1.filters import ArchiveFilters, FlagFilter
 from consumers.api.v1.serializers import Input, Output
 from consumers.selectors import consumers_of
 from consumers.services.rows import Saved
@@ -78,7 +78,7 @@ class PersonalizedPromotionFilters(ArchiveFilters):
     name = filters.CharFilter(lookup_expr="icontains")
     description = filters.CharFilter(lookup_expr="icontains")
     backend_id = filters.CharFilter(lookup_expr="icontains")
-    lock_after_first_apply = filters.BooleanFilter()
+    lock_after_first_apply = FlagFilter()
 
     class Meta:
         model = PersonalizedPromotion

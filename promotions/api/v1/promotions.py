@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from consumers.api.v1.collections import ApiView, Collection, row_or_404
 from consumers.api.v1.fields import CurrencyField, FlagField, KeyField, MomentField, TextField
-from consumers.api.v1.filters import ArchiveFilters
+from consumers.api.v1.filters import ArchiveFilters, FlagFilter, KeyFilter
 from consumers.api.v1.serializers import Input, Output
 from consumers.models import Site
 from consumers.services.rows import Saved
@@ -130,9 +130,9 @@ class PromotionFilters(ArchiveFilters):
         choices=Status.choices, method="filter_status", help_text="As the dates say now."
     )
     currency = filters.CharFilter(lookup_expr="iexact")
-    site = filters.CharFilter(method="filter_site", help_text="A site's number: promotions whose site rules admit it.")
+    site = KeyFilter(method="filter_site", help_text="A site's number: promotions whose site rules admit it.")
     live_at = filters.CharFilter(method="filter_live_at", help_text="A moment: promotions that apply at it.")
-    always_apply = filters.ChoiceFilter(choices=[("true", "yes"), ("false", "no")], method="filter_always_apply")
+    always_apply = FlagFilter()
 
     def filter_status(self, rows: QuerySet[Promotion], name: str, value: Sequence[str]) -> QuerySet[Promotion]:
         return promotions_with_status(rows, statuses=value, at=self.view.at) if value else rows
@@ -149,9 +149,6 @@ class PromotionFilters(ArchiveFilters):
         except ValidationError as error:
             raise ValidationError({name: error.detail}) from error
         return promotions_live(rows, at=moment)
-
-    def filter_always_apply(self, rows: QuerySet[Promotion], name: str, value: str) -> QuerySet[Promotion]:
-        return rows.filter(always_apply=value == "true")
 
     @property
     def view(self) -> Any:
@@ -185,16 +182,16 @@ class PromotionCollection(ClockedView, Collection):
     def remove(self, row: Promotion) -> None:
         promotion_delete(promotion=row, actor=None, actor_label=self.made_with)
 
-    def patch(self, request: Request, **key: str) -> Response:
+    def change(self, request: Request, **key: str) -> Response:
         """Change what the body names: objects key by key, lists and rule trees whole. A draft's code may change."""
         code = self.body().get("code")
         if not isinstance(code, str) or code == self.kwargs["code"]:
-            return super().patch(request, **key)
+            return super().change(request, **key)
         # One transaction: the new code and the other changes, or neither.
         with transaction.atomic():
             promotion_rename(promotion=self.row(), code=code, **self.author)
             self.kwargs["code"] = code
-            return super().patch(request, **key)
+            return super().change(request, **key)
 
 
 class PromotionView(ClockedView):
@@ -240,8 +237,10 @@ class VersionsView(PromotionView):
 
     input_class = None
     output_class = VersionOutput
+    search_fields = ("created_with", "created_by__username")
     ordering_fields = ("number",)
     default_ordering = "-number"
+    is_list = True
 
     def get(self, request: Request, code: str) -> Response:
         """Every version with who made it and when, newest first."""

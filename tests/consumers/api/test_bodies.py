@@ -132,6 +132,13 @@ def test_odd_query_strings_are_no_fault(shop: Shop, query: str) -> None:
     assert shop.manager.get(f"sites?{query}").status_code == 200
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "sites"), ("PUT", "sites/1"), ("POST", "baskets/evaluate")])
+def test_an_address_of_too_many_parameters_is_refused(shop: Shop, method: str, path: str) -> None:
+    many = "&".join(f"a{number}=1" for number in range(1001))
+    assert errors_of(shop.manager.raw(method, f"{path}?{many}", b"{}")) == {("parse_error", None)}
+    assert not Site.objects.exists()
+
+
 @pytest.mark.parametrize("method", ["POST", "OPTIONS", "TRACE"])
 def test_a_method_that_a_path_has_not_is_a_405(shop: Shop, method: str) -> None:
     assert shop.manager.client.generic(method, "/api/v1/sites/1").status_code == 405

@@ -162,6 +162,26 @@ def test_an_unknown_card_does_not_stop_a_sale(shop: Shop) -> None:
     assert Transaction.objects.get().loyalty_card == "0815"
 
 
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [("leeds-1", ["leeds-17", "leeds-1"]), ("LEEDS-17", ["leeds-17"]), ("card", ["york"]), ("zoe", [])],
+)
+def test_sales_are_searched_by_what_they_say(shop: Shop, search: str, found: list[str]) -> None:
+    shop.sell("leeds-1")
+    shop.sell("leeds-17")
+    shop.sell("york", consumer=None, loyalty_card="card-9")
+    rows = shop.call("get", f"transactions?search={search}").json()["results"]
+    assert [row["reference"] for row in rows] == found
+
+
+def test_sales_are_searched_by_their_consumer(shop: Shop) -> None:
+    shop.member("zoe-1")
+    shop.sell("1")
+    shop.sell("2", consumer="zoe-1")
+    rows = shop.call("get", "transactions?search=zoe").json()["results"]
+    assert [row["reference"] for row in rows] == ["2"]
+
+
 def test_a_stored_decision_explains_itself_after_the_promotion_was_changed(shop: Shop) -> None:
     shop.promotion("small", outcome={"points": 10})
     shop.promotion("large", outcome={"points": 20})

@@ -168,6 +168,7 @@ REFUSED_OUTCOMES = [
     ("fixed_points", {"product_selection": {"match": "one"}}, "outcome.product_selection.match", "invalid_choice"),
     ("fixed_points", {"product_selection": {"sets": {}}}, "outcome.product_selection.sets", "invalid"),
     ("fixed_points", {"product_selection": {"sets": [5]}}, "outcome.product_selection.sets.0", "invalid"),
+    ("fixed_points", {"product_selection": {"sets": [{}, None]}}, "outcome.product_selection.sets.1", "invalid"),
     ("fixed_points", {"product_selection": {"sets": [{}] * 11}}, "outcome.product_selection.sets", "max_length"),
     (
         "fixed_points",
