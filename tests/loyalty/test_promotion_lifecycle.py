@@ -231,7 +231,7 @@ def stock(account: Account) -> None:
     ConsumerGroup.objects.create(account=account, code="staff")
     Site.objects.create(account=account, number="001")
     Product.objects.bulk_create([Product(account=account, sku=sku) for sku in "AB"])
-    Offer.objects.create(account=account, code="coffee", name="Coffee")
+    Offer.objects.create(account=account, code="coffee", name="Coffee", currency="GBP")
 
 
 def test_every_row_that_is_named_must_be_the_accounts_own(account: Account) -> None:
@@ -255,7 +255,7 @@ def test_every_row_that_is_named_must_be_the_accounts_own(account: Account) -> N
 
 @pytest.mark.parametrize("fields", [{"archived": True}, {"kind": OfferKind.TIERED}])
 def test_an_offer_must_be_personalised_and_in_use(account: Account, fields: Any) -> None:
-    Offer.objects.create(account=account, code="coffee", name="Coffee", **fields)
+    Offer.objects.create(account=account, code="coffee", name="Coffee", currency="GBP", **fields)
     assert refusal(account, type="redeem_offer", outcome={"offer": "coffee"}) == {"outcome.offer": "unknown_reference"}
 
 

@@ -65,11 +65,10 @@ class OfferOutput(Output):
     updated_at = MomentField()
 
     def to_representation(self, instance: Offer) -> dict[str, Any]:
-        currency = instance.currency or self.context["view"].account.currency
         shown: dict[str, Any] = super().to_representation(instance)
-        shown["perceived_value"] = money_text(instance.perceived_value, currency)
+        shown["perceived_value"] = money_text(instance.perceived_value, instance.currency)
         if instance.benefit != Benefit.PERCENTAGE:
-            shown["value"] = money_text(instance.value, currency)
+            shown["value"] = money_text(instance.value, instance.currency)
         elif instance.value is not None:
             shown["value"] = f"{instance.value.normalize():f}"
         return shown
