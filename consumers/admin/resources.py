@@ -58,7 +58,7 @@ from consumers.admin.large_files import LARGE_EXPORT, LARGE_IMPORT, export_ask, 
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Refused
 from consumers.models import Account, Consumer, ConsumerGroup, Job, Site, User
-from consumers.selectors import consumers_of, group_members
+from consumers.selectors import consumers_of, group_members, id_read
 from consumers.services.account import account_lock
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, MemberValues, group_members_save, groups_save
@@ -811,7 +811,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_export_queryset(request)
         if chosen := request.POST.get("chosen"):
-            return rows.filter(pk__in=[key for key in chosen.split(",") if key.isdigit()])
+            return rows.filter(pk__in=[found for key in chosen.split(",") if (found := id_read(key)) is not None])
         return rows
 
     def get_export_filename(self, request: HttpRequest, queryset: QuerySet[Any], file_format: Any) -> str:

@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
@@ -23,6 +23,7 @@ from unfold.widgets import (
 )
 
 from consumers.admin.base import AccountRelatedFilter, ReadOnlyAdmin, account_of, choice_filter
+from consumers.admin.dialogs import dialog_done_here
 from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
@@ -366,9 +367,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
             else:
                 self.log_change(request, listed.consumer, f"{form.title}: {words}")
                 messages.success(request, words)
-                if request.headers.get("HX-Request"):
-                    return HttpResponse(headers={"HX-Refresh": "true"})
-                return HttpResponseRedirect(form.back_url)
+                return dialog_done_here(request, form.back_url)
         dialog = {"title": form.title, "description": form.description, "variant": form.variant}
         context = {"dialog": dialog, "form": form, "form_submit_text": form.submit}
         return render(request, "unfold/helpers/dialog.html", {**self.admin_site.each_context(request), **context})
