@@ -10,6 +10,8 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
+from consumers.services.rows import is_storable
+
 MAX_DEPTH = 64
 
 
@@ -32,10 +34,6 @@ def _finite(text: str) -> float:
     return number
 
 
-def _storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def document_problems(document: Any) -> dict[str, str]:
     """What no database can hold, by path: NUL characters, half surrogates, and nesting beyond ``MAX_DEPTH``."""
     problems: dict[str, str] = {}
@@ -43,7 +41,7 @@ def document_problems(document: Any) -> dict[str, str]:
     while waiting:
         value, path, depth = waiting.pop()
         if isinstance(value, str):
-            if not _storable(value):
+            if not is_storable(value):
                 problems[path] = "This text has a character that cannot be stored."
         elif isinstance(value, dict | list):
             if depth == MAX_DEPTH:
@@ -51,7 +49,7 @@ def document_problems(document: Any) -> dict[str, str]:
                 continue
             pairs = value.items() if isinstance(value, dict) else enumerate(value)
             for name, inner in pairs:
-                if isinstance(name, str) and not _storable(name):
+                if isinstance(name, str) and not is_storable(name):
                     problems[path] = "A field's name has a character that cannot be stored."
                 elif isinstance(inner, str | dict | list):
                     waiting.append((inner, f"{path}.{name}" if path else str(name), depth + 1))
