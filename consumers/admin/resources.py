@@ -757,7 +757,7 @@ class ImportExportMixin(ImportExportModelAdmin):
 
     def _look_again(self, request: HttpRequest) -> HttpResponse:
         messages.error(request, "The file is not here any more: it was imported already, or waited too long.")
-        return HttpResponseRedirect(_page_of(self, "import"))
+        return HttpResponseRedirect(self.url_of("import"))
 
     def process_result(self, result: FileResult, request: HttpRequest) -> HttpResponse:
         if not result.problems:
@@ -799,7 +799,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         )
         context = self.init_request_context_data(request, form)
         context |= {"number": len(keys), "number_in_words": f"{len(keys):,}", "chosen": True}
-        context["export_url"] = f"{_page_of(self, 'export')}?{request.GET.urlencode()}"
+        context["export_url"] = f"{self.url_of('export')}?{request.GET.urlencode()}"
         return TemplateResponse(request, [self.export_template_name], context)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -854,10 +854,6 @@ class ImportExportMixin(ImportExportModelAdmin):
 
 def _picks(number: str, choices: Sequence[Any]) -> bool:
     return number.isascii() and number.isdigit() and int(number[:9]) < len(choices)
-
-
-def _page_of(page: Any, name: str) -> str:
-    return reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_{name}")
 
 
 def _told_to_wait(request: HttpRequest, job: Job) -> HttpResponse:

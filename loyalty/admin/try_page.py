@@ -17,8 +17,7 @@ from consumers.models import Account
 from consumers.selectors import sites_of
 from loyalty.admin.addresses import promotion_address
 from loyalty.admin.try_form import BasketForm, initial_of
-from loyalty.admin.words import amount_in_words
-from loyalty.choices import PromotionType
+from loyalty.admin.words import amount_in_words, type_in_words
 from loyalty.exceptions import SaleInvalid
 from loyalty.models import TriedBasket
 from loyalty.selectors.tried_basket import tried_basket_by_id, tried_baskets_offered
@@ -27,17 +26,15 @@ from loyalty.services.tried_basket import basket_kept, basket_try, tried_basket_
 from promotions.admin.promotion_page import STATUS_COLOURS, promotion_of
 from promotions.admin.withheld import may_see_personalized
 from promotions.admin.words import SCOPES, label_of, tree_in_words
-from promotions.choices import DiscountType, ReferenceKind, Status
-from promotions.engine.decision import Applied, Decision, Refusal
+from promotions.choices import ReferenceKind, Status
+from promotions.engine.decision import DECIDED_BY, Applied, Decision, Refusal
 from promotions.engine.evaluate import nearest_first
 from promotions.engine.money import from_minor
 from promotions.models import Promotion
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceKey
-from promotions.selectors.rule_values import rows_named
+from promotions.selectors.rule_values import reference_names
 
 MAY_TRY = "promotions.view_promotion"
-_TYPES = dict([*PromotionType.choices, *DiscountType.choices])
-_DECIDED = {"bias": "the saving decided", "age": "the age decided", "code": "the code decided"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +172,7 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
     decision = quote.decision
     currency = decision.basket.currency
     names = {one.code: one.source.name for one in quote.book.rulebook}
-    rows = _rows_named(quote, account_id=account_of(request).pk)
+    rows = _names_spoken_of(quote, account_id=account_of(request).pk)
     lines = dict(zip((line.line_id for line in decision.lines), quote.sale.lines, strict=True))
 
     def money(minor: int) -> str:
@@ -187,7 +184,7 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
             "name": source.name,
             "code": source.code,
             "url": promotion_address(request, family=source.family, promotion_id=source.id),
-            "type": _TYPES.get(source.type, label_of(source.type)),
+            "type": type_in_words(source.type),
             "redemptions": f"{one.redemptions:,}",
             "points": f"{one.points:,}",
             "discount": money(one.discount) if one.discount else "–",
@@ -239,7 +236,7 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
     }
 
 
-def _rows_named(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str]:
+def _names_spoken_of(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str]:
     """The names of the products and personalized promotions that the page speaks of."""
     skus = {line.sku for line in quote.sale.lines} | {add.sku for add in quote.decision.add_products}
     lists = {state.backend_id for state in quote.decision.personalized if state.requires_selection}
@@ -248,14 +245,14 @@ def _rows_named(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str]:
         for kind, keys in ((ReferenceKind.PRODUCT, skus), (ReferenceKind.PERSONALIZED_PROMOTION, lists))
         for key in keys
     ]
-    return rows_named(account_id=account_id, references=wanted, sources=REFERENCE_SOURCES)
+    return reference_names(account_id=account_id, references=wanted, sources=REFERENCE_SOURCES)
 
 
 def refusal_in_words(refusal: Refusal, names: dict[str, str]) -> str:
     """Why a promotion does not apply, with the rule that it lacked; ``names`` of promotions by code."""
     if refusal.won_by:
         winners = ", ".join(f"“{names.get(code, code)}”" for code in refusal.won_by)
-        return f"Lost to {winners}: {_DECIDED.get(refusal.decided_by, refusal.decided_by)}."
+        return f"Lost to {winners}: the {DECIDED_BY[refusal.decided_by]} decided."
     miss = refusal.near_miss
     if miss is not None and miss.rule is not None and refusal.reason in SCOPES:
         asked = tree_in_words({"match": "all", "rules": [miss.rule]}, SCOPES[refusal.reason])

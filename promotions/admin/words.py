@@ -132,7 +132,7 @@ def _one(attribute: Attribute, value: Any, wording: Wording) -> str:
     try:
         match attribute.kind:
             case Kind.MONEY:
-                return amount_in_words(value, wording.unit(attribute))
+                return amount_in_figures(value, wording.unit(attribute))
             case Kind.DATE:
                 return date_format(date.fromisoformat(value), "j M Y")
             case Kind.WEEKDAY:
@@ -142,7 +142,7 @@ def _one(attribute: Attribute, value: Any, wording: Wording) -> str:
     return value_in_words(value)
 
 
-def amount_in_words(value: Any, currency: str) -> str:
+def amount_in_figures(value: Any, currency: str) -> str:
     """An amount with the decimals of its currency, or more if it has more.
 
     Raises:
