@@ -36,6 +36,7 @@ from consumers.admin.file_formats import (
     ABSENT,
     CSV,
     JSON,
+    MAXIMUM_BYTES,
     MAXIMUM_ROWS,
     XLSX,
     FileFormat,
@@ -65,7 +66,6 @@ from consumers.services.group import GroupValues, MemberValues, group_members_sa
 from consumers.services.rows import is_storable, rows_named
 from consumers.services.site import SiteValues, sites_save
 
-MAXIMUM_BYTES = 20 * 1024 * 1024
 READ_AT_ONCE = 1024 * 1024
 """A file that is larger is not even read before a worker takes it."""
 
