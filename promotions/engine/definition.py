@@ -253,7 +253,7 @@ class _Object:
             self.checks.problem(self.at(name), "max_length", f"Expected {most} entries at most.")
         return [_Object(one, join_path(self.path, name, i), self.checks) for i, one in enumerate(value[:most])]
 
-    def required_object(self, name: str) -> "_Object | None":
+    def optional_object(self, name: str) -> "_Object | None":
         value = self.take(name)
         if value is None:
             return None
@@ -385,9 +385,9 @@ def _outcome(promotion_type: str, sent: _Object) -> Document:
     outcome["redemption_message"] = sent.text(
         "redemption_message", longest=MAXIMUM_LENGTHS["text"], inserts=MESSAGE_INSERTS
     )
-    outcome["product_selection"] = _product_selection(sent.required_object("product_selection"))
-    outcome["quantity_rule"] = _quantity_rule(sent.required_object("quantity_rule"))
-    outcome["pricing_rule"] = _pricing_rule(sent.required_object("pricing_rule"))
+    outcome["product_selection"] = _product_selection(sent.optional_object("product_selection"))
+    outcome["quantity_rule"] = _quantity_rule(sent.optional_object("quantity_rule"))
+    outcome["pricing_rule"] = _pricing_rule(sent.optional_object("pricing_rule"))
     others = frozenset().union(*(names for name, names in _OUTCOME_FIELDS.items() if name != promotion_type))
     sent.end(elsewhere=others, owner=promotion_type)
     return outcome
@@ -604,7 +604,7 @@ def _eligibility(sent: _Object) -> Document:
     eligibility["application_rules"] = [
         _application_rule(one) for one in sent.objects("application_rules", most=MAXIMUM_APPLICATION_RULES)
     ]
-    eligibility["control_group"] = _control_group(sent.required_object("control_group"))
+    eligibility["control_group"] = _control_group(sent.optional_object("control_group"))
     eligibility |= _limits(sent, LIMITS)
     eligibility["always_apply"] = sent.boolean("always_apply", default=False)
     sent.end()
@@ -626,7 +626,7 @@ def _application_rule(sent: _Object) -> Document:
     rule = {
         "measure": sent.choice("measure", ("transactions", "quantity", "spend")),
         "threshold": sent.number("threshold", allowed=lambda number: number > 0, expected="Expected a number above 0."),
-        "period": _period(sent.required_object("period"), sent),
+        "period": _period(sent.optional_object("period"), sent),
         "line_item_rules": sent.checks.tree(sent.take("line_item_rules"), Scope.LINE_ITEM, sent.at("line_item_rules")),
         "counting": sent.choice("counting", ("reached", "every"), default="reached"),
     }
