@@ -14,7 +14,7 @@ from consumers.selectors import consumers_found
 from consumers.services.rows import is_storable
 from promotions.admin.rules import RulesField
 from promotions.admin.withheld import may_see_personalized
-from promotions.admin.words import OPERATORS, Wording, tree_in_words
+from promotions.admin.words import OPERATORS, UNREADABLE, Wording, tree_in_words
 from promotions.choices import ReferenceKind
 from promotions.engine.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope
 from promotions.engine.rules import MAXIMUM_CONDITIONS, MAXIMUM_DEPTH, MAXIMUM_VALUES, Reference, check_tree
@@ -133,7 +133,7 @@ def _looked_up(
 def _words(tree: Any, scope: Scope, wording: Wording) -> str:
     try:
         return tree_in_words(tree, scope, wording)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except UNREADABLE:
         return ""
 
 

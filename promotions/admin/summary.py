@@ -16,7 +16,7 @@ from consumers.models import Account
 from consumers.services.rows import is_storable
 from promotions.admin.changes import changes_of
 from promotions.admin.withheld import may_see_personalized, without_personalized
-from promotions.admin.words import SCOPES, Wording, amount_in_figures, tree_in_words
+from promotions.admin.words import SCOPES, UNREADABLE, Wording, amount_in_figures, tree_in_words
 from promotions.engine.attributes import Scope
 from promotions.engine.definition import CONDITIONS
 from promotions.engine.rules import check_tree
@@ -61,7 +61,7 @@ class Trees:
         """The rules in words; empty where there are none, dots where they cannot be read."""
         try:
             return tree_in_words(tree, scope, self.wording) if tree and tree.get("rules") else ""
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except UNREADABLE:
             return UNSAID
 
 

@@ -82,12 +82,15 @@ class Wording:
 
 PLAIN = Wording()
 
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading a tree out raises where it is far from normal form, as one may be that is just being written."""
+
 
 def tree_in_words(tree: Mapping[str, Any] | None, scope: Scope, wording: Wording = PLAIN) -> str:
     """A rule tree as a sentence; a group within a group stands in brackets, a value that is not there yet is dots.
 
     Raises:
-        KeyError, ValueError, TypeError, AttributeError: the tree is far from normal form.
+        UNREADABLE: the tree is far from normal form.
     """
     if not tree or not tree.get("rules"):
         return EMPTY[scope]

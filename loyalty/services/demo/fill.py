@@ -120,7 +120,7 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
     """Make the demo accounts, or what is missing of them.
 
     Args:
-        at: now; the moment from which a new account's dates count.
+        at: now, by which statuses are brought up to date.
         bar: shows how far the sales are.
     """
     account, new_sales = _shop(bar)
