@@ -15,8 +15,9 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
-from consumers.admin.base import AccountAdmin, ServiceForm, account_of, choice_filter
+from consumers.admin.base import AccountAdmin, ServiceForm, account_of
 from consumers.admin.dialogs import RowDialogForm, dialog_done
+from consumers.admin.filters import choice_filter
 from consumers.choices import KeyRole
 from consumers.models import ApiKey
 from consumers.services.account import api_key_create, api_key_revoke

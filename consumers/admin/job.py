@@ -12,8 +12,9 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from consumers.admin.base import ReadOnlyAdmin, account_of, choice_filter, user_of
+from consumers.admin.base import ReadOnlyAdmin, account_of, user_of
 from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.filters import choice_filter
 from consumers.admin.words import moment_in_words
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import Refused

@@ -31,7 +31,7 @@ from import_export.tmp_storages import CacheStorage
 from import_export.widgets import BooleanWidget, CharWidget, DecimalWidget, Widget
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
-from consumers.admin.base import account_of, plain_number, user_of
+from consumers.admin.base import account_of, user_of
 from consumers.admin.file_formats import (
     ABSENT,
     CSV,
@@ -56,6 +56,7 @@ from consumers.admin.file_results import (
 )
 from consumers.admin.history import Change
 from consumers.admin.large_files import LARGE_EXPORT, LARGE_IMPORT, export_ask, import_ask
+from consumers.admin.words import plain_number
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Refused
 from consumers.models import Account, Consumer, ConsumerGroup, Job, Site, User

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from consumers.admin.base import plain_number
-from consumers.admin.words import moment_in_words
+from consumers.admin.words import moment_in_words, plain_number
 from consumers.models import Account
 from loyalty.admin.words import amount_in_words, type_in_words
 from loyalty.choices import Benefit, ReversalKind, TransactionStatus

@@ -14,8 +14,9 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from consumers.admin.base import AccountRelatedFilter, ReadOnlyAdmin, account_of, choice_filter
+from consumers.admin.base import ReadOnlyAdmin, account_of
 from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
 from consumers.selectors import row_by_id

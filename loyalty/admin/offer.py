@@ -11,18 +11,10 @@ from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from consumers.admin.base import (
-    AccountRelatedFilter,
-    ArchivedFilter,
-    KeyedAdmin,
-    ReadOnlyAdmin,
-    ServiceForm,
-    account_of,
-    choice_filter,
-    plain_number,
-)
+from consumers.admin.base import KeyedAdmin, ReadOnlyAdmin, ServiceForm, account_of
 from consumers.admin.fields import currency_choices
-from consumers.admin.words import moment_in_words
+from consumers.admin.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
+from consumers.admin.words import moment_in_words, plain_number
 from loyalty.admin.claim import claim_view
 from loyalty.admin.words import amount_in_words
 from loyalty.choices import Benefit, OfferKind, VoucherStatus

@@ -13,9 +13,9 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from consumers.admin.base import plain_number
 from consumers.admin.fields import ZonedDateTimeField, currency_choices
 from consumers.admin.rows import RowForm, RowsField, RowsFormSet
+from consumers.admin.words import plain_number
 from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.selectors import consumers_named

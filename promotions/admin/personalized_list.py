@@ -22,8 +22,9 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from consumers.admin.base import AccountRelatedFilter, ReadOnlyAdmin, account_of, choice_filter
+from consumers.admin.base import ReadOnlyAdmin, account_of
 from consumers.admin.dialogs import dialog_done_here
+from consumers.admin.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused

@@ -24,17 +24,10 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from consumers.admin.base import (
-    AccountAdmin,
-    ArchivedFilter,
-    ChoiceFilter,
-    ModelForm,
-    account_of,
-    choice_filter,
-    user_of,
-)
+from consumers.admin.base import AccountAdmin, ModelForm, account_of, user_of
 from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
 from consumers.admin.fields import DateInput
+from consumers.admin.filters import ArchivedFilter, ChoiceFilter, choice_filter
 from consumers.admin.history import DescribeChange
 from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
