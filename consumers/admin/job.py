@@ -14,6 +14,7 @@ from unfold.enums import ActionVariant
 
 from consumers.admin.base import ReadOnlyAdmin, account_of, user_of
 from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.file_formats import CSV, FORMATS
 from consumers.admin.filters import choice_filter
 from consumers.admin.words import moment_in_words
 from consumers.choices import JobFile, JobState
@@ -119,7 +120,8 @@ class JobAdmin(ReadOnlyAdmin):
             raise Http404("There is no such file.")
         stream = (bytes(content) for content in pieces.values_list("content", flat=True).iterator(chunk_size=20))
         headers = {"Content-Disposition": f'attachment; filename="{job.result_name}"'}
-        return StreamingHttpResponse(stream, content_type="text/csv; charset=utf-8", headers=headers)
+        written = FORMATS[job.parameters.get("format", CSV.title)].content_type
+        return StreamingHttpResponse(stream, content_type=f"{written}; charset=utf-8", headers=headers)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Cancelling, as long as there is something to cancel."""

@@ -28,7 +28,6 @@ from consumers.admin.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
-from consumers.models import Consumer
 from consumers.selectors import consumers_of
 from promotions.admin.keys import KeysField
 from promotions.admin.resources import ListConfirmForm, ListImportForm, PersonalizedListResource
@@ -70,11 +69,6 @@ def _by_choice(_: HttpRequest, lists: QuerySet[Any], choice: str) -> QuerySet[An
 def products_field(label: str, help_text: str) -> KeysField:
     """Products of a list, by SKU."""
     return KeysField("product", noun="product", most=MAX_LIST_PRODUCTS, label=label, help_text=help_text)
-
-
-def name_of(consumer: Consumer) -> str:
-    """A consumer as staff call them."""
-    return f"{consumer.first_name} {consumer.last_name}".strip() or consumer.consumer_id
 
 
 # --- what staff do with a list --------------------------------------------------------------------------------------
@@ -326,7 +320,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
 
     @display(description="Consumer", ordering="consumer__last_name", header=True)
     def consumer_title(self, listed: PersonalizedList) -> list[str]:
-        return [name_of(listed.consumer), listed.consumer.consumer_id]
+        return [str(listed.consumer), listed.consumer.consumer_id]
 
     @display(description="Products")
     def number(self, listed: PersonalizedList) -> str:
