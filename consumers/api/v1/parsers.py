@@ -23,6 +23,19 @@ class TooLarge(APIException):
     default_detail = "The body is too large."
 
 
+def body_read(stream: IO[Any]) -> bytes:
+    """The bytes of a body.
+
+    Raises:
+        TooLarge: more than ``API_MAX_BODY_BYTES``.
+    """
+    limit = settings.API_MAX_BODY_BYTES
+    raw: bytes = stream.read(limit + 1)
+    if len(raw) > limit:
+        raise TooLarge(f"A body of more than {limit} bytes is not taken.")
+    return raw
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
@@ -70,10 +83,7 @@ class DocumentParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        limit = settings.API_MAX_BODY_BYTES
-        raw = stream.read(limit + 1)
-        if len(raw) > limit:
-            raise TooLarge(f"A body of more than {limit} bytes is not taken.")
+        raw = body_read(stream)
         try:
             document = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
