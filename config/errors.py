@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from django.core.exceptions import NON_FIELD_ERRORS, TooManyFieldsSent
+from django.core.exceptions import TooManyFieldsSent
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -15,6 +15,7 @@ from drf_standardized_errors.types import Error
 from rest_framework import exceptions, status
 
 from consumers.exceptions import Problem, Refused
+from consumers.services.rows import problems_said
 
 # Codes that are no fault of the body; every other refusal is a 400 that names the path.
 STATUS_BY_CODE = {
@@ -58,17 +59,6 @@ def refusal_answer(refused: Refused) -> exceptions.APIException:
     return validation_answer(refused.problems)
 
 
-def model_error_answer(error: ModelValidationError) -> exceptions.ValidationError:
-    """The DRF exception that renders what a model's own validation found."""
-    by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
-    return validation_answer(
-        Problem(code=one.code or "invalid", detail=message, attr=None if field == NON_FIELD_ERRORS else field)
-        for field, errors in by_field.items()
-        for one in errors
-        for message in one.messages
-    )
-
-
 class ExceptionFormatter(StandardizedFormatter):
     """drf-standardized-errors' document, with null for what belongs to no one field."""
 
@@ -95,7 +85,7 @@ class ExceptionHandler(StandardizedHandler):
         if isinstance(exc, Refused):
             return refusal_answer(exc)
         if isinstance(exc, ModelValidationError):
-            return model_error_answer(exc)
+            return validation_answer(problems_said(exc))
         if isinstance(exc, TooManyFieldsSent):
             return exceptions.ParseError("The address has more parameters than are taken.")
         if isinstance(exc, InterfaceError | OperationalError):

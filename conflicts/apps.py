@@ -8,7 +8,6 @@ class ConflictsConfig(AppConfig):
 
     name = "conflicts"
     verbose_name = "Conflict management"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Say what each role may do here."""

@@ -9,7 +9,6 @@ class ConsumersConfig(AppConfig):
 
     name = "consumers"
     verbose_name = "Consumers"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Put what is known here on the Loyalty tab, and keep the roles' groups in line with their tables."""

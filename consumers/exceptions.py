@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+MAXIMUM_PROBLEMS = 1_000
+"""What is refused of many rows names at most so many problems."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:

@@ -16,8 +16,22 @@ from consumers.models import Account, ApiKey, Card, Consumer, ConsumerGroup, Job
 T = TypeVar("T", bound=Model)
 
 MAXIMUM_FOUND = 20
+LONGEST_ID = 18
+"""Digits that an id may have: a column of 64 bits holds all numbers of so many."""
 
 _keys = KeyGenerator()
+
+
+def id_read(text: object) -> int | None:
+    """The id that a text is, such as a part of an address; None for what is no row's id."""
+    digits = str(text)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_ID else None
+
+
+def row_by_id(rows: QuerySet[T], text: object) -> T | None:
+    """The row whose id a text is; None where there is none in ``rows``, whatever the text."""
+    found = id_read(text)
+    return None if found is None else rows.filter(pk=found).first()
 
 
 def api_key_usable(*, key: str) -> ApiKey | None:

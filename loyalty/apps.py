@@ -10,7 +10,6 @@ class LoyaltyConfig(AppConfig):
 
     name = "loyalty"
     verbose_name = "Loyalty"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Say what history needs, and put what is known here where it is shown: on the Loyalty tab, and

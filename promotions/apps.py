@@ -11,7 +11,6 @@ class PromotionsConfig(AppConfig):
 
     name = "promotions"
     verbose_name = "Promotions"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Say what promotions and prices name, so that it is not taken away."""

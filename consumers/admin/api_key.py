@@ -13,10 +13,11 @@ from django.utils.html import format_html
 from rest_framework_api_key.models import APIKey as LibrarysOwnKey
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
-from consumers.admin.base import AccountAdmin, ServiceForm, account_of, choice_filter
+from consumers.admin.base import AccountAdmin, ServiceForm, account_of
+from consumers.admin.dialogs import RowDialogForm, dialog_done
+from consumers.admin.filters import choice_filter
 from consumers.choices import KeyRole
 from consumers.models import ApiKey
 from consumers.services.account import api_key_create, api_key_revoke
@@ -40,7 +41,7 @@ class ApiKeyForm(ServiceForm):
         widgets = {"role": UnfoldAdminRadioSelectWidget()}
 
 
-class RevokeForm(BaseDialogForm):
+class RevokeForm(RowDialogForm):
     """The question before a key is revoked."""
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
@@ -48,11 +49,6 @@ class RevokeForm(BaseDialogForm):
         keys = ApiKey.objects.filter(account=account_of(request))
         # The key of a row is its prefix with the hash: every text may be one.
         self.key = get_object_or_404(keys, pk=str(object_id).replace("\x00", ""))
-
-    @property
-    def back_url(self) -> str:
-        """Where the page without scripts leads back to."""
-        return f"../{self.object_id}/change/"
 
 
 @admin.register(ApiKey)
@@ -127,7 +123,4 @@ class ApiKeyAdmin(AccountAdmin):
         api_key_revoke(account_id=account_of(request).pk, prefix=form.key.prefix)
         self.log_change(request, form.key, "Revoked.")
         messages.success(request, f"Key “{form.key.name}” is revoked.")
-        page = self.url_of("changelist")
-        if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": page})
-        return HttpResponseRedirect(page)
+        return dialog_done(request, self.url_of("changelist"))

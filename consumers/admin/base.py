@@ -4,7 +4,7 @@ A form never writes. ``save_model`` of a page calls one service; what the servic
 form's fields, with nothing changed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.checks import ModelAdminChecks
-from django.contrib.admin.options import ModelAdmin as DjangoModelAdmin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import Model, QuerySet
@@ -21,12 +20,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.text import slugify
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 from unfold.forms import AdminForm, Fieldset
 
 from consumers.admin.fields import DateInput, ZonedDateTimeField, ZonedDateTimeInput
 from consumers.admin.history import HistoryPageMixin
 from consumers.admin.ordering import SavedOrderMixin
+from consumers.admin.words import plain_number
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, AccountOwned, User
 
@@ -36,14 +35,6 @@ def user_of(request: HttpRequest) -> User:
     user = request.user
     assert isinstance(user, User)  # noqa: S101
     return user
-
-
-def plain_number(value: Decimal, *, least: int = 0) -> str:
-    """A stored number without the zeros that only its column adds, but with ``least`` decimals."""
-    text = f"{value.normalize():f}"
-    whole, _, decimals = text.partition(".")
-    decimals = decimals.ljust(least, "0")
-    return f"{whole}.{decimals}" if decimals else whole
 
 
 if TYPE_CHECKING:
@@ -409,77 +400,3 @@ class OnePageAdmin(AccountAdmin):
         messages.success(request, f"{str(self.opts.verbose_name).capitalize()} saved.")
         stay = "_continue" in request.POST
         return HttpResponseRedirect(request.path if stay else reverse("admin:index"))
-
-
-class ChoiceFilter(DropdownFilter):
-    """A choice of one value, called by its title."""
-
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
-        yield {
-            "form": self.form_class(
-                label=str(self.title).capitalize(),
-                name=self.parameter_name,
-                choices=[self.all_option, *self.lookup_choices],
-                data={self.parameter_name: self.value()},
-            )
-        }
-
-
-class AccountRelatedFilter(RelatedDropdownFilter):
-    """A filter by a related row that offers only the account's."""
-
-    def field_choices(
-        self, field: Any, request: HttpRequest, model_admin: "DjangoModelAdmin[Any]"
-    ) -> list[tuple[Any, str]]:
-        ordering = self.field_admin_ordering(field, request, model_admin)
-        choices: list[tuple[Any, str]] = field.get_choices(
-            include_blank=False, ordering=ordering, limit_choices_to={"account": account_of(request)}
-        )
-        return choices
-
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
-        yield {
-            "form": self.form_class(
-                label=str(self.title).capitalize(),
-                name=self.lookup_kwarg,
-                choices=[self.all_option, *self.lookup_choices],
-                data={self.lookup_kwarg: self.value()},
-            )
-        }
-
-
-class ArchivedFilter(ChoiceFilter):
-    """Archived rows are hidden unless asked for."""
-
-    title = "archived"
-    parameter_name = "archived"
-    all_option = ("", "Not archived")
-
-    def lookups(self, request: HttpRequest, model_admin: "DjangoModelAdmin[Any]") -> list[tuple[str, str]]:
-        return [("yes", "Archived"), ("all", "Both")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "all":
-            return queryset
-        return queryset.filter(archived=self.value() == "yes")
-
-
-def choice_filter(
-    title: str,
-    parameter: str,
-    choices: Sequence[tuple[str, str]],
-    narrow: Callable[[HttpRequest, QuerySet[Any], str], QuerySet[Any]],
-) -> type[ChoiceFilter]:
-    """A filter with fixed choices; ``narrow`` takes the rows and the value chosen."""
-
-    class FixedChoiceFilter(ChoiceFilter):
-        def lookups(self, request: HttpRequest, model_admin: "DjangoModelAdmin[Any]") -> Sequence[tuple[str, str]]:
-            return choices
-
-        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-            chosen = self.value()
-            return narrow(request, queryset, chosen) if chosen in dict(choices) else queryset
-
-    FixedChoiceFilter.title = title
-    FixedChoiceFilter.parameter_name = parameter
-    return FixedChoiceFilter

@@ -14,15 +14,9 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from consumers.admin.base import (
-    AccountRelatedFilter,
-    ArchivedFilter,
-    KeyedAdmin,
-    ServiceForm,
-    account_of,
-    choice_filter,
-)
+from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
 from consumers.admin.fields import DateInput
+from consumers.admin.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
 from consumers.admin.resources import ConsumerResource, ImportExportMixin
 from consumers.admin.rows import RowForm, RowsField
 from consumers.choices import ConsumerKind, MembershipStatus

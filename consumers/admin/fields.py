@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.utils import timezone
@@ -10,7 +9,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from unfold.widgets import BASE_INPUT_CLASSES, UnfoldAdminSelectWidget
 
-from consumers.choices import CURRENCIES
+from consumers.choices import CURRENCIES, TIME_ZONES
 
 INPUT_CLASSES = " ".join(BASE_INPUT_CLASSES)
 
@@ -99,7 +98,7 @@ def currency_field(**kwargs: Any) -> forms.ChoiceField:
 def zone_choices() -> list[Any]:
     """IANA zones by continent."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    for name in sorted(available_timezones()):
+    for name in sorted(TIME_ZONES):
         continent, _, place = name.partition("/")
         if place and continent not in {"Etc", "SystemV", "US", "posix", "right"}:
             groups.setdefault(continent, []).append((name, f"{continent} / {place.replace('_', ' ')}"))

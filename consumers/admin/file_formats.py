@@ -22,7 +22,7 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from tablib import Dataset
 
-from consumers.admin.base import plain_number
+from consumers.admin.words import plain_number
 
 MAXIMUM_ROWS = 200_000
 MAXIMUM_COLUMNS = 200
@@ -128,7 +128,7 @@ def value_of_cell(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{Decimal(repr(value)).normalize():f}"
+            return plain_number(Decimal(repr(value)))
         case datetime() | date() | time():
             return value.isoformat()
     return str(value)

@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of
+from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
+from consumers.admin.filters import ArchivedFilter
 from consumers.admin.resources import GroupMemberResource, GroupResource, ImportExportMixin
 from consumers.models import ConsumerGroup
 from consumers.services.group import GroupValues, group_delete, groups_save

@@ -5,21 +5,22 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
 
-from consumers.admin.base import ReadOnlyAdmin, account_of, choice_filter, user_of
+from consumers.admin.base import ReadOnlyAdmin, account_of, user_of
+from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.file_formats import CSV, FORMATS
+from consumers.admin.filters import choice_filter
 from consumers.admin.words import moment_in_words
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import Refused
 from consumers.models import Job
-from consumers.selectors import jobs_of
+from consumers.selectors import jobs_of, row_by_id
 from consumers.services.job import job_cancel
 
 STATE_COLOURS = {
@@ -38,19 +39,15 @@ def jobs_seen(request: HttpRequest) -> QuerySet[Job]:
     return jobs_of(account_id=account_of(request).pk, asked_by=None if every else user)
 
 
-class CancelForm(BaseDialogForm):
+class CancelForm(RowDialogForm):
     """The question before a job is cancelled."""
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
-        self.job = jobs_seen(request).filter(pk=object_id).first() if str(object_id).isdigit() else None
-        if self.job is None:
+        job = row_by_id(jobs_seen(request), object_id)
+        if job is None:
             raise Http404("There is no such job.")
-
-    @property
-    def back_url(self) -> str:
-        """Where the page without scripts leads back to."""
-        return f"../{self.object_id}/change/"
+        self.job = job
 
 
 @admin.register(Job)
@@ -123,7 +120,8 @@ class JobAdmin(ReadOnlyAdmin):
             raise Http404("There is no such file.")
         stream = (bytes(content) for content in pieces.values_list("content", flat=True).iterator(chunk_size=20))
         headers = {"Content-Disposition": f'attachment; filename="{job.result_name}"'}
-        return StreamingHttpResponse(stream, content_type="text/csv; charset=utf-8", headers=headers)
+        written = FORMATS[job.parameters.get("format", CSV.title)].content_type
+        return StreamingHttpResponse(stream, content_type=f"{written}; charset=utf-8", headers=headers)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Cancelling, as long as there is something to cancel."""
@@ -147,17 +145,11 @@ class JobAdmin(ReadOnlyAdmin):
         },
     )
     def cancel(self, request: HttpRequest, form: CancelForm, object_id: Any) -> HttpResponse:
-        assert form.job is not None  # noqa: S101 - the form has found it
         try:
             job_cancel(job=form.job, at=timezone.now())
         except Refused as refused:
             form.add_error(None, refused.detail)
-            dialog = self.cancel.dialog
-            context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
-            return render(request, "unfold/helpers/dialog.html", context)
+            return dialog_again(request, self.cancel.dialog, form)
         self.log_change(request, form.job, "Cancelled.")
         messages.success(request, "The job is cancelled.")
-        page = self.url_of("change", form.job.pk)
-        if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": page})
-        return HttpResponseRedirect(page)
+        return dialog_done(request, self.url_of("change", form.job.pk))

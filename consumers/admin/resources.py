@@ -31,11 +31,12 @@ from import_export.tmp_storages import CacheStorage
 from import_export.widgets import BooleanWidget, CharWidget, DecimalWidget, Widget
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
-from consumers.admin.base import account_of, plain_number, user_of
+from consumers.admin.base import account_of, user_of
 from consumers.admin.file_formats import (
     ABSENT,
     CSV,
     JSON,
+    MAXIMUM_BYTES,
     MAXIMUM_ROWS,
     XLSX,
     FileFormat,
@@ -55,17 +56,17 @@ from consumers.admin.file_results import (
 )
 from consumers.admin.history import Change
 from consumers.admin.large_files import LARGE_EXPORT, LARGE_IMPORT, export_ask, import_ask
+from consumers.admin.words import plain_number
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Refused
 from consumers.models import Account, Consumer, ConsumerGroup, Job, Site, User
-from consumers.selectors import consumers_of, group_members
+from consumers.selectors import consumers_of, group_members, id_read
 from consumers.services.account import account_lock
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, MemberValues, group_members_save, groups_save
 from consumers.services.rows import is_storable, rows_named
 from consumers.services.site import SiteValues, sites_save
 
-MAXIMUM_BYTES = 20 * 1024 * 1024
 READ_AT_ONCE = 1024 * 1024
 """A file that is larger is not even read before a worker takes it."""
 
@@ -757,7 +758,7 @@ class ImportExportMixin(ImportExportModelAdmin):
 
     def _look_again(self, request: HttpRequest) -> HttpResponse:
         messages.error(request, "The file is not here any more: it was imported already, or waited too long.")
-        return HttpResponseRedirect(_page_of(self, "import"))
+        return HttpResponseRedirect(self.url_of("import"))
 
     def process_result(self, result: FileResult, request: HttpRequest) -> HttpResponse:
         if not result.problems:
@@ -799,7 +800,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         )
         context = self.init_request_context_data(request, form)
         context |= {"number": len(keys), "number_in_words": f"{len(keys):,}", "chosen": True}
-        context["export_url"] = f"{_page_of(self, 'export')}?{request.GET.urlencode()}"
+        context["export_url"] = f"{self.url_of('export')}?{request.GET.urlencode()}"
         return TemplateResponse(request, [self.export_template_name], context)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -811,7 +812,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_export_queryset(request)
         if chosen := request.POST.get("chosen"):
-            return rows.filter(pk__in=[key for key in chosen.split(",") if key.isdigit()])
+            return rows.filter(pk__in=[found for key in chosen.split(",") if (found := id_read(key)) is not None])
         return rows
 
     def get_export_filename(self, request: HttpRequest, queryset: QuerySet[Any], file_format: Any) -> str:
@@ -854,10 +855,6 @@ class ImportExportMixin(ImportExportModelAdmin):
 
 def _picks(number: str, choices: Sequence[Any]) -> bool:
     return number.isascii() and number.isdigit() and int(number[:9]) < len(choices)
-
-
-def _page_of(page: Any, name: str) -> str:
-    return reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_{name}")
 
 
 def _told_to_wait(request: HttpRequest, job: Job) -> HttpResponse:

@@ -5,8 +5,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of
+from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
 from consumers.admin.fields import zone_field
+from consumers.admin.filters import ArchivedFilter
 from consumers.admin.resources import ImportExportMixin, SiteResource
 from consumers.models import Site
 from consumers.services.site import SiteValues, site_delete, sites_save

@@ -15,7 +15,8 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from consumers.admin.base import AccountAdmin, ServiceForm, account_of, choice_filter
+from consumers.admin.base import AccountAdmin, ServiceForm, account_of
+from consumers.admin.filters import choice_filter
 from consumers.choices import StaffRole
 from consumers.models import StaffMembership
 from consumers.selectors import staff_of

@@ -6,17 +6,15 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from consumers.access import SESSION_ACCOUNT
-from consumers.models import User
+from consumers.admin.base import user_of
 from consumers.selectors import accounts_of_staff
 
 
 @require_POST
 def account_switch(request: HttpRequest) -> HttpResponse:
     """Work in the account whose code was posted as ``account``; an account of others is a 404."""
-    user = request.user
-    assert isinstance(user, User)  # noqa: S101 - the admin site lets nobody else in
     code = request.POST.get("account", "").replace("\x00", "")
-    account = get_object_or_404(accounts_of_staff(user=user), code=code)
+    account = get_object_or_404(accounts_of_staff(user=user_of(request)), code=code)
     request.session[SESSION_ACCOUNT] = account.pk
     messages.success(request, f"You now work in {account}.")
     return redirect("admin:index")

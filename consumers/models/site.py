@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from consumers.choices import NO_TIME_ZONE, TIME_ZONES
-from consumers.models.account import AccountOwned
+from consumers.models.account import Account, AccountOwned
 
 
 class Site(AccountOwned):
@@ -33,7 +33,6 @@ class Site(AccountOwned):
         if self.time_zone and self.time_zone not in TIME_ZONES:
             raise ValidationError({"time_zone": ValidationError(NO_TIME_ZONE, code="invalid_choice")})
 
-    @property
-    def zone(self) -> ZoneInfo:
-        """The zone in which this site's days and times are judged."""
-        return ZoneInfo(self.time_zone or self.account.time_zone)
+    def zone_in(self, account: Account) -> ZoneInfo:
+        """The zone in which this site's days and times are judged. Callers have its account, so it is given."""
+        return ZoneInfo(self.time_zone or account.time_zone)

@@ -1,6 +1,6 @@
 """Writes of groups."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
@@ -67,14 +67,7 @@ def group_members_save(*, account_id: int, rows: Sequence[MemberValues]) -> Save
                 (row.group for row in rows),
             )
         )
-        problems = []
-        for index, row in enumerate(rows):
-            for name, key, known in (("group", row.group, groups), ("consumer_id", row.consumer_id, consumers)):
-                if key not in known:
-                    noun = name.removesuffix("_id")
-                    detail = f"There is no {noun} {key}."
-                    problems.append(Problem(code="does_not_exist", detail=detail, attr=f"{index}.{name}"))
-        if problems:
+        if problems := [*_unknown(rows, groups, consumers)]:
             raise ConsumersError(problems=problems)
         said = {(consumers[row.consumer_id], groups[row.group]): row.member for row in rows}
         link = Consumer.groups.through
@@ -92,6 +85,15 @@ def group_members_save(*, account_id: int, rows: Sequence[MemberValues]) -> Save
             [link(consumer_id=consumer_pk, consumergroup_id=group_pk) for consumer_pk, group_pk in joining]
         )
     return Saved(created=len(joining), updated=len(leaving))
+
+
+def _unknown(rows: Sequence[MemberValues], groups: Collection[str], consumers: Collection[str]) -> Iterator[Problem]:
+    for index, row in enumerate(rows):
+        if row.group not in groups:
+            yield Problem(code="does_not_exist", detail=f"There is no group {row.group}.", attr=f"{index}.group")
+        if row.consumer_id not in consumers:
+            detail = f"There is no consumer {row.consumer_id}."
+            yield Problem(code="does_not_exist", detail=detail, attr=f"{index}.consumer_id")
 
 
 def group_delete(*, account_id: int, code: str) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.dispatch import Signal
 
 from consumers.choices import JobFile, JobState
@@ -164,7 +164,7 @@ class _Lost(Exception):
     """The job is not this worker's any more."""
 
 
-def _held(job: Job) -> Any:
+def _held(job: Job) -> QuerySet[Job]:
     return Job.objects.filter(pk=job.pk, claim=job.claim, state=JobState.RUNNING)
 
 

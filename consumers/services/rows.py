@@ -20,6 +20,9 @@ HISTORY_REASON = "_change_reason"
 CHUNK = 10_000
 """How many values one statement lists: SQLite takes 32,766 parameters."""
 
+FIRST_YEAR, LAST_YEAR = 1000, 9998
+"""Years in which a moment can be moved between zones, and a day by a century, without leaving the calendar."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Saved:
@@ -58,11 +61,16 @@ def model_problems(row: Model, *, exclude: Collection[str] = ()) -> Iterator[Pro
     except ValidationError as error:
         refused.append(error)
     for one in refused:
-        by_field = one.error_dict if hasattr(one, "error_dict") else {NON_FIELD_ERRORS: one.error_list}
-        for name, errors in by_field.items():
-            attr = None if name == NON_FIELD_ERRORS else name
-            for each in errors:
-                yield from (Problem(code=each.code or "invalid", detail=text, attr=attr) for text in each.messages)
+        yield from problems_said(one)
+
+
+def problems_said(error: ValidationError) -> Iterator[Problem]:
+    """What Django's own validation says, by field."""
+    by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
+    for name, errors in by_field.items():
+        attr = None if name == NON_FIELD_ERRORS else name
+        for one in errors:
+            yield from (Problem(code=one.code or "invalid", detail=text, attr=attr) for text in one.messages)
 
 
 def rows_upsert(

@@ -1,15 +1,17 @@
 """Writes of staff."""
 
+from dataclasses import replace
+
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from consumers.choices import StaffRole
-from consumers.exceptions import AlreadyExists, ConsumersError, LastAdministrator, NotFound, Problem
+from consumers.exceptions import AlreadyExists, ConsumersError, LastAdministrator, NotFound
 from consumers.models import StaffMembership, User
 from consumers.services.account import account_lock
-from consumers.services.rows import model_problems
+from consumers.services.rows import model_problems, problems_said
 
 
 def staff_member_add(
@@ -111,11 +113,7 @@ def _password_set(user: User, password: str | None) -> None:
         try:
             validate_password(password, user)
         except ValidationError as error:
-            problems += [
-                Problem(code=one.code or "invalid", detail=text, attr="password")
-                for one in error.error_list
-                for text in one.messages
-            ]
+            problems += [replace(problem, attr="password") for problem in problems_said(error)]
         user.set_password(password)
     if problems:
         raise ConsumersError(problems=problems)

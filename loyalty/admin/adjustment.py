@@ -15,12 +15,11 @@ from loyalty.admin.consumer_step import ConsumerStepForm, consumer_step
 from loyalty.models import AdjustmentLimits
 from loyalty.selectors.adjustment import adjustment_limits, points_adjusted
 from loyalty.services.adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
+from loyalty.services.points import MOST_ADJUSTED
 from promotions.admin.numbers import whole
 
 ADJUST = "loyalty.add_ledgerentry"
 """The permission to adjust a balance."""
-
-MOST_POINTS = 10**12
 
 
 class AdjustForm(ConsumerStepForm):
@@ -32,7 +31,7 @@ class AdjustForm(ConsumerStepForm):
         initial="add",
         widget=UnfoldAdminRadioSelectWidget(),
     )
-    points = forms.IntegerField(label="Points", min_value=1, max_value=MOST_POINTS, widget=whole("points"))
+    points = forms.IntegerField(label="Points", min_value=1, max_value=MOST_ADJUSTED, widget=whole("points"))
     reason = forms.CharField(
         label="Reason",
         max_length=500,

@@ -7,12 +7,13 @@ from uuid import uuid4
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from unfold.forms import BaseDialogForm
 
 from consumers.admin.base import account_of
+from consumers.admin.dialogs import dialog_done_here
 from consumers.exceptions import Refused
 from consumers.models import Consumer
 from consumers.selectors import consumers_of
@@ -79,8 +80,6 @@ def consumer_step(
                 form.add_error(problem.attr if problem.attr in shown else None, problem.detail)
         else:
             messages.success(request, done)
-            if request.headers.get("HX-Request"):
-                return HttpResponse(headers={"HX-Refresh": "true"})
-            return HttpResponseRedirect(form.back_url)
+            return dialog_done_here(request, form.back_url)
     dialog = {"title": form.title, "description": description}
     return render(request, "unfold/helpers/dialog.html", {"dialog": dialog, "form": form, "form_submit_text": button})

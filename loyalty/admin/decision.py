@@ -6,23 +6,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from consumers.admin.words import moment_in_words
+from consumers.admin.words import moment_in_words, plain_number
 from consumers.models import Account
-from loyalty.admin.words import amount_in_words
-from loyalty.choices import Benefit, PromotionType, ReversalKind, TransactionStatus
+from loyalty.admin.words import amount_in_words, type_in_words
+from loyalty.choices import Benefit, ReversalKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 from loyalty.selectors.message import messages_of_transaction
 from loyalty.selectors.offer import vouchers_by_code
 from loyalty.selectors.transaction import reversals_of
 from promotions.admin.summary import Trees, trees_of
 from promotions.admin.words import SCOPES, label_of
-from promotions.choices import DiscountType, Family
-from promotions.engine.decision import REASONS
+from promotions.choices import Family
+from promotions.engine.attributes import Scope
+from promotions.engine.decision import DECIDED_BY, REASONS
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_by_code
 
-TYPES = dict([*PromotionType.choices, *DiscountType.choices])
-DECIDED = {"bias": "saving", "age": "age", "code": "code"}
 REFUSED_VOUCHERS = {
     "unknown": "There was no such voucher.",
     "other_consumer": "It is another consumer’s.",
@@ -83,10 +82,6 @@ def _codes(vouchers: Iterable[Document]) -> Iterator[str]:
     return (voucher["code"] for voucher in vouchers)
 
 
-def _number(value: Any) -> str:
-    return f"{Decimal(value).normalize():f}"
-
-
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
@@ -106,7 +101,7 @@ def lines_in_words(
             "sku": line.get("sku", ""),
             "category": line.get("category") or (line.get("product") or {}).get("category") or "",
             "quantity": line.get("quantity", ""),
-            "returned": _number(line.get("returned", 0)),
+            "returned": plain_number(Decimal(line.get("returned", 0))),
             "price": amount_in_words(line.get("unit_price_inc_tax"), currency),
             "total": amount_in_words(line.get("total"), currency),
             "discount": amount_in_words(line.get("discount"), currency),
@@ -138,7 +133,7 @@ def applied_in_words(
         is_discount = one.promotion.family == Family.DISCOUNT
         yield {
             "promotion": one.promotion,
-            "type": TYPES.get(one.promotion.type, label_of(one.promotion.type)),
+            "type": type_in_words(one.promotion.type),
             "version": one.version.number,
             "redemptions": change_of(f"{then.get('redemptions', one.redemptions):,}", f"{one.redemptions:,}"),
             "points": change_of(f"{then.get('points', one.points):,}", f"{one.points:,}"),
@@ -194,7 +189,9 @@ def reversal_in_words(reversal: Reversal, transaction: Transaction) -> dict[str,
         "kind": ReversalKind(reversal.kind).label,
         "reference": reversal.reference,
         "moment": moment_in_words(reversal.occurred_at),
-        "items": [f"{_number(line['quantity'])} × {skus.get(line['line_id'], '')}" for line in reversal.lines],
+        "items": [
+            f"{plain_number(Decimal(line['quantity']))} × {skus.get(line['line_id'], '')}" for line in reversal.lines
+        ],
         "refund": amount_in_words(reversal.refund_due, transaction.currency),
         "not_recovered": (
             amount_in_words(reversal.not_recovered, transaction.currency) if reversal.not_recovered else ""
@@ -269,7 +266,7 @@ def _as_tree(rule: Document) -> Document:
     return rule if "rules" in rule else {"match": "all", "rules": [rule]}
 
 
-def _lacked(trees: Trees, rule: Document, scope: Any) -> str:
+def _lacked(trees: Trees, rule: Document, scope: Scope) -> str:
     words = trees.words(rule, scope)
     return f"It would have applied if: {words}." if words else ""
 
@@ -281,5 +278,5 @@ def _reason(refusal: Document, names: Names) -> str:
         return str(refusal.get("detail") or "")
     known = (names.get((refusal["family"], code)) for code in winners)
     said = ", ".join(f"“{one.name}”" if one else code for one, code in zip(known, winners, strict=True))
-    decided = DECIDED.get(refusal.get("decided_by") or "")
+    decided = DECIDED_BY.get(refusal.get("decided_by") or "")
     return f"Lost to {said}{f' because of its {decided}' if decided else ''}."

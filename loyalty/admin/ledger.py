@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from django.urls import path
 from unfold.decorators import display
 
-from consumers.admin.base import ReadOnlyAdmin, choice_filter
+from consumers.admin.base import ReadOnlyAdmin
+from consumers.admin.filters import choice_filter
 from consumers.admin.words import moment_in_words
 from loyalty.admin.adjustment import adjust_view
 from loyalty.choices import EntryKind

@@ -5,8 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -14,11 +13,13 @@ from django.utils.safestring import SafeString
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
 
-from consumers.admin.base import AccountRelatedFilter, ReadOnlyAdmin, account_of, choice_filter
+from consumers.admin.base import ReadOnlyAdmin, account_of
+from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
+from consumers.selectors import row_by_id
 from loyalty.choices import MessageState
 from loyalty.models import RedemptionMessage
 from loyalty.selectors.message import messages_of
@@ -37,20 +38,15 @@ STATE_COLOURS = {
 CHANGE = ["loyalty.change_redemptionmessage"]
 
 
-class MessageForm(BaseDialogForm):
+class MessageForm(RowDialogForm):
     """The question before a step, about one message of the account."""
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
-        found = messages_of(account_id=account_of(request).pk).filter(pk=object_id) if str(object_id).isdigit() else ()
-        self.message = next(iter(found), None)
-        if self.message is None:
+        message = row_by_id(messages_of(account_id=account_of(request).pk), object_id)
+        if message is None:
             raise Http404("There is no such message.")
-
-    @property
-    def back_url(self) -> str:
-        """Where the page without scripts leads back to."""
-        return f"../{self.object_id}/change/"
+        self.message = message
 
 
 @admin.register(RedemptionMessage)
@@ -172,18 +168,12 @@ class RedemptionMessageAdmin(ReadOnlyAdmin):
         take: Callable[[RedemptionMessage], RedemptionMessage],
     ) -> HttpResponse:
         """Take a step, or show in the question why it is refused."""
-        assert form.message is not None  # noqa: S101 - the form has found it
         try:
             message = take(form.message)
         except Refused as refused:
             form.add_error(None, refused.detail)
-            dialog = getattr(self, name).dialog
-            context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
-            return render(request, "unfold/helpers/dialog.html", context)
+            return dialog_again(request, getattr(self, name).dialog, form)
         self.log_change(request, message, f"{label_of(name)}.")
         state = MessageState(message.state).label.lower()
         messages.success(request, f"The message to {message.address} is {state} now.")
-        page = self.url_of("change", message.pk)
-        if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": page})
-        return HttpResponseRedirect(page)
+        return dialog_done(request, self.url_of("change", message.pk))

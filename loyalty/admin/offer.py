@@ -11,18 +11,12 @@ from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from consumers.admin.base import (
-    AccountRelatedFilter,
-    ArchivedFilter,
-    KeyedAdmin,
-    ReadOnlyAdmin,
-    ServiceForm,
-    account_of,
-    choice_filter,
-)
+from consumers.admin.base import KeyedAdmin, ReadOnlyAdmin, ServiceForm, account_of
 from consumers.admin.fields import currency_choices
-from consumers.admin.words import moment_in_words
+from consumers.admin.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
+from consumers.admin.words import moment_in_words, plain_number
 from loyalty.admin.claim import claim_view
+from loyalty.admin.words import amount_in_words
 from loyalty.choices import Benefit, OfferKind, VoucherStatus
 from loyalty.models import Offer, Voucher
 from loyalty.selectors.offer import vouchers_of
@@ -124,6 +118,8 @@ class OfferForm(ServiceForm):
             cleaned["value"] = None
         if cleaned.get("benefit") != Benefit.PRODUCT:
             cleaned["product"] = None
+        # As the service keeps it: amounts are checked for their currency's decimals.
+        cleaned["currency"] = cleaned.get("currency") or self.account.currency
         return cleaned
 
 
@@ -155,7 +151,7 @@ class OfferAdmin(KeyedAdmin):
         js = ("js/shown.js",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Offer]:
-        return super().get_queryset(request).select_related("product", "account")
+        return super().get_queryset(request).select_related("product")
 
     @display(description="Offer", ordering="name", header=True)
     def title(self, offer: Offer) -> list[str]:
@@ -171,13 +167,9 @@ class OfferAdmin(KeyedAdmin):
     def benefit_label(self, offer: Offer) -> str:
         match offer.benefit:
             case Benefit.AMOUNT:
-                return (
-                    f"{offer.value:,.2f} {offer.currency or offer.account.currency} off"
-                    if offer.value
-                    else "Amount off"
-                )
+                return f"{amount_in_words(offer.value, offer.currency)} off" if offer.value else "Amount off"
             case Benefit.PERCENTAGE:
-                return f"{offer.value.normalize():f}% off" if offer.value else "Percentage off"
+                return f"{plain_number(offer.value)}% off" if offer.value else "Percentage off"
             case Benefit.PRODUCT:
                 return f"{offer.product} free"
             case _:

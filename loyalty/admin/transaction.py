@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
-from consumers.admin.base import AccountRelatedFilter, ReadOnlyAdmin, account_of, choice_filter
+from consumers.admin.base import ReadOnlyAdmin, account_of
+from consumers.admin.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.words import moment_in_words
 from loyalty.admin.decision import decision_of
 from loyalty.admin.words import amount_in_words

@@ -13,9 +13,9 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from consumers.admin.base import plain_number
 from consumers.admin.fields import ZonedDateTimeField, currency_choices
 from consumers.admin.rows import RowForm, RowsField, RowsFormSet
+from consumers.admin.words import plain_number
 from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.selectors import consumers_named
@@ -23,7 +23,7 @@ from consumers.services.rows import is_storable
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
 from promotions.admin.keys import KeyField, lines_of
-from promotions.selectors.rule_values import rows_named
+from promotions.selectors.rule_values import reference_names
 
 LONGEST_ID = 100
 MOST_LINES = 100
@@ -115,7 +115,7 @@ class BasketForm(forms.Form):
         else:
             skus = [line["sku"] for line in self.initial.get("lines", ())]
         wanted = {("site", key) for key in sites} | {("product", sku) for sku in skus}
-        names = rows_named(
+        names = reference_names(
             account_id=self.account.pk,
             references={(kind, key) for kind, key in wanted if is_storable(key)},
             sources=LOYALTY_REFERENCE_SOURCES,

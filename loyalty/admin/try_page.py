@@ -17,27 +17,24 @@ from consumers.models import Account
 from consumers.selectors import sites_of
 from loyalty.admin.addresses import promotion_address
 from loyalty.admin.try_form import BasketForm, initial_of
-from loyalty.admin.words import amount_in_words
-from loyalty.choices import PromotionType
+from loyalty.admin.words import amount_in_words, type_in_words
 from loyalty.exceptions import SaleInvalid
 from loyalty.models import TriedBasket
 from loyalty.selectors.tried_basket import tried_basket_by_id, tried_baskets_offered
 from loyalty.services.quote import Quote
-from loyalty.services.tried_basket import basket_kept, basket_try, tried_basket_forget, tried_basket_keep
+from loyalty.services.tried_basket import BasketToTry, basket_kept, basket_try, tried_basket_forget, tried_basket_keep
 from promotions.admin.promotion_page import STATUS_COLOURS, promotion_of
 from promotions.admin.withheld import may_see_personalized
 from promotions.admin.words import SCOPES, label_of, tree_in_words
-from promotions.choices import DiscountType, ReferenceKind, Status
-from promotions.engine.decision import Applied, Decision, Refusal
+from promotions.choices import ReferenceKind, Status
+from promotions.engine.decision import DECIDED_BY, Applied, Decision, Refusal
 from promotions.engine.evaluate import nearest_first
 from promotions.engine.money import from_minor
 from promotions.models import Promotion
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceKey
-from promotions.selectors.rule_values import rows_named
+from promotions.selectors.rule_values import reference_names
 
 MAY_TRY = "promotions.view_promotion"
-_TYPES = dict([*PromotionType.choices, *DiscountType.choices])
-_DECIDED = {"bias": "the saving decided", "age": "the age decided", "code": "the code decided"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +73,9 @@ def try_basket(request: HttpRequest) -> HttpResponse:
             for problem in refused.problems:
                 form.add_problem(problem)
     if quote is not None and basket is not None and "_keep" in request.POST:
-        name = request.POST.get("name", "").replace("\x00", "").strip()[:100]
-        if name and request.user.has_perm("loyalty.add_triedbasket"):
-            made = tried_basket_keep(
-                account=account, name=name, basket=basket, promotion=promotion, actor=user_of(request), at=now
-            )
-            messages.success(request, f"The basket “{made.name}” is kept.")
+        made = _keep(request, account, basket, promotion, now)
+        if made is not None:
             return HttpResponseRedirect(f"{reverse('try_basket')}?basket={made.pk}#decision")
-        messages.error(request, "Give the basket a name to keep it.")
     context = {
         **admin.site.each_context(request),
         "title": f"Try “{promotion.name}”" if promotion is not None else "Try a basket",
@@ -110,6 +102,21 @@ def _promotion(request: HttpRequest, kept: TriedBasket | None) -> Promotion | No
         return kept.promotion
     asked = request.POST.get("promotion") or request.GET.get("promotion")
     return promotion_of(request, asked) if asked else None
+
+
+def _keep(
+    request: HttpRequest, account: Account, basket: BasketToTry, promotion: Promotion | None, now: datetime
+) -> TriedBasket | None:
+    """Keep the basket under the name that was sent; without one, or the right to, say so and keep nothing."""
+    name = request.POST.get("name", "").replace("\x00", "").strip()[:100]
+    if not name or not request.user.has_perm("loyalty.add_triedbasket"):
+        messages.error(request, "Give the basket a name to keep it.")
+        return None
+    made = tried_basket_keep(
+        account=account, name=name, basket=basket, promotion=promotion, actor=user_of(request), at=now
+    )
+    messages.success(request, f"The basket “{made.name}” is kept.")
+    return made
 
 
 def _forget(request: HttpRequest, account: Account) -> HttpResponse:
@@ -175,23 +182,17 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
     decision = quote.decision
     currency = decision.basket.currency
     names = {one.code: one.source.name for one in quote.book.rulebook}
-    rows = _rows_named(quote, account_id=account_of(request).pk)
-    lines = dict(zip((line.line_id for line in decision.lines), quote.sale.lines, strict=True))
+    rows = _names_spoken_of(quote, account_id=account_of(request).pk)
 
     def money(minor: int) -> str:
         return amount_in_words(from_minor(minor, currency), currency)
 
-    def applied(one: Applied) -> dict[str, Any]:
+    def told(one: Applied | Refusal) -> dict[str, Any]:
         source = one.promotion.source
         return {
             "name": source.name,
             "code": source.code,
             "url": promotion_address(request, family=source.family, promotion_id=source.id),
-            "type": _TYPES.get(source.type, label_of(source.type)),
-            "redemptions": f"{one.redemptions:,}",
-            "points": f"{one.points:,}",
-            "discount": money(one.discount) if one.discount else "–",
-            "vouchers": one.vouchers,
             "is_tried": promotion is not None and source.id == promotion.pk,
         }
 
@@ -209,37 +210,40 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
         "zone": quote.place.zone.key,
         "lines": [
             {
-                "sku": lines[line.line_id].sku,
-                "name": rows.get((ReferenceKind.PRODUCT, lines[line.line_id].sku), ""),
-                "quantity": lines[line.line_id].quantity,
+                "sku": sold.sku,
+                "name": rows.get((ReferenceKind.PRODUCT, sold.sku), ""),
+                "quantity": sold.quantity,
                 "total": money(line.total),
                 "discount": money(line.discount),
                 "net": money(line.net),
                 "base_points": line.base_points,
-                "is_known": lines[line.line_id].sku in quote.products,
+                "is_known": sold.sku in quote.products,
             }
-            for line in decision.lines
+            for line, sold in zip(decision.lines, quote.sale.lines, strict=True)
         ],
-        "applied": [applied(one) for one in decision.applied],
+        "applied": [
+            {
+                **told(one),
+                "type": type_in_words(one.promotion.source.type),
+                "redemptions": f"{one.redemptions:,}",
+                "points": f"{one.points:,}",
+                "discount": money(one.discount) if one.discount else "–",
+                "vouchers": one.vouchers,
+            }
+            for one in decision.applied
+        ],
         "vouchers": [
             {"code": one.code, "offer": one.offer, "discount": money(one.discount)} for one in decision.vouchers
         ],
         "refused": [
-            {
-                "name": one.promotion.source.name,
-                "code": one.promotion.code,
-                "url": promotion_address(request, family=one.promotion.source.family, promotion_id=one.promotion.id),
-                "check": label_of(one.reason),
-                "words": refusal_in_words(one, names),
-                "is_tried": promotion is not None and one.promotion.id == promotion.pk,
-            }
+            {**told(one), "check": label_of(one.reason), "words": refusal_in_words(one, names)}
             for one in nearest_first(decision.refused)
         ],
         "notes": list(_notes(quote, names, rows, may_see=may_see_personalized(request))),
     }
 
 
-def _rows_named(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str]:
+def _names_spoken_of(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str]:
     """The names of the products and personalized promotions that the page speaks of."""
     skus = {line.sku for line in quote.sale.lines} | {add.sku for add in quote.decision.add_products}
     lists = {state.backend_id for state in quote.decision.personalized if state.requires_selection}
@@ -248,14 +252,14 @@ def _rows_named(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str]:
         for kind, keys in ((ReferenceKind.PRODUCT, skus), (ReferenceKind.PERSONALIZED_PROMOTION, lists))
         for key in keys
     ]
-    return rows_named(account_id=account_id, references=wanted, sources=REFERENCE_SOURCES)
+    return reference_names(account_id=account_id, references=wanted, sources=REFERENCE_SOURCES)
 
 
 def refusal_in_words(refusal: Refusal, names: dict[str, str]) -> str:
     """Why a promotion does not apply, with the rule that it lacked; ``names`` of promotions by code."""
     if refusal.won_by:
         winners = ", ".join(f"“{names.get(code, code)}”" for code in refusal.won_by)
-        return f"Lost to {winners}: {_DECIDED.get(refusal.decided_by, refusal.decided_by)}."
+        return f"Lost to {winners}: the {DECIDED_BY[refusal.decided_by]} decided."
     miss = refusal.near_miss
     if miss is not None and miss.rule is not None and refusal.reason in SCOPES:
         asked = tree_in_words({"match": "all", "rules": [miss.rule]}, SCOPES[refusal.reason])

@@ -26,7 +26,8 @@ class Offer(AccountOwned):
 
     ``stock`` is the number of vouchers that may be issued in all (empty: no limit) and ``issued`` the number that
     were, less those taken back unused. ``valid_days`` counts from the issue; ``perceived_value`` is what one voucher
-    counts when savings are compared. A blank currency means the account's.
+    counts when savings are compared. ``currency`` may be left blank in a form; what is stored is never blank, because
+    ``offers_save`` keeps the account's then.
     """
 
     code = models.CharField(max_length=64)
@@ -67,11 +68,6 @@ class Offer(AccountOwned):
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
 
-    @property
-    def money_currency(self) -> str:
-        """The currency of its amounts."""
-        return self.currency or self.account.currency
-
     def clean(self) -> None:
         """Check what the columns cannot: what each kind and benefit needs, decimals, dates and stock."""
         problems: dict[str, ValidationError] = {}
@@ -79,8 +75,8 @@ class Offer(AccountOwned):
             problems["currency"] = ValidationError(NO_CURRENCY, code="invalid_choice")
         self._check_cost(problems)
         self._check_benefit(problems)
-        if has_more_decimals(self.perceived_value, self.money_currency):
-            problems["perceived_value"] = decimals_error(self.money_currency)
+        if has_more_decimals(self.perceived_value, self.currency):
+            problems["perceived_value"] = decimals_error(self.currency)
         if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
             problems["ends_at"] = ValidationError("An offer ends after it starts.", code="invalid")
         if self.valid_days is not None and self.valid_days > MAX_VALID_DAYS:
@@ -116,8 +112,8 @@ class Offer(AccountOwned):
         if self.benefit == Benefit.PERCENTAGE:
             if value > MAX_PERCENTAGE:
                 problems["value"] = ValidationError("At most 100.", code="max_value")
-        elif has_more_decimals(value, self.money_currency):
-            problems["value"] = decimals_error(self.money_currency)
+        elif has_more_decimals(value, self.currency):
+            problems["value"] = decimals_error(self.currency)
 
 
 class Voucher(AccountOwned):

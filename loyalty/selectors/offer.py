@@ -66,7 +66,7 @@ def vouchers_by_code(*, account_id: int, codes: Collection[str]) -> dict[str, Vo
 
 def currencies_of_amounts(*, account_id: int, keys: Collection[str]) -> set[str]:
     """All of ``keys``, the account's currency, if offers or transactions have amounts in it."""
-    in_offers = Offer.objects.filter(account_id=account_id, currency__in=["", *keys])
+    in_offers = Offer.objects.filter(account_id=account_id, currency__in=keys)
     if in_offers.exists() or Transaction.objects.filter(account_id=account_id).exists():
         return set(keys)
     return set()

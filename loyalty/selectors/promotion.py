@@ -8,21 +8,12 @@ from loyalty.choices import OfferKind
 from loyalty.models import Offer
 from promotions.choices import Family, ReferenceKind
 from promotions.models import Promotion
-from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource, promotion_by_code, promotions_of
+from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource, promotions_of
 
 
 def loyalty_promotions_of(*, account_id: int) -> QuerySet[Promotion]:
     """The account's loyalty promotions, archived ones too."""
     return promotions_of(account_id=account_id, family=Family.LOYALTY)
-
-
-def loyalty_promotion_by_code(*, account_id: int, code: str) -> Promotion:
-    """The loyalty promotion under a code.
-
-    Raises:
-        PromotionNotFound: the account has none.
-    """
-    return promotion_by_code(account_id=account_id, family=Family.LOYALTY, code=code)
 
 
 def offers_redeemable(account_id: int) -> QuerySet[Offer]:

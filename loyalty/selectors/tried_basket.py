@@ -2,6 +2,7 @@
 
 from django.db.models import Q, QuerySet
 
+from consumers.selectors import row_by_id
 from loyalty.models import TriedBasket
 
 SHOWN = 50
@@ -9,10 +10,7 @@ SHOWN = 50
 
 def tried_basket_by_id(*, account_id: int, basket_id: str) -> TriedBasket | None:
     """A kept basket with its promotion; None where the account has none of that id, whatever the text."""
-    if not (basket_id.isascii() and basket_id.isdigit() and len(basket_id) < 19):
-        return None
-    baskets = TriedBasket.objects.select_related("promotion")
-    return baskets.filter(account_id=account_id, pk=int(basket_id)).first()
+    return row_by_id(TriedBasket.objects.filter(account_id=account_id).select_related("promotion"), basket_id)
 
 
 def tried_baskets_offered(*, account_id: int, promotion_id: int | None) -> QuerySet[TriedBasket]:

@@ -19,7 +19,7 @@ from conflicts.selectors import conflict_policy
 from consumers.models import Account, Site
 from loyalty.models import Offer
 from loyalty.services.measures import rulebook_measured
-from promotions.engine.basket import SiteFacts, folded
+from promotions.engine.basket import SiteFacts
 from promotions.engine.discounts import PersonalizedTerms
 from promotions.engine.rulebook import (
     OfferFacts,
@@ -31,6 +31,7 @@ from promotions.engine.rulebook import (
 )
 from promotions.models import PersonalizedPromotion, PromotionVersion
 from promotions.models import Promotion as StoredPromotion
+from promotions.selectors.promotion import site_facts
 
 BOOKS_KEPT = 200
 """Accounts whose books stay in memory; the least recently used goes first."""
@@ -202,13 +203,6 @@ def _site_place(site: Site, account: Account) -> SitePlace:
         id=site.pk,
         number=site.number,
         name=site.name,
-        zone=ZoneInfo(site.time_zone or account.time_zone),
-        facts=SiteFacts(
-            site_number=site.number.casefold(),
-            site_name=folded(site.name),
-            address_line_1=folded(site.address_line_1),
-            town=folded(site.town),
-            county=folded(site.county),
-            postcode=folded(site.postcode),
-        ),
+        zone=site.zone_in(account),
+        facts=site_facts(site),
     )

@@ -1,6 +1,6 @@
 """Past transactions as the engine sees them, with their products as they were."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,7 @@ def line_stored(
     discount: int,
     base_points: int,
     prices: tuple[Decimal, Decimal],
-    money: Any,
+    money: Callable[[int], str],
 ) -> dict[str, Any]:
     """One line as a transaction keeps it: what was sold, its product as it was, and what became of it."""
     return {

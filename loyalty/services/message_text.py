@@ -52,10 +52,10 @@ def message_text(source: PromotionTexts) -> MessageText | None:
     values = dict(_values(source))
     html = written if "<" in written else written.replace("\n", "<br>")
     subject = source.outcome.get("redemption_message_subject", "")
-    subject = _filled(subject, {name: plain_text(value) for name, value in values.items()})
+    subject = inserts_filled(subject, {name: plain_text(value) for name, value in values.items()})
     return MessageText(
         subject=" ".join((subject.strip() or source.name).split())[:LONGEST_SUBJECT],
-        body=rich_text_sanitised(_filled(html, values)),
+        body=rich_text_sanitised(inserts_filled(html, values)),
     )
 
 
@@ -66,8 +66,11 @@ def plain_text(html: str) -> str:
     return _BLANK_LINES.sub("\n\n", text).strip()
 
 
-def _filled(written: str, values: Mapping[str, str]) -> str:
-    # In one pass: what a value holds is never taken for an insert.
+def inserts_filled(written: str, values: Mapping[str, str]) -> str:
+    """A text with its inserts filled in, in one pass: what a value holds is never taken for an insert.
+
+    One without a value is filled with nothing.
+    """
     return _INSERT.sub(lambda insert: values.get(insert.group(1), ""), written)
 
 

@@ -215,8 +215,7 @@ def _fixed_stay(account: Account, existing: Mapping[str, Offer], rows: Sequence[
     changed = [
         existing[row.code]
         for row in rows
-        if row.code in existing
-        and (row.kind, row.currency) != (existing[row.code].kind, existing[row.code].currency or account.currency)
+        if row.code in existing and (row.kind, row.currency) != (existing[row.code].kind, existing[row.code].currency)
     ]
     if not changed:
         return

@@ -13,7 +13,6 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 from django.db import connection, reset_queries, transaction
@@ -240,7 +239,7 @@ def _memberships_ensure(
     new = [
         Membership(
             consumer=consumers[consumer_id],
-            enrolled_on=invoice.occurred_at.astimezone(zone_of(sites[invoice.site], account)).date(),
+            enrolled_on=invoice.occurred_at.astimezone(sites[invoice.site].zone_in(account)).date(),
         )
         for consumer_id, invoice in firsts.items()
         if consumers[consumer_id].pk not in have
@@ -264,7 +263,7 @@ def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: da
         fingerprint=fingerprint_of(invoice),
         kind=TransactionKind.UNLINKED_RETURN if invoice.is_return else TransactionKind.PAST_SALE,
         occurred_at=invoice.occurred_at,
-        local_day=invoice.occurred_at.astimezone(zone_of(site, account)).date(),
+        local_day=invoice.occurred_at.astimezone(site.zone_in(account)).date(),
         recorded_at=at,
         site=site,
         consumer=parties.consumers[invoice.consumer] if invoice.consumer else None,
@@ -339,11 +338,6 @@ def category_of(name: str) -> str:
     """The category of a product whose file has none: the last word of its name (``WHITE METAL LANTERN``: Lantern)."""
     words = _WORD.findall(name)
     return words[-1].capitalize()[:200] if words else ""
-
-
-def zone_of(site: Site, account: Account) -> ZoneInfo:
-    """The zone of a site's days."""
-    return ZoneInfo(site.time_zone) if site.time_zone else account.zone
 
 
 def batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:

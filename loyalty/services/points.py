@@ -12,6 +12,9 @@ from loyalty.models import LedgerEntry
 
 ADJUSTMENT_ACTIVITY = "Adjustment"
 
+MOST_ADJUSTED = 10**12
+"""What one adjustment adds or takes away at most; forms and bodies refuse more."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Adjustment:

@@ -11,8 +11,6 @@ from promotions.models import Promotion
 from promotions.services.promotion import (
     PromotionFamily,
     PromotionValues,
-    promotion_archive,
-    promotion_publish,
     promotion_save,
     promotions_save,
 )
@@ -75,17 +73,3 @@ def loyalty_promotion_save(
         PromotionsError: everything that is wrong, each problem under its path (``outcome.points``).
     """
     return promotion_save(family=LOYALTY, account=account, values=values, actor=actor, actor_label=actor_label, at=at)
-
-
-def loyalty_promotion_publish(*, promotion: Promotion, actor: User | None, actor_label: str, at: datetime) -> Promotion:
-    """Publish a draft; see ``promotion_publish``."""
-    return promotion_publish(family=LOYALTY, promotion=promotion, actor=actor, actor_label=actor_label, at=at)
-
-
-def loyalty_promotion_archive(
-    *, promotion: Promotion, archived: bool = True, actor: User | None, actor_label: str, at: datetime
-) -> Promotion:
-    """Put a promotion away or bring it back; see ``promotion_archive``."""
-    return promotion_archive(
-        family=LOYALTY, promotion=promotion, archived=archived, actor=actor, actor_label=actor_label, at=at
-    )

@@ -25,8 +25,9 @@ from promotions.admin.withheld import ROW_OF_PERSONALIZED
 from promotions.choices import DiscountType, PriceOrder
 from promotions.engine.attributes import Scope
 from promotions.engine.definition import CONDITIONS, DISCOUNT_LIMITS, MAXIMUM_PRODUCTS, MAXIMUM_SETS
-from promotions.models import Discount, Product, Promotion
+from promotions.models import Discount, Promotion
 from promotions.selectors.personalized_promotion import personalized_promotions_of
+from promotions.selectors.product import product_names
 from promotions.services.discount import OUTCOME, RESTRICTIONS, DiscountValues, discount_problems
 
 TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -328,11 +329,9 @@ class DiscountForm(PromotionForm):
 
     def _product_names(self) -> dict[str, str]:
         """The names of the products that the discount names, by SKU."""
-        skus = {one.get("default_product") for one in self._stored_sets()} - {None}
+        skus = {one["default_product"] for one in self._stored_sets() if one.get("default_product")}
         skus.update(sku for one in self._stored_sets() for sku in one.get("products", ()))
-        if not skus:
-            return {}
-        return dict(Product.objects.filter(account=self.account, sku__in=skus).values_list("sku", "name"))
+        return product_names(account_id=self.account.pk, skus=skus)
 
     def _stored_sets(self) -> list[Document]:
         return (self.instance.outcome or {}).get("product_sets") or []

@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
@@ -22,11 +22,12 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from consumers.admin.base import AccountRelatedFilter, ReadOnlyAdmin, account_of, choice_filter
+from consumers.admin.base import ReadOnlyAdmin, account_of
+from consumers.admin.dialogs import dialog_done_here
+from consumers.admin.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Refused
-from consumers.models import Consumer
 from consumers.selectors import consumers_of
 from promotions.admin.keys import KeysField
 from promotions.admin.resources import ListConfirmForm, ListImportForm, PersonalizedListResource
@@ -68,11 +69,6 @@ def _by_choice(_: HttpRequest, lists: QuerySet[Any], choice: str) -> QuerySet[An
 def products_field(label: str, help_text: str) -> KeysField:
     """Products of a list, by SKU."""
     return KeysField("product", noun="product", most=MAX_LIST_PRODUCTS, label=label, help_text=help_text)
-
-
-def name_of(consumer: Consumer) -> str:
-    """A consumer as staff call them."""
-    return f"{consumer.first_name} {consumer.last_name}".strip() or consumer.consumer_id
 
 
 # --- what staff do with a list --------------------------------------------------------------------------------------
@@ -324,7 +320,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
 
     @display(description="Consumer", ordering="consumer__last_name", header=True)
     def consumer_title(self, listed: PersonalizedList) -> list[str]:
-        return [name_of(listed.consumer), listed.consumer.consumer_id]
+        return [str(listed.consumer), listed.consumer.consumer_id]
 
     @display(description="Products")
     def number(self, listed: PersonalizedList) -> str:
@@ -366,9 +362,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
             else:
                 self.log_change(request, listed.consumer, f"{form.title}: {words}")
                 messages.success(request, words)
-                if request.headers.get("HX-Request"):
-                    return HttpResponse(headers={"HX-Refresh": "true"})
-                return HttpResponseRedirect(form.back_url)
+                return dialog_done_here(request, form.back_url)
         dialog = {"title": form.title, "description": form.description, "variant": form.variant}
         context = {"dialog": dialog, "form": form, "form_submit_text": form.submit}
         return render(request, "unfold/helpers/dialog.html", {**self.admin_site.each_context(request), **context})

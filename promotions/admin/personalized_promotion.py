@@ -12,7 +12,8 @@ from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from consumers.admin.base import ArchivedFilter, KeyedAdmin, ServiceForm, account_of, choice_filter
+from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
+from consumers.admin.filters import ArchivedFilter, choice_filter
 from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
 from promotions.admin.resources import PersonalizedPromotionResource

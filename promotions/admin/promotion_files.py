@@ -18,13 +18,13 @@ from import_export.widgets import Widget
 from consumers.admin.file_formats import ABSENT, json_read
 from consumers.admin.history import Change
 from consumers.admin.resources import AccountResource, FlagWidget, TextWidget
-from consumers.services.rows import is_storable, rows_named
+from consumers.services.rows import FIRST_YEAR, LAST_YEAR, is_storable, rows_named
 from promotions.admin.words import document_in_words
 from promotions.choices import Status
 from promotions.engine.definition import CONDITIONS, DISCOUNT_LIMITS
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
-from promotions.services.promotion import FIRST_YEAR, LAST_YEAR, promotion_definition
+from promotions.services.promotion import promotion_definition
 
 BLANK: tuple[Any, ...] = (None, "", [], {})
 """What says nothing."""

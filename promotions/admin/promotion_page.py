@@ -15,7 +15,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet, TextChoices, Value
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -23,24 +22,18 @@ from django.utils.dateparse import parse_date
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from consumers.admin.base import (
-    AccountAdmin,
-    ArchivedFilter,
-    ChoiceFilter,
-    ModelForm,
-    account_of,
-    choice_filter,
-    user_of,
-)
+from consumers.admin.base import AccountAdmin, ModelForm, account_of, user_of
+from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
 from consumers.admin.fields import DateInput
+from consumers.admin.filters import ArchivedFilter, ChoiceFilter, choice_filter
 from consumers.admin.history import DescribeChange
 from consumers.admin.resources import ImportExportMixin
 from consumers.admin.words import moment_in_words
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, Site, User
+from consumers.selectors import row_by_id
 from promotions.admin.chosen import ChosenStepsMixin, code_of_copy, reason_field
 from promotions.admin.cost import (
     NOT_MEASURED,
@@ -203,7 +196,7 @@ NOUNS = {Family.LOYALTY: "promotion", Family.DISCOUNT: "discount"}
 """What the promotions of a family are called in a question."""
 
 
-class StepForm(BaseDialogForm):
+class StepForm(RowDialogForm):
     """The question before a step, about one promotion of the account; {} in it is what that is called."""
 
     question: ClassVar[str]
@@ -218,11 +211,6 @@ class StepForm(BaseDialogForm):
     def title(self) -> str:
         """The question about this promotion."""
         return self.question.format(NOUNS[Family(self.promotion.family)])
-
-    @property
-    def back_url(self) -> str:
-        """Where the page without scripts leads back to."""
-        return f"../{self.object_id}/change/"
 
 
 class PublishForm(StepForm):
@@ -282,9 +270,7 @@ def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:
     Raises:
         Http404: there is none.
     """
-    promotion = None
-    if str(object_id).isdigit():
-        promotion = Promotion.objects.filter(account=account_of(request), pk=object_id).first()
+    promotion = row_by_id(Promotion.objects.filter(account=account_of(request)), object_id)
     if promotion is None:
         raise Http404("There is no such promotion.")
     return promotion
@@ -702,15 +688,10 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         except Refused as refused:
             for problem in refused.problems:
                 form.add_error(problem.attr if problem.attr in form.fields else None, problem.detail)
-            dialog = getattr(self, name).dialog
-            context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
-            return render(request, "unfold/helpers/dialog.html", context)
+            return dialog_again(request, getattr(self, name).dialog, form)
         self.log_change(request, promotion, f"{label_of(name)}.")
         messages.success(request, f"“{promotion.name}”: {life_in_words(promotion, at=timezone.now())}")
-        page = self.url_of("change", promotion.pk)
-        if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": page})
-        return HttpResponseRedirect(page)
+        return dialog_done(request, self.url_of("change", promotion.pk))
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

@@ -14,12 +14,12 @@ from consumers.selectors import consumers_found
 from consumers.services.rows import is_storable
 from promotions.admin.rules import RulesField
 from promotions.admin.withheld import may_see_personalized
-from promotions.admin.words import OPERATORS, Wording, tree_in_words
+from promotions.admin.words import OPERATORS, UNREADABLE, Wording, tree_in_words
 from promotions.choices import ReferenceKind
 from promotions.engine.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope
 from promotions.engine.rules import MAXIMUM_CONDITIONS, MAXIMUM_DEPTH, MAXIMUM_VALUES, Reference, check_tree
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
-from promotions.selectors.rule_values import TextSource, rows_choosable, rows_named
+from promotions.selectors.rule_values import TextSource, reference_names, rows_choosable
 from promotions.services.promotion import unknown_references
 
 Page = Callable[..., JsonResponse]
@@ -121,7 +121,7 @@ def _looked_up(
     account: Account, references: list[Reference]
 ) -> tuple[dict[tuple[str, str], str], list[dict[str, str | None]]]:
     """The names of the rows that references name, and the problems of those that are not there."""
-    names = rows_named(
+    names = reference_names(
         account_id=account.pk,
         references={(one.kind, one.key) for one in references if is_storable(one.key)},
         sources=REFERENCE_SOURCES,
@@ -133,7 +133,7 @@ def _looked_up(
 def _words(tree: Any, scope: Scope, wording: Wording) -> str:
     try:
         return tree_in_words(tree, scope, wording)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except UNREADABLE:
         return ""
 
 

@@ -8,7 +8,7 @@ from django import forms
 from unfold.widgets import BASE_INPUT_CLASSES
 
 from consumers.exceptions import Problem
-from promotions.admin.words import EMPTY, KINDS, OPERATORS, tree_in_words
+from promotions.admin.words import EMPTY, KINDS, OPERATORS, UNREADABLE, tree_in_words
 from promotions.engine.attributes import ATTRIBUTES, Scope
 
 EXAMPLES: dict[Scope, dict[str, Any]] = {
@@ -80,7 +80,7 @@ class RulesWidget(forms.Textarea):
         try:
             tree = json.loads(value or "null")
             return tree_in_words(tree, self.scope) if tree else ""
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except UNREADABLE:
             return ""
 
 

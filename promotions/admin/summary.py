@@ -16,13 +16,13 @@ from consumers.models import Account
 from consumers.services.rows import is_storable
 from promotions.admin.changes import changes_of
 from promotions.admin.withheld import may_see_personalized, without_personalized
-from promotions.admin.words import SCOPES, Wording, amount_in_words, tree_in_words
+from promotions.admin.words import SCOPES, UNREADABLE, Wording, amount_in_figures, tree_in_words
 from promotions.engine.attributes import Scope
 from promotions.engine.definition import CONDITIONS
 from promotions.engine.rules import check_tree
 from promotions.models import Promotion
 from promotions.selectors.promotion import REFERENCE_SOURCES
-from promotions.selectors.rule_values import rows_named
+from promotions.selectors.rule_values import reference_names
 
 UNSAID = "…"
 
@@ -61,14 +61,14 @@ class Trees:
         """The rules in words; empty where there are none, dots where they cannot be read."""
         try:
             return tree_in_words(tree, scope, self.wording) if tree and tree.get("rules") else ""
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except UNREADABLE:
             return UNSAID
 
 
 def trees_of(account: Account, *, currency: str, written: Iterable[tuple[Any, Scope]]) -> Trees:
     """What reads these trees out: one SQL statement for each kind of row that they name."""
     references = [one for tree, scope in written for one in check_tree(tree, scope)[2]]
-    names = rows_named(
+    names = reference_names(
         account_id=account.pk,
         references={(one.kind, one.key) for one in references if is_storable(one.key)},
         sources=REFERENCE_SOURCES,
@@ -123,7 +123,7 @@ def set_in_words(one: Mapping[str, Any], trees: Trees) -> str:
 def money_in_words(value: Any, currency: str) -> str:
     """An amount with its currency; dots for none."""
     try:
-        return f"{amount_in_words(value, currency)} {currency}"
+        return f"{amount_in_figures(value, currency)} {currency}"
     except ValueError:
         return str(value or UNSAID)
 

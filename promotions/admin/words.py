@@ -82,12 +82,15 @@ class Wording:
 
 PLAIN = Wording()
 
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading a tree out raises where it is far from normal form, as one may be that is just being written."""
+
 
 def tree_in_words(tree: Mapping[str, Any] | None, scope: Scope, wording: Wording = PLAIN) -> str:
     """A rule tree as a sentence; a group within a group stands in brackets, a value that is not there yet is dots.
 
     Raises:
-        KeyError, ValueError, TypeError, AttributeError: the tree is far from normal form.
+        UNREADABLE: the tree is far from normal form.
     """
     if not tree or not tree.get("rules"):
         return EMPTY[scope]
@@ -132,7 +135,7 @@ def _one(attribute: Attribute, value: Any, wording: Wording) -> str:
     try:
         match attribute.kind:
             case Kind.MONEY:
-                return amount_in_words(value, wording.unit(attribute))
+                return amount_in_figures(value, wording.unit(attribute))
             case Kind.DATE:
                 return date_format(date.fromisoformat(value), "j M Y")
             case Kind.WEEKDAY:
@@ -142,7 +145,7 @@ def _one(attribute: Attribute, value: Any, wording: Wording) -> str:
     return value_in_words(value)
 
 
-def amount_in_words(value: Any, currency: str) -> str:
+def amount_in_figures(value: Any, currency: str) -> str:
     """An amount with the decimals of its currency, or more if it has more.
 
     Raises:

@@ -74,13 +74,14 @@ class Refusal(NamedTuple):
         return cls(
             promotion=loss.candidate.promotion,
             reason="lost_conflict",
-            detail=f"Lost to {', '.join(loss.won_by)} because of its {_DECIDED[loss.decided_by]}.",
+            detail=f"Lost to {', '.join(loss.won_by)} because of its {DECIDED_BY[loss.decided_by]}.",
             won_by=loss.won_by,
             decided_by=loss.decided_by,
         )
 
 
-_DECIDED = {"bias": "saving", "age": "age", "code": "code"}
+DECIDED_BY = {"bias": "saving", "age": "age", "code": "code"}
+"""What decided a conflict, as it is said: the ``decided_by`` of a loss."""
 
 
 class Candidate(NamedTuple):

@@ -43,7 +43,6 @@ MAXIMUM_POINTS = 1_000_000_000
 MAXIMUM_LENGTHS = {"key": 64, "short": 200, "text": 20_000, "url": 2_000}
 
 _INSERT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_MISSING = object()
 
 
 class InvalidDefinition(ValueError):
@@ -116,7 +115,8 @@ class _Object:
         return join_path(self.path, name)
 
     def take(self, name: str) -> Any:
-        return self.unread.pop(name, _MISSING)
+        """What stands under a name, which is read then; None is nothing, as null is."""
+        return self.unread.pop(name, None)
 
     def says(self, name: str) -> bool:
         """Whether there is something under a name; null and an empty text say nothing."""
@@ -139,7 +139,7 @@ class _Object:
 
     def text(self, name: str, *, longest: int, inserts: tuple[str, ...] | None = None) -> str:
         value = self.take(name)
-        if value is _MISSING or value is None:
+        if value is None:
             return ""
         if not isinstance(value, str) or "\x00" in value:
             self.checks.problem(self.at(name), "invalid", "Expected a text.")
@@ -162,7 +162,7 @@ class _Object:
 
     def boolean(self, name: str, *, default: bool) -> bool:
         value = self.take(name)
-        if value is _MISSING or value is None:
+        if value is None:
             return default
         if not isinstance(value, bool):
             self.checks.problem(self.at(name), "invalid", "Expected true or false.")
@@ -171,9 +171,9 @@ class _Object:
 
     def choice(self, name: str, choices: tuple[str, ...], *, default: str | None = None) -> str:
         value = self.take(name)
-        if (value is _MISSING or value is None) and default is not None:
+        if value is None and default is not None:
             return default
-        if value is _MISSING or value is None or value == "":
+        if value is None or value == "":
             self.checks.problem(self.at(name), "required", "This field is required.")
             return choices[0]
         if value not in choices:
@@ -194,7 +194,7 @@ class _Object:
     def optional_whole(self, name: str, *, lowest: int, highest: int, digits: bool = False) -> int | None:
         """A whole number. Quantities may be ``digits`` of a text too, as on a till's lines; points and limits not."""
         value = self.take(name)
-        if value is _MISSING or value is None:
+        if value is None:
             return None
         if digits and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
             value = int(value)
@@ -207,7 +207,7 @@ class _Object:
         self, name: str, *, allowed: Callable[[Decimal], bool], expected: str, default: str | None = None
     ) -> str:
         value = self.take(name)
-        if value is _MISSING or value is None or value == "":
+        if value is None or value == "":
             if default is None:
                 self.checks.problem(self.at(name), "required", "This field is required.")
             return default or "1"
@@ -223,7 +223,7 @@ class _Object:
     def optional_money(self, name: str, *, currency: str, above_zero: bool = True) -> str | None:
         """An amount with exactly the decimals of its currency."""
         value = self.take(name)
-        if value is _MISSING or value is None or value == "":
+        if value is None or value == "":
             return None
         try:
             amount = Decimal(checked_number(value))
@@ -244,7 +244,7 @@ class _Object:
 
     def objects(self, name: str, *, most: int) -> "list[_Object]":
         value = self.take(name)
-        if value is _MISSING or value is None:
+        if value is None:
             return []
         if not isinstance(value, list):
             self.checks.problem(self.at(name), "invalid", "Expected a list.")
@@ -260,9 +260,9 @@ class _Object:
                 entries.append(_Object(one, path, self.checks))
         return entries
 
-    def required_object(self, name: str) -> "_Object | None":
+    def optional_object(self, name: str) -> "_Object | None":
         value = self.take(name)
-        if value is _MISSING or value is None:
+        if value is None:
             return None
         return _Object(value, self.at(name), self.checks)
 
@@ -392,9 +392,9 @@ def _outcome(promotion_type: str, sent: _Object) -> Document:
     outcome["redemption_message"] = sent.text(
         "redemption_message", longest=MAXIMUM_LENGTHS["text"], inserts=MESSAGE_INSERTS
     )
-    outcome["product_selection"] = _product_selection(sent.required_object("product_selection"))
-    outcome["quantity_rule"] = _quantity_rule(sent.required_object("quantity_rule"))
-    outcome["pricing_rule"] = _pricing_rule(sent.required_object("pricing_rule"))
+    outcome["product_selection"] = _product_selection(sent.optional_object("product_selection"))
+    outcome["quantity_rule"] = _quantity_rule(sent.optional_object("quantity_rule"))
+    outcome["pricing_rule"] = _pricing_rule(sent.optional_object("pricing_rule"))
     others = frozenset().union(*(names for name, names in _OUTCOME_FIELDS.items() if name != promotion_type))
     sent.end(elsewhere=others, owner=promotion_type)
     return outcome
@@ -406,8 +406,7 @@ def _product_selection(sent: _Object | None) -> Document:
     match = sent.choice("match", ("all", "any"), default="any")
     sets = []
     for one in sent.objects("sets", most=MAXIMUM_SETS):
-        rules = one.take("rules")
-        tree = one.checks.tree(None if rules is _MISSING else rules, Scope.LINE_ITEM, one.at("rules"))
+        tree = one.checks.tree(one.take("rules"), Scope.LINE_ITEM, one.at("rules"))
         one.checks.only_catalogue_free(tree, one.at("rules"))
         sets.append(
             {
@@ -516,7 +515,7 @@ def _source(sent: _Object) -> Document:
     """Where the products of a set come from; empty rules beside another source are no source."""
     sources = ("rules", "products", "personalized_promotion")
     expected = "A product set has one source: rules, products or a personalized promotion."
-    said = {name: value for name in sources if (value := sent.take(name)) is not _MISSING}
+    said = {name: sent.take(name) for name in sources if name in sent.unread}
     named = [name for name, value in said.items() if value is not None and not (name == "rules" and value == {})]
     if len(named) > 1:
         sent.checks.problem(sent.path, "one_source", expected)
@@ -580,7 +579,7 @@ def _default_product(sent: _Object, product_set: Document) -> str | None:
     """The product that a till adds, or that is chosen for a consumer who has not chosen."""
     at = sent.at("default_product")
     value = sent.take("default_product")
-    if value is _MISSING or value is None or value == "":
+    if value is None or value == "":
         return None
     if not product_set["gets_discount"] and "personalized_promotion" not in product_set:
         sent.checks.problem(at, "not_discounted", "A product set that only qualifies has no default product.")
@@ -612,7 +611,7 @@ def _eligibility(sent: _Object) -> Document:
     eligibility["application_rules"] = [
         _application_rule(one) for one in sent.objects("application_rules", most=MAXIMUM_APPLICATION_RULES)
     ]
-    eligibility["control_group"] = _control_group(sent.required_object("control_group"))
+    eligibility["control_group"] = _control_group(sent.optional_object("control_group"))
     eligibility |= _limits(sent, LIMITS)
     eligibility["always_apply"] = sent.boolean("always_apply", default=False)
     sent.end()
@@ -622,8 +621,7 @@ def _eligibility(sent: _Object) -> Document:
 def _qualification(sent: _Object) -> Document:
     trees: Document = {}
     for name, scope in zip(CONDITIONS, (Scope.SITE, Scope.CUSTOMER, Scope.TRANSACTION, Scope.LINE_ITEM), strict=True):
-        value = sent.take(name)
-        trees[name] = sent.checks.tree(None if value is _MISSING else value, scope, sent.at(name))
+        trees[name] = sent.checks.tree(sent.take(name), scope, sent.at(name))
     return trees
 
 
@@ -632,14 +630,11 @@ def _limits(sent: _Object, names: tuple[str, ...]) -> Document:
 
 
 def _application_rule(sent: _Object) -> Document:
-    line_item_rules = sent.take("line_item_rules")
     rule = {
         "measure": sent.choice("measure", ("transactions", "quantity", "spend")),
         "threshold": sent.number("threshold", allowed=lambda number: number > 0, expected="Expected a number above 0."),
-        "period": _period(sent.required_object("period"), sent),
-        "line_item_rules": sent.checks.tree(
-            None if line_item_rules is _MISSING else line_item_rules, Scope.LINE_ITEM, sent.at("line_item_rules")
-        ),
+        "period": _period(sent.optional_object("period"), sent),
+        "line_item_rules": sent.checks.tree(sent.take("line_item_rules"), Scope.LINE_ITEM, sent.at("line_item_rules")),
         "counting": sent.choice("counting", ("reached", "every"), default="reached"),
     }
     sent.end()

@@ -21,12 +21,10 @@ class Situation(NamedTuple):
     """All that a promotion is judged by.
 
     ``prices`` are those of the units that a discount may take, ``worth`` what loyalty promotions count by, and
-    ``chosen`` the products that other discounts took of lists without a choice, by backend id. ``stands`` says of a
-    return what each promotion (by id) has of the transaction. ``checks`` are those that come before products are
-    matched.
+    ``checks`` those that come before products are matched. ``chosen`` are the products that other discounts took of
+    lists without a choice, by backend id. ``stands`` says of a return what each promotion (by id) has of the
+    transaction.
     """
-
-    checks: "tuple[Check, ...]"
 
     basket: Basket
     shopper: Shopper | None
@@ -34,6 +32,7 @@ class Situation(NamedTuple):
     rulebook: Rulebook
     prices: Prices
     worth: Worth
+    checks: "tuple[Check, ...]"
     chosen: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     stands: Mapping[int, Stand] | None = None
 

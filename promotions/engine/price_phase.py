@@ -32,7 +32,10 @@ Choices = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settled:
-    """Prices once discounts and vouchers have lowered them, and what lowered them."""
+    """Prices once discounts and vouchers have lowered them, and what lowered them.
+
+    ``refused`` are by promotion id; ``choices`` and ``listed`` are the decision's, see ``Decision``.
+    """
 
     prices: Prices
     winners: tuple[Candidate, ...]
@@ -216,9 +219,7 @@ def _listed(winners: Iterable[Candidate], situation: Situation) -> dict[str, tup
     return listed
 
 
-def _choices(
-    winners: Iterable[Candidate], situation: Situation, chosen: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[str, ...]]:
+def _choices(winners: Iterable[Candidate], situation: Situation, chosen: Choices) -> dict[str, tuple[str, ...]]:
     """What becomes final when the decision is committed: a choice not locked yet, or else the products taken.
 
     A default product is no choice.

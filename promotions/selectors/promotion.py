@@ -22,7 +22,6 @@ from promotions.choices import Family, ReferenceKind, Status
 from promotions.engine.attributes import Scope
 from promotions.engine.basket import SiteFacts, folded
 from promotions.engine.rules import Predicate, compile_tree
-from promotions.exceptions import PromotionNotFound
 from promotions.models import PersonalizedPromotion, Product, Promotion, PromotionReference, PromotionVersion
 
 ReferenceKey = tuple[str, str]
@@ -40,18 +39,6 @@ def promotions_by_code(*, account_id: int, codes: Collection[str]) -> dict[tuple
     """The account's promotions of every family that have one of ``codes``, by family and code."""
     promotions = Promotion.objects.filter(account_id=account_id, code__in=codes)
     return {(promotion.family, promotion.code): promotion for promotion in promotions}
-
-
-def promotion_by_code(*, account_id: int, family: Family, code: str) -> Promotion:
-    """The promotion of a family under a code.
-
-    Raises:
-        PromotionNotFound: the account has none.
-    """
-    promotion = promotions_of(account_id=account_id, family=family).filter(code=code).first()
-    if promotion is None:
-        raise PromotionNotFound(f"There is no promotion {code}.")
-    return promotion
 
 
 def promotion_versions(*, promotion: Promotion) -> QuerySet[PromotionVersion]:

@@ -89,7 +89,7 @@ def rows_choosable(*, account_id: int, source: ReferenceSource, search: str) -> 
     return list(rows.order_by(nearness, "name", key).values_list(key, "name")[:MAXIMUM_CHOICES])
 
 
-def rows_named(
+def reference_names(
     *, account_id: int, references: Iterable[ReferenceKey], sources: Mapping[str, ReferenceSource]
 ) -> dict[ReferenceKey, str]:
     """The names of the rows among ``references`` that exist, archived ones too.

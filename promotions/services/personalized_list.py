@@ -13,7 +13,7 @@ from itertools import chain, islice
 
 from django.db import transaction
 
-from consumers.exceptions import NotFound, Problem
+from consumers.exceptions import MAXIMUM_PROBLEMS, NotFound, Problem
 from consumers.models import Account
 from consumers.services.account import account_lock
 from consumers.services.consumer import consumers_locked
@@ -22,9 +22,6 @@ from promotions.exceptions import ListRefused, SelectionLocked
 from promotions.models import PersonalizedList, PersonalizedPromotion, Product
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
 from promotions.selectors.personalized_promotion import personalized_promotion_by_backend_id
-
-MAX_PROBLEMS = 1_000
-"""An assignment that is refused names at most so many problems."""
 
 MAX_SKU_LENGTH = 100
 
@@ -337,7 +334,7 @@ def _chosen_elsewhere(products: Sequence[str], chosen: Sequence[str]) -> Iterato
 
 
 def _refuse(problems: Iterator[Problem]) -> None:
-    if found := list(islice(problems, MAX_PROBLEMS)):
+    if found := list(islice(problems, MAXIMUM_PROBLEMS)):
         raise ListRefused(problems=found)
 
 

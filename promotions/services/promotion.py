@@ -14,10 +14,10 @@ from django.db.models import ProtectedError
 from django.db.utils import IntegrityError
 
 from consumers.choices import CURRENCIES, NO_CURRENCY
-from consumers.exceptions import Problem
+from consumers.exceptions import MAXIMUM_PROBLEMS, Problem
 from consumers.models import Account, User
 from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.rows import HISTORY_REASON, is_storable
+from consumers.services.rows import FIRST_YEAR, HISTORY_REASON, LAST_YEAR, is_storable
 from promotions.choices import Family
 from promotions.engine.definition import Definition, Document, InvalidDefinition
 from promotions.engine.rules import Reference, join_path
@@ -44,8 +44,6 @@ MAXIMUM_CODE = 64
 MAXIMUM_NAME = 200
 MAXIMUM_DESCRIPTION = 5_000
 MAXIMUM_REASON = 100
-MAXIMUM_PROBLEMS = 1_000
-FIRST_YEAR, LAST_YEAR = 1000, 9998
 HISTORY_USER = "_history_user"
 """The attribute in which simple-history looks for who changed a row."""
 
@@ -638,7 +636,7 @@ def promotion_delete(*, promotion: Promotion, actor: User | None, actor_label: s
             if promotion_is_used(promotion=row):
                 raise in_use
             setattr(row, HISTORY_USER, actor)
-            setattr(row, HISTORY_REASON, actor_label[:100])
+            setattr(row, HISTORY_REASON, actor_label[:MAXIMUM_REASON])
             row.delete()
             rulebook_advance(account=account, removed=True)
     except (ProtectedError, IntegrityError) as error:

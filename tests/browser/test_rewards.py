@@ -26,7 +26,8 @@ def bare(desk: Desk, chromium: Browser) -> Iterator[Page]:
 def make_reward(desk: Desk) -> Consumer:
     """A member with enough points for a mug."""
     account = desk.office.account
-    Offer.objects.create(account=account, code="mug", name="Mug", kind="tiered", point_cost=100, benefit="external")
+    mug = {"name": "Mug", "currency": "GBP", "kind": "tiered", "point_cost": 100, "benefit": "external"}
+    Offer.objects.create(account=account, code="mug", **mug)
     consumer = Consumer.objects.get(consumer_id="acme-c1")
     points_adjust(
         account=account,

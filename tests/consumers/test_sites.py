@@ -25,7 +25,7 @@ def test_a_site_has_an_address_and_a_zone(shop: Shop) -> None:
 def test_a_blank_zone_is_the_accounts(shop: Shop) -> None:
     shop.manager.put("sites/001", {})
     shop.manager.put("sites/900", {"time_zone": "America/New_York"})
-    zones = {site.number: site.zone.key for site in Site.objects.select_related("account")}
+    zones = {site.number: site.zone_in(site.account).key for site in Site.objects.select_related("account")}
     assert zones == {"001": "Europe/London", "900": "America/New_York"}
 
 

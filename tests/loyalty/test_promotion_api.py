@@ -285,7 +285,7 @@ def test_rows_of_another_account_cannot_be_named(api: Api) -> None:
     ConsumerGroup.objects.create(account=other, code="staff")
     Product.objects.create(account=other, sku="A")
     Site.objects.create(account=other, number="001")
-    Offer.objects.create(account=other, code="coffee", name="Coffee")
+    Offer.objects.create(account=other, code="coffee", name="Coffee", currency="GBP")
     body = {
         **BODY,
         "type": "redeem_offer",

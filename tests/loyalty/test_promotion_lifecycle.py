@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -15,12 +16,7 @@ from consumers.models import Account, Consumer, ConsumerGroup, Site, User
 from consumers.references import keys_referenced
 from loyalty.choices import OfferKind
 from loyalty.models import AppliedPromotion, Offer, PromotionUsage, Transaction
-from loyalty.services.promotion import (
-    loyalty_promotion_archive,
-    loyalty_promotion_publish,
-    loyalty_promotion_save,
-    loyalty_promotions_save,
-)
+from loyalty.services.promotion import LOYALTY, loyalty_promotion_save, loyalty_promotions_save
 from promotions.choices import Status
 from promotions.exceptions import (
     AlreadyPublished,
@@ -33,9 +29,11 @@ from promotions.exceptions import (
 from promotions.models import Product, Promotion, PromotionReference, PromotionVersion
 from promotions.services.promotion import (
     PromotionValues,
+    promotion_archive,
     promotion_definition,
     promotion_delete,
     promotion_duplicate,
+    promotion_publish,
     promotion_rename,
     promotion_stop,
     promotion_values,
@@ -45,6 +43,7 @@ from tests.promotions.builders import NOW, day, make_account, make_promotion, ma
 pytestmark = pytest.mark.django_db
 
 BY: dict[str, Any] = {"actor": None, "actor_label": "test", "at": NOW}
+publish, archive = partial(promotion_publish, family=LOYALTY), partial(promotion_archive, family=LOYALTY)
 
 
 @pytest.fixture
@@ -232,7 +231,7 @@ def stock(account: Account) -> None:
     ConsumerGroup.objects.create(account=account, code="staff")
     Site.objects.create(account=account, number="001")
     Product.objects.bulk_create([Product(account=account, sku=sku) for sku in "AB"])
-    Offer.objects.create(account=account, code="coffee", name="Coffee")
+    Offer.objects.create(account=account, code="coffee", name="Coffee", currency="GBP")
 
 
 def test_every_row_that_is_named_must_be_the_accounts_own(account: Account) -> None:
@@ -256,7 +255,7 @@ def test_every_row_that_is_named_must_be_the_accounts_own(account: Account) -> N
 
 @pytest.mark.parametrize("fields", [{"archived": True}, {"kind": OfferKind.TIERED}])
 def test_an_offer_must_be_personalised_and_in_use(account: Account, fields: Any) -> None:
-    Offer.objects.create(account=account, code="coffee", name="Coffee", **fields)
+    Offer.objects.create(account=account, code="coffee", name="Coffee", currency="GBP", **fields)
     assert refusal(account, type="redeem_offer", outcome={"offer": "coffee"}) == {"outcome.offer": "unknown_reference"}
 
 
@@ -276,7 +275,7 @@ def test_publishing_judges_everything_anew(account: Account) -> None:
     draft = make_promotion(account, draft=True, **naming(account))
     Offer.objects.update(archived=True)
     with pytest.raises(PromotionsError) as refused:
-        loyalty_promotion_publish(promotion=draft, **BY)
+        publish(promotion=draft, **BY)
     assert [(problem.attr, problem.code) for problem in refused.value.problems] == [
         ("outcome.offer", "unknown_reference")
     ]
@@ -306,7 +305,7 @@ def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: A
 def test_an_account_without_a_catalogue_can_still_put_away_what_needed_it(account: Account) -> None:
     promotion = make_promotion(account, eligibility={"line_item_rules": rule("labels", "is", "organic")})
     Account.objects.update(catalogue_enabled=False)
-    archived = loyalty_promotion_archive(promotion=promotion, **BY)
+    archived = archive(promotion=promotion, **BY)
     assert archived.archived
     assert refusal(account, code="new", eligibility={"line_item_rules": rule("labels", "is", "organic")}) == {
         "eligibility.line_item_rules.rules.0.attribute": "catalogue_disabled"
@@ -370,9 +369,9 @@ def test_a_draft_is_published_by_saving_it_as_none(account: Account) -> None:
 
 def test_a_draft_can_be_published_once(account: Account) -> None:
     draft = make_promotion(account, draft=True)
-    assert loyalty_promotion_publish(promotion=draft, **BY).status == Status.ACTIVE
+    assert publish(promotion=draft, **BY).status == Status.ACTIVE
     with pytest.raises(AlreadyPublished):
-        loyalty_promotion_publish(promotion=draft, **BY)
+        publish(promotion=draft, **BY)
 
 
 def test_the_code_of_a_draft_can_change_and_that_of_a_published_promotion_cannot(account: Account) -> None:
@@ -384,7 +383,7 @@ def test_the_code_of_a_draft_can_change_and_that_of_a_published_promotion_cannot
         with pytest.raises(PromotionsError) as refused:
             promotion_rename(promotion=draft, code=code, **BY)
         assert [(one.attr, one.code) for one in refused.value.problems] == [("code", wrong)]
-    published = loyalty_promotion_publish(promotion=draft, **BY)
+    published = publish(promotion=draft, **BY)
     with pytest.raises(PromotionsError) as refused:
         promotion_rename(promotion=published, code="seventy", **BY)
     assert [(one.attr, one.code) for one in refused.value.problems] == [("code", "immutable")]
@@ -421,9 +420,9 @@ def test_a_version_holds_the_whole_contract(account: Account) -> None:
 
 def test_steps_of_life_make_no_version(account: Account) -> None:
     promotion = make_promotion(account, draft=True)
-    loyalty_promotion_publish(promotion=promotion, **BY)
-    loyalty_promotion_archive(promotion=promotion, **BY)
-    loyalty_promotion_archive(promotion=promotion, archived=False, **BY)
+    publish(promotion=promotion, **BY)
+    archive(promotion=promotion, **BY)
+    archive(promotion=promotion, archived=False, **BY)
     stopped = promotion_stop(promotion=promotion, **BY)
     assert stopped.version == 1
     assert promotion.versions.count() == 1
@@ -443,7 +442,7 @@ def test_every_change_gives_the_account_and_the_promotion_a_new_rulebook_version
     promotion = make_promotion(account)
     seen = [promotion.revision]
     seen.append(save(account, name="Other name")[0].revision)
-    seen.append(loyalty_promotion_archive(promotion=promotion, **BY).revision)
+    seen.append(archive(promotion=promotion, **BY).revision)
     seen.append(promotion_stop(promotion=promotion, **BY).revision)
     seen.append(promotion_duplicate(promotion=promotion, code="copy", **BY).revision)
     account.refresh_from_db()
@@ -557,7 +556,7 @@ def test_history_keeps_a_promotion_from_being_deleted(account: Account) -> None:
 def test_a_promotion_deleted_meanwhile_is_not_found(account: Account) -> None:
     promotion = make_promotion(account, draft=True)
     Promotion.objects.filter(pk=promotion.pk).delete()
-    for step in (loyalty_promotion_publish, loyalty_promotion_archive, promotion_stop):
+    for step in (publish, archive, promotion_stop):
         with pytest.raises(PromotionNotFound):
             step(promotion=promotion, **BY)
 

@@ -39,7 +39,7 @@ def shop(db: None) -> Shop:
 
 
 def make_offer(shop: Shop, code: str, **fields: Any) -> Offer:
-    values = {"name": code, "benefit": "amount", "value": "1", "valid_days": 1, **fields}
+    values = {"name": code, "currency": "GBP", "benefit": "amount", "value": "1", "valid_days": 1, **fields}
     return Offer.objects.create(account=shop.account, code=code, **values)
 
 

@@ -52,7 +52,7 @@ def fill() -> str:
     started = Promotion.objects.filter(code__startswith="due-")
     StatusEvent.objects.filter(promotion__in=started).delete()
     started.update(status=Status.SCHEDULED)
-    offer = Offer.objects.create(account=account, code="o", name="Offer", value="1", issued=2 * MANY)
+    offer = Offer.objects.create(account=account, code="o", name="Offer", currency="GBP", value="1", issued=2 * MANY)
     consumer = Consumer.objects.get(account=account, consumer_id=f"c{MANY}").pk
     Voucher.objects.bulk_create(
         Voucher(

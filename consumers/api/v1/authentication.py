@@ -13,7 +13,7 @@ from consumers.selectors import api_key_usable
 class ApiKeyAuthentication(BaseAuthentication):
     """Sets ``request.auth`` to the ``ApiKey``, its account loaded with it: one SQL statement.
 
-    ``request.account`` is the key's account. There is no user behind a key: ``request.user`` is anonymous.
+    There is no user behind a key: ``request.user`` is anonymous.
     """
 
     parser = KeyParser()
@@ -25,7 +25,6 @@ class ApiKeyAuthentication(BaseAuthentication):
         api_key = api_key_usable(key=key)
         if api_key is None:
             raise AuthenticationFailed("This key is unknown, revoked or expired.")
-        request._request.account = api_key.account  # type: ignore[attr-defined]  # noqa: SLF001
         return AnonymousUser(), api_key
 
     def authenticate_header(self, request: Request) -> str:

@@ -61,14 +61,12 @@ from consumers.api.v1.permissions import RolePermission
 from consumers.api.v1.schema import ApiSchema
 from consumers.api.v1.serializers import Input
 from consumers.api.v1.throttling import KeyThrottle
-from consumers.exceptions import Refused
+from consumers.exceptions import MAXIMUM_PROBLEMS, Refused
 from consumers.models import Account, ApiKey
 from consumers.services.account import account_lock
 from consumers.services.rows import Saved
 
 MAX_ROWS = 10_000
-MAX_PROBLEMS = 1_000
-"""A refusal of a bulk call names at most so many problems."""
 
 
 class KeyConverter:
@@ -190,7 +188,7 @@ class ApiView(GenericAPIView[Any]):
         """The rows of the body, each checked by ``serializer`` and unlike every other in ``key``.
 
         Raises:
-            ValidationError: each problem under its row and path, up to ``MAX_PROBLEMS`` rows of them.
+            ValidationError: each problem under its row and path, up to ``MAXIMUM_PROBLEMS`` rows of them.
             TooLarge: more than ``most`` rows.
         """
         data = self.request.data if self.request.stream is not None else None
@@ -212,7 +210,7 @@ class ApiView(GenericAPIView[Any]):
                     problems[str(index)] = {
                         key: [ErrorDetail("Another row of this call has this key.", code="duplicate")]
                     }
-            if len(problems) == MAX_PROBLEMS:
+            if len(problems) == MAXIMUM_PROBLEMS:
                 break
         if problems:
             raise ValidationError(problems)

@@ -8,9 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from consumers.choices import CURRENCIES, NO_CURRENCY, NO_TIME_ZONE, TIME_ZONES
-
-FIRST_YEAR, LAST_YEAR = 1000, 9998
-"""Years in which a moment can be moved between zones, and a day by a century, without leaving the calendar."""
+from consumers.services.rows import FIRST_YEAR, LAST_YEAR
 
 MAX_WHOLE = 2**31 - 1
 

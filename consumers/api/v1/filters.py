@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from django_filters import rest_framework as filters
 
-from consumers.api.v1.fields import FIRST_YEAR, LAST_YEAR
+from consumers.services.rows import FIRST_YEAR, LAST_YEAR
 
 
 class MomentFormField(forms.Field):

@@ -10,6 +10,8 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
+from consumers.services.rows import is_storable
+
 MAX_DEPTH = 64
 
 
@@ -19,6 +21,19 @@ class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
     default_detail = "The body is too large."
+
+
+def body_read(stream: IO[Any]) -> bytes:
+    """The bytes of a body.
+
+    Raises:
+        TooLarge: more than ``API_MAX_BODY_BYTES``.
+    """
+    limit = settings.API_MAX_BODY_BYTES
+    raw: bytes = stream.read(limit + 1)
+    if len(raw) > limit:
+        raise TooLarge(f"A body of more than {limit} bytes is not taken.")
+    return raw
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -32,10 +47,6 @@ def _finite(text: str) -> float:
     return number
 
 
-def _storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def document_problems(document: Any) -> dict[str, str]:
     """What no database can hold, by path: NUL characters, half surrogates, and nesting beyond ``MAX_DEPTH``."""
     problems: dict[str, str] = {}
@@ -43,7 +54,7 @@ def document_problems(document: Any) -> dict[str, str]:
     while waiting:
         value, path, depth = waiting.pop()
         if isinstance(value, str):
-            if not _storable(value):
+            if not is_storable(value):
                 problems[path] = "This text has a character that cannot be stored."
         elif isinstance(value, dict | list):
             if depth == MAX_DEPTH:
@@ -51,7 +62,7 @@ def document_problems(document: Any) -> dict[str, str]:
                 continue
             pairs = value.items() if isinstance(value, dict) else enumerate(value)
             for name, inner in pairs:
-                if isinstance(name, str) and not _storable(name):
+                if isinstance(name, str) and not is_storable(name):
                     problems[path] = "A field's name has a character that cannot be stored."
                 elif isinstance(inner, str | dict | list):
                     waiting.append((inner, f"{path}.{name}" if path else str(name), depth + 1))
@@ -72,10 +83,7 @@ class DocumentParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        limit = settings.API_MAX_BODY_BYTES
-        raw = stream.read(limit + 1)
-        if len(raw) > limit:
-            raise TooLarge(f"A body of more than {limit} bytes is not taken.")
+        raw = body_read(stream)
         try:
             document = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:

@@ -20,7 +20,7 @@ class Input(serializers.Serializer[Any]):
         if not isinstance(data, Mapping):
             raise ValidationError({"": [ErrorDetail("An object is expected.", code="invalid")]})
         errors: dict[str, Any] = {
-            str(name): [ErrorDetail("There is no such field.", code="unknown_field")]
+            str(name): [ErrorDetail("Unknown field.", code="unknown_field")]
             for name in data
             if name not in self.fields and name not in self.read_only_names
         }

@@ -17,7 +17,7 @@ from loyalty.models import Offer
 from loyalty.models.offer import MAX_VALID_DAYS
 from loyalty.selectors.offer import offers_of
 from loyalty.services.offer import OfferValues, offer_delete, offers_save
-from promotions.api.v1.fields import MoneyOutput, MoneyText, money_text
+from promotions.api.v1.fields import MoneyOutput, MoneyText, amount_output
 
 
 class OfferInput(Input):
@@ -64,11 +64,10 @@ class OfferOutput(Output):
     updated_at = MomentField()
 
     def to_representation(self, instance: Offer) -> dict[str, Any]:
-        currency = instance.currency or self.context["view"].account.currency
         shown: dict[str, Any] = super().to_representation(instance)
-        shown["perceived_value"] = money_text(instance.perceived_value, currency)
+        shown["perceived_value"] = amount_output(instance.perceived_value, instance.currency)
         if instance.benefit != Benefit.PERCENTAGE:
-            shown["value"] = money_text(instance.value, currency)
+            shown["value"] = amount_output(instance.value, instance.currency)
         elif instance.value is not None:
             shown["value"] = f"{instance.value.normalize():f}"
         return shown

@@ -17,9 +17,7 @@ from loyalty.models import LedgerEntry
 from loyalty.selectors.offer import vouchers_of
 from loyalty.selectors.points import adjustments_of
 from loyalty.services.offer import offer_claim
-from loyalty.services.points import points_adjust
-
-MAX_POINTS = 10**12
+from loyalty.services.points import MOST_ADJUSTED, points_adjust
 
 
 class SignedPoints(WholeField):
@@ -28,7 +26,7 @@ class SignedPoints(WholeField):
     default_error_messages = {"zero": "An adjustment by nothing is none."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=-MAX_POINTS, max_value=MAX_POINTS, **kwargs)
+        super().__init__(min_value=-MOST_ADJUSTED, max_value=MOST_ADJUSTED, **kwargs)
 
     def to_internal_value(self, data: Any) -> int:
         points = super().to_internal_value(data)

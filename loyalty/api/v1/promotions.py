@@ -10,7 +10,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from consumers.api.v1.collections import collection_paths
+from consumers.api.v1.collections import ApiView, collection_paths
 from consumers.api.v1.fields import ChoiceText, MomentField, ObjectField
 from consumers.api.v1.serializers import Output
 from loyalty.choices import PromotionType
@@ -193,44 +193,39 @@ class LoyaltyPromotionFilters(PromotionFilters):
     type = filters.MultipleChoiceFilter(choices=PromotionType.choices)
 
 
-class Promotions(PromotionCollection):
+class LoyaltyPromotionView(ApiView):
+    """A view of the account's loyalty promotions."""
+
+    def get_queryset(self) -> QuerySet[Promotion]:
+        return loyalty_promotions_of(account_id=self.account.pk)
+
+
+class Promotions(LoyaltyPromotionView, PromotionCollection):
     """Loyalty promotions by code."""
 
     input_class = PromotionInput
     output_class = PromotionOutput
     filterset_class = LoyaltyPromotionFilters
 
-    def get_queryset(self) -> QuerySet[Promotion]:
-        return loyalty_promotions_of(account_id=self.account.pk)
-
     def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         values = [PromotionValues(**row) for row in rows]
         return loyalty_promotions_save(account_id=self.account.pk, rows=values, **self.author)
 
 
-class PromotionStop(StopView):
+class PromotionStop(LoyaltyPromotionView, StopView):
     """``promotions/{code}/stop``."""
 
     output_class = PromotionOutput
 
-    def get_queryset(self) -> QuerySet[Promotion]:
-        return loyalty_promotions_of(account_id=self.account.pk)
 
-
-class PromotionDuplicate(DuplicateView):
+class PromotionDuplicate(LoyaltyPromotionView, DuplicateView):
     """``promotions/{code}/duplicate``."""
 
     output_class = PromotionOutput
 
-    def get_queryset(self) -> QuerySet[Promotion]:
-        return loyalty_promotions_of(account_id=self.account.pk)
 
-
-class PromotionVersions(VersionsView):
+class PromotionVersions(LoyaltyPromotionView, VersionsView):
     """``promotions/{code}/versions``."""
-
-    def get_queryset(self) -> QuerySet[Any]:
-        return loyalty_promotions_of(account_id=self.account.pk)
 
 
 urlpatterns: list[URLPattern] = [

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import IO, Any, TypeVar
 
 import msgspec
-from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -20,7 +19,7 @@ from structlog.contextvars import bind_contextvars
 
 from consumers.api.v1.collections import ApiView, row_or_404
 from consumers.api.v1.filters import KeyFilter, MomentFilter
-from consumers.api.v1.parsers import TooLarge
+from consumers.api.v1.parsers import TooLarge, body_read
 from consumers.api.v1.serializers import Output
 from consumers.exceptions import Refused
 from consumers.models import Account
@@ -59,11 +58,7 @@ class BytesParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        limit = settings.API_MAX_BODY_BYTES
-        raw: bytes = stream.read(limit + 1)
-        if len(raw) > limit:
-            raise TooLarge(f"A body of more than {limit} bytes is not taken.")
-        return raw
+        return body_read(stream)
 
 
 class BytesRenderer(BaseRenderer):

@@ -120,9 +120,29 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
     """Make the demo accounts, or what is missing of them.
 
     Args:
-        at: now; the moment from which a new account's dates count.
+        at: now, by which statuses are brought up to date.
         bar: shows how far the sales are.
     """
+    account, new_sales = _shop(bar)
+    second = _bookshop(bar)
+    statuses_sync(at=at)
+    # This process ends before its thread would write what its sales cost.
+    COSTS.write()
+    log_ins = _staff({account: STAFF, second: SECOND_STAFF})
+    manager_key, till_key = _keys(account)
+    return Demo(
+        account=account,
+        second_account=second,
+        manager_key=manager_key,
+        till_key=till_key,
+        log_ins=log_ins,
+        sales=Transaction.objects.filter(account=account).count(),
+        new_sales=new_sales,
+    )
+
+
+def _shop(bar: Bar) -> tuple[Account, int]:
+    """The account to look at, with how many of its sales are new."""
     account = _account(
         code=ACCOUNT,
         values=AccountValues(
@@ -151,12 +171,16 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
         adjustments=40,
         claims=60,
     )
-    new_sales = _fill(account, content, made_at, bar)
-    second = _account(
+    return account, _fill(account, content, made_at, bar)
+
+
+def _bookshop(bar: Bar) -> Account:
+    """A second account, so that there is one to switch to."""
+    account = _account(
         code=SECOND_ACCOUNT,
         values=AccountValues(name=bookshop.NAME, currency=bookshop.CURRENCY, time_zone=bookshop.TIME_ZONE),
     )
-    made_at = second.created_at.astimezone(second.zone)
+    made_at = account.created_at.astimezone(account.zone)
     trade = Trade(
         zone=bookshop.TIME_ZONE,
         currency=bookshop.CURRENCY,
@@ -165,21 +189,8 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
         products=bookshop.products(),
         consumers=bookshop.consumers(today=made_at.date()),
     )
-    _fill(second, _Content(trade=trade, promotions=bookshop.PROMOTIONS, sales=SECOND_SALES), made_at, bar)
-    statuses_sync(at=at)
-    # This process ends before its thread would write what its sales cost.
-    COSTS.write()
-    log_ins = _staff({account: STAFF, second: SECOND_STAFF})
-    manager_key, till_key = _keys(account)
-    return Demo(
-        account=account,
-        second_account=second,
-        manager_key=manager_key,
-        till_key=till_key,
-        log_ins=log_ins,
-        sales=Transaction.objects.filter(account=account).count(),
-        new_sales=new_sales,
-    )
+    _fill(account, _Content(trade=trade, promotions=bookshop.PROMOTIONS, sales=SECOND_SALES), made_at, bar)
+    return account
 
 
 def _account(*, code: str, values: AccountValues) -> Account:

@@ -10,7 +10,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from consumers.api.v1.collections import collection_paths
+from consumers.api.v1.collections import ApiView, collection_paths
 from consumers.api.v1.fields import ChoiceText, FlagField, MomentField
 from consumers.api.v1.serializers import Input, Output
 from promotions.api.v1.fields import AsSent
@@ -142,37 +142,35 @@ class DiscountFilters(PromotionFilters):
     subtype = filters.ChoiceFilter(choices=[("product_sets", "product_sets"), ("personalized", "personalized")])
 
 
-class Discounts(PromotionCollection):
+class DiscountView(ApiView):
+    """A view of the account's discounts."""
+
+    def get_queryset(self) -> QuerySet[Promotion]:
+        return discounts_of(account_id=self.account.pk)
+
+
+class Discounts(DiscountView, PromotionCollection):
     """Discounts by code."""
 
     input_class = DiscountInput
     output_class = DiscountOutput
     filterset_class = DiscountFilters
 
-    def get_queryset(self) -> QuerySet[Promotion]:
-        return discounts_of(account_id=self.account.pk)
-
     def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         values = [DiscountValues(**row) for row in rows]
         return discounts_save(account_id=self.account.pk, rows=values, **self.author)
 
 
-class DiscountStop(StopView):
+class DiscountStop(DiscountView, StopView):
     """``discounts/{code}/stop``."""
 
     output_class = DiscountOutput
 
-    def get_queryset(self) -> QuerySet[Promotion]:
-        return discounts_of(account_id=self.account.pk)
 
-
-class DiscountDuplicate(DuplicateView):
+class DiscountDuplicate(DiscountView, DuplicateView):
     """``discounts/{code}/duplicate``."""
 
     output_class = DiscountOutput
-
-    def get_queryset(self) -> QuerySet[Promotion]:
-        return discounts_of(account_id=self.account.pk)
 
 
 class DiscountVersionOutput(VersionOutput):
@@ -183,13 +181,10 @@ class DiscountVersionOutput(VersionOutput):
         return discount_fields(version.definition)
 
 
-class DiscountVersions(VersionsView):
+class DiscountVersions(DiscountView, VersionsView):
     """``discounts/{code}/versions``."""
 
     output_class = DiscountVersionOutput
-
-    def get_queryset(self) -> QuerySet[Any]:
-        return discounts_of(account_id=self.account.pk)
 
 
 urlpatterns: list[URLPattern] = [

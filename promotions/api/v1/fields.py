@@ -29,10 +29,10 @@ class AsSent(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-def money_text(amount: Decimal | None, currency: str) -> str | None:
+def amount_output(amount: Decimal | None, currency: str) -> str | None:
     """An amount with exactly the decimals of its currency; None stays None."""
     return None if amount is None else f"{amount:.{exponent(currency)}f}"
 
 
 class MoneyOutput(serializers.CharField):
-    """An amount that the serializer has made text of with ``money_text``."""
+    """An amount that the serializer has made text of with ``amount_output``."""

@@ -20,6 +20,7 @@ from consumers.api.v1.serializers import Input, Output
 from consumers.selectors import consumers_of
 from consumers.services.rows import Saved
 from promotions.models import PersonalizedList, PersonalizedPromotion
+from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
 from promotions.selectors.personalized_promotion import (
     personalized_list_of,
     personalized_lists_shown,
@@ -117,7 +118,7 @@ class PersonalizedPromotions(Collection):
 
 def too_many_products() -> ValidationError:
     """So many that they are not looked at one by one."""
-    return ValidationError([ErrorDetail("A list has at most 100 products.", code="too_many_products")])
+    return ValidationError([ErrorDetail(f"A list has at most {MAX_LIST_PRODUCTS} products.", code="too_many_products")])
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})

@@ -11,7 +11,7 @@ from consumers.api.v1.fields import FlagField, KeyField, MomentField, TextField
 from consumers.api.v1.filters import ArchiveFilters
 from consumers.api.v1.serializers import Input, Output
 from consumers.services.rows import Saved
-from promotions.api.v1.fields import MoneyOutput, MoneyText, money_text
+from promotions.api.v1.fields import MoneyOutput, MoneyText, amount_output
 from promotions.models import Product
 from promotions.models.product import MAX_LABEL_LENGTH, MAX_LABELS
 from promotions.selectors.product import products_of
@@ -50,7 +50,7 @@ class ProductOutput(Output):
         currency = self.context["view"].account.currency
         shown: dict[str, Any] = super().to_representation(instance)
         for name in ("cost_price", "retail_price"):
-            shown[name] = money_text(getattr(instance, name), currency)
+            shown[name] = amount_output(getattr(instance, name), currency)
         return shown
 
 

@@ -293,6 +293,7 @@ def _spare(account: Account) -> None:
         account=account,
         code=f"{code}-spare",
         name=f"Reward of {code}",
+        currency=account.currency,
         kind="tiered",
         point_cost=10,
         benefit="external",

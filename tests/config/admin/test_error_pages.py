@@ -1,10 +1,13 @@
 """Pages for what cannot be shown."""
 
+from urllib.parse import quote
+
 import pytest
 from django.test import Client, RequestFactory
 from django.views import defaults
 
 from consumers.choices import StaffRole
+from consumers.models import Site
 from tests.consumers.admin.office import make_office
 
 pytestmark = pytest.mark.django_db
@@ -21,6 +24,30 @@ def test_a_page_that_is_not_for_the_role_says_so() -> None:
     answer = viewer.page("consumers_apikey_changelist")
     assert answer.status_code == 403
     assert "This page is not for your role." in answer.content.decode()
+
+
+@pytest.mark.parametrize("text", ["²", "1e3", "-1", "9" * 30])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/try/?promotion={}",
+        "/admin/try/?basket={}",
+        "/admin/conflicts-of/?promotion={}",
+        "/admin/loyalty/loyaltypromotion/{}/publish/",
+        "/admin/loyalty/redemptionmessage/{}/cancel/",
+        "/admin/consumers/job/{}/cancel/",
+    ],
+)
+def test_what_is_no_rows_id_leads_nowhere(address: str, text: str) -> None:
+    assert make_office().client.get(address.format(quote(text))).status_code == 404
+
+
+def test_an_export_passes_over_what_is_no_rows_id() -> None:
+    office = make_office()
+    site = Site.objects.create(account=office.account, number="1")
+    answer = office.post("consumers_site_export", chosen=f"{site.pk},²", format="0", resource="0")
+    assert answer.status_code == 200
+    assert answer.content.decode().splitlines()[1].startswith("1,")
 
 
 def test_a_fault_of_ours_shows_a_page_that_needs_nothing() -> None:

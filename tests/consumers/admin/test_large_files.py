@@ -117,6 +117,7 @@ def test_a_large_export_is_a_file_to_download(office: Office) -> None:
     page = office.page("consumers_job_change", job.pk).content.decode()
     assert f"/admin/consumers/job/{job.pk}/download/" in page
     file = office.page("consumers_job_download", job.pk)
+    assert file.headers["Content-Type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(b"".join(file.streaming_content).decode())))
     assert [row["number"] for row in rows] == [site.number for site in Site.objects.order_by("-number")]
 
@@ -132,6 +133,7 @@ def test_promotions_go_out_and_in_by_a_worker_as_objects(office: Office) -> None
     jobs_run()
     job = Job.objects.get()
     assert (job.title, job.result_name[-5:], job.done) == ("Export of 6 loyalty promotions", ".json", 6)
+    assert office.page("consumers_job_download", job.pk).headers["Content-Type"] == "application/json; charset=utf-8"
     rows = json.loads(result_of(office, job))
     assert len(rows) == 6
     assert rows[0]["outcome"]["activity_description"] == ""

@@ -39,8 +39,8 @@ def office() -> Office:
 
 
 def reward(account: Account, code: str, cost: int, **fields: Any) -> Offer:
-    values = {"name": code.capitalize(), "kind": "tiered", "point_cost": cost, "benefit": "external", **fields}
-    return Offer.objects.create(account=account, code=code, **values)
+    values = {"name": code.capitalize(), "currency": "GBP", "kind": "tiered", "benefit": "external", **fields}
+    return Offer.objects.create(account=account, code=code, point_cost=cost, **values)
 
 
 def address() -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from consumers.models import Account
 from loyalty.models import LedgerEntry, Offer, Transaction, Voucher
 from promotions.models import Product
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion, sell
@@ -34,6 +35,16 @@ def test_an_offer_is_added(office: Office) -> None:
     offer = Offer.objects.get(code="five")
     assert (offer.value, offer.stock, offer.valid_days) == (Decimal(5), 10, 30)
     assert offer.account == office.account
+
+
+def test_an_offer_that_names_no_currency_is_in_the_accounts_with_its_decimals(office: Office) -> None:
+    Account.objects.filter(pk=office.account.pk).update(currency="JPY")
+    values = {**OFFER, "currency": "", "perceived_value": "500"}
+    form = office.post("loyalty_offer_add", **{**values, "value": "5.50"}).context["adminform"].form
+    assert form.errors == {"value": ["JPY has no decimals."]}
+    assert office.post("loyalty_offer_add", **{**values, "value": "1500"}).status_code == 302
+    assert Offer.objects.get(code="five").currency == "JPY"
+    assert "1,500 JPY off" in office.page("loyalty_offer_changelist").content.decode()
 
 
 def test_a_free_product_is_chosen_from_the_catalogue(office: Office) -> None:

@@ -111,7 +111,8 @@ class Shop:
 
     def offer(self, code: str, **values: Any) -> Offer:
         """An offer, of 1.00 off unless said otherwise."""
-        return Offer.objects.create(account=self.account, code=code, **{"name": code, "value": "1", **values})
+        values = {"name": code, "currency": self.account.currency, "value": "1", **values}
+        return Offer.objects.create(account=self.account, code=code, **values)
 
     def voucher(self, offer: str, *, consumer_id: str = "c", expires_at: datetime | None = None) -> str:
         """The code of a voucher in a consumer's hands."""

@@ -109,9 +109,7 @@ def test_limits_count_redemptions_of_earlier_sales(shop: Shop) -> None:
 
 
 def test_vouchers_are_issued_once_per_redemption_until_the_stock_is_gone(shop: Shop) -> None:
-    Offer.objects.create(
-        account=shop.account, code="coffee", name="Coffee", value="1", perceived_value="1", stock=3, valid_days=30
-    )
+    shop.offer("coffee", perceived_value="1", stock=3, valid_days=30)
     outcome = {"offer": "coffee", "quantity_rule": {"apply_to": "every", "units": 1}}
     shop.promotion("thanks", kind="redeem_offer", outcome=outcome)
     first = shop.sell("T1", sold=[make_line(quantity="2")])
@@ -230,7 +228,7 @@ def test_ledger_verify_finds_what_is_wrong(shop: Shop) -> None:
 
 
 def test_a_stock_cannot_be_overrun_in_the_database(shop: Shop) -> None:
-    offer = Offer.objects.create(account=shop.account, code="o", name="O", value="1", stock=1)
+    offer = shop.offer("o", stock=1)
     with pytest.raises(IntegrityError), transaction.atomic():
         Offer.objects.filter(pk=offer.pk).update(issued=2)
 
@@ -250,7 +248,7 @@ def test_a_limit_that_the_book_does_not_know_yet_holds_all_the_same(shop: Shop) 
 
 def _busy(shop: Shop) -> None:
     """Promotions of every kind that cost statements, and many more."""
-    Offer.objects.create(account=shop.account, code="coffee", name="Coffee", value="1", perceived_value="1", stock=500)
+    shop.offer("coffee", perceived_value="1", stock=500)
     rule = {"measure": "transactions", "threshold": "1", "period": {"unit": "days", "length": 30}}
     shop.promotion("often", application_rules=[rule], customer_redemption_limit=50, total_redemption_limit=900)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"}, total_redemption_limit=400)

@@ -51,11 +51,9 @@ def free() -> set[str]:
     def asked() -> set[str]:
         try:
             with transaction.atomic():
-                rows = [
-                    *Promotion.objects.select_for_update(skip_locked=True, no_key=True),
-                    *Offer.objects.select_for_update(skip_locked=True, no_key=True),
-                ]
-                return {row.code for row in rows}
+                promotions = Promotion.objects.select_for_update(skip_locked=True, no_key=True)
+                offers = Offer.objects.select_for_update(skip_locked=True, no_key=True)
+                return {*promotions.values_list("code", flat=True), *offers.values_list("code", flat=True)}
         finally:
             connections.close_all()
 

@@ -1,7 +1,7 @@
 """What engine tests build with: baskets, shoppers and promotions of which only what matters is said."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -342,7 +342,3 @@ def taken(one: Applied | AppliedVoucher) -> dict[str, Decimal]:
 def off(one: Applied | AppliedVoucher) -> dict[str, int]:
     """What was taken off, in minor units by line id; units that only qualified have 0."""
     return {share.line_id: share.discount for share in one.lines}
-
-
-def days_before(at: datetime, days: int) -> datetime:
-    return at - timedelta(days=days)
