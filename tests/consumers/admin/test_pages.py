@@ -395,3 +395,11 @@ def test_whoever_may_only_look_at_settings_closes_them_to_the_overview(office: O
     html = viewer.page("conflicts_conflictsettings_change", office.account.pk).content.decode()
     close = next(part for part in html.split("<a ") if "Close" in part.split("</a>")[0])
     assert f'href="{reverse("admin:index")}"' in close
+
+
+def test_the_question_before_deleting_names_the_row_and_that_it_is_for_good(office: Office) -> None:
+    office.post("consumers_site_add", number="001", name="Leeds")
+    html = office.page("consumers_site_delete", Site.objects.get(number="001").pk).content.decode()
+    assert "Delete “001 · Leeds”?" in html
+    assert "It cannot be brought back." in html
+    assert "related items" not in html
