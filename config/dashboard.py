@@ -117,7 +117,7 @@ def _trouble(account: Account) -> list[dict[str, Any]]:
     ]
 
 
-_TROUBLES = {MessageState.FAILED: "not sent", MessageState.UNCERTAIN: "perhaps sent, perhaps not"}
+_TROUBLES = {MessageState.FAILED: "not sent", MessageState.UNCERTAIN: "that may have been sent"}
 
 
 @dataclass(frozen=True, kw_only=True)

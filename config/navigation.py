@@ -165,6 +165,6 @@ UNFOLD: dict[str, Any] = {
     "GLOBAL_CALLBACK": "config.navigation.of_every_page",
     "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
     "STYLES": [asset("css/theme.css"), asset("css/admin.css")],
-    "SCRIPTS": [asset("js/tabs.js"), asset("js/dialogs.js"), asset("js/names.js")],
+    "SCRIPTS": [asset("js/tabs.js"), asset("js/dialogs.js"), asset("js/names.js"), asset("js/tables.js")],
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.navigation.sidebar"},
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from consumers.loyalty_sections import LoyaltySection
 from consumers.models import Consumer
-from loyalty.models import LedgerEntry, PromotionUsage
+from loyalty.models import LedgerEntry, PromotionUsage, Voucher
 from loyalty.selectors.offer import vouchers_of
 from loyalty.selectors.points import activity_of
 from loyalty.selectors.transaction import past_transactions
@@ -56,13 +56,24 @@ def voucher_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
     return [{name: row[source] for name, source in names.items()} for row in vouchers.values(*names.values())[:LAST]]
 
 
+def voucher_page_data(consumer: Consumer, *, at: datetime) -> list[Voucher]:
+    """The last vouchers as the page shows them, with links to their own pages."""
+    vouchers = vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer)
+    return list(vouchers.select_related("offer")[:LAST])
+
+
 def redemption_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
     """How often each promotion was redeemed, in order of code."""
-    usage = PromotionUsage.objects.filter(consumer=consumer, redemptions__gt=0).select_related("promotion")
     return [
         {"promotion": one.promotion.code, "name": one.promotion.name, "redemptions": one.redemptions}
-        for one in usage.order_by("promotion__code", "promotion__family")[:LAST]
+        for one in redemption_page_data(consumer, at=at)
     ]
+
+
+def redemption_page_data(consumer: Consumer, *, at: datetime) -> list[PromotionUsage]:
+    """The same as the page shows it, with links to the promotions."""
+    usage = PromotionUsage.objects.filter(consumer=consumer, redemptions__gt=0).select_related("promotion")
+    return list(usage.order_by("promotion__code", "promotion__family")[:LAST])
 
 
 def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
@@ -120,6 +131,7 @@ SECTIONS = (
         label="Vouchers",
         position=40,
         data=voucher_data,
+        page_data=voucher_page_data,
         template="admin/consumers/consumer/loyalty/vouchers.html",
         schema=_rows(
             code=_TEXT,
@@ -136,6 +148,7 @@ SECTIONS = (
         label="Redemptions",
         position=60,
         data=redemption_data,
+        page_data=redemption_page_data,
         template="admin/consumers/consumer/loyalty/redemptions.html",
         schema=_rows(promotion=_TEXT, name=_TEXT, redemptions=_NUMBER),
     ),

@@ -52,6 +52,7 @@ class ConflictSettingsForm(ServiceForm):
 class ConflictSettingsAdmin(OnePageAdmin):
     """Conflict management."""
 
+    page_name = "Conflict management"
     form = ConflictSettingsForm
     fieldsets = (("Conflict management", {"fields": ConflictSettingsForm.Meta.fields}),)
     tab_templates: ClassVar[dict[str, str]] = {"Conflict management": "admin/conflicts/example.html"}

@@ -107,6 +107,7 @@ class AccountSettingsAdmin(OnePageAdmin):
     """One page: the account's settings."""
 
     account_path = "pk"
+    page_name = "Account settings"
     form = AccountForm
     fieldsets = (
         ("Account", {"fields": ("name", "currency", "time_zone")}),

@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget
 from consumers.admin.base import AccountAdmin, ServiceForm, account_of
 from consumers.admin.dialogs import RowDialogForm, dialog_done
 from consumers.admin.filters import choice_filter
+from consumers.admin.words import moment_in_words
 from consumers.choices import KeyRole
 from consumers.models import ApiKey
 from consumers.services.account import api_key_create, api_key_revoke
@@ -58,20 +59,20 @@ class ApiKeyAdmin(AccountAdmin):
     form = ApiKeyForm
     add_words = "Add API key"
     empty_words = "Tills and integrators call with a key. It is shown once, when it is made."
-    list_display = ("name", "prefix", "role_label", "state", "created")
+    list_display = ("name", "prefix", "role_label", "state", "made")
     list_filter = (choice_filter("role", "role", KeyRole.choices, lambda _, rows, value: rows.filter(role=value)),)
     search_fields = ("name", "prefix")
     search_help_text = "Name or prefix"
     ordering = ("revoked", "-created")
     actions_detail = ("revoke",)
     fieldsets = (("API key", {"fields": ("name", "role")}),)
-    change_fieldsets = (("API key", {"fields": (("name", "prefix"), ("role_label", "state"), "created")}),)
+    change_fieldsets = (("API key", {"fields": (("name", "prefix"), ("role_label", "state"), "made")}),)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.change_fieldsets if obj else self.fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("name", "prefix", "role_label", "state", "created") if obj else ()
+        return ("name", "prefix", "role_label", "state", "made") if obj else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # A key that is given out does not change; it is revoked.
@@ -89,6 +90,10 @@ class ApiKeyAdmin(AccountAdmin):
         if key.revoked:
             return "Revoked"
         return "Expired" if key.expiry_date and key.expiry_date <= timezone.now() else "Usable"
+
+    @display(description="Created", ordering="created")
+    def made(self, key: ApiKey) -> str:
+        return moment_in_words(key.created)
 
     def save_row(self, request: HttpRequest, obj: ApiKey, form: Any, *, change: bool) -> Model:
         role = KeyRole(form.cleaned_data["role"])

@@ -18,7 +18,7 @@ from django.db.models import Model, QuerySet
 from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.text import slugify
+from django.utils.text import capfirst, slugify
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminForm, Fieldset
 
@@ -164,12 +164,15 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
     """A page of rows that belong to an account: shows, offers and saves only those of the user's account.
 
     ``account_path`` leads from the model to its account. ``tab_templates`` names templates below the fields of a tab.
-    ``add_words`` is what the button that adds a row says.
+    ``add_words`` is what the button that adds a row says. ``page_name`` is what the list is called where that is not
+    the plural of its rows.
     """
 
     account_path = "account"
     add_words = ""
     empty_words = ""
+    page_name = ""
+    empty_value_display = "–"
     tab_templates: ClassVar[dict[str, str]] = {}
     # The theme's own check asks for permissions in the database, which is not there yet when a fresh one is migrated.
     checks_class = ModelAdminChecks
@@ -220,6 +223,15 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
             (name, {**options, "fields": tuple(one for one in options["fields"] if one != "archived")})
             for name, options in sections
         ]
+
+    # --- the list ---
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # The window's title is the list's name, as in the sidebar, for Django's "Select … to change".
+        title = self.page_name or capfirst(str(self.opts.verbose_name_plural))
+        context = {"title": title, "page_name": self.page_name, **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
 
     # --- forms over services ---
 
@@ -374,7 +386,10 @@ def flat(fields: Iterable[Any]) -> list[str]:
 
 
 class OnePageAdmin(AccountAdmin):
-    """A page about the account itself: no list, no adding, no deleting. Its address carries the account's id."""
+    """A page about the account itself: no list, no adding, no deleting. Its address carries the account's id.
+
+    ``page_name`` is its heading, as in the sidebar: there is no list that it could be a row of.
+    """
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -396,7 +411,14 @@ class OnePageAdmin(AccountAdmin):
             raise PermissionDenied
         return HttpResponseRedirect(self.url_of("change", account_of(request).pk))
 
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        context = {"title": self.page_name, "subtitle": None, "page_name": self.page_name, **(extra_context or {})}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        messages.success(request, f"{str(self.opts.verbose_name).capitalize()} saved.")
+        messages.success(request, f"{self.page_name} saved.")
         stay = "_continue" in request.POST
         return HttpResponseRedirect(request.path if stay else reverse("admin:index"))

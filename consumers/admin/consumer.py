@@ -125,7 +125,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     form = ConsumerForm
     add_words = "Add consumer"
     empty_words = "A consumer is a customer or employee, known by an id; a loyalty member has cards and points."
-    list_display = ("name", "consumer_id", "email", "membership_label", "balance", "home_site", "last_seen")
+    list_display = ("name", "consumer_id", "e_mail", "membership_label", "balance", "home_site", "last_seen")
     list_display_links = ("name", "consumer_id")
     list_filter = (
         choice_filter("kind", "kind", ConsumerKind.choices, lambda _, rows, value: rows.filter(kind=value)),
@@ -194,6 +194,10 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     @display(description="Name", ordering="last_name")
     def name(self, consumer: Consumer) -> str:
         return f"{consumer.first_name} {consumer.last_name}".strip() or "–"
+
+    @display(description="E-mail", ordering="email")
+    def e_mail(self, consumer: Consumer) -> str:
+        return consumer.email or "–"
 
     @display(description="Membership", label=MEMBERSHIP_COLOURS)
     def membership_label(self, consumer: Consumer) -> str:

@@ -17,6 +17,7 @@ from unfold.widgets import (
 
 from consumers.admin.base import AccountAdmin, ServiceForm, account_of
 from consumers.admin.filters import choice_filter
+from consumers.admin.words import moment_in_words
 from consumers.choices import StaffRole
 from consumers.models import StaffMembership
 from consumers.selectors import staff_of
@@ -114,8 +115,8 @@ class StaffMembershipAdmin(AccountAdmin):
         return membership.role.name
 
     @display(description="Last log-in", ordering="user__last_login")
-    def last_seen(self, membership: StaffMembership) -> Any:
-        return membership.user.last_login
+    def last_seen(self, membership: StaffMembership) -> str:
+        return moment_in_words(membership.user.last_login)
 
     def save_row(self, request: HttpRequest, obj: StaffMembership, form: Any, *, change: bool) -> Model:
         account, role = account_of(request), StaffRole(form.cleaned_data["staff_role"])

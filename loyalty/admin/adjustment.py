@@ -132,6 +132,7 @@ class AdjustmentLimitsForm(ServiceForm):
 class AdjustmentLimitsAdmin(OnePageAdmin):
     """Points adjustments."""
 
+    page_name = "Points adjustments"
     form = AdjustmentLimitsForm
     fieldsets = (
         (

@@ -22,6 +22,7 @@ SIGNS = [("gained", "Points gained"), ("lost", "Points lost")]
 class LedgerEntryAdmin(ReadOnlyAdmin):
     """Entries of the ledger, which are never changed or deleted."""
 
+    page_name = "Points ledger"
     empty_words = "Every point that a consumer gains or loses is an entry here, for good."
     list_display = ("moment", "consumer", "signed_points", "kind_label", "description", "transaction", "promotion_code")
     list_filter = (

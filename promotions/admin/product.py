@@ -76,8 +76,8 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
         "Rules choose products by SKU, brand, category, labels, prices and margin. "
         "Import a catalogue as CSV, XLSX or JSON."
     )
-    list_display = ("sku", "name", "category", "product_brand", "labels_in_words", "price")
-    list_display_links = ("sku", "name")
+    list_display = ("stock_keeping_unit", "name", "category", "product_brand", "labels_in_words", "price")
+    list_display_links = ("stock_keeping_unit", "name")
     list_filter = (ArchivedFilter,)
     search_fields = ("sku", "name", "category", "product_brand", "program_brand")
     search_help_text = "SKU, name, category or brand"
@@ -87,9 +87,13 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
         ("Archive", {"fields": ("archived",)}),
     )
 
+    @display(description="SKU", ordering="sku")
+    def stock_keeping_unit(self, product: Product) -> str:
+        return product.sku
+
     @display(description="Labels")
     def labels_in_words(self, product: Product) -> str:
-        return ", ".join(map(str, product.labels))
+        return ", ".join(map(str, product.labels)) or "–"
 
     @display(description="Retail price", ordering="retail_price")
     def price(self, product: Product) -> str:

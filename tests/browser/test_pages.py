@@ -121,3 +121,13 @@ def test_without_scripts_every_tab_is_shown_and_a_promotion_is_saved(desk: Desk,
     page.wait_for_load_state()
     assert LoyaltyPromotion.objects.get(pk=promotion.pk).name == "Without scripts"
     context.close()
+
+
+def test_a_telephone_shows_the_rows_of_a_table_as_cards_and_leaves_nothing_aside(desk: Desk) -> None:
+    desk.page.set_viewport_size({"width": 390, "height": 844})
+    consumer = Consumer.objects.filter(account=desk.office.account, ledger_entries__isnull=False).first()
+    assert consumer is not None
+    page = desk.open(f"consumers/consumer/{consumer.pk}/change/#loyalty")
+    table = page.get_by_role("region", name="Loyalty activity").locator("table")
+    expect(table.locator("td[data-label=Points]").first).to_be_in_viewport(ratio=1)
+    assert table.evaluate("table => table.parentElement.scrollWidth <= table.parentElement.clientWidth")

@@ -364,7 +364,7 @@ def test_the_list_is_filtered_by_the_keyboard(desk: Desk) -> None:
 def test_a_control_group_is_made_beside_the_promotion(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points#eligibility")
     with page.context.expect_page() as opened:
-        page.get_by_role("link", name="Add another group").click()
+        page.get_by_role("link", name="New group").click()
     window = opened.value
     window.get_by_label("Group code").fill("panel")
     window.get_by_label("Group name").fill("Test panel")

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from consumers.choices import KeyRole, StaffRole
 from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, Site, StaffMembership, User
@@ -345,3 +346,60 @@ def test_a_history_tells_of_rates_that_changed() -> None:
     page = office.page("consumers_account_history", office.account.pk)
     assert page.status_code == 200
     assert "EUR: 3" in page.content.decode()
+
+
+# --- what pages are called ------------------------------------------------------------------------------------------
+
+
+def title_of(html: str) -> str:
+    """What a page's window is called."""
+    return html.partition("<title>")[2].partition("</title>")[0].strip()
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("consumers_account", "Account settings"),
+        ("conflicts_conflictsettings", "Conflict management"),
+        ("loyalty_adjustmentlimits", "Points adjustments"),
+    ],
+)
+def test_a_page_about_the_account_is_called_as_in_the_sidebar_and_leads_back_to_no_list(
+    office: Office, page: str, name: str
+) -> None:
+    answer = office.page(f"{page}_change", office.account.pk)
+    html = answer.content.decode()
+    assert title_of(html) == f"{name} | Promotions"
+    assert f">{name}</span>" in html
+    assert "arrow_back" not in html
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("loyalty_ledgerentry", "Points ledger"),
+        ("loyalty_loyaltypromotion", "Loyalty promotions"),
+        ("consumers_apikey", "API keys"),
+    ],
+)
+def test_the_title_of_a_list_is_its_name(office: Office, page: str, name: str) -> None:
+    assert title_of(office.page(f"{page}_changelist").content.decode()) == f"{name} | Promotions"
+
+
+def test_a_form_that_adds_says_so_in_its_heading(office: Office) -> None:
+    assert ">Add consumer</span>" in office.page("consumers_consumer_add").content.decode()
+
+
+def test_whoever_may_only_look_at_settings_closes_them_to_the_overview(office: Office) -> None:
+    viewer = office.login(StaffRole.VIEWER)
+    html = viewer.page("conflicts_conflictsettings_change", office.account.pk).content.decode()
+    close = next(part for part in html.split("<a ") if "Close" in part.split("</a>")[0])
+    assert f'href="{reverse("admin:index")}"' in close
+
+
+def test_the_question_before_deleting_names_the_row_and_that_it_is_for_good(office: Office) -> None:
+    office.post("consumers_site_add", number="001", name="Leeds")
+    html = office.page("consumers_site_delete", Site.objects.get(number="001").pk).content.decode()
+    assert "Delete “001 · Leeds”?" in html
+    assert "It cannot be brought back." in html
+    assert "related items" not in html

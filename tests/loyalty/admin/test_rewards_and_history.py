@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from consumers.models import Account
-from loyalty.models import LedgerEntry, Offer, Transaction, Voucher
+from loyalty.models import LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
 from promotions.models import Product
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion, sell
 
@@ -138,3 +138,12 @@ def test_an_expired_voucher_is_shown_as_such(office: Office) -> None:
 def test_no_address_of_a_list_is_a_fault_of_ours(office: Office, query: str) -> None:
     answer = office.client.get(f"{reverse('admin:loyalty_transaction_changelist')}?{query}", follow=True)
     assert answer.status_code in (200, 302, 400)
+
+
+def test_the_loyalty_tab_leads_to_vouchers_and_promotions(office: Office) -> None:
+    voucher = Voucher.objects.latest("pk")
+    html = office.page("consumers_consumer_change", voucher.consumer_id).content.decode()
+    assert reverse("admin:loyalty_voucher_change", args=[voucher.pk]) in html
+    usage = PromotionUsage.objects.filter(consumer=voucher.consumer_id, redemptions__gt=0).latest("pk")
+    page = "loyalty_loyaltypromotion" if usage.promotion.family == "loyalty" else "promotions_discount"
+    assert reverse(f"admin:{page}_change", args=[usage.promotion_id]) in html
