@@ -40,7 +40,7 @@ def shop_filled(code: str, drawn: Workload, *, consumers: int) -> Shop:
     account = new.account
     Site.objects.create(account=account, number=SITE, name="York", town=TOWN)
     Product.objects.bulk_create(_products(account), batch_size=BATCH)
-    Offer.objects.create(account=account, code=OFFER, name="Gift", value="1", perceived_value="3")
+    Offer.objects.create(account=account, code=OFFER, name="Gift", currency=CURRENCY, value="1", perceived_value="3")
     members = _members(account, consumers)
     _lists(account, drawn.sources, members)
     promotions_saved(account, drawn.sources)

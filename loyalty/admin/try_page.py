@@ -107,9 +107,11 @@ def _promotion(request: HttpRequest, kept: TriedBasket | None) -> Promotion | No
 def _keep(
     request: HttpRequest, account: Account, basket: BasketToTry, promotion: Promotion | None, now: datetime
 ) -> TriedBasket | None:
-    """Keep the basket under the name that was sent; without one, or the right to, say so and keep nothing."""
+    """Keep the basket under the name that was sent; without one say so and keep nothing."""
+    if not request.user.has_perm("loyalty.add_triedbasket"):
+        raise PermissionDenied
     name = request.POST.get("name", "").replace("\x00", "").strip()[:100]
-    if not name or not request.user.has_perm("loyalty.add_triedbasket"):
+    if not name:
         messages.error(request, "Give the basket a name to keep it.")
         return None
     made = tried_basket_keep(

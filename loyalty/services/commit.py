@@ -235,7 +235,7 @@ def _transaction_row(
 
 def _voucher_fact(quote: Quote, voucher: AppliedVoucher) -> dict[str, Any]:
     """What a voucher gave, as it was: a return applies it again."""
-    benefit = offer_benefit(quote.book.offers[voucher.offer], book=quote.book)
+    benefit = offer_benefit(quote.book.offers[voucher.offer])
     return {
         "code": voucher.code,
         "offer": voucher.offer,

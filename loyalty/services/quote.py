@@ -311,18 +311,18 @@ def _presented(code: str, voucher: StoredVoucher | None, *, book: Book, known: K
     return PresentedVoucher(
         code=code,
         offer=offer.code,
-        benefit=offer_benefit(offer, book=book),
+        benefit=offer_benefit(offer),
         status=voucher.status,
         is_own=known is not None and known.consumer.pk == voucher.consumer_pk,
         expires_at=voucher.expires_at,
     )
 
 
-def offer_benefit(offer: Offer, *, book: Book) -> Benefit:
+def offer_benefit(offer: Offer) -> Benefit:
     """What an offer's vouchers give, as the engine is given it."""
     return Benefit(
         kind=offer.benefit,
-        currency=offer.currency or book.rulebook.terms.currency,
+        currency=offer.currency,
         value=Fraction(offer.value or 0),
         product=offer.product.sku if offer.product else "",
     )

@@ -192,7 +192,7 @@ def test_nothing_of_another_account_is_tried(office: Office) -> None:
 def test_a_viewer_tries_but_keeps_nothing(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
     assert tried(viewer, "acme-p1").context["decided"]["applied"]
-    tried(viewer, "acme-p1", _keep="1", name="Mine")
+    assert tried(viewer, "acme-p1", _keep="1", name="Mine").status_code == 403
     assert not TriedBasket.objects.exists()
     assert viewer.client.post(reverse("try_basket"), {"_forget": "1"}).status_code == 403
 
