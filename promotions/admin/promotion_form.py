@@ -131,10 +131,15 @@ class PromotionForm(ServiceForm):
         raise NotImplementedError
 
     def said(self) -> Said:
-        """What the form says, mistakes and all: what is wrong is not said."""
-        self.full_clean()
-        for name in self.fields:
-            self.cleaned_data.setdefault(name, None)
+        """What the form says, mistakes and all: what is wrong is not said. One that nobody sent says what it begins
+        with."""
+        if self.is_bound:
+            if not hasattr(self, "cleaned_data"):
+                self.full_clean()
+            found = self.cleaned_data
+        else:
+            found = {name: self.get_initial_for_field(field, name) for name, field in self.fields.items()}
+        self.cleaned_data = {name: found.get(name) for name in self.fields}
         values = self.cleaned_data
         return Said(
             type=self.promotion_type,

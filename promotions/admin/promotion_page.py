@@ -427,14 +427,26 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             extra_context = {
                 "title": promotion.name,
                 "show_save_and_add_another": False,
-                "summary": self.summary_for(request, promotion_said(promotion)),
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'id': promotion.pk})}",
                 "head": head_of(promotion, status, type_label=self.type_label(promotion)),
                 "cost": self._cost_of(request, promotion),
                 "cost_help": WHAT_IT_IS,
+                # One that history needs is archived instead: deleting it would be refused.
+                "show_delete": not promotion.redemptions,
                 "submit_note": "A draft: nothing applies until you publish it." if status == Status.DRAFT else "",
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        # What stands above the form is there from the start: nothing moves from under a pointer when it is read.
+        form = context["adminform"].form
+        stored = form.stored.pk is not None and not form.is_bound
+        context["summary"] = self.summary_for(request, promotion_said(form.stored) if stored else form.said())
+        context["changes"] = self.changes_for(request, form) if form.is_bound else []
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
     @staticmethod

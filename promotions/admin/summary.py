@@ -11,6 +11,7 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 
 from consumers.admin.base import account_of
+from consumers.admin.history import Change
 from consumers.admin.words import moment_in_words
 from consumers.models import Account
 from consumers.services.rows import is_storable
@@ -194,13 +195,14 @@ class SummaryMixin:
 
     def summary_view(self, request: HttpRequest) -> JsonResponse:
         """What a posted form says, with its mistakes, and what it changes of its promotion; see ``posted_form``."""
-        form, page = self.posted_form(request), cast("Any", self)
+        form = self.posted_form(request)
         words = self.summary_for(request, form.said())
+        return JsonResponse({"words": words, "changes": [asdict(one) for one in self.changes_for(request, form)]})
+
+    def changes_for(self, request: HttpRequest, form: Any) -> list[Change]:
+        """What a form that ``said`` has read changes of its promotion; of a new one nothing."""
+        page = cast("Any", self)
         # One who may only look is shown a form that sends nothing.
-        changes = []
-        if form.stored.pk is not None and page.has_change_permission(request):
-            changes = [
-                asdict(one)
-                for one in changes_of(form.stored, form, family=page.family, describe=page.describe_for(request))
-            ]
-        return JsonResponse({"words": words, "changes": changes})
+        if form.stored.pk is None or not page.has_change_permission(request):
+            return []
+        return changes_of(form.stored, form, family=page.family, describe=page.describe_for(request))

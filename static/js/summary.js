@@ -1,10 +1,13 @@
-/* Above a promotion's form, what it says as it stands, <p data-summary="address">, and what saving would change. */
+/* Above a promotion's form, what it says as it stands, <p data-summary="address">, and what saving would change. Nothing
+   is written while a button of the pointer is down: what it is on would move away before it is let go. */
 (() => {
   "use strict";
 
   const WAIT = 600;
   let waiting;
   let asked = 0;
+  let pressed = false;
+  let held;
 
   function cell(words) {
     const made = document.createElement("td");
@@ -15,8 +18,8 @@
   function showChanges(changes) {
     const shown = document.querySelector("[data-changes]");
     if (!shown) return;
-    shown.hidden = !changes.length;
-    shown.querySelector("[data-changes-count]").textContent = `(${changes.length})`;
+    const named = shown.querySelector("[data-changes-named]");
+    named.textContent = changes.map(({ label }) => label).join(", ") || named.dataset.nothing;
     const rows = changes.map(({ label, before, after }) => {
       const row = document.createElement("tr");
       row.append(cell(label), cell(before), cell(after));
@@ -36,9 +39,18 @@
       return; // It stays as it was until the next change.
     }
     if (question !== asked) return;
-    summary.querySelector("[data-summary-words]").textContent = answer.words;
-    summary.hidden = !answer.words;
-    showChanges(answer.changes);
+    const show = () => {
+      summary.querySelector("[data-summary-words]").textContent = answer.words;
+      showChanges(answer.changes);
+    };
+    if (pressed) held = show;
+    else show();
+  }
+
+  function release() {
+    pressed = false;
+    held?.();
+    held = undefined;
   }
 
   document.addEventListener("DOMContentLoaded", () => {
@@ -55,6 +67,8 @@
     };
     for (const event of ["input", "change", "trix-change"]) form.addEventListener(event, later);
     document.addEventListener("form:changed", later);
-    if (summary.hidden || "readNow" in summary.dataset) read(summary, form);
+    document.addEventListener("pointerdown", () => (pressed = true), true);
+    // The click comes after its pointer is let go.
+    for (const event of ["pointerup", "pointercancel"]) document.addEventListener(event, () => setTimeout(release), true);
   });
 })();

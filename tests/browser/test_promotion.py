@@ -300,12 +300,56 @@ def test_an_edit_shows_what_it_would_change(desk: Desk) -> None:
     promotion = save_promotion(desk.office.account)
     page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#outcome")
     changed = page.locator("[data-changes]")
-    expect(changed).to_be_hidden()
+    expect(changed).to_contain_text("What saving would change: nothing")
     page.locator("#id_points").fill("60")
+    expect(changed.locator("summary")).to_have_text("What saving would change: Points")
+    changed.locator("summary").click()
     expect(changed.get_by_role("row", name="Points 50 60")).to_be_visible()
     assert desk.faults() == []
     page.locator("#id_points").fill("50")
-    expect(changed).to_be_hidden()
+    expect(changed.locator("summary")).to_have_text("What saving would change: nothing")
+
+
+@pytest.mark.parametrize("kind", ["new", "stored"])
+def test_nothing_moves_from_under_the_pointer_while_a_form_is_read(desk: Desk, kind: str) -> None:
+    stored = f"loyalty/loyaltypromotion/{save_promotion(desk.office.account).pk}/change/"
+    page = desk.open({"new": f"{ADD}?type=fixed_points", "stored": stored}[kind])
+    outcome = page.get_by_role("tab", name="Outcome")
+    before = outcome.bounding_box()
+    with page.expect_response("**/summary/**"):
+        page.get_by_label("Promotion name").fill("Fifty more points")
+    assert outcome.bounding_box() == before
+
+
+SHIFTED = """
+window.shifted = 0;
+new PerformanceObserver(list => list.getEntries().forEach(entry => { window.shifted += entry.value; }))
+    .observe({type: "layout-shift", buffered: true});
+"""
+"""Adds up by how much a page moves by itself, as browsers measure it: 0.1 is what people begin to mind."""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("address", ["", "loyalty/loyaltypromotion/", ADD, f"{ADD}?type=fixed_points"])
+def test_a_page_stands_still_once_it_is_seen(desk: Desk, address: str, width: int) -> None:
+    desk.page.set_viewport_size({"width": width, "height": 844})
+    desk.page.add_init_script(SHIFTED)
+    shown = desk.open(address)
+    shown.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
+    assert shown.evaluate("window.shifted") < 0.01
+
+
+def test_what_a_form_says_is_written_when_the_pointer_is_let_go(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=fixed_points#outcome")
+    page.locator("#id_points").fill("60")
+    page.locator("#id_points").hover()
+    page.mouse.down()
+    with page.expect_response("**/summary/**"):
+        pass
+    said = page.locator("[data-summary-words]")
+    expect(said).to_contain_text("get … points")
+    page.mouse.up()
+    expect(said).to_contain_text("get 60 points")
 
 
 def test_stopping_is_asked_in_a_dialog_that_takes_and_gives_back_the_focus(desk: Desk) -> None:

@@ -153,6 +153,7 @@ def test_a_promotion_that_history_needs_is_not_deleted(office: Office) -> None:
     fill(office.account)
     promotion = Promotion.objects.get(code="acme-fixed-1")
     assert promotion.redemptions == 1
+    assert "/delete/" not in office.page("loyalty_loyaltypromotion_change", promotion.pk).content.decode()
     answer = office.post("loyalty_loyaltypromotion_delete", promotion.pk, post="yes")
     assert answer.status_code in (200, 302)
     assert Promotion.objects.filter(pk=promotion.pk).exists()
@@ -160,6 +161,7 @@ def test_a_promotion_that_history_needs_is_not_deleted(office: Office) -> None:
 
 def test_a_promotion_that_was_never_applied_is_deleted(office: Office) -> None:
     promotion = save_promotion(office.account)
+    assert "/delete/" in office.page("loyalty_loyaltypromotion_change", promotion.pk).content.decode()
     assert office.page("loyalty_loyaltypromotion_delete", promotion.pk).status_code == 200
     office.post("loyalty_loyaltypromotion_delete", promotion.pk, post="yes")
     assert not Promotion.objects.exists()

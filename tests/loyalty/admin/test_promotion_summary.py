@@ -11,10 +11,12 @@ from django.urls import reverse
 
 from consumers.choices import StaffRole
 from loyalty.admin.summary import loyalty_promotion_in_words
+from loyalty.choices import PromotionType
 from promotions.admin.summary import Said
+from promotions.choices import DiscountType
 from promotions.models import PromotionVersion
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion
-from tests.loyalty.admin.promotion_page import BLANK, OWN, form_values
+from tests.loyalty.admin.promotion_page import BLANK, OWN, add, form_values, values_of_form
 
 pytestmark = pytest.mark.django_db
 
@@ -138,6 +140,26 @@ def test_a_form_with_mistakes_is_said_as_far_as_it_goes(office: Office) -> None:
 
 def test_an_empty_form_is_said_too(office: Office) -> None:
     assert ask(office, "?type=redeem_offer").json()["words"] == "From …, consumers get a voucher of “…”."
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        *(("loyalty_loyaltypromotion", kind) for kind in PromotionType.values),
+        *(("promotions_discount", kind) for kind in DiscountType.values),
+    ],
+)
+def test_a_new_form_says_from_the_start_what_it_would_say_if_it_were_sent(office: Office, page: str, kind: str) -> None:
+    opened = office.page(f"{page}_add", query=f"?type={kind}")
+    values = values_of_form(opened.context["adminform"].form, office.account.zone)
+    answer = office.client.post(f"{reverse(f'admin:{page}_summary')}?type={kind}", values)
+    assert opened.context["summary"] == answer.json()["words"] != ""
+
+
+def test_a_form_that_comes_back_with_mistakes_says_what_was_entered(office: Office) -> None:
+    answer = add(office.client, "fixed_points", name="", points="70")
+    assert answer.context["summary"].endswith("loyalty members get 70 points.")
+    assert "This field is required." in answer.context["adminform"].form.errors["name"]
 
 
 def test_a_running_promotion_is_said_with_what_is_fixed(office: Office) -> None:
