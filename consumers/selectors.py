@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache, reduce
 from operator import or_
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.contrib.auth.models import Group
 from django.db import connection
@@ -102,16 +102,25 @@ def consumers_of(*, account_id: int) -> QuerySet[Consumer]:
     )
 
 
-def consumers_found(*, account_id: int, search: str) -> list[tuple[str, str]]:
-    """Up to ``MAXIMUM_FOUND`` consumers not archived: ids with names. One SQL statement.
+class Matching(Protocol):
+    """What of an account's rows a text finds that somebody searches for, as a condition that indexes answer."""
 
-    Each word of ``search`` begins their id, name or e-mail address, or is the number of a card of theirs.
-    """
-    consumers = Consumer.objects.filter(account_id=account_id, archived=False)
+    def __call__(self, *, account_id: int, search: str) -> Q: ...
+
+
+def consumers_matching(*, account_id: int, search: str) -> QuerySet[Consumer]:
+    """Those of whom each word of ``search`` begins the id, a name or the e-mail address, or is a card's number."""
+    consumers = Consumer.objects.filter(account_id=account_id)
     for word in search.split():
         cards = Card.objects.filter(account_id=account_id, number=word)
         begins = [Q(**{f"{name}__istartswith": word}) for name in ("consumer_id", "first_name", "last_name", "email")]
         consumers = consumers.filter(reduce(or_, begins, Q(pk__in=cards.values("membership__consumer"))))
+    return consumers
+
+
+def consumers_found(*, account_id: int, search: str) -> list[tuple[str, str]]:
+    """Up to ``MAXIMUM_FOUND`` consumers that match and are not archived: ids with names. One SQL statement."""
+    consumers = consumers_matching(account_id=account_id, search=search).filter(archived=False)
     found = consumers.order_by("last_name", "first_name", "consumer_id")[:MAXIMUM_FOUND]
     return [(one.consumer_id, str(one)) for one in found]
 

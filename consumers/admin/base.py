@@ -7,17 +7,19 @@ form's fields, with nothing changed.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.checks import ModelAdminChecks
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Model, QuerySet
 from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.text import capfirst, slugify
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminForm, Fieldset
@@ -28,6 +30,7 @@ from consumers.admin.ordering import SavedOrderMixin
 from consumers.admin.words import plain_number
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, AccountOwned, User
+from consumers.selectors import Matching
 
 
 def user_of(request: HttpRequest) -> User:
@@ -39,8 +42,10 @@ def user_of(request: HttpRequest) -> User:
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
+    RowPaginator = Paginator[Any]
 else:
     ModelForm = forms.ModelForm
+    RowPaginator = Paginator
 
 
 def account_of(request: HttpRequest) -> Account:
@@ -355,10 +360,49 @@ class KeyedAdmin(AccountAdmin):
         return saved
 
 
+class PaginatorOfMany(RowPaginator):
+    """Pages of what may be millions of rows: they are counted, and can be leafed through, as far as ``MOST``."""
+
+    MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._counted, self.MOST)
+
+    @property
+    def more(self) -> bool:
+        """Whether there are more than are counted."""
+        return self._counted > self.MOST
+
+    @cached_property
+    def _counted(self) -> int:
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows.order_by()[: self.MOST + 1].count()
+
+
 class ReadOnlyAdmin(AccountAdmin):
-    """A page that shows what tills and workers wrote; nobody changes it here, so it has no history."""
+    """A page that shows what tills and workers wrote; nobody changes it here, so it has no history.
+
+    There may be millions of it: ``matching`` is what a search finds, by indexes, and only a column that has an index
+    is in ``sortable_by``.
+    """
 
     warn_unsaved_form = False
+    paginator = PaginatorOfMany
+    matching: ClassVar[Matching | None] = None
+
+    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+        # Django shows the field of a page that names what it searches.
+        return ("pk",) if self.matching is not None else super().get_search_fields(request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        search = search_term.strip()
+        if self.matching is None or not search:
+            searched: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+            return searched
+        return queryset.filter(self.matching(account_id=account_of(request).pk, search=search)), False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

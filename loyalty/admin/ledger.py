@@ -14,6 +14,7 @@ from consumers.admin.words import moment_in_words
 from loyalty.admin.adjustment import adjust_view
 from loyalty.choices import EntryKind
 from loyalty.models import LedgerEntry
+from loyalty.selectors.found import ledger_entries_matching
 
 SIGNS = [("gained", "Points gained"), ("lost", "Points lost")]
 
@@ -34,14 +35,9 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
             lambda _, rows, value: rows.filter(points__gt=0) if value == "gained" else rows.filter(points__lt=0),
         ),
     )
-    search_fields = (
-        "consumer__consumer_id",
-        "consumer__last_name",
-        "transaction__reference",
-        "promotion__code",
-        "reference",
-    )
+    matching = staticmethod(ledger_entries_matching)
     search_help_text = "Consumer, transaction or promotion"
+    sortable_by = ("moment",)
     ordering = ("-at", "-pk")
     fieldsets = (
         ("Entry", {"fields": (("moment", "written"), ("consumer", "signed_points"), ("kind_label", "activity_type"))}),

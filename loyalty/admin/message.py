@@ -22,6 +22,7 @@ from consumers.exceptions import Refused
 from consumers.selectors import row_by_id
 from loyalty.choices import MessageState
 from loyalty.models import RedemptionMessage
+from loyalty.selectors.found import messages_matching
 from loyalty.selectors.message import messages_of
 from loyalty.services.message import message_cancel, message_send_again
 from loyalty.services.message_text import plain_text
@@ -59,14 +60,9 @@ class RedemptionMessageAdmin(ReadOnlyAdmin):
         choice_filter("state", "state", MessageState.choices, lambda _, rows, value: rows.filter(state=value)),
         ("applied__promotion", AccountRelatedFilter),
     )
-    search_fields = (
-        "address",
-        "subject",
-        "consumer__consumer_id",
-        "consumer__last_name",
-        "applied__transaction__reference",
-    )
-    search_help_text = "Address, subject, consumer or transaction"
+    matching = staticmethod(messages_matching)
+    search_help_text = "Consumer or transaction"
+    sortable_by = ("recorded",)
     ordering = ("-recorded_at", "-pk")
     fieldsets = (
         (

@@ -19,6 +19,7 @@ from loyalty.admin.claim import claim_view
 from loyalty.admin.words import amount_in_words
 from loyalty.choices import Benefit, OfferKind, VoucherStatus
 from loyalty.models import Offer, Voucher
+from loyalty.selectors.found import vouchers_matching
 from loyalty.selectors.offer import vouchers_of
 from loyalty.services.offer import OfferValues, offer_delete, offers_save
 
@@ -210,8 +211,9 @@ class VoucherAdmin(ReadOnlyAdmin):
         choice_filter("status", "status", VoucherStatus.choices, _by_voucher_status),
         ("offer", AccountRelatedFilter),
     )
-    search_fields = ("code", "offer__code", "offer__name", "consumer__consumer_id", "consumer__last_name")
+    matching = staticmethod(vouchers_matching)
     search_help_text = "Voucher code, offer or consumer"
+    sortable_by = ("issued",)
     ordering = ("-issued_at", "-pk")
     fieldsets = (
         ("Voucher", {"fields": (("code", "status_label"), ("offer", "consumer"))}),

@@ -1,5 +1,6 @@
 """Transactions, with what was decided about them and why."""
 
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -7,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
+from unfold.utils import parse_date_str
 
 from consumers.admin.base import ReadOnlyAdmin, account_of
 from consumers.admin.filters import AccountRelatedFilter, choice_filter
@@ -15,6 +17,7 @@ from loyalty.admin.decision import decision_of
 from loyalty.admin.words import amount_in_words
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import Transaction
+from loyalty.selectors.found import transactions_matching
 
 STATUS_COLOURS = {
     TransactionStatus.COMMITTED.label: "success",
@@ -22,6 +25,21 @@ STATUS_COLOURS = {
     TransactionStatus.RETURNED.label: "warning",
     TransactionStatus.VOIDED.label: "danger",
 }
+
+
+class DaysFilter(RangeDateFilter):
+    """Days at the site, with the moments between which they lie anywhere: those have an index."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        rows: QuerySet[Any] | None = super().queryset(request, queryset)
+        if rows is None:
+            return None
+        for name, days, lookup in (("from", -1, "occurred_at__gte"), ("to", 2, "occurred_at__lt")):
+            day = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_{name}") or "")
+            # Beyond them there are no moments, and nothing to narrow.
+            if day is not None and date.min < day < date.max - timedelta(days=2):
+                rows = rows.filter(**{lookup: datetime.combine(day + timedelta(days=days), time(), tzinfo=UTC)})
+        return rows
 
 
 @admin.register(Transaction)
@@ -34,10 +52,11 @@ class TransactionAdmin(ReadOnlyAdmin):
         choice_filter("status", "status", TransactionStatus.choices, lambda _, rows, value: rows.filter(status=value)),
         choice_filter("kind", "kind", TransactionKind.choices, lambda _, rows, value: rows.filter(kind=value)),
         ("site", AccountRelatedFilter),
-        ("local_day", RangeDateFilter),
+        ("local_day", DaysFilter),
     )
-    search_fields = ("reference", "consumer__consumer_id", "consumer__last_name", "loyalty_card")
+    matching = staticmethod(transactions_matching)
     search_help_text = "Reference, consumer or card"
+    sortable_by = ("moment",)
     ordering = ("-occurred_at", "-pk")
     fieldsets = (
         (

@@ -43,6 +43,13 @@ class LedgerEntry(AccountOwned):
         indexes = [
             models.Index(fields=("consumer", "-at", "-id"), name="ledger_by_consumer"),
             models.Index(fields=("account", "-at", "-id"), name="ledger_by_moment"),
+            # For the few that are looked for among all: what a sale gives is in neither.
+            models.Index(
+                fields=("account", "-at", "-id"),
+                condition=~models.Q(kind__in=[EntryKind.BASE, EntryKind.PROMOTION]),
+                name="ledger_beside_sales",
+            ),
+            models.Index(fields=("account", "-at", "-id"), condition=models.Q(points__lt=0), name="ledger_lost"),
         ]
 
     def __str__(self) -> str:

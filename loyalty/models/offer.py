@@ -157,6 +157,9 @@ class Voucher(AccountOwned):
         indexes = [
             models.Index(fields=("account", "-issued_at"), name="voucher_by_moment"),
             models.Index(
+                fields=("account", "code"), opclasses=("int8_ops", "varchar_pattern_ops"), name="voucher_by_code"
+            ),
+            models.Index(
                 fields=("expires_at",), condition=models.Q(status=VoucherStatus.ISSUED), name="voucher_by_coming_end"
             ),
         ]

@@ -57,6 +57,29 @@ class Transaction(AccountOwned):
             models.Index(fields=("account", "-occurred_at", "-id"), name="transaction_by_moment"),
             models.Index(fields=("consumer", "-occurred_at", "-id"), name="transaction_by_consumer"),
             models.Index(fields=("site", "-occurred_at", "-id"), name="transaction_by_site"),
+            # For what begins with a text: an index in a language's order does not answer that.
+            models.Index(
+                fields=("account", "reference"),
+                opclasses=("int8_ops", "varchar_pattern_ops"),
+                name="transaction_by_reference",
+            ),
+            models.Index(
+                fields=("account", "loyalty_card"),
+                opclasses=("int8_ops", "varchar_pattern_ops"),
+                condition=~models.Q(loyalty_card=""),
+                name="transaction_by_card",
+            ),
+            # For the few that are looked for among all: a sale as most of them is in neither.
+            models.Index(
+                fields=("account", "-occurred_at", "-id"),
+                condition=~models.Q(status=TransactionStatus.COMMITTED),
+                name="transaction_no_more_whole",
+            ),
+            models.Index(
+                fields=("account", "-occurred_at", "-id"),
+                condition=~models.Q(kind=TransactionKind.SALE),
+                name="transaction_no_sale",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import IO, Any, TypeVar
 
 import msgspec
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -22,7 +22,7 @@ from consumers.api.v1.filters import KeyFilter, MomentFilter
 from consumers.api.v1.parsers import TooLarge, body_read
 from consumers.api.v1.serializers import Output
 from consumers.exceptions import Refused
-from consumers.models import Account
+from consumers.models import Account, Consumer
 from loyalty.api.v1.till_bodies import NotJson, batch_decoded, return_decoded, sale_decoded, void_decoded
 from loyalty.api.v1.till_schema import (
     ANSWER_SCHEMA,
@@ -34,13 +34,15 @@ from loyalty.api.v1.till_schema import (
     VOID_SCHEMA,
 )
 from loyalty.choices import TransactionStatus
-from loyalty.models import Transaction
+from loyalty.models import AppliedPromotion, Transaction
+from loyalty.selectors.found import transactions_matching
 from loyalty.selectors.transaction import transaction_answer, transactions_of
 from loyalty.services.answer import answer_of, explanation_of
 from loyalty.services.commit import transaction_commit
 from loyalty.services.quote import quote
 from loyalty.services.reversal import ReversalRequest, transaction_return_preview, transaction_reverse
 from loyalty.services.sale import Sale
+from promotions.models import Promotion
 
 Decoded = TypeVar("Decoded")
 
@@ -133,9 +135,9 @@ class Evaluate(TillView):
 class TransactionFilters(filters.FilterSet):
     """Filters of the list of transactions."""
 
-    consumer = KeyFilter(field_name="consumer__consumer_id")
+    consumer = KeyFilter(method="of_consumer")
     site = KeyFilter(field_name="site__number")
-    promotion = KeyFilter(field_name="applied__promotion__code", distinct=True)
+    promotion = KeyFilter(method="with_promotion")
     status = filters.ChoiceFilter(choices=TransactionStatus.choices)
     occurred_from = MomentFilter(field_name="occurred_at", lookup_expr="gte")
     occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt")
@@ -143,6 +145,22 @@ class TransactionFilters(filters.FilterSet):
     class Meta:
         model = Transaction
         fields = ("currency",)
+
+    # What is named is looked up first: of a row that it knows the database knows how many sales it has, and so whether
+    # to begin with them or with the newest of all.
+
+    def of_consumer(self, rows: QuerySet[Transaction], _: str, consumer_id: str) -> QuerySet[Transaction]:
+        """Those of a consumer."""
+        named = Consumer.objects.filter(account=self.request.auth.account, consumer_id=consumer_id)
+        return rows.filter(consumer__in=list(named.values_list("pk", flat=True)))
+
+    def with_promotion(self, rows: QuerySet[Transaction], _: str, code: str) -> QuerySet[Transaction]:
+        """Those to which the promotion or the discount of a code applied."""
+        named = Promotion.objects.filter(account=self.request.auth.account, code=code)
+        applied = AppliedPromotion.objects.filter(
+            transaction=OuterRef("pk"), promotion__in=list(named.values_list("pk", flat=True))
+        )
+        return rows.filter(Exists(applied))
 
 
 class TransactionOutput(Output):
@@ -156,7 +174,7 @@ class Transactions(TillView):
     """``transactions``."""
 
     filterset_class = TransactionFilters
-    search_fields = ("reference", "consumer__consumer_id", "loyalty_card")
+    matching = staticmethod(transactions_matching)
     ordering_fields = ("occurred_at", "reference")
     default_ordering = "-occurred_at"
     output_class = TransactionOutput

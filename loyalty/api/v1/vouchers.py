@@ -15,6 +15,7 @@ from consumers.api.v1.filters import KeyFilter, MomentFilter
 from consumers.api.v1.serializers import Output
 from loyalty.choices import VoucherStatus
 from loyalty.models import Voucher
+from loyalty.selectors.found import vouchers_matching
 from loyalty.selectors.offer import vouchers_of
 
 
@@ -57,7 +58,7 @@ class VoucherList(VoucherView):
     """The account's vouchers."""
 
     filterset_class = VoucherFilters
-    search_fields = ("code", "offer__code", "consumer__consumer_id")
+    matching = staticmethod(vouchers_matching)
     ordering_fields = ("issued_at", "code")
     default_ordering = "-issued_at"
     is_list = True
