@@ -4,24 +4,33 @@ The past is written by the database itself, set by set: 28 GB and ten minutes fo
 its ledger entry and an applied promotion. ``BENCHMARK_HISTORY`` is another number of them. All of it is dropped.
 """
 
+import logging
 import os
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from itertools import count
+from statistics import median
 from typing import Any
 from uuid import uuid4
 
+from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from msgspec import json
 
 from benchmarks.database import MISSING, made
 from benchmarks.decision import CONSTANT
+from benchmarks.pages import LIMIT, SHOWN
 from benchmarks.report import Report, Times, duration, spread, timed
 from benchmarks.shop import Shop, shop_filled
 from benchmarks.workload import SITE, body, workload
+from consumers.choices import KeyRole, StaffRole
 from consumers.models import Account, Consumer, Site
+from consumers.services.account import api_key_create
+from consumers.services.staff import staff_member_add
 from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.models import Transaction
 from loyalty.services.commit import transaction_commit
@@ -35,6 +44,18 @@ ROWS, QUICK_ROWS = 10_000_000, 200_000
 CONSUMERS = 2_000
 CHUNK = 500_000
 VERBS = ("evaluate", "commit")
+SALES = {
+    "all": "",
+    "the hundredth page": "p=100",
+    "a reference": "q=past-3-12345",
+    "what many references begin with": "q=past",
+    "nobody's name": "q=nobody",
+    "voided": "status=voided",
+    "imported": "kind=past_sale",
+}
+ENTRIES = {"all": "", "a reference": "q=past-3-12345", "nobody's name": "q=nobody", "adjustments": "kind=adjustment"}
+CALLS = ("", "search=past-3-12345", "search=nobody", "status=voided", "promotion=none", "ordering=reference")
+"""What is looked for in the history: by a list's query, or by REST."""
 FLAT = 1.5
 PATTERN = "pattern"
 """A sale of three lines, which gives those of the past their shape and size."""
@@ -110,6 +131,52 @@ def run(report: Report, *, quick: bool) -> None:
             limit=FLAT,
             figure=f"{duration(few)} → {duration(many)}",
         )
+    _looked_through(report, shop, consumer=ids_of(shop)[len(PAST) - 1], budget=budget / 5)
+
+
+def _looked_through(report: Report, shop: Shop, *, consumer: int, budget: float) -> None:
+    """The times of what people and integrators look for in the history, each found by its own index."""
+    # As the server does before it serves: a page asks for its files by the names that they have then.
+    call_command("collectstatic", interactive=False, verbosity=0)
+    # Each answer is a line of the log, which is none of the figures.
+    logging.disable(logging.INFO)
+    clerk = staff_member_add(account_id=shop.account_id, username="clerk", role=StaffRole.ADMINISTRATOR, password=None)
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(clerk.user, backend="consumers.access.MembershipBackend")
+    _, key = api_key_create(account_id=shop.account_id, name="Integrator", role=KeyRole.MANAGER)
+    until = shop.at.date()
+    asked = {
+        **{f"transactions: {what}": f"/admin/loyalty/transaction/?{query}" for what, query in SALES.items()},
+        **{f"points ledger: {what}": f"/admin/loyalty/ledgerentry/?{query}" for what, query in ENTRIES.items()},
+        "transactions: days": f"/admin/loyalty/transaction/?local_day_from={until - timedelta(days=200)}"
+        f"&local_day_to={until - timedelta(days=199)}",
+        "the overview": "/admin/",
+        "the consumer of the longest history": f"/admin/consumers/consumer/{consumer}/change/",
+        **{f"REST: {query}": f"/api/v1/transactions?limit=100&{query}" for query in CALLS},
+    }
+    taken: dict[str, Times] = {}
+    for name, address in asked.items():
+        headers = {"Authorization": f"Api-Key {key}"} if address.startswith("/api/") else {}
+        look = partial(client.get, address, headers=headers)
+        assert look().status_code == 200, address
+        taken[name] = timed(look, budget=budget, least=3)
+    logging.disable(logging.NOTSET)
+    for name in sorted(taken, key=lambda name: taken[name].median, reverse=True)[:SHOWN]:
+        met = taken[name].median <= LIMIT
+        report.add(GROUP, name, spread(taken[name]), target=f"≤ {duration(LIMIT)}", met=met)
+    medians = [times.median for times in taken.values()]
+    report.add(
+        GROUP,
+        f"all {len(taken)} pages and lists of the history",
+        f"half of them within {duration(median(medians))}",
+        target=f"≤ {duration(LIMIT)} each",
+        met=max(medians) <= LIMIT,
+    )
+
+
+def ids_of(shop: Shop) -> list[int]:
+    """The ids of a shop's consumers."""
+    return list(Consumer.objects.filter(account_id=shop.account_id).order_by("id").values_list("id", flat=True))
 
 
 class _Tills:
@@ -152,7 +219,7 @@ def measured(buyers: Sequence[tuple[_Tills, int]], *, budget: float) -> list[dic
 
 def _written(shop: Shop, rows: int) -> None:
     """Write the past: the first consumers' own, and the rest shared out among the others."""
-    ids = list(Consumer.objects.filter(account_id=shop.account_id).order_by("id").values_list("id", flat=True))
+    ids = ids_of(shop)
     promotion = Promotion.objects.filter(account_id=shop.account_id).order_by("id")[0]
     pattern = Transaction.objects.get(account_id=shop.account_id, reference=PATTERN)
     values: dict[str, Any] = {

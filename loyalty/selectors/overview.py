@@ -63,7 +63,8 @@ def promotions_nearly_used(
 ) -> QuerySet[Promotion]:
     """Those that apply now and of whose total limit at least so many percent are used, the nearest to it first."""
     limited = promotions_live(_shown(account_id, families), at=at).filter(total_redemption_limit__isnull=False)
-    used = limited.filter(redemptions__gte=F("total_redemption_limit") * percent / 100)
+    # This way round: a limit times a percentage does not fit into the limit's column.
+    used = limited.filter(total_redemption_limit__lte=F("redemptions") * 100 / percent)
     return used.order_by(F("total_redemption_limit") - F("redemptions"), "code", "family")
 
 

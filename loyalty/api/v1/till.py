@@ -186,7 +186,7 @@ class Transactions(TillView):
     @extend_schema(responses={200: ANSWER_SCHEMA})
     def get(self, request: Request) -> Response:
         """The account's transactions, newest first."""
-        return self.page(self.get_queryset())
+        return self.page(self.get_queryset().defer("explanation", "facts"))
 
     @extend_schema(request=SALE_SCHEMA, responses={201: ANSWER_SCHEMA, 200: ANSWER_SCHEMA}, parameters=[EXPLAIN])
     def post(self, request: Request) -> Response:

@@ -71,6 +71,12 @@ def test_a_limit_that_is_nearly_used_up_is_shown_and_others_are_not(office: Offi
     assert lists["Limits nearly used up"] == ["Named over", "Named almost"]
 
 
+def test_the_largest_limit_of_all_is_no_trouble(office: Office) -> None:
+    save_promotion(office.account, code="huge", eligibility={"total_redemption_limit": 2_000_000_000})
+    lists = {one["title"]: one["rows"] for one in office.page("index").context["lists"]}
+    assert lists["Limits nearly used up"] == []
+
+
 def test_messages_that_wait_for_a_person_are_told_of(office: Office) -> None:
     assert "Redemption messages wait for you" not in page(office)
     sell(office.account, reference="one-more", consumer="acme-c1")

@@ -1,12 +1,15 @@
 """Offers, vouchers, transactions and the ledger in the back office."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
+from consumers.admin.base import PaginatorOfMany
 from consumers.models import Account
+from loyalty.admin.transaction import TransactionAdmin
 from loyalty.models import LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
 from promotions.models import Product
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion, sell
@@ -92,6 +95,34 @@ def test_an_offer_of_which_vouchers_were_issued_is_not_deleted(office: Office) -
     assert offer.issued == 1
     office.post("loyalty_offer_delete", offer.pk, post="yes")
     assert Offer.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("most", "words"), [(2, "· The first 2 transactions"), (3, "· 3 transactions"), (4, "· 3 transactions")]
+)
+def test_a_long_list_is_counted_and_leafed_through_no_further_than_it_helps(
+    office: Office, monkeypatch: pytest.MonkeyPatch, most: int, words: str
+) -> None:
+    for reference in ("T-2", "T-3"):
+        sell(office.account, reference=reference, consumer="acme-c1")
+    monkeypatch.setattr(PaginatorOfMany, "MOST", most)
+    monkeypatch.setattr(TransactionAdmin, "list_per_page", 1)
+    page = office.page("loyalty_transaction_changelist")
+    assert words in " ".join(page.content.decode().split())
+    assert page.context["cl"].paginator.num_pages == min(most, 3)
+
+
+def test_sales_are_found_by_the_day_at_their_site(office: Office) -> None:
+    Transaction.objects.update(local_day=date(2026, 3, 10), occurred_at=datetime(2026, 3, 9, 11, tzinfo=UTC))
+    for query, found in (
+        ("local_day_from=2026-03-10&local_day_to=2026-03-10", 1),
+        ("local_day_from=2026-03-11", 0),
+        ("local_day_to=2026-03-09", 0),
+        ("local_day_from=0001-01-01&local_day_to=9999-12-31", 1),
+        ("local_day_from=0001-01-02&local_day_to=9999-12-30", 1),
+    ):
+        page = office.page("loyalty_transaction_changelist", query=f"?{query}")
+        assert len(page.context["cl"].result_list) == found, query
 
 
 @pytest.mark.parametrize("model", [Voucher, Transaction, LedgerEntry])

@@ -172,6 +172,25 @@ def test_sales_are_searched_by_what_they_say(shop: Shop, search: str, found: lis
     assert [row["reference"] for row in rows] == found
 
 
+def test_sales_are_filtered_by_what_applied_to_them_and_by_who_bought(shop: Shop) -> None:
+    shop.promotion("small", outcome={"points": 10})
+    shop.member("zoe-1")
+    shop.sell("1")
+    shop.sell("2", consumer="zoe-1")
+    shop.sell("3", consumer=None)
+    other = make_shop("other")
+    for query, found in (
+        ("promotion=small", ["2", "1"]),
+        ("promotion=small&consumer=zoe-1", ["2"]),
+        ("consumer=zoe-1", ["2"]),
+        ("promotion=none", []),
+        ("consumer=zoe", []),
+    ):
+        rows = shop.call("get", f"transactions?{query}").json()["results"]
+        assert [row["reference"] for row in rows] == found, query
+        assert other.call("get", f"transactions?{query}").json()["results"] == []
+
+
 def test_sales_are_searched_by_their_consumer(shop: Shop) -> None:
     shop.member("zoe-1")
     shop.sell("1")
