@@ -24,4 +24,4 @@ def drop(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("consumers", "0007_list_orders")]
 
-    operations = [migrations.RunPython(index, drop, elidable=False)]
+    operations = [migrations.RunPython(index, drop)]

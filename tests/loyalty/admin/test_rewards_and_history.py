@@ -112,6 +112,13 @@ def test_a_long_list_is_counted_and_leafed_through_no_further_than_it_helps(
     assert page.context["cl"].paginator.num_pages == min(most, 3)
 
 
+def test_a_search_in_the_history_that_finds_nothing_says_how_it_looks(office: Office) -> None:
+    told = "A search here finds how a reference"
+    assert told in office.page("loyalty_transaction_changelist", query="?q=T1").content.decode()
+    assert told not in office.page("loyalty_transaction_changelist", query="?status=voided").content.decode()
+    assert told not in office.page("loyalty_offer_changelist", query="?q=nothing").content.decode()
+
+
 def test_sales_are_found_by_the_day_at_their_site(office: Office) -> None:
     Transaction.objects.update(local_day=date(2026, 3, 10), occurred_at=datetime(2026, 3, 9, 11, tzinfo=UTC))
     for query, found in (
