@@ -176,6 +176,7 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
     account_path = "account"
     add_words = ""
     empty_words = ""
+    search_note = ""
     page_name = ""
     empty_value_display = "–"
     tab_templates: ClassVar[dict[str, str]] = {}
@@ -380,6 +381,9 @@ class PaginatorOfMany(RowPaginator):
         return rows.order_by()[: self.MOST + 1].count()
 
 
+HOW_IT_SEARCHES = "A search here finds how a reference, a code, a name or a card's number begins."
+
+
 class ReadOnlyAdmin(AccountAdmin):
     """A page that shows what tills and workers wrote; nobody changes it here, so it has no history.
 
@@ -390,6 +394,11 @@ class ReadOnlyAdmin(AccountAdmin):
     warn_unsaved_form = False
     paginator = PaginatorOfMany
     matching: ClassVar[Matching | None] = None
+
+    @property
+    def search_note(self) -> str:  # type: ignore[override]
+        """What one should know whose search has found nothing."""
+        return HOW_IT_SEARCHES if self.matching is not None else ""
 
     def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
         # Django shows the field of a page that names what it searches.
