@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import count
-from statistics import median
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +22,7 @@ from msgspec import json
 
 from benchmarks.database import MISSING, made
 from benchmarks.decision import CONSTANT
-from benchmarks.pages import LIMIT, SHOWN
+from benchmarks.pages import LIMIT
 from benchmarks.report import Report, Times, duration, spread, timed
 from benchmarks.shop import Shop, shop_filled
 from benchmarks.workload import SITE, body, workload
@@ -161,17 +160,7 @@ def _looked_through(report: Report, shop: Shop, *, consumer: int, budget: float)
         assert look().status_code == 200, address
         taken[name] = timed(look, budget=budget, least=3)
     logging.disable(logging.NOTSET)
-    for name in sorted(taken, key=lambda name: taken[name].median, reverse=True)[:SHOWN]:
-        met = taken[name].median <= LIMIT
-        report.add(GROUP, name, spread(taken[name]), target=f"≤ {duration(LIMIT)}", met=met)
-    medians = [times.median for times in taken.values()]
-    report.add(
-        GROUP,
-        f"all {len(taken)} pages and lists of the history",
-        f"half of them within {duration(median(medians))}",
-        target=f"≤ {duration(LIMIT)} each",
-        met=max(medians) <= LIMIT,
-    )
+    report.each_within(GROUP, "pages and lists of the history", taken, limit=LIMIT)
 
 
 def ids_of(shop: Shop) -> list[int]:

@@ -1,14 +1,13 @@
 """Every page of the back office on the demo's data: how long the server takes to answer it."""
 
 import logging
-from statistics import median
 
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
 from benchmarks.database import MISSING, made
-from benchmarks.report import Report, Times, duration, spread, timed
+from benchmarks.report import Report, Times, timed
 from consumers.choices import StaffRole
 from consumers.models import Account, StaffMembership
 from loyalty.management.sales import bar
@@ -17,7 +16,6 @@ from tests.config.admin.pages import PAGES, A, address_of
 
 GROUP = "pages: the back office on the demo's data, in the process"
 LIMIT = 0.3
-SHOWN = 10
 
 
 def run(report: Report, *, quick: bool) -> None:
@@ -53,17 +51,6 @@ def measured(report: Report, account: Account, *, budget: float) -> None:
         assert client.get(address).status_code in (200, 302), address
         taken[page.key] = timed(lambda address=address: client.get(address), budget=budget, least=3)  # type: ignore[misc]
     logging.disable(logging.NOTSET)
-    slowest = sorted(taken, key=lambda key: taken[key].median, reverse=True)
-    for key in slowest[:SHOWN]:
-        met = taken[key].median <= LIMIT
-        report.add(GROUP, key, spread(taken[key]), target=f"≤ {duration(LIMIT)}", met=met)
-    others = [times.median for times in taken.values()]
-    report.add(
-        GROUP,
-        f"all {len(taken)} pages",
-        f"half of them within {duration(median(others))}",
-        target=f"≤ {duration(LIMIT)} each",
-        met=max(others) <= LIMIT,
-    )
+    report.each_within(GROUP, "pages", taken, limit=LIMIT)
     if without:
         report.skip(GROUP, ", ".join(without), "the demo has no such row")

@@ -2,11 +2,15 @@
 
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from time import perf_counter, perf_counter_ns
+
+SLOWEST = 10
+"""How many of many have a line of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +101,15 @@ class Report:
     def at_least(self, group: str, name: str, *, value: float, limit: float, figure: str, ratio: str = "") -> None:
         """A line whose target is the least of a ratio."""
         self.add(group, name, figure, ratio=ratio or f"{value:.2f} ×", target=f"≥ {limit:g} ×", met=value >= limit)
+
+    def each_within(self, group: str, name: str, taken: Mapping[str, Times], *, limit: float) -> None:
+        """The slowest of many, and a line of all of them; ``limit`` is in seconds, for the median of each."""
+        target = f"≤ {duration(limit)}"
+        for one in sorted(taken, key=lambda one: taken[one].median, reverse=True)[:SLOWEST]:
+            self.add(group, one, spread(taken[one]), target=target, met=taken[one].median <= limit)
+        medians = [times.median for times in taken.values()]
+        figure = f"half of them within {duration(median(medians))}"
+        self.add(group, f"all {len(taken)} {name}", figure, target=f"{target} each", met=max(medians) <= limit)
 
     def skip(self, group: str, name: str, why: str) -> None:
         """A line that could not be measured, and why."""

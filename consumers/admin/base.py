@@ -170,7 +170,8 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
 
     ``account_path`` leads from the model to its account. ``tab_templates`` names templates below the fields of a tab.
     ``add_words`` is what the button that adds a row says. ``page_name`` is what the list is called where that is not
-    the plural of its rows.
+    the plural of its rows. ``empty_words`` says what would stand in an empty list, and ``search_note`` what one should
+    know whose search has found nothing.
     """
 
     account_path = "account"
@@ -361,6 +362,31 @@ class KeyedAdmin(AccountAdmin):
         return saved
 
 
+class ReadOnlyAdmin(AccountAdmin):
+    """A page that shows what tills and workers wrote; nobody changes it here, so it has no history."""
+
+    warn_unsaved_form = False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        extra_context = {"show_history": False, **(extra_context or {})}
+        response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        return response
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return [name for _, options in self.get_fieldsets(request, obj) for name in flat(options["fields"])]
+
+
 class PaginatorOfMany(RowPaginator):
     """Pages of what may be millions of rows: they are counted, and can be leafed through, as far as ``MOST``."""
 
@@ -381,56 +407,24 @@ class PaginatorOfMany(RowPaginator):
         return rows.order_by()[: self.MOST + 1].count()
 
 
-HOW_IT_SEARCHES = "A search here finds how a reference, a code, a name or a card's number begins."
+class LongListAdmin(ReadOnlyAdmin):
+    """A page of what may be millions of rows.
 
-
-class ReadOnlyAdmin(AccountAdmin):
-    """A page that shows what tills and workers wrote; nobody changes it here, so it has no history.
-
-    There may be millions of it: ``matching`` is what a search finds, by indexes, and only a column that has an index
-    is in ``sortable_by``.
+    ``matching`` is what a search finds, and ``sortable_by`` names the columns of its index.
     """
 
-    warn_unsaved_form = False
     paginator = PaginatorOfMany
-    matching: ClassVar[Matching | None] = None
-
-    @property
-    def search_note(self) -> str:  # type: ignore[override]
-        """What one should know whose search has found nothing."""
-        return HOW_IT_SEARCHES if self.matching is not None else ""
-
-    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
-        # Django shows the field of a page that names what it searches.
-        return ("pk",) if self.matching is not None else super().get_search_fields(request)
+    matching: ClassVar[Matching]
+    # Django shows the field of a page that names what it searches.
+    search_fields = ("pk",)
+    search_note = "A search here finds how a reference, a code, a name or a card's number begins."
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         search = search_term.strip()
-        if self.matching is None or not search:
-            searched: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
-            return searched
-        return queryset.filter(self.matching(account_id=account_of(request).pk, search=search)), False
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        extra_context = {"show_history": False, **(extra_context or {})}
-        response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
-        return response
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        return [name for _, options in self.get_fieldsets(request, obj) for name in flat(options["fields"])]
+        found = queryset.filter(self.matching(account_id=account_of(request).pk, search=search)) if search else queryset
+        return found, False
 
 
 def flat(fields: Iterable[Any]) -> list[str]:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import path
 from unfold.decorators import display
 
-from consumers.admin.base import ReadOnlyAdmin
+from consumers.admin.base import LongListAdmin
 from consumers.admin.filters import choice_filter
 from consumers.admin.words import moment_in_words
 from loyalty.admin.adjustment import adjust_view
@@ -20,7 +20,7 @@ SIGNS = [("gained", "Points gained"), ("lost", "Points lost")]
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
+class LedgerEntryAdmin(LongListAdmin):
     """Entries of the ledger, which are never changed or deleted."""
 
     page_name = "Points ledger"

@@ -14,7 +14,7 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from consumers.admin.base import ReadOnlyAdmin, account_of
+from consumers.admin.base import LongListAdmin, account_of
 from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
 from consumers.admin.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.words import moment_in_words
@@ -51,7 +51,7 @@ class MessageForm(RowDialogForm):
 
 
 @admin.register(RedemptionMessage)
-class RedemptionMessageAdmin(ReadOnlyAdmin):
+class RedemptionMessageAdmin(LongListAdmin):
     """Redemption messages."""
 
     empty_words = "A promotion with a redemption message tells those who redeem it, by e-mail, what they got."

@@ -11,7 +11,7 @@ from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from consumers.admin.base import KeyedAdmin, ReadOnlyAdmin, ServiceForm, account_of
+from consumers.admin.base import KeyedAdmin, LongListAdmin, ServiceForm, account_of
 from consumers.admin.fields import currency_choices
 from consumers.admin.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
 from consumers.admin.words import moment_in_words, plain_number
@@ -202,7 +202,7 @@ def _by_voucher_status(request: HttpRequest, vouchers: QuerySet[Any], status: st
 
 
 @admin.register(Voucher)
-class VoucherAdmin(ReadOnlyAdmin):
+class VoucherAdmin(LongListAdmin):
     """Vouchers, as tills and promotions left them."""
 
     empty_words = "A voucher is issued by a promotion of type redeem offer, or claimed for points."

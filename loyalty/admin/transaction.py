@@ -10,7 +10,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 from unfold.utils import parse_date_str
 
-from consumers.admin.base import ReadOnlyAdmin, account_of
+from consumers.admin.base import LongListAdmin, account_of
 from consumers.admin.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.words import moment_in_words
 from loyalty.admin.decision import decision_of
@@ -43,7 +43,7 @@ class DaysFilter(RangeDateFilter):
 
 
 @admin.register(Transaction)
-class TransactionAdmin(ReadOnlyAdmin):
+class TransactionAdmin(LongListAdmin):
     """Transactions."""
 
     empty_words = "A transaction is a basket that was paid: tills send them."
