@@ -9,6 +9,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
+from config.version import VERSION
+
 Entry = tuple[str, str, str] | tuple[str, str, str, str]
 
 # What the sidebar offers: groups of (title, icon, app and model whose viewers may see the page, and the page's name
@@ -143,13 +145,14 @@ def accounts_offered(request: HttpRequest) -> list[Any]:
 
 
 def theme(request: HttpRequest) -> dict[str, Any]:
-    """For templates: what the theme needs of the site, on pages that it renders without, such as a question's own."""
+    """Give every template the version, and what the theme needs of the site on pages without the site's context."""
     # The apps are loaded later than the settings, which read this module.
     from django.contrib import admin  # noqa: PLC0415
 
     site = SimpleLazyObject(lambda: admin.site.each_context(request))
     names = ("styles", "scripts", "site_favicons")
-    return {name: SimpleLazyObject(partial(lambda name: site[name], name)) for name in names}
+    lazy_values = {name: SimpleLazyObject(partial(lambda name: site[name], name)) for name in names}
+    return {**lazy_values, "project_version": VERSION}
 
 
 UNFOLD: dict[str, Any] = {

@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.logs import LOGGING as LOGGING
 from config.navigation import UNFOLD as UNFOLD
+from config.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -261,7 +262,7 @@ DRF_STANDARDIZED_ERRORS = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Promotions and loyalty",
     "DESCRIPTION": "Tills ask what a basket earns and commit it when it is paid; managers keep everything else.",
-    "VERSION": "1",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
