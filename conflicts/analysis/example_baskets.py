@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import islice, product
 from typing import Any
 
-from conflicts.analysis.satisfiability import Grid, TooManyWays, Way, solve, ways
+from conflicts.analysis.satisfiability import Conjunction, Grid, TooManyConjunctions, solve, ways
 from promotions.engine.benefits.discounts import Discount, PersonalizedTerms
 from promotions.engine.facts.basket import Item, ProductFacts, folded
 from promotions.engine.money import exponent, minor_unit, to_minor
@@ -28,7 +28,7 @@ _EXACT = frozenset({Operator.IS, Operator.IS_ANY_OF, Operator.IS_ALL_OF})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class World:
+class CatalogueContext:
     """What of an account the judgement needs. ``products`` must hold every product of the catalogue that a promotion
     names by its SKU; others serve as examples."""
 
@@ -84,12 +84,12 @@ class Baskets:
     impossible: bool = False
 
 
-def wanted_baskets(pair: Sequence[Promotion], world: World) -> Baskets:
+def wanted_baskets(pair: Sequence[Promotion], world: CatalogueContext) -> Baskets:
     """Baskets that hold what both promotions ask for."""
     return _met([_demands(one) for one in pair], pair, world)
 
 
-def shared_units(pair: Sequence[Promotion], world: World) -> Baskets:
+def shared_units(pair: Sequence[Promotion], world: CatalogueContext) -> Baskets:
     """Baskets in which two discounts want the same units."""
     found: list[tuple[Wanted, ...]] = []
     impossible = True
@@ -153,7 +153,7 @@ def _set_demands(promotion: Promotion) -> list[Demand]:
     ]
 
 
-def _met(sides: Sequence[Sequence[Choice]], pair: Sequence[Promotion], world: World) -> Baskets:
+def _met(sides: Sequence[Sequence[Choice]], pair: Sequence[Promotion], world: CatalogueContext) -> Baskets:
     """Baskets that meet a choice of every promotion's demands, with as few units as will do for both."""
     currency = pair[0].source.currency
     choices: list[list[tuple[int, Wanted]]] = []
@@ -200,11 +200,11 @@ class _Fitting:
     impossible: bool
 
 
-def _fitting(demand: Demand, currency: str, world: World) -> _Fitting:
+def _fitting(demand: Demand, currency: str, world: CatalogueContext) -> _Fitting:
     """Products that meet a demand."""
     try:
         found = ways(*demand.trees)
-    except TooManyWays:
+    except TooManyConjunctions:
         return _Fitting(wanted=(), impossible=False)
     wanted: list[Wanted] = []
     impossible = True
@@ -215,7 +215,7 @@ def _fitting(demand: Demand, currency: str, world: World) -> _Fitting:
     return _Fitting(wanted=tuple(wanted), impossible=impossible)
 
 
-def _fitting_way(way: Way, demand: Demand, currency: str, world: World) -> _Fitting:
+def _fitting_way(way: Conjunction, demand: Demand, currency: str, world: CatalogueContext) -> _Fitting:
     things: dict[str, list[Tree]] = {}
     for one in way:
         things.setdefault(one["attribute"], []).append(one)
@@ -250,7 +250,7 @@ def _fitting_way(way: Way, demand: Demand, currency: str, world: World) -> _Fitt
     )
 
 
-def _named_skus(things: Mapping[str, Sequence[Tree]], demand: Demand, world: World) -> list[str] | None:
+def _named_skus(things: Mapping[str, Sequence[Tree]], demand: Demand, world: CatalogueContext) -> list[str] | None:
     """The only SKUs that can be meant; None where there is no such list. The catalogue's own spelling comes first."""
     spelt: dict[str, list[str]] = {}
     for known in world.products:
@@ -276,7 +276,7 @@ def _made_up_skus(solved: Mapping[str, Any]) -> list[str]:
     return ["EXAMPLE"]
 
 
-def _entries(sku: str, solved: Mapping[str, Any], world: World) -> Iterator[Wanted]:
+def _entries(sku: str, solved: Mapping[str, Any], world: CatalogueContext) -> Iterator[Wanted]:
     """A product as the catalogue has it; or else as a till might send it, and as the catalogue might have it."""
     if sku in world.products:
         yield Wanted(sku=sku, units=1, price=0)
@@ -307,7 +307,7 @@ def _entries(sku: str, solved: Mapping[str, Any], world: World) -> Iterator[Want
     )
 
 
-def _item(one: Wanted, units: int, world: World) -> Item:
+def _item(one: Wanted, units: int, world: CatalogueContext) -> Item:
     facts = world.products.get(one.sku, one.facts)
     return Item(
         sku=one.sku.casefold(),
@@ -322,7 +322,7 @@ def _item(one: Wanted, units: int, world: World) -> Item:
     )
 
 
-def _retail(one: Wanted, world: World, currency: str, least: Decimal) -> int:
+def _retail(one: Wanted, world: CatalogueContext, currency: str, least: Decimal) -> int:
     facts = world.products.get(one.sku)
     if facts is None or not facts.retail_price or currency != world.terms.currency:
         return 0

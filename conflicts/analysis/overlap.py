@@ -13,8 +13,8 @@ from enum import StrEnum
 from itertools import islice, product
 from zoneinfo import ZoneInfo
 
-from conflicts.analysis.example_baskets import Wanted, World, shared_units, wanted_baskets
-from conflicts.analysis.satisfiability import Grid, TooManyWays, Way, solve, ways
+from conflicts.analysis.example_baskets import CatalogueContext, Wanted, shared_units, wanted_baskets
+from conflicts.analysis.satisfiability import Conjunction, Grid, TooManyConjunctions, solve, ways
 from conflicts.resolver import Policy
 from promotions.engine.facts.basket import Basket, Line, SiteFacts, make_basket, make_line
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
@@ -44,7 +44,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class ExampleSite:
     """A site as an example may use it."""
 
     name: str
@@ -60,7 +60,7 @@ class Example:
     """
 
     basket: Basket
-    place: Place
+    place: ExampleSite
     shopper: Shopper
     decision: Decision
     assumes_history: bool
@@ -94,7 +94,13 @@ class Overlap:
 
 
 def overlap(
-    first: Promotion, second: Promotion, *, world: World, places: Sequence[Place], policy: Policy, at: datetime
+    first: Promotion,
+    second: Promotion,
+    *,
+    world: CatalogueContext,
+    places: Sequence[ExampleSite],
+    policy: Policy,
+    at: datetime,
 ) -> Overlap:
     """Judge a pair. Drafts are judged as if they were published.
 
@@ -154,10 +160,10 @@ def _trees(pair: Sequence[Promotion], name: str) -> list[Tree | None]:
     return [one.source.eligibility[name] for one in pair]
 
 
-def _ways_of(*trees: Tree | None) -> list[Way] | None:
+def _ways_of(*trees: Tree | None) -> list[Conjunction] | None:
     try:
         return ways(*trees)
-    except TooManyWays:
+    except TooManyConjunctions:
         return None
 
 
@@ -175,7 +181,7 @@ def _audience(pair: Sequence[Promotion], today: date) -> Verdict:
     return Verdict.POSSIBLE
 
 
-def _by_thing(way: Way) -> dict[str, list[Tree]]:
+def _by_thing(way: Conjunction) -> dict[str, list[Tree]]:
     """A way's conditions by what they are about: a birthday is about a date of birth."""
     things: dict[str, list[Tree]] = {}
     for one in way:
@@ -184,7 +190,7 @@ def _by_thing(way: Way) -> dict[str, list[Tree]]:
     return things
 
 
-def _is_impossible(way: Way, today: date) -> bool:
+def _is_impossible(way: Conjunction, today: date) -> bool:
     solved = [solve(Scope.CUSTOMER, some, today=today, grid=_WHOLE).impossible for some in _by_thing(way).values()]
     return any(solved)
 
@@ -192,7 +198,7 @@ def _is_impossible(way: Way, today: date) -> bool:
 _WHOLE = Grid(step=Decimal(1))
 
 
-def _shopper_facts(way: Way, today: date) -> dict[str, object] | None:
+def _shopper_facts(way: Conjunction, today: date) -> dict[str, object] | None:
     """Facts of a shopper that satisfy a way; None where some condition has no value."""
     facts: dict[str, object] = {}
     for thing, some in _by_thing(way).items():
@@ -207,17 +213,17 @@ def _shopper_facts(way: Way, today: date) -> dict[str, object] | None:
 class _Moments:
     """Local moments that both promotions' rules on dates, weekdays and times admit, each with the rest of its way."""
 
-    values: tuple[tuple[datetime, Way], ...]
+    values: tuple[tuple[datetime, Conjunction], ...]
     impossible: bool
 
 
-def _when(pair: Sequence[Promotion], places: Sequence[Place], at: datetime) -> _Moments:
+def _when(pair: Sequence[Promotion], places: Sequence[ExampleSite], at: datetime) -> _Moments:
     start, end = _window(pair)
     found = _ways_of(*_trees(pair, "transaction_rules"))
     if found is None:
         return _Moments(values=(), impossible=False)
     first, last = _days(start, end)
-    values: list[tuple[datetime, Way]] = []
+    values: list[tuple[datetime, Conjunction]] = []
     begins = tuple(dict.fromkeys(start.astimezone(place.zone).time() for place in places))
     impossible = True
     for way in found:
@@ -232,12 +238,12 @@ def _when(pair: Sequence[Promotion], places: Sequence[Place], at: datetime) -> _
     return _Moments(values=tuple(values), impossible=impossible)
 
 
-def _contradicts(when: Way, today: date) -> bool:
+def _contradicts(when: Conjunction, today: date) -> bool:
     by_attribute = _by_thing(when)
     return any(solve(Scope.TRANSACTION, some, today=today).impossible for some in by_attribute.values())
 
 
-def _days_tried(when: Way, first: date, last: date | None, at: datetime) -> tuple[list[date], bool]:
+def _days_tried(when: Conjunction, first: date, last: date | None, at: datetime) -> tuple[list[date], bool]:
     """Days to try, and whether these are all that there are."""
     if last is not None and (last - first).days < _MOST_DAYS:
         return [first + timedelta(days=n) for n in range((last - first).days + 1)], True
@@ -248,7 +254,7 @@ def _days_tried(when: Way, first: date, last: date | None, at: datetime) -> tupl
     return sorted(day for day in tried if first <= day and (last is None or day <= last)), False
 
 
-def _local_moments(when: Way, days: Sequence[date], begins: Sequence[time]) -> Iterator[datetime]:
+def _local_moments(when: Conjunction, days: Sequence[date], begins: Sequence[time]) -> Iterator[datetime]:
     """The moments of some days, without a zone, that conditions on dates, weekdays and times admit.
 
     ``begins`` are times at which the first of the days may begin to count.
@@ -285,7 +291,7 @@ class _Moment:
         return WEEKDAYS[self.today.weekday()]
 
 
-def _products(pair: Sequence[Promotion], world: World, policy: Policy) -> Verdict:
+def _products(pair: Sequence[Promotion], world: CatalogueContext, policy: Policy) -> Verdict:
     """Whether one basket cannot hold what both ask for; discounts must want the same units to compete."""
     if pair[0].source.currency != pair[1].source.currency:
         return Verdict.DISJOINT
@@ -299,7 +305,7 @@ def _products(pair: Sequence[Promotion], world: World, policy: Policy) -> Verdic
     return Verdict.DISJOINT if wanted_baskets(pair, world).impossible else Verdict.POSSIBLE
 
 
-def _asks_the_impossible(way: Way, money: Grid) -> bool:
+def _asks_the_impossible(way: Conjunction, money: Grid) -> bool:
     things = {name: some for name, some in _by_thing(way).items() if name not in _WHEN}
     return any(solve(Scope.TRANSACTION, some, today=date.min, grid=money).impossible for some in things.values())
 
@@ -309,10 +315,10 @@ def _asks_the_impossible(way: Way, money: Grid) -> bool:
 
 def _example(
     pair: Sequence[Promotion],
-    world: World,
-    places: Sequence[Place],
+    world: CatalogueContext,
+    places: Sequence[ExampleSite],
     policy: Policy,
-    moments: Sequence[tuple[datetime, Way]],
+    moments: Sequence[tuple[datetime, Conjunction]],
 ) -> Example | None:
     """The first basket that the engine confirms."""
     audience = _ways_of(*_audience_trees(pair))
@@ -337,7 +343,7 @@ def _example(
     return None
 
 
-def _wanted(pair: Sequence[Promotion], world: World, policy: Policy) -> Iterator[Sequence[Wanted]]:
+def _wanted(pair: Sequence[Promotion], world: CatalogueContext, policy: Policy) -> Iterator[Sequence[Wanted]]:
     if pair[0].source.family == "discount" and policy.discounts_per_transaction is None:
         yield from shared_units(pair, world).baskets
     yield from wanted_baskets(pair, world).baskets
@@ -345,11 +351,11 @@ def _wanted(pair: Sequence[Promotion], world: World, policy: Policy) -> Iterator
 
 def _tried(
     pair: Sequence[Promotion],
-    places: Sequence[Place],
-    moments: Sequence[tuple[datetime, Way]],
-    audience: Sequence[Way],
+    places: Sequence[ExampleSite],
+    moments: Sequence[tuple[datetime, Conjunction]],
+    audience: Sequence[Conjunction],
     baskets: Sequence[Sequence[Wanted]],
-) -> Iterator[tuple[Place, datetime, Mapping[str, object], Way, Sequence[Wanted]]]:
+) -> Iterator[tuple[ExampleSite, datetime, Mapping[str, object], Conjunction, Sequence[Wanted]]]:
     start, end = _window(pair)
     for place, (local, rest) in product(places[:_FEW], moments):
         moment = local.replace(tzinfo=place.zone)
@@ -365,7 +371,7 @@ def _without_history(promotion: Promotion) -> Promotion:
     return replace(promotion, application_rules=())
 
 
-def _rulebook(promotions: Sequence[Promotion], world: World) -> Rulebook:
+def _rulebook(promotions: Sequence[Promotion], world: CatalogueContext) -> Rulebook:
     return Rulebook.build(promotions, terms=world.terms, offers=world.offers, personalized=world.personalized)
 
 
@@ -395,7 +401,13 @@ def _shopper(facts: Mapping[str, object], today: date, pair: Sequence[Promotion]
 
 
 def _baskets(
-    pair: Sequence[Promotion], world: World, *, place: Place, moment: datetime, rest: Way, wanted: Sequence[Wanted]
+    pair: Sequence[Promotion],
+    world: CatalogueContext,
+    *,
+    place: ExampleSite,
+    moment: datetime,
+    rest: Conjunction,
+    wanted: Sequence[Wanted],
 ) -> Iterator[Basket]:
     """Baskets of what is wanted, with totals and cards as a way asks."""
     currency, things, today = pair[0].source.currency, _by_thing(rest), moment.date()

@@ -17,31 +17,31 @@ from typing import Any
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Kind, Operator, Scope
 from promotions.engine.rules.tree import Tree, compile_tree
 
-MOST_WAYS = 200
+MAX_CONJUNCTIONS = 200
 """Ways looked at; trees that have more are not decided."""
 
 _MOST_SUBSETS_OF = 8
 _RELATIVE = frozenset({Operator.IS_IN_LAST_DAYS, Operator.IS_NOT_IN_LAST_DAYS})
 _FAR = (Decimal(100), Decimal(1000))
 
-Way = tuple[Tree, ...]
+Conjunction = tuple[Tree, ...]
 """Conditions that, where all of them hold, satisfy the trees they come from."""
 
 
-class TooManyWays(Exception):
+class TooManyConjunctions(Exception):
     """The trees can be satisfied in more ways than are looked at."""
 
 
-def ways(*trees: Tree | None) -> list[Way]:
+def ways(*trees: Tree | None) -> list[Conjunction]:
     """Every way to satisfy all of the trees. One of no conditions is satisfied by everything.
 
     Raises:
-        TooManyWays: there are more than ``MOST_WAYS``.
+        TooManyWays: there are more than ``MAX_CONJUNCTIONS``.
     """
     return _all_of([_ways(tree) for tree in trees])
 
 
-def _ways(node: Tree | None) -> list[Way]:
+def _ways(node: Tree | None) -> list[Conjunction]:
     if not node or ("rules" in node and not node["rules"]):
         return [()]
     if "rules" not in node:
@@ -50,16 +50,16 @@ def _ways(node: Tree | None) -> list[Way]:
     return _all_of(found) if node["match"] == "all" else _bounded([way for some in found for way in some])
 
 
-def _all_of(found: Sequence[list[Way]]) -> list[Way]:
-    joined: list[Way] = [()]
+def _all_of(found: Sequence[list[Conjunction]]) -> list[Conjunction]:
+    joined: list[Conjunction] = [()]
     for some in found:
         joined = _bounded([(*before, *way) for before, way in product(joined, some)])
     return joined
 
 
-def _bounded(found: list[Way]) -> list[Way]:
-    if len(found) > MOST_WAYS:
-        raise TooManyWays
+def _bounded(found: list[Conjunction]) -> list[Conjunction]:
+    if len(found) > MAX_CONJUNCTIONS:
+        raise TooManyConjunctions
     return found
 
 

@@ -9,7 +9,7 @@ from django.urls import path
 from unfold.decorators import display
 
 from consumers.admin.framework.filters import choice_filter
-from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin
 from loyalty.admin.adjustment import adjust_view
 from loyalty.choices import EntryKind
@@ -54,11 +54,11 @@ class LedgerEntryAdmin(LongListAdmin):
 
     @display(description="When", ordering="at")
     def moment(self, entry: LedgerEntry) -> str:
-        return moment_in_words(entry.at)
+        return format_moment(entry.at)
 
     @display(description="Written")
     def written(self, entry: LedgerEntry) -> str:
-        return moment_in_words(entry.created_at)
+        return format_moment(entry.created_at)
 
     @display(description="Adjusted by")
     def made_by(self, entry: LedgerEntry) -> str:

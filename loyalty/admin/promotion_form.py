@@ -23,7 +23,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.formset_field import RowForm, RowsField
 from consumers.exceptions import Problem
 from consumers.models import ConsumerGroup
@@ -257,11 +257,11 @@ class ApplicationRuleForm(RowForm):
 def _availability(offer: Offer, at: datetime) -> str:
     """Why no voucher of an offer is issued at a moment; empty where one is."""
     if offer.ends_at is not None and offer.ends_at <= at:
-        return f" – ended on {moment_in_words(offer.ends_at)}"
+        return f" – ended on {format_moment(offer.ends_at)}"
     if offer.stock is not None and offer.issued >= offer.stock:
         return " – out of stock"
     if offer.starts_at is not None and offer.starts_at > at:
-        return f" – starts on {moment_in_words(offer.starts_at)}"
+        return f" – starts on {format_moment(offer.starts_at)}"
     return ""
 
 

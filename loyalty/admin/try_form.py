@@ -14,7 +14,7 @@ from unfold.widgets import (
 )
 
 from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices
-from consumers.admin.framework.formatting import plain_number
+from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.formset_field import RowForm, RowsField, RowsFormSet
 from consumers.exceptions import Problem
 from consumers.models import Account
@@ -171,7 +171,7 @@ def initial_of(basket: BasketToTry) -> dict[str, Any]:
     """The form's values for a basket that was kept."""
 
     def shown(amount: Decimal | None) -> str | None:
-        return None if amount is None else plain_number(amount)
+        return None if amount is None else format_number(amount)
 
     values: dict[str, Any] = {name: getattr(basket, name) for name in BasketForm.base_fields if name != "lines"}
     values["vouchers"] = "\n".join(basket.vouchers)

@@ -10,13 +10,13 @@ from promotions.engine.money import minor_unit
 _TYPES = dict([*PromotionType.choices, *DiscountType.choices])
 
 
-def amount_in_words(amount: Decimal | str | None, currency: str) -> str:
+def describe_amount(amount: Decimal | str | None, currency: str) -> str:
     """An amount in its currency's minor unit."""
     if amount is None:
         return "–"
     return f"{Decimal(amount).quantize(minor_unit(currency)):,f} {currency}"
 
 
-def type_in_words(promotion_type: str) -> str:
+def describe_type(promotion_type: str) -> str:
     """What the type of a promotion of any family is called."""
     return str(_TYPES.get(promotion_type) or label_of(promotion_type))

@@ -11,9 +11,9 @@ from consumers.models import Account
 from loyalty.models import Transaction
 from loyalty.selectors.transaction import transactions_recent
 from loyalty.services.till.profiling import Watch
-from loyalty.services.till.reads import KnownShopper, sale_known, usage_stored
+from loyalty.services.till.reads import ShopperRecord, sale_context_read, usage_read
 from loyalty.services.till.records import basket_left
-from loyalty.services.till.snapshot import Book, book_current
+from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.pipeline.evaluate import evaluate
 from promotions.engine.rulebook.rulebook import Promotion, PromotionSource, Rulebook, compile_promotion
@@ -78,13 +78,13 @@ def draft_cost(
         seconds: by which the time is limited.
     """
     until = seconds() + SECONDS
-    book = book_current(account=account)
+    book = snapshot_current(account=account)
     sales = transactions_recent(account_id=account.pk, most=BASKETS)
     if not sales:
         return DraftCost(cost=None, tried=0)
     draft = _as_if_live(promotion, since=min(sale.occurred_at for sale in sales))
     rulebook = book.rulebook.changed(put=[draft])
-    shoppers: dict[int, KnownShopper | None] = {}
+    shoppers: dict[int, ShopperRecord | None] = {}
     took: defaultdict[int, list[int]] = defaultdict(list)
     tried = 0
     for sale in sales:
@@ -134,9 +134,9 @@ def _looks(
     sale: Transaction,
     *,
     account: Account,
-    book: Book,
+    book: AccountSnapshot,
     rulebook: Rulebook,
-    shoppers: dict[int, KnownShopper | None],
+    shoppers: dict[int, ShopperRecord | None],
     clock: Callable[[], int],
 ) -> Mapping[int, int]:
     """Nanoseconds by promotion that one basket took to look at it."""
@@ -159,18 +159,18 @@ def _looks(
     return watch.spent
 
 
-def _known(sale: Transaction, account: Account, shoppers: dict[int, KnownShopper | None]) -> KnownShopper | None:
+def _known(sale: Transaction, account: Account, shoppers: dict[int, ShopperRecord | None]) -> ShopperRecord | None:
     """Who bought, as they are known today; each is read once."""
     consumer = sale.consumer
     if consumer is None:
         return None
     if consumer.pk not in shoppers:
-        shoppers[consumer.pk] = sale_known(account=account, consumer_id=consumer.consumer_id).shopper
+        shoppers[consumer.pk] = sale_context_read(account=account, consumer_id=consumer.consumer_id).shopper
     return shoppers[consumer.pk]
 
 
-def _with_lists(shopper: Shopper, known: KnownShopper, account: Account, candidates: Sequence[Promotion]) -> Shopper:
-    stored = usage_stored(
+def _with_lists(shopper: Shopper, known: ShopperRecord, account: Account, candidates: Sequence[Promotion]) -> Shopper:
+    stored = usage_read(
         account_pk=account.pk,
         consumer_pk=known.consumer.pk,
         promotion_ids=(),

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from consumers.admin.framework.pages import ModelForm
 from consumers.models import Account, User
 from promotions.admin.discount_form import DiscountForm, fieldsets_of
-from promotions.admin.discount_summary import discount_in_words
+from promotions.admin.discount_summary import describe_discount
 from promotions.admin.editor.files import DiscountResource
 from promotions.admin.editor.page import PromotionAdmin, TypeCard, filters_of
 from promotions.admin.visibility import may_see_personalized
@@ -63,7 +63,7 @@ class DiscountAdmin(PromotionAdmin):
     add_words = "Add discount"
     empty_words = "A discount lowers the prices of products that consumers buy."
     list_filter = filters_of(DiscountType)
-    summary = staticmethod(discount_in_words)
+    summary = staticmethod(describe_discount)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
         form: type[ModelForm] = super().get_form(request, obj, change=change, **kwargs)

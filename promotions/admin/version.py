@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
-from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.history import LAST, Change, HistoryEntry, plain_change
 from consumers.admin.framework.pages import ReadOnlyAdmin
-from promotions.admin.rules.wording import document_in_words
+from promotions.admin.rules.wording import describe_document
 from promotions.admin.visibility import may_see_personalized, without_personalized
 from promotions.choices import Status
 from promotions.models import Promotion, PromotionVersion
@@ -56,7 +56,7 @@ class PromotionVersionAdmin(ReadOnlyAdmin):
 
     @display(description="Saved", ordering="created_at")
     def saved(self, version: PromotionVersion) -> str:
-        return moment_in_words(version.created_at)
+        return format_moment(version.created_at)
 
     @display(description="Saved by")
     def made_by(self, version: PromotionVersion) -> str:
@@ -90,7 +90,7 @@ def promotion_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
     if field.name not in DOCUMENTS:
         yield from plain_change(field, before, after)
         return
-    said, says = dict(document_in_words(before or {})), dict(document_in_words(after or {}))
+    said, says = dict(describe_document(before or {})), dict(describe_document(after or {}))
     for label in dict.fromkeys([*said, *says]):
         if said.get(label) != says.get(label):
             yield Change(label=label, before=said.get(label, "–"), after=says.get(label, "–"))
@@ -109,7 +109,7 @@ def status_entries(promotion: Promotion) -> Sequence[HistoryEntry]:
 
 def facts(document: Any) -> str:
     """A document as a list of labels and words."""
-    pairs = list(document_in_words(document or {}))
+    pairs = list(describe_document(document or {}))
     if not pairs:
         return "–"
     rows = format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs)

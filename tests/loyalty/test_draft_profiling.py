@@ -13,7 +13,7 @@ from loyalty.services import draft_profiling as draft_costs
 from loyalty.services.draft_profiling import DraftCost, draft_cost
 from promotions.engine.pipeline import evaluate as evaluating
 from promotions.engine.pipeline import price_phase
-from promotions.engine.pipeline.checks import Situation, judge
+from promotions.engine.pipeline.checks import EvaluationContext, evaluate_promotion
 from promotions.engine.pipeline.decision import Candidate, Refusal
 from promotions.engine.rulebook.rulebook import Promotion as Compiled
 from promotions.models import Promotion
@@ -36,16 +36,16 @@ class Work:
     def __call__(self) -> int:
         return self.now
 
-    def judge(self, promotion: Compiled, situation: Situation) -> Candidate | Refusal:
+    def evaluate_promotion(self, promotion: Compiled, situation: EvaluationContext) -> Candidate | Refusal:
         self.now += self.slow.get(promotion.code, USUAL)
-        return judge(promotion, situation)
+        return evaluate_promotion(promotion, situation)
 
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     working = Work()
-    monkeypatch.setattr(evaluating, "judge", working.judge)
-    monkeypatch.setattr(price_phase, "judge", working.judge)
+    monkeypatch.setattr(evaluating, "evaluate_promotion", working.evaluate_promotion)
+    monkeypatch.setattr(price_phase, "evaluate_promotion", working.evaluate_promotion)
     return working
 
 

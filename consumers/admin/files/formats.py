@@ -22,7 +22,7 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from tablib import Dataset
 
-from consumers.admin.framework.formatting import plain_number
+from consumers.admin.framework.formatting import format_number
 
 MAXIMUM_ROWS = 200_000
 MAXIMUM_COLUMNS = 200
@@ -128,7 +128,7 @@ def value_of_cell(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return plain_number(Decimal(repr(value)))
+            return format_number(Decimal(repr(value)))
         case datetime() | date() | time():
             return value.isoformat()
     return str(value)
@@ -423,7 +423,7 @@ def _nested(headers: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
 def _json_of(value: Any) -> str:
     match value:
         case Decimal():
-            return plain_number(value)
+            return format_number(value)
         case datetime() if value.tzinfo is not None:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case date():

@@ -54,7 +54,7 @@ from consumers.admin.files.results import (
     refused_in_file,
     value_changes,
 )
-from consumers.admin.framework.formatting import plain_number
+from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.history import Change
 from consumers.admin.framework.pages import account_of, user_of
 from consumers.choices import MembershipStatus
@@ -130,7 +130,7 @@ class AmountWidget(DecimalWidget):
     """An amount or a rate; an empty cell is none."""
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
-        return None if value is None else Decimal(plain_number(value, least=2))
+        return None if value is None else Decimal(format_number(value, least=2))
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
         text = str("" if value is None else value).strip()

@@ -143,13 +143,13 @@ def value_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterat
     """The columns whose plain values differ."""
     for column, value in after.items():
         if before.get(column) != value:
-            was = value_in_words(before.get(column))
-            says = value_in_words(value)
+            was = describe_value(before.get(column))
+            says = describe_value(value)
             if was != says:
                 yield Change(label=column.replace("_", " ").capitalize(), before=was, after=says)
 
 
-def value_in_words(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """A column's value as the preview tells it."""
     return ", ".join(map(str, value)) or "–" if isinstance(value, list | tuple) else in_words(value)
 

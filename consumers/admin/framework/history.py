@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.formatting import format_moment
 
 KINDS = {"+": "Created", "~": "Changed", "-": "Deleted"}
 LAST = 200
@@ -47,7 +47,7 @@ def in_words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return moment_in_words(value)
+        return format_moment(value)
     if isinstance(value, dict):
         return ", ".join(f"{key}: {in_words(one)}" for key, one in value.items())
     return str(value)

@@ -25,7 +25,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminForm, Fieldset
 
 from consumers.admin.framework.fields import DateInput, ZonedDateTimeField, ZonedDateTimeInput
-from consumers.admin.framework.formatting import plain_number
+from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.history import HistoryPageMixin
 from consumers.admin.framework.ordering import SavedOrderMixin
 from consumers.exceptions import Problem, Refused
@@ -79,7 +79,7 @@ class ServiceForm(ModelForm):
         super().__init__(*args, **kwargs)
         for name, value in self.initial.items():
             if isinstance(value, Decimal):
-                self.initial[name] = plain_number(value, least=2 if name in self.money_fields else 0)
+                self.initial[name] = format_number(value, least=2 if name in self.money_fields else 0)
         if self.instance.pk is None and isinstance(self.instance, AccountOwned):
             self.instance.account = self.account
         for name, shown in self.fields.items():

@@ -22,7 +22,7 @@ from consumers.services.account import account_lock, rulebook_bump
 from loyalty.choices import TransactionKind
 from loyalty.models import AppliedPromotion, LedgerEntry, PromotionUsage, Transaction, Voucher
 from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
-from loyalty.services.till.reads import products_known
+from loyalty.services.till.reads import products_read
 from loyalty.services.till.records import product_stored
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.money import minor_unit
@@ -215,7 +215,7 @@ def parties_ensure(
     if members:
         created["members"] = _memberships_ensure(account=account, invoices=invoices, sites=sites, consumers=consumers)
     return Parties(
-        sites=sites, products=products_known(account=account, skus=skus), consumers=consumers, created=created
+        sites=sites, products=products_read(account=account, skus=skus), consumers=consumers, created=created
     )
 
 

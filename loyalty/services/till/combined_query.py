@@ -11,7 +11,7 @@ from msgspec import json
 _row = json.Decoder(list[Any], float_hook=Decimal)
 
 
-class Reads:
+class CombinedQuery:
     """Rows of several kinds in one statement: a UNION of kinds, each row a JSON array of its columns."""
 
     def __init__(self) -> None:

@@ -26,13 +26,13 @@ from loyalty.services.till.answer import (
     voucher_answer,
 )
 from loyalty.services.till.bulk_insert import rows_insert, statements_together
-from loyalty.services.till.counters import Counted, count_up, standing_store, usage_add
+from loyalty.services.till.counters import Counted, consumer_activity_update, count_up, usage_add
 from loyalty.services.till.quote import Quote, decide, offer_benefit
-from loyalty.services.till.reads import AMPLE, StoredDecision, sale_known
+from loyalty.services.till.reads import AMPLE, StoredDecision, sale_context_read
 from loyalty.services.till.records import line_stored
-from loyalty.services.till.retry import attempted
+from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.sale import Sale
-from loyalty.services.till.snapshot import book_current
+from loyalty.services.till.snapshot import snapshot_current
 from loyalty.services.voucher import voucher_rows, vouchers_pay
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import from_minor, money_text
@@ -97,17 +97,17 @@ def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprin
     fingerprint = fingerprint or sale_fingerprint(sale)
     # Closes the race of two commits of one reference: the unique constraint lets one through, and the other, tried
     # again, finds its answer.
-    return attempted(lambda attempt: _commit_once(account, sale, fingerprint, at, attempt), account=account)
+    return run_with_retry(lambda attempt: _commit_once(account, sale, fingerprint, at, attempt), account=account)
 
 
 def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime, attempt: int) -> Committed:
-    book = book_current(account=account)
+    book = snapshot_current(account=account)
     # Closes the races of two sales for one consumer, limit or stock: the consumer's row is locked first, then, where
     # little is left, limited promotions by id and stocked offers by id, and the decision is made under these locks.
     # Where much is left, sales of all tills do not wait for each other's decisions: one that takes more than is left by
     # then is refused by the database and decided again, under locks whatever is left.
     with transaction.atomic():
-        known = sale_known(
+        known = sale_context_read(
             account=account,
             skus=sale.skus,
             consumer_id=sale.consumer,
@@ -424,7 +424,7 @@ def _write_standing(quote: Quote, consumer: Consumer) -> None:
         last_offer is None or last_offer < basket.today
     ):
         consumer.last_offer_redeemed_on = basket.today
-    standing_store(consumer, points=decision.points)
+    consumer_activity_update(consumer, points=decision.points)
 
 
 def _count(applied: Sequence[Applied], vouchers: Mapping[int, list[Voucher]]) -> list[Counted]:

@@ -145,7 +145,7 @@ def usage_take_back(*, consumer_pk: int, redemptions: Mapping[int, int]) -> None
         )
 
 
-def standing_store(consumer: Consumer, *, points: int) -> None:
+def consumer_activity_update(consumer: Consumer, *, points: int) -> None:
     """Add points to a consumer's balance and store the days of their last transaction, offer and promotion.
 
     The consumer's row is locked.

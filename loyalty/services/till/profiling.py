@@ -17,7 +17,7 @@ from django.db import Error, connections
 from django.utils import timezone
 
 from loyalty.services.till.metrics import looks_measured
-from promotions.engine.pipeline.checks import Look, Situation
+from promotions.engine.pipeline.checks import EvaluationContext, Evaluator
 from promotions.engine.pipeline.decision import Candidate, Refusal
 from promotions.engine.rulebook.rulebook import Promotion
 from promotions.services.profiling import MeasuredCost, promotion_costs_add
@@ -48,11 +48,11 @@ class Watch:
         self.spent: dict[int, int] = {}
         self.versions: dict[int, int] = {}
 
-    def around(self, look: Look) -> Look:
+    def around(self, look: Evaluator) -> Evaluator:
         """The look, timed."""
         clock, spent, versions = self._clock, self.spent, self.versions
 
-        def once(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
+        def once(promotion: Promotion, situation: EvaluationContext) -> Candidate | Refusal:
             begun = clock()
             judged = look(promotion, situation)
             took = clock() - begun
@@ -60,7 +60,7 @@ class Watch:
             versions[promotion.id] = promotion.source.version
             return judged
 
-        def quicker(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
+        def quicker(promotion: Promotion, situation: EvaluationContext) -> Candidate | Refusal:
             before = spent.get(promotion.id, 0)
             once(promotion, situation)
             first = spent[promotion.id] - before

@@ -15,16 +15,16 @@ from loyalty.services.till.profiling import COSTS
 from loyalty.services.till.reads import (
     AMPLE,
     Contended,
-    KnownShopper,
+    ShopperRecord,
     StoredList,
-    StoredUsage,
     StoredVoucher,
-    sale_known,
-    usage_stored,
+    UsageRecord,
+    sale_context_read,
+    usage_read,
 )
 from loyalty.services.till.records import progress_from_history
 from loyalty.services.till.sale import Sale
-from loyalty.services.till.snapshot import Book, SitePlace, book_current
+from loyalty.services.till.snapshot import AccountSnapshot, SitePlace, snapshot_current
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
 from promotions.engine.facts.basket import Basket, Line, ProductFacts, make_basket, make_line
 from promotions.engine.facts.consumer import Usage
@@ -72,9 +72,9 @@ class Quote:
     """
 
     sale: Sale
-    book: Book
+    book: AccountSnapshot
     place: SitePlace
-    known: KnownShopper | None
+    known: ShopperRecord | None
     products: dict[str, ProductFacts]
     basket: Basket
     usage: Usage
@@ -99,13 +99,13 @@ def quote(*, account: Account, sale: Sale, explain: bool = False, only: str | No
     Raises:
         SaleInvalid: the site or consumer is unknown.
     """
-    book = book_current(account=account)
-    known = sale_known(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
+    book = snapshot_current(account=account)
+    known = sale_context_read(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
     explained = _explained(book, only) if explain else ()
     return decide(sale=sale, book=book, known=known.shopper, products=known.products, explained=explained, sampled=True)
 
 
-def _explained(book: Book, only: str | None) -> tuple[Promotion, ...]:
+def _explained(book: AccountSnapshot, only: str | None) -> tuple[Promotion, ...]:
     chosen = sorted(
         (promotion for promotion in book.rulebook if only is None or promotion.code == only),
         key=lambda promotion: (promotion.code, promotion.source.family),
@@ -113,7 +113,7 @@ def _explained(book: Book, only: str | None) -> tuple[Promotion, ...]:
     return tuple(chosen[:EXPLAINED])
 
 
-def _place(sale: Sale, *, book: Book, known: KnownShopper | None) -> SitePlace:
+def _place(sale: Sale, *, book: AccountSnapshot, known: ShopperRecord | None) -> SitePlace:
     """The site that a sale names; a card that nobody has makes the sale anonymous, an unknown consumer does not.
 
     Raises:
@@ -161,8 +161,8 @@ def basket_of(sale: Sale, *, place: SitePlace, products: dict[str, ProductFacts]
 def decide(
     *,
     sale: Sale,
-    book: Book,
-    known: KnownShopper | None,
+    book: AccountSnapshot,
+    known: ShopperRecord | None,
     products: dict[str, ProductFacts],
     explained: Sequence[Promotion] = (),
     lock: bool = False,
@@ -187,7 +187,7 @@ def decide(
     if lock:
         explained = rulebook.nearest(basket, shopper, most=NEAREST)
     judged = {promotion.id: promotion for promotion in (*candidates, *explained)}
-    stored = usage_stored(
+    stored = usage_read(
         account_pk=book.account_pk,
         consumer_pk=known.consumer.pk if known else None,
         promotion_ids=[p.id for p in judged.values() if p.is_tracked],
@@ -243,11 +243,11 @@ def _limited(promotions: Iterable[Promotion]) -> list[int]:
     return [promotion.id for promotion in promotions if promotion.total_limit is not None]
 
 
-def _stocked(promotions: Iterable[Promotion], *, book: Book) -> set[int]:
+def _stocked(promotions: Iterable[Promotion], *, book: AccountSnapshot) -> set[int]:
     return {book.offers[promotion.offer].pk for promotion in promotions if promotion.offer in book.limited_offers}
 
 
-def _contended(candidates: Sequence[Promotion], *, book: Book, ample: int | None) -> Contended:
+def _contended(candidates: Sequence[Promotion], *, book: AccountSnapshot, ample: int | None) -> Contended:
     """Only candidates can apply: of what the others used the reasons tell, which no sale has to wait for."""
     return Contended(promotion_ids=_limited(candidates), offer_ids=_stocked(candidates, book=book), ample=ample)
 
@@ -260,17 +260,17 @@ def _check_size(decision: Decision, *, balance: int | None, commit: bool) -> Non
         raise FigureTooLarge(f"A transaction issues at most {MOST_ISSUED:,} vouchers.", attr="lines")
 
 
-def _under_way(stored: StoredUsage, rulebook: Rulebook, *, at: datetime) -> dict[int, Promotion]:
+def _under_way(stored: UsageRecord, rulebook: Rulebook, *, at: datetime) -> dict[int, Promotion]:
     """The promotions in force under whose rules the consumer has progress, which a sale adds to."""
     known = (rulebook.get(promotion_id) for promotion_id in stored.progress)
     return {one.id: one for one in known if one is not None and life_reason(one.source, at) is None}
 
 
 def _usage(
-    stored: StoredUsage,
+    stored: UsageRecord,
     *,
-    book: Book,
-    known: KnownShopper | None,
+    book: AccountSnapshot,
+    known: ShopperRecord | None,
     needed: Sequence[Promotion],
     judged: dict[int, Promotion],
     at: datetime,
@@ -303,7 +303,9 @@ def _usage(
     return usage, frozenset(missing)
 
 
-def _presented(code: str, voucher: StoredVoucher | None, *, book: Book, known: KnownShopper | None) -> PresentedVoucher:
+def _presented(
+    code: str, voucher: StoredVoucher | None, *, book: AccountSnapshot, known: ShopperRecord | None
+) -> PresentedVoucher:
     """A code as the engine is given it. An archived offer's vouchers are still good."""
     if voucher is None:
         return PresentedVoucher(code=code)
@@ -328,7 +330,7 @@ def offer_benefit(offer: Offer) -> Benefit:
     )
 
 
-def _warnings(sale: Sale, known: KnownShopper | None) -> tuple[Warned, ...]:
+def _warnings(sale: Sale, known: ShopperRecord | None) -> tuple[Warned, ...]:
     if not sale.loyalty_card:
         return ()
     if known is None:

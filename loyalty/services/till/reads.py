@@ -15,13 +15,13 @@ from msgspec import json
 
 from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
-from loyalty.services.till.combined_query import Reads, among_ids, among_texts
+from loyalty.services.till.combined_query import CombinedQuery, among_ids, among_texts
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KnownShopper:
+class ShopperRecord:
     """A consumer's row with what rules may ask of it.
 
     ``enlisted`` are the personalized promotions, by backend id, under which the consumer has a list.
@@ -74,14 +74,14 @@ class StoredDecision:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KnownSale:
+class SaleContext:
     """What an account knows of a basket: who buys, its products by SKU, and the decision made before.
 
     ``transaction_id`` is the id that the transaction's row is to have; None where the database gives it when it is
     inserted.
     """
 
-    shopper: KnownShopper | None = None
+    shopper: ShopperRecord | None = None
     products: dict[str, ProductFacts] = field(default_factory=dict)
     stored: StoredDecision | None = None
     transaction_id: int | None = None
@@ -103,7 +103,7 @@ _BY_CARD = """c.id = (
         WHERE n.account_id = c.account_id AND n.number = %s)"""
 
 
-def sale_known(
+def sale_context_read(
     *,
     account: Account,
     skus: Collection[str] = (),
@@ -111,7 +111,7 @@ def sale_known(
     card: str = "",
     reference: str = "",
     lock: bool = False,
-) -> KnownSale:
+) -> SaleContext:
     """Read what an account knows of a basket, in one statement.
 
     Args:
@@ -122,7 +122,7 @@ def sale_known(
         reference: the transaction's; empty for none.
         lock: whether the consumer's row is locked until the transaction ends.
     """
-    reads = Reads()
+    reads = CombinedQuery()
     if consumer_id or card:
         postgresql = connection.vendor == "postgresql"
         sql = _SHOPPER.format(
@@ -166,7 +166,7 @@ def sale_known(
         if connection.vendor == "postgresql":
             reads.add("id", "nextval(pg_get_serial_sequence('loyalty_transaction', 'id'))")
     rows = reads.rows()
-    return KnownSale(
+    return SaleContext(
         shopper=next(
             (_shopper(account, row, groups=rows["group"], enlisted=rows["enlisted"]) for row in rows["shopper"]), None
         ),
@@ -176,7 +176,7 @@ def sale_known(
     )
 
 
-def _shopper(account: Account, row: list[Any], *, groups: list[list[Any]], enlisted: list[list[Any]]) -> KnownShopper:
+def _shopper(account: Account, row: list[Any], *, groups: list[list[Any]], enlisted: list[list[Any]]) -> ShopperRecord:
     consumer = Consumer(
         id=row[0],
         account=account,
@@ -189,7 +189,7 @@ def _shopper(account: Account, row: list[Any], *, groups: list[list[Any]], enlis
         last_promotion_redeemed_on=_day(row[7]),
         email=row[12],
     )
-    return KnownShopper(
+    return ShopperRecord(
         consumer=consumer,
         status=row[8],
         enrolled_on=_day(row[9]),
@@ -215,9 +215,9 @@ def _stored(row: list[Any]) -> StoredDecision:
     return StoredDecision(fingerprint=row[0], answer=row[1], explanation=json.decode(row[2]))
 
 
-def products_known(*, account: Account, skus: Collection[str]) -> dict[str, ProductFacts]:
+def products_read(*, account: Account, skus: Collection[str]) -> dict[str, ProductFacts]:
     """The catalogue entries of some SKUs; none for an account without a catalogue."""
-    return sale_known(account=account, skus=skus).products
+    return sale_context_read(account=account, skus=skus).products
 
 
 _FOUR_DECIMALS = Decimal("0.0001")
@@ -260,7 +260,7 @@ class StoredVoucher:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StoredUsage:
+class UsageRecord:
     """Counters of some promotions, one consumer's use of them, and the vouchers left of some offers, by id.
 
     ``lists`` are the consumer's, by backend id, and ``vouchers`` those presented, by code.
@@ -292,7 +292,7 @@ class Contended:
     ample: int | None = AMPLE
 
 
-def usage_stored(
+def usage_read(
     *,
     account_pk: int,
     consumer_pk: int | None,
@@ -302,7 +302,7 @@ def usage_stored(
     backend_ids: Collection[str] = (),
     codes: Collection[str] = (),
     contended: Contended | None = None,
-) -> StoredUsage:
+) -> UsageRecord:
     """Read counters, lists and vouchers in one statement.
 
     Whoever writes a consumer's use, lists or vouchers holds the consumer's row, so a commit that holds it needs no
@@ -319,7 +319,7 @@ def usage_stored(
         contended: of a sale that is committed. What is read of these counters is good until the transaction ends; and
             the progress of every promotion under whose rules the consumer has any comes too.
     """
-    reads = Reads()
+    reads = CombinedQuery()
     if limited_ids:
         listed, wanted = among_ids(limited_ids)
         reads.add("total", "id, redemptions", f"promotions_promotion WHERE id {listed}", [wanted])
@@ -355,7 +355,7 @@ def usage_stored(
             [account_pk, wanted],
         )
     rows = reads.rows()
-    return StoredUsage(
+    return UsageRecord(
         total=dict(rows["total"]),
         by_consumer={promotion_id: redemptions for promotion_id, redemptions, _, _ in rows["usage"]},
         progress={
@@ -369,7 +369,7 @@ def usage_stored(
     )
 
 
-def _lock(contended: Contended, reads: Reads) -> None:
+def _lock(contended: Contended, reads: CombinedQuery) -> None:
     """Lock counters, promotions first, and read them again: a row that is waited for is another one then."""
     if not contended.promotion_ids and not contended.offer_ids:
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import Transaction
-from loyalty.services.till.snapshot import Book
+from loyalty.services.till.snapshot import AccountSnapshot
 from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, make_basket, make_line
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor
@@ -74,14 +74,14 @@ def quantity_left(line: Mapping[str, Any]) -> Decimal:
     return Decimal(line["quantity"]) - Decimal(line.get("returned", 0))
 
 
-def basket_of(transaction: Transaction, *, book: Book) -> tuple[Basket, tuple[int, ...]]:
+def basket_of(transaction: Transaction, *, book: AccountSnapshot) -> tuple[Basket, tuple[int, ...]]:
     """What is left of a past transaction as a basket, and the net value of each of its runs in minor units."""
     basket = basket_left(transaction, book=book, returned={})
     nets = {line["line_id"]: to_minor(Decimal(line["net"]), transaction.currency) for line in transaction.lines}
     return basket, tuple(sum(nets[basket.lines[position].line_id] for position in run.lines) for run in basket.runs)
 
 
-def basket_left(transaction: Transaction, *, book: Book, returned: Mapping[str, Decimal]) -> Basket:
+def basket_left(transaction: Transaction, *, book: AccountSnapshot, returned: Mapping[str, Decimal]) -> Basket:
     """A past transaction's basket without what was returned before, and now by line id ``returned`` too."""
     place = book.sites_by_id.get(transaction.site_id)
     currency = transaction.currency
@@ -113,7 +113,7 @@ def basket_left(transaction: Transaction, *, book: Book, returned: Mapping[str, 
 
 
 def progress_from_history(
-    *, consumer_pk: int, promotions: Sequence[Promotion], until: datetime, book: Book
+    *, consumer_pk: int, promotions: Sequence[Promotion], until: datetime, book: AccountSnapshot
 ) -> dict[int, Progress]:
     """Add up a consumer's transactions towards promotions' application rules, by promotion id.
 

@@ -10,14 +10,14 @@ from loyalty.exceptions import FigureTooLarge, LimitOverrun, VoucherChanged
 
 T = TypeVar("T")
 
-ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 """Times that a write is decided before its refusal reaches the caller."""
 
 _TRY_AGAIN = frozenset({"40001", "40P01"})
 """SQLSTATEs of transactions that the database ended for the sake of others: serialization failure, deadlock."""
 
 
-def attempted(write: Callable[[int], T], *, account: Account) -> T:
+def run_with_retry(write: Callable[[int], T], *, account: Account) -> T:
     """Run a write that is one transaction, and again where it met another; it is given the number of earlier attempts.
 
     The book may have been older than a change to what was decided on (a limit set, a promotion deleted): it is read
@@ -34,7 +34,7 @@ def attempted(write: Callable[[int], T], *, account: Account) -> T:
 
 
 def _attempted(write: Callable[[int], T], *, account: Account) -> T:
-    for attempt in range(ATTEMPTS - 1):
+    for attempt in range(MAX_ATTEMPTS - 1):
         try:
             return write(attempt)
         except (IntegrityError, LimitOverrun, VoucherChanged):
@@ -43,4 +43,4 @@ def _attempted(write: Callable[[int], T], *, account: Account) -> T:
             if getattr(error.__cause__, "sqlstate", None) not in _TRY_AGAIN:
                 raise
             account.refresh_from_db()
-    return write(ATTEMPTS - 1)
+    return write(MAX_ATTEMPTS - 1)

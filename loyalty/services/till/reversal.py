@@ -24,8 +24,8 @@ from loyalty.services.till.commit import AHEAD
 from loyalty.services.till.counters import count_down, usage_take_back
 from loyalty.services.till.reads import counters_lock
 from loyalty.services.till.records import basket_left, quantity_left
-from loyalty.services.till.retry import attempted
-from loyalty.services.till.snapshot import Book, book_current
+from loyalty.services.till.retry import run_with_retry
+from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from loyalty.services.voucher import vouchers_cancel, vouchers_release
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
@@ -33,7 +33,7 @@ from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import from_minor, money_text, to_minor
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.pipeline.returns import Stand, Standing
+from promotions.engine.pipeline.returns import ReturnLimit, ReturnPolicy
 from promotions.engine.rulebook.rulebook import PromotionSource, Rulebook, Terms, compile_promotion
 from promotions.models import Promotion
 from promotions.services.personalized_list import personalized_choices_release
@@ -79,7 +79,7 @@ class _Kept:
     """A transaction just before a return, with its promotions, the vouchers that they issued, and those that paid."""
 
     row: Transaction
-    book: Book
+    book: AccountSnapshot
     applied: list[AppliedPromotion]
     issued: list[Voucher]
     paid_with: list[Voucher]
@@ -120,7 +120,7 @@ def transaction_reverse(*, account: Account, request: ReversalRequest, at: datet
         ReturnInvalid: a line is unknown or less of it is left, or the moment is out of bounds.
         ReferenceReused: the reference was used with other content.
     """
-    return attempted(lambda _attempt: _reverse_once(account, request, at), account=account)
+    return run_with_retry(lambda _attempt: _reverse_once(account, request, at), account=account)
 
 
 def transaction_return_preview(*, account: Account, request: ReversalRequest, at: datetime) -> str:
@@ -184,7 +184,7 @@ def _kept(account: Account, row: Transaction) -> _Kept:
     paid_with = row.vouchers_redeemed.select_related("issued_by__transaction") if row.facts.get("vouchers") else ()
     return _Kept(
         row=row,
-        book=book_current(account=account),
+        book=snapshot_current(account=account),
         applied=list(applied.order_by("position")),
         issued=list(issued.select_related("offer", "issued_by__transaction").order_by("pk")),
         paid_with=list(paid_with),
@@ -279,9 +279,9 @@ def _decide(kept: _Kept, returned: Mapping[str, Decimal]) -> Decision:
             for backend_id in lists
         },
     )
-    standing = Standing(
+    standing = ReturnPolicy(
         stands={
-            one.promotion_id: Stand(position=one.position, redemptions=one.redemptions, points=one.points)
+            one.promotion_id: ReturnLimit(position=one.position, redemptions=one.redemptions, points=one.points)
             for one in kept.applied
         },
         paid=to_minor(row.paid, row.currency),

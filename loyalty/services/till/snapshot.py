@@ -33,7 +33,7 @@ from promotions.models import PersonalizedPromotion, PromotionVersion
 from promotions.models import Promotion as StoredPromotion
 from promotions.selectors.promotion import site_facts
 
-BOOKS_KEPT = 200
+MAX_SNAPSHOTS = 200
 """Accounts whose books stay in memory; the least recently used goes first."""
 
 LARGE = 1_000
@@ -52,7 +52,7 @@ class SitePlace:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Book:
+class AccountSnapshot:
     """Everything of an account that changes seldom and that every decision needs."""
 
     account_pk: int
@@ -67,11 +67,11 @@ class Book:
     limited_offers: frozenset[str]
 
 
-_books: OrderedDict[int, Book] = OrderedDict()
+_books: OrderedDict[int, AccountSnapshot] = OrderedDict()
 _lock = Lock()
 
 
-def book_current(*, account: Account) -> Book:
+def snapshot_current(*, account: Account) -> AccountSnapshot:
     """The account's book at the version that the account's row says.
 
     ``account`` must have been read in this request; a book of a newer version is as good.
@@ -88,7 +88,7 @@ def book_current(*, account: Account) -> Book:
                 spare_garbage_collector(book.rulebook)
             rulebook_measured(version=book.version)
         _books.move_to_end(account.pk)
-        while len(_books) > BOOKS_KEPT:
+        while len(_books) > MAX_SNAPSHOTS:
             _books.popitem(last=False)
     return book
 
@@ -100,13 +100,13 @@ def spare_garbage_collector(rulebook: Rulebook) -> None:
         gc.freeze()
 
 
-def books_forget() -> None:
+def snapshots_forget() -> None:
     """Drop every book, as a process that starts has none."""
     with _lock:
         _books.clear()
 
 
-def _read(account: Account, known: Book | None) -> Book:
+def _read(account: Account, known: AccountSnapshot | None) -> AccountSnapshot:
     terms = account_terms(account)
     offers = list(Offer.objects.filter(account=account).select_related("product"))
     facts = {offer.code: _offer_facts(offer) for offer in offers}
@@ -126,7 +126,7 @@ def _read(account: Account, known: Book | None) -> Book:
             offers=facts,
             personalized=personalized,
         )
-    return Book(
+    return AccountSnapshot(
         account_pk=account.pk,
         version=account.rulebook_version,
         epoch=account.rulebook_epoch,

@@ -19,7 +19,7 @@ from consumers.admin.files.formats import ABSENT, json_read
 from consumers.admin.files.resource import AccountResource, FlagWidget, TextWidget
 from consumers.admin.framework.history import Change
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_named
-from promotions.admin.rules.wording import document_in_words
+from promotions.admin.rules.wording import describe_document
 from promotions.choices import Status
 from promotions.engine.definition.reader import CONDITIONS, DISCOUNT_LIMITS
 from promotions.models import Discount, Promotion
@@ -33,7 +33,7 @@ BLANK: tuple[Any, ...] = (None, "", [], {})
 # --- values of columns ----------------------------------------------------------------------------------------------
 
 
-class SaidWidget(Widget):
+class DefinitionWidget(Widget):
     """A value that the check of the definition judges: as it was sent."""
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
@@ -43,7 +43,7 @@ class SaidWidget(Widget):
         return value
 
 
-class SaidNumberWidget(SaidWidget):
+class DefinitionNumberWidget(DefinitionWidget):
     """A whole number, if it is one."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
@@ -51,7 +51,7 @@ class SaidNumberWidget(SaidWidget):
         return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _DIGITS else value
 
 
-class SaidFlagWidget(FlagWidget):
+class DefinitionFlagWidget(FlagWidget):
     """Yes or no; an empty cell says nothing, and what is said then the definition knows."""
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
@@ -61,7 +61,7 @@ class SaidFlagWidget(FlagWidget):
         return None if value in BLANK else super().clean(value, row, **kwargs)
 
 
-class DocumentWidget(SaidWidget):
+class DocumentWidget(DefinitionWidget):
     """A rule tree or a list of objects, in a cell as JSON."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
@@ -104,7 +104,7 @@ class MomentWidget(Widget):
 _DIGITS = 19
 
 
-class SaidField(Field):
+class DefinitionField(Field):
     """A column of what a promotion says, at its path in the contract's document."""
 
     def __init__(self, path: str, widget: Widget) -> None:
@@ -186,7 +186,7 @@ class PromotionResource(AccountResource):
         super().__init__(**kwargs)
         # The clock is read once for all rows of a file.
         self.at = timezone.now()
-        self.fields = {path: SaidField(path, widget()) for path, widget in self.columns.items()}
+        self.fields = {path: DefinitionField(path, widget()) for path, widget in self.columns.items()}
         self.fields["status"] = Field(column_name="status", attribute="status", readonly=True)
         for field in self.fields.values():
             if isinstance(field.widget, MomentWidget):
@@ -275,7 +275,7 @@ class PromotionResource(AccountResource):
     def changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
         if not before:
             yield Change(label="Status", before="–", after=Status.DRAFT.label)
-        was, says = (dict(document_in_words(_nested(said))) for said in (before, after))
+        was, says = (dict(describe_document(_nested(said))) for said in (before, after))
         for label in dict.fromkeys([*was, *says]):
             if was.get(label) != says.get(label):
                 yield Change(label=label, before=was.get(label, "–"), after=says.get(label, "–"))
@@ -304,13 +304,13 @@ class DiscountResource(PromotionResource):
         "code": TextWidget,
         "discount_type": TextWidget,
         **COMMON,
-        "value": SaidWidget,
-        "maximum_discount": SaidWidget,
-        "price_order": SaidWidget,
+        "value": DefinitionWidget,
+        "maximum_discount": DefinitionWidget,
+        "price_order": DefinitionWidget,
         "product_sets": DocumentWidget,
         **{f"conditions.{name}": DocumentWidget for name in CONDITIONS},
-        **dict.fromkeys(DISCOUNT_LIMITS, SaidNumberWidget),
-        "always_apply": SaidFlagWidget,
+        **dict.fromkeys(DISCOUNT_LIMITS, DefinitionNumberWidget),
+        "always_apply": DefinitionFlagWidget,
     }
 
     class Meta(PromotionResource.Meta):

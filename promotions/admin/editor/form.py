@@ -18,7 +18,7 @@ from unfold.widgets import (
 )
 
 from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices, currency_field
-from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.formset_field import RowsBoundField, RowsField
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
@@ -239,7 +239,7 @@ class PromotionForm(ServiceForm):
         version = self.instance.versions.select_related("created_by").get(number=self.instance.version)
         who = str(version.created_by or "") or version.created_with or "Somebody"
         return (
-            f"{who} saved version {version.number} of this meanwhile, on {moment_in_words(version.created_at)}. "
+            f"{who} saved version {version.number} of this meanwhile, on {format_moment(version.created_at)}. "
             "Nothing of yours is saved yet, and nothing is lost: save again to put it in place of theirs, or open the "
             "page anew to keep theirs."
         )

@@ -28,7 +28,7 @@ from consumers.admin.files.resource import ImportExportMixin
 from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choice_filter
-from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.history import DescribeChange
 from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, user_of
 from consumers.exceptions import Problem, Refused
@@ -41,8 +41,8 @@ from promotions.admin.editor.publish_warning import (
     WHAT_IT_IS,
     caution_before_publishing,
     comparison,
-    cost_in_words,
     cost_of,
+    describe_cost,
     milliseconds,
 )
 from promotions.admin.editor.summary import SummaryMixin, promotion_said
@@ -196,7 +196,7 @@ NOUNS = {Family.LOYALTY: "promotion", Family.DISCOUNT: "discount"}
 """What the promotions of a family are called in a question."""
 
 
-class StepForm(RowDialogForm):
+class ConfirmationForm(RowDialogForm):
     """The question before a step, about one promotion of the account; {} in it is what that is called."""
 
     question: ClassVar[str]
@@ -213,7 +213,7 @@ class StepForm(RowDialogForm):
         return self.question.format(NOUNS[Family(self.promotion.family)])
 
 
-class PublishForm(StepForm):
+class PublishForm(ConfirmationForm):
     """Whether to publish it; where something should be said before, that it is known must be said too."""
 
     question = "Publish this {}?"
@@ -233,25 +233,25 @@ class PublishForm(StepForm):
         return {"caution": self.caution}
 
 
-class StopForm(StepForm):
+class StopForm(ConfirmationForm):
     """Whether to stop it."""
 
     question = "Stop this {}?"
 
 
-class ArchiveForm(StepForm):
+class ArchiveForm(ConfirmationForm):
     """Whether to archive it."""
 
     question = "Archive this {}?"
 
 
-class BringBackForm(StepForm):
+class BringBackForm(ConfirmationForm):
     """Whether to bring it back."""
 
     question = "Bring this {} back?"
 
 
-class DuplicateForm(StepForm):
+class DuplicateForm(ConfirmationForm):
     """What the copy is called."""
 
     question = "Duplicate this {}"
@@ -333,15 +333,15 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
 
     @display(description="Starts", ordering="starts_at")
     def starts(self, promotion: Promotion) -> str:
-        return moment_in_words(promotion.starts_at)
+        return format_moment(promotion.starts_at)
 
     @display(description="Ends", ordering="ends_at")
     def ends(self, promotion: Promotion) -> str:
-        return moment_in_words(promotion.stopped_at or promotion.ends_at)
+        return format_moment(promotion.stopped_at or promotion.ends_at)
 
     @display(description="Redemptions", ordering="redemptions")
     def redeemed(self, promotion: Promotion) -> str:
-        return redemptions_in_words(promotion)
+        return describe_redemptions(promotion)
 
     @display(description="Cost per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
     def cost_per_basket(self, promotion: Any) -> list[str]:
@@ -455,7 +455,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         median = None
         if promotion.cost_nanoseconds is not None:
             median = cost_median(account_id=account_of(request).pk, at=promotion.seen_at)
-        return cost_in_words(cost_of(promotion, median=median))
+        return describe_cost(cost_of(promotion, median=median))
 
     def _caution_of_new(self, request: HttpRequest) -> str:
         """What should be said before a new promotion is saved that would be live at once; empty: nothing.
@@ -513,7 +513,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         return self._after_saving(request, obj)
 
     def _after_saving(self, request: HttpRequest, promotion: Any) -> HttpResponse:
-        messages.success(request, f"“{promotion.name}” is saved. {life_in_words(promotion, at=timezone.now())}")
+        messages.success(request, f"“{promotion.name}” is saved. {describe_life(promotion, at=timezone.now())}")
         page = self.url_of("change", promotion.pk) if "_continue" in request.POST else self.url_of("changelist")
         return HttpResponseRedirect(page)
 
@@ -563,7 +563,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             "form_submit_text": "Publish",
         },
     )
-    def publish(self, request: HttpRequest, form: StepForm, object_id: Any) -> HttpResponse:
+    def publish(self, request: HttpRequest, form: ConfirmationForm, object_id: Any) -> HttpResponse:
         return self._step(
             request,
             "publish",
@@ -591,7 +591,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             "variant": "danger",
         },
     )
-    def stop(self, request: HttpRequest, form: StepForm, object_id: Any) -> HttpResponse:
+    def stop(self, request: HttpRequest, form: ConfirmationForm, object_id: Any) -> HttpResponse:
         return self._step(
             request,
             "stop",
@@ -643,7 +643,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             "form_submit_text": "Archive",
         },
     )
-    def archive(self, request: HttpRequest, form: StepForm, object_id: Any) -> HttpResponse:
+    def archive(self, request: HttpRequest, form: ConfirmationForm, object_id: Any) -> HttpResponse:
         return self._archive(request, form, archived=True)
 
     @action(
@@ -657,10 +657,10 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             "form_submit_text": "Bring back",
         },
     )
-    def bring_back(self, request: HttpRequest, form: StepForm, object_id: Any) -> HttpResponse:
+    def bring_back(self, request: HttpRequest, form: ConfirmationForm, object_id: Any) -> HttpResponse:
         return self._archive(request, form, archived=False)
 
-    def _archive(self, request: HttpRequest, form: StepForm, *, archived: bool) -> HttpResponse:
+    def _archive(self, request: HttpRequest, form: ConfirmationForm, *, archived: bool) -> HttpResponse:
         return self._step(
             request,
             "archive" if archived else "bring_back",
@@ -691,7 +691,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         return HttpResponseRedirect(versions_address(self.promotion_of(request, object_id).code))
 
     def _step(
-        self, request: HttpRequest, name: str, form: StepForm, take: Callable[[Promotion, datetime], Promotion]
+        self, request: HttpRequest, name: str, form: ConfirmationForm, take: Callable[[Promotion, datetime], Promotion]
     ) -> HttpResponse:
         """Take a step, or show in the question why it is refused."""
         promotion = self.promotion_of(request, form.promotion.pk)
@@ -702,20 +702,20 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 form.add_error(problem.attr if problem.attr in form.fields else None, problem.detail)
             return dialog_again(request, getattr(self, name).dialog, form)
         self.log_change(request, promotion, f"{label_of(name)}.")
-        messages.success(request, f"“{promotion.name}”: {life_in_words(promotion, at=timezone.now())}")
+        messages.success(request, f"“{promotion.name}”: {describe_life(promotion, at=timezone.now())}")
         return dialog_done(request, self.url_of("change", promotion.pk))
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
 
 
-def redemptions_in_words(promotion: Promotion) -> str:
+def describe_redemptions(promotion: Promotion) -> str:
     """Redemptions against the limit, if there is one."""
     limit = promotion.total_redemption_limit
     return f"{promotion.redemptions:,} of {limit:,}" if limit else f"{promotion.redemptions:,}"
 
 
-def life_in_words(promotion: Promotion, *, at: datetime) -> str:
+def describe_life(promotion: Promotion, *, at: datetime) -> str:
     """Where a promotion stands, as a sentence."""
     if promotion.archived:
         return "It is archived."
@@ -723,13 +723,13 @@ def life_in_words(promotion: Promotion, *, at: datetime) -> str:
         case Status.DRAFT:
             return "It is a draft: nothing applies until it is published."
         case Status.SCHEDULED:
-            return f"It is scheduled and starts on {moment_in_words(promotion.starts_at)}."
+            return f"It is scheduled and starts on {format_moment(promotion.starts_at)}."
         case Status.STOPPED:
-            return f"It was stopped on {moment_in_words(promotion.stopped_at)}."
+            return f"It was stopped on {format_moment(promotion.stopped_at)}."
         case Status.ENDED:
-            return f"It ended on {moment_in_words(promotion.ends_at)}."
+            return f"It ended on {format_moment(promotion.ends_at)}."
         case _ if promotion.ends_at:
-            return f"It is active until {moment_in_words(promotion.ends_at)}."
+            return f"It is active until {format_moment(promotion.ends_at)}."
         case _:
             return "It is active until somebody stops it."
 
@@ -744,8 +744,8 @@ def head_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[st
         "version": promotion.version,
         "next_version": promotion.version + 1,
         "redeemed": promotion.redemptions,
-        "redemptions": redemptions_in_words(promotion),
+        "redemptions": describe_redemptions(promotion),
         "limit": promotion.total_redemption_limit,
-        "life": life_in_words(promotion, at=timezone.now()),
+        "life": describe_life(promotion, at=timezone.now()),
         "running": status == Status.ACTIVE and not promotion.archived,
     }

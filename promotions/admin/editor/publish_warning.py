@@ -39,7 +39,7 @@ def cost_of(promotion: Any, *, median: float | None) -> Cost | None:
     return Cost(nanoseconds=promotion.cost_nanoseconds, baskets=promotion.cost_baskets, median=median)
 
 
-def cost_in_words(cost: Cost | None) -> str:
+def describe_cost(cost: Cost | None) -> str:
     """All that is known of a cost, as on the promotion's own page."""
     if cost is None:
         return NOT_MEASURED

@@ -10,13 +10,13 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.history import Change
 from consumers.admin.framework.pages import account_of
 from consumers.models import Account
 from consumers.services.upsert import is_storable
 from promotions.admin.editor.changes import changes_of
-from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, amount_in_figures, tree_in_words
+from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, amount_in_figures, describe_tree
 from promotions.admin.visibility import may_see_personalized, without_personalized
 from promotions.engine.definition.reader import CONDITIONS
 from promotions.engine.rules.attributes import Scope
@@ -61,7 +61,7 @@ class Trees:
     def words(self, tree: Any, scope: Scope) -> str:
         """The rules in words; empty where there are none, dots where they cannot be read."""
         try:
-            return tree_in_words(tree, scope, self.wording) if tree and tree.get("rules") else ""
+            return describe_tree(tree, scope, self.wording) if tree and tree.get("rules") else ""
         except UNREADABLE:
             return UNSAID
 
@@ -85,10 +85,10 @@ def conditions_written(said: Said) -> list[tuple[Any, Scope]]:
     return [(said.eligibility.get(name), SCOPES[name]) for name in CONDITIONS]
 
 
-def beginning_in_words(said: Said, trees: Trees, *, who: str, acts: Iterable[str] = ()) -> str:
+def describe_beginning(said: Said, trees: Trees, *, who: str, acts: Iterable[str] = ()) -> str:
     """When, to whom and where; and what they must do, as clauses that end the part about them."""
-    start = moment_in_words(said.starts_at) if said.starts_at else UNSAID
-    until = f" until {moment_in_words(said.ends_at)}" if said.ends_at else ""
+    start = format_moment(said.starts_at) if said.starts_at else UNSAID
+    until = f" until {format_moment(said.ends_at)}" if said.ends_at else ""
     conditions = (
         ("customer_rules", "who fit “{}”"),
         ("site_rules", "at sites where {}"),
@@ -106,7 +106,7 @@ def counted(count: Any, noun: str) -> str:
     return f"{count or UNSAID} {noun if str(count) == '1' else f'{noun}s'}"
 
 
-def set_in_words(one: Mapping[str, Any], trees: Trees) -> str:
+def describe_set(one: Mapping[str, Any], trees: Trees) -> str:
     """A set of products by its name, or by what is in it."""
     if one.get("name"):
         return f"“{one['name']}”"
@@ -121,7 +121,7 @@ def set_in_words(one: Mapping[str, Any], trees: Trees) -> str:
     return f"products where {words}" if words else "any product"
 
 
-def money_in_words(value: Any, currency: str) -> str:
+def describe_money(value: Any, currency: str) -> str:
     """An amount with its currency; dots for none."""
     try:
         return f"{amount_in_figures(value, currency)} {currency}"
@@ -129,7 +129,7 @@ def money_in_words(value: Any, currency: str) -> str:
         return str(value or UNSAID)
 
 
-def limits_in_words(eligibility: Mapping[str, Any]) -> str:
+def describe_limits(eligibility: Mapping[str, Any]) -> str:
     """How often, as the end of a sentence."""
     said = (
         ("customer_redemption_limit", "at most {} each"),
@@ -143,7 +143,7 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def asides_in_words(eligibility: Mapping[str, Any]) -> Iterator[str]:
+def describe_asides(eligibility: Mapping[str, Any]) -> Iterator[str]:
     """What is said of it in sentences of their own."""
     if control := eligibility.get("control_group"):
         percentage, group = control.get("percentage") or UNSAID, control.get("group") or UNSAID

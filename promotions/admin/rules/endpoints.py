@@ -13,7 +13,7 @@ from consumers.models import Account, Consumer
 from consumers.selectors import consumers_found
 from consumers.services.upsert import is_storable
 from promotions.admin.rules.field import RulesField
-from promotions.admin.rules.wording import OPERATORS, UNREADABLE, Wording, tree_in_words
+from promotions.admin.rules.wording import OPERATORS, UNREADABLE, Wording, describe_tree
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import ReferenceKind
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope
@@ -132,7 +132,7 @@ def _looked_up(
 
 def _words(tree: Any, scope: Scope, wording: Wording) -> str:
     try:
-        return tree_in_words(tree, scope, wording)
+        return describe_tree(tree, scope, wording)
     except UNREADABLE:
         return ""
 

@@ -8,7 +8,7 @@ from django import forms
 from unfold.widgets import BASE_INPUT_CLASSES
 
 from consumers.exceptions import Problem
-from promotions.admin.rules.wording import EMPTY, KINDS, OPERATORS, UNREADABLE, tree_in_words
+from promotions.admin.rules.wording import EMPTY, KINDS, OPERATORS, UNREADABLE, describe_tree
 from promotions.engine.rules.attributes import ATTRIBUTES, Scope
 
 EXAMPLES: dict[Scope, dict[str, Any]] = {
@@ -62,7 +62,7 @@ class RulesWidget(forms.Textarea):
             "empty": self.empty,
             "in_words": self.in_words(value),
             "example": json.dumps(EXAMPLES[self.scope], indent=2),
-            "example_in_words": tree_in_words(EXAMPLES[self.scope], self.scope),
+            "example_in_words": describe_tree(EXAMPLES[self.scope], self.scope),
             "attributes": [
                 {
                     "name": attribute.name,
@@ -79,7 +79,7 @@ class RulesWidget(forms.Textarea):
         """The tree that is in the field, where it can be read."""
         try:
             tree = json.loads(value or "null")
-            return tree_in_words(tree, self.scope) if tree else ""
+            return describe_tree(tree, self.scope) if tree else ""
         except UNREADABLE:
             return ""
 

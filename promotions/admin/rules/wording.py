@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.formats import date_format
 
-from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.formatting import format_moment
 from promotions.engine.money import exponent
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Operator, Scope
 from promotions.engine.rules.tree import checked_number
@@ -86,7 +86,7 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading a tree out raises where it is far from normal form, as one may be that is just being written."""
 
 
-def tree_in_words(tree: Mapping[str, Any] | None, scope: Scope, wording: Wording = PLAIN) -> str:
+def describe_tree(tree: Mapping[str, Any] | None, scope: Scope, wording: Wording = PLAIN) -> str:
     """A rule tree as a sentence; a group within a group stands in brackets, a value that is not there yet is dots.
 
     Raises:
@@ -117,7 +117,7 @@ def _condition(condition: Mapping[str, Any], scope: Scope, wording: Wording) -> 
     if operand is Operand.TRUE:
         return f"{attribute.label} {words}"
     if operand is Operand.DAYS:
-        return f"{attribute.label} {words.removesuffix(':').replace('…', value_in_words(value))}"
+        return f"{attribute.label} {words.removesuffix(':').replace('…', describe_value(value))}"
     values = value if isinstance(value, list | tuple) else [value]
     said = [_one(attribute, one, wording) for one in values] or ["…"]
     joint = " and " if operand is Operand.RANGE else ", "
@@ -131,7 +131,7 @@ def _one(attribute: Attribute, value: Any, wording: Wording) -> str:
     """One value of an attribute as it is read."""
     if attribute.reference:
         name = wording.names.get((attribute.reference, value))
-        return f"{name} ({value})" if name else value_in_words(value)
+        return f"{name} ({value})" if name else describe_value(value)
     try:
         match attribute.kind:
             case Kind.MONEY:
@@ -142,7 +142,7 @@ def _one(attribute: Attribute, value: Any, wording: Wording) -> str:
                 return str(value).capitalize() or "…"
     except (ValueError, TypeError):
         pass  # Not such a value yet: it is shown as it is.
-    return value_in_words(value)
+    return describe_value(value)
 
 
 def amount_in_figures(value: Any, currency: str) -> str:
@@ -156,14 +156,14 @@ def amount_in_figures(value: Any, currency: str) -> str:
     return f"{amount:.{max(decimals, exponent(currency))}f}" if currency else str(value)
 
 
-def value_in_words(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """One value or several as they are read; dots for none."""
     if value is None or value == "":
         return "…"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(value_in_words(one) for one in value)
+        return ", ".join(describe_value(one) for one in value)
     return str(value)
 
 
@@ -201,20 +201,20 @@ SCOPES = {
 }
 
 
-def document_in_words(document: Mapping[str, Any], *, before: str = "") -> Iterator[tuple[str, str]]:
+def describe_document(document: Mapping[str, Any], *, before: str = "") -> Iterator[tuple[str, str]]:
     """A document of a definition as (label, words), one pair for each thing that is said; what is empty is left out."""
     for name, value in document.items():
         label = f"{before} · {label_of(name)}" if before else label_of(name)
         if name in SCOPES:
-            yield label, tree_in_words(value, SCOPES[name])
+            yield label, describe_tree(value, SCOPES[name])
         elif isinstance(value, Mapping):
-            yield from document_in_words(value, before=label)
+            yield from describe_document(value, before=label)
         elif isinstance(value, Sequence) and not isinstance(value, str) and any(isinstance(v, Mapping) for v in value):
             for number, one in enumerate(value, start=1):
-                yield from document_in_words(one, before=f"{label} {number}")
+                yield from describe_document(one, before=f"{label} {number}")
         elif name in MOMENTS and value:
-            yield label, moment_in_words(datetime.fromisoformat(value))
+            yield label, format_moment(datetime.fromisoformat(value))
         elif name in CODED and value:
             yield label, label_of(value)
         elif value not in (None, "", [], ()):
-            yield label, value_in_words(value)
+            yield label, describe_value(value)

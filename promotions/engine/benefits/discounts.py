@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from promotions.engine.facts.basket import Runs
+from promotions.engine.facts.basket import UnitGroups
 from promotions.engine.facts.consumer import PersonalizedChoice
 from promotions.engine.matching.item_rules import ItemRules, compile_item_rules
-from promotions.engine.matching.prices import Cut, Prices, Stretch, shared
+from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices, shared
 from promotions.engine.matching.selection import assign, most_bundles, units_lacking
 from promotions.engine.money import exponent, round_half_up_ratio
 
@@ -90,14 +90,14 @@ class Fit(NamedTuple):
         return any(stretch.run in accepted for stretch in prices.stretches)
 
 
-class Markdown(NamedTuple):
+class DiscountResult(NamedTuple):
     """What a discount takes: redemptions, and a cut for every unit taken (zero for those that only qualified).
 
     ``listed`` are the products that were taken of each list, by backend id of its personalized promotion.
     """
 
     redemptions: int
-    cuts: tuple[Cut, ...]
+    cuts: tuple[PriceReduction, ...]
     fit: Fit
     listed: Mapping[str, tuple[str, ...]]
 
@@ -112,7 +112,7 @@ class MatchingSets:
     """So many matching sets of one composition: for each product set the units of all of them, in price order."""
 
     count: int
-    columns: tuple[tuple[Stretch, ...], ...]
+    columns: tuple[tuple[PricedUnits, ...], ...]
 
     def first(self, count: int) -> "MatchingSets":
         """The first so many of them."""
@@ -153,7 +153,7 @@ class Discount:
 
     # --- what fits ---------------------------------------------------------------------------------------------------
 
-    def fit(self, runs: Runs, prices: Prices, lists: Lists) -> Fit:
+    def fit(self, runs: UnitGroups, prices: Prices, lists: Lists) -> Fit:
         """Which runs its sets accept; ``prices`` are of the units that it may take."""
         if self._is_plain:
             plain = tuple([_accepted(runs, one.products, one.rules) for one in self.sets])
@@ -171,7 +171,7 @@ class Discount:
             accepted.append(_accepted(runs, allowed, one.rules))
         return Fit(accepted=tuple(accepted), runs=_any_of(accepted), undecided=undecided, defaults=defaults)
 
-    def _allowed(self, one: DiscountSet, runs: Runs, prices: Prices, lists: Lists) -> tuple[frozenset[str], bool]:
+    def _allowed(self, one: DiscountSet, runs: UnitGroups, prices: Prices, lists: Lists) -> tuple[frozenset[str], bool]:
         """The products of a personalized set that qualify, and whether that is for want of a choice."""
         backend_id = one.personalized or ""
         term, choice = lists.terms.get(backend_id), lists.choices.get(backend_id)
@@ -228,7 +228,7 @@ class Discount:
             demand = self.sets[0].required_quantity
             return _dealt([preferred], [demand], sum([stretch.units for stretch in preferred]) // demand)
         by_quantity = self._by_quantity
-        columns: dict[int, list[Stretch]] = {}
+        columns: dict[int, list[PricedUnits]] = {}
         if by_quantity:
             demands = [self.sets[number].required_quantity for number in by_quantity]
             supply = self._supply(preferred, fit)
@@ -266,16 +266,16 @@ class Discount:
                 spends.append((required - spent, required))
         return units, spends
 
-    def _supply(self, preferred: Sequence[Stretch], fit: Fit) -> list[tuple[int, int]]:
+    def _supply(self, preferred: Sequence[PricedUnits], fit: Fit) -> list[tuple[int, int]]:
         """Units and mask of each stretch, as the sets with a quantity see it."""
         accepted = [(1 << k, fit.accepted[number]) for k, number in enumerate(self._by_quantity)]
         return [(stretch.units, sum([bit for bit, runs in accepted if stretch.run in runs])) for stretch in preferred]
 
     def _assigned(
-        self, preferred: Sequence[Stretch], supply: Sequence[tuple[int, int]], demands: Sequence[int], bundles: int
-    ) -> tuple[dict[int, list[Stretch]], list[Stretch]]:
+        self, preferred: Sequence[PricedUnits], supply: Sequence[tuple[int, int]], demands: Sequence[int], bundles: int
+    ) -> tuple[dict[int, list[PricedUnits]], list[PricedUnits]]:
         """What each set with a quantity takes, by its number, and what they leave."""
-        columns: dict[int, list[Stretch]] = {}
+        columns: dict[int, list[PricedUnits]] = {}
         used = [0] * len(preferred)
         numbered = [(index, units, mask) for index, (units, mask) in enumerate(supply)]
         for number, column in zip(self._by_quantity, assign(numbered, demands, bundles), strict=True):
@@ -290,7 +290,7 @@ class Discount:
         ]
         return columns, left
 
-    def _spent_on(self, left: Sequence[Stretch], fit: Fit) -> Iterator[tuple[int, int, list[Stretch]]]:
+    def _spent_on(self, left: Sequence[PricedUnits], fit: Fit) -> Iterator[tuple[int, int, list[PricedUnits]]]:
         """For each set with a required spend its number, the amount and all units that it fits and none before took."""
         for number, one in enumerate(self.sets):
             if one.required_spend is not None:
@@ -301,10 +301,12 @@ class Discount:
 
     # --- what is taken off -------------------------------------------------------------------------------------------
 
-    def mark_down(self, groups: Sequence[MatchingSets], fit: Fit, runs: Runs, *, most: int | None) -> Markdown:
+    def mark_down(
+        self, groups: Sequence[MatchingSets], fit: Fit, runs: UnitGroups, *, most: int | None
+    ) -> DiscountResult:
         """What the matching sets get, the first so many that get anything where a limit leaves no more."""
         redemptions = off = 0
-        cuts: list[Cut] = []
+        cuts: list[PriceReduction] = []
         taken: dict[str, dict[str, None]] = {}
         for group in groups:
             discounted, others = self._apart(group)
@@ -323,14 +325,14 @@ class Discount:
                 if part is not group:
                     discounted, others = self._apart(part)
                 cuts += shared(amount, discounted, times=part.count)
-                cuts += [Cut(stretch, 0) for stretch in others]
+                cuts += [PriceReduction(stretch, 0) for stretch in others]
                 redemptions += part.count
                 off += amount * part.count
                 for one, column in zip(self.sets, part.columns, strict=True):
                     if one.personalized is not None:
                         products = taken.setdefault(one.personalized, {})
                         products.update(dict.fromkeys(runs[stretch.run].sku for stretch in column))
-        return Markdown(
+        return DiscountResult(
             redemptions=redemptions,
             cuts=tuple(cuts),
             fit=fit,
@@ -350,10 +352,10 @@ class Discount:
             case _:
                 return worth
 
-    def _apart(self, group: MatchingSets) -> tuple[list[Stretch], list[Stretch]]:
+    def _apart(self, group: MatchingSets) -> tuple[list[PricedUnits], list[PricedUnits]]:
         """The units of all matching sets of a group that are discounted, and those that only qualify."""
-        discounted: list[Stretch] = []
-        others: list[Stretch] = []
+        discounted: list[PricedUnits] = []
+        others: list[PricedUnits] = []
         for one, column in zip(self.sets, group.columns, strict=True):
             if not one.gets_discount:
                 others += column
@@ -369,7 +371,7 @@ def _any_of(accepted: Sequence[Set[int]]) -> Set[int]:
     return accepted[0] if len(accepted) == 1 else _NO_NUMBERS.union(*accepted)
 
 
-def _accepted(runs: Runs, allowed: frozenset[str] | None, rules: ItemRules | None) -> Set[int]:
+def _accepted(runs: UnitGroups, allowed: frozenset[str] | None, rules: ItemRules | None) -> Set[int]:
     """The runs that a set accepts: those of the products allowed, or else those that satisfy the rules."""
     if allowed is not None:
         return _NO_NUMBERS if allowed.isdisjoint(runs.skus) else {run.ordinal for run in runs if run.sku in allowed}
@@ -390,7 +392,7 @@ def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple
     return parts
 
 
-def _split(column: Sequence[Stretch], left: int, first: list[Stretch], others: list[Stretch]) -> None:
+def _split(column: Sequence[PricedUnits], left: int, first: list[PricedUnits], others: list[PricedUnits]) -> None:
     """Put the first so many units of a column with ``first``, the rest with ``others``."""
     for stretch in column:
         part = min(left, stretch.units)
@@ -401,7 +403,7 @@ def _split(column: Sequence[Stretch], left: int, first: list[Stretch], others: l
         left -= part
 
 
-def _dealt(columns: Sequence[Sequence[Stretch]], demands: Sequence[int], bundles: int) -> list[MatchingSets]:
+def _dealt(columns: Sequence[Sequence[PricedUnits]], demands: Sequence[int], bundles: int) -> list[MatchingSets]:
     """Deal the units of each column to the matching sets, first to last; equal neighbours are one group.
 
     Within a group each column is one stretch, but for a single set that needs the end of one and the start of the next.

@@ -10,7 +10,7 @@ from promotions.engine.money import exponent, floor_product, floor_quotient
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Worth:
+class BasketValue:
     """What the runs of a basket are worth once prices are settled: net values in minor units and base points."""
 
     units: tuple[int, ...]
@@ -38,7 +38,7 @@ def _share(values: Sequence[int], units: Sequence[int], taken: Taken) -> int | F
     return share
 
 
-class Given(NamedTuple):
+class RewardResult(NamedTuple):
     """What an outcome gives for some matching sets, and the units that it counts as taken."""
 
     redemptions: int
@@ -55,7 +55,7 @@ class Outcome(Protocol):
         """Whether only active members can have it."""
         ...
 
-    def give(self, *, sets: int, taken: Taken, worth: Worth) -> Given:
+    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
         """What so many matching sets of the units taken give."""
         ...
 
@@ -67,9 +67,9 @@ class FixedPoints:
     points: int
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, worth: Worth) -> Given:
+    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
         """Points times redemptions."""
-        return Given(redemptions=sets, taken=taken, points=self.points * sets)
+        return RewardResult(redemptions=sets, taken=taken, points=self.points * sets)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,9 +79,11 @@ class BasketMultiplier:
     extra: Fraction
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, worth: Worth) -> Given:
+    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
         """floor(base points x (multiplier - 1)); one redemption however many sets matched."""
-        return Given(redemptions=1, taken=worth.everything, points=floor_product(sum(worth.base_points), self.extra))
+        return RewardResult(
+            redemptions=1, taken=worth.everything, points=floor_product(sum(worth.base_points), self.extra)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,9 +93,11 @@ class LineItemMultiplier:
     extra: Fraction
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, worth: Worth) -> Given:
+    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
         """floor(base points of the units x (multiplier - 1)), floored once at the end."""
-        return Given(redemptions=sets, taken=taken, points=floor_product(worth.base_points_of(taken), self.extra))
+        return RewardResult(
+            redemptions=sets, taken=taken, points=floor_product(worth.base_points_of(taken), self.extra)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,14 +110,14 @@ class BonusPoints:
     whole_only: bool
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, worth: Worth) -> Given:
+    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
         """floor(x / units) x points, or floor(x / units x points) where parts of a ratio count."""
         bought = sum([count for _, count in taken]) if self.on_quantity else worth.net_of(taken)
         if self.whole_only:
             points = floor_quotient(bought, self.units) * self.points
         else:
             points = floor_quotient(bought * self.points, self.units)
-        return Given(redemptions=sets, taken=taken, points=points)
+        return RewardResult(redemptions=sets, taken=taken, points=points)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,13 +127,13 @@ class RedeemOffer:
     offer: str
     gives_points: bool = False
 
-    def give(self, *, sets: int, taken: Taken, worth: Worth) -> Given:
+    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
         """As many vouchers as redemptions."""
-        return Given(redemptions=sets, taken=taken, vouchers=sets)
+        return RewardResult(redemptions=sets, taken=taken, vouchers=sets)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reward:
+class RewardDefinition:
     """What a loyalty promotion takes and gives. ``offer`` is the code of what it issues vouchers of, or empty."""
 
     selection: Selection
@@ -137,9 +141,9 @@ class Reward:
     offer: str
 
 
-def compile_reward(promotion_type: str, outcome: Mapping[str, Any], currency: str) -> Reward:
+def compile_reward(promotion_type: str, outcome: Mapping[str, Any], currency: str) -> RewardDefinition:
     """The reward of a loyalty promotion in normal form."""
-    return Reward(
+    return RewardDefinition(
         selection=compile_selection(outcome),
         outcome=compile_outcome(promotion_type, outcome, currency),
         offer=outcome.get("offer", ""),

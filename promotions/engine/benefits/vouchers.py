@@ -6,7 +6,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from promotions.engine.facts.basket import Basket
-from promotions.engine.matching.prices import Cut, Prices, shared
+from promotions.engine.matching.prices import PriceReduction, Prices, shared
 from promotions.engine.money import exponent, round_half_up
 
 
@@ -41,7 +41,7 @@ class PaidVoucher:
 
     voucher: PresentedVoucher
     kind: str
-    cuts: tuple[Cut, ...]
+    cuts: tuple[PriceReduction, ...]
 
     @property
     def off(self) -> int:
@@ -65,7 +65,7 @@ def pay(
     refused: list[RefusedVoucher] = []
     for voucher in vouchers:
         reason = _refused(voucher, basket.at)
-        cuts: list[Cut] = []
+        cuts: list[PriceReduction] = []
         if not reason and voucher.benefit is not None:
             cuts = _cuts(voucher.benefit, basket, prices)
             if not any(cut.off for cut in cuts) and voucher.benefit.kind != "external":
@@ -94,7 +94,7 @@ def _refused(voucher: PresentedVoucher, at: datetime) -> str:
     return ""
 
 
-def _cuts(benefit: Benefit, basket: Basket, prices: Prices) -> list[Cut]:
+def _cuts(benefit: Benefit, basket: Basket, prices: Prices) -> list[PriceReduction]:
     if benefit.kind == "external" or benefit.currency != basket.currency:
         return []
     if benefit.kind == "product":
@@ -102,7 +102,7 @@ def _cuts(benefit: Benefit, basket: Basket, prices: Prices) -> list[Cut]:
         if not fitting:
             return []
         cheapest = min(fitting, key=lambda stretch: (stretch.value, stretch.run, stretch.first))
-        return [Cut(stretch=cheapest.part(0, 1), off=cheapest.value)]
+        return [PriceReduction(stretch=cheapest.part(0, 1), off=cheapest.value)]
     total = prices.total
     if benefit.kind == "percentage":
         off = round_half_up(benefit.value * total / 100)

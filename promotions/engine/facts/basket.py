@@ -117,7 +117,7 @@ class Item(NamedTuple):
         return 100 * Fraction(self.retail_price - self.cost_price) / Fraction(self.retail_price)
 
 
-class Run(NamedTuple):
+class UnitGroup(NamedTuple):
     """Units that are alike in everything a decision may depend on. ``lines`` are positions in the basket's lines."""
 
     ordinal: int
@@ -137,7 +137,7 @@ class Run(NamedTuple):
 LINE_ITEM_KEYS = frozenset({"sku", "product", "category", "product_brand", "program_brand", "labels"})
 
 
-class Runs(tuple[Run, ...]):
+class UnitGroups(tuple[UnitGroup, ...]):
     """The runs of a basket, by ordinal, and what they are known by: worked out once, when it is first asked."""
 
     @cached_property
@@ -171,7 +171,7 @@ class Basket:
     site: SiteFacts
     currency: str
     lines: tuple[Line, ...]
-    runs: Runs
+    runs: UnitGroups
     total_minor: int
     total_inc_tax: Decimal
     total_ex_tax: Decimal
@@ -222,7 +222,7 @@ def make_basket(
     )
 
 
-def _runs(lines: Sequence[Line], products: Mapping[str, ProductFacts]) -> Runs:
+def _runs(lines: Sequence[Line], products: Mapping[str, ProductFacts]) -> UnitGroups:
     alike: dict[tuple[str, int, int, str, str, Decimal | int], list[int]] = {}
     bought: dict[str, int] = {}
     for position, line in enumerate(lines):
@@ -238,8 +238,8 @@ def _runs(lines: Sequence[Line], products: Mapping[str, ProductFacts]) -> Runs:
         if item is None:
             item = items[sku, category, brand] = _item(sku, bought[sku], category, brand, products.get(sku))
         units = sum([lines[position].units for position in positions])
-        runs.append(Run(ordinal, sku, unit_inc_tax, unit_ex_tax, units, tuple(positions), item))
-    return Runs(runs)
+        runs.append(UnitGroup(ordinal, sku, unit_inc_tax, unit_ex_tax, units, tuple(positions), item))
+    return UnitGroups(runs)
 
 
 def _item(sku: str, quantity: int, category: str, brand: str, product: ProductFacts | None) -> Item:

@@ -7,7 +7,7 @@ at its keys, whatever the number of lines; only rules that find something are as
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from promotions.engine.facts.basket import LINE_ITEM_KEYS, Run, Runs
+from promotions.engine.facts.basket import LINE_ITEM_KEYS, UnitGroup, UnitGroups
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.tree import Key, Predicate, Tree, compile_tree, deciding_keys
 
@@ -18,14 +18,14 @@ class ItemRules(NamedTuple):
     holds: Predicate
     keys: frozenset[Key] | None
 
-    def accept_any(self, runs: Runs) -> bool:
+    def accept_any(self, runs: UnitGroups) -> bool:
         """Whether any run is accepted."""
         if self.keys is not None:
             return not self.keys.isdisjoint(runs.keys)
         holds = self.holds
         return any(holds(run.item) for run in runs)
 
-    def among(self, runs: Runs) -> Sequence[Run]:
+    def among(self, runs: UnitGroups) -> Sequence[UnitGroup]:
         """The runs that are accepted, in their order."""
         if self.keys is not None and self.keys.isdisjoint(runs.keys):
             return ()

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from promotions.engine.facts.basket import Run
+from promotions.engine.facts.basket import UnitGroup
 from promotions.engine.money import allocate
 
 
-class Stretch(NamedTuple):
+class PricedUnits(NamedTuple):
     """Consecutive units of a run at one price. ``first`` counts from the run's start; ``value`` is a unit's, minor."""
 
     run: int
@@ -27,17 +27,17 @@ class Stretch(NamedTuple):
         """What all its units cost."""
         return self.units * self.value
 
-    def part(self, start: int, units: int) -> "Stretch":
+    def part(self, start: int, units: int) -> "PricedUnits":
         """Some of its units, counted from its own start."""
         if units == self.units:
             return self
-        return Stretch(self.run, self.first + start, units, self.value)
+        return PricedUnits(self.run, self.first + start, units, self.value)
 
 
-class Cut(NamedTuple):
+class PriceReduction(NamedTuple):
     """An amount off a stretch, in minor units, shared over its units to the penny; zero for one that only qualified."""
 
-    stretch: Stretch
+    stretch: PricedUnits
     off: int
 
     def off_of(self, units: int) -> int:
@@ -45,7 +45,7 @@ class Cut(NamedTuple):
         low, dear = divmod(self.stretch.total - self.off, self.stretch.units)
         return units * (self.stretch.value - low) - min(units, dear)
 
-    def left(self) -> tuple[Stretch, ...]:
+    def left(self) -> tuple[PricedUnits, ...]:
         """Its units at their new prices."""
         stretch = self.stretch
         if not self.off:
@@ -53,7 +53,7 @@ class Cut(NamedTuple):
         low, dear = divmod(stretch.total - self.off, stretch.units)
         parts = ((0, dear, low + 1), (dear, stretch.units - dear, low))
         return tuple(
-            Stretch(stretch.run, stretch.first + start, units, value) for start, units, value in parts if units
+            PricedUnits(stretch.run, stretch.first + start, units, value) for start, units, value in parts if units
         )
 
 
@@ -61,20 +61,20 @@ class Cut(NamedTuple):
 class Prices:
     """The stretches of a basket, by run and position. Never changed: a cut makes other prices."""
 
-    stretches: tuple[Stretch, ...]
-    _in_order: dict[bool, list[Stretch]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    stretches: tuple[PricedUnits, ...]
+    _in_order: dict[bool, list[PricedUnits]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def of(cls, runs: Iterable[Run]) -> "Prices":
+    def of(cls, runs: Iterable[UnitGroup]) -> "Prices":
         """Prices as the till sent them."""
-        return cls(stretches=tuple([Stretch(run.ordinal, 0, run.units, run.unit_inc_tax) for run in runs]))
+        return cls(stretches=tuple([PricedUnits(run.ordinal, 0, run.units, run.unit_inc_tax) for run in runs]))
 
     @property
     def total(self) -> int:
         """What everything costs."""
         return sum(stretch.total for stretch in self.stretches)
 
-    def in_order(self, *, most_expensive: bool) -> list[Stretch]:
+    def in_order(self, *, most_expensive: bool) -> list[PricedUnits]:
         """Units in the order of their prices; ties by SKU, which is the order of runs. Every discount asks for it."""
         found = self._in_order.get(most_expensive)
         if found is None:
@@ -90,23 +90,23 @@ class Prices:
             totals[run] += units * value
         return totals
 
-    def after(self, cuts: Iterable[Cut]) -> "Prices":
+    def after(self, cuts: Iterable[PriceReduction]) -> "Prices":
         """Prices after cuts, no two of which share a unit."""
         return self._replaced([(cut.stretch, cut.left()) for cut in cuts if cut.off])
 
-    def without(self, taken: Iterable[Stretch]) -> "Prices":
+    def without(self, taken: Iterable[PricedUnits]) -> "Prices":
         """What is left when some units, no two stretches of which overlap, are out of the game."""
         return self._replaced([(stretch, ()) for stretch in taken])
 
-    def _replaced(self, replacements: Sequence[tuple[Stretch, tuple[Stretch, ...]]]) -> "Prices":
+    def _replaced(self, replacements: Sequence[tuple[PricedUnits, tuple[PricedUnits, ...]]]) -> "Prices":
         if not replacements:
             return self
-        by_run: dict[int, list[tuple[Stretch, tuple[Stretch, ...]]]] = {}
+        by_run: dict[int, list[tuple[PricedUnits, tuple[PricedUnits, ...]]]] = {}
         for old, new in replacements:
             by_run.setdefault(old.run, []).append((old, new))
         for pairs in by_run.values():
             pairs.sort(key=lambda pair: pair[0].first)
-        stretches: list[Stretch] = []
+        stretches: list[PricedUnits] = []
         for stretch in self.stretches:
             of_run = by_run.get(stretch.run)
             if of_run is None:
@@ -125,7 +125,7 @@ class Prices:
         return Prices(stretches=tuple(stretches))
 
 
-def shared(off: int, stretches: Sequence[Stretch], *, times: int = 1) -> list[Cut]:
+def shared(off: int, stretches: Sequence[PricedUnits], *, times: int = 1) -> list[PriceReduction]:
     """An amount off shared over runs by value (ties by SKU, then unit price), and in a run over its stretches.
 
     Args:
@@ -134,15 +134,15 @@ def shared(off: int, stretches: Sequence[Stretch], *, times: int = 1) -> list[Cu
         times: how many parts there are.
     """
     if len(stretches) == 1:
-        return [Cut(stretches[0], off * times)]
-    by_run: dict[int, list[Stretch]] = {}
+        return [PriceReduction(stretches[0], off * times)]
+    by_run: dict[int, list[PricedUnits]] = {}
     for stretch in stretches:
         by_run.setdefault(stretch.run, []).append(stretch)
     runs = sorted(by_run)
     totals = [sum(stretch.total for stretch in by_run[run]) // times for run in runs]
-    cuts: list[Cut] = []
+    cuts: list[PriceReduction] = []
     for run, share in zip(runs, allocate(off, totals), strict=True):
         inside = by_run[run]
         parts = allocate(share, [stretch.total // times for stretch in inside])
-        cuts += [Cut(stretch, part * times) for stretch, part in zip(inside, parts, strict=True)]
+        cuts += [PriceReduction(stretch, part * times) for stretch, part in zip(inside, parts, strict=True)]
     return cuts

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promotions.engine.facts.basket import Run, Runs
+from promotions.engine.facts.basket import UnitGroup, UnitGroups
 from promotions.engine.matching.item_rules import ItemRules, compile_item_rules
 
 Taken = tuple[tuple[int, int], ...]
@@ -24,7 +24,7 @@ class ProductSet:
     rules: ItemRules | None
     units: int
 
-    def among(self, runs: Runs) -> Sequence[Run]:
+    def among(self, runs: UnitGroups) -> Sequence[UnitGroup]:
         """The runs that belong to it, in their order."""
         return runs if self.rules is None else self.rules.among(runs)
 
@@ -65,21 +65,21 @@ class Selection:
     most_expensive: bool
     by: str
 
-    def match(self, runs: Runs, net: Sequence[int]) -> "Matched":
+    def match(self, runs: UnitGroups, net: Sequence[int]) -> "MatchResult":
         """All matching sets that a basket allows. ``net`` is each run's net value in minor units."""
         if self.bundle:
             return self._match_bundles(self._preferred(runs, net), runs)
         pooled = self._preferred(self._pooled(runs), net)
         pool = tuple([(run.ordinal, run.units) for run in pooled])
         available = sum([units for _, units in pool])
-        return Matched(
+        return MatchResult(
             count=self.quantity_rule.sets_of(available),
             available=available,
             quantity_rule=self.quantity_rule,
             columns=((1, pool),),
         )
 
-    def lacking(self, runs: Runs) -> int:
+    def lacking(self, runs: UnitGroups) -> int:
         """The units that a first matching set lacks."""
         if self.bundle:
             supply = [(units, mask) for _, units, mask in self._supply(runs, runs)]
@@ -87,7 +87,7 @@ class Selection:
         available = sum(run.units for run in self._pooled(runs))
         return max(0, (self.quantity_rule.units if self.quantity_rule.apply_to == "every" else 1) - available)
 
-    def _pooled(self, runs: Runs) -> Sequence[Run]:
+    def _pooled(self, runs: UnitGroups) -> Sequence[UnitGroup]:
         """The runs that any set accepts, in their order; without sets all of them."""
         if not self.sets:
             return runs
@@ -96,7 +96,7 @@ class Selection:
         accepted = {run.ordinal for one in self.sets for run in one.among(runs)}
         return [runs[ordinal] for ordinal in sorted(accepted)]
 
-    def _preferred(self, runs: Sequence[Run], net: Sequence[int]) -> Sequence[Run]:
+    def _preferred(self, runs: Sequence[UnitGroup], net: Sequence[int]) -> Sequence[UnitGroup]:
         if not self.bundle and self.quantity_rule.apply_to == "all":
             return runs
         sign = -1 if self.most_expensive else 1
@@ -108,18 +108,18 @@ class Selection:
             runs, key=lambda run: (sign * value(run), run.sku, net[run.ordinal] * _FINE // run.units, run.ordinal)
         )
 
-    def _match_bundles(self, preferred: Sequence[Run], runs: Runs) -> "Matched":
+    def _match_bundles(self, preferred: Sequence[UnitGroup], runs: UnitGroups) -> "MatchResult":
         supply = self._supply(preferred, runs)
         demands = [one.units for one in self.sets]
         bundles = most_bundles([(units, mask) for _, units, mask in supply], demands)
-        return Matched(
+        return MatchResult(
             count=self.quantity_rule.sets_of(bundles),
             available=bundles,
             quantity_rule=self.quantity_rule,
             columns=tuple(zip(demands, assign(supply, demands, bundles), strict=True)),
         )
 
-    def _supply(self, preferred: Sequence[Run], runs: Runs) -> list[tuple[int, int, int]]:
+    def _supply(self, preferred: Sequence[UnitGroup], runs: UnitGroups) -> list[tuple[int, int, int]]:
         """Ordinal and units of each run, with a bit for each product set that accepts it."""
         accepted = [(1 << j, {run.ordinal for run in one.among(runs)}) for j, one in enumerate(self.sets)]
         return [
@@ -129,7 +129,7 @@ class Selection:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Matched:
+class MatchResult:
     """Matching sets, in sorted order. ``columns`` are, for each product set, the units a bundle takes and all units
     assigned to it in order of preference; a pool is one column of one unit."""
 
@@ -158,7 +158,7 @@ class Matched:
 _FINE = 10**24
 """Scale at which the net values of two units that differ at all differ as whole numbers."""
 
-_UNIT_VALUES: Mapping[str, Callable[[Run], int]] = {
+_UNIT_VALUES: Mapping[str, Callable[[UnitGroup], int]] = {
     "inc_tax": lambda run: run.unit_inc_tax,
     "ex_tax": lambda run: run.unit_ex_tax,
     "tax": lambda run: run.unit_inc_tax - run.unit_ex_tax,

@@ -6,18 +6,18 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from promotions.engine.benefits.discounts import NO_LISTS, Discount, Fit, Lists
-from promotions.engine.benefits.rewards import Given, Reward, Worth
+from promotions.engine.benefits.rewards import BasketValue, RewardDefinition, RewardResult
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import is_reached
 from promotions.engine.matching.prices import Prices
 from promotions.engine.money import exponent
 from promotions.engine.pipeline.decision import Candidate, Refusal
-from promotions.engine.pipeline.returns import Stand
+from promotions.engine.pipeline.returns import ReturnLimit
 from promotions.engine.rulebook.rulebook import Promotion, Rulebook, life_reason, needs_consumer
 
 
-class Situation(NamedTuple):
+class EvaluationContext(NamedTuple):
     """All that a promotion is judged by.
 
     ``prices`` are those of the units that a discount may take, ``worth`` what loyalty promotions count by, and
@@ -31,25 +31,25 @@ class Situation(NamedTuple):
     usage: Usage
     rulebook: Rulebook
     prices: Prices
-    worth: Worth
+    worth: BasketValue
     checks: "tuple[Check, ...]"
     chosen: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    stands: Mapping[int, Stand] | None = None
+    stands: Mapping[int, ReturnLimit] | None = None
 
 
-Look = Callable[[Promotion, Situation], Candidate | Refusal]
-"""One look at one promotion: ``judge``, or ``marked_down`` where units were taken meanwhile."""
+Evaluator = Callable[[Promotion, EvaluationContext], Candidate | Refusal]
+"""One look at one promotion: ``evaluate_promotion``, or ``apply_discount`` where units were taken meanwhile."""
 
-Around = Callable[[Look], Look]
+Observer = Callable[[Evaluator], Evaluator]
 """Wraps looks, to time them say; what they answer stays what it is."""
 
 
-def as_it_is(look: Look) -> Look:
+def as_it_is(look: Evaluator) -> Evaluator:
     """A look with nothing around it."""
     return look
 
 
-def judge(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
+def evaluate_promotion(promotion: Promotion, situation: EvaluationContext) -> Candidate | Refusal:
     """Whether a promotion would apply if no other competed, and with what; otherwise why not."""
     for check in situation.checks:
         refusal = check(promotion, situation)
@@ -63,7 +63,7 @@ def _refusal(promotion: Promotion, reason: str, detail: str) -> Refusal:
     return Refusal(promotion, reason, detail)
 
 
-def _in_force(promotion: Promotion, situation: Situation) -> Refusal | None:
+def _in_force(promotion: Promotion, situation: EvaluationContext) -> Refusal | None:
     reason = life_reason(promotion.source, situation.basket.at)
     return None if reason is None else _refusal(promotion, reason, _LIFE[reason])
 
@@ -76,57 +76,57 @@ _LIFE = {
 }
 
 
-def _currency(promotion: Promotion, situation: Situation) -> Refusal | None:
+def _currency(promotion: Promotion, situation: EvaluationContext) -> Refusal | None:
     if promotion.source.currency == situation.basket.currency:
         return None
     return _refusal(promotion, "currency", f"It applies to baskets in {promotion.source.currency} only.")
 
 
-def _consumer(promotion: Promotion, situation: Situation) -> Refusal | None:
+def _consumer(promotion: Promotion, situation: EvaluationContext) -> Refusal | None:
     if situation.shopper is not None or not needs_consumer(promotion):
         return None
     return _refusal(promotion, "consumer_required", "No consumer was named.")
 
 
-def _member(promotion: Promotion, situation: Situation) -> Refusal | None:
+def _member(promotion: Promotion, situation: EvaluationContext) -> Refusal | None:
     if not promotion.gives_points or (situation.shopper and situation.shopper.is_loyalty_member):
         return None
     return _refusal(promotion, "not_a_member", "The consumer is not an active loyalty member.")
 
 
-def _site_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
+def _site_rules(promotion: Promotion, situation: EvaluationContext) -> Refusal | None:
     if promotion.site_rules is None or promotion.site_rules(situation.basket.site):
         return None
     return _refusal(promotion, "site_rules", "The site does not qualify.")
 
 
-def _customer_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
+def _customer_rules(promotion: Promotion, situation: EvaluationContext) -> Refusal | None:
     if promotion.customer_rules is None or promotion.customer_rules(situation.shopper):
         return None
     return _refusal(promotion, "customer_rules", "The customer does not qualify.")
 
 
-def _control_group(promotion: Promotion, situation: Situation) -> Refusal | None:
+def _control_group(promotion: Promotion, situation: EvaluationContext) -> Refusal | None:
     group, shopper = promotion.control_group, situation.shopper
     if group is None or shopper is None or not group.holds_out(promotion, shopper):
         return None
     return _refusal(promotion, "control_group", "The consumer is held out in the control group.")
 
 
-def _transaction_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
+def _transaction_rules(promotion: Promotion, situation: EvaluationContext) -> Refusal | None:
     if promotion.transaction_rules is None or promotion.transaction_rules(situation.basket):
         return None
     return _refusal(promotion, "transaction_rules", "The transaction does not qualify.")
 
 
-def _line_item_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
+def _line_item_rules(promotion: Promotion, situation: EvaluationContext) -> Refusal | None:
     rules = promotion.line_item_rules
     if rules is None or rules.accept_any(situation.basket.runs):
         return None
     return _refusal(promotion, "line_item_rules", "No line item qualifies.")
 
 
-def _application_rules(promotion: Promotion, situation: Situation) -> Refusal | None:
+def _application_rules(promotion: Promotion, situation: EvaluationContext) -> Refusal | None:
     rules = promotion.application_rules
     if not rules:
         return None
@@ -136,7 +136,7 @@ def _application_rules(promotion: Promotion, situation: Situation) -> Refusal | 
     return _refusal(promotion, "application_rules", "The customer has not bought often or enough yet.")
 
 
-Check = Callable[[Promotion, Situation], Refusal | None]
+Check = Callable[[Promotion, EvaluationContext], Refusal | None]
 
 CHECKS: tuple[Check, ...] = (
     _in_force,
@@ -169,18 +169,18 @@ CHECKS_AGAIN: tuple[Check, ...] = (_transaction_rules, _line_item_rules)
 """What is judged again when a part of a transaction is returned; the other checks stand."""
 
 
-def matched(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
+def matched(promotion: Promotion, situation: EvaluationContext) -> Candidate | Refusal:
     """The checks from matching sets on: products, limits, the offer's stock, and whether anything is given."""
     if isinstance(promotion.effect, Discount):
-        return marked_down(promotion, situation)
+        return apply_discount(promotion, situation)
     return _rewarded(promotion, promotion.effect, situation)
 
 
-def _rewarded(promotion: Promotion, reward: Reward, situation: Situation) -> Candidate | Refusal:
+def _rewarded(promotion: Promotion, reward: RewardDefinition, situation: EvaluationContext) -> Candidate | Refusal:
     matched = reward.selection.match(situation.basket.runs, situation.worth.net)
     if not matched.count:
         return _refusal(promotion, "no_matching_products", "The basket has too few matching products.")
-    most = limit_left(promotion, situation)
+    most = redemptions_left_of(promotion, situation)
     if isinstance(most, Refusal):
         return most
     sets = matched.count if most is None else min(matched.count, most)
@@ -201,7 +201,9 @@ def _rewarded(promotion: Promotion, reward: Reward, situation: Situation) -> Can
     return Candidate(promotion=promotion, given=given, saving=_saving(reward, given, situation.rulebook))
 
 
-def marked_down(promotion: Promotion, situation: Situation, *, fit: Fit | None = None) -> Candidate | Refusal:
+def apply_discount(
+    promotion: Promotion, situation: EvaluationContext, *, fit: Fit | None = None
+) -> Candidate | Refusal:
     """The same checks for a discount, on the units that it may take; ``fit`` where it is known already."""
     discount = promotion.discount
     runs = situation.basket.runs
@@ -210,7 +212,7 @@ def marked_down(promotion: Promotion, situation: Situation, *, fit: Fit | None =
     groups = discount.match(situation.prices, fit)
     if not groups:
         return _refusal(promotion, "no_matching_products", "The basket has too few matching products.")
-    most = limit_left(promotion, situation)
+    most = redemptions_left_of(promotion, situation)
     if isinstance(most, Refusal):
         return most
     markdown = discount.mark_down(groups, fit, runs, most=most)
@@ -220,7 +222,7 @@ def marked_down(promotion: Promotion, situation: Situation, *, fit: Fit | None =
     return Candidate(promotion=promotion, given=markdown, saving=saving)
 
 
-def fit_of(discount: Discount, situation: Situation, *, any_listed: bool = False) -> Fit:
+def fit_of(discount: Discount, situation: EvaluationContext, *, any_listed: bool = False) -> Fit:
     """Which runs of the basket a discount's sets accept for the shopper, or ``any_listed``: could accept."""
     if not discount.personalized:
         return discount.fit(situation.basket.runs, situation.prices, NO_LISTS)
@@ -233,7 +235,7 @@ def fit_of(discount: Discount, situation: Situation, *, any_listed: bool = False
     return discount.fit(situation.basket.runs, situation.prices, lists)
 
 
-def limit_left(promotion: Promotion, situation: Situation) -> int | Refusal | None:
+def redemptions_left_of(promotion: Promotion, situation: EvaluationContext) -> int | Refusal | None:
     """The redemptions that the limits leave; None without a limit, a refusal where none is left.
 
     A return leaves a promotion the redemptions that it has.
@@ -257,7 +259,7 @@ _LIMITS = {
 }
 
 
-def _limits(promotion: Promotion, situation: Situation) -> list[tuple[str, int, int]]:
+def _limits(promotion: Promotion, situation: EvaluationContext) -> list[tuple[str, int, int]]:
     """The promotion's limits: reason, limit, and redemptions so far."""
     limits = []
     if promotion.total_limit is not None:
@@ -270,7 +272,7 @@ def _limits(promotion: Promotion, situation: Situation) -> list[tuple[str, int, 
     return limits
 
 
-def _saving(reward: Reward, given: Given, rulebook: Rulebook) -> Fraction:
+def _saving(reward: RewardDefinition, given: RewardResult, rulebook: Rulebook) -> Fraction:
     """What the customer saves, in major units of money."""
     if given.vouchers:
         return rulebook.offers[reward.offer].perceived_value * given.vouchers

@@ -7,8 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
-from promotions.engine.benefits.discounts import Markdown
-from promotions.engine.benefits.rewards import Given, Worth
+from promotions.engine.benefits.discounts import DiscountResult
+from promotions.engine.benefits.rewards import BasketValue, RewardResult
 from promotions.engine.benefits.vouchers import RefusedVoucher
 from promotions.engine.facts.basket import Basket
 from promotions.engine.rulebook.rulebook import Promotion
@@ -91,7 +91,7 @@ class Candidate(NamedTuple):
     """
 
     promotion: Promotion
-    given: Given | Markdown
+    given: RewardResult | DiscountResult
     saving: Fraction
 
     @property
@@ -100,9 +100,9 @@ class Candidate(NamedTuple):
         return self.promotion.code
 
     @property
-    def markdown(self) -> Markdown:
+    def markdown(self) -> DiscountResult:
         """What it takes off prices. It must be a discount's."""
-        if not isinstance(self.given, Markdown):
+        if not isinstance(self.given, DiscountResult):
             raise TypeError(f"{self.code} is no discount")
         return self.given
 
@@ -234,7 +234,7 @@ class Decision:
     """
 
     basket: Basket
-    worth: Worth
+    worth: BasketValue
     total: int
     net: int
     base_points: int

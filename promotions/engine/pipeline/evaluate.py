@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from promotions.engine.benefits.rewards import Given, Worth
+from promotions.engine.benefits.rewards import BasketValue, RewardResult
 from promotions.engine.benefits.vouchers import PaidVoucher, PresentedVoucher
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper, Usage
@@ -17,11 +17,11 @@ from promotions.engine.pipeline.checks import (
     CHECKS,
     CHECKS_AGAIN,
     CHECKS_OF_CANDIDATES,
-    Around,
-    Look,
-    Situation,
+    EvaluationContext,
+    Evaluator,
+    Observer,
     as_it_is,
-    judge,
+    evaluate_promotion,
     matched,
 )
 from promotions.engine.pipeline.decision import (
@@ -35,8 +35,8 @@ from promotions.engine.pipeline.decision import (
 )
 from promotions.engine.pipeline.line_shares import cut_shares, line_results, point_shares
 from promotions.engine.pipeline.near_miss import near_miss, sentence
-from promotions.engine.pipeline.price_phase import settle
-from promotions.engine.pipeline.returns import Standing
+from promotions.engine.pipeline.price_phase import run_price_phase
+from promotions.engine.pipeline.returns import ReturnPolicy
 from promotions.engine.rulebook.rulebook import Promotion, Rulebook
 
 
@@ -50,9 +50,9 @@ def evaluate(
     vouchers: Sequence[PresentedVoucher] = (),
     explain: Sequence[Promotion] = (),
     most: int = 0,
-    standing: Standing | None = None,
+    standing: ReturnPolicy | None = None,
     candidates: Sequence[Promotion] | None = None,
-    around: Around = as_it_is,
+    around: Observer = as_it_is,
 ) -> Decision:
     """Decide what applies to a basket.
 
@@ -74,7 +74,7 @@ def evaluate(
     if candidates is None:
         candidates = rulebook.candidates(basket, shopper) if standing is None else list(rulebook)
     prices = Prices.of(basket.runs)
-    before = Situation(
+    before = EvaluationContext(
         basket=basket,
         shopper=shopper,
         usage=usage,
@@ -85,13 +85,13 @@ def evaluate(
         checks=CHECKS_OF_CANDIDATES if standing is None else CHECKS_AGAIN,
     )
     discounts = [promotion for promotion in candidates if promotion.is_discount]
-    settled = settle(discounts, before, policy=policy, vouchers=vouchers, around=around)
+    settled = run_price_phase(discounts, before, policy=policy, vouchers=vouchers, around=around)
     refused = dict(settled.refused)
 
     worth = _worth(basket, settled.prices, shopper, rulebook, most=standing.paid if standing else None)
     after = before._replace(worth=worth)
     loyalty = [promotion for promotion in candidates if not promotion.is_discount]
-    rewarded = _reward(loyalty, after, policy, refused, around(judge))
+    rewarded = _reward(loyalty, after, policy, refused, around(evaluate_promotion))
 
     winners = [*settled.winners, *rewarded]
     if explain:
@@ -123,16 +123,16 @@ def nearest_first(refused: Iterable[Refusal]) -> list[Refusal]:
     return sorted(refused, key=lambda refusal: (-REASON_ORDER[refusal.reason], refusal.promotion.code))
 
 
-def _unearned(basket: Basket, prices: Prices) -> Worth:
+def _unearned(basket: Basket, prices: Prices) -> BasketValue:
     """The runs' values while discounts compete: base points are earned on what is paid, and wait for it."""
-    return Worth(
+    return BasketValue(
         units=tuple([run.units for run in basket.runs]), net=tuple(prices.by_run(len(basket.runs))), base_points=()
     )
 
 
 def _worth(
     basket: Basket, prices: Prices, shopper: Shopper | None, rulebook: Rulebook, *, most: int | None = None
-) -> Worth:
+) -> BasketValue:
     """The runs' net values, and the base points on them: one whole number for the transaction, shared over runs.
 
     ``most`` is an amount beyond which no base points are given.
@@ -143,15 +143,17 @@ def _worth(
     if shopper is not None and shopper.is_loyalty_member:
         counted = sum(net) if most is None else min(sum(net), most)
         points = counted * rate.numerator // (rate.denominator * 10 ** exponent(basket.currency))
-    return Worth(units=tuple([run.units for run in basket.runs]), net=net, base_points=tuple(allocate(points, net)))
+    return BasketValue(
+        units=tuple([run.units for run in basket.runs]), net=net, base_points=tuple(allocate(points, net))
+    )
 
 
 def _reward(
     promotions: Iterable[Promotion],
-    situation: Situation,
+    situation: EvaluationContext,
     policy: ConflictPolicy,
     refused: dict[int, Refusal],
-    look: Look,
+    look: Evaluator,
 ) -> list[Candidate]:
     """The points phase: loyalty promotions that win, then those that always apply by code; refusals are noted."""
     qualified: list[Candidate] = []
@@ -177,7 +179,9 @@ def _reward(
     return rewarded
 
 
-def _stock_shared(candidates: Sequence[Candidate], situation: Situation) -> tuple[list[Candidate], dict[int, Refusal]]:
+def _stock_shared(
+    candidates: Sequence[Candidate], situation: EvaluationContext
+) -> tuple[list[Candidate], dict[int, Refusal]]:
     """Let candidates draw, in this order, from what is left of the offers that they issue.
 
     Each was judged as if it were alone. Where several issue one offer, those after the first are judged again on what
@@ -203,16 +207,16 @@ def _stock_shared(candidates: Sequence[Candidate], situation: Situation) -> tupl
 
 
 def _explain(
-    promotions: Iterable[Promotion], situation: Situation, refused: dict[int, Refusal], applied: set[int]
+    promotions: Iterable[Promotion], situation: EvaluationContext, refused: dict[int, Refusal], applied: set[int]
 ) -> None:
     for promotion in promotions:
         if promotion.id not in refused and promotion.id not in applied:
-            judged = judge(promotion, situation)
+            judged = evaluate_promotion(promotion, situation)
             if isinstance(judged, Refusal):
                 refused[promotion.id] = judged
 
 
-def _with_near_miss(refusal: Refusal, situation: Situation) -> Refusal:
+def _with_near_miss(refusal: Refusal, situation: EvaluationContext) -> Refusal:
     miss = near_miss(refusal.promotion, refusal.reason, situation)
     if miss is None:
         return refusal
@@ -220,9 +224,9 @@ def _with_near_miss(refusal: Refusal, situation: Situation) -> Refusal:
     return refusal._replace(detail=f"{refusal.detail} {said}".strip(), near_miss=miss)
 
 
-def _applied(winner: Candidate, basket: Basket, worth: Worth) -> Applied:
+def _applied(winner: Candidate, basket: Basket, worth: BasketValue) -> Applied:
     given = winner.given
-    if isinstance(given, Given):
+    if isinstance(given, RewardResult):
         points, discount, vouchers = given.points, 0, given.vouchers
         net, all_units = worth.net, worth.units
         weights = [

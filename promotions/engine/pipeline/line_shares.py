@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from promotions.engine.benefits.rewards import Worth
+from promotions.engine.benefits.rewards import BasketValue
 from promotions.engine.facts.basket import Basket, Line
-from promotions.engine.matching.prices import Cut, Prices, Stretch
+from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices
 from promotions.engine.matching.selection import Taken
 from promotions.engine.money import allocate
 from promotions.engine.pipeline.decision import LineResult, LineShare
 
 
-def line_results(basket: Basket, prices: Prices, worth: Worth) -> tuple[LineResult, ...]:
+def line_results(basket: Basket, prices: Prices, worth: BasketValue) -> tuple[LineResult, ...]:
     """What becomes of each line, in the order of lines."""
     lines = basket.lines
     nets = [0] * len(lines)
@@ -35,7 +35,7 @@ def line_results(basket: Basket, prices: Prices, worth: Worth) -> tuple[LineResu
     )
 
 
-def cut_shares(basket: Basket, cuts: Iterable[Cut]) -> tuple[LineShare, ...]:
+def cut_shares(basket: Basket, cuts: Iterable[PriceReduction]) -> tuple[LineShare, ...]:
     """The parts of lines that a discount or voucher took, in the order of lines."""
     units: dict[int, int] = {}
     off: dict[int, int] = {}
@@ -75,7 +75,7 @@ def point_shares(basket: Basket, taken: Taken, points: Sequence[int]) -> tuple[L
             quantity = line.quantity if line.is_weighed else Decimal(units)
             shares.append(LineShare(line.line_id, quantity, 0, part))
             continue
-        overlaps = _overlaps(basket, Stretch(run, 0, units, 0))
+        overlaps = _overlaps(basket, PricedUnits(run, 0, units, 0))
         parts = allocate(part, [end - start for _, start, end in overlaps])
         for (position, start, end), share in zip(overlaps, parts, strict=True):
             line = lines[position]
@@ -83,7 +83,7 @@ def point_shares(basket: Basket, taken: Taken, points: Sequence[int]) -> tuple[L
     return tuple(shares)
 
 
-def _overlaps(basket: Basket, stretch: Stretch) -> list[tuple[int, int, int]]:
+def _overlaps(basket: Basket, stretch: PricedUnits) -> list[tuple[int, int, int]]:
     """The lines that a stretch's units stand in, each with the units' start and end within the stretch."""
     positions = basket.runs[stretch.run].lines
     if len(positions) == 1:

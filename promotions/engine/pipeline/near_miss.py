@@ -8,7 +8,14 @@ from math import ceil
 from promotions.engine.benefits.discounts import Discount
 from promotions.engine.facts.basket import Item
 from promotions.engine.money import minor_unit, money_text, to_minor
-from promotions.engine.pipeline.checks import CHECK_BY_REASON, CHECKS, Situation, fit_of, limit_left, matched
+from promotions.engine.pipeline.checks import (
+    CHECK_BY_REASON,
+    CHECKS,
+    EvaluationContext,
+    fit_of,
+    matched,
+    redemptions_left_of,
+)
 from promotions.engine.pipeline.decision import NearMiss, Refusal
 from promotions.engine.rulebook.rulebook import Failing, Promotion
 from promotions.engine.rules.attributes import Operator, Scope
@@ -17,7 +24,7 @@ from promotions.engine.rules.tree import Tree, compile_tree
 _SPEND = frozenset({"total_inc_tax", "total_ex_tax"})
 
 
-def near_miss(promotion: Promotion, reason: str, situation: Situation) -> NearMiss | None:
+def near_miss(promotion: Promotion, reason: str, situation: EvaluationContext) -> NearMiss | None:
     """The one thing that a refused promotion lacked; None where it was more, or nothing that a customer could bring.
 
     Args:
@@ -30,10 +37,10 @@ def near_miss(promotion: Promotion, reason: str, situation: Situation) -> NearMi
     return lacking if lacking is not None and _passes_otherwise(promotion, reason, situation) else None
 
 
-def _passes_otherwise(promotion: Promotion, reason: str, situation: Situation) -> bool:
+def _passes_otherwise(promotion: Promotion, reason: str, situation: EvaluationContext) -> bool:
     """Whether nothing but the failed check stood in the way."""
     if reason == "no_matching_products":
-        return not isinstance(limit_left(promotion, situation), Refusal)
+        return not isinstance(redemptions_left_of(promotion, situation), Refusal)
     for check in _LATER_CHECKS[reason]:
         if check(promotion, situation) is not None:
             return False
@@ -81,8 +88,8 @@ def _failing_in(tree: Tree, scope: Scope) -> Failing:
     return lambda subject: [tree] if all(part(subject) for part in parts) else []
 
 
-def _one_rule(name: str, scope: Scope) -> "Callable[[Promotion, Situation], NearMiss | None]":
-    def find(promotion: Promotion, situation: Situation) -> NearMiss | None:
+def _one_rule(name: str, scope: Scope) -> "Callable[[Promotion, EvaluationContext], NearMiss | None]":
+    def find(promotion: Promotion, situation: EvaluationContext) -> NearMiss | None:
         subject = situation.basket.site if scope is Scope.SITE else situation.shopper
         failing = _failing(promotion, name, scope)(subject)
         return _rule(failing[0]) if len(failing) == 1 else None
@@ -90,7 +97,7 @@ def _one_rule(name: str, scope: Scope) -> "Callable[[Promotion, Situation], Near
     return find
 
 
-def _transaction_rule(promotion: Promotion, situation: Situation) -> NearMiss | None:
+def _transaction_rule(promotion: Promotion, situation: EvaluationContext) -> NearMiss | None:
     basket = situation.basket
     failing = _failing(promotion, "transaction_rules", Scope.TRANSACTION)(basket)
     if len(failing) != 1:
@@ -105,7 +112,7 @@ def _transaction_rule(promotion: Promotion, situation: Situation) -> NearMiss | 
     return _rule(rule)
 
 
-def _line_item_rule(promotion: Promotion, situation: Situation) -> NearMiss | None:
+def _line_item_rule(promotion: Promotion, situation: EvaluationContext) -> NearMiss | None:
     """What the item that comes nearest lacks: the fewest units, or else the rule of the first that lacks but one."""
     runs = situation.basket.runs
     only = _only_condition(promotion.source.eligibility["line_item_rules"])
@@ -155,7 +162,7 @@ def _rounded_up(amount: Decimal, unit: Decimal) -> Decimal:
 # --- repeat behaviour -------------------------------------------------------------------------------------------------
 
 
-def _application_rule(promotion: Promotion, situation: Situation) -> NearMiss | None:
+def _application_rule(promotion: Promotion, situation: EvaluationContext) -> NearMiss | None:
     """What one rule lacks to be reached; None where this transaction does not count at all, or two rules lack."""
     progress = situation.usage.progress.get(promotion.id)
     missing: list[NearMiss] = []
@@ -182,7 +189,7 @@ def _application_rule(promotion: Promotion, situation: Situation) -> NearMiss | 
 # --- products ---------------------------------------------------------------------------------------------------------
 
 
-def _products(promotion: Promotion, situation: Situation) -> NearMiss | None:
+def _products(promotion: Promotion, situation: EvaluationContext) -> NearMiss | None:
     """The units, or the spend on one product set, that a first matching set lacks."""
     if isinstance(promotion.effect, Discount):
         units, spends = promotion.effect.lacking(situation.prices, fit_of(promotion.effect, situation))
@@ -231,7 +238,7 @@ def _transactions(short: int) -> NearMiss:
     return NearMiss(lacking="transactions", count=short)
 
 
-_FINDERS: dict[str, Callable[[Promotion, Situation], NearMiss | None]] = {
+_FINDERS: dict[str, Callable[[Promotion, EvaluationContext], NearMiss | None]] = {
     "site_rules": _one_rule("site_rules", Scope.SITE),
     "customer_rules": _one_rule("customer_rules", Scope.CUSTOMER),
     "transaction_rules": _transaction_rule,

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from promotions.engine.benefits.discounts import Markdown
+from promotions.engine.benefits.discounts import DiscountResult
 from promotions.engine.benefits.vouchers import PaidVoucher, PresentedVoucher, RefusedVoucher, pay
-from promotions.engine.matching.prices import Prices, Stretch
+from promotions.engine.matching.prices import PricedUnits, Prices
 from promotions.engine.pipeline.checks import (
-    Around,
-    Situation,
+    EvaluationContext,
+    Observer,
+    apply_discount,
     as_it_is,
+    evaluate_promotion,
     fit_of,
-    judge,
-    limit_left,
-    marked_down,
+    redemptions_left_of,
 )
 from promotions.engine.pipeline.decision import (
     REASON_ORDER,
@@ -31,7 +31,7 @@ Choices = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settled:
+class PricePhaseResult:
     """Prices once discounts and vouchers have lowered them, and what lowered them.
 
     ``refused`` are by promotion id; ``choices`` and ``listed`` are the decision's, see ``Decision``.
@@ -48,14 +48,14 @@ class Settled:
     listed: Mapping[str, tuple[str, ...]]
 
 
-def settle(
+def run_price_phase(
     discounts: Iterable[Promotion],
-    situation: Situation,
+    situation: EvaluationContext,
     *,
     policy: ConflictPolicy,
     vouchers: Sequence[PresentedVoucher],
-    around: Around = as_it_is,
-) -> Settled:
+    around: Observer = as_it_is,
+) -> PricePhaseResult:
     """Lower the prices of a basket.
 
     Args:
@@ -65,7 +65,7 @@ def settle(
         vouchers: presented at the till, in this order.
         around: what is put around each look at a discount.
     """
-    look = around(judge)
+    look = around(evaluate_promotion)
     competing: list[Candidate] = []
     always: list[Promotion] = []
     refused: dict[int, Refusal] = {}
@@ -101,7 +101,7 @@ def settle(
             to_add += _products_to_add(judged, now)
 
     prices, paid, vouchers_refused = pay(vouchers, situation.basket, prices)
-    return Settled(
+    return PricePhaseResult(
         prices=prices,
         winners=tuple(winners),
         refused=refused,
@@ -117,13 +117,13 @@ def settle(
 class UnitContest:
     """The units that discounts compete for. Prices are the till's: every unit is in one competing discount at most."""
 
-    def __init__(self, situation: Situation, *, around: Around = as_it_is) -> None:
+    def __init__(self, situation: EvaluationContext, *, around: Observer = as_it_is) -> None:
         self._situation = situation
         self._around = around
         self._held: list[tuple[str, set[int]]] = []
         self._runs: set[int] = set()
         self._left = situation.prices
-        self._taken: list[Stretch] = []
+        self._taken: list[PricedUnits] = []
         self.chosen: Choices = {}
 
     def on_what_is_left(self, candidate: Candidate) -> Candidate | None:
@@ -136,7 +136,7 @@ class UnitContest:
         if is_decided and fit.runs.isdisjoint([stretch.run for stretch in left.stretches]):
             return None
         situation = self._situation._replace(prices=left, chosen=self.chosen)
-        judged = self._around(partial(marked_down, fit=fit if is_decided else None))(candidate.promotion, situation)
+        judged = self._around(partial(apply_discount, fit=fit if is_decided else None))(candidate.promotion, situation)
         return judged if isinstance(judged, Candidate) else None
 
     def award(self, winner: Candidate) -> None:
@@ -164,7 +164,7 @@ class UnitContest:
         return tuple(code for code, runs in self._held if not runs.isdisjoint(fitting))
 
 
-def _with_choice(chosen: Choices, markdown: Markdown) -> Choices:
+def _with_choice(chosen: Choices, markdown: DiscountResult) -> Choices:
     if not markdown.fit.undecided:
         return chosen
     merged = dict(chosen)
@@ -174,12 +174,12 @@ def _with_choice(chosen: Choices, markdown: Markdown) -> Choices:
     return merged
 
 
-def _products_to_add(refusal: Refusal, situation: Situation) -> list[ProductToAdd]:
+def _products_to_add(refusal: Refusal, situation: EvaluationContext) -> list[ProductToAdd]:
     """The free products that the basket lacks but otherwise qualifies for; nothing is added to what a return leaves."""
     discount = refusal.promotion.discount
     if refusal.reason != "no_matching_products" or discount.kind != "free_product" or situation.stands is not None:
         return []
-    most = limit_left(refusal.promotion, situation)
+    most = redemptions_left_of(refusal.promotion, situation)
     if isinstance(most, Refusal):
         return []
     missing = discount.missing_products(situation.prices, fit_of(discount, situation), most=most)
@@ -187,7 +187,7 @@ def _products_to_add(refusal: Refusal, situation: Situation) -> list[ProductToAd
 
 
 def _personalized(
-    winners: Iterable[Candidate], refused: Iterable[Refusal], situation: Situation
+    winners: Iterable[Candidate], refused: Iterable[Refusal], situation: EvaluationContext
 ) -> Iterable[PersonalizedState]:
     """The lists that feed the discounts which everything but the products bought qualifies for, by backend id."""
     shopper = situation.shopper
@@ -208,7 +208,7 @@ def _personalized(
             )
 
 
-def _listed(winners: Iterable[Candidate], situation: Situation) -> dict[str, tuple[str, ...]]:
+def _listed(winners: Iterable[Candidate], situation: EvaluationContext) -> dict[str, tuple[str, ...]]:
     """What counted as chosen: the shopper's choice, or where there was none the products taken, by backend id."""
     choices = situation.shopper.personalized if situation.shopper else {}
     listed: dict[str, tuple[str, ...]] = {}
@@ -219,7 +219,7 @@ def _listed(winners: Iterable[Candidate], situation: Situation) -> dict[str, tup
     return listed
 
 
-def _choices(winners: Iterable[Candidate], situation: Situation, chosen: Choices) -> dict[str, tuple[str, ...]]:
+def _choices(winners: Iterable[Candidate], situation: EvaluationContext, chosen: Choices) -> dict[str, tuple[str, ...]]:
     """What becomes final when the decision is committed: a choice not locked yet, or else the products taken.
 
     A default product is no choice.

@@ -11,7 +11,7 @@ from promotions.engine.pipeline.decision import Candidate, Contest, Resolution
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stand:
+class ReturnLimit:
     """What a promotion has of a transaction just before a return: it gets no more. ``position`` orders them."""
 
     position: int
@@ -20,13 +20,13 @@ class Stand:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class ReturnPolicy:
     """A transaction just before a return.
 
     ``stands`` are its promotions by id, ``paid`` what was paid for it less what was refunded, in minor units.
     """
 
-    stands: Mapping[int, Stand]
+    stands: Mapping[int, ReturnLimit]
     paid: int
 
     def resolve(self, candidates: Sequence[Candidate]) -> Resolution:

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any
 
 from promotions.engine.benefits.discounts import Discount, PersonalizedTerms, compile_discount
-from promotions.engine.benefits.rewards import Reward, compile_reward
+from promotions.engine.benefits.rewards import RewardDefinition, compile_reward
 from promotions.engine.facts.basket import LINE_ITEM_KEYS, Basket, SiteFacts
 from promotions.engine.facts.consumer import Shopper
 from promotions.engine.facts.progress import ApplicationRule, compile_application_rule
@@ -138,7 +138,7 @@ class Promotion:
     customer_limit: int | None
     transaction_limit: int | None
     always_apply: bool
-    effect: Reward | Discount
+    effect: RewardDefinition | Discount
     id: int = field(init=False)
     code: str = field(init=False)
     is_discount: bool = field(init=False)
@@ -151,7 +151,7 @@ class Promotion:
 
     def __post_init__(self) -> None:
         # Asked of every candidate of every basket: as fields they take a third of what properties do.
-        reward = self.effect if isinstance(self.effect, Reward) else None
+        reward = self.effect if isinstance(self.effect, RewardDefinition) else None
         follows = {
             "id": self.source.id,
             "code": self.source.code,
@@ -212,7 +212,7 @@ def compile_promotion(source: PromotionSource) -> Promotion:
     )
 
 
-def _effect(source: PromotionSource) -> Reward | Discount:
+def _effect(source: PromotionSource) -> RewardDefinition | Discount:
     compiled = compile_discount if source.family == "discount" else compile_reward
     return compiled(source.type, source.outcome, source.currency)
 

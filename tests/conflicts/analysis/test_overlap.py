@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from conflicts.analysis.example_baskets import World
-from conflicts.analysis.overlap import Overlap, Place, Verdict, overlap
+from conflicts.analysis.example_baskets import CatalogueContext
+from conflicts.analysis.overlap import ExampleSite, Overlap, Verdict, overlap
 from conflicts.resolver import Policy
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.rulebook.rulebook import Promotion
@@ -31,9 +31,9 @@ from tests.promotions.engine.builders import (
     sku,
 )
 
-LEEDS = Place(name="Leeds", facts=make_site("1", town="Leeds"), zone=ZoneInfo("Europe/London"))
-YORK = Place(name="York", facts=make_site("2", town="York"), zone=ZoneInfo("Europe/London"))
-WORLD = World(
+LEEDS = ExampleSite(name="Leeds", facts=make_site("1", town="Leeds"), zone=ZoneInfo("Europe/London"))
+YORK = ExampleSite(name="York", facts=make_site("2", town="York"), zone=ZoneInfo("Europe/London"))
+WORLD = CatalogueContext(
     terms=make_terms(),
     products={
         "TEA": ProductFacts(category="Tea", product_brand="Acme", retail_price=Decimal(3)),
@@ -49,7 +49,9 @@ def at(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
 
 
-def judged(first: Promotion, second: Promotion, *, policy: Policy | None = None, world: World = WORLD) -> Overlap:
+def judged(
+    first: Promotion, second: Promotion, *, policy: Policy | None = None, world: CatalogueContext = WORLD
+) -> Overlap:
     return overlap(first, second, world=world, places=[LEEDS, YORK], policy=policy or Policy(), at=NOON)
 
 
@@ -315,6 +317,6 @@ def test_nobody_meets_where_there_is_no_site() -> None:
 
 def test_a_free_voucher_of_an_offer_that_is_closed_is_not_shown() -> None:
     gifts = [make_promotion(code, "redeem_offer") for code in ("first", "second")]
-    closed = World(terms=WORLD.terms, products={}, offers={}, personalized={})
+    closed = CatalogueContext(terms=WORLD.terms, products={}, offers={}, personalized={})
     assert judged(gifts[0], gifts[1]).verdict is OVERLAPPING
     assert judged(gifts[0], gifts[1], world=closed).verdict is POSSIBLE

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conflicts.analysis.satisfiability import Grid, TooManyWays, solve, ways
+from conflicts.analysis.satisfiability import Grid, TooManyConjunctions, solve, ways
 from promotions.engine.rules.attributes import Scope
 from tests.promotions.engine.builders import condition, either, every
 
@@ -21,7 +21,7 @@ def test_groups_are_taken_apart_into_ways() -> None:
 
 
 def test_trees_with_too_many_ways_are_not_decided() -> None:
-    with pytest.raises(TooManyWays):
+    with pytest.raises(TooManyConjunctions):
         ways(every(*[either(A, B)] * 8))
 
 

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from loyalty.models import Transaction
 from loyalty.services.till import profiling, quote
 from loyalty.services.till.profiling import QUIET_SECONDS, Costs, Watch
-from loyalty.services.till.snapshot import book_current
+from loyalty.services.till.snapshot import snapshot_current
 from loyalty.services.tried_basket import BasketToTry, LineToTry, basket_try
 from promotions.engine.pipeline.decision import Refusal
 from promotions.engine.rulebook.rulebook import Promotion as Compiled
@@ -275,7 +275,7 @@ def test_looks_are_told_to_prometheus_without_naming_a_promotion(shop: Shop, cos
 def test_of_two_looks_the_quicker_counts(shop: Shop) -> None:
     shop.promotion("tea")
     shop.account.refresh_from_db()
-    (promotion,) = book_current(account=shop.account).rulebook
+    (promotion,) = snapshot_current(account=shop.account).rulebook
     times = iter([0, 50, 50, 53, 100, 101, 200, 300])
     watch = Watch(lambda: next(times), twice=True)
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from consumers.choices import StaffRole
-from loyalty.admin.summary import loyalty_promotion_in_words
+from loyalty.admin.summary import describe_loyalty_promotion
 from loyalty.choices import PromotionType
 from promotions.admin.editor.summary import Said
 from promotions.choices import DiscountType
@@ -52,7 +52,7 @@ def read_out(
         outcome=outcome,
         eligibility=eligibility,
     )
-    return loyalty_promotion_in_words(office.account, said).removeprefix("From 1 Mar 2026, 00:00 UTC, ")
+    return describe_loyalty_promotion(office.account, said).removeprefix("From 1 Mar 2026, 00:00 UTC, ")
 
 
 def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.urls import reverse
 from consumers.choices import StaffRole
 from consumers.models import Account
 from promotions.admin.editor import publish_warning as words
-from promotions.admin.editor.publish_warning import cost_in_words, milliseconds, two_digits
+from promotions.admin.editor.publish_warning import describe_cost, milliseconds, two_digits
 from promotions.models import Promotion
 from promotions.selectors.profiling import Cost
 from promotions.services.profiling import MeasuredCost, promotion_costs_add
@@ -90,7 +90,7 @@ def test_durations_are_in_milliseconds() -> None:
     ],
 )
 def test_a_cost_is_said_in_words(cost: Cost | None, said: str) -> None:
-    assert spaced(cost_in_words(cost)) == said
+    assert spaced(describe_cost(cost)) == said
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from promotions.engine.facts.basket import Basket, Line, ProductFacts
 from promotions.engine.facts.consumer import Usage
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.pipeline.returns import Stand, Standing
+from promotions.engine.pipeline.returns import ReturnLimit, ReturnPolicy
 from tests.promotions.engine.builders import (
     applied,
     condition,
@@ -556,7 +556,7 @@ def test_nothing_is_proposed_for_what_a_return_leaves() -> None:
         usage=Usage(),
         rulebook=make_rulebook([GIFT]),
         policy=Policy(),
-        standing=Standing(stands={GIFT.id: Stand(position=0, redemptions=1, points=0)}, paid=2000),
+        standing=ReturnPolicy(stands={GIFT.id: ReturnLimit(position=0, redemptions=1, points=0)}, paid=2000),
     )
     assert (reason(decision, "gift"), decision.add_products) == ("no_matching_products", ())
 

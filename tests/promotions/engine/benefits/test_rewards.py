@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotions.engine.benefits.rewards import Outcome, Worth, compile_outcome
+from promotions.engine.benefits.rewards import BasketValue, Outcome, compile_outcome
 from promotions.engine.facts.basket import Basket, Line
 from promotions.engine.pipeline.decision import Decision
 from tests.promotions.engine.builders import (
@@ -206,7 +206,7 @@ def test_a_saving_follows_the_accounts_point_value() -> None:
     assert applied(decision).saving == Fraction("0.25")
 
 
-WORTH = Worth(units=(2, 1), net=(1000, 500), base_points=(10, 5))
+WORTH = BasketValue(units=(2, 1), net=(1000, 500), base_points=(10, 5))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from conflicts.resolver import Policy
 from promotions.engine.facts.consumer import Usage
-from promotions.engine.pipeline.checks import Around, Look, Situation, as_it_is
+from promotions.engine.pipeline.checks import EvaluationContext, Evaluator, Observer, as_it_is
 from promotions.engine.pipeline.decision import Candidate, Decision, Refusal
 from promotions.engine.pipeline.evaluate import evaluate
 from promotions.engine.rulebook.rulebook import Promotion
@@ -48,7 +48,7 @@ def _refused() -> list[Promotion]:
     ]
 
 
-def decided(promotions: list[Promotion], around: Around = as_it_is) -> Decision:
+def decided(promotions: list[Promotion], around: Observer = as_it_is) -> Decision:
     rulebook = make_rulebook(promotions)
     basket = make_basket(line("A", 3, "4.00"), line("B", 2, "2.50"))
     return evaluate(
@@ -63,9 +63,9 @@ def decided(promotions: list[Promotion], around: Around = as_it_is) -> Decision:
     )
 
 
-def noting(seen: list[str]) -> Around:
-    def around(look: Look) -> Look:
-        def noted(promotion: Promotion, situation: Situation) -> Candidate | Refusal:
+def noting(seen: list[str]) -> Observer:
+    def around(look: Evaluator) -> Evaluator:
+        def noted(promotion: Promotion, situation: EvaluationContext) -> Candidate | Refusal:
             seen.append(promotion.code)
             return look(promotion, situation)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from conflicts.resolver import Policy
 from promotions.engine.benefits.vouchers import PresentedVoucher
-from promotions.engine.facts.basket import Basket, Line, ProductFacts, Run
-from promotions.engine.matching.prices import Cut, Prices, Stretch, shared
+from promotions.engine.facts.basket import Basket, Line, ProductFacts, UnitGroup
+from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices, shared
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision
 from promotions.engine.rulebook.rulebook import Promotion
 from promotions.engine.rules.attributes import Scope
@@ -310,7 +310,7 @@ def test_a_loser_names_those_before_it_that_took_units_which_its_sets_fit(
         assert lost.won_by == tuple(holding)
 
 
-def fits(one: dict[str, Any], run: Run) -> bool:
+def fits(one: dict[str, Any], run: UnitGroup) -> bool:
     """Whether a product set could take units of a run for SHOPPER."""
     if "products" in one:
         return run.sku in one["products"]
@@ -324,14 +324,16 @@ def fits(one: dict[str, Any], run: Run) -> bool:
 
 STRETCHES = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.integers(0, 300)), min_size=1, max_size=5).map(
     lambda drawn: [
-        Stretch(run=run, first=sum(n for r, n, _ in drawn[:i] if r == run), units=units, value=value)
+        PricedUnits(run=run, first=sum(n for r, n, _ in drawn[:i] if r == run), units=units, value=value)
         for i, (run, units, value) in enumerate(drawn)
     ]
 )
 
 
 @given(STRETCHES, st.integers(0, 100))
-def test_an_amount_is_shared_to_the_penny_and_no_unit_falls_below_zero(stretches: list[Stretch], percent: int) -> None:
+def test_an_amount_is_shared_to_the_penny_and_no_unit_falls_below_zero(
+    stretches: list[PricedUnits], percent: int
+) -> None:
     before = Prices(stretches=tuple(sorted(stretches, key=lambda one: (one.run, one.first))))
     off = before.total * percent // 100
     cuts = shared(off, before.stretches)
@@ -343,7 +345,7 @@ def test_an_amount_is_shared_to_the_penny_and_no_unit_falls_below_zero(stretches
 
 
 @given(STRETCHES, st.data())
-def test_units_that_are_taken_are_no_longer_there(stretches: list[Stretch], data: st.DataObject) -> None:
+def test_units_that_are_taken_are_no_longer_there(stretches: list[PricedUnits], data: st.DataObject) -> None:
     before = Prices(stretches=tuple(sorted(stretches, key=lambda one: (one.run, one.first))))
     parts = []
     for one in data.draw(st.lists(st.sampled_from(stretches), unique=True)):
@@ -360,7 +362,9 @@ def places(prices: Prices) -> list[tuple[int, int]]:
 
 @given(st.integers(1, 9), st.integers(0, 300), st.integers(0, 100))
 def test_the_parts_of_a_cut_add_up_from_unit_to_unit(units: int, value: int, percent: int) -> None:
-    cut = Cut(stretch=Stretch(run=0, first=0, units=units, value=value), off=units * value * percent // 100)
+    cut = PriceReduction(
+        stretch=PricedUnits(run=0, first=0, units=units, value=value), off=units * value * percent // 100
+    )
     costs = [cut.off_of(n + 1) - cut.off_of(n) for n in range(units)]
     left = [one.value for one in cut.left() for _ in range(one.units)]
     assert [value - cost for cost in costs] == left
