@@ -10,6 +10,7 @@ from promotions.admin.editor.summary import (
     Trees,
     conditions_written,
     describe_asides,
+    describe_beginning,
     describe_limits,
     describe_money,
     describe_set,
