@@ -12,15 +12,15 @@ from benchmarks.workload import BALANCE, CHOICES, CONSUMER, GROUP, NOW, SITE, TO
 from conflicts.resolver import Policy
 from consumers.models import Account, Consumer
 from loyalty.api.v1.till_bodies import sale_decoded
-from loyalty.selectors.shopper import KnownShopper, StoredList, StoredUsage
-from loyalty.services import quote as quotes
-from loyalty.services.answer import answer_of, explanation_of
-from loyalty.services.book import Book, SitePlace, spare_garbage_collector
-from loyalty.services.cost import Costs
-from loyalty.services.quote import EXPLAINED, Quote, decide
-from promotions.engine.basket import SiteFacts
-from promotions.engine.decision import Decision
-from promotions.engine.rulebook import Rulebook
+from loyalty.services.till import quote as quotes
+from loyalty.services.till.answer import answer_of, explanation_of
+from loyalty.services.till.profiling import Costs
+from loyalty.services.till.quote import EXPLAINED, Quote, decide
+from loyalty.services.till.reads import KnownShopper, StoredList, StoredUsage
+from loyalty.services.till.snapshot import Book, SitePlace, spare_garbage_collector
+from promotions.engine.facts.basket import SiteFacts
+from promotions.engine.pipeline.decision import Decision
+from promotions.engine.rulebook.rulebook import Rulebook
 
 _PRODUCTS = {sku(product): product_facts(product) for product in range(500)}
 _STORED = StoredUsage(

@@ -23,7 +23,7 @@ from loyalty.selectors.overview import (
     sales_since,
     vouchers_issued_by_day,
 )
-from promotions.admin.promotion_page import redemptions_in_words
+from promotions.admin.editor.page import redemptions_in_words
 from promotions.choices import Family, Status
 from promotions.models import Promotion
 

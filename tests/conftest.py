@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from config.celery import app as celery_app
 from consumers.services import schedule
-from loyalty.services.book import books_forget
+from loyalty.services.till.snapshot import books_forget
 
 # Playwright runs an event loop in the test's thread, where Django would refuse the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

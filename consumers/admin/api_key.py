@@ -15,10 +15,10 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
-from consumers.admin.base import AccountAdmin, ServiceForm, account_of
-from consumers.admin.dialogs import RowDialogForm, dialog_done
-from consumers.admin.filters import choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_done
+from consumers.admin.framework.filters import choice_filter
+from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_of
 from consumers.choices import KeyRole
 from consumers.models import ApiKey
 from consumers.services.account import api_key_create, api_key_revoke

@@ -14,11 +14,11 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
-from consumers.admin.fields import DateInput
-from consumers.admin.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
-from consumers.admin.resources import ConsumerResource, ImportExportMixin
-from consumers.admin.rows import RowForm, RowsField
+from consumers.admin.files.resource import ConsumerResource, ImportExportMixin
+from consumers.admin.framework.fields import DateInput
+from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
+from consumers.admin.framework.formset_field import RowForm, RowsField
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.loyalty_sections import loyalty_sections
 from consumers.models import Consumer

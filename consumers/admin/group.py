@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
-from consumers.admin.filters import ArchivedFilter
-from consumers.admin.resources import GroupMemberResource, GroupResource, ImportExportMixin
+from consumers.admin.files.resource import GroupMemberResource, GroupResource, ImportExportMixin
+from consumers.admin.framework.filters import ArchivedFilter
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from consumers.models import ConsumerGroup
 from consumers.services.group import GroupValues, group_delete, groups_save
 

@@ -12,11 +12,11 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from consumers.admin.base import ReadOnlyAdmin, account_of, user_of
-from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
-from consumers.admin.file_formats import CSV, FORMATS
-from consumers.admin.filters import choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.files.formats import CSV, FORMATS
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.framework.filters import choice_filter
+from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.pages import ReadOnlyAdmin, account_of, user_of
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import Refused
 from consumers.models import Job

@@ -5,10 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
-from consumers.admin.fields import zone_field
-from consumers.admin.filters import ArchivedFilter
-from consumers.admin.resources import ImportExportMixin, SiteResource
+from consumers.admin.files.resource import ImportExportMixin, SiteResource
+from consumers.admin.framework.fields import zone_field
+from consumers.admin.framework.filters import ArchivedFilter
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from consumers.models import Site
 from consumers.services.site import SiteValues, site_delete, sites_save
 

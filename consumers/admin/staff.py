@@ -15,9 +15,9 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from consumers.admin.base import AccountAdmin, ServiceForm, account_of
-from consumers.admin.filters import choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.filters import choice_filter
+from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_of
 from consumers.choices import StaffRole
 from consumers.models import StaffMembership
 from consumers.selectors import staff_of

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from consumers.admin.base import account_of
-from consumers.admin.fields import DateInput
+from consumers.admin.framework.fields import DateInput
+from consumers.admin.framework.pages import account_of
 from loyalty.admin.addresses import promotion_address
 from loyalty.choices import PromotionType
 from promotions.choices import DiscountType, Family, Status

@@ -11,12 +11,12 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from conflicts.overlap import Example, Verdict
-from consumers.admin.base import account_of
+from conflicts.analysis.overlap import Example, Verdict
+from consumers.admin.framework.pages import account_of
 from loyalty.admin.addresses import promotion_address
-from loyalty.admin.words import amount_in_words
+from loyalty.admin.wording import amount_in_words
 from loyalty.services.conflicts import Met, promotion_conflicts
-from promotions.admin.promotion_page import promotion_of
+from promotions.admin.editor.page import promotion_of
 from promotions.choices import Family
 from promotions.engine.money import from_minor
 from promotions.models import Promotion

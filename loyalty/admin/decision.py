@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from consumers.admin.words import moment_in_words, plain_number
+from consumers.admin.framework.formatting import moment_in_words, plain_number
 from consumers.models import Account
-from loyalty.admin.words import amount_in_words, type_in_words
+from loyalty.admin.wording import amount_in_words, type_in_words
 from loyalty.choices import Benefit, ReversalKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 from loyalty.selectors.message import messages_of_transaction
 from loyalty.selectors.offer import vouchers_by_code
 from loyalty.selectors.transaction import reversals_of
-from promotions.admin.summary import Trees, trees_of
-from promotions.admin.words import SCOPES, label_of
+from promotions.admin.editor.summary import Trees, trees_of
+from promotions.admin.rules.wording import SCOPES, label_of
 from promotions.choices import Family
-from promotions.engine.attributes import Scope
-from promotions.engine.decision import DECIDED_BY, REASONS
+from promotions.engine.pipeline.decision import DECIDED_BY, REASONS
+from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_by_code
 

@@ -14,19 +14,19 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from consumers.admin.base import LongListAdmin, account_of
-from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
-from consumers.admin.filters import AccountRelatedFilter, choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
+from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.pages import LongListAdmin, account_of
 from consumers.exceptions import Refused
 from consumers.selectors import row_by_id
 from loyalty.choices import MessageState
 from loyalty.models import RedemptionMessage
-from loyalty.selectors.found import messages_matching
 from loyalty.selectors.message import messages_of
+from loyalty.selectors.search import messages_matching
 from loyalty.services.message import message_cancel, message_send_again
 from loyalty.services.message_text import plain_text
-from promotions.admin.words import label_of
+from promotions.admin.rules.wording import label_of
 
 STATE_COLOURS = {
     MessageState.WAITING.label: "info",

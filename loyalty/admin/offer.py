@@ -11,16 +11,16 @@ from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from consumers.admin.base import KeyedAdmin, LongListAdmin, ServiceForm, account_of
-from consumers.admin.fields import currency_choices
-from consumers.admin.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
-from consumers.admin.words import moment_in_words, plain_number
+from consumers.admin.framework.fields import currency_choices
+from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
+from consumers.admin.framework.formatting import moment_in_words, plain_number
+from consumers.admin.framework.pages import KeyedAdmin, LongListAdmin, ServiceForm, account_of
 from loyalty.admin.claim import claim_view
-from loyalty.admin.words import amount_in_words
+from loyalty.admin.wording import amount_in_words
 from loyalty.choices import Benefit, OfferKind, VoucherStatus
 from loyalty.models import Offer, Voucher
-from loyalty.selectors.found import vouchers_matching
 from loyalty.selectors.offer import vouchers_of
+from loyalty.selectors.search import vouchers_matching
 from loyalty.services.offer import OfferValues, offer_delete, offers_save
 
 VOUCHER_COLOURS = {

@@ -13,7 +13,7 @@ from loyalty.admin.summary import loyalty_promotion_in_words
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save
-from promotions.admin.promotion_page import PromotionAdmin, TypeCard, filters_of
+from promotions.admin.editor.page import PromotionAdmin, TypeCard, filters_of
 from promotions.models import Promotion
 from promotions.services.promotion import PromotionValues
 

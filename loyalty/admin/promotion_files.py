@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from django.utils import timezone
 from import_export.widgets import Widget
 
-from consumers.admin.resources import TextWidget
+from consumers.admin.files.resource import TextWidget
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import loyalty_promotions_save
-from promotions.admin.promotion_files import (
+from promotions.admin.editor.files import (
     COMMON,
     MADE_WITH,
     DocumentWidget,
@@ -19,7 +19,7 @@ from promotions.admin.promotion_files import (
     SaidWidget,
     said_in_common,
 )
-from promotions.engine.definition import CONDITIONS, LIMITS
+from promotions.engine.definition.reader import CONDITIONS, LIMITS
 from promotions.models import Promotion
 from promotions.services.promotion import PromotionValues
 

@@ -23,20 +23,19 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from consumers.admin.rows import RowForm, RowsField
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.formset_field import RowForm, RowsField
 from consumers.exceptions import Problem
 from consumers.models import ConsumerGroup
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion, Offer
 from loyalty.selectors.promotion import offers_redeemable
 from loyalty.services.promotion import LOYALTY
-from promotions.admin.numbers import decimal, whole
-from promotions.admin.promotion_form import GENERAL, Document, PromotionForm, as_written, number_text
-from promotions.admin.rich_text import InsertsInput, RichTextWidget
-from promotions.admin.rules import RulesField
-from promotions.engine.attributes import Scope
-from promotions.engine.definition import (
+from promotions.admin.editor.form import GENERAL, Document, PromotionForm, as_written, number_text
+from promotions.admin.editor.number_inputs import decimal, whole
+from promotions.admin.editor.rich_text import InsertsInput, RichTextWidget
+from promotions.admin.rules.field import RulesField
+from promotions.engine.definition.reader import (
     ACTIVITY_INSERTS,
     CONDITIONS,
     LIMITS,
@@ -44,6 +43,7 @@ from promotions.engine.definition import (
     MAXIMUM_SETS,
     MESSAGE_INSERTS,
 )
+from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
 from promotions.services.promotion import PromotionValues, promotion_problems
 

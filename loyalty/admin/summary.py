@@ -6,7 +6,7 @@ from typing import Any
 from consumers.models import Account
 from loyalty.choices import PromotionType
 from loyalty.selectors.promotion import offers_redeemable
-from promotions.admin.summary import (
+from promotions.admin.editor.summary import (
     UNSAID,
     Said,
     Trees,
@@ -19,7 +19,7 @@ from promotions.admin.summary import (
     set_in_words,
     trees_of,
 )
-from promotions.engine.attributes import Scope
+from promotions.engine.rules.attributes import Scope
 
 
 def loyalty_promotion_in_words(account: Account, said: Said) -> str:

@@ -10,14 +10,14 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 from unfold.utils import parse_date_str
 
-from consumers.admin.base import LongListAdmin, account_of
-from consumers.admin.filters import AccountRelatedFilter, choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
+from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.pages import LongListAdmin, account_of
 from loyalty.admin.decision import decision_of
-from loyalty.admin.words import amount_in_words
+from loyalty.admin.wording import amount_in_words
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import Transaction
-from loyalty.selectors.found import transactions_matching
+from loyalty.selectors.search import transactions_matching
 
 STATUS_COLOURS = {
     TransactionStatus.COMMITTED.label: "success",

@@ -12,24 +12,24 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from consumers.admin.base import account_of, user_of
+from consumers.admin.framework.pages import account_of, user_of
 from consumers.models import Account
 from consumers.selectors import sites_of
 from loyalty.admin.addresses import promotion_address
 from loyalty.admin.try_form import BasketForm, initial_of
-from loyalty.admin.words import amount_in_words, type_in_words
+from loyalty.admin.wording import amount_in_words, type_in_words
 from loyalty.exceptions import SaleInvalid
 from loyalty.models import TriedBasket
 from loyalty.selectors.tried_basket import tried_basket_by_id, tried_baskets_offered
-from loyalty.services.quote import Quote
+from loyalty.services.till.quote import Quote
 from loyalty.services.tried_basket import BasketToTry, basket_kept, basket_try, tried_basket_forget, tried_basket_keep
-from promotions.admin.promotion_page import STATUS_COLOURS, promotion_of
-from promotions.admin.withheld import may_see_personalized
-from promotions.admin.words import SCOPES, label_of, tree_in_words
+from promotions.admin.editor.page import STATUS_COLOURS, promotion_of
+from promotions.admin.rules.wording import SCOPES, label_of, tree_in_words
+from promotions.admin.visibility import may_see_personalized
 from promotions.choices import ReferenceKind, Status
-from promotions.engine.decision import DECIDED_BY, Applied, Decision, Refusal
-from promotions.engine.evaluate import nearest_first
 from promotions.engine.money import from_minor
+from promotions.engine.pipeline.decision import DECIDED_BY, Applied, Decision, Refusal
+from promotions.engine.pipeline.evaluate import nearest_first
 from promotions.models import Promotion
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceKey
 from promotions.selectors.rule_values import reference_names

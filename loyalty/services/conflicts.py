@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from conflicts.overlap import Overlap, Place, overlap
-from conflicts.products import World
+from conflicts.analysis.example_baskets import World
+from conflicts.analysis.overlap import Overlap, Place, overlap
 from consumers.models import Account
-from loyalty.services.book import Book, book_current
+from loyalty.services.till.snapshot import Book, book_current
 from promotions.choices import Family
-from promotions.engine.rulebook import Promotion, life_reason
-from promotions.engine.rules import conditions
+from promotions.engine.rulebook.rulebook import Promotion, life_reason
+from promotions.engine.rules.tree import conditions
 from promotions.selectors.product_facts import product_facts_for
 
 EXAMPLES = 200

@@ -10,10 +10,10 @@ from consumers.exceptions import Problem
 from consumers.models import Account, User
 from loyalty.exceptions import SaleInvalid
 from loyalty.models import TriedBasket
-from loyalty.selectors.shopper import products_known, sale_known
-from loyalty.services.book import Book, book_current
-from loyalty.services.quote import EXPLAINED, Quote, decide
-from loyalty.services.sale import Sale, SaleLine
+from loyalty.services.till.quote import EXPLAINED, Quote, decide
+from loyalty.services.till.reads import products_known, sale_known
+from loyalty.services.till.sale import Sale, SaleLine
+from loyalty.services.till.snapshot import Book, book_current
 from promotions.engine.money import minor_unit, to_minor
 from promotions.models import Promotion
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from consumers.models import Account
-from promotions.admin.summary import (
+from promotions.admin.editor.summary import (
     UNSAID,
     Said,
     Trees,
@@ -17,7 +17,7 @@ from promotions.admin.summary import (
     trees_of,
 )
 from promotions.choices import DiscountType
-from promotions.engine.attributes import Scope
+from promotions.engine.rules.attributes import Scope
 
 
 def discount_in_words(account: Account, said: Said) -> str:

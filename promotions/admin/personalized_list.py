@@ -22,14 +22,14 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from consumers.admin.base import ReadOnlyAdmin, account_of
-from consumers.admin.dialogs import dialog_done_here
-from consumers.admin.filters import AccountRelatedFilter, choice_filter
-from consumers.admin.resources import ImportExportMixin
-from consumers.admin.words import moment_in_words
+from consumers.admin.files.resource import ImportExportMixin
+from consumers.admin.framework.dialogs import dialog_done_here
+from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
+from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.pages import ReadOnlyAdmin, account_of
 from consumers.exceptions import Refused
 from consumers.selectors import consumers_of
-from promotions.admin.keys import KeysField
+from promotions.admin.editor.key_fields import KeysField
 from promotions.admin.resources import ListConfirmForm, ListImportForm, PersonalizedListResource
 from promotions.loyalty_sections import choice_of, lists_shown
 from promotions.models import PersonalizedList

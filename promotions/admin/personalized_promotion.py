@@ -12,10 +12,10 @@ from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
-from consumers.admin.filters import ArchivedFilter, choice_filter
-from consumers.admin.resources import ImportExportMixin
-from consumers.admin.words import moment_in_words
+from consumers.admin.files.resource import ImportExportMixin
+from consumers.admin.framework.filters import ArchivedFilter, choice_filter
+from consumers.admin.framework.formatting import moment_in_words
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from promotions.admin.resources import PersonalizedPromotionResource
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotions_enlisting

@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
-from consumers.admin.filters import ArchivedFilter
-from consumers.admin.resources import ImportExportMixin
-from consumers.admin.words import plain_number
+from consumers.admin.files.resource import ImportExportMixin
+from consumers.admin.framework.filters import ArchivedFilter
+from consumers.admin.framework.formatting import plain_number
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from promotions.admin.resources import ProductResource
 from promotions.models import Product
 from promotions.services.product import ProductValues, product_delete, products_save

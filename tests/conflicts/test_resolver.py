@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conflicts.resolver import Policy, resolve
-from promotions.engine.decision import Candidate, Resolution
-from promotions.engine.outcomes import Given
+from promotions.engine.benefits.rewards import Given
+from promotions.engine.pipeline.decision import Candidate, Resolution
 from tests.promotions.engine.builders import make_promotion
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)

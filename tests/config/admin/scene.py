@@ -21,8 +21,8 @@ from consumers.services.group import GroupValues, groups_save
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.models import Offer, RedemptionMessage, TriedBasket
-from loyalty.services.book import books_forget
 from loyalty.services.points import points_adjust
+from loyalty.services.till.snapshot import books_forget
 from promotions.models import PersonalizedList, Promotion
 from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save

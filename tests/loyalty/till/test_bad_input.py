@@ -8,7 +8,7 @@ from django.db import DataError
 from consumers.models import Consumer
 from loyalty.exceptions import FigureTooLarge
 from loyalty.models import Transaction
-from loyalty.services.attempts import attempted
+from loyalty.services.till.retry import attempted
 from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
 
 pytestmark = pytest.mark.django_db

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.models import Offer
-from loyalty.selectors.shopper import AMPLE, sale_known
-from loyalty.services.book import book_current
-from loyalty.services.quote import decide
+from loyalty.services.till.quote import decide
+from loyalty.services.till.reads import AMPLE, sale_known
+from loyalty.services.till.snapshot import book_current
 from promotions.models import Promotion
 from tests.loyalty.till.shop import Shop, make_basket, make_shop
 

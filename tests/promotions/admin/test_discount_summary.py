@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from promotions.admin.discount_summary import discount_in_words
-from promotions.admin.summary import Said
+from promotions.admin.editor.summary import Said
 from tests.consumers.admin.office import Office, make_office
 from tests.promotions.admin.discount_page import BLANK, EVERYTHING, rows
 
