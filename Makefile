@@ -1,4 +1,4 @@
-# make demo on a fresh machine; make test proves it. docs/settings.md names what the environment may say.
+# Run `make demo` on a fresh machine, `make test` to test it. docs/settings.md lists the environment variables.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -29,14 +29,14 @@ check: setup-dev
 bench: setup-dev
 	$(BIN)/python -m benchmarks $(BENCH)
 
-# Ten million past transactions: 28 GB of disk while it runs, and ten minutes.
+# Ten million past transactions: takes 28 GB of disk while it runs, and ten minutes.
 bench-history: setup-dev
 	$(BIN)/python -m benchmarks history $(BENCH)
 
 soak: setup-dev
 	SOAK=full $(BIN)/python -m pytest tests/soak tests/outages tests/loyalty/till/test_races.py
 
-# The pictures of the documentation, from a demo of its own.
+# Take the pictures of the documentation, from a separate demo.
 screenshots: setup-dev browser
 	$(BIN)/python -m tests.screenshots
 
@@ -55,16 +55,16 @@ setup-dev: .venv/development
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ .venv/runtime
 
-# The browser's tests drive the system's Chromium.
+# The browser tests use the system's Chromium.
 browser:
 	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 	else \
-		echo "The browser's tests need Chromium: install the package chromium, then run this again."; exit 1; \
+		echo "The browser tests need Chromium: install the package chromium, then run this again."; exit 1; \
 	fi
 
-# Pins every dependency with the hashes of its files; records no address to download from.
+# Pin every dependency with the hashes of its files, without download addresses.
 LOCK = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" pyproject.toml
 

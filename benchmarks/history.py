@@ -32,8 +32,8 @@ from consumers.services.account import api_key_create
 from consumers.services.staff import staff_member_add
 from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.models import Transaction
-from loyalty.services.commit import transaction_commit
-from loyalty.services.quote import quote
+from loyalty.services.till.commit import transaction_commit
+from loyalty.services.till.quote import quote
 from promotions.models import Promotion, PromotionVersion
 
 GROUP = "Growth with history: 100 promotions, application rules among them, in process on PostgreSQL"

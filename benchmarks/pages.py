@@ -10,8 +10,8 @@ from benchmarks.database import MISSING, made
 from benchmarks.report import Report, Times, timed
 from consumers.choices import StaffRole
 from consumers.models import Account, StaffMembership
-from loyalty.management.sales import bar
-from loyalty.services.demo.fill import ACCOUNT, demo_fill
+from loyalty.management.demo.fill import ACCOUNT, demo_fill
+from loyalty.management.sales_files import bar
 from tests.config.admin.pages import PAGES, A, address_of
 
 GROUP = "pages: the back office on the demo's data, in the process"

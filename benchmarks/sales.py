@@ -21,9 +21,9 @@ from benchmarks.shop import promotions_saved
 from benchmarks.workload import Said, condition, promotion_source
 from consumers.models import Account
 from consumers.services.account import account_create
-from loyalty.services.past_sales import category_of
-from loyalty.services.replay import sales_replay
-from loyalty.services.sales_file import SalesFile, SalesIndex, layout_read
+from loyalty.services.sales_import.past_sales import category_of
+from loyalty.services.sales_import.replay import sales_replay
+from loyalty.services.sales_import.sales_file import SalesFile, SalesIndex, layout_read
 
 GROUP = "Real sales: replayed through the till's commit on PostgreSQL, 1,000 generated promotions"
 COUNT = 1_000

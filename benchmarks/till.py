@@ -12,18 +12,18 @@ from benchmarks.workload import BALANCE, CHOICES, CONSUMER, GROUP, NOW, SITE, TO
 from conflicts.resolver import Policy
 from consumers.models import Account, Consumer
 from loyalty.api.v1.till_bodies import sale_decoded
-from loyalty.selectors.shopper import KnownShopper, StoredList, StoredUsage
-from loyalty.services import quote as quotes
-from loyalty.services.answer import answer_of, explanation_of
-from loyalty.services.book import Book, SitePlace, spare_garbage_collector
-from loyalty.services.cost import Costs
-from loyalty.services.quote import EXPLAINED, Quote, decide
-from promotions.engine.basket import SiteFacts
-from promotions.engine.decision import Decision
-from promotions.engine.rulebook import Rulebook
+from loyalty.services.till import quote as quotes
+from loyalty.services.till.answer import answer_of, explanation_of
+from loyalty.services.till.profiling import Costs
+from loyalty.services.till.quote import EXPLAINED, Quote, decide
+from loyalty.services.till.reads import ShopperRecord, StoredList, UsageRecord
+from loyalty.services.till.snapshot import AccountSnapshot, SitePlace, spare_garbage_collector
+from promotions.engine.facts.basket import SiteFacts
+from promotions.engine.pipeline.decision import Decision
+from promotions.engine.rulebook.rulebook import Rulebook
 
 _PRODUCTS = {sku(product): product_facts(product) for product in range(500)}
-_STORED = StoredUsage(
+_STORED = UsageRecord(
     total={},
     by_consumer={},
     progress={},
@@ -45,7 +45,7 @@ class Till:
             zone=ZoneInfo("Europe/London"),
             facts=SiteFacts(site_number=SITE.casefold(), town=TOWN.casefold()),
         )
-        self.book = Book(
+        self.book = AccountSnapshot(
             account_pk=1,
             version=1,
             epoch=1,
@@ -57,7 +57,7 @@ class Till:
             offers_by_id={},
             limited_offers=frozenset(),
         )
-        self.known = KnownShopper(
+        self.known = ShopperRecord(
             consumer=Consumer(id=1, account=Account(id=1), consumer_id=CONSUMER, points_balance=BALANCE),
             groups=frozenset({GROUP}),
             home_site=None,
@@ -103,5 +103,5 @@ def qualified(decision: Decision) -> set[str]:
 def without_database() -> Iterator[None]:
     """Within it, what was used so far is known without asking, and what sampled decisions cost stays in memory."""
     costs = Costs(background=False)
-    with patch.object(quotes, "usage_stored", lambda **_asked: _STORED), patch.object(quotes, "COSTS", costs):
+    with patch.object(quotes, "usage_read", lambda **_asked: _STORED), patch.object(quotes, "COSTS", costs):
         yield

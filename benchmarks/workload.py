@@ -14,12 +14,12 @@ from typing import Any
 
 import msgspec
 
-from promotions.engine.attributes import WEEKDAYS
-from promotions.engine.basket import ProductFacts
-from promotions.engine.definition import Definition, check_discount, check_loyalty
-from promotions.engine.discounts import PersonalizedTerms
-from promotions.engine.rulebook import OfferFacts, PromotionSource, Rulebook, Terms, compile_promotion
-from promotions.engine.shopper import PersonalizedChoice
+from promotions.engine.benefits.discounts import PersonalizedTerms
+from promotions.engine.definition.reader import Definition, check_discount, check_loyalty
+from promotions.engine.facts.basket import ProductFacts
+from promotions.engine.facts.consumer import PersonalizedChoice
+from promotions.engine.rulebook.rulebook import OfferFacts, PromotionSource, Rulebook, Terms, compile_promotion
+from promotions.engine.rules.attributes import WEEKDAYS
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday."""

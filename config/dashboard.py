@@ -23,7 +23,7 @@ from loyalty.selectors.overview import (
     sales_since,
     vouchers_issued_by_day,
 )
-from promotions.admin.promotion_page import redemptions_in_words
+from promotions.admin.editor.page import describe_redemptions
 from promotions.choices import Family, Status
 from promotions.models import Promotion
 
@@ -182,7 +182,7 @@ def _row(promotion: Promotion, **said: Any) -> dict[str, Any]:
 
 def _running(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
     rows = promotions_running(account_id=account_id, families=families, at=now)[:LISTED]
-    return [_row(one, fact=f"{redemptions_in_words(one)} redemptions") for one in rows]
+    return [_row(one, fact=f"{describe_redemptions(one)} redemptions") for one in rows]
 
 
 def _starting(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
@@ -192,7 +192,7 @@ def _starting(account_id: int, families: Collection[Family], now: datetime) -> l
 
 def _nearly_used(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
     rows = promotions_nearly_used(account_id=account_id, families=families, at=now, percent=NEARLY_USED)[:LISTED]
-    return [_row(one, fact=f"{redemptions_in_words(one)} redemptions") for one in rows]
+    return [_row(one, fact=f"{describe_redemptions(one)} redemptions") for one in rows]
 
 
 def _ending(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:

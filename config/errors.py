@@ -15,7 +15,7 @@ from drf_standardized_errors.types import Error
 from rest_framework import exceptions, status
 
 from consumers.exceptions import Problem, Refused
-from consumers.services.rows import problems_said
+from consumers.services.upsert import problems_said
 
 # Codes that are no fault of the body; every other refusal is a 400 that names the path.
 STATUS_BY_CODE = {

@@ -235,7 +235,7 @@ IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 IMPORT_EXPORT_USE_TRANSACTIONS = True
 # Between preview and confirmation a file waits where every web node finds it.
 IMPORT_EXPORT_TMP_STORAGE_CLASS = (
-    "consumers.admin.resources.CachedFile" if REDIS_URL else "import_export.tmp_storages.TempFolderStorage"
+    "consumers.admin.files.pages.CachedFile" if REDIS_URL else "import_export.tmp_storages.TempFolderStorage"
 )
 
 SIMPLE_HISTORY_REVERT_DISABLED = True
@@ -248,7 +248,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "consumers.api.v1.schema.ApiSchema",
+    "DEFAULT_SCHEMA_CLASS": "consumers.api.framework.schema.ApiSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

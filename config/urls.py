@@ -9,13 +9,13 @@ from config.errors import not_offered, unknown_path
 from config.health import healthz, readyz
 from config.metrics import metrics
 from config.scheduled_work import scheduled_work
-from consumers.admin.switch import account_switch
+from consumers.admin.account_switch import account_switch
 from loyalty.admin.calendar import calendar
 from loyalty.admin.conflicts_page import conflicts_page
 from loyalty.admin.try_page import try_basket
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.selectors.rule_values import LOYALTY_TEXT_SOURCES
-from promotions.admin.rule_pages import choices_found, rules_reading, rules_vocabulary
+from promotions.admin.rules.endpoints import choices_found, rules_reading, rules_vocabulary
 
 CHOOSABLE = {"sources": LOYALTY_REFERENCE_SOURCES, "texts": LOYALTY_TEXT_SOURCES}
 """What rules may be compared with: the rows and texts that the packages know of."""

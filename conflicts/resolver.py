@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lcm
 
-from promotions.engine.decision import Candidate, Contest, Loss, Resolution
+from promotions.engine.pipeline.decision import Candidate, Contest, Loss, Resolution
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from config.celery import app as celery_app
 from consumers.services import schedule
-from loyalty.services.book import books_forget
+from loyalty.services.till.snapshot import snapshots_forget
 from tests.database import migrated_database, save_state
 
 # Playwright runs an event loop in the test's thread, where Django would refuse the database.
@@ -57,7 +57,7 @@ def quick_and_alone(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # The clock that tests turn is this process's.
     monkeypatch.setattr(schedule, "database_now", timezone.now)
     # Ids and versions begin anew in each test; what the process remembers of the last one's must not be taken for it.
-    books_forget()
+    snapshots_forget()
 
 
 @pytest.fixture(scope="module")

@@ -15,15 +15,15 @@ from tests.servers import ROOT, Process, free_port, manage, project_environment,
 IMAGES = ROOT / "docs" / "images"
 WIDTH, HEIGHT = 1280, 860
 
-Look = Callable[[Page], None]
+Evaluator = Callable[[Page], None]
 
 
-def tab(name: str) -> Look:
+def tab(name: str) -> Evaluator:
     """Open a tab of a form."""
     return lambda page: page.get_by_role("tab", name=name).click()
 
 
-def row(name: str, *more: Look) -> Look:
+def row(name: str, *more: Evaluator) -> Evaluator:
     """Open the row of a list that has a name, and look further there."""
 
     def look(page: Page) -> None:
@@ -35,7 +35,7 @@ def row(name: str, *more: Look) -> Look:
     return look
 
 
-PICTURES: dict[str, tuple[str, Look | None]] = {
+PICTURES: dict[str, tuple[str, Evaluator | None]] = {
     "overview": ("", None),
     "choose-type": ("loyalty/loyaltypromotion/add/", None),
     "promotions": ("loyalty/loyaltypromotion/", None),

@@ -11,12 +11,12 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
-from conflicts.example import BASKET, Compared, example_of
+from conflicts.analysis.settings_example import BASKET, Compared, example_of
 from conflicts.models import ConflictSettings
 from conflicts.resolver import Policy
 from conflicts.selectors import conflict_policy, conflict_settings
 from conflicts.services.settings import ConflictValues, conflict_settings_save
-from consumers.admin.base import OnePageAdmin, ServiceForm, account_of
+from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of
 from consumers.models import Account
 
 

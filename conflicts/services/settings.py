@@ -9,7 +9,7 @@ from conflicts.exceptions import ConflictsError
 from conflicts.models import ConflictSettings
 from conflicts.selectors import conflict_settings
 from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.rows import HISTORY_REASON, model_problems
+from consumers.services.upsert import HISTORY_REASON, model_problems
 
 
 @dataclass(frozen=True, kw_only=True)

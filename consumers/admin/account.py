@@ -9,9 +9,9 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
-from consumers.admin.base import OnePageAdmin, ServiceForm, account_of
-from consumers.admin.fields import currency_field, zone_field
-from consumers.admin.rows import RowForm, RowsField
+from consumers.admin.framework.fields import currency_field, zone_field
+from consumers.admin.framework.formset_field import RowForm, RowsField
+from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of
 from consumers.choices import CURRENCIES
 from consumers.models import Account
 from consumers.services.account import AccountValues, account_update

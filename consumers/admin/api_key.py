@@ -15,10 +15,10 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
-from consumers.admin.base import AccountAdmin, ServiceForm, account_of
-from consumers.admin.dialogs import RowDialogForm, dialog_done
-from consumers.admin.filters import choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_done
+from consumers.admin.framework.filters import choice_filter
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_of
 from consumers.choices import KeyRole
 from consumers.models import ApiKey
 from consumers.services.account import api_key_create, api_key_revoke
@@ -93,7 +93,7 @@ class ApiKeyAdmin(AccountAdmin):
 
     @display(description="Created", ordering="created")
     def made(self, key: ApiKey) -> str:
-        return moment_in_words(key.created)
+        return format_moment(key.created)
 
     def save_row(self, request: HttpRequest, obj: ApiKey, form: Any, *, change: bool) -> Model:
         role = KeyRole(form.cleaned_data["role"])

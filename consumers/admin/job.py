@@ -12,11 +12,11 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from consumers.admin.base import ReadOnlyAdmin, account_of, user_of
-from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
-from consumers.admin.file_formats import CSV, FORMATS
-from consumers.admin.filters import choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.files.formats import CSV, FORMATS
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.framework.filters import choice_filter
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import ReadOnlyAdmin, account_of, user_of
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import Refused
 from consumers.models import Job
@@ -81,7 +81,7 @@ class JobAdmin(ReadOnlyAdmin):
 
     @display(description="Asked for", ordering="asked_at")
     def asked(self, job: Job) -> str:
-        return moment_in_words(job.asked_at)
+        return format_moment(job.asked_at)
 
     @display(description="By")
     def asked_by_name(self, job: Job) -> str:
@@ -89,11 +89,11 @@ class JobAdmin(ReadOnlyAdmin):
 
     @display(description="Started")
     def started(self, job: Job) -> str:
-        return moment_in_words(job.started_at)
+        return format_moment(job.started_at)
 
     @display(description="Finished", ordering="finished_at")
     def finished(self, job: Job) -> str:
-        return moment_in_words(job.finished_at)
+        return format_moment(job.finished_at)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

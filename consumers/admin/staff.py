@@ -15,9 +15,9 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from consumers.admin.base import AccountAdmin, ServiceForm, account_of
-from consumers.admin.filters import choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.filters import choice_filter
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_of
 from consumers.choices import StaffRole
 from consumers.models import StaffMembership
 from consumers.selectors import staff_of
@@ -116,7 +116,7 @@ class StaffMembershipAdmin(AccountAdmin):
 
     @display(description="Last log-in", ordering="user__last_login")
     def last_seen(self, membership: StaffMembership) -> str:
-        return moment_in_words(membership.user.last_login)
+        return format_moment(membership.user.last_login)
 
     def save_row(self, request: HttpRequest, obj: StaffMembership, form: Any, *, change: bool) -> Model:
         account, role = account_of(request), StaffRole(form.cleaned_data["staff_role"])

@@ -11,7 +11,7 @@ from consumers.choices import KeyRole
 from consumers.exceptions import AlreadyExists, ConsumersError, InUse, Problem
 from consumers.models import Account, ApiKey
 from consumers.references import keys_referenced
-from consumers.services.rows import HISTORY_REASON, model_problems
+from consumers.services.upsert import HISTORY_REASON, model_problems
 
 
 @dataclass(frozen=True, kw_only=True)

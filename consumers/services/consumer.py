@@ -13,7 +13,7 @@ from consumers.exceptions import ConsumersError, InUse, NotFound, Problem
 from consumers.models import Account, Card, Consumer, ConsumerGroup, Membership, Site
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock
-from consumers.services.rows import Saved, rows_delete, rows_named, rows_upsert
+from consumers.services.upsert import Saved, rows_delete, rows_named, rows_upsert
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from consumers.models import Consumer, ConsumerGroup
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock
 from consumers.services.consumer import consumers_locked
-from consumers.services.rows import Saved, rows_delete, rows_named, rows_upsert
+from consumers.services.upsert import Saved, rows_delete, rows_named, rows_upsert
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from consumers.exceptions import InUse, NotFound
 from consumers.models import Site
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock, rulebook_bump
-from consumers.services.rows import Saved, rows_upsert
+from consumers.services.upsert import Saved, rows_upsert
 
 
 @dataclass(frozen=True, kw_only=True)

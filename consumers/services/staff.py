@@ -11,7 +11,7 @@ from consumers.choices import StaffRole
 from consumers.exceptions import AlreadyExists, ConsumersError, LastAdministrator, NotFound
 from consumers.models import StaffMembership, User
 from consumers.services.account import account_lock
-from consumers.services.rows import model_problems, problems_said
+from consumers.services.upsert import model_problems, problems_said
 
 
 def staff_member_add(

@@ -9,14 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
-from consumers.admin.base import OnePageAdmin, ServiceForm, account_of, user_of
+from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, user_of
 from consumers.models import Account, Consumer
 from loyalty.admin.consumer_step import ConsumerStepForm, consumer_step
 from loyalty.models import AdjustmentLimits
 from loyalty.selectors.adjustment import adjustment_limits, points_adjusted
 from loyalty.services.adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
 from loyalty.services.points import MOST_ADJUSTED
-from promotions.admin.numbers import whole
+from promotions.admin.editor.number_inputs import whole
 
 ADJUST = "loyalty.add_ledgerentry"
 """The permission to adjust a balance."""

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from consumers.admin.base import account_of
-from consumers.admin.fields import DateInput
+from consumers.admin.framework.fields import DateInput
+from consumers.admin.framework.pages import account_of
 from loyalty.admin.addresses import promotion_address
 from loyalty.choices import PromotionType
 from promotions.choices import DiscountType, Family, Status
@@ -115,7 +115,7 @@ class Shown:
             address=self.address,
             status=self.status.value,
             status_label=self.status.label,
-            dates=days_in_words(self.first, self.last),
+            dates=describe_days(self.first, self.last),
             column=(first - start).days + 1,
             past=(last - start).days + 2,
         )
@@ -155,7 +155,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "form": form,
         "view": view,
         "views": [(label, _query(request, view=name), name == view) for name, label in _VIEWS],
-        "period": date_format(month, "F Y") if view == "month" else days_in_words(start, heads[-1].date),
+        "period": date_format(month, "F Y") if view == "month" else describe_days(start, heads[-1].date),
         "earlier": _query(request, day=earlier.isoformat()),
         "later": _query(request, day=later.isoformat()),
         "now": _query(request, day=""),
@@ -217,7 +217,7 @@ def weeks_of(shown: Sequence[Shown], days: Sequence[Day]) -> list[Week]:
     return weeks
 
 
-def days_in_words(first: date, last: date | None) -> str:
+def describe_days(first: date, last: date | None) -> str:
     """From one day to another, or on without an end."""
     if last is None:
         return f"from {date_format(first, 'j M Y')}, no end"

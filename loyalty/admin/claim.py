@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from consumers.admin.base import account_of, user_of
+from consumers.admin.framework.pages import account_of, user_of
 from consumers.models import Consumer
 from loyalty.admin.consumer_step import ConsumerStepForm, consumer_step
 from loyalty.models import Offer

@@ -11,12 +11,12 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from conflicts.overlap import Example, Verdict
-from consumers.admin.base import account_of
+from conflicts.analysis.overlap import Example, Verdict
+from consumers.admin.framework.pages import account_of
 from loyalty.admin.addresses import promotion_address
-from loyalty.admin.words import amount_in_words
+from loyalty.admin.wording import describe_amount
 from loyalty.services.conflicts import Met, promotion_conflicts
-from promotions.admin.promotion_page import promotion_of
+from promotions.admin.editor.page import promotion_of
 from promotions.choices import Family
 from promotions.engine.money import from_minor
 from promotions.models import Promotion
@@ -83,7 +83,7 @@ def _row(request: HttpRequest, promotion: Promotion, met: Met) -> dict[str, Any]
         ],
         "why": " ".join(apart) or ("" if judged.example else "Neither proved apart nor shown together: try a basket."),
         "winner": _winner(promotion, met),
-        "example": example_in_words(judged.example) if judged.example is not None else None,
+        "example": describe_example(judged.example) if judged.example is not None else None,
     }
 
 
@@ -97,7 +97,7 @@ def _winner(promotion: Promotion, met: Met) -> str:
     return f"“{name}” wins, {_DECIDED.get(outcome.decided_by, outcome.decided_by)}."
 
 
-def example_in_words(example: Example) -> dict[str, Any]:
+def describe_example(example: Example) -> dict[str, Any]:
     """An example basket as people read it."""
     basket, shopper = example.basket, example.shopper
     facts = ["a loyalty member" if shopper.is_loyalty_member else "no loyalty member"]
@@ -123,7 +123,7 @@ def example_in_words(example: Example) -> dict[str, Any]:
         "shopper": ", ".join(facts),
         "lines": [
             f"{line.units} × {line.sku} at "
-            f"{amount_in_words(from_minor(line.unit_inc_tax, basket.currency), basket.currency)}"
+            f"{describe_amount(from_minor(line.unit_inc_tax, basket.currency), basket.currency)}"
             f"{f' ({line.category})' if line.category else ''}"
             for line in basket.lines
         ],

@@ -12,8 +12,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from unfold.forms import BaseDialogForm
 
-from consumers.admin.base import account_of
-from consumers.admin.dialogs import dialog_done_here
+from consumers.admin.framework.dialogs import dialog_done_here
+from consumers.admin.framework.pages import account_of
 from consumers.exceptions import Refused
 from consumers.models import Consumer
 from consumers.selectors import consumers_of

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from consumers.admin.words import moment_in_words, plain_number
+from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.models import Account
-from loyalty.admin.words import amount_in_words, type_in_words
+from loyalty.admin.wording import describe_amount, describe_type
 from loyalty.choices import Benefit, ReversalKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 from loyalty.selectors.message import messages_of_transaction
 from loyalty.selectors.offer import vouchers_by_code
 from loyalty.selectors.transaction import reversals_of
-from promotions.admin.summary import Trees, trees_of
-from promotions.admin.words import SCOPES, label_of
+from promotions.admin.editor.summary import Trees, trees_of
+from promotions.admin.rules.wording import SCOPES, label_of
 from promotions.choices import Family
-from promotions.engine.attributes import Scope
-from promotions.engine.decision import DECIDED_BY, REASONS
+from promotions.engine.pipeline.decision import DECIDED_BY, REASONS
+from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_by_code
 
@@ -94,19 +94,19 @@ def lines_in_words(
     for one in applied:
         for share in one["lines"]:
             if Decimal(share["discount"]):
-                cut = {"name": _giver(one, names, vouchers), "amount": amount_in_words(share["discount"], currency)}
+                cut = {"name": _giver(one, names, vouchers), "amount": describe_amount(share["discount"], currency)}
                 cuts.setdefault(share["line_id"], []).append(cut)
     for line in transaction.lines:
         yield {
             "sku": line.get("sku", ""),
             "category": line.get("category") or (line.get("product") or {}).get("category") or "",
             "quantity": line.get("quantity", ""),
-            "returned": plain_number(Decimal(line.get("returned", 0))),
-            "price": amount_in_words(line.get("unit_price_inc_tax"), currency),
-            "total": amount_in_words(line.get("total"), currency),
-            "discount": amount_in_words(line.get("discount"), currency),
+            "returned": format_number(Decimal(line.get("returned", 0))),
+            "price": describe_amount(line.get("unit_price_inc_tax"), currency),
+            "total": describe_amount(line.get("total"), currency),
+            "discount": describe_amount(line.get("discount"), currency),
             "cuts": cuts.get(line.get("line_id", ""), []),
-            "net": amount_in_words(line.get("net"), currency),
+            "net": describe_amount(line.get("net"), currency),
             "points": line.get("base_points", 0),
         }
 
@@ -133,7 +133,7 @@ def applied_in_words(
         is_discount = one.promotion.family == Family.DISCOUNT
         yield {
             "promotion": one.promotion,
-            "type": type_in_words(one.promotion.type),
+            "type": describe_type(one.promotion.type),
             "version": one.version.number,
             "redemptions": change_of(f"{then.get('redemptions', one.redemptions):,}", f"{one.redemptions:,}"),
             "points": change_of(f"{then.get('points', one.points):,}", f"{one.points:,}"),
@@ -143,7 +143,7 @@ def applied_in_words(
 
 
 def _amounts(then: Decimal | str | None, now: Decimal, currency: str) -> Change:
-    return change_of(amount_in_words(now if then is None else then, currency), amount_in_words(now, currency))
+    return change_of(describe_amount(now if then is None else then, currency), describe_amount(now, currency))
 
 
 # --- vouchers ---------------------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def vouchers_in_words(
 ) -> Iterator[dict[str, Any]]:
     """The vouchers that paid, those that were refused, and those that were issued."""
     for one in paid:
-        worth = amount_in_words(one["discount"], currency)
+        worth = describe_amount(one["discount"], currency)
         amount = "For the till to honour" if one["type"] == Benefit.EXTERNAL else worth
         yield _voucher(one["vouchers"][0], vouchers, offer=one["promotion"], became="Paid", amount=amount)
     for one in sold.get("vouchers_refused", ()):
@@ -188,13 +188,13 @@ def reversal_in_words(reversal: Reversal, transaction: Transaction) -> dict[str,
     return {
         "kind": ReversalKind(reversal.kind).label,
         "reference": reversal.reference,
-        "moment": moment_in_words(reversal.occurred_at),
+        "moment": format_moment(reversal.occurred_at),
         "items": [
-            f"{plain_number(Decimal(line['quantity']))} × {skus.get(line['line_id'], '')}" for line in reversal.lines
+            f"{format_number(Decimal(line['quantity']))} × {skus.get(line['line_id'], '')}" for line in reversal.lines
         ],
-        "refund": amount_in_words(reversal.refund_due, transaction.currency),
+        "refund": describe_amount(reversal.refund_due, transaction.currency),
         "not_recovered": (
-            amount_in_words(reversal.not_recovered, transaction.currency) if reversal.not_recovered else ""
+            describe_amount(reversal.not_recovered, transaction.currency) if reversal.not_recovered else ""
         ),
         "points": reversal.points,
         "cancelled": cancelled,
@@ -219,8 +219,8 @@ def changes_in_words(transaction: Transaction, sold: Document) -> Iterator[dict[
     ):
         yield {
             "label": label,
-            "then": amount_in_words(sold.get(name), currency),
-            "now": amount_in_words(now, currency),
+            "then": describe_amount(sold.get(name), currency),
+            "now": describe_amount(now, currency),
         }
     yield {"label": "Base points", "then": f"{points.get('base', 0):,}", "now": f"{transaction.base_points:,}"}
     yield {

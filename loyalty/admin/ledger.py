@@ -8,13 +8,13 @@ from django.http import HttpRequest
 from django.urls import path
 from unfold.decorators import display
 
-from consumers.admin.base import LongListAdmin
-from consumers.admin.filters import choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.filters import choice_filter
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import LongListAdmin
 from loyalty.admin.adjustment import adjust_view
 from loyalty.choices import EntryKind
 from loyalty.models import LedgerEntry
-from loyalty.selectors.found import ledger_entries_matching
+from loyalty.selectors.search import ledger_entries_matching
 
 SIGNS = [("gained", "Points gained"), ("lost", "Points lost")]
 
@@ -54,11 +54,11 @@ class LedgerEntryAdmin(LongListAdmin):
 
     @display(description="When", ordering="at")
     def moment(self, entry: LedgerEntry) -> str:
-        return moment_in_words(entry.at)
+        return format_moment(entry.at)
 
     @display(description="Written")
     def written(self, entry: LedgerEntry) -> str:
-        return moment_in_words(entry.created_at)
+        return format_moment(entry.created_at)
 
     @display(description="Adjusted by")
     def made_by(self, entry: LedgerEntry) -> str:

@@ -14,19 +14,19 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from consumers.admin.base import LongListAdmin, account_of
-from consumers.admin.dialogs import RowDialogForm, dialog_again, dialog_done
-from consumers.admin.filters import AccountRelatedFilter, choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import LongListAdmin, account_of
 from consumers.exceptions import Refused
 from consumers.selectors import row_by_id
 from loyalty.choices import MessageState
 from loyalty.models import RedemptionMessage
-from loyalty.selectors.found import messages_matching
 from loyalty.selectors.message import messages_of
+from loyalty.selectors.search import messages_matching
 from loyalty.services.message import message_cancel, message_send_again
 from loyalty.services.message_text import plain_text
-from promotions.admin.words import label_of
+from promotions.admin.rules.wording import label_of
 
 STATE_COLOURS = {
     MessageState.WAITING.label: "info",
@@ -79,7 +79,7 @@ class RedemptionMessageAdmin(LongListAdmin):
 
     @display(description="Recorded", ordering="recorded_at")
     def moment(self, message: RedemptionMessage) -> str:
-        return moment_in_words(message.recorded_at)
+        return format_moment(message.recorded_at)
 
     @display(description="State", label=STATE_COLOURS)
     def state_label(self, message: RedemptionMessage) -> str:
@@ -100,15 +100,15 @@ class RedemptionMessageAdmin(LongListAdmin):
 
     @display(description="Sent")
     def sent(self, message: RedemptionMessage) -> str:
-        return moment_in_words(message.sent_at)
+        return format_moment(message.sent_at)
 
     @display(description="Next attempt")
     def next_attempt(self, message: RedemptionMessage) -> str:
-        return moment_in_words(message.next_attempt_at) if message.state == MessageState.WAITING else "–"
+        return format_moment(message.next_attempt_at) if message.state == MessageState.WAITING else "–"
 
     @display(description="Given up after")
     def given_up(self, message: RedemptionMessage) -> str:
-        return moment_in_words(message.give_up_at) if message.state == MessageState.WAITING else "–"
+        return format_moment(message.give_up_at) if message.state == MessageState.WAITING else "–"
 
     # --- what a person can do ---
 

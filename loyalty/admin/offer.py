@@ -11,16 +11,16 @@ from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from consumers.admin.base import KeyedAdmin, LongListAdmin, ServiceForm, account_of
-from consumers.admin.fields import currency_choices
-from consumers.admin.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
-from consumers.admin.words import moment_in_words, plain_number
+from consumers.admin.framework.fields import currency_choices
+from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
+from consumers.admin.framework.formatting import format_moment, format_number
+from consumers.admin.framework.pages import KeyedAdmin, LongListAdmin, ServiceForm, account_of
 from loyalty.admin.claim import claim_view
-from loyalty.admin.words import amount_in_words
+from loyalty.admin.wording import describe_amount
 from loyalty.choices import Benefit, OfferKind, VoucherStatus
 from loyalty.models import Offer, Voucher
-from loyalty.selectors.found import vouchers_matching
 from loyalty.selectors.offer import vouchers_of
+from loyalty.selectors.search import vouchers_matching
 from loyalty.services.offer import OfferValues, offer_delete, offers_save
 
 VOUCHER_COLOURS = {
@@ -168,9 +168,9 @@ class OfferAdmin(KeyedAdmin):
     def benefit_label(self, offer: Offer) -> str:
         match offer.benefit:
             case Benefit.AMOUNT:
-                return f"{amount_in_words(offer.value, offer.currency)} off" if offer.value else "Amount off"
+                return f"{describe_amount(offer.value, offer.currency)} off" if offer.value else "Amount off"
             case Benefit.PERCENTAGE:
-                return f"{plain_number(offer.value)}% off" if offer.value else "Percentage off"
+                return f"{format_number(offer.value)}% off" if offer.value else "Percentage off"
             case Benefit.PRODUCT:
                 return f"{offer.product} free"
             case _:
@@ -178,11 +178,11 @@ class OfferAdmin(KeyedAdmin):
 
     @display(description="Starts", ordering="starts_at")
     def starts(self, offer: Offer) -> str:
-        return moment_in_words(offer.starts_at)
+        return format_moment(offer.starts_at)
 
     @display(description="Ends", ordering="ends_at")
     def ends(self, offer: Offer) -> str:
-        return moment_in_words(offer.ends_at)
+        return format_moment(offer.ends_at)
 
     @display(description="Issued", ordering="issued")
     def issued_of_stock(self, offer: Offer) -> str:
@@ -236,11 +236,11 @@ class VoucherAdmin(LongListAdmin):
 
     @display(description="Issued", ordering="issued_at")
     def issued(self, voucher: Voucher) -> str:
-        return moment_in_words(voucher.issued_at)
+        return format_moment(voucher.issued_at)
 
     @display(description="Expires", ordering="expires_at")
     def expires(self, voucher: Voucher) -> str:
-        return moment_in_words(voucher.expires_at)
+        return format_moment(voucher.expires_at)
 
     @display(description="Issued with")
     def issued_with(self, voucher: Voucher) -> str:
@@ -255,4 +255,4 @@ class VoucherAdmin(LongListAdmin):
     def redeemed(self, voucher: Voucher) -> str:
         if voucher.redeemed_at is None:
             return "–"
-        return f"{moment_in_words(voucher.redeemed_at)}, transaction {voucher.redeemed_by}"
+        return f"{format_moment(voucher.redeemed_at)}, transaction {voucher.redeemed_by}"

@@ -10,15 +10,15 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from consumers.admin.base import account_of
+from consumers.admin.framework.pages import account_of
 from consumers.models import Account, Consumer
 from consumers.selectors import sites_of
-from consumers.services.rows import is_storable
+from consumers.services.upsert import is_storable
 from loyalty.admin.promotion_form import LoyaltyPromotionForm
 from loyalty.choices import TransactionKind
 from loyalty.models import Transaction
 from loyalty.selectors.transaction import LARGE_COLUMNS
-from loyalty.services.activity import activity_description
+from loyalty.services.activity_text import activity_description
 from loyalty.services.message_text import MessageText, message_text
 from promotions.engine.money import minor_unit
 

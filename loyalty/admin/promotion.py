@@ -9,11 +9,11 @@ from consumers.models import Account, User
 from loyalty.admin.preview import PreviewMixin
 from loyalty.admin.promotion_files import LoyaltyPromotionResource
 from loyalty.admin.promotion_form import LoyaltyPromotionForm, fieldsets_of
-from loyalty.admin.summary import loyalty_promotion_in_words
+from loyalty.admin.summary import describe_loyalty_promotion
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save
-from promotions.admin.promotion_page import PromotionAdmin, TypeCard, filters_of
+from promotions.admin.editor.page import PromotionAdmin, TypeCard, filters_of
 from promotions.models import Promotion
 from promotions.services.promotion import PromotionValues
 
@@ -62,7 +62,7 @@ class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
     add_words = "Add promotion"
     empty_words = "A promotion gives points or vouchers for what consumers buy."
     list_filter = filters_of(PromotionType)
-    summary = staticmethod(loyalty_promotion_in_words)
+    summary = staticmethod(describe_loyalty_promotion)
 
     class Media:
         js = ("js/choice_box.js", "js/choice_keys.js", "js/preview.js")

@@ -6,36 +6,36 @@ from typing import Any, ClassVar
 from django.utils import timezone
 from import_export.widgets import Widget
 
-from consumers.admin.resources import TextWidget
+from consumers.admin.files.widgets import TextWidget
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import loyalty_promotions_save
-from promotions.admin.promotion_files import (
+from promotions.admin.editor.files import (
     COMMON,
     MADE_WITH,
+    DefinitionFlagWidget,
+    DefinitionNumberWidget,
+    DefinitionWidget,
     DocumentWidget,
     PromotionResource,
-    SaidFlagWidget,
-    SaidNumberWidget,
-    SaidWidget,
     said_in_common,
 )
-from promotions.engine.definition import CONDITIONS, LIMITS
+from promotions.engine.definition.reader import CONDITIONS, LIMITS
 from promotions.models import Promotion
 from promotions.services.promotion import PromotionValues
 
 OUTCOME: Mapping[str, type[Widget]] = {
-    "points": SaidNumberWidget,
-    "multiplier": SaidWidget,
-    "multiplier_scope": SaidWidget,
-    "issue_points_on": SaidWidget,
-    "conversion_units": SaidWidget,
-    "conversion_points": SaidNumberWidget,
-    "whole_ratio_units_only": SaidFlagWidget,
-    "offer": SaidWidget,
-    "activity_description": SaidWidget,
-    "activity_type": SaidWidget,
-    "redemption_message_subject": SaidWidget,
-    "redemption_message": SaidWidget,
+    "points": DefinitionNumberWidget,
+    "multiplier": DefinitionWidget,
+    "multiplier_scope": DefinitionWidget,
+    "issue_points_on": DefinitionWidget,
+    "conversion_units": DefinitionWidget,
+    "conversion_points": DefinitionNumberWidget,
+    "whole_ratio_units_only": DefinitionFlagWidget,
+    "offer": DefinitionWidget,
+    "activity_description": DefinitionWidget,
+    "activity_type": DefinitionWidget,
+    "redemption_message_subject": DefinitionWidget,
+    "redemption_message": DefinitionWidget,
     "product_selection": DocumentWidget,
     "quantity_rule": DocumentWidget,
     "pricing_rule": DocumentWidget,
@@ -44,14 +44,14 @@ ELIGIBILITY: Mapping[str, type[Widget]] = {
     **dict.fromkeys(CONDITIONS, DocumentWidget),
     "application_rules": DocumentWidget,
     "control_group": DocumentWidget,
-    **dict.fromkeys(LIMITS, SaidNumberWidget),
-    "always_apply": SaidFlagWidget,
+    **dict.fromkeys(LIMITS, DefinitionNumberWidget),
+    "always_apply": DefinitionFlagWidget,
 }
 CONTENT: Mapping[str, type[Widget]] = {
-    "short_description": SaidWidget,
-    "long_description": SaidWidget,
-    "confirmation_message": SaidWidget,
-    "terms_and_conditions": SaidWidget,
+    "short_description": DefinitionWidget,
+    "long_description": DefinitionWidget,
+    "confirmation_message": DefinitionWidget,
+    "terms_and_conditions": DefinitionWidget,
     "links": DocumentWidget,
     "images": DocumentWidget,
 }

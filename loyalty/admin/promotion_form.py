@@ -23,20 +23,19 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from consumers.admin.rows import RowForm, RowsField
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.formset_field import RowForm, RowsField
 from consumers.exceptions import Problem
 from consumers.models import ConsumerGroup
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion, Offer
 from loyalty.selectors.promotion import offers_redeemable
 from loyalty.services.promotion import LOYALTY
-from promotions.admin.numbers import decimal, whole
-from promotions.admin.promotion_form import GENERAL, Document, PromotionForm, as_written, number_text
-from promotions.admin.rich_text import InsertsInput, RichTextWidget
-from promotions.admin.rules import RulesField
-from promotions.engine.attributes import Scope
-from promotions.engine.definition import (
+from promotions.admin.editor.form import GENERAL, Document, PromotionForm, as_written, number_text
+from promotions.admin.editor.number_inputs import decimal, whole
+from promotions.admin.editor.rich_text import InsertsInput, RichTextWidget
+from promotions.admin.rules.field import RulesField
+from promotions.engine.definition.reader import (
     ACTIVITY_INSERTS,
     CONDITIONS,
     LIMITS,
@@ -44,6 +43,7 @@ from promotions.engine.definition import (
     MAXIMUM_SETS,
     MESSAGE_INSERTS,
 )
+from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
 from promotions.services.promotion import PromotionValues, promotion_problems
 
@@ -257,11 +257,11 @@ class ApplicationRuleForm(RowForm):
 def _availability(offer: Offer, at: datetime) -> str:
     """Why no voucher of an offer is issued at a moment; empty where one is."""
     if offer.ends_at is not None and offer.ends_at <= at:
-        return f" – ended on {moment_in_words(offer.ends_at)}"
+        return f" – ended on {format_moment(offer.ends_at)}"
     if offer.stock is not None and offer.issued >= offer.stock:
         return " – out of stock"
     if offer.starts_at is not None and offer.starts_at > at:
-        return f" – starts on {moment_in_words(offer.starts_at)}"
+        return f" – starts on {format_moment(offer.starts_at)}"
     return ""
 
 

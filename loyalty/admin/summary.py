@@ -6,23 +6,23 @@ from typing import Any
 from consumers.models import Account
 from loyalty.choices import PromotionType
 from loyalty.selectors.promotion import offers_redeemable
-from promotions.admin.summary import (
+from promotions.admin.editor.summary import (
     UNSAID,
     Said,
     Trees,
-    asides_in_words,
-    beginning_in_words,
     conditions_written,
     counted,
-    limits_in_words,
-    money_in_words,
-    set_in_words,
+    describe_asides,
+    describe_beginning,
+    describe_limits,
+    describe_money,
+    describe_set,
     trees_of,
 )
-from promotions.engine.attributes import Scope
+from promotions.engine.rules.attributes import Scope
 
 
-def loyalty_promotion_in_words(account: Account, said: Said) -> str:
+def describe_loyalty_promotion(account: Account, said: Said) -> str:
     """When, to whom, where, for what, what they get, and how often."""
     rules = said.eligibility.get("application_rules") or []
     written = [
@@ -34,10 +34,10 @@ def loyalty_promotion_in_words(account: Account, said: Said) -> str:
     who = "consumers" if said.type == PromotionType.REDEEM_OFFER else "loyalty members"
     acts = [*_bought(said, trees), *(_repeated(one, said, trees) for one in rules)]
     sentence = (
-        f"{beginning_in_words(said, trees, who=who, acts=acts)} get {_given(account, said)}{_for_how_many(said)}"
-        f"{limits_in_words(said.eligibility)}."
+        f"{describe_beginning(said, trees, who=who, acts=acts)} get {_given(account, said)}{_for_how_many(said)}"
+        f"{describe_limits(said.eligibility)}."
     )
-    return " ".join((sentence, *asides_in_words(said.eligibility)))
+    return " ".join((sentence, *describe_asides(said.eligibility)))
 
 
 def _sets(said: Said) -> Sequence[Mapping[str, Any]]:
@@ -49,7 +49,7 @@ def _in_bundles(said: Said) -> bool:
 
 
 def _bought(said: Said, trees: Trees) -> Iterator[str]:
-    sets = [(one, set_in_words(one, trees)) for one in _sets(said)]
+    sets = [(one, describe_set(one, trees)) for one in _sets(said)]
     if _in_bundles(said):
         yield "who buy " + " and ".join(f"{one.get('units') or 1} of {words}" for one, words in sets)
     elif sets:
@@ -61,7 +61,7 @@ def _repeated(rule: Mapping[str, Any], said: Said, trees: Trees) -> str:
     reached = {
         "transactions": f"made {counted(threshold, 'transaction')}",
         "quantity": f"bought {counted(threshold, 'unit')}",
-        "spend": f"spent {money_in_words(threshold, said.currency)}",
+        "spend": f"spent {describe_money(threshold, said.currency)}",
     }.get(str(rule.get("measure")), UNSAID)
     items = trees.words(rule.get("line_item_rules"), Scope.LINE_ITEM)
     period = rule.get("period") or {}
@@ -83,7 +83,7 @@ def _given(account: Account, said: Said) -> str:
         case PromotionType.BONUS_POINTS:
             units, by_quantity = outcome.get("conversion_units"), outcome.get("issue_points_on") == "quantity"
             measured = (
-                f"{counted(units, 'unit')} bought" if by_quantity else f"{money_in_words(units, said.currency)} spent"
+                f"{counted(units, 'unit')} bought" if by_quantity else f"{describe_money(units, said.currency)} spent"
             )
             return f"{counted(outcome.get('conversion_points'), 'point')} for every {measured}"
         case _:

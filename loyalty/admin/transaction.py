@@ -10,14 +10,14 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 from unfold.utils import parse_date_str
 
-from consumers.admin.base import LongListAdmin, account_of
-from consumers.admin.filters import AccountRelatedFilter, choice_filter
-from consumers.admin.words import moment_in_words
+from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import LongListAdmin, account_of
 from loyalty.admin.decision import decision_of
-from loyalty.admin.words import amount_in_words
+from loyalty.admin.wording import describe_amount
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import Transaction
-from loyalty.selectors.found import transactions_matching
+from loyalty.selectors.search import transactions_matching
 
 STATUS_COLOURS = {
     TransactionStatus.COMMITTED.label: "success",
@@ -88,7 +88,7 @@ class TransactionAdmin(LongListAdmin):
 
     @display(description="When", ordering="occurred_at")
     def moment(self, transaction: Transaction) -> str:
-        return moment_in_words(transaction.occurred_at)
+        return format_moment(transaction.occurred_at)
 
     @display(description="Status", label=STATUS_COLOURS)
     def status_label(self, transaction: Transaction) -> str:
@@ -96,19 +96,19 @@ class TransactionAdmin(LongListAdmin):
 
     @display(description="Total inc. tax")
     def total(self, transaction: Transaction) -> str:
-        return amount_in_words(transaction.total_inc_tax, transaction.currency)
+        return describe_amount(transaction.total_inc_tax, transaction.currency)
 
     @display(description="Discounts")
     def discounted(self, transaction: Transaction) -> str:
-        return amount_in_words(transaction.discount_total, transaction.currency)
+        return describe_amount(transaction.discount_total, transaction.currency)
 
     @display(description="Net total", ordering="net_total_inc_tax")
     def net_total(self, transaction: Transaction) -> str:
-        return amount_in_words(transaction.net_total_inc_tax, transaction.currency)
+        return describe_amount(transaction.net_total_inc_tax, transaction.currency)
 
     @display(description="Paid, less refunds")
     def paid_now(self, transaction: Transaction) -> str:
-        return amount_in_words(transaction.paid, transaction.currency)
+        return describe_amount(transaction.paid, transaction.currency)
 
     @display(description="Points")
     def points(self, transaction: Transaction) -> str:

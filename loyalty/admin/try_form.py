@@ -13,16 +13,16 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from consumers.admin.fields import ZonedDateTimeField, currency_choices
-from consumers.admin.rows import RowForm, RowsField, RowsFormSet
-from consumers.admin.words import plain_number
+from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices
+from consumers.admin.framework.formatting import format_number
+from consumers.admin.framework.formset_field import RowForm, RowsField, RowsFormSet
 from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.selectors import consumers_named
-from consumers.services.rows import is_storable
+from consumers.services.upsert import is_storable
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
-from promotions.admin.keys import KeyField, lines_of
+from promotions.admin.editor.key_fields import KeyField, lines_of
 from promotions.selectors.rule_values import reference_names
 
 LONGEST_ID = 100
@@ -171,7 +171,7 @@ def initial_of(basket: BasketToTry) -> dict[str, Any]:
     """The form's values for a basket that was kept."""
 
     def shown(amount: Decimal | None) -> str | None:
-        return None if amount is None else plain_number(amount)
+        return None if amount is None else format_number(amount)
 
     values: dict[str, Any] = {name: getattr(basket, name) for name in BasketForm.base_fields if name != "lines"}
     values["vouchers"] = "\n".join(basket.vouchers)

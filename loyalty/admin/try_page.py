@@ -12,24 +12,24 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from consumers.admin.base import account_of, user_of
+from consumers.admin.framework.pages import account_of, user_of
 from consumers.models import Account
 from consumers.selectors import sites_of
 from loyalty.admin.addresses import promotion_address
 from loyalty.admin.try_form import BasketForm, initial_of
-from loyalty.admin.words import amount_in_words, type_in_words
+from loyalty.admin.wording import describe_amount, describe_type
 from loyalty.exceptions import SaleInvalid
 from loyalty.models import TriedBasket
 from loyalty.selectors.tried_basket import tried_basket_by_id, tried_baskets_offered
-from loyalty.services.quote import Quote
+from loyalty.services.till.quote import Quote
 from loyalty.services.tried_basket import BasketToTry, basket_kept, basket_try, tried_basket_forget, tried_basket_keep
-from promotions.admin.promotion_page import STATUS_COLOURS, promotion_of
-from promotions.admin.withheld import may_see_personalized
-from promotions.admin.words import SCOPES, label_of, tree_in_words
+from promotions.admin.editor.page import STATUS_COLOURS, promotion_of
+from promotions.admin.rules.wording import SCOPES, describe_tree, label_of
+from promotions.admin.visibility import may_see_personalized
 from promotions.choices import ReferenceKind, Status
-from promotions.engine.decision import DECIDED_BY, Applied, Decision, Refusal
-from promotions.engine.evaluate import nearest_first
 from promotions.engine.money import from_minor
+from promotions.engine.pipeline.decision import DECIDED_BY, Applied, Decision, Refusal
+from promotions.engine.pipeline.evaluate import nearest_first
 from promotions.models import Promotion
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceKey
 from promotions.selectors.rule_values import reference_names
@@ -187,7 +187,7 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
     rows = _names_spoken_of(quote, account_id=account_of(request).pk)
 
     def money(minor: int) -> str:
-        return amount_in_words(from_minor(minor, currency), currency)
+        return describe_amount(from_minor(minor, currency), currency)
 
     def told(one: Applied | Refusal) -> dict[str, Any]:
         source = one.promotion.source
@@ -226,7 +226,7 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
         "applied": [
             {
                 **told(one),
-                "type": type_in_words(one.promotion.source.type),
+                "type": describe_type(one.promotion.source.type),
                 "redemptions": f"{one.redemptions:,}",
                 "points": f"{one.points:,}",
                 "discount": money(one.discount) if one.discount else "–",
@@ -264,7 +264,7 @@ def refusal_in_words(refusal: Refusal, names: dict[str, str]) -> str:
         return f"Lost to {winners}: the {DECIDED_BY[refusal.decided_by]} decided."
     miss = refusal.near_miss
     if miss is not None and miss.rule is not None and refusal.reason in SCOPES:
-        asked = tree_in_words({"match": "all", "rules": [miss.rule]}, SCOPES[refusal.reason])
+        asked = describe_tree({"match": "all", "rules": [miss.rule]}, SCOPES[refusal.reason])
         return f"{refusal.detail} Only this is missing: {asked}."
     return refusal.detail
 
@@ -277,7 +277,7 @@ def _verdict(decision: Decision, promotion: Promotion | None, names: dict[str, s
             gives = []
             if one.discount:
                 currency = decision.basket.currency
-                gives.append(f"{amount_in_words(from_minor(one.discount, currency), currency)} off")
+                gives.append(f"{describe_amount(from_minor(one.discount, currency), currency)} off")
             if one.points:
                 gives.append(f"{one.points:,} points")
             if one.vouchers:

@@ -8,7 +8,7 @@ from django.db import transaction
 from consumers.choices import StaffRole
 from consumers.models import Account, User
 from consumers.services.account import account_lock
-from consumers.services.rows import model_problems
+from consumers.services.upsert import model_problems
 from loyalty.exceptions import AdjustmentLimit, LoyaltyError
 from loyalty.models import AdjustmentLimits, StaffAdjustment
 from loyalty.selectors.adjustment import adjustment_limits, points_adjusted

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from conflicts.overlap import Overlap, Place, overlap
-from conflicts.products import World
+from conflicts.analysis.example_baskets import CatalogueContext
+from conflicts.analysis.overlap import ExampleSite, Overlap, overlap
 from consumers.models import Account
-from loyalty.services.book import Book, book_current
+from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.choices import Family
-from promotions.engine.rulebook import Promotion, life_reason
-from promotions.engine.rules import conditions
+from promotions.engine.rulebook.rulebook import Promotion, life_reason
+from promotions.engine.rules.tree import conditions
 from promotions.selectors.product_facts import product_facts_for
 
 EXAMPLES = 200
@@ -50,20 +50,22 @@ def promotion_conflicts(
     Returns:
         None for a promotion that is archived or not the account's.
     """
-    book = book_current(account=account)
+    book = snapshot_current(account=account)
     own = book.rulebook.get(promotion_id)
     if own is None:
         return None
     others = sorted(_others(own, book, at), key=lambda one: (one.source.starts_at, one.code))
     judged = others[start:] if most is None else others[start : start + most]
     named = {sku for promotion in (own, *judged) for sku in _skus(promotion)}
-    world = World(
+    world = CatalogueContext(
         terms=book.rulebook.terms,
         products=product_facts_for(account=account, named=named, examples=EXAMPLES) if judged else {},
         offers=book.rulebook.offers,
         personalized=book.rulebook.personalized,
     )
-    places = [Place(name=site.name or site.number, facts=site.facts, zone=site.zone) for site in book.sites.values()]
+    places = [
+        ExampleSite(name=site.name or site.number, facts=site.facts, zone=site.zone) for site in book.sites.values()
+    ]
     return Conflicts(
         others=len(others),
         met=[
@@ -76,7 +78,7 @@ def promotion_conflicts(
     )
 
 
-def _others(own: Promotion, book: Book, at: datetime) -> Iterator[Promotion]:
+def _others(own: Promotion, book: AccountSnapshot, at: datetime) -> Iterator[Promotion]:
     for other in book.rulebook:
         if other.id == own.id or other.source.family != own.source.family:
             continue

@@ -30,8 +30,8 @@ from loyalty.choices import MessageState, TransactionStatus
 from loyalty.exceptions import MessageSettled
 from loyalty.models import AppliedPromotion, RedemptionMessage
 from loyalty.services.message_text import message_text, plain_text
-from loyalty.services.rows import rows_insert
-from promotions.engine.decision import Applied
+from loyalty.services.till.bulk_insert import rows_insert
+from promotions.engine.pipeline.decision import Applied
 
 logger = logging.getLogger(__name__)
 

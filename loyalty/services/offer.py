@@ -15,7 +15,7 @@ from consumers.exceptions import Problem
 from consumers.models import Account, Consumer, User
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.rows import CHUNK, HISTORY_REASON, Saved, rows_named, rows_upsert
+from consumers.services.upsert import CHUNK, HISTORY_REASON, Saved, rows_named, rows_upsert
 from loyalty.choices import Benefit, EntryKind, OfferKind
 from loyalty.exceptions import (
     InsufficientPoints,

@@ -10,10 +10,10 @@ from consumers.exceptions import Problem
 from consumers.models import Account, User
 from loyalty.exceptions import SaleInvalid
 from loyalty.models import TriedBasket
-from loyalty.selectors.shopper import products_known, sale_known
-from loyalty.services.book import Book, book_current
-from loyalty.services.quote import EXPLAINED, Quote, decide
-from loyalty.services.sale import Sale, SaleLine
+from loyalty.services.till.quote import EXPLAINED, Quote, decide
+from loyalty.services.till.reads import products_read, sale_context_read
+from loyalty.services.till.sale import Sale, SaleLine
+from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.engine.money import minor_unit, to_minor
 from promotions.models import Promotion
 
@@ -57,17 +57,17 @@ def basket_try(*, account: Account, basket: BasketToTry, promotion: Promotion | 
     Raises:
         SaleInvalid: the site or consumer is unknown, or a line has no price that the currency can express.
     """
-    book = book_current(account=account)
+    book = snapshot_current(account=account)
     if promotion is not None:
         book = _with_draft_counted_in(book, promotion.pk)
     sale = _sale(account, basket, at=at)
-    known = sale_known(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
+    known = sale_context_read(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
     first = promotion.pk if promotion is not None else None
     explained = sorted(book.rulebook, key=lambda one: (one.id != first, one.code, one.source.family))
     return decide(sale=sale, book=book, known=known.shopper, products=known.products, explained=explained[:EXPLAINED])
 
 
-def _with_draft_counted_in(book: Book, promotion_id: int) -> Book:
+def _with_draft_counted_in(book: AccountSnapshot, promotion_id: int) -> AccountSnapshot:
     compiled = book.rulebook.get(promotion_id)
     if compiled is None or not compiled.source.draft:
         return book
@@ -79,7 +79,7 @@ def _sale(account: Account, basket: BasketToTry, *, at: datetime) -> Sale:
     unpriced = {line.sku for line in basket.lines if line.unit_price_inc_tax is None}
     retail: dict[str, Decimal] = {}
     if unpriced and basket.currency == account.currency:
-        known = products_known(account=account, skus=unpriced)
+        known = products_read(account=account, skus=unpriced)
         retail = {sku: facts.retail_price for sku, facts in known.items() if facts.retail_price is not None}
     lines, problems = [], []
     for index, line in enumerate(basket.lines):

@@ -18,7 +18,7 @@ from loyalty.choices import VoucherStatus
 from loyalty.exceptions import VoucherChanged
 from loyalty.models import Offer, Transaction, Voucher
 from loyalty.selectors.offer import UNUSED, last_offer_day, vouchers_good
-from loyalty.services.counters import count_up
+from loyalty.services.till.counters import count_up
 
 CHUNK = 500
 

@@ -4,7 +4,7 @@ from promotions.admin.discount import DiscountAdmin
 from promotions.admin.personalized_list import PersonalizedListAdmin
 from promotions.admin.personalized_promotion import PersonalizedPromotionAdmin
 from promotions.admin.product import ProductAdmin
-from promotions.admin.promotion import PromotionVersionAdmin
+from promotions.admin.version import PromotionVersionAdmin
 
 __all__ = [
     "DiscountAdmin",

@@ -6,13 +6,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from consumers.admin.base import ModelForm
+from consumers.admin.framework.pages import ModelForm
 from consumers.models import Account, User
 from promotions.admin.discount_form import DiscountForm, fieldsets_of
-from promotions.admin.discount_summary import discount_in_words
-from promotions.admin.promotion_files import DiscountResource
-from promotions.admin.promotion_page import PromotionAdmin, TypeCard, filters_of
-from promotions.admin.withheld import may_see_personalized
+from promotions.admin.discount_summary import describe_discount
+from promotions.admin.editor.files import DiscountResource
+from promotions.admin.editor.page import PromotionAdmin, TypeCard, filters_of
+from promotions.admin.visibility import may_see_personalized
 from promotions.choices import DiscountType
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DISCOUNT, DiscountValues, discount_save
@@ -63,7 +63,7 @@ class DiscountAdmin(PromotionAdmin):
     add_words = "Add discount"
     empty_words = "A discount lowers the prices of products that consumers buy."
     list_filter = filters_of(DiscountType)
-    summary = staticmethod(discount_in_words)
+    summary = staticmethod(describe_discount)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
         form: type[ModelForm] = super().get_form(request, obj, change=change, **kwargs)

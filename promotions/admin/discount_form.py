@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from consumers.admin.rows import RowForm, RowsField
+from consumers.admin.framework.formset_field import RowForm, RowsField
 from consumers.exceptions import Problem
-from promotions.admin.keys import KeyField, KeysField
-from promotions.admin.numbers import CURRENCY, decimal, whole
-from promotions.admin.promotion_form import (
+from promotions.admin.editor.form import (
     GENERAL,
     Document,
     PromotionForm,
@@ -20,11 +18,13 @@ from promotions.admin.promotion_form import (
     limit_field,
     number_text,
 )
-from promotions.admin.rules import RulesField
-from promotions.admin.withheld import ROW_OF_PERSONALIZED
+from promotions.admin.editor.key_fields import KeyField, KeysField
+from promotions.admin.editor.number_inputs import CURRENCY, decimal, whole
+from promotions.admin.rules.field import RulesField
+from promotions.admin.visibility import ROW_OF_PERSONALIZED
 from promotions.choices import DiscountType, PriceOrder
-from promotions.engine.attributes import Scope
-from promotions.engine.definition import CONDITIONS, DISCOUNT_LIMITS, MAXIMUM_PRODUCTS, MAXIMUM_SETS
+from promotions.engine.definition.reader import CONDITIONS, DISCOUNT_LIMITS, MAXIMUM_PRODUCTS, MAXIMUM_SETS
+from promotions.engine.rules.attributes import Scope
 from promotions.models import Discount, Promotion
 from promotions.selectors.personalized_promotion import personalized_promotions_of
 from promotions.selectors.product import product_names

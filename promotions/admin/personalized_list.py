@@ -22,14 +22,14 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from consumers.admin.base import ReadOnlyAdmin, account_of
-from consumers.admin.dialogs import dialog_done_here
-from consumers.admin.filters import AccountRelatedFilter, choice_filter
-from consumers.admin.resources import ImportExportMixin
-from consumers.admin.words import moment_in_words
+from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.framework.dialogs import dialog_done_here
+from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import ReadOnlyAdmin, account_of
 from consumers.exceptions import Refused
 from consumers.selectors import consumers_of
-from promotions.admin.keys import KeysField
+from promotions.admin.editor.key_fields import KeysField
 from promotions.admin.resources import ListConfirmForm, ListImportForm, PersonalizedListResource
 from promotions.loyalty_sections import choice_of, lists_shown
 from promotions.models import PersonalizedList
@@ -336,7 +336,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
 
     @display(description="Changed", ordering="updated_at")
     def changed(self, listed: PersonalizedList) -> str:
-        return moment_in_words(listed.updated_at)
+        return format_moment(listed.updated_at)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

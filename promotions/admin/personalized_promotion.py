@@ -12,10 +12,10 @@ from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
-from consumers.admin.filters import ArchivedFilter, choice_filter
-from consumers.admin.resources import ImportExportMixin
-from consumers.admin.words import moment_in_words
+from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.framework.filters import ArchivedFilter, choice_filter
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from promotions.admin.resources import PersonalizedPromotionResource
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotions_enlisting
@@ -132,7 +132,7 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
 
     @display(description="Changed", ordering="updated_at")
     def changed(self, promotion: PersonalizedPromotion) -> str:
-        return moment_in_words(promotion.updated_at)
+        return format_moment(promotion.updated_at)
 
     @action(description="Consumers’ lists", icon="checklist", permissions=["view"])
     def lists(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from consumers.admin.base import KeyedAdmin, ServiceForm, account_of
-from consumers.admin.filters import ArchivedFilter
-from consumers.admin.resources import ImportExportMixin
-from consumers.admin.words import plain_number
+from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.framework.filters import ArchivedFilter
+from consumers.admin.framework.formatting import format_number
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from promotions.admin.resources import ProductResource
 from promotions.models import Product
 from promotions.services.product import ProductValues, product_delete, products_save
@@ -97,7 +97,7 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
 
     @display(description="Retail price", ordering="retail_price")
     def price(self, product: Product) -> str:
-        return "–" if product.retail_price is None else plain_number(product.retail_price, least=2)
+        return "–" if product.retail_price is None else format_number(product.retail_price, least=2)
 
     def save_values(self, *, account_id: int, obj: Product, form: Any) -> None:
         values = {name: getattr(obj, name) for name in ProductForm.Meta.fields}

@@ -1,7 +1,7 @@
 """Promotions of every family: one lifecycle, one history of versions, one counter.
 
 What a promotion does is three documents (``outcome``, ``eligibility``, ``content``), validated by
-``promotions.engine.definition`` wherever they come from, and stored in normal form. A family is a proxy of this
+``promotions.engine.definition.reader`` wherever they come from, and stored in normal form. A family is a proxy of this
 table, so that limits, versions, redemptions and the rulebook are the same rows for all of them.
 """
 

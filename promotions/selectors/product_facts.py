@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from consumers.models import Account
-from promotions.engine.basket import ProductFacts
+from promotions.engine.facts.basket import ProductFacts
 from promotions.models import Product
 
 

@@ -19,9 +19,9 @@ from django.db.models.fields.json import KeyTransform
 from consumers.models import ConsumerGroup, Site
 from consumers.references import ReferenceCheck
 from promotions.choices import Family, ReferenceKind, Status
-from promotions.engine.attributes import Scope
-from promotions.engine.basket import SiteFacts, folded
-from promotions.engine.rules import Predicate, compile_tree
+from promotions.engine.facts.basket import SiteFacts, folded
+from promotions.engine.rules.attributes import Scope
+from promotions.engine.rules.tree import Predicate, compile_tree
 from promotions.models import PersonalizedPromotion, Product, Promotion, PromotionReference, PromotionVersion
 
 ReferenceKey = tuple[str, str]

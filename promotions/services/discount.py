@@ -12,7 +12,7 @@ from datetime import datetime
 from consumers.exceptions import Problem
 from consumers.models import Account, User
 from promotions.choices import Family
-from promotions.engine.definition import (
+from promotions.engine.definition.reader import (
     CONDITIONS,
     DISCOUNT_LIMITS,
     Definition,

@@ -17,7 +17,7 @@ from consumers.exceptions import MAXIMUM_PROBLEMS, NotFound, Problem
 from consumers.models import Account
 from consumers.services.account import account_lock
 from consumers.services.consumer import consumers_locked
-from consumers.services.rows import rows_delete, rows_named
+from consumers.services.upsert import rows_delete, rows_named
 from promotions.exceptions import ListRefused, SelectionLocked
 from promotions.models import PersonalizedList, PersonalizedPromotion, Product
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS

@@ -12,7 +12,7 @@ from simple_history.utils import get_history_manager_for_model
 
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.rows import CHUNK, HISTORY_REASON, Saved, rows_upsert
+from consumers.services.upsert import CHUNK, HISTORY_REASON, Saved, rows_upsert
 from promotions.choices import ReferenceKind
 from promotions.exceptions import PersonalizedPromotionInUse, PromotionsError
 from promotions.models import PersonalizedPromotion

@@ -10,7 +10,7 @@ from django.db.utils import IntegrityError
 
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock
-from consumers.services.rows import Saved, rows_upsert
+from consumers.services.upsert import Saved, rows_upsert
 from promotions.exceptions import ProductInUse, ProductNotFound, PromotionsError
 from promotions.models import Product
 

@@ -17,10 +17,10 @@ from consumers.choices import CURRENCIES, NO_CURRENCY
 from consumers.exceptions import MAXIMUM_PROBLEMS, Problem
 from consumers.models import Account, User
 from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.rows import FIRST_YEAR, HISTORY_REASON, LAST_YEAR, is_storable
+from consumers.services.upsert import FIRST_YEAR, HISTORY_REASON, LAST_YEAR, is_storable
 from promotions.choices import Family
-from promotions.engine.definition import Definition, Document, InvalidDefinition
-from promotions.engine.rules import Reference, join_path
+from promotions.engine.definition.reader import Definition, Document, InvalidDefinition
+from promotions.engine.rules.tree import Reference, join_path
 from promotions.exceptions import (
     AlreadyPublished,
     NotPublished,

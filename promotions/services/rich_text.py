@@ -4,7 +4,7 @@ import re
 
 import nh3
 
-from consumers.services.rows import is_storable
+from consumers.services.upsert import is_storable
 
 # fmt: off
 _TAGS = {

@@ -1,5 +1,5 @@
 /* <rule-builder>: builds a tree of rules over the textarea that holds its JSON and stays the field.
-   What may be said, the sentence in words and the problems come from the server; see promotions/admin/rule_pages.py.
+   What may be said, the sentence in words and the problems come from the server; see promotions/admin/rules/endpoints.py.
    JSON that is no tree is left to the textarea, and so is everything while the server cannot be asked. */
 (() => {
   "use strict";

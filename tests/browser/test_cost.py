@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from promotions.admin import cost as words
+from promotions.admin.editor import publish_warning as words
 from promotions.models import Promotion
 from tests.browser.conftest import Desk
 from tests.consumers.admin.office import save_promotion

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from consumers.choices import StaffRole
 from consumers.models import Account
 from loyalty.models import LoyaltyPromotion
-from promotions.engine.rules import Tree
+from promotions.engine.rules.tree import Tree
 from promotions.models import Promotion
 from tests.browser.conftest import Desk
 from tests.consumers.admin.office import save_promotion

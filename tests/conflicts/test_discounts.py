@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from conflicts.resolver import Policy
-from promotions.engine.basket import Basket
-from promotions.engine.decision import Decision
-from promotions.engine.rulebook import Promotion
+from promotions.engine.facts.basket import Basket
+from promotions.engine.pipeline.decision import Decision
+from promotions.engine.rulebook.rulebook import Promotion
 from tests.promotions.engine.builders import (
     applied,
     decide,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conflicts.resolver import Policy, resolve
-from promotions.engine.decision import Candidate, Resolution
-from promotions.engine.outcomes import Given
+from promotions.engine.benefits.rewards import RewardResult
+from promotions.engine.pipeline.decision import Candidate, Resolution
 from tests.promotions.engine.builders import make_promotion
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -23,7 +23,7 @@ def candidate(
 ) -> Candidate:
     return Candidate(
         promotion=make_promotion(code, promotion_type, starts_at=starts_at, **said),
-        given=Given(redemptions=1, taken=((0, 1),), points=1),
+        given=RewardResult(redemptions=1, taken=((0, 1),), points=1),
         saving=Fraction(saving),
     )
 

@@ -171,7 +171,7 @@ def settled(here: Installation) -> bool:
     )
 
 
-def settle(here: Installation) -> None:
+def run_price_phase(here: Installation) -> None:
     """Let the workers look, as a schedule would, until there is nothing left to do."""
 
     def look() -> bool:
@@ -219,7 +219,7 @@ def test_a_worker_killed_in_the_middle_of_every_task(here: Installation) -> None
     here.ask("ALTER TABLE promotions_statusevent DISABLE TRIGGER slow")
     for table in ("loyalty_voucher", "loyalty_redemptionmessage", "consumers_site"):
         here.ask(f"ALTER TABLE {table} DISABLE TRIGGER slow")
-    settle(here)
+    run_price_phase(here)
     check_nothing_lost_or_doubled(here)
 
 
@@ -235,7 +235,7 @@ def test_redis_stopped_and_started(here: Installation) -> None:
     here.redis.start()
     assert worker.running is not None
     assert worker.running.poll() is None
-    settle(here)
+    run_price_phase(here)
     check_nothing_lost_or_doubled(here)
 
 
@@ -253,7 +253,7 @@ def test_postgresql_restarted(here: Installation) -> None:
     assert [here.sell(one)[0] for one in ("before", "during")] == [200, 200]
     here.ask("UPDATE consumers_job SET lease_until = now() WHERE lease_until IS NOT NULL")
     here.ask("UPDATE loyalty_redemptionmessage SET claimed_at = now() - interval '1 hour' WHERE state = 'claimed'")
-    settle(here)
+    run_price_phase(here)
     check_nothing_lost_or_doubled(here)
 
 
@@ -275,7 +275,7 @@ def test_two_schedules_and_a_worker_with_a_clock_an_hour_ahead(here: Installatio
         " (SELECT at, lead(at) OVER (ORDER BY at) AS later FROM runs WHERE key = 'messages_send') pairs"
     )
     assert closest >= 5, "two schedules start a task once in a period"
-    settle(here)
+    run_price_phase(here)
     check_nothing_lost_or_doubled(here)
     recorded = here.one("SELECT max(recorded_at) FROM promotions_statusevent")
     assert recorded <= datetime.now(UTC), "moments are the database's, not the worker's"

@@ -8,9 +8,9 @@ from rest_framework.response import Response
 from conflicts.choices import PromotionAge, PromotionBias
 from conflicts.selectors import conflict_settings
 from conflicts.services.settings import ConflictValues, conflict_settings_save
-from consumers.api.v1.collections import ApiView, checked, merged
-from consumers.api.v1.fields import ChoiceText, WholeField
-from consumers.api.v1.serializers import Input, Output
+from consumers.api.framework.fields import ChoiceText, WholeField
+from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import ApiView, checked, merged
 from consumers.services.account import account_lock
 
 

@@ -10,9 +10,9 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.v1.collections import ApiView, checked, merged
-from consumers.api.v1.fields import CurrencyField, DecimalText, FlagField, TextField, TimeZoneField, WholeField
-from consumers.api.v1.serializers import Input, Output
+from consumers.api.framework.fields import CurrencyField, DecimalText, FlagField, TextField, TimeZoneField, WholeField
+from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import ApiView, checked, merged
 from consumers.choices import CURRENCIES, NO_CURRENCY
 from consumers.services.account import AccountValues, account_lock, account_update
 

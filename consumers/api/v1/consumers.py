@@ -11,10 +11,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.v1.collections import ApiView, Collection, row_or_404
-from consumers.api.v1.fields import ChoiceText, DayField, FlagField, KeyField, MomentField, TextField
-from consumers.api.v1.filters import ArchiveFilters, FlagFilter, KeyFilter
-from consumers.api.v1.serializers import Input, Output
+from consumers.api.framework.fields import ChoiceText, DayField, FlagField, KeyField, MomentField, TextField
+from consumers.api.framework.filters import ArchiveFilters, FlagFilter, KeyFilter
+from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import ApiView, Collection, row_or_404
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.loyalty_sections import loyalty_sections_answered, loyalty_tab
 from consumers.models import Consumer
@@ -26,7 +26,7 @@ from consumers.services.consumer import (
     consumer_delete,
     consumers_save,
 )
-from consumers.services.rows import Saved
+from consumers.services.upsert import Saved
 
 MAX_CARDS = 50
 MAX_GROUPS = 200

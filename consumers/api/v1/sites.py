@@ -6,14 +6,14 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from consumers.api.v1.collections import Collection
-from consumers.api.v1.fields import FlagField, KeyField, TextField, TimeZoneField
-from consumers.api.v1.filters import ArchiveFilters
-from consumers.api.v1.serializers import Input, Output
+from consumers.api.framework.fields import FlagField, KeyField, TextField, TimeZoneField
+from consumers.api.framework.filters import ArchiveFilters
+from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import Collection
 from consumers.models import Site
 from consumers.selectors import sites_of
-from consumers.services.rows import Saved
 from consumers.services.site import SiteValues, site_delete, sites_save
+from consumers.services.upsert import Saved
 
 
 class SiteInput(Input):

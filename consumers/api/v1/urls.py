@@ -2,8 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from consumers.api.framework.views import collection_paths
 from consumers.api.v1.account import AccountView
-from consumers.api.v1.collections import collection_paths
 from consumers.api.v1.consumers import Consumers, LoyaltyTab
 from consumers.api.v1.groups import Groups
 from consumers.api.v1.sites import Sites

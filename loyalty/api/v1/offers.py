@@ -7,11 +7,19 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework import serializers
 
-from consumers.api.v1.collections import Collection
-from consumers.api.v1.fields import ChoiceText, CurrencyField, FlagField, KeyField, MomentField, TextField, WholeField
-from consumers.api.v1.filters import ArchiveFilters, KeyFilter
-from consumers.api.v1.serializers import Input, Output
-from consumers.services.rows import Saved
+from consumers.api.framework.fields import (
+    ChoiceText,
+    CurrencyField,
+    FlagField,
+    KeyField,
+    MomentField,
+    TextField,
+    WholeField,
+)
+from consumers.api.framework.filters import ArchiveFilters, KeyFilter
+from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import Collection
+from consumers.services.upsert import Saved
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
 from loyalty.models.offer import MAX_VALID_DAYS

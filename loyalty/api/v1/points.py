@@ -8,9 +8,9 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.v1.collections import ApiView, row_or_404
-from consumers.api.v1.fields import MomentField, TextField, WholeField
-from consumers.api.v1.serializers import Input, Output
+from consumers.api.framework.fields import MomentField, TextField, WholeField
+from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import ApiView, row_or_404
 from consumers.selectors import consumers_of
 from loyalty.api.v1.vouchers import VoucherOutput
 from loyalty.models import LedgerEntry

@@ -10,9 +10,9 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from consumers.api.v1.collections import ApiView, collection_paths
-from consumers.api.v1.fields import ChoiceText, MomentField, ObjectField
-from consumers.api.v1.serializers import Output
+from consumers.api.framework.fields import ChoiceText, MomentField, ObjectField
+from consumers.api.framework.serializers import Output
+from consumers.api.framework.views import ApiView, collection_paths
 from loyalty.choices import PromotionType
 from loyalty.selectors.promotion import loyalty_promotions_of
 from loyalty.services.promotion import loyalty_promotions_save

@@ -17,10 +17,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from structlog.contextvars import bind_contextvars
 
-from consumers.api.v1.collections import ApiView, row_or_404
-from consumers.api.v1.filters import KeyFilter, MomentFilter
-from consumers.api.v1.parsers import TooLarge, body_read
-from consumers.api.v1.serializers import Output
+from consumers.api.framework.filters import KeyFilter, MomentFilter
+from consumers.api.framework.parsers import TooLarge, body_read
+from consumers.api.framework.serializers import Output
+from consumers.api.framework.views import ApiView, row_or_404
 from consumers.exceptions import Refused
 from consumers.models import Account, Consumer
 from loyalty.api.v1.till_bodies import NotJson, batch_decoded, return_decoded, sale_decoded, void_decoded
@@ -35,13 +35,13 @@ from loyalty.api.v1.till_schema import (
 )
 from loyalty.choices import TransactionStatus
 from loyalty.models import AppliedPromotion, Transaction
-from loyalty.selectors.found import transactions_matching
+from loyalty.selectors.search import transactions_matching
 from loyalty.selectors.transaction import transaction_answer, transactions_of
-from loyalty.services.answer import answer_of, explanation_of
-from loyalty.services.commit import transaction_commit
-from loyalty.services.quote import quote
-from loyalty.services.reversal import ReversalRequest, transaction_return_preview, transaction_reverse
-from loyalty.services.sale import Sale
+from loyalty.services.till.answer import answer_of, explanation_of
+from loyalty.services.till.commit import transaction_commit
+from loyalty.services.till.quote import quote
+from loyalty.services.till.reversal import ReversalRequest, transaction_return_preview, transaction_reverse
+from loyalty.services.till.sale import Sale
 from promotions.models import Promotion
 
 Decoded = TypeVar("Decoded")

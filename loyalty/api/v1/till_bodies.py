@@ -13,8 +13,8 @@ from consumers.choices import CURRENCIES
 from consumers.exceptions import Problem
 from loyalty.choices import ReversalKind
 from loyalty.exceptions import LoyaltyError, ReturnInvalid, SaleInvalid
-from loyalty.services.reversal import ReturnedLine, ReversalRequest
-from loyalty.services.sale import Expectation, Sale, SaleLine
+from loyalty.services.till.reversal import ReturnedLine, ReversalRequest
+from loyalty.services.till.sale import Expectation, Sale, SaleLine
 from promotions.engine.money import exponent
 
 MOST_LINES = 500

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from consumers.api.v1.collections import collection_paths
+from consumers.api.framework.views import collection_paths
 from loyalty.api.v1 import promotions
 from loyalty.api.v1.offers import Offers
 from loyalty.api.v1.points import Claims, PointsAdjustments

@@ -9,14 +9,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.v1.collections import ApiView, row_or_404
-from consumers.api.v1.fields import MomentField
-from consumers.api.v1.filters import KeyFilter, MomentFilter
-from consumers.api.v1.serializers import Output
+from consumers.api.framework.fields import MomentField
+from consumers.api.framework.filters import KeyFilter, MomentFilter
+from consumers.api.framework.serializers import Output
+from consumers.api.framework.views import ApiView, row_or_404
 from loyalty.choices import VoucherStatus
 from loyalty.models import Voucher
-from loyalty.selectors.found import vouchers_matching
 from loyalty.selectors.offer import vouchers_of
+from loyalty.selectors.search import vouchers_matching
 
 
 class VoucherOutput(Output):

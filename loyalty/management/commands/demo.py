@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from loyalty.management.sales import bar, refusals_as_errors, stopwatch
-from loyalty.services.demo.fill import Demo, demo_fill
+from loyalty.management.demo.fill import Demo, demo_fill
+from loyalty.management.sales_files import bar, refusals_as_errors, stopwatch
 
 BASKET = {
     "site": "001",

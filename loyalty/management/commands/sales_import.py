@@ -8,9 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from loyalty.management.sales import arguments_add, bar, file_open, refusals_as_errors, report, stopwatch
-from loyalty.services.past_sales import past_sales_import
-from loyalty.services.sales_file import rejects_file
+from loyalty.management.sales_files import arguments_add, bar, file_open, refusals_as_errors, report, stopwatch
+from loyalty.services.sales_import.past_sales import past_sales_import
+from loyalty.services.sales_import.sales_file import rejects_file
 
 
 class Command(BaseCommand):

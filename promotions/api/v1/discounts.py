@@ -10,9 +10,9 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from consumers.api.v1.collections import ApiView, collection_paths
-from consumers.api.v1.fields import ChoiceText, FlagField, MomentField
-from consumers.api.v1.serializers import Input, Output
+from consumers.api.framework.fields import ChoiceText, FlagField, MomentField
+from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import ApiView, collection_paths
 from promotions.api.v1.fields import AsSent
 from promotions.api.v1.promotions import (
     RULES,
@@ -27,7 +27,7 @@ from promotions.api.v1.promotions import (
     VersionsView,
 )
 from promotions.choices import DiscountType, PriceOrder
-from promotions.engine.definition import MAXIMUM_PRODUCTS
+from promotions.engine.definition.reader import MAXIMUM_PRODUCTS
 from promotions.models import Promotion, PromotionVersion
 from promotions.selectors.discount import discounts_of
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from consumers.api.v1.fields import DecimalText
+from consumers.api.framework.fields import DecimalText
 from promotions.engine.money import exponent
 
 

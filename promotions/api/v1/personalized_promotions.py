@@ -13,12 +13,12 @@ from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.v1.collections import MAX_ROWS, ApiView, Collection, collection_paths, row_or_404
-from consumers.api.v1.fields import FlagField, KeyField, MomentField, TextField, WholeField
-from consumers.api.v1.filters import ArchiveFilters, FlagFilter
-from consumers.api.v1.serializers import Input, Output
+from consumers.api.framework.fields import FlagField, KeyField, MomentField, TextField, WholeField
+from consumers.api.framework.filters import ArchiveFilters, FlagFilter
+from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import MAX_ROWS, ApiView, Collection, collection_paths, row_or_404
 from consumers.selectors import consumers_of
-from consumers.services.rows import Saved
+from consumers.services.upsert import Saved
 from promotions.models import PersonalizedList, PersonalizedPromotion
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
 from promotions.selectors.personalized_promotion import (

@@ -6,11 +6,11 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from consumers.api.v1.collections import Collection
-from consumers.api.v1.fields import FlagField, KeyField, MomentField, TextField
-from consumers.api.v1.filters import ArchiveFilters
-from consumers.api.v1.serializers import Input, Output
-from consumers.services.rows import Saved
+from consumers.api.framework.fields import FlagField, KeyField, MomentField, TextField
+from consumers.api.framework.filters import ArchiveFilters
+from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import Collection
+from consumers.services.upsert import Saved
 from promotions.api.v1.fields import MoneyOutput, MoneyText, amount_output
 from promotions.models import Product
 from promotions.models.product import MAX_LABEL_LENGTH, MAX_LABELS

@@ -14,12 +14,12 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.v1.collections import ApiView, Collection, row_or_404
-from consumers.api.v1.fields import CurrencyField, FlagField, KeyField, MomentField, TextField
-from consumers.api.v1.filters import ArchiveFilters, FlagFilter, KeyFilter
-from consumers.api.v1.serializers import Input, Output
+from consumers.api.framework.fields import CurrencyField, FlagField, KeyField, MomentField, TextField
+from consumers.api.framework.filters import ArchiveFilters, FlagFilter, KeyFilter
+from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import ApiView, Collection, row_or_404
 from consumers.models import Site
-from consumers.services.rows import Saved
+from consumers.services.upsert import Saved
 from promotions.choices import Status
 from promotions.models import Promotion, PromotionVersion
 from promotions.selectors.promotion import (

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver
 
-from consumers.api.v1.collections import collection_paths
+from consumers.api.framework.views import collection_paths
 from promotions.api.v1 import discounts, personalized_promotions
 from promotions.api.v1.products import Products
 

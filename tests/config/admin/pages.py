@@ -12,11 +12,11 @@ from django.contrib import admin
 from django.db.models import Model
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from consumers.admin.base import AccountAdmin, OnePageAdmin
-from consumers.admin.resources import ImportExportMixin
+from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.framework.pages import AccountAdmin, OnePageAdmin
 from consumers.models import Account, Consumer
 from promotions.admin.personalized_list import STEPS
-from promotions.admin.rule_pages import CONSUMER
+from promotions.admin.rules.endpoints import CONSUMER
 from promotions.models import PersonalizedList, Promotion
 
 S, A, P, M, C, V = "SAPMCV"

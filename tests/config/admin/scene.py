@@ -21,8 +21,8 @@ from consumers.services.group import GroupValues, groups_save
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.models import Offer, RedemptionMessage, TriedBasket
-from loyalty.services.book import books_forget
 from loyalty.services.points import points_adjust
+from loyalty.services.till.snapshot import snapshots_forget
 from promotions.models import PersonalizedList, Promotion
 from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
@@ -50,7 +50,7 @@ class Scene:
 
     def visited_by(self, role: str) -> None:
         """Let the large jobs be the visitor's own, which is all that most may see."""
-        books_forget()
+        snapshots_forget()
         if role:
             Job.objects.filter(account=self.account).update(asked_by=self.users[role])
 

@@ -3,11 +3,11 @@
 import pytest
 from django.contrib import admin
 
-from consumers.admin.resources import ImportExportMixin
+from consumers.admin.files.pages import ImportExportMixin
 from consumers.choices import StaffRole
 from consumers.roles import role_grants
 from promotions.models import PersonalizedList
-from tests.consumers.admin.files import preview
+from tests.consumers.admin.files.builders import preview
 from tests.consumers.admin.office import make_office
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from consumers.admin.base import OnePageAdmin
+from consumers.admin.framework.pages import OnePageAdmin
 from tests.consumers.admin.office import Office, fill, make_office
 
 pytestmark = pytest.mark.django_db

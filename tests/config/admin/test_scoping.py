@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
 
-from consumers.admin.base import AccountAdmin, OnePageAdmin
+from consumers.admin.framework.pages import AccountAdmin, OnePageAdmin
 from consumers.choices import StaffRole
 from consumers.models import Account, Consumer, ConsumerGroup, Job, Site, StaffMembership, User
 from loyalty.models import Offer

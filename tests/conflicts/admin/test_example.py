@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conflicts.example import example_of
+from conflicts.analysis.settings_example import example_of
 from conflicts.models import ConflictSettings
 from conflicts.resolver import Policy
 from consumers.choices import StaffRole

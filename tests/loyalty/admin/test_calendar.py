@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from loyalty.admin.calendar import MOST, OPEN_IN_A_WEEK, days_in_words, monday_of
+from loyalty.admin.calendar import MOST, OPEN_IN_A_WEEK, describe_days, monday_of
 from loyalty.choices import PromotionType
 from promotions.choices import Family
 from promotions.models import Promotion
@@ -173,5 +173,5 @@ def test_today_is_marked(office: Office) -> None:
 
 
 def test_days_are_said_as_short_as_they_can_be() -> None:
-    assert days_in_words(date(2026, 6, 1), date(2026, 6, 1)) == "1 Jun 2026"
-    assert days_in_words(date(2025, 12, 30), date(2026, 1, 2)) == "30 Dec 2025 – 2 Jan 2026"
+    assert describe_days(date(2026, 6, 1), date(2026, 6, 1)) == "1 Jun 2026"
+    assert describe_days(date(2025, 12, 30), date(2026, 1, 2)) == "30 Dec 2025 – 2 Jan 2026"

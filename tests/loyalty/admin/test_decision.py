@@ -13,10 +13,10 @@ from django.utils import timezone
 from consumers.models import Account
 from loyalty.choices import Benefit, PromotionType, ReversalKind
 from loyalty.models import Transaction, Voucher
-from loyalty.services.commit import transaction_commit
 from loyalty.services.offer import OfferValues, offers_save
-from loyalty.services.reversal import ReturnedLine, ReversalRequest, transaction_reverse
-from loyalty.services.sale import Sale, SaleLine
+from loyalty.services.till.commit import transaction_commit
+from loyalty.services.till.reversal import ReturnedLine, ReversalRequest, transaction_reverse
+from loyalty.services.till.sale import Sale, SaleLine
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from consumers.admin.base import PaginatorOfMany
+from consumers.admin.framework.pages import PaginatorOfMany
 from consumers.models import Account
 from loyalty.admin.transaction import TransactionAdmin
 from loyalty.models import LedgerEntry, Offer, PromotionUsage, Transaction, Voucher

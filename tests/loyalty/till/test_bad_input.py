@@ -8,7 +8,7 @@ from django.db import DataError
 from consumers.models import Consumer
 from loyalty.exceptions import FigureTooLarge
 from loyalty.models import Transaction
-from loyalty.services.attempts import attempted
+from loyalty.services.till.retry import run_with_retry
 from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
 
 pytestmark = pytest.mark.django_db
@@ -134,7 +134,7 @@ def test_what_a_column_does_not_hold_is_a_refusal(shop: Shop, error: type[Except
         raise error
 
     with pytest.raises(FigureTooLarge):
-        attempted(write, account=shop.account)
+        run_with_retry(write, account=shop.account)
 
 
 def test_every_problem_is_named_at_once(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.exceptions import LedgerIsAppendOnly
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
-from loyalty.services.commit import transaction_commit
+from loyalty.services.till.commit import transaction_commit
 from promotions.models import Promotion
 from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.models import Offer
-from loyalty.selectors.shopper import AMPLE, sale_known
-from loyalty.services.book import book_current
-from loyalty.services.quote import decide
+from loyalty.services.till.quote import decide
+from loyalty.services.till.reads import AMPLE, sale_context_read
+from loyalty.services.till.snapshot import snapshot_current
 from promotions.models import Promotion
 from tests.loyalty.till.shop import Shop, make_basket, make_shop
 
@@ -33,10 +33,10 @@ def being_decided(shop: Shop, *, ample: int | None = AMPLE) -> Iterator[set[str]
     sale = sale_decoded(msgspec.json.encode(make_basket(reference="T1", consumer="c")), now=timezone.now(), commit=True)
     shop.account.refresh_from_db()
     with transaction.atomic():
-        known = sale_known(account=shop.account, skus=sale.skus, consumer_id="c", reference="T1", lock=True)
+        known = sale_context_read(account=shop.account, skus=sale.skus, consumer_id="c", reference="T1", lock=True)
         made = decide(
             sale=sale,
-            book=book_current(account=shop.account),
+            book=snapshot_current(account=shop.account),
             known=known.shopper,
             products=known.products,
             lock=True,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from promotions.admin.discount_summary import discount_in_words
-from promotions.admin.summary import Said
+from promotions.admin.discount_summary import describe_discount
+from promotions.admin.editor.summary import Said
 from tests.consumers.admin.office import Office, make_office
 from tests.promotions.admin.discount_page import BLANK, EVERYTHING, rows
 
@@ -66,7 +66,7 @@ def test_a_discount_is_said_in_a_sentence(
 ) -> None:
     start = datetime(2026, 3, 1, tzinfo=UTC)
     said = Said(type=kind, currency="GBP", starts_at=start, ends_at=None, outcome=outcome, eligibility=eligibility)
-    assert discount_in_words(office.account, said) == f"From 1 Mar 2026, 00:00 UTC, {words}"
+    assert describe_discount(office.account, said) == f"From 1 Mar 2026, 00:00 UTC, {words}"
 
 
 def test_a_form_is_said_as_it_is_being_entered(office: Office) -> None:

@@ -8,18 +8,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from conflicts.resolver import Policy
-from promotions.engine import basket as baskets
-from promotions.engine.attributes import Scope
-from promotions.engine.basket import Basket, Line, ProductFacts, SiteFacts, folded
-from promotions.engine.decision import Applied, AppliedVoucher, Decision, Refusal
-from promotions.engine.definition import check_discount, check_loyalty
-from promotions.engine.discounts import PersonalizedTerms
-from promotions.engine.evaluate import evaluate
+from promotions.engine.benefits.discounts import PersonalizedTerms
+from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
+from promotions.engine.definition.reader import check_discount, check_loyalty
+from promotions.engine.facts import basket as baskets
+from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, folded
+from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import to_minor
-from promotions.engine.rulebook import OfferFacts, Promotion, PromotionSource, Rulebook, Terms, compile_promotion
-from promotions.engine.rules import Predicate, check_tree, compile_tree
-from promotions.engine.shopper import PersonalizedChoice, Shopper, Usage
-from promotions.engine.vouchers import Benefit, PresentedVoucher
+from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, Refusal
+from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.rulebook.rulebook import (
+    OfferFacts,
+    Promotion,
+    PromotionSource,
+    Rulebook,
+    Terms,
+    compile_promotion,
+)
+from promotions.engine.rules.attributes import Scope
+from promotions.engine.rules.tree import Predicate, check_tree, compile_tree
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday."""

@@ -1,0 +1,1 @@
+"""Analysis of conflicts: whether two promotions can meet in a basket, shown by examples. Pure."""

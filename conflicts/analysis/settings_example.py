@@ -1,0 +1,121 @@
+"""One basket and six promotions that compete in it: what settings decide, by the engine itself. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from conflicts.resolver import Policy
+from promotions.engine.definition.reader import Definition, check_discount, check_loyalty
+from promotions.engine.facts.basket import SiteFacts, make_basket, make_line
+from promotions.engine.facts.consumer import Shopper, Usage
+from promotions.engine.money import money_text
+from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.rulebook.rulebook import Promotion, PromotionSource, Rulebook, Terms, compile_promotion
+
+CURRENCY = "EUR"
+BASKET = "3 × shampoo at 4.00 and 1 × coffee at 8.00"
+_AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
+_DECIDED = {"bias": "the saving decides", "age": "the age decides", "code": "the alphabet decides"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """A promotion of the example: what it offers and since when, whether it applies, and what it gives or why not."""
+
+    name: str
+    is_discount: bool
+    starts_at: datetime
+    applies: bool
+    words: str
+
+
+def example_of(policy: Policy) -> list[Compared]:
+    """What becomes of each promotion of the example under some settings, in the order written."""
+    lines = [
+        make_line(line_id=sku, sku=sku, quantity=Decimal(units), unit_price_inc_tax=price, unit_price_ex_tax=price)
+        for sku, units, price in (("SHAMPOO", 3, 400), ("COFFEE", 1, 800))
+    ]
+    basket = make_basket(
+        at=_AT, local=_AT, site=SiteFacts(site_number="1"), currency=CURRENCY, lines=lines, products={}
+    )
+    terms = Terms(currency=CURRENCY, earn_rates={CURRENCY: Fraction(1)}, point_value=Fraction(1, 100))
+    rulebook = Rulebook.build(_PROMOTIONS, terms=terms)
+    shopper = Shopper(consumer_id="anna", today=basket.today, is_loyalty_member=True)
+    decision = evaluate(basket, shopper=shopper, usage=Usage(), rulebook=rulebook, policy=policy)
+    gives = {
+        one.promotion.id: f"gives {one.points} points"
+        if one.points
+        else f"takes {money_text(one.discount, CURRENCY)} off"
+        for one in decision.applied
+    }
+    names = {promotion.code: promotion.source.name for promotion in _PROMOTIONS}
+    lost = {
+        one.promotion.id: f"loses to {' and '.join(names[code] for code in one.won_by)}: {_DECIDED[one.decided_by]}"
+        for one in decision.refused
+        if one.won_by
+    }
+    return [
+        Compared(
+            name=promotion.source.name,
+            is_discount=promotion.source.family == "discount",
+            starts_at=promotion.source.starts_at,
+            applies=promotion.id in gives,
+            words=gives.get(promotion.id) or lost.get(promotion.id, "does not apply"),
+        )
+        for promotion in _PROMOTIONS
+    ]
+
+
+def _promotion(number: int, name: str, month: int, promotion_type: str, definition: Definition) -> Promotion:
+    return compile_promotion(
+        PromotionSource(
+            id=number,
+            family="loyalty" if promotion_type == "fixed_points" else "discount",
+            code=name,
+            type=promotion_type,
+            subtype=definition.subtype,
+            name=name,
+            version=1,
+            version_id=0,
+            currency=CURRENCY,
+            starts_at=datetime(2026, month, 1, tzinfo=UTC),
+            ends_at=None,
+            draft=False,
+            stopped_at=None,
+            outcome=definition.outcome,
+            eligibility=definition.eligibility,
+            content=definition.content,
+        )
+    )
+
+
+def _promotions() -> Iterator[Promotion]:
+    points = (("Welcome points", 1, 50), ("Spring points", 3, 80), ("Easter points", 4, 80))
+    for number, (name, month, given) in enumerate(points, start=1):
+        definition = check_loyalty(
+            "fixed_points", outcome={"points": given}, eligibility={}, content={}, catalogue_enabled=True
+        )
+        yield _promotion(number, name, month, "fixed_points", definition)
+    shampoo = {"name": "Shampoo", "products": ["SHAMPOO"]}
+    everything = {"name": "Everything", "rules": {}}
+    coffee = {"name": "Coffee", "products": ["COFFEE"]}
+    discounts: tuple[tuple[str, int, str, str, dict[str, Any]], ...] = (
+        ("Three for two on shampoo", 2, "percentage", "100", {**shampoo, "required_quantity": 3}),
+        ("10% off everything", 1, "percentage", "10", everything),
+        ("1.00 off coffee", 4, "amount", "1", coffee),
+    )
+    for number, (name, month, discount_type, value, one) in enumerate(discounts, start=4):
+        definition = check_discount(
+            discount_type,
+            outcome={"value": value, "product_sets": [{"discounted_quantity": 1, **one}]},
+            eligibility={},
+            currency=CURRENCY,
+            catalogue_enabled=True,
+        )
+        yield _promotion(number, name, month, discount_type, definition)
+
+
+_PROMOTIONS = tuple(_promotions())

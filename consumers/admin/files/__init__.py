@@ -1,0 +1,1 @@
+"""Import and export of rows as CSV, XLSX and JSON."""

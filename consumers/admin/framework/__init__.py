@@ -1,0 +1,1 @@
+"""What every page of the admin is built on: pages, fields, filters, dialogs, history."""

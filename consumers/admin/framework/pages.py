@@ -1,0 +1,471 @@
+"""What every page of the back office stands on: the account's rows and no others, services for every write.
+
+A form never writes. ``save_model`` of a page calls one service; what the service refuses comes back as errors of the
+form's fields, with nothing changed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.checks import ModelAdminChecks
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
+from django.db import models
+from django.db.models import Model, QuerySet
+from django.forms.models import construct_instance
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.text import capfirst, slugify
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminForm, Fieldset
+
+from consumers.admin.framework.fields import DateInput, ZonedDateTimeField, ZonedDateTimeInput
+from consumers.admin.framework.formatting import format_number
+from consumers.admin.framework.history import HistoryPageMixin
+from consumers.admin.framework.ordering import SavedOrderMixin
+from consumers.exceptions import Problem, Refused
+from consumers.models import Account, AccountOwned, User
+from consumers.selectors import Matching
+
+
+def user_of(request: HttpRequest) -> User:
+    """The member of staff who asks; the admin site lets nobody else in."""
+    user = request.user
+    assert isinstance(user, User)  # noqa: S101
+    return user
+
+
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[Any]
+    RowPaginator = Paginator[Any]
+else:
+    ModelForm = forms.ModelForm
+    RowPaginator = Paginator
+
+
+def account_of(request: HttpRequest) -> Account:
+    """The account that the user works in.
+
+    Raises:
+        PermissionDenied: the user is a member of none.
+    """
+    membership = getattr(request.user, "current_membership", None)
+    if membership is None:
+        raise PermissionDenied("You are not a member of an account yet. Ask an administrator to add you.")
+    account: Account = membership.account
+    return account
+
+
+class ServiceForm(ModelForm):
+    """A form whose values go to a service, and whose errors may come from one.
+
+    ``key_field`` is the field by which integrators know a row. ``problem_fields`` maps the beginning of a problem's
+    path to the field that shows it; a path that no field shows is told above the form. ``money_fields`` are shown with
+    two decimals at least.
+    """
+
+    account: ClassVar[Account]
+    key_field: ClassVar[str] = ""
+    refused: ClassVar[tuple[Problem, ...]] = ()
+    problem_fields: ClassVar[dict[str, str]] = {}
+    money_fields: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, value in self.initial.items():
+            if isinstance(value, Decimal):
+                self.initial[name] = format_number(value, least=2 if name in self.money_fields else 0)
+        if self.instance.pk is None and isinstance(self.instance, AccountOwned):
+            self.instance.account = self.account
+        for name, shown in self.fields.items():
+            if isinstance(shown, ZonedDateTimeField):
+                shown.stored = getattr(self.instance, name, None)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, shown in self.fields.items():
+            stored = getattr(self.instance, name, None) if isinstance(shown, ZonedDateTimeField) else None
+            # An input shows no microseconds: what nobody changed keeps its own.
+            if stored is not None and cleaned.get(name) == stored.replace(microsecond=0):
+                cleaned[name] = stored
+        return cleaned
+
+    def _post_clean(self) -> None:
+        # In place of Django's, whose messages about constraints name no field: those are the service's to tell.
+        exclude = self._get_validation_exclusions()  # type: ignore[attr-defined]
+        self.instance = construct_instance(self, self.instance, self._meta.fields, self._meta.exclude)
+        try:
+            self.instance.full_clean(exclude=exclude, validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            # In the model's own words, for which Django would put the field's general ones.
+            self.add_error(None, error)
+        key = self.cleaned_data.get(self.key_field)
+        # A service replaces the row of a key that it knows; a form that adds must not.
+        if self.instance.pk is None and key and self.rows_of_key(key).exists():
+            self.add_error(self.key_field, ValidationError(f"There is one with “{key}” already.", code="unique"))
+        for problem in self.refused:
+            self.add_problem(problem)
+
+    def rows_of_key(self, key: str) -> QuerySet[Any]:
+        """The account's rows that have a key."""
+        rows: QuerySet[Any] = self._meta.model._default_manager.filter(account=self.account)
+        return rows.filter(**{self.key_field: key})
+
+    def field_of(self, path: str) -> str | None:
+        """The field that shows a problem at ``path``, if there is one."""
+        for start, name in self.problem_fields.items():
+            if (path == start or path.startswith(f"{start}.")) and name in self.fields:
+                return name
+        first = path.split(".", maxsplit=1)[0]
+        return first if first in self.fields else None
+
+    def add_problem(self, problem: Problem) -> None:
+        """Show what a service refused at its field."""
+        name = self.field_of(problem.attr or "")
+        if name is None and problem.attr:
+            self.add_error(None, ValidationError(f"{problem.attr}: {problem.detail}", code=problem.code))
+        else:
+            self.add_error(name, ValidationError(problem.detail, code=problem.code))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tab:
+    """One tab of a form: sections of fields, and how many of its fields have errors."""
+
+    name: str
+    slug: str
+    sections: list[Fieldset] = field(default_factory=list)
+    template: str = ""
+
+    @property
+    def errors(self) -> int:
+        """How many fields have errors."""
+        return sum(
+            1 for section in self.sections for line in section for one in line if not one.is_readonly and one.errors()
+        )
+
+
+def tabs_of(adminform: Iterable[Fieldset], templates: dict[str, str]) -> list[Tab]:
+    """The tabs of a form: a fieldset of class ``tab`` starts one, those that follow are its sections.
+
+    ``templates`` gives tabs a template that is rendered below their fields.
+    """
+    tabs: list[Tab] = []
+    for section in adminform:
+        if not tabs or "tab" in section.classes:
+            name = str(section.name or "General")
+            tabs.append(Tab(name=name, slug=slugify(name), template=templates.get(name, "")))
+        if section.fields:
+            tabs[-1].sections.append(section)
+    return tabs
+
+
+class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
+    """A page of rows that belong to an account: shows, offers and saves only those of the user's account.
+
+    ``account_path`` leads from the model to its account. ``tab_templates`` names templates below the fields of a tab.
+    ``add_words`` is what the button that adds a row says. ``page_name`` is what the list is called where that is not
+    the plural of its rows. ``empty_words`` says what would stand in an empty list, and ``search_note`` what one should
+    know whose search has found nothing.
+    """
+
+    account_path = "account"
+    add_words = ""
+    empty_words = ""
+    search_note = ""
+    page_name = ""
+    empty_value_display = "–"
+    tab_templates: ClassVar[dict[str, str]] = {}
+    # The theme's own check asks for permissions in the database, which is not there yet when a fresh one is migrated.
+    checks_class = ModelAdminChecks
+    compressed_fields = False
+    list_filter_submit = True
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    warn_unsaved_form = True
+    actions_selection_counter = False
+    formfield_overrides: ClassVar[dict[Any, dict[str, Any]]] = {
+        models.DateTimeField: {"form_class": ZonedDateTimeField, "widget": ZonedDateTimeInput},
+        models.DateField: {"widget": DateInput},
+    }
+
+    # --- only the account's rows ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.filter(**{self.account_path: account_of(request)})
+
+    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        """What a relation offers and accepts."""
+        related: type[Model] = db_field.remote_field.model
+        if issubclass(related, AccountOwned):
+            rows = super().get_field_queryset(db, db_field, request)
+            rows = related._default_manager.all() if rows is None else rows
+            return rows.filter(account=account_of(request))
+        return super().get_field_queryset(db, db_field, request)  # type: ignore[no-any-return]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        if getattr(request.user, "current_membership", None) is None:
+            return False
+        return bool(super().has_module_permission(request))
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        # Rows are deleted one by one, by the service that knows what needs them.
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        sections = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return sections
+        # What is only being added is not put away yet.
+        return [
+            (name, {**options, "fields": tuple(one for one in options["fields"] if one != "archived")})
+            for name, options in sections
+        ]
+
+    # --- the list ---
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # The window's title is the list's name, as in the sidebar, for Django's "Select … to change".
+        title = self.page_name or capfirst(str(self.opts.verbose_name_plural))
+        context = {"title": title, "page_name": self.page_name, **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
+    # --- forms over services ---
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Model | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[ModelForm]:
+        # To one who may only look the same form is shown, with its fields disabled: see render_change_form.
+        looking = change and not self.has_change_permission(request, obj)
+        if issubclass(self.form, ServiceForm):
+            # The form names its columns; its other fields are no columns that Django could find.
+            kwargs["fields"] = self.form._meta.fields
+        form: type[ModelForm] = super().get_form(request, obj, change=change and not looking, **kwargs)
+        if issubclass(form, ServiceForm):
+            form.account = account_of(request)
+            form.refused = getattr(request, "refused_problems", ())
+        return form
+
+    def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Model:
+        """Call the service that saves the form's values, and return the row as it is now."""
+        raise NotImplementedError
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        saved = self.save_row(request, obj, form, change=change)
+        obj.pk = saved.pk
+        obj.refresh_from_db()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
+        """Nothing: the service has saved the relations too."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        try:
+            # Django makes a POST one transaction: what the service refuses undoes it, the log of the change included.
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refused as refused:
+            # The same request again, with what was refused told at the fields: see ServiceForm.
+            request.refused_problems = refused.problems  # type: ignore[attr-defined]
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def render_change_form(  # noqa: PLR0917 - Django's signature
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        adminform = context["adminform"]
+        if change and not self.has_change_permission(request, obj):
+            readonly = self.get_readonly_fields(request, obj)
+            for each in adminform.form.fields.values():
+                each.disabled = True
+            adminform = AdminForm(adminform.form, list(adminform.fieldsets), {}, readonly, model_admin=self)
+            context["adminform"] = adminform
+        tabs = tabs_of(adminform, self.tab_templates)
+        bad = next((tab.slug for tab in tabs if tab.errors), "")
+        context |= {"form_tabs": tabs, "form_tab_with_error": bad}
+        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
+        return response
+
+    # --- deleting by a service ---
+
+    def delete_row(self, request: HttpRequest, obj: Any) -> None:
+        """Call the service that deletes the row."""
+        raise NotImplementedError
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[Any]]:
+        """The row alone: the service knows what goes with it, and what needs it."""
+        return [str(one) for one in objs], {}, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.delete_row(request, obj)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            response: HttpResponse = super().delete_view(request, object_id, extra_context)
+        except Refused as refused:
+            words = "Other rows need this one: archive it instead." if refused.problems[0].code == "in_use" else ""
+            messages.error(request, words or refused.detail)
+            return HttpResponseRedirect(self.url_of("change", object_id))
+        return response
+
+    def url_of(self, page: str, *args: Any) -> str:
+        """The address of one of this model's pages: ``changelist``, ``add``, ``change``, …"""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
+
+
+class KeyedAdmin(AccountAdmin):
+    """Rows that integrators know by a key, ``key``, which is fixed once they exist."""
+
+    key = ""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (self.key,) if obj else ()
+
+    def save_values(self, *, account_id: int, obj: Any, form: Any) -> None:
+        """Call the service that saves rows with this one row."""
+        raise NotImplementedError
+
+    def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Model:
+        account = account_of(request)
+        try:
+            self.save_values(account_id=account.pk, obj=obj, form=form)
+        except Refused as refused:
+            raise refused.without(0) from None
+        saved: Model = self.model._default_manager.get(account=account, **{self.key: getattr(obj, self.key)})
+        return saved
+
+
+class ReadOnlyAdmin(AccountAdmin):
+    """A page that shows what tills and workers wrote; nobody changes it here, so it has no history."""
+
+    warn_unsaved_form = False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        extra_context = {"show_history": False, **(extra_context or {})}
+        response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        return response
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return [name for _, options in self.get_fieldsets(request, obj) for name in flat(options["fields"])]
+
+
+class PaginatorOfMany(RowPaginator):
+    """Pages of what may be millions of rows: they are counted, and can be leafed through, as far as ``MOST``."""
+
+    MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._counted, self.MOST)
+
+    @property
+    def more(self) -> bool:
+        """Whether there are more than are counted."""
+        return self._counted > self.MOST
+
+    @cached_property
+    def _counted(self) -> int:
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows.order_by()[: self.MOST + 1].count()
+
+
+class LongListAdmin(ReadOnlyAdmin):
+    """A page of what may be millions of rows.
+
+    ``matching`` is what a search finds, and ``sortable_by`` names the columns of its index.
+    """
+
+    paginator = PaginatorOfMany
+    matching: ClassVar[Matching]
+    # Django shows the field of a page that names what it searches.
+    search_fields = ("pk",)
+    search_note = "A search here finds how a reference, a code, a name or a card's number begins."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        search = search_term.strip()
+        found = queryset.filter(self.matching(account_id=account_of(request).pk, search=search)) if search else queryset
+        return found, False
+
+
+def flat(fields: Iterable[Any]) -> list[str]:
+    """Names of fields, with the groups that share a line taken apart."""
+    return [name for one in fields for name in (flat(one) if isinstance(one, list | tuple) else [one])]
+
+
+class OnePageAdmin(AccountAdmin):
+    """A page about the account itself: no list, no adding, no deleting. Its address carries the account's id.
+
+    ``page_name`` is its heading, as in the sidebar: there is no list that it could be a row of.
+    """
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def row_of(self, account: Account) -> Model:
+        """The one row of an account."""
+        raise NotImplementedError
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
+        account = account_of(request)
+        return self.row_of(account) if object_id == str(account.pk) else None
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Straight to the one page."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        return HttpResponseRedirect(self.url_of("change", account_of(request).pk))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        context = {"title": self.page_name, "subtitle": None, "page_name": self.page_name, **(extra_context or {})}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        messages.success(request, f"{self.page_name} saved.")
+        stay = "_continue" in request.POST
+        return HttpResponseRedirect(request.path if stay else reverse("admin:index"))

@@ -1,0 +1,391 @@
+"""The frame of every view below ``/api/v1/``: credentials, roles, parsing, paging, and the upsert collection.
+
+A plain view::
+
+    class Balances(ApiView):
+        till_methods = frozenset({"GET"})     # what a till's key may do too; a manager's key may do everything
+        output_class = BalanceOutput
+        def get(self, request, consumer_id):
+            return Response(BalanceOutput(balance_of(account_id=self.account.pk, ...)).data)
+
+``self.account`` and ``self.key`` are the caller's; ``self.document(PointsInput)`` is the body, checked and typed.
+A service's ``Refused`` needs no handling: the exception handler renders it with its code and path.
+
+An upsert collection::
+
+    class Sites(Collection):
+        key_name = "number"                   # of the path, and of the row in a bulk body
+        input_class, output_class = SiteInput, SiteOutput        # ``Input`` and ``Output``; the input without its key
+        search_fields, ordering_fields = ("number", "name"), ("number", "name")   # never nullable ones
+        default_ordering = "number"
+        filterset_class = SiteFilters
+        def get_queryset(self): return sites_of(account_id=self.account.pk)
+        def save(self, rows): return sites_save(account_id=self.account.pk, rows=[SiteValues(**row) for row in rows])
+        def remove(self, row): site_delete(account_id=self.account.pk, number=row.number)
+
+    urlpatterns = collection_paths("sites", Sites)
+
+``save`` is given checked rows, each with its key, and writes all or none of them in one transaction; what it refuses
+is named by row (``0.name``): ``Refused.under(index)`` helps where rows are written one by one. For a single PUT or
+PATCH the frame takes the row's number off again. GET renders what PUT takes, so that PATCH can merge into it; what the
+output has beyond the input is read only and ignored when sent back.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.urls import path, register_converter
+from django.urls.resolvers import URLPattern
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
+from rest_framework.filters import BaseFilterBackend, SearchFilter
+from rest_framework.generics import GenericAPIView
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.viewsets import ViewSetMixin
+
+from consumers.api.framework.authentication import ApiKeyAuthentication
+from consumers.api.framework.fields import KeyField
+from consumers.api.framework.pagination import KeysetPagination
+from consumers.api.framework.parsers import DocumentParser, TooLarge
+from consumers.api.framework.permissions import RolePermission
+from consumers.api.framework.schema import ApiSchema
+from consumers.api.framework.serializers import Input
+from consumers.api.framework.throttling import KeyThrottle
+from consumers.exceptions import MAXIMUM_PROBLEMS, Refused
+from consumers.models import Account, ApiKey
+from consumers.selectors import Matching
+from consumers.services.account import account_lock
+from consumers.services.upsert import Saved
+
+MAX_ROWS = 10_000
+
+
+class KeyConverter:
+    """A key in a path: anything, slashes and line breaks too, but no slash at its ends."""
+
+    regex = r"[^/](?:[\s\S]*[^/])?"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(KeyConverter, "key")
+
+
+def merged(current: Any, patch: Any, *, whole: frozenset[str] = frozenset()) -> Any:
+    """``patch`` laid over ``current``: objects key by key, everything else replaced.
+
+    Rule trees (objects with a list of ``rules``) are replaced, as is every object under a name in ``whole``.
+    """
+    if not isinstance(current, Mapping) or not isinstance(patch, Mapping):
+        return patch
+    return {
+        **current,
+        **{
+            name: value
+            if name in whole or name.endswith("rules") or name not in current
+            else merged(current[name], value, whole=whole)
+            for name, value in patch.items()
+        },
+    }
+
+
+def row_or_404(rows: QuerySet[Any], **key: str) -> Any:
+    """The row that a path names.
+
+    Raises:
+        NotFound: no such row in ``rows``, which the caller has scoped to the account.
+    """
+    if any("\x00" in value for value in key.values()):
+        raise NotFound
+    row = rows.filter(**key).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+class Search(SearchFilter):
+    """``?search=``: by the view's ``search_fields``, or by its ``matching``."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        search = request.query_params.get(self.search_param, "").strip()
+        if view.matching is None or not search:
+            return super().filter_queryset(request, queryset, view)
+        return queryset.filter(view.matching(account_id=view.account.pk, search=search))
+
+
+class ApiView(GenericAPIView[Any]):
+    """A view for API keys; see the module for how to use it."""
+
+    authentication_classes = (ApiKeyAuthentication,)
+    permission_classes = (RolePermission,)
+    throttle_classes = (KeyThrottle,)
+    parser_classes: Sequence[type[BaseParser]] = (DocumentParser,)
+    renderer_classes: Sequence[type[BaseRenderer]] = (JSONRenderer,)
+    pagination_class = KeysetPagination
+    filter_backends: Sequence[type[BaseFilterBackend]] = (DjangoFilterBackend, Search)
+    metadata_class = None
+    schema = ApiSchema()
+
+    till_methods: ClassVar[frozenset[str]] = frozenset()
+    input_class: ClassVar[type[Input] | None] = None
+    output_class: ClassVar[type[Serializer[Any]] | None] = None
+    search_fields: ClassVar[tuple[str, ...]] = ()
+    matching: ClassVar[Matching | None] = None
+    """What a search finds, in place of ``search_fields``, among rows of which there may be millions."""
+    ordering_fields: ClassVar[tuple[str, ...]] = ()
+    default_ordering: ClassVar[str] = "pk"
+    is_list: ClassVar[bool] = False
+    """Whether GET answers a page of rows, for the OpenAPI document."""
+
+    @property
+    def key(self) -> ApiKey:
+        """The key that calls."""
+        key = self.request.auth
+        assert isinstance(key, ApiKey)  # noqa: S101 - the permission has let nobody else in
+        return key
+
+    @property
+    def account(self) -> Account:
+        """The account that the call is about; every query is scoped to it."""
+        if getattr(self, "swagger_fake_view", False):
+            return Account()
+        return self.key.account
+
+    @property
+    def made_with(self) -> str:
+        """Who is to be named as the author of a change."""
+        return f"API key {self.key.name}"
+
+    def open_to_tills(self, request: Request) -> bool:
+        """Whether a till's key may make this call."""
+        return request.method in self.till_methods
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if bad := {name: value for name, value in request.query_params.items() if "\x00" in value or "\x00" in name}:
+            detail = ErrorDetail("NUL characters are not taken.", code="invalid")
+            raise ValidationError({name.replace("\x00", ""): [detail] for name in bad})
+
+    def document(self, input_class: type[Input] | None = None) -> dict[str, Any]:
+        """The body, checked by ``input_class`` (default: the view's own).
+
+        Raises:
+            ValidationError: each problem under its path.
+        """
+        chosen = input_class or self.input_class
+        assert chosen is not None  # noqa: S101 - a fault of the view, not of the caller
+        return checked(chosen(), self.body())
+
+    def body(self) -> Mapping[str, Any]:
+        """The body, which must be a JSON object; the check of its fields is still to come."""
+        data = self.request.data if self.request.stream is not None else None
+        if not isinstance(data, Mapping):
+            raise ValidationError({"": [ErrorDetail("A JSON object is expected.", code="invalid")]})
+        return data
+
+    def documents(self, serializer: Input, *, key: str, most: int) -> list[dict[str, Any]]:
+        """The rows of the body, each checked by ``serializer`` and unlike every other in ``key``.
+
+        Raises:
+            ValidationError: each problem under its row and path, up to ``MAXIMUM_PROBLEMS`` rows of them.
+            TooLarge: more than ``most`` rows.
+        """
+        data = self.request.data if self.request.stream is not None else None
+        if not isinstance(data, list):
+            raise ValidationError({"": [ErrorDetail("A list of objects is expected.", code="invalid")]})
+        if len(data) > most:
+            raise TooLarge(f"At most {most} rows are taken at once.")
+        rows: list[dict[str, Any]] = []
+        problems: dict[str, Any] = {}
+        places: dict[str, int] = {}
+        for index, item in enumerate(data):
+            try:
+                row = checked(serializer, item)
+            except ValidationError as error:
+                problems[str(index)] = error.detail
+            else:
+                rows.append(row)
+                if places.setdefault(row[key], index) != index:
+                    problems[str(index)] = {
+                        key: [ErrorDetail("Another row of this call has this key.", code="duplicate")]
+                    }
+            if len(problems) == MAXIMUM_PROBLEMS:
+                break
+        if problems:
+            raise ValidationError(problems)
+        return rows
+
+    def flag(self, name: str) -> bool:
+        """Whether the query string asks for ``name``.
+
+        Raises:
+            ValidationError: it has another value than ``true``, ``1``, ``false`` or ``0``.
+        """
+        text = self.request.query_params.get(name, "").casefold()
+        if text not in {"", "true", "1", "false", "0"}:
+            raise ValidationError({name: [ErrorDetail("true or false is expected.", code="invalid")]})
+        return text in {"true", "1"}
+
+    def page(self, rows: QuerySet[Any], output_class: type[Serializer[Any]] | None = None) -> Response:
+        """One page of ``rows``, filtered and ordered as the query string asks."""
+        chosen = output_class or self.output_class
+        assert chosen is not None  # noqa: S101 - a fault of the view, not of the caller
+        found = self.paginate_queryset(self.filter_queryset(rows))
+        return self.get_paginated_response(chosen(found, many=True, context=self.get_serializer_context()).data)
+
+    def rendered(self, row: Any) -> Mapping[str, Any]:
+        """One row as the view's output has it."""
+        assert self.output_class is not None  # noqa: S101 - a fault of the view, not of the caller
+        data: Mapping[str, Any] = self.output_class(row, context=self.get_serializer_context()).data
+        return data
+
+
+def checked(serializer: Input, data: Any) -> dict[str, Any]:
+    """``data`` as the typed values of ``serializer``, with the defaults of what was left out.
+
+    Raises:
+        ValidationError: each problem under its path.
+    """
+    values: dict[str, Any] = serializer.run_validation(data)
+    return values
+
+
+@contextmanager
+def _single_row() -> Iterator[None]:
+    """Name problems as those of the only row: ``name`` instead of ``0.name``."""
+    try:
+        yield
+    except Refused as refused:
+        raise refused.without("0") from refused.__cause__
+
+
+class Collection(ViewSetMixin, ApiView):
+    """Rows of one kind, each under its key; see the module for how to make one."""
+
+    key_name: ClassVar[str]
+    key_field: ClassVar[KeyField | None] = None
+    whole_names: ClassVar[frozenset[str]] = frozenset()
+    """Objects that PATCH replaces instead of merging, beside rule trees."""
+    bulk_path: bool = False
+
+    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+        """Write all of ``rows`` or none, in one transaction; each has its key under ``key_name``."""
+        raise NotImplementedError
+
+    def remove(self, row: Any) -> None:
+        """Delete ``row``; refuses with ``in_use`` where history needs it."""
+        raise NotImplementedError
+
+    @classmethod
+    @cache
+    def row_class(cls) -> type[Input]:
+        """The input with the key beside its fields, as in a bulk body."""
+        assert cls.input_class is not None  # noqa: S101 - a fault of the view, not of the caller
+        taken = frozenset(cls.input_class().fields) | {cls.key_name}
+        shown = frozenset(cls.output_class().fields) if cls.output_class else frozenset()
+        made: type[Input] = type(
+            cls.input_class.__name__.replace("Input", "Row"),
+            (cls.input_class,),
+            {
+                "__doc__": cls.input_class.__doc__,
+                cls.key_name: cls.key_field or KeyField(),
+                "read_only_names": shown - taken,
+            },
+        )
+        return made
+
+    def list(self, request: Request) -> Response:
+        """The account's rows, a page at a time."""
+        return self.page(self.get_queryset())
+
+    def retrieve(self, request: Request, **key: str) -> Response:
+        """One row."""
+        return Response(self.rendered(self.row()))
+
+    def replace(self, request: Request, **key: str) -> Response:
+        """Create the row (201) or replace it (200); fields left out take their defaults."""
+        values = self._checked_row(self.body())
+        with _single_row():
+            saved = self.save([values])
+        created = status.HTTP_201_CREATED if saved.created else status.HTTP_200_OK
+        return Response(self.rendered(self.row()), status=created)
+
+    def change(self, request: Request, **key: str) -> Response:
+        """Change what the body names: objects key by key, lists and rule trees whole."""
+        patch = self.body()
+        # One transaction under the account's lock, so that of two patches neither undoes what the other wrote.
+        with transaction.atomic():
+            account_lock(account_id=self.account.pk)
+            document = self.merged(self.rendered(self.row()), patch)
+            with _single_row():
+                self.save([self._checked_row(document)])
+        return Response(self.rendered(self.row()))
+
+    def destroy(self, request: Request, **key: str) -> Response:
+        """Delete the row; 409 ``in_use`` where history needs it: archive it instead."""
+        self.remove(self.row())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(description=f"Create or replace up to {MAX_ROWS:,} rows, each with its key: all of them or none.")
+    def bulk(self, request: Request, **key: str) -> Response:
+        """Create or replace up to 10,000 rows, each with its key: all of them or none."""
+        rows = self.documents(self.row_class()(), key=self.key_name, most=MAX_ROWS)
+        saved = self.save(rows) if rows else Saved()
+        return Response({"created": saved.created, "updated": saved.updated})
+
+    def row(self) -> Any:
+        """The row that the path names.
+
+        Raises:
+            NotFound: the account has none.
+        """
+        return row_or_404(self.get_queryset(), **{self.key_name: self.kwargs[self.key_name]})
+
+    def merged(self, current: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+        """The document that a PATCH asks for."""
+        document: dict[str, Any] = merged(current, patch, whole=self.whole_names)
+        return document
+
+    def _checked_row(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        key = self.kwargs[self.key_name]
+        if document.get(self.key_name, key) != key:
+            raise ValidationError({self.key_name: [ErrorDetail("The path names another row.", code="invalid")]})
+        if "\x00" in key:
+            raise ValidationError({self.key_name: [ErrorDetail("NUL characters are not taken.", code="invalid")]})
+        return checked(self.row_class()(), {**document, self.key_name: key})
+
+
+# No method of the view may have the name of a verb: every path of the collection would answer that verb then.
+_ROW: dict[str, str | Any] = {"get": "retrieve", "put": "replace", "patch": "change", "delete": "destroy"}
+
+
+def collection_paths(name: str, view: type[Collection]) -> list[URLPattern]:
+    """The three paths of a collection: the list, the bulk call, and the row.
+
+    Put paths below a row (``<name>/<key:…>/more``) before these: a key may hold slashes.
+    """
+    key = view.key_name
+    return [
+        path(name, view.as_view({"get": "list"}), name=name),
+        path(
+            f"{name}/bulk",
+            view.as_view({"post": "bulk", **_ROW}, bulk_path=True),
+            kwargs={key: "bulk"},
+            name=f"{name}-bulk",
+        ),
+        path(f"{name}/<key:{key}>", view.as_view(_ROW), name=f"{name}-row"),
+    ]

@@ -1,0 +1,444 @@
+"""Filling the demo accounts: all of it through the services that the admin, the REST API and tills use.
+
+Every step makes only what is missing, so that a run that was cut off is completed by the next, and one more run changes
+nothing. Dates count from the moment at which an account was made.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.db import reset_queries, transaction
+from django.db.models import F, Sum
+from django.utils.crypto import salted_hmac
+
+from consumers.choices import KeyRole, MembershipStatus, StaffRole
+from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, Site, StaffMembership
+from consumers.services.account import AccountValues, account_create, account_update, api_key_create
+from consumers.services.consumer import ConsumerValues, consumers_save
+from consumers.services.group import GroupValues, groups_save
+from consumers.services.site import SiteValues, sites_save
+from consumers.services.staff import staff_member_add
+from loyalty.choices import MessageState
+from loyalty.exceptions import LoyaltyError
+from loyalty.management.demo import bookshop, discounts, programme, shop
+from loyalty.management.demo.discounts import Lists, PlannedDiscount
+from loyalty.management.demo.programme import Planned
+from loyalty.management.demo.sales import Trade, returns, sales
+from loyalty.models import LedgerEntry, Offer, RedemptionMessage, Reversal, Transaction, Voucher
+from loyalty.selectors.offer import vouchers_good
+from loyalty.services.offer import OfferValues, offer_claim, offers_save
+from loyalty.services.points import points_adjust
+from loyalty.services.promotion import loyalty_promotion_save
+from loyalty.services.sales_import.past_sales import batched
+from loyalty.services.till.commit import transaction_commit
+from loyalty.services.till.profiling import COSTS
+from loyalty.services.till.reversal import transaction_reverse
+from loyalty.services.till.sale import Sale
+from promotions.models import PersonalizedPromotion, Product, Promotion
+from promotions.services.discount import discount_save
+from promotions.services.personalized_list import personalized_list_select, personalized_lists_assign
+from promotions.services.personalized_promotion import personalized_promotions_save
+from promotions.services.product import ProductValues, products_save
+from promotions.services.promotion import promotion_stop
+from promotions.services.status import statuses_sync
+
+ACCOUNT, SECOND_ACCOUNT = "demo", "demo-books"
+SALES, SECOND_SALES = 6000, 150
+BATCH = 250
+LABEL = "demo"
+SENT_AFTER = timedelta(seconds=2)
+"""How soon after a sale its till sent it."""
+
+VOUCHERS_SHOWN = 0.6
+"""How often those who have a voucher think of it."""
+
+Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
+"""Given words and a total, shows progress; yields what moves it on."""
+
+STAFF = (
+    ("demo-admin", "Hana", "Whitaker", StaffRole.ADMINISTRATOR),
+    ("demo-marketer", "Marco", "Bell", StaffRole.MARKETER),
+    ("demo-service", "Sasha", "Reid", StaffRole.CUSTOMER_SERVICE),
+    ("demo-viewer", "Vic", "Palmer", StaffRole.VIEWER),
+)
+SECOND_STAFF = (("demo-admin", "Hana", "Whitaker", StaffRole.ADMINISTRATOR),)
+"""One of the staff works in both accounts."""
+
+KEYS = (("demo-manager", KeyRole.MANAGER), ("demo-till", KeyRole.TILL))
+_GOODWILL = (
+    (75, "Goodwill: the order came late"),
+    (50, "Missing points from a receipt"),
+    (120, "Prize draw in the newsletter"),
+    (-30, "Correction: a receipt was counted twice"),
+)
+_TROUBLE = (
+    (MessageState.UNCERTAIN, "SMTPServerDisconnected: Connection unexpectedly closed"),
+    (MessageState.FAILED, "SMTPRecipientsRefused: 550 No such user here"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogIn:
+    """A staff user who can log in; ``roles`` are by account code."""
+
+    username: str
+    password: str
+    roles: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """What there is to look at, and how to get in. Keys are new at every run: only their hashes are stored."""
+
+    account: Account
+    second_account: Account
+    manager_key: str
+    till_key: str
+    log_ins: tuple[LogIn, ...]
+    sales: int
+    new_sales: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Content:
+    """All that an account is filled with."""
+
+    trade: Trade
+    promotions: Sequence[Planned | PlannedDiscount]
+    sales: int
+    lists: Sequence[Lists] = ()
+    groups: Sequence[GroupValues] = ()
+    offers: Sequence[OfferValues] = ()
+    adjustments: int = 0
+    claims: int = 0
+
+
+def demo_fill(*, at: datetime, bar: Bar) -> Demo:
+    """Make the demo accounts, or what is missing of them.
+
+    Args:
+        at: now, by which statuses are brought up to date.
+        bar: shows how far the sales are.
+    """
+    account, new_sales = _shop(bar)
+    second = _bookshop(bar)
+    statuses_sync(at=at)
+    # This process ends before its thread would write what its sales cost.
+    COSTS.write()
+    log_ins = _staff({account: STAFF, second: SECOND_STAFF})
+    manager_key, till_key = _keys(account)
+    return Demo(
+        account=account,
+        second_account=second,
+        manager_key=manager_key,
+        till_key=till_key,
+        log_ins=log_ins,
+        sales=Transaction.objects.filter(account=account).count(),
+        new_sales=new_sales,
+    )
+
+
+def _shop(bar: Bar) -> tuple[Account, int]:
+    """The account to look at, with how many of its sales are new."""
+    account = _account(
+        code=ACCOUNT,
+        values=AccountValues(
+            name=shop.NAME,
+            currency=shop.CURRENCY,
+            time_zone=shop.TIME_ZONE,
+            other_earn_rates=shop.EARN_RATES,
+        ),
+    )
+    made_at = account.created_at.astimezone(account.zone)
+    trade = Trade(
+        zone=shop.TIME_ZONE,
+        currency=shop.CURRENCY,
+        currencies=shop.CURRENCIES,
+        sites=shop.SITES,
+        products=shop.products(),
+        consumers=shop.consumers(today=made_at.date()),
+    )
+    content = _Content(
+        trade=trade,
+        promotions=(*programme.PROMOTIONS, *discounts.DISCOUNTS),
+        sales=SALES,
+        lists=discounts.LISTS,
+        groups=shop.GROUPS,
+        offers=programme.OFFERS,
+        adjustments=40,
+        claims=60,
+    )
+    return account, _fill(account, content, made_at, bar)
+
+
+def _bookshop(bar: Bar) -> Account:
+    """A second account, so that there is one to switch to."""
+    account = _account(
+        code=SECOND_ACCOUNT,
+        values=AccountValues(name=bookshop.NAME, currency=bookshop.CURRENCY, time_zone=bookshop.TIME_ZONE),
+    )
+    made_at = account.created_at.astimezone(account.zone)
+    trade = Trade(
+        zone=bookshop.TIME_ZONE,
+        currency=bookshop.CURRENCY,
+        currencies={},
+        sites=bookshop.SITES,
+        products=bookshop.products(),
+        consumers=bookshop.consumers(today=made_at.date()),
+    )
+    _fill(account, _Content(trade=trade, promotions=bookshop.PROMOTIONS, sales=SECOND_SALES), made_at, bar)
+    return account
+
+
+def _account(*, code: str, values: AccountValues) -> Account:
+    account = Account.objects.filter(code=code).first()
+    if account is None:
+        # One transaction: an account is either made whole, or not at all. Its first keys are replaced by the demo's.
+        with transaction.atomic():
+            made = account_create(code=code, currency=values.currency, time_zone=values.time_zone, name=values.name)
+            account = account_update(account_id=made.account.pk, values=values, made_with=LABEL)
+            ApiKey.objects.filter(account=account).delete()
+    return account
+
+
+def _fill(account: Account, content: _Content, made_at: datetime, bar: Bar) -> int:
+    """Everything in an account but staff and keys; how many sales were new."""
+    trade = content.trade
+    had_before = made_at - timedelta(days=400)
+
+    def missing(known: Iterable[str], wanted: Iterable[str]) -> set[str]:
+        return set(wanted).difference(known)
+
+    numbers = missing(
+        Site.objects.filter(account=account).values_list("number", flat=True), (site.number for site in trade.sites)
+    )
+    if numbers:
+        sites: list[SiteValues] = [site for site in trade.sites if site.number in numbers]
+        sites_save(account_id=account.pk, rows=sites)
+    skus = missing(
+        Product.objects.filter(account=account).values_list("sku", flat=True), (one.sku for one in trade.products)
+    )
+    if skus:
+        products: list[ProductValues] = [product for product in trade.products if product.sku in skus]
+        products_save(account_id=account.pk, rows=products)
+    codes = missing(
+        ConsumerGroup.objects.filter(account=account).values_list("code", flat=True),
+        (group.code for group in content.groups),
+    )
+    if codes:
+        groups_save(account_id=account.pk, rows=[group for group in content.groups if group.code in codes])
+    consumer_ids = missing(
+        Consumer.objects.filter(account=account).values_list("consumer_id", flat=True),
+        (consumer.consumer_id for consumer in trade.consumers),
+    )
+    if consumer_ids:
+        consumers: list[ConsumerValues] = [one for one in trade.consumers if one.consumer_id in consumer_ids]
+        consumers_save(account_id=account.pk, rows=consumers)
+    codes = missing(
+        Offer.objects.filter(account=account).values_list("code", flat=True), (offer.code for offer in content.offers)
+    )
+    if codes:
+        offers = [offer for offer in content.offers if offer.code in codes]
+        offers_save(account_id=account.pk, rows=offers, at=had_before, made_with=LABEL)
+    for lists in content.lists:
+        _lists(account, lists, trade.consumers, had_before)
+    _promotions(account, content.promotions, made_at)
+    new = _sales(account, sales(trade, until=made_at, count=content.sales), made_at, bar)
+    _adjustments(account, content.adjustments, made_at)
+    _claims(account, content.claims, made_at)
+    return new
+
+
+def _lists(account: Account, lists: Lists, consumers: Sequence[ConsumerValues], had_before: datetime) -> None:
+    """A personalized promotion with its lists, unless it is there."""
+    backend_id = lists.promotion.backend_id
+    if PersonalizedPromotion.objects.filter(account=account, backend_id=backend_id).exists():
+        return
+    rows = lists.rows(consumers)
+    # One transaction: it is made with its lists and choices, or not at all.
+    with transaction.atomic():
+        personalized_promotions_save(account_id=account.pk, rows=[lists.promotion], at=had_before, made_with=LABEL)
+        given = [replace(row, selected=()) for row in rows]
+        personalized_lists_assign(account_id=account.pk, backend_id=backend_id, rows=given)
+        for row in rows:
+            if row.selected:
+                personalized_list_select(
+                    account_id=account.pk,
+                    backend_id=backend_id,
+                    consumer_id=row.consumer_id,
+                    products=row.selected,
+                )
+
+
+def _promotions(account: Account, planned: Sequence[Planned | PlannedDiscount], made_at: datetime) -> None:
+    """Each as if it had been written before its start, and stopped when it was."""
+    known = {(one.family, one.code): one for one in Promotion.objects.filter(account=account)}
+    for one in planned:
+        promotion = known.get((one.family, one.code)) or _promotion(account, one, made_at)
+        stopped_at = one.stopped_at(made_at=made_at)
+        if stopped_at is not None and promotion.stopped_at is None:
+            promotion_stop(promotion=promotion, actor=None, actor_label=LABEL, at=stopped_at)
+
+
+def _promotion(account: Account, planned: Planned | PlannedDiscount, made_at: datetime) -> Promotion:
+    at = planned.written_at(made_at=made_at)
+    if isinstance(planned, PlannedDiscount):
+        values = planned.values(made_at=made_at)
+        return discount_save(account=account, values=values, actor=None, actor_label=LABEL, at=at)[0]
+    said = planned.values(made_at=made_at)
+    return loyalty_promotion_save(account=account, values=said, actor=None, actor_label=LABEL, at=at)[0]
+
+
+def _sales(account: Account, made: Sequence[Sale], made_at: datetime, bar: Bar) -> int:
+    """Commit the sales that are not there yet, each as if its till had sent it at once; how many. Some come back."""
+    new = 0
+    account = Account.objects.get(pk=account.pk)
+    with bar(f"sales of {account.name}", len(made)) as progress:
+        for batch in batched(made, BATCH):
+            there = set(
+                Transaction.objects.filter(
+                    account=account, reference__in=[sale.reference for sale in batch]
+                ).values_list("reference", flat=True)
+            )
+            purses = _purses(account, at=batch[0].occurred_at)
+            for sale in batch:
+                if sale.reference not in there:
+                    shown = replace(sale, vouchers=_voucher_shown(sale, purses))
+                    transaction_commit(account=account, sale=shown, at=sale.occurred_at + SENT_AFTER)
+                    new += 1
+                progress(1)
+            _returns(account, batch, made_at)
+            _messages_settle(account, [sale.reference for sale in batch])
+            # With DEBUG every statement is kept.
+            reset_queries()
+    return new
+
+
+def _purses(account: Account, *, at: datetime) -> dict[str, list[str]]:
+    """The codes of good vouchers by consumer id, and by card, the newest first."""
+    good = Voucher.objects.filter(vouchers_good(at=at), account=account).order_by("-issued_at", "-pk")
+    purses: dict[str, list[str]] = {}
+    for code, *keys in good.values_list("code", "consumer__consumer_id", "consumer__membership__cards__number"):
+        for key in keys:
+            purses.setdefault(key, []).append(code)
+    return purses
+
+
+def _voucher_shown(sale: Sale, purses: dict[str, list[str]]) -> tuple[str, ...]:
+    """The voucher that a shopper shows at the till, if they think of it: their oldest, be it still good or not."""
+    purse = purses.get(sale.consumer or sale.loyalty_card)
+    # The same for the same sale, so that a run that was cut off is completed alike.
+    if not purse or random.Random(sale.reference).random() > VOUCHERS_SHOWN:  # noqa: S311 - a demo has no secrets
+        return ()
+    return (purse.pop(),)
+
+
+def _returns(account: Account, made: Sequence[Sale], made_at: datetime) -> None:
+    """What of these sales came back, each part of it unless it is there."""
+    asked = returns(made, until=made_at)
+    named = Reversal.objects.filter(account=account, reference__in=[request.reference for request in asked])
+    there = set(named.values_list("reference", flat=True))
+    for request in asked:
+        if request.reference not in there and request.occurred_at is not None:
+            transaction_reverse(account=account, request=request, at=request.occurred_at + SENT_AFTER)
+
+
+def _messages_settle(account: Account, references: Sequence[str]) -> None:
+    """What was to be said about these sales was sent at the time, but for a few: nobody is written to now."""
+    waiting = RedemptionMessage.objects.filter(
+        account=account, state=MessageState.WAITING, applied__transaction__reference__in=references
+    )
+    tried = {"attempts": 1, "claimed_at": F("recorded_at")}
+    for place, (state, error) in enumerate(_TROUBLE):
+        few = waiting.annotate(place=F("id") % 40).filter(place=place)
+        few.update(state=state, last_error=error, **tried)
+    waiting.update(state=MessageState.SENT, sent_at=F("recorded_at"), **tried)
+
+
+def _adjustments(account: Account, count: int, made_at: datetime) -> None:
+    there = _references(account)
+    members = Consumer.objects.filter(account=account, membership__status=MembershipStatus.ACTIVE)
+    ids = list(members.order_by("consumer_id").values_list("consumer_id", flat=True)[: count * 20 : 20])
+    for place, consumer_id in enumerate(ids, start=1):
+        reference = f"goodwill-{place:03}"
+        if reference not in there:
+            points, description = _GOODWILL[place % len(_GOODWILL)]
+            points_adjust(
+                account=account,
+                consumer_id=consumer_id,
+                reference=reference,
+                points=points,
+                description=description,
+                at=made_at - timedelta(hours=31 * place),
+            )
+
+
+def _claims(account: Account, count: int, made_at: datetime) -> None:
+    """The best customers claim rewards, as far as their points go."""
+    there = _references(account)
+    earned = Sum("transactions__base_points") + Sum("transactions__promotion_points")
+    best = Consumer.objects.filter(account=account, membership__status=MembershipStatus.ACTIVE).annotate(earned=earned)
+    ids = best.filter(earned__gt=0).order_by("-earned", "consumer_id").values_list("consumer_id", flat=True)[:count]
+    rewards = ("reward-ten", "reward-pastry", "reward-pastry", "reward-tasting", "reward-pastry")
+    for place, consumer_id in enumerate(list(ids), start=1):
+        reference = f"claim-{place:03}"
+        if reference in there:
+            continue
+        try:
+            offer_claim(
+                account=account,
+                consumer_id=consumer_id,
+                reference=reference,
+                offer_code=rewards[place % len(rewards)],
+                at=made_at - timedelta(hours=9 * place),
+            )
+        except LoyaltyError:
+            # Too few points: people try that, too.
+            continue
+
+
+def _references(account: Account) -> set[str]:
+    return set(LedgerEntry.objects.filter(account=account).exclude(reference="").values_list("reference", flat=True))
+
+
+def _staff(members: dict[Account, Sequence[tuple[str, str, str, StaffRole]]]) -> tuple[LogIn, ...]:
+    """The staff, each with the password that is theirs on this installation."""
+    roles: dict[str, list[tuple[str, str]]] = {}
+    for account, staff in members.items():
+        for username, first_name, last_name, role in staff:
+            membership = StaffMembership.objects.filter(account=account, user__username=username).first()
+            if membership is None:
+                membership = staff_member_add(
+                    account_id=account.pk,
+                    username=username,
+                    role=role,
+                    email=f"{username}@example.com",
+                    first_name=first_name,
+                    last_name=last_name,
+                    password=_password(username),
+                )
+            user = membership.user
+            if not user.check_password(_password(username)):
+                user.set_password(_password(username))
+                user.save(update_fields=["password"])
+            roles.setdefault(username, []).append((account.name, membership.role.name))
+    return tuple(
+        LogIn(username=username, password=_password(username), roles=tuple(held)) for username, held in roles.items()
+    )
+
+
+def _password(username: str) -> str:
+    """Follows from the installation's secret: the same at every run here, and unknown elsewhere."""
+    return f"{salted_hmac('demo password', username, algorithm='sha256').hexdigest()[:14]}-hearth"
+
+
+def _keys(account: Account) -> tuple[str, str]:
+    """A manager's and a till's key; those of the last run end."""
+    # One transaction: there is always one working key of each name.
+    with transaction.atomic():
+        ApiKey.objects.filter(account=account, name__in=[name for name, _ in KEYS]).delete()
+        manager_key, till_key = (api_key_create(account_id=account.pk, name=name, role=role)[1] for name, role in KEYS)
+    return manager_key, till_key

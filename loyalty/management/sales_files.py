@@ -1,0 +1,108 @@
+"""What the commands about files of past sales share: their options, their bar, their report."""
+
+import json
+import resource
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, OutputWrapper
+from tqdm import tqdm
+
+from consumers.exceptions import Refused
+from consumers.models import Account
+from loyalty.services.sales_import.sales_file import Layout, SalesFile, layout_read
+
+
+def arguments_add(parser: ArgumentParser) -> None:
+    """FILE, --account, --mapping and an option for each field of the layout."""
+    parser.add_argument("file", type=Path, help="a CSV of past sales, one row per line of an invoice; may be gzipped")
+    parser.add_argument("--account", required=True, metavar="CODE", help="the account that gets them")
+    parser.add_argument("--mapping", type=Path, metavar="FILE", help="a JSON or TOML file with the options below")
+    for name, words in _OPTIONS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar="COLUMN" if name in _COLUMNS else "TEXT", help=words)
+
+
+_COLUMNS = {
+    "reference": "column of the invoice's number",
+    "sku": "column of the product's SKU",
+    "quantity": "column of the number of units; below zero in a return",
+    "moment": "column of the date and time",
+    "unit_price": "column of the price of one unit, tax included",
+    "unit_price_ex_tax": "column of the price of one unit without tax (default: tax included)",
+    "description": "column of the product's name",
+    "category": "column of the product's category (default: the last word of its name)",
+    "brand": "column of the product's brand",
+    "consumer": "column of the consumer's id; an empty one is an anonymous sale",
+    "site": "column of the site's number",
+}
+_OPTIONS = {
+    **_COLUMNS,
+    "time_zone": "zone of moments without an offset (default: the account's)",
+    "date_format": "how moments are written, as strptime reads it (default: ISO 8601)",
+    "decimal": "the decimal mark, a point or a comma",
+    "delimiter": "what stands between two fields",
+    "encoding": "the file's encoding",
+    "return_prefix": "how the number of a return begins",
+    "default_site": "number of the site of rows that name none",
+}
+
+
+def file_open(options: Mapping[str, Any]) -> tuple[Account, SalesFile]:
+    """The account and the file that the options name.
+
+    Raises:
+        CommandError: there is no such account.
+        Refused: the file or the mapping cannot be read.
+    """
+    account = Account.objects.filter(code=options["account"]).first()
+    if account is None:
+        raise CommandError(f"There is no account {options['account']}.")
+    named = {name: options[name] for name in Layout.__struct_fields__ if options[name] is not None}
+    layout = layout_read(named=named, mapping=options["mapping"])
+    return account, SalesFile(path=options["file"], layout=layout, zone=account.zone)
+
+
+@contextmanager
+def refusals_as_errors() -> Iterator[None]:
+    """A refusal of a service ends the command with its words."""
+    try:
+        yield
+    except Refused as refused:
+        raise CommandError(refused.detail) from refused
+
+
+@contextmanager
+def bar(words: str, *, unit: str, total: int | None = None) -> Iterator[Callable[[int], object]]:
+    """A progress bar on standard error, drawn seldom where that is a log; yields what moves it on."""
+    pause = 0.5 if sys.stderr.isatty() else 15.0
+    with tqdm(desc=words, unit=unit, total=total, file=sys.stderr, mininterval=pause) as drawn:
+        yield drawn.update
+
+
+def stopwatch() -> Callable[[], float]:
+    """A function that answers the seconds since now."""
+    started = time.perf_counter()
+    return lambda: time.perf_counter() - started
+
+
+def report(out: OutputWrapper, words: OutputWrapper, summary: Mapping[str, Any]) -> None:
+    """The summary as text for people on ``words``, and as one JSON object on ``out``."""
+    complete = {**summary, "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+    for line in _lines(complete):
+        words.write(line, style_func=str)
+    out.write(json.dumps(complete, indent=2))
+
+
+def _lines(values: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        label = f"{indent}{str(name).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield f"{label}:"
+            yield from _lines(value, f"{indent}  ")
+        else:
+            yield f"{label:<34} {value:,}" if isinstance(value, int | float) else f"{label:<34} {value}"

@@ -1,0 +1,1 @@
+"""Past sales: read from files, imported as history, or replayed through the till's own commit."""

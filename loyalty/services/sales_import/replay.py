@@ -1,0 +1,242 @@
+"""Selling past sales again: the sales of a file go through the till's own commit, in order of time."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import msgspec
+from django.db import connection, reset_queries, transaction
+
+from consumers.models import Account
+from consumers.services.account import account_lock
+from loyalty.exceptions import LoyaltyError, ReplayTooLate
+from loyalty.models import Transaction
+from loyalty.services.sales_import.past_sales import batches_counted, parties_ensure
+from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
+from loyalty.services.till.commit import sale_fingerprint, transaction_commit
+from loyalty.services.till.sale import Sale, SaleLine
+from promotions.engine.money import minor_unit
+
+BATCH = 200
+SOURCE = "replay"
+
+
+class _Points(msgspec.Struct):
+    base: int
+    promotion: int
+    balance: int | None
+
+
+class _Applied(msgspec.Struct):
+    promotion: str
+    version: int
+    redemptions: int
+    points: int
+    saving: str
+    lines: list[dict[str, Any]]
+
+
+class _Issued(msgspec.Struct):
+    offer: str
+
+
+class _Answer(msgspec.Struct):
+    """What of a till's answer is the decision; voucher codes are chance and are left out."""
+
+    reference: str
+    occurred_at: str
+    net_total_inc_tax: str
+    points: _Points
+    applied: list[_Applied]
+    vouchers_issued: list[_Issued]
+
+
+_answer = msgspec.json.Decoder(_Answer)
+_canonical = msgspec.json.Encoder(order="deterministic")
+
+
+@dataclass(kw_only=True)
+class ReplaySummary:
+    """What a replay did; figures of decisions count those that were there already too.
+
+    ``left_out`` counts invoices that are no sale to a known consumer, ``refused`` those that the commit refused, by
+    code, and ``rejected_rows`` rows by reason. ``digest`` is a SHA-256 of every decision in order: what was applied to
+    which units, every amount, and why others did not apply. Two databases with the same digest decided the same.
+    """
+
+    sales: int = 0
+    posted: int = 0
+    already_there: int = 0
+    base_points: int = 0
+    promotion_points: int = 0
+    vouchers_issued: int = 0
+    redemptions: Counter[str] = field(default_factory=Counter)
+    created: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    rejected_rows: Counter[str] = field(default_factory=Counter)
+    digest: str = ""
+
+
+def sales_replay(
+    *,
+    account: Account,
+    file: SalesFile,
+    index: SalesIndex,
+    at: datetime,
+    reject: Callable[[RejectedRow], object],
+    limit: int | None = None,
+    progress: Callable[[int], object] = lambda _invoices: None,
+) -> ReplaySummary:
+    """Commit a file's sales to known consumers, who become members with their first; each reference once.
+
+    Sites, products and consumers that the account lacks are created. A replay that was cut off goes on where it was.
+
+    Args:
+        account: receives the sales; its ``late_transaction_days`` must reach back to the first.
+        file: where they are.
+        index: what ``file.index()`` answered.
+        at: now.
+        reject: is told of every row that was not taken, those of refused sales among them.
+        limit: the number of sales after which to stop.
+        progress: is told how many more invoices were looked at.
+
+    Raises:
+        ReplayTooLate: the account does not take transactions that old.
+    """
+    summary = ReplaySummary()
+    digest = hashlib.sha256()
+    _commits_unawaited()
+
+    def rejected(row: RejectedRow) -> None:
+        summary.rejected_rows[row.reason] += 1
+        reject(row)
+
+    sales = _sales(file.invoices(index, reject=rejected), account, summary, rejected, progress)
+    for batch in batches_counted(islice(sales, limit), BATCH):
+        _check_age(account, batch[0][1], at)
+        account = _parties(account, [invoice for invoice, _ in batch], index, summary)
+        stored = {
+            reference: (fingerprint, answer, explanation)
+            for reference, fingerprint, answer, explanation in Transaction.objects.filter(
+                account=account, reference__in=[sale.reference for _, sale in batch]
+            ).values_list("reference", "fingerprint", "answer", "explanation")
+        }
+        for invoice, sale in batch:
+            summary.sales += 1
+            fingerprint = sale_fingerprint(sale)
+            known = stored.get(sale.reference)
+            if known is not None and known[0] == fingerprint:
+                summary.already_there += 1
+                _count(summary, digest, known[1], known[2])
+                continue
+            try:
+                committed = transaction_commit(account=account, sale=sale, at=at, fingerprint=fingerprint)
+            except LoyaltyError as refused:
+                summary.refused[refused.code] += 1
+                for row in invoice.rows:
+                    rejected(RejectedRow(number=row.number, reason=Reason.REFUSED, raw=row.raw))
+                continue
+            summary.posted += 1
+            _count(summary, digest, committed.answer, committed.explanation)
+        # With DEBUG every statement is kept.
+        reset_queries()
+    summary.digest = digest.hexdigest()
+    return summary
+
+
+def _commits_unawaited() -> None:
+    """Let PostgreSQL write commits of this connection to disk behind our back.
+
+    What a crash of the server loses is the last sales, whole; the next run sells them again. Tills have no next run.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit TO off")
+
+
+def _sales(
+    invoices: Iterable[Invoice],
+    account: Account,
+    summary: ReplaySummary,
+    reject: Callable[[RejectedRow], object],
+    progress: Callable[[int], object],
+) -> Iterator[tuple[Invoice, Sale]]:
+    """The invoices that a till could have sent, each with the sale that it would have sent."""
+    unit = minor_unit(account.currency)
+    for invoice in invoices:
+        progress(1)
+        if invoice.is_return:
+            summary.left_out["returns"] += 1
+            continue
+        if not invoice.consumer:
+            summary.left_out["anonymous"] += 1
+            continue
+        rows: list[SoldRow] = []
+        for row in invoice.rows:
+            if any(price != price.quantize(unit) for price in (row.unit_price_inc_tax, row.unit_price_ex_tax)):
+                reject(RejectedRow(number=row.number, reason=Reason.PRICE_FINER_THAN_CURRENCY, raw=row.raw))
+            else:
+                rows.append(row)
+        if rows:
+            yield invoice, _sale(invoice, rows, currency=account.currency)
+        else:
+            summary.left_out["nothing_left"] += 1
+
+
+def _sale(invoice: Invoice, rows: Sequence[SoldRow], *, currency: str) -> Sale:
+    return Sale(
+        reference=invoice.reference,
+        occurred_at=invoice.occurred_at,
+        site=invoice.site,
+        currency=currency,
+        consumer=invoice.consumer,
+        source=SOURCE,
+        lines=tuple(
+            SaleLine(
+                line_id=str(place),
+                sku=row.sku,
+                quantity=row.quantity,
+                unit_price_inc_tax=row.unit_price_inc_tax,
+                unit_price_ex_tax=row.unit_price_ex_tax,
+                category=row.category,
+                brand=row.brand,
+            )
+            for place, row in enumerate(rows, start=1)
+        ),
+    )
+
+
+def _check_age(account: Account, first: Sale, at: datetime) -> None:
+    age = at - first.occurred_at
+    if age > timedelta(days=account.late_transaction_days):
+        raise ReplayTooLate(
+            f"Sale {first.reference} is {age.days + 1} days old: raise the account's late_transaction_days, "
+            f"now {account.late_transaction_days}."
+        )
+
+
+def _parties(account: Account, invoices: Sequence[Invoice], index: SalesIndex, summary: ReplaySummary) -> Account:
+    """Create what the sales name and the account lacks; the account as it is afterwards."""
+    # One transaction under the account's lock: two replays do not both find a row missing.
+    with transaction.atomic():
+        current = account_lock(account_id=account.pk)
+        parties = parties_ensure(account=current, invoices=invoices, names=index.names, members=True)
+        current.refresh_from_db()
+    summary.created += parties.created
+    return current
+
+
+def _count(summary: ReplaySummary, digest: "hashlib._Hash", answer_text: str, explanation: Any) -> None:
+    """Add one decision to the sums and to the digest."""
+    answer = _answer.decode(answer_text)
+    summary.base_points += answer.points.base
+    summary.promotion_points += answer.points.promotion
+    summary.vouchers_issued += len(answer.vouchers_issued)
+    for applied in answer.applied:
+        summary.redemptions[applied.promotion] += applied.redemptions
+    digest.update(_canonical.encode((answer, explanation)))

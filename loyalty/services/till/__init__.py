@@ -1,0 +1,1 @@
+"""The till: quotes, commits, returns and voids."""

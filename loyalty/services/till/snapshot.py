@@ -1,0 +1,208 @@
+"""What of an account every decision needs, held in memory: its rulebook, conflict policy and sites.
+
+A book is built once per version of the account and shared by the process's threads. A request compares one number;
+where it has changed, only the promotions changed since are read and compiled again.
+"""
+
+import gc
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from threading import Lock
+from zoneinfo import ZoneInfo
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from conflicts.resolver import Policy
+from conflicts.selectors import conflict_policy
+from consumers.models import Account, Site
+from loyalty.models import Offer
+from loyalty.services.till.metrics import rulebook_measured
+from promotions.engine.benefits.discounts import PersonalizedTerms
+from promotions.engine.facts.basket import SiteFacts
+from promotions.engine.rulebook.rulebook import (
+    OfferFacts,
+    Promotion,
+    PromotionSource,
+    Rulebook,
+    Terms,
+    compile_promotion,
+)
+from promotions.models import PersonalizedPromotion, PromotionVersion
+from promotions.models import Promotion as StoredPromotion
+from promotions.selectors.promotion import site_facts
+
+MAX_SNAPSHOTS = 200
+"""Accounts whose books stay in memory; the least recently used goes first."""
+
+LARGE = 1_000
+"""Promotions that make a rulebook a large one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SitePlace:
+    """A site as decisions need it."""
+
+    id: int
+    number: str
+    name: str
+    zone: ZoneInfo
+    facts: SiteFacts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountSnapshot:
+    """Everything of an account that changes seldom and that every decision needs."""
+
+    account_pk: int
+    version: int
+    epoch: int
+    rulebook: Rulebook
+    policy: Policy
+    sites: dict[str, SitePlace]
+    sites_by_id: dict[int, SitePlace]
+    offers: dict[str, Offer]
+    offers_by_id: dict[int, Offer]
+    limited_offers: frozenset[str]
+
+
+_books: OrderedDict[int, AccountSnapshot] = OrderedDict()
+_lock = Lock()
+
+
+def snapshot_current(*, account: Account) -> AccountSnapshot:
+    """The account's book at the version that the account's row says.
+
+    ``account`` must have been read in this request; a book of a newer version is as good.
+    """
+    book = _books.get(account.pk)
+    if book is not None and book.version >= account.rulebook_version and book.epoch == account.rulebook_epoch:
+        return book
+    with _lock:
+        book = _books.get(account.pk)
+        if book is None or book.version < account.rulebook_version or book.epoch != account.rulebook_epoch:
+            known = book if book is not None and book.epoch == account.rulebook_epoch else None
+            book = _books[account.pk] = _read(account, known)
+            if known is None:
+                spare_garbage_collector(book.rulebook)
+            rulebook_measured(version=book.version)
+        _books.move_to_end(account.pk)
+        while len(_books) > MAX_SNAPSHOTS:
+            _books.popitem(last=False)
+    return book
+
+
+def spare_garbage_collector(rulebook: Rulebook) -> None:
+    """Keep the collector from looking through a large rulebook, which stays, at each of its rounds."""
+    if len(rulebook) >= LARGE:
+        gc.collect()
+        gc.freeze()
+
+
+def snapshots_forget() -> None:
+    """Drop every book, as a process that starts has none."""
+    with _lock:
+        _books.clear()
+
+
+def _read(account: Account, known: AccountSnapshot | None) -> AccountSnapshot:
+    terms = account_terms(account)
+    offers = list(Offer.objects.filter(account=account).select_related("product"))
+    facts = {offer.code: _offer_facts(offer) for offer in offers}
+    personalized = _personalized_terms(account)
+    sites = {site.number: _site_place(site, account) for site in Site.objects.filter(account=account)}
+    stored = StoredPromotion.objects.filter(account=account)
+    if known is None:
+        rulebook = Rulebook.build(
+            _compiled(stored.filter(archived=False)), terms=terms, offers=facts, personalized=personalized
+        )
+    else:
+        changed = stored.filter(revision__gt=known.version)
+        rulebook = known.rulebook.changed(
+            removed=changed.filter(archived=True).values_list("id", flat=True),
+            put=list(_compiled(changed.filter(archived=False))),
+            terms=terms,
+            offers=facts,
+            personalized=personalized,
+        )
+    return AccountSnapshot(
+        account_pk=account.pk,
+        version=account.rulebook_version,
+        epoch=account.rulebook_epoch,
+        rulebook=rulebook,
+        policy=conflict_policy(account_id=account.pk),
+        sites=sites,
+        sites_by_id={site.id: site for site in sites.values()},
+        offers={offer.code: offer for offer in offers},
+        offers_by_id={offer.pk: offer for offer in offers},
+        limited_offers=frozenset(offer.code for offer in offers if offer.stock is not None),
+    )
+
+
+def _compiled(stored: QuerySet[StoredPromotion]) -> Iterable[Promotion]:
+    return (compile_promotion(source) for source in _sources(stored))
+
+
+_SOURCE_FIELDS = (
+    "id",
+    "family",
+    "code",
+    "type",
+    "subtype",
+    "name",
+    "version",
+    "currency",
+    "starts_at",
+    "ends_at",
+    "draft",
+    "stopped_at",
+    "outcome",
+    "eligibility",
+    "content",
+)
+
+
+def _sources(stored: QuerySet[StoredPromotion]) -> Iterator[PromotionSource]:
+    version = PromotionVersion.objects.filter(promotion=OuterRef("pk"), number=OuterRef("version"))
+    rows = stored.annotate(version_row=Subquery(version.values("id")[:1])).values("version_row", *_SOURCE_FIELDS)
+    for row in rows.order_by("id").iterator(chunk_size=2000):
+        yield PromotionSource(version_id=row.pop("version_row") or 0, **row)
+
+
+def account_terms(account: Account) -> Terms:
+    """The account's earning terms, as the engine is given them."""
+    rates = {code: Fraction(rate) for code, rate in account.other_earn_rates.items()}
+    rates[account.currency] = Fraction(account.points_per_currency_unit)
+    return Terms(currency=account.currency, earn_rates=rates, point_value=Fraction(account.point_value))
+
+
+def _offer_facts(offer: Offer) -> OfferFacts:
+    return OfferFacts(
+        code=offer.code,
+        perceived_value=Fraction(offer.perceived_value),
+        starts_at=offer.starts_at,
+        ends_at=offer.ends_at,
+        archived=offer.archived,
+    )
+
+
+def _personalized_terms(account: Account) -> dict[str, PersonalizedTerms]:
+    """The account's personalized promotions, by backend id; an archived one has no effect any more."""
+    rows = PersonalizedPromotion.objects.filter(account=account, archived=False)
+    return {
+        backend_id: PersonalizedTerms(maximum_distinct_products=maximum, lock_after_first_apply=locks)
+        for backend_id, maximum, locks in rows.values_list(
+            "backend_id", "maximum_distinct_products", "lock_after_first_apply"
+        )
+    }
+
+
+def _site_place(site: Site, account: Account) -> SitePlace:
+    return SitePlace(
+        id=site.pk,
+        number=site.number,
+        name=site.name,
+        zone=site.zone_in(account),
+        facts=site_facts(site),
+    )

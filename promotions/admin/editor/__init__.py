@@ -1,0 +1,1 @@
+"""The promotion editor: the pages, forms, steps and files that promotions of every family share."""

@@ -1,0 +1,287 @@
+"""What the forms of promotions of every family share: the General tab, conditions and limits, and where problems show.
+
+What the fields may hold is checked where every promotion is checked; its problems come back by their paths.
+"""
+
+from copy import copy
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils import timezone
+from django.utils.text import slugify
+from unfold.widgets import (
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices, currency_field
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.formset_field import RowsBoundField, RowsField
+from consumers.admin.framework.pages import ServiceForm
+from consumers.exceptions import Problem
+from promotions.admin.editor.number_inputs import whole
+from promotions.admin.editor.summary import Said
+from promotions.admin.rules.field import RulesField, problem_in_tree
+from promotions.engine.definition.reader import CONDITIONS
+from promotions.engine.rules.attributes import Scope
+from promotions.models import Promotion
+from promotions.services.promotion import MAXIMUM_CODE
+
+Document = dict[str, Any]
+GENERAL = (
+    "General",
+    {
+        "classes": ("tab",),
+        "fields": ("name", "currency", "description", ("starts_at", "ends_at"), "code", "seen_version"),
+    },
+)
+"""The first tab."""
+
+
+def limit_field(label: str, help_text: str = "Empty: no limit.") -> forms.IntegerField:
+    """A limit of redemptions."""
+    return forms.IntegerField(
+        label=label, required=False, widget=whole("redemptions"), min_value=1, help_text=help_text
+    )
+
+
+def as_written(value: Any) -> Any:
+    """A field's value as the definition writes it: numbers with decimals as text."""
+    return number_text(value) if isinstance(value, Decimal) else value
+
+
+def number_text(value: Decimal | None) -> str | None:
+    """A number as the definition writes it."""
+    return None if value is None else f"{value:f}"
+
+
+class PromotionForm(ServiceForm):
+    """A promotion of one type, which its page sets on the class.
+
+    ``problem_rows`` maps the paths of lists to the fields whose rows show their own problems, ``problem_parts`` what is
+    inside a row to the field that shows it, where the names differ. ``stored`` is the promotion as it is, whatever the
+    form says.
+    """
+
+    promotion_type: ClassVar[str]
+    key_field = "code"
+    problem_rows: ClassVar[dict[str, str]] = {}
+    problem_parts: ClassVar[dict[str, str]] = {}
+
+    seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput())
+    name = forms.CharField(
+        label="Promotion name", max_length=200, widget=UnfoldAdminTextInputWidget({"autocomplete": "off"})
+    )
+    description = forms.CharField(
+        label="Promotion description",
+        required=False,
+        max_length=5000,
+        widget=UnfoldAdminTextareaWidget({"rows": 2}),
+        help_text="For colleagues; consumers do not see it.",
+    )
+    currency = currency_field(label="Promotion currency", help_text="Only transactions in this currency count.")
+    starts_at = ZonedDateTimeField(
+        label="Start date", help_text="Date and time. In the future, it is Scheduled until then."
+    )
+    ends_at = ZonedDateTimeField(label="End date", required=False, help_text="Empty: active until somebody stops it.")
+    code = forms.CharField(
+        label="Promotion code",
+        required=False,
+        max_length=MAXIMUM_CODE,
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
+        help_text="The name that tills and integrators use. Empty: it is made from the name.",
+    )
+
+    site_rules = RulesField(Scope.SITE, label="Site")
+    customer_rules = RulesField(Scope.CUSTOMER, label="Customer")
+    transaction_rules = RulesField(Scope.TRANSACTION, label="Transaction")
+    line_item_rules = RulesField(Scope.LINE_ITEM, label="Line items")
+    total_redemption_limit = limit_field(
+        "Limit total number of redemptions", "Of all consumers together. Empty: no limit."
+    )
+    customer_redemption_limit = limit_field("Limit redemptions per customer")
+    always_apply = forms.BooleanField(
+        label="Always apply",
+        required=False,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text="Applies beside the promotions that win, whatever conflict management says. Rules and limits hold.",
+    )
+
+    class Meta:
+        model = Promotion
+        fields = ("name", "currency", "description", "starts_at", "ends_at", "code")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._judged = False
+        self.stored = copy(self.instance)
+        self.instance.type = self.promotion_type
+        self.initial = {**self.initial, **self.values_of(self.instance), **(kwargs.get("initial") or {})}
+        if self.instance.pk is None:
+            self.initial.setdefault("starts_at", timezone.now().replace(second=0, microsecond=0))
+        self.initial["seen_version"] = self.instance.version if self.instance.pk is not None else None
+        self._currency_choices()
+        self._fixed_fields()
+
+    def values_of(self, promotion: Any) -> Document:
+        """The fields' values of a promotion, as its documents have them; of a new one, what it begins with."""
+        raise NotImplementedError
+
+    def said(self) -> Said:
+        """What the form says, mistakes and all: what is wrong is not said. One that nobody sent says what it begins
+        with."""
+        if self.is_bound:
+            if not hasattr(self, "cleaned_data"):
+                self.full_clean()
+            found = self.cleaned_data
+        else:
+            found = {name: self.get_initial_for_field(field, name) for name, field in self.fields.items()}
+        self.cleaned_data = {name: found.get(name) for name in self.fields}
+        values = self.cleaned_data
+        return Said(
+            type=self.promotion_type,
+            currency=values["currency"] or self.account.currency,
+            starts_at=values["starts_at"],
+            ends_at=values["ends_at"],
+            outcome=self.outcome(),
+            eligibility=self.eligibility(),
+        )
+
+    def outcome(self) -> Document:
+        """The document of what the promotion does."""
+        raise NotImplementedError
+
+    def eligibility(self) -> Document:
+        """The document of where, to whom and how often it applies."""
+        raise NotImplementedError
+
+    def content(self) -> Document:
+        """The document of what consumers read; a family without any keeps what is stored."""
+        return dict(self.stored.content or {})
+
+    def _currency_choices(self) -> None:
+        field = self.fields["currency"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        field.choices = currency_choices(first=(self.account.currency, *sorted(self.account.other_earn_rates)))
+
+    def _fixed_fields(self) -> None:
+        """What cannot change any more is shown, and not taken."""
+        if self.instance.pk is None or self.instance.draft:
+            return
+        for name, words in (
+            ("currency", "Fixed since it was published."),
+            ("code", "Fixed since it was published."),
+        ):
+            self.fields[name].disabled = True
+            self.fields[name].help_text = words
+        if self.instance.starts_at <= timezone.now():
+            self.fields["starts_at"].disabled = True
+            self.fields["starts_at"].help_text = "Fixed since it started."
+
+    # --- checks of the form itself ---
+
+    def is_valid(self) -> bool:
+        """Whether it can be saved. Where it cannot, all that is wrong is told at once: what the service would refuse of
+        the other fields too."""
+        valid = bool(super().is_valid())
+        if not valid and not self.refused and not self._judged:
+            self._judged = True
+            wrong = set(self.errors)
+            for problem in self._problems(at=timezone.now()):
+                if self.shown_at(problem.attr or "") not in {None, *wrong}:
+                    self.add_problem(problem)
+        return valid
+
+    def _problems(self, *, at: datetime) -> tuple[Problem, ...]:
+        """What the service would refuse of the form as it stands; of fields with a mistake too, which must be passed
+        over."""
+        cleaned = self.cleaned_data
+        self.cleaned_data = {**dict.fromkeys(self.fields), **cleaned}
+        values = self.cleaned_data
+        common = {
+            "code": values["code"] or self.stored.code or "made-of-the-name",
+            "name": values["name"] or "",
+            "description": values["description"] or "",
+            "currency": values["currency"] or "",
+            "starts_at": values["starts_at"] or at,
+            "ends_at": values["ends_at"] if values["starts_at"] else None,
+            "draft": self.stored.draft,
+            "archived": self.stored.archived,
+        }
+        before = self.stored if self.stored.pk is not None else None
+        try:
+            return self.problems(common, before=before, at=at)
+        finally:
+            self.cleaned_data = cleaned
+
+    def problems(self, common: Document, *, before: Promotion | None, at: datetime) -> tuple[Problem, ...]:
+        """What the family's service would refuse; ``common`` has what every family has."""
+        raise NotImplementedError
+
+    def clean(self) -> Document:
+        cleaned: Document = super().clean() or self.cleaned_data
+        if not cleaned.get("code") and cleaned.get("name"):
+            cleaned["code"] = self.instance.code or self._code_from(cleaned["name"])
+        seen = cleaned.get("seen_version")
+        if self.instance.pk is not None and seen is not None and seen != self.instance.version:
+            # What was entered is not lost: saving once more, with what that would change in view, is no accident.
+            sent: Any = self.data
+            sent = sent.copy()
+            sent[self.add_prefix("seen_version")] = str(self.instance.version)
+            self.data = sent
+            raise forms.ValidationError(self._saved_meanwhile(), code="changed_meanwhile")
+        return cleaned
+
+    def _saved_meanwhile(self) -> str:
+        version = self.instance.versions.select_related("created_by").get(number=self.instance.version)
+        who = str(version.created_by or "") or version.created_with or "Somebody"
+        return (
+            f"{who} saved version {version.number} of this meanwhile, on {format_moment(version.created_at)}. "
+            "Nothing of yours is saved yet, and nothing is lost: save again to put it in place of theirs, or open the "
+            "page anew to keep theirs."
+        )
+
+    def _code_from(self, name: str) -> str:
+        stem = slugify(name)[: MAXIMUM_CODE - 4] or "promotion"
+        promotions = self._meta.model._default_manager.filter(account=self.account, code__startswith=stem)
+        taken = set(promotions.values_list("code", flat=True))
+        return next(code for n in range(1, len(taken) + 2) if (code := stem if n == 1 else f"{stem}-{n}") not in taken)
+
+    # --- problems of the service ---
+
+    def shown_at(self, path: str) -> str | None:
+        """The field that shows a problem at ``path``, in one of its rows or by itself."""
+        in_rows = (name for start, name in self.problem_rows.items() if path.startswith(f"{start}."))
+        return next(in_rows, None) or self.field_of(path)
+
+    def add_problem(self, problem: Problem) -> None:
+        path = problem.attr or ""
+        for start, name in self.problem_rows.items():
+            if path.startswith(f"{start}."):
+                self._add_to_row(name, path.removeprefix(f"{start}."), problem)
+                return
+        field = self.field_of(path)
+        if field in CONDITIONS:
+            text = problem_in_tree(problem, at=path[: path.index(field) + len(field)])
+            self.add_error(field, forms.ValidationError(text, code=problem.code))
+            return
+        super().add_problem(problem)
+
+    def _add_to_row(self, name: str, place: str, problem: Problem) -> None:
+        """Show a problem in the row that it belongs to."""
+        index, _, inside = place.partition(".")
+        bound = self[name]
+        field = self.fields[name]
+        assert isinstance(bound, RowsBoundField) and isinstance(field, RowsField)  # noqa: S101, PT018
+        row = field.kept(bound.data)[int(index)]
+        first = inside.partition(".")[0]
+        at = self.problem_parts.get(inside, self.problem_parts.get(first, first))
+        text = problem.detail
+        if isinstance(row.fields.get(at), RulesField):
+            text = problem_in_tree(problem, at=(problem.attr or "").removesuffix(inside) + first)
+        row.add_error(at if at in row.fields else None, text)
+        if name not in self.errors:
+            self.add_error(name, forms.ValidationError("Look at the marked rows.", code="rows"))

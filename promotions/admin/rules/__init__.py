@@ -1,0 +1,1 @@
+"""The rule builder: its field, its wording and its endpoints."""

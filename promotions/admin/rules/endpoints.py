@@ -1,0 +1,167 @@
+"""What the rule builder asks while somebody builds: the words of a tree and its problems, and what may be chosen."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.http import require_GET, require_POST
+
+from consumers.admin.framework.pages import account_of
+from consumers.models import Account, Consumer
+from consumers.selectors import consumers_found
+from consumers.services.upsert import is_storable
+from promotions.admin.rules.field import RulesField
+from promotions.admin.rules.wording import OPERATORS, UNREADABLE, Wording, describe_tree
+from promotions.admin.visibility import may_see_personalized
+from promotions.choices import ReferenceKind
+from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope
+from promotions.engine.rules.tree import MAXIMUM_CONDITIONS, MAXIMUM_DEPTH, MAXIMUM_VALUES, Reference, check_tree
+from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
+from promotions.selectors.rule_values import TextSource, reference_names, rows_choosable
+from promotions.services.promotion import unknown_references
+
+Page = Callable[..., JsonResponse]
+_LONGEST_SEARCH = 100
+
+CONSUMER = "consumer"
+"""The kind under which ``choices_found`` finds consumers, whom no rule names."""
+
+
+def _for_readers_of_promotions(page: Page) -> Page:
+    """Only for staff who may see promotions in the account that they work in."""
+
+    @wraps(page)
+    def guarded(request: HttpRequest, **kwargs: Any) -> JsonResponse:
+        account_of(request)
+        if not request.user.has_perm("promotions.view_promotion"):
+            raise PermissionDenied
+        return page(request, **kwargs)
+
+    return guarded
+
+
+@require_GET
+@_for_readers_of_promotions
+def rules_vocabulary(
+    request: HttpRequest, *, sources: Mapping[str, ReferenceSource], texts: Mapping[str, TextSource]
+) -> JsonResponse:
+    """The attributes that the account may use in each tree, with their operators, and how large trees may be.
+
+    ``choices`` of an attribute is the kind under which ``choices_found`` answers, empty where it has nothing to offer;
+    ``unit`` of a money attribute is empty where it is the promotion's own currency.
+    """
+    account = account_of(request)
+    wording = Wording(catalogue_currency=account.currency)
+
+    def words_of(attribute: Attribute) -> dict[str, Any]:
+        return {
+            "name": attribute.name,
+            "label": attribute.label,
+            "kind": attribute.kind,
+            "unit": wording.unit(attribute),
+            "choices": attribute.reference or (attribute.name if attribute.name in texts else ""),
+            "operators": [
+                {"name": operator, "label": OPERATORS[operator].removesuffix(" days:"), "operand": operand}
+                for operator, operand in attribute.operators.items()
+            ],
+        }
+
+    return JsonResponse(
+        {
+            "scopes": {
+                scope: [
+                    words_of(one) for one in attributes.values() if account.catalogue_enabled or one.without_catalogue
+                ]
+                for scope, attributes in ATTRIBUTES.items()
+            },
+            "references": {
+                kind: source.noun
+                for kind, source in sources.items()
+                if kind != ReferenceKind.PERSONALIZED_PROMOTION or may_see_personalized(request)
+            },
+            "weekdays": WEEKDAYS,
+            "most": {"depth": MAXIMUM_DEPTH, "conditions": MAXIMUM_CONDITIONS, "values": MAXIMUM_VALUES},
+        }
+    )
+
+
+@require_POST
+@_for_readers_of_promotions
+def rules_reading(request: HttpRequest) -> JsonResponse:
+    """What was posted as ``tree`` (JSON) for a ``scope``, in words, with its problems and the names of what it names.
+
+    ``currency`` is the promotion's. Problems are those that saving would find, each with its path inside the tree.
+    """
+    account = account_of(request)
+    try:
+        scope = Scope(request.POST.get("scope", ""))
+    except ValueError:
+        return JsonResponse({"detail": "There is no such tree of rules."}, status=400)
+    try:
+        tree = RulesField(scope).clean(request.POST.get("tree", ""))
+    except ValidationError as error:
+        return JsonResponse({"words": "", "problems": [{"path": "", "detail": error.messages[0]}], "names": []})
+    _, problems, references = check_tree(tree, scope, catalogue_enabled=account.catalogue_enabled)
+    names, unknown = _looked_up(account, references)
+    wording = Wording(
+        names=names, currency=request.POST.get("currency", "") or account.currency, catalogue_currency=account.currency
+    )
+    return JsonResponse(
+        {
+            "words": _words(tree, scope, wording),
+            "problems": [{"path": one.path, "detail": one.detail} for one in problems] + unknown,
+            "names": [{"kind": kind, "key": key, "name": name} for (kind, key), name in names.items()],
+        }
+    )
+
+
+def _looked_up(
+    account: Account, references: list[Reference]
+) -> tuple[dict[tuple[str, str], str], list[dict[str, str | None]]]:
+    """The names of the rows that references name, and the problems of those that are not there."""
+    names = reference_names(
+        account_id=account.pk,
+        references={(one.kind, one.key) for one in references if is_storable(one.key)},
+        sources=REFERENCE_SOURCES,
+    )
+    unknown = unknown_references(references, found=names, sources=REFERENCE_SOURCES)
+    return names, [{"path": one.attr, "detail": one.detail} for one in unknown]
+
+
+def _words(tree: Any, scope: Scope, wording: Wording) -> str:
+    try:
+        return describe_tree(tree, scope, wording)
+    except UNREADABLE:
+        return ""
+
+
+@require_GET
+def choices_found(
+    request: HttpRequest, kind: str, *, sources: Mapping[str, ReferenceSource], texts: Mapping[str, TextSource]
+) -> JsonResponse:
+    """The account's rows of a kind, or texts of an attribute, that contain ``q``, or consumers found by it: a few.
+
+    For staff who may see the table that they are in. An unknown kind is a 404.
+    """
+    account = account_of(request)
+    search = request.GET.get("q", "").replace("\x00", "").strip()[:_LONGEST_SEARCH]
+    if kind == CONSUMER:
+        _may_see(request, Consumer)
+        found = consumers_found(account_id=account.pk, search=search)
+    elif kind in sources:
+        source = sources[kind]
+        _may_see(request, source.rows(account.pk).model)
+        found = rows_choosable(account_id=account.pk, source=source, search=search)
+    elif kind in texts:
+        _may_see(request, texts[kind].model)
+        found = [(text, "") for text in texts[kind].find(account.pk, search)]
+    else:
+        raise Http404("There is nothing of this kind to choose from.")
+    return JsonResponse({"choices": [{"key": key, "name": name} for key, name in found]})
+
+
+def _may_see(request: HttpRequest, model: Any) -> None:
+    if not request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}"):
+        raise PermissionDenied

@@ -1,0 +1,220 @@
+"""Rules and definitions in words, for people who read no JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils.formats import date_format
+
+from consumers.admin.framework.formatting import format_moment
+from promotions.engine.money import exponent
+from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Operator, Scope
+from promotions.engine.rules.tree import checked_number
+
+OPERATORS = {
+    Operator.IS: "is",
+    Operator.IS_NOT: "is not",
+    Operator.IS_ALL_OF: "is all of",
+    Operator.IS_ANY_OF: "is any of",
+    Operator.IS_NOT_ALL_OF: "is not all of",
+    Operator.IS_NOT_ANY_OF: "is not any of",
+    Operator.CONTAINS: "contains",
+    Operator.STARTS_WITH: "starts with",
+    Operator.IS_GREATER_THAN: "is greater than",
+    Operator.IS_AT_LEAST: "is at least",
+    Operator.IS_LESS_THAN: "is less than",
+    Operator.IS_AT_MOST: "is at most",
+    Operator.IS_BETWEEN: "is between",
+    Operator.IS_BEFORE: "is before",
+    Operator.IS_AFTER: "is after",
+    Operator.IS_IN_LAST_DAYS: "is in the last … days:",
+    Operator.IS_NOT_IN_LAST_DAYS: "is not in the last … days:",
+    Operator.IS_TODAY: "is today",
+    Operator.IS_THIS_MONTH: "is this month",
+    Operator.IS_WITHIN_DAYS: "is within … days:",
+}
+"""How an operator is said."""
+
+KINDS = {
+    Kind.TEXT: "text",
+    Kind.TEXTS: "texts",
+    Kind.REFERENCE: "its key",
+    Kind.REFERENCES: "their codes",
+    Kind.BOOLEAN: "true or false",
+    Kind.NUMBER: "number",
+    Kind.MONEY: "amount",
+    Kind.DATE: "date, such as 2026-03-31",
+    Kind.RECURRING_DAY: "true, or a number of days",
+    Kind.TIME: "time, such as 09:30",
+    Kind.WEEKDAY: "monday … sunday",
+}
+"""What a value of a kind is, for the help beside a rules field."""
+
+EMPTY = {
+    Scope.SITE: "all sites qualify",
+    Scope.CUSTOMER: "all customers qualify",
+    Scope.TRANSACTION: "all transactions qualify",
+    Scope.LINE_ITEM: "all line items qualify",
+}
+"""What no rules mean."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """What a reader is told that the tree does not say.
+
+    ``names`` are those of rows, by kind and key; ``currency`` is that of totals, ``catalogue_currency`` that of prices
+    in the catalogue. What is not known is left out.
+    """
+
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    currency: str = ""
+    catalogue_currency: str = ""
+
+    def unit(self, attribute: Attribute) -> str:
+        """What an attribute's numbers are of."""
+        if attribute.kind is not Kind.MONEY:
+            return attribute.unit
+        return self.currency if attribute.without_catalogue else self.catalogue_currency
+
+
+PLAIN = Wording()
+
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading a tree out raises where it is far from normal form, as one may be that is just being written."""
+
+
+def describe_tree(tree: Mapping[str, Any] | None, scope: Scope, wording: Wording = PLAIN) -> str:
+    """A rule tree as a sentence; a group within a group stands in brackets, a value that is not there yet is dots.
+
+    Raises:
+        UNREADABLE: the tree is far from normal form.
+    """
+    if not tree or not tree.get("rules"):
+        return EMPTY[scope]
+    return _group(tree, scope, wording)
+
+
+def _group(group: Mapping[str, Any], scope: Scope, wording: Wording) -> str:
+    joint = " and " if group["match"] == "all" else " or "
+    parts = []
+    for rule in group["rules"]:
+        if "rules" not in rule:
+            parts.append(_condition(rule, scope, wording))
+        elif rule["rules"]:
+            parts.append(f"({_group(rule, scope, wording)})")
+    return joint.join(parts) or EMPTY[scope]
+
+
+def _condition(condition: Mapping[str, Any], scope: Scope, wording: Wording) -> str:
+    attribute = ATTRIBUTES[scope][condition["attribute"]]
+    operator, value = Operator(condition["operator"]), condition["value"]
+    operand, words = attribute.operators[operator], OPERATORS[operator]
+    if attribute.kind is Kind.BOOLEAN and isinstance(value, bool):
+        return attribute.label if value else attribute.label.replace("Is ", "Is not ", 1)
+    if operand is Operand.TRUE:
+        return f"{attribute.label} {words}"
+    if operand is Operand.DAYS:
+        return f"{attribute.label} {words.removesuffix(':').replace('…', describe_value(value))}"
+    values = value if isinstance(value, list | tuple) else [value]
+    said = [_one(attribute, one, wording) for one in values] or ["…"]
+    joint = " and " if operand is Operand.RANGE else ", "
+    unit = wording.unit(attribute)
+    if attribute.kind is Kind.NUMBER and said[-1] == "1":
+        unit = unit.removesuffix("s")
+    return f"{attribute.label} {words} {joint.join(said)}{f' {unit}' if unit else ''}"
+
+
+def _one(attribute: Attribute, value: Any, wording: Wording) -> str:
+    """One value of an attribute as it is read."""
+    if attribute.reference:
+        name = wording.names.get((attribute.reference, value))
+        return f"{name} ({value})" if name else describe_value(value)
+    try:
+        match attribute.kind:
+            case Kind.MONEY:
+                return amount_in_figures(value, wording.unit(attribute))
+            case Kind.DATE:
+                return date_format(date.fromisoformat(value), "j M Y")
+            case Kind.WEEKDAY:
+                return str(value).capitalize() or "…"
+    except (ValueError, TypeError):
+        pass  # Not such a value yet: it is shown as it is.
+    return describe_value(value)
+
+
+def amount_in_figures(value: Any, currency: str) -> str:
+    """An amount with the decimals of its currency, or more if it has more.
+
+    Raises:
+        ValueError: it is no number that a rule may have.
+    """
+    amount = Decimal(checked_number(value))
+    decimals = -int(amount.as_tuple().exponent)
+    return f"{amount:.{max(decimals, exponent(currency))}f}" if currency else str(value)
+
+
+def describe_value(value: Any) -> str:
+    """One value or several as they are read; dots for none."""
+    if value is None or value == "":
+        return "…"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(describe_value(one) for one in value)
+    return str(value)
+
+
+def label_of(name: str) -> str:
+    """A field's name as a label."""
+    return name.replace("_", " ").capitalize()
+
+
+MOMENTS = frozenset({"starts_at", "ends_at"})
+CODED = frozenset(
+    {
+        "apply_to",
+        "by",
+        "counting",
+        "family",
+        "issue_points_on",
+        "match",
+        "measure",
+        "multiplier_scope",
+        "order",
+        "price_order",
+        "subtype",
+        "type",
+        "unit",
+    }
+)
+"""Fields whose values are codes."""
+
+SCOPES = {
+    "site_rules": Scope.SITE,
+    "customer_rules": Scope.CUSTOMER,
+    "transaction_rules": Scope.TRANSACTION,
+    "line_item_rules": Scope.LINE_ITEM,
+    "rules": Scope.LINE_ITEM,
+}
+
+
+def describe_document(document: Mapping[str, Any], *, before: str = "") -> Iterator[tuple[str, str]]:
+    """A document of a definition as (label, words), one pair for each thing that is said; what is empty is left out."""
+    for name, value in document.items():
+        label = f"{before} · {label_of(name)}" if before else label_of(name)
+        if name in SCOPES:
+            yield label, describe_tree(value, SCOPES[name])
+        elif isinstance(value, Mapping):
+            yield from describe_document(value, before=label)
+        elif isinstance(value, Sequence) and not isinstance(value, str) and any(isinstance(v, Mapping) for v in value):
+            for number, one in enumerate(value, start=1):
+                yield from describe_document(one, before=f"{label} {number}")
+        elif name in MOMENTS and value:
+            yield label, format_moment(datetime.fromisoformat(value))
+        elif name in CODED and value:
+            yield label, label_of(value)
+        elif value not in (None, "", [], ()):
+            yield label, describe_value(value)

@@ -1,0 +1,1 @@
+"""Benefits: the points, vouchers and discounts that a promotion gives."""

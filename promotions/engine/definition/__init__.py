@@ -1,0 +1,1 @@
+"""Definitions: what a promotion says, checked and read in one place."""

@@ -1,0 +1,1 @@
+"""Facts: the basket, the consumer, and the consumer's progress towards application rules."""

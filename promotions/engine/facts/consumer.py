@@ -1,0 +1,58 @@
+"""What is known of the consumer, and what they and others have used so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from promotions.engine.facts.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonalizedChoice:
+    """A consumer's list under a personalized promotion, by SKU in the list's order, and what they chose of it."""
+
+    products: tuple[str, ...]
+    selected: tuple[str, ...] = ()
+    locked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shopper:
+    """A consumer as rules see them, as of now. ``today`` is the day at the basket's site.
+
+    ``points_balance`` and ``enrolled_on`` are None without a membership; only an active one makes a loyalty member.
+    ``personalized`` are the consumer's lists, by backend id of the personalized promotion.
+    """
+
+    consumer_id: str
+    today: date
+    groups: frozenset[str] = frozenset()
+    home_site: str | None = None
+    is_loyalty_member: bool = False
+    enrolled_on: date | None = None
+    date_of_birth: date | None = None
+    points_balance: int | None = None
+    last_transaction_on: date | None = None
+    last_offer_redeemed_on: date | None = None
+    last_promotion_redeemed_on: date | None = None
+    personalized: Mapping[str, PersonalizedChoice] = field(default_factory=dict)
+
+    @property
+    def birthday(self) -> date | None:
+        """The day that recurs every year."""
+        return self.date_of_birth
+
+    @property
+    def membership_anniversary(self) -> date | None:
+        """The day that recurs every year."""
+        return self.enrolled_on
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Counters and progress, by promotion id; what is not there is zero. Vouchers left are by offer code."""
+
+    total_redemptions: Mapping[int, int] = field(default_factory=dict)
+    customer_redemptions: Mapping[int, int] = field(default_factory=dict)
+    progress: Mapping[int, Progress] = field(default_factory=dict)
+    vouchers_left: Mapping[str, int] = field(default_factory=dict)

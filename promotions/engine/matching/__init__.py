@@ -1,0 +1,1 @@
+"""Matching: which units of a basket a promotion takes, and at which prices."""

@@ -1,0 +1,103 @@
+"""A decision shown on the till's lines: each unit of a run stands in one of the run's lines, in their order."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from promotions.engine.benefits.rewards import BasketValue
+from promotions.engine.facts.basket import Basket, Line
+from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices
+from promotions.engine.matching.selection import Taken
+from promotions.engine.money import allocate
+from promotions.engine.pipeline.decision import LineResult, LineShare
+
+
+def line_results(basket: Basket, prices: Prices, worth: BasketValue) -> tuple[LineResult, ...]:
+    """What becomes of each line, in the order of lines."""
+    lines = basket.lines
+    nets = [0] * len(lines)
+    for stretch in prices.stretches:
+        for position, start, end in _overlaps(basket, stretch):
+            nets[position] += (end - start) * stretch.value
+    points = [0] * len(lines)
+    for run, base_points in zip(basket.runs, worth.base_points, strict=True):
+        positions = run.lines
+        if len(positions) == 1:
+            points[positions[0]] = base_points
+            continue
+        units = [lines[position].units for position in positions]
+        for position, share in zip(positions, allocate(base_points, units), strict=True):
+            points[position] = share
+    return tuple(
+        [
+            LineResult(line.line_id, total := line.total_inc_tax, total - net, net, base_points)
+            for line, net, base_points in zip(lines, nets, points, strict=True)
+        ]
+    )
+
+
+def cut_shares(basket: Basket, cuts: Iterable[PriceReduction]) -> tuple[LineShare, ...]:
+    """The parts of lines that a discount or voucher took, in the order of lines."""
+    units: dict[int, int] = {}
+    off: dict[int, int] = {}
+    for cut in cuts:
+        stretch = cut.stretch
+        for position, start, end in _overlaps(basket, stretch):
+            part = end - start
+            units[position] = units.get(position, 0) + part
+            taken_off = cut.off if part == stretch.units else cut.off_of(end) - cut.off_of(start)
+            off[position] = off.get(position, 0) + taken_off
+    return tuple(
+        LineShare(
+            line_id=basket.lines[position].line_id,
+            quantity=_quantity(basket.lines[position], units[position]),
+            discount=off[position],
+            points=0,
+        )
+        for position in sorted(units)
+    )
+
+
+def point_shares(basket: Basket, taken: Taken, points: Sequence[int]) -> tuple[LineShare, ...]:
+    """The parts of lines that a loyalty promotion took, by run: the first units of each, in the order of its lines.
+
+    Args:
+        basket: whose units they are.
+        taken: runs and units.
+        points: of each of ``taken``.
+    """
+    lines, runs = basket.lines, basket.runs
+    shares: list[LineShare] = []
+    for (run, units), part in zip(taken, points, strict=True):
+        positions = runs[run].lines
+        if len(positions) == 1:
+            line = lines[positions[0]]
+            # What _quantity says, without calling it: there is one of these for each promotion and line.
+            quantity = line.quantity if line.is_weighed else Decimal(units)
+            shares.append(LineShare(line.line_id, quantity, 0, part))
+            continue
+        overlaps = _overlaps(basket, PricedUnits(run, 0, units, 0))
+        parts = allocate(part, [end - start for _, start, end in overlaps])
+        for (position, start, end), share in zip(overlaps, parts, strict=True):
+            line = lines[position]
+            shares.append(LineShare(line.line_id, _quantity(line, end - start), 0, share))
+    return tuple(shares)
+
+
+def _overlaps(basket: Basket, stretch: PricedUnits) -> list[tuple[int, int, int]]:
+    """The lines that a stretch's units stand in, each with the units' start and end within the stretch."""
+    positions = basket.runs[stretch.run].lines
+    if len(positions) == 1:
+        return [(positions[0], 0, stretch.units)]
+    found = []
+    at, end = 0, stretch.first + stretch.units
+    for position in positions:
+        after = at + basket.lines[position].units
+        if after > stretch.first and at < end:
+            found.append((position, max(at, stretch.first) - stretch.first, min(after, end) - stretch.first))
+        at = after
+    return found
+
+
+def _quantity(line: Line, units: int) -> Decimal:
+    """Units as a quantity: the one unit of weighed goods is all that was weighed."""
+    return line.quantity if line.is_weighed else Decimal(units)

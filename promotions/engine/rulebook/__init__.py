@@ -1,0 +1,1 @@
+"""The rulebook: an account's promotions, compiled and indexed."""

@@ -1,0 +1,1 @@
+"""Rules: the attributes that they compare, and trees of conditions compiled to predicates."""

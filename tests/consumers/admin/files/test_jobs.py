@@ -1,0 +1,255 @@
+"""Imports and exports that are too large for a request are done by a worker, and watched on a page."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from tablib import Dataset
+
+from consumers.admin.files import formats, jobs, resource
+from consumers.admin.files.formats import FORMATS
+from consumers.choices import JobState, StaffRole
+from consumers.models import Consumer, ConsumerGroup, Job, Site
+from consumers.tasks import jobs_run
+from promotions.choices import Family
+from promotions.models import PersonalizedList, Promotion
+from tests.consumers.admin.office import Office, fill, make_office
+
+pytestmark = pytest.mark.django_db
+
+CSV, XLSX, JSON = "0", "1", "2"
+NAMES = {CSV: "csv", XLSX: "xlsx", JSON: "json"}
+YES = {"_form_submitted": "True"}
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three rows are large, and a step takes two."""
+    for module in (jobs, resource):
+        monkeypatch.setattr(module, "LARGE_IMPORT", 2)
+        monkeypatch.setattr(module, "LARGE_EXPORT", 2)
+    monkeypatch.setattr(jobs, "ROWS_OF_A_STEP", 2)
+    monkeypatch.setattr(jobs, "ROWS_OF_A_PIECE", 2)
+
+
+@pytest.fixture
+def office() -> Office:
+    return make_office()
+
+
+def send(office: Office, page: str, content: bytes | str, *, kind: str = CSV, **values: str) -> Any:
+    given = content.encode() if isinstance(content, str) else content
+    file = SimpleUploadedFile(f"rows.{NAMES[kind]}", given)
+    return office.post(f"{page}_import", import_file=file, format=kind, **{"resource": "0", **values})
+
+
+def sites(count: int) -> str:
+    return "number,name\n" + "".join(f"S{n:03},Site {n}\n" for n in range(1, count + 1))
+
+
+def test_a_small_file_is_previewed_as_ever(office: Office) -> None:
+    assert send(office, "consumers_site", sites(2)).context["confirm_form"]
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("kind", [CSV, XLSX, JSON])
+def test_a_large_file_is_imported_by_a_worker(office: Office, kind: str) -> None:
+    rows = Dataset(*[[f"S{n:03}", f"Site {n}"] for n in range(1, 6)], headers=["number", "name"])
+    answer = send(office, "consumers_site", FORMATS[NAMES[kind]]().export_data(rows), kind=kind)
+    job = Job.objects.get()
+    assert answer.url == f"/admin/consumers/job/{job.pk}/change/"
+    assert (job.state, job.asked_by, Site.objects.count()) == (JobState.WAITING, office.user, 0)
+    jobs_run()
+    job.refresh_from_db()
+    assert (job.state, job.phase, job.done, job.total, job.error) == (JobState.DONE, "imported", 5, 5, "")
+    assert Site.objects.filter(account=office.account).count() == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (sites(4) + f"S9,{'n' * 301}\n", "Row 5, name: "),
+        (sites(4) + "S001,again\n", "in the file twice: S001"),
+        ("name\na\nb\nc\n", "no column number"),
+    ],
+)
+def test_one_bad_row_anywhere_and_nothing_is_imported(office: Office, text: str, words: str) -> None:
+    send(office, "consumers_site", text)
+    jobs_run()
+    job = Job.objects.get()
+    assert job.state == JobState.FAILED
+    assert words in job.error
+    assert words in office.page("consumers_job_change", job.pk).content.decode()
+    assert not Site.objects.exists()
+
+
+def test_what_the_service_refuses_names_the_row_of_the_file(office: Office) -> None:
+    send(office, "consumers_consumer", "consumer_id,groups\nc-1,\nc-2,\nc-3,\nc-4,nope\n")
+    jobs_run()
+    assert Job.objects.get().error == "Row 4, groups.0: There is no group nope."
+    assert not Consumer.objects.exists()
+
+
+def test_a_large_assignment_of_lists_keeps_what_the_form_said(office: Office) -> None:
+    fill(office.account, rows=4)
+    Job.objects.all().delete()
+    PersonalizedList.objects.filter(consumer__consumer_id="acme-c1").update(locked=True, selected=["acme-p1"])
+    rows = "backend_id,consumer_id,products,selected\n"
+    rows += "".join(f"acme-pp1,acme-c{n},acme-p2,\n" for n in range(1, 5))
+    send(office, "promotions_personalizedlist", rows, keep_locked="on")
+    jobs_run()
+    assert Job.objects.get().state == JobState.DONE, Job.objects.get().error
+    lists = PersonalizedList.objects.filter(promotion__backend_id="acme-pp1").order_by("consumer__consumer_id")
+    assert [one.products for one in lists] == [["acme-p1"], ["acme-p2"], ["acme-p2"], ["acme-p2"]]
+
+
+def test_a_large_export_is_a_file_to_download(office: Office) -> None:
+    fill(office.account, rows=5)
+    Job.objects.all().delete()
+    answer = office.post("consumers_site_export", format=XLSX, resource="0", query="?o=-1")
+    job = Job.objects.get()
+    assert answer.url == f"/admin/consumers/job/{job.pk}/change/"
+    assert office.page("consumers_job_download", job.pk).status_code == 404
+    jobs_run()
+    page = office.page("consumers_job_change", job.pk).content.decode()
+    assert f"/admin/consumers/job/{job.pk}/download/" in page
+    file = office.page("consumers_job_download", job.pk)
+    assert file.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(b"".join(file.streaming_content).decode())))
+    assert [row["number"] for row in rows] == [site.number for site in Site.objects.order_by("-number")]
+
+
+def result_of(office: Office, job: Job) -> bytes:
+    return b"".join(office.page("consumers_job_download", job.pk).streaming_content)
+
+
+def test_promotions_go_out_and_in_by_a_worker_as_objects(office: Office) -> None:
+    fill(office.account, rows=3)
+    Job.objects.all().delete()
+    office.post("loyalty_loyaltypromotion_export", format=JSON, resource="0")
+    jobs_run()
+    job = Job.objects.get()
+    assert (job.title, job.result_name[-5:], job.done) == ("Export of 6 loyalty promotions", ".json", 6)
+    assert office.page("consumers_job_download", job.pk).headers["Content-Type"] == "application/json; charset=utf-8"
+    rows = json.loads(result_of(office, job))
+    assert len(rows) == 6
+    assert rows[0]["outcome"]["activity_description"] == ""
+    for row in rows:
+        row["description"] = "Changed"
+    send(office, "loyalty_loyaltypromotion", json.dumps(rows), kind=JSON)
+    jobs_run()
+    job = Job.objects.latest("pk")
+    assert (job.state, job.phase, job.done, job.error) == (JobState.DONE, "imported", 6, "")
+    changed = Promotion.objects.filter(family=Family.LOYALTY)
+    assert {(one.description, one.version) for one in changed} == {("Changed", 2)}
+    assert {one.versions.get(number=2).created_by for one in changed} == {office.user}, "a worker writes for who asked"
+
+
+def test_rows_that_are_deleted_meanwhile_are_left_out(office: Office) -> None:
+    fill(office.account, rows=5)
+    Job.objects.all().delete()
+    for kind in (CSV, JSON):
+        office.post("consumers_consumergroup_export", format=kind, resource="0")
+    ConsumerGroup.objects.exclude(code__in=["acme-g4", "acme-g5"]).filter(consumers=None).delete()
+    Consumer.groups.through.objects.all().delete()
+    ConsumerGroup.objects.filter(code="acme-g1").delete()
+    jobs_run()
+    text, objects = (result_of(office, job) for job in Job.objects.order_by("pk"))
+    assert [row["code"] for row in csv.DictReader(io.StringIO(text.decode()))] == ["acme-g4", "acme-g5"]
+    assert [row["code"] for row in json.loads(objects)] == ["acme-g4", "acme-g5"]
+
+
+def test_one_bad_promotion_anywhere_and_none_is_imported(office: Office) -> None:
+    rows: list[dict[str, Any]] = [
+        {"code": f"p{n}", "type": "fixed_points", "name": "P", "starts_at": "2030-01-01", "outcome": {"points": n}}
+        for n in range(1, 6)
+    ]
+    rows[4]["eligibility"] = {"site_rules": {"match": "all", "rules": [{"attribute": "nope"}]}}
+    send(office, "loyalty_loyaltypromotion", json.dumps(rows), kind=JSON)
+    jobs_run()
+    assert "Row 5, eligibility.site_rules.rules.0.attribute: Unknown attribute" in Job.objects.get().error
+    assert not Promotion.objects.exists()
+
+
+def test_members_of_a_large_group_go_out_and_in_by_a_worker(office: Office) -> None:
+    fill(office.account, rows=5)
+    Job.objects.all().delete()
+    office.post("consumers_consumergroup_export", format=CSV, resource="1", query="?q=g1")
+    jobs_run()
+    job = Job.objects.get()
+    assert job.title == "Export of 5 members of groups"
+    file = result_of(office, job)
+    Consumer.groups.through.objects.all().delete()
+    send(office, "consumers_consumergroup", file, resource="1")
+    jobs_run()
+    job = Job.objects.latest("pk")
+    assert (job.title, job.state) == ("Import of members of groups from rows.csv", JobState.DONE)
+    group = ConsumerGroup.objects.get(code="acme-g1")
+    assert group.consumers.count() == 5
+
+
+def test_what_is_packed_tightly_is_left_to_a_worker_unread(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Dataset(["S1", "Site 1"], headers=["number", "name"])
+    content = FORMATS["xlsx"]().export_data(rows)
+    monkeypatch.setattr(resource, "UNPACKED_AT_ONCE", 100)
+    send(office, "consumers_site", content, kind=XLSX)
+    assert Job.objects.get().state == JobState.WAITING
+    monkeypatch.setattr(formats, "MAXIMUM_UNPACKED", 100)
+    jobs_run()
+    assert Job.objects.get().error == (
+        "What is packed into this file is too large. Import it in parts. Was the right format chosen?"
+    )
+
+
+def test_a_job_is_cancelled_by_a_question(office: Office) -> None:
+    send(office, "consumers_site", sites(5))
+    job = Job.objects.get()
+    page = office.page("consumers_job_change", job.pk)
+    assert [action["title"] for action in page.context["actions_detail"]] == ["Cancel"]
+    assert 'hx-trigger="every 2s"' in page.content.decode()
+    office.page("consumers_job_cancel", job.pk)
+    job.refresh_from_db()
+    assert job.state == JobState.WAITING
+    office.post("consumers_job_cancel", job.pk, **YES)
+    jobs_run()
+    job.refresh_from_db()
+    assert (job.state, Site.objects.count()) == (JobState.CANCELLED, 0)
+    page = office.page("consumers_job_change", job.pk)
+    assert page.context["actions_detail"] == []
+    assert 'hx-trigger="every' not in page.content.decode()
+
+
+def test_each_sees_their_own_jobs_and_administrators_all(office: Office) -> None:
+    marketer = office.login(StaffRole.MARKETER)
+    send(office, "consumers_site", sites(5))
+    job = Job.objects.get()
+    assert marketer.page("consumers_job_change", job.pk).status_code == 302
+    assert marketer.post("consumers_job_cancel", job.pk, **YES).status_code == 404
+    assert marketer.page("consumers_job_download", job.pk).status_code == 404
+    Job.objects.update(asked_by=marketer.user)
+    assert marketer.page("consumers_job_change", job.pk).status_code == 200
+    assert office.page("consumers_job_change", job.pk).status_code == 200
+    other = make_office("other")
+    assert other.page("consumers_job_change", job.pk).status_code == 302
+    assert other.page("consumers_job_download", job.pk).status_code == 404
+
+
+def test_who_may_not_import_asks_for_no_job(office: Office) -> None:
+    viewer = office.login(StaffRole.VIEWER)
+    assert send(viewer, "consumers_site", sites(5)).status_code == 403
+    assert not Job.objects.exists()
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "MAXIMUM_BYTES", 20)
+    answer = send(office, "consumers_site", sites(5))
+    assert "Import it in parts" in answer.context["form"].errors["import_file"][0]
+
+
+def test_a_file_that_is_none_is_refused(office: Office) -> None:
+    answer = send(office, "consumers_site", b"\x00\x01nonsense", kind=XLSX)
+    assert "import_file" in answer.context["form"].errors
+    assert not Job.objects.exists()

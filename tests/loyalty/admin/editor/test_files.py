@@ -1,0 +1,445 @@
+"""Promotions as files: all that they say goes out and comes back, and a file is edited like a form."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from consumers.choices import KeyRole, StaffRole
+from consumers.models import Account
+from consumers.services.account import api_key_create
+from consumers.services.group import GroupValues, groups_save
+from loyalty.choices import Benefit, PromotionType
+from loyalty.models import LoyaltyPromotion
+from loyalty.services.offer import OfferValues, offers_save
+from promotions.choices import DiscountType, Status
+from promotions.models import Discount, Promotion
+from promotions.services.promotion import promotion_definition, promotion_stop
+from tests.consumers.admin.files.builders import (
+    KINDS,
+    confirm,
+    differences,
+    export,
+    file_of,
+    number_of,
+    preview,
+    rows_of,
+    told,
+)
+from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
+
+pytestmark = pytest.mark.django_db
+
+LOYALTY, DISCOUNT = "loyalty_loyaltypromotion", "promotions_discount"
+NOW = datetime(2026, 5, 4, 10, 30, 15, 123456, tzinfo=UTC)
+
+
+def tree(attribute: str, operator: str, value: object) -> dict[str, Any]:
+    return {"match": "all", "rules": [{"attribute": attribute, "operator": operator, "value": value}]}
+
+
+NESTED = {
+    "match": "any",
+    "rules": [
+        {"attribute": "category", "operator": "is", "value": '=Tea, "green"\n'},
+        {"match": "all", "rules": [{"attribute": "labels", "operator": "is_any_of", "value": ["a,b", "-5"]}]},
+    ],
+}
+
+
+def everything(account: Account) -> None:
+    """Promotions of each type that say all that their type can."""
+    account.refresh_from_db()
+    groups_save(account_id=account.pk, rows=[GroupValues(code="held, out", name="Held out")])
+    selection = {"match": "all", "sets": [{"name": "Tea", "rules": NESTED, "units": 2}, {"rules": None}]}
+    common = {
+        "product_selection": selection,
+        "quantity_rule": {"apply_to": "every", "units": 2},
+        "pricing_rule": {"order": "most_expensive", "by": "ex_tax"},
+        "activity_description": "+ {{promotion_name}} ",
+        "activity_type": "@bonus",
+        "redemption_message_subject": "'=Thanks",
+        "redemption_message": "<p>Thanks, <b>you</b></p>",
+    }
+    eligibility = {
+        "site_rules": tree("site_number", "is_any_of", ["acme-001"]),
+        "customer_rules": tree("groups", "is_any_of", ["acme-g1", "held, out"]),
+        "transaction_rules": tree("total_inc_tax", "is_at_least", "12.50"),
+        "line_item_rules": NESTED,
+        "application_rules": [
+            {
+                "measure": "spend",
+                "threshold": "20.00",
+                "period": {"unit": "days", "length": 30},
+                "line_item_rules": NESTED,
+                "counting": "every",
+            }
+        ],
+        "control_group": {"group": "held, out", "percentage": "12.5"},
+        "total_redemption_limit": 500,
+        "customer_redemption_limit": 3,
+    }
+    content = {
+        "short_description": "-5% on tea",
+        "long_description": "<p>Long</p>",
+        "confirmation_message": "Confirmed\r\nat once",
+        "terms_and_conditions": "<ul><li>None</li></ul>",
+        "links": [{"url": "https://acme.example/a", "anchor_text": "=A1"}],
+        "images": [{"url": "https://acme.example/i.png", "alt_text": ""}],
+    }
+    outcomes: dict[str, dict[str, Any]] = {
+        PromotionType.FIXED_POINTS: {"points": 50},
+        PromotionType.POINTS_MULTIPLIER: {"multiplier": "1.50", "multiplier_scope": "line_items"},
+        PromotionType.BONUS_POINTS: {
+            "issue_points_on": "currency",
+            "conversion_units": "10.0",
+            "conversion_points": 5,
+            "whole_ratio_units_only": False,
+        },
+        PromotionType.REDEEM_OFFER: {"offer": "acme-o1"},
+    }
+    for kind, outcome in outcomes.items():
+        save_promotion(
+            account,
+            code=f"all {kind}",
+            type=kind,
+            name=f"=All of {kind}",
+            description="Two lines\r\nand a tab\t",
+            starts_at=NOW,
+            ends_at=NOW + timedelta(days=400),
+            outcome=outcome | common,
+            eligibility=eligibility,
+            content=content,
+        )
+    save_promotion(account, code="bare", draft=True, eligibility={"always_apply": True})
+    save_promotion(account, code="away", archived=True)
+    conditions = {name: eligibility[name] for name in ("site_rules", "customer_rules", "transaction_rules")}
+    limits = {"total_redemption_limit": 9, "customer_redemption_limit": 8, "transaction_redemption_limit": 7}
+    sources: list[dict[str, Any]] = [
+        {"rules": NESTED, "required_spend": "20.00"},
+        {"products": ["acme-p1", "acme-p2"], "required_quantity": 2, "default_product": "acme-p2"},
+        {"personalized_promotion": "acme-pp1", "gets_discount": False},
+    ]
+    for kind, value in (("amount", "5.00"), ("percentage", "12.5"), ("fixed_price", "9.99"), ("free_product", None)):
+        save_discount(
+            account,
+            code=f"all {kind}",
+            discount_type=DiscountType(kind),
+            name=f"+All of {kind}",
+            starts_at=NOW,
+            value=value,
+            maximum_discount="100.00" if kind == "percentage" else None,
+            price_order="most_expensive",
+            product_sets=sources,
+            conditions={**conditions, "line_item_rules": NESTED},
+            **limits,
+        )
+
+
+@pytest.fixture
+def office() -> Office:
+    made = make_office()
+    fill(made.account, rows=2)
+    everything(made.account)
+    return made
+
+
+def twin(office: Office) -> Office:
+    """A second account, which has what the first one's promotions name, and no promotions."""
+    other = make_office("twin")
+    for page, resource in (
+        ("consumers_site", "0"),
+        ("consumers_consumergroup", "0"),
+        ("promotions_product", "0"),
+        ("promotions_personalizedpromotion", "0"),
+    ):
+        confirm(other, page, export(office, page, "json", resource=resource), "json", resource=resource)
+    offers_save(
+        account_id=other.account.pk,
+        rows=[OfferValues(code="acme-o1", name="Offer", benefit=Benefit.AMOUNT, value=Decimal(5))],
+        at=NOW,
+    )
+    return other
+
+
+def documents(account: Account) -> dict[str, dict[str, Any]]:
+    return {
+        f"{one.family} {one.code}": {**promotion_definition(one), "archived": one.archived}
+        for one in Promotion.objects.filter(account=account)
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_that_promotions_say_comes_to_an_empty_account_and_is_the_same(office: Office, kind: str) -> None:
+    other = twin(office)
+    for page in (LOYALTY, DISCOUNT):
+        confirm(other, page, export(office, page, kind, query="?archived=all"), kind)
+    assert documents(other.account) == documents(office.account)
+    assert len(documents(other.account)) == 16
+    made = Promotion.objects.filter(account=other.account)
+    assert {one.status_at(timezone.now()) for one in made} == {Status.DRAFT}, (
+        "nothing new applies until it is published"
+    )
+    assert {one.versions.get().created_by for one in made} == {other.user}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("page", [LOYALTY, DISCOUNT])
+def test_what_was_exported_changes_nothing_when_imported(office: Office, kind: str, page: str) -> None:
+    before = list(Promotion.objects.values("code", "version", "draft", "revision", "updated_at").order_by("pk"))
+    file = export(office, page, kind, query="?archived=all")
+    answer = preview(office, page, file, kind)
+    assert differences(answer) == {}
+    assert "There is nothing to import" in answer.content.decode()
+    confirm(office, page, file, kind)
+    after = list(Promotion.objects.values("code", "version", "draft", "revision", "updated_at").order_by("pk"))
+    assert after == before
+
+
+def test_every_field_of_every_type_has_a_column(office: Office) -> None:
+    exported = {row["code"]: row for row in rows_of(export(office, LOYALTY, "json", query="?archived=all"), "json")}
+    for one in LoyaltyPromotion.objects.all():
+        for name in ("outcome", "eligibility", "content"):
+            assert exported[one.code][name] == getattr(one, name)
+    discounts = {row["code"]: row for row in rows_of(export(office, DISCOUNT, "json"), "json")}
+    for discount in Discount.objects.all():
+        said = discounts[discount.code]
+        assert {name: said[name] for name in discount.outcome} == discount.outcome
+        assert said["conditions"]["line_item_rules"] == discount.eligibility["line_item_rules"]
+
+
+def edited(office: Office, page: str, code: str, kind: str = "csv", **cells: Any) -> bytes:
+    """The file of one promotion, with some cells changed."""
+    rows = [row for row in rows_of(export(office, page, kind), kind) if row["code"] == code]
+    return file_of([{**rows[0], **cells}], kind)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_cell_that_is_changed_is_shown_in_words_and_makes_a_version(office: Office, kind: str) -> None:
+    rules = json.dumps(tree("category", "is", "Coffee"))
+    file = edited(
+        office, LOYALTY, "acme-fixed-1", kind, **{"outcome.points": "75", "eligibility.line_item_rules": rules}
+    )
+    answer = preview(office, LOYALTY, file, kind)
+    assert differences(answer) == {
+        "acme-fixed-1": {
+            "Outcome · Points": ("50", "75"),
+            "Eligibility · Line item rules": ("all line items qualify", "Category is Coffee"),
+        }
+    }
+    promotion = LoyaltyPromotion.objects.get(code="acme-fixed-1")
+    assert (promotion.outcome["points"], promotion.version) == (50, 1), "a preview writes nothing"
+    confirm(office, LOYALTY, file, kind)
+    promotion.refresh_from_db()
+    assert (promotion.outcome["points"], promotion.version, promotion.draft) == (75, 2, False)
+    version = promotion.versions.get(number=2)
+    assert (version.created_by, version.created_with) == (office.user, "Import")
+
+
+def test_columns_and_fields_that_are_left_out_leave_what_is_stored(office: Office) -> None:
+    before = documents(office.account)["loyalty acme-fixed-1"]
+    confirm(office, LOYALTY, "code,name\nacme-fixed-1,Renamed\n")
+    confirm(office, LOYALTY, json.dumps([{"code": "acme-fixed-1", "outcome": {"points": 60}}]), "json")
+    after = documents(office.account)["loyalty acme-fixed-1"]
+    assert after == {**before, "name": "Renamed", "outcome": {**before["outcome"], "points": 60}}
+
+
+def test_an_empty_cell_takes_back_what_was_said(office: Office) -> None:
+    confirm(office, LOYALTY, "code,eligibility.total_redemption_limit,ends_at\nall fixed_points,,\n")
+    promotion = LoyaltyPromotion.objects.get(code="all fixed_points")
+    assert (promotion.total_redemption_limit, promotion.ends_at) == (None, None)
+    assert promotion.eligibility["customer_redemption_limit"] == 3
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ({"type": "bonus_points"}, "Row 1, type: It is a fixed_points promotion, and stays one."),
+        ({"currency": "EUR"}, "Row 1, currency: The currency is fixed once a promotion is published."),
+        ({"starts_at": "2020-01-01 09:00"}, "Row 1, starts_at: The start is fixed once a promotion has started."),
+        ({"outcome.points": "0"}, "Row 1, outcome.points: Expected a whole number from 1 to 1000000000."),
+        ({"outcome.multiplier": "2"}, "Row 1, outcome.multiplier: A promotion of type fixed_points has no such field."),
+        ({"eligibility.site_rules": "{"}, "Row 1, eligibility.site_rules: This is no JSON: "),
+        ({"eligibility.always_apply": "perhaps"}, "Row 1, eligibility.always_apply: Expected yes or no."),
+        ({"starts_at": "soon"}, "Row 1, starts_at: Expected a time such as 2026-03-31 09:00"),
+        ({"name": ""}, "Row 1, name: This may not be blank."),
+        (
+            {"eligibility.customer_rules": json.dumps(tree("home_site", "is_any_of", ["acme-001", "nowhere"]))},
+            "Row 1, eligibility.customer_rules.rules.0.value: There is no site nowhere.",
+        ),
+        (
+            {"outcome.product_selection": json.dumps({"sets": [{"rules": tree("sku", "is", 5)}]})},
+            "Row 1, outcome.product_selection.sets.0.rules.rules.0.value: ",
+        ),
+        (
+            {"eligibility.control_group": json.dumps({"group": "nobody", "percentage": "5"})},
+            "Row 1, eligibility.control_group.group: There is no group nobody.",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_by_row_column_and_path(office: Office, cells: dict[str, str], words: str) -> None:
+    answer = preview(office, LOYALTY, edited(office, LOYALTY, "acme-fixed-1", **cells))
+    [one] = told(answer)
+    assert one.startswith(words)
+    assert answer.context.get("confirm_form") is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ({"discount_type": "amount"}, "Row 1, discount_type: It is a percentage promotion, and stays one."),
+        ({"value": "101"}, "Row 1, value: Expected a percentage above 0 and of 100 at most."),
+        ({"product_sets": "[]"}, "Row 1, product_sets: A discount has at least one product set."),
+        (
+            {"product_sets": json.dumps([{"products": ["acme-p1", "none"]}])},
+            "Row 1, product_sets.0.products.1: There is no product none.",
+        ),
+        (
+            {"product_sets": json.dumps([{"personalized_promotion": "none"}])},
+            "Row 1, product_sets.0.personalized_promotion: There is no personalized promotion none.",
+        ),
+        (
+            {"conditions.customer_rules": json.dumps(tree("groups", "is_any_of", ["none"]))},
+            "Row 1, conditions.customer_rules.rules.0.value: There is no group none.",
+        ),
+        ({"transaction_redemption_limit": "-1"}, "Row 1, transaction_redemption_limit: Expected a whole number"),
+    ],
+)
+def test_so_it_is_for_discounts(office: Office, cells: dict[str, str], words: str) -> None:
+    [one] = told(preview(office, DISCOUNT, edited(office, DISCOUNT, "acme-discount-1", **cells)))
+    assert one.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ([{"code": "n", "type": "fixed_points", "name": "N"}], "Row 1, starts_at: Say when it starts."),
+        ([{"code": "n", "starts_at": "2030-01-01"}], "Row 1, type: Say of which type it is."),
+        ([{"code": "n", "outcome": {"pointz": 5}}], "Row 1, outcome.pointz: Unknown field."),
+        ([{"code": "n", "outcome": [5]}], "Row 1, outcome: Expected an object."),
+        ([{"code": "n", "pointz": 5}], "The file has unknown columns: pointz."),
+        ([{"code": 5}], "Row 1, code: Expected a text."),
+        ([{"code": "a\x00"}], "Row 1, code: This has a character that cannot be stored."),
+        ([{"code": "bare", "outcome": {"points": 1.5}}], "Row 1, outcome.points: Expected a whole number"),
+    ],
+)
+def test_so_it_is_for_json(office: Office, document: Any, words: str) -> None:
+    assert told(preview(office, LOYALTY, json.dumps(document), "json"))[0].startswith(words)
+
+
+def test_one_bad_row_and_nothing_is_imported(office: Office) -> None:
+    before = documents(office.account)
+    rows = rows_of(export(office, LOYALTY))
+    for row in rows:
+        row["name"] = "Renamed"
+    rows[-1]["starts_at"] = "never"
+    answer = preview(office, LOYALTY, file_of(rows))
+    [words] = told(answer)
+    assert words.startswith(f"Row {len(rows)}, starts_at: Expected a time such as")
+    assert "Nothing was imported" in answer.content.decode()
+    assert documents(office.account) == before
+
+
+def test_a_draft_stays_one_and_a_stopped_promotion_stays_stopped(office: Office) -> None:
+    fixed = LoyaltyPromotion.objects.get(code="acme-fixed-1")
+    promotion_stop(promotion=fixed, actor=None, actor_label="", at=timezone.now())
+    confirm(office, LOYALTY, "code,name,status\nbare,Still a draft,Active\nacme-fixed-1,Still stopped,Active\n")
+    statuses = {
+        one.code: one.status_at(timezone.now()) for one in LoyaltyPromotion.objects.filter(name__startswith="Still")
+    }
+    assert statuses == {"bare": Status.DRAFT, "acme-fixed-1": Status.STOPPED}
+
+
+def test_times_without_an_offset_are_the_accounts(office: Office) -> None:
+    confirm(office, LOYALTY, "code,starts_at,ends_at\nbare,2030-07-01 09:00,2030-07-02T09:00:00Z\n")
+    bare = LoyaltyPromotion.objects.get(code="bare")
+    assert bare.starts_at == datetime(2030, 7, 1, 8, tzinfo=UTC)
+    assert bare.ends_at == datetime(2030, 7, 2, 9, tzinfo=UTC)
+    answer = preview(office, LOYALTY, "code,starts_at\nbare,2030-03-31 01:30\n")
+    assert told(answer) == ["Row 1, starts_at: The clocks go forward then: there is no such time."]
+
+
+def test_the_list_with_its_filters_is_exported_or_the_rows_that_are_chosen(office: Office) -> None:
+    drafts = rows_of(export(office, LOYALTY, query="?status=draft"))
+    assert [row["code"] for row in drafts] == ["bare"]
+    found = rows_of(export(office, LOYALTY, query="?q=all+of+fixed"))
+    assert [row["code"] for row in found] == ["all fixed_points"]
+    chosen = LoyaltyPromotion.objects.filter(code__in=["bare", "all redeem_offer"])
+    keys = [str(one.pk) for one in chosen]
+    page = office.client.post(
+        "/admin/loyalty/loyaltypromotion/?status=draft",
+        {"action": "export_chosen", "_selected_action": keys, "select_across": "0"},
+    )
+    assert page.status_code == 200
+    assert page.context["number"] == 1, "those chosen are among those shown"
+    rows = rows_of(export(office, LOYALTY, "json", chosen=",".join(keys)), "json")
+    assert {row["code"] for row in rows} == {"bare", "all redeem_offer"}
+
+
+def test_an_export_and_an_import_stay_within_the_account(office: Office) -> None:
+    other = make_office("other")
+    foreign = LoyaltyPromotion.objects.get(code="bare")
+    assert rows_of(export(other, LOYALTY, "json", chosen=str(foreign.pk)), "json") == []
+    confirm(other, LOYALTY, "code,type,name,starts_at,outcome.points\nbare,fixed_points,Mine,2030-01-01,5\n")
+    assert LoyaltyPromotion.objects.get(account=office.account, code="bare").name == "Fifty points"
+    words = told(
+        preview(other, LOYALTY, "code,type,name,starts_at,outcome.offer\nv,redeem_offer,V,2030-01-01,acme-o1\n")
+    )
+    assert words == ["Row 1, outcome.offer: There is no personalised offer in use acme-o1."]
+
+
+@pytest.mark.parametrize("page", [LOYALTY, DISCOUNT, "promotions_personalizedpromotion"])
+@pytest.mark.parametrize(
+    ("role", "imports"),
+    [
+        (StaffRole.ADMINISTRATOR, 200),
+        (StaffRole.MARKETER, 200),
+        (StaffRole.CUSTOMER_SERVICE, 403),
+        (StaffRole.VIEWER, 403),
+    ],
+)
+def test_who_may_edit_imports_and_who_may_look_exports(
+    office: Office, page: str, role: StaffRole, imports: int
+) -> None:
+    person = office.login(role)
+    assert person.page(f"{page}_import").status_code == imports
+    assert preview(person, page, "code,backend_id\n").status_code == imports
+    assert person.page(f"{page}_export").status_code == 200
+
+
+@pytest.mark.parametrize(("path", "page"), [("promotions", LOYALTY), ("discounts", DISCOUNT)])
+def test_what_the_rest_api_answers_is_such_a_file(office: Office, path: str, page: str) -> None:
+    _, key = api_key_create(account_id=office.account.pk, name="Integrator", role=KeyRole.MANAGER)
+    answer = APIClient().get(f"/api/v1/{path}?archived=all", HTTP_AUTHORIZATION=f"Api-Key {key}").json()
+    assert differences(preview(office, page, json.dumps(answer["results"]), "json")) == {}
+    row = next(one for one in answer["results"] if one["code"].startswith("all "))
+    file = json.dumps([{**row, "code": "copy"}])
+    confirm(office, page, file, "json")
+    copy = Promotion.objects.get(code="copy")
+    source = Promotion.objects.get(code=row["code"])
+    assert (copy.outcome, copy.eligibility, copy.content) == (source.outcome, source.eligibility, source.content)
+
+
+def test_what_no_cell_of_a_workbook_holds_goes_by_csv_and_json() -> None:
+    office = make_office(catalogue_enabled=False)
+    skus = [f"{n:064}" for n in range(1000)]
+    save_discount(office.account, code="long", product_sets=[{"products": skus}])
+    refused = office.post(f"{DISCOUNT}_export", format=number_of("xlsx"), resource="0")
+    assert "Row 1, product_sets: a cell of a spreadsheet holds 32,767 characters" in refused.content.decode()
+    for kind in ("csv", "json"):
+        file = export(office, DISCOUNT, kind)
+        Discount.objects.all().delete()
+        confirm(office, DISCOUNT, file, kind)
+        assert Discount.objects.get().outcome["product_sets"][0]["products"] == skus
+
+
+def test_an_export_asks_the_same_few_questions_for_any_number(
+    office: Office, django_assert_max_num_queries: Any
+) -> None:
+    office.page(f"{LOYALTY}_export")
+    with django_assert_max_num_queries(12):
+        export(office, LOYALTY, "xlsx")

@@ -1,0 +1,205 @@
+"""The sentence above the form of a loyalty promotion."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from consumers.choices import StaffRole
+from loyalty.admin.summary import describe_loyalty_promotion
+from loyalty.choices import PromotionType
+from promotions.admin.editor.summary import Said
+from promotions.choices import DiscountType
+from promotions.models import PromotionVersion
+from tests.consumers.admin.office import Office, fill, make_office, save_promotion
+from tests.loyalty.admin.promotion_page import BLANK, OWN, add, form_values, values_of_form
+
+pytestmark = pytest.mark.django_db
+
+TEA = {"match": "all", "rules": [{"attribute": "category", "operator": "is", "value": "Tea"}]}
+KENT = {"match": "all", "rules": [{"attribute": "county", "operator": "is", "value": "Kent"}]}
+VIP = {"match": "all", "rules": [{"attribute": "groups", "operator": "is", "value": "acme-g1"}]}
+TEAS = {"name": "", "rules": TEA, "units": 1}
+MUGS = {"name": "Mugs", "rules": None, "units": 2}
+FIFTH = {
+    "measure": "transactions",
+    "threshold": "5",
+    "period": {"unit": "months", "length": 1},
+    "counting": "every",
+    "line_item_rules": None,
+}
+
+
+@pytest.fixture
+def office() -> Office:
+    office = make_office()
+    fill(office.account)
+    return office
+
+
+def read_out(
+    office: Office, kind: str, outcome: dict[str, Any], *, ends_at: datetime | None = None, **eligibility: Any
+) -> str:
+    said = Said(
+        type=kind,
+        currency="GBP",
+        starts_at=datetime(2026, 3, 1, tzinfo=UTC),
+        ends_at=ends_at,
+        outcome=outcome,
+        eligibility=eligibility,
+    )
+    return describe_loyalty_promotion(office.account, said).removeprefix("From 1 Mar 2026, 00:00 UTC, ")
+
+
+def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str, Any]:
+    return {"points": 50, "product_selection": {"match": match, "sets": list(sets)}, **outcome}
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "eligibility", "words"),
+    [
+        ("fixed_points", {"points": 50}, {}, "loyalty members get 50 points."),
+        ("fixed_points", {}, {}, "loyalty members get … points."),
+        (
+            "fixed_points",
+            sets(TEAS, quantity_rule={"apply_to": "every", "units": 2}),
+            {"customer_redemption_limit": 1},
+            (
+                "loyalty members who buy products where Category is Tea get 50 points for every 2 units, at most once "
+                "each."
+            ),
+        ),
+        (
+            "fixed_points",
+            sets(TEAS, MUGS, match="all"),
+            {"site_rules": KENT},
+            (
+                "loyalty members, at sites where County is Kent, who buy 1 of products where Category is Tea and 2 of "
+                "“Mugs”, get 50 points for every bundle."
+            ),
+        ),
+        (
+            "points_multiplier",
+            {"multiplier": "2.5", "multiplier_scope": "basket"},
+            {"total_redemption_limit": 1000, "always_apply": True},
+            (
+                "loyalty members get 2.5 times the base points on the whole basket, at most 1,000 times in all. "
+                "It applies beside those that win."
+            ),
+        ),
+        (
+            "bonus_points",
+            {"conversion_points": 1, "conversion_units": "10", "issue_points_on": "currency"},
+            {"customer_rules": VIP, "control_group": {"group": "acme-g1", "percentage": "10"}},
+            (
+                "loyalty members who fit “Groups is Group of acme (acme-g1)” get 1 point for every 10.00 GBP spent. "
+                "10% of group acme-g1 are held out."
+            ),
+        ),
+        (
+            "redeem_offer",
+            {"offer": "acme-o1"},
+            {"application_rules": [FIFTH]},
+            "consumers each time that they have made 5 transactions within 1 month get a voucher of “Offer of acme”.",
+        ),
+    ],
+)
+def test_a_promotion_is_said_in_a_sentence(
+    office: Office, kind: str, outcome: dict[str, Any], eligibility: dict[str, Any], words: str
+) -> None:
+    assert read_out(office, kind, outcome, **eligibility) == words
+
+
+def test_an_end_is_said() -> None:
+    said = read_out(make_office(), "fixed_points", {"points": 1}, ends_at=datetime(2026, 4, 1, tzinfo=UTC))
+    assert said == "From 1 Mar 2026, 00:00 UTC until 1 Apr 2026, 00:00 UTC, loyalty members get 1 point."
+
+
+@pytest.mark.parametrize("tree", [7, "x", [], {"match": "all", "rules": [{"attribute": "x"}]}, {"rules": 7}])
+def test_rules_that_cannot_be_read_are_dots(office: Office, tree: Any) -> None:
+    assert read_out(office, "fixed_points", {"points": 1}, site_rules=tree).endswith("get 1 point.")
+
+
+def ask(office: Office, query: str, **values: Any) -> Any:
+    return office.client.post(f"{reverse('admin:loyalty_loyaltypromotion_summary')}{query}", values)
+
+
+def test_a_form_with_mistakes_is_said_as_far_as_it_goes(office: Office) -> None:
+    values = {**BLANK, **OWN["fixed_points"], "name": "", "ends_at": "never", "site_rules": json.dumps(KENT)}
+    answer = ask(office, "?type=fixed_points", **values)
+    assert answer.json() == {
+        "changes": [],
+        "words": "From 1 Jun 2030, 09:00 BST, loyalty members at sites where County is Kent get 50 points.",
+    }
+    assert PromotionVersion.objects.filter(promotion__code="tea-time").count() == 0
+
+
+def test_an_empty_form_is_said_too(office: Office) -> None:
+    assert ask(office, "?type=redeem_offer").json()["words"] == "From …, consumers get a voucher of “…”."
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        *(("loyalty_loyaltypromotion", kind) for kind in PromotionType.values),
+        *(("promotions_discount", kind) for kind in DiscountType.values),
+    ],
+)
+def test_a_new_form_says_from_the_start_what_it_would_say_if_it_were_sent(office: Office, page: str, kind: str) -> None:
+    opened = office.page(f"{page}_add", query=f"?type={kind}")
+    values = values_of_form(opened.context["adminform"].form, office.account.zone)
+    answer = office.client.post(f"{reverse(f'admin:{page}_summary')}?type={kind}", values)
+    assert opened.context["summary"] == answer.json()["words"] != ""
+
+
+def test_a_form_that_comes_back_with_mistakes_says_what_was_entered(office: Office) -> None:
+    answer = add(office.client, "fixed_points", name="", points="70")
+    assert answer.context["summary"].endswith("loyalty members get 70 points.")
+    assert "This field is required." in answer.context["adminform"].form.errors["name"]
+
+
+def test_a_running_promotion_is_said_with_what_is_fixed(office: Office) -> None:
+    promotion = save_promotion(office.account)
+    page = office.page("loyalty_loyaltypromotion_change", promotion.pk)
+    assert page.context["summary"].endswith("loyalty members get 50 points.")
+    values = {**form_values(office.client, promotion), "points": "60"}
+    words = ask(office, f"?id={promotion.pk}", **values).json()["words"]
+    assert words == page.context["summary"].replace("50", "60")
+
+
+def test_the_start_of_a_new_promotion_is_now_unless_said_otherwise(office: Office) -> None:
+    form = office.page("loyalty_loyaltypromotion_add", query="?type=fixed_points").context["adminform"].form
+    started = form.initial["starts_at"]
+    assert (datetime.now(UTC) - started).total_seconds() < 120
+    assert started.second == started.microsecond == 0
+
+
+def test_only_ones_own_promotions_are_read_out(office: Office) -> None:
+    theirs = make_office("theirs")
+    promotion = save_promotion(theirs.account)
+    assert ask(office, f"?id={promotion.pk}").status_code == 404
+    assert ask(office, "?type=weather").status_code == 404
+    assert ask(office, "?id=x").status_code == 404
+    assert office.client.get(reverse("admin:loyalty_loyaltypromotion_summary")).status_code == 405
+
+
+def test_one_who_may_look_may_read(office: Office) -> None:
+    viewer = office.login(StaffRole.VIEWER)
+    promotion = save_promotion(office.account)
+    assert ask(viewer, f"?id={promotion.pk}").status_code == 200
+    viewer.user.staff_memberships.get().role.permissions.clear()
+    assert ask(viewer, f"?id={promotion.pk}").status_code == 403
+
+
+def test_a_sentence_costs_a_statement_for_each_kind_of_row_that_is_named(office: Office) -> None:
+    counted = []
+    for trees in ({}, {"customer_rules": VIP}, {"customer_rules": VIP, "line_item_rules": TEA}):
+        values = {**BLANK, **OWN["fixed_points"], **{name: json.dumps(tree) for name, tree in trees.items()}}
+        with CaptureQueriesContext(connection) as queries:
+            assert ask(office, "?type=fixed_points", **values).status_code == 200
+        counted.append(len(queries))
+    assert counted[1:] == [counted[0] + 1, counted[0] + 1]

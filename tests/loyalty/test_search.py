@@ -1,0 +1,85 @@
+"""What a search finds in the history: by how a reference, a code or a card begins, and by whom and what is meant."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db.models import Q
+
+from consumers.services.consumer import ConsumerValues, consumers_save
+from loyalty.models import LedgerEntry, RedemptionMessage, Transaction, Voucher
+from loyalty.selectors import search
+from tests.consumers.admin.office import Office, fill, make_office, sell
+
+pytestmark = pytest.mark.django_db
+
+SALES = {
+    "acme-T1": {"acme-T1"},
+    "acme-T": {"acme-T1", "acme-T2"},
+    "T1": set(),
+    "acme-c2": {"acme-T2"},
+    "PERSON": {"acme-T1", "acme-T2"},
+    "person-1@acme": {"acme-T1"},
+    "acme-card-2": {"acme-T2"},
+    "nobody": set(),
+    "%": set(),
+    "_": set(),
+}
+"""Texts that are searched for, and the sales that they find."""
+
+
+@pytest.fixture
+def office() -> Office:
+    office, theirs = make_office("acme"), make_office("theirs")
+    for one in (office, theirs):
+        fill(one.account, rows=2)
+    return office
+
+
+def sales(office: Office, text: str) -> set[str]:
+    rows = Transaction.objects.filter(account=office.account)
+    matching = search.transactions_matching(account_id=office.account.pk, search=text)
+    return set(rows.filter(matching).values_list("reference", flat=True))
+
+
+@pytest.mark.parametrize("search", SALES)
+@pytest.mark.parametrize("most_named", [0, 1_000])
+def test_sales_are_found(office: Office, monkeypatch: pytest.MonkeyPatch, search: str, most_named: int) -> None:
+    monkeypatch.setattr(search, "MOST_NAMED", most_named)
+    assert sales(office, search) == SALES[search]
+
+
+def test_a_sale_is_found_by_a_lost_card_by_both_names_and_in_capitals_or_small_letters(office: Office) -> None:
+    consumers_save(
+        account_id=office.account.pk, rows=[ConsumerValues(consumer_id="ann", first_name="Ann", last_name="Lee")]
+    )
+    sell(office.account, reference="TILL-7", consumer="ann")
+    Transaction.objects.filter(reference="TILL-7").update(loyalty_card="LOST-0815")
+    for text in ("lost-0815", "LOST", "till-7", "lee ann"):
+        assert sales(office, text) == {"TILL-7"}
+
+
+@pytest.mark.parametrize(
+    ("model", "matching", "counts"),
+    [
+        (
+            LedgerEntry,
+            search.ledger_entries_matching,
+            {"acme-c1": 2, "acme-T2": 2, "acme-fixed": 2, "nobody": 0},
+        ),
+        (Voucher, search.vouchers_matching, {"acme-c1": 2, "acme-o1": 4, "offer of ACME": 4, "nobody": 0}),
+        (RedemptionMessage, search.messages_matching, {"acme-c1": 1, "acme-T2": 1, "acme-T": 2, "nobody": 0}),
+    ],
+)
+def test_what_sales_wrote_is_found(
+    office: Office, model: type[LedgerEntry], matching: Callable[..., Q], counts: dict[str, int]
+) -> None:
+    rows = model.objects.filter(account=office.account)
+    account_id = office.account.pk
+    assert {text: rows.filter(matching(account_id=account_id, search=text)).count() for text in counts} == counts
+
+
+def test_a_voucher_is_found_by_how_its_code_begins(office: Office) -> None:
+    voucher = Voucher.objects.filter(account=office.account).order_by("pk")[0]
+    for text in (voucher.code[:10], voucher.code.lower()):
+        matching = search.vouchers_matching(account_id=office.account.pk, search=text)
+        assert Voucher.objects.filter(matching).get() == voucher

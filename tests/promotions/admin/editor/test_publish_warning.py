@@ -1,0 +1,262 @@
+"""What a promotion costs is shown where it is looked after, and said before a dear one goes live."""
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from consumers.choices import StaffRole
+from consumers.models import Account
+from promotions.admin.editor import publish_warning as words
+from promotions.admin.editor.publish_warning import describe_cost, milliseconds, two_digits
+from promotions.models import Promotion
+from promotions.selectors.profiling import Cost
+from promotions.services.profiling import MeasuredCost, promotion_costs_add
+from tests.consumers.admin.office import Office, make_office, save_promotion
+from tests.loyalty.admin.promotion_page import add, errors_of
+from tests.promotions.admin import discount_page
+
+pytestmark = pytest.mark.django_db
+
+YES = {"_form_submitted": "True"}
+DEAR = "It would take 5 ms for each basket."
+
+
+@pytest.fixture
+def office() -> Office:
+    return make_office()
+
+
+def measure(account: Account, **milliseconds_each: float) -> None:
+    """Promotions that took so long on average, in ten sampled baskets."""
+    rows = []
+    for code, each in milliseconds_each.items():
+        made = save_promotion(account, code=code, name=f"Promotion {code}")
+        rows.append(
+            MeasuredCost(promotion_id=made.pk, version=made.version, baskets=10, nanoseconds=int(each * 10_000_000))
+        )
+    promotion_costs_add(measured=rows, at=account.created_at)
+
+
+def spaced(text: str) -> str:
+    """The text with plain spaces between numbers and their units."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def overview(office: Office, query: str = "") -> str:
+    return spaced(office.page("loyalty_loyaltypromotion_changelist", query=query).content.decode())
+
+
+def page(office: Office, code: str) -> str:
+    promotion = Promotion.objects.get(account=office.account, code=code)
+    return spaced(office.page("loyalty_loyaltypromotion_change", promotion.pk).content.decode())
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0512, "0.051"),
+        (0.08, "0.08"),
+        (0.2, "0.2"),
+        (1, "1"),
+        (1.24, "1.2"),
+        (3.04, "3"),
+        (14.6, "15"),
+        (1234, "1,234"),
+    ],
+)
+def test_numbers_have_two_digits_that_count(number: float, text: str) -> None:
+    assert two_digits(number) == text
+
+
+def test_durations_are_in_milliseconds() -> None:
+    assert spaced(milliseconds(80_000)) == "0.08 ms"
+    assert spaced(milliseconds(1_590_000)) == "1.6 ms"
+    assert spaced(milliseconds(999)) == "under 0.001 ms"
+
+
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [
+        (None, "Not measured yet"),
+        (
+            Cost(nanoseconds=80_000, baskets=4120, median=26_500),
+            "0.08 ms per basket looked at, 3 × the account's median, from 4,120 sampled baskets",
+        ),
+        (Cost(nanoseconds=80_000, baskets=1), "0.08 ms per basket looked at, from 1 sampled basket"),
+    ],
+)
+def test_a_cost_is_said_in_words(cost: Cost | None, said: str) -> None:
+    assert spaced(describe_cost(cost)) == said
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_promotions_page_says_what_it_costs(office: Office) -> None:
+    measure(office.account, a=0.02, b=0.02, c=0.06)
+    assert "0.06 ms per basket looked at, 3 × the account&#x27;s median, from 10 sampled baskets" in page(office, "c")
+
+
+def test_one_that_was_not_measured_says_so(office: Office) -> None:
+    save_promotion(office.account, code="new")
+    assert "Not measured yet" in page(office, "new")
+    assert "Not measured yet" in overview(office)
+
+
+def test_one_that_was_edited_since_is_not_measured_yet(office: Office) -> None:
+    measure(office.account, a=0.02)
+    Promotion.objects.update(version=2)
+    assert "Not measured yet" in page(office, "a")
+
+
+def test_what_is_usual_is_the_accounts_own(office: Office) -> None:
+    measure(make_office("other").account, x=50, y=50, z=50)
+    measure(office.account, a=0.02, b=0.02, c=0.06)
+    seen = overview(office)
+    assert "3 × the median" in seen
+    assert "50 ms" not in seen
+
+
+def test_the_overview_sorts_by_cost_and_those_not_measured_are_least(office: Office) -> None:
+    measure(office.account, a=0.02, b=0.2, c=0.06)
+    save_promotion(office.account, code="new", name="Promotion new")
+
+    def order(query: str) -> list[str]:
+        answer = office.page("loyalty_loyaltypromotion_changelist", query=query)
+        return [promotion.code for promotion in answer.context["cl"].result_list]
+
+    assert order("?o=7") == ["new", "a", "c", "b"]
+    assert order("?o=-7") == ["b", "c", "a", "new"]
+
+
+@pytest.mark.parametrize("promotions", [4, 12])
+def test_the_overviews_statements_do_not_grow(office: Office, promotions: int, django_assert_num_queries: Any) -> None:
+    measure(office.account, **{f"p{n}": 0.01 * n for n in range(1, promotions + 1)})
+    overview(office)
+    with django_assert_num_queries(11):
+        overview(office)
+
+
+@pytest.mark.parametrize("promotions", [4, 12])
+def test_a_pages_statements_do_not_grow(office: Office, promotions: int, django_assert_num_queries: Any) -> None:
+    measure(office.account, **{f"p{n}": 0.01 * n for n in range(1, promotions + 1)})
+    page(office, "p1")
+    with django_assert_num_queries(12):
+        page(office, "p1")
+
+
+# --- before it goes live ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The codes of promotions that were asked about; each is dear."""
+    codes: list[str] = []
+
+    def dear(_: Account, promotion: Promotion) -> str:
+        codes.append(promotion.code)
+        return DEAR
+
+    monkeypatch.setattr(words, "_cautions", [dear])
+    return codes
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "_cautions", [lambda _, __: ""])
+
+
+def publish(office: Office, promotion: Promotion, **values: str) -> Any:
+    return office.post("loyalty_loyaltypromotion_publish", promotion.pk, **YES, **values)
+
+
+def is_draft(promotion: Promotion) -> bool:
+    return Promotion.objects.get(pk=promotion.pk).draft
+
+
+def test_the_question_warns_of_a_dear_draft(office: Office, asked: list[str]) -> None:
+    draft = save_promotion(office.account, draft=True)
+    question = office.page("loyalty_loyaltypromotion_publish", draft.pk).content.decode()
+    assert DEAR in question
+    assert "Publish it all the same" in question
+    assert asked == ["fifty"]
+
+
+@pytest.mark.usefixtures("cheap")
+def test_the_question_says_nothing_of_a_cheap_draft(office: Office) -> None:
+    draft = save_promotion(office.account, draft=True)
+    question = office.page("loyalty_loyaltypromotion_publish", draft.pk).content.decode()
+    assert "all the same" not in question
+    assert publish(office, draft).status_code == 302
+    assert not is_draft(draft)
+
+
+def test_a_dear_draft_is_published_once_that_is_confirmed(office: Office, asked: list[str]) -> None:
+    draft = save_promotion(office.account, draft=True)
+    answer = publish(office, draft)
+    assert answer.status_code == 200
+    assert DEAR in answer.content.decode()
+    assert is_draft(draft)
+    asked.clear()
+    assert publish(office, draft, publish_anyway="on").status_code == 302
+    assert not is_draft(draft)
+    assert not asked
+
+
+def test_no_other_step_warns(office: Office, asked: list[str]) -> None:
+    promotion = save_promotion(office.account)
+    assert office.post("loyalty_loyaltypromotion_stop", promotion.pk, **YES).status_code == 302
+    assert not asked
+
+
+def test_saving_a_new_one_that_is_dear_asks_first(office: Office, asked: list[str]) -> None:
+    answer = add(office.client)
+    assert errors_of(answer) == {"__all__": ["Nothing is saved yet: read the note above, and confirm it."]}
+    seen = answer.content.decode()
+    assert DEAR in seen
+    assert 'name="publish_anyway"' in seen
+    assert not Promotion.objects.exists()
+    assert asked == ["tea-time"]
+
+
+def test_a_new_one_that_is_dear_is_saved_once_that_is_confirmed(office: Office, asked: list[str]) -> None:
+    assert add(office.client, publish_anyway="on").status_code == 302
+    assert not Promotion.objects.get().draft
+    assert not asked
+
+
+def test_a_draft_is_saved_without_a_word(office: Office, asked: list[str]) -> None:
+    assert add(office.client, button="_draft").status_code == 302
+    assert Promotion.objects.get().draft
+    assert not asked
+
+
+@pytest.mark.usefixtures("cheap")
+def test_a_new_one_that_is_cheap_is_saved(office: Office) -> None:
+    answer = add(office.client)
+    assert answer.status_code == 302
+    assert Promotion.objects.get().code == "tea-time"
+
+
+def test_what_is_wrong_is_said_first(office: Office, asked: list[str]) -> None:
+    assert set(errors_of(add(office.client, name=""))) == {"name"}
+    assert set(errors_of(add(office.client, points="0"))) == {"points"}
+    assert not asked
+
+
+def test_a_discount_is_asked_about_too(office: Office, asked: list[str]) -> None:
+    answer = discount_page.add(office.client, "percentage", value="10")
+    assert DEAR in answer.content.decode()
+    assert not Promotion.objects.exists()
+    assert asked
+
+
+def test_one_who_may_not_add_has_nothing_measured(office: Office, asked: list[str]) -> None:
+    viewer = office.login(StaffRole.VIEWER)
+    assert add(viewer.client).status_code == 403
+    assert viewer.client.get(reverse("admin:loyalty_loyaltypromotion_add")).status_code == 403
+    assert not asked

@@ -1,0 +1,206 @@
+"""The engine takes the units and shares the amounts that working a discount out unit by unit would."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from random import Random
+from typing import Any
+
+import pytest
+
+from promotions.engine.facts.basket import Line
+from promotions.engine.pipeline.decision import Decision
+from promotions.engine.rulebook.rulebook import Promotion
+from tests.promotions.engine.benefits.naive_discount import (
+    NaiveDiscount,
+    NaiveResult,
+    NaiveSet,
+    NaiveUnit,
+    naive_result,
+)
+from tests.promotions.engine.builders import decide, line, make_basket, make_discount, product_set, reason, refusal
+
+SKUS = "ABCD"
+VALUES = {
+    "amount": ["0.01", "1.00", "2.50"],
+    "percentage": ["10", "33.3", "50", "100"],
+    "fixed_price": ["0.00", "1.00", "4.99"],
+    "free_product": ["0"],
+}
+PRICES = ["0.00", "0.01", "0.03", "1.00", "1.99", "3.33", "10.00"]
+CASES_OF_A_SEED = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A discount, the SKUs that fit each of its sets, and how often it may apply."""
+
+    naive: NaiveDiscount
+    fitting: list[list[str]]
+    limit: int | None
+
+
+def draw_set(random: Random, *, spend: bool) -> NaiveSet:
+    gets_discount = random.random() < 2 / 3
+    if spend and random.random() < 1 / 2:
+        discounted = random.choice([None, 1, 2, 3])
+        return NaiveSet(spend=random.choice([1, 300, 1000]), discounted=discounted, gets_discount=gets_discount)
+    quantity = random.randint(1, 3)
+    return NaiveSet(quantity=quantity, discounted=random.randint(1, quantity), gets_discount=gets_discount)
+
+
+def draw(random: Random, *, spend: bool) -> Drawn:
+    kind = random.choice(sorted(VALUES))
+    value = Fraction(random.choice(VALUES[kind]))
+    sets = [draw_set(random, spend=spend) for _ in range(random.randint(1, 3))]
+    if not any(one.gets_discount for one in sets):
+        sets.append(NaiveSet())
+    naive = NaiveDiscount(
+        kind=kind,
+        value=value if kind == "percentage" else value * 100,
+        sets=tuple(sets),
+        most_expensive=random.random() < 1 / 2,
+        maximum=random.choice([None, None, 1, 250]) if kind == "percentage" else None,
+    )
+    fitting = [random.sample(SKUS, random.randint(1, len(SKUS))) for _ in sets]
+    return Drawn(naive=naive, fitting=fitting, limit=random.choice([None, None, 1, 2]))
+
+
+def draw_lines(random: Random) -> list[Line]:
+    """One line for each run, in the order of runs."""
+    runs = random.sample([(sku, price) for sku in SKUS for price in PRICES], random.randint(1, 5))
+    return [line(sku, random.randint(1, 4), price) for sku, price in sorted(runs)]
+
+
+def discount_of(drawn: Drawn, code: str = "promo", *, always_apply: bool = False) -> Promotion:
+    """The same discount as the engine is told it."""
+    naive = drawn.naive
+    sets: list[dict[str, Any]] = []
+    for one, skus in zip(naive.sets, drawn.fitting, strict=True):
+        said: dict[str, Any] = {"gets_discount": one.gets_discount}
+        if one.spend is not None:
+            said["required_spend"] = pounds(one.spend)
+        else:
+            said["required_quantity"] = one.quantity
+        if one.gets_discount:
+            said["discounted_quantity"] = one.discounted
+        sets.append(product_set(*skus, **said))
+    value = pounds(naive.value) if naive.kind != "percentage" else pounds(naive.value * 100)
+    return make_discount(
+        code,
+        naive.kind,
+        value=None if naive.kind == "free_product" else value,
+        maximum_discount=None if naive.maximum is None else pounds(naive.maximum),
+        price_order="most_expensive" if naive.most_expensive else "cheapest",
+        sets=sets,
+        transaction_redemption_limit=drawn.limit,
+        always_apply=always_apply,
+    )
+
+
+def pounds(pennies: int | Fraction) -> str:
+    return str(Decimal(Fraction(pennies).numerator) / Fraction(pennies).denominator / 100)
+
+
+Unit = tuple[int, str, int]
+"""A unit's run, SKU and price."""
+
+
+def units_of(lines: list[Line]) -> list[Unit]:
+    return [(run, one.sku, one.unit_inc_tax) for run, one in enumerate(lines) for _ in range(one.units)]
+
+
+def expected_of(drawn: Drawn, units: list[Unit]) -> NaiveResult:
+    naive_units = [
+        NaiveUnit(
+            run=run,
+            price=price,
+            fits=frozenset(number for number, skus in enumerate(drawn.fitting) if sku in skus),
+        )
+        for run, sku, price in units
+    ]
+    return naive_result(drawn.naive, naive_units, limit=drawn.limit)
+
+
+def result_of(decision: Decision, code: str, lines: list[Line]) -> NaiveResult:
+    """What the engine took, by run; ``lines`` in the order of runs, those of one run beside each other."""
+    result = NaiveResult()
+    runs = {key: run for run, key in enumerate(dict.fromkeys((one.sku, one.unit_inc_tax) for one in lines))}
+    run_of = {one.line_id: runs[one.sku, one.unit_inc_tax] for one in lines}
+    for one in decision.applied:
+        if one.promotion.code == code:
+            result.redemptions = one.redemptions
+            for share in one.lines:
+                run = run_of[share.line_id]
+                result.taken[run] = result.taken.get(run, 0) + int(share.quantity)
+                result.off[run] = result.off.get(run, 0) + share.discount
+    return result
+
+
+def assert_same(result: NaiveResult, expected: NaiveResult) -> None:
+    assert (result.redemptions, result.taken) == (expected.redemptions, expected.taken)
+    assert result.off == {run: expected.off.get(run, 0) for run in expected.taken}
+
+
+def agree(drawn: Drawn, lines: list[Line]) -> None:
+    decision = decide(make_basket(*lines), discount_of(drawn))
+    expected = expected_of(drawn, units_of(lines))
+    assert_same(result_of(decision, "promo", lines), expected)
+    assert decision.total - decision.net == sum(expected.off.values())
+    if not expected.redemptions:
+        assert reason(decision) == ("no_value" if expected.found else "no_matching_products")
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("spend", [False, True])
+def test_units_are_matched_and_amounts_shared_as_unit_by_unit(seed: int, *, spend: bool) -> None:
+    random = Random(seed)
+    for _ in range(CASES_OF_A_SEED):
+        agree(draw(random, spend=spend), draw_lines(random))
+
+
+def in_single_units(lines: list[Line]) -> list[Line]:
+    """Every unit on a line of its own."""
+    return [
+        one._replace(line_id=f"{one.line_id} {i}", units=1, quantity=Decimal(1))
+        for one in lines
+        for i in range(one.units)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_discount_that_competes_is_worked_out_on_the_units_that_the_better_one_left(seed: int) -> None:
+    random = Random(seed)
+    for _ in range(CASES_OF_A_SEED):
+        drawn = {"a": draw(random, spend=True), "b": draw(random, spend=True)}
+        lines = draw_lines(random)
+        alone = {code: expected_of(one, units_of(lines)) for code, one in drawn.items()}
+        ranked = sorted(
+            (code for code in alone if alone[code].off), key=lambda code: (-sum(alone[code].off.values()), code)
+        )
+        if len(ranked) < len(drawn):
+            continue
+        best, other = ranked
+        decision = decide(make_basket(*lines), *(discount_of(one, code) for code, one in drawn.items()))
+        assert_same(result_of(decision, best, lines), alone[best])
+        left: list[Unit] = []
+        for run, one in enumerate(lines):
+            left += [(run, one.sku, one.unit_inc_tax)] * (one.units - alone[best].taken.get(run, 0))
+        expected = expected_of(drawn[other], left)
+        assert_same(result_of(decision, other, lines), expected)
+        if not expected.redemptions:
+            assert (refusal(decision, other).reason, refusal(decision, other).won_by) == ("lost_conflict", (best,))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_discount_that_always_applies_is_worked_out_on_reduced_prices(seed: int) -> None:
+    random = Random(seed)
+    for _ in range(CASES_OF_A_SEED):
+        first, second = draw(random, spend=True), draw(random, spend=True)
+        runs = draw_lines(random)
+        lines = in_single_units(runs)
+        reduced = decide(make_basket(*lines), discount_of(first, "a"))
+        prices = [(run, sku, one.net) for (run, sku, _), one in zip(units_of(runs), reduced.lines, strict=True)]
+        decision = decide(make_basket(*lines), discount_of(second, "b", always_apply=True), discount_of(first, "a"))
+        assert_same(result_of(decision, "a", lines), result_of(reduced, "a", lines))
+        assert_same(result_of(decision, "b", lines), expected_of(second, prices))

@@ -1,0 +1,48 @@
+"""Rules on items find by the keys of a basket what asking every item would."""
+
+from random import Random
+
+import pytest
+
+from promotions.engine.matching.item_rules import compile_item_rules
+from promotions.engine.rules.attributes import Scope
+from promotions.engine.rules.tree import check_tree
+from tests.promotions.engine.builders import condition, either, every
+from tests.promotions.engine.rulebook.test_rulebook_reference import draw_basket, draw_items
+
+TREES = 200
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_they_accept_the_runs_that_asking_each_would(seed: int) -> None:
+    random = Random(seed)
+    by_keys = found = 0
+    for _ in range(TREES):
+        tree, _, _ = check_tree(draw_items(random), Scope.LINE_ITEM)
+        rules, runs = compile_item_rules(tree), draw_basket(random).runs
+        assert rules is not None
+        accepted = [run for run in runs if rules.holds(run.item)]
+        assert list(rules.among(runs)) == accepted
+        assert rules.accept_any(runs) == bool(accepted)
+        by_keys += rules.keys is not None
+        found += bool(accepted)
+    assert 0 < by_keys < TREES
+    assert 0 < found < TREES
+
+
+def test_keys_decide_one_condition_and_a_choice_of_several() -> None:
+    tea, milk = condition("sku", "is", "TEA"), condition("category", "is_any_of", ["Milk", "Cream"])
+    one = compile_item_rules(every(tea))
+    either_of_two = compile_item_rules(either(tea, every(milk)))
+    assert one is not None
+    assert either_of_two is not None
+    assert one.keys == frozenset({("sku", "tea")})
+    assert either_of_two.keys == frozenset({("sku", "tea"), ("category", "milk"), ("category", "cream")})
+
+
+def test_keys_do_not_decide_what_asks_for_more_than_one_thing() -> None:
+    tea, several = condition("sku", "is", "TEA"), condition("quantity", "is_at_least", "2")
+    for tree in (every(tea, several), either(tea, several), every(condition("sku", "is_not", "TEA"))):
+        rules = compile_item_rules(tree)
+        assert rules is not None
+        assert rules.keys is None

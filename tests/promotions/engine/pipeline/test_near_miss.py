@@ -1,0 +1,190 @@
+"""A promotion that lacked one thing says which, and how much of it."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from conflicts.resolver import Policy
+from promotions.engine.facts.basket import ProductFacts
+from promotions.engine.facts.consumer import Usage
+from promotions.engine.facts.progress import Progress
+from promotions.engine.pipeline.decision import NearMiss, Refusal
+from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.rulebook.rulebook import Promotion
+from tests.promotions.engine.builders import (
+    condition,
+    either,
+    every,
+    line,
+    make_basket,
+    make_discount,
+    make_promotion,
+    make_rulebook,
+    make_shopper,
+    make_site,
+    selection,
+    sku,
+)
+
+TEA = ProductFacts(category="Tea")
+
+
+def refused(promotion: Promotion, *lines: Any, usage: Usage | None = None, **facts: Any) -> Refusal:
+    """Why a promotion does not apply to a basket of a member in Leeds."""
+    basket = make_basket(*lines, site=make_site("1", town="Leeds"), products={"TEA": TEA})
+    decision = evaluate(
+        basket,
+        shopper=make_shopper(today=basket.today, **facts),
+        usage=usage or Usage(),
+        rulebook=make_rulebook([promotion]),
+        policy=Policy(),
+        explain=[promotion],
+        most=10,
+    )
+    (refusal,) = decision.refused
+    return refusal
+
+
+def spend(amount: int, asked: str) -> NearMiss:
+    return NearMiss(lacking="spend", amount=amount, asked=asked)
+
+
+def units(number: int) -> NearMiss:
+    return NearMiss(lacking="units", units=number)
+
+
+@pytest.mark.parametrize(
+    ("rule", "lacking"),
+    [
+        (condition("total_inc_tax", "is_at_least", "20"), spend(320, "20.00")),
+        (condition("total_inc_tax", "is_greater_than", "20"), spend(321, "20.01")),
+        (condition("total_inc_tax", "is_between", ["20", "30"]), spend(320, "20.00")),
+        (condition("total_ex_tax", "is_at_least", "17.005"), spend(21, "17.01")),
+    ],
+)
+def test_a_total_too_low_is_told_to_the_penny(rule: dict[str, Any], lacking: NearMiss) -> None:
+    refusal = refused(make_promotion(transaction_rules=every(rule)), line("A", 1, "16.80"))
+    assert refusal.near_miss == lacking
+    assert refusal.detail.endswith(f"short of the {lacking.asked} GBP that are asked.")
+
+
+def test_a_total_too_high_is_a_rule() -> None:
+    rule = condition("total_inc_tax", "is_less_than", "10")
+    refusal = refused(make_promotion(transaction_rules=every(rule)), line("A", 1, "16.80"))
+    assert refusal.near_miss == NearMiss(lacking="rule", rule=rule)
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [
+        ({"site_rules": every(condition("town", "is", "York"))}, condition("town", "is", "York")),
+        ({"customer_rules": every(condition("groups", "is", "vip"))}, condition("groups", "is", "vip")),
+        ({"transaction_rules": every(condition("source", "is", "web"))}, condition("source", "is", "web")),
+        ({"line_item_rules": every(condition("category", "is", "Cake"))}, condition("category", "is", "Cake")),
+    ],
+)
+def test_one_rule_that_does_not_hold_is_named(said: dict[str, Any], rule: dict[str, Any]) -> None:
+    assert refused(make_promotion(**said), line("TEA")).near_miss == NearMiss(lacking="rule", rule=rule)
+
+
+def test_of_alternatives_none_of_which_holds_the_group_is_named() -> None:
+    group = either(condition("town", "is", "York"), condition("county", "is", "Kent"))
+    assert refused(make_promotion(site_rules=every(group))).near_miss == NearMiss(lacking="rule", rule=group)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"site_rules": every(condition("town", "is", "York"), condition("county", "is", "Kent"))},
+        {"site_rules": every(condition("town", "is", "York")), "customer_rules": every(condition("groups", "is", "x"))},
+        {
+            "site_rules": every(condition("town", "is", "York")),
+            "product_selection": selection(sku("NONE")),
+        },
+        {"transaction_rules": every(condition("total_inc_tax", "is_at_least", "20")), "draft": True},
+    ],
+)
+def test_what_lacks_two_things_is_no_near_miss(said: dict[str, Any]) -> None:
+    assert refused(make_promotion(**said), line("A", 1, "5.00")).near_miss is None
+
+
+def test_what_no_customer_can_bring_is_no_near_miss() -> None:
+    promotion = make_promotion(customer_redemption_limit=1)
+    used = Usage(customer_redemptions={promotion.id: 1})
+    refusal = refused(promotion, usage=used)
+    assert (refusal.reason, refusal.near_miss) == ("customer_limit", None)
+
+
+def test_a_limit_that_is_used_up_makes_missing_units_no_near_miss() -> None:
+    promotion = make_promotion(
+        customer_redemption_limit=1,
+        product_selection=selection(sku("A")),
+        quantity_rule={"apply_to": "every", "units": 2},
+    )
+    assert refused(promotion, line("A")).near_miss == units(1)
+    assert refused(promotion, line("A"), usage=Usage(customer_redemptions={promotion.id: 1})).near_miss is None
+
+
+@pytest.mark.parametrize(
+    ("said", "bought", "missing"),
+    [
+        ({"product_selection": selection(sku("A"))}, [], 1),
+        ({"product_selection": selection(sku("A")), "quantity_rule": {"apply_to": "first", "units": 3}}, [], 1),
+        ({"product_selection": selection(sku("A")), "quantity_rule": {"apply_to": "every", "units": 5}}, [("A", 3)], 2),
+        ({"product_selection": selection(sku("A"), sku("B"), match="all", units=[2, 3])}, [("A", 1), ("B", 1)], 3),
+        ({"product_selection": selection(sku("A", "B"), sku("B"), match="all", units=[1, 1])}, [("B", 1)], 1),
+    ],
+)
+def test_units_that_a_first_matching_set_lacks(
+    said: dict[str, Any], bought: list[tuple[str, int]], missing: int
+) -> None:
+    refusal = refused(make_promotion(**said), line("Z"), *(line(name, number) for name, number in bought))
+    assert (refusal.reason, refusal.near_miss) == ("no_matching_products", units(missing))
+
+
+def test_units_of_a_line_item_are_counted_for_the_item_that_comes_nearest() -> None:
+    promotion = make_promotion(line_item_rules=every(condition("quantity", "is_at_least", "5")))
+    refusal = refused(promotion, line("A", 1), line("B", 3))
+    assert refusal.near_miss == units(2)
+    assert refusal.detail.endswith("2 more units would do.")
+
+
+@pytest.mark.parametrize(
+    ("measure", "threshold", "lacking"),
+    [
+        ("transactions", "3", NearMiss(lacking="transactions", count=1)),
+        ("quantity", "5", units(2)),
+        ("spend", "40", spend(1000, "40.00")),
+    ],
+)
+def test_repeat_behaviour_says_how_much_is_missing(measure: str, threshold: str, lacking: NearMiss) -> None:
+    rule = {"measure": measure, "threshold": threshold, "period": {"unit": "days", "length": 7}}
+    promotion = make_promotion(application_rules=[rule])
+    before = Progress(({date(2026, 3, 1): (1, 2, 2000)},))
+    refusal = refused(promotion, line("A", 1, "10.00"), usage=Usage(progress={promotion.id: before}))
+    assert (refusal.reason, refusal.near_miss) == ("application_rules", lacking)
+
+
+def test_a_discount_says_what_its_product_sets_lack() -> None:
+    pair = make_discount(sets=[{"products": ["A"], "required_quantity": 2, "gets_discount": True}])
+    assert refused(pair, line("A")).near_miss == units(1)
+    rich = make_discount(sets=[{"rules": {}, "required_spend": "80", "gets_discount": True}])
+    assert refused(rich, line("A", 1, "79.01")).near_miss == spend(99, "80.00")
+    both = make_discount(
+        sets=[
+            {"products": ["B"], "required_quantity": 1, "gets_discount": False},
+            {"rules": {}, "required_spend": "80", "gets_discount": True},
+        ]
+    )
+    assert refused(both, line("A", 1, "70.00")).near_miss is None
+
+
+def test_nothing_lacking_is_looked_for_unless_it_is_asked() -> None:
+    promotion = make_promotion(site_rules=every(condition("town", "is", "York")))
+    basket = make_basket()
+    rulebook = make_rulebook([promotion])
+    decision = evaluate(
+        basket, shopper=make_shopper(), usage=Usage(), rulebook=rulebook, policy=Policy(), explain=[promotion]
+    )
+    assert decision.refused[0].near_miss is None

@@ -1,0 +1,372 @@
+"""A decision on prices depends on what is bought, not on how it is written down, and its parts add up."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conflicts.resolver import Policy
+from promotions.engine.benefits.vouchers import PresentedVoucher
+from promotions.engine.facts.basket import Basket, Line, ProductFacts, UnitGroup
+from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices, shared
+from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision
+from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rules.attributes import Scope
+from tests.promotions.engine.builders import (
+    applied,
+    condition,
+    decide,
+    every,
+    holds,
+    line,
+    make_basket,
+    make_discount,
+    make_list,
+    make_personalized,
+    make_promotion,
+    make_shopper,
+    make_voucher,
+    product_set,
+    reason,
+    sku,
+)
+from tests.promotions.engine.pipeline.test_evaluate import split
+
+TEA = every(condition("category", "is", "tea"))
+PRODUCTS = {"A": ProductFacts(category="Tea"), "B": ProductFacts(category="Tea"), "C": ProductFacts(category="Coffee")}
+SOURCES = st.sampled_from(
+    [
+        {"rules": {}},
+        {"rules": TEA},
+        {"rules": sku("A", "C")},
+        {"products": ["A"]},
+        {"products": ["B", "C", "W"]},
+        {"personalized_promotion": "PP"},
+        {"personalized_promotion": "PP", "default_product": "B"},
+        {"personalized_promotion": "Other"},
+    ]
+)
+NEEDS = st.sampled_from(
+    [
+        {},
+        {"required_quantity": 2, "discounted_quantity": 1},
+        {"required_quantity": 3},
+        {"required_quantity": 2, "gets_discount": False},
+        {"required_spend": "4.00"},
+        {"required_spend": "6.00", "discounted_quantity": 2},
+        {"required_spend": "1.00", "gets_discount": False},
+    ]
+)
+SETS = st.lists(st.builds(lambda source, needs: source | needs, SOURCES, NEEDS), max_size=2)
+GIVEN_BY: list[tuple[str, dict[str, Any]]] = [
+    ("amount", {"value": "1.01"}),
+    ("percentage", {"value": "33.3"}),
+    ("percentage", {"value": "50", "maximum_discount": "2.50"}),
+    ("fixed_price", {"value": "1.50"}),
+    ("free_product", {}),
+]
+SAID = st.tuples(
+    st.sampled_from(GIVEN_BY),
+    SETS,
+    st.fixed_dictionaries(
+        {
+            "price_order": st.sampled_from(["cheapest", "most_expensive"]),
+            "transaction_redemption_limit": st.sampled_from([None, None, None, 1, 2]),
+            "always_apply": st.sampled_from([False, False, True]),
+        }
+    ),
+)
+
+
+def discount_of(code: str, said: Any, **others: Any) -> Promotion:
+    """A discount as drawn; one set more gets the discount, where none of those drawn does."""
+    (discount_type, outcome), sets, conditions = said
+    if not any(one.get("gets_discount", True) for one in sets):
+        sets = [*sets, product_set()]
+    return make_discount(code, discount_type, sets=sets, **outcome, **(conditions | others))
+
+
+DISCOUNTS = st.lists(SAID, min_size=1, max_size=4).map(
+    lambda said: [discount_of(f"d{i}", one) for i, one in enumerate(said)]
+)
+LINES = st.lists(
+    st.builds(
+        line,
+        st.sampled_from("ABCD"),
+        st.integers(1, 6),
+        st.sampled_from(["0.00", "0.01", "1.00", "1.00", "2.49", "3.33"]),
+        category=st.sampled_from(["", "Tea"]),
+    ),
+    min_size=1,
+    max_size=5,
+)
+WEIGHED = st.lists(
+    st.builds(lambda quantity: line("W", quantity, "3.99"), st.sampled_from(["0.5", "1.333"])), max_size=2
+)
+VOUCHERS = st.lists(
+    st.sampled_from(
+        [
+            make_voucher("amount", value="1.23"),
+            make_voucher("tenth", "percentage", "10"),
+            make_voucher("product", "product", product="A"),
+            make_voucher("external", "external"),
+            make_voucher("other", is_own=False),
+        ]
+    ),
+    max_size=3,
+    unique_by=lambda one: one.code,
+)
+POLICIES = st.builds(
+    Policy,
+    promotion_bias=st.sampled_from(["max_customer_saving", "min_customer_saving"]),
+    discounts_per_transaction=st.sampled_from([None, None, 1, 2]),
+)
+SHOPPER = make_shopper(personalized={"PP": make_list("C", "B", "A"), "Other": make_list("A", "W", selected=["A"])})
+PERSONALIZED = {"PP": make_personalized(1, locks=True), "Other": make_personalized()}
+
+
+def basket_of(lines: Sequence[Line]) -> Basket:
+    return make_basket(*(one._replace(line_id=str(i)) for i, one in enumerate(lines)), products=PRODUCTS)
+
+
+def decided(basket: Basket, promotions: Sequence[Promotion], **said: Any) -> Decision:
+    return decide(basket, *promotions, shopper=SHOPPER, personalized=PERSONALIZED, **said)
+
+
+def summary(decision: Decision) -> dict[str, Any]:
+    """What must not depend on how the basket is written: all but the names of lines and what a run shows."""
+    runs = {
+        decision.basket.lines[position].line_id: run.ordinal for run in decision.basket.runs for position in run.lines
+    }
+
+    def by_run(pairs: list[tuple[str, Any]]) -> dict[int, Any]:
+        found: dict[int, Any] = {}
+        for line_id, amount in pairs:
+            found[runs[line_id]] = found.get(runs[line_id], 0) + amount
+        return found
+
+    return {
+        "totals": (decision.total, decision.net, decision.base_points, decision.points),
+        "net": by_run([(one.line_id, one.net) for one in decision.lines]),
+        "applied": [
+            (
+                one.promotion.code,
+                one.redemptions,
+                one.discount,
+                one.points,
+                one.saving,
+                by_run([(share.line_id, share.quantity) for share in one.lines]),
+                by_run([(share.line_id, share.discount) for share in one.lines]),
+            )
+            for one in decision.applied
+        ],
+        "vouchers": [
+            (one.code, one.discount, by_run([(share.line_id, share.discount) for share in one.lines]))
+            for one in decision.vouchers
+        ],
+        "refused": [(one.promotion.code, one.reason, one.won_by, one.decided_by) for one in decision.refused],
+        "vouchers_refused": decision.vouchers_refused,
+        "others": (decision.add_products, decision.personalized, decision.choices, decision.listed),
+    }
+
+
+# --- how it is written down -----------------------------------------------------------------------------------------
+
+
+@given(LINES, WEIGHED, DISCOUNTS, st.tuples(VOUCHERS, POLICIES), st.randoms(use_true_random=False))
+def test_splitting_and_reordering_lines_changes_no_total(
+    lines: list[Line],
+    weighed: list[Line],
+    discounts: list[Promotion],
+    said: tuple[list[PresentedVoucher], Policy],
+    random: Any,
+) -> None:
+    vouchers, policy = said
+    promotions = [*discounts, make_promotion("points", "bonus_points", conversion_units="1.5")]
+    whole = decided(basket_of([*lines, *weighed]), promotions, policy=policy, vouchers=vouchers)
+    parts = [*split(lines, random), *weighed]
+    random.shuffle(parts)
+    assert summary(decided(basket_of(parts), promotions, policy=policy, vouchers=vouchers)) == summary(whole)
+
+
+@given(LINES, WEIGHED, DISCOUNTS, POLICIES, st.randoms(use_true_random=False))
+def test_the_order_of_promotions_changes_nothing_at_all(
+    lines: list[Line], weighed: list[Line], discounts: list[Promotion], policy: Policy, random: Any
+) -> None:
+    shuffled = list(discounts)
+    random.shuffle(shuffled)
+    basket = basket_of([*lines, *weighed])
+    assert decided(basket, shuffled, policy=policy) == decided(basket, discounts, policy=policy)
+
+
+@given(
+    LINES,
+    DISCOUNTS,
+    POLICIES,
+    SAID,
+    st.sampled_from(
+        [
+            {"draft": True},
+            {"currency": "EUR"},
+            {"site_rules": every(condition("town", "is", "Nowhere"))},
+            {"customer_rules": every(condition("groups", "is", "nobody"))},
+            {"transaction_rules": every(condition("source", "is", "nowhere"))},
+        ]
+    ),
+)
+def test_a_discount_that_does_not_qualify_changes_nothing(
+    lines: list[Line], discounts: list[Promotion], policy: Policy, said: Any, fault: dict[str, Any]
+) -> None:
+    other = discount_of("other", said, **fault)
+    basket = basket_of(lines)
+    without, joined = decided(basket, discounts, policy=policy), decided(basket, [*discounts, other], policy=policy)
+    assert replace(joined, refused=()) == replace(without, refused=())
+    assert [one for one in joined.refused if one.promotion is not other] == list(without.refused)
+    assert reason(joined, "other") == next(iter(fault))
+
+
+# --- what adds up ---------------------------------------------------------------------------------------------------
+
+
+@given(LINES, WEIGHED, DISCOUNTS, VOUCHERS, POLICIES)
+def test_amounts_off_lines_add_up_to_the_discounts_and_vouchers(
+    lines: list[Line],
+    weighed: list[Line],
+    discounts: list[Promotion],
+    vouchers: list[PresentedVoucher],
+    policy: Policy,
+) -> None:
+    basket = basket_of([*lines, *weighed])
+    decision = decided(basket, discounts, policy=policy, vouchers=vouchers)
+    given_off: list[Applied | AppliedVoucher] = [*decision.applied, *decision.vouchers]
+    bought = {one.line_id: one.quantity for one in basket.lines}
+    for one in given_off:
+        assert sum(share.discount for share in one.lines) == one.discount
+        assert len({share.line_id for share in one.lines}) == len(one.lines)
+        assert all(0 < share.quantity <= bought[share.line_id] and share.discount >= 0 for share in one.lines)
+    for each in decision.lines:
+        off_line = [share.discount for one in given_off for share in one.lines if share.line_id == each.line_id]
+        assert sum(off_line) == each.discount
+        assert (each.total - each.discount, each.net >= 0) == (each.net, True)
+    assert sum(each.discount for each in decision.lines) == decision.total - decision.net
+    assert sum(one.discount for one in given_off) == decision.total - decision.net
+    assert all(one.discount for one in decision.applied)
+
+
+@given(LINES, WEIGHED, DISCOUNTS, POLICIES)
+def test_no_unit_is_in_two_competing_discounts(
+    lines: list[Line], weighed: list[Line], discounts: list[Promotion], policy: Policy
+) -> None:
+    basket = basket_of([*lines, *weighed])
+    decision = decided(basket, discounts, policy=policy)
+    used: dict[str, Decimal] = {}
+    for one in decision.applied:
+        for share in one.lines if not one.promotion.always_apply else ():
+            used[share.line_id] = used.get(share.line_id, Decimal(0)) + share.quantity
+    assert all(used.get(one.line_id, 0) <= one.quantity for one in basket.lines)
+
+
+@given(LINES, DISCOUNTS, st.sampled_from([None, 1, 2]))
+def test_under_the_greatest_saving_no_loser_saves_more_than_the_first_winner(
+    lines: list[Line], discounts: list[Promotion], places: int | None
+) -> None:
+    basket = basket_of(lines)
+    competing = [replace(one, always_apply=False) for one in discounts]
+    decision = decided(basket, competing, policy=Policy(discounts_per_transaction=places))
+    winners = [one.promotion.code for one in decision.applied]
+    for lost in decision.refused:
+        if lost.reason == "lost_conflict":
+            alone = applied(decided(basket, [lost.promotion]), lost.promotion.code)
+            assert decision.applied[0].saving >= alone.saving
+            assert lost.won_by
+            assert list(lost.won_by) == [code for code in winners if code in lost.won_by]
+
+
+@given(LINES, DISCOUNTS, st.sampled_from(["max_customer_saving", "min_customer_saving"]))
+def test_a_loser_names_those_before_it_that_took_units_which_its_sets_fit(
+    lines: list[Line], discounts: list[Promotion], bias: str
+) -> None:
+    basket = basket_of(lines)
+    decision = decided(basket, discounts, policy=Policy(promotion_bias=bias))
+    winners = [one for one in decision.applied if not one.promotion.always_apply]
+
+    def rank(promotion: Promotion) -> tuple[Fraction, str]:
+        saving = applied(decided(basket, [promotion]), promotion.code).saving
+        return saving if bias == "min_customer_saving" else -saving, promotion.code
+
+    for lost in (one for one in decision.refused if one.reason == "lost_conflict"):
+        fitting = {
+            basket.lines[position].line_id
+            for run in basket.runs
+            for position in run.lines
+            if any(fits(one, run) for one in lost.promotion.source.outcome["product_sets"])
+        }
+        before = [one for one in winners if rank(one.promotion) < rank(lost.promotion)]
+        holding = [one.promotion.code for one in before if any(share.line_id in fitting for share in one.lines)]
+        assert lost.won_by == tuple(holding)
+
+
+def fits(one: dict[str, Any], run: UnitGroup) -> bool:
+    """Whether a product set could take units of a run for SHOPPER."""
+    if "products" in one:
+        return run.sku in one["products"]
+    if "personalized_promotion" in one:
+        choice = SHOPPER.personalized[one["personalized_promotion"]]
+        return run.sku in (choice.selected or [one["default_product"] or run.sku]) and run.sku in choice.products
+    return holds(one["rules"], Scope.LINE_ITEM, run.item)
+
+
+# --- stretches and cuts ---------------------------------------------------------------------------------------------
+
+STRETCHES = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.integers(0, 300)), min_size=1, max_size=5).map(
+    lambda drawn: [
+        PricedUnits(run=run, first=sum(n for r, n, _ in drawn[:i] if r == run), units=units, value=value)
+        for i, (run, units, value) in enumerate(drawn)
+    ]
+)
+
+
+@given(STRETCHES, st.integers(0, 100))
+def test_an_amount_is_shared_to_the_penny_and_no_unit_falls_below_zero(
+    stretches: list[PricedUnits], percent: int
+) -> None:
+    before = Prices(stretches=tuple(sorted(stretches, key=lambda one: (one.run, one.first))))
+    off = before.total * percent // 100
+    cuts = shared(off, before.stretches)
+    after = before.after(cuts)
+    assert sum(cut.off for cut in cuts) == off
+    assert after.total == before.total - off
+    assert all(one.value >= 0 and one.units > 0 for one in after.stretches)
+    assert places(after) == places(before)
+
+
+@given(STRETCHES, st.data())
+def test_units_that_are_taken_are_no_longer_there(stretches: list[PricedUnits], data: st.DataObject) -> None:
+    before = Prices(stretches=tuple(sorted(stretches, key=lambda one: (one.run, one.first))))
+    parts = []
+    for one in data.draw(st.lists(st.sampled_from(stretches), unique=True)):
+        start = data.draw(st.integers(0, one.units - 1))
+        parts.append(one.part(start, data.draw(st.integers(1, one.units - start))))
+    gone = {(part.run, part.first + i) for part in parts for i in range(part.units)}
+    assert set(places(before.without(parts))) == set(places(before)) - gone
+
+
+def places(prices: Prices) -> list[tuple[int, int]]:
+    """Every unit by run and position."""
+    return [(one.run, one.first + i) for one in prices.stretches for i in range(one.units)]
+
+
+@given(st.integers(1, 9), st.integers(0, 300), st.integers(0, 100))
+def test_the_parts_of_a_cut_add_up_from_unit_to_unit(units: int, value: int, percent: int) -> None:
+    cut = PriceReduction(
+        stretch=PricedUnits(run=0, first=0, units=units, value=value), off=units * value * percent // 100
+    )
+    costs = [cut.off_of(n + 1) - cut.off_of(n) for n in range(units)]
+    left = [one.value for one in cut.left() for _ in range(one.units)]
+    assert [value - cost for cost in costs] == left
+    assert sum(costs) == cut.off
+    assert max(left) - min(left) <= 1
