@@ -130,8 +130,8 @@ class OfferAdmin(KeyedAdmin):
 
     key = "code"
     form = OfferForm
-    add_words = "Add offer"
-    empty_words = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."
+    add_label = "Add offer"
+    empty_text = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."
     autocomplete_fields = ("product",)
     list_display = ("title", "kind_label", "benefit_label", "starts", "ends", "issued_of_stock")
     list_filter = (
@@ -205,7 +205,7 @@ def _by_voucher_status(request: HttpRequest, vouchers: QuerySet[Any], status: st
 class VoucherAdmin(LongListAdmin):
     """Vouchers, as tills and promotions left them."""
 
-    empty_words = "A voucher is issued by a promotion of type redeem offer, or claimed for points."
+    empty_text = "A voucher is issued by a promotion of type redeem offer, or claimed for points."
     list_display = ("code", "offer", "consumer", "status_label", "issued", "expires")
     list_filter = (
         choice_filter("status", "status", VoucherStatus.choices, _by_voucher_status),

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from consumers.admin.framework.pages import user_of
+from consumers.admin.framework.pages import staff_user
 from consumers.exceptions import Refused
 from promotions.choices import Family, Status
 from promotions.models import Promotion
@@ -127,7 +127,7 @@ def _take(
     taken = 0
     for promotion in promotions:
         try:
-            step.take(promotion, user_of(request), at, reason)
+            step.take(promotion, staff_user(request), at, reason)
             taken += 1
         except Refused as refused:
             messages.error(request, f"“{promotion.name}”: {refused.problems[0].detail}")

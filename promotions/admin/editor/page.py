@@ -25,12 +25,12 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from consumers.admin.files.pages import ImportExportMixin
-from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect, dialog_with_errors
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.history import DescribeChange
-from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, user_of
+from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, staff_user
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, Site, User
 from consumers.selectors import row_by_id
@@ -293,7 +293,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     search_fields = ("name", "code", "description")
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
-    file_words = (
+    file_note = (
         "New ones begin as drafts, and those that are there are edited as by their form: a file neither publishes nor "
         "stops. Rows that they name, such as sites and products, are named by their keys, and must be there."
     )
@@ -394,7 +394,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 request.refused_problems = (problem,)  # type: ignore[attr-defined]
             label = self.types(request.GET["type"]).label
             extra_context = {
-                "title": f"{self.add_words}: {label}",
+                "title": f"{self.add_label}: {label}",
                 "show_save_as_draft": True,
                 "show_save_and_add_another": False,
                 "promotion_type": label,
@@ -410,7 +410,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
-            "title": self.add_words,
+            "title": self.add_label,
             "question": self.question,
             "opts": self.opts,
             "cards": self.cards,
@@ -487,7 +487,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Promotion:
         now = timezone.now()
-        account, user = account_of(request), user_of(request)
+        account, user = account_of(request), staff_user(request)
         draft, code, archived = "_draft" in request.POST, form.cleaned_data["code"], False
         if change:
             stored = self.promotion_of(request, obj.pk)
@@ -504,7 +504,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         return saved
 
     def delete_row(self, request: HttpRequest, obj: Any) -> None:
-        promotion_delete(promotion=self.promotion_of(request, obj.pk), actor=user_of(request), actor_label="")
+        promotion_delete(promotion=self.promotion_of(request, obj.pk), actor=staff_user(request), actor_label="")
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         return self._after_saving(request, obj)
@@ -571,7 +571,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             lambda promotion, now: promotion_publish(
                 family=self.family,
                 promotion=promotion,
-                actor=user_of(request),
+                actor=staff_user(request),
                 actor_label="",
                 at=now,
                 reason=form.cleaned_data["reason"],
@@ -598,7 +598,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             form,
             lambda promotion, now: promotion_stop(
                 promotion=promotion,
-                actor=user_of(request),
+                actor=staff_user(request),
                 actor_label="",
                 at=now,
                 reason=form.cleaned_data["reason"],
@@ -625,7 +625,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 promotion=promotion,
                 code=form.cleaned_data["code"],
                 name=form.cleaned_data["name"],
-                actor=user_of(request),
+                actor=staff_user(request),
                 actor_label="",
                 at=now,
             ),
@@ -669,7 +669,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 family=self.family,
                 promotion=promotion,
                 archived=archived,
-                actor=user_of(request),
+                actor=staff_user(request),
                 actor_label="",
                 at=now,
                 reason=form.cleaned_data["reason"],
@@ -700,10 +700,10 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         except Refused as refused:
             for problem in refused.problems:
                 form.add_error(problem.attr if problem.attr in form.fields else None, problem.detail)
-            return dialog_again(request, getattr(self, name).dialog, form)
+            return dialog_with_errors(request, getattr(self, name).dialog, form)
         self.log_change(request, promotion, f"{label_of(name)}.")
         messages.success(request, f"“{promotion.name}”: {describe_life(promotion, at=timezone.now())}")
-        return dialog_done(request, self.url_of("change", promotion.pk))
+        return dialog_redirect(request, self.url_of("change", promotion.pk))
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
