@@ -12,6 +12,7 @@ from unfold.decorators import display
 from consumers.admin.files.resource import GroupMemberResource, GroupResource, ImportExportMixin
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.author import Author
 from consumers.models import ConsumerGroup
 from consumers.services.group import GroupValues, group_delete, groups_save
 
@@ -65,7 +66,7 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
         address = f"{reverse('admin:consumers_consumer_changelist')}?groups__id__exact={group.pk}"
         return format_html('<a class="text-link" href="{}">{}</a>', address, group.number_of_members)
 
-    def save_values(self, *, account_id: int, obj: ConsumerGroup, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: ConsumerGroup, form: Any) -> None:
         groups_save(account_id=account_id, rows=[GroupValues(code=obj.code, name=obj.name, archived=obj.archived)])
 
     def delete_row(self, request: HttpRequest, obj: ConsumerGroup) -> None:

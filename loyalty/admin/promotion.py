@@ -5,7 +5,8 @@ from typing import Any
 
 from django.contrib import admin
 
-from consumers.models import Account, User
+from consumers.author import Author
+from consumers.models import Account
 from loyalty.admin.preview import PreviewMixin
 from loyalty.admin.promotion_files import LoyaltyPromotionResource
 from loyalty.admin.promotion_form import LoyaltyPromotionForm, fieldsets_of
@@ -80,7 +81,7 @@ class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
         )
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, actor: User, at: datetime
+        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
         values = self.values_from(form, common=common)
-        return loyalty_promotion_save(account=account, values=values, actor=actor, actor_label="", at=at)
+        return loyalty_promotion_save(account=account, values=values, author=author, at=at)

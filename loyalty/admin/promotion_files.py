@@ -11,7 +11,6 @@ from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import loyalty_promotions_save
 from promotions.admin.editor.files import (
     COMMON,
-    MADE_WITH,
     DefinitionFlagWidget,
     DefinitionNumberWidget,
     DefinitionWidget,
@@ -79,6 +78,4 @@ class LoyaltyPromotionResource(PromotionResource):
     def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         names = ("code", "type", *COMMON, *DOCUMENTS, "draft")
         rows = [PromotionValues(**{name: one[name] for name in names if name in one}) for one in said]
-        return loyalty_promotions_save(
-            account_id=self.account.pk, rows=rows, actor=self.actor, actor_label=MADE_WITH, at=timezone.now()
-        )
+        return loyalty_promotions_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())

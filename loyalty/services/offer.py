@@ -8,14 +8,14 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import F, ProtectedError
 from django.db.utils import IntegrityError
-from simple_history.utils import get_history_manager_for_model
 
+from consumers.author import Author
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Problem
-from consumers.models import Account, Consumer, User
+from consumers.models import Account, Consumer
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.upsert import CHUNK, HISTORY_REASON, Saved, rows_named, rows_upsert
+from consumers.services.upsert import Saved, rows_named, rows_upsert, upsert_record
 from loyalty.choices import Benefit, EntryKind, OfferKind
 from loyalty.exceptions import (
     InsufficientPoints,
@@ -69,7 +69,7 @@ class Claim:
     created: bool
 
 
-def offers_save(*, account_id: int, rows: Sequence[OfferValues], at: datetime, made_with: str = "") -> Saved:
+def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author, at: datetime) -> Saved:
     """Create or replace offers by code: all of them or none. A currency that is left blank is kept as the account's.
 
     Raises:
@@ -101,22 +101,12 @@ def offers_save(*, account_id: int, rows: Sequence[OfferValues], at: datetime, m
             exclude=("product",),
             refuse=LoyaltyError,
         )
-        for offer in offers:
-            offer.created_at = existing[offer.code].created_at if offer.code in existing else offer.created_at
-        history = get_history_manager_for_model(Offer)
-        for is_update in (False, True):
-            history.bulk_history_create(
-                [offer for offer in offers if (offer.code in existing) is is_update],
-                batch_size=CHUNK,
-                update=is_update,
-                default_date=at,
-                default_change_reason=made_with,
-            )
+        upsert_record(offers, replaced=existing, key="code", author=author, at=at)
         rulebook_advance(account=account)
     return saved
 
 
-def offer_delete(*, account_id: int, code: str, made_with: str = "") -> None:
+def offer_delete(*, account_id: int, code: str, author: Author) -> None:
     """Delete an offer that nothing names and of which no voucher was issued.
 
     Raises:
@@ -133,7 +123,7 @@ def offer_delete(*, account_id: int, code: str, made_with: str = "") -> None:
                 raise OfferNotFound(f"There is no offer {code}.")
             if keys_referenced(account_id=account_id, kind="offer", keys=[code]):
                 raise OfferInUse(IN_USE)
-            setattr(offer, HISTORY_REASON, made_with)
+            author.sign(offer)
             offer.delete()
             rulebook_advance(account=account, removed=True)
     except (ProtectedError, IntegrityError) as error:
@@ -147,11 +137,11 @@ def offer_claim(
     reference: str,
     offer_code: str,
     at: datetime,
-    claimed_by: User | None = None,
+    author: Author | None = None,
 ) -> Claim:
     """Debit a consumer the points that a tiered offer costs, and issue its voucher; once for each ``reference``.
 
-    ``claimed_by`` is the member of staff who does it for the consumer, if one does.
+    ``author`` is who does it for the consumer, if somebody does.
 
     Raises:
         ConsumerNotFound: the account has no such consumer.
@@ -190,7 +180,11 @@ def offer_claim(
             created_at=at,
         )
         (voucher,) = voucher_rows(offer=offer, consumer=consumer, count=1, at=at)
-        voucher.claim_reference, voucher.claimed_on, voucher.claimed_by = reference, day, claimed_by
+        voucher.claim_reference, voucher.claimed_on, voucher.claimed_by = (
+            reference,
+            day,
+            author.user if author else None,
+        )
         voucher.save()
         Offer.objects.filter(pk=offer.pk).update(issued=F("issued") + 1)
     return Claim(voucher=voucher, points=cost, balance=consumer.points_balance, created=True)

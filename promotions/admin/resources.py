@@ -14,6 +14,7 @@ from import_export.forms import ConfirmImportForm
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from consumers.admin.files.resource import AccountResource, FileForm, FlagWidget, TextsWidget, TextWidget
+from consumers.author import IMPORT_LABEL, Author
 from consumers.exceptions import Refused
 from consumers.models import Consumer
 from consumers.services.upsert import is_storable, rows_named
@@ -71,7 +72,9 @@ class PersonalizedPromotionResource(AccountResource):
         values = [
             PersonalizedPromotionValues(**{name: getattr(row, name) for name in self.Meta.fields}) for row in rows
         ]
-        personalized_promotions_save(account_id=self.account.pk, rows=values, at=timezone.now(), made_with="Import")
+        personalized_promotions_save(
+            account_id=self.account.pk, rows=values, author=Author(label=IMPORT_LABEL), at=timezone.now()
+        )
 
 
 class PersonalizedListResource(AccountResource):

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from consumers.author import Author
 from consumers.exceptions import Problem
-from consumers.models import Account, User
+from consumers.models import Account
 from promotions.choices import Family
 from promotions.engine.definition.reader import (
     CONDITIONS,
@@ -135,7 +136,7 @@ DISCOUNT = PromotionFamily(family=Family.DISCOUNT, check=_check)
 
 
 def discounts_save(
-    *, account_id: int, rows: Sequence[DiscountValues], actor: User | None, actor_label: str, at: datetime
+    *, account_id: int, rows: Sequence[DiscountValues], author: Author, at: datetime
 ) -> list[tuple[Promotion, bool]]:
     """Create or replace discounts by code: all of them or none; see ``promotions_save``.
 
@@ -147,15 +148,12 @@ def discounts_save(
             family=DISCOUNT,
             account_id=account_id,
             rows=[row.as_promotion() for row in rows],
-            actor=actor,
-            actor_label=actor_label,
+            author=author,
             at=at,
         )
 
 
-def discount_save(
-    *, account: Account, values: DiscountValues, actor: User | None, actor_label: str, at: datetime
-) -> tuple[Promotion, bool]:
+def discount_save(*, account: Account, values: DiscountValues, author: Author, at: datetime) -> tuple[Promotion, bool]:
     """Create or replace one discount; see ``promotion_save``.
 
     Raises:
@@ -166,8 +164,7 @@ def discount_save(
             family=DISCOUNT,
             account=account,
             values=values.as_promotion(),
-            actor=actor,
-            actor_label=actor_label,
+            author=author,
             at=at,
         )
 

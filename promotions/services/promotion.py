@@ -13,11 +13,12 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.utils import IntegrityError
 
+from consumers.author import Author
 from consumers.choices import CURRENCIES, NO_CURRENCY
 from consumers.exceptions import MAXIMUM_PROBLEMS, Problem
-from consumers.models import Account, User
+from consumers.models import Account
 from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.upsert import FIRST_YEAR, HISTORY_REASON, LAST_YEAR, is_storable
+from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, history_record, is_storable
 from promotions.choices import Family
 from promotions.engine.definition.reader import Definition, Document, InvalidDefinition
 from promotions.engine.rules.tree import Reference, join_path
@@ -43,9 +44,6 @@ from promotions.services.status import status_events, status_events_record, tran
 MAXIMUM_CODE = 64
 MAXIMUM_NAME = 200
 MAXIMUM_DESCRIPTION = 5_000
-MAXIMUM_REASON = 100
-HISTORY_USER = "_history_user"
-"""The attribute in which simple-history looks for who changed a row."""
 
 _NOT_IN_CODES = frozenset("/?#")
 _NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -85,16 +83,6 @@ class PromotionFamily:
     family: Family
     check: Callable[[PromotionValues, bool], Definition]
     sources: Mapping[str, ReferenceSource] = field(default_factory=lambda: REFERENCE_SOURCES)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Author:
-    """Who changes something, with what, when, and, where they say so, why."""
-
-    user: User | None
-    label: str
-    at: datetime
-    reason: str = ""
 
 
 @dataclass(kw_only=True)
@@ -180,10 +168,8 @@ def promotions_save(
     family: PromotionFamily,
     account_id: int,
     rows: Sequence[PromotionValues],
-    actor: User | None,
-    actor_label: str,
+    author: Author,
     at: datetime,
-    reason: str = "",
 ) -> list[tuple[Promotion, bool]]:
     """Create or replace promotions by code: all of them or none. Codes in ``rows`` are distinct.
 
@@ -196,7 +182,6 @@ def promotions_save(
     Raises:
         PromotionsError: everything that is wrong, each problem under ``<index>.<path>``.
     """
-    author = _Author(user=actor, label=actor_label, at=at, reason=reason)
     # One transaction under the account's lock: of two writers of one code the second replaces what the first made,
     # no edit is lost, versions are numbered without gaps, and nothing named here is deleted meanwhile.
     with transaction.atomic():
@@ -221,7 +206,7 @@ def promotions_save(
             problems += _unknown_references(family, account, changes)
         if problems:
             raise PromotionsError(problems=problems[:MAXIMUM_PROBLEMS])
-        _write(account, changes, author)
+        _write(account, changes, author, at)
     return [(change.promotion, change.before is None) for change in changes]
 
 
@@ -230,10 +215,8 @@ def promotion_save(
     family: PromotionFamily,
     account: Account,
     values: PromotionValues,
-    actor: User | None,
-    actor_label: str,
+    author: Author,
     at: datetime,
-    reason: str = "",
 ) -> tuple[Promotion, bool]:
     """Create or replace one promotion; see ``promotions_save``.
 
@@ -245,10 +228,8 @@ def promotion_save(
             family=family,
             account_id=account.pk,
             rows=[values],
-            actor=actor,
-            actor_label=actor_label,
+            author=author,
             at=at,
-            reason=reason,
         )
     except PromotionsError as refused:
         raise refused.without(0) from refused.__cause__
@@ -467,12 +448,10 @@ def promotion_publish(
     *,
     family: PromotionFamily,
     promotion: Promotion,
-    actor: User | None,
-    actor_label: str,
+    author: Author,
     at: datetime,
-    reason: str = "",
 ) -> Promotion:
-    """Publish a draft: from now on its dates decide. Everything it says is judged anew. ``reason`` is for its history.
+    """Publish a draft: from now on its dates decide. Everything it says is judged anew.
 
     Raises:
         AlreadyPublished: it is no draft.
@@ -483,8 +462,7 @@ def promotion_publish(
         current = _current(promotion)
         if not current.draft:
             raise AlreadyPublished(f"Promotion {current.code} is published already.")
-        author = _Author(user=actor, label=actor_label, at=at, reason=reason)
-        return _saved(family, current, replace(promotion_values(current), draft=False), author)
+        return _saved(family, current, replace(promotion_values(current), draft=False), author, at)
 
 
 def promotion_archive(
@@ -492,39 +470,31 @@ def promotion_archive(
     family: PromotionFamily,
     promotion: Promotion,
     archived: bool = True,
-    actor: User | None,
-    actor_label: str,
+    author: Author,
     at: datetime,
-    reason: str = "",
 ) -> Promotion:
-    """Put a promotion away, so that it never applies and lists do not show it, or bring it back.
-
-    ``reason`` is for its history.
-    """
+    """Put a promotion away, so that it never applies and lists do not show it, or bring it back."""
     # One transaction under the account's lock: an edit made meanwhile is kept.
     with transaction.atomic():
         current = _current(promotion)
-        author = _Author(user=actor, label=actor_label, at=at, reason=reason)
-        return _saved(family, current, replace(promotion_values(current), archived=archived), author)
+        return _saved(family, current, replace(promotion_values(current), archived=archived), author, at)
 
 
-def _saved(family: PromotionFamily, current: Promotion, values: PromotionValues, author: _Author) -> Promotion:
+def _saved(
+    family: PromotionFamily, current: Promotion, values: PromotionValues, author: Author, at: datetime
+) -> Promotion:
     saved, _ = promotion_save(
         family=family,
         account=current.account,
         values=values,
-        actor=author.user,
-        actor_label=author.label,
-        at=author.at,
-        reason=author.reason,
+        author=author,
+        at=at,
     )
     return saved
 
 
-def promotion_stop(
-    *, promotion: Promotion, actor: User | None, actor_label: str, at: datetime, reason: str = ""
-) -> Promotion:
-    """Stop a promotion from this moment on, for good; baskets of before still get it. ``reason`` is for its history.
+def promotion_stop(*, promotion: Promotion, author: Author, at: datetime) -> Promotion:
+    """Stop a promotion from this moment on, for good; baskets of before still get it.
 
     Raises:
         PromotionStopped: it was stopped before, or has ended.
@@ -542,19 +512,16 @@ def promotion_stop(
         stopped = copy(before)
         stopped.stopped_at = at
         change = _Change(promotion=stopped, before=before)
-        _write(before.account, [change], _Author(user=actor, label=actor_label, at=at, reason=reason))
+        _write(before.account, [change], author, at)
     return stopped
 
 
-def promotion_duplicate(
-    *, promotion: Promotion, code: str, name: str = "", actor: User | None, actor_label: str, at: datetime
-) -> Promotion:
+def promotion_duplicate(*, promotion: Promotion, code: str, name: str = "", author: Author, at: datetime) -> Promotion:
     """Make a draft that says the same under another code; without a name it is called a copy.
 
     Raises:
         PromotionsError: the code is taken or none (``code``), or the name is too long (``name``).
     """
-    author = _Author(user=actor, label=actor_label, at=at)
     # One transaction under the account's lock: nobody takes the code meanwhile.
     with transaction.atomic():
         source = _current(promotion)
@@ -574,7 +541,7 @@ def promotion_duplicate(
         references = [
             Reference(kind=kind, key=key, path="") for kind, key in source.references.values_list("kind", "key")
         ]
-        _write(source.account, [_Change(promotion=made, references=references)], author)
+        _write(source.account, [_Change(promotion=made, references=references)], author, at)
     return made
 
 
@@ -583,9 +550,7 @@ def _name_of_copy(name: str) -> str:
     return name[: MAXIMUM_NAME - len(suffix)] + suffix
 
 
-def promotion_rename(
-    *, promotion: Promotion, code: str, actor: User | None, actor_label: str, at: datetime
-) -> Promotion:
+def promotion_rename(*, promotion: Promotion, code: str, author: Author, at: datetime) -> Promotion:
     """Give a draft another code; once published it is fixed.
 
     Raises:
@@ -606,7 +571,7 @@ def promotion_rename(
         renamed = copy(before)
         renamed.code = code
         change = _Change(promotion=renamed, before=before)
-        _write(before.account, [change], _Author(user=actor, label=actor_label, at=at))
+        _write(before.account, [change], author, at)
     return renamed
 
 
@@ -619,7 +584,7 @@ def _taken(code: str) -> Problem:
     return Problem(code="unique", attr="code", detail=f"There is a promotion {code} already.")
 
 
-def promotion_delete(*, promotion: Promotion, actor: User | None, actor_label: str) -> None:
+def promotion_delete(*, promotion: Promotion, author: Author) -> None:
     """Delete a promotion that was never applied, with its versions.
 
     Raises:
@@ -635,8 +600,7 @@ def promotion_delete(*, promotion: Promotion, actor: User | None, actor_label: s
             row = Promotion.objects.select_for_update().get(pk=promotion.pk)
             if promotion_is_used(promotion=row):
                 raise in_use
-            setattr(row, HISTORY_USER, actor)
-            setattr(row, HISTORY_REASON, actor_label[:MAXIMUM_REASON])
+            author.sign(row)
             row.delete()
             rulebook_advance(account=account, removed=True)
     except (ProtectedError, IntegrityError) as error:
@@ -660,7 +624,7 @@ def _current(promotion: Promotion) -> Promotion:
     return current
 
 
-def _write(account: Account, changes: Sequence[_Change], author: _Author) -> None:
+def _write(account: Account, changes: Sequence[_Change], author: Author, at: datetime) -> None:
     """Write changes under the account's lock, one SQL statement for each table, whatever the number of rows."""
     changes = [change for change in changes if not change.is_idle]
     if not changes:
@@ -670,12 +634,12 @@ def _write(account: Account, changes: Sequence[_Change], author: _Author) -> Non
     for change in changes:
         promotion = change.promotion
         promotion.revision = revision
-        missed = transitions_missed(change.before, at=author.at) if change.before is not None else []
+        missed = transitions_missed(change.before, at=at) if change.before is not None else []
         reached = missed[-1][0] if missed else promotion.status
-        promotion.status = promotion.status_at(author.at)
+        promotion.status = promotion.status_at(at)
         if promotion.status != reached:
-            missed.append((promotion.status_at(author.at), author.at))
-        events += status_events(promotion, missed, at=author.at)
+            missed.append((promotion.status_at(at), at))
+        events += status_events(promotion, missed, at=at)
         if change.redefined:
             promotion.version += 1
             versions.append(
@@ -683,13 +647,13 @@ def _write(account: Account, changes: Sequence[_Change], author: _Author) -> Non
                     promotion=promotion,
                     number=promotion.version,
                     definition=promotion_definition(promotion),
-                    created_at=author.at,
+                    created_at=at,
                     created_by=author.user,
                     created_with=author.label[:100],
                 )
             )
-    _write_rows([change.promotion for change in changes if change.before is None], author, created=True)
-    _write_rows([change.promotion for change in changes if change.before is not None], author, created=False)
+    _write_rows([change.promotion for change in changes if change.before is None], author, at, created=True)
+    _write_rows([change.promotion for change in changes if change.before is not None], author, at, created=False)
     if versions:
         PromotionVersion.objects.bulk_create(versions, batch_size=_BATCH)
     _write_references(changes)
@@ -701,7 +665,7 @@ _NEVER_REWRITTEN = frozenset({"id", "account", "family", "type", "redemptions", 
 _REWRITTEN = [field.name for field in Promotion._meta.concrete_fields if field.name not in _NEVER_REWRITTEN]
 
 
-def _write_rows(promotions: list[Promotion], author: _Author, *, created: bool) -> None:
+def _write_rows(promotions: list[Promotion], author: Author, at: datetime, *, created: bool) -> None:
     if not promotions:
         return
     if created:
@@ -715,14 +679,7 @@ def _write_rows(promotions: list[Promotion], author: _Author, *, created: bool) 
         )
         for promotion, created_at in zip(promotions, made, strict=True):
             promotion.created_at = created_at
-    Promotion.history.bulk_history_create(
-        promotions,
-        batch_size=_BATCH,
-        update=not created,
-        default_user=author.user,
-        default_change_reason=(author.reason or author.label)[:MAXIMUM_REASON],
-        default_date=author.at,
-    )
+    history_record(promotions, is_update=not created, author=author, at=at, batch_size=_BATCH)
 
 
 def _write_references(changes: Iterable[_Change]) -> None:

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from config.celery import app
+from consumers.author import Author
 from loyalty.services.promotion import loyalty_promotion_save
 from promotions.choices import Family, Status
 from promotions.models import Promotion, StatusEvent
@@ -23,7 +24,7 @@ from tests.promotions.builders import NOW, day, make_account, make_promotion, ma
 
 pytestmark = pytest.mark.django_db
 
-BY: dict[str, Any] = {"actor": None, "actor_label": "test"}
+BY: dict[str, Any] = {"author": Author(label="test")}
 
 
 def events_of(promotion: Promotion) -> list[tuple[str, datetime]]:

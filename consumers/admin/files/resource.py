@@ -56,10 +56,11 @@ from consumers.admin.files.results import (
 )
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.history import Change
-from consumers.admin.framework.pages import account_of, user_of
+from consumers.admin.framework.pages import account_of, author_of, user_of
+from consumers.author import IMPORT_LABEL, Author
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Refused
-from consumers.models import Account, Consumer, ConsumerGroup, Job, Site, User
+from consumers.models import Account, Consumer, ConsumerGroup, Job, Site
 from consumers.selectors import consumers_of, group_members, id_read
 from consumers.services.account import account_lock
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
@@ -201,9 +202,9 @@ class AccountResource(ModelResource):
     aliases: ClassVar[Mapping[str, str]] = {}
     told_only: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, *, account: Account, actor: User | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, account: Account, author: Author, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.account, self.actor = account, actor
+        self.account, self.author = account, author
         self.read: list[Any] = []
         self.numbers: list[int] = []
         self.rows_before = 0
@@ -657,7 +658,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     file_words = ""
 
     def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return {"account": account_of(request), "actor": user_of(request)}
+        return {"account": account_of(request), "author": Author(user=user_of(request), label=IMPORT_LABEL)}
 
     def get_export_formats(self) -> list[Any]:
         return list(self.formats)
@@ -715,7 +716,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         except Unreadable:
             return None
         options = self.get_import_resource_kwargs(request, form=form)
-        del options["actor"]
+        del options["author"]
         return import_ask(
             account=options.pop("account"),
             model=self.model,
@@ -723,7 +724,7 @@ class ImportExportMixin(ImportExportModelAdmin):
             file_format=file_format,
             given=given,
             options=options,
-            asked_by=user_of(request),
+            author=author_of(request),
             name=file.name,
         )
 
@@ -845,7 +846,7 @@ class ImportExportMixin(ImportExportModelAdmin):
                 resource=kind,
                 file_format=written,
                 rows=rows,
-                asked_by=user_of(request),
+                author=author_of(request),
                 name=name,
             )
             return _told_to_wait(request, job)

@@ -157,9 +157,6 @@ COMMON: Mapping[str, type[Widget]] = {
 }
 """The columns that every family has, beside its key, its type and its status."""
 
-MADE_WITH = "Import"
-"""With what an import's changes are made, for the history."""
-
 
 class PromotionResource(AccountResource):
     """Promotions of one family by code.
@@ -325,9 +322,7 @@ class DiscountResource(PromotionResource):
             DiscountValues(**{name: one[name] for name in (*names, "conditions", "draft") if name in one})
             for one in said
         ]
-        return discounts_save(
-            account_id=self.account.pk, rows=rows, actor=self.actor, actor_label=MADE_WITH, at=timezone.now()
-        )
+        return discounts_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())
 
 
 def discount_parts(promotion: Promotion) -> dict[str, Any]:

@@ -30,9 +30,10 @@ from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.history import DescribeChange
-from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, user_of
+from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, author_of
+from consumers.author import Author
 from consumers.exceptions import Problem, Refused
-from consumers.models import Account, Site, User
+from consumers.models import Account, Site
 from consumers.selectors import row_by_id
 from promotions.admin.editor.bulk_steps import ChosenStepsMixin, code_of_copy, reason_field
 from promotions.admin.editor.form import PromotionForm
@@ -366,7 +367,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         raise NotImplementedError
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, actor: User, at: datetime
+        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
         """Call the service with what every family has, ``common``, and the form's own; whether it was created."""
         raise NotImplementedError
@@ -487,24 +488,24 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Promotion:
         now = timezone.now()
-        account, user = account_of(request), user_of(request)
+        account, author = account_of(request), author_of(request)
         draft, code, archived = "_draft" in request.POST, form.cleaned_data["code"], False
         if change:
             stored = self.promotion_of(request, obj.pk)
             draft, archived = stored.draft, stored.archived
             if stored.draft:
-                promotion_rename(promotion=stored, code=code, actor=user, actor_label="", at=now)
+                promotion_rename(promotion=stored, code=code, author=author, at=now)
             else:
                 code = stored.code
         common = {**self._common(form), "code": code, "draft": draft, "archived": archived}
-        saved, created = self.save_values(form, common=common, account=account, actor=user, at=now)
+        saved, created = self.save_values(form, common=common, account=account, author=author, at=now)
         if not change and not created:
             # Somebody took the code between the form's look and the save: undone with the request.
             raise PromotionsError("There is a promotion with this code already.", attr="code")
         return saved
 
     def delete_row(self, request: HttpRequest, obj: Any) -> None:
-        promotion_delete(promotion=self.promotion_of(request, obj.pk), actor=user_of(request), actor_label="")
+        promotion_delete(promotion=self.promotion_of(request, obj.pk), author=author_of(request))
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         return self._after_saving(request, obj)
@@ -571,10 +572,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             lambda promotion, now: promotion_publish(
                 family=self.family,
                 promotion=promotion,
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request, reason=form.cleaned_data["reason"]),
                 at=now,
-                reason=form.cleaned_data["reason"],
             ),
         )
 
@@ -598,10 +597,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             form,
             lambda promotion, now: promotion_stop(
                 promotion=promotion,
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request, reason=form.cleaned_data["reason"]),
                 at=now,
-                reason=form.cleaned_data["reason"],
             ),
         )
 
@@ -625,8 +622,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 promotion=promotion,
                 code=form.cleaned_data["code"],
                 name=form.cleaned_data["name"],
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request),
                 at=now,
             ),
         )
@@ -669,10 +665,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 family=self.family,
                 promotion=promotion,
                 archived=archived,
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request, reason=form.cleaned_data["reason"]),
                 at=now,
-                reason=form.cleaned_data["reason"],
             ),
         )
 

@@ -106,11 +106,11 @@ class PersonalizedPromotions(Collection):
             account_id=self.account.pk,
             rows=[PersonalizedPromotionValues(**row) for row in rows],
             at=timezone.now(),
-            made_with=self.made_with,
+            author=self.author,
         )
 
     def remove(self, row: PersonalizedPromotion) -> None:
-        personalized_promotion_delete(account_id=self.account.pk, backend_id=row.backend_id, made_with=self.made_with)
+        personalized_promotion_delete(account_id=self.account.pk, backend_id=row.backend_id, author=self.author)
 
 
 # --- one consumer's list --------------------------------------------------------------------------------------------

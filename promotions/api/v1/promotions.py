@@ -47,11 +47,6 @@ class ClockedView(ApiView):
         self.at = timezone.now()
         super().initial(request, *args, **kwargs)
 
-    @property
-    def author(self) -> dict[str, Any]:
-        """Who changes something, with what, and when, as the services take it."""
-        return {"actor": None, "actor_label": self.made_with, "at": self.at}
-
 
 # --- shapes ---------------------------------------------------------------------------------------------------------
 
@@ -180,7 +175,7 @@ class PromotionCollection(ClockedView, Collection):
         return Saved(created=created, updated=len(saved) - created)
 
     def remove(self, row: Promotion) -> None:
-        promotion_delete(promotion=row, actor=None, actor_label=self.made_with)
+        promotion_delete(promotion=row, author=self.author)
 
     def change(self, request: Request, **key: str) -> Response:
         """Change what the body names: objects key by key, lists and rule trees whole. A draft's code may change."""
@@ -189,7 +184,7 @@ class PromotionCollection(ClockedView, Collection):
             return super().change(request, **key)
         # One transaction: the new code and the other changes, or neither.
         with transaction.atomic():
-            promotion_rename(promotion=self.row(), code=code, **self.author)
+            promotion_rename(promotion=self.row(), code=code, author=self.author, at=self.at)
             self.kwargs["code"] = code
             return super().change(request, **key)
 
@@ -217,7 +212,7 @@ class StopView(PromotionView):
         """Stop it from now on, for good; baskets of before still get it."""
         if request.stream is not None:
             self.document()
-        stopped = promotion_stop(promotion=self.promotion(), **self.author)
+        stopped = promotion_stop(promotion=self.promotion(), author=self.author, at=self.at)
         return Response(self.rendered(stopped))
 
 
@@ -228,7 +223,7 @@ class DuplicateView(PromotionView):
 
     def post(self, request: Request, code: str) -> Response:
         """Make a draft that says the same under another code."""
-        made = promotion_duplicate(promotion=self.promotion(), **self.document(), **self.author)
+        made = promotion_duplicate(promotion=self.promotion(), **self.document(), author=self.author, at=self.at)
         return Response(self.rendered(made), status=status.HTTP_201_CREATED)
 
 

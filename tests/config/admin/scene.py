@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.choices import JobFile, JobState, StaffRole
 from consumers.models import Account, Consumer, Job, JobPart, StaffMembership, User
 from consumers.services.consumer import ConsumerValues, consumers_save
@@ -283,6 +284,7 @@ def _spare(account: Account) -> None:
     consumers_save(account_id=account.pk, rows=[ConsumerValues(consumer_id=f"{code}-spare", last_name=f"Spare {code}")])
     personalized_promotions_save(
         account_id=account.pk,
+        author=Author(),
         rows=[
             PersonalizedPromotionValues(backend_id=f"{code}-{name}", name=f"Another pick of {code}")
             for name in ("spare", "pp2")
