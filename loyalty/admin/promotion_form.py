@@ -45,7 +45,7 @@ from promotions.engine.definition.reader import (
 )
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
-from promotions.services.promotion import PromotionValues, promotion_problems
+from promotions.services.promotion.save import PromotionValues, promotion_problems
 
 PLACES = (1, 2, 3)
 

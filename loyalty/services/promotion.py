@@ -9,7 +9,7 @@ from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from promotions.choices import Family
 from promotions.engine.definition.reader import Definition, check_loyalty
 from promotions.models import Promotion
-from promotions.services.promotion import (
+from promotions.services.promotion.save import (
     PromotionFamily,
     PromotionValues,
     promotion_save,

@@ -20,7 +20,7 @@ from consumers.author import Author
 from promotions.admin.resources import PersonalizedPromotionResource
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotions_enlisting
-from promotions.services.personalized_promotion import (
+from promotions.services.personalized.promotion import (
     PersonalizedPromotionValues,
     backend_id_new,
     personalized_promotion_delete,

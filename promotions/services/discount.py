@@ -23,7 +23,7 @@ from promotions.engine.definition.reader import (
 )
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
-from promotions.services.promotion import (
+from promotions.services.promotion.save import (
     PromotionFamily,
     PromotionValues,
     promotion_problems,

@@ -28,7 +28,7 @@ from promotions.exceptions import (
     PromotionStopped,
 )
 from promotions.models import Product, Promotion, PromotionReference, PromotionVersion
-from promotions.services.promotion import (
+from promotions.services.promotion.save import (
     PromotionValues,
     promotion_archive,
     promotion_definition,

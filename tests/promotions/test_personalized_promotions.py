@@ -8,8 +8,8 @@ from consumers.author import Author
 from consumers.models import Account
 from promotions.exceptions import PersonalizedPromotionInUse, PersonalizedPromotionNotFound, PromotionsError
 from promotions.models import PersonalizedPromotion, PromotionReference
-from promotions.services.personalized_list import personalized_list_add, personalized_list_clear
-from promotions.services.personalized_promotion import (
+from promotions.services.personalized.lists import personalized_list_add, personalized_list_clear
+from promotions.services.personalized.promotion import (
     PersonalizedPromotionValues,
     backend_id_new,
     personalized_promotion_delete,

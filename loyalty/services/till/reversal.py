@@ -36,7 +36,7 @@ from promotions.engine.pipeline.evaluate import evaluate
 from promotions.engine.pipeline.returns import ReturnLimit, ReturnPolicy
 from promotions.engine.rulebook.rulebook import PromotionSource, Rulebook, Terms, compile_promotion
 from promotions.models import Promotion
-from promotions.services.personalized_list import personalized_choices_release
+from promotions.services.personalized.lists import personalized_choices_release
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

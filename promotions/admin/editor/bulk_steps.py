@@ -20,7 +20,7 @@ from consumers.exceptions import Refused
 from promotions.choices import Family, Status
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_of
-from promotions.services.promotion import MAXIMUM_CODE, promotion_duplicate, promotion_stop
+from promotions.services.promotion.save import MAX_CODE_LENGTH, promotion_duplicate, promotion_stop
 
 CONFIRMED = "confirmed"
 MOST = 500
@@ -79,7 +79,7 @@ DUPLICATE = ChosenStep(
 
 def code_of_copy(promotion: Promotion) -> str:
     """A code that no promotion of the family has, made from this one's."""
-    stem = promotion.code[: MAXIMUM_CODE - 9]
+    stem = promotion.code[: MAX_CODE_LENGTH - 9]
     promotions = promotions_of(account_id=promotion.account_id, family=Family(promotion.family))
     taken = set(promotions.filter(code__startswith=f"{stem}-copy").values_list("code", flat=True))
     names = (f"{stem}-copy" if n == 1 else f"{stem}-copy-{n}" for n in range(1, len(taken) + 2))

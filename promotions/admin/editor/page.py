@@ -60,9 +60,9 @@ from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
 from promotions.selectors.profiling import Cost, cost_median, promotions_with_cost
 from promotions.selectors.promotion import promotions_at_site, promotions_with_status
-from promotions.services.promotion import (
-    MAXIMUM_CODE,
-    MAXIMUM_NAME,
+from promotions.services.promotion.save import (
+    MAX_CODE_LENGTH,
+    MAX_NAME_LENGTH,
     PromotionFamily,
     PromotionValues,
     promotion_archive,
@@ -257,12 +257,12 @@ class DuplicateForm(ConfirmationForm):
 
     question = "Duplicate this {}"
     reason = None  # type: ignore[assignment]  # a copy has no history yet
-    name = forms.CharField(label="Promotion name", max_length=MAXIMUM_NAME, widget=UnfoldAdminTextInputWidget())
-    code = forms.CharField(label="Promotion code", max_length=MAXIMUM_CODE, widget=UnfoldAdminTextInputWidget())
+    name = forms.CharField(label="Promotion name", max_length=MAX_NAME_LENGTH, widget=UnfoldAdminTextInputWidget())
+    code = forms.CharField(label="Promotion code", max_length=MAX_CODE_LENGTH, widget=UnfoldAdminTextInputWidget())
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
-        self.initial = {"name": f"{self.promotion.name} (copy)"[:MAXIMUM_NAME], "code": code_of_copy(self.promotion)}
+        self.initial = {"name": f"{self.promotion.name} (copy)"[:MAX_NAME_LENGTH], "code": code_of_copy(self.promotion)}
 
 
 def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:

@@ -26,7 +26,7 @@ from promotions.selectors.personalized_promotion import (
     personalized_lists_shown,
     personalized_promotions_of,
 )
-from promotions.services.personalized_list import (
+from promotions.services.personalized.lists import (
     ConsumerProducts,
     personalized_list_add,
     personalized_list_clear,
@@ -35,7 +35,7 @@ from promotions.services.personalized_list import (
     personalized_list_select,
     personalized_lists_assign,
 )
-from promotions.services.personalized_promotion import (
+from promotions.services.personalized.promotion import (
     PersonalizedPromotionValues,
     personalized_promotion_delete,
     personalized_promotions_save,

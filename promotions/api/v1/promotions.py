@@ -28,9 +28,9 @@ from promotions.selectors.promotion import (
     promotions_live,
     promotions_with_status,
 )
-from promotions.services.promotion import (
-    MAXIMUM_DESCRIPTION,
-    MAXIMUM_NAME,
+from promotions.services.promotion.save import (
+    MAX_DESCRIPTION_LENGTH,
+    MAX_NAME_LENGTH,
     promotion_delete,
     promotion_duplicate,
     promotion_rename,
@@ -62,8 +62,8 @@ class RulesShape(serializers.JSONField):
 class CommonInput(Input):
     """The fields of a promotion that every family has."""
 
-    name = TextField(max_length=MAXIMUM_NAME)
-    description = TextField(max_length=MAXIMUM_DESCRIPTION, allow_blank=True, default="")
+    name = TextField(max_length=MAX_NAME_LENGTH)
+    description = TextField(max_length=MAX_DESCRIPTION_LENGTH, allow_blank=True, default="")
     currency = CurrencyField(allow_blank=True, default="", help_text="ISO 4217; blank means the account's.")
     starts_at = MomentField()
     ends_at = MomentField(allow_null=True, default=None, help_text="Null: until somebody stops it.")
@@ -90,7 +90,7 @@ class DuplicateInput(Input):
     """What the copy is called."""
 
     code = KeyField(max_length=64)
-    name = TextField(max_length=MAXIMUM_NAME, allow_blank=True, default="", help_text="Blank: the name and (copy).")
+    name = TextField(max_length=MAX_NAME_LENGTH, allow_blank=True, default="", help_text="Blank: the name and (copy).")
 
 
 class NothingInput(Input):

@@ -25,7 +25,7 @@ from loyalty.models import Offer, RedemptionMessage, TriedBasket
 from loyalty.services.points import points_adjust
 from loyalty.services.till.snapshot import snapshots_forget
 from promotions.models import PersonalizedList, Promotion
-from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from tests.config.admin.pages import PAGES, A, C, M, P, Page, S, V, address_of
 from tests.config.admin.sending import form_of

@@ -16,9 +16,9 @@ from loyalty.services.promotion import loyalty_promotion_save
 from loyalty.services.voucher import voucher_rows
 from promotions.models import Product, Promotion
 from promotions.services.discount import DiscountValues, discount_save
-from promotions.services.personalized_list import personalized_list_push
-from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
-from promotions.services.promotion import PromotionValues
+from promotions.services.personalized.lists import personalized_list_push
+from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.promotion.save import PromotionValues
 
 NOON = "2026-03-04T12:00:00Z"
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

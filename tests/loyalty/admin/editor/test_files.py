@@ -19,7 +19,7 @@ from loyalty.models import LoyaltyPromotion
 from loyalty.services.offer import OfferValues, offers_save
 from promotions.choices import DiscountType, Status
 from promotions.models import Discount, Promotion
-from promotions.services.promotion import promotion_definition, promotion_stop
+from promotions.services.promotion.save import promotion_definition, promotion_stop
 from tests.consumers.admin.files.builders import (
     KINDS,
     confirm,

@@ -41,9 +41,9 @@ from promotions.selectors.promotion import (
 )
 from promotions.services.status import status_events, status_events_record, transitions_missed
 
-MAXIMUM_CODE = 64
-MAXIMUM_NAME = 200
-MAXIMUM_DESCRIPTION = 5_000
+MAX_CODE_LENGTH = 64
+MAX_NAME_LENGTH = 200
+MAX_DESCRIPTION_LENGTH = 5_000
 
 _NOT_IN_CODES = frozenset("/?#")
 _NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -86,7 +86,7 @@ class PromotionFamily:
 
 
 @dataclass(kw_only=True)
-class _Change:
+class Change:
     """A promotion as it is to be written.
 
     ``before`` is the row as it was (None: there was none). ``references`` is what the definition names, None where
@@ -192,21 +192,21 @@ def promotions_save(
                 code__in=[row.code for row in rows if is_storable(row.code)]
             )
         }
-        changes: list[_Change] = []
+        changes: list[Change] = []
         problems: list[Problem] = []
         for index, row in enumerate(rows):
             try:
-                changes.append(_judged(family, account, row, known.get(row.code), at))
+                changes.append(checked_change(family, account, row, known.get(row.code), at))
             except PromotionsError as refused:
                 problems += refused.under(index).problems
                 if len(problems) >= MAXIMUM_PROBLEMS:
                     break
         if not problems:
-            _named_before(changes)
-            problems += _unknown_references(family, account, changes)
+            references_read(changes)
+            problems += missing_references(family, account, changes)
         if problems:
             raise PromotionsError(problems=problems[:MAXIMUM_PROBLEMS])
-        _write(account, changes, author, at)
+        changes_write(account, changes, author, at)
     return [(change.promotion, change.before is None) for change in changes]
 
 
@@ -242,7 +242,7 @@ def promotion_drafted(*, family: PromotionFamily, account: Account, values: Prom
     Raises:
         PromotionsError: everything that is wrong, each problem under its path (``outcome.points``).
     """
-    return _judged(family, account, values, None, at).promotion
+    return checked_change(family, account, values, None, at).promotion
 
 
 def promotion_problems(
@@ -258,15 +258,15 @@ def promotion_problems(
         at: now.
     """
     try:
-        _judged(family, account, values, before, at)
+        checked_change(family, account, values, before, at)
     except PromotionsError as refused:
         return refused.problems
     return ()
 
 
-def _judged(
+def checked_change(
     family: PromotionFamily, account: Account, row: PromotionValues, before: Promotion | None, at: datetime
-) -> _Change:
+) -> Change:
     """The change that a row asks for.
 
     Raises:
@@ -277,9 +277,9 @@ def _judged(
             problems=[Problem(code="immutable", attr="type", detail=f"It is a {before.type} promotion, and stays one.")]
         )
     row = replace(row, name=row.name.strip(), currency=row.currency or account.currency)
-    problems = [*_field_problems(row), *(_fixed_problems(row, before, at) if before is not None else ())]
+    problems = [*field_problems(row), *(_fixed_problems(row, before, at) if before is not None else ())]
     promotion = copy(before) if before is not None else Promotion(account=account, family=family.family, type=row.type)
-    change = _Change(promotion=promotion, before=before)
+    change = Change(promotion=promotion, before=before)
     for name in ("code", "name", "description", "currency", "starts_at", "ends_at", "draft", "archived"):
         setattr(promotion, name, getattr(row, name))
     if change.publishes or before is None or _documents(row) != _documents(before):
@@ -311,7 +311,7 @@ def _define(promotion: Promotion, definition: Definition) -> None:
     promotion.total_redemption_limit = definition.eligibility.get("total_redemption_limit")
 
 
-def _field_problems(row: PromotionValues) -> Iterator[Problem]:
+def field_problems(row: PromotionValues) -> Iterator[Problem]:
     if problem := code_problem(row.code):
         yield Problem(code="invalid", attr="code", detail=problem)
     if not row.name:
@@ -319,8 +319,8 @@ def _field_problems(row: PromotionValues) -> Iterator[Problem]:
     if any(unicodedata.category(character) in _NOT_IN_NAMES for character in row.name):
         yield Problem(code="invalid", attr="name", detail="A name is one line without control characters.")
     for name, text, longest in (
-        ("name", row.name, MAXIMUM_NAME),
-        ("description", row.description, MAXIMUM_DESCRIPTION),
+        ("name", row.name, MAX_NAME_LENGTH),
+        ("description", row.description, MAX_DESCRIPTION_LENGTH),
     ):
         if len(text) > longest:
             yield Problem(code="max_length", attr=name, detail=f"Expected {longest} characters at most.")
@@ -353,8 +353,8 @@ def code_problem(code: str) -> str:
 
     Codes stand in addresses and are read by people: printable characters, but none that divides an address.
     """
-    if not 1 <= len(code) <= MAXIMUM_CODE:
-        return f"A code has 1 to {MAXIMUM_CODE} characters."
+    if not 1 <= len(code) <= MAX_CODE_LENGTH:
+        return f"A code has 1 to {MAX_CODE_LENGTH} characters."
     if code != code.strip() or not code.isprintable() or not _NOT_IN_CODES.isdisjoint(code):
         return "A code has printable characters only, no / ? or #, and no blank at its ends."
     if code in (".", ".."):
@@ -396,7 +396,7 @@ def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
             yield from _texts(inner, f"{path}.{index}")
 
 
-def _named_before(changes: Sequence[_Change]) -> None:
+def references_read(changes: Sequence[Change]) -> None:
     """Fill in what judged promotions name already."""
     judged = {change.promotion.pk: change for change in changes if change.before and change.references is not None}
     if judged:
@@ -405,13 +405,13 @@ def _named_before(changes: Sequence[_Change]) -> None:
             judged[promotion_id].named[kind, key] = pk
 
 
-def _unknown_references(family: PromotionFamily, account: Account, changes: Sequence[_Change]) -> Iterator[Problem]:
+def missing_references(family: PromotionFamily, account: Account, changes: Sequence[Change]) -> Iterator[Problem]:
     """What the definitions name that is not there; what a promotion names already may stay, unless it is published."""
     asked = [
-        (index, [one for one in change.references or () if change.publishes or _key(one) not in change.named])
+        (index, [one for one in change.references or () if change.publishes or reference_key(one) not in change.named])
         for index, change in enumerate(changes)
     ]
-    wanted = {_key(one) for _, references in asked for one in references}
+    wanted = {reference_key(one) for _, references in asked for one in references}
     if not wanted:
         return
     found = references_found(account_id=account.pk, wanted=wanted, sources=family.sources)
@@ -429,7 +429,7 @@ def unknown_references(
     """A problem for each path, below ``path``, at which something is named that is not ``found``."""
     unknown: dict[str, list[Reference]] = {}
     for one in references:
-        if _key(one) not in found:
+        if reference_key(one) not in found:
             unknown.setdefault(one.path, []).append(one)
     for at, some in unknown.items():
         keys = ", ".join(one.key for one in some)[:300]
@@ -437,7 +437,7 @@ def unknown_references(
         yield Problem(code="unknown_reference", attr=join_path(path, at), detail=detail)
 
 
-def _key(reference: Reference) -> ReferenceKey:
+def reference_key(reference: Reference) -> ReferenceKey:
     return reference.kind, reference.key
 
 
@@ -459,10 +459,10 @@ def promotion_publish(
     """
     # One transaction under the account's lock: what is judged is what is published.
     with transaction.atomic():
-        current = _current(promotion)
+        current = promotion_lock(promotion)
         if not current.draft:
             raise AlreadyPublished(f"Promotion {current.code} is published already.")
-        return _saved(family, current, replace(promotion_values(current), draft=False), author, at)
+        return _save_current(family, current, replace(promotion_values(current), draft=False), author, at)
 
 
 def promotion_archive(
@@ -476,11 +476,11 @@ def promotion_archive(
     """Put a promotion away, so that it never applies and lists do not show it, or bring it back."""
     # One transaction under the account's lock: an edit made meanwhile is kept.
     with transaction.atomic():
-        current = _current(promotion)
-        return _saved(family, current, replace(promotion_values(current), archived=archived), author, at)
+        current = promotion_lock(promotion)
+        return _save_current(family, current, replace(promotion_values(current), archived=archived), author, at)
 
 
-def _saved(
+def _save_current(
     family: PromotionFamily, current: Promotion, values: PromotionValues, author: Author, at: datetime
 ) -> Promotion:
     saved, _ = promotion_save(
@@ -502,7 +502,7 @@ def promotion_stop(*, promotion: Promotion, author: Author, at: datetime) -> Pro
     """
     # One transaction under the account's lock: of two stops one is refused, and the first moment stands.
     with transaction.atomic():
-        before = _current(promotion)
+        before = promotion_lock(promotion)
         if before.draft:
             raise NotPublished(f"Promotion {before.code} is a draft: there is nothing to stop.")
         if before.stopped_at is not None:
@@ -511,8 +511,8 @@ def promotion_stop(*, promotion: Promotion, author: Author, at: datetime) -> Pro
             raise PromotionStopped(f"Promotion {before.code} ended at {moment_text(before.ends_at)}.")
         stopped = copy(before)
         stopped.stopped_at = at
-        change = _Change(promotion=stopped, before=before)
-        _write(before.account, [change], author, at)
+        change = Change(promotion=stopped, before=before)
+        changes_write(before.account, [change], author, at)
     return stopped
 
 
@@ -524,13 +524,13 @@ def promotion_duplicate(*, promotion: Promotion, code: str, name: str = "", auth
     """
     # One transaction under the account's lock: nobody takes the code meanwhile.
     with transaction.atomic():
-        source = _current(promotion)
+        source = promotion_lock(promotion)
         values = replace(
             promotion_values(source), code=code, name=name.strip() or _name_of_copy(source.name), draft=True
         )
-        problems = list(_field_problems(values))
-        if not problems and _is_taken(source, code):
-            problems.append(_taken(code))
+        problems = list(field_problems(values))
+        if not problems and _code_is_taken(source, code):
+            problems.append(_code_taken(code))
         if problems:
             raise PromotionsError(problems=problems)
         made = copy(source)
@@ -541,13 +541,13 @@ def promotion_duplicate(*, promotion: Promotion, code: str, name: str = "", auth
         references = [
             Reference(kind=kind, key=key, path="") for kind, key in source.references.values_list("kind", "key")
         ]
-        _write(source.account, [_Change(promotion=made, references=references)], author, at)
+        changes_write(source.account, [Change(promotion=made, references=references)], author, at)
     return made
 
 
 def _name_of_copy(name: str) -> str:
     suffix = " (copy)"
-    return name[: MAXIMUM_NAME - len(suffix)] + suffix
+    return name[: MAX_NAME_LENGTH - len(suffix)] + suffix
 
 
 def promotion_rename(*, promotion: Promotion, code: str, author: Author, at: datetime) -> Promotion:
@@ -558,7 +558,7 @@ def promotion_rename(*, promotion: Promotion, code: str, author: Author, at: dat
     """
     # One transaction under the account's lock: nobody takes the code, or publishes the draft, meanwhile.
     with transaction.atomic():
-        before = _current(promotion)
+        before = promotion_lock(promotion)
         if code == before.code:
             return before
         if not before.draft:
@@ -566,21 +566,21 @@ def promotion_rename(*, promotion: Promotion, code: str, author: Author, at: dat
             raise PromotionsError(problems=[problem])
         if reason := code_problem(code):
             raise PromotionsError(reason, attr="code")
-        if _is_taken(before, code):
-            raise PromotionsError(problems=[_taken(code)])
+        if _code_is_taken(before, code):
+            raise PromotionsError(problems=[_code_taken(code)])
         renamed = copy(before)
         renamed.code = code
-        change = _Change(promotion=renamed, before=before)
-        _write(before.account, [change], author, at)
+        change = Change(promotion=renamed, before=before)
+        changes_write(before.account, [change], author, at)
     return renamed
 
 
-def _is_taken(promotion: Promotion, code: str) -> bool:
+def _code_is_taken(promotion: Promotion, code: str) -> bool:
     family = Family(promotion.family)
     return promotions_of(account_id=promotion.account_id, family=family).filter(code=code).exists()
 
 
-def _taken(code: str) -> Problem:
+def _code_taken(code: str) -> Problem:
     return Problem(code="unique", attr="code", detail=f"There is a promotion {code} already.")
 
 
@@ -596,7 +596,7 @@ def promotion_delete(*, promotion: Promotion, author: Author) -> None:
     try:
         # One transaction under the account's lock and the row's own: a sale either finds it gone or keeps it.
         with transaction.atomic():
-            account = _current(promotion).account
+            account = promotion_lock(promotion).account
             row = Promotion.objects.select_for_update().get(pk=promotion.pk)
             if promotion_is_used(promotion=row):
                 raise in_use
@@ -610,7 +610,7 @@ def promotion_delete(*, promotion: Promotion, author: Author) -> None:
 # --- writing --------------------------------------------------------------------------------------------------------
 
 
-def _current(promotion: Promotion) -> Promotion:
+def promotion_lock(promotion: Promotion) -> Promotion:
     """The promotion as it is now, with its account, which stays locked until the transaction ends.
 
     Raises:
@@ -624,7 +624,7 @@ def _current(promotion: Promotion) -> Promotion:
     return current
 
 
-def _write(account: Account, changes: Sequence[_Change], author: Author, at: datetime) -> None:
+def changes_write(account: Account, changes: Sequence[Change], author: Author, at: datetime) -> None:
     """Write changes under the account's lock, one SQL statement for each table, whatever the number of rows."""
     changes = [change for change in changes if not change.is_idle]
     if not changes:
@@ -656,7 +656,7 @@ def _write(account: Account, changes: Sequence[_Change], author: Author, at: dat
     _write_rows([change.promotion for change in changes if change.before is not None], author, at, created=False)
     if versions:
         PromotionVersion.objects.bulk_create(versions, batch_size=_BATCH)
-    _write_references(changes)
+    references_write(changes)
     if events:
         status_events_record(events=events)
 
@@ -682,11 +682,11 @@ def _write_rows(promotions: list[Promotion], author: Author, at: datetime, *, cr
     history_record(promotions, is_update=not created, author=author, at=at, batch_size=_BATCH)
 
 
-def _write_references(changes: Iterable[_Change]) -> None:
+def references_write(changes: Iterable[Change]) -> None:
     new, stale = [], []
     for change in changes:
         if change.references is not None:
-            wanted = {_key(one) for one in change.references}
+            wanted = {reference_key(one) for one in change.references}
             new += [
                 PromotionReference(promotion=change.promotion, kind=kind, key=key)
                 for kind, key in sorted(wanted - change.named.keys())
