@@ -16,7 +16,7 @@ from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save
 from promotions.admin.editor.page import PromotionAdmin, TypeCard, filters_of
 from promotions.models import Promotion
-from promotions.services.promotion.save import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 TYPE_CARDS = (
     TypeCard(

@@ -20,7 +20,7 @@ from promotions.admin.editor.files import (
 )
 from promotions.engine.definition.reader import CONDITIONS, LIMITS
 from promotions.models import Promotion
-from promotions.services.promotion.save import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 OUTCOME: Mapping[str, type[Widget]] = {
     "points": DefinitionNumberWidget,

@@ -9,12 +9,8 @@ from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from promotions.choices import Family
 from promotions.engine.definition.reader import Definition, check_loyalty
 from promotions.models import Promotion
-from promotions.services.promotion.save import (
-    PromotionFamily,
-    PromotionValues,
-    promotion_save,
-    promotions_save,
-)
+from promotions.services.promotion.save import promotion_save, promotions_save
+from promotions.services.promotion.values import PromotionFamily, PromotionValues
 from promotions.services.rich_text import rich_text_cleaned
 
 RICH_TEXTS = {"outcome": ("redemption_message",), "content": ("long_description", "terms_and_conditions")}

@@ -17,7 +17,7 @@ from promotions.admin.visibility import may_see_personalized
 from promotions.choices import DiscountType
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DISCOUNT, DiscountValues, discount_save
-from promotions.services.promotion.save import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 TYPE_CARDS = (
     TypeCard(

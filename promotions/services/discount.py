@@ -23,13 +23,8 @@ from promotions.engine.definition.reader import (
 )
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
-from promotions.services.promotion.save import (
-    PromotionFamily,
-    PromotionValues,
-    promotion_problems,
-    promotion_save,
-    promotions_save,
-)
+from promotions.services.promotion.save import promotion_problems, promotion_save, promotions_save
+from promotions.services.promotion.values import PromotionFamily, PromotionValues
 
 OUTCOME = ("value", "maximum_discount", "price_order", "product_sets")
 RESTRICTIONS = (*DISCOUNT_LIMITS, "always_apply")

@@ -16,7 +16,7 @@ from consumers.models import Account, ApiKey, ConsumerGroup, Site
 from consumers.services.account import account_create
 from loyalty.models import AppliedPromotion, Offer
 from promotions.models import Product, Promotion, PromotionVersion
-from promotions.services.promotion.save import promotion_stop
+from promotions.services.promotion.life import promotion_stop
 from tests.promotions.builders import NOW, day, make_account, make_promotion
 
 pytestmark = pytest.mark.django_db

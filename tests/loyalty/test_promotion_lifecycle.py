@@ -28,17 +28,15 @@ from promotions.exceptions import (
     PromotionStopped,
 )
 from promotions.models import Product, Promotion, PromotionReference, PromotionVersion
-from promotions.services.promotion.save import (
-    PromotionValues,
+from promotions.services.promotion.life import (
     promotion_archive,
-    promotion_definition,
     promotion_delete,
     promotion_duplicate,
     promotion_publish,
     promotion_rename,
     promotion_stop,
-    promotion_values,
 )
+from promotions.services.promotion.values import PromotionValues, promotion_definition, promotion_values
 from tests.promotions.builders import NOW, day, make_account, make_promotion, make_values
 
 pytestmark = pytest.mark.django_db

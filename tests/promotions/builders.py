@@ -10,7 +10,7 @@ from loyalty.services.promotion import loyalty_promotion_save
 from promotions.models import Promotion
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from promotions.services.promotion.save import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

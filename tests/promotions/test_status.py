@@ -18,7 +18,7 @@ from promotions.choices import Family, Status
 from promotions.models import Promotion, StatusEvent
 from promotions.selectors.promotion import promotions_live, promotions_out_of_date, promotions_with_status
 from promotions.services import status as status_module
-from promotions.services.promotion.save import promotion_stop
+from promotions.services.promotion.life import promotion_stop
 from promotions.services.status import statuses_sync
 from tests.promotions.builders import NOW, day, make_account, make_promotion, make_values
 

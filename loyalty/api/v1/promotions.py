@@ -28,7 +28,7 @@ from promotions.api.v1.promotions import (
 )
 from promotions.choices import PriceOrder
 from promotions.models import Promotion
-from promotions.services.promotion.save import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 
 class ProductSetShape(Output):

@@ -43,7 +43,7 @@ from promotions.services.discount import discount_save
 from promotions.services.personalized.lists import personalized_list_select, personalized_lists_assign
 from promotions.services.personalized.promotion import personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from promotions.services.promotion.save import promotion_stop
+from promotions.services.promotion.life import promotion_stop
 from promotions.services.status import statuses_sync
 
 ACCOUNT, SECOND_ACCOUNT = "demo", "demo-books"

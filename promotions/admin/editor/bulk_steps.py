@@ -20,7 +20,8 @@ from consumers.exceptions import Refused
 from promotions.choices import Family, Status
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_of
-from promotions.services.promotion.save import MAX_CODE_LENGTH, promotion_duplicate, promotion_stop
+from promotions.services.promotion.life import promotion_duplicate, promotion_stop
+from promotions.services.promotion.values import MAX_CODE_LENGTH
 
 CONFIRMED = "confirmed"
 MOST = 500

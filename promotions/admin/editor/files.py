@@ -26,7 +26,7 @@ from promotions.choices import Status
 from promotions.engine.definition.reader import CONDITIONS, DISCOUNT_LIMITS
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
-from promotions.services.promotion.save import promotion_definition
+from promotions.services.promotion.values import promotion_definition
 
 BLANK: tuple[Any, ...] = (None, "", [], {})
 """What says nothing."""

@@ -28,7 +28,7 @@ from promotions.admin.rules.field import RulesField, problem_in_tree
 from promotions.engine.definition.reader import CONDITIONS
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
-from promotions.services.promotion.save import MAX_CODE_LENGTH
+from promotions.services.promotion.values import MAX_CODE_LENGTH
 
 Document = dict[str, Any]
 GENERAL = (

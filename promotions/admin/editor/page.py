@@ -60,19 +60,16 @@ from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
 from promotions.selectors.profiling import Cost, cost_median, promotions_with_cost
 from promotions.selectors.promotion import promotions_at_site, promotions_with_status
-from promotions.services.promotion.save import (
-    MAX_CODE_LENGTH,
-    MAX_NAME_LENGTH,
-    PromotionFamily,
-    PromotionValues,
+from promotions.services.promotion.life import (
     promotion_archive,
     promotion_delete,
-    promotion_drafted,
     promotion_duplicate,
     promotion_publish,
     promotion_rename,
     promotion_stop,
 )
+from promotions.services.promotion.save import promotion_drafted
+from promotions.services.promotion.values import MAX_CODE_LENGTH, MAX_NAME_LENGTH, PromotionFamily, PromotionValues
 
 STATUS_COLOURS = {
     Status.DRAFT.label: "default",

@@ -20,7 +20,7 @@ from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, 
 from promotions.engine.rules.tree import MAXIMUM_CONDITIONS, MAXIMUM_DEPTH, MAXIMUM_VALUES, Reference, check_tree
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
 from promotions.selectors.rule_values import TextSource, reference_names, rows_choosable
-from promotions.services.promotion.save import unknown_references
+from promotions.services.promotion.references import unknown_references
 
 Page = Callable[..., JsonResponse]
 _LONGEST_SEARCH = 100

@@ -28,14 +28,8 @@ from promotions.selectors.promotion import (
     promotions_live,
     promotions_with_status,
 )
-from promotions.services.promotion.save import (
-    MAX_DESCRIPTION_LENGTH,
-    MAX_NAME_LENGTH,
-    promotion_delete,
-    promotion_duplicate,
-    promotion_rename,
-    promotion_stop,
-)
+from promotions.services.promotion.life import promotion_delete, promotion_duplicate, promotion_rename, promotion_stop
+from promotions.services.promotion.values import MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH
 
 
 class ClockedView(ApiView):

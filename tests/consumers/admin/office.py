@@ -31,7 +31,7 @@ from promotions.services.discount import DiscountValues, discount_save
 from promotions.services.personalized.lists import ConsumerProducts, personalized_lists_assign
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from promotions.services.promotion.save import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 
 @dataclass(frozen=True, kw_only=True)

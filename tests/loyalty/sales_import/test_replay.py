@@ -22,7 +22,7 @@ from loyalty.models import AppliedPromotion, LedgerEntry, LoyaltyPromotion, Tran
 from loyalty.services.promotion import loyalty_promotion_save
 from loyalty.services.sales_import import replay
 from loyalty.services.till.commit import transaction_commit
-from promotions.services.promotion.save import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 pytestmark = pytest.mark.django_db
 

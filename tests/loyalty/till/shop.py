@@ -18,7 +18,7 @@ from promotions.models import Product, Promotion
 from promotions.services.discount import DiscountValues, discount_save
 from promotions.services.personalized.lists import personalized_list_push
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
-from promotions.services.promotion.save import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 NOON = "2026-03-04T12:00:00Z"
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,7 +19,8 @@ from loyalty.models import LoyaltyPromotion
 from loyalty.services.offer import OfferValues, offers_save
 from promotions.choices import DiscountType, Status
 from promotions.models import Discount, Promotion
-from promotions.services.promotion.save import promotion_definition, promotion_stop
+from promotions.services.promotion.life import promotion_stop
+from promotions.services.promotion.values import promotion_definition
 from tests.consumers.admin.files.builders import (
     KINDS,
     confirm,
