@@ -11,6 +11,7 @@ import msgspec
 from django.db import transaction
 
 from consumers.models import Account, Consumer
+from consumers.moments import moment_text
 from loyalty.choices import EntryKind, OfferKind, PromotionType
 from loyalty.exceptions import DecisionChanged, ReferenceReused, SaleInvalid
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Transaction, Voucher
@@ -22,7 +23,6 @@ from loyalty.services.till.answer import (
     differences_of,
     explanation_of,
     lines_stored,
-    moment_text,
     voucher_answer,
 )
 from loyalty.services.till.bulk_insert import rows_insert, statements_together

@@ -13,12 +13,13 @@ from django.db import transaction
 
 from consumers.exceptions import Problem
 from consumers.models import Account, Consumer
+from consumers.moments import moment_text
 from loyalty.choices import EntryKind, ReversalKind, TransactionKind, TransactionStatus, VoucherStatus
 from loyalty.exceptions import ReferenceReused, ReturnInvalid, TransactionNotFound, TransactionVoided
 from loyalty.models import AppliedPromotion, LedgerEntry, Reversal, Transaction, Voucher
 from loyalty.selectors.offer import UNUSED
 from loyalty.selectors.transaction import last_promotion_day, last_transaction_moment
-from loyalty.services.till.answer import amount_decimal, answer_of, lines_stored, moment_text, voucher_answer
+from loyalty.services.till.answer import amount_decimal, answer_of, lines_stored, voucher_answer
 from loyalty.services.till.bulk_insert import rows_insert
 from loyalty.services.till.commit import AHEAD
 from loyalty.services.till.counters import count_down, usage_take_back

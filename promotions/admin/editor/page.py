@@ -68,7 +68,7 @@ from promotions.services.promotion.life import (
     promotion_rename,
     promotion_stop,
 )
-from promotions.services.promotion.save import promotion_drafted
+from promotions.services.promotion.save import promotion_unsaved
 from promotions.services.promotion.values import MAX_CODE_LENGTH, MAX_NAME_LENGTH, PromotionFamily, PromotionValues
 
 STATUS_COLOURS = {
@@ -470,7 +470,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         account = account_of(request)
         common = {**self._common(form), "code": form.cleaned_data["code"]}
         try:
-            promotion = promotion_drafted(
+            promotion = promotion_unsaved(
                 family=self.family, account=account, values=self.values_from(form, common=common), at=timezone.now()
             )
         except PromotionsError:

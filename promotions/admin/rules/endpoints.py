@@ -126,7 +126,7 @@ def _looked_up(
         references={(one.kind, one.key) for one in references if is_storable(one.key)},
         sources=REFERENCE_SOURCES,
     )
-    unknown = unknown_references(references, found=names, sources=REFERENCE_SOURCES)
+    unknown = unknown_references(references, existing=names, sources=REFERENCE_SOURCES)
     return names, [{"path": one.attr, "detail": one.detail} for one in unknown]
 
 

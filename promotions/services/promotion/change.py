@@ -1,30 +1,26 @@
-"""."""
+"""A promotion before and after a change that is about to be written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from promotions.engine.rules.tree import Reference
 from promotions.models import Promotion
-from promotions.selectors.promotion import (
-    ReferenceKey,
-)
+from promotions.selectors.promotion import ReferenceKey
 from promotions.services.promotion.values import promotion_definition
-
-_BATCH = 1_000
 
 
 @dataclass(kw_only=True)
 class Change:
     """A promotion as it is to be written.
 
-    ``before`` is the row as it was (None: there was none). ``references`` is what the definition names, None where
-    the definition was not judged anew; ``named`` is what it named before, each with its row's id.
+    ``before`` is the stored row; None for a new promotion. ``references`` are those of the new definition; None where
+    the definition was not checked again. ``stored_references`` are those that are stored, each with its row's id.
     """
 
     promotion: Promotion
     before: Promotion | None = None
     references: Sequence[Reference] | None = None
-    named: dict[ReferenceKey, int] = field(default_factory=dict)
+    stored_references: dict[ReferenceKey, int] = field(default_factory=dict)
 
     @property
     def redefined(self) -> bool:
@@ -33,7 +29,7 @@ class Change:
 
     @property
     def is_idle(self) -> bool:
-        """Whether everything is as it was."""
+        """Whether nothing changes."""
         before, after = self.before, self.promotion
         return (
             before is not None
@@ -43,5 +39,5 @@ class Change:
 
     @property
     def publishes(self) -> bool:
-        """Whether a draft becomes a promotion."""
+        """Whether the change publishes a draft."""
         return self.before is not None and self.before.draft and not self.promotion.draft

@@ -1,4 +1,4 @@
-"""."""
+"""The steps of a promotion's life: publish, stop, archive, duplicate, rename, delete."""
 
 from copy import copy
 from dataclasses import replace
@@ -10,6 +10,7 @@ from django.db.utils import IntegrityError
 
 from consumers.author import Author
 from consumers.exceptions import Problem
+from consumers.moments import moment_text
 from consumers.services.account import rulebook_advance
 from promotions.choices import Family
 from promotions.engine.rules.tree import Reference
@@ -21,82 +22,51 @@ from promotions.exceptions import (
     PromotionStopped,
 )
 from promotions.models import Promotion
-from promotions.selectors.promotion import (
-    promotion_is_used,
-    promotions_of,
-)
+from promotions.selectors.promotion import promotion_is_used, promotions_of
 from promotions.services.promotion.change import Change
 from promotions.services.promotion.check import code_problem, field_problems
 from promotions.services.promotion.save import promotion_save
-from promotions.services.promotion.values import (
-    MAX_NAME_LENGTH,
-    PromotionFamily,
-    PromotionValues,
-    moment_text,
-    promotion_values,
-)
+from promotions.services.promotion.values import MAX_NAME_LENGTH, PromotionFamily, promotion_values
 from promotions.services.promotion.write import changes_write, promotion_lock
 
-# --- steps of a life ------------------------------------------------------------------------------------------------
 
-
-def promotion_publish(
-    *,
-    family: PromotionFamily,
-    promotion: Promotion,
-    author: Author,
-    at: datetime,
-) -> Promotion:
-    """Publish a draft: from now on its dates decide. Everything it says is judged anew.
+def promotion_publish(*, family: PromotionFamily, promotion: Promotion, author: Author, at: datetime) -> Promotion:
+    """Publish a draft: from now on its dates decide. The whole definition is checked again.
 
     Raises:
-        AlreadyPublished: it is no draft.
-        PromotionsError: what is wrong with it, by path.
+        AlreadyPublished: it is not a draft.
+        PromotionsError: every problem of the definition, by path.
     """
-    # One transaction under the account's lock: what is judged is what is published.
+    # One transaction under the account's lock: what is checked is what is published.
     with transaction.atomic():
         current = promotion_lock(promotion)
         if not current.draft:
             raise AlreadyPublished(f"Promotion {current.code} is published already.")
-        return _save_current(family, current, replace(promotion_values(current), draft=False), author, at)
+        values = replace(promotion_values(current), draft=False)
+        published, _ = promotion_save(family=family, account=current.account, values=values, author=author, at=at)
+    return published
 
 
 def promotion_archive(
-    *,
-    family: PromotionFamily,
-    promotion: Promotion,
-    archived: bool = True,
-    author: Author,
-    at: datetime,
+    *, family: PromotionFamily, promotion: Promotion, archived: bool = True, author: Author, at: datetime
 ) -> Promotion:
-    """Put a promotion away, so that it never applies and lists do not show it, or bring it back."""
+    """Archive a promotion, so that it never applies and lists do not show it, or bring it back."""
     # One transaction under the account's lock: an edit made meanwhile is kept.
     with transaction.atomic():
         current = promotion_lock(promotion)
-        return _save_current(family, current, replace(promotion_values(current), archived=archived), author, at)
-
-
-def _save_current(
-    family: PromotionFamily, current: Promotion, values: PromotionValues, author: Author, at: datetime
-) -> Promotion:
-    saved, _ = promotion_save(
-        family=family,
-        account=current.account,
-        values=values,
-        author=author,
-        at=at,
-    )
+        values = replace(promotion_values(current), archived=archived)
+        saved, _ = promotion_save(family=family, account=current.account, values=values, author=author, at=at)
     return saved
 
 
 def promotion_stop(*, promotion: Promotion, author: Author, at: datetime) -> Promotion:
-    """Stop a promotion from this moment on, for good; baskets of before still get it.
+    """Stop a promotion from this moment on, for good; earlier baskets still get it.
 
     Raises:
         PromotionStopped: it was stopped before, or has ended.
         NotPublished: it is a draft.
     """
-    # One transaction under the account's lock: of two stops one is refused, and the first moment stands.
+    # One transaction under the account's lock: of two stops the second is refused, and the first moment is kept.
     with transaction.atomic():
         before = promotion_lock(promotion)
         if before.draft:
@@ -107,16 +77,15 @@ def promotion_stop(*, promotion: Promotion, author: Author, at: datetime) -> Pro
             raise PromotionStopped(f"Promotion {before.code} ended at {moment_text(before.ends_at)}.")
         stopped = copy(before)
         stopped.stopped_at = at
-        change = Change(promotion=stopped, before=before)
-        changes_write(before.account, [change], author, at)
+        changes_write(before.account, [Change(promotion=stopped, before=before)], author, at)
     return stopped
 
 
 def promotion_duplicate(*, promotion: Promotion, code: str, name: str = "", author: Author, at: datetime) -> Promotion:
-    """Make a draft that says the same under another code; without a name it is called a copy.
+    """Create a draft copy under another code; without a ``name`` it gets the promotion's name and “(copy)”.
 
     Raises:
-        PromotionsError: the code is taken or none (``code``), or the name is too long (``name``).
+        PromotionsError: the code is taken or invalid (``code``), or the name is too long (``name``).
     """
     # One transaction under the account's lock: nobody takes the code meanwhile.
     with transaction.atomic():
@@ -125,20 +94,20 @@ def promotion_duplicate(*, promotion: Promotion, code: str, name: str = "", auth
             promotion_values(source), code=code, name=name.strip() or _name_of_copy(source.name), draft=True
         )
         problems = list(field_problems(values))
-        if not problems and _code_is_taken(source, code):
+        if not problems and _is_code_taken(source, code):
             problems.append(_code_taken(code))
         if problems:
             raise PromotionsError(problems=problems)
-        made = copy(source)
-        made.pk = None
-        made.code, made.name = values.code, values.name
-        made.draft, made.archived, made.stopped_at = True, False, None
-        made.status, made.version, made.redemptions = "", 0, 0
+        duplicate = copy(source)
+        duplicate.pk = None
+        duplicate.code, duplicate.name = values.code, values.name
+        duplicate.draft, duplicate.archived, duplicate.stopped_at = True, False, None
+        duplicate.status, duplicate.version, duplicate.redemptions = "", 0, 0
         references = [
             Reference(kind=kind, key=key, path="") for kind, key in source.references.values_list("kind", "key")
         ]
-        changes_write(source.account, [Change(promotion=made, references=references)], author, at)
-    return made
+        changes_write(source.account, [Change(promotion=duplicate, references=references)], author, at)
+    return duplicate
 
 
 def _name_of_copy(name: str) -> str:
@@ -147,10 +116,10 @@ def _name_of_copy(name: str) -> str:
 
 
 def promotion_rename(*, promotion: Promotion, code: str, author: Author, at: datetime) -> Promotion:
-    """Give a draft another code; once published it is fixed.
+    """Give a draft another code; once published the code is fixed.
 
     Raises:
-        PromotionsError: the promotion is published, or the code is taken or none; each about ``code``.
+        PromotionsError: the promotion is published, or the code is taken or invalid; each about ``code``.
     """
     # One transaction under the account's lock: nobody takes the code, or publishes the draft, meanwhile.
     with transaction.atomic():
@@ -160,18 +129,17 @@ def promotion_rename(*, promotion: Promotion, code: str, author: Author, at: dat
         if not before.draft:
             problem = Problem(code="immutable", attr="code", detail="The code is fixed once a promotion is published.")
             raise PromotionsError(problems=[problem])
-        if reason := code_problem(code):
-            raise PromotionsError(reason, attr="code")
-        if _code_is_taken(before, code):
+        if detail := code_problem(code):
+            raise PromotionsError(detail, attr="code")
+        if _is_code_taken(before, code):
             raise PromotionsError(problems=[_code_taken(code)])
         renamed = copy(before)
         renamed.code = code
-        change = Change(promotion=renamed, before=before)
-        changes_write(before.account, [change], author, at)
+        changes_write(before.account, [Change(promotion=renamed, before=before)], author, at)
     return renamed
 
 
-def _code_is_taken(promotion: Promotion, code: str) -> bool:
+def _is_code_taken(promotion: Promotion, code: str) -> bool:
     family = Family(promotion.family)
     return promotions_of(account_id=promotion.account_id, family=family).filter(code=code).exists()
 
@@ -184,7 +152,7 @@ def promotion_delete(*, promotion: Promotion, author: Author) -> None:
     """Delete a promotion that was never applied, with its versions.
 
     Raises:
-        PromotionInUse: history needs it.
+        PromotionInUse: a transaction needs it.
     """
     in_use = PromotionInUse(
         f'Transactions need promotion {promotion.code}. Archive it instead: PATCH {{"archived": true}}.'

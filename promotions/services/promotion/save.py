@@ -1,6 +1,6 @@
-"""Writes of promotions of every family: one lifecycle, one history of versions.
+"""Creation and edits of promotions of every family: one lifecycle, one history of versions.
 
-What differs between the families is in ``PromotionFamily``: how the documents are checked, and what they may name.
+``PromotionFamily`` has what differs between the families: the check of the documents, and what they may reference.
 """
 
 from collections.abc import Sequence
@@ -13,46 +13,35 @@ from consumers.exceptions import MAXIMUM_PROBLEMS, Problem
 from consumers.models import Account
 from consumers.services.account import account_lock
 from consumers.services.upsert import is_storable
-from promotions.exceptions import (
-    PromotionsError,
-)
+from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
-from promotions.selectors.promotion import (
-    promotions_of,
-)
+from promotions.selectors.promotion import promotions_of
 from promotions.services.promotion.change import Change
 from promotions.services.promotion.check import checked_change
-from promotions.services.promotion.references import missing_references, references_read
+from promotions.services.promotion.references import missing_references, stored_references_read
 from promotions.services.promotion.values import PromotionFamily, PromotionValues
 from promotions.services.promotion.write import changes_write
 
-# --- creating and editing -------------------------------------------------------------------------------------------
-
 
 def promotions_save(
-    *,
-    family: PromotionFamily,
-    account_id: int,
-    rows: Sequence[PromotionValues],
-    author: Author,
-    at: datetime,
+    *, family: PromotionFamily, account_id: int, rows: Sequence[PromotionValues], author: Author, at: datetime
 ) -> list[tuple[Promotion, bool]]:
     """Create or replace promotions by code: all of them or none. Codes in ``rows`` are distinct.
 
-    Documents that are sent as they are stored are not judged anew, so that a promotion which names an offer archived
-    since can still be edited; publishing judges everything.
+    Documents that are sent as they are stored are not checked again, so that a promotion whose offer was archived can
+    still be edited; publishing checks everything.
 
     Returns:
         Each promotion with whether it was created, in the order of the rows. A row that changes nothing writes nothing.
 
     Raises:
-        PromotionsError: everything that is wrong, each problem under ``<index>.<path>``.
+        PromotionsError: every problem, each under ``<index>.<path>``.
     """
-    # One transaction under the account's lock: of two writers of one code the second replaces what the first made,
-    # no edit is lost, versions are numbered without gaps, and nothing named here is deleted meanwhile.
+    # One transaction under the account's lock: of two writers of one code the second replaces what the first created,
+    # no edit is lost, versions are numbered without gaps, and no referenced row is deleted meanwhile.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
-        known = {
+        stored = {
             promotion.code: promotion
             for promotion in promotions_of(account_id=account_id, family=family.family).filter(
                 code__in=[row.code for row in rows if is_storable(row.code)]
@@ -62,13 +51,13 @@ def promotions_save(
         problems: list[Problem] = []
         for index, row in enumerate(rows):
             try:
-                changes.append(checked_change(family, account, row, known.get(row.code), at))
+                changes.append(checked_change(family, account, row, stored.get(row.code), at))
             except PromotionsError as refused:
                 problems += refused.under(index).problems
                 if len(problems) >= MAXIMUM_PROBLEMS:
                     break
         if not problems:
-            references_read(changes)
+            stored_references_read(changes)
             problems += missing_references(family, account, changes)
         if problems:
             raise PromotionsError(problems=problems[:MAXIMUM_PROBLEMS])
@@ -77,36 +66,25 @@ def promotions_save(
 
 
 def promotion_save(
-    *,
-    family: PromotionFamily,
-    account: Account,
-    values: PromotionValues,
-    author: Author,
-    at: datetime,
+    *, family: PromotionFamily, account: Account, values: PromotionValues, author: Author, at: datetime
 ) -> tuple[Promotion, bool]:
     """Create or replace one promotion; see ``promotions_save``.
 
     Raises:
-        PromotionsError: everything that is wrong, each problem under its path (``outcome.points``).
+        PromotionsError: every problem, each under its path (``outcome.points``).
     """
     try:
-        [saved] = promotions_save(
-            family=family,
-            account_id=account.pk,
-            rows=[values],
-            author=author,
-            at=at,
-        )
+        [saved] = promotions_save(family=family, account_id=account.pk, rows=[values], author=author, at=at)
     except PromotionsError as refused:
         raise refused.without(0) from refused.__cause__
     return saved
 
 
-def promotion_drafted(*, family: PromotionFamily, account: Account, values: PromotionValues, at: datetime) -> Promotion:
-    """A new promotion as saving it would make it, without saving it; what it names is not looked for.
+def promotion_unsaved(*, family: PromotionFamily, account: Account, values: PromotionValues, at: datetime) -> Promotion:
+    """Return a new promotion as saving it would create it, without saving it or looking up its references.
 
     Raises:
-        PromotionsError: everything that is wrong, each problem under its path (``outcome.points``).
+        PromotionsError: every problem, each under its path (``outcome.points``).
     """
     return checked_change(family, account, values, None, at).promotion
 
@@ -114,14 +92,9 @@ def promotion_drafted(*, family: PromotionFamily, account: Account, values: Prom
 def promotion_problems(
     *, family: PromotionFamily, account: Account, values: PromotionValues, before: Promotion | None, at: datetime
 ) -> tuple[Problem, ...]:
-    """What saving would refuse of a promotion, the rows that it names aside. Nothing is locked, and nothing written.
+    """Return what saving ``values`` would refuse, references aside. Nothing is locked or written.
 
-    Args:
-        family: whose promotion it is.
-        account: the account that it is judged for.
-        values: what would be saved.
-        before: the promotion as it is; None: there is none yet.
-        at: now.
+    ``before`` is the stored promotion; None for a new one.
     """
     try:
         checked_change(family, account, values, before, at)

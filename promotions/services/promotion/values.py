@@ -1,16 +1,14 @@
-"""."""
+"""What a promotion says, as services take it and as versions keep it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
+from consumers.moments import moment_text
 from promotions.choices import Family
 from promotions.engine.definition.reader import Definition, Document
 from promotions.models import Promotion
-from promotions.selectors.promotion import (
-    REFERENCE_SOURCES,
-    ReferenceSource,
-)
+from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
 
 MAX_CODE_LENGTH = 64
 MAX_NAME_LENGTH = 200
@@ -19,9 +17,9 @@ MAX_DESCRIPTION_LENGTH = 5_000
 
 @dataclass(frozen=True, kw_only=True)
 class PromotionValues:
-    """Everything that can be said of a promotion; what is left out has its default.
+    """Everything that can be set on a promotion; each field has the default that it gets when it is left out.
 
-    ``outcome``, ``eligibility`` and ``content`` are the documents as they were sent. A blank currency is the
+    ``outcome``, ``eligibility`` and ``content`` are the documents as they were sent. A blank currency means the
     account's. Times are aware.
     """
 
@@ -43,8 +41,8 @@ class PromotionValues:
 class PromotionFamily:
     """What a family adds to the common lifecycle.
 
-    ``check`` turns the documents into normal form, given whether the account has its catalogue switched on; it raises
-    ``InvalidDefinition``. ``sources`` are the rows that they may name, by kind.
+    ``check`` brings the documents into normal form, given whether the account uses the catalogue; it raises
+    ``InvalidDefinition``. ``sources`` are the rows that the documents may reference, by kind.
     """
 
     family: Family
@@ -53,7 +51,7 @@ class PromotionFamily:
 
 
 def promotion_definition(promotion: Promotion) -> Document:
-    """The whole of what a promotion says, as its versions keep it: the contract's document in normal form."""
+    """Return the whole definition of a promotion as its versions keep it: the contract's document in normal form."""
     return {
         "family": promotion.family,
         "code": promotion.code,
@@ -70,13 +68,8 @@ def promotion_definition(promotion: Promotion) -> Document:
     }
 
 
-def moment_text(moment: datetime) -> str:
-    """A moment in UTC as ISO 8601, such as ``2026-01-01T00:00:00Z``."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def promotion_values(promotion: Promotion) -> PromotionValues:
-    """A promotion as the values that would save it as it is."""
+    """Return the values that would save a promotion unchanged."""
     return PromotionValues(
         code=promotion.code,
         type=promotion.type,
