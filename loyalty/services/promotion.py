@@ -7,7 +7,8 @@ from consumers.author import Author
 from consumers.models import Account
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from promotions.choices import Family
-from promotions.engine.definition.reader import Definition, check_loyalty
+from promotions.engine.definition.loyalty import check_loyalty
+from promotions.engine.definition.reader import Definition
 from promotions.models import Promotion
 from promotions.services.promotion.save import promotion_save, promotions_save
 from promotions.services.promotion.values import PromotionFamily, PromotionValues

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from promotions.engine.rules.tree import Reference
+from promotions.engine.rules.problems import Reference
 from promotions.models import Promotion
 from promotions.selectors.promotion import ReferenceKey
 from promotions.services.promotion.values import promotion_definition

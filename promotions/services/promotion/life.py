@@ -13,7 +13,7 @@ from consumers.exceptions import Problem
 from consumers.moments import moment_text
 from consumers.services.account import rulebook_advance
 from promotions.choices import Family
-from promotions.engine.rules.tree import Reference
+from promotions.engine.rules.problems import Reference
 from promotions.exceptions import (
     AlreadyPublished,
     NotPublished,

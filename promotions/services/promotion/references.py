@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from consumers.exceptions import Problem
 from consumers.models import Account
-from promotions.engine.rules.tree import Reference, join_path
+from promotions.engine.rules.problems import Reference, join_path
 from promotions.models import PromotionReference
 from promotions.selectors.promotion import ReferenceKey, ReferenceSource, references_found
 from promotions.services.promotion.change import Change

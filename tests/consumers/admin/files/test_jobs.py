@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from tablib import Dataset
 
-from consumers.admin.files import formats, jobs, resource
+from consumers.admin.files import formats, jobs, pages
 from consumers.admin.files.formats import FORMATS
 from consumers.choices import JobState, StaffRole
 from consumers.models import Consumer, ConsumerGroup, Job, Site
@@ -28,7 +28,7 @@ YES = {"_form_submitted": "True"}
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three rows are large, and a step takes two."""
-    for module in (jobs, resource):
+    for module in (jobs, pages):
         monkeypatch.setattr(module, "LARGE_IMPORT", 2)
         monkeypatch.setattr(module, "LARGE_EXPORT", 2)
     monkeypatch.setattr(jobs, "ROWS_OF_A_STEP", 2)
