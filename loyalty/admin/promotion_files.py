@@ -19,7 +19,7 @@ from promotions.admin.editor.files import (
     PromotionResource,
     said_in_common,
 )
-from promotions.engine.definition.reader import CONDITIONS, LIMITS
+from promotions.engine.definition.fields import CONDITIONS, LIMITS
 from promotions.models import Promotion
 from promotions.services.promotion import PromotionValues
 

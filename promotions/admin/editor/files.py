@@ -23,7 +23,7 @@ from consumers.admin.framework.history import Change
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_named
 from promotions.admin.rules.wording import describe_document
 from promotions.choices import Status
-from promotions.engine.definition.reader import CONDITIONS, DISCOUNT_LIMITS
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
 from promotions.services.promotion import promotion_definition
