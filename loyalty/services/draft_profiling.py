@@ -15,7 +15,7 @@ from loyalty.services.till.reads import ShopperRecord, sale_context_read, usage_
 from loyalty.services.till.records import basket_left
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.engine.facts.consumer import Shopper, Usage
-from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.rulebook import Promotion, PromotionSource, Rulebook, compile_promotion
 from promotions.models import Promotion as StoredPromotion
 from promotions.selectors.profiling import LEAST_COMPARED, Cost
@@ -147,15 +147,8 @@ def _looks(
     if known is not None and shopper is not None:
         shopper = _with_lists(shopper, known, account, candidates)
     watch = Watch(clock, twice=True)
-    evaluate(
-        basket,
-        shopper=shopper,
-        usage=Usage(),
-        rulebook=rulebook,
-        policy=book.policy,
-        candidates=candidates,
-        around=watch.around,
-    )
+    case = EvaluationCase(basket=basket, shopper=shopper, usage=Usage(), candidates=candidates)
+    evaluate(case, rulebook, book.policy, observer=watch.around)
     return watch.spent
 
 

@@ -385,7 +385,7 @@ def _write_usage(quote: Quote, consumer: Consumer) -> None:
 
 def _progress_after(quote: Quote, redeemed: Mapping[int, int]) -> dict[int, tuple[str, Progress]]:
     """What is to be stored of the progress of promotions with application rules: their signature and sums."""
-    basket, net = quote.basket, quote.decision.worth.net
+    basket, net = quote.basket, quote.decision.basket_value.net
     after: dict[int, tuple[str, Progress]] = {}
     for promotion in quote.judged:
         rules = promotion.application_rules

@@ -30,9 +30,8 @@ from promotions.engine.facts.basket import Basket, Line, ProductFacts, make_bask
 from promotions.engine.facts.consumer import Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor
-from promotions.engine.pipeline.checks import as_it_is
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.rulebook import Promotion, Rulebook, life_reason
 
 EXPLAINED = 1000
@@ -205,18 +204,16 @@ def decide(
     usage, rebuilt = _usage(stored, book=book, known=known, needed=needed, judged=judged, at=basket.at)
     watch = COSTS.watch() if sampled else None
     begun = perf_counter()
-    decision = evaluate(
-        basket,
+    case = EvaluationCase(
+        basket=basket,
         shopper=shopper,
         usage=usage,
-        rulebook=rulebook,
-        policy=book.policy,
         vouchers=[_presented(code, stored.vouchers.get(code), book=book, known=known) for code in sale.vouchers],
-        explain=explained,
-        most=EXPLANATIONS_KEPT if lock else EXPLAINED if explained else 0,
         candidates=candidates,
-        around=watch.around if watch is not None else as_it_is,
+        explain=explained,
+        max_explained=EXPLANATIONS_KEPT if lock else EXPLAINED if explained else 0,
     )
+    decision = evaluate(case, rulebook, book.policy, observer=watch.around if watch is not None else None)
     decision_measured(applied=bool(decision.applied), seconds=perf_counter() - begun)
     if watch is not None:
         COSTS.keep(watch)

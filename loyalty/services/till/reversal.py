@@ -32,8 +32,8 @@ from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import from_minor, money_text, to_minor
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.pipeline.returns import ReturnLimit, ReturnPolicy
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.pipeline.strategy import ReturnLimit, ReturnPolicy, ReturnStrategy
 from promotions.engine.rulebook.rulebook import PromotionSource, Rulebook, Terms, compile_promotion
 from promotions.models import Promotion
 from promotions.services.personalized_list import personalized_choices_release
@@ -279,22 +279,20 @@ def _decide(kept: _Kept, returned: Mapping[str, Decimal]) -> Decision:
             for backend_id in lists
         },
     )
-    standing = ReturnPolicy(
-        stands={
-            one.promotion_id: ReturnLimit(position=one.position, redemptions=one.redemptions, points=one.points)
-            for one in kept.applied
-        },
-        paid=to_minor(row.paid, row.currency),
-    )
-    return evaluate(
-        basket_left(row, book=kept.book, returned=returned),
+    limits = {
+        applied.promotion_id: ReturnLimit(
+            position=applied.position, redemptions=applied.redemptions, points=applied.points
+        )
+        for applied in kept.applied
+    }
+    case = EvaluationCase(
+        basket=basket_left(row, book=kept.book, returned=returned),
         shopper=shopper,
         usage=Usage(),
-        rulebook=rulebook,
-        policy=standing,
         vouchers=[_paid_voucher(fact) for fact in facts.get("vouchers", ())],
-        standing=standing,
+        strategy=ReturnStrategy(limits=limits, paid=to_minor(row.paid, row.currency)),
     )
+    return evaluate(case, rulebook, ReturnPolicy(limits=limits))
 
 
 def _source(applied: AppliedPromotion) -> PromotionSource:
