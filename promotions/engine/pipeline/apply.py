@@ -7,7 +7,8 @@ from promotions.engine.benefits.rewards import RewardDefinition, RewardResult
 from promotions.engine.money import exponent
 from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import Candidate, Refusal
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 
 _NO_PRODUCTS = "The basket has too few matching products."
 _NO_VALUE = "This promotion would give nothing on this basket."

@@ -9,7 +9,8 @@ from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.matching.prices import Prices
 from promotions.engine.pipeline.decision import Candidate, Refusal
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 
 
 class EvaluationContext(NamedTuple):

@@ -26,7 +26,8 @@ from promotions.engine.pipeline.near_miss import with_near_miss
 from promotions.engine.pipeline.points_phase import earn_base_points, run_points_phase
 from promotions.engine.pipeline.price_phase import run_price_phase
 from promotions.engine.pipeline.strategy import SALE
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from promotions.engine.money import allocate, exponent
 from promotions.engine.pipeline.apply import apply_promotion, evaluate_promotion
 from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import Candidate, ConflictPolicy, Refusal
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 
 
 class PointsPhaseResult(NamedTuple):

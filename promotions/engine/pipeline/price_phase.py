@@ -17,7 +17,7 @@ from promotions.engine.pipeline.decision import (
     ProductToAdd,
     Refusal,
 )
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 
 ProductsByList = Mapping[str, tuple[str, ...]]
 """Products of personalized lists, by the backend id of the personalized promotion."""

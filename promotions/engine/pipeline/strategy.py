@@ -13,7 +13,8 @@ from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.pipeline.checks import CANDIDATE_CHECKS, RETURN_CHECKS
 from promotions.engine.pipeline.context import Check, EvaluationContext
 from promotions.engine.pipeline.decision import Candidate, Contest, Refusal, Resolution
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

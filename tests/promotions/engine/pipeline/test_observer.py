@@ -10,7 +10,7 @@ from promotions.engine.facts.consumer import Usage
 from promotions.engine.pipeline.context import EvaluationContext, Evaluator, Observer
 from promotions.engine.pipeline.decision import Candidate, Decision, Refusal
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     condition,
     every,
