@@ -14,8 +14,9 @@ from consumers.models import Account, Consumer
 from loyalty.choices import EntryKind, OfferKind, PromotionType
 from loyalty.exceptions import DecisionChanged, ReferenceReused, SaleInvalid
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Transaction, Voucher
-from loyalty.services.activity_text import activity_description
 from loyalty.services.message import messages_of, messages_record
+from loyalty.services.promotion_texts import activity_description
+from loyalty.services.rewards.voucher import voucher_rows, vouchers_pay
 from loyalty.services.till.answer import (
     amount_decimal,
     answer_of,
@@ -33,7 +34,6 @@ from loyalty.services.till.records import line_stored
 from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import snapshot_current
-from loyalty.services.voucher import voucher_rows, vouchers_pay
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import from_minor, money_text
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher
