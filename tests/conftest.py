@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import TransactionTestCase
 from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -15,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from config.celery import app as celery_app
 from consumers.services import schedule
 from loyalty.services.till.snapshot import snapshots_forget
+from tests.database import migrated_database, save_state
 
 # Playwright runs an event loop in the test's thread, where Django would refuse the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -24,6 +26,18 @@ hypothesis_settings.register_profile(
     "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("same")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any) -> Any:
+    """Give this process a migrated database of its own, and let a test that commits leave it as that was.
+
+    Django would delete the rows of every table, and write permissions, content types and roles again.
+    """
+    with django_db_blocker.unblock(), migrated_database(), pytest.MonkeyPatch.context() as monkeypatch:
+        migrated = save_state()
+        monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: migrated.restore())
+        yield
 
 
 @pytest.fixture(autouse=True)

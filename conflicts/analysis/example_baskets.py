@@ -12,9 +12,10 @@ from conflicts.analysis.satisfiability import Conjunction, Grid, TooManyConjunct
 from promotions.engine.benefits.discounts import Discount, PersonalizedTerms
 from promotions.engine.facts.basket import Item, ProductFacts, folded
 from promotions.engine.money import exponent, minor_unit, to_minor
-from promotions.engine.rulebook.rulebook import OfferFacts, Promotion, Terms
+from promotions.engine.rulebook.promotion import OfferFacts, Promotion, Terms
 from promotions.engine.rules.attributes import Operator, Scope
-from promotions.engine.rules.tree import Tree, compile_tree
+from promotions.engine.rules.compile import compile_tree
+from promotions.engine.rules.tree import Tree
 
 _FEW = 4
 _USUAL_PRICE = 10

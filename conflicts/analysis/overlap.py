@@ -21,9 +21,11 @@ from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import from_minor, minor_unit, to_minor
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.engine.rules.attributes import WEEKDAYS, Scope
-from promotions.engine.rules.tree import Tree, compile_tree
+from promotions.engine.rules.compile import compile_tree
+from promotions.engine.rules.tree import Tree
 
 MOST_ATTEMPTS = 60
 """Example baskets put to the engine before a pair is left undecided."""

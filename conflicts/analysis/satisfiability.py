@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Kind, Operator, Scope
-from promotions.engine.rules.tree import Tree, compile_tree
+from promotions.engine.rules.compile import compile_tree
+from promotions.engine.rules.tree import Tree
 
 MAX_CONJUNCTIONS = 200
 """Ways looked at; trees that have more are not decided."""

@@ -8,12 +8,15 @@ from fractions import Fraction
 from typing import Any
 
 from conflicts.resolver import Policy
-from promotions.engine.definition.reader import Definition, check_discount, check_loyalty
+from promotions.engine.definition.discount import check_discount
+from promotions.engine.definition.loyalty import check_loyalty
+from promotions.engine.definition.reader import Definition
 from promotions.engine.facts.basket import SiteFacts, make_basket, make_line
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.money import money_text
 from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion, PromotionSource, Rulebook, Terms, compile_promotion
+from promotions.engine.rulebook.promotion import Promotion, PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 
 CURRENCY = "EUR"
 BASKET = "3 × shampoo at 4.00 and 1 × coffee at 8.00"

@@ -1,12 +1,15 @@
 """Consumers: who they are, and their Loyalty tab."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from import_export.fields import Field
 from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -14,7 +17,14 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from consumers.admin.files.resource import ConsumerResource, ImportExportMixin
+from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.files.resource import AccountResource
+from consumers.admin.files.results import (
+    SHOWN_PROBLEMS,
+    FileProblem,
+    FileRefused,
+)
+from consumers.admin.files.widgets import DayWidget, TextsWidget, TextWidget
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
 from consumers.admin.framework.formset_field import RowForm, RowsField
@@ -114,6 +124,133 @@ class ConsumerForm(ServiceForm):
         if cleaned.get("cards") and not cleaned.get("member_status"):
             self.add_error("member_status", "Cards belong to a membership.")
         return cleaned
+
+
+def _stored_status(consumer: Consumer) -> str:
+    membership = getattr(consumer, "membership", None)
+    return membership.status if membership is not None else ""
+
+
+def _stored_enrolled_on(consumer: Consumer) -> date | None:
+    membership = getattr(consumer, "membership", None)
+    return membership.enrolled_on if membership is not None else None
+
+
+def _stored_cards(consumer: Consumer) -> list[str]:
+    membership = getattr(consumer, "membership", None)
+    return [card.number for card in membership.cards.all()] if membership is not None else []
+
+
+STORED: Mapping[str, Any] = {
+    "home_site": lambda consumer: consumer.home_site.number if consumer.home_site else "",
+    "groups": lambda consumer: [group.code for group in consumer.groups.all()] if consumer.pk else [],
+    "loyalty_status": _stored_status,
+    "enrolled_on": _stored_enrolled_on,
+    "cards": _stored_cards,
+}
+"""How the columns that are no columns of the consumer's table are read from what is stored."""
+
+
+class ConsumerResource(AccountResource):
+    """Consumers by id, with home site, groups, membership and cards.
+
+    An empty loyalty status is no membership. Card types are kept; cards that are new have none.
+    """
+
+    home_site = Field(column_name="home_site", attribute="read_home_site", widget=TextWidget())
+    groups = Field(column_name="groups", attribute="read_groups", widget=TextsWidget())
+    loyalty_status = Field(column_name="loyalty_status", attribute="read_loyalty_status", widget=TextWidget())
+    enrolled_on = Field(column_name="enrolled_on", attribute="read_enrolled_on", widget=DayWidget())
+    cards = Field(column_name="cards", attribute="read_cards", widget=TextsWidget())
+    date_of_birth = Field(column_name="date_of_birth", attribute="date_of_birth", widget=DayWidget(), default=None)
+    columns: ClassVar[tuple[str, ...]] = (
+        "kind",
+        "first_name",
+        "last_name",
+        "email",
+        "phone",
+        "date_of_birth",
+        "archived",
+    )
+    aliases: ClassVar[Mapping[str, str]] = {
+        "loyalty.cards": "cards",
+        "loyalty.enrolled_on": "enrolled_on",
+        "loyalty": "loyalty_status",
+    }
+
+    class Meta(AccountResource.Meta):
+        model = Consumer
+        import_id_fields = ("consumer_id",)
+        fields = (
+            "consumer_id",
+            "kind",
+            "first_name",
+            "last_name",
+            "email",
+            "phone",
+            "date_of_birth",
+            "home_site",
+            "groups",
+            "loyalty_status",
+            "enrolled_on",
+            "cards",
+            "archived",
+        )
+
+    def get_queryset(self) -> QuerySet[Consumer]:
+        return consumers_of(account_id=self.account.pk)
+
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
+        stored = STORED.get(field.column_name)
+        if stored is None or not isinstance(instance, Consumer):
+            return super().export_field(field, instance, **kwargs)
+        return field.widget.render(told(instance, field.column_name))
+
+    def save_rows(self, rows: Sequence[Consumer]) -> None:
+        problems: list[FileProblem] = []
+        values = []
+        for number, consumer in zip(self.numbers, rows, strict=True):
+            status = told(consumer, "loyalty_status")
+            enrolled_on = told(consumer, "enrolled_on")
+            cards = told(consumer, "cards")
+            if status and status not in MembershipStatus.values:
+                detail = f"Expected {', '.join(MembershipStatus.values)} or nothing."
+                problems.append(FileProblem(row=number, column="loyalty_status", detail=detail))
+            elif status and enrolled_on is None:
+                problems.append(FileProblem(row=number, column="enrolled_on", detail="Say since when."))
+            elif cards and not status:
+                problems.append(FileProblem(row=number, column="cards", detail="They belong to a membership."))
+            values.append(self._values(consumer, status, enrolled_on, cards))
+        if problems:
+            raise FileRefused(problems[:SHOWN_PROBLEMS])
+        consumers_save(account_id=self.account.pk, rows=values)
+
+    def _values(self, consumer: Consumer, status: str, enrolled_on: Any, cards: Sequence[str]) -> ConsumerValues:
+        loyalty = None
+        if status and enrolled_on is not None:
+            membership = getattr(consumer, "membership", None)
+            types = {card.number: card.type for card in membership.cards.all()} if membership is not None else {}
+            loyalty = LoyaltyValues(
+                enrolled_on=enrolled_on,
+                status=status,
+                cards=tuple(CardValues(number=number, type=types.get(number, "")) for number in cards),
+            )
+        return ConsumerValues(
+            consumer_id=consumer.consumer_id,
+            home_site=told(consumer, "home_site") or None,
+            groups=tuple(told(consumer, "groups")),
+            loyalty=loyalty,
+            **{name: getattr(consumer, name) for name in self.columns},
+        )
+
+
+def told(consumer: Consumer, column: str) -> Any:
+    """What the file says of a consumer in a column, or else what is stored."""
+    read = vars(consumer).get(f"read_{column}", _MISSING)
+    return STORED[column](consumer) if read is _MISSING else read
+
+
+_MISSING = object()
 
 
 @admin.register(Consumer)

@@ -1,19 +1,26 @@
 """Named sets of consumers."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from import_export.fields import Field
 from unfold.decorators import display
 
-from consumers.admin.files.resource import GroupMemberResource, GroupResource, ImportExportMixin
+from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.files.resource import AccountResource
+from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
-from consumers.models import ConsumerGroup
-from consumers.services.group import GroupValues, group_delete, groups_save
+from consumers.models import Consumer, ConsumerGroup
+from consumers.selectors import group_members
+from consumers.services.group import GroupValues, MemberValues, group_delete, group_members_save, groups_save
+from consumers.services.upsert import is_storable, rows_named
 
 
 class GroupForm(ServiceForm):
@@ -29,6 +36,82 @@ class GroupForm(ServiceForm):
             "code": "As rules and integrators name it. It cannot be changed later.",
             "archived": "Hidden from lists; promotions that name it keep working.",
         }
+
+
+class GroupResource(AccountResource):
+    """Groups by code."""
+
+    class Meta(AccountResource.Meta):
+        model = ConsumerGroup
+        import_id_fields = ("code",)
+        fields = ("code", "name", "archived")
+
+    def save_rows(self, rows: Sequence[ConsumerGroup]) -> None:
+        values = [GroupValues(code=row.code, name=row.name, archived=row.archived) for row in rows]
+        groups_save(account_id=self.account.pk, rows=values)
+
+
+class GroupMemberResource(AccountResource):
+    """Members of groups, one row for each: of a group of any size, in parts.
+
+    A row makes a consumer a member, or with ``member`` no takes them out; members that the file does not name stay.
+    """
+
+    noun = "members of groups"
+    group = Field(column_name="group", attribute="consumergroup__code", widget=TextWidget(), readonly=True)
+    consumer_id = Field(
+        column_name="consumer_id", attribute="consumer__consumer_id", widget=TextWidget(), readonly=True
+    )
+    member = Field(column_name="member", attribute="member", widget=FlagWidget())
+
+    class Meta(AccountResource.Meta):
+        model = Consumer.groups.through
+        import_id_fields = ("group", "consumer_id")
+        fields = ("group", "consumer_id", "member")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return group_members(account_id=self.account.pk)
+
+    def rows_shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return self.get_queryset().filter(consumergroup__in=rows.order_by().values("pk"))
+
+    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+        pairs = [pair for pair in keys if is_storable(list(pair))]
+        codes = {code for code, _ in pairs}
+        links = self.get_queryset().filter(consumergroup__code__in=codes)
+        found = rows_named(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
+        return {(link.consumergroup.code, link.consumer.consumer_id): link for link in found}
+
+    def init_instance(self, row: Any = None) -> Any:
+        # What the preview shows; that there are such rows, the service finds out.
+        code, consumer_id = self.key_of(row or {})
+        link = self._meta.model(consumergroup=ConsumerGroup(code=code), consumer=Consumer(consumer_id=consumer_id))
+        link.member = False
+        return link
+
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
+        # What is stored is a member.
+        if field.column_name == "member":
+            return bool(getattr(instance, "member", True))
+        return super().export_field(field, instance, **kwargs)
+
+    def before_import_row(self, row: Any, **kwargs: Any) -> None:
+        super().before_import_row(row, **kwargs)
+        if row.get("member") in (None, ""):
+            row["member"] = True
+
+    def validate_instance(
+        self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True
+    ) -> None:
+        if import_validation_errors:
+            raise ValidationError(import_validation_errors)
+
+    def save_rows(self, rows: Sequence[Any]) -> None:
+        values = [
+            MemberValues(group=row.consumergroup.code, consumer_id=row.consumer.consumer_id, member=row.member)
+            for row in rows
+        ]
+        group_members_save(account_id=self.account.pk, rows=values)
 
 
 @admin.register(ConsumerGroup)

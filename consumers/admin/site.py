@@ -1,11 +1,13 @@
 """Shops and web shops."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from consumers.admin.files.resource import ImportExportMixin, SiteResource
+from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.files.resource import AccountResource
 from consumers.admin.framework.fields import zone_field
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
@@ -42,6 +44,19 @@ class SiteForm(ServiceForm):
             "number": "As the tills know it. It cannot be changed later.",
             "archived": "Hidden from lists; its transactions stay.",
         }
+
+
+class SiteResource(AccountResource):
+    """Sites by number."""
+
+    class Meta(AccountResource.Meta):
+        model = Site
+        import_id_fields = ("number",)
+        fields = ("number", "name", "address_line_1", "town", "county", "postcode", "time_zone", "archived")
+
+    def save_rows(self, rows: Sequence[Site]) -> None:
+        values = [SiteValues(**{name: getattr(row, name) for name in self.Meta.fields}) for row in rows]
+        sites_save(account_id=self.account.pk, rows=values)
 
 
 @admin.register(Site)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.utils import timezone
 from import_export.widgets import Widget
 
-from consumers.admin.files.resource import TextWidget
+from consumers.admin.files.widgets import TextWidget
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import loyalty_promotions_save
 from promotions.admin.editor.files import (
@@ -19,7 +19,7 @@ from promotions.admin.editor.files import (
     PromotionResource,
     said_in_common,
 )
-from promotions.engine.definition.reader import CONDITIONS, LIMITS
+from promotions.engine.definition.fields import CONDITIONS, LIMITS
 from promotions.models import Promotion
 from promotions.services.promotion import PromotionValues
 

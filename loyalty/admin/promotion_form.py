@@ -35,12 +35,12 @@ from promotions.admin.editor.form import GENERAL, Document, PromotionForm, as_wr
 from promotions.admin.editor.number_inputs import decimal, whole
 from promotions.admin.editor.rich_text import InsertsInput, RichTextWidget
 from promotions.admin.rules.field import RulesField
-from promotions.engine.definition.reader import (
+from promotions.engine.definition.fields import (
     ACTIVITY_INSERTS,
     CONDITIONS,
     LIMITS,
-    MAXIMUM_APPLICATION_RULES,
-    MAXIMUM_SETS,
+    MAX_APPLICATION_RULES,
+    MAX_PRODUCT_SETS,
     MESSAGE_INSERTS,
 )
 from promotions.engine.rules.attributes import Scope
@@ -384,7 +384,7 @@ class LoyaltyPromotionForm(PromotionForm):
     )
     product_sets = RowsField(
         form=ProductSetForm,
-        most=MAXIMUM_SETS,
+        most=MAX_PRODUCT_SETS,
         label="Product sets",
         words={
             "row": "Product set",
@@ -436,7 +436,7 @@ class LoyaltyPromotionForm(PromotionForm):
     # Eligibility
     application_rules = RowsField(
         form=ApplicationRuleForm,
-        most=MAXIMUM_APPLICATION_RULES,
+        most=MAX_APPLICATION_RULES,
         label="Qualifying transactions",
         words={
             "row": "Rule",

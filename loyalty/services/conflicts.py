@@ -9,7 +9,7 @@ from conflicts.analysis.overlap import ExampleSite, Overlap, overlap
 from consumers.models import Account
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.choices import Family
-from promotions.engine.rulebook.rulebook import Promotion, life_reason
+from promotions.engine.rulebook.promotion import Promotion, life_reason
 from promotions.engine.rules.tree import conditions
 from promotions.selectors.product_facts import product_facts_for
 

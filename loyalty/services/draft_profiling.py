@@ -16,7 +16,8 @@ from loyalty.services.till.records import basket_left
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion, PromotionSource, Rulebook, compile_promotion
+from promotions.engine.rulebook.promotion import Promotion, PromotionSource, compile_promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import Promotion as StoredPromotion
 from promotions.selectors.profiling import LEAST_COMPARED, Cost
 

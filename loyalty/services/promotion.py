@@ -6,7 +6,8 @@ from datetime import datetime
 from consumers.models import Account, User
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from promotions.choices import Family
-from promotions.engine.definition.reader import Definition, check_loyalty
+from promotions.engine.definition.loyalty import check_loyalty
+from promotions.engine.definition.reader import Definition
 from promotions.models import Promotion
 from promotions.services.promotion import (
     PromotionFamily,

@@ -23,7 +23,7 @@ from promotions.admin.editor.number_inputs import CURRENCY, decimal, whole
 from promotions.admin.rules.field import RulesField
 from promotions.admin.visibility import ROW_OF_PERSONALIZED
 from promotions.choices import DiscountType, PriceOrder
-from promotions.engine.definition.reader import CONDITIONS, DISCOUNT_LIMITS, MAXIMUM_PRODUCTS, MAXIMUM_SETS
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, MAX_PRODUCT_SETS, MAX_PRODUCTS_IN_SET
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Discount, Promotion
 from promotions.selectors.personalized_promotion import personalized_promotions_of
@@ -116,7 +116,7 @@ class DiscountSetForm(RowForm):
     products = KeysField(
         "product",
         noun="product",
-        most=MAXIMUM_PRODUCTS,
+        most=MAX_PRODUCTS_IN_SET,
         label="Products",
         attrs={"data-shown-when": "source:products"},
         help_text="Find them by name or SKU, or paste SKUs, one a line.",
@@ -268,7 +268,7 @@ class DiscountForm(PromotionForm):
     )
     product_sets = RowsField(
         form=DiscountSetForm,
-        most=MAXIMUM_SETS,
+        most=MAX_PRODUCT_SETS,
         label="Product sets",
         ordered=True,
         words={

@@ -22,7 +22,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from consumers.admin.files.resource import ImportExportMixin
+from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.dialogs import dialog_done_here
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment

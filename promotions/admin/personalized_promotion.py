@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from consumers.admin.files.resource import ImportExportMixin
+from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of

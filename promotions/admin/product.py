@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from consumers.admin.files.resource import ImportExportMixin
+from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of

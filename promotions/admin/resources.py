@@ -13,7 +13,9 @@ from import_export.fields import Field
 from import_export.forms import ConfirmImportForm
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from consumers.admin.files.resource import AccountResource, FileForm, FlagWidget, TextsWidget, TextWidget
+from consumers.admin.files.pages import FileForm
+from consumers.admin.files.resource import AccountResource
+from consumers.admin.files.widgets import FlagWidget, TextsWidget, TextWidget
 from consumers.exceptions import Refused
 from consumers.models import Consumer
 from consumers.services.upsert import is_storable, rows_named

@@ -21,7 +21,7 @@ from consumers.references import ReferenceCheck
 from promotions.choices import Family, ReferenceKind, Status
 from promotions.engine.facts.basket import SiteFacts, folded
 from promotions.engine.rules.attributes import Scope
-from promotions.engine.rules.tree import Predicate, compile_tree
+from promotions.engine.rules.compile import Predicate, compile_tree
 from promotions.models import PersonalizedPromotion, Product, Promotion, PromotionReference, PromotionVersion
 
 ReferenceKey = tuple[str, str]

@@ -12,14 +12,10 @@ from datetime import datetime
 from consumers.exceptions import Problem
 from consumers.models import Account, User
 from promotions.choices import Family
-from promotions.engine.definition.reader import (
-    CONDITIONS,
-    DISCOUNT_LIMITS,
-    Definition,
-    Document,
-    blank_content,
-    check_discount,
-)
+from promotions.engine.definition.content import blank_content
+from promotions.engine.definition.discount import check_discount
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
+from promotions.engine.definition.reader import Definition, Document
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
 from promotions.services.promotion import (

@@ -20,7 +20,7 @@ from consumers.services.account import account_lock, rulebook_advance
 from consumers.services.upsert import FIRST_YEAR, HISTORY_REASON, LAST_YEAR, is_storable
 from promotions.choices import Family
 from promotions.engine.definition.reader import Definition, Document, InvalidDefinition
-from promotions.engine.rules.tree import Reference, join_path
+from promotions.engine.rules.problems import Reference, join_path
 from promotions.exceptions import (
     AlreadyPublished,
     NotPublished,

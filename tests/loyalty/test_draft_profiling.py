@@ -15,7 +15,7 @@ from promotions.engine.pipeline import evaluate as evaluating
 from promotions.engine.pipeline import price_phase
 from promotions.engine.pipeline.checks import EvaluationContext, evaluate_promotion
 from promotions.engine.pipeline.decision import Candidate, Refusal
-from promotions.engine.rulebook.rulebook import Promotion as Compiled
+from promotions.engine.rulebook.promotion import Promotion as Compiled
 from promotions.models import Promotion
 from promotions.selectors.profiling import Cost
 from tests.loyalty.till.shop import BEGAN, NOON, Shop, make_line, make_set, make_shop

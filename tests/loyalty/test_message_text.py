@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loyalty.services.message_text import MessageText, message_text, plain_text
-from promotions.engine.rulebook.rulebook import PromotionSource
+from promotions.engine.rulebook.promotion import PromotionSource
 
 SCRIPT = "<script>x()</script>"
 LINK = {"url": "https://shop.example/?a=1&b=2", "anchor_text": "<b>Tea</b>"}

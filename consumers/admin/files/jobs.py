@@ -6,7 +6,7 @@ steps. A large export is a CSV or JSON file of the rows that the page showed whe
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from django.apps import apps
 from django.contrib import admin
@@ -16,14 +16,11 @@ from django.utils import timezone
 from tablib import Dataset
 
 from consumers.admin.files.formats import FORMATS, FileFormat, Unreadable
-from consumers.admin.files.results import SHOWN_PROBLEMS
+from consumers.admin.files.results import SHOWN_PROBLEMS, FileResult
 from consumers.choices import JobFile
 from consumers.exceptions import JobFailed, Problem
 from consumers.models import Account, Job, JobPart, User
 from consumers.services.job import Step, job_ask, job_kind_register
-
-if TYPE_CHECKING:
-    from consumers.admin.files.resource import AccountResource
 
 LARGE_IMPORT = 2_000
 """An import of more rows is done by a worker."""
@@ -38,6 +35,36 @@ ROWS_OF_A_PIECE = 1_000
 """Rows that are exported in one step."""
 
 
+class JobResource(Protocol):
+    """What a job asks of the resource that reads or writes its rows; see ``AccountResource``."""
+
+    __name__: str
+    rows_before: int
+
+    def __init__(self, **kwargs: Any) -> None: ...
+
+    @classmethod
+    def get_display_name(cls) -> str:
+        """Return what the rows are called, capitalised."""
+        ...
+
+    def check_file(self, dataset: Dataset) -> None:
+        """Raise ValidationError for a file whose columns or keys cannot be read."""
+        ...
+
+    def import_data(self, dataset: Dataset, *, dry_run: bool, raise_errors: bool) -> FileResult:
+        """Import rows, or try to."""
+        ...
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the account's rows."""
+        ...
+
+    def export(self, queryset: Any) -> Dataset:
+        """Return rows as a table."""
+        ...
+
+
 # --- asking ---------------------------------------------------------------------------------------------------------
 
 
@@ -45,7 +72,7 @@ def import_ask(
     *,
     account: Account,
     model: Any,
-    resource: "type[AccountResource]",
+    resource: type[JobResource],
     file_format: FileFormat,
     given: bytes,
     options: dict[str, Any],
@@ -73,7 +100,7 @@ def export_ask(
     *,
     account: Account,
     model: Any,
-    resource: "type[AccountResource]",
+    resource: type[JobResource],
     file_format: FileFormat,
     rows: QuerySet[Any],
     asked_by: User,
@@ -159,11 +186,11 @@ def _given(job: Job) -> bytes:
     return bytes(JobPart.objects.get(job=job, file=JobFile.INPUT).content)
 
 
-def _resource(job: Job) -> "AccountResource":
+def _resource(job: Job) -> JobResource:
     page: Any = admin.site.get_model_admin(apps.get_model(job.parameters["model"]))
     named = {one.__name__: one for one in page.resource_classes}
     kind = named.get(job.parameters.get("resource", ""), page.resource_classes[0])
-    resource: AccountResource = kind(account=job.account, actor=job.asked_by, **job.parameters.get("options", {}))
+    resource: JobResource = kind(account=job.account, actor=job.asked_by, **job.parameters.get("options", {}))
     return resource
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from loyalty.services.till.metrics import looks_measured
 from promotions.engine.pipeline.checks import EvaluationContext, Evaluator
 from promotions.engine.pipeline.decision import Candidate, Refusal
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from promotions.services.profiling import MeasuredCost, promotion_costs_add
 
 QUIET_SECONDS = 10.0

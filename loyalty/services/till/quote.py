@@ -33,7 +33,8 @@ from promotions.engine.money import to_minor
 from promotions.engine.pipeline.checks import as_it_is
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook, life_reason
+from promotions.engine.rulebook.promotion import Promotion, life_reason
+from promotions.engine.rulebook.rulebook import Rulebook
 
 EXPLAINED = 1000
 """Promotions explained at most when a till asks why."""

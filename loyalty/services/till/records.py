@@ -11,7 +11,7 @@ from loyalty.services.till.snapshot import AccountSnapshot
 from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, make_basket, make_line
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 
 ROWS_AT_ONCE = 500
 

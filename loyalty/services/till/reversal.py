@@ -34,7 +34,8 @@ from promotions.engine.money import from_minor, money_text, to_minor
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import evaluate
 from promotions.engine.pipeline.returns import ReturnLimit, ReturnPolicy
-from promotions.engine.rulebook.rulebook import PromotionSource, Rulebook, Terms, compile_promotion
+from promotions.engine.rulebook.promotion import PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import Promotion
 from promotions.services.personalized_list import personalized_choices_release
 

@@ -21,14 +21,8 @@ from loyalty.models import Offer
 from loyalty.services.till.metrics import rulebook_measured
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.facts.basket import SiteFacts
-from promotions.engine.rulebook.rulebook import (
-    OfferFacts,
-    Promotion,
-    PromotionSource,
-    Rulebook,
-    Terms,
-    compile_promotion,
-)
+from promotions.engine.rulebook.promotion import OfferFacts, Promotion, PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import PersonalizedPromotion, PromotionVersion
 from promotions.models import Promotion as StoredPromotion
 from promotions.selectors.promotion import site_facts

@@ -15,13 +15,15 @@ from django.utils import timezone
 from import_export.fields import Field
 from import_export.widgets import Widget
 
-from consumers.admin.files.formats import ABSENT, json_read
-from consumers.admin.files.resource import AccountResource, FlagWidget, TextWidget
+from consumers.admin.files.cells import ABSENT
+from consumers.admin.files.formats import json_read
+from consumers.admin.files.resource import AccountResource
+from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.history import Change
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_named
 from promotions.admin.rules.wording import describe_document
 from promotions.choices import Status
-from promotions.engine.definition.reader import CONDITIONS, DISCOUNT_LIMITS
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
 from promotions.services.promotion import promotion_definition

@@ -25,7 +25,7 @@ from consumers.exceptions import Problem
 from promotions.admin.editor.number_inputs import whole
 from promotions.admin.editor.summary import Said
 from promotions.admin.rules.field import RulesField, problem_in_tree
-from promotions.engine.definition.reader import CONDITIONS
+from promotions.engine.definition.fields import CONDITIONS
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
 from promotions.services.promotion import MAXIMUM_CODE

@@ -24,7 +24,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from consumers.admin.files.resource import ImportExportMixin
+from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choice_filter

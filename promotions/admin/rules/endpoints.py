@@ -17,7 +17,8 @@ from promotions.admin.rules.wording import OPERATORS, UNREADABLE, Wording, descr
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import ReferenceKind
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope
-from promotions.engine.rules.tree import MAXIMUM_CONDITIONS, MAXIMUM_DEPTH, MAXIMUM_VALUES, Reference, check_tree
+from promotions.engine.rules.check import MAX_CONDITION_VALUES, MAX_TREE_CONDITIONS, MAX_TREE_DEPTH, check_tree
+from promotions.engine.rules.problems import Reference
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
 from promotions.selectors.rule_values import TextSource, reference_names, rows_choosable
 from promotions.services.promotion import unknown_references
@@ -82,7 +83,7 @@ def rules_vocabulary(
                 if kind != ReferenceKind.PERSONALIZED_PROMOTION or may_see_personalized(request)
             },
             "weekdays": WEEKDAYS,
-            "most": {"depth": MAXIMUM_DEPTH, "conditions": MAXIMUM_CONDITIONS, "values": MAXIMUM_VALUES},
+            "most": {"depth": MAX_TREE_DEPTH, "conditions": MAX_TREE_CONDITIONS, "values": MAX_CONDITION_VALUES},
         }
     )
 

@@ -27,7 +27,7 @@ from promotions.api.v1.promotions import (
     VersionsView,
 )
 from promotions.choices import DiscountType, PriceOrder
-from promotions.engine.definition.reader import MAXIMUM_PRODUCTS
+from promotions.engine.definition.fields import MAX_PRODUCTS_IN_SET
 from promotions.models import Promotion, PromotionVersion
 from promotions.selectors.discount import discounts_of
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
@@ -39,7 +39,7 @@ class DiscountSetShape(Output):
     name = serializers.CharField(required=False)
     rules = RulesShape(required=False)
     products = serializers.ListField(
-        child=serializers.CharField(), required=False, max_length=MAXIMUM_PRODUCTS, help_text="SKUs."
+        child=serializers.CharField(), required=False, max_length=MAX_PRODUCTS_IN_SET, help_text="SKUs."
     )
     personalized_promotion = serializers.CharField(required=False, help_text="A backend id.")
     required_quantity = serializers.IntegerField(

@@ -14,7 +14,8 @@ from promotions.engine.matching.prices import Prices
 from promotions.engine.money import exponent
 from promotions.engine.pipeline.decision import Candidate, Refusal
 from promotions.engine.pipeline.returns import ReturnLimit
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook, life_reason, needs_consumer
+from promotions.engine.rulebook.promotion import Promotion, life_reason, needs_consumer
+from promotions.engine.rulebook.rulebook import Rulebook
 
 
 class EvaluationContext(NamedTuple):

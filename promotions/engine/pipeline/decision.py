@@ -11,7 +11,7 @@ from promotions.engine.benefits.discounts import DiscountResult
 from promotions.engine.benefits.rewards import BasketValue, RewardResult
 from promotions.engine.benefits.vouchers import RefusedVoucher
 from promotions.engine.facts.basket import Basket
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rules.tree import Tree
 
 REASONS = (

@@ -37,7 +37,8 @@ from promotions.engine.pipeline.line_shares import cut_shares, line_results, poi
 from promotions.engine.pipeline.near_miss import near_miss, sentence
 from promotions.engine.pipeline.price_phase import run_price_phase
 from promotions.engine.pipeline.returns import ReturnPolicy
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 
 
 def evaluate(

@@ -17,9 +17,10 @@ from promotions.engine.pipeline.checks import (
     redemptions_left_of,
 )
 from promotions.engine.pipeline.decision import NearMiss, Refusal
-from promotions.engine.rulebook.rulebook import Failing, Promotion
+from promotions.engine.rulebook.promotion import Failing, Promotion
 from promotions.engine.rules.attributes import Operator, Scope
-from promotions.engine.rules.tree import Tree, compile_tree
+from promotions.engine.rules.compile import compile_tree
+from promotions.engine.rules.tree import Tree
 
 _SPEND = frozenset({"total_inc_tax", "total_ex_tax"})
 

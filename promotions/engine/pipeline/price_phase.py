@@ -24,7 +24,7 @@ from promotions.engine.pipeline.decision import (
     ProductToAdd,
     Refusal,
 )
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 
 Choices = Mapping[str, tuple[str, ...]]
 """The products taken of lists without a choice, by backend id."""

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from consumers.admin.files.resource import ImportExportMixin
+from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.pages import AccountAdmin, OnePageAdmin
 from consumers.models import Account, Consumer
 from promotions.admin.personalized_list import STEPS

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib import admin
 
-from consumers.admin.files.resource import ImportExportMixin
+from consumers.admin.files.pages import ImportExportMixin
 from consumers.choices import StaffRole
 from consumers.roles import role_grants
 from promotions.models import PersonalizedList

@@ -12,7 +12,7 @@ from conflicts.analysis.example_baskets import CatalogueContext
 from conflicts.analysis.overlap import ExampleSite, Overlap, Verdict, overlap
 from conflicts.resolver import Policy
 from promotions.engine.facts.basket import ProductFacts
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     NOON,
     condition,

@@ -17,7 +17,7 @@ from loyalty.services.till.profiling import QUIET_SECONDS, Costs, Watch
 from loyalty.services.till.snapshot import snapshot_current
 from loyalty.services.tried_basket import BasketToTry, LineToTry, basket_try
 from promotions.engine.pipeline.decision import Refusal
-from promotions.engine.rulebook.rulebook import Promotion as Compiled
+from promotions.engine.rulebook.promotion import Promotion as Compiled
 from promotions.models import PromotionCost
 from promotions.services.profiling import promotion_costs_add
 from tests.loyalty.till.shop import BEGAN, Shop, make_line, make_set, make_shop

@@ -14,20 +14,8 @@ from openpyxl import Workbook, load_workbook
 from tablib import Dataset
 
 from consumers.admin.files import formats
-from consumers.admin.files.formats import (
-    ABSENT,
-    CSV,
-    FORMATS,
-    JSON,
-    XLSX,
-    FileFormat,
-    Unreadable,
-    cell_of,
-    items_joined,
-    items_of,
-    text_guarded,
-    text_unguarded,
-)
+from consumers.admin.files.cells import ABSENT, cell_of, items_joined, items_of, text_guarded, text_unguarded
+from consumers.admin.files.formats import CSV, FORMATS, JSON, XLSX, FileFormat, Unreadable
 
 STORABLE = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 PRONE = st.text(st.sampled_from("=+-@'\t\r\n \"a,5\x0b\ufffe"), max_size=8)

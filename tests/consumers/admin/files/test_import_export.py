@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import load_workbook
 
-from consumers.admin.files.resource import CachedFile
+from consumers.admin.files.pages import CachedFile
 from consumers.choices import StaffRole
 from consumers.models import Consumer, ConsumerGroup, Site
 from consumers.services.staff import staff_member_add

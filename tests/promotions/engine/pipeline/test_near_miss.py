@@ -11,7 +11,7 @@ from promotions.engine.facts.consumer import Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.pipeline.decision import NearMiss, Refusal
 from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     condition,
     either,

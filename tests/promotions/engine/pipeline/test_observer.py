@@ -10,7 +10,7 @@ from promotions.engine.facts.consumer import Usage
 from promotions.engine.pipeline.checks import EvaluationContext, Evaluator, Observer, as_it_is
 from promotions.engine.pipeline.decision import Candidate, Decision, Refusal
 from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     condition,
     every,

@@ -15,7 +15,8 @@ from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Scope
 from tests.promotions.engine.builders import (
     NOON,

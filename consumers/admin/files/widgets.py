@@ -1,0 +1,105 @@
+"""Column widgets: how a value of a column is read from a file and written to one."""
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from import_export.widgets import BooleanWidget, CharWidget, DecimalWidget, Widget
+
+from consumers.admin.files.cells import items_of
+from consumers.admin.framework.formatting import format_number
+
+
+class TextWidget(CharWidget):
+    """A text."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return "" if value is None else str(value)
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise ValueError("Expected a text.")
+        return value
+
+
+class TextsWidget(Widget):
+    """Several texts, in a cell separated by commas."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return [str(one) for one in value or ()]
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        if value is None:
+            return []
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            return list(dict.fromkeys(one for one in value if one))
+        if not isinstance(value, str):
+            raise ValueError("Expected a list of texts.")
+        return items_of(value)
+
+
+class FlagWidget(BooleanWidget):
+    """Yes or no; an empty cell is no."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return bool(value)
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        text = str("" if value is None else value).strip().lower()
+        if text in {"", "no", "false", "0", "n"}:
+            return False
+        if text in {"yes", "true", "1", "y"}:
+            return True
+        raise ValueError("Expected yes or no.")
+
+
+class AmountWidget(DecimalWidget):
+    """An amount or a rate; an empty cell is none."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return None if value is None else Decimal(format_number(value, least=2))
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        text = str("" if value is None else value).strip()
+        if not text:
+            return None
+        try:
+            return Decimal(text)
+        except InvalidOperation as error:
+            raise ValueError("Expected a number such as 12.50.") from error
+
+
+class WholeWidget(Widget):
+    """A whole number; an empty cell is none."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return value
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        text = str("" if value is None else value).strip()
+        if not text:
+            return None
+        if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
+            raise ValueError("Expected a whole number.")
+        return int(text)
+
+
+class DayWidget(Widget):
+    """A day; a spreadsheet may have it as midnight."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        return value
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        text = str("" if value is None else value).strip().removesuffix("T00:00:00")
+        if not text:
+            return None
+        try:
+            return date.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError("Expected a day such as 2026-03-31.") from error
+
+
+_DIGITS = 18
