@@ -28,8 +28,9 @@ from loyalty.services.till.answer import (
 )
 from loyalty.services.till.bulk_insert import rows_insert, statements_together
 from loyalty.services.till.counters import Counted, consumer_activity_update, count_up, usage_add
+from loyalty.services.till.locks import LOCK_FREE_MARGIN
 from loyalty.services.till.quote import Quote, decide, offer_benefit
-from loyalty.services.till.reads import AMPLE, StoredDecision, sale_context_read
+from loyalty.services.till.reads import StoredDecision, sale_context_read
 from loyalty.services.till.records import line_stored
 from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.sale import Sale
@@ -49,7 +50,7 @@ class Committed:
     """A committed transaction: the answer as JSON text, why others did not apply, and whether this call wrote it."""
 
     answer: str
-    explanation: list[dict[str, Any]]
+    explanation: list[dict[str, object]]
     created: bool
 
 
@@ -124,7 +125,7 @@ def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime, a
             known=known.shopper,
             products=known.products,
             lock=True,
-            ample=None if attempt else AMPLE,
+            lock_free_margin=None if attempt else LOCK_FREE_MARGIN,
             sampled=True,
         )
         return _write(account, quote, fingerprint, at, transaction_id=known.transaction_id)

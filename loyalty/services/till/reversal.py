@@ -23,7 +23,7 @@ from loyalty.services.till.answer import amount_decimal, answer_of, lines_stored
 from loyalty.services.till.bulk_insert import rows_insert
 from loyalty.services.till.commit import AHEAD
 from loyalty.services.till.counters import count_down, usage_take_back
-from loyalty.services.till.reads import counters_lock
+from loyalty.services.till.locks import counters_lock
 from loyalty.services.till.records import basket_left, quantity_left
 from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
