@@ -16,17 +16,17 @@ from consumers.models import Account, Consumer
 from loyalty.choices import EntryKind, ReversalKind, TransactionKind, TransactionStatus, VoucherStatus
 from loyalty.exceptions import ReferenceReused, ReturnInvalid, TransactionNotFound, TransactionVoided
 from loyalty.models import AppliedPromotion, LedgerEntry, Reversal, Transaction, Voucher
-from loyalty.selectors.offer import UNUSED
+from loyalty.selectors.rewards import UNUSED
 from loyalty.selectors.transaction import last_promotion_day, last_transaction_moment
+from loyalty.services.rewards.voucher import vouchers_cancel, vouchers_release
 from loyalty.services.till.answer import amount_decimal, answer_of, lines_stored, moment_text, voucher_answer
 from loyalty.services.till.bulk_insert import rows_insert
 from loyalty.services.till.commit import AHEAD
 from loyalty.services.till.counters import count_down, usage_take_back
-from loyalty.services.till.reads import counters_lock
+from loyalty.services.till.locks import counters_lock
 from loyalty.services.till.records import basket_left, quantity_left
 from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
-from loyalty.services.voucher import vouchers_cancel, vouchers_release
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage

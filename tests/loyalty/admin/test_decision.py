@@ -13,7 +13,7 @@ from django.utils import timezone
 from consumers.models import Account
 from loyalty.choices import Benefit, PromotionType, ReversalKind
 from loyalty.models import Transaction, Voucher
-from loyalty.services.offer import OfferValues, offers_save
+from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.reversal import ReturnedLine, ReversalRequest, transaction_reverse
 from loyalty.services.till.sale import Sale, SaleLine
