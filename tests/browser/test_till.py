@@ -16,7 +16,7 @@ from consumers.services.account import api_key_create
 from consumers.services.consumer import ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.site import SiteValues, sites_save
 from loyalty.choices import Benefit
-from loyalty.services.offer import OfferValues, offers_save
+from loyalty.services.rewards.offer import OfferValues, offers_save
 from promotions.services.personalized.lists import (
     ConsumerProducts,
     personalized_list_select,

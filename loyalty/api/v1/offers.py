@@ -23,8 +23,8 @@ from consumers.services.upsert import Saved
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
 from loyalty.models.offer import MAX_VALID_DAYS
-from loyalty.selectors.offer import offers_of
-from loyalty.services.offer import OfferValues, offer_delete, offers_save
+from loyalty.selectors.rewards import offers_of
+from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_save
 from promotions.api.v1.fields import MoneyOutput, MoneyText, amount_output
 
 

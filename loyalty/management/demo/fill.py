@@ -29,10 +29,11 @@ from loyalty.management.demo.discounts import Lists, PlannedDiscount
 from loyalty.management.demo.programme import Planned
 from loyalty.management.demo.sales import Trade, returns, sales
 from loyalty.models import LedgerEntry, Offer, RedemptionMessage, Reversal, Transaction, Voucher
-from loyalty.selectors.offer import vouchers_good
-from loyalty.services.offer import OfferValues, offer_claim, offers_save
-from loyalty.services.points import points_adjust
+from loyalty.selectors.rewards import vouchers_good
+from loyalty.services.points.adjustment import points_adjust
 from loyalty.services.promotion import loyalty_promotion_save
+from loyalty.services.rewards.claim import offer_claim
+from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.sales_import.past_sales import batched
 from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.profiling import COSTS

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from loyalty.choices import Benefit, OfferKind
 from loyalty.management.demo.shop import CURRENCY
-from loyalty.services.offer import OfferValues
+from loyalty.services.rewards.offer import OfferValues
 from promotions.choices import Family
 from promotions.services.promotion.values import PromotionValues
 

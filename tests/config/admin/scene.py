@@ -22,7 +22,7 @@ from consumers.services.group import GroupValues, groups_save
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.models import Offer, RedemptionMessage, TriedBasket
-from loyalty.services.points import points_adjust
+from loyalty.services.points.adjustment import points_adjust
 from loyalty.services.till.snapshot import snapshots_forget
 from promotions.models import PersonalizedList, Promotion
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save

@@ -21,8 +21,8 @@ from consumers.services.job import job_ask
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.choices import Benefit, PromotionType
-from loyalty.services.offer import OfferValues, offers_save
 from loyalty.services.promotion import loyalty_promotion_save
+from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.sale import Sale, SaleLine
 from promotions.choices import DiscountType

@@ -18,7 +18,7 @@ from consumers.models import Consumer
 from loyalty.exceptions import AdjustmentLimit
 from loyalty.models import AdjustmentLimits, LedgerEntry, StaffAdjustment
 from loyalty.selectors.verification import ledger_differences
-from loyalty.services.adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
+from loyalty.services.points.staff_adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
 from tests.consumers.admin.office import Office, fill, make_office
 
 

@@ -13,7 +13,7 @@ from consumers.choices import KeyRole
 from consumers.models import Account, ApiKey, Card, Consumer, Membership, Site
 from loyalty.models import Offer
 from loyalty.services.promotion import loyalty_promotion_save
-from loyalty.services.voucher import voucher_rows
+from loyalty.services.rewards.voucher import voucher_rows
 from promotions.models import Product, Promotion
 from promotions.services.discount import DiscountValues, discount_save
 from promotions.services.personalized.lists import personalized_list_push

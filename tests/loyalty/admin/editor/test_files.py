@@ -16,7 +16,7 @@ from consumers.services.account import api_key_create
 from consumers.services.group import GroupValues, groups_save
 from loyalty.choices import Benefit, PromotionType
 from loyalty.models import LoyaltyPromotion
-from loyalty.services.offer import OfferValues, offers_save
+from loyalty.services.rewards.offer import OfferValues, offers_save
 from promotions.choices import DiscountType, Status
 from promotions.models import Discount, Promotion
 from promotions.services.promotion.life import promotion_stop

@@ -14,12 +14,11 @@ from consumers.admin.framework.pages import account_of
 from consumers.models import Account, Consumer
 from consumers.selectors import sites_of
 from consumers.services.upsert import is_storable
-from loyalty.admin.promotion_form import LoyaltyPromotionForm
+from loyalty.admin.editor.form import LoyaltyPromotionForm
 from loyalty.choices import TransactionKind
 from loyalty.models import Transaction
 from loyalty.selectors.transaction import LARGE_COLUMNS
-from loyalty.services.activity_text import activity_description
-from loyalty.services.message_text import MessageText, message_text
+from loyalty.services.promotion_texts import MessageText, activity_description, message_text
 from promotions.engine.money import minor_unit
 
 SAMPLE_SPEND = Decimal(20)

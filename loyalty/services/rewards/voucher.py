@@ -17,7 +17,7 @@ from consumers.models import Consumer
 from loyalty.choices import VoucherStatus
 from loyalty.exceptions import VoucherChanged
 from loyalty.models import Offer, Transaction, Voucher
-from loyalty.selectors.offer import UNUSED, last_offer_day, vouchers_good
+from loyalty.selectors.rewards import UNUSED, last_offer_day, vouchers_good
 from loyalty.services.till.counters import count_up
 
 CHUNK = 500

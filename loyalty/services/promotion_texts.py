@@ -1,4 +1,4 @@
-"""The words of a redemption message: a promotion's subject and body with their inserts filled in."""
+"""Fill in the texts of a promotion: its redemption message and the description of its points."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -87,3 +87,9 @@ def _values(source: PromotionTexts) -> Iterator[tuple[str, str]]:
     for number, image in enumerate(content.get("images", ()), start=1):
         yield f"image_url_{number}", escape(image["url"])
         yield f"alt_text_{number}", escape(image["alt_text"])
+
+
+def activity_description(source: PromotionTexts, *, currency: str, spend: str, site_name: str) -> str:
+    """The description of one award as plain text; a promotion without one of its own is described by its name."""
+    values = {"promotion_name": source.name, "currency": currency, "spend": spend, "site_name": site_name}
+    return inserts_filled(source.outcome["activity_description"] or "{{ promotion_name }}", values)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from loyalty.admin.conflicts_page import PER_PAGE
+from loyalty.admin.conflicts import PER_PAGE
 from loyalty.choices import PromotionType
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 

@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 
 from conflicts.analysis.overlap import Example, Verdict
 from consumers.admin.framework.pages import account_of
-from loyalty.admin.addresses import promotion_address
+from loyalty.admin.page_urls import promotion_address
 from loyalty.admin.wording import describe_amount
 from loyalty.services.conflicts import Met, promotion_conflicts
 from promotions.admin.editor.page import promotion_of

@@ -9,10 +9,10 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from consumers.admin.framework.pages import account_of, author_of
 from consumers.models import Consumer
-from loyalty.admin.consumer_step import ConsumerStepForm, consumer_step
+from loyalty.admin.consumer_dialog import ConsumerStepForm, consumer_step
 from loyalty.models import Offer
-from loyalty.selectors.offer import offers_claimable
-from loyalty.services.offer import offer_claim
+from loyalty.selectors.rewards import offers_claimable
+from loyalty.services.rewards.claim import offer_claim
 
 CLAIM = "loyalty.add_voucher"
 """The permission to claim an offer for a consumer."""

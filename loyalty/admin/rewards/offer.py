@@ -1,4 +1,4 @@
-"""Rewards, and the coded instances of them in consumers' hands."""
+"""Offers: the definitions of rewards."""
 
 from typing import Any
 
@@ -6,30 +6,19 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from consumers.admin.framework.fields import currency_choices
-from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
+from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment, format_number
-from consumers.admin.framework.pages import KeyedAdmin, LongListAdmin, ServiceForm, account_of, author_of
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
 from consumers.author import Author
-from loyalty.admin.claim import claim_view
 from loyalty.admin.wording import describe_amount
-from loyalty.choices import Benefit, OfferKind, VoucherStatus
-from loyalty.models import Offer, Voucher
-from loyalty.selectors.offer import vouchers_of
-from loyalty.selectors.search import vouchers_matching
-from loyalty.services.offer import OfferValues, offer_delete, offers_save
-
-VOUCHER_COLOURS = {
-    VoucherStatus.ISSUED.label: "info",
-    VoucherStatus.REDEEMED.label: "success",
-    VoucherStatus.EXPIRED.label: "warning",
-    VoucherStatus.CANCELLED.label: "danger",
-}
+from loyalty.choices import Benefit, OfferKind
+from loyalty.models import Offer
+from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_save
 
 
 class OfferForm(ServiceForm):
@@ -196,64 +185,3 @@ class OfferAdmin(KeyedAdmin):
 
     def delete_row(self, request: HttpRequest, obj: Offer) -> None:
         offer_delete(account_id=account_of(request).pk, code=obj.code, author=author_of(request))
-
-
-def _by_voucher_status(request: HttpRequest, vouchers: QuerySet[Any], status: str) -> QuerySet[Any]:
-    return vouchers.filter(shown_status=status)
-
-
-@admin.register(Voucher)
-class VoucherAdmin(LongListAdmin):
-    """Vouchers, as tills and promotions left them."""
-
-    empty_words = "A voucher is issued by a promotion of type redeem offer, or claimed for points."
-    list_display = ("code", "offer", "consumer", "status_label", "issued", "expires")
-    list_filter = (
-        choice_filter("status", "status", VoucherStatus.choices, _by_voucher_status),
-        ("offer", AccountRelatedFilter),
-    )
-    matching = staticmethod(vouchers_matching)
-    search_help_text = "Voucher code, offer or consumer"
-    sortable_by = ("issued",)
-    ordering = ("-issued_at", "-pk")
-    fieldsets = (
-        ("Voucher", {"fields": (("code", "status_label"), ("offer", "consumer"))}),
-        ("Life", {"fields": (("issued", "expires"), "issued_with", "redeemed")}),
-    )
-
-    def get_urls(self) -> list[URLPattern]:
-        claim = path("claim/<int:consumer_pk>/", self.admin_site.admin_view(claim_view), name="loyalty_voucher_claim")
-        return [claim, *super().get_urls()]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Voucher]:
-        vouchers = vouchers_of(account_id=account_of(request).pk, at=timezone.now())
-        return vouchers.select_related(
-            "offer", "consumer", "issued_by__transaction", "issued_by__promotion", "redeemed_by", "claimed_by"
-        ).order_by(*self.ordering)
-
-    @display(description="Status", label=VOUCHER_COLOURS)
-    def status_label(self, voucher: Any) -> str:
-        return str(VoucherStatus(voucher.shown_status).label)
-
-    @display(description="Issued", ordering="issued_at")
-    def issued(self, voucher: Voucher) -> str:
-        return format_moment(voucher.issued_at)
-
-    @display(description="Expires", ordering="expires_at")
-    def expires(self, voucher: Voucher) -> str:
-        return format_moment(voucher.expires_at)
-
-    @display(description="Issued with")
-    def issued_with(self, voucher: Voucher) -> str:
-        if voucher.issued_by is None:
-            if not voucher.claim_reference:
-                return "–"
-            who = f" by {voucher.claimed_by.get_full_name() or voucher.claimed_by}" if voucher.claimed_by else ""
-            return f"Claimed for points{who} ({voucher.claim_reference})"
-        return f"Transaction {voucher.issued_by.transaction}, by {voucher.issued_by.promotion}"
-
-    @display(description="Redeemed")
-    def redeemed(self, voucher: Voucher) -> str:
-        if voucher.redeemed_at is None:
-            return "–"
-        return f"{format_moment(voucher.redeemed_at)}, transaction {voucher.redeemed_by}"

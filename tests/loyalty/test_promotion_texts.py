@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loyalty.services.message_text import MessageText, message_text, plain_text
+from loyalty.services.promotion_texts import MessageText, message_text, plain_text
 from promotions.engine.rulebook.promotion import PromotionSource
 
 SCRIPT = "<script>x()</script>"

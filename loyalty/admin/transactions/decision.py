@@ -12,7 +12,7 @@ from loyalty.admin.wording import describe_amount, describe_type
 from loyalty.choices import Benefit, ReversalKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 from loyalty.selectors.message import messages_of_transaction
-from loyalty.selectors.offer import vouchers_by_code
+from loyalty.selectors.rewards import vouchers_by_code
 from loyalty.selectors.transaction import reversals_of
 from promotions.admin.editor.summary import Trees, trees_of
 from promotions.admin.rules.wording import SCOPES, label_of

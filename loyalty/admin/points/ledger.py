@@ -11,7 +11,7 @@ from unfold.decorators import display
 from consumers.admin.framework.filters import choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin
-from loyalty.admin.adjustment import adjust_view
+from loyalty.admin.points.adjustment import adjust_view
 from loyalty.choices import EntryKind
 from loyalty.models import LedgerEntry
 from loyalty.selectors.search import ledger_entries_matching

@@ -12,8 +12,8 @@ from consumers.services.account import account_lock
 from consumers.services.upsert import model_problems
 from loyalty.exceptions import AdjustmentLimit, LoyaltyError
 from loyalty.models import AdjustmentLimits, StaffAdjustment
-from loyalty.selectors.adjustment import adjustment_limits, points_adjusted
-from loyalty.services.points import Adjustment, points_adjust
+from loyalty.selectors.points import adjustment_limits, points_adjusted
+from loyalty.services.points.adjustment import Adjustment, points_adjust
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from unfold.utils import parse_date_str
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin, account_of
-from loyalty.admin.decision import decision_of
+from loyalty.admin.transactions.decision import decision_of
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import Transaction

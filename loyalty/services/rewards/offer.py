@@ -1,4 +1,4 @@
-"""Writes of offers, and the claim of one for points."""
+"""Writes of offers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -6,32 +6,24 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import F, ProtectedError
+from django.db.models import ProtectedError
 from django.db.utils import IntegrityError
 
 from consumers.author import Author
-from consumers.choices import MembershipStatus
 from consumers.exceptions import Problem
-from consumers.models import Account, Consumer
+from consumers.models import Account
 from consumers.references import keys_referenced
 from consumers.services.account import account_lock, rulebook_advance
 from consumers.services.upsert import Saved, rows_named, rows_upsert, upsert_record
-from loyalty.choices import Benefit, EntryKind, OfferKind
+from loyalty.choices import Benefit, OfferKind
 from loyalty.exceptions import (
-    InsufficientPoints,
     LoyaltyError,
-    NotAMember,
     OfferInUse,
     OfferNotFound,
-    OfferUnavailable,
-    ReferenceReused,
 )
-from loyalty.models import LedgerEntry, Offer, Voucher
-from loyalty.services.points import consumer_locked
-from loyalty.services.voucher import voucher_rows
+from loyalty.models import Offer, Voucher
 from promotions.models import Product
 
-CLAIM_ACTIVITY = "Reward claimed"
 IN_USE = 'A promotion names this offer, or vouchers of it were issued. Archive it instead: PATCH {"archived": true}.'
 
 
@@ -54,19 +46,6 @@ class OfferValues:
     valid_days: int | None = None
     stock: int | None = None
     archived: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A voucher that was claimed for points; ``created`` is False where this claim was made before.
-
-    ``points`` is what it cost, ``balance`` what the consumer has left now.
-    """
-
-    voucher: Voucher
-    points: int
-    balance: int
-    created: bool
 
 
 def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author, at: datetime) -> Saved:
@@ -130,66 +109,6 @@ def offer_delete(*, account_id: int, code: str, author: Author) -> None:
         raise OfferInUse(IN_USE) from error
 
 
-def offer_claim(
-    *,
-    account: Account,
-    consumer_id: str,
-    reference: str,
-    offer_code: str,
-    at: datetime,
-    author: Author | None = None,
-) -> Claim:
-    """Debit a consumer the points that a tiered offer costs, and issue its voucher; once for each ``reference``.
-
-    ``author`` is who does it for the consumer, if somebody does.
-
-    Raises:
-        ConsumerNotFound: the account has no such consumer.
-        ReferenceReused: the consumer claimed another offer under this reference.
-        LoyaltyError: there is no such offer, or it costs no points.
-        NotAMember: the consumer is not an active member.
-        OfferUnavailable: out of stock, outside its dates, or archived.
-        InsufficientPoints: the balance does not suffice.
-    """
-    # One transaction under the consumer's lock and then the offer's, the order of every sale: the same points are not
-    # spent twice, nor the last voucher issued twice.
-    with transaction.atomic():
-        consumer = consumer_locked(account_id=account.pk, consumer_id=consumer_id)
-        earlier = Voucher.objects.select_related("offer").filter(consumer=consumer, claim_reference=reference).first()
-        if earlier is not None:
-            if earlier.offer.code != offer_code:
-                raise ReferenceReused(f"Reference {reference} claimed another offer.", attr="reference")
-            entry = LedgerEntry.objects.get(consumer=consumer, kind=EntryKind.CLAIM, reference=reference)
-            return Claim(voucher=earlier, points=-entry.points, balance=consumer.points_balance, created=False)
-        offer = Offer.objects.select_for_update().filter(account=account, code=offer_code).first()
-        cost = _claimable_cost(offer, offer_code, consumer, at)
-        assert offer is not None  # noqa: S101 - it has a cost
-        consumer.points_balance -= cost
-        day = at.astimezone(account.zone).date()
-        consumer.last_offer_redeemed_on = max(day, consumer.last_offer_redeemed_on or day)
-        consumer.save(update_fields=["points_balance", "last_offer_redeemed_on", "updated_at"])
-        LedgerEntry.objects.create(
-            account=account,
-            consumer=consumer,
-            points=-cost,
-            kind=EntryKind.CLAIM,
-            activity_type=CLAIM_ACTIVITY,
-            description=offer.name,
-            reference=reference,
-            at=at,
-            created_at=at,
-        )
-        (voucher,) = voucher_rows(offer=offer, consumer=consumer, count=1, at=at)
-        voucher.claim_reference, voucher.claimed_on, voucher.claimed_by = (
-            reference,
-            day,
-            author.user if author else None,
-        )
-        voucher.save()
-        Offer.objects.filter(pk=offer.pk).update(issued=F("issued") + 1)
-    return Claim(voucher=voucher, points=cost, balance=consumer.points_balance, created=True)
-
-
 def _products_named(account: Account, rows: Sequence[OfferValues]) -> dict[str, Product]:
     """The products that ``rows`` name, by SKU."""
     wanted = (row.product for row in rows if row.product)
@@ -220,25 +139,3 @@ def _fixed_stay(account: Account, existing: Mapping[str, Offer], rows: Sequence[
             f"The kind and the currency of {', '.join(fixed[:10])} are fixed: a promotion names it, or vouchers of it "
             "were issued."
         )
-
-
-def _claimable_cost(offer: Offer | None, code: str, consumer: Consumer, at: datetime) -> int:
-    """What the offer costs the consumer; see ``offer_claim`` for what is raised."""
-    if offer is None:
-        raise LoyaltyError(problems=[Problem(code="does_not_exist", detail=f"There is no offer {code}.", attr="offer")])
-    if offer.kind != OfferKind.TIERED or not offer.point_cost:
-        raise LoyaltyError(
-            problems=[Problem(code="not_tiered", detail="Only a tiered offer is claimed for points.", attr="offer")]
-        )
-    membership = getattr(consumer, "membership", None)
-    if membership is None or membership.status != MembershipStatus.ACTIVE:
-        raise NotAMember("Only an active loyalty member claims rewards.")
-    out_of_stock = offer.stock is not None and offer.issued >= offer.stock
-    not_yet = offer.starts_at is not None and at < offer.starts_at
-    over = offer.ends_at is not None and at >= offer.ends_at
-    if offer.archived or out_of_stock or not_yet or over:
-        why = "out of stock" if out_of_stock else "not on offer now"
-        raise OfferUnavailable(f"Offer {code} is {why}.")
-    if consumer.points_balance < offer.point_cost:
-        raise InsufficientPoints(f"The balance is {consumer.points_balance}, the offer costs {offer.point_cost}.")
-    return offer.point_cost

@@ -7,10 +7,10 @@ from django.contrib import admin
 
 from consumers.author import Author
 from consumers.models import Account
-from loyalty.admin.preview import PreviewMixin
-from loyalty.admin.promotion_files import LoyaltyPromotionResource
-from loyalty.admin.promotion_form import LoyaltyPromotionForm, fieldsets_of
-from loyalty.admin.summary import describe_loyalty_promotion
+from loyalty.admin.editor.files import LoyaltyPromotionResource
+from loyalty.admin.editor.form import LoyaltyPromotionForm, fieldsets_of
+from loyalty.admin.editor.preview import PreviewMixin
+from loyalty.admin.editor.summary import describe_loyalty_promotion
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save

@@ -11,11 +11,11 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWid
 
 from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of, user_of
 from consumers.models import Account, Consumer
-from loyalty.admin.consumer_step import ConsumerStepForm, consumer_step
+from loyalty.admin.consumer_dialog import ConsumerStepForm, consumer_step
 from loyalty.models import AdjustmentLimits
-from loyalty.selectors.adjustment import adjustment_limits, points_adjusted
-from loyalty.services.adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
-from loyalty.services.points import MOST_ADJUSTED
+from loyalty.selectors.points import adjustment_limits, points_adjusted
+from loyalty.services.points.adjustment import MOST_ADJUSTED
+from loyalty.services.points.staff_adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
 from promotions.admin.editor.number_inputs import whole
 
 ADJUST = "loyalty.add_ledgerentry"
