@@ -11,7 +11,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -24,6 +24,7 @@ from tablib import Dataset
 
 from consumers.admin.files.cells import ABSENT, MAX_SPREADSHEET_DIGITS, cell_text, text_from_cell
 from consumers.admin.framework.formatting import format_number
+from consumers.moments import moment_text
 
 MAX_ROWS = 200_000
 MAX_COLUMNS = 200
@@ -342,7 +343,7 @@ def _json_of(value: Any) -> str:
         case Decimal():
             return format_number(value)
         case datetime() if value.tzinfo is not None:
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            return moment_text(value)
         case date():
             return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -17,9 +17,10 @@ from tablib import Dataset
 
 from consumers.admin.files.formats import FORMATS, FileFormat, UnreadableFile
 from consumers.admin.files.results import MAX_SHOWN_PROBLEMS, FileResult
+from consumers.author import IMPORT_LABEL, Author
 from consumers.choices import JobFile
 from consumers.exceptions import JobFailed, Problem
-from consumers.models import Account, Job, JobPart, User
+from consumers.models import Account, Job, JobPart
 from consumers.services.job import Step, job_create, job_kind_register
 
 MAX_INLINE_IMPORT_ROWS = 2_000
@@ -76,7 +77,7 @@ def import_job_create(
     file_format: FileFormat,
     content: bytes,
     options: dict[str, Any],
-    asked_by: User,
+    author: Author,
     name: str,
 ) -> Job:
     """Create the job that imports a file; ``options`` are arguments of the resource."""
@@ -91,7 +92,7 @@ def import_job_create(
             "options": options,
         },
         given=content,
-        asked_by=asked_by,
+        author=author,
         at=timezone.now(),
     )
 
@@ -103,7 +104,7 @@ def export_job_create(
     resource: type[JobResource],
     file_format: FileFormat,
     rows: QuerySet[Any],
-    asked_by: User,
+    author: Author,
     name: str,
 ) -> Job:
     """Create the job that exports the rows of a list, in its order."""
@@ -118,7 +119,7 @@ def export_job_create(
             "format": file_format.get_title(),
         },
         given=json.dumps(keys).encode(),
-        asked_by=asked_by,
+        author=author,
         at=timezone.now(),
         total=len(keys),
         result_name=name,
@@ -192,7 +193,8 @@ def _resource(job: Job) -> JobResource:
     page: Any = admin.site.get_model_admin(apps.get_model(job.parameters["model"]))
     resources = {resource_class.__name__: resource_class for resource_class in page.resource_classes}
     resource_class = resources.get(job.parameters.get("resource", ""), page.resource_classes[0])
-    resource: JobResource = resource_class(account=job.account, actor=job.asked_by, **job.parameters.get("options", {}))
+    author = Author(user=job.asked_by, label=IMPORT_LABEL)
+    resource: JobResource = resource_class(account=job.account, author=author, **job.parameters.get("options", {}))
     return resource
 
 

@@ -37,7 +37,8 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.results import (
     FileResult,
 )
-from consumers.admin.framework.pages import account_of, staff_user
+from consumers.admin.framework.pages import account_of, author_of, staff_user
+from consumers.author import IMPORT_LABEL, Author
 from consumers.models import Job
 from consumers.selectors import id_read
 
@@ -117,7 +118,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     file_note = ""
 
     def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return {"account": account_of(request), "actor": staff_user(request)}
+        return {"account": account_of(request), "author": Author(user=staff_user(request), label=IMPORT_LABEL)}
 
     def get_export_formats(self) -> list[Any]:
         return list(self.formats)
@@ -175,7 +176,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         except UnreadableFile:
             return None
         options = self.get_import_resource_kwargs(request, form=form)
-        del options["actor"]
+        del options["author"]
         return import_job_create(
             account=options.pop("account"),
             model=self.model,
@@ -183,7 +184,7 @@ class ImportExportMixin(ImportExportModelAdmin):
             file_format=file_format,
             content=content,
             options=options,
-            asked_by=staff_user(request),
+            author=author_of(request),
             name=file.name,
         )
 
@@ -305,7 +306,7 @@ class ImportExportMixin(ImportExportModelAdmin):
                 resource=resource,
                 file_format=job_format,
                 rows=rows,
-                asked_by=staff_user(request),
+                author=author_of(request),
                 name=name,
             )
             return _redirect_to_job(request, job)
