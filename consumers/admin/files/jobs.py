@@ -17,9 +17,10 @@ from tablib import Dataset
 
 from consumers.admin.files.formats import FORMATS, FileFormat, Unreadable
 from consumers.admin.files.results import SHOWN_PROBLEMS, FileResult
+from consumers.author import IMPORT_LABEL, Author
 from consumers.choices import JobFile
 from consumers.exceptions import JobFailed, Problem
-from consumers.models import Account, Job, JobPart, User
+from consumers.models import Account, Job, JobPart
 from consumers.services.job import Step, job_ask, job_kind_register
 
 LARGE_IMPORT = 2_000
@@ -76,7 +77,7 @@ def import_ask(
     file_format: FileFormat,
     given: bytes,
     options: dict[str, Any],
-    asked_by: User,
+    author: Author,
     name: str,
 ) -> Job:
     """Let a worker import a file; ``resource`` is one of those of the model's page, ``options`` are its own."""
@@ -91,7 +92,7 @@ def import_ask(
             "options": options,
         },
         given=given,
-        asked_by=asked_by,
+        author=author,
         at=timezone.now(),
     )
 
@@ -103,7 +104,7 @@ def export_ask(
     resource: type[JobResource],
     file_format: FileFormat,
     rows: QuerySet[Any],
-    asked_by: User,
+    author: Author,
     name: str,
 ) -> Job:
     """Let a worker export the rows that a page shows now, in its order."""
@@ -118,7 +119,7 @@ def export_ask(
             "format": file_format.get_title(),
         },
         given=json.dumps(keys).encode(),
-        asked_by=asked_by,
+        author=author,
         at=timezone.now(),
         total=len(keys),
         result_name=name,
@@ -190,7 +191,8 @@ def _resource(job: Job) -> JobResource:
     page: Any = admin.site.get_model_admin(apps.get_model(job.parameters["model"]))
     named = {one.__name__: one for one in page.resource_classes}
     kind = named.get(job.parameters.get("resource", ""), page.resource_classes[0])
-    resource: JobResource = kind(account=job.account, actor=job.asked_by, **job.parameters.get("options", {}))
+    author = Author(user=job.asked_by, label=IMPORT_LABEL)
+    resource: JobResource = kind(account=job.account, author=author, **job.parameters.get("options", {}))
     return resource
 
 

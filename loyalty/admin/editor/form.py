@@ -45,7 +45,8 @@ from promotions.engine.definition.fields import (
 )
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
-from promotions.services.promotion import PromotionValues, promotion_problems
+from promotions.services.promotion.save import promotion_problems
+from promotions.services.promotion.values import PromotionValues
 
 PLACES = (1, 2, 3)
 

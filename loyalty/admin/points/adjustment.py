@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
-from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, user_of
+from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of, user_of
 from consumers.models import Account, Consumer
 from loyalty.admin.consumer_dialog import ConsumerStepForm, consumer_step
 from loyalty.models import AdjustmentLimits
@@ -85,12 +85,11 @@ def adjust_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
     def take(form: AdjustForm) -> str:
         adjustment = staff_points_adjust(
             account=account_of(request),
-            user=user_of(request),
+            author=author_of(request, reason=form.cleaned_data["reason"]),
             role=role_of(request),
             consumer_id=form.consumer.consumer_id,
             reference=str(form.cleaned_data["reference"]),
             points=form.signed_points,
-            reason=form.cleaned_data["reason"],
             at=timezone.now(),
         )
         done = f"{adjustment.entry.points:+,} points for {form.consumer}."

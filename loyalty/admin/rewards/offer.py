@@ -13,7 +13,8 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget
 from consumers.admin.framework.fields import currency_choices
 from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment, format_number
-from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
+from consumers.author import Author
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
@@ -177,10 +178,10 @@ class OfferAdmin(KeyedAdmin):
     def issued_of_stock(self, offer: Offer) -> str:
         return f"{offer.issued:,}" if offer.stock is None else f"{offer.issued:,} of {offer.stock:,}"
 
-    def save_values(self, *, account_id: int, obj: Offer, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: Offer, form: Any) -> None:
         values = {name: form.cleaned_data[name] for name in OfferForm.Meta.fields if name in form.cleaned_data}
         values |= {"code": obj.code, "product": values["product"].sku if values["product"] else None}
-        offers_save(account_id=account_id, rows=[OfferValues(**values)], at=timezone.now())
+        offers_save(account_id=account_id, rows=[OfferValues(**values)], author=author, at=timezone.now())
 
     def delete_row(self, request: HttpRequest, obj: Offer) -> None:
-        offer_delete(account_id=account_of(request).pk, code=obj.code)
+        offer_delete(account_id=account_of(request).pk, code=obj.code, author=author_of(request))

@@ -11,6 +11,7 @@ import msgspec
 from django.db import transaction
 
 from consumers.models import Account, Consumer
+from consumers.moments import moment_text
 from loyalty.choices import EntryKind, OfferKind, PromotionType
 from loyalty.exceptions import DecisionChanged, ReferenceReused, SaleInvalid
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Transaction, Voucher
@@ -23,7 +24,6 @@ from loyalty.services.till.answer import (
     differences_of,
     explanation_of,
     lines_stored,
-    moment_text,
     voucher_answer,
 )
 from loyalty.services.till.bulk_insert import rows_insert, statements_together
@@ -39,7 +39,7 @@ from promotions.engine.facts.progress import Progress
 from promotions.engine.money import from_minor, money_text
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher
 from promotions.models import Promotion
-from promotions.services.personalized_list import personalized_choices_lock
+from promotions.services.personalized.lists import personalized_choices_lock
 
 AHEAD = timedelta(minutes=5)
 """How far a till's clock may be ahead of ours."""

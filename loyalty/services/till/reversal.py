@@ -13,13 +13,14 @@ from django.db import transaction
 
 from consumers.exceptions import Problem
 from consumers.models import Account, Consumer
+from consumers.moments import moment_text
 from loyalty.choices import EntryKind, ReversalKind, TransactionKind, TransactionStatus, VoucherStatus
 from loyalty.exceptions import ReferenceReused, ReturnInvalid, TransactionNotFound, TransactionVoided
 from loyalty.models import AppliedPromotion, LedgerEntry, Reversal, Transaction, Voucher
 from loyalty.selectors.rewards import UNUSED
 from loyalty.selectors.transaction import last_promotion_day, last_transaction_moment
 from loyalty.services.rewards.voucher import vouchers_cancel, vouchers_release
-from loyalty.services.till.answer import amount_decimal, answer_of, lines_stored, moment_text, voucher_answer
+from loyalty.services.till.answer import amount_decimal, answer_of, lines_stored, voucher_answer
 from loyalty.services.till.bulk_insert import rows_insert
 from loyalty.services.till.commit import AHEAD
 from loyalty.services.till.counters import count_down, usage_take_back
@@ -37,7 +38,7 @@ from promotions.engine.pipeline.strategy import ReturnLimit, ReturnPolicy, Retur
 from promotions.engine.rulebook.promotion import PromotionSource, Terms, compile_promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import Promotion
-from promotions.services.personalized_list import personalized_choices_release
+from promotions.services.personalized.lists import personalized_choices_release
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
