@@ -13,11 +13,11 @@ from itertools import chain, islice
 
 from django.db import transaction
 
-from consumers.exceptions import MAXIMUM_PROBLEMS, NotFound, Problem
+from consumers.exceptions import MAX_PROBLEMS, NotFound, Problem
 from consumers.models import Account
 from consumers.services.account import account_lock
-from consumers.services.consumer import consumers_locked
-from consumers.services.upsert import rows_delete, rows_named
+from consumers.services.consumer import consumers_lock
+from consumers.services.upsert import rows_by_values, rows_delete
 from promotions.exceptions import ListRefused, SelectionLocked
 from promotions.models import PersonalizedList, PersonalizedPromotion, Product
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
@@ -192,13 +192,13 @@ def personalized_lists_assign(
         account = account_lock(account_id=account_id)
         promotion = personalized_promotion_by_backend_id(account_id=account_id, backend_id=backend_id)
         _refuse(_rows_problems(promotion, rows))
-        consumers = consumers_locked(account_id=account_id, consumer_ids={row.consumer_id for row in rows})
+        consumers = consumers_lock(account_id=account_id, consumer_ids={row.consumer_id for row in rows})
         known = _known(account, chain.from_iterable(row.products for row in rows))
         _refuse(_unknown_in_rows(rows, consumers, known if not skip_unresolved else None))
         lists = PersonalizedList.objects.filter(promotion=promotion).values_list("consumer_id", "pk", "locked")
         stored = {
             consumer_pk: (pk, locked)
-            for consumer_pk, pk, locked in rows_named(lists, "consumer_id", consumers.values())
+            for consumer_pk, pk, locked in rows_by_values(lists, "consumer_id", consumers.values())
         }
         written: list[PersonalizedList] = []
         cleared: list[int] = []
@@ -266,7 +266,7 @@ def personalized_choices_release(
 
 def _list_locked(*, account_id: int, backend_id: str, consumer_id: str) -> PersonalizedList:
     """A consumer's list with its promotion, new if they have none; their row is held until the transaction ends."""
-    consumers = consumers_locked(account_id=account_id, consumer_ids=[consumer_id])
+    consumers = consumers_lock(account_id=account_id, consumer_ids=[consumer_id])
     if consumer_id not in consumers:
         raise NotFound(f"There is no consumer {consumer_id}.")
     listed = (
@@ -334,7 +334,7 @@ def _chosen_elsewhere(products: Sequence[str], chosen: Sequence[str]) -> Iterato
 
 
 def _refuse(problems: Iterator[Problem]) -> None:
-    if found := list(islice(problems, MAXIMUM_PROBLEMS)):
+    if found := list(islice(problems, MAX_PROBLEMS)):
         raise ListRefused(problems=found)
 
 
@@ -367,7 +367,7 @@ def _known(account: Account, products: Iterable[str]) -> set[str]:
     if not account.catalogue_enabled:
         return wanted
     skus = Product.objects.filter(account=account).order_by().values_list("sku", flat=True)
-    return set(rows_named(skus, "sku", wanted))
+    return set(rows_by_values(skus, "sku", wanted))
 
 
 def _list_problems(
