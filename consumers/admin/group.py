@@ -73,10 +73,10 @@ class GroupMemberResource(AccountResource):
     def get_queryset(self) -> QuerySet[Any]:
         return group_members(account_id=self.account.pk)
 
-    def rows_shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def exported_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return self.get_queryset().filter(consumergroup__in=rows.order_by().values("pk"))
 
-    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
         pairs = [pair for pair in keys if is_storable(list(pair))]
         codes = {code for code, _ in pairs}
         links = self.get_queryset().filter(consumergroup__code__in=codes)
@@ -121,13 +121,13 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
 
     key = "code"
     resource_classes = (GroupResource, GroupMemberResource)
-    file_words = (
+    file_note = (
         "Groups and their members are files of their own. A file of members puts each consumer into the group, or with "
         "“no” under member takes them out; members that it does not name stay."
     )
     form = GroupForm
-    add_words = "Add group"
-    empty_words = "A group is a named set of consumers: rules and control groups choose among them."
+    add_label = "Add group"
+    empty_text = "A group is a named set of consumers: rules and control groups choose among them."
     list_display = ("code", "name", "members")
     list_display_links = ("code", "name")
     list_filter = (ArchivedFilter,)

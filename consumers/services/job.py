@@ -62,7 +62,7 @@ def job_kind_register(kind: str, steps: Steps) -> None:
     _kinds[kind] = steps
 
 
-def job_ask(
+def job_create(
     *,
     account_id: int,
     kind: str,

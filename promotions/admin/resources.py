@@ -105,7 +105,7 @@ class PersonalizedListResource(AccountResource):
         super().__init__(**kwargs)
         self.keep_locked = keep_locked
 
-    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
         consumer_ids = [consumer_id for _, consumer_id in keys if is_storable(consumer_id)]
         lists = rows_named(self.get_queryset(), "consumer__consumer_id", consumer_ids)
         return {(one.promotion.backend_id, one.consumer.consumer_id): one for one in lists}

@@ -16,7 +16,7 @@ from consumers.exceptions import JobFailed, JobOver
 from consumers.models import Account, ConsumerGroup, Job, JobPart
 from consumers.services import job as job_module
 from consumers.services.account import account_create
-from consumers.services.job import KEPT, LEASE, Step, job_ask, job_cancel, job_kind_register, jobs_run
+from consumers.services.job import KEPT, LEASE, Step, job_cancel, job_create, job_kind_register, jobs_run
 from consumers.tasks import jobs_run as jobs_run_task
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +46,7 @@ def account() -> Account:
 
 
 def ask(account: Account, kind: str = "groups") -> Job:
-    return job_ask(
+    return job_create(
         account_id=account.pk,
         kind=kind,
         title="Groups",

@@ -17,7 +17,7 @@ from consumers.models import Account, User
 from consumers.services.account import account_create, api_key_create
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
-from consumers.services.job import job_ask
+from consumers.services.job import job_create
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.choices import Benefit, PromotionType
@@ -110,7 +110,7 @@ def fill(account: Account, *, rows: int = 1) -> None:
     )
     now = timezone.now()
     for n in numbers:
-        job_ask(
+        job_create(
             account_id=account.pk,
             kind="import",
             title=f"Import {n} of {code}",
