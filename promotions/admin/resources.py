@@ -22,7 +22,7 @@ from consumers.models import Consumer
 from consumers.services.upsert import is_storable, rows_by_values
 from promotions.models import PersonalizedList, PersonalizedPromotion, Product
 from promotions.selectors.personalized_promotion import personalized_lists
-from promotions.services.personalized.lists import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 

@@ -34,7 +34,7 @@ def make_groups(job: Job) -> Iterator[Step]:
 
 @pytest.fixture(autouse=True)
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_module, "_kinds", {})
+    monkeypatch.setattr(job_module, "_steps_by_kind", {})
     job_kind_register("groups", make_groups)
     # Nobody looks but the test.
     monkeypatch.setattr(jobs_run_task, "apply_async", lambda **_: None)

@@ -19,8 +19,8 @@ from promotions.choices import ReferenceKind
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope
 from promotions.engine.rules.check import MAX_CONDITION_VALUES, MAX_TREE_CONDITIONS, MAX_TREE_DEPTH, check_tree
 from promotions.engine.rules.problems import Reference
-from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
-from promotions.selectors.rule_values import TextSource, reference_names, rows_choosable
+from promotions.selectors.references import REFERENCE_SOURCES, ReferenceSource
+from promotions.selectors.rule_values import TextSource, choosable_rows, reference_names
 from promotions.services.promotion.references import unknown_references
 
 Page = Callable[..., JsonResponse]
@@ -154,7 +154,7 @@ def choices_found(
     elif kind in sources:
         source = sources[kind]
         _may_see(request, source.rows(account.pk).model)
-        found = rows_choosable(account_id=account.pk, source=source, search=search)
+        found = choosable_rows(account_id=account.pk, source=source, search=search)
     elif kind in texts:
         _may_see(request, texts[kind].model)
         found = [(text, "") for text in texts[kind].find(account.pk, search)]

@@ -28,7 +28,7 @@ from loyalty.services.till.sale import Sale, SaleLine
 from promotions.choices import DiscountType
 from promotions.models import Promotion
 from promotions.services.discount import DiscountValues, discount_save
-from promotions.services.personalized.lists import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from promotions.services.promotion.values import PromotionValues
