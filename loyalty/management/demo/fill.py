@@ -41,7 +41,8 @@ from loyalty.services.till.reversal import transaction_reverse
 from loyalty.services.till.sale import Sale
 from promotions.models import PersonalizedPromotion, Product, Promotion
 from promotions.services.discount import discount_save
-from promotions.services.personalized.lists import personalized_list_select, personalized_lists_assign
+from promotions.services.personalized.assignments import personalized_lists_assign
+from promotions.services.personalized.lists import personalized_list_select
 from promotions.services.personalized.promotion import personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from promotions.services.promotion.life import promotion_stop

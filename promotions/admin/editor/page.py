@@ -58,8 +58,9 @@ from promotions.admin.visibility import may_see_personalized
 from promotions.choices import Family, Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
+from promotions.selectors.life import promotions_with_status
 from promotions.selectors.profiling import Cost, cost_median, promotions_with_cost
-from promotions.selectors.promotion import promotions_at_site, promotions_with_status
+from promotions.selectors.promotion import promotions_at_site
 from promotions.services.promotion.life import (
     promotion_archive,
     promotion_delete,

@@ -28,7 +28,7 @@ from loyalty.services.till.sale import Sale, SaleLine
 from promotions.choices import DiscountType
 from promotions.models import Promotion
 from promotions.services.discount import DiscountValues, discount_save
-from promotions.services.personalized.lists import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from promotions.services.promotion.values import PromotionValues
@@ -115,7 +115,7 @@ def fill(account: Account, *, rows: int = 1) -> None:
             kind="import",
             title=f"Import {n} of {code}",
             parameters={"model": "consumers.site", "format": "csv"},
-            given=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
+            content=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
             author=Author(),
             at=now,
         )
