@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conflicts.analysis.settings_example import example_of
+from conflicts.analysis.settings_example import example_rows
 from conflicts.models import ConflictSettings
 from conflicts.resolver import Policy
 from consumers.choices import StaffRole
@@ -14,11 +14,11 @@ SETTINGS = {"promotion_bias": "max_customer_saving", "promotions_per_type": "1",
 
 
 def outcome(**said: Any) -> dict[str, str]:
-    return {one.name: one.words for one in example_of(Policy(**said))}
+    return {one.name: one.outcome for one in example_rows(Policy(**said))}
 
 
 def applying(**said: Any) -> list[str]:
-    return [one.name for one in example_of(Policy(**said)) if one.applies]
+    return [one.name for one in example_rows(Policy(**said)) if one.applies]
 
 
 def test_the_best_and_newest_wins_unless_told_otherwise() -> None:
