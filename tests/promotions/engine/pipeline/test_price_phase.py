@@ -194,7 +194,7 @@ def test_splitting_and_reordering_lines_changes_no_total(
 
 
 @given(LINES, WEIGHED, DISCOUNTS, POLICIES, st.randoms(use_true_random=False))
-def test_the_order_of_promotions_changes_nothing_at_all(
+def test_the_order_of_discounts_changes_nothing(
     lines: list[Line], weighed: list[Line], discounts: list[Promotion], policy: Policy, random: Any
 ) -> None:
     shuffled = list(discounts)
@@ -287,7 +287,7 @@ def test_under_the_greatest_saving_no_loser_saves_more_than_the_first_winner(
 
 
 @given(LINES, DISCOUNTS, st.sampled_from(["max_customer_saving", "min_customer_saving"]))
-def test_a_loser_names_those_before_it_that_took_units_which_its_sets_fit(
+def test_a_loser_names_the_earlier_winners_of_units_that_its_sets_accept(
     lines: list[Line], discounts: list[Promotion], bias: str
 ) -> None:
     basket = basket_of(lines)
@@ -345,7 +345,7 @@ def test_an_amount_is_shared_to_the_penny_and_no_unit_falls_below_zero(
 
 
 @given(STRETCHES, st.data())
-def test_units_that_are_taken_are_no_longer_there(stretches: list[PricedUnits], data: st.DataObject) -> None:
+def test_units_that_are_taken_are_left_out(stretches: list[PricedUnits], data: st.DataObject) -> None:
     before = Prices(stretches=tuple(sorted(stretches, key=lambda one: (one.run, one.first))))
     parts = []
     for one in data.draw(st.lists(st.sampled_from(stretches), unique=True)):
@@ -361,7 +361,7 @@ def places(prices: Prices) -> list[tuple[int, int]]:
 
 
 @given(st.integers(1, 9), st.integers(0, 300), st.integers(0, 100))
-def test_the_parts_of_a_cut_add_up_from_unit_to_unit(units: int, value: int, percent: int) -> None:
+def test_the_parts_of_a_reduction_add_up_from_unit_to_unit(units: int, value: int, percent: int) -> None:
     cut = PriceReduction(
         stretch=PricedUnits(run=0, first=0, units=units, value=value), off=units * value * percent // 100
     )
