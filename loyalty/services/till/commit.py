@@ -223,9 +223,10 @@ def _transaction_row(
             "point_value": str(terms.point_value),
             "is_loyalty_member": bool(known and known.is_member),
             "applied": [applied.promotion.id for applied in decision.applied],
-            "lists": {backend_id: list(products) for backend_id, products in decision.listed.items()},
+            "lists": {backend_id: list(products) for backend_id, products in decision.effective_choices.items()},
             "chosen": {
-                backend_id: {"selected": not quote.lists[backend_id].choice.selected} for backend_id in decision.choices
+                backend_id: {"selected": not quote.lists[backend_id].choice.selected}
+                for backend_id in decision.choices_to_lock
             },
             "vouchers": [_voucher_fact(quote, voucher) for voucher in decision.vouchers],
         },
@@ -360,7 +361,7 @@ def _pay_vouchers(row: Transaction, quote: Quote) -> None:
 
 def _lock_choices(row: Transaction, quote: Quote, at: datetime) -> None:
     """Make choices final where the promotion locks them after the first apply."""
-    choices = {quote.lists[backend_id].id: products for backend_id, products in quote.decision.choices.items()}
+    choices = {quote.lists[backend_id].id: products for backend_id, products in quote.decision.choices_to_lock.items()}
     if choices:
         personalized_choices_lock(choices=choices, transaction_id=row.pk, at=at)
 

@@ -147,7 +147,7 @@ def test_two_discounts_of_one_list_share_its_maximum(
     second = yours("b", value="40", price_order="most_expensive", **once)
     decision = decided(second, first, choice=LIST, maximum=maximum, locks=True)
     assert (cut(decision, "a"), cut(decision, "b")) == ({"cake": 200}, expected)
-    assert decision.choices == {"PP": chosen}
+    assert decision.choices_to_lock == {"PP": chosen}
 
 
 # --- what is shown --------------------------------------------------------------------------------------------------
@@ -217,17 +217,17 @@ FINAL: list[tuple[PersonalizedChoice, str | None, bool, dict[str, tuple[str, ...
 def test_the_first_application_makes_the_choice_final(
     choice: PersonalizedChoice, default: str | None, locks: bool, expected: dict[str, tuple[str, ...]]
 ) -> None:
-    assert decided(yours(default=default), choice=choice, maximum=2, locks=locks).choices == expected
+    assert decided(yours(default=default), choice=choice, maximum=2, locks=locks).choices_to_lock == expected
 
 
 def test_only_products_that_were_taken_are_chosen() -> None:
     decision = decided(yours(transaction_redemption_limit=1), choice=LIST, locks=True)
-    assert decision.choices == {"PP": ("CAKE",)}
+    assert decision.choices_to_lock == {"PP": ("CAKE",)}
 
 
 def test_a_discount_that_was_beaten_chooses_nothing() -> None:
     decision = decided(yours(), make_discount("better", value="90"), choice=LIST, locks=True)
-    assert (reason(decision), decision.choices) == ("lost_conflict", {})
+    assert (reason(decision), decision.choices_to_lock) == ("lost_conflict", {})
 
 
 # --- a free product of the list -------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def summary(decision: Decision) -> dict[str, Any]:
         ],
         "refused": [(one.promotion.code, one.reason, one.won_by, one.decided_by) for one in decision.refused],
         "vouchers_refused": decision.vouchers_refused,
-        "others": (decision.add_products, decision.personalized, decision.choices, decision.listed),
+        "others": (decision.add_products, decision.personalized, decision.choices_to_lock, decision.effective_choices),
     }
 
 
