@@ -343,7 +343,10 @@ def test_the_work_does_not_depend_on_the_quantity(match: str, rule: dict[str, An
         )
         chosen = compile_selection(promotion.source.outcome)
         counter = Counter()
-        sets = tuple(type(one)(rules=ItemRules(holds=counter, keys=None), units=one.units) for one in chosen.sets)
+        sets = tuple(
+            type(one)(rules=ItemRules(holds=counter, deciding_keys=None, necessary_keys=None), units=one.units)
+            for one in chosen.sets
+        )
         counted = type(chosen)(
             bundle=chosen.bundle,
             sets=sets,

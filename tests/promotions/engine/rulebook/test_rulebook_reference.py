@@ -303,8 +303,8 @@ def test_a_rulebook_that_was_asked_and_edited_finds_what_one_built_anew_does(see
             basket = draw_basket(random)
             shopper = draw_shopper(random, basket)
             for most in (5, 60):
-                nearest = edited.nearest(basket, shopper, most=most)
-                assert named(nearest) == named(built.nearest(basket, shopper, most=most))
+                nearest = edited.nearest(basket, shopper, limit=most)
+                assert named(nearest) == named(built.nearest(basket, shopper, limit=most))
             found = named(edited.candidates(basket, shopper))
             assert found == named(built.candidates(basket, shopper))
             asked += bool(found)
