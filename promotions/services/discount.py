@@ -14,7 +14,7 @@ from consumers.models import Account, User
 from promotions.choices import Family
 from promotions.engine.definition.content import blank_content
 from promotions.engine.definition.discount import check_discount
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME
 from promotions.engine.definition.reader import Definition, Document
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
@@ -26,7 +26,7 @@ from promotions.services.promotion import (
     promotions_save,
 )
 
-OUTCOME = ("value", "maximum_discount", "price_order", "product_sets")
+OUTCOME = tuple(DISCOUNT_OUTCOME)
 RESTRICTIONS = (*DISCOUNT_LIMITS, "always_apply")
 
 
