@@ -64,7 +64,7 @@ class Till:
             status="active",
             enrolled_on=date(2025, 1, 1),
             card_type="",
-            enlisted=frozenset(CHOICES),
+            personalized_promotions=frozenset(CHOICES),
         )
         self.explained = tuple(sorted(rulebook, key=lambda one: (one.code, one.source.family))[:EXPLAINED])
 
@@ -103,5 +103,8 @@ def qualified(decision: Decision) -> set[str]:
 def without_database() -> Iterator[None]:
     """Within it, what was used so far is known without asking, and what sampled decisions cost stays in memory."""
     costs = Costs(background=False)
-    with patch.object(quotes, "usage_read", lambda **_asked: _STORED), patch.object(quotes, "COSTS", costs):
+    with (
+        patch.object(quotes, "usage_read", lambda *_request, **_contended: _STORED),
+        patch.object(quotes, "COSTS", costs),
+    ):
         yield

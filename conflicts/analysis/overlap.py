@@ -20,7 +20,7 @@ from promotions.engine.facts.basket import Basket, Line, SiteFacts, make_basket,
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import from_minor, minor_unit, to_minor
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.engine.rules.attributes import WEEKDAYS, Scope
@@ -378,7 +378,7 @@ def _rulebook(promotions: Sequence[Promotion], world: CatalogueContext) -> Ruleb
 
 
 def _decide(basket: Basket, shopper: Shopper, rulebook: Rulebook, policy: Policy) -> Decision:
-    return evaluate(basket, shopper=shopper, usage=Usage(), rulebook=rulebook, policy=policy)
+    return evaluate(EvaluationCase(basket=basket, shopper=shopper, usage=Usage()), rulebook, policy)
 
 
 def _shopper(facts: Mapping[str, object], today: date, pair: Sequence[Promotion], wanted: Sequence[Wanted]) -> Shopper:

@@ -11,7 +11,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidge
 
 from consumers.admin.framework.fields import currency_field, zone_field
 from consumers.admin.framework.formset_field import RowForm, RowsField
-from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of
+from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of
 from consumers.choices import CURRENCIES
 from consumers.models import Account
 from consumers.services.account import AccountValues, account_update
@@ -127,4 +127,6 @@ class AccountSettingsAdmin(OnePageAdmin):
     def save_row(self, request: HttpRequest, obj: Account, form: Any, *, change: bool) -> Model:
         values = {name: getattr(obj, name) for name in AccountForm.Meta.fields}
         rates = {rate["currency"]: str(rate["rate"]) for rate in form.cleaned_data["earn_rates"]}
-        return account_update(account_id=obj.pk, values=AccountValues(**values, other_earn_rates=rates))
+        return account_update(
+            account_id=obj.pk, values=AccountValues(**values, other_earn_rates=rates), author=author_of(request)
+        )

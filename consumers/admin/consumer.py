@@ -29,6 +29,7 @@ from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
 from consumers.admin.framework.formset_field import RowForm, RowsField
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.author import Author
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.loyalty_sections import loyalty_sections
 from consumers.models import Consumer
@@ -349,7 +350,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     def last_seen(self, consumer: Consumer) -> Any:
         return consumer.last_transaction_on
 
-    def save_values(self, *, account_id: int, obj: Consumer, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: Consumer, form: Any) -> None:
         values = form.cleaned_data
         loyalty = None
         if values["member_status"]:

@@ -17,6 +17,7 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.author import Author
 from consumers.models import Consumer, ConsumerGroup
 from consumers.selectors import group_members
 from consumers.services.group import GroupValues, MemberValues, group_delete, group_members_save, groups_save
@@ -148,7 +149,7 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
         address = f"{reverse('admin:consumers_consumer_changelist')}?groups__id__exact={group.pk}"
         return format_html('<a class="text-link" href="{}">{}</a>', address, group.number_of_members)
 
-    def save_values(self, *, account_id: int, obj: ConsumerGroup, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: ConsumerGroup, form: Any) -> None:
         groups_save(account_id=account_id, rows=[GroupValues(code=obj.code, name=obj.name, archived=obj.archived)])
 
     def delete_row(self, request: HttpRequest, obj: ConsumerGroup) -> None:

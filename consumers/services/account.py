@@ -7,11 +7,12 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import F
 
+from consumers.author import Author
 from consumers.choices import KeyRole
 from consumers.exceptions import AlreadyExists, ConsumersError, InUse, Problem
 from consumers.models import Account, ApiKey
 from consumers.references import keys_referenced
-from consumers.services.upsert import HISTORY_REASON, model_problems
+from consumers.services.upsert import model_problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,7 @@ def account_create(*, code: str, currency: str, time_zone: str, name: str = "") 
     return NewAccount(account=made, manager_key=manager_key, till_key=till_key)
 
 
-def account_update(*, account_id: int, values: AccountValues, made_with: str = "") -> Account:
+def account_update(*, account_id: int, values: AccountValues, author: Author) -> Account:
     """Replace what is said of an account.
 
     Raises:
@@ -111,7 +112,7 @@ def account_update(*, account_id: int, values: AccountValues, made_with: str = "
             account_id=account_id, kind="currency", keys=[old_currency]
         ):
             raise InUse(f"The currency is fixed: there are amounts in {old_currency}.")
-        setattr(account, HISTORY_REASON, made_with)
+        author.sign(account)
         account.save()
         rulebook_advance(account=account)
     return account

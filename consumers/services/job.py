@@ -16,9 +16,10 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.dispatch import Signal
 
+from consumers.author import Author
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import JobFailed, JobOver
-from consumers.models import Job, JobPart, User
+from consumers.models import Job, JobPart
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def job_ask(
     title: str,
     parameters: dict[str, Any],
     given: bytes,
-    asked_by: User | None,
+    author: Author,
     at: datetime,
     total: int = 0,
     result_name: str = "",
@@ -81,7 +82,7 @@ def job_ask(
             kind=kind,
             title=title,
             parameters=parameters,
-            asked_by=asked_by,
+            asked_by=author.user,
             asked_at=at,
             total=total,
             result_name=result_name,

@@ -3,19 +3,19 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import Model, QuerySet
+from simple_history.utils import get_history_manager_for_model
 
+from consumers.author import Author
 from consumers.exceptions import ConsumersError, Problem, Refused
 from consumers.models import Account
 
 Row = TypeVar("Row", bound=Model)
 Read = TypeVar("Read")
-
-HISTORY_REASON = "_change_reason"
-"""The attribute in which simple-history looks for why, or with what, a row was changed."""
 
 CHUNK = 10_000
 """How many values one statement lists: SQLite takes 32,766 parameters."""
@@ -108,6 +108,37 @@ def rows_upsert(
     }
     manager.bulk_create(made, update_conflicts=True, unique_fields=["account", key], update_fields=sorted(names))
     return made, Saved(created=len(keys) - len(known), updated=len(known))
+
+
+def upsert_record(rows: Sequence[Any], *, replaced: Mapping[str, Any], key: str, author: Author, at: datetime) -> None:
+    """Write the history of upserted rows of one model: ``replaced`` are the rows that were there before, by ``key``.
+
+    The rows get the time of creation of those that they replaced, which the upsert leaves alone.
+    """
+    created: list[Any] = []
+    updated: list[Any] = []
+    for row in rows:
+        before = replaced.get(getattr(row, key))
+        if before is not None:
+            row.created_at = before.created_at
+        (created if before is None else updated).append(row)
+    history_record(created, is_update=False, author=author, at=at)
+    history_record(updated, is_update=True, author=author, at=at)
+
+
+def history_record(
+    rows: Sequence[Model], *, is_update: bool, author: Author, at: datetime, batch_size: int = CHUNK
+) -> None:
+    """Write the history of rows of one model that a bulk statement created or replaced."""
+    if rows:
+        get_history_manager_for_model(type(rows[0])).bulk_history_create(
+            rows,
+            batch_size=batch_size,
+            update=is_update,
+            default_user=author.user,
+            default_change_reason=author.note,
+            default_date=at,
+        )
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.pages import account_of
-from loyalty.admin.addresses import promotion_address
+from loyalty.admin.page_urls import promotion_address
 from loyalty.choices import PromotionType
 from promotions.choices import DiscountType, Family, Status
 from promotions.models import Promotion

@@ -25,7 +25,7 @@ from loyalty.models import RedemptionMessage
 from loyalty.selectors.message import messages_of
 from loyalty.selectors.search import messages_matching
 from loyalty.services.message import message_cancel, message_send_again
-from loyalty.services.message_text import plain_text
+from loyalty.services.promotion_texts import plain_text
 from promotions.admin.rules.wording import label_of
 
 STATE_COLOURS = {

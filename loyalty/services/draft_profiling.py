@@ -11,11 +11,11 @@ from consumers.models import Account
 from loyalty.models import Transaction
 from loyalty.selectors.transaction import transactions_recent
 from loyalty.services.till.profiling import Watch
-from loyalty.services.till.reads import ShopperRecord, sale_context_read, usage_read
+from loyalty.services.till.reads import ShopperRecord, UsageRequest, sale_context_read, usage_read
 from loyalty.services.till.records import basket_left
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.engine.facts.consumer import Shopper, Usage
-from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.promotion import Promotion, PromotionSource, compile_promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import Promotion as StoredPromotion
@@ -143,20 +143,13 @@ def _looks(
     """Nanoseconds by promotion that one basket took to look at it."""
     basket = basket_left(sale, book=book, returned={})
     known = _known(sale, account, shoppers)
-    shopper = known.on(basket.today) if known is not None else None
+    shopper = known.shopper_on(basket.today) if known is not None else None
     candidates = rulebook.candidates(basket, shopper)
     if known is not None and shopper is not None:
         shopper = _with_lists(shopper, known, account, candidates)
     watch = Watch(clock, twice=True)
-    evaluate(
-        basket,
-        shopper=shopper,
-        usage=Usage(),
-        rulebook=rulebook,
-        policy=book.policy,
-        candidates=candidates,
-        around=watch.around,
-    )
+    case = EvaluationCase(basket=basket, shopper=shopper, usage=Usage(), candidates=candidates)
+    evaluate(case, rulebook, book.policy, observer=watch.around)
     return watch.spent
 
 
@@ -171,12 +164,6 @@ def _known(sale: Transaction, account: Account, shoppers: dict[int, ShopperRecor
 
 
 def _with_lists(shopper: Shopper, known: ShopperRecord, account: Account, candidates: Sequence[Promotion]) -> Shopper:
-    stored = usage_read(
-        account_pk=account.pk,
-        consumer_pk=known.consumer.pk,
-        promotion_ids=(),
-        limited_ids=(),
-        offer_ids=(),
-        backend_ids={backend_id for one in candidates for backend_id in one.personalized},
-    )
+    backend_ids = {backend_id for promotion in candidates for backend_id in promotion.personalized}
+    stored = usage_read(UsageRequest(account_pk=account.pk, consumer_pk=known.consumer.pk, backend_ids=backend_ids))
     return replace(shopper, personalized={key: listed.choice for key, listed in stored.lists.items()})

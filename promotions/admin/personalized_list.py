@@ -40,7 +40,7 @@ from promotions.selectors.personalized_promotion import (
     personalized_promotions_unlisted,
 )
 from promotions.selectors.product import product_names
-from promotions.services.personalized_list import (
+from promotions.services.personalized.lists import (
     personalized_list_add,
     personalized_list_clear,
     personalized_list_push,

@@ -16,13 +16,14 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 from consumers.admin.files.pages import FileForm
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextsWidget, TextWidget
+from consumers.author import IMPORT_LABEL, Author
 from consumers.exceptions import Refused
 from consumers.models import Consumer
 from consumers.services.upsert import is_storable, rows_named
 from promotions.models import PersonalizedList, PersonalizedPromotion, Product
 from promotions.selectors.personalized_promotion import personalized_lists
-from promotions.services.personalized_list import ConsumerProducts, personalized_lists_assign
-from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.personalized.lists import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 
 
@@ -73,7 +74,9 @@ class PersonalizedPromotionResource(AccountResource):
         values = [
             PersonalizedPromotionValues(**{name: getattr(row, name) for name in self.Meta.fields}) for row in rows
         ]
-        personalized_promotions_save(account_id=self.account.pk, rows=values, at=timezone.now(), made_with="Import")
+        personalized_promotions_save(
+            account_id=self.account.pk, rows=values, author=Author(label=IMPORT_LABEL), at=timezone.now()
+        )
 
 
 class PersonalizedListResource(AccountResource):

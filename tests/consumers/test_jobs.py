@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import JobFailed, JobOver
 from consumers.models import Account, ConsumerGroup, Job, JobPart
@@ -51,7 +52,7 @@ def ask(account: Account, kind: str = "groups") -> Job:
         title="Groups",
         parameters={},
         given=b"",
-        asked_by=None,
+        author=Author(),
         at=timezone.now(),
         result_name="groups.csv",
     )

@@ -11,9 +11,9 @@ from django.utils import timezone
 from loyalty.models import Transaction
 from loyalty.services import draft_profiling as draft_costs
 from loyalty.services.draft_profiling import DraftCost, draft_cost
-from promotions.engine.pipeline import evaluate as evaluating
-from promotions.engine.pipeline import price_phase
-from promotions.engine.pipeline.checks import EvaluationContext, evaluate_promotion
+from promotions.engine.pipeline import points_phase, price_phase
+from promotions.engine.pipeline.apply import evaluate_promotion
+from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import Candidate, Refusal
 from promotions.engine.rulebook.promotion import Promotion as Compiled
 from promotions.models import Promotion
@@ -44,7 +44,7 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     working = Work()
-    monkeypatch.setattr(evaluating, "evaluate_promotion", working.evaluate_promotion)
+    monkeypatch.setattr(points_phase, "evaluate_promotion", working.evaluate_promotion)
     monkeypatch.setattr(price_phase, "evaluate_promotion", working.evaluate_promotion)
     return working
 

@@ -13,6 +13,8 @@ from datetime import date, timedelta
 
 import django
 
+from consumers.author import Author
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
@@ -73,7 +75,7 @@ def fill() -> str:
         title="Sites",
         parameters={"model": "consumers.site", "format": "csv"},
         given=rows.encode(),
-        asked_by=None,
+        author=Author(),
         at=now,
     )
     _, key = api_key_create(account_id=account.pk, name="Till", role=KeyRole.TILL)

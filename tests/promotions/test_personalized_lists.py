@@ -13,7 +13,7 @@ from consumers.models import Account
 from consumers.services.consumer import consumer_delete
 from promotions.exceptions import ListRefused, PersonalizedPromotionNotFound, ProductInUse, SelectionLocked
 from promotions.models import PersonalizedList
-from promotions.services.personalized_list import (
+from promotions.services.personalized.lists import (
     Assigned,
     ConsumerProducts,
     personalized_list_add,

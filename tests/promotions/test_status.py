@@ -12,18 +12,19 @@ from django.core.management import call_command
 from django.db import connection
 
 from config.celery import app
+from consumers.author import Author
 from loyalty.services.promotion import loyalty_promotion_save
 from promotions.choices import Family, Status
 from promotions.models import Promotion, StatusEvent
 from promotions.selectors.promotion import promotions_live, promotions_out_of_date, promotions_with_status
 from promotions.services import status as status_module
-from promotions.services.promotion import promotion_stop
+from promotions.services.promotion.life import promotion_stop
 from promotions.services.status import statuses_sync
 from tests.promotions.builders import NOW, day, make_account, make_promotion, make_values
 
 pytestmark = pytest.mark.django_db
 
-BY: dict[str, Any] = {"actor": None, "actor_label": "test"}
+BY: dict[str, Any] = {"author": Author(label="test")}
 
 
 def events_of(promotion: Promotion) -> list[tuple[str, datetime]]:

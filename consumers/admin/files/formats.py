@@ -11,7 +11,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -24,6 +24,7 @@ from tablib import Dataset
 
 from consumers.admin.files.cells import _DIGITS_OF_A_NUMBER, ABSENT, cell_of, value_of_cell
 from consumers.admin.framework.formatting import format_number
+from consumers.moments import moment_text
 
 MAXIMUM_ROWS = 200_000
 MAXIMUM_COLUMNS = 200
@@ -338,7 +339,7 @@ def _json_of(value: Any) -> str:
         case Decimal():
             return format_number(value)
         case datetime() if value.tzinfo is not None:
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            return moment_text(value)
         case date():
             return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -6,7 +6,7 @@ steps. A large export is a CSV or JSON file of the rows that the page showed whe
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from django.apps import apps
 from django.contrib import admin
@@ -16,14 +16,12 @@ from django.utils import timezone
 from tablib import Dataset
 
 from consumers.admin.files.formats import FORMATS, FileFormat, Unreadable
-from consumers.admin.files.results import SHOWN_PROBLEMS
+from consumers.admin.files.results import SHOWN_PROBLEMS, FileResult
+from consumers.author import IMPORT_LABEL, Author
 from consumers.choices import JobFile
 from consumers.exceptions import JobFailed, Problem
-from consumers.models import Account, Job, JobPart, User
+from consumers.models import Account, Job, JobPart
 from consumers.services.job import Step, job_ask, job_kind_register
-
-if TYPE_CHECKING:
-    from consumers.admin.files.resource import AccountResource
 
 LARGE_IMPORT = 2_000
 """An import of more rows is done by a worker."""
@@ -38,6 +36,36 @@ ROWS_OF_A_PIECE = 1_000
 """Rows that are exported in one step."""
 
 
+class JobResource(Protocol):
+    """What a job asks of the resource that reads or writes its rows; see ``AccountResource``."""
+
+    __name__: str
+    rows_before: int
+
+    def __init__(self, **kwargs: Any) -> None: ...
+
+    @classmethod
+    def get_display_name(cls) -> str:
+        """Return what the rows are called, capitalised."""
+        ...
+
+    def check_file(self, dataset: Dataset) -> None:
+        """Raise ValidationError for a file whose columns or keys cannot be read."""
+        ...
+
+    def import_data(self, dataset: Dataset, *, dry_run: bool, raise_errors: bool) -> FileResult:
+        """Import rows, or try to."""
+        ...
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the account's rows."""
+        ...
+
+    def export(self, queryset: Any) -> Dataset:
+        """Return rows as a table."""
+        ...
+
+
 # --- asking ---------------------------------------------------------------------------------------------------------
 
 
@@ -45,11 +73,11 @@ def import_ask(
     *,
     account: Account,
     model: Any,
-    resource: "type[AccountResource]",
+    resource: type[JobResource],
     file_format: FileFormat,
     given: bytes,
     options: dict[str, Any],
-    asked_by: User,
+    author: Author,
     name: str,
 ) -> Job:
     """Let a worker import a file; ``resource`` is one of those of the model's page, ``options`` are its own."""
@@ -64,7 +92,7 @@ def import_ask(
             "options": options,
         },
         given=given,
-        asked_by=asked_by,
+        author=author,
         at=timezone.now(),
     )
 
@@ -73,10 +101,10 @@ def export_ask(
     *,
     account: Account,
     model: Any,
-    resource: "type[AccountResource]",
+    resource: type[JobResource],
     file_format: FileFormat,
     rows: QuerySet[Any],
-    asked_by: User,
+    author: Author,
     name: str,
 ) -> Job:
     """Let a worker export the rows that a page shows now, in its order."""
@@ -91,7 +119,7 @@ def export_ask(
             "format": file_format.get_title(),
         },
         given=json.dumps(keys).encode(),
-        asked_by=asked_by,
+        author=author,
         at=timezone.now(),
         total=len(keys),
         result_name=name,
@@ -159,11 +187,12 @@ def _given(job: Job) -> bytes:
     return bytes(JobPart.objects.get(job=job, file=JobFile.INPUT).content)
 
 
-def _resource(job: Job) -> "AccountResource":
+def _resource(job: Job) -> JobResource:
     page: Any = admin.site.get_model_admin(apps.get_model(job.parameters["model"]))
     named = {one.__name__: one for one in page.resource_classes}
     kind = named.get(job.parameters.get("resource", ""), page.resource_classes[0])
-    resource: AccountResource = kind(account=job.account, actor=job.asked_by, **job.parameters.get("options", {}))
+    author = Author(user=job.asked_by, label=IMPORT_LABEL)
+    resource: JobResource = kind(account=job.account, author=author, **job.parameters.get("options", {}))
     return resource
 
 

@@ -32,7 +32,8 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.results import (
     FileResult,
 )
-from consumers.admin.framework.pages import account_of, user_of
+from consumers.admin.framework.pages import account_of, author_of, user_of
+from consumers.author import IMPORT_LABEL, Author
 from consumers.models import Job
 from consumers.selectors import id_read
 
@@ -112,7 +113,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     file_words = ""
 
     def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return {"account": account_of(request), "actor": user_of(request)}
+        return {"account": account_of(request), "author": Author(user=user_of(request), label=IMPORT_LABEL)}
 
     def get_export_formats(self) -> list[Any]:
         return list(self.formats)
@@ -170,7 +171,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         except Unreadable:
             return None
         options = self.get_import_resource_kwargs(request, form=form)
-        del options["actor"]
+        del options["author"]
         return import_ask(
             account=options.pop("account"),
             model=self.model,
@@ -178,7 +179,7 @@ class ImportExportMixin(ImportExportModelAdmin):
             file_format=file_format,
             given=given,
             options=options,
-            asked_by=user_of(request),
+            author=author_of(request),
             name=file.name,
         )
 
@@ -300,7 +301,7 @@ class ImportExportMixin(ImportExportModelAdmin):
                 resource=kind,
                 file_format=written,
                 rows=rows,
-                asked_by=user_of(request),
+                author=author_of(request),
                 name=name,
             )
             return _told_to_wait(request, job)

@@ -27,8 +27,9 @@ from consumers.admin.files.results import (
 )
 from consumers.admin.files.widgets import AmountWidget, FlagWidget, TextWidget, WholeWidget
 from consumers.admin.framework.history import Change
+from consumers.author import Author
 from consumers.exceptions import Refused
-from consumers.models import Account, User
+from consumers.models import Account
 from consumers.services.account import account_lock
 from consumers.services.upsert import is_storable, rows_named
 
@@ -55,9 +56,9 @@ class AccountResource(ModelResource):
     aliases: ClassVar[Mapping[str, str]] = {}
     told_only: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, *, account: Account, actor: User | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, account: Account, author: Author, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.account, self.actor = account, actor
+        self.account, self.author = account, author
         self.read: list[Any] = []
         self.numbers: list[int] = []
         self.rows_before = 0

@@ -3,21 +3,48 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from import_export.fields import Field
 from import_export.results import InvalidRow, Result, RowResult
 
 from consumers.admin.framework.history import Change, in_words
 from consumers.exceptions import Refused
 
-if TYPE_CHECKING:
-    from consumers.admin.files.resource import AccountResource
-
 logger = logging.getLogger(__name__)
 
 SHOWN_PROBLEMS = 50
 SHOWN_ROWS = 200
+
+
+class ResultResource(Protocol):
+    """What a result asks of the resource that read the file.
+
+    ``rows_before`` counts the rows of the file before those that were read; ``numbers`` are the places in the file of
+    the rows that the service was given.
+    """
+
+    fields: Mapping[str, Field]
+    rows_before: int
+    numbers: list[int]
+
+    @property
+    def key_fields(self) -> list[Field]:
+        """Return the columns that identify a row."""
+        ...
+
+    def said(self, instance: Any) -> dict[str, Any]:
+        """Return a row as plain values by column."""
+        ...
+
+    def changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> "Iterator[Change]":
+        """Yield how two rows of plain values differ."""
+        ...
+
+    def place_of(self, place: str) -> tuple[str, str]:
+        """Return the column, and the path in its cell, of what a service refused."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +80,12 @@ class FileRefused(ValidationError):
 class RowChanges:
     """How a row differs from what is stored, column by column; told where it is shown."""
 
-    def __init__(self, resource: "AccountResource", instance: Any, new: bool) -> None:
+    def __init__(self, resource: ResultResource, instance: Any, new: bool) -> None:
         self.resource, self.new = resource, new
         self.before = {} if new else resource.said(instance)
         self.instance = instance
 
-    def compare_with(self, resource: "AccountResource", instance: Any) -> None:
+    def compare_with(self, resource: ResultResource, instance: Any) -> None:
         """Take the row as it would be; what its service made of it in the meantime is told too."""
         self.instance = instance
 
@@ -157,7 +184,7 @@ def describe_value(value: Any) -> str:
 # --- problems of a result -------------------------------------------------------------------------------------------
 
 
-def problems_of(result: Result, resource: "AccountResource") -> Iterator[FileProblem]:
+def problems_of(result: Result, resource: ResultResource) -> Iterator[FileProblem]:
     """Everything that a result finds wrong, with the rows as the file numbers them."""
     for base in result.base_errors:
         if isinstance(base.error, FileRefused):
@@ -179,7 +206,7 @@ def _unforeseen(error: Exception) -> str:
     return "This cannot be imported, and the fault is not yours. Tell who runs the system: the log says why."
 
 
-def _problems_of_row(row: InvalidRow, resource: "AccountResource") -> Iterator[FileProblem]:
+def _problems_of_row(row: InvalidRow, resource: ResultResource) -> Iterator[FileProblem]:
     columns = {field.attribute: field.column_name for field in resource.fields.values()}
     for name, messages in row.error_dict.items():
         column = "" if name == NON_FIELD_ERRORS else columns.get(name, name)
@@ -187,7 +214,7 @@ def _problems_of_row(row: InvalidRow, resource: "AccountResource") -> Iterator[F
             yield FileProblem(detail=message, row=resource.rows_before + row.number, column=column)
 
 
-def refused_in_file(refused: Refused, resource: "AccountResource") -> FileRefused:
+def refused_in_file(refused: Refused, resource: ResultResource) -> FileRefused:
     """What a service refused of the rows that it was given, at their places in the file."""
     problems = []
     for problem in refused.problems[:SHOWN_PROBLEMS]:

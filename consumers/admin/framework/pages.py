@@ -28,6 +28,7 @@ from consumers.admin.framework.fields import DateInput, ZonedDateTimeField, Zone
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.history import HistoryPageMixin
 from consumers.admin.framework.ordering import SavedOrderMixin
+from consumers.author import Author
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, AccountOwned, User
 from consumers.selectors import Matching
@@ -38,6 +39,11 @@ def user_of(request: HttpRequest) -> User:
     user = request.user
     assert isinstance(user, User)  # noqa: S101
     return user
+
+
+def author_of(request: HttpRequest, *, reason: str = "") -> Author:
+    """The member of staff who asks, as the author of a change."""
+    return Author(user=user_of(request), reason=reason)
 
 
 if TYPE_CHECKING:
@@ -348,14 +354,14 @@ class KeyedAdmin(AccountAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (self.key,) if obj else ()
 
-    def save_values(self, *, account_id: int, obj: Any, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: Any, form: Any) -> None:
         """Call the service that saves rows with this one row."""
         raise NotImplementedError
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Model:
         account = account_of(request)
         try:
-            self.save_values(account_id=account.pk, obj=obj, form=form)
+            self.save_values(account_id=account.pk, author=author_of(request), obj=obj, form=form)
         except Refused as refused:
             raise refused.without(0) from None
         saved: Model = self.model._default_manager.get(account=account, **{self.key: getattr(obj, self.key)})

@@ -61,6 +61,7 @@ from consumers.api.framework.permissions import RolePermission
 from consumers.api.framework.schema import ApiSchema
 from consumers.api.framework.serializers import Input
 from consumers.api.framework.throttling import KeyThrottle
+from consumers.author import Author
 from consumers.exceptions import MAXIMUM_PROBLEMS, Refused
 from consumers.models import Account, ApiKey
 from consumers.selectors import Matching
@@ -166,9 +167,9 @@ class ApiView(GenericAPIView[Any]):
         return self.key.account
 
     @property
-    def made_with(self) -> str:
-        """Who is to be named as the author of a change."""
-        return f"API key {self.key.name}"
+    def author(self) -> Author:
+        """The key, as the author of what the call changes."""
+        return Author(label=f"API key {self.key.name}")
 
     def open_to_tills(self, request: Request) -> bool:
         """Whether a till's key may make this call."""

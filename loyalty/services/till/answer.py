@@ -1,11 +1,11 @@
 """The till's answer: a decision in the words of the REST contract."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
+from consumers.moments import moment_text
 from loyalty.models import Voucher
 from loyalty.services.till.quote import Quote, Warned
 from promotions.choices import Family
@@ -13,11 +13,6 @@ from promotions.engine.money import exponent, minor_unit, money_text, round_half
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, LineShare, NearMiss
 
 Answer = dict[str, Any]
-
-
-def moment_text(at: datetime) -> str:
-    """A moment in UTC, ISO 8601."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def amount_text(amount: Fraction, currency: str) -> str:

@@ -11,34 +11,35 @@ import msgspec
 from django.db import transaction
 
 from consumers.models import Account, Consumer
+from consumers.moments import moment_text
 from loyalty.choices import EntryKind, OfferKind, PromotionType
 from loyalty.exceptions import DecisionChanged, ReferenceReused, SaleInvalid
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Transaction, Voucher
-from loyalty.services.activity_text import activity_description
 from loyalty.services.message import messages_of, messages_record
+from loyalty.services.promotion_texts import activity_description
+from loyalty.services.rewards.voucher import voucher_rows, vouchers_pay
 from loyalty.services.till.answer import (
     amount_decimal,
     answer_of,
     differences_of,
     explanation_of,
     lines_stored,
-    moment_text,
     voucher_answer,
 )
 from loyalty.services.till.bulk_insert import rows_insert, statements_together
 from loyalty.services.till.counters import Counted, consumer_activity_update, count_up, usage_add
+from loyalty.services.till.locks import LOCK_FREE_MARGIN
 from loyalty.services.till.quote import Quote, decide, offer_benefit
-from loyalty.services.till.reads import AMPLE, StoredDecision, sale_context_read
+from loyalty.services.till.reads import StoredDecision, sale_context_read
 from loyalty.services.till.records import line_stored
 from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import snapshot_current
-from loyalty.services.voucher import voucher_rows, vouchers_pay
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import from_minor, money_text
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher
 from promotions.models import Promotion
-from promotions.services.personalized_list import personalized_choices_lock
+from promotions.services.personalized.lists import personalized_choices_lock
 
 AHEAD = timedelta(minutes=5)
 """How far a till's clock may be ahead of ours."""
@@ -49,7 +50,7 @@ class Committed:
     """A committed transaction: the answer as JSON text, why others did not apply, and whether this call wrote it."""
 
     answer: str
-    explanation: list[dict[str, Any]]
+    explanation: list[dict[str, object]]
     created: bool
 
 
@@ -124,7 +125,7 @@ def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime, a
             known=known.shopper,
             products=known.products,
             lock=True,
-            ample=None if attempt else AMPLE,
+            lock_free_margin=None if attempt else LOCK_FREE_MARGIN,
             sampled=True,
         )
         return _write(account, quote, fingerprint, at, transaction_id=known.transaction_id)
@@ -385,7 +386,7 @@ def _write_usage(quote: Quote, consumer: Consumer) -> None:
 
 def _progress_after(quote: Quote, redeemed: Mapping[int, int]) -> dict[int, tuple[str, Progress]]:
     """What is to be stored of the progress of promotions with application rules: their signature and sums."""
-    basket, net = quote.basket, quote.decision.worth.net
+    basket, net = quote.basket, quote.decision.basket_value.net
     after: dict[int, tuple[str, Progress]] = {}
     for promotion in quote.judged:
         rules = promotion.application_rules

@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from consumers.models import Consumer
 from loyalty.exceptions import LimitOverrun
 from loyalty.models import PromotionUsage
-from loyalty.services.till.combined_query import among_ids
+from loyalty.services.till.combined_query import in_ids
 from promotions.engine.facts.progress import Progress
 
 
@@ -99,7 +99,7 @@ def usage_add(*, consumer_pk: int, rows: Sequence[tuple[int, int, str, Progress]
         selects.append(_GIVEN_POSTGRESQL if connection.vendor == "postgresql" else _GIVEN_SQLITE)
         parameters += [consumer_pk, json.dumps(given)]
     if progress_over:
-        is_given, ids = among_ids([row[0] for row in rows])
+        is_given, ids = in_ids([row[0] for row in rows])
         selects.append(
             f"SELECT promotion_id, consumer_id, 0, '', progress FROM {table}"  # noqa: S608 - names are our own
             f" WHERE consumer_id = %s AND progress_signature <> '' AND NOT promotion_id {is_given}"

@@ -17,7 +17,7 @@ from django.db import Error, connections
 from django.utils import timezone
 
 from loyalty.services.till.metrics import looks_measured
-from promotions.engine.pipeline.checks import EvaluationContext, Evaluator
+from promotions.engine.pipeline.context import EvaluationContext, Evaluator
 from promotions.engine.pipeline.decision import Candidate, Refusal
 from promotions.engine.rulebook.promotion import Promotion
 from promotions.services.profiling import MeasuredCost, promotion_costs_add

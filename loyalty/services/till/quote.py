@@ -10,15 +10,15 @@ from consumers.exceptions import Problem
 from consumers.models import Account
 from loyalty.exceptions import FigureTooLarge, SaleInvalid
 from loyalty.models import Offer
+from loyalty.services.till.locks import LOCK_FREE_MARGIN, ContendedCounters
 from loyalty.services.till.metrics import decision_measured
 from loyalty.services.till.profiling import COSTS
 from loyalty.services.till.reads import (
-    AMPLE,
-    Contended,
     ShopperRecord,
     StoredList,
     StoredVoucher,
     UsageRecord,
+    UsageRequest,
     sale_context_read,
     usage_read,
 )
@@ -30,9 +30,8 @@ from promotions.engine.facts.basket import Basket, Line, ProductFacts, make_bask
 from promotions.engine.facts.consumer import Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor
-from promotions.engine.pipeline.checks import as_it_is
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.promotion import Promotion, life_reason
 from promotions.engine.rulebook.rulebook import Rulebook
 
@@ -167,14 +166,14 @@ def decide(
     products: dict[str, ProductFacts],
     explained: Sequence[Promotion] = (),
     lock: bool = False,
-    ample: int | None = AMPLE,
+    lock_free_margin: int | None = LOCK_FREE_MARGIN,
     sampled: bool = False,
 ) -> Quote:
     """Read what was used so far and evaluate.
 
-    With ``lock`` what is decided is good until the transaction ends, as long as the counters with more than ``ample``
-    left (None: all are locked) can be counted up by it. ``sampled`` are a till's decisions, of which some are timed
-    promotion by promotion.
+    With ``lock`` what is decided is good until the transaction ends, as long as the counters with more than
+    ``lock_free_margin`` left (None: all are locked) can be counted up by it. ``sampled`` are a till's decisions, of
+    which some are timed promotion by promotion.
 
     Raises:
         SaleInvalid: the site or consumer is unknown.
@@ -183,20 +182,22 @@ def decide(
     place = _place(sale, book=book, known=known)
     basket = basket_of(sale, place=place, products=products, card_type=known.card_type if known else "")
     rulebook = book.rulebook
-    shopper = known.on(basket.today) if known else None
+    shopper = known.shopper_on(basket.today) if known else None
     candidates = rulebook.candidates(basket, shopper)
     if lock:
         explained = rulebook.nearest(basket, shopper, limit=NEAREST)
     judged = {promotion.id: promotion for promotion in (*candidates, *explained)}
     stored = usage_read(
-        account_pk=book.account_pk,
-        consumer_pk=known.consumer.pk if known else None,
-        promotion_ids=[p.id for p in judged.values() if p.is_tracked],
-        limited_ids=_limited(judged.values()),
-        offer_ids=_stocked(judged.values(), book=book),
-        backend_ids={backend_id for p in judged.values() for backend_id in p.personalized},
-        codes=sale.vouchers,
-        contended=_contended(candidates, book=book, ample=ample) if lock else None,
+        UsageRequest(
+            account_pk=book.account_pk,
+            consumer_pk=known.consumer.pk if known else None,
+            promotion_ids=[p.id for p in judged.values() if p.is_tracked],
+            limited_ids=_limited(judged.values()),
+            offer_ids=_stocked(judged.values(), book=book),
+            backend_ids={backend_id for p in judged.values() for backend_id in p.personalized},
+            voucher_codes=sale.vouchers,
+        ),
+        contended=_contended(candidates, book=book, lock_free_margin=lock_free_margin) if lock else None,
     )
     if lock:
         judged |= _under_way(stored, rulebook, at=basket.at)
@@ -206,18 +207,16 @@ def decide(
     usage, rebuilt = _usage(stored, book=book, known=known, needed=needed, judged=judged, at=basket.at)
     watch = COSTS.watch() if sampled else None
     begun = perf_counter()
-    decision = evaluate(
-        basket,
+    case = EvaluationCase(
+        basket=basket,
         shopper=shopper,
         usage=usage,
-        rulebook=rulebook,
-        policy=book.policy,
         vouchers=[_presented(code, stored.vouchers.get(code), book=book, known=known) for code in sale.vouchers],
-        explain=explained,
-        most=EXPLANATIONS_KEPT if lock else EXPLAINED if explained else 0,
         candidates=candidates,
-        around=watch.around if watch is not None else as_it_is,
+        explain=explained,
+        max_explained=EXPLANATIONS_KEPT if lock else EXPLAINED if explained else 0,
     )
+    decision = evaluate(case, rulebook, book.policy, observer=watch.around if watch is not None else None)
     decision_measured(applied=bool(decision.applied), seconds=perf_counter() - begun)
     if watch is not None:
         COSTS.keep(watch)
@@ -248,9 +247,15 @@ def _stocked(promotions: Iterable[Promotion], *, book: AccountSnapshot) -> set[i
     return {book.offers[promotion.offer].pk for promotion in promotions if promotion.offer in book.limited_offers}
 
 
-def _contended(candidates: Sequence[Promotion], *, book: AccountSnapshot, ample: int | None) -> Contended:
+def _contended(
+    candidates: Sequence[Promotion], *, book: AccountSnapshot, lock_free_margin: int | None
+) -> ContendedCounters:
     """Only candidates can apply: of what the others used the reasons tell, which no sale has to wait for."""
-    return Contended(promotion_ids=_limited(candidates), offer_ids=_stocked(candidates, book=book), ample=ample)
+    return ContendedCounters(
+        promotion_ids=_limited(candidates),
+        offer_ids=_stocked(candidates, book=book),
+        lock_free_margin=lock_free_margin,
+    )
 
 
 def _check_size(decision: Decision, *, balance: int | None, commit: bool) -> None:
@@ -284,10 +289,10 @@ def _usage(
     missing: dict[int, Promotion] = {}
     last = known.consumer.last_transaction_at if known else None
     in_order = last is None or last <= at
-    for promotion_id, (signature, kept) in stored.progress.items():
+    for promotion_id, kept in stored.progress.items():
         promotion = judged.get(promotion_id)
-        if in_order and promotion is not None and signature == promotion.rules_signature:
-            progress[promotion_id] = Progress.from_json(kept)
+        if in_order and promotion is not None and kept.signature == promotion.rules_signature:
+            progress[promotion_id] = kept.decoded()
     if known is not None and last is not None:
         missing = {promotion.id: promotion for promotion in needed if promotion.id not in progress}
         if missing:

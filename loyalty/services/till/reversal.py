@@ -13,31 +13,32 @@ from django.db import transaction
 
 from consumers.exceptions import Problem
 from consumers.models import Account, Consumer
+from consumers.moments import moment_text
 from loyalty.choices import EntryKind, ReversalKind, TransactionKind, TransactionStatus, VoucherStatus
 from loyalty.exceptions import ReferenceReused, ReturnInvalid, TransactionNotFound, TransactionVoided
 from loyalty.models import AppliedPromotion, LedgerEntry, Reversal, Transaction, Voucher
-from loyalty.selectors.offer import UNUSED
+from loyalty.selectors.rewards import UNUSED
 from loyalty.selectors.transaction import last_promotion_day, last_transaction_moment
-from loyalty.services.till.answer import amount_decimal, answer_of, lines_stored, moment_text, voucher_answer
+from loyalty.services.rewards.voucher import vouchers_cancel, vouchers_release
+from loyalty.services.till.answer import amount_decimal, answer_of, lines_stored, voucher_answer
 from loyalty.services.till.bulk_insert import rows_insert
 from loyalty.services.till.commit import AHEAD
 from loyalty.services.till.counters import count_down, usage_take_back
-from loyalty.services.till.reads import counters_lock
+from loyalty.services.till.locks import counters_lock
 from loyalty.services.till.records import basket_left, quantity_left
 from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
-from loyalty.services.voucher import vouchers_cancel, vouchers_release
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import from_minor, money_text, to_minor
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.pipeline.returns import ReturnLimit, ReturnPolicy
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.pipeline.strategy import ReturnLimit, ReturnPolicy, ReturnStrategy
 from promotions.engine.rulebook.promotion import PromotionSource, Terms, compile_promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import Promotion
-from promotions.services.personalized_list import personalized_choices_release
+from promotions.services.personalized.lists import personalized_choices_release
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -280,22 +281,20 @@ def _decide(kept: _Kept, returned: Mapping[str, Decimal]) -> Decision:
             for backend_id in lists
         },
     )
-    standing = ReturnPolicy(
-        stands={
-            one.promotion_id: ReturnLimit(position=one.position, redemptions=one.redemptions, points=one.points)
-            for one in kept.applied
-        },
-        paid=to_minor(row.paid, row.currency),
-    )
-    return evaluate(
-        basket_left(row, book=kept.book, returned=returned),
+    limits = {
+        applied.promotion_id: ReturnLimit(
+            position=applied.position, redemptions=applied.redemptions, points=applied.points
+        )
+        for applied in kept.applied
+    }
+    case = EvaluationCase(
+        basket=basket_left(row, book=kept.book, returned=returned),
         shopper=shopper,
         usage=Usage(),
-        rulebook=rulebook,
-        policy=standing,
         vouchers=[_paid_voucher(fact) for fact in facts.get("vouchers", ())],
-        standing=standing,
+        strategy=ReturnStrategy(limits=limits, paid=to_minor(row.paid, row.currency)),
     )
+    return evaluate(case, rulebook, ReturnPolicy(limits=limits))
 
 
 def _source(applied: AppliedPromotion) -> PromotionSource:

@@ -26,7 +26,7 @@ from promotions.choices import Status
 from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME, FieldKind, OutcomeField
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
-from promotions.services.promotion import promotion_definition
+from promotions.services.promotion.values import promotion_definition
 
 BLANK: tuple[Any, ...] = (None, "", [], {})
 """What says nothing."""
@@ -171,9 +171,6 @@ COMMON: Mapping[str, type[Widget]] = {
     "archived": FlagWidget,
 }
 """The columns that every family has, beside its key, its type and its status."""
-
-MADE_WITH = "Import"
-"""With what an import's changes are made, for the history."""
 
 
 class PromotionResource(AccountResource):
@@ -337,9 +334,7 @@ class DiscountResource(PromotionResource):
             DiscountValues(**{name: one[name] for name in (*names, "conditions", "draft") if name in one})
             for one in said
         ]
-        return discounts_save(
-            account_id=self.account.pk, rows=rows, actor=self.actor, actor_label=MADE_WITH, at=timezone.now()
-        )
+        return discounts_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())
 
 
 def discount_parts(promotion: Promotion) -> dict[str, Any]:

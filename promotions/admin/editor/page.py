@@ -30,9 +30,10 @@ from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.history import DescribeChange
-from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, user_of
+from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, author_of
+from consumers.author import Author
 from consumers.exceptions import Problem, Refused
-from consumers.models import Account, Site, User
+from consumers.models import Account, Site
 from consumers.selectors import row_by_id
 from promotions.admin.editor.bulk_steps import ChosenStepsMixin, code_of_copy, reason_field
 from promotions.admin.editor.form import PromotionForm
@@ -59,19 +60,16 @@ from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
 from promotions.selectors.profiling import Cost, cost_median, promotions_with_cost
 from promotions.selectors.promotion import promotions_at_site, promotions_with_status
-from promotions.services.promotion import (
-    MAXIMUM_CODE,
-    MAXIMUM_NAME,
-    PromotionFamily,
-    PromotionValues,
+from promotions.services.promotion.life import (
     promotion_archive,
     promotion_delete,
-    promotion_drafted,
     promotion_duplicate,
     promotion_publish,
     promotion_rename,
     promotion_stop,
 )
+from promotions.services.promotion.save import promotion_unsaved
+from promotions.services.promotion.values import MAX_CODE_LENGTH, MAX_NAME_LENGTH, PromotionFamily, PromotionValues
 
 STATUS_COLOURS = {
     Status.DRAFT.label: "default",
@@ -256,12 +254,12 @@ class DuplicateForm(ConfirmationForm):
 
     question = "Duplicate this {}"
     reason = None  # type: ignore[assignment]  # a copy has no history yet
-    name = forms.CharField(label="Promotion name", max_length=MAXIMUM_NAME, widget=UnfoldAdminTextInputWidget())
-    code = forms.CharField(label="Promotion code", max_length=MAXIMUM_CODE, widget=UnfoldAdminTextInputWidget())
+    name = forms.CharField(label="Promotion name", max_length=MAX_NAME_LENGTH, widget=UnfoldAdminTextInputWidget())
+    code = forms.CharField(label="Promotion code", max_length=MAX_CODE_LENGTH, widget=UnfoldAdminTextInputWidget())
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
-        self.initial = {"name": f"{self.promotion.name} (copy)"[:MAXIMUM_NAME], "code": code_of_copy(self.promotion)}
+        self.initial = {"name": f"{self.promotion.name} (copy)"[:MAX_NAME_LENGTH], "code": code_of_copy(self.promotion)}
 
 
 def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:
@@ -366,7 +364,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         raise NotImplementedError
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, actor: User, at: datetime
+        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
         """Call the service with what every family has, ``common``, and the form's own; whether it was created."""
         raise NotImplementedError
@@ -472,7 +470,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         account = account_of(request)
         common = {**self._common(form), "code": form.cleaned_data["code"]}
         try:
-            promotion = promotion_drafted(
+            promotion = promotion_unsaved(
                 family=self.family, account=account, values=self.values_from(form, common=common), at=timezone.now()
             )
         except PromotionsError:
@@ -487,24 +485,24 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Promotion:
         now = timezone.now()
-        account, user = account_of(request), user_of(request)
+        account, author = account_of(request), author_of(request)
         draft, code, archived = "_draft" in request.POST, form.cleaned_data["code"], False
         if change:
             stored = self.promotion_of(request, obj.pk)
             draft, archived = stored.draft, stored.archived
             if stored.draft:
-                promotion_rename(promotion=stored, code=code, actor=user, actor_label="", at=now)
+                promotion_rename(promotion=stored, code=code, author=author, at=now)
             else:
                 code = stored.code
         common = {**self._common(form), "code": code, "draft": draft, "archived": archived}
-        saved, created = self.save_values(form, common=common, account=account, actor=user, at=now)
+        saved, created = self.save_values(form, common=common, account=account, author=author, at=now)
         if not change and not created:
             # Somebody took the code between the form's look and the save: undone with the request.
             raise PromotionsError("There is a promotion with this code already.", attr="code")
         return saved
 
     def delete_row(self, request: HttpRequest, obj: Any) -> None:
-        promotion_delete(promotion=self.promotion_of(request, obj.pk), actor=user_of(request), actor_label="")
+        promotion_delete(promotion=self.promotion_of(request, obj.pk), author=author_of(request))
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         return self._after_saving(request, obj)
@@ -571,10 +569,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             lambda promotion, now: promotion_publish(
                 family=self.family,
                 promotion=promotion,
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request, reason=form.cleaned_data["reason"]),
                 at=now,
-                reason=form.cleaned_data["reason"],
             ),
         )
 
@@ -598,10 +594,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             form,
             lambda promotion, now: promotion_stop(
                 promotion=promotion,
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request, reason=form.cleaned_data["reason"]),
                 at=now,
-                reason=form.cleaned_data["reason"],
             ),
         )
 
@@ -625,8 +619,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 promotion=promotion,
                 code=form.cleaned_data["code"],
                 name=form.cleaned_data["name"],
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request),
                 at=now,
             ),
         )
@@ -669,10 +662,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 family=self.family,
                 promotion=promotion,
                 archived=archived,
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request, reason=form.cleaned_data["reason"]),
                 at=now,
-                reason=form.cleaned_data["reason"],
             ),
         )
 

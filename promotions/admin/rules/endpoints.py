@@ -21,7 +21,7 @@ from promotions.engine.rules.check import MAX_CONDITION_VALUES, MAX_TREE_CONDITI
 from promotions.engine.rules.problems import Reference
 from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
 from promotions.selectors.rule_values import TextSource, reference_names, rows_choosable
-from promotions.services.promotion import unknown_references
+from promotions.services.promotion.references import unknown_references
 
 Page = Callable[..., JsonResponse]
 _LONGEST_SEARCH = 100
@@ -127,7 +127,7 @@ def _looked_up(
         references={(one.kind, one.key) for one in references if is_storable(one.key)},
         sources=REFERENCE_SOURCES,
     )
-    unknown = unknown_references(references, found=names, sources=REFERENCE_SOURCES)
+    unknown = unknown_references(references, existing=names, sources=REFERENCE_SOURCES)
     return names, [{"path": one.attr, "detail": one.detail} for one in unknown]
 
 

@@ -158,7 +158,7 @@ class Discounts(DiscountView, PromotionCollection):
 
     def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         values = [DiscountValues(**row) for row in rows]
-        return discounts_save(account_id=self.account.pk, rows=values, **self.author)
+        return discounts_save(account_id=self.account.pk, rows=values, author=self.author, at=self.at)
 
 
 class DiscountStop(DiscountView, StopView):

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from consumers.admin.framework.pages import PaginatorOfMany
 from consumers.models import Account
-from loyalty.admin.transaction import TransactionAdmin
+from loyalty.admin.transactions.transaction import TransactionAdmin
 from loyalty.models import LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
 from promotions.models import Product
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion, sell

@@ -1,0 +1,63 @@
+"""Files of loyalty promotions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from import_export.widgets import Widget
+
+from consumers.admin.files.widgets import TextWidget
+from loyalty.models import LoyaltyPromotion
+from loyalty.services.promotion import loyalty_promotions_save
+from promotions.admin.editor.files import (
+    COMMON,
+    DefinitionFlagWidget,
+    DefinitionNumberWidget,
+    DefinitionWidget,
+    DocumentWidget,
+    PromotionResource,
+    outcome_widgets,
+    said_in_common,
+)
+from promotions.engine.definition.fields import CONDITIONS, CONTENT_TEXTS, LIMITS, LOYALTY_OUTCOME
+from promotions.models import Promotion
+from promotions.services.promotion.values import PromotionValues
+
+OUTCOME = outcome_widgets(LOYALTY_OUTCOME)
+ELIGIBILITY: Mapping[str, type[Widget]] = {
+    **dict.fromkeys(CONDITIONS, DocumentWidget),
+    "application_rules": DocumentWidget,
+    "control_group": DocumentWidget,
+    **dict.fromkeys(LIMITS, DefinitionNumberWidget),
+    "always_apply": DefinitionFlagWidget,
+}
+CONTENT: Mapping[str, type[Widget]] = {
+    **dict.fromkeys(CONTENT_TEXTS, DefinitionWidget),
+    "links": DocumentWidget,
+    "images": DocumentWidget,
+}
+DOCUMENTS = {"outcome": OUTCOME, "eligibility": ELIGIBILITY, "content": CONTENT}
+
+
+class LoyaltyPromotionResource(PromotionResource):
+    """Loyalty promotions, with their three documents."""
+
+    heads = tuple(DOCUMENTS)
+    columns: ClassVar[Mapping[str, type[Widget]]] = {
+        "code": TextWidget,
+        "type": TextWidget,
+        **COMMON,
+        **{f"{head}.{name}": widget for head, parts in DOCUMENTS.items() for name, widget in parts.items()},
+    }
+
+    class Meta(PromotionResource.Meta):
+        model = LoyaltyPromotion
+
+    def document(self, promotion: Promotion) -> dict[str, Any]:
+        documents = {head: getattr(promotion, head) for head in DOCUMENTS}
+        return said_in_common(promotion) | {"type": promotion.type, **documents}
+
+    def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+        names = ("code", "type", *COMMON, *DOCUMENTS, "draft")
+        rows = [PromotionValues(**{name: one[name] for name in names if name in one}) for one in said]
+        return loyalty_promotions_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())
