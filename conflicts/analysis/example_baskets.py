@@ -10,7 +10,7 @@ from typing import Any
 
 from conflicts.analysis.satisfiability import Conjunction, Grid, TooManyConjunctions, solve, ways
 from promotions.engine.benefits.discounts import Discount, PersonalizedTerms
-from promotions.engine.facts.basket import Item, ProductFacts, folded
+from promotions.engine.facts.basket import Item, ProductFacts, fold_text
 from promotions.engine.money import exponent, minor_unit, to_minor
 from promotions.engine.rulebook.promotion import OfferFacts, Promotion, Terms
 from promotions.engine.rules.attributes import Operator, Scope
@@ -314,9 +314,9 @@ def _item(one: Wanted, units: int, world: CatalogueContext) -> Item:
         sku=one.sku.casefold(),
         quantity=units,
         product=one.sku if facts is not None else None,
-        product_brand=folded(facts.product_brand if facts is not None else one.brand),
-        program_brand=folded(facts.program_brand) if facts is not None else None,
-        category=folded(facts.category if facts is not None else one.category),
+        product_brand=fold_text(facts.product_brand if facts is not None else one.brand),
+        program_brand=fold_text(facts.program_brand) if facts is not None else None,
+        category=fold_text(facts.category if facts is not None else one.category),
         labels=frozenset(label.casefold() for label in facts.labels) if facts is not None else frozenset(),
         cost_price=facts.cost_price if facts is not None else None,
         retail_price=facts.retail_price if facts is not None else None,

@@ -19,7 +19,7 @@ from django.db.models.fields.json import KeyTransform
 from consumers.models import ConsumerGroup, Site
 from consumers.references import ReferenceCheck
 from promotions.choices import Family, ReferenceKind, Status
-from promotions.engine.facts.basket import SiteFacts, folded
+from promotions.engine.facts.basket import SiteFacts, fold_text
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.compile import Predicate, compile_tree
 from promotions.models import PersonalizedPromotion, Product, Promotion, PromotionReference, PromotionVersion
@@ -100,11 +100,11 @@ def site_facts(site: Site) -> SiteFacts:
     """A site as rules see it."""
     return SiteFacts(
         site_number=site.number.casefold(),
-        site_name=folded(site.name),
-        address_line_1=folded(site.address_line_1),
-        town=folded(site.town),
-        county=folded(site.county),
-        postcode=folded(site.postcode),
+        site_name=fold_text(site.name),
+        address_line_1=fold_text(site.address_line_1),
+        town=fold_text(site.town),
+        county=fold_text(site.county),
+        postcode=fold_text(site.postcode),
     )
 
 

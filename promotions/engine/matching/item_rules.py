@@ -1,7 +1,7 @@
-"""Rules on items, compiled: which runs of a basket they accept.
+"""Rules on items, compiled: which unit groups of a basket they accept.
 
-Most name products by what they are: SKUs, a category, a brand, a label. Whether a basket has any of them is one look
-at its keys, whatever the number of lines; only rules that find something are asked of every run.
+Most rules name products by what they are: SKUs, a category, a brand, a label. Whether a basket has any of them is one
+look at its keys, whatever the number of lines; only where it has one are the rules asked about every unit group.
 """
 
 from collections.abc import Sequence
@@ -25,19 +25,19 @@ class ItemRules(NamedTuple):
     deciding_keys: frozenset[Key] | None
     necessary_keys: frozenset[Key] | None
 
-    def accept_any(self, runs: UnitGroups) -> bool:
+    def accept_any(self, unit_groups: UnitGroups) -> bool:
         """Return whether any group of units is accepted."""
         if self.deciding_keys is not None:
-            return not self.deciding_keys.isdisjoint(runs.keys)
+            return not self.deciding_keys.isdisjoint(unit_groups.keys)
         holds = self.holds
-        return any(holds(run.item) for run in runs)
+        return any(holds(group.item) for group in unit_groups)
 
-    def among(self, runs: UnitGroups) -> Sequence[UnitGroup]:
+    def select(self, unit_groups: UnitGroups) -> Sequence[UnitGroup]:
         """Return the groups of units that are accepted, in their order."""
-        if self.deciding_keys is not None and self.deciding_keys.isdisjoint(runs.keys):
+        if self.deciding_keys is not None and self.deciding_keys.isdisjoint(unit_groups.keys):
             return ()
         holds = self.holds
-        return [run for run in runs if holds(run.item)]
+        return [group for group in unit_groups if holds(group.item)]
 
 
 def compile_item_rules(tree: Tree | None) -> ItemRules | None:

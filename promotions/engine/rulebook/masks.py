@@ -274,11 +274,11 @@ class MinimumMasks:
         """Return the promotions that ask for no more than a value; None is no value."""
         thresholds = self._thresholds
         if thresholds is None:
-            thresholds = self._thresholds = self._in_order()
+            thresholds = self._thresholds = self._by_price()
         minima, masks = thresholds
         return masks[0] if value is None else masks[bisect_right(minima, value)]
 
-    def _in_order(self) -> tuple[list[Decimal], list[int]]:
+    def _by_price(self) -> tuple[list[Decimal], list[int]]:
         by_minimum: dict[Decimal, int] = {}
         for ordinal, minimum in self._minima.items():
             by_minimum[minimum] = by_minimum.get(minimum, 0) | 1 << ordinal

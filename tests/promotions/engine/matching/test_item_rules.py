@@ -19,11 +19,11 @@ def test_they_accept_the_runs_that_asking_each_would(seed: int) -> None:
     by_keys = found = 0
     for _ in range(TREES):
         tree, _, _ = check_tree(draw_items(random), Scope.LINE_ITEM)
-        rules, runs = compile_item_rules(tree), draw_basket(random).runs
+        rules, unit_groups = compile_item_rules(tree), draw_basket(random).unit_groups
         assert rules is not None
-        accepted = [run for run in runs if rules.holds(run.item)]
-        assert list(rules.among(runs)) == accepted
-        assert rules.accept_any(runs) == bool(accepted)
+        accepted = [unit_group for unit_group in unit_groups if rules.holds(unit_group.item)]
+        assert list(rules.select(unit_groups)) == accepted
+        assert rules.accept_any(unit_groups) == bool(accepted)
         by_keys += rules.deciding_keys is not None
         found += bool(accepted)
     assert 0 < by_keys < TREES

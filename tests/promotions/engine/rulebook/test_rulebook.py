@@ -260,7 +260,7 @@ def test_a_promotion_whose_rules_hold_is_a_candidate(
     subjects: dict[str, tuple[Scope, list[Any]]] = {
         "customer_rules": (Scope.CUSTOMER, [shopper]),
         "transaction_rules": (Scope.TRANSACTION, [basket]),
-        "line_item_rules": (Scope.LINE_ITEM, [run.item for run in basket.runs]),
+        "line_item_rules": (Scope.LINE_ITEM, [unit_group.item for unit_group in basket.unit_groups]),
     }
     scope, asked = subjects[name]
     if any(holds(tree, scope, subject) for subject in asked):

@@ -233,7 +233,7 @@ def draw_shopper(random: Random, basket: Basket) -> Shopper | None:
 
 
 def draw_usage(random: Random, promotions: Sequence[Promotion], basket: Basket) -> Usage:
-    net = [run.total_inc_tax for run in basket.runs]
+    net = [unit_group.total_inc_tax for unit_group in basket.unit_groups]
 
     def progress(promotion: Promotion) -> Progress:
         rules = promotion.application_rules
