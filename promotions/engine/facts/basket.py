@@ -138,7 +138,7 @@ LINE_ITEM_KEYS = frozenset({"sku", "product", "category", "product_brand", "prog
 
 
 class UnitGroups(tuple[UnitGroup, ...]):
-    """The unit groups of a basket, by ordinal, with their keys and SKUs, which are computed once, when first asked for."""
+    """The unit groups of a basket, by ordinal, with their keys and SKUs: computed once, when first asked for."""
 
     @cached_property
     def keys(self) -> Set[tuple[str, Any]]:
