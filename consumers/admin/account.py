@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from consumers.admin.framework.fields import currency_field, zone_field
-from consumers.admin.framework.formset_field import RowForm, RowsField
+from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of
 from consumers.choices import CURRENCIES
 from consumers.models import Account
@@ -45,11 +45,11 @@ class AccountForm(ServiceForm):
     time_zone = zone_field(
         label="Time zone", help_text="Dates are entered and shown in this zone; a site may have its own for its tills."
     )
-    earn_rates = RowsField(
+    earn_rates = FormSetField(
         form=EarnRateForm,
-        most=50,
+        max_rows=50,
         label="Points in other currencies",
-        words={
+        texts={
             "row": "Currency",
             "add": "Add currency",
             "empty": "Only transactions in the account's currency earn base points.",

@@ -21,7 +21,7 @@ from consumers.author import Author
 from consumers.models import Consumer, ConsumerGroup
 from consumers.selectors import group_members
 from consumers.services.group import GroupValues, MemberValues, group_delete, group_members_save, groups_save
-from consumers.services.upsert import is_storable, rows_named
+from consumers.services.upsert import is_storable, rows_by_values
 
 
 class GroupForm(ServiceForm):
@@ -73,14 +73,14 @@ class GroupMemberResource(AccountResource):
     def get_queryset(self) -> QuerySet[Any]:
         return group_members(account_id=self.account.pk)
 
-    def rows_shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def exported_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return self.get_queryset().filter(consumergroup__in=rows.order_by().values("pk"))
 
-    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
         pairs = [pair for pair in keys if is_storable(list(pair))]
         codes = {code for code, _ in pairs}
         links = self.get_queryset().filter(consumergroup__code__in=codes)
-        found = rows_named(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
+        found = rows_by_values(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
         return {(link.consumergroup.code, link.consumer.consumer_id): link for link in found}
 
     def init_instance(self, row: Any = None) -> Any:
@@ -121,13 +121,13 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
 
     key = "code"
     resource_classes = (GroupResource, GroupMemberResource)
-    file_words = (
+    file_note = (
         "Groups and their members are files of their own. A file of members puts each consumer into the group, or with "
         "“no” under member takes them out; members that it does not name stay."
     )
     form = GroupForm
-    add_words = "Add group"
-    empty_words = "A group is a named set of consumers: rules and control groups choose among them."
+    add_label = "Add group"
+    empty_text = "A group is a named set of consumers: rules and control groups choose among them."
     list_display = ("code", "name", "members")
     list_display_links = ("code", "name")
     list_filter = (ArchivedFilter,)

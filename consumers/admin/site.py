@@ -67,8 +67,8 @@ class SiteAdmin(ImportExportMixin, KeyedAdmin):
     key = "number"
     resource_classes = (SiteResource,)
     form = SiteForm
-    add_words = "Add site"
-    empty_words = "A site is a shop or web shop where transactions happen."
+    add_label = "Add site"
+    empty_text = "A site is a shop or web shop where transactions happen."
     list_display = ("number", "name", "town", "county", "postcode", "time_zone")
     list_display_links = ("number", "name")
     list_filter = (ArchivedFilter,)

@@ -61,8 +61,8 @@ class DiscountAdmin(PromotionAdmin):
     question = "What should the discount do?"
     form = DiscountForm
     resource_classes = (DiscountResource,)
-    add_words = "Add discount"
-    empty_words = "A discount lowers the prices of products that consumers buy."
+    add_label = "Add discount"
+    empty_text = "A discount lowers the prices of products that consumers buy."
     list_filter = filters_of(DiscountType)
     summary = staticmethod(describe_discount)
 

@@ -76,12 +76,12 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     """Personalized promotions."""
 
     resource_classes = (PersonalizedPromotionResource,)
-    file_words = "Who is enlisted, with which products, is a file of its own: see the consumers’ lists."
+    file_note = "Who is enlisted, with which products, is a file of its own: see the consumers’ lists."
 
     key = "backend_id"
     form = PersonalizedPromotionForm
-    add_words = "Add personalized promotion"
-    empty_words = (
+    add_label = "Add personalized promotion"
+    empty_text = (
         "A personalized promotion gives each enlisted consumer a list of products of their own to choose from. "
         "A discount then applies to what they chose."
     )

@@ -72,8 +72,8 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
     key = "sku"
     resource_classes = (ProductResource,)
     form = ProductForm
-    add_words = "Add product"
-    empty_words = (
+    add_label = "Add product"
+    empty_text = (
         "Rules choose products by SKU, brand, category, labels, prices and margin. "
         "Import a catalogue as CSV, XLSX or JSON."
     )

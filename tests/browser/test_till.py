@@ -17,11 +17,8 @@ from consumers.services.consumer import ConsumerValues, LoyaltyValues, consumers
 from consumers.services.site import SiteValues, sites_save
 from loyalty.choices import Benefit
 from loyalty.services.rewards.offer import OfferValues, offers_save
-from promotions.services.personalized.lists import (
-    ConsumerProducts,
-    personalized_list_select,
-    personalized_lists_assign,
-)
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.lists import personalized_list_select
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from tests.browser.conftest import Desk

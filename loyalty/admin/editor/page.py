@@ -60,8 +60,8 @@ class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
     question = "What should the promotion do?"
     form = LoyaltyPromotionForm
     resource_classes = (LoyaltyPromotionResource,)
-    add_words = "Add promotion"
-    empty_words = "A promotion gives points or vouchers for what consumers buy."
+    add_label = "Add promotion"
+    empty_text = "A promotion gives points or vouchers for what consumers buy."
     list_filter = filters_of(PromotionType)
     summary = staticmethod(describe_loyalty_promotion)
 

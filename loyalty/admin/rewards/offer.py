@@ -120,8 +120,8 @@ class OfferAdmin(KeyedAdmin):
 
     key = "code"
     form = OfferForm
-    add_words = "Add offer"
-    empty_words = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."
+    add_label = "Add offer"
+    empty_text = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."
     autocomplete_fields = ("product",)
     list_display = ("title", "kind_label", "benefit_label", "starts", "ends", "issued_of_stock")
     list_filter = (

@@ -41,7 +41,8 @@ from loyalty.services.till.reversal import transaction_reverse
 from loyalty.services.till.sale import Sale
 from promotions.models import PersonalizedPromotion, Product, Promotion
 from promotions.services.discount import discount_save
-from promotions.services.personalized.lists import personalized_list_select, personalized_lists_assign
+from promotions.services.personalized.assignments import personalized_lists_assign
+from promotions.services.personalized.lists import personalized_list_select
 from promotions.services.personalized.promotion import personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from promotions.services.promotion.life import promotion_stop
@@ -215,13 +216,15 @@ def _fill(account: Account, content: _Content, made_at: datetime, bar: Bar) -> i
         return set(wanted).difference(known)
 
     numbers = missing(
-        Site.objects.filter(account=account).values_list("number", flat=True), (site.number for site in trade.sites)
+        Site.objects.filter(account=account).values_list("number", flat=True),
+        (site.number for site in trade.sites),
     )
     if numbers:
         sites: list[SiteValues] = [site for site in trade.sites if site.number in numbers]
         sites_save(account_id=account.pk, rows=sites)
     skus = missing(
-        Product.objects.filter(account=account).values_list("sku", flat=True), (one.sku for one in trade.products)
+        Product.objects.filter(account=account).values_list("sku", flat=True),
+        (one.sku for one in trade.products),
     )
     if skus:
         products: list[ProductValues] = [product for product in trade.products if product.sku in skus]
@@ -240,7 +243,8 @@ def _fill(account: Account, content: _Content, made_at: datetime, bar: Bar) -> i
         consumers: list[ConsumerValues] = [one for one in trade.consumers if one.consumer_id in consumer_ids]
         consumers_save(account_id=account.pk, rows=consumers)
     codes = missing(
-        Offer.objects.filter(account=account).values_list("code", flat=True), (offer.code for offer in content.offers)
+        Offer.objects.filter(account=account).values_list("code", flat=True),
+        (offer.code for offer in content.offers),
     )
     if codes:
         offers = [offer for offer in content.offers if offer.code in codes]

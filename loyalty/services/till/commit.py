@@ -39,7 +39,7 @@ from promotions.engine.facts.progress import Progress
 from promotions.engine.money import from_minor, money_text
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher
 from promotions.models import Promotion
-from promotions.services.personalized.lists import personalized_choices_lock
+from promotions.services.personalized.choices import personalized_choices_lock
 
 AHEAD = timedelta(minutes=5)
 """How far a till's clock may be ahead of ours."""

@@ -16,11 +16,11 @@ from import_export.fields import Field
 from import_export.widgets import Widget
 
 from consumers.admin.files.cells import ABSENT
-from consumers.admin.files.formats import json_read
+from consumers.admin.files.formats import read_json
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.history import Change
-from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_named
+from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_by_values
 from promotions.admin.rules.wording import describe_document
 from promotions.choices import Status
 from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME, FieldKind, OutcomeField
@@ -72,7 +72,7 @@ class DocumentWidget(DefinitionWidget):
         if not value.strip():
             return None
         try:
-            return json_read(value)
+            return read_json(value)
         except ValueError as error:
             raise ValueError(f"This is no JSON: {error}.") from error
 
@@ -182,7 +182,7 @@ class PromotionResource(AccountResource):
     """
 
     columns: ClassVar[Mapping[str, type[Widget]]] = {}
-    told_only: ClassVar[frozenset[str]] = frozenset(
+    export_only: ClassVar[frozenset[str]] = frozenset(
         {"status", "draft", "subtype", "version", "redemptions", "created_at", "updated_at"}
     )
     type_name: ClassVar[str] = "type"
@@ -219,8 +219,8 @@ class PromotionResource(AccountResource):
             promotion.said = deepcopy(self.document(promotion)) if promotion.pk else {}
         return promotion
 
-    def stored(self, keys: Any) -> dict[tuple[str, ...], Any]:
-        rows = rows_named(self.get_queryset(), "code", [code for (code,) in keys if is_storable(code)])
+    def stored_rows(self, keys: Any) -> dict[tuple[str, ...], Any]:
+        rows = rows_by_values(self.get_queryset(), "code", [code for (code,) in keys if is_storable(code)])
         return {(row.code,): self._knowing(row) for row in rows}
 
     def init_instance(self, row: Any = None) -> Any:
@@ -234,8 +234,8 @@ class PromotionResource(AccountResource):
 
     # --- reading a file ---
 
-    def knows(self, column: str) -> bool:
-        return column in self.heads or super().knows(column)
+    def accepts_column(self, column: str) -> bool:
+        return column in self.heads or super().accepts_column(column)
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
         """Take the objects of a JSON file apart into columns.

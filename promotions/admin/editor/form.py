@@ -19,7 +19,7 @@ from unfold.widgets import (
 
 from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices, currency_field
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.formset_field import RowsBoundField, RowsField
+from consumers.admin.framework.formset_field import FormSetBoundField, FormSetField
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
 from promotions.admin.editor.number_inputs import whole
@@ -275,8 +275,8 @@ class PromotionForm(ServiceForm):
         index, _, inside = place.partition(".")
         bound = self[name]
         field = self.fields[name]
-        assert isinstance(bound, RowsBoundField) and isinstance(field, RowsField)  # noqa: S101, PT018
-        row = field.kept(bound.data)[int(index)]
+        assert isinstance(bound, FormSetBoundField) and isinstance(field, FormSetField)  # noqa: S101, PT018
+        row = field.counted_rows(bound.data)[int(index)]
         first = inside.partition(".")[0]
         at = self.problem_parts.get(inside, self.problem_parts.get(first, first))
         text = problem.detail

@@ -25,7 +25,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from consumers.admin.files.pages import ImportExportMixin
-from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect, dialog_with_errors
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
@@ -58,8 +58,9 @@ from promotions.admin.visibility import may_see_personalized
 from promotions.choices import Family, Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
+from promotions.selectors.life import promotions_with_status
 from promotions.selectors.profiling import Cost, cost_median, promotions_with_cost
-from promotions.selectors.promotion import promotions_at_site, promotions_with_status
+from promotions.selectors.promotion import promotions_at_site
 from promotions.services.promotion.life import (
     promotion_archive,
     promotion_delete,
@@ -291,7 +292,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     search_fields = ("name", "code", "description")
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
-    file_words = (
+    file_note = (
         "New ones begin as drafts, and those that are there are edited as by their form: a file neither publishes nor "
         "stops. Rows that they name, such as sites and products, are named by their keys, and must be there."
     )
@@ -392,7 +393,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 request.refused_problems = (problem,)  # type: ignore[attr-defined]
             label = self.types(request.GET["type"]).label
             extra_context = {
-                "title": f"{self.add_words}: {label}",
+                "title": f"{self.add_label}: {label}",
                 "show_save_as_draft": True,
                 "show_save_and_add_another": False,
                 "promotion_type": label,
@@ -408,7 +409,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
-            "title": self.add_words,
+            "title": self.add_label,
             "question": self.question,
             "opts": self.opts,
             "cards": self.cards,
@@ -691,10 +692,10 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         except Refused as refused:
             for problem in refused.problems:
                 form.add_error(problem.attr if problem.attr in form.fields else None, problem.detail)
-            return dialog_again(request, getattr(self, name).dialog, form)
+            return dialog_with_errors(request, getattr(self, name).dialog, form)
         self.log_change(request, promotion, f"{label_of(name)}.")
         messages.success(request, f"“{promotion.name}”: {describe_life(promotion, at=timezone.now())}")
-        return dialog_done(request, self.url_of("change", promotion.pk))
+        return dialog_redirect(request, self.url_of("change", promotion.pk))
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

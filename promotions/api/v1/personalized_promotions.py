@@ -26,14 +26,13 @@ from promotions.selectors.personalized_promotion import (
     personalized_lists_shown,
     personalized_promotions_of,
 )
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
 from promotions.services.personalized.lists import (
-    ConsumerProducts,
     personalized_list_add,
     personalized_list_clear,
     personalized_list_push,
     personalized_list_remove,
     personalized_list_select,
-    personalized_lists_assign,
 )
 from promotions.services.personalized.promotion import (
     PersonalizedPromotionValues,

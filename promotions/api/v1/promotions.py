@@ -22,12 +22,8 @@ from consumers.models import Site
 from consumers.services.upsert import Saved
 from promotions.choices import Status
 from promotions.models import Promotion, PromotionVersion
-from promotions.selectors.promotion import (
-    promotion_versions,
-    promotions_at_site,
-    promotions_live,
-    promotions_with_status,
-)
+from promotions.selectors.life import promotions_live, promotions_with_status
+from promotions.selectors.promotion import promotion_versions, promotions_at_site
 from promotions.services.promotion.life import promotion_delete, promotion_duplicate, promotion_rename, promotion_stop
 from promotions.services.promotion.values import MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH
 

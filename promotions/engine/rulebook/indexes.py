@@ -13,8 +13,9 @@ from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper
 from promotions.engine.matching.item_rules import ItemRules
 from promotions.engine.matching.selection import Selection
+from promotions.engine.rulebook.life import life_moments, life_reason
 from promotions.engine.rulebook.masks import ALL, HourMasks, KeyMasks, LifeMasks, MinimumMasks, SiteMasks
-from promotions.engine.rulebook.promotion import Promotion, PromotionSource, life_moments, life_reason, needs_consumer
+from promotions.engine.rulebook.promotion import Promotion, PromotionSource, needs_consumer
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.compile import compile_tree
 from promotions.engine.rules.index import Key, necessary_keys, necessary_minimum, necessary_part

@@ -1,6 +1,6 @@
 """A promotion as it is stored and compiled."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -208,11 +208,6 @@ def _rules_signature(source: PromotionSource) -> str:
     return sha256(repr(said).encode()).hexdigest()[:32]
 
 
-def life_moments(source: PromotionSource) -> Iterable[datetime]:
-    """The moments at which a promotion may begin or end to be in force."""
-    return [at for at in (source.starts_at, source.ends_at, source.stopped_at) if at is not None]
-
-
 def needs_consumer(promotion: Promotion) -> bool:
     """Whether a basket without a consumer cannot have the promotion."""
     return (
@@ -222,16 +217,3 @@ def needs_consumer(promotion: Promotion) -> bool:
         or bool(promotion.application_rules)
         or bool(promotion.personalized)
     )
-
-
-def life_reason(source: PromotionSource, at: datetime) -> str | None:
-    """Why a promotion is not in force at a moment; None where it is."""
-    if source.draft:
-        return "draft"
-    if source.stopped_at is not None and source.stopped_at <= at:
-        return "stopped"
-    if at < source.starts_at:
-        return "scheduled"
-    if source.ends_at is not None and source.ends_at <= at:
-        return "ended"
-    return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from promotions.engine.rules.problems import Reference
 from promotions.models import Promotion
-from promotions.selectors.promotion import ReferenceKey
+from promotions.selectors.references import ReferenceKey
 from promotions.services.promotion.values import promotion_definition
 
 

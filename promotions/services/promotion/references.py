@@ -6,7 +6,7 @@ from consumers.exceptions import Problem
 from consumers.models import Account
 from promotions.engine.rules.problems import Reference, join_path
 from promotions.models import PromotionReference
-from promotions.selectors.promotion import ReferenceKey, ReferenceSource, references_found
+from promotions.selectors.references import ReferenceKey, ReferenceSource, existing_references
 from promotions.services.promotion.change import Change
 from promotions.services.promotion.values import PromotionFamily
 
@@ -48,7 +48,7 @@ def missing_references(family: PromotionFamily, account: Account, changes: Seque
     wanted = {reference_key(reference) for _, references in unchecked for reference in references}
     if not wanted:
         return
-    existing = references_found(account_id=account.pk, wanted=wanted, sources=family.sources)
+    existing = existing_references(account_id=account.pk, wanted=wanted, sources=family.sources)
     for index, references in unchecked:
         yield from unknown_references(references, existing=existing, sources=family.sources, path=str(index))
 

@@ -8,7 +8,7 @@ from consumers.moments import moment_text
 from promotions.choices import Family
 from promotions.engine.definition.reader import Definition, Document
 from promotions.models import Promotion
-from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
+from promotions.selectors.references import REFERENCE_SOURCES, ReferenceSource
 
 MAX_CODE_LENGTH = 64
 MAX_NAME_LENGTH = 200

@@ -17,7 +17,7 @@ from consumers.models import Account, User
 from consumers.services.account import account_create, api_key_create
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
-from consumers.services.job import job_ask
+from consumers.services.job import job_create
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.choices import Benefit, PromotionType
@@ -28,7 +28,7 @@ from loyalty.services.till.sale import Sale, SaleLine
 from promotions.choices import DiscountType
 from promotions.models import Promotion
 from promotions.services.discount import DiscountValues, discount_save
-from promotions.services.personalized.lists import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from promotions.services.promotion.values import PromotionValues
@@ -110,12 +110,12 @@ def fill(account: Account, *, rows: int = 1) -> None:
     )
     now = timezone.now()
     for n in numbers:
-        job_ask(
+        job_create(
             account_id=account.pk,
             kind="import",
             title=f"Import {n} of {code}",
             parameters={"model": "consumers.site", "format": "csv"},
-            given=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
+            content=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
             author=Author(),
             at=now,
         )
