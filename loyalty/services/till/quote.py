@@ -186,7 +186,7 @@ def decide(
     shopper = known.shopper_on(basket.today) if known else None
     candidates = rulebook.candidates(basket, shopper)
     if lock:
-        explained = rulebook.nearest(basket, shopper, most=NEAREST)
+        explained = rulebook.nearest(basket, shopper, limit=NEAREST)
     judged = {promotion.id: promotion for promotion in (*candidates, *explained)}
     stored = usage_read(
         UsageRequest(

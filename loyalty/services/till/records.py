@@ -78,7 +78,9 @@ def basket_of(transaction: Transaction, *, book: AccountSnapshot) -> tuple[Baske
     """What is left of a past transaction as a basket, and the net value of each of its runs in minor units."""
     basket = basket_left(transaction, book=book, returned={})
     nets = {line["line_id"]: to_minor(Decimal(line["net"]), transaction.currency) for line in transaction.lines}
-    return basket, tuple(sum(nets[basket.lines[position].line_id] for position in run.lines) for run in basket.runs)
+    return basket, tuple(
+        sum(nets[basket.lines[position].line_id] for position in unit_group.lines) for unit_group in basket.unit_groups
+    )
 
 
 def basket_left(transaction: Transaction, *, book: AccountSnapshot, returned: Mapping[str, Decimal]) -> Basket:

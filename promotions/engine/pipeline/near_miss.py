@@ -118,14 +118,14 @@ def _transaction_rule(promotion: Promotion, context: EvaluationContext) -> NearM
 
 def _line_item_rule(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
     """Return the fewest units that an item lacks, or else the rule of the first item that fails only one."""
-    runs = context.basket.runs
+    unit_groups = context.basket.unit_groups
     only = _only_condition(promotion.source.eligibility["line_item_rules"])
     if only is not None and only["attribute"] != "quantity":
-        return _rule(only) if runs else None
+        return _rule(only) if unit_groups else None
     failing_of = _failing(promotion, "line_item_rules", Scope.LINE_ITEM)
     fewest: int | None = None
     first_rule: Tree | None = None
-    for item in {run.item.sku: run.item for run in runs}.values():
+    for item in {unit_group.item.sku: unit_group.item for unit_group in unit_groups}.values():
         failing = failing_of(item)
         if len(failing) == 1:
             missing = _missing_units(failing[0], item)
@@ -197,7 +197,7 @@ def _products(promotion: Promotion, context: EvaluationContext) -> NearMiss | No
     if isinstance(promotion.effect, Discount):
         units, spends = promotion.effect.lacking(context.prices, fit_of(promotion.effect, context))
     else:
-        units, spends = promotion.effect.selection.lacking(context.basket.runs), []
+        units, spends = promotion.effect.selection.lacking(context.basket.unit_groups), []
     if units and not spends:
         return _units(units)
     if len(spends) == 1 and not units:

@@ -317,14 +317,16 @@ SETS = st.integers(1, 3).flatmap(
 def test_the_number_of_matching_sets_is_the_greatest_possible(
     case: tuple[list[tuple[int, int]], list[int]],
 ) -> None:
-    runs, demands = case
+    unit_groups, demands = case
     sets = [
-        product_set("none", *(str(i) for i, (_, mask) in enumerate(runs) if mask >> j & 1), required_quantity=wanted)
+        product_set(
+            "none", *(str(i) for i, (_, mask) in enumerate(unit_groups) if mask >> j & 1), required_quantity=wanted
+        )
         for j, wanted in enumerate(demands)
     ]
-    basket = make_basket(*(line(str(i), units, f"{i + 1}.00") for i, (units, _) in enumerate(runs)))
+    basket = make_basket(*(line(str(i), units, f"{i + 1}.00") for i, (units, _) in enumerate(unit_groups)))
     decision = decide(basket, make_discount(sets=sets))
-    most = most_by_trying(tuple(units for units, _ in runs), fitting(runs, demands))
+    most = most_by_trying(tuple(units for units, _ in unit_groups), fitting(unit_groups, demands))
     assert sum(one.redemptions for one in decision.applied) == most
 
 

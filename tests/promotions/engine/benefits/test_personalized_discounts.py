@@ -56,7 +56,7 @@ def decided(
     return decide(basket, *discounts, shopper=shopper, **{"personalized": personalized, **said})
 
 
-def cut(decision: Decision, code: str = "promo") -> dict[str, int]:
+def reduction(decision: Decision, code: str = "promo") -> dict[str, int]:
     return off(applied(decision, code)) if decision.applied else {}
 
 
@@ -98,17 +98,17 @@ def test_which_products_of_a_list_qualify(
     choice: PersonalizedChoice | None, maximum: int | None, default: str | None, names: set[str]
 ) -> None:
     decision = decided(yours(default=default), choice=choice, maximum=maximum)
-    assert set(cut(decision)) == names
+    assert set(reduction(decision)) == names
     assert reason(decision) == ("" if names else "no_matching_products")
 
 
 def test_the_maximum_of_distinct_products_is_filled_in_price_order() -> None:
     decision = decided(yours(price_order="most_expensive"), choice=LIST, maximum=1)
-    assert cut(decision) == {"bap": 225}
+    assert reduction(decision) == {"bap": 225}
 
 
 def test_the_maximum_counts_products_and_not_units() -> None:
-    assert cut(decided(yours(), choice=LIST, maximum=1)) == {"cake": 250}
+    assert reduction(decided(yours(), choice=LIST, maximum=1)) == {"cake": 250}
 
 
 def test_a_list_belongs_to_one_consumer() -> None:
@@ -123,14 +123,14 @@ def test_an_archived_definition_has_no_effect() -> None:
 
 def test_a_personalized_set_combines_with_other_sets() -> None:
     sets = [qualifying("COLA"), product_set(personalized_promotion="PP")]
-    assert cut(decided(yours(sets=sets), choice=LIST)) == {"cola": 0, "cake": 125}
+    assert reduction(decided(yours(sets=sets), choice=LIST)) == {"cola": 0, "cake": 125}
 
 
 def test_two_sets_of_one_discount_share_the_maximum_of_their_list() -> None:
     sets = [product_set(personalized_promotion="PP"), product_set(personalized_promotion="PP")]
     choice = make_list("BAP", "COLA", "TEA")
-    assert cut(decided(yours(sets=sets), choice=choice, maximum=1)) == {}
-    assert cut(decided(yours(sets=sets), choice=choice, maximum=2)) == {"cola": 75, "tea": 150}
+    assert reduction(decided(yours(sets=sets), choice=choice, maximum=1)) == {}
+    assert reduction(decided(yours(sets=sets), choice=choice, maximum=2)) == {"cola": 75, "tea": 150}
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_two_discounts_of_one_list_share_its_maximum(
     first = yours("a", value="80", **once)
     second = yours("b", value="40", price_order="most_expensive", **once)
     decision = decided(second, first, choice=LIST, maximum=maximum, locks=True)
-    assert (cut(decision, "a"), cut(decision, "b")) == ({"cake": 200}, expected)
+    assert (reduction(decision, "a"), reduction(decision, "b")) == ({"cake": 200}, expected)
     assert decision.choices_to_lock == {"PP": chosen}
 
 

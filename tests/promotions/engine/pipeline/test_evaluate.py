@@ -144,10 +144,10 @@ def split(lines: Sequence[Line], random: Any) -> list[Line]:
     """The same units, each line of whole units in two where it has more than one; in another order."""
     parts: list[Line] = []
     for one in lines:
-        cut = random.randint(1, one.units - 1) if one.units > 1 else 0
-        if cut:
-            parts.append(one._replace(units=cut, quantity=Decimal(cut)))
-        parts.append(one._replace(units=one.units - cut, quantity=one.quantity - cut))
+        reduction = random.randint(1, one.units - 1) if one.units > 1 else 0
+        if reduction:
+            parts.append(one._replace(units=reduction, quantity=Decimal(reduction)))
+        parts.append(one._replace(units=one.units - reduction, quantity=one.quantity - reduction))
     random.shuffle(parts)
     return parts
 
