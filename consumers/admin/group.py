@@ -21,7 +21,7 @@ from consumers.author import Author
 from consumers.models import Consumer, ConsumerGroup
 from consumers.selectors import group_members
 from consumers.services.group import GroupValues, MemberValues, group_delete, group_members_save, groups_save
-from consumers.services.upsert import is_storable, rows_named
+from consumers.services.upsert import is_storable, rows_by_values
 
 
 class GroupForm(ServiceForm):
@@ -80,7 +80,7 @@ class GroupMemberResource(AccountResource):
         pairs = [pair for pair in keys if is_storable(list(pair))]
         codes = {code for code, _ in pairs}
         links = self.get_queryset().filter(consumergroup__code__in=codes)
-        found = rows_named(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
+        found = rows_by_values(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
         return {(link.consumergroup.code, link.consumer.consumer_id): link for link in found}
 
     def init_instance(self, row: Any = None) -> Any:

@@ -18,7 +18,7 @@ import msgspec
 from django.db import connection, reset_queries, transaction
 
 from consumers.models import Account, Consumer, Membership, Site
-from consumers.services.account import account_lock, rulebook_bump
+from consumers.services.account import account_lock, rulebook_version_bump
 from loyalty.choices import TransactionKind
 from loyalty.models import AppliedPromotion, LedgerEntry, PromotionUsage, Transaction, Voucher
 from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
@@ -177,7 +177,7 @@ def parties_ensure(
     def sites_found(keys: Iterable[str]) -> dict[str, Site]:
         return {site.number: site for site in Site.objects.filter(account=account, number__in=keys)}
 
-    def consumers_found(keys: Iterable[str]) -> dict[str, Consumer]:
+    def consumers_search(keys: Iterable[str]) -> dict[str, Consumer]:
         return {one.consumer_id: one for one in Consumer.objects.filter(account=account, consumer_id__in=keys)}
 
     def product(sku: str) -> Product:
@@ -202,16 +202,16 @@ def parties_ensure(
         created["products"] = len(missing)
 
     consumer_ids = _in_order(invoice.consumer for invoice in invoices if invoice.consumer)
-    consumers = consumers_found(consumer_ids)
+    consumers = consumers_search(consumer_ids)
     if missing := [consumer_id for consumer_id in consumer_ids if consumer_id not in consumers]:
         Consumer.objects.bulk_create(
             [Consumer(account=account, consumer_id=consumer_id) for consumer_id in missing], ignore_conflicts=True
         )
-        consumers = consumers_found(consumer_ids)
+        consumers = consumers_search(consumer_ids)
         created["consumers"] = len(missing)
 
     if created["products"] or created["sites"]:
-        rulebook_bump(account_id=account.pk)
+        rulebook_version_bump(account_id=account.pk)
     if members:
         created["members"] = _memberships_ensure(account=account, invoices=invoices, sites=sites, consumers=consumers)
     return Parties(

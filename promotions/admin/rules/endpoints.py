@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from consumers.admin.framework.pages import account_of
 from consumers.models import Account, Consumer
-from consumers.selectors import consumers_found
+from consumers.selectors import consumers_search
 from consumers.services.upsert import is_storable
 from promotions.admin.rules.field import RulesField
 from promotions.admin.rules.wording import OPERATORS, UNREADABLE, Wording, describe_tree
@@ -150,7 +150,7 @@ def choices_found(
     search = request.GET.get("q", "").replace("\x00", "").strip()[:_LONGEST_SEARCH]
     if kind == CONSUMER:
         _may_see(request, Consumer)
-        found = consumers_found(account_id=account.pk, search=search)
+        found = consumers_search(account_id=account.pk, search=search)
     elif kind in sources:
         source = sources[kind]
         _may_see(request, source.rows(account.pk).model)
