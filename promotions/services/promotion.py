@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import ProtectedError
@@ -16,6 +16,7 @@ from django.db.utils import IntegrityError
 from consumers.choices import CURRENCIES, NO_CURRENCY
 from consumers.exceptions import MAXIMUM_PROBLEMS, Problem
 from consumers.models import Account, User
+from consumers.moments import moment_text
 from consumers.services.account import account_lock, rulebook_advance
 from consumers.services.upsert import FIRST_YEAR, HISTORY_REASON, LAST_YEAR, is_storable
 from promotions.choices import Family
@@ -147,11 +148,6 @@ def promotion_definition(promotion: Promotion) -> Document:
         "eligibility": promotion.eligibility,
         "content": promotion.content,
     }
-
-
-def moment_text(moment: datetime) -> str:
-    """A moment in UTC as ISO 8601, such as ``2026-01-01T00:00:00Z``."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def promotion_values(promotion: Promotion) -> PromotionValues:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from django.db import connection, reset_queries, transaction
@@ -23,7 +23,7 @@ from loyalty.choices import TransactionKind
 from loyalty.models import AppliedPromotion, LedgerEntry, PromotionUsage, Transaction, Voucher
 from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
 from loyalty.services.till.reads import products_read
-from loyalty.services.till.records import product_stored
+from loyalty.services.till.records import StoredLine, StoredProduct, lines_to_json
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.money import minor_unit
 from promotions.models import Product
@@ -251,12 +251,12 @@ def _memberships_ensure(
 def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: datetime) -> Transaction:
     unit = minor_unit(account.currency)
     site = parties.sites[invoice.site]
-    lines, total_inc_tax, total_ex_tax = [], _ZERO, _ZERO
-    for place, row in enumerate(invoice.rows, start=1):
-        line = _line(row, line_id=str(place), product=parties.products.get(row.sku), unit=unit)
-        lines.append(line)
-        total_inc_tax += Decimal(line["total"])
-        total_ex_tax += _rounded(row.quantity * row.unit_price_ex_tax, unit)
+    lines = [
+        _line(row, line_id=str(number), product=parties.products.get(row.sku), unit=unit)
+        for number, row in enumerate(invoice.rows, start=1)
+    ]
+    total_inc_tax = sum((Decimal(line.total) for line in lines), _ZERO)
+    total_ex_tax = sum((_rounded(row.quantity * row.unit_price_ex_tax, unit) for row in invoice.rows), _ZERO)
     return Transaction(
         account=account,
         reference=invoice.reference,
@@ -274,30 +274,30 @@ def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: da
         discount_total=_ZERO,
         net_total_inc_tax=total_inc_tax,
         paid=total_inc_tax,
-        lines=lines,
+        lines=lines_to_json(lines),
     )
 
 
-def _line(row: SoldRow, *, line_id: str, product: ProductFacts | None, unit: Decimal) -> dict[str, Any]:
-    """A line as history keeps it, with its product as it is now.
+def _line(row: SoldRow, *, line_id: str, product: ProductFacts | None, unit: Decimal) -> StoredLine:
+    """Return a line as a transaction stores it, with its product as it is now.
 
-    A price finer than the currency is rounded in the unit price that is shown; the line's total is of the exact one.
+    A price finer than the currency is rounded in the unit price that is stored; the line's total is of the exact one.
     """
     total = str(_rounded(row.quantity * row.unit_price_inc_tax, unit))
-    return {
-        "line_id": line_id,
-        "sku": row.sku,
-        "quantity": str(row.quantity),
-        "unit_price_inc_tax": str(_rounded(row.unit_price_inc_tax, unit)),
-        "unit_price_ex_tax": str(_rounded(row.unit_price_ex_tax, unit)),
-        "category": row.category,
-        "brand": row.brand,
-        "product": None if product is None else product_stored(product),
-        "total": total,
-        "net": total,
-        "discount": str(_ZERO.quantize(unit)),
-        "base_points": 0,
-    }
+    return StoredLine(
+        line_id=line_id,
+        sku=row.sku,
+        quantity=str(row.quantity),
+        unit_price_inc_tax=str(_rounded(row.unit_price_inc_tax, unit)),
+        unit_price_ex_tax=str(_rounded(row.unit_price_ex_tax, unit)),
+        category=row.category,
+        brand=row.brand,
+        product=None if product is None else StoredProduct.of(product),
+        total=total,
+        net=total,
+        discount=str(_ZERO.quantize(unit)),
+        base_points=0,
+    )
 
 
 def _consumers_update(rows: Sequence[Transaction]) -> None:
