@@ -17,8 +17,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 from consumers.services.job import jobs_waiting  # noqa: E402 - the apps are there only now
-from consumers.services.schedule import scheduled_works  # noqa: E402
-from consumers.tasks import BULK, EXPIRES, URGENT, jobs_run  # noqa: E402
+from consumers.services.schedule import scheduled_work_all  # noqa: E402
+from consumers.tasks import BULK, TASK_EXPIRY, URGENT, jobs_run  # noqa: E402
 from loyalty.services.message import messages_waiting  # noqa: E402
 from loyalty.tasks import messages_send  # noqa: E402
 
@@ -57,7 +57,7 @@ app.conf.update(
     task_acks_late=True,
     task_queues={URGENT: {}, BULK: {}},
     task_default_queue=URGENT,
-    task_routes={work.task: {"queue": work.queue} for work in scheduled_works()},
+    task_routes={work.task: {"queue": work.queue} for work in scheduled_work_all()},
     # Where the pool of the worker can: longer than anything takes that is not stuck.
     task_soft_time_limit=240,
     task_time_limit=300,
@@ -71,9 +71,9 @@ app.conf.update(
             "task": work.task,
             "schedule": work.every.total_seconds(),
             "kwargs": {"due": True},
-            "options": {"expires": EXPIRES.total_seconds()},
+            "options": {"expires": TASK_EXPIRY.total_seconds()},
         }
-        for work in scheduled_works()
+        for work in scheduled_work_all()
     },
 )
 # A worker's lines carry the task, and the request that asked for it.

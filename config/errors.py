@@ -15,7 +15,7 @@ from drf_standardized_errors.types import Error
 from rest_framework import exceptions, status
 
 from consumers.exceptions import Problem, Refused
-from consumers.services.upsert import problems_said
+from consumers.services.upsert import validation_problems
 
 # Codes that are no fault of the body; every other refusal is a 400 that names the path.
 STATUS_BY_CODE = {
@@ -85,7 +85,7 @@ class ExceptionHandler(StandardizedHandler):
         if isinstance(exc, Refused):
             return refusal_answer(exc)
         if isinstance(exc, ModelValidationError):
-            return validation_answer(problems_said(exc))
+            return validation_answer(validation_problems(exc))
         if isinstance(exc, TooManyFieldsSent):
             return exceptions.ParseError("The address has more parameters than are taken.")
         if isinstance(exc, InterfaceError | OperationalError):

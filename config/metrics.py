@@ -24,7 +24,7 @@ from consumers.models import Job, ScheduledTask
 from consumers.services import schedule
 from loyalty.choices import MessageState
 from loyalty.models import RedemptionMessage
-from promotions.selectors.promotion import promotions_out_of_date
+from promotions.selectors.life import promotions_out_of_date
 
 
 class Stored(Collector):

@@ -42,7 +42,7 @@ class Fared:
 def fared(*, at: datetime) -> list[Fared]:
     """Every task of the schedule as it stands at a moment."""
     rows = {row.key: row for row in ScheduledTask.objects.all()}
-    works = schedule.scheduled_works()
+    works = schedule.scheduled_work_all()
     return [Fared(work=work, row=rows.get(work.key) or ScheduledTask(key=work.key), at=at) for work in works]
 
 

@@ -1,4 +1,4 @@
-"""Moments as text: one form for documents, answers and fingerprints."""
+"""Moments as the REST contract, files and stored documents write them."""
 
 from datetime import UTC, datetime
 

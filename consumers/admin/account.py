@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from consumers.admin.framework.fields import currency_field, zone_field
-from consumers.admin.framework.formset_field import RowForm, RowsField
-from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of
+from consumers.admin.framework.formset_field import FormSetField, RowForm
+from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of
 from consumers.choices import CURRENCIES
 from consumers.models import Account
 from consumers.services.account import AccountValues, account_update
@@ -45,11 +45,11 @@ class AccountForm(ServiceForm):
     time_zone = zone_field(
         label="Time zone", help_text="Dates are entered and shown in this zone; a site may have its own for its tills."
     )
-    earn_rates = RowsField(
+    earn_rates = FormSetField(
         form=EarnRateForm,
-        most=50,
+        max_rows=50,
         label="Points in other currencies",
-        words={
+        texts={
             "row": "Currency",
             "add": "Add currency",
             "empty": "Only transactions in the account's currency earn base points.",
@@ -127,4 +127,6 @@ class AccountSettingsAdmin(OnePageAdmin):
     def save_row(self, request: HttpRequest, obj: Account, form: Any, *, change: bool) -> Model:
         values = {name: getattr(obj, name) for name in AccountForm.Meta.fields}
         rates = {rate["currency"]: str(rate["rate"]) for rate in form.cleaned_data["earn_rates"]}
-        return account_update(account_id=obj.pk, values=AccountValues(**values, other_earn_rates=rates))
+        return account_update(
+            account_id=obj.pk, values=AccountValues(**values, other_earn_rates=rates), author=author_of(request)
+        )

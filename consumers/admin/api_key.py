@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
-from consumers.admin.framework.dialogs import RowDialogForm, dialog_done
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect
 from consumers.admin.framework.filters import choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_of
@@ -57,8 +57,8 @@ class ApiKeyAdmin(AccountAdmin):
     """Keys: made here, shown once, revoked here."""
 
     form = ApiKeyForm
-    add_words = "Add API key"
-    empty_words = "Tills and integrators call with a key. It is shown once, when it is made."
+    add_label = "Add API key"
+    empty_text = "Tills and integrators call with a key. It is shown once, when it is made."
     list_display = ("name", "prefix", "role_label", "state", "made")
     list_filter = (choice_filter("role", "role", KeyRole.choices, lambda _, rows, value: rows.filter(role=value)),)
     search_fields = ("name", "prefix")
@@ -128,4 +128,4 @@ class ApiKeyAdmin(AccountAdmin):
         api_key_revoke(account_id=account_of(request).pk, prefix=form.key.prefix)
         self.log_change(request, form.key, "Revoked.")
         messages.success(request, f"Key “{form.key.name}” is revoked.")
-        return dialog_done(request, self.url_of("changelist"))
+        return dialog_redirect(request, self.url_of("changelist"))

@@ -20,15 +20,16 @@ from unfold.widgets import (
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.results import (
-    SHOWN_PROBLEMS,
+    MAX_SHOWN_PROBLEMS,
     FileProblem,
     FileRefused,
 )
 from consumers.admin.files.widgets import DayWidget, TextsWidget, TextWidget
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
-from consumers.admin.framework.formset_field import RowForm, RowsField
+from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.author import Author
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.loyalty_sections import loyalty_sections
 from consumers.models import Consumer
@@ -71,11 +72,11 @@ class ConsumerForm(ServiceForm):
         required=False,
         widget=DateInput({"data-shown-when": "member_status:active,suspended,withdrawn"}),
     )
-    cards = RowsField(
+    cards = FormSetField(
         form=CardForm,
-        most=50,
+        max_rows=50,
         label="Cards",
-        words={"row": "Card", "add": "Add card", "empty": "No loyalty cards."},
+        texts={"row": "Card", "add": "Add card", "empty": "No loyalty cards."},
     )
     problem_fields = {
         "loyalty.enrolled_on": "enrolled_on",
@@ -209,7 +210,7 @@ class ConsumerResource(AccountResource):
     def save_rows(self, rows: Sequence[Consumer]) -> None:
         problems: list[FileProblem] = []
         values = []
-        for number, consumer in zip(self.numbers, rows, strict=True):
+        for number, consumer in zip(self.row_numbers, rows, strict=True):
             status = told(consumer, "loyalty_status")
             enrolled_on = told(consumer, "enrolled_on")
             cards = told(consumer, "cards")
@@ -222,7 +223,7 @@ class ConsumerResource(AccountResource):
                 problems.append(FileProblem(row=number, column="cards", detail="They belong to a membership."))
             values.append(self._values(consumer, status, enrolled_on, cards))
         if problems:
-            raise FileRefused(problems[:SHOWN_PROBLEMS])
+            raise FileRefused(problems[:MAX_SHOWN_PROBLEMS])
         consumers_save(account_id=self.account.pk, rows=values)
 
     def _values(self, consumer: Consumer, status: str, enrolled_on: Any, cards: Sequence[str]) -> ConsumerValues:
@@ -260,8 +261,8 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     key = "consumer_id"
     resource_classes = (ConsumerResource,)
     form = ConsumerForm
-    add_words = "Add consumer"
-    empty_words = "A consumer is a customer or employee, known by an id; a loyalty member has cards and points."
+    add_label = "Add consumer"
+    empty_text = "A consumer is a customer or employee, known by an id; a loyalty member has cards and points."
     list_display = ("name", "consumer_id", "e_mail", "membership_label", "balance", "home_site", "last_seen")
     list_display_links = ("name", "consumer_id")
     list_filter = (
@@ -349,7 +350,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     def last_seen(self, consumer: Consumer) -> Any:
         return consumer.last_transaction_on
 
-    def save_values(self, *, account_id: int, obj: Consumer, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: Consumer, form: Any) -> None:
         values = form.cleaned_data
         loyalty = None
         if values["member_status"]:

@@ -17,10 +17,11 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.author import Author
 from consumers.models import Consumer, ConsumerGroup
 from consumers.selectors import group_members
 from consumers.services.group import GroupValues, MemberValues, group_delete, group_members_save, groups_save
-from consumers.services.upsert import is_storable, rows_named
+from consumers.services.upsert import is_storable, rows_by_values
 
 
 class GroupForm(ServiceForm):
@@ -72,14 +73,14 @@ class GroupMemberResource(AccountResource):
     def get_queryset(self) -> QuerySet[Any]:
         return group_members(account_id=self.account.pk)
 
-    def rows_shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def exported_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return self.get_queryset().filter(consumergroup__in=rows.order_by().values("pk"))
 
-    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
         pairs = [pair for pair in keys if is_storable(list(pair))]
         codes = {code for code, _ in pairs}
         links = self.get_queryset().filter(consumergroup__code__in=codes)
-        found = rows_named(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
+        found = rows_by_values(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
         return {(link.consumergroup.code, link.consumer.consumer_id): link for link in found}
 
     def init_instance(self, row: Any = None) -> Any:
@@ -120,13 +121,13 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
 
     key = "code"
     resource_classes = (GroupResource, GroupMemberResource)
-    file_words = (
+    file_note = (
         "Groups and their members are files of their own. A file of members puts each consumer into the group, or with "
         "“no” under member takes them out; members that it does not name stay."
     )
     form = GroupForm
-    add_words = "Add group"
-    empty_words = "A group is a named set of consumers: rules and control groups choose among them."
+    add_label = "Add group"
+    empty_text = "A group is a named set of consumers: rules and control groups choose among them."
     list_display = ("code", "name", "members")
     list_display_links = ("code", "name")
     list_filter = (ArchivedFilter,)
@@ -148,7 +149,7 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
         address = f"{reverse('admin:consumers_consumer_changelist')}?groups__id__exact={group.pk}"
         return format_html('<a class="text-link" href="{}">{}</a>', address, group.number_of_members)
 
-    def save_values(self, *, account_id: int, obj: ConsumerGroup, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: ConsumerGroup, form: Any) -> None:
         groups_save(account_id=account_id, rows=[GroupValues(code=obj.code, name=obj.name, archived=obj.archived)])
 
     def delete_row(self, request: HttpRequest, obj: ConsumerGroup) -> None:

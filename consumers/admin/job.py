@@ -13,10 +13,10 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from consumers.admin.files.formats import CSV, FORMATS
-from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect, dialog_with_errors
 from consumers.admin.framework.filters import choice_filter
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.pages import ReadOnlyAdmin, account_of, user_of
+from consumers.admin.framework.pages import ReadOnlyAdmin, account_of, staff_user
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import Refused
 from consumers.models import Job
@@ -32,9 +32,9 @@ STATE_COLOURS = {
 }
 
 
-def jobs_seen(request: HttpRequest) -> QuerySet[Job]:
+def visible_jobs(request: HttpRequest) -> QuerySet[Job]:
     """The jobs of the account that the user may see: their own, or all of them."""
-    user = user_of(request)
+    user = staff_user(request)
     every = user.has_perm("consumers.view_job_of_others")
     return jobs_of(account_id=account_of(request).pk, asked_by=None if every else user)
 
@@ -44,7 +44,7 @@ class CancelForm(RowDialogForm):
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
-        job = row_by_id(jobs_seen(request), object_id)
+        job = row_by_id(visible_jobs(request), object_id)
         if job is None:
             raise Http404("There is no such job.")
         self.job = job
@@ -54,7 +54,7 @@ class CancelForm(RowDialogForm):
 class JobAdmin(ReadOnlyAdmin):
     """Large imports and exports."""
 
-    empty_words = "Imports and exports of many rows are done in the background, and stand here with their progress."
+    empty_text = "Imports and exports of many rows are done in the background, and stand here with their progress."
     list_display = ("title", "state_label", "progress", "asked", "asked_by_name", "finished")
     list_filter = (choice_filter("state", "state", JobState.choices, lambda _, jobs, value: jobs.filter(state=value)),)
     search_fields = ("title",)
@@ -65,7 +65,7 @@ class JobAdmin(ReadOnlyAdmin):
     actions_detail = ("cancel",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        return jobs_seen(request)
+        return visible_jobs(request)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.download_view)
@@ -114,7 +114,7 @@ class JobAdmin(ReadOnlyAdmin):
         """The file that a job made, piece by piece."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        job = jobs_seen(request).filter(pk=pk, state=JobState.DONE).first()
+        job = visible_jobs(request).filter(pk=pk, state=JobState.DONE).first()
         pieces = job.parts.filter(file=JobFile.RESULT).order_by("position") if job else None
         if job is None or pieces is None or not pieces.exists():
             raise Http404("There is no such file.")
@@ -149,7 +149,7 @@ class JobAdmin(ReadOnlyAdmin):
             job_cancel(job=form.job, at=timezone.now())
         except Refused as refused:
             form.add_error(None, refused.detail)
-            return dialog_again(request, self.cancel.dialog, form)
+            return dialog_with_errors(request, self.cancel.dialog, form)
         self.log_change(request, form.job, "Cancelled.")
         messages.success(request, "The job is cancelled.")
-        return dialog_done(request, self.url_of("change", form.job.pk))
+        return dialog_redirect(request, self.url_of("change", form.job.pk))

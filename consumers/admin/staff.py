@@ -72,7 +72,7 @@ class StaffMembershipAdmin(AccountAdmin):
     """Staff."""
 
     form = StaffForm
-    add_words = "Add member of staff"
+    add_label = "Add member of staff"
     list_display = ("username", "full_name", "email", "role_label", "last_seen")
     list_filter = (
         choice_filter("role", "role", StaffRole.choices, lambda _, rows, value: rows.filter(role__name=value)),

@@ -9,9 +9,10 @@ from conflicts.analysis.overlap import ExampleSite, Overlap, overlap
 from consumers.models import Account
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.choices import Family
-from promotions.engine.rulebook.promotion import Promotion, life_reason
+from promotions.engine.rulebook.life import life_reason
+from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rules.tree import conditions
-from promotions.selectors.product_facts import product_facts_for
+from promotions.selectors.product import product_facts_for
 
 EXAMPLES = 200
 """Products of the catalogue that may serve as examples, beside those that promotions name."""
@@ -59,7 +60,7 @@ def promotion_conflicts(
     named = {sku for promotion in (own, *judged) for sku in _skus(promotion)}
     world = CatalogueContext(
         terms=book.rulebook.terms,
-        products=product_facts_for(account=account, named=named, examples=EXAMPLES) if judged else {},
+        products=product_facts_for(account=account, skus=named, max_examples=EXAMPLES) if judged else {},
         offers=book.rulebook.offers,
         personalized=book.rulebook.personalized,
     )

@@ -6,8 +6,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
+from consumers.author import Author
 from consumers.exceptions import Problem
-from consumers.models import Account, User
+from consumers.models import Account
 from loyalty.exceptions import SaleInvalid
 from loyalty.models import TriedBasket
 from loyalty.services.till.quote import Quote, decide, explanation_of_first, prepare
@@ -136,7 +137,7 @@ def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | Non
 
 
 def tried_basket_keep(
-    *, account: Account, name: str, basket: BasketToTry, promotion: Promotion | None, actor: User, at: datetime
+    *, account: Account, name: str, basket: BasketToTry, promotion: Promotion | None, author: Author, at: datetime
 ) -> TriedBasket:
     """Keep a basket under a name, with a promotion or for all of them."""
     return TriedBasket.objects.create(
@@ -144,7 +145,7 @@ def tried_basket_keep(
         name=name,
         promotion=promotion,
         basket=msgspec.to_builtins(basket),
-        created_by=actor,
+        created_by=author.user,
         created_at=at,
     )
 

@@ -9,7 +9,7 @@ from django.db.models import Case, Count, F, FloatField, QuerySet, When
 from django.db.models.functions import Cast
 
 from promotions.models import Promotion
-from promotions.selectors.promotion import promotions_live
+from promotions.selectors.life import promotions_live
 
 MIN_MEASURED_PROMOTIONS = 3
 """Measured promotions without which an account has no median that says anything."""

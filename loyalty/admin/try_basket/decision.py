@@ -17,7 +17,7 @@ from promotions.engine.money import from_minor
 from promotions.engine.pipeline.decision import DECIDED_BY, Applied, Decision, Refusal
 from promotions.engine.pipeline.evaluate import nearest_first
 from promotions.models import Promotion
-from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceKey
+from promotions.selectors.references import REFERENCE_SOURCES, ReferenceKey
 from promotions.selectors.rule_values import reference_names
 
 

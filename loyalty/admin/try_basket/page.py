@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from consumers.admin.framework.pages import account_of, user_of
+from consumers.admin.framework.pages import account_of, author_of
 from consumers.models import Account
 from consumers.selectors import sites_of
 from loyalty.admin.page_urls import promotion_address
@@ -97,7 +97,7 @@ def _keep(
         messages.error(request, "Give the basket a name to keep it.")
         return None
     made = tried_basket_keep(
-        account=account, name=name, basket=basket, promotion=promotion, actor=user_of(request), at=now
+        account=account, name=name, basket=basket, promotion=promotion, author=author_of(request), at=now
     )
     messages.success(request, f"The basket “{made.name}” is kept.")
     return made

@@ -6,9 +6,10 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
+from consumers.author import Author
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Problem
-from consumers.models import Account, Consumer, User
+from consumers.models import Account, Consumer
 from loyalty.choices import EntryKind, OfferKind
 from loyalty.exceptions import (
     InsufficientPoints,
@@ -18,7 +19,7 @@ from loyalty.exceptions import (
     ReferenceReused,
 )
 from loyalty.models import LedgerEntry, Offer, Voucher
-from loyalty.services.points.adjustment import consumer_locked
+from loyalty.services.points.adjustment import consumer_lock
 from loyalty.services.rewards.voucher import voucher_rows
 
 CLAIM_ACTIVITY = "Reward claimed"
@@ -44,11 +45,11 @@ def offer_claim(
     reference: str,
     offer_code: str,
     at: datetime,
-    claimed_by: User | None = None,
+    author: Author | None = None,
 ) -> Claim:
     """Debit a consumer the points that a tiered offer costs, and issue its voucher; once for each ``reference``.
 
-    ``claimed_by`` is the member of staff who does it for the consumer, if one does.
+    ``author`` is the member of staff who does it for the consumer, if one does.
 
     Raises:
         ConsumerNotFound: the account has no such consumer.
@@ -61,7 +62,7 @@ def offer_claim(
     # One transaction under the consumer's lock and then the offer's, the order of every sale: the same points are not
     # spent twice, nor the last voucher issued twice.
     with transaction.atomic():
-        consumer = consumer_locked(account_id=account.pk, consumer_id=consumer_id)
+        consumer = consumer_lock(account_id=account.pk, consumer_id=consumer_id)
         earlier = Voucher.objects.select_related("offer").filter(consumer=consumer, claim_reference=reference).first()
         if earlier is not None:
             if earlier.offer.code != offer_code:
@@ -87,7 +88,11 @@ def offer_claim(
             created_at=at,
         )
         (voucher,) = voucher_rows(offer=offer, consumer=consumer, count=1, at=at)
-        voucher.claim_reference, voucher.claimed_on, voucher.claimed_by = reference, day, claimed_by
+        voucher.claim_reference, voucher.claimed_on, voucher.claimed_by = (
+            reference,
+            day,
+            author.user if author else None,
+        )
         voucher.save()
         Offer.objects.filter(pk=offer.pk).update(issued=F("issued") + 1)
     return Claim(voucher=voucher, points=cost, balance=consumer.points_balance, created=True)

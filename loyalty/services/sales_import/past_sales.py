@@ -18,7 +18,7 @@ import msgspec
 from django.db import connection, reset_queries, transaction
 
 from consumers.models import Account, Consumer, Membership, Site
-from consumers.services.account import account_lock, rulebook_bump
+from consumers.services.account import account_lock, rulebook_version_bump
 from loyalty.choices import TransactionKind
 from loyalty.models import AppliedPromotion, LedgerEntry, PromotionUsage, Transaction, Voucher
 from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
@@ -175,7 +175,7 @@ def parties_ensure(
     skus = _products_ensure(account, invoices, names, created)
     consumers = _consumers_ensure(account, invoices, created)
     if created["products"] or created["sites"]:
-        rulebook_bump(account_id=account.pk)
+        rulebook_version_bump(account_id=account.pk)
     if members:
         created["members"] = _memberships_ensure(account=account, invoices=invoices, sites=sites, consumers=consumers)
     return Parties(

@@ -64,7 +64,7 @@ from promotions.engine.money import from_minor, money_text
 from promotions.engine.pipeline.decision import Applied, Decision
 from promotions.engine.rulebook.promotion import Promotion
 from promotions.models import Promotion as StoredPromotion
-from promotions.services.personalized_list import personalized_choices_lock
+from promotions.services.personalized.choices import personalized_choices_lock
 
 MAX_CLOCK_LEAD = timedelta(minutes=5)
 """How far a till's clock may be ahead of ours."""

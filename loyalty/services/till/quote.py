@@ -35,7 +35,8 @@ from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
-from promotions.engine.rulebook.promotion import Promotion, life_reason
+from promotions.engine.rulebook.life import life_reason
+from promotions.engine.rulebook.promotion import Promotion
 
 MAX_EXPLAINED_PROMOTIONS = 1000
 """Promotions that are explained when a till asks why they did not apply."""

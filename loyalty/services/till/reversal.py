@@ -43,7 +43,7 @@ from promotions.engine.pipeline.strategy import ReturnLimit, ReturnPolicy, Retur
 from promotions.engine.rulebook.promotion import PromotionSource, Terms, compile_promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import Promotion
-from promotions.services.personalized_list import personalized_choices_release
+from promotions.services.personalized.choices import personalized_choices_release
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

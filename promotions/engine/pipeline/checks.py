@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from promotions.engine.facts.progress import is_reached
 from promotions.engine.pipeline.context import Check, EvaluationContext
 from promotions.engine.pipeline.decision import Refusal
-from promotions.engine.rulebook.promotion import Promotion, life_reason, needs_consumer
+from promotions.engine.rulebook.life import life_reason
+from promotions.engine.rulebook.promotion import Promotion, needs_consumer
 
 # Refusals are made by position, which takes half the time: a commit makes hundreds of them.
 

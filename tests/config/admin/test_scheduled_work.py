@@ -9,7 +9,7 @@ from config.scheduled_work import fared
 from consumers.choices import StaffRole
 from consumers.models import ScheduledTask
 from consumers.services import schedule
-from consumers.services.schedule import ScheduledWork, scheduled_task_run, scheduled_works
+from consumers.services.schedule import ScheduledWork, scheduled_task_run, scheduled_work_all
 from loyalty.tasks import statuses_sync
 from tests.consumers.admin.office import make_office
 
@@ -25,7 +25,7 @@ def fails() -> int:
 
 def test_a_task_that_never_ran_is_late() -> None:
     assert {task.work.key for task in fared(at=timezone.now()) if task.is_late} == {
-        work.key for work in scheduled_works()
+        work.key for work in scheduled_work_all()
     }
 
 
@@ -73,11 +73,11 @@ def test_the_page_shows_every_task_and_warns() -> None:
     office = make_office()
     statuses_sync()
     page = office.client.get("/admin/scheduled-work/").content.decode()
-    for work in scheduled_works():
+    for work in scheduled_work_all():
         assert work.title in page
     assert "Late:" in page
     ScheduledTask.objects.bulk_create(
-        [ScheduledTask(key=work.key) for work in scheduled_works()], ignore_conflicts=True
+        [ScheduledTask(key=work.key) for work in scheduled_work_all()], ignore_conflicts=True
     )
     ScheduledTask.objects.update(succeeded_at=timezone.now())
     assert "Late:" not in office.client.get("/admin/scheduled-work/").content.decode()

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.models import Account
 from loyalty.choices import Benefit, PromotionType, ReversalKind
 from loyalty.models import Transaction, Voucher
@@ -91,6 +92,7 @@ def test_vouchers_that_paid_are_refused_and_issued_are_told_apart(office: Office
 def test_an_external_voucher_is_left_to_the_till(office: Office) -> None:
     offers_save(
         account_id=office.account.pk,
+        author=Author(),
         rows=[OfferValues(code="bag", name="Bag", benefit=Benefit.EXTERNAL, perceived_value=Decimal(8))],
         at=timezone.now(),
     )

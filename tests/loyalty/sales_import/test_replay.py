@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from consumers.author import Author
 from consumers.models import Account, Consumer
 from consumers.services.account import account_create
 from loyalty.choices import TransactionKind
@@ -21,7 +22,7 @@ from loyalty.models import AppliedPromotion, LedgerEntry, LoyaltyPromotion, Tran
 from loyalty.services.promotion import loyalty_promotion_save
 from loyalty.services.sales_import import replay
 from loyalty.services.till.commit import transaction_commit
-from promotions.services.promotion import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 pytestmark = pytest.mark.django_db
 
@@ -66,7 +67,7 @@ def shop(code: str = "shop", *, days: int = 36500) -> Account:
             eligibility={"application_rules": [second]},
         ),
     ):
-        loyalty_promotion_save(account=account, values=values, actor=None, actor_label="test", at=datetime.now(UTC))
+        loyalty_promotion_save(account=account, values=values, author=Author(label="test"), at=datetime.now(UTC))
     return account
 
 

@@ -48,7 +48,10 @@ def free() -> set[str]:
             with transaction.atomic():
                 promotions = Promotion.objects.select_for_update(skip_locked=True, no_key=True)
                 offers = Offer.objects.select_for_update(skip_locked=True, no_key=True)
-                return {*promotions.values_list("code", flat=True), *offers.values_list("code", flat=True)}
+                return {
+                    *promotions.values_list("code", flat=True),
+                    *offers.values_list("code", flat=True),
+                }
         finally:
             connections.close_all()
 

@@ -15,7 +15,8 @@ from promotions.engine.facts.basket import LINE_ITEM_KEYS, Basket, ProductFacts
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
-from promotions.engine.rulebook.promotion import Promotion, life_reason, needs_consumer
+from promotions.engine.rulebook.life import life_reason
+from promotions.engine.rulebook.promotion import Promotion, needs_consumer
 from promotions.engine.rulebook.rulebook import CUSTOMER_KEYS, TRANSACTION_KEYS, Rulebook
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Scope
 from tests.promotions.engine.builders import (
