@@ -85,7 +85,7 @@ class Service:
 
     @staticmethod
     def kill_leftovers(process: subprocess.Popen[bytes]) -> None:
-        """Kill what a dead main process leaves: an embedded scheduler that keeps queueing, a web process on the port."""
+        """Kill what a dead main process leaves: a scheduler that keeps queueing, a web process on the port."""
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
