@@ -1,19 +1,22 @@
 """The catalogue."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from import_export.fields import Field
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.files.resource import AccountResource
+from consumers.admin.files.widgets import TextsWidget
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from consumers.author import Author
-from promotions.admin.resources import ProductResource
 from promotions.models import Product
 from promotions.services.product import ProductValues, product_delete, products_save
 
@@ -63,6 +66,34 @@ class ProductForm(ServiceForm):
             "retail_price": "In the account's currency; empty if unknown. The margin is judged from the two prices.",
             "archived": "Hidden from lists; rules that name it keep working.",
         }
+
+
+class ProductResource(AccountResource):
+    """Products by SKU; labels are separated by commas, an empty price is unknown."""
+
+    labels = Field(column_name="labels", attribute="labels", widget=TextsWidget())
+
+    class Meta(AccountResource.Meta):
+        model = Product
+        import_id_fields = ("sku",)
+        fields = (
+            "sku",
+            "name",
+            "product_brand",
+            "program_brand",
+            "category",
+            "labels",
+            "cost_price",
+            "retail_price",
+            "archived",
+        )
+
+    def save_rows(self, rows: Sequence[Product]) -> None:
+        values = [
+            ProductValues(**{name: getattr(row, name) for name in self.Meta.fields} | {"labels": tuple(row.labels)})
+            for row in rows
+        ]
+        products_save(account_id=self.account.pk, rows=values)
 
 
 @admin.register(Product)

@@ -32,8 +32,8 @@ from loyalty.models import LoyaltyPromotion, Offer
 from loyalty.selectors.promotion import offers_redeemable
 from loyalty.services.promotion import LOYALTY
 from promotions.admin.editor.form import GENERAL, Document, PromotionForm, as_written, number_text
-from promotions.admin.editor.number_inputs import decimal, whole
-from promotions.admin.editor.rich_text import InsertsInput, RichTextWidget
+from promotions.admin.inputs.number_inputs import decimal, whole
+from promotions.admin.inputs.rich_text import InsertsInput, RichTextWidget
 from promotions.admin.rules.field import RulesField
 from promotions.engine.definition.fields import (
     ACTIVITY_INSERTS,

@@ -2,7 +2,7 @@
 
 from consumers.models import Account
 from loyalty.services.draft_profiling import draft_cost
-from promotions.admin.editor.publish_warning import comparison, milliseconds
+from promotions.admin.editor.cost import comparison, milliseconds
 from promotions.models import Promotion
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from consumers.admin.framework.history import Change, DescribeChange
-from promotions.admin.version import DOCUMENTS, promotion_change
+from promotions.admin.editor.history import DOCUMENTS, promotion_change
 from promotions.engine.definition.reader import InvalidDefinition
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionFamily, PromotionValues

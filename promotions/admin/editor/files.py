@@ -23,10 +23,7 @@ from consumers.admin.framework.history import Change
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_named
 from promotions.admin.rules.wording import describe_document
 from promotions.choices import Status
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
-from promotions.models import Discount, Promotion
-from promotions.services.discount import DiscountValues, discount_fields, discounts_save
-from promotions.services.promotion.values import promotion_definition
+from promotions.models import Promotion
 
 BLANK: tuple[Any, ...] = (None, "", [], {})
 """What says nothing."""
@@ -294,48 +291,6 @@ def _nested(said: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-class DiscountResource(PromotionResource):
-    """Discounts, in the flat fields that the contract has for them."""
-
-    type_name = "discount_type"
-    heads = ("conditions",)
-    columns: ClassVar[Mapping[str, type[Widget]]] = {
-        "code": TextWidget,
-        "discount_type": TextWidget,
-        **COMMON,
-        "value": DefinitionWidget,
-        "maximum_discount": DefinitionWidget,
-        "price_order": DefinitionWidget,
-        "product_sets": DocumentWidget,
-        **{f"conditions.{name}": DocumentWidget for name in CONDITIONS},
-        **dict.fromkeys(DISCOUNT_LIMITS, DefinitionNumberWidget),
-        "always_apply": DefinitionFlagWidget,
-    }
-
-    class Meta(PromotionResource.Meta):
-        model = Discount
-
-    def document(self, promotion: Promotion) -> dict[str, Any]:
-        return said_in_common(promotion) | discount_parts(promotion)
-
-    def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
-        names = [name for name in self.columns if not name.startswith("conditions.")]
-        rows = [
-            DiscountValues(**{name: one[name] for name in (*names, "conditions", "draft") if name in one})
-            for one in said
-        ]
-        return discounts_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())
-
-
-def discount_parts(promotion: Promotion) -> dict[str, Any]:
-    """What a discount says beside what every promotion does."""
-    fields = discount_fields(promotion_definition(promotion))
-    return {name: value for name, value in fields.items() if name not in _COMMON_NAMES}
-
-
 def said_in_common(promotion: Promotion) -> dict[str, Any]:
     """What every promotion says."""
     return {name: getattr(promotion, name) for name in ("code", *COMMON)}
-
-
-_COMMON_NAMES = frozenset({"family", "subtype", "code", *COMMON})

@@ -22,8 +22,8 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.formset_field import FormSetBoundField, FormSetField
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
-from promotions.admin.editor.number_inputs import whole
 from promotions.admin.editor.summary import Said
+from promotions.admin.inputs.number_inputs import whole
 from promotions.admin.rules.field import RulesField, problem_in_tree
 from promotions.engine.definition.fields import CONDITIONS
 from promotions.engine.rules.attributes import Scope

@@ -3,64 +3,56 @@
 A family's own page names its types, its form and its services; see ``PromotionAdmin``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, QuerySet, TextChoices, Value
+from django.db.models import QuerySet, TextChoices, Value
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from consumers.admin.files.pages import ImportExportMixin
-from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect, dialog_with_errors
-from consumers.admin.framework.fields import DateInput
-from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choice_filter
+from consumers.admin.framework.dialogs import dialog_redirect, dialog_with_errors
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.history import DescribeChange
 from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, author_of
 from consumers.author import Author
 from consumers.exceptions import Problem, Refused
-from consumers.models import Account, Site
-from consumers.selectors import row_by_id
-from promotions.admin.editor.bulk_steps import ChosenStepsMixin, code_of_copy, reason_field
+from consumers.models import Account
+from promotions.admin.editor.bulk_steps import ChosenStepsMixin
+from promotions.admin.editor.cost import NOT_MEASURED, WHAT_IT_IS, comparison, cost_of, describe_cost, milliseconds
 from promotions.admin.editor.form import PromotionForm
-from promotions.admin.editor.publish_warning import (
-    NOT_MEASURED,
-    WHAT_IT_IS,
-    caution_before_publishing,
-    comparison,
-    cost_of,
-    describe_cost,
-    milliseconds,
+from promotions.admin.editor.header import STATUS_COLOURS, describe_life, describe_redemptions, head_of
+from promotions.admin.editor.history import promotion_change, promotion_change_withheld, status_entries
+from promotions.admin.editor.publish_warning import caution_before_publishing
+from promotions.admin.editor.steps import (
+    PUBLISH_ANYWAY,
+    ArchiveForm,
+    BringBackForm,
+    ConfirmationForm,
+    DuplicateForm,
+    PublishForm,
+    StopForm,
+    promotion_of,
 )
 from promotions.admin.editor.summary import SummaryMixin, promotion_said
 from promotions.admin.rules.wording import label_of
-from promotions.admin.version import (
-    promotion_change,
-    promotion_change_withheld,
-    status_entries,
-    versions_address,
-)
+from promotions.admin.version import versions_address
 from promotions.admin.visibility import may_see_personalized
-from promotions.choices import Family, Status
+from promotions.choices import Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
-from promotions.selectors.life import promotions_with_status
 from promotions.selectors.profiling import Cost, cost_median, promotions_with_cost
-from promotions.selectors.promotion import promotions_at_site
 from promotions.services.promotion.life import (
     promotion_archive,
     promotion_delete,
@@ -70,15 +62,7 @@ from promotions.services.promotion.life import (
     promotion_stop,
 )
 from promotions.services.promotion.save import promotion_unsaved
-from promotions.services.promotion.values import MAX_CODE_LENGTH, MAX_NAME_LENGTH, PromotionFamily, PromotionValues
-
-STATUS_COLOURS = {
-    Status.DRAFT.label: "default",
-    Status.SCHEDULED.label: "info",
-    Status.ACTIVE.label: "success",
-    Status.STOPPED.label: "danger",
-    Status.ENDED.label: "warning",
-}
+from promotions.services.promotion.values import PromotionFamily, PromotionValues
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,189 +74,6 @@ class TypeCard:
     icon: str
     sentence: str
     example: str
-
-
-# --- filters of the overview ----------------------------------------------------------------------------------------
-
-
-class LiveOnForm(forms.Form):
-    """A day."""
-
-    def __init__(self, *, name: str, label: str, data: Any) -> None:
-        super().__init__(data)
-        self.fields[name] = forms.DateField(label=label, required=False, widget=DateInput())
-
-
-class LiveOnFilter(admin.SimpleListFilter):
-    """Promotions that are live at some time of a day of the account's zone."""
-
-    title = "live on"
-    parameter_name = "live_on"
-    template = "unfold/filters/filters_field.html"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[()]:
-        return ()
-
-    def has_output(self) -> bool:
-        return True
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Promotion]) -> QuerySet[Promotion]:
-        try:
-            day = parse_date(self.value() or "")
-        except ValueError:
-            day = None
-        if day is None:
-            return queryset
-        start = timezone.make_aware(datetime.combine(day, time.min))
-        end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
-        running = queryset.filter(draft=False, archived=False, starts_at__lt=end)
-        running = running.exclude(ends_at__lte=start).exclude(stopped_at__lte=start)
-        return running.exclude(stopped_at__lte=F("starts_at"))
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        data = {self.parameter_name: self.value()}
-        yield {"form": LiveOnForm(name=self.parameter_name, label="Live on", data=data)}
-
-
-def _by_status(request: HttpRequest, promotions: QuerySet[Any], status: str) -> QuerySet[Any]:
-    return promotions_with_status(promotions, statuses=[status], at=timezone.now())
-
-
-class CurrencyFilter(ChoiceFilter):
-    """The currencies that the account's promotions have."""
-
-    title = "currency"
-    parameter_name = "currency"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        promotions = model_admin.get_queryset(request)
-        codes = promotions.order_by("currency").values_list("currency", flat=True).distinct()
-        return [(code, code) for code in codes]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Promotion]) -> QuerySet[Promotion]:
-        return queryset.filter(currency=self.value()) if self.value() else queryset
-
-
-class SiteFilter(ChoiceFilter):
-    """Promotions whose site rules admit a site."""
-
-    title = "site"
-    parameter_name = "site"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        self.sites = {site.number: site for site in Site.objects.filter(account=account_of(request), archived=False)}
-        return [(number, str(site)) for number, site in self.sites.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Promotion]) -> QuerySet[Promotion]:
-        site = self.sites.get(self.value() or "")
-        return promotions_at_site(queryset, site=site) if site is not None else queryset
-
-
-def filters_of(types: type[TextChoices]) -> tuple[type[admin.SimpleListFilter], ...]:
-    """The filters of the overview of a family with these types."""
-    return (
-        choice_filter("status", "status", Status.choices, _by_status),
-        choice_filter("type", "type", types.choices, lambda _, rows, value: rows.filter(type=value)),
-        CurrencyFilter,
-        SiteFilter,
-        LiveOnFilter,
-        choice_filter(
-            "always apply",
-            "always_apply",
-            [("yes", "Always apply"), ("no", "Compete")],
-            lambda _, rows, value: rows.filter(always_apply=value == "yes"),
-        ),
-        ArchivedFilter,
-    )
-
-
-# --- questions before a step ----------------------------------------------------------------------------------------
-
-
-PUBLISH_ANYWAY = "Publish it all the same"
-
-NOUNS = {Family.LOYALTY: "promotion", Family.DISCOUNT: "discount"}
-"""What the promotions of a family are called in a question."""
-
-
-class ConfirmationForm(RowDialogForm):
-    """The question before a step, about one promotion of the account; {} in it is what that is called."""
-
-    question: ClassVar[str]
-    reason = reason_field()
-
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
-        # The page below has fields of the same names.
-        super().__init__(request, object_id, *args, auto_id="dialog_%s", **kwargs)
-        self.promotion = promotion_of(request, object_id)
-
-    @property
-    def title(self) -> str:
-        """The question about this promotion."""
-        return self.question.format(NOUNS[Family(self.promotion.family)])
-
-
-class PublishForm(ConfirmationForm):
-    """Whether to publish it; where something should be said before, that it is known must be said too."""
-
-    question = "Publish this {}?"
-    form_before_template = "admin/promotions/promotion/caution_in_question.html"
-    publish_anyway = forms.BooleanField(label=PUBLISH_ANYWAY, widget=UnfoldBooleanSwitchWidget())
-
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(request, object_id, *args, **kwargs)
-        # What was confirmed is not asked again, whatever another measurement would say.
-        self.caution = ""
-        if not self.data.get("publish_anyway") and self.promotion.draft:
-            self.caution = caution_before_publishing(account_of(request), self.promotion)
-        if not self.caution:
-            del self.fields["publish_anyway"]
-
-    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
-        return {"caution": self.caution}
-
-
-class StopForm(ConfirmationForm):
-    """Whether to stop it."""
-
-    question = "Stop this {}?"
-
-
-class ArchiveForm(ConfirmationForm):
-    """Whether to archive it."""
-
-    question = "Archive this {}?"
-
-
-class BringBackForm(ConfirmationForm):
-    """Whether to bring it back."""
-
-    question = "Bring this {} back?"
-
-
-class DuplicateForm(ConfirmationForm):
-    """What the copy is called."""
-
-    question = "Duplicate this {}"
-    reason = None  # type: ignore[assignment]  # a copy has no history yet
-    name = forms.CharField(label="Promotion name", max_length=MAX_NAME_LENGTH, widget=UnfoldAdminTextInputWidget())
-    code = forms.CharField(label="Promotion code", max_length=MAX_CODE_LENGTH, widget=UnfoldAdminTextInputWidget())
-
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(request, object_id, *args, **kwargs)
-        self.initial = {"name": f"{self.promotion.name} (copy)"[:MAX_NAME_LENGTH], "code": code_of_copy(self.promotion)}
-
-
-def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:
-    """The promotion of the account, of whatever family, that a question is about.
-
-    Raises:
-        Http404: there is none.
-    """
-    promotion = row_by_id(Promotion.objects.filter(account=account_of(request)), object_id)
-    if promotion is None:
-        raise Http404("There is no such promotion.")
-    return promotion
 
 
 class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountAdmin):
@@ -696,48 +497,3 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         self.log_change(request, promotion, f"{label_of(name)}.")
         messages.success(request, f"“{promotion.name}”: {describe_life(promotion, at=timezone.now())}")
         return dialog_redirect(request, self.url_of("change", promotion.pk))
-
-
-# --- words ----------------------------------------------------------------------------------------------------------
-
-
-def describe_redemptions(promotion: Promotion) -> str:
-    """Redemptions against the limit, if there is one."""
-    limit = promotion.total_redemption_limit
-    return f"{promotion.redemptions:,} of {limit:,}" if limit else f"{promotion.redemptions:,}"
-
-
-def describe_life(promotion: Promotion, *, at: datetime) -> str:
-    """Where a promotion stands, as a sentence."""
-    if promotion.archived:
-        return "It is archived."
-    match promotion.status_at(at):
-        case Status.DRAFT:
-            return "It is a draft: nothing applies until it is published."
-        case Status.SCHEDULED:
-            return f"It is scheduled and starts on {format_moment(promotion.starts_at)}."
-        case Status.STOPPED:
-            return f"It was stopped on {format_moment(promotion.stopped_at)}."
-        case Status.ENDED:
-            return f"It ended on {format_moment(promotion.ends_at)}."
-        case _ if promotion.ends_at:
-            return f"It is active until {format_moment(promotion.ends_at)}."
-        case _:
-            return "It is active until somebody stops it."
-
-
-def head_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[str, Any]:
-    """What stands above the form of a promotion."""
-    return {
-        "status": status.label,
-        "colour": STATUS_COLOURS[status.label],
-        "archived": promotion.archived,
-        "type": type_label,
-        "version": promotion.version,
-        "next_version": promotion.version + 1,
-        "redeemed": promotion.redemptions,
-        "redemptions": describe_redemptions(promotion),
-        "limit": promotion.total_redemption_limit,
-        "life": describe_life(promotion, at=timezone.now()),
-        "running": status == Status.ACTIVE and not promotion.archived,
-    }

@@ -8,13 +8,13 @@ from django.urls import reverse
 from consumers.choices import StaffRole
 from consumers.models import Account
 from promotions.admin.editor import publish_warning as words
-from promotions.admin.editor.publish_warning import describe_cost, milliseconds, two_digits
+from promotions.admin.editor.cost import describe_cost, milliseconds, two_digits
 from promotions.models import Promotion
 from promotions.selectors.profiling import Cost
 from promotions.services.profiling import MeasuredCost, promotion_costs_add
 from tests.consumers.admin.office import Office, make_office, save_promotion
 from tests.loyalty.admin.promotion_page import add, errors_of
-from tests.promotions.admin import discount_page
+from tests.promotions.admin.discount import discount_page
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from loyalty.models import Transaction
 from promotions.models import Discount, PersonalizedPromotion, PromotionVersion
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion, sell
 from tests.loyalty.admin.promotion_page import errors_of, values_of_form
-from tests.promotions.admin.discount_page import EVERYTHING, add, rows
+from tests.promotions.admin.discount.discount_page import EVERYTHING, add, rows
 
 pytestmark = pytest.mark.django_db
 

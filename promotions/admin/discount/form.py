@@ -18,8 +18,8 @@ from promotions.admin.editor.form import (
     limit_field,
     number_text,
 )
-from promotions.admin.editor.key_fields import KeyField, KeysField
-from promotions.admin.editor.number_inputs import CURRENCY, decimal, whole
+from promotions.admin.inputs.key_fields import KeyField, KeysField
+from promotions.admin.inputs.number_inputs import CURRENCY, decimal, whole
 from promotions.admin.rules.field import RulesField
 from promotions.admin.visibility import ROW_OF_PERSONALIZED
 from promotions.choices import DiscountType, PriceOrder

@@ -1,5 +1,6 @@
 """The chapter of personalized promotions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -13,11 +14,11 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.files.resource import AccountResource
 from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
-from consumers.author import Author
-from promotions.admin.resources import PersonalizedPromotionResource
+from consumers.author import IMPORT_LABEL, Author
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotions_enlisting
 from promotions.services.personalized.promotion import (
@@ -69,6 +70,30 @@ class PersonalizedPromotionForm(ServiceForm):
     def clean_backend_id(self) -> str:
         """The id that was given, or a new one."""
         return self.cleaned_data["backend_id"].strip() or backend_id_new()
+
+
+class PersonalizedPromotionResource(AccountResource):
+    """Personalized promotions by backend id; consumers' lists of them are files of their own."""
+
+    class Meta(AccountResource.Meta):
+        model = PersonalizedPromotion
+        import_id_fields = ("backend_id",)
+        fields = (
+            "backend_id",
+            "name",
+            "description",
+            "maximum_distinct_products",
+            "lock_after_first_apply",
+            "archived",
+        )
+
+    def save_rows(self, rows: Sequence[PersonalizedPromotion]) -> None:
+        values = [
+            PersonalizedPromotionValues(**{name: getattr(row, name) for name in self.Meta.fields}) for row in rows
+        ]
+        personalized_promotions_save(
+            account_id=self.account.pk, rows=values, author=Author(label=IMPORT_LABEL), at=timezone.now()
+        )
 
 
 @admin.register(PersonalizedPromotion)

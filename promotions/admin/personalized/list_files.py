@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.utils import timezone
 from import_export.fields import Field
 from import_export.forms import ConfirmImportForm
 from unfold.widgets import UnfoldBooleanSwitchWidget
@@ -16,67 +15,12 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 from consumers.admin.files.pages import FileForm
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextsWidget, TextWidget
-from consumers.author import IMPORT_LABEL, Author
 from consumers.exceptions import Refused
 from consumers.models import Consumer
 from consumers.services.upsert import is_storable, rows_named
-from promotions.models import PersonalizedList, PersonalizedPromotion, Product
+from promotions.models import PersonalizedList, PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_lists
 from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
-from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
-from promotions.services.product import ProductValues, products_save
-
-
-class ProductResource(AccountResource):
-    """Products by SKU; labels are separated by commas, an empty price is unknown."""
-
-    labels = Field(column_name="labels", attribute="labels", widget=TextsWidget())
-
-    class Meta(AccountResource.Meta):
-        model = Product
-        import_id_fields = ("sku",)
-        fields = (
-            "sku",
-            "name",
-            "product_brand",
-            "program_brand",
-            "category",
-            "labels",
-            "cost_price",
-            "retail_price",
-            "archived",
-        )
-
-    def save_rows(self, rows: Sequence[Product]) -> None:
-        values = [
-            ProductValues(**{name: getattr(row, name) for name in self.Meta.fields} | {"labels": tuple(row.labels)})
-            for row in rows
-        ]
-        products_save(account_id=self.account.pk, rows=values)
-
-
-class PersonalizedPromotionResource(AccountResource):
-    """Personalized promotions by backend id; consumers' lists of them are files of their own."""
-
-    class Meta(AccountResource.Meta):
-        model = PersonalizedPromotion
-        import_id_fields = ("backend_id",)
-        fields = (
-            "backend_id",
-            "name",
-            "description",
-            "maximum_distinct_products",
-            "lock_after_first_apply",
-            "archived",
-        )
-
-    def save_rows(self, rows: Sequence[PersonalizedPromotion]) -> None:
-        values = [
-            PersonalizedPromotionValues(**{name: getattr(row, name) for name in self.Meta.fields}) for row in rows
-        ]
-        personalized_promotions_save(
-            account_id=self.account.pk, rows=values, author=Author(label=IMPORT_LABEL), at=timezone.now()
-        )
 
 
 class PersonalizedListResource(AccountResource):

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from promotions.admin.discount_summary import describe_discount
+from promotions.admin.discount.summary import describe_discount
 from promotions.admin.editor.summary import Said
 from tests.consumers.admin.office import Office, make_office
-from tests.promotions.admin.discount_page import BLANK, EVERYTHING, rows
+from tests.promotions.admin.discount.discount_page import BLANK, EVERYTHING, rows
 
 pytestmark = pytest.mark.django_db
 
