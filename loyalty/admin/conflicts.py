@@ -16,7 +16,7 @@ from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_address
 from loyalty.admin.wording import describe_amount
 from loyalty.services.conflicts import Met, promotion_conflicts
-from promotions.admin.editor.steps import promotion_of
+from promotions.admin.editor.step_forms import promotion_of
 from promotions.choices import Family
 from promotions.engine.money import from_minor
 from promotions.models import Promotion

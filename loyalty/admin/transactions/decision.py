@@ -14,7 +14,7 @@ from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 from loyalty.selectors.message import messages_of_transaction
 from loyalty.selectors.rewards import vouchers_by_code
 from loyalty.selectors.transaction import reversals_of
-from promotions.admin.editor.summary import Trees, trees_of
+from promotions.admin.editor.summary import RuleDescriber, rule_describer
 from promotions.admin.rules.wording import SCOPES, label_of
 from promotions.choices import Family
 from promotions.engine.pipeline.decision import DECIDED_BY, REASONS
@@ -240,7 +240,7 @@ def refusals_in_words(
     explanation = sorted(explanation, key=_distance)
     scopes = {index: SCOPES[one["reason"]] for index, one in enumerate(explanation) if _missed_rule(one)}
     rules = {index: _as_tree(explanation[index]["near_miss"]["rule"]) for index in scopes}
-    trees = trees_of(account, currency=currency, written=[(rules[index], scopes[index]) for index in scopes])
+    trees = rule_describer(account, currency=currency, trees=[(rules[index], scopes[index]) for index in scopes])
     for index, refusal in enumerate(explanation):
         said = [_reason(refusal, names)]
         if index in scopes:
@@ -266,8 +266,8 @@ def _as_tree(rule: Document) -> Document:
     return rule if "rules" in rule else {"match": "all", "rules": [rule]}
 
 
-def _lacked(trees: Trees, rule: Document, scope: Scope) -> str:
-    words = trees.words(rule, scope)
+def _lacked(trees: RuleDescriber, rule: Document, scope: Scope) -> str:
+    words = trees.describe(rule, scope)
     return f"It would have applied if: {words}." if words else ""
 
 

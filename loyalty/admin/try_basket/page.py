@@ -21,7 +21,7 @@ from loyalty.models import TriedBasket
 from loyalty.selectors.tried_basket import tried_basket_by_id, tried_baskets_offered
 from loyalty.services.tried_basket import BasketToTry, basket_kept, basket_try, tried_basket_forget, tried_basket_keep
 from promotions.admin.editor.header import STATUS_COLOURS
-from promotions.admin.editor.steps import promotion_of
+from promotions.admin.editor.step_forms import promotion_of
 from promotions.choices import Status
 from promotions.models import Promotion
 

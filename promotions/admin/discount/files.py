@@ -1,4 +1,4 @@
-"""."""
+"""Import and export of discounts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from promotions.admin.editor.files import (
     DefinitionWidget,
     DocumentWidget,
     PromotionResource,
-    said_in_common,
+    common_document,
 )
 from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
 from promotions.models import Discount, Promotion
@@ -26,7 +26,7 @@ class DiscountResource(PromotionResource):
     """Discounts, in the flat fields that the contract has for them."""
 
     type_name = "discount_type"
-    heads = ("conditions",)
+    object_columns = ("conditions",)
     columns: ClassVar[Mapping[str, type[Widget]]] = {
         "code": TextWidget,
         "discount_type": TextWidget,
@@ -44,19 +44,19 @@ class DiscountResource(PromotionResource):
         model = Discount
 
     def document(self, promotion: Promotion) -> dict[str, Any]:
-        return said_in_common(promotion) | discount_parts(promotion)
+        return common_document(promotion) | discount_document(promotion)
 
-    def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def save_documents(self, documents: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         names = [name for name in self.columns if not name.startswith("conditions.")]
         rows = [
-            DiscountValues(**{name: one[name] for name in (*names, "conditions", "draft") if name in one})
-            for one in said
+            DiscountValues(**{name: document[name] for name in (*names, "conditions", "draft") if name in document})
+            for document in documents
         ]
         return discounts_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())
 
 
-def discount_parts(promotion: Promotion) -> dict[str, Any]:
-    """What a discount says beside what every promotion does."""
+def discount_document(promotion: Promotion) -> dict[str, Any]:
+    """Return the fields of the contract that only discounts have."""
     fields = discount_fields(promotion_definition(promotion))
     return {name: value for name, value in fields.items() if name not in _COMMON_NAMES}
 

@@ -14,9 +14,9 @@ from promotions.admin.editor.form import (
     GENERAL,
     Document,
     PromotionForm,
-    as_written,
     limit_field,
     number_text,
+    to_definition,
 )
 from promotions.admin.inputs.key_fields import KeyField, KeysField
 from promotions.admin.inputs.number_inputs import CURRENCY, decimal, whole
@@ -346,7 +346,7 @@ class DiscountForm(PromotionForm):
         }
 
     def outcome(self) -> Document:
-        return {name: as_written(self.cleaned_data.get(name)) for name in OUTCOME}
+        return {name: to_definition(self.cleaned_data.get(name)) for name in OUTCOME}
 
     def eligibility(self) -> Document:
         return {name: self.cleaned_data[name] for name in (*CONDITIONS, *RESTRICTIONS)}
@@ -355,7 +355,7 @@ class DiscountForm(PromotionForm):
         """What the discount says, as ``DiscountValues`` takes it."""
         values = self.cleaned_data
         return {
-            **{name: as_written(values.get(name)) for name in (*OUTCOME, *RESTRICTIONS)},
+            **{name: to_definition(values.get(name)) for name in (*OUTCOME, *RESTRICTIONS)},
             "conditions": {name: values[name] for name in CONDITIONS},
         }
 

@@ -5,56 +5,58 @@ from typing import Any
 
 from consumers.models import Account
 from promotions.admin.editor.summary import (
-    UNSAID,
-    Said,
-    Trees,
-    conditions_written,
-    describe_asides,
+    MISSING,
+    PartialDefinition,
+    RuleDescriber,
+    condition_trees,
     describe_beginning,
+    describe_extras,
     describe_limits,
     describe_money,
     describe_set,
-    trees_of,
+    rule_describer,
 )
 from promotions.choices import DiscountType
 from promotions.engine.rules.attributes import Scope
 
 
-def describe_discount(account: Account, said: Said) -> str:
-    """When, to whom, where, for what, what they get off which products, and how often."""
-    sets = said.outcome.get("product_sets") or []
-    written = [*conditions_written(said), *((one.get("rules"), Scope.LINE_ITEM) for one in sets)]
-    trees = trees_of(account, currency=said.currency, written=written)
-    bought = " and ".join(_required(one, said, trees) for one in sets)
-    discounted = " and ".join(_discounted(one, trees) for one in sets if one.get("gets_discount"))
-    sentence = (
-        f"{describe_beginning(said, trees, who='consumers', acts=[f'who buy {bought or UNSAID}'])} get "
-        f"{_given(said, discounted or UNSAID)}{describe_limits(said.eligibility)}."
+def describe_discount(account: Account, definition: PartialDefinition) -> str:
+    """Describe when, to whom, where and for what a discount applies, what it takes off, and how often."""
+    sets = definition.outcome.get("product_sets") or []
+    trees = [*condition_trees(definition), *((product_set.get("rules"), Scope.LINE_ITEM) for product_set in sets)]
+    describer = rule_describer(account, currency=definition.currency, trees=trees)
+    bought = " and ".join(_required(product_set, definition, describer) for product_set in sets)
+    discounted = " and ".join(
+        _discounted(product_set, describer) for product_set in sets if product_set.get("gets_discount")
     )
-    return " ".join((sentence, *describe_asides(said.eligibility)))
+    sentence = (
+        f"{describe_beginning(definition, describer, who='consumers', acts=[f'who buy {bought or MISSING}'])} get "
+        f"{_benefit(definition, discounted or MISSING)}{describe_limits(definition.eligibility)}."
+    )
+    return " ".join((sentence, *describe_extras(definition.eligibility)))
 
 
-def _required(one: Mapping[str, Any], said: Said, trees: Trees) -> str:
-    words = describe_set(one, trees)
-    if one.get("required_quantity"):
-        return f"{one['required_quantity']} of {words}"
-    return f"{words} for at least {describe_money(one.get('required_spend'), said.currency)}"
+def _required(product_set: Mapping[str, Any], definition: PartialDefinition, describer: RuleDescriber) -> str:
+    words = describe_set(product_set, describer)
+    if product_set.get("required_quantity"):
+        return f"{product_set['required_quantity']} of {words}"
+    return f"{words} for at least {describe_money(product_set.get('required_spend'), definition.currency)}"
 
 
-def _discounted(one: Mapping[str, Any], trees: Trees) -> str:
-    quantity = one.get("discounted_quantity") or one.get("required_quantity") or "all"
-    return f"{quantity} of {describe_set(one, trees)}"
+def _discounted(product_set: Mapping[str, Any], describer: RuleDescriber) -> str:
+    quantity = product_set.get("discounted_quantity") or product_set.get("required_quantity") or "all"
+    return f"{quantity} of {describe_set(product_set, describer)}"
 
 
-def _given(said: Said, discounted: str) -> str:
-    value, most = said.outcome.get("value"), said.outcome.get("maximum_discount")
-    match said.type:
+def _benefit(definition: PartialDefinition, discounted: str) -> str:
+    value, maximum = definition.outcome.get("value"), definition.outcome.get("maximum_discount")
+    match definition.type:
         case DiscountType.AMOUNT:
-            return f"{describe_money(value, said.currency)} off {discounted}"
+            return f"{describe_money(value, definition.currency)} off {discounted}"
         case DiscountType.PERCENTAGE:
-            cut = f", up to {describe_money(most, said.currency)}" if most else ""
-            return f"{value or UNSAID}% off {discounted}{cut}"
+            limit = f", up to {describe_money(maximum, definition.currency)}" if maximum else ""
+            return f"{value or MISSING}% off {discounted}{limit}"
         case DiscountType.FIXED_PRICE:
-            return f"{discounted} for {describe_money(value, said.currency)} together"
+            return f"{discounted} for {describe_money(value, definition.currency)} together"
         case _:
             return f"{discounted} free"

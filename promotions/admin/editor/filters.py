@@ -1,4 +1,4 @@
-"""."""
+"""Filters of the list of promotions."""
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import F, QuerySet, TextChoices
+from django.db.models import QuerySet, TextChoices
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -17,14 +17,12 @@ from consumers.admin.framework.pages import account_of
 from consumers.models import Site
 from promotions.choices import Status
 from promotions.models import Promotion
-from promotions.selectors.life import promotions_with_status
+from promotions.selectors.life import promotions_between, promotions_with_status
 from promotions.selectors.promotion import promotions_at_site
-
-# --- filters of the overview ----------------------------------------------------------------------------------------
 
 
 class LiveOnForm(forms.Form):
-    """A day."""
+    """A form with one day."""
 
     def __init__(self, *, name: str, label: str, data: Any) -> None:
         super().__init__(data)
@@ -32,7 +30,7 @@ class LiveOnForm(forms.Form):
 
 
 class LiveOnFilter(admin.SimpleListFilter):
-    """Promotions that are live at some time of a day of the account's zone."""
+    """Promotions that are in force at some time of a day, in the account's time zone."""
 
     title = "live on"
     parameter_name = "live_on"
@@ -53,9 +51,7 @@ class LiveOnFilter(admin.SimpleListFilter):
             return queryset
         start = timezone.make_aware(datetime.combine(day, time.min))
         end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
-        running = queryset.filter(draft=False, archived=False, starts_at__lt=end)
-        running = running.exclude(ends_at__lte=start).exclude(stopped_at__lte=start)
-        return running.exclude(stopped_at__lte=F("starts_at"))
+        return promotions_between(queryset.filter(draft=False), start=start, end=end)
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         data = {self.parameter_name: self.value()}
@@ -67,7 +63,7 @@ def _by_status(request: HttpRequest, promotions: QuerySet[Any], status: str) -> 
 
 
 class CurrencyFilter(ChoiceFilter):
-    """The currencies that the account's promotions have."""
+    """Promotions in a currency."""
 
     title = "currency"
     parameter_name = "currency"
@@ -97,7 +93,7 @@ class SiteFilter(ChoiceFilter):
 
 
 def filters_of(types: type[TextChoices]) -> tuple[type[admin.SimpleListFilter], ...]:
-    """The filters of the overview of a family with these types."""
+    """Return the filters for the promotions of a family with these types."""
     return (
         choice_filter("status", "status", Status.choices, _by_status),
         choice_filter("type", "type", types.choices, lambda _, rows, value: rows.filter(type=value)),

@@ -1,4 +1,4 @@
-"""."""
+"""The header above a promotion's form: its status, version and redemptions."""
 
 from datetime import datetime
 from typing import Any
@@ -18,17 +18,14 @@ STATUS_COLOURS = {
 }
 
 
-# --- words ----------------------------------------------------------------------------------------------------------
-
-
 def describe_redemptions(promotion: Promotion) -> str:
-    """Redemptions against the limit, if there is one."""
+    """Format the number of redemptions, with the limit if there is one."""
     limit = promotion.total_redemption_limit
     return f"{promotion.redemptions:,} of {limit:,}" if limit else f"{promotion.redemptions:,}"
 
 
 def describe_life(promotion: Promotion, *, at: datetime) -> str:
-    """Where a promotion stands, as a sentence."""
+    """Describe a promotion's status at ``at`` and what ends it, in a sentence."""
     if promotion.archived:
         return "It is archived."
     match promotion.status_at(at):
@@ -46,8 +43,8 @@ def describe_life(promotion: Promotion, *, at: datetime) -> str:
             return "It is active until somebody stops it."
 
 
-def head_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[str, Any]:
-    """What stands above the form of a promotion."""
+def header_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[str, Any]:
+    """Return what the template shows above the form of a stored promotion."""
     return {
         "status": status.label,
         "colour": STATUS_COLOURS[status.label],
@@ -57,7 +54,6 @@ def head_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[st
         "next_version": promotion.version + 1,
         "redeemed": promotion.redemptions,
         "redemptions": describe_redemptions(promotion),
-        "limit": promotion.total_redemption_limit,
         "life": describe_life(promotion, at=timezone.now()),
         "running": status == Status.ACTIVE and not promotion.archived,
     }

@@ -1,6 +1,6 @@
-"""."""
+"""The history of a promotion: changes of its documents line by line, and the changes of its status."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from consumers.admin.framework.history import MAX_HISTORY_ENTRIES, Change, HistoryEntry, describe_field_change
@@ -14,22 +14,27 @@ DOCUMENTS = ("outcome", "eligibility", "content")
 
 
 def promotion_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
-    """A change of a promotion in words; of a document, only what differs."""
-    if field.name not in DOCUMENTS:
+    """Describe the change of a field; of a document, only the lines that differ."""
+    if field.name in DOCUMENTS:
+        yield from document_changes(before or {}, after or {})
+    else:
         yield from describe_field_change(field, before, after)
-        return
-    said, says = dict(describe_document(before or {})), dict(describe_document(after or {}))
-    for label in dict.fromkeys([*said, *says]):
-        if said.get(label) != says.get(label):
-            yield Change(label=label, before=said.get(label, "–"), after=says.get(label, "–"))
 
 
-def promotion_change_withheld(field: Any, before: Any, after: Any) -> Iterator[Change]:
-    """The same, without a name of a personalized promotion."""
+def document_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    """Describe the lines in which two documents of a definition differ."""
+    lines_before, lines_after = dict(describe_document(before)), dict(describe_document(after))
+    for label in dict.fromkeys([*lines_before, *lines_after]):
+        if lines_before.get(label) != lines_after.get(label):
+            yield Change(label=label, before=lines_before.get(label, "–"), after=lines_after.get(label, "–"))
+
+
+def promotion_change_without_personalized(field: Any, before: Any, after: Any) -> Iterator[Change]:
+    """Describe the change of a field without the names of personalized promotions."""
     yield from promotion_change(field, without_personalized(before), without_personalized(after))
 
 
 def status_entries(promotion: Promotion) -> Sequence[HistoryEntry]:
-    """When a promotion truly started, ended and so on, newest first."""
+    """Return the changes of a promotion's status, each at the moment from which it held, newest first."""
     events = promotion.status_events.order_by("-effective_at", "-pk")[:MAX_HISTORY_ENTRIES]
     return [HistoryEntry(at=event.effective_at, kind=f"Became {Status(event.status).label}") for event in events]

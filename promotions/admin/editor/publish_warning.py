@@ -1,21 +1,21 @@
-"""What a promotion costs the decisions of tills, in words, and what should be said of it before it goes live."""
+"""What staff are warned of before a promotion goes live."""
 
 from collections.abc import Callable
 
 from consumers.models import Account
 from promotions.models import Promotion
 
-Caution = Callable[[Account, Promotion], str]
-"""What should be said before a promotion goes live, as sentences; empty: nothing. The promotion may not be stored."""
+PublishWarning = Callable[[Account, Promotion], str]
+"""Returns what to warn of before a promotion goes live, as sentences; empty: nothing. It may not be stored yet."""
 
-_cautions: list[Caution] = []
-
-
-def caution_register(caution: Caution) -> None:
-    """Let the packages above say something before a promotion goes live."""
-    _cautions.append(caution)
+_warnings: list[PublishWarning] = []
 
 
-def caution_before_publishing(account: Account, promotion: Promotion) -> str:
-    """What should be said before a promotion goes live; empty: nothing."""
-    return " ".join(filter(None, (caution(account, promotion) for caution in _cautions)))
+def publish_warning_register(warning: PublishWarning) -> None:
+    """Let the apps above warn before a promotion goes live."""
+    _warnings.append(warning)
+
+
+def publish_warning(account: Account, promotion: Promotion) -> str:
+    """Return what to warn of before a promotion goes live; empty: nothing."""
+    return " ".join(filter(None, (warning(account, promotion) for warning in _warnings)))

@@ -1,106 +1,220 @@
-"""."""
+"""The steps of a promotion's life: each one value, which the page of a promotion and the list of several read."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
-from django import forms
-from django.http import Http404, HttpRequest
-from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from unfold.dataclasses import UnfoldAction
+from unfold.decorators import action
+from unfold.enums import ActionVariant
 
-from consumers.admin.framework.dialogs import RowDialogForm
-from consumers.admin.framework.pages import account_of
-from consumers.selectors import row_by_id
-from promotions.admin.editor.bulk_steps import code_of_copy, reason_field
-from promotions.admin.editor.publish_warning import (
-    caution_before_publishing,
-)
-from promotions.choices import Family
+from consumers.admin.framework.dialogs import dialog_redirect, dialog_with_errors
+from consumers.admin.framework.pages import author_of
+from consumers.author import Author
+from consumers.exceptions import Refused
+from promotions.admin.editor.header import describe_life
+from promotions.admin.editor.step_forms import DuplicateForm, PublishForm, StepForm, code_of_copy
+from promotions.choices import Status
 from promotions.models import Promotion
-from promotions.services.promotion.values import MAX_CODE_LENGTH, MAX_NAME_LENGTH
-
-# --- questions before a step ----------------------------------------------------------------------------------------
-
-
-PUBLISH_ANYWAY = "Publish it all the same"
-
-NOUNS = {Family.LOYALTY: "promotion", Family.DISCOUNT: "discount"}
-"""What the promotions of a family are called in a question."""
+from promotions.services.promotion.life import (
+    promotion_archive,
+    promotion_duplicate,
+    promotion_publish,
+    promotion_stop,
+)
+from promotions.services.promotion.values import PromotionFamily
 
 
-class ConfirmationForm(RowDialogForm):
-    """The question before a step, about one promotion of the account; {} in it is what that is called."""
+@dataclass(frozen=True, kw_only=True)
+class StepInput:
+    """What a step is run with: the family, who takes it and when, and the valid values of its form."""
 
-    question: ClassVar[str]
-    reason = reason_field()
-
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
-        # The page below has fields of the same names.
-        super().__init__(request, object_id, *args, auto_id="dialog_%s", **kwargs)
-        self.promotion = promotion_of(request, object_id)
-
-    @property
-    def title(self) -> str:
-        """The question about this promotion."""
-        return self.question.format(NOUNS[Family(self.promotion.family)])
+    family: PromotionFamily
+    author: Author
+    at: datetime
+    values: Mapping[str, Any]
 
 
-class PublishForm(ConfirmationForm):
-    """Whether to publish it; where something should be said before, that it is known must be said too."""
+@dataclass(frozen=True, kw_only=True)
+class BulkQuestion:
+    """The question before several promotions take a step; {} is what they are called, ``done`` follows a number."""
 
-    question = "Publish this {}?"
-    form_before_template = "admin/promotions/promotion/caution_in_question.html"
-    publish_anyway = forms.BooleanField(label=PUBLISH_ANYWAY, widget=UnfoldBooleanSwitchWidget())
-
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(request, object_id, *args, **kwargs)
-        # What was confirmed is not asked again, whatever another measurement would say.
-        self.caution = ""
-        if not self.data.get("publish_anyway") and self.promotion.draft:
-            self.caution = caution_before_publishing(account_of(request), self.promotion)
-        if not self.caution:
-            del self.fields["publish_anyway"]
-
-    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
-        return {"caution": self.caution}
+    question: str
+    explanation: str
+    answer: str
+    done: str
+    skips_archived: bool = False
 
 
-class StopForm(ConfirmationForm):
-    """Whether to stop it."""
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A step of a promotion's life.
 
-    question = "Stop this {}?"
-
-
-class ArchiveForm(ConfirmationForm):
-    """Whether to archive it."""
-
-    question = "Archive this {}?"
-
-
-class BringBackForm(ConfirmationForm):
-    """Whether to bring it back."""
-
-    question = "Bring this {} back?"
-
-
-class DuplicateForm(ConfirmationForm):
-    """What the copy is called."""
-
-    question = "Duplicate this {}"
-    reason = None  # type: ignore[assignment]  # a copy has no history yet
-    name = forms.CharField(label="Promotion name", max_length=MAX_NAME_LENGTH, widget=UnfoldAdminTextInputWidget())
-    code = forms.CharField(label="Promotion code", max_length=MAX_CODE_LENGTH, widget=UnfoldAdminTextInputWidget())
-
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(request, object_id, *args, **kwargs)
-        self.initial = {"name": f"{self.promotion.name} (copy)"[:MAX_NAME_LENGTH], "code": code_of_copy(self.promotion)}
-
-
-def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:
-    """The promotion of the account, of whatever family, that a question is about.
-
-    Raises:
-        Http404: there is none.
+    ``allowed`` decides whether a promotion can take it at a moment, ``run`` takes it. ``question``, with {} for what
+    the promotion is called, ``explanation`` and ``answer`` are asked in a dialog with the fields of ``form``. With
+    ``bulk`` several promotions can take it at once.
     """
-    promotion = row_by_id(Promotion.objects.filter(account=account_of(request)), object_id)
-    if promotion is None:
-        raise Http404("There is no such promotion.")
-    return promotion
+
+    name: str
+    label: str
+    icon: str
+    question: str
+    explanation: str
+    answer: str
+    allowed: Callable[[Promotion, datetime], bool]
+    run: Callable[[Promotion, StepInput], Promotion]
+    form: type[StepForm] = StepForm
+    variant: ActionVariant = ActionVariant.DEFAULT
+    permission: str = "change"
+    bulk: BulkQuestion | None = None
+
+
+PUBLISH = Step(
+    name="publish",
+    label="Publish",
+    icon="publish",
+    question="Publish this {}?",
+    explanation="It applies from its start date on. Its code and currency are fixed then, and it cannot become a draft "
+    "again.",
+    answer="Publish",
+    form=PublishForm,
+    variant=ActionVariant.PRIMARY,
+    allowed=lambda promotion, at: promotion.status_at(at) == Status.DRAFT and not promotion.archived,
+    run=lambda promotion, given: promotion_publish(
+        family=given.family, promotion=promotion, author=given.author, at=given.at
+    ),
+)
+STOP = Step(
+    name="stop",
+    label="Stop",
+    icon="stop_circle",
+    question="Stop this {}?",
+    explanation="It applies to no basket from now on, for good. What it gave until now stays.",
+    answer="Stop promotion",
+    variant=ActionVariant.DANGER,
+    allowed=lambda promotion, at: promotion.status_at(at) in (Status.ACTIVE, Status.SCHEDULED),
+    run=lambda promotion, given: promotion_stop(promotion=promotion, author=given.author, at=given.at),
+    bulk=BulkQuestion(
+        question="Stop these {}?",
+        explanation="They apply to no basket from now on, for good. What they gave until now stays.",
+        answer="Stop promotions",
+        done="stopped",
+        skips_archived=True,
+    ),
+)
+DUPLICATE = Step(
+    name="duplicate",
+    label="Duplicate",
+    icon="content_copy",
+    question="Duplicate this {}",
+    explanation="Creates a draft copy.",
+    answer="Duplicate",
+    form=DuplicateForm,
+    permission="copy",
+    allowed=lambda _promotion, _at: True,
+    run=lambda promotion, given: promotion_duplicate(
+        promotion=promotion,
+        code=given.values.get("code") or code_of_copy(promotion),
+        name=given.values.get("name") or "",
+        author=given.author,
+        at=given.at,
+    ),
+    bulk=BulkQuestion(
+        question="Duplicate these {}?",
+        explanation="Creates a draft copy of each, under a code of its own.",
+        answer="Duplicate promotions",
+        done="duplicated",
+    ),
+)
+ARCHIVE = Step(
+    name="archive",
+    label="Archive",
+    icon="archive",
+    question="Archive this {}?",
+    explanation="It never applies while it is archived, and is hidden from the overview. Its history stays, and it can "
+    "be brought back.",
+    answer="Archive",
+    allowed=lambda promotion, _at: not promotion.archived,
+    run=lambda promotion, given: promotion_archive(
+        family=given.family, promotion=promotion, archived=True, author=given.author, at=given.at
+    ),
+)
+BRING_BACK = Step(
+    name="bring_back",
+    label="Bring back",
+    icon="unarchive",
+    question="Bring this {} back?",
+    explanation="It is shown in the overview again, and applies as its dates say.",
+    answer="Bring back",
+    allowed=lambda promotion, _at: promotion.archived,
+    run=lambda promotion, given: promotion_archive(
+        family=given.family, promotion=promotion, archived=False, author=given.author, at=given.at
+    ),
+)
+STEPS: Mapping[str, Step] = {step.name: step for step in (PUBLISH, STOP, DUPLICATE, ARCHIVE, BRING_BACK)}
+
+
+def step_action(step: Step) -> Any:
+    """Return the action that asks about a step on the page of one promotion, and takes it."""
+
+    def take(page: "StepsMixin", request: HttpRequest, form: StepForm, object_id: Any) -> HttpResponse:
+        return page.take_step(request, step, form)
+
+    take.__name__ = step.name
+    dialog: dict[str, Any] = {
+        "title": step.question,
+        "description": step.explanation,
+        "form_class": type("QuestionForm", (step.form,), {"question": step.question}),
+        "form_submit_text": step.answer,
+    }
+    if step.variant == ActionVariant.DANGER:
+        dialog["variant"] = "danger"
+    return action(
+        description=step.label, icon=step.icon, variant=step.variant, permissions=[step.permission], dialog=dialog
+    )(take)
+
+
+class StepsMixin:
+    """The steps on the page of one promotion, for ``PromotionAdmin``."""
+
+    family: ClassVar[PromotionFamily]
+    publish = step_action(PUBLISH)
+    stop = step_action(STOP)
+    duplicate = step_action(DUPLICATE)
+    archive = step_action(ARCHIVE)
+    bring_back = step_action(BRING_BACK)
+
+    def has_copy_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may duplicate promotions: those who may add may."""
+        page: Any = self
+        return bool(page.has_add_permission(request))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """Return the actions of the steps that the promotion can take now, and those that are no steps."""
+        page: Any = self
+        actions: list[UnfoldAction] = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        promotion = page.get_object(request, str(object_id))
+        if promotion is None:
+            return []
+        steps = [(action, STEPS.get(action.method.original_function_name)) for action in actions]
+        return [action for action, step in steps if step is None or step.allowed(promotion, promotion.seen_at)]
+
+    def take_step(self, request: HttpRequest, step: Step, form: StepForm) -> HttpResponse:
+        """Take a step with the promotion of a valid form; show a refusal in the form's dialog."""
+        page: Any = self
+        promotion: Promotion = page.promotion_of(request, form.promotion.pk)
+        author = author_of(request, reason=form.cleaned_data.get("reason", ""))
+        given = StepInput(family=self.family, author=author, at=timezone.now(), values=form.cleaned_data)
+        try:
+            promotion = step.run(promotion, given)
+        except Refused as refused:
+            for problem in refused.problems:
+                form.add_error(problem.attr if problem.attr in form.fields else None, problem.detail)
+            return dialog_with_errors(request, getattr(self, step.name).dialog, form)
+        page.log_change(request, promotion, f"{step.label}.")
+        messages.success(request, f"“{promotion.name}”: {describe_life(promotion, at=timezone.now())}")
+        return dialog_redirect(request, page.url_of("change", promotion.pk))
