@@ -1,4 +1,4 @@
-"""The catalogue."""
+"""The pages of the catalogue, and its import and export."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +22,7 @@ from promotions.services.product import ProductValues, product_delete, products_
 
 
 class LabelsField(forms.CharField):
-    """Texts, separated by commas."""
+    """Texts separated by commas."""
 
     widget = UnfoldAdminTextInputWidget
 
@@ -62,8 +62,8 @@ class ProductForm(ServiceForm):
         labels = {"sku": "SKU", "name": "Product name"}
         help_texts = {
             "sku": "As the tills send it. It cannot be changed later.",
-            "cost_price": "In the account's currency; empty if unknown.",
-            "retail_price": "In the account's currency; empty if unknown. The margin is judged from the two prices.",
+            "cost_price": "In the account's currency; leave blank if unknown.",
+            "retail_price": "In the account's currency; leave blank if unknown. Both prices give the margin.",
             "archived": "Hidden from lists; rules that name it keep working.",
         }
 
@@ -108,7 +108,7 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
         "Rules choose products by SKU, brand, category, labels, prices and margin. "
         "Import a catalogue as CSV, XLSX or JSON."
     )
-    list_display = ("stock_keeping_unit", "name", "category", "product_brand", "labels_in_words", "price")
+    list_display = ("stock_keeping_unit", "name", "category", "product_brand", "labels_text", "price")
     list_display_links = ("stock_keeping_unit", "name")
     list_filter = (ArchivedFilter,)
     search_fields = ("sku", "name", "category", "product_brand", "program_brand")
@@ -124,7 +124,7 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
         return product.sku
 
     @display(description="Labels")
-    def labels_in_words(self, product: Product) -> str:
+    def labels_text(self, product: Product) -> str:
         return ", ".join(map(str, product.labels)) or "–"
 
     @display(description="Retail price", ordering="retail_price")

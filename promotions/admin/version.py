@@ -1,4 +1,4 @@
-"""Versions of promotions: who said what, and when."""
+"""The pages of promotions' versions."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ from promotions.models import PromotionVersion
 
 @admin.register(PromotionVersion)
 class PromotionVersionAdmin(ReadOnlyAdmin):
-    """Every version of every promotion; redemptions name the one that they used."""
+    """Every version of every promotion; a redemption references the one that it used."""
 
     account_path = "promotion__account"
-    empty_text = "Each time a promotion is saved with a change, what it says is kept here for good."
+    empty_text = "Each time a promotion is saved with a change, its new version is kept here for good."
     list_display = ("promotion_name", "version", "saved", "made_by")
     list_display_links = ("promotion_name", "version")
     search_fields = ("promotion__code", "promotion__name")
@@ -30,7 +30,7 @@ class PromotionVersionAdmin(ReadOnlyAdmin):
     ordering = ("-created_at", "-pk")
     fieldsets = (
         ("Version", {"fields": (("promotion_name", "version"), ("saved", "made_by"))}),
-        ("What it said", {"fields": ("general", "outcome", "eligibility", "content")}),
+        ("Definition", {"fields": ("general", "outcome", "eligibility", "content")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PromotionVersion]:
@@ -64,23 +64,23 @@ class PromotionVersionAdmin(ReadOnlyAdmin):
 
     @display(description="General")
     def general(self, version: PromotionVersion) -> str:
-        return facts({name: value for name, value in version.definition.items() if name not in DOCUMENTS})
+        return definition_list({name: value for name, value in version.definition.items() if name not in DOCUMENTS})
 
     @display(description="Outcome")
     def outcome(self, version: PromotionVersion) -> str:
-        return facts(version.definition.get("outcome"))
+        return definition_list(version.definition.get("outcome"))
 
     @display(description="Eligibility")
     def eligibility(self, version: PromotionVersion) -> str:
-        return facts(version.definition.get("eligibility"))
+        return definition_list(version.definition.get("eligibility"))
 
     @display(description="Content")
     def content(self, version: PromotionVersion) -> str:
-        return facts(version.definition.get("content"))
+        return definition_list(version.definition.get("content"))
 
 
-def facts(document: Any) -> str:
-    """A document as a list of labels and words."""
+def definition_list(document: Any) -> str:
+    """Render a document as an HTML list of labels and words."""
     pairs = list(describe_document(document or {}))
     if not pairs:
         return "–"
@@ -89,5 +89,5 @@ def facts(document: Any) -> str:
 
 
 def versions_address(promotion_code: str) -> str:
-    """The list of a promotion's versions."""
+    """Return the address of the list of a promotion's versions."""
     return f"{reverse('admin:promotions_promotionversion_changelist')}?q={promotion_code}"

@@ -16,7 +16,7 @@ from consumers.admin.framework.pages import account_of
 from consumers.models import Account
 from consumers.services.upsert import is_storable
 from promotions.admin.editor.changes import changes_of
-from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, amount_in_figures, describe_tree
+from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, describe_tree, format_amount
 from promotions.admin.visibility import may_see_personalized, without_personalized
 from promotions.engine.definition.fields import CONDITIONS
 from promotions.engine.rules.attributes import Scope
@@ -125,7 +125,7 @@ def describe_set(product_set: Mapping[str, Any], describer: RuleDescriber) -> st
 def describe_money(value: Any, currency: str) -> str:
     """Format an amount with its currency; dots for none."""
     try:
-        return f"{amount_in_figures(value, currency)} {currency}"
+        return f"{format_amount(value, currency)} {currency}"
     except ValueError:
         return str(value or MISSING)
 

@@ -1,4 +1,4 @@
-"""."""
+"""What staff do with one consumer's list: each step is a page with a question, which scripts show as a dialog."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -32,19 +32,16 @@ from promotions.services.personalized.lists import (
 )
 
 CHANGE_LISTS = "promotions.change_personalized_list"
-"""The permission to change what is on a consumer's list, and what they have chosen."""
+"""The permission to change a consumer's list and choice."""
 
 
 def products_field(label: str, help_text: str) -> KeysField:
-    """Products of a list, by SKU."""
-    return KeysField("product", noun="product", most=MAX_LIST_PRODUCTS, label=label, help_text=help_text)
-
-
-# --- what staff do with a list --------------------------------------------------------------------------------------
+    """Return the field of a list's products, by SKU."""
+    return KeysField("product", noun="product", max_keys=MAX_LIST_PRODUCTS, label=label, help_text=help_text)
 
 
 class ListForm(BaseDialogForm):
-    """A question about one consumer's list; ``take`` calls the service, and returns what to tell then."""
+    """A question about one consumer's list; ``take`` calls the service and returns the message for the user."""
 
     title: ClassVar[str]
     description: ClassVar[str] = ""
@@ -65,12 +62,12 @@ class ListForm(BaseDialogForm):
 
     @property
     def backend_id(self) -> str:
-        """Of the promotion that the list belongs to."""
+        """Return the backend id of the list's promotion."""
         return self.listed.promotion.backend_id
 
     @property
-    def place(self) -> dict[str, Any]:
-        """Which list it is, as the services take it."""
+    def list_key(self) -> dict[str, Any]:
+        """Return which list it is, as the services take it."""
         return {
             "account_id": self.account.pk,
             "backend_id": self.backend_id,
@@ -79,22 +76,22 @@ class ListForm(BaseDialogForm):
 
     @property
     def back_url(self) -> str:
-        """Where the page without scripts leads back to."""
+        """Return the address that the page without JavaScript leads back to."""
         return f"{reverse('admin:consumers_consumer_change', args=[self.listed.consumer.pk])}#loyalty"
 
     def take(self) -> str:
-        """Do it."""
+        """Take the step; return the message for the user."""
         raise NotImplementedError
 
     def add_problems(self, refused: Refused) -> None:
-        """Show what the service refused at its field, or above all of them."""
+        """Show the service's problems at their fields, or above all fields."""
         for problem in refused.problems:
             name = (problem.attr or "").partition(".")[0]
             self.add_error(name if name in self.fields else None, problem.detail)
 
 
 class ChooseForm(ListForm):
-    """What the consumer wants, said to staff."""
+    """The choice of the consumer, entered by staff."""
 
     title = "Choose for the consumer"
     submit = "Save choice"
@@ -105,32 +102,32 @@ class ChooseForm(ListForm):
 
     def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: Any) -> None:
         super().__init__(request, listed, initial={"products": listed.selected}, **kwargs)
-        most = listed.promotion.maximum_distinct_products
-        words = "Any of the list." if most is None else f"At most {most:,}."
+        maximum = listed.promotion.maximum_distinct_products
+        words = "Any of the list." if maximum is None else f"At most {maximum:,}."
         if listed.promotion.lock_after_first_apply:
             words += " The choice is final; only a reset opens it again."
         self.fields["products"].help_text = words
 
     def take(self) -> str:
-        listed = personalized_list_select(**self.place, products=self.cleaned_data["products"])
+        listed = personalized_list_select(**self.list_key, products=self.cleaned_data["products"])
         return "The choice is final now." if listed.locked else "The choice is saved."
 
 
 class AddForm(ListForm):
-    """More products."""
+    """Products to add to the list."""
 
     title = "Add products"
     submit = "Add products"
 
-    products = products_field("Products", "They go behind those on the list. Paste several SKUs, one in each line.")
+    products = products_field("Products", "They go behind those on the list. Paste several SKUs, one on each line.")
 
     def take(self) -> str:
-        personalized_list_add(**self.place, products=self.cleaned_data["products"])
+        personalized_list_add(**self.list_key, products=self.cleaned_data["products"])
         return "The products are on the list."
 
 
 class RemoveForm(ListForm):
-    """Fewer products."""
+    """Products to remove from the list."""
 
     title = "Remove products"
     submit = "Remove products"
@@ -144,33 +141,33 @@ class RemoveForm(ListForm):
 
     def take(self) -> str:
         if self.cleaned_data["everything"]:
-            personalized_list_clear(**self.place)
+            personalized_list_clear(**self.list_key)
             return "The list is empty: the consumer is not enlisted any more."
-        personalized_list_remove(**self.place, products=self.cleaned_data["products"])
+        personalized_list_remove(**self.list_key, products=self.cleaned_data["products"])
         return "The products are off the list."
 
 
 class ReplaceForm(ListForm):
-    """Another list in place of this one."""
+    """A new list and choice."""
 
     title = "Replace list and choice"
     submit = "Replace list"
     description = "The consumer may choose again, even if their choice was final."
 
-    products = products_field("Products", "Paste several SKUs, one in each line. None: the list is emptied.")
-    selected = products_field("Chosen of them", "None: no choice yet.")
+    products = products_field("Products", "Paste several SKUs, one on each line. Leave blank to empty the list.")
+    selected = products_field("Chosen of them", "Leave blank for no choice yet.")
 
     def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: Any) -> None:
         initial = {"products": listed.products, "selected": listed.selected}
         super().__init__(request, listed, initial=initial, **kwargs)
 
     def take(self) -> str:
-        personalized_list_push(**self.place, **{name: self.cleaned_data[name] for name in ("products", "selected")})
+        personalized_list_push(**self.list_key, **{name: self.cleaned_data[name] for name in ("products", "selected")})
         return "The list is replaced."
 
 
 class ResetForm(ListForm):
-    """No choice any more."""
+    """The question before a choice is reset."""
 
     title = "Reset the choice?"
     submit = "Reset choice"
@@ -178,12 +175,12 @@ class ResetForm(ListForm):
     description = "Nothing is chosen any more, and the consumer may choose again. The products stay on the list."
 
     def take(self) -> str:
-        personalized_list_reset(**self.place)
+        personalized_list_reset(**self.list_key)
         return "The consumer may choose again."
 
 
 class GiveForm(AddForm):
-    """A list where the consumer has none."""
+    """A first list of a personalized promotion."""
 
     title = "Give the consumer a list"
     submit = "Give list"
@@ -198,12 +195,12 @@ class GiveForm(AddForm):
         field = self.fields["promotion"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = [("", "Choose one"), *unlisted.values_list("backend_id", "name")]
-        self.fields["products"].help_text = "Paste several SKUs, one in each line."
+        self.fields["products"].help_text = "Paste several SKUs, one on each line."
 
     @property
     def backend_id(self) -> str:
-        chosen: str = self.cleaned_data["promotion"]
-        return chosen
+        backend_id: str = self.cleaned_data["promotion"]
+        return backend_id
 
     def take(self) -> str:
         super().take()

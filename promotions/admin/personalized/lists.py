@@ -1,8 +1,4 @@
-"""What consumers may choose from and have chosen: the page of all lists, and what staff do with one of them.
-
-Each step is a question of its own page, which scripts show as a dialog: on a consumer's Loyalty tab, and on the page
-of one list.
-"""
+"""The pages of consumers' lists: all of them, one of them, and the steps that staff take with one."""
 
 from typing import Any
 
@@ -30,7 +26,7 @@ from promotions.selectors.personalized_promotion import (
     personalized_lists,
 )
 
-CHOICE_WORDS = {"none": "None yet", "open": "Open", "final": "Final"}
+CHOICE_LABELS = {"none": "None yet", "open": "Open", "final": "Final"}
 CHOICE_COLOURS = {"Final": "success", "Open": "info", "None yet": "default"}
 
 
@@ -44,12 +40,9 @@ def _by_choice(_: HttpRequest, lists: QuerySet[Any], choice: str) -> QuerySet[An
             return lists.filter(locked=True)
 
 
-# --- the page of all lists ------------------------------------------------------------------------------------------
-
-
 @admin.register(PersonalizedList)
 class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
-    """Consumers' lists; they are changed by the steps above, and by import."""
+    """Consumers' lists; they are changed by ``list_steps`` and by import."""
 
     resource_classes = (PersonalizedListResource,)
     import_form_class = ListImportForm
@@ -65,7 +58,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
     list_display = ("consumer_title", "promotion", "number", "chosen", "choice_label", "changed")
     list_filter = (
         ("promotion", AccountRelatedFilter),
-        choice_filter("choice", "choice", [*CHOICE_WORDS.items()], _by_choice),
+        choice_filter("choice", "choice", [*CHOICE_LABELS.items()], _by_choice),
     )
     search_fields = (
         "consumer__consumer_id",
@@ -83,7 +76,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         js = ("js/choice_box.js", "js/choice_keys.js")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Lists have no permissions of their own: who may see the promotions may see them.
+        # Lists have no permission of their own: users who may view the promotions may view them.
         return request.user.has_perm("promotions.view_personalizedpromotion")
 
     def has_import_permission(self, request: HttpRequest) -> bool:
@@ -91,13 +84,13 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         return self.has_view_permission(request) and request.user.has_perm(CHANGE_LISTS)
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may take lists away as a file."""
+        """Whether the user may download lists as a file."""
         return self.has_view_permission(request)
 
     def get_import_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
         form = kwargs.get("form")
-        keep = form is not None and form.is_bound and form.is_valid() and form.cleaned_data["keep_locked"]
-        return {**super().get_import_resource_kwargs(request, **kwargs), "keep_locked": bool(keep)}
+        keep_locked = form is not None and form.is_bound and form.is_valid() and form.cleaned_data["keep_locked"]
+        return {**super().get_import_resource_kwargs(request, **kwargs), "keep_locked": bool(keep_locked)}
 
     def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)
@@ -125,7 +118,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
 
     @display(description="Choice", ordering="locked", label=CHOICE_COLOURS)
     def choice_label(self, listed: PersonalizedList) -> str:
-        return CHOICE_WORDS[choice_of(listed)]
+        return CHOICE_LABELS[choice_of(listed)]
 
     @display(description="Changed", ordering="updated_at")
     def changed(self, listed: PersonalizedList) -> str:
@@ -136,37 +129,37 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
     ) -> HttpResponse:
         listed = self.get_object(request, object_id)
         if isinstance(listed, PersonalizedList):
-            extra_context = {**(extra_context or {}), "one": lists_shown([listed])[0], "consumer": listed.consumer}
+            extra_context = {**(extra_context or {}), "shown": lists_shown([listed])[0], "consumer": listed.consumer}
         return super().change_view(request, object_id, form_url, extra_context)
 
     def step_view(self, request: HttpRequest, step: str, consumer_pk: int) -> HttpResponse:
-        """Ask what is to be done with a consumer's list, and do it."""
+        """Ask about a step with a consumer's list, and take it once confirmed."""
         if not (self.has_view_permission(request) and request.user.has_perm(CHANGE_LISTS)):
             raise PermissionDenied
         if step not in STEPS:
             raise Http404("There is no such step.")
-        listed = self._list_asked_for(request, consumer_pk, without=step == "give")
+        listed = self._requested_list(request, consumer_pk, is_new=step == "give")
         form = STEPS[step](request, listed, data=request.POST or None)
         if form.is_valid():
             try:
-                words = form.take()
+                message = form.take()
             except Refused as refused:
                 form.add_problems(refused)
             else:
-                self.log_change(request, listed.consumer, f"{form.title}: {words}")
-                messages.success(request, words)
+                self.log_change(request, listed.consumer, f"{form.title}: {message}")
+                messages.success(request, message)
                 return dialog_refresh(request, form.back_url)
         dialog = {"title": form.title, "description": form.description, "variant": form.variant}
         context = {"dialog": dialog, "form": form, "form_submit_text": form.submit}
         return render(request, "unfold/helpers/dialog.html", {**self.admin_site.each_context(request), **context})
 
-    def _list_asked_for(self, request: HttpRequest, consumer_pk: int, *, without: bool) -> PersonalizedList:
-        """The list that an address names; ``without``: none yet, only the consumer."""
+    def _requested_list(self, request: HttpRequest, consumer_pk: int, *, is_new: bool) -> PersonalizedList:
+        """Return the list that the address names; with ``is_new`` an empty one of the consumer."""
         account = account_of(request)
         consumer = consumers_of(account_id=account.pk).filter(pk=consumer_pk).first()
         if consumer is None:
             raise Http404("There is no such consumer.")
-        if without:
+        if is_new:
             return PersonalizedList(consumer=consumer)
         backend_id = request.GET.get("promotion", "").replace("\x00", "")
         try:

@@ -88,7 +88,7 @@ def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str,
             {"total_redemption_limit": 1000, "always_apply": True},
             (
                 "loyalty members get 2.5 times the base points on the whole basket, at most 1,000 times in all. "
-                "It applies beside those that win."
+                "It applies even when another promotion wins."
             ),
         ),
         (

@@ -86,7 +86,7 @@ def test_each_type_has_its_fields_in_their_tabs(office: Office, discount_type: s
     }
     assert labels == {
         "General": GENERAL,
-        "Discount": [*own, "Discount first", "Product sets"],
+        "Discount": [*own, "Discount which units?", "Product sets"],
         "Conditions": CONDITIONS,
         "Limits": LIMITS,
     }
