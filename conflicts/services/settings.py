@@ -9,7 +9,7 @@ from conflicts.exceptions import ConflictsError
 from conflicts.models import ConflictSettings
 from conflicts.selectors import conflict_settings
 from consumers.author import Author
-from consumers.services.account import account_lock, rulebook_advance
+from consumers.services.account import account_lock, rulebook_version_advance
 from consumers.services.upsert import model_problems
 
 
@@ -40,5 +40,5 @@ def conflict_settings_save(*, account_id: int, values: ConflictValues, author: A
             raise ConflictsError(problems=problems)
         author.sign(stored)
         stored.save()
-        rulebook_advance(account=account)
+        rulebook_version_advance(account=account)
     return stored

@@ -110,7 +110,7 @@ def _in_own_fields() -> Iterator[None]:
     try:
         yield
     except PromotionsError as refused:
-        raise refused.moved(lambda attr: attr and field_path(attr)) from refused.__cause__
+        raise refused.with_paths(lambda attr: attr and field_path(attr)) from refused.__cause__
 
 
 def _check(values: PromotionValues, catalogue_enabled: bool) -> Definition:

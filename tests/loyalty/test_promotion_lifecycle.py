@@ -14,7 +14,7 @@ from django.db import connection
 from consumers.author import Author
 from consumers.exceptions import InUse
 from consumers.models import Account, Consumer, ConsumerGroup, Site, User
-from consumers.references import keys_referenced
+from consumers.references import referenced_keys
 from loyalty.choices import OfferKind
 from loyalty.models import AppliedPromotion, Offer, PromotionUsage, Transaction
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save, loyalty_promotions_save
@@ -296,8 +296,8 @@ def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: A
     make_promotion(account, **naming(account))
     other = make_account("other")
     for kind, key in (("group", "staff"), ("site", "001"), ("product", "A"), ("offer", "coffee")):
-        assert keys_referenced(account_id=account.pk, kind=kind, keys=[key, "x"]) == {key}
-        assert keys_referenced(account_id=other.pk, kind=kind, keys=[key]) == set()
+        assert referenced_keys(account_id=account.pk, kind=kind, keys=[key, "x"]) == {key}
+        assert referenced_keys(account_id=other.pk, kind=kind, keys=[key]) == set()
     assert InUse.code == PromotionInUse.code
 
 

@@ -74,7 +74,7 @@ def fill() -> str:
         kind="import",
         title="Sites",
         parameters={"model": "consumers.site", "format": "csv"},
-        given=rows.encode(),
+        content=rows.encode(),
         author=Author(),
         at=now,
     )

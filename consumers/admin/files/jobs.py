@@ -91,7 +91,7 @@ def import_job_create(
             "format": file_format.get_title(),
             "options": options,
         },
-        given=content,
+        content=content,
         author=author,
         at=timezone.now(),
     )
@@ -118,7 +118,7 @@ def export_job_create(
             "resource": resource.__name__,
             "format": file_format.get_title(),
         },
-        given=json.dumps(keys).encode(),
+        content=json.dumps(keys).encode(),
         author=author,
         at=timezone.now(),
         total=len(keys),

@@ -40,7 +40,7 @@ from consumers.admin.files.results import (
 from consumers.admin.framework.pages import account_of, author_of, staff_user
 from consumers.author import IMPORT_LABEL, Author
 from consumers.models import Job
-from consumers.selectors import id_read
+from consumers.selectors import parse_id
 
 MAX_INLINE_BYTES = 1024 * 1024
 """A larger file becomes a job without being parsed first."""
@@ -273,7 +273,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_export_queryset(request)
         if chosen := request.POST.get("chosen"):
-            return rows.filter(pk__in=[row_id for key in chosen.split(",") if (row_id := id_read(key)) is not None])
+            return rows.filter(pk__in=[row_id for key in chosen.split(",") if (row_id := parse_id(key)) is not None])
         return rows
 
     def get_export_filename(self, request: HttpRequest, queryset: QuerySet[Any], file_format: Any) -> str:

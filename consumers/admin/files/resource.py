@@ -31,7 +31,7 @@ from consumers.author import Author
 from consumers.exceptions import Refused
 from consumers.models import Account
 from consumers.services.account import account_lock
-from consumers.services.upsert import is_storable, rows_named
+from consumers.services.upsert import is_storable, rows_by_values
 
 
 class KeyedLoader(BaseInstanceLoader):
@@ -112,7 +112,7 @@ class AccountResource(ModelResource):
     def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
         """Return the stored rows of the keys, by key."""
         [field] = self.key_fields
-        rows = rows_named(self.get_queryset(), field.attribute, [key for (key,) in keys if is_storable(key)])
+        rows = rows_by_values(self.get_queryset(), field.attribute, [key for (key,) in keys if is_storable(key)])
         return {(getattr(row, field.attribute),): row for row in rows}
 
     # --- checks of the file ---

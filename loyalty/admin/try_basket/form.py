@@ -18,14 +18,14 @@ from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.formset_field import FormSetField, RowForm, RowFormSet
 from consumers.exceptions import Problem
 from consumers.models import Account
-from consumers.selectors import consumers_named
+from consumers.selectors import consumer_names
 from consumers.services.upsert import is_storable
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
 from promotions.admin.inputs.key_fields import KeyField, lines_of
 from promotions.selectors.rule_values import reference_names
 
-LONGEST_ID = 100
+MAX_CONSUMER_ID_LENGTH = 100
 MOST_LINES = 100
 MOST_VOUCHERS = 20
 
@@ -122,7 +122,7 @@ class BasketForm(forms.Form):
         )
         by_kind = {kind: {key: name for (of, key), name in names.items() if of == kind} for kind in ("site", "product")}
         cast("KeyField", self.fields["site"]).widget.names = by_kind["site"]
-        cast("KeyField", self.fields["consumer"]).widget.names = consumers_named(
+        cast("KeyField", self.fields["consumer"]).widget.names = consumer_names(
             account_id=self.account.pk,
             consumer_ids=[key for key in lines_of(self["consumer"].value()) if is_storable(key)],
         )
@@ -133,7 +133,7 @@ class BasketForm(forms.Form):
 
     def clean_consumer(self) -> str:
         consumer_id: str = self.cleaned_data["consumer"] or ""
-        if len(consumer_id) > LONGEST_ID or not is_storable(consumer_id):
+        if len(consumer_id) > MAX_CONSUMER_ID_LENGTH or not is_storable(consumer_id):
             raise ValidationError("There is no such consumer.")
         return consumer_id
 

@@ -25,7 +25,7 @@ class Adjustment:
     created: bool
 
 
-def consumer_locked(*, account_id: int, consumer_id: str) -> Consumer:
+def consumer_lock(*, account_id: int, consumer_id: str) -> Consumer:
     """The consumer with membership, their row held until the transaction ends; sales lock it first, too.
 
     Raises:
@@ -50,7 +50,7 @@ def points_adjust(
     """
     # One transaction under the consumer's lock: of two calls with one reference, one adjusts and the other finds it.
     with transaction.atomic():
-        consumer = consumer_locked(account_id=account.pk, consumer_id=consumer_id)
+        consumer = consumer_lock(account_id=account.pk, consumer_id=consumer_id)
         earlier = LedgerEntry.objects.filter(consumer=consumer, kind=EntryKind.ADJUSTMENT, reference=reference).first()
         if earlier is not None:
             if (earlier.points, earlier.description) != (points, description):

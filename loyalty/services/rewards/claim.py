@@ -19,7 +19,7 @@ from loyalty.exceptions import (
     ReferenceReused,
 )
 from loyalty.models import LedgerEntry, Offer, Voucher
-from loyalty.services.points.adjustment import consumer_locked
+from loyalty.services.points.adjustment import consumer_lock
 from loyalty.services.rewards.voucher import voucher_rows
 
 CLAIM_ACTIVITY = "Reward claimed"
@@ -62,7 +62,7 @@ def offer_claim(
     # One transaction under the consumer's lock and then the offer's, the order of every sale: the same points are not
     # spent twice, nor the last voucher issued twice.
     with transaction.atomic():
-        consumer = consumer_locked(account_id=account.pk, consumer_id=consumer_id)
+        consumer = consumer_lock(account_id=account.pk, consumer_id=consumer_id)
         earlier = Voucher.objects.select_related("offer").filter(consumer=consumer, claim_reference=reference).first()
         if earlier is not None:
             if earlier.offer.code != offer_code:

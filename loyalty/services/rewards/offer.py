@@ -12,9 +12,9 @@ from django.db.utils import IntegrityError
 from consumers.author import Author
 from consumers.exceptions import Problem
 from consumers.models import Account
-from consumers.references import keys_referenced
-from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.upsert import Saved, rows_named, rows_upsert, upsert_record
+from consumers.references import referenced_keys
+from consumers.services.account import account_lock, rulebook_version_advance
+from consumers.services.upsert import Saved, rows_by_values, rows_upsert, upsert_record
 from loyalty.choices import Benefit, OfferKind
 from loyalty.exceptions import (
     LoyaltyError,
@@ -81,7 +81,7 @@ def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author,
             refuse=LoyaltyError,
         )
         upsert_record(offers, replaced=existing, key="code", author=author, at=at)
-        rulebook_advance(account=account)
+        rulebook_version_advance(account=account)
     return saved
 
 
@@ -100,11 +100,11 @@ def offer_delete(*, account_id: int, code: str, author: Author) -> None:
             offer = Offer.objects.filter(account=account, code=code).first()
             if offer is None:
                 raise OfferNotFound(f"There is no offer {code}.")
-            if keys_referenced(account_id=account_id, kind="offer", keys=[code]):
+            if referenced_keys(account_id=account_id, kind="offer", keys=[code]):
                 raise OfferInUse(IN_USE)
             author.sign(offer)
             offer.delete()
-            rulebook_advance(account=account, removed=True)
+            rulebook_version_advance(account=account, removed=True)
     except (ProtectedError, IntegrityError) as error:
         raise OfferInUse(IN_USE) from error
 
@@ -112,7 +112,7 @@ def offer_delete(*, account_id: int, code: str, author: Author) -> None:
 def _products_named(account: Account, rows: Sequence[OfferValues]) -> dict[str, Product]:
     """The products that ``rows`` name, by SKU."""
     wanted = (row.product for row in rows if row.product)
-    products = {one.sku: one for one in rows_named(Product.objects.filter(account=account), "sku", wanted)}
+    products = {one.sku: one for one in rows_by_values(Product.objects.filter(account=account), "sku", wanted)}
     problems = [
         Problem(code="does_not_exist", detail=f"There is no product {row.product}.", attr=f"{index}.product")
         for index, row in enumerate(rows)
@@ -133,7 +133,7 @@ def _fixed_stay(account: Account, existing: Mapping[str, Offer], rows: Sequence[
     if not changed:
         return
     issued = Voucher.objects.filter(offer__in=changed).values_list("offer__code", flat=True).distinct()
-    named = keys_referenced(account_id=account.pk, kind="offer", keys=[offer.code for offer in changed])
+    named = referenced_keys(account_id=account.pk, kind="offer", keys=[offer.code for offer in changed])
     if fixed := sorted({*issued, *named}):
         raise OfferInUse(
             f"The kind and the currency of {', '.join(fixed[:10])} are fixed: a promotion names it, or vouchers of it "

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from promotions.selectors.profiling import Cost
+from promotions.selectors.profiling import EvaluationTime
 
 NOT_MEASURED = "Not measured yet"
 NBSP = "\N{NO-BREAK SPACE}"
@@ -14,14 +14,14 @@ COST_HELP = (
 )
 
 
-def cost_of(promotion: Any, *, median: float | None) -> Cost | None:
-    """Return the cost that was read with a promotion (``promotions_with_cost``); None if it was not measured."""
+def cost_of(promotion: Any, *, median: float | None) -> EvaluationTime | None:
+    """Return the time that ``promotions_with_evaluation_time`` read with a promotion; None if it was not measured."""
     if promotion.cost_nanoseconds is None:
         return None
-    return Cost(nanoseconds=promotion.cost_nanoseconds, baskets=promotion.cost_baskets, median=median)
+    return EvaluationTime(nanoseconds=promotion.cost_nanoseconds, baskets=promotion.cost_baskets, median=median)
 
 
-def describe_cost(cost: Cost | None) -> str:
+def describe_cost(cost: EvaluationTime | None) -> str:
     """Describe a cost in full, as the promotion's own page does."""
     if cost is None:
         return NOT_MEASURED
@@ -30,7 +30,7 @@ def describe_cost(cost: Cost | None) -> str:
     return f"{format_milliseconds(cost.nanoseconds)} per basket looked at, {compared}from {baskets}"
 
 
-def describe_ratio(cost: Cost, median_label: str = "the account's median") -> str:
+def describe_ratio(cost: EvaluationTime, median_label: str = "the account's median") -> str:
     """Describe a cost as a multiple of the account's median; empty if there is no median."""
     times = cost.times_median
     return "" if times is None else f"{format_two_digits(times)}{NBSP}× {median_label}"

@@ -20,7 +20,7 @@ from consumers.admin.files.formats import read_json
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.history import Change
-from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_named
+from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_by_values
 from promotions.admin.editor.history import document_changes
 from promotions.choices import Status
 from promotions.models import Promotion
@@ -196,7 +196,7 @@ class PromotionResource(AccountResource):
         return promotion
 
     def stored_rows(self, keys: Any) -> dict[tuple[str, ...], Any]:
-        rows = rows_named(self.get_queryset(), "code", [code for (code,) in keys if is_storable(code)])
+        rows = rows_by_values(self.get_queryset(), "code", [code for (code,) in keys if is_storable(code)])
         return {(row.code,): self._with_document(row) for row in rows}
 
     def init_instance(self, row: Any = None) -> Any:

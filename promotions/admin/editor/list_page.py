@@ -13,7 +13,7 @@ from consumers.admin.framework.pages import account_of
 from promotions.admin.editor.cost import NOT_MEASURED, cost_of, describe_ratio, format_milliseconds
 from promotions.admin.editor.header import STATUS_COLOURS, describe_redemptions
 from promotions.models import Promotion
-from promotions.selectors.profiling import Cost, cost_median, promotions_with_cost
+from promotions.selectors.profiling import EvaluationTime, evaluation_time_median, promotions_with_evaluation_time
 
 
 class PromotionListMixin:
@@ -25,13 +25,13 @@ class PromotionListMixin:
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # The clock is read once for all rows of a page.
         rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
-        promotions: QuerySet[Any] = promotions_with_cost(rows.annotate(seen_at=Value(timezone.now())))
+        promotions: QuerySet[Any] = promotions_with_evaluation_time(rows.annotate(seen_at=Value(timezone.now())))
         return promotions
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)  # type: ignore[misc]
         # The account's median is the same for all rows of a page.
-        median = cost_median(account_id=account_of(request).pk, at=timezone.now())
+        median = evaluation_time_median(account_id=account_of(request).pk, at=timezone.now())
         for promotion in changelist.result_list:
             promotion.measured_cost = cost_of(promotion, median=median)
         return changelist
@@ -60,9 +60,9 @@ class PromotionListMixin:
     def redeemed(self, promotion: Promotion) -> str:
         return describe_redemptions(promotion)
 
-    @display(description="Cost per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
+    @display(description="EvaluationTime per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
     def cost_per_basket(self, promotion: Any) -> list[str]:
-        cost: Cost | None = promotion.measured_cost
+        cost: EvaluationTime | None = promotion.measured_cost
         if cost is None:
             return [NOT_MEASURED, ""]
         return [format_milliseconds(cost.nanoseconds), describe_ratio(cost, "the median")]

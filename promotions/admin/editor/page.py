@@ -38,7 +38,7 @@ from promotions.admin.visibility import may_see_personalized
 from promotions.choices import Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
-from promotions.selectors.profiling import cost_median
+from promotions.selectors.profiling import evaluation_time_median
 from promotions.services.promotion.life import (
     promotion_delete,
     promotion_rename,
@@ -193,7 +193,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         """Describe what a promotion costs."""
         median = None
         if promotion.cost_nanoseconds is not None:
-            median = cost_median(account_id=account_of(request).pk, at=promotion.seen_at)
+            median = evaluation_time_median(account_id=account_of(request).pk, at=promotion.seen_at)
         return describe_cost(cost_of(promotion, median=median))
 
     def _warning_before_adding(self, request: HttpRequest) -> str:

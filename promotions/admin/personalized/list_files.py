@@ -17,7 +17,7 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextsWidget, TextWidget
 from consumers.exceptions import Refused
 from consumers.models import Consumer
-from consumers.services.upsert import is_storable, rows_named
+from consumers.services.upsert import is_storable, rows_by_values
 from promotions.models import PersonalizedList, PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_lists
 from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
@@ -51,7 +51,7 @@ class PersonalizedListResource(AccountResource):
 
     def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
         consumer_ids = [consumer_id for _, consumer_id in keys if is_storable(consumer_id)]
-        lists = rows_named(self.get_queryset(), "consumer__consumer_id", consumer_ids)
+        lists = rows_by_values(self.get_queryset(), "consumer__consumer_id", consumer_ids)
         return {(listed.promotion.backend_id, listed.consumer.consumer_id): listed for listed in lists}
 
     def get_queryset(self) -> QuerySet[PersonalizedList]:

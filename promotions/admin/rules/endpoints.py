@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from consumers.admin.framework.pages import account_of
 from consumers.models import Account, Consumer
-from consumers.selectors import consumers_found
+from consumers.selectors import consumers_search
 from consumers.services.upsert import is_storable
 from promotions.admin.rules.field import RulesField
 from promotions.admin.rules.wording import OPERATORS, UNREADABLE, Wording, describe_tree
@@ -152,7 +152,7 @@ def choices_found(
     search = request.GET.get("q", "").replace("\x00", "").strip()[:_MAX_SEARCH_LENGTH]
     if kind == CONSUMER:
         _require_view(request, Consumer)
-        choices = consumers_found(account_id=account.pk, search=search)
+        choices = consumers_search(account_id=account.pk, search=search)
     elif kind in sources:
         source = sources[kind]
         _require_view(request, source.rows(account.pk).model)

@@ -8,8 +8,8 @@ from django.db import transaction
 
 from consumers.exceptions import Problem
 from consumers.services.account import account_lock
-from consumers.services.consumer import consumers_locked
-from consumers.services.upsert import rows_delete, rows_named
+from consumers.services.consumer import consumers_lock
+from consumers.services.upsert import rows_by_values, rows_delete
 from promotions.models import PersonalizedList, PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotion_by_backend_id
 from promotions.services.personalized.lists import in_list_order, known_products
@@ -57,7 +57,7 @@ def personalized_lists_assign(
         account = account_lock(account_id=account_id)
         promotion = personalized_promotion_by_backend_id(account_id=account_id, backend_id=backend_id)
         refuse_if_any(_row_problems(promotion, rows))
-        consumers = consumers_locked(account_id=account_id, consumer_ids={row.consumer_id for row in rows})
+        consumers = consumers_lock(account_id=account_id, consumer_ids={row.consumer_id for row in rows})
         known = known_products(account, chain.from_iterable(row.products for row in rows))
         refuse_if_any(_unknown_in_rows(rows, consumers, known if not skip_unresolved else None))
         stored = _stored_lists(promotion, consumers)
@@ -86,7 +86,8 @@ def _stored_lists(promotion: PersonalizedPromotion, consumers: Mapping[str, int]
     """Return the ids of the consumers' lists and whether they are locked, by primary key of the consumer."""
     lists = PersonalizedList.objects.filter(promotion=promotion).values_list("consumer_id", "pk", "locked")
     return {
-        consumer_pk: (pk, locked) for consumer_pk, pk, locked in rows_named(lists, "consumer_id", consumers.values())
+        consumer_pk: (pk, locked)
+        for consumer_pk, pk, locked in rows_by_values(lists, "consumer_id", consumers.values())
     }
 
 

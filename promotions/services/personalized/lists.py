@@ -13,8 +13,8 @@ from django.db import transaction
 from consumers.exceptions import NotFound
 from consumers.models import Account
 from consumers.services.account import account_lock
-from consumers.services.consumer import consumers_locked
-from consumers.services.upsert import rows_named
+from consumers.services.consumer import consumers_lock
+from consumers.services.upsert import rows_by_values
 from promotions.exceptions import SelectionLocked
 from promotions.models import PersonalizedList, Product
 from promotions.selectors.personalized_promotion import personalized_promotion_by_backend_id
@@ -161,7 +161,7 @@ def personalized_list_reset(*, account_id: int, backend_id: str, consumer_id: st
 
 def _list_lock(*, account_id: int, backend_id: str, consumer_id: str) -> PersonalizedList:
     """Lock the consumer's row until the transaction ends; return their list with its promotion, a new one if needed."""
-    consumers = consumers_locked(account_id=account_id, consumer_ids=[consumer_id])
+    consumers = consumers_lock(account_id=account_id, consumer_ids=[consumer_id])
     if consumer_id not in consumers:
         raise NotFound(f"There is no consumer {consumer_id}.")
     listed = (
@@ -201,4 +201,4 @@ def known_products(account: Account, products: Iterable[str]) -> set[str]:
     if not account.catalogue_enabled:
         return skus
     catalogue = Product.objects.filter(account=account).order_by().values_list("sku", flat=True)
-    return set(rows_named(catalogue, "sku", skus))
+    return set(rows_by_values(catalogue, "sku", skus))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
-from consumers.exceptions import MAXIMUM_PROBLEMS, Problem
+from consumers.exceptions import MAX_PROBLEMS, Problem
 from promotions.exceptions import ListRefused
 from promotions.models import PersonalizedPromotion
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
@@ -11,7 +11,7 @@ from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
 
 def refuse_if_any(problems: Iterator[Problem]) -> None:
     """Raise ListRefused with the first problems, if there are any."""
-    if first_problems := list(islice(problems, MAXIMUM_PROBLEMS)):
+    if first_problems := list(islice(problems, MAX_PROBLEMS)):
         raise ListRefused(problems=first_problems)
 
 

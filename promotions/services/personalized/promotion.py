@@ -10,8 +10,8 @@ from django.db.utils import IntegrityError
 from django.utils.crypto import get_random_string
 
 from consumers.author import Author
-from consumers.references import keys_referenced
-from consumers.services.account import account_lock, rulebook_advance
+from consumers.references import referenced_keys
+from consumers.services.account import account_lock, rulebook_version_advance
 from consumers.services.upsert import Saved, rows_upsert, upsert_record
 from promotions.choices import ReferenceKind
 from promotions.exceptions import PersonalizedPromotionInUse, PromotionsError
@@ -66,7 +66,7 @@ def personalized_promotions_save(
             refuse=PromotionsError,
         )
         upsert_record(promotions, replaced=existing, key="backend_id", author=author, at=at)
-        rulebook_advance(account=account)
+        rulebook_version_advance(account=account)
     return saved
 
 
@@ -83,11 +83,11 @@ def personalized_promotion_delete(*, account_id: int, backend_id: str, author: A
         with transaction.atomic():
             account = account_lock(account_id=account_id)
             promotion = personalized_promotion_by_backend_id(account_id=account_id, backend_id=backend_id)
-            named = keys_referenced(account_id=account_id, kind=ReferenceKind.PERSONALIZED_PROMOTION, keys=[backend_id])
+            named = referenced_keys(account_id=account_id, kind=ReferenceKind.PERSONALIZED_PROMOTION, keys=[backend_id])
             if named or promotion.lists.exists():
                 raise PersonalizedPromotionInUse
             author.sign(promotion)
             promotion.delete()
-            rulebook_advance(account=account, removed=True)
+            rulebook_version_advance(account=account, removed=True)
     except (ProtectedError, IntegrityError) as error:
         raise PersonalizedPromotionInUse from error

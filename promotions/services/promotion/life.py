@@ -11,7 +11,7 @@ from django.db.utils import IntegrityError
 from consumers.author import Author
 from consumers.exceptions import Problem
 from consumers.moments import moment_text
-from consumers.services.account import rulebook_advance
+from consumers.services.account import rulebook_version_advance
 from promotions.choices import Family
 from promotions.engine.rules.problems import Reference
 from promotions.exceptions import (
@@ -166,6 +166,6 @@ def promotion_delete(*, promotion: Promotion, author: Author) -> None:
                 raise in_use
             author.sign(row)
             row.delete()
-            rulebook_advance(account=account, removed=True)
+            rulebook_version_advance(account=account, removed=True)
     except (ProtectedError, IntegrityError) as error:
         raise in_use from error

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from consumers.author import Author
-from consumers.exceptions import MAXIMUM_PROBLEMS, Problem
+from consumers.exceptions import MAX_PROBLEMS, Problem
 from consumers.models import Account
 from consumers.services.account import account_lock
 from consumers.services.upsert import is_storable
@@ -54,13 +54,13 @@ def promotions_save(
                 changes.append(checked_change(family, account, row, stored.get(row.code), at))
             except PromotionsError as refused:
                 problems += refused.under(index).problems
-                if len(problems) >= MAXIMUM_PROBLEMS:
+                if len(problems) >= MAX_PROBLEMS:
                     break
         if not problems:
             stored_references_read(changes)
             problems += missing_references(family, account, changes)
         if problems:
-            raise PromotionsError(problems=problems[:MAXIMUM_PROBLEMS])
+            raise PromotionsError(problems=problems[:MAX_PROBLEMS])
         changes_write(account, changes, author, at)
     return [(change.promotion, change.before is None) for change in changes]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from consumers.author import Author
 from consumers.models import Account
-from consumers.services.account import account_lock, rulebook_advance
+from consumers.services.account import account_lock, rulebook_version_advance
 from consumers.services.upsert import history_record
 from promotions.exceptions import PromotionNotFound
 from promotions.models import Promotion, PromotionVersion, StatusEvent
@@ -37,7 +37,7 @@ def changes_write(account: Account, changes: Sequence[Change], author: Author, a
     changes = [change for change in changes if not change.is_idle]
     if not changes:
         return
-    revision = rulebook_advance(account=account)
+    revision = rulebook_version_advance(account=account)
     versions: list[PromotionVersion] = []
     events: list[StatusEvent] = []
     for change in changes:

@@ -115,7 +115,7 @@ def fill(account: Account, *, rows: int = 1) -> None:
             kind="import",
             title=f"Import {n} of {code}",
             parameters={"model": "consumers.site", "format": "csv"},
-            given=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
+            content=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
             author=Author(),
             at=now,
         )
