@@ -11,7 +11,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from conflicts.analysis.overlap import Example, Verdict
+from conflicts.analysis.examples import Example
+from conflicts.analysis.overlap import Verdict
 from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_address
 from loyalty.admin.wording import describe_amount
@@ -118,7 +119,7 @@ def describe_example(example: Example) -> dict[str, Any]:
         facts.append("who has bought as often as is asked")
     said = [("source", basket.source), ("payment card", basket.payment_card_type), ("card", basket.loyalty_card_type)]
     return {
-        "place": example.place.name,
+        "place": example.site.name,
         "when": date_format(basket.local, "D j M Y, H:i"),
         "shopper": ", ".join(facts),
         "lines": [

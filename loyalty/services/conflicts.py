@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conflicts.analysis.example_baskets import CatalogueContext
-from conflicts.analysis.overlap import ExampleSite, Overlap, overlap
+from conflicts.analysis.examples import ExampleSite
+from conflicts.analysis.overlap import Overlap, analyse_overlap
 from consumers.models import Account
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.choices import Family
@@ -58,13 +59,13 @@ def promotion_conflicts(
     others = sorted(_others(own, book, at), key=lambda one: (one.source.starts_at, one.code))
     judged = others[start:] if most is None else others[start : start + most]
     named = {sku for promotion in (own, *judged) for sku in _skus(promotion)}
-    world = CatalogueContext(
+    catalogue = CatalogueContext(
         terms=book.rulebook.terms,
         products=product_facts_for(account=account, skus=named, max_examples=EXAMPLES) if judged else {},
         offers=book.rulebook.offers,
         personalized=book.rulebook.personalized,
     )
-    places = [
+    sites = [
         ExampleSite(name=site.name or site.number, facts=site.facts, zone=site.zone) for site in book.sites.values()
     ]
     return Conflicts(
@@ -72,7 +73,7 @@ def promotion_conflicts(
         met=[
             Met(
                 promotion=other,
-                overlap=overlap(own, other, world=world, places=places, policy=book.policy, at=at),
+                overlap=analyse_overlap(own, other, catalogue=catalogue, sites=sites, policy=book.policy, at=at),
             )
             for other in judged
         ],

@@ -36,7 +36,7 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
     """A decision as the page shows it, the refusals nearest to applying first."""
     decision = quote.decision
     currency = decision.basket.currency
-    names = {one.code: one.source.name for one in quote.book.rulebook}
+    names = {one.code: one.source.name for one in quote.prepared.snapshot.rulebook}
     rows = _names_spoken_of(quote, account_id=account_of(request).pk)
 
     def money(minor: int) -> str:
@@ -59,10 +59,10 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
         "points": f"{decision.points:,}",
         "base_points": f"{decision.base_points:,}",
         "promotion_points": f"{decision.promotion_points:,}",
-        "consumer": quote.known.consumer.consumer_id if quote.known is not None else "",
+        "consumer": quote.record.consumer.consumer_id if quote.record is not None else "",
         "at": decision.basket.at,
-        "site": quote.place.name or quote.place.number,
-        "zone": quote.place.zone.key,
+        "site": quote.prepared.site.name or quote.prepared.site.number,
+        "zone": quote.prepared.site.zone.key,
         "lines": [
             {
                 "sku": sold.sku,
@@ -72,7 +72,7 @@ def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion |
                 "discount": money(line.discount),
                 "net": money(line.net),
                 "base_points": line.base_points,
-                "is_known": sold.sku in quote.products,
+                "is_known": sold.sku in quote.prepared.products,
             }
             for line, sold in zip(decision.lines, quote.sale.lines, strict=True)
         ],

@@ -36,7 +36,7 @@ from loyalty.services.rewards.claim import offer_claim
 from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.sales_import.past_sales import batched
 from loyalty.services.till.commit import transaction_commit
-from loyalty.services.till.profiling import COSTS
+from loyalty.services.till.profiling import PROFILER
 from loyalty.services.till.reversal import transaction_reverse
 from loyalty.services.till.sale import Sale
 from promotions.models import PersonalizedPromotion, Product, Promotion
@@ -130,7 +130,7 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
     second = _bookshop(bar)
     statuses_sync(at=at)
     # This process ends before its thread would write what its sales cost.
-    COSTS.write()
+    PROFILER.write()
     log_ins = _staff({account: STAFF, second: SECOND_STAFF})
     manager_key, till_key = _keys(account)
     return Demo(

@@ -18,7 +18,7 @@ from loyalty.choices import VoucherStatus
 from loyalty.exceptions import VoucherChanged
 from loyalty.models import Offer, Transaction, Voucher
 from loyalty.selectors.rewards import UNUSED, last_offer_day, vouchers_good
-from loyalty.services.till.counters import count_up
+from loyalty.services.till.counters import counters_increase
 
 CHUNK = 500
 
@@ -102,7 +102,7 @@ def vouchers_cancel(*, vouchers: Sequence[Voucher]) -> list[Voucher]:
     back = Counter(voucher.offer_id for voucher in unused)
     if back:
         taken_back = {offer: -count for offer, count in back.items()}
-        count_up(Offer._meta.db_table, "issued", taken_back, within="stock").check()
+        counters_increase(Offer._meta.db_table, "issued", taken_back, limit_column="stock").raise_if_over_limit()
     return unused
 
 

@@ -59,7 +59,7 @@ from promotions.choices import Family, Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
 from promotions.selectors.life import promotions_with_status
-from promotions.selectors.profiling import Cost, cost_median, promotions_with_cost
+from promotions.selectors.profiling import EvaluationTime, evaluation_time_median, promotions_with_evaluation_time
 from promotions.selectors.promotion import promotions_at_site
 from promotions.services.promotion.life import (
     promotion_archive,
@@ -307,13 +307,13 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # The clock is read once for all rows of a page.
         rows: QuerySet[Any] = super().get_queryset(request)
-        seen: QuerySet[Any] = promotions_with_cost(rows.annotate(seen_at=Value(timezone.now())))
+        seen: QuerySet[Any] = promotions_with_evaluation_time(rows.annotate(seen_at=Value(timezone.now())))
         return seen
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
         # What is usual is the same for all rows of a page.
-        median = cost_median(account_id=account_of(request).pk, at=timezone.now())
+        median = evaluation_time_median(account_id=account_of(request).pk, at=timezone.now())
         for promotion in changelist.result_list:
             promotion.measured = cost_of(promotion, median=median)
         return changelist
@@ -344,7 +344,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
 
     @display(description="Cost per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
     def cost_per_basket(self, promotion: Any) -> list[str]:
-        measured: Cost | None = promotion.measured
+        measured: EvaluationTime | None = promotion.measured
         return (
             [NOT_MEASURED, ""]
             if measured is None
@@ -453,7 +453,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         """What a promotion costs, in words."""
         median = None
         if promotion.cost_nanoseconds is not None:
-            median = cost_median(account_id=account_of(request).pk, at=promotion.seen_at)
+            median = evaluation_time_median(account_id=account_of(request).pk, at=promotion.seen_at)
         return describe_cost(cost_of(promotion, median=median))
 
     def _caution_of_new(self, request: HttpRequest) -> str:
