@@ -29,7 +29,7 @@ def basket_with_nets(transaction: Transaction, *, snapshot: AccountSnapshot) -> 
     basket = _basket(transaction, lines, snapshot=snapshot, returned={})
     nets = {line.line_id: to_minor(Decimal(line.net), transaction.currency) for line in lines}
     return basket, tuple(
-        sum(nets[basket.lines[position].line_id] for position in group.lines) for group in basket.unit_groups
+        sum(nets[basket.lines[position].line_id] for position in unit_group.lines) for unit_group in basket.unit_groups
     )
 
 

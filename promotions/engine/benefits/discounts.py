@@ -93,13 +93,13 @@ class Fit(NamedTuple):
 class DiscountResult(NamedTuple):
     """What a discount takes: redemptions, and a price reduction of all units taken (0 where they only qualified).
 
-    ``listed`` are the products that were taken of each list, by backend id of its personalized promotion.
+    ``taken_from_lists`` are the products taken of each list, by the backend id of its personalized promotion.
     """
 
     redemptions: int
     reductions: tuple[PriceReduction, ...]
     fit: Fit
-    listed: Mapping[str, tuple[str, ...]]
+    taken_from_lists: Mapping[str, tuple[str, ...]]
 
     @property
     def off(self) -> int:
@@ -341,7 +341,7 @@ class Discount:
             redemptions=redemptions,
             reductions=tuple(reductions),
             fit=fit,
-            listed={backend_id: tuple(products) for backend_id, products in taken.items()},
+            taken_from_lists={backend_id: tuple(products) for backend_id, products in taken.items()},
         )
 
     def _off(self, worth: int) -> int:

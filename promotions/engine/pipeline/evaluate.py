@@ -95,8 +95,8 @@ def evaluate(
         vouchers_refused=tuple(price_phase.vouchers_refused),
         add_products=price_phase.add_products,
         personalized=price_phase.personalized,
-        choices=price_phase.choices,
-        listed=price_phase.listed,
+        choices_to_lock=price_phase.choices_to_lock,
+        effective_choices=price_phase.effective_choices,
     )
 
 

@@ -27,7 +27,7 @@ ProductsByList = Mapping[str, tuple[str, ...]]
 class PricePhaseResult:
     """Prices once discounts and vouchers have lowered them, and what lowered them.
 
-    ``refused`` are by promotion id; ``choices`` and ``listed`` are the decision's, see ``Decision``.
+    ``refused`` are by promotion id; ``choices_to_lock`` and ``effective_choices`` as in ``Decision``.
     """
 
     prices: Prices
@@ -37,8 +37,8 @@ class PricePhaseResult:
     vouchers_refused: Sequence[RefusedVoucher]
     add_products: tuple[ProductToAdd, ...]
     personalized: tuple[PersonalizedState, ...]
-    choices: ProductsByList
-    listed: ProductsByList
+    choices_to_lock: ProductsByList
+    effective_choices: ProductsByList
 
 
 def run_price_phase(
@@ -82,8 +82,8 @@ def run_price_phase(
         vouchers_refused=vouchers_refused,
         add_products=tuple(sorted(qualifier.products_to_add, key=lambda product: product.discount)),
         personalized=tuple(_personalized(winners, qualifier.refused.values(), context)),
-        choices=_choices(winners, context, taken_from_lists),
-        listed=_listed(winners, context),
+        choices_to_lock=_choices_to_lock(winners, context, taken_from_lists),
+        effective_choices=_effective_choices(winners, context),
     )
 
 
@@ -168,7 +168,7 @@ def _with_taken(taken_from_lists: ProductsByList, result: DiscountResult) -> Pro
         return taken_from_lists
     merged = dict(taken_from_lists)
     for backend_id in result.fit.undecided:
-        taken = result.listed.get(backend_id, ())
+        taken = result.taken_from_lists.get(backend_id, ())
         merged[backend_id] = tuple(dict.fromkeys([*merged.get(backend_id, ()), *taken]))
     return merged
 
@@ -209,18 +209,18 @@ def _personalized(
             )
 
 
-def _listed(winners: Iterable[Candidate], context: EvaluationContext) -> dict[str, tuple[str, ...]]:
+def _effective_choices(winners: Iterable[Candidate], context: EvaluationContext) -> dict[str, tuple[str, ...]]:
     """Return what counted as chosen: the shopper's choice, or where there is none the products taken, by backend id."""
     choices = context.shopper.personalized if context.shopper else {}
-    listed: dict[str, tuple[str, ...]] = {}
+    effective: dict[str, tuple[str, ...]] = {}
     for winner in winners:
-        for backend_id, taken in winner.discount_result.listed.items():
-            counted = choices[backend_id].selected or [*listed.get(backend_id, ()), *taken]
-            listed[backend_id] = tuple(dict.fromkeys(counted))
-    return listed
+        for backend_id, taken in winner.discount_result.taken_from_lists.items():
+            products = choices[backend_id].selected or [*effective.get(backend_id, ()), *taken]
+            effective[backend_id] = tuple(dict.fromkeys(products))
+    return effective
 
 
-def _choices(
+def _choices_to_lock(
     winners: Iterable[Candidate], context: EvaluationContext, taken_from_lists: ProductsByList
 ) -> dict[str, tuple[str, ...]]:
     """Return what becomes final when the decision is committed: a choice not locked yet, or else the products taken.

@@ -155,7 +155,7 @@ def agree(drawn: Drawn, lines: list[Line]) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("spend", [False, True])
-def test_units_are_matched_and_amounts_shared_as_unit_by_unit(seed: int, *, spend: bool) -> None:
+def test_units_are_matched_and_amounts_shared_as_the_naive_discount_does(seed: int, *, spend: bool) -> None:
     random = Random(seed)
     for _ in range(CASES_OF_A_SEED):
         agree(draw(random, spend=spend), draw_lines(random))
@@ -171,7 +171,7 @@ def in_single_units(lines: list[Line]) -> list[Line]:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_discount_that_competes_is_worked_out_on_the_units_that_the_better_one_left(seed: int) -> None:
+def test_a_competing_discount_is_applied_to_the_units_that_the_better_one_leaves(seed: int) -> None:
     random = Random(seed)
     for _ in range(CASES_OF_A_SEED):
         drawn = {"a": draw(random, spend=True), "b": draw(random, spend=True)}
@@ -195,7 +195,7 @@ def test_a_discount_that_competes_is_worked_out_on_the_units_that_the_better_one
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_discount_that_always_applies_is_worked_out_on_reduced_prices(seed: int) -> None:
+def test_an_always_apply_discount_is_applied_to_reduced_prices(seed: int) -> None:
     random = Random(seed)
     for _ in range(CASES_OF_A_SEED):
         first, second = draw(random, spend=True), draw(random, spend=True)

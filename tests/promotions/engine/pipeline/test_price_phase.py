@@ -172,7 +172,7 @@ def summary(decision: Decision) -> dict[str, Any]:
         ],
         "refused": [(one.promotion.code, one.reason, one.won_by, one.decided_by) for one in decision.refused],
         "vouchers_refused": decision.vouchers_refused,
-        "others": (decision.add_products, decision.personalized, decision.choices, decision.listed),
+        "others": (decision.add_products, decision.personalized, decision.choices_to_lock, decision.effective_choices),
     }
 
 
@@ -196,7 +196,7 @@ def test_splitting_and_reordering_lines_changes_no_total(
 
 
 @given(LINES, WEIGHED, DISCOUNTS, POLICIES, st.randoms(use_true_random=False))
-def test_the_order_of_promotions_changes_nothing_at_all(
+def test_the_order_of_discounts_changes_nothing(
     lines: list[Line], weighed: list[Line], discounts: list[Promotion], policy: Policy, random: Any
 ) -> None:
     shuffled = list(discounts)
@@ -289,7 +289,7 @@ def test_under_the_greatest_saving_no_loser_saves_more_than_the_first_winner(
 
 
 @given(LINES, DISCOUNTS, st.sampled_from(["max_customer_saving", "min_customer_saving"]))
-def test_a_loser_names_those_before_it_that_took_units_which_its_sets_fit(
+def test_a_loser_names_the_earlier_winners_of_units_that_its_sets_accept(
     lines: list[Line], discounts: list[Promotion], bias: str
 ) -> None:
     basket = basket_of(lines)
@@ -354,7 +354,7 @@ def test_an_amount_is_shared_to_the_penny_and_no_unit_falls_below_zero(
 
 
 @given(PRICED_UNITS, st.data())
-def test_units_that_are_taken_are_no_longer_there(priced_units: list[PricedUnits], data: st.DataObject) -> None:
+def test_units_that_are_taken_are_left_out(priced_units: list[PricedUnits], data: st.DataObject) -> None:
     before = Prices(priced_units=tuple(sorted(priced_units, key=lambda one: (one.unit_group, one.first))))
     parts = []
     for one in data.draw(st.lists(st.sampled_from(priced_units), unique=True)):
@@ -370,7 +370,7 @@ def places(prices: Prices) -> list[tuple[int, int]]:
 
 
 @given(st.integers(1, 9), st.integers(0, 300), st.integers(0, 100))
-def test_the_parts_of_a_cut_add_up_from_unit_to_unit(units: int, value: int, percent: int) -> None:
+def test_the_parts_of_a_reduction_add_up_from_unit_to_unit(units: int, value: int, percent: int) -> None:
     reduction = PriceReduction(
         priced=PricedUnits(unit_group=0, first=0, units=units, value=value), off=units * value * percent // 100
     )
