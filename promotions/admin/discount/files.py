@@ -11,12 +11,12 @@ from promotions.admin.editor.files import (
     COMMON,
     DefinitionFlagWidget,
     DefinitionNumberWidget,
-    DefinitionWidget,
     DocumentWidget,
     PromotionResource,
     common_document,
+    outcome_widgets,
 )
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
 from promotions.services.promotion.values import promotion_definition
@@ -31,10 +31,7 @@ class DiscountResource(PromotionResource):
         "code": TextWidget,
         "discount_type": TextWidget,
         **COMMON,
-        "value": DefinitionWidget,
-        "maximum_discount": DefinitionWidget,
-        "price_order": DefinitionWidget,
-        "product_sets": DocumentWidget,
+        **outcome_widgets(DISCOUNT_OUTCOME),
         **{f"conditions.{name}": DocumentWidget for name in CONDITIONS},
         **dict.fromkeys(DISCOUNT_LIMITS, DefinitionNumberWidget),
         "always_apply": DefinitionFlagWidget,

@@ -23,6 +23,7 @@ from consumers.admin.framework.history import Change
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_by_values
 from promotions.admin.editor.history import document_changes
 from promotions.choices import Status
+from promotions.engine.definition.fields import FieldKind, OutcomeField
 from promotions.models import Promotion
 
 BLANK: tuple[Any, ...] = (None, "", [], {})
@@ -69,6 +70,19 @@ class DocumentWidget(DefinitionWidget):
             return read_json(value)
         except ValueError as error:
             raise ValueError(f"This is no JSON: {error}.") from error
+
+
+WIDGETS: Mapping[FieldKind, type[Widget]] = {
+    FieldKind.WHOLE: DefinitionNumberWidget,
+    FieldKind.FLAG: DefinitionFlagWidget,
+    FieldKind.DOCUMENT: DocumentWidget,
+}
+"""How a cell of a field of each kind is read; of any other kind as it was sent."""
+
+
+def outcome_widgets(outcome: Mapping[str, OutcomeField]) -> dict[str, type[Widget]]:
+    """Return the widget of each field of an outcome, by name."""
+    return {name: WIDGETS.get(field.kind, DefinitionWidget) for name, field in outcome.items()}
 
 
 class MomentWidget(Widget):
