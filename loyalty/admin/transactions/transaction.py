@@ -13,7 +13,7 @@ from unfold.utils import parse_date_str
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin, account_of
-from loyalty.admin.transactions.decision import decision_of
+from loyalty.admin.transactions.decision import describe_decision
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import Transaction
@@ -82,7 +82,7 @@ class TransactionAdmin(LongListAdmin):
     ) -> HttpResponse:
         transaction = self.get_object(request, object_id)
         if transaction is not None:
-            extra_context = decision_of(transaction, account=account_of(request))
+            extra_context = {"decision": describe_decision(transaction, account=account_of(request))}
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
 
