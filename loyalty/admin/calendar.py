@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.pages import account_of
-from loyalty.admin.page_urls import promotion_address
+from loyalty.admin.page_urls import promotion_page_url
 from loyalty.choices import PromotionType
 from promotions.choices import DiscountType, Family, Status
 from promotions.models import Promotion
@@ -200,7 +200,7 @@ def _shown(request: HttpRequest, promotion: Promotion, now: datetime) -> Shown:
     last = timezone.localdate(min(ends) - timedelta(microseconds=1)) if ends else None
     return Shown(
         promotion=promotion,
-        address=promotion_address(request, family=promotion.family, promotion_id=promotion.pk),
+        address=promotion_page_url(request, family=promotion.family, promotion_id=promotion.pk),
         status=promotion.status_at(now),
         first=timezone.localdate(promotion.starts_at),
         last=last,

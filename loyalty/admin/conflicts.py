@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 
 from conflicts.analysis.overlap import Example, Verdict
 from consumers.admin.framework.pages import account_of
-from loyalty.admin.page_urls import promotion_address
+from loyalty.admin.page_urls import promotion_page_url
 from loyalty.admin.wording import describe_amount
 from loyalty.services.conflicts import Met, promotion_conflicts
 from promotions.admin.editor.page import promotion_of
@@ -58,7 +58,7 @@ def conflicts_page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": f"Conflicts of “{promotion.name}”",
         "promotion": promotion,
-        "promotion_url": promotion_address(request, family=promotion.family, promotion_id=promotion.pk),
+        "promotion_url": promotion_page_url(request, family=promotion.family, promotion_id=promotion.pk),
         "is_discount": promotion.family == Family.DISCOUNT,
         "found": found,
         "rows": [_row(request, promotion, one) for one in found.met] if found is not None else [],
@@ -74,7 +74,7 @@ def _row(request: HttpRequest, promotion: Promotion, met: Met) -> dict[str, Any]
     return {
         "name": source.name,
         "code": source.code,
-        "url": promotion_address(request, family=source.family, promotion_id=source.id),
+        "url": promotion_page_url(request, family=source.family, promotion_id=source.id),
         "verdict": words,
         "colour": colour,
         "respects": [

@@ -1,4 +1,4 @@
-"""Trying a basket: the decision that a till would get, with a draft counted in. Only a kept basket is written."""
+"""Try a basket: the decision that a till would get, with a draft counted in. Only a saved basket is written."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +20,7 @@ from promotions.models import Promotion
 
 @dataclass(frozen=True, kw_only=True)
 class LineToTry:
-    """One line. A unit price of None is the catalogue's retail price; without tax, the same as with it."""
+    """A line. A unit price of None is the catalogue's retail price; one without tax is then the price with tax."""
 
     sku: str
     quantity: Decimal
@@ -46,28 +46,28 @@ class BasketToTry:
 
 
 def basket_try(*, account: Account, basket: BasketToTry, promotion: Promotion | None, at: datetime) -> Quote:
-    """What a till would be told of a basket, and of every other promotion (up to ``EXPLAINED``) why it does not apply.
+    """Return the decision on a basket, with the reasons of up to ``EXPLAINED`` promotions that do not apply.
 
     Args:
         account: read in this request.
-        basket: to try.
-        promotion: explained whatever else is; a draft counts as if it were published.
-        at: the moment of a basket that names none.
+        basket: the one to try.
+        promotion: always explained; a draft counts as if it were published.
+        at: the moment of a basket that has none.
 
     Raises:
         SaleInvalid: the site or consumer is unknown, or a line has no price that the currency can express.
     """
     book = snapshot_current(account=account)
     if promotion is not None:
-        book = _with_draft_counted_in(book, promotion.pk)
+        book = _with_draft_published(book, promotion.pk)
     sale = _sale(account, basket, at=at)
-    known = sale_context_read(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
-    first = promotion.pk if promotion is not None else None
-    explained = sorted(book.rulebook, key=lambda one: (one.id != first, one.code, one.source.family))
-    return decide(sale=sale, book=book, known=known.shopper, products=known.products, explained=explained[:EXPLAINED])
+    context = sale_context_read(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
+    tried_id = promotion.pk if promotion is not None else None
+    explained = sorted(book.rulebook, key=lambda rule: (rule.id != tried_id, rule.code, rule.source.family))[:EXPLAINED]
+    return decide(sale=sale, book=book, known=context.shopper, products=context.products, explained=explained)
 
 
-def _with_draft_counted_in(book: AccountSnapshot, promotion_id: int) -> AccountSnapshot:
+def _with_draft_published(book: AccountSnapshot, promotion_id: int) -> AccountSnapshot:
     compiled = book.rulebook.get(promotion_id)
     if compiled is None or not compiled.source.draft:
         return book
@@ -79,8 +79,8 @@ def _sale(account: Account, basket: BasketToTry, *, at: datetime) -> Sale:
     unpriced = {line.sku for line in basket.lines if line.unit_price_inc_tax is None}
     retail: dict[str, Decimal] = {}
     if unpriced and basket.currency == account.currency:
-        known = products_read(account=account, skus=unpriced)
-        retail = {sku: facts.retail_price for sku, facts in known.items() if facts.retail_price is not None}
+        products = products_read(account=account, skus=unpriced)
+        retail = {sku: facts.retail_price for sku, facts in products.items() if facts.retail_price is not None}
     lines, problems = [], []
     for index, line in enumerate(basket.lines):
         try:
@@ -104,10 +104,10 @@ def _sale(account: Account, basket: BasketToTry, *, at: datetime) -> Sale:
 
 
 def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | None) -> SaleLine:
-    """A line with its prices.
+    """Return a line with its prices.
 
     Raises:
-        ValueError: there is none, or it has more decimals than the currency.
+        ValueError: the line has no price, or one with more decimals than the currency.
     """
     price = line.unit_price_inc_tax
     if price is None:
@@ -128,13 +128,13 @@ def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | Non
     )
 
 
-# --- keeping --------------------------------------------------------------------------------------------------------
+# --- saving ---------------------------------------------------------------------------------------------------------
 
 
-def tried_basket_keep(
+def tried_basket_save(
     *, account: Account, name: str, basket: BasketToTry, promotion: Promotion | None, actor: User, at: datetime
 ) -> TriedBasket:
-    """Keep a basket under a name, with a promotion or for all of them."""
+    """Save a basket under a name, to be tried with a promotion or, for None, with all of them."""
     return TriedBasket.objects.create(
         account=account,
         name=name,
@@ -145,11 +145,11 @@ def tried_basket_keep(
     )
 
 
-def tried_basket_forget(*, kept: TriedBasket) -> None:
-    """Keep a basket no longer."""
-    kept.delete()
+def tried_basket_delete(*, saved: TriedBasket) -> None:
+    """Delete a saved basket."""
+    saved.delete()
 
 
-def basket_kept(kept: TriedBasket) -> BasketToTry:
-    """The basket of a kept one."""
-    return msgspec.convert(kept.basket, BasketToTry)
+def basket_of(saved: TriedBasket) -> BasketToTry:
+    """Return the basket of a saved one."""
+    return msgspec.convert(saved.basket, BasketToTry)

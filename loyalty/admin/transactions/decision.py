@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.models import Account
-from loyalty.admin.wording import describe_amount, describe_type
+from loyalty.admin.wording import describe_amount, describe_lost_conflict, describe_type
 from loyalty.choices import Benefit, ReversalKind, TransactionStatus
 from loyalty.models import AppliedPromotion, RedemptionMessage, Reversal, Transaction, Voucher
 from loyalty.selectors.message import messages_of_transaction
@@ -31,7 +31,7 @@ from loyalty.selectors.transaction import reversals_of
 from promotions.admin.editor.summary import trees_of
 from promotions.admin.rules.wording import SCOPES, label_of
 from promotions.choices import Family
-from promotions.engine.pipeline.decision import DECIDED_BY, REASONS
+from promotions.engine.pipeline.decision import REASONS
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_by_code
 
@@ -374,6 +374,5 @@ def describe_reason(refusal: StoredRefusal, promotions: Promotions) -> str:
     if not refusal.won_by:
         return refusal.detail or ""
     winners = [(code, promotions.get((refusal.family, code))) for code in refusal.won_by]
-    names = ", ".join(f"“{winner.name}”" if winner else code for code, winner in winners)
-    decided_by = DECIDED_BY.get(refusal.decided_by or "")
-    return f"Lost to {names}{f' because of its {decided_by}' if decided_by else ''}."
+    names = [winner.name if winner else code for code, winner in winners]
+    return describe_lost_conflict(names, decided_by=refusal.decided_by or "")
