@@ -1,4 +1,4 @@
-"""What a draft would cost the tills: judged on recent baskets beside the promotions that applied to them."""
+"""Measure how long a draft would take at the tills, on recent baskets and next to the promotions of that time."""
 
 import time
 from collections import defaultdict
@@ -21,21 +21,21 @@ from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import Promotion as StoredPromotion
 from promotions.selectors.profiling import LEAST_COMPARED, Cost
 
-BASKETS = 50
-"""Past transactions that a draft is measured on, the last ones."""
+MAX_SALES = 50
+"""Sales that a draft is measured on, the most recent ones."""
 
-SECONDS = 1.0
-"""How long measuring may take; what was measured by then is the answer."""
+MAX_SECONDS = 1.0
+"""How long measuring may take; the result is what was measured until then."""
 
-LEAST_BASKETS = 3
-"""Baskets that must have looked at a draft for its figure to say anything."""
+MIN_BASKETS = 3
+"""Baskets that must have evaluated a draft for its figure to mean anything."""
 
-FAR_ABOVE = 10
-"""How many times the median is far above it. Five sets of every product cost five times what is usual, ten of them 150
+COSTLY_TIMES_MEDIAN = 10
+"""From how many times the median on a draft is costly. Five sets of every product cost 5 times the usual, ten sets 150
 times."""
 
-WORTH_SAYING = 200_000
-"""Nanoseconds for each basket below which nothing is dear, whatever the median: reading the basket takes as long."""
+COSTLY_NANOSECONDS = 200_000
+"""From how many nanoseconds per basket on a draft is costly, whatever the median: reading a basket takes as long."""
 
 _NOT_STORED = -1
 """The id of a promotion that has none yet."""
@@ -43,21 +43,21 @@ _NOT_STORED = -1
 
 @dataclass(frozen=True, kw_only=True)
 class DraftCost:
-    """A draft's cost beside those of the promotions that the same baskets looked at, and how many baskets there were.
+    """A draft's cost next to those of other promotions, measured on a number of ``sales``.
 
-    ``cost`` is None where no basket looked at the draft.
+    ``cost`` is None where no basket evaluated the draft.
     """
 
     cost: Cost | None
-    tried: int
+    sales: int
 
     @property
-    def is_dear(self) -> bool:
-        """Whether it is so far above the median that it should be said before it goes live."""
+    def is_costly(self) -> bool:
+        """Whether it is so far above the median that staff should know before they publish."""
         cost = self.cost
-        if cost is None or cost.times_median is None or cost.baskets < LEAST_BASKETS:
+        if cost is None or cost.times_median is None or cost.baskets < MIN_BASKETS:
             return False
-        return cost.nanoseconds >= WORTH_SAYING and cost.times_median >= FAR_ABOVE
+        return cost.nanoseconds >= COSTLY_NANOSECONDS and cost.times_median >= COSTLY_TIMES_MEDIAN
 
 
 def draft_cost(
@@ -67,40 +67,44 @@ def draft_cost(
     clock: Callable[[], int] = time.thread_time_ns,
     seconds: Callable[[], float] = time.monotonic,
 ) -> DraftCost:
-    """Measure a promotion on the account's last ``BASKETS`` sales, for ``SECONDS`` at most. Writes nothing.
+    """Measure a promotion on the account's last ``MAX_SALES`` sales, for ``MAX_SECONDS`` at most. Writes nothing.
 
-    It counts as if it had been live when they were sold, so that one that starts next week is measured too. Limits
-    count as unused and application rules as fulfilled: what it costs once it applies is what is asked.
+    The promotion counts as live at the time of the sales, so that one that starts next week is measured too. Limits
+    count as unused and application rules as fulfilled, because the cost is measured for a promotion that applies.
 
     Args:
         account: read in this request.
         promotion: a draft, stored or not.
         clock: nanoseconds of processor time.
-        seconds: by which the time is limited.
+        seconds: the clock that limits the time.
     """
-    until = seconds() + SECONDS
+    until = seconds() + MAX_SECONDS
     book = snapshot_current(account=account)
-    sales = transactions_recent(account_id=account.pk, most=BASKETS)
+    sales = transactions_recent(account_id=account.pk, limit=MAX_SALES)
     if not sales:
-        return DraftCost(cost=None, tried=0)
+        return DraftCost(cost=None, sales=0)
     draft = _as_if_live(promotion, since=min(sale.occurred_at for sale in sales))
     rulebook = book.rulebook.changed(put=[draft])
     shoppers: dict[int, ShopperRecord | None] = {}
-    took: defaultdict[int, list[int]] = defaultdict(list)
-    tried = 0
+    durations: defaultdict[int, list[int]] = defaultdict(list)
+    measured = 0
     for sale in sales:
         if seconds() >= until:
             break
-        tried += 1
-        looks = _looks(sale, account=account, book=book, rulebook=rulebook, shoppers=shoppers, clock=clock)
-        for promotion_id, nanoseconds in looks.items():
-            took[promotion_id].append(nanoseconds)
-    own = took.pop(draft.id, [])
+        measured += 1
+        by_promotion = _measure_sale(
+            sale, account=account, book=book, rulebook=rulebook, shoppers=shoppers, clock=clock
+        )
+        for promotion_id, nanoseconds in by_promotion.items():
+            durations[promotion_id].append(nanoseconds)
+    own = durations.pop(draft.id, [])
     if not own:
-        return DraftCost(cost=None, tried=tried)
-    others = [fmean(some) for promotion_id, some in took.items() if _is_judged_whole(rulebook.get(promotion_id))]
+        return DraftCost(cost=None, sales=measured)
+    others = [
+        fmean(times) for promotion_id, times in durations.items() if _is_evaluated_fully(rulebook.get(promotion_id))
+    ]
     usual = median(others) if len(others) >= LEAST_COMPARED else None
-    return DraftCost(cost=Cost(nanoseconds=fmean(own), baskets=len(own), median=usual), tried=tried)
+    return DraftCost(cost=Cost(nanoseconds=fmean(own), baskets=len(own), median=usual), sales=measured)
 
 
 def _as_if_live(promotion: StoredPromotion, *, since: datetime) -> Promotion:
@@ -126,12 +130,12 @@ def _as_if_live(promotion: StoredPromotion, *, since: datetime) -> Promotion:
     )
 
 
-def _is_judged_whole(promotion: Promotion | None) -> bool:
-    """Whether a look went as far as it does at a till: progress towards application rules is not read here."""
+def _is_evaluated_fully(promotion: Promotion | None) -> bool:
+    """Whether it is evaluated as far as at a till: progress towards application rules is not read here."""
     return promotion is not None and not promotion.application_rules
 
 
-def _looks(
+def _measure_sale(
     sale: Transaction,
     *,
     account: Account,
@@ -140,7 +144,7 @@ def _looks(
     shoppers: dict[int, ShopperRecord | None],
     clock: Callable[[], int],
 ) -> Mapping[int, int]:
-    """Nanoseconds by promotion that one basket took to look at it."""
+    """Return the nanoseconds that each promotion took on the basket of a sale."""
     basket = basket_left(sale, book=book, returned={})
     known = _known(sale, account, shoppers)
     shopper = known.shopper_on(basket.today) if known is not None else None
@@ -161,7 +165,7 @@ def _looks(
 
 
 def _known(sale: Transaction, account: Account, shoppers: dict[int, ShopperRecord | None]) -> ShopperRecord | None:
-    """Who bought, as they are known today; each is read once."""
+    """Return the consumer of a sale as they are today; each is read once."""
     consumer = sale.consumer
     if consumer is None:
         return None

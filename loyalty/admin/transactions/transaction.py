@@ -1,4 +1,4 @@
-"""Transactions, with what was decided about them and why."""
+"""The pages of transactions, with their decisions."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -28,7 +28,7 @@ STATUS_COLOURS = {
 
 
 class DaysFilter(RangeDateFilter):
-    """Days at the site, with the moments between which they lie anywhere: those have an index."""
+    """Filter by the day at the site, and by the moments that such days can have: only moments have an index."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         rows: QuerySet[Any] | None = super().queryset(request, queryset)
@@ -36,7 +36,7 @@ class DaysFilter(RangeDateFilter):
             return None
         for name, days, lookup in (("from", -1, "occurred_at__gte"), ("to", 2, "occurred_at__lt")):
             day = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_{name}") or "")
-            # Beyond them there are no moments, and nothing to narrow.
+            # Outside these days there are no moments to filter by.
             if day is not None and date.min < day < date.max - timedelta(days=2):
                 rows = rows.filter(**{lookup: datetime.combine(day + timedelta(days=days), time(), tzinfo=UTC)})
         return rows
@@ -44,7 +44,7 @@ class DaysFilter(RangeDateFilter):
 
 @admin.register(Transaction)
 class TransactionAdmin(LongListAdmin):
-    """Transactions."""
+    """The pages of transactions."""
 
     empty_words = "A transaction is a basket that was paid: tills send them."
     list_display = ("reference", "moment", "site", "consumer", "net_total", "points", "status_label")

@@ -1,4 +1,4 @@
-"""The form of a basket to try."""
+"""The form that describes a basket to try."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -34,9 +34,14 @@ def _number(**kwargs: Any) -> forms.DecimalField:
     return forms.DecimalField(widget=UnfoldAdminDecimalFieldWidget({"inputmode": "decimal"}), **kwargs)
 
 
-def _price(label: str, *, empty: str) -> forms.DecimalField:
+def _price(label: str, *, blank: str) -> forms.DecimalField:
     return _number(
-        label=label, required=False, min_value=Decimal(0), max_digits=16, decimal_places=4, help_text=f"Empty: {empty}."
+        label=label,
+        required=False,
+        min_value=Decimal(0),
+        max_digits=16,
+        decimal_places=4,
+        help_text=f"Leave blank for {blank}.",
     )
 
 
@@ -53,8 +58,8 @@ class LineForm(RowForm):
     quantity = _number(
         initial=1, min_value=Decimal("0.001"), max_value=Decimal(1_000_000), max_digits=10, decimal_places=3
     )
-    unit_price_inc_tax = _price("Unit price inc. tax", empty="the retail price")
-    unit_price_ex_tax = _price("Unit price excl. tax", empty="the same")
+    unit_price_inc_tax = _price("Unit price inc. tax", blank="the retail price")
+    unit_price_ex_tax = _price("Unit price excl. tax", blank="the same price")
     category = _text("Category at the till", max_length=200)
     brand = _text("Brand at the till", max_length=200)
 
@@ -70,15 +75,15 @@ class LineForm(RowForm):
 
 
 class BasketForm(forms.Form):
-    """A basket: where, when, who, and what is bought."""
+    """A basket: where, when, by whom and what is bought."""
 
     site = KeyField("site", noun="site", label="Site", required=True)
-    at = ZonedDateTimeField(label="Moment", required=False, help_text="Past or future. Empty: now.")
+    at = ZonedDateTimeField(label="Moment", required=False, help_text="Past or future. Leave blank for now.")
     consumer = KeyField(
         "consumer",
         noun="consumer",
         label="Consumer",
-        help_text="Search by name, id, e-mail or card. Empty: nobody is named.",
+        help_text="Search by name, id, e-mail or card. Leave blank for an anonymous basket.",
     )
     loyalty_card = _text("Loyalty card", help_text="A card names its consumer too.")
     lines = RowsField(

@@ -18,7 +18,7 @@ from loyalty.exceptions import (
     ReferenceReused,
 )
 from loyalty.models import LedgerEntry, Offer, Voucher
-from loyalty.services.points.adjustment import consumer_locked
+from loyalty.services.points.adjustment import consumer_lock
 from loyalty.services.rewards.voucher import voucher_rows
 
 CLAIM_ACTIVITY = "Reward claimed"
@@ -26,9 +26,9 @@ CLAIM_ACTIVITY = "Reward claimed"
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A voucher that was claimed for points; ``created`` is False where this claim was made before.
+    """A voucher that was claimed; ``created`` is False for a repeated reference.
 
-    ``points`` is what it cost, ``balance`` what the consumer has left now.
+    ``points`` is what it cost, ``balance`` the consumer's balance now.
     """
 
     voucher: Voucher
@@ -48,7 +48,7 @@ def offer_claim(
 ) -> Claim:
     """Debit a consumer the points that a tiered offer costs, and issue its voucher; once for each ``reference``.
 
-    ``claimed_by`` is the member of staff who does it for the consumer, if one does.
+    ``claimed_by`` is the member of staff who claims it for the consumer, if any.
 
     Raises:
         ConsumerNotFound: the account has no such consumer.
@@ -61,7 +61,7 @@ def offer_claim(
     # One transaction under the consumer's lock and then the offer's, the order of every sale: the same points are not
     # spent twice, nor the last voucher issued twice.
     with transaction.atomic():
-        consumer = consumer_locked(account_id=account.pk, consumer_id=consumer_id)
+        consumer = consumer_lock(account_id=account.pk, consumer_id=consumer_id)
         earlier = Voucher.objects.select_related("offer").filter(consumer=consumer, claim_reference=reference).first()
         if earlier is not None:
             if earlier.offer.code != offer_code:
@@ -94,7 +94,7 @@ def offer_claim(
 
 
 def _claimable_cost(offer: Offer | None, code: str, consumer: Consumer, at: datetime) -> int:
-    """What the offer costs the consumer; see ``offer_claim`` for what is raised."""
+    """Return what the offer costs the consumer; raise as ``offer_claim`` says."""
     if offer is None:
         raise LoyaltyError(problems=[Problem(code="does_not_exist", detail=f"There is no offer {code}.", attr="offer")])
     if offer.kind != OfferKind.TIERED or not offer.point_cost:

@@ -25,8 +25,8 @@ import msgspec
 
 from loyalty.exceptions import UnreadableSalesFile
 
-LONGEST_INVOICE = 500
-LONGEST_SPAN = timedelta(days=1)
+MAX_INVOICE_ROWS = 500
+MAX_INVOICE_SPAN = timedelta(days=1)
 """Lines of one reference that lie further apart are two invoices under one number."""
 
 _LARGEST_LINE_TOTAL = Decimal(10) ** 11
@@ -99,7 +99,7 @@ _LONGEST = {
     "site": 64,
     "description": 1000,
 }
-LONGEST_NAME = 300
+MAX_NAME_LENGTH = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,7 +156,7 @@ class _Known:
     @property
     def is_datable(self) -> bool:
         """Whether it can be handed out: short enough, with a clean row."""
-        return self.earliest is not None and self.rows <= LONGEST_INVOICE
+        return self.earliest is not None and self.rows <= MAX_INVOICE_ROWS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +238,7 @@ class SalesFile:
                     if known.earliest is None or row.moment < known.earliest:
                         known.earliest = row.moment
                     if row.description and row.sku not in names:
-                        names[row.sku] = row.description[:LONGEST_NAME]
+                        names[row.sku] = row.description[:MAX_NAME_LENGTH]
         return SalesIndex(rows=total, invoices=invoices, names=names)
 
     def invoices(self, index: SalesIndex, *, reject: Callable[[RejectedRow], object]) -> Iterator[Invoice]:
@@ -278,7 +278,7 @@ class SalesFile:
         consumer = first.consumer or next((row.consumer for row in rows if row.consumer), "")
         taken = []
         for row in rows:
-            far = row.moment - first.moment > LONGEST_SPAN
+            far = row.moment - first.moment > MAX_INVOICE_SPAN
             if far or row.site != first.site or row.consumer not in {"", consumer}:
                 reject(RejectedRow(number=row.number, reason=Reason.CONFLICTING_REPEAT, raw=row.raw))
             else:

@@ -148,9 +148,10 @@ def test_a_transaction_shows_lines_promotions_and_reasons(office: Office) -> Non
     save_promotion(office.account, code="rival", name="Rival", outcome={"points": 1})
     sell(office.account, reference="T-9", consumer="acme-c1")
     page = office.page("loyalty_transaction_change", Transaction.objects.get(reference="T-9").pk)
-    assert [line["sku"] for line in page.context["lines"]] == ["acme-p1"]
-    assert [one["promotion"].code for one in page.context["applied"]] == ["acme-fixed-1", "acme-voucher-1"]
-    reasons = {one["code"]: one["words"] for one in page.context["refused"]}
+    decision = page.context["decision"]
+    assert [line.sku for line in decision.lines] == ["acme-p1"]
+    assert [applied.promotion.code for applied in decision.applied] == ["acme-fixed-1", "acme-voucher-1"]
+    reasons = {refusal.code: refusal.reason for refusal in decision.refused}
     assert reasons["york"] == "The site does not qualify. It would have applied if: Town is York."
     assert "“Promotion of acme”" in reasons["rival"]
     words = page.content.decode()
@@ -173,7 +174,7 @@ def test_an_expired_voucher_is_shown_as_such(office: Office) -> None:
 
 
 @pytest.mark.parametrize("query", ["local_day_from=x", "site__id__exact=x", "o=99", "p=0", "e=1", "status=x", "q=%00"])
-def test_no_address_of_a_list_is_a_fault_of_ours(office: Office, query: str) -> None:
+def test_invalid_parameters_of_a_list_are_no_server_error(office: Office, query: str) -> None:
     answer = office.client.get(f"{reverse('admin:loyalty_transaction_changelist')}?{query}", follow=True)
     assert answer.status_code in (200, 302, 400)
 
