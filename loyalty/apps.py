@@ -16,7 +16,7 @@ class LoyaltyConfig(AppConfig):
         # Models can be imported only after every app is loaded.
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
         from consumers.roles import role_grants_register  # noqa: PLC0415
-        from loyalty.admin.editor.publish_warning import costly_draft_warning  # noqa: PLC0415
+        from loyalty.admin.editor.publish_warning import slow_draft_warning  # noqa: PLC0415
         from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
         from loyalty.roles import GRANTS  # noqa: PLC0415
         from loyalty.selectors.points import consumers_with_points_history  # noqa: PLC0415
@@ -27,5 +27,5 @@ class LoyaltyConfig(AppConfig):
         reference_check_register("membership", consumers_with_points_history)
         for section in SECTIONS:
             loyalty_section_register(section)
-        caution_register(costly_draft_warning)
+        caution_register(slow_draft_warning)
         role_grants_register(self.label, GRANTS)

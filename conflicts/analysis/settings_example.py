@@ -14,7 +14,7 @@ from promotions.engine.definition.reader import Definition
 from promotions.engine.facts.basket import SiteFacts, make_basket, make_line
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.money import money_text
-from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.promotion import Promotion, PromotionSource, Terms, compile_promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 
@@ -47,7 +47,7 @@ def example_of(policy: Policy) -> list[Compared]:
     terms = Terms(currency=CURRENCY, earn_rates={CURRENCY: Fraction(1)}, point_value=Fraction(1, 100))
     rulebook = Rulebook.build(_PROMOTIONS, terms=terms)
     shopper = Shopper(consumer_id="anna", today=basket.today, is_loyalty_member=True)
-    decision = evaluate(basket, shopper=shopper, usage=Usage(), rulebook=rulebook, policy=policy)
+    decision = evaluate(EvaluationCase(basket=basket, shopper=shopper, usage=Usage()), rulebook, policy)
     gives = {
         one.promotion.id: f"gives {one.points} points"
         if one.points

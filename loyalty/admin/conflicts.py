@@ -12,7 +12,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from conflicts.analysis.overlap import Example, Overlap, Verdict
+from conflicts.analysis.examples import Example
+from conflicts.analysis.overlap import Overlap, Verdict
 from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.admin.wording import describe_amount
@@ -162,7 +163,7 @@ def describe_example(example: Example) -> ExampleBasket:
         ("card", basket.loyalty_card_type),
     )
     return ExampleBasket(
-        place=example.place.name,
+        place=example.site.name,
         when=date_format(basket.local, "D j M Y, H:i"),
         shopper=", ".join(_shopper_facts(example)),
         lines=[

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from unfold.forms import BaseDialogForm
 
-from consumers.admin.framework.dialogs import dialog_done_here
+from consumers.admin.framework.dialogs import dialog_refresh
 from consumers.admin.framework.pages import account_of
 from consumers.exceptions import Refused
 from consumers.models import Consumer
@@ -80,6 +80,6 @@ def consumer_dialog(
                 form.add_error(problem.attr if problem.attr in visible else None, problem.detail)
         else:
             messages.success(request, message)
-            return dialog_done_here(request, form.back_url)
+            return dialog_refresh(request, form.back_url)
     dialog = {"title": form.title, "description": description}
     return render(request, "unfold/helpers/dialog.html", {"dialog": dialog, "form": form, "form_submit_text": button})

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conflicts.analysis.example_baskets import CatalogueContext
-from conflicts.analysis.overlap import ExampleSite, Overlap, overlap
+from conflicts.analysis.examples import ExampleSite
+from conflicts.analysis.overlap import Overlap, analyse_overlap
 from consumers.models import Account
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.choices import Family
-from promotions.engine.rulebook.promotion import Promotion, life_reason
+from promotions.engine.rulebook.life import life_reason
+from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rules.tree import conditions
-from promotions.selectors.product_facts import product_facts_for
+from promotions.selectors.product import product_facts_for
 
 MAX_EXAMPLE_PRODUCTS = 200
 """Products of the catalogue that may serve as examples, in addition to those that promotions name."""
@@ -50,38 +52,38 @@ def promotion_conflicts(
     Returns:
         None for a promotion that is archived or not the account's.
     """
-    book = snapshot_current(account=account)
-    own = book.rulebook.get(promotion_id)
+    snapshot = snapshot_current(account=account)
+    own = snapshot.rulebook.get(promotion_id)
     if own is None:
         return None
-    competitors = sorted(_competitors(own, book, at), key=lambda other: (other.source.starts_at, other.code))
+    competitors = sorted(_competitors(own, snapshot, at), key=lambda other: (other.source.starts_at, other.code))
     others = competitors[start:] if limit is None else competitors[start : start + limit]
     named = {sku for promotion in (own, *others) for sku in _skus(promotion)}
-    products = product_facts_for(account=account, named=named, examples=MAX_EXAMPLE_PRODUCTS) if others else {}
-    world = CatalogueContext(
-        terms=book.rulebook.terms,
+    products = product_facts_for(account=account, skus=named, max_examples=MAX_EXAMPLE_PRODUCTS) if others else {}
+    catalogue = CatalogueContext(
+        terms=snapshot.rulebook.terms,
         products=products,
-        offers=book.rulebook.offers,
-        personalized=book.rulebook.personalized,
+        offers=snapshot.rulebook.offers,
+        personalized=snapshot.rulebook.personalized,
     )
-    places = [
-        ExampleSite(name=site.name or site.number, facts=site.facts, zone=site.zone) for site in book.sites.values()
+    sites = [
+        ExampleSite(name=site.name or site.number, facts=site.facts, zone=site.zone) for site in snapshot.sites.values()
     ]
     return Conflicts(
         others=len(competitors),
         pairs=[
             Conflict(
                 promotion=other,
-                overlap=overlap(own, other, world=world, places=places, policy=book.policy, at=at),
+                overlap=analyse_overlap(own, other, catalogue=catalogue, sites=sites, policy=snapshot.policy, at=at),
             )
             for other in others
         ],
     )
 
 
-def _competitors(own: Promotion, book: AccountSnapshot, at: datetime) -> Iterator[Promotion]:
+def _competitors(own: Promotion, snapshot: AccountSnapshot, at: datetime) -> Iterator[Promotion]:
     kind = own.source.type, own.source.subtype
-    for other in book.rulebook:
+    for other in snapshot.rulebook:
         if other.id == own.id or other.source.family != own.source.family:
             continue
         is_same_kind = own.source.family == Family.DISCOUNT or (other.source.type, other.source.subtype) == kind

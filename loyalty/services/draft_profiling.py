@@ -1,4 +1,4 @@
-"""Measure how long a draft would take at the tills, on recent baskets and next to the promotions of that time."""
+"""Measure how long a draft takes to evaluate: on recent baskets, next to the promotions that applied to them."""
 
 import time
 from collections import defaultdict
@@ -10,101 +10,99 @@ from statistics import fmean, median
 from consumers.models import Account
 from loyalty.models import Transaction
 from loyalty.selectors.transaction import transactions_recent
-from loyalty.services.till.profiling import Watch
+from loyalty.services.till.history import basket_left
+from loyalty.services.till.profiling import PromotionTimer
 from loyalty.services.till.reads import ShopperRecord, UsageRequest, sale_context_read, usage_read
-from loyalty.services.till.records import basket_left
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.engine.facts.consumer import Shopper, Usage
-from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.promotion import Promotion, PromotionSource, compile_promotion
-from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import Promotion as StoredPromotion
-from promotions.selectors.profiling import LEAST_COMPARED, Cost
+from promotions.selectors.profiling import MIN_MEASURED_PROMOTIONS, EvaluationTime
 
-MAX_SALES = 50
-"""Sales that a draft is measured on, the most recent ones."""
+MAX_BASKETS = 50
+"""Past transactions that a draft is measured on, the last ones."""
 
 MAX_SECONDS = 1.0
-"""How long measuring may take; the result is what was measured until then."""
+"""How long measuring may take; what was measured by then is the answer."""
 
 MIN_BASKETS = 3
-"""Baskets that must have evaluated a draft for its figure to mean anything."""
+"""Baskets that must have evaluated a draft for its figure to say anything."""
 
-COSTLY_TIMES_MEDIAN = 10
-"""From how many times the median on a draft is costly. Five sets of every product cost 5 times the usual, ten sets 150
-times."""
+SLOW_TIMES_MEDIAN = 10
+"""From this many times the median on a draft is slow. Five sets of every product take five times as long as is usual,
+ten of them 150 times."""
 
-COSTLY_NANOSECONDS = 200_000
-"""From how many nanoseconds per basket on a draft is costly, whatever the median: reading a basket takes as long."""
+SLOW_NANOSECONDS = 200_000
+"""Nanoseconds per basket below which no draft is slow, whatever the median: reading the basket takes as long."""
 
 _NOT_STORED = -1
 """The id of a promotion that has none yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class DraftCost:
-    """A draft's cost next to those of other promotions, measured on a number of ``sales``.
+class DraftProfile:
+    """How long a draft takes, against the promotions that the same baskets evaluated, and on how many baskets.
 
-    ``cost`` is None where no basket evaluated the draft.
+    ``time`` is None where no basket evaluated the draft.
     """
 
-    cost: Cost | None
-    sales: int
+    time: EvaluationTime | None
+    baskets: int
 
     @property
-    def is_costly(self) -> bool:
-        """Whether it is so far above the median that staff should know before they publish."""
-        cost = self.cost
-        if cost is None or cost.times_median is None or cost.baskets < MIN_BASKETS:
+    def is_slow(self) -> bool:
+        """Whether it is so far above the median that it should be said before it goes live."""
+        own = self.time
+        if own is None or own.times_median is None or own.baskets < MIN_BASKETS:
             return False
-        return cost.nanoseconds >= COSTLY_NANOSECONDS and cost.times_median >= COSTLY_TIMES_MEDIAN
+        return own.nanoseconds >= SLOW_NANOSECONDS and own.times_median >= SLOW_TIMES_MEDIAN
 
 
-def draft_cost(
+def draft_profile(
     *,
     account: Account,
     promotion: StoredPromotion,
     clock: Callable[[], int] = time.thread_time_ns,
     seconds: Callable[[], float] = time.monotonic,
-) -> DraftCost:
-    """Measure a promotion on the account's last ``MAX_SALES`` sales, for ``MAX_SECONDS`` at most. Writes nothing.
+) -> DraftProfile:
+    """Measure a promotion on the account's last ``MAX_BASKETS`` sales, for ``MAX_SECONDS`` at most. Writes nothing.
 
-    The promotion counts as live at the time of the sales, so that one that starts next week is measured too. Limits
-    count as unused and application rules as fulfilled, because the cost is measured for a promotion that applies.
+    It is evaluated as if it had been live when they were sold, so that one that starts next week is measured too.
+    Limits count as unused and application rules as fulfilled: what matters is how long it takes once it applies.
 
     Args:
         account: read in this request.
         promotion: a draft, stored or not.
         clock: nanoseconds of processor time.
-        seconds: the clock that limits the time.
+        seconds: the clock for ``MAX_SECONDS``.
     """
-    until = seconds() + MAX_SECONDS
-    book = snapshot_current(account=account)
-    sales = transactions_recent(account_id=account.pk, limit=MAX_SALES)
+    deadline = seconds() + MAX_SECONDS
+    sales = transactions_recent(account_id=account.pk, limit=MAX_BASKETS)
+    snapshot = snapshot_current(account=account)
     if not sales:
-        return DraftCost(cost=None, sales=0)
+        return DraftProfile(time=None, baskets=0)
     draft = _as_if_live(promotion, since=min(sale.occurred_at for sale in sales))
-    rulebook = book.rulebook.changed(put=[draft])
-    shoppers: dict[int, ShopperRecord | None] = {}
-    durations: defaultdict[int, list[int]] = defaultdict(list)
-    measured = 0
+    snapshot = replace(snapshot, rulebook=snapshot.rulebook.changed(put=[draft]))
+    shoppers = _Shoppers(account)
+    measured: defaultdict[int, list[int]] = defaultdict(list)
+    baskets = 0
     for sale in sales:
-        if seconds() >= until:
+        if seconds() >= deadline:
             break
-        measured += 1
-        by_promotion = _measure_sale(
-            sale, account=account, book=book, rulebook=rulebook, shoppers=shoppers, clock=clock
-        )
-        for promotion_id, nanoseconds in by_promotion.items():
-            durations[promotion_id].append(nanoseconds)
-    own = durations.pop(draft.id, [])
+        baskets += 1
+        for promotion_id, nanoseconds in _timed(sale, snapshot, shoppers, clock).items():
+            measured[promotion_id].append(nanoseconds)
+    own = measured.pop(draft.id, [])
     if not own:
-        return DraftCost(cost=None, sales=measured)
+        return DraftProfile(time=None, baskets=baskets)
     others = [
-        fmean(times) for promotion_id, times in durations.items() if _is_evaluated_fully(rulebook.get(promotion_id))
+        fmean(nanoseconds)
+        for promotion_id, nanoseconds in measured.items()
+        if _is_evaluated_fully(snapshot.rulebook.get(promotion_id))
     ]
-    usual = median(others) if len(others) >= LEAST_COMPARED else None
-    return DraftCost(cost=Cost(nanoseconds=fmean(own), baskets=len(own), median=usual), sales=measured)
+    usual = median(others) if len(others) >= MIN_MEASURED_PROMOTIONS else None
+    return DraftProfile(time=EvaluationTime(nanoseconds=fmean(own), baskets=len(own), median=usual), baskets=baskets)
 
 
 def _as_if_live(promotion: StoredPromotion, *, since: datetime) -> Promotion:
@@ -135,46 +133,43 @@ def _is_evaluated_fully(promotion: Promotion | None) -> bool:
     return promotion is not None and not promotion.application_rules
 
 
-def _measure_sale(
-    sale: Transaction,
-    *,
-    account: Account,
-    book: AccountSnapshot,
-    rulebook: Rulebook,
-    shoppers: dict[int, ShopperRecord | None],
-    clock: Callable[[], int],
+def _timed(
+    sale: Transaction, snapshot: AccountSnapshot, shoppers: "_Shoppers", clock: Callable[[], int]
 ) -> Mapping[int, int]:
-    """Return the nanoseconds that each promotion took on the basket of a sale."""
-    basket = basket_left(sale, book=book, returned={})
-    known = _known(sale, account, shoppers)
-    shopper = known.shopper_on(basket.today) if known is not None else None
-    candidates = rulebook.candidates(basket, shopper)
-    if known is not None and shopper is not None:
-        shopper = _with_lists(shopper, known, account, candidates)
-    watch = Watch(clock, twice=True)
-    evaluate(
-        basket,
-        shopper=shopper,
-        usage=Usage(),
-        rulebook=rulebook,
-        policy=book.policy,
-        candidates=candidates,
-        around=watch.around,
-    )
-    return watch.spent
+    """Evaluate a past sale's basket; return the nanoseconds that it took by promotion."""
+    basket = basket_left(sale, snapshot=snapshot)
+    record = shoppers.buyer_of(sale)
+    shopper = record.shopper_on(basket.today) if record is not None else None
+    candidates = snapshot.rulebook.candidates(basket, shopper)
+    if record is not None and shopper is not None:
+        shopper = shoppers.with_lists(shopper, record, candidates)
+    timer = PromotionTimer(clock, best_of_two=True)
+    case = EvaluationCase(basket=basket, shopper=shopper, usage=Usage(), candidates=candidates)
+    evaluate(case, snapshot.rulebook, snapshot.policy, observer=timer.observe)
+    return timer.nanoseconds
 
 
-def _known(sale: Transaction, account: Account, shoppers: dict[int, ShopperRecord | None]) -> ShopperRecord | None:
-    """Return the consumer of a sale as they are today; each is read once."""
-    consumer = sale.consumer
-    if consumer is None:
-        return None
-    if consumer.pk not in shoppers:
-        shoppers[consumer.pk] = sale_context_read(account=account, consumer_id=consumer.consumer_id).shopper
-    return shoppers[consumer.pk]
+class _Shoppers:
+    """The account's consumers as they are known today; each is read once."""
 
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._records: dict[int, ShopperRecord | None] = {}
 
-def _with_lists(shopper: Shopper, known: ShopperRecord, account: Account, candidates: Sequence[Promotion]) -> Shopper:
-    backend_ids = {backend_id for promotion in candidates for backend_id in promotion.personalized}
-    stored = usage_read(UsageRequest(account_pk=account.pk, consumer_pk=known.consumer.pk, backend_ids=backend_ids))
-    return replace(shopper, personalized={key: listed.choice for key, listed in stored.lists.items()})
+    def buyer_of(self, sale: Transaction) -> ShopperRecord | None:
+        """Return who bought; None for an anonymous sale."""
+        consumer = sale.consumer
+        if consumer is None:
+            return None
+        if consumer.pk not in self._records:
+            context = sale_context_read(account=self._account, consumer_id=consumer.consumer_id)
+            self._records[consumer.pk] = context.shopper
+        return self._records[consumer.pk]
+
+    def with_lists(self, shopper: Shopper, record: ShopperRecord, candidates: Sequence[Promotion]) -> Shopper:
+        """Return a shopper with the lists that the candidates use."""
+        backend_ids = {backend_id for promotion in candidates for backend_id in promotion.personalized}
+        stored = usage_read(
+            UsageRequest(account_pk=self._account.pk, consumer_pk=record.consumer.pk, backend_ids=backend_ids)
+        )
+        return replace(shopper, personalized={key: listed.choice for key, listed in stored.lists.items()})

@@ -6,11 +6,12 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
+from consumers.author import Author
 from consumers.exceptions import Problem
-from consumers.models import Account, User
+from consumers.models import Account
 from loyalty.exceptions import SaleInvalid
 from loyalty.models import TriedBasket
-from loyalty.services.till.quote import EXPLAINED, Quote, decide
+from loyalty.services.till.quote import Quote, decide, explanation_of_first, prepare
 from loyalty.services.till.reads import products_read, sale_context_read
 from loyalty.services.till.sale import Sale, SaleLine
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
@@ -46,33 +47,37 @@ class BasketToTry:
 
 
 def basket_try(*, account: Account, basket: BasketToTry, promotion: Promotion | None, at: datetime) -> Quote:
-    """Return the decision on a basket, with the reasons of up to ``EXPLAINED`` promotions that do not apply.
+    """Decide about a basket as for a till, and explain why every other promotion does not apply.
+
+    Of an account with more than ``MAX_EXPLAINED_PROMOTIONS`` the first by code are explained.
 
     Args:
         account: read in this request.
-        basket: the one to try.
-        promotion: always explained; a draft counts as if it were published.
-        at: the moment of a basket that has none.
+        basket: to try.
+        promotion: explained in any case; a draft counts as if it were published.
+        at: the moment of a basket that names none.
 
     Raises:
         SaleInvalid: the site or consumer is unknown, or a line has no price that the currency can express.
     """
-    book = snapshot_current(account=account)
+    snapshot = snapshot_current(account=account)
     if promotion is not None:
-        book = _with_draft_published(book, promotion.pk)
+        snapshot = _with_draft_published(snapshot, promotion.pk)
     sale = _sale(account, basket, at=at)
     context = sale_context_read(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
-    tried_id = promotion.pk if promotion is not None else None
-    explained = sorted(book.rulebook, key=lambda rule: (rule.id != tried_id, rule.code, rule.source.family))[:EXPLAINED]
-    return decide(sale=sale, book=book, known=context.shopper, products=context.products, explained=explained)
+    first_id = promotion.pk if promotion is not None else None
+    explained = sorted(
+        snapshot.rulebook, key=lambda compiled: (compiled.id != first_id, compiled.code, compiled.source.family)
+    )
+    return decide(prepare(sale, snapshot, context), explanation_of_first(explained))
 
 
-def _with_draft_published(book: AccountSnapshot, promotion_id: int) -> AccountSnapshot:
-    compiled = book.rulebook.get(promotion_id)
+def _with_draft_published(snapshot: AccountSnapshot, promotion_id: int) -> AccountSnapshot:
+    compiled = snapshot.rulebook.get(promotion_id)
     if compiled is None or not compiled.source.draft:
-        return book
+        return snapshot
     published = replace(compiled, source=replace(compiled.source, draft=False))
-    return replace(book, rulebook=book.rulebook.changed(put=[published]))
+    return replace(snapshot, rulebook=snapshot.rulebook.changed(put=[published]))
 
 
 def _sale(account: Account, basket: BasketToTry, *, at: datetime) -> Sale:
@@ -107,7 +112,7 @@ def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | Non
     """Return a line with its prices.
 
     Raises:
-        ValueError: the line has no price, or one with more decimals than the currency.
+        ValueError: there is none, or it has more decimals than the currency.
     """
     price = line.unit_price_inc_tax
     if price is None:
@@ -132,7 +137,7 @@ def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | Non
 
 
 def tried_basket_save(
-    *, account: Account, name: str, basket: BasketToTry, promotion: Promotion | None, actor: User, at: datetime
+    *, account: Account, name: str, basket: BasketToTry, promotion: Promotion | None, author: Author, at: datetime
 ) -> TriedBasket:
     """Save a basket under a name, to be tried with a promotion or, for None, with all of them."""
     return TriedBasket.objects.create(
@@ -140,7 +145,7 @@ def tried_basket_save(
         name=name,
         promotion=promotion,
         basket=msgspec.to_builtins(basket),
-        created_by=actor,
+        created_by=author.user,
         created_at=at,
     )
 
@@ -151,5 +156,5 @@ def tried_basket_delete(*, saved: TriedBasket) -> None:
 
 
 def basket_of(saved: TriedBasket) -> BasketToTry:
-    """Return the basket of a saved one."""
+    """Return a saved basket as staff described it."""
     return msgspec.convert(saved.basket, BasketToTry)

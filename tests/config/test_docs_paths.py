@@ -55,7 +55,10 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("name", ["docs/glossary.md", "docs/architecture.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["docs/glossary.md", "docs/architecture.md", "docs/decisions/0029-one-language-one-house.md", "CONTRIBUTING.md"],
+)
 def test_every_name_of_code_that_a_page_has_is_defined(name: str) -> None:
     source = "\n".join(file.read_text() for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
     names = {

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from consumers.models import Account, ApiKey
-from consumers.services.account import rulebook_advance, rulebook_bump
+from consumers.services.account import rulebook_version_advance, rulebook_version_bump
 from tests.consumers.builders import Api, Shop, attrs_of, errors_of
 
 FRESH = {
@@ -177,10 +177,10 @@ def test_each_change_counts_the_rulebook_up(shop: Shop) -> None:
 
 def test_the_rulebook_is_counted_up_once_for_each_change(shop: Shop) -> None:
     before = Account.objects.get()
-    assert rulebook_bump(account_id=before.pk) == before.rulebook_version + 1
+    assert rulebook_version_bump(account_id=before.pk) == before.rulebook_version + 1
     account = Account.objects.get()
-    assert rulebook_advance(account=account) == before.rulebook_version + 2
-    assert rulebook_advance(account=account, removed=True) == before.rulebook_version + 3
+    assert rulebook_version_advance(account=account) == before.rulebook_version + 2
+    assert rulebook_version_advance(account=account, removed=True) == before.rulebook_version + 3
     after = Account.objects.get()
     assert (after.rulebook_version, after.rulebook_epoch) == (before.rulebook_version + 3, before.rulebook_epoch + 1)
 

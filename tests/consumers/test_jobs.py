@@ -10,12 +10,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import JobFailed, JobOver
 from consumers.models import Account, ConsumerGroup, Job, JobPart
 from consumers.services import job as job_module
 from consumers.services.account import account_create
-from consumers.services.job import KEPT, LEASE, Step, job_ask, job_cancel, job_kind_register, jobs_run
+from consumers.services.job import FILES_KEPT_FOR, LEASE, Step, job_cancel, job_create, job_kind_register, jobs_run
 from consumers.tasks import jobs_run as jobs_run_task
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +34,7 @@ def make_groups(job: Job) -> Iterator[Step]:
 
 @pytest.fixture(autouse=True)
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_module, "_kinds", {})
+    monkeypatch.setattr(job_module, "_steps_by_kind", {})
     job_kind_register("groups", make_groups)
     # Nobody looks but the test.
     monkeypatch.setattr(jobs_run_task, "apply_async", lambda **_: None)
@@ -45,13 +46,13 @@ def account() -> Account:
 
 
 def ask(account: Account, kind: str = "groups") -> Job:
-    return job_ask(
+    return job_create(
         account_id=account.pk,
         kind=kind,
         title="Groups",
         parameters={},
-        given=b"",
-        asked_by=None,
+        content=b"",
+        author=Author(),
         at=timezone.now(),
         result_name="groups.csv",
     )
@@ -187,7 +188,7 @@ def test_files_are_forgotten_in_time(account: Account) -> None:
     run()
     run()
     assert set(job.parts.values_list("file", flat=True)) == {JobFile.RESULT}
-    run(later=KEPT + timedelta(days=1))
+    run(later=FILES_KEPT_FOR + timedelta(days=1))
     assert not job.parts.exists()
 
 

@@ -10,24 +10,24 @@ from django.utils import timezone
 
 from loyalty.models import Transaction
 from loyalty.services import draft_profiling
-from loyalty.services.draft_profiling import DraftCost, draft_cost
-from promotions.engine.pipeline import evaluate as evaluating
-from promotions.engine.pipeline import price_phase
-from promotions.engine.pipeline.checks import EvaluationContext, evaluate_promotion
+from loyalty.services.draft_profiling import DraftProfile, draft_profile
+from promotions.engine.pipeline import points_phase, price_phase
+from promotions.engine.pipeline.apply import evaluate_promotion
+from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import Candidate, Refusal
 from promotions.engine.rulebook.promotion import Promotion as Compiled
 from promotions.models import Promotion
-from promotions.selectors.profiling import Cost
+from promotions.selectors.profiling import EvaluationTime
 from tests.loyalty.till.shop import BEGAN, NOON, Shop, make_line, make_set, make_shop
 
 pytestmark = pytest.mark.django_db
 
 USUAL = 20_000
-"""Nanoseconds of an evaluation, unless a promotion is made slow."""
+"""Nanoseconds that a promotion takes that is not said to be slow."""
 
 
 class Work:
-    """A clock of processor time that each evaluation advances: by ``slow`` of the promotion's code, or by ``USUAL``."""
+    """A clock of processor time that evaluating a promotion advances: by ``slow``, by code, or by ``USUAL``."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -36,15 +36,15 @@ class Work:
     def __call__(self) -> int:
         return self.now
 
-    def evaluate_promotion(self, promotion: Compiled, situation: EvaluationContext) -> Candidate | Refusal:
+    def evaluate_promotion(self, promotion: Compiled, context: EvaluationContext) -> Candidate | Refusal:
         self.now += self.slow.get(promotion.code, USUAL)
-        return evaluate_promotion(promotion, situation)
+        return evaluate_promotion(promotion, context)
 
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     working = Work()
-    monkeypatch.setattr(evaluating, "evaluate_promotion", working.evaluate_promotion)
+    monkeypatch.setattr(points_phase, "evaluate_promotion", working.evaluate_promotion)
     monkeypatch.setattr(price_phase, "evaluate_promotion", working.evaluate_promotion)
     return working
 
@@ -52,67 +52,67 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 @pytest.fixture
 def shop() -> Shop:
     """Three live promotions, and four sales."""
-    shop = make_shop()
-    shop.member()
+    made = make_shop()
+    made.member()
     for code in ("a", "b", "c"):
-        shop.promotion(code)
+        made.promotion(code)
     for number in range(4):
-        shop.sell(f"R{number}")
-    return shop
+        made.sell(f"R{number}")
+    return made
 
 
-def measured(shop: Shop, promotion: Promotion, clock: Callable[[], int], **more: Any) -> DraftCost:
+def measured(shop: Shop, promotion: Promotion, clock: Callable[[], int], **more: Any) -> DraftProfile:
     shop.account.refresh_from_db()
-    return draft_cost(account=shop.account, promotion=promotion, clock=clock, **more)
+    return draft_profile(account=shop.account, promotion=promotion, clock=clock, **more)
 
 
-def test_a_draft_like_the_others_is_not_costly(shop: Shop, work: Work) -> None:
-    measurement = measured(shop, shop.promotion("draft", draft=True), work)
-    assert measurement == DraftCost(cost=Cost(nanoseconds=USUAL, baskets=4, median=USUAL), sales=4)
-    assert not measurement.is_costly
+def test_a_draft_like_the_others_is_not_slow(shop: Shop, work: Work) -> None:
+    profile = measured(shop, shop.promotion("draft", draft=True), work)
+    assert profile == DraftProfile(time=EvaluationTime(nanoseconds=USUAL, baskets=4, median=USUAL), baskets=4)
+    assert not profile.is_slow
 
 
-def test_a_draft_far_above_the_median_is_costly(shop: Shop, work: Work) -> None:
+def test_a_draft_far_above_the_median_is_slow(shop: Shop, work: Work) -> None:
     work.slow = {"draft": 400_000}
-    measurement = measured(shop, shop.promotion("draft", draft=True), work)
-    assert measurement.cost == Cost(nanoseconds=400_000, baskets=4, median=USUAL)
-    assert measurement.is_costly
+    profile = measured(shop, shop.promotion("draft", draft=True), work)
+    assert profile.time == EvaluationTime(nanoseconds=400_000, baskets=4, median=USUAL)
+    assert profile.is_slow
 
 
 @pytest.mark.parametrize(
-    ("cost", "costly"),
+    ("time", "slow"),
     [
-        (Cost(nanoseconds=200_000, baskets=3, median=20_000), True),
-        (Cost(nanoseconds=199_999, baskets=3, median=10_000), False),
-        (Cost(nanoseconds=900_000, baskets=3, median=90_001), False),
-        (Cost(nanoseconds=900_000, baskets=2, median=10_000), False),
-        (Cost(nanoseconds=900_000, baskets=50, median=None), False),
+        (EvaluationTime(nanoseconds=200_000, baskets=3, median=20_000), True),
+        (EvaluationTime(nanoseconds=199_999, baskets=3, median=10_000), False),
+        (EvaluationTime(nanoseconds=900_000, baskets=3, median=90_001), False),
+        (EvaluationTime(nanoseconds=900_000, baskets=2, median=10_000), False),
+        (EvaluationTime(nanoseconds=900_000, baskets=50, median=None), False),
         (None, False),
     ],
 )
-def test_a_costly_draft_takes_ten_times_the_median_and_a_fifth_of_a_millisecond_in_three_baskets(
-    cost: Cost | None, costly: bool
+def test_slow_is_ten_times_the_median_and_a_fifth_of_a_millisecond_in_three_baskets(
+    time: EvaluationTime | None, slow: bool
 ) -> None:
-    assert DraftCost(cost=cost, sales=50).is_costly is costly
+    assert DraftProfile(time=time, baskets=50).is_slow is slow
 
 
-def test_discounts_are_measured_too(shop: Shop, work: Work) -> None:
+def test_a_discount_is_measured_as_points_are(shop: Shop, work: Work) -> None:
     work.slow = {"draft": 300_000}
-    assert measured(shop, shop.discount("draft", make_set(), value="5", draft=True), work).is_costly
+    assert measured(shop, shop.discount("draft", make_set(), value="5", draft=True), work).is_slow
 
 
-def test_a_draft_that_is_not_saved_is_measured(shop: Shop, work: Work) -> None:
+def test_a_draft_that_is_not_stored_is_measured(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True)
     draft.pk = None
     work.slow = {"draft": 300_000}
-    assert measured(shop, draft, work).is_costly
+    assert measured(shop, draft, work).is_slow
 
 
 def test_a_draft_that_starts_next_year_is_measured_on_sales_of_the_past(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True, starts_at=BEGAN + timedelta(days=5000))
-    cost = measured(shop, draft, work).cost
-    assert cost is not None
-    assert cost.baskets == 4
+    time = measured(shop, draft, work).time
+    assert time is not None
+    assert time.baskets == 4
 
 
 def test_a_draft_is_measured_beyond_its_application_rules(shop: Shop, work: Work) -> None:
@@ -120,64 +120,64 @@ def test_a_draft_is_measured_beyond_its_application_rules(shop: Shop, work: Work
     selection = {"sets": [{"rules": None}]}
     draft = shop.promotion("draft", draft=True, outcome={"points": 5, "product_selection": selection})
     draft.eligibility["application_rules"] = rules
-    cost = measured(shop, draft, work).cost
-    assert cost is not None
-    assert cost.baskets == 4
+    time = measured(shop, draft, work).time
+    assert time is not None
+    assert time.baskets == 4
 
 
-def test_a_draft_that_no_basket_evaluates_has_no_cost(shop: Shop, work: Work) -> None:
+def test_a_draft_that_no_basket_evaluates_has_no_time(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True, currency="EUR")
-    assert measured(shop, draft, work) == DraftCost(cost=None, sales=4)
+    assert measured(shop, draft, work) == DraftProfile(time=None, baskets=4)
 
 
 def test_an_account_without_sales_has_nothing_to_measure_on(work: Work) -> None:
     new = make_shop("new")
-    measurement = measured(new, new.promotion("draft", draft=True), work)
-    assert (measurement.sales, measurement.is_costly) == (0, False)
+    profile = measured(new, new.promotion("draft", draft=True), work)
+    assert (profile.baskets, profile.is_slow) == (0, False)
 
 
-def test_sales_of_other_accounts_do_not_count(shop: Shop, work: Work) -> None:
+def test_sales_of_other_accounts_are_not_measured_on(shop: Shop, work: Work) -> None:
     other = make_shop("other")
-    assert measured(other, other.promotion("draft", draft=True), work).sales == 0
+    assert measured(other, other.promotion("draft", draft=True), work).baskets == 0
 
 
-def test_two_other_promotions_are_too_few_for_a_median(shop: Shop, work: Work) -> None:
+def test_two_other_promotions_make_no_median(shop: Shop, work: Work) -> None:
     Promotion.objects.filter(code="c").delete()
     shop.account.rulebook_epoch += 1
     shop.account.save()
     work.slow = {"draft": 900_000}
-    measurement = measured(shop, shop.promotion("draft", draft=True), work)
-    assert measurement.cost is not None
-    assert measurement.cost.median is None
-    assert not measurement.is_costly
+    profile = measured(shop, shop.promotion("draft", draft=True), work)
+    assert profile.time is not None
+    assert profile.time.median is None
+    assert not profile.is_slow
 
 
-def test_sales_that_were_wholly_returned_do_not_count(shop: Shop, work: Work) -> None:
+def test_sales_that_were_returned_whole_are_not_measured_on(shop: Shop, work: Work) -> None:
     shop.void("R0")
     shop.give_back("R1", "B1", TEA="1")
-    assert measured(shop, shop.promotion("draft", draft=True), work).sales == 2
+    assert measured(shop, shop.promotion("draft", draft=True), work).baskets == 2
 
 
 def test_only_the_last_sales_count(shop: Shop, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draft_profiling, "MAX_SALES", 2)
+    monkeypatch.setattr(draft_profiling, "MAX_BASKETS", 2)
     later = NOON.replace("12:00", "13:00")
     for reference in ("L1", "L2"):
         shop.sell(reference, occurred_at=later, sold=[make_line("CAKE")])
     draft = shop.discount("draft", make_set(rules=sku_is("CAKE")), value="5", draft=True)
-    measurement = measured(shop, draft, work)
-    assert measurement.sales == 2
-    assert measurement.cost is not None
-    assert measurement.cost.baskets == 2
+    profile = measured(shop, draft, work)
+    assert profile.baskets == 2
+    assert profile.time is not None
+    assert profile.time.baskets == 2
 
 
 def sku_is(sku: str) -> dict[str, Any]:
     return {"match": "all", "rules": [{"attribute": "sku", "operator": "is_any_of", "value": [sku]}]}
 
 
-def test_measuring_stops_at_its_time_limit(shop: Shop, work: Work) -> None:
+def test_measuring_stops_when_its_time_is_over(shop: Shop, work: Work) -> None:
     seconds: Iterator[float] = count(0.0, 0.4)
-    measurement = measured(shop, shop.promotion("draft", draft=True), work, seconds=lambda: next(seconds))
-    assert measurement.sales == 2
+    profile = measured(shop, shop.promotion("draft", draft=True), work, seconds=lambda: next(seconds))
+    assert profile.baskets == 2
 
 
 def test_measuring_writes_nothing(shop: Shop, work: Work) -> None:

@@ -11,7 +11,6 @@ from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import loyalty_promotions_save
 from promotions.admin.editor.files import (
     COMMON,
-    MADE_WITH,
     DefinitionFlagWidget,
     DefinitionNumberWidget,
     DefinitionWidget,
@@ -21,7 +20,7 @@ from promotions.admin.editor.files import (
 )
 from promotions.engine.definition.fields import CONDITIONS, LIMITS
 from promotions.models import Promotion
-from promotions.services.promotion import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 OUTCOME: Mapping[str, type[Widget]] = {
     "points": DefinitionNumberWidget,
@@ -79,6 +78,4 @@ class LoyaltyPromotionResource(PromotionResource):
     def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         names = ("code", "type", *COMMON, *DOCUMENTS, "draft")
         rows = [PromotionValues(**{name: one[name] for name in names if name in one}) for one in said]
-        return loyalty_promotions_save(
-            account_id=self.account.pk, rows=rows, actor=self.actor, actor_label=MADE_WITH, at=timezone.now()
-        )
+        return loyalty_promotions_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())

@@ -24,7 +24,7 @@ from unfold.widgets import (
 )
 
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.formset_field import RowForm, RowsField
+from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.exceptions import Problem
 from consumers.models import ConsumerGroup
 from loyalty.choices import PromotionType
@@ -45,7 +45,8 @@ from promotions.engine.definition.fields import (
 )
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
-from promotions.services.promotion import PromotionValues, promotion_problems
+from promotions.services.promotion.save import promotion_problems
+from promotions.services.promotion.values import PromotionValues
 
 PLACES = (1, 2, 3)
 
@@ -382,11 +383,11 @@ class LoyaltyPromotionForm(PromotionForm):
         ],
         widget=UnfoldAdminSelectWidget(),
     )
-    product_sets = RowsField(
+    product_sets = FormSetField(
         form=ProductSetForm,
-        most=MAX_PRODUCT_SETS,
+        max_rows=MAX_PRODUCT_SETS,
         label="Product sets",
-        words={
+        texts={
             "row": "Product set",
             "add": "Add product set",
             "empty": "No product sets: every unit of the basket counts.",
@@ -434,11 +435,11 @@ class LoyaltyPromotionForm(PromotionForm):
     )
 
     # Eligibility
-    application_rules = RowsField(
+    application_rules = FormSetField(
         form=ApplicationRuleForm,
-        most=MAX_APPLICATION_RULES,
+        max_rows=MAX_APPLICATION_RULES,
         label="Qualifying transactions",
-        words={
+        texts={
             "row": "Rule",
             "add": "Add rule",
             "empty": "No rules: it applies from the first qualifying transaction on.",

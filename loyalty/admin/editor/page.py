@@ -5,7 +5,8 @@ from typing import Any
 
 from django.contrib import admin
 
-from consumers.models import Account, User
+from consumers.author import Author
+from consumers.models import Account
 from loyalty.admin.editor.files import LoyaltyPromotionResource
 from loyalty.admin.editor.form import LoyaltyPromotionForm, fieldsets_of
 from loyalty.admin.editor.preview import PreviewMixin
@@ -15,7 +16,7 @@ from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save
 from promotions.admin.editor.page import PromotionAdmin, TypeCard, filters_of
 from promotions.models import Promotion
-from promotions.services.promotion import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 TYPE_CARDS = (
     TypeCard(
@@ -59,8 +60,8 @@ class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
     question = "What should the promotion do?"
     form = LoyaltyPromotionForm
     resource_classes = (LoyaltyPromotionResource,)
-    add_words = "Add promotion"
-    empty_words = "A promotion gives points or vouchers for what consumers buy."
+    add_label = "Add promotion"
+    empty_text = "A promotion gives points or vouchers for what consumers buy."
     list_filter = filters_of(PromotionType)
     summary = staticmethod(describe_loyalty_promotion)
 
@@ -80,7 +81,7 @@ class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
         )
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, actor: User, at: datetime
+        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
         values = self.values_from(form, common=common)
-        return loyalty_promotion_save(account=account, values=values, actor=actor, actor_label="", at=at)
+        return loyalty_promotion_save(account=account, values=values, author=author, at=at)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
-from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, user_of
+from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of, staff_user
 from consumers.models import Account, Consumer
 from loyalty.admin.consumer_dialog import ConsumerDialogForm, consumer_dialog
 from loyalty.models import AdjustmentLimits
@@ -57,7 +57,7 @@ class AdjustForm(ConsumerDialogForm):
 
 def describe_allowance(request: HttpRequest) -> str:
     """Describe how much the user may still adjust today; empty without a limit."""
-    account, user = account_of(request), user_of(request)
+    account, user = account_of(request), staff_user(request)
     at_once, per_day = adjustment_limits(account_id=account.pk).of_role(role_of(request))
     left = None
     if per_day is not None:
@@ -75,7 +75,7 @@ def describe_allowance(request: HttpRequest) -> str:
 
 def role_of(request: HttpRequest) -> str:
     """Return the name of the role in which the user works."""
-    membership = user_of(request).current_membership
+    membership = staff_user(request).current_membership
     return membership.role.name if membership is not None else ""
 
 
@@ -85,12 +85,11 @@ def adjust_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
     def adjust(form: AdjustForm) -> str:
         adjustment = staff_points_adjust(
             account=account_of(request),
-            user=user_of(request),
+            author=author_of(request, reason=form.cleaned_data["reason"]),
             role=role_of(request),
             consumer_id=form.consumer.consumer_id,
             reference=str(form.cleaned_data["reference"]),
             points=form.signed_points,
-            reason=form.cleaned_data["reason"],
             at=timezone.now(),
         )
         points, balance = adjustment.entry.points, adjustment.balance

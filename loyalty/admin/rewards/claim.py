@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from consumers.admin.framework.pages import account_of, user_of
+from consumers.admin.framework.pages import account_of, author_of
 from consumers.models import Consumer
 from loyalty.admin.consumer_dialog import ConsumerDialogForm, consumer_dialog
 from loyalty.models import Offer
@@ -57,7 +57,7 @@ def claim_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
             reference=str(form.cleaned_data["reference"]),
             offer_code=form.cleaned_data["offer"],
             at=timezone.now(),
-            claimed_by=user_of(request),
+            author=author_of(request),
         )
         voucher = result.voucher
         return (

@@ -13,7 +13,8 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget
 from consumers.admin.framework.fields import currency_choices
 from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment, format_number
-from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
+from consumers.author import Author
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
@@ -119,8 +120,8 @@ class OfferAdmin(KeyedAdmin):
 
     key = "code"
     form = OfferForm
-    add_words = "Add offer"
-    empty_words = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."
+    add_label = "Add offer"
+    empty_text = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."
     autocomplete_fields = ("product",)
     list_display = ("title", "kind_label", "benefit_label", "starts", "ends", "issued_of_stock")
     list_filter = (
@@ -177,10 +178,10 @@ class OfferAdmin(KeyedAdmin):
     def issued_of_stock(self, offer: Offer) -> str:
         return f"{offer.issued:,}" if offer.stock is None else f"{offer.issued:,} of {offer.stock:,}"
 
-    def save_values(self, *, account_id: int, obj: Offer, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: Offer, form: Any) -> None:
         values = {name: form.cleaned_data[name] for name in OfferForm.Meta.fields if name in form.cleaned_data}
         values |= {"code": obj.code, "product": values["product"].sku if values["product"] else None}
-        offers_save(account_id=account_id, rows=[OfferValues(**values)], at=timezone.now())
+        offers_save(account_id=account_id, rows=[OfferValues(**values)], author=author, at=timezone.now())
 
     def delete_row(self, request: HttpRequest, obj: Offer) -> None:
-        offer_delete(account_id=account_of(request).pk, code=obj.code)
+        offer_delete(account_id=account_of(request).pk, code=obj.code, author=author_of(request))

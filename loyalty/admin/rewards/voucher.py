@@ -34,7 +34,7 @@ def _by_voucher_status(request: HttpRequest, vouchers: QuerySet[Any], status: st
 class VoucherAdmin(LongListAdmin):
     """The pages of vouchers, which cannot be edited."""
 
-    empty_words = "A voucher is issued by a promotion of type redeem offer, or claimed for points."
+    empty_text = "A voucher is issued by a promotion of type redeem offer, or claimed for points."
     list_display = ("code", "offer", "consumer", "status_label", "issued", "expires")
     list_filter = (
         choice_filter("status", "status", VoucherStatus.choices, _by_voucher_status),

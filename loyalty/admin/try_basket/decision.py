@@ -19,7 +19,7 @@ from promotions.engine.pipeline.decision import Applied, Decision, Refusal
 from promotions.engine.pipeline.evaluate import nearest_first
 from promotions.engine.rulebook.promotion import PromotionSource
 from promotions.models import Promotion
-from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceKey
+from promotions.selectors.references import REFERENCE_SOURCES, ReferenceKey
 from promotions.selectors.rule_values import reference_names
 
 
@@ -117,7 +117,7 @@ def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion |
     """
     decision = quote.decision
     currency = decision.basket.currency
-    promotion_names = {compiled.code: compiled.source.name for compiled in quote.book.rulebook}
+    promotion_names = {compiled.code: compiled.source.name for compiled in quote.prepared.snapshot.rulebook}
     names = _reference_names(quote, account_id=account_of(request).pk)
 
     def link(source: PromotionSource) -> PromotionLink:
@@ -136,10 +136,10 @@ def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion |
         points=f"{decision.points:,}",
         base_points=f"{decision.base_points:,}",
         promotion_points=f"{decision.promotion_points:,}",
-        consumer=quote.known.consumer.consumer_id if quote.known is not None else "",
+        consumer=quote.record.consumer.consumer_id if quote.record is not None else "",
         at=decision.basket.at,
-        site=quote.place.name or quote.place.number,
-        zone=quote.place.zone.key,
+        site=quote.prepared.site.name or quote.prepared.site.number,
+        zone=quote.prepared.site.zone.key,
         lines=list(_line_rows(quote, names)),
         applied=[_applied_row(applied, link(applied.promotion.source), currency) for applied in decision.applied],
         vouchers=[
@@ -173,7 +173,7 @@ def _line_rows(quote: Quote, names: Mapping[ReferenceKey, str]) -> Iterator[Line
             discount=_amount(line.discount, currency),
             net=_amount(line.net, currency),
             base_points=line.base_points,
-            is_known=sold.sku in quote.products,
+            is_known=sold.sku in quote.prepared.products,
         )
 
 

@@ -15,10 +15,10 @@ from unfold.widgets import (
 
 from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices
 from consumers.admin.framework.formatting import format_number
-from consumers.admin.framework.formset_field import RowForm, RowsField, RowsFormSet
+from consumers.admin.framework.formset_field import FormSetField, RowForm, RowFormSet
 from consumers.exceptions import Problem
 from consumers.models import Account
-from consumers.selectors import consumers_named
+from consumers.selectors import consumer_names
 from consumers.services.upsert import is_storable
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
@@ -86,10 +86,10 @@ class BasketForm(forms.Form):
         help_text="Search by name, id, e-mail or card. Leave blank for an anonymous basket.",
     )
     loyalty_card = _text("Loyalty card", help_text="A card names its consumer too.")
-    lines = RowsField(
+    lines = FormSetField(
         form=LineForm,
-        most=MAX_LINES,
-        words={"row": "Line", "add": "Add line", "empty": "Add what is bought."},
+        max_rows=MAX_LINES,
+        texts={"row": "Line", "add": "Add line", "empty": "Add what is bought."},
         label="Lines",
     )
     currency = forms.ChoiceField(label="Currency", widget=UnfoldAdminSelectWidget())
@@ -117,7 +117,7 @@ class BasketForm(forms.Form):
         site = self["site"].value()
         sites = lines_of(site)
         rows = self["lines"].data if self.is_bound else None
-        if isinstance(rows, RowsFormSet):
+        if isinstance(rows, RowFormSet):
             skus = [sku for row in rows.forms for sku in lines_of(row["sku"].value())]
         else:
             skus = [line["sku"] for line in self.initial.get("lines", ())]
@@ -129,12 +129,12 @@ class BasketForm(forms.Form):
         )
         by_kind = {kind: {key: name for (of, key), name in names.items() if of == kind} for kind in ("site", "product")}
         cast("KeyField", self.fields["site"]).widget.names = by_kind["site"]
-        cast("KeyField", self.fields["consumer"]).widget.names = consumers_named(
+        cast("KeyField", self.fields["consumer"]).widget.names = consumer_names(
             account_id=self.account.pk,
             consumer_ids=[key for key in lines_of(self["consumer"].value()) if is_storable(key)],
         )
-        cast("RowsField", self.fields["lines"]).widget.row_kwargs = {"names": by_kind["product"]}
-        if isinstance(rows, RowsFormSet):
+        cast("FormSetField", self.fields["lines"]).widget.row_kwargs = {"names": by_kind["product"]}
+        if isinstance(rows, RowFormSet):
             for row in rows.forms:
                 row.fields["sku"].widget.names = by_kind["product"]
 
@@ -167,7 +167,7 @@ class BasketForm(forms.Form):
         error = ValidationError(problem.detail, code=problem.code)
         if name == "lines" and rest:
             index, _, column = rest.partition(".")
-            row = RowsField.kept(self["lines"].data)[int(index)]
+            row = FormSetField.counted_rows(self["lines"].data)[int(index)]
             row.add_error(column, error)
             error = ValidationError("Look at the marked rows.", code="rows")
         if name != "lines" or "lines" not in self.errors:

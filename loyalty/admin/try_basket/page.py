@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from consumers.admin.framework.pages import account_of, user_of
+from consumers.admin.framework.pages import account_of, author_of
 from consumers.models import Account
 from consumers.selectors import sites_of
 from loyalty.admin.page_urls import promotion_page_url
@@ -130,7 +130,7 @@ def _save(
         messages.error(request, "Give the basket a name to keep it.")
         return None
     saved = tried_basket_save(
-        account=account, name=name, basket=basket, promotion=promotion, actor=user_of(request), at=now
+        account=account, name=name, basket=basket, promotion=promotion, author=author_of(request), at=now
     )
     messages.success(request, f"The basket “{saved.name}” is kept.")
     return saved

@@ -111,8 +111,8 @@ class Offers(Collection):
             account_id=self.account.pk,
             rows=[OfferValues(**row) for row in rows],
             at=timezone.now(),
-            made_with=self.made_with,
+            author=self.author,
         )
 
     def remove(self, row: Offer) -> None:
-        offer_delete(account_id=self.account.pk, code=row.code, made_with=self.made_with)
+        offer_delete(account_id=self.account.pk, code=row.code, author=self.author)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from consumers.author import Author
 from consumers.choices import StaffRole
 from consumers.models import Account, User
 from consumers.services.account import account_lock
@@ -46,22 +47,23 @@ def adjustment_limits_save(*, account_id: int, values: LimitValues) -> Adjustmen
 def staff_points_adjust(
     *,
     account: Account,
-    user: User,
+    author: Author,
     role: StaffRole | str,
     consumer_id: str,
     reference: str,
     points: int,
-    reason: str,
     at: datetime,
 ) -> Adjustment:
-    """Add a signed number of points to a member's balance on behalf of a user; once for each ``reference``.
+    """Add a signed number of points to a member's balance as ``author`` with their reason; once for each ``reference``.
 
     Raises:
-        AdjustmentLimit: the role of ``user`` allows fewer points at once, or in the rest of the day.
+        AdjustmentLimit: the role of the author allows fewer points at once, or in the rest of the day.
         ConsumerNotFound: the account has no such consumer.
         NotAMember: the consumer is no member of the loyalty programme.
         ReferenceReused: the reference was used for another number of points or another reason.
     """
+    user = author.user
+    assert user is not None  # noqa: S101 - the role is that of a member of staff
     allowed = adjustment_limits(account_id=account.pk).of_role(role)
     if allowed.at_once is not None and abs(points) > allowed.at_once:
         raise AdjustmentLimit(f"Your role allows up to {allowed.at_once:,} points at once.", attr="points")
@@ -70,7 +72,12 @@ def staff_points_adjust(
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         adjustment = points_adjust(
-            account=account, consumer_id=consumer_id, reference=reference, points=points, description=reason, at=at
+            account=account,
+            consumer_id=consumer_id,
+            reference=reference,
+            points=points,
+            description=author.reason,
+            at=at,
         )
         if not adjustment.created:
             return adjustment

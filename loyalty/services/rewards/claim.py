@@ -6,9 +6,10 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
+from consumers.author import Author
 from consumers.choices import MembershipStatus
 from consumers.exceptions import Problem
-from consumers.models import Account, Consumer, User
+from consumers.models import Account, Consumer
 from loyalty.choices import EntryKind, OfferKind
 from loyalty.exceptions import (
     InsufficientPoints,
@@ -44,11 +45,11 @@ def offer_claim(
     reference: str,
     offer_code: str,
     at: datetime,
-    claimed_by: User | None = None,
+    author: Author | None = None,
 ) -> Claim:
     """Debit a consumer the points that a tiered offer costs, and issue its voucher; once for each ``reference``.
 
-    ``claimed_by`` is the member of staff who claims it for the consumer, if any.
+    ``author`` is the member of staff who claims it for the consumer, if any.
 
     Raises:
         ConsumerNotFound: the account has no such consumer.
@@ -87,7 +88,8 @@ def offer_claim(
             created_at=at,
         )
         (voucher,) = voucher_rows(offer=offer, consumer=consumer, count=1, at=at)
-        voucher.claim_reference, voucher.claimed_on, voucher.claimed_by = reference, day, claimed_by
+        voucher.claim_reference, voucher.claimed_on = reference, day
+        voucher.claimed_by = author.user if author else None
         voucher.save()
         Offer.objects.filter(pk=offer.pk).update(issued=F("issued") + 1)
     return Claim(voucher=voucher, points=cost, balance=consumer.points_balance, created=True)

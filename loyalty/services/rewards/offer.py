@@ -8,13 +8,13 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.utils import IntegrityError
-from simple_history.utils import get_history_manager_for_model
 
+from consumers.author import Author
 from consumers.exceptions import Problem
 from consumers.models import Account
-from consumers.references import keys_referenced
-from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.upsert import CHUNK, HISTORY_REASON, Saved, rows_named, rows_upsert
+from consumers.references import referenced_keys
+from consumers.services.account import account_lock, rulebook_version_advance
+from consumers.services.upsert import Saved, rows_by_values, rows_upsert, upsert_record
 from loyalty.choices import Benefit, OfferKind
 from loyalty.exceptions import (
     LoyaltyError,
@@ -48,7 +48,7 @@ class OfferValues:
     archived: bool = False
 
 
-def offers_save(*, account_id: int, rows: Sequence[OfferValues], at: datetime, made_with: str = "") -> Saved:
+def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author, at: datetime) -> Saved:
     """Create or replace offers by code: all of them or none. A blank currency becomes the account's.
 
     Raises:
@@ -80,22 +80,12 @@ def offers_save(*, account_id: int, rows: Sequence[OfferValues], at: datetime, m
             exclude=("product",),
             refuse=LoyaltyError,
         )
-        for offer in offers:
-            offer.created_at = existing[offer.code].created_at if offer.code in existing else offer.created_at
-        history = get_history_manager_for_model(Offer)
-        for is_update in (False, True):
-            history.bulk_history_create(
-                [offer for offer in offers if (offer.code in existing) is is_update],
-                batch_size=CHUNK,
-                update=is_update,
-                default_date=at,
-                default_change_reason=made_with,
-            )
-        rulebook_advance(account=account)
+        upsert_record(offers, replaced=existing, key="code", author=author, at=at)
+        rulebook_version_advance(account=account)
     return saved
 
 
-def offer_delete(*, account_id: int, code: str, made_with: str = "") -> None:
+def offer_delete(*, account_id: int, code: str, author: Author) -> None:
     """Delete an offer that nothing names and of which no voucher was issued.
 
     Raises:
@@ -110,11 +100,11 @@ def offer_delete(*, account_id: int, code: str, made_with: str = "") -> None:
             offer = Offer.objects.filter(account=account, code=code).first()
             if offer is None:
                 raise OfferNotFound(f"There is no offer {code}.")
-            if keys_referenced(account_id=account_id, kind="offer", keys=[code]):
+            if referenced_keys(account_id=account_id, kind="offer", keys=[code]):
                 raise OfferInUse(IN_USE)
-            setattr(offer, HISTORY_REASON, made_with)
+            author.sign(offer)
             offer.delete()
-            rulebook_advance(account=account, removed=True)
+            rulebook_version_advance(account=account, removed=True)
     except (ProtectedError, IntegrityError) as error:
         raise OfferInUse(IN_USE) from error
 
@@ -122,7 +112,7 @@ def offer_delete(*, account_id: int, code: str, made_with: str = "") -> None:
 def _products_of(account: Account, rows: Sequence[OfferValues]) -> dict[str, Product]:
     """Return the products that ``rows`` name, by SKU; refuse unknown ones."""
     skus = (row.product for row in rows if row.product)
-    named = rows_named(Product.objects.filter(account=account), "sku", skus)
+    named = rows_by_values(Product.objects.filter(account=account), "sku", skus)
     products = {product.sku: product for product in named}
     problems = [
         Problem(code="does_not_exist", detail=f"There is no product {row.product}.", attr=f"{index}.product")
@@ -144,7 +134,7 @@ def _refuse_fixed_changes(account: Account, existing: Mapping[str, Offer], rows:
     if not changed:
         return
     issued = Voucher.objects.filter(offer__in=changed).values_list("offer__code", flat=True).distinct()
-    named = keys_referenced(account_id=account.pk, kind="offer", keys=[offer.code for offer in changed])
+    named = referenced_keys(account_id=account.pk, kind="offer", keys=[offer.code for offer in changed])
     if fixed := sorted({*issued, *named}):
         raise OfferInUse(
             f"The kind and the currency of {', '.join(fixed[:10])} are fixed: a promotion names it, or vouchers of it "

@@ -18,7 +18,7 @@ from loyalty.choices import VoucherStatus
 from loyalty.exceptions import VoucherChanged
 from loyalty.models import Offer, Transaction, Voucher
 from loyalty.selectors.rewards import UNUSED, last_offer_day, voucher_is_valid
-from loyalty.services.till.counters import count_up
+from loyalty.services.till.counters import counters_increase
 
 CHUNK = 500
 
@@ -104,7 +104,7 @@ def vouchers_cancel(*, vouchers: Sequence[Voucher]) -> list[Voucher]:
     by_offer = Counter(voucher.offer_id for voucher in unused)
     if by_offer:
         changes = {offer_id: -count for offer_id, count in by_offer.items()}
-        count_up(Offer._meta.db_table, "issued", changes, within="stock").check()
+        counters_increase(Offer._meta.db_table, "issued", changes, limit_column="stock").raise_if_over_limit()
     return unused
 
 

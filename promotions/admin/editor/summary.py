@@ -22,7 +22,7 @@ from promotions.engine.definition.fields import CONDITIONS
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.check import check_tree
 from promotions.models import Promotion
-from promotions.selectors.promotion import REFERENCE_SOURCES
+from promotions.selectors.references import REFERENCE_SOURCES
 from promotions.selectors.rule_values import reference_names
 
 UNSAID = "…"

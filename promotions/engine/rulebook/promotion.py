@@ -222,16 +222,3 @@ def needs_consumer(promotion: Promotion) -> bool:
         or bool(promotion.application_rules)
         or bool(promotion.personalized)
     )
-
-
-def life_reason(source: PromotionSource, at: datetime) -> str | None:
-    """Why a promotion is not in force at a moment; None where it is."""
-    if source.draft:
-        return "draft"
-    if source.stopped_at is not None and source.stopped_at <= at:
-        return "stopped"
-    if at < source.starts_at:
-        return "scheduled"
-    if source.ends_at is not None and source.ends_at <= at:
-        return "ended"
-    return None

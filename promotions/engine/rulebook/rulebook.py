@@ -17,13 +17,13 @@ from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.facts.basket import LINE_ITEM_KEYS, Basket, SiteFacts
 from promotions.engine.facts.consumer import Shopper
 from promotions.engine.rulebook.indexes import HourMasks, LifeMasks, MinimumMasks, SiteMasks, mask_of
+from promotions.engine.rulebook.life import life_reason
 from promotions.engine.rulebook.promotion import (
     OfferFacts,
     Promotion,
     PromotionSource,
     Terms,
     life_moments,
-    life_reason,
     needs_consumer,
 )
 from promotions.engine.rules.attributes import Scope

@@ -11,12 +11,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.choices import KeyRole, StaffRole
 from consumers.models import Account, User
 from consumers.services.account import account_create, api_key_create
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
-from consumers.services.job import job_ask
+from consumers.services.job import job_create
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.choices import Benefit, PromotionType
@@ -27,10 +28,10 @@ from loyalty.services.till.sale import Sale, SaleLine
 from promotions.choices import DiscountType
 from promotions.models import Promotion
 from promotions.services.discount import DiscountValues, discount_save
-from promotions.services.personalized_list import ConsumerProducts, personalized_lists_assign
-from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from promotions.services.promotion import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,17 +110,18 @@ def fill(account: Account, *, rows: int = 1) -> None:
     )
     now = timezone.now()
     for n in numbers:
-        job_ask(
+        job_create(
             account_id=account.pk,
             kind="import",
             title=f"Import {n} of {code}",
             parameters={"model": "consumers.site", "format": "csv"},
-            given=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
-            asked_by=None,
+            content=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
+            author=Author(),
             at=now,
         )
     offers_save(
         account_id=account.pk,
+        author=Author(),
         rows=[
             OfferValues(code=f"{code}-o{n}", name=f"Offer of {code}", benefit=Benefit.AMOUNT, value=Decimal(5))
             for n in numbers
@@ -128,6 +130,7 @@ def fill(account: Account, *, rows: int = 1) -> None:
     )
     personalized_promotions_save(
         account_id=account.pk,
+        author=Author(),
         rows=[PersonalizedPromotionValues(backend_id=f"{code}-pp{n}", name=f"Pick of {code}") for n in numbers],
         at=now,
     )
@@ -173,7 +176,7 @@ def save_discount(account: Account, **values: Any) -> Promotion:
             **values,
         }
     )
-    discount, _ = discount_save(account=account, values=row, actor=None, actor_label="test", at=now)
+    discount, _ = discount_save(account=account, values=row, author=Author(label="test"), at=now)
     return discount
 
 
@@ -190,7 +193,7 @@ def save_promotion(account: Account, **values: Any) -> Promotion:
             **values,
         }
     )
-    promotion, _ = loyalty_promotion_save(account=account, values=row, actor=None, actor_label="test", at=now)
+    promotion, _ = loyalty_promotion_save(account=account, values=row, author=Author(label="test"), at=now)
     return promotion
 
 

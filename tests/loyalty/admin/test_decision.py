@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.models import Account
 from loyalty.admin.transactions.decision import Change, DecisionPage, Deduction
 from loyalty.choices import Benefit, PromotionType, ReversalKind
@@ -103,6 +104,7 @@ def test_vouchers_that_paid_were_refused_or_were_issued_are_listed_as_such(offic
 def test_an_external_voucher_is_left_to_the_till(office: Office) -> None:
     offers_save(
         account_id=office.account.pk,
+        author=Author(),
         rows=[OfferValues(code="bag", name="Bag", benefit=Benefit.EXTERNAL, perceived_value=Decimal(8))],
         at=timezone.now(),
     )
@@ -173,7 +175,7 @@ def test_a_sale_without_returns_is_not_compared(office: Office) -> None:
             {"transaction_rules": {"match": "all", "rules": [
                 {"attribute": "total_inc_tax", "operator": "is_at_least", "value": "10"}
             ]}},
-            "It is 4.00 short of the 10.00 GBP that are asked.",
+            "Spend 4.00 more to reach 10.00 GBP.",
         ),
     ],
 )  # fmt: skip

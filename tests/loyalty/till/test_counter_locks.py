@@ -12,7 +12,7 @@ from django.utils import timezone
 from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.models import Offer
 from loyalty.services.till.locks import LOCK_FREE_MARGIN
-from loyalty.services.till.quote import decide
+from loyalty.services.till.quote import contended_counters, decide, prepare
 from loyalty.services.till.reads import sale_context_read
 from loyalty.services.till.snapshot import snapshot_current
 from promotions.models import Promotion
@@ -34,16 +34,10 @@ def being_decided(shop: Shop, *, lock_free_margin: int | None = LOCK_FREE_MARGIN
     sale = sale_decoded(msgspec.json.encode(make_basket(reference="T1", consumer="c")), now=timezone.now(), commit=True)
     shop.account.refresh_from_db()
     with transaction.atomic():
-        known = sale_context_read(account=shop.account, skus=sale.skus, consumer_id="c", reference="T1", lock=True)
-        made = decide(
-            sale=sale,
-            book=snapshot_current(account=shop.account),
-            known=known.shopper,
-            products=known.products,
-            lock=True,
-            lock_free_margin=lock_free_margin,
-        )
-        yield {applied.promotion.code for applied in made.decision.applied}
+        context = sale_context_read(account=shop.account, skus=sale.skus, consumer_id="c", reference="T1", lock=True)
+        prepared = prepare(sale, snapshot_current(account=shop.account), context)
+        quote = decide(prepared, contended=contended_counters(prepared, lock_free_margin=lock_free_margin))
+        yield {applied.promotion.code for applied in quote.decision.applied}
 
 
 def free() -> set[str]:
@@ -54,7 +48,10 @@ def free() -> set[str]:
             with transaction.atomic():
                 promotions = Promotion.objects.select_for_update(skip_locked=True, no_key=True)
                 offers = Offer.objects.select_for_update(skip_locked=True, no_key=True)
-                return {*promotions.values_list("code", flat=True), *offers.values_list("code", flat=True)}
+                return {
+                    *promotions.values_list("code", flat=True),
+                    *offers.values_list("code", flat=True),
+                }
         finally:
             connections.close_all()
 

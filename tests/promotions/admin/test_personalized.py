@@ -9,7 +9,7 @@ from django.urls import reverse
 from consumers.choices import StaffRole
 from consumers.models import Consumer
 from promotions.models import PersonalizedList, PersonalizedPromotion
-from promotions.services.personalized_list import personalized_list_add, personalized_list_select
+from promotions.services.personalized.lists import personalized_list_add, personalized_list_select
 from tests.consumers.admin.files.builders import KINDS, confirm, differences, export, preview, rows_of, told
 from tests.consumers.admin.office import Office, make_office
 from tests.promotions.builders import make_consumers, make_personalized, make_products

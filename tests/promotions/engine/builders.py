@@ -17,7 +17,7 @@ from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import to_minor
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, Refusal
-from promotions.engine.pipeline.evaluate import evaluate
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.promotion import OfferFacts, Promotion, PromotionSource, Terms, compile_promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.engine.rules.attributes import Scope
@@ -309,15 +309,14 @@ def decide(
 ) -> Decision:
     """The decision on a basket, every promotion explained. A member buys unless it is said to be anonymous."""
     rulebook = make_rulebook(promotions, terms=terms, offers=offers, personalized=personalized)
-    return evaluate(
-        basket,
+    case = EvaluationCase(
+        basket=basket,
         shopper=None if anonymous else shopper or make_shopper(today=basket.today),
         usage=usage or Usage(),
-        rulebook=rulebook,
-        policy=policy or Policy(),
         vouchers=vouchers,
         explain=tuple(rulebook),
     )
+    return evaluate(case, rulebook, policy or Policy())
 
 
 def refusal(decision: Decision, code: str = "promo") -> Refusal:

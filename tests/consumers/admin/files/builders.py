@@ -55,7 +55,7 @@ def told(answer: Any) -> list[str]:
     """Everything that an import finds wrong, a line each."""
     if answer.context.get("result") is None:
         return [str(error) for error in answer.context["form"].errors.get("import_file", [])]
-    return [problem.words for problem in answer.context["result"].problems]
+    return [problem.message for problem in answer.context["result"].problems]
 
 
 def differences(answer: Any) -> dict[str, dict[str, tuple[str, str]]]:

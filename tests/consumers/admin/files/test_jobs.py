@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from tablib import Dataset
 
-from consumers.admin.files import formats, jobs, resource
+from consumers.admin.files import formats, jobs, pages
 from consumers.admin.files.formats import FORMATS
 from consumers.choices import JobState, StaffRole
 from consumers.models import Consumer, ConsumerGroup, Job, Site
@@ -28,11 +28,11 @@ YES = {"_form_submitted": "True"}
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three rows are large, and a step takes two."""
-    for module in (jobs, resource):
-        monkeypatch.setattr(module, "LARGE_IMPORT", 2)
-        monkeypatch.setattr(module, "LARGE_EXPORT", 2)
-    monkeypatch.setattr(jobs, "ROWS_OF_A_STEP", 2)
-    monkeypatch.setattr(jobs, "ROWS_OF_A_PIECE", 2)
+    for module in (jobs, pages):
+        monkeypatch.setattr(module, "MAX_INLINE_IMPORT_ROWS", 2)
+        monkeypatch.setattr(module, "MAX_INLINE_EXPORT_ROWS", 2)
+    monkeypatch.setattr(jobs, "IMPORT_BATCH_ROWS", 2)
+    monkeypatch.setattr(jobs, "EXPORT_BATCH_ROWS", 2)
 
 
 @pytest.fixture
@@ -194,10 +194,10 @@ def test_members_of_a_large_group_go_out_and_in_by_a_worker(office: Office) -> N
 def test_what_is_packed_tightly_is_left_to_a_worker_unread(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Dataset(["S1", "Site 1"], headers=["number", "name"])
     content = FORMATS["xlsx"]().export_data(rows)
-    monkeypatch.setattr(resource, "UNPACKED_AT_ONCE", 100)
+    monkeypatch.setattr(pages, "MAX_INLINE_UNPACKED_BYTES", 100)
     send(office, "consumers_site", content, kind=XLSX)
     assert Job.objects.get().state == JobState.WAITING
-    monkeypatch.setattr(formats, "MAXIMUM_UNPACKED", 100)
+    monkeypatch.setattr(formats, "MAX_UNPACKED_BYTES", 100)
     jobs_run()
     assert Job.objects.get().error == (
         "What is packed into this file is too large. Import it in parts. Was the right format chosen?"
@@ -244,7 +244,7 @@ def test_who_may_not_import_asks_for_no_job(office: Office) -> None:
 
 
 def test_a_file_that_would_fill_the_memory_is_refused(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "MAXIMUM_BYTES", 20)
+    monkeypatch.setattr(pages, "MAX_FILE_BYTES", 20)
     answer = send(office, "consumers_site", sites(5))
     assert "Import it in parts" in answer.context["form"].errors["import_file"][0]
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from consumers.choices import KeyRole, StaffRole
 from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, Site, StaffMembership, User
-from consumers.selectors import api_key_usable
+from consumers.selectors import api_key_verified
 from consumers.services.site import SiteValues, sites_save
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion
 
@@ -308,7 +308,7 @@ def test_a_key_is_shown_once_and_works(office: Office) -> None:
     made = ApiKey.objects.get(name="Till 1")
     [message] = answer.context["messages"]
     secret = str(message).split(">")[1].split("<")[0]
-    usable = api_key_usable(key=secret)
+    usable = api_key_verified(key=secret)
     assert usable is not None
     assert usable.pk == made.pk
     again = office.page("consumers_apikey_change", made.pk).content.decode()

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from consumers.author import Author
 from consumers.choices import KeyRole, StaffRole
 from consumers.models import Account
 from consumers.services.account import api_key_create
@@ -18,7 +19,8 @@ from loyalty.models import LoyaltyPromotion
 from loyalty.services.rewards.offer import OfferValues, offers_save
 from promotions.choices import DiscountType, Status
 from promotions.models import Discount, Promotion
-from promotions.services.promotion import promotion_definition, promotion_stop
+from promotions.services.promotion.life import promotion_stop
+from promotions.services.promotion.values import promotion_definition
 from tests.consumers.admin.files.builders import (
     KINDS,
     confirm,
@@ -160,6 +162,7 @@ def twin(office: Office) -> Office:
         confirm(other, page, export(office, page, "json", resource=resource), "json", resource=resource)
     offers_save(
         account_id=other.account.pk,
+        author=Author(),
         rows=[OfferValues(code="acme-o1", name="Offer", benefit=Benefit.AMOUNT, value=Decimal(5))],
         at=NOW,
     )
@@ -346,7 +349,7 @@ def test_one_bad_row_and_nothing_is_imported(office: Office) -> None:
 
 def test_a_draft_stays_one_and_a_stopped_promotion_stays_stopped(office: Office) -> None:
     fixed = LoyaltyPromotion.objects.get(code="acme-fixed-1")
-    promotion_stop(promotion=fixed, actor=None, actor_label="", at=timezone.now())
+    promotion_stop(promotion=fixed, author=Author(), at=timezone.now())
     confirm(office, LOYALTY, "code,name,status\nbare,Still a draft,Active\nacme-fixed-1,Still stopped,Active\n")
     statuses = {
         one.code: one.status_at(timezone.now()) for one in LoyaltyPromotion.objects.filter(name__startswith="Still")

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.utils import IntegrityError
 from django.utils.crypto import get_random_string
-from simple_history.utils import get_history_manager_for_model
 
-from consumers.references import keys_referenced
-from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.upsert import CHUNK, HISTORY_REASON, Saved, rows_upsert
+from consumers.author import Author
+from consumers.references import referenced_keys
+from consumers.services.account import account_lock, rulebook_version_advance
+from consumers.services.upsert import Saved, rows_upsert, upsert_record
 from promotions.choices import ReferenceKind
 from promotions.exceptions import PersonalizedPromotionInUse, PromotionsError
 from promotions.models import PersonalizedPromotion
@@ -40,7 +40,7 @@ def backend_id_new() -> str:
 
 
 def personalized_promotions_save(
-    *, account_id: int, rows: Sequence[PersonalizedPromotionValues], at: datetime, made_with: str = ""
+    *, account_id: int, rows: Sequence[PersonalizedPromotionValues], author: Author, at: datetime
 ) -> Saved:
     """Create or replace personalized promotions by backend id: all of them or none.
 
@@ -65,23 +65,12 @@ def personalized_promotions_save(
             rows=[asdict(row) for row in rows],
             refuse=PromotionsError,
         )
-        for promotion in promotions:
-            if promotion.backend_id in existing:
-                promotion.created_at = existing[promotion.backend_id].created_at
-        history = get_history_manager_for_model(PersonalizedPromotion)
-        for is_update in (False, True):
-            history.bulk_history_create(
-                [one for one in promotions if (one.backend_id in existing) is is_update],
-                batch_size=CHUNK,
-                update=is_update,
-                default_date=at,
-                default_change_reason=made_with,
-            )
-        rulebook_advance(account=account)
+        upsert_record(promotions, replaced=existing, key="backend_id", author=author, at=at)
+        rulebook_version_advance(account=account)
     return saved
 
 
-def personalized_promotion_delete(*, account_id: int, backend_id: str, made_with: str = "") -> None:
+def personalized_promotion_delete(*, account_id: int, backend_id: str, author: Author) -> None:
     """Delete a personalized promotion that enlists nobody and that no discount names.
 
     Raises:
@@ -94,11 +83,11 @@ def personalized_promotion_delete(*, account_id: int, backend_id: str, made_with
         with transaction.atomic():
             account = account_lock(account_id=account_id)
             promotion = personalized_promotion_by_backend_id(account_id=account_id, backend_id=backend_id)
-            named = keys_referenced(account_id=account_id, kind=ReferenceKind.PERSONALIZED_PROMOTION, keys=[backend_id])
+            named = referenced_keys(account_id=account_id, kind=ReferenceKind.PERSONALIZED_PROMOTION, keys=[backend_id])
             if named or promotion.lists.exists():
                 raise PersonalizedPromotionInUse
-            setattr(promotion, HISTORY_REASON, made_with)
+            author.sign(promotion)
             promotion.delete()
-            rulebook_advance(account=account, removed=True)
+            rulebook_version_advance(account=account, removed=True)
     except (ProtectedError, IntegrityError) as error:
         raise PersonalizedPromotionInUse from error
