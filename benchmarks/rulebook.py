@@ -9,7 +9,8 @@ from time import perf_counter
 from benchmarks.report import Report, duration, timed
 from benchmarks.till import Till, without_database
 from benchmarks.workload import body, workload
-from promotions.engine.rulebook.rulebook import Rulebook, compile_promotion
+from promotions.engine.rulebook.promotion import compile_promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 
 GROUP = "Rulebook: promotions compiled and indexed"
 BUILD_LIMIT, EDIT_LIMIT, MEMORY_LIMIT = 2.0, 0.020, 200.0

@@ -11,7 +11,7 @@ from consumers.models import Account, Consumer, ConsumerGroup, Membership, Site
 from consumers.services.account import account_create
 from loyalty.models import Offer
 from promotions.choices import Status
-from promotions.engine.rulebook.rulebook import PromotionSource
+from promotions.engine.rulebook.promotion import PromotionSource
 from promotions.models import (
     PersonalizedList,
     PersonalizedPromotion,

@@ -15,10 +15,13 @@ from typing import Any
 import msgspec
 
 from promotions.engine.benefits.discounts import PersonalizedTerms
-from promotions.engine.definition.reader import Definition, check_discount, check_loyalty
+from promotions.engine.definition.discount import check_discount
+from promotions.engine.definition.loyalty import check_loyalty
+from promotions.engine.definition.reader import Definition
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.facts.consumer import PersonalizedChoice
-from promotions.engine.rulebook.rulebook import OfferFacts, PromotionSource, Rulebook, Terms, compile_promotion
+from promotions.engine.rulebook.promotion import OfferFacts, PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.engine.rules.attributes import WEEKDAYS
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -11,8 +11,8 @@ from config.metrics import metrics
 from config.scheduled_work import scheduled_work
 from consumers.admin.account_switch import account_switch
 from loyalty.admin.calendar import calendar
-from loyalty.admin.conflicts_page import conflicts_page
-from loyalty.admin.try_page import try_basket
+from loyalty.admin.conflicts import conflicts_page
+from loyalty.admin.try_basket.page import try_basket
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.selectors.rule_values import LOYALTY_TEXT_SOURCES
 from promotions.admin.rules.endpoints import choices_found, rules_reading, rules_vocabulary

@@ -58,7 +58,7 @@ def resolve_discounts(candidates: Sequence[Candidate], policy: Policy, contest: 
     for candidate in ranked:
         holders: tuple[str, ...] = ()
         if policy.discounts_per_transaction is None or len(winners) < policy.discounts_per_transaction:
-            left = contest.on_what_is_left(candidate)
+            left = contest.reapply(candidate)
             if left is not None:
                 contest.award(left)
                 winners.append(left)

@@ -1,7 +1,7 @@
 """Which account a member of staff works in, and what they may do there.
 
-A user's own permissions and groups count for nothing: what they may do follows from their role in the account that
-they work in. A superuser may do everything, in one account at a time.
+Permissions come from the user's role in the account that they work in; permissions and groups of the user are ignored.
+A superuser may do everything, in one account at a time.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from consumers.models import User
 from consumers.selectors import staff_membership_current
 
 SESSION_ACCOUNT = "account_id"
-"""Where the session keeps the primary key of the account that the user switched to."""
+"""Session key of the primary key of the account that the user switched to."""
 
 _CACHE = "_role_permissions"
 
@@ -26,7 +26,7 @@ class MembershipBackend(ModelBackend):
     """Logs in with a password; answers ``has_perm`` by the role in the account that the user works in."""
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """``app.codename`` of everything the user may do now; nothing without an account."""
+        """Return the permissions (``app.codename``) of the user's role; none without an account."""
         membership = getattr(user_obj, "current_membership", None)
         if membership is None or obj is not None or not user_obj.is_active:
             return set()
@@ -38,18 +38,18 @@ class MembershipBackend(ModelBackend):
         return set(permissions)
 
     def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """None: a user has no permissions but those of the role."""
+        """Return none: all permissions come from the role."""
         return set()
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """The role's."""
+        """Return the permissions of the role."""
         return self.get_all_permissions(user_obj, obj)
 
 
 class CurrentAccountMiddleware:
     """Sets ``request.user.current_membership``, and the account's time zone for the length of the request.
 
-    Belongs behind the authentication middleware. A request without a session costs nothing.
+    Place it after the authentication middleware. A request without a session costs no query.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

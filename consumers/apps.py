@@ -1,4 +1,4 @@
-"""How Django knows the app."""
+"""App configuration."""
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
@@ -11,8 +11,8 @@ class ConsumersConfig(AppConfig):
     verbose_name = "Consumers"
 
     def ready(self) -> None:
-        """Put what is known here on the Loyalty tab, and keep the roles' groups in line with their tables."""
-        # The tables are there only now that every app is loaded.
+        """Register this app's sections of the Loyalty tab and its roles."""
+        # Models can be imported only once every app is loaded.
         from consumers.loyalty_sections import BALANCE, MEMBERSHIP, loyalty_section_register  # noqa: PLC0415
         from consumers.roles import GRANTS, role_grants_register, role_groups_sync  # noqa: PLC0415
 

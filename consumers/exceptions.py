@@ -1,20 +1,20 @@
-"""What an operation refuses, and why.
+"""Refusals: why an operation was not carried out.
 
-``Refused`` is the shape that every package above shares; each package has one base of its own made from it. A service
-raises, the caller's edge renders: REST as an error answer, the admin as a message on the field.
+Every package derives one base exception of its own from ``Refused``. A service raises; the edge renders: REST as an
+error response, the admin as a message at the field.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-MAXIMUM_PROBLEMS = 1_000
-"""What is refused of many rows names at most so many problems."""
+MAX_PROBLEMS = 1_000
+"""A refusal of many rows names at most this many problems."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One reason of a refusal: a stable code, words for people, and the path of what was wrong (``lines.0.sku``)."""
+    """A reason of a refusal: a stable code, a text for people, and the path of the value (``lines.0.sku``)."""
 
     code: str
     detail: str
@@ -24,7 +24,7 @@ class Problem:
 class Refused(Exception):
     """An operation was refused and changed nothing.
 
-    Carries one problem, or several where all of them were found at once. ``code`` is stable: integrators match on it.
+    Has one problem, or several that were found at once. ``code`` is stable: integrators match on it.
     """
 
     code: ClassVar[str] = "invalid"
@@ -35,34 +35,34 @@ class Refused(Exception):
 
     @property
     def detail(self) -> str:
-        """The words of the first problem."""
+        """Return the text of the first problem."""
         return self.problems[0].detail
 
     @property
     def attr(self) -> str | None:
-        """The path of the first problem."""
+        """Return the path of the first problem."""
         return self.problems[0].attr
 
     def under(self, place: str | int) -> Self:
-        """The same refusal seen from outside: ``name`` of row 3 becomes ``3.name``."""
-        return self.moved(lambda attr: f"{place}.{attr}" if attr else str(place))
+        """Prefix every path, as ``name`` of row 3 becomes ``3.name``; return the refusal."""
+        return self.with_paths(lambda attr: f"{place}.{attr}" if attr else str(place))
 
     def without(self, place: str | int) -> Self:
-        """The same refusal seen from inside: ``3.name`` becomes ``name``."""
-        return self.moved(lambda attr: None if attr in (None, str(place)) else attr.removeprefix(f"{place}."))
+        """Remove a prefix from every path, as ``3.name`` becomes ``name``; return the refusal."""
+        return self.with_paths(lambda attr: None if attr in (None, str(place)) else attr.removeprefix(f"{place}."))
 
-    def moved(self, moved: "Callable[[str | None], str | None]") -> Self:
-        """The same refusal with every path as ``moved`` tells it."""
-        self.problems = tuple(replace(problem, attr=moved(problem.attr)) for problem in self.problems)
+    def with_paths(self, new_path: "Callable[[str | None], str | None]") -> Self:
+        """Replace every path by ``new_path`` of it; return the refusal."""
+        self.problems = tuple(replace(problem, attr=new_path(problem.attr)) for problem in self.problems)
         return self
 
 
 class ConsumersError(Refused):
-    """Base of what the operations on accounts, sites, consumers and groups refuse."""
+    """Base of the refusals of accounts, staff, sites, consumers, groups and jobs."""
 
 
 class InUse(ConsumersError):
-    """The row cannot be deleted because history, or another row, needs it; it can be archived."""
+    """The row cannot be deleted because history or another row needs it; it can be archived."""
 
     code = "in_use"
 
@@ -71,25 +71,25 @@ class InUse(ConsumersError):
 
 
 class NotFound(ConsumersError):
-    """The row that the call is about does not exist in this account."""
+    """The row does not exist in this account."""
 
     code = "not_found"
 
 
 class LastAdministrator(ConsumersError):
-    """Nobody would be left to manage the account."""
+    """The account would be left without an administrator."""
 
     code = "last_administrator"
 
 
 class AlreadyExists(ConsumersError):
-    """There is a row of this key already."""
+    """A row with this key exists already."""
 
     code = "already_exists"
 
 
 class JobFailed(ConsumersError):
-    """A large job cannot go on, for a reason that its owner can mend."""
+    """A job cannot continue, for a reason that its owner can correct."""
 
     code = "job_failed"
 

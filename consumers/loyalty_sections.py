@@ -1,7 +1,7 @@
-"""What a consumer's Loyalty tab shows.
+"""Register of the sections of a consumer's Loyalty tab.
 
-The tab belongs here, what it shows lies above: the packages above register their sections when they start. The admin's
-tab and ``GET consumers/{consumer_id}/loyalty`` draw from the same register.
+The packages above register their sections when they start. The admin's tab and
+``GET consumers/{consumer_id}/loyalty`` show the same register.
 """
 
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from consumers.models import Consumer
 
 
 class SectionData(Protocol):
-    """What a section shows of a consumer at a moment: plain values, lists and dicts; moments and decimals as such."""
+    """Returns a section's data: plain values, lists and dicts; moments and decimals are not formatted."""
 
     def __call__(self, consumer: Consumer, *, at: datetime) -> Any: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoyaltySection:
-    """One section: its name in the REST answer, its heading, its data, its template in the admin.
+    """A section: its key in the REST answer, its heading, its data, and its template in the admin.
 
-    ``position`` orders the sections; ``schema`` describes the data in the OpenAPI document. The template is given
-    ``section``, ``data``, ``consumer`` and ``at``; where it shows more than REST answers, ``page_data`` is its data.
-    Staff see it if they have the ``permission``, where one is named. ``scripts`` are static files that the template
-    needs. One that ``is_answered`` not has no place in the REST answer.
+    ``position`` orders the sections; ``schema`` describes the data in the OpenAPI document. The template gets
+    ``section``, ``data``, ``consumer`` and ``at``; ``page_data`` replaces ``data`` where the page shows more than REST.
+    Staff need the ``permission``, if one is named. ``scripts`` are static files that the template needs. A section that
+    is not ``is_answered`` is left out of the REST answer.
     """
 
     key: str
@@ -44,27 +44,27 @@ _sections: dict[str, LoyaltySection] = {}
 
 
 def loyalty_section_register(section: LoyaltySection) -> None:
-    """Show ``section`` on the tab; one of the same key is replaced."""
+    """Register a section of the tab; it replaces one with the same key."""
     _sections[section.key] = section
 
 
 def loyalty_sections() -> tuple[LoyaltySection, ...]:
-    """Every section, in order."""
+    """Return all sections, in order."""
     return tuple(sorted(_sections.values(), key=lambda section: (section.position, section.key)))
 
 
 def loyalty_sections_answered() -> tuple[LoyaltySection, ...]:
-    """Those that REST answers, in order."""
+    """Return the sections of the REST answer, in order."""
     return tuple(section for section in loyalty_sections() if section.is_answered)
 
 
 def loyalty_tab(consumer: Consumer, *, at: datetime) -> dict[str, Any]:
-    """The data of every section that REST answers by its key."""
+    """Return the data of every section of the REST answer, by key."""
     return {section.key: section.data(consumer, at=at) for section in loyalty_sections_answered()}
 
 
 def membership_data(consumer: Consumer, *, at: datetime) -> dict[str, Any] | None:
-    """The membership with its cards; None for no member."""
+    """Return the membership with its cards; None without one."""
     membership = getattr(consumer, "membership", None)
     if membership is None:
         return None
@@ -76,7 +76,7 @@ def membership_data(consumer: Consumer, *, at: datetime) -> dict[str, Any] | Non
 
 
 def balance_data(consumer: Consumer, *, at: datetime) -> int | None:
-    """The points balance; None for no member."""
+    """Return the points balance; None without a membership."""
     return consumer.points_balance if getattr(consumer, "membership", None) is not None else None
 
 

@@ -1,7 +1,7 @@
-"""Who names a row from above.
+"""Register of references: which rows are used by packages above this one.
 
-Packages above this one name sites, groups and the like by key, in rule trees that no foreign key guards. They register
-here, when they start, how to find such names; a deletion asks before it deletes.
+Promotions name sites, groups and products by key, in rules that no foreign key guards. Packages above register, when
+they start, how to find such references; a service checks them before it deletes a row.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class ReferenceCheck(Protocol):
-    """Which of the account's ``keys`` are named."""
+    """Returns those of the account's ``keys`` that are in use."""
 
     def __call__(self, *, account_id: int, keys: Collection[str]) -> set[str]: ...
 
@@ -19,11 +19,11 @@ _checks: defaultdict[str, list[ReferenceCheck]] = defaultdict(list)
 
 
 def reference_check_register(kind: str, check: ReferenceCheck) -> None:
-    """Ask ``check`` before a row of ``kind`` (``site``, ``group``, ``product``, …) is deleted."""
+    """Call ``check`` before a row of ``kind`` (``site``, ``group``, ``product``, …) is deleted."""
     if check not in _checks[kind]:
         _checks[kind].append(check)
 
 
-def keys_referenced(*, account_id: int, kind: str, keys: Collection[str]) -> set[str]:
-    """Those of ``keys`` that a package above names."""
+def referenced_keys(*, account_id: int, kind: str, keys: Collection[str]) -> set[str]:
+    """Return those of ``keys`` that a package above uses."""
     return {key for check in _checks[kind] for key in check(account_id=account_id, keys=keys)}

@@ -1,7 +1,7 @@
-"""What staff of each role may do: one table of permissions per app, kept in the code.
+"""Roles of staff: one table of permissions per app, in code.
 
-The groups of these names are Django's, and are brought in line with the tables after every migration. A package
-registers its own table when it starts; docs/permissions.md shows them all.
+Each role is a Django group of that name, updated to the tables after every migration. A package registers its table
+when it starts; docs/permissions.md shows them all.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,44 +20,44 @@ _grants: dict[str, Grants] = {}
 
 
 def codenames(actions: str, models: str) -> set[str]:
-    """``view_site`` and so on, of every action and every model named."""
+    """Return the codenames, such as ``view_site``, of every action and model named."""
     return {f"{action}_{model}" for action in actions.split() for model in models.split()}
 
 
 def role_grants_register(app_label: str, grants: Grants) -> None:
-    """Let the roles have these permissions of an app."""
+    """Register the permissions that the roles have of an app."""
     _grants[app_label] = grants
 
 
 def role_grants() -> dict[str, Grants]:
-    """Every registered table by app."""
+    """Return the registered tables, by app."""
     return dict(_grants)
 
 
 def role_groups_sync(sender: AppConfig, using: str = "default", **kwargs: Any) -> None:
-    """Make the groups of the roles, and give them exactly the permissions of ``sender`` that its table says."""
+    """Create the roles' groups, and give them exactly the permissions of the app ``sender`` in its table."""
     grants = _grants.get(sender.label)
     if grants is None:
         return
     # One transaction: nobody sees a role with half of its permissions.
     with transaction.atomic(using=using):
-        known = {
+        permissions = {
             permission.codename: permission
             for permission in Permission.objects.using(using).filter(content_type__app_label=sender.label)
         }
         for role in StaffRole:
             group, _ = Group.objects.using(using).get_or_create(name=role.value)
-            wanted = {known[codename] for codename in grants.get(role, ()) if codename in known}
-            held = set(group.permissions.filter(content_type__app_label=sender.label))
-            group.permissions.remove(*(held - wanted))
-            group.permissions.add(*(wanted - held))
+            granted = {permissions[name] for name in grants.get(role, ()) if name in permissions}
+            current = set(group.permissions.filter(content_type__app_label=sender.label))
+            group.permissions.remove(*(current - granted))
+            group.permissions.add(*(granted - current))
 
 
-_SEEN = "site consumer consumergroup membership card account job"
+_VIEWABLE = "site consumer consumergroup membership card account job"
 _PEOPLE = "consumer membership card"
 
-# To change a job is to cancel it; each sees their own.
-_VIEWER = codenames("view", _SEEN) | codenames("change", "job")
+# "change job" allows cancelling; without view_job_of_others, users see their own jobs only.
+_VIEWER = codenames("view", _VIEWABLE) | codenames("change", "job")
 _CUSTOMER_SERVICE = _VIEWER | codenames("add change", _PEOPLE) | codenames("delete", "card")
 _MARKETER = _VIEWER | codenames("add change delete", "consumergroup") | codenames("add change", _PEOPLE)
 _ADMINISTRATOR = (

@@ -1,4 +1,4 @@
-"""Reads of accounts, keys, sites and consumers."""
+"""Read accounts, staff, API keys, sites, groups, consumers and jobs."""
 
 from collections.abc import Sequence
 from functools import lru_cache, reduce
@@ -15,31 +15,31 @@ from consumers.models import Account, ApiKey, Card, Consumer, ConsumerGroup, Job
 
 T = TypeVar("T", bound=Model)
 
-MAXIMUM_FOUND = 20
-LONGEST_ID = 18
-"""Digits that an id may have: a column of 64 bits holds all numbers of so many."""
+MAX_CONSUMER_CHOICES = 20
+MAX_ID_DIGITS = 18
+"""Every number of this many digits fits a 64-bit column."""
 
 _keys = KeyGenerator()
 
 
-def id_read(text: object) -> int | None:
-    """The id that a text is, such as a part of an address; None for what is no row's id."""
+def parse_id(text: object) -> int | None:
+    """Return a text, such as a part of an address, as a row's id; None if it cannot be one."""
     digits = str(text)
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_ID else None
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= MAX_ID_DIGITS else None
 
 
 def row_by_id(rows: QuerySet[T], text: object) -> T | None:
-    """The row whose id a text is; None where there is none in ``rows``, whatever the text."""
-    found = id_read(text)
-    return None if found is None else rows.filter(pk=found).first()
+    """Return the row whose id is ``text``; None if ``rows`` has none, whatever the text."""
+    row_id = parse_id(text)
+    return None if row_id is None else rows.filter(pk=row_id).first()
 
 
-def api_key_usable(*, key: str) -> ApiKey | None:
-    """The key's row with its account, if it is genuine, not revoked and not expired: one SQL statement."""
+def api_key_verified(*, key: str) -> ApiKey | None:
+    """Return the key's row with its account if the key is genuine, not revoked and not expired. One SQL statement."""
     prefix, _, secret = key.partition(".")
     if not (prefix.isascii() and prefix.isalnum() and secret.isascii()):
         return None
-    # In SQL: every call of the API asks this, and the ORM takes as long to put it together as a sale takes to commit.
+    # In SQL: every API call runs this, and the ORM takes as long to build the query as a sale takes to commit.
     keys, accounts = ApiKey._meta.concrete_fields, Account._meta.concrete_fields
     columns = [*(f"k.{field.column}" for field in keys), *(f"a.{field.column}" for field in accounts)]
     with connection.cursor() as cursor:
@@ -57,44 +57,44 @@ def api_key_usable(*, key: str) -> ApiKey | None:
 
 
 def _from_row(model: type[T], values: Sequence[Any]) -> T:
-    """A model's instance from the values of its columns in order, as the driver gives them."""
+    """Return an instance of a model from its columns' values, in order, as the driver returns them."""
     fields = model._meta.concrete_fields
     converted = list(values)
-    for place, expression, converters in _converters(model):
+    for position, expression, converters in _converters(model):
         for convert in converters:
-            converted[place] = convert(converted[place], expression, connection)
+            converted[position] = convert(converted[position], expression, connection)
     return model.from_db(connection.alias, [field.attname for field in fields], converted)
 
 
 @lru_cache
 def _converters(model: type[Model]) -> list[tuple[int, Any, list[Any]]]:
-    """What makes a column's value that of its field, by place; only where there is something to do."""
-    columns = [(place, field.cached_col) for place, field in enumerate(model._meta.concrete_fields)]
-    found = [
-        (place, column, [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)])
-        for place, column in columns
+    """Return the functions that convert columns' values to fields' values, by position of the column."""
+    columns = [(position, field.cached_col) for position, field in enumerate(model._meta.concrete_fields)]
+    converters = [
+        (position, column, [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)])
+        for position, column in columns
     ]
-    return [entry for entry in found if entry[2]]
+    return [entry for entry in converters if entry[2]]
 
 
 def sites_of(*, account_id: int) -> QuerySet[Site]:
-    """The account's sites."""
+    """Return the account's sites."""
     return Site.objects.filter(account_id=account_id)
 
 
 def group_members(*, account_id: int) -> QuerySet[Any]:
-    """Who is in which group of the account: one row for each member, with the group and the consumer."""
+    """Return the members of the account's groups: one row per member, with the group and the consumer."""
     links = Consumer.groups.through._default_manager.filter(consumergroup__account_id=account_id)
     return links.select_related("consumergroup", "consumer").order_by("consumergroup__code", "consumer__consumer_id")
 
 
 def groups_of(*, account_id: int) -> QuerySet[ConsumerGroup]:
-    """The account's groups."""
+    """Return the account's groups."""
     return ConsumerGroup.objects.filter(account_id=account_id)
 
 
 def consumers_of(*, account_id: int) -> QuerySet[Consumer]:
-    """The account's consumers with their home site, membership, cards and groups: three statements for any number."""
+    """Return the account's consumers with home site, membership, cards and groups, in three SQL statements."""
     return (
         Consumer.objects.filter(account_id=account_id)
         .select_related("home_site", "membership")
@@ -103,76 +103,77 @@ def consumers_of(*, account_id: int) -> QuerySet[Consumer]:
 
 
 class Matching(Protocol):
-    """What of an account's rows a text finds that somebody searches for, as a condition that indexes answer."""
+    """Returns the condition for rows of an account that match a search, one that indexes can answer."""
 
     def __call__(self, *, account_id: int, search: str) -> Q: ...
 
 
 def consumers_matching(*, account_id: int, search: str) -> QuerySet[Consumer]:
-    """Those of whom each word of ``search`` begins the id, a name or the e-mail address, or is a card's number.
+    """Return consumers for whom each word of ``search`` starts the id, a name or the e-mail, or is a card's number.
 
-    The cards are looked up here, in one SQL statement: an index answers the rest only if it need not ask for them.
+    Looks up the cards in one SQL statement of its own: joined to the rest, they would keep indexes from being used.
     """
     words = search.split()
     cards = Card.objects.filter(account_id=account_id, number__in=words)
     owners = dict(cards.values_list("number", "membership__consumer"))
     consumers = Consumer.objects.filter(account_id=account_id)
     for word in words:
-        begins = [Q(**{f"{name}__istartswith": word}) for name in ("consumer_id", "first_name", "last_name", "email")]
-        consumers = consumers.filter(reduce(or_, begins, Q(pk=owners[word]) if word in owners else Q()))
+        starts = [Q(**{f"{name}__istartswith": word}) for name in ("consumer_id", "first_name", "last_name", "email")]
+        consumers = consumers.filter(reduce(or_, starts, Q(pk=owners[word]) if word in owners else Q()))
     return consumers
 
 
-def consumers_found(*, account_id: int, search: str) -> list[tuple[str, str]]:
-    """Up to ``MAXIMUM_FOUND`` consumers that match and are not archived: ids with names. Two SQL statements."""
+def consumers_search(*, account_id: int, search: str) -> list[tuple[str, str]]:
+    """Return ids and names of at most ``MAX_CONSUMER_CHOICES`` matching consumers, without archived ones."""
     consumers = consumers_matching(account_id=account_id, search=search).filter(archived=False)
-    found = consumers.order_by("last_name", "first_name", "consumer_id")[:MAXIMUM_FOUND]
-    return [(one.consumer_id, str(one)) for one in found]
+    consumers = consumers.order_by("last_name", "first_name", "consumer_id")[:MAX_CONSUMER_CHOICES]
+    return [(consumer.consumer_id, str(consumer)) for consumer in consumers]
 
 
-def consumers_named(*, account_id: int, consumer_ids: Sequence[str]) -> dict[str, str]:
-    """The names of the consumers among ``consumer_ids`` that exist, by id. One SQL statement; none for none."""
-    found = Consumer.objects.filter(account_id=account_id, consumer_id__in=consumer_ids) if consumer_ids else ()
-    return {one.consumer_id: str(one) for one in found}
+def consumer_names(*, account_id: int, consumer_ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of consumers by id, without unknown ids. One SQL statement; none for no ids."""
+    if not consumer_ids:
+        return {}
+    consumers = Consumer.objects.filter(account_id=account_id, consumer_id__in=consumer_ids)
+    return {consumer.consumer_id: str(consumer) for consumer in consumers}
 
 
 def accounts_of_staff(*, user: User) -> QuerySet[Account]:
-    """The accounts that a user may work in, in order of name: all of them for a superuser."""
+    """Return the accounts that a user may work in, by name; all accounts for a superuser."""
     accounts = Account.objects.all() if user.is_superuser else Account.objects.filter(staff_memberships__user=user)
     return accounts.order_by("name", "code")
 
 
 def staff_membership_current(*, user: User, account_id: int | None) -> StaffMembership | None:
-    """The membership in which a user works: of the account given, or else of the first by name; None without any.
+    """Return the membership that a user works with: in the given account, or else the first by name; None without any.
 
-    A superuser needs no membership: where there is none, they are given an unsaved one as administrator.
+    A superuser without a membership gets an unsaved one as administrator.
     """
     memberships = list(
         StaffMembership.objects.filter(user=user)
         .select_related("account", "role")
         .order_by("account__name", "account__code")
     )
-    chosen = next((one for one in memberships if one.account_id == account_id), None)
+    current = next((membership for membership in memberships if membership.account_id == account_id), None)
     if not user.is_superuser:
-        return chosen or next(iter(memberships), None)
-    if chosen is None:
+        return current or next(iter(memberships), None)
+    if current is None:
         accounts = accounts_of_staff(user=user)
         account = accounts.filter(pk=account_id or 0).first() or accounts.first()
         if account is None:
             return None
         role = Group.objects.get(name=StaffRole.ADMINISTRATOR)
-        chosen = next((one for one in memberships if one.account_id == account.pk), None) or StaffMembership(
-            user=user, account=account, role=role
-        )
-    return chosen
+        current = next((membership for membership in memberships if membership.account_id == account.pk), None)
+        current = current or StaffMembership(user=user, account=account, role=role)
+    return current
 
 
 def staff_of(*, account_id: int) -> QuerySet[StaffMembership]:
-    """The account's staff with their users and roles."""
+    """Return the account's staff memberships with users and roles."""
     return StaffMembership.objects.filter(account_id=account_id).select_related("user", "role")
 
 
 def jobs_of(*, account_id: int, asked_by: User | None = None) -> QuerySet[Job]:
-    """The account's large jobs, newest first; those of one member of staff, where one is named."""
+    """Return the account's jobs, newest first; only those of ``asked_by``, if given."""
     jobs = Job.objects.filter(account_id=account_id).select_related("asked_by").order_by("-asked_at", "-pk")
     return jobs if asked_by is None else jobs.filter(asked_by=asked_by)

@@ -1,4 +1,4 @@
-"""What the worker runs: shells over services. A task only says "look now", and may run twice."""
+"""Celery tasks over services. A task only says "look now", and may run twice."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,17 +12,17 @@ from consumers.services.job import jobs_run as consumers_jobs_run
 
 URGENT = "urgent"
 BULK = "bulk"
-"""The queues: what must happen within a minute, and what may take its time."""
+"""Celery queues: work that must happen within a minute, and large jobs."""
 
-EXPIRES = timedelta(hours=2)
-"""A word that nobody heard for so long is dropped; more than two clocks of a cluster may differ by."""
+TASK_EXPIRY = timedelta(hours=2)
+"""A task that waits longer is dropped. More than the clocks of a cluster may differ by."""
 
-AT_A_TIME = timedelta(seconds=20)
-"""A large job makes room for other work after so long."""
+MAX_JOB_TIME = timedelta(seconds=20)
+"""After this time a job yields to other work."""
 
 
 def scheduled(*, title: str, every: timedelta, queue: str = URGENT) -> Callable[[Callable[[], int]], Any]:
-    """A task of the schedule; ``due=True`` is what the schedule says, and nobody else."""
+    """Return a decorator for a scheduled task; only the schedule passes ``due=True``."""
 
     def decorate(do: Callable[[], int]) -> Any:
         name = f"{do.__module__}.{do.__name__}"
@@ -33,12 +33,12 @@ def scheduled(*, title: str, every: timedelta, queue: str = URGENT) -> Callable[
         def run(*, due: bool = False) -> int:
             return schedule.scheduled_task_run(work=work, due=due, do=do)
 
-        return shared_task(run, name=name, expires=EXPIRES.total_seconds())
+        return shared_task(run, name=name, expires=TASK_EXPIRY.total_seconds())
 
     return decorate
 
 
 @scheduled(title="Large imports and exports", every=timedelta(minutes=1), queue=BULK)
 def jobs_run() -> int:
-    """Do some of the large jobs; returns how many steps were taken."""
-    return consumers_jobs_run(clock=schedule.database_now, for_at_most=AT_A_TIME)
+    """Run waiting jobs for a while; return the number of steps."""
+    return consumers_jobs_run(clock=schedule.database_now, for_at_most=MAX_JOB_TIME)

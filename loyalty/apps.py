@@ -17,11 +17,11 @@ class LoyaltyConfig(AppConfig):
         # The tables are there only now that every app is loaded.
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
         from consumers.roles import role_grants_register  # noqa: PLC0415
-        from loyalty.admin.publish_warning import dear_caution  # noqa: PLC0415
+        from loyalty.admin.editor.publish_warning import dear_caution  # noqa: PLC0415
         from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
         from loyalty.roles import GRANTS  # noqa: PLC0415
-        from loyalty.selectors.offer import currencies_of_amounts  # noqa: PLC0415
         from loyalty.selectors.points import consumers_with_points_history  # noqa: PLC0415
+        from loyalty.selectors.rewards import currencies_of_amounts  # noqa: PLC0415
         from promotions.admin.editor.publish_warning import caution_register  # noqa: PLC0415
 
         reference_check_register("currency", currencies_of_amounts)

@@ -7,8 +7,8 @@ from typing import Any
 from consumers.loyalty_sections import LoyaltySection
 from consumers.models import Consumer
 from loyalty.models import LedgerEntry, PromotionUsage, Voucher
-from loyalty.selectors.offer import vouchers_of
 from loyalty.selectors.points import activity_of
+from loyalty.selectors.rewards import vouchers_of
 from loyalty.selectors.transaction import past_transactions
 from promotions.engine.money import money_text, to_minor
 

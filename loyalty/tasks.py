@@ -5,7 +5,7 @@ from datetime import timedelta
 from consumers.services import schedule
 from consumers.tasks import scheduled
 from loyalty.services.message import messages_send as loyalty_messages_send
-from loyalty.services.voucher import vouchers_expire as loyalty_vouchers_expire
+from loyalty.services.rewards.voucher import vouchers_expire as loyalty_vouchers_expire
 from promotions.services.status import statuses_sync as promotions_statuses_sync
 
 

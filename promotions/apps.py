@@ -1,4 +1,4 @@
-"""How Django knows the app."""
+"""The app as Django loads it."""
 
 from django.apps import AppConfig
 
@@ -13,15 +13,15 @@ class PromotionsConfig(AppConfig):
     verbose_name = "Promotions"
 
     def ready(self) -> None:
-        """Say what promotions and prices name, so that it is not taken away."""
-        # The tables are there only now that every app is loaded.
+        """Register what promotions reference, so that it is not deleted, and the app's roles and sections."""
+        # Models can be imported only once every app is loaded.
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
         from consumers.roles import role_grants_register  # noqa: PLC0415
         from promotions.loyalty_sections import SECTIONS  # noqa: PLC0415
         from promotions.roles import GRANTS  # noqa: PLC0415
         from promotions.selectors.personalized_promotion import skus_on_lists  # noqa: PLC0415
         from promotions.selectors.product import currencies_of_prices  # noqa: PLC0415
-        from promotions.selectors.promotion import reference_check  # noqa: PLC0415
+        from promotions.selectors.references import reference_check  # noqa: PLC0415
 
         for kind in ReferenceKind:
             reference_check_register(kind, reference_check(kind))

@@ -16,7 +16,7 @@ from conflicts.models import ConflictSettings
 from conflicts.resolver import Policy
 from conflicts.selectors import conflict_policy, conflict_settings
 from conflicts.services.settings import ConflictValues, conflict_settings_save
-from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of
+from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of
 from consumers.models import Account
 
 
@@ -81,7 +81,7 @@ class ConflictSettingsAdmin(OnePageAdmin):
 
     def save_row(self, request: HttpRequest, obj: ConflictSettings, form: Any, *, change: bool) -> Model:
         values = ConflictValues(**{name: form.cleaned_data[name] for name in ConflictSettingsForm.Meta.fields})
-        return conflict_settings_save(account_id=obj.account_id, values=values)
+        return conflict_settings_save(account_id=obj.account_id, values=values, author=author_of(request))
 
 
 def _shown(rows: list[Compared]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What two promotions want in one basket: products that fit their rules, real ones or made up. Pure."""
+"""Baskets that meet what two promotions require of the products bought, of real products or invented ones. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,43 +8,65 @@ from fractions import Fraction
 from itertools import islice, product
 from typing import Any
 
-from conflicts.analysis.satisfiability import Conjunction, Grid, TooManyConjunctions, solve, ways
+from conflicts.analysis.satisfiability import (
+    Conjunction,
+    NumberDomain,
+    SatisfyingValues,
+    conditions_by_attribute,
+    conjunctions_of,
+    satisfying_values,
+)
 from promotions.engine.benefits.discounts import Discount, PersonalizedTerms
 from promotions.engine.facts.basket import Item, ProductFacts, folded
 from promotions.engine.money import exponent, minor_unit, to_minor
-from promotions.engine.rulebook.rulebook import OfferFacts, Promotion, Terms
+from promotions.engine.rulebook.promotion import OfferFacts, Promotion, Terms
 from promotions.engine.rules.attributes import Operator, Scope
-from promotions.engine.rules.tree import Tree, compile_tree
+from promotions.engine.rules.compile import compile_tree
+from promotions.engine.rules.tree import Tree
 
-_FEW = 4
+_MAX_PRODUCTS = 4
+"""Products tried for one requirement."""
+
+_MAX_BASKETS = 12
+"""Baskets made of the products tried."""
+
+_MAX_PRODUCTS_SORTED = 50
+"""Products among which those of the catalogue are preferred."""
+
 _USUAL_PRICE = 10
 _ANY_DAY = date(2000, 1, 1)
-_GRIDS = {
-    "quantity": Grid(step=Decimal(1), least=Decimal(1)),
-    "cost_price": Grid(step=Decimal("0.01"), least=Decimal(0)),
-    "retail_price": Grid(step=Decimal("0.01"), least=Decimal(0)),
+_DOMAINS = {
+    "quantity": NumberDomain(step=Decimal(1), minimum=Decimal(1)),
+    "cost_price": NumberDomain(step=Decimal("0.01"), minimum=Decimal(0)),
+    "retail_price": NumberDomain(step=Decimal("0.01"), minimum=Decimal(0)),
 }
-_EXACT = frozenset({Operator.IS, Operator.IS_ANY_OF, Operator.IS_ALL_OF})
+_ANY_VALUE = NumberDomain()
+_NAMING_OPERATORS = frozenset({Operator.IS, Operator.IS_ANY_OF, Operator.IS_ALL_OF})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CatalogueContext:
-    """What of an account the judgement needs. ``products`` must hold every product of the catalogue that a promotion
-    names by its SKU; others serve as examples."""
+    """What the analysis needs of an account.
+
+    ``products`` must hold every product of the catalogue that a promotion names by its SKU; others serve as examples.
+    """
 
     terms: Terms
     products: Mapping[str, ProductFacts]
     offers: Mapping[str, OfferFacts]
     personalized: Mapping[str, PersonalizedTerms]
 
-    def products_of(self, wanted: "Sequence[Wanted]") -> dict[str, ProductFacts]:
-        """Of what is wanted, the entries of the catalogue."""
-        return {one.sku: self.products[one.sku] for one in wanted if one.sku in self.products}
+    def products_of(self, lines: "Sequence[ExampleLine]") -> dict[str, ProductFacts]:
+        """Return the catalogue's entries of the products on some lines."""
+        return {line.sku: self.products[line.sku] for line in lines if line.sku in self.products}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """Units of one product. ``facts`` are of one that the catalogue would have; ``price`` of a unit in minor units."""
+class ExampleLine:
+    """Units of one product in an example basket, each at ``price`` in minor units.
+
+    ``facts`` are of an invented product, as the catalogue would have it.
+    """
 
     sku: str
     units: int
@@ -55,20 +77,20 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Demand:
-    """That some units satisfy trees, and are of some products; None is any product. ``spend`` in minor units."""
+class Requirement:
+    """Units that satisfy rule trees and are of some products (None: of any), worth ``spend`` in minor units."""
 
     trees: tuple[Tree | None, ...] = ()
     products: frozenset[str] | None = None
     units: int = 1
     spend: int = 0
 
-    def also(self, other: "Demand") -> "Demand":
-        """The demand for units that meet both."""
+    def combined_with(self, other: "Requirement") -> "Requirement":
+        """Return the requirement of units that meet both."""
         products = other.products if self.products is None else self.products
         if self.products is not None and other.products is not None:
             products = self.products & other.products
-        return Demand(
+        return Requirement(
             trees=(*self.trees, *other.trees),
             products=products,
             units=max(self.units, other.units),
@@ -76,223 +98,247 @@ class Demand:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Baskets:
-    """Baskets to try; ``impossible`` where it is proved that there is none."""
+Alternatives = list[Requirement]
+"""Requirements of which one is enough."""
 
-    baskets: tuple[tuple[Wanted, ...], ...]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExampleBaskets:
+    """Baskets to try; ``impossible``: it is proved that there are none."""
+
+    baskets: tuple[tuple[ExampleLine, ...], ...]
     impossible: bool = False
 
 
-def wanted_baskets(pair: Sequence[Promotion], world: CatalogueContext) -> Baskets:
-    """Baskets that hold what both promotions ask for."""
-    return _met([_demands(one) for one in pair], pair, world)
+def baskets_for_both(pair: Sequence[Promotion], catalogue: CatalogueContext) -> ExampleBaskets:
+    """Return baskets that hold what each of two promotions requires."""
+    return _baskets_meeting([_requirements(promotion) for promotion in pair], pair, catalogue)
 
 
-def shared_units(pair: Sequence[Promotion], world: CatalogueContext) -> Baskets:
-    """Baskets in which two discounts want the same units."""
-    found: list[tuple[Wanted, ...]] = []
+def baskets_with_shared_units(pair: Sequence[Promotion], catalogue: CatalogueContext) -> ExampleBaskets:
+    """Return baskets in which two discounts compete for the same units."""
+    baskets: list[tuple[ExampleLine, ...]] = []
     impossible = True
-    first, second = (_set_demands(one) for one in pair)
-    for (i, one), (j, other) in product(enumerate(first), enumerate(second)):
-        both = one.also(other)
-        sides = [
-            [*_extra(pair[0]), *(both if n == i else demand for n, demand in enumerate(first))],
-            [*_extra(pair[1]), *(both if n == j else demand for n, demand in enumerate(second))],
+    currency = pair[0].source.currency
+    first, second = (_product_set_requirements(promotion) for promotion in pair)
+    for i, j in product(range(len(first)), range(len(second))):
+        shared = first[i].combined_with(second[j])
+        both = [
+            [*_line_item_requirements(pair[0]), *first[:i], shared, *first[i + 1 :]],
+            [*_line_item_requirements(pair[1]), *second[:j], shared, *second[j + 1 :]],
         ]
-        met = _met([[_as_choice(demand) for demand in side] for side in sides], pair, world)
-        impossible = impossible and _fitting(both, pair[0].source.currency, world).impossible
-        found += met.baskets[:_FEW]
-    return Baskets(baskets=tuple(found), impossible=impossible)
+        alternatives = [[[requirement] for requirement in requirements] for requirements in both]
+        impossible = impossible and _products_meeting(shared, currency, catalogue).impossible
+        baskets += _baskets_meeting(alternatives, pair, catalogue).baskets[:_MAX_PRODUCTS]
+    return ExampleBaskets(baskets=tuple(baskets), impossible=impossible)
 
 
-Choice = list[Demand]
-"""Demands of which one is enough."""
+# --- what a promotion requires ----------------------------------------------------------------------------------------
 
 
-def _as_choice(demand: Demand) -> Choice:
-    return [demand]
-
-
-def _demands(promotion: Promotion) -> list[Choice]:
-    """Everything that a promotion asks of the products in a basket."""
+def _requirements(promotion: Promotion) -> list[Alternatives]:
+    """Return everything that a promotion requires of the products in a basket."""
+    line_items = [[requirement] for requirement in _line_item_requirements(promotion)]
     if promotion.source.family == "discount":
-        return [_as_choice(demand) for demand in (*_extra(promotion), *_set_demands(promotion))]
-    return [*(_as_choice(demand) for demand in _extra(promotion)), *_selected(promotion)]
+        return [*line_items, *([requirement] for requirement in _product_set_requirements(promotion))]
+    return [*line_items, *_selection_requirements(promotion)]
 
 
-def _extra(promotion: Promotion) -> list[Demand]:
+def _line_item_requirements(promotion: Promotion) -> list[Requirement]:
     tree = promotion.source.eligibility["line_item_rules"]
-    return [Demand(trees=(tree,))] if tree else []
+    return [Requirement(trees=(tree,))] if tree else []
 
 
-def _selected(promotion: Promotion) -> Iterator[Choice]:
+def _selection_requirements(promotion: Promotion) -> Iterator[Alternatives]:
     outcome = promotion.source.outcome
     sets, quantity = outcome["product_selection"]["sets"], outcome["quantity_rule"]
     every: int = quantity["units"] if quantity and quantity["apply_to"] == "every" else 1
     if outcome["product_selection"]["match"] == "all" and len(sets) > 1:
-        for one in sets:
-            yield [Demand(trees=(one["rules"],), units=one["units"] * every)]
+        for selected in sets:
+            yield [Requirement(trees=(selected["rules"],), units=selected["units"] * every)]
     elif sets:
-        yield [Demand(trees=(one["rules"],), units=every) for one in sets]
+        yield [Requirement(trees=(selected["rules"],), units=every) for selected in sets]
     else:
-        yield [Demand(units=every)]
+        yield [Requirement(units=every)]
 
 
-def _set_demands(promotion: Promotion) -> list[Demand]:
-    """What each product set of a discount asks for. Any product may be on a consumer's list."""
-    discount = promotion.discount
+def _product_set_requirements(promotion: Promotion) -> list[Requirement]:
+    """Return what each product set of a discount requires. Any product may be on a consumer's list."""
     return [
-        Demand(
-            trees=(said.get("rules"),),
-            products=one.products,
-            units=one.required_quantity,
-            spend=one.required_spend or 0,
+        Requirement(
+            trees=(definition.get("rules"),),
+            products=product_set.products,
+            units=product_set.required_quantity,
+            spend=product_set.required_spend or 0,
         )
-        for one, said in zip(discount.sets, promotion.source.outcome["product_sets"], strict=True)
+        for product_set, definition in zip(
+            promotion.discount.sets, promotion.source.outcome["product_sets"], strict=True
+        )
     ]
 
 
-def _met(sides: Sequence[Sequence[Choice]], pair: Sequence[Promotion], world: CatalogueContext) -> Baskets:
-    """Baskets that meet a choice of every promotion's demands, with as few units as will do for both."""
+# --- baskets ----------------------------------------------------------------------------------------------------------
+
+
+def _baskets_meeting(
+    required: Sequence[Sequence[Alternatives]], pair: Sequence[Promotion], catalogue: CatalogueContext
+) -> ExampleBaskets:
+    """Return baskets that meet one alternative of each of both promotions' requirements, with as few units as do."""
     currency = pair[0].source.currency
-    choices: list[list[tuple[int, Wanted]]] = []
-    for side, demands in enumerate(sides):
-        for choice in demands:
-            fitting = [_fitting(demand, currency, world) for demand in choice]
-            if all(one.impossible for one in fitting):
-                return Baskets(baskets=(), impossible=True)
-            choices.append([(side, wanted) for one in fitting for wanted in islice(one.wanted, _FEW)])
-    price = _price(pair)
-    return Baskets(baskets=tuple(_merged(some, price) for some in islice(product(*choices), 3 * _FEW)))
+    choices: list[list[tuple[int, ExampleLine]]] = []
+    for side, requirements in enumerate(required):
+        for alternatives in requirements:
+            fitting = [_products_meeting(requirement, currency, catalogue) for requirement in alternatives]
+            if all(products.impossible for products in fitting):
+                return ExampleBaskets(baskets=(), impossible=True)
+            choices.append([(side, line) for products in fitting for line in products.lines[:_MAX_PRODUCTS]])
+    price = _sufficient_price(pair)
+    combinations = islice(product(*choices), _MAX_BASKETS)
+    return ExampleBaskets(baskets=tuple(_merged(combination, price) for combination in combinations))
 
 
-def _merged(some: Sequence[tuple[int, Wanted]], price: int) -> tuple[Wanted, ...]:
-    """One line for each product: a promotion's demands add up, and what one takes serves the other too."""
+def _merged(chosen: Sequence[tuple[int, ExampleLine]], price: int) -> tuple[ExampleLine, ...]:
+    """Return one line for each product.
+
+    The units that one promotion requires add up; those of the two do not, as one unit serves both.
+    """
     units: dict[str, list[int]] = {}
-    wanted: dict[str, Wanted] = {}
-    for side, one in some:
-        units.setdefault(one.sku, [0, 0])[side] += one.units
-        known = wanted.setdefault(one.sku, one)
-        wanted[one.sku] = replace(known, price=max(known.price, one.price, price))
-    return tuple(replace(one, units=max(units[sku])) for sku, one in wanted.items())
+    lines: dict[str, ExampleLine] = {}
+    for side, line in chosen:
+        units.setdefault(line.sku, [0, 0])[side] += line.units
+        known = lines.setdefault(line.sku, line)
+        lines[line.sku] = replace(known, price=max(known.price, line.price, price))
+    return tuple(replace(line, units=max(units[sku])) for sku, line in lines.items())
 
 
-def _price(pair: Sequence[Promotion]) -> int:
-    """A unit's price, in minor units, that is enough for something to be given."""
+def _sufficient_price(pair: Sequence[Promotion]) -> int:
+    """Return a unit's price, in minor units, at which both promotions give something."""
     minor = 10 ** exponent(pair[0].source.currency)
-    asked: list[int] = [_USUAL_PRICE * minor]
-    for one in pair:
-        outcome = one.source.outcome
+    prices: list[int] = [_USUAL_PRICE * minor]
+    for promotion in pair:
+        outcome = promotion.source.outcome
         if outcome.get("issue_points_on") == "currency":
-            asked.append(int(Fraction(outcome["conversion_units"]) * minor) + 1)
-        if isinstance(one.effect, Discount) and one.effect.kind == "fixed_price":
-            asked.append(int(one.effect.value) + minor)
-    return max(asked)
+            prices.append(int(Fraction(outcome["conversion_units"]) * minor) + 1)
+        if isinstance(promotion.effect, Discount) and promotion.effect.kind == "fixed_price":
+            prices.append(int(promotion.effect.value) + minor)
+    return max(prices)
 
 
-# --- products that fit ------------------------------------------------------------------------------------------------
+# --- products that meet a requirement ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Fitting:
-    wanted: tuple[Wanted, ...]
+class _FittingProducts:
+    """Products that meet a requirement; ``impossible``: it is proved that there are none."""
+
+    lines: tuple[ExampleLine, ...]
     impossible: bool
 
 
-def _fitting(demand: Demand, currency: str, world: CatalogueContext) -> _Fitting:
-    """Products that meet a demand."""
-    try:
-        found = ways(*demand.trees)
-    except TooManyConjunctions:
-        return _Fitting(wanted=(), impossible=False)
-    wanted: list[Wanted] = []
+def _products_meeting(requirement: Requirement, currency: str, catalogue: CatalogueContext) -> _FittingProducts:
+    conjunctions = conjunctions_of(*requirement.trees)
+    if conjunctions is None:
+        return _FittingProducts(lines=(), impossible=False)
+    lines: list[ExampleLine] = []
     impossible = True
-    for way in found:
-        fitting = _fitting_way(way, demand, currency, world)
-        wanted += fitting.wanted
+    for conjunction in conjunctions:
+        fitting = _products_satisfying(conjunction, requirement, currency, catalogue)
+        lines += fitting.lines
         impossible = impossible and fitting.impossible
-    return _Fitting(wanted=tuple(wanted), impossible=impossible)
+    return _FittingProducts(lines=tuple(lines), impossible=impossible)
 
 
-def _fitting_way(way: Conjunction, demand: Demand, currency: str, world: CatalogueContext) -> _Fitting:
-    things: dict[str, list[Tree]] = {}
-    for one in way:
-        things.setdefault(one["attribute"], []).append(one)
+def _products_satisfying(
+    conjunction: Conjunction, requirement: Requirement, currency: str, catalogue: CatalogueContext
+) -> _FittingProducts:
+    """Return products that meet a requirement by satisfying one conjunction of its trees."""
+    conditions = conditions_by_attribute(conjunction)
     solved = {
-        name: solve(Scope.LINE_ITEM, some, today=_ANY_DAY, grid=_GRIDS.get(name)) for name, some in things.items()
+        name: satisfying_values(Scope.LINE_ITEM, on_it, today=_ANY_DAY, domain=_DOMAINS.get(name, _ANY_VALUE))
+        for name, on_it in conditions.items()
     }
-    numbers = [int(value) for value in solved["quantity"].values if value is not None] if "quantity" in solved else []
-    if any(one.impossible for one in solved.values()) or ("quantity" in solved and not numbers):
-        return _Fitting(wanted=(), impossible=True)
-    units = next((number for number in sorted(numbers) if number >= demand.units), demand.units)
-    rest = [one for one in way if one["attribute"] != "quantity"]
-    predicate = compile_tree({"match": "all", "rules": rest}, Scope.LINE_ITEM)
-    price = -(-demand.spend // units)
-    named = _named_skus(things, demand, world)
-    skus = named if named is not None else [*world.products, *_made_up_skus(solved)]
-    wanted = [
-        one
+    units = _sufficient_units(solved, requirement)
+    if units is None or any(values.impossible for values in solved.values()):
+        return _FittingProducts(lines=(), impossible=True)
+    others = [condition for condition in conjunction if condition["attribute"] != "quantity"]
+    predicate = compile_tree({"match": "all", "rules": others}, Scope.LINE_ITEM)
+    named = _named_skus(conditions, requirement, catalogue)
+    skus = named if named is not None else [*catalogue.products, *_invented_skus(solved)]
+    fitting = [
+        line
         for sku in skus
-        for one in _entries(sku, solved, world)
-        if predicate is None or predicate(_item(one, units, world))
+        for line in _lines_of(sku, solved, catalogue)
+        if predicate is None or predicate(_item(line, units, catalogue))
     ]
-    if named is not None and not wanted:
-        # What the catalogue says of a product holds; of others a till might say anything.
-        return _Fitting(wanted=(), impossible=all(sku in world.products for sku in named))
-    shown = sorted(islice(wanted, 50), key=lambda one: one.sku not in world.products)
-    least = minor_unit(currency)
-    return _Fitting(
-        wanted=tuple(
-            replace(one, units=units, price=max(price, _retail(one, world, currency, least))) for one in shown[:_FEW]
+    if named is not None and not fitting:
+        # The catalogue is right about its products; what it does not know a till may send in any category.
+        return _FittingProducts(lines=(), impossible=all(sku in catalogue.products for sku in named))
+    preferred = sorted(fitting[:_MAX_PRODUCTS_SORTED], key=lambda line: line.sku not in catalogue.products)
+    price = -(-requirement.spend // units)
+    return _FittingProducts(
+        lines=tuple(
+            replace(line, units=units, price=max(price, _retail_price(line, currency, catalogue)))
+            for line in preferred[:_MAX_PRODUCTS]
         ),
         impossible=False,
     )
 
 
-def _named_skus(things: Mapping[str, Sequence[Tree]], demand: Demand, world: CatalogueContext) -> list[str] | None:
-    """The only SKUs that can be meant; None where there is no such list. The catalogue's own spelling comes first."""
-    spelt: dict[str, list[str]] = {}
-    for known in world.products:
-        spelt.setdefault(known.casefold(), []).append(known)
-    if demand.products is not None:
-        return sorted(demand.products)
+def _sufficient_units(solved: Mapping[str, SatisfyingValues], requirement: Requirement) -> int | None:
+    """Return the fewest units that meet a requirement; None where no quantity satisfies the rules."""
+    if "quantity" not in solved:
+        return requirement.units
+    quantities = sorted(int(value) for value in solved["quantity"].values if value is not None)
+    if not quantities:
+        return None
+    return next((quantity for quantity in quantities if quantity >= requirement.units), requirement.units)
+
+
+def _named_skus(
+    conditions: Mapping[str, Sequence[Tree]], requirement: Requirement, catalogue: CatalogueContext
+) -> list[str] | None:
+    """Return the only SKUs that a requirement can mean, in the catalogue's own spelling; None where it names none."""
+    if requirement.products is not None:
+        return sorted(requirement.products)
+    spellings: dict[str, list[str]] = {}
+    for sku in catalogue.products:
+        spellings.setdefault(sku.casefold(), []).append(sku)
     lists: list[list[str]] = []
-    tests: tuple[tuple[str, Callable[[str], list[str]]], ...] = (
+    spell: tuple[tuple[str, Callable[[str], list[str]]], ...] = (
         ("product", lambda value: [value]),
-        ("sku", lambda value: spelt.get(value.casefold(), [value])),
+        ("sku", lambda value: spellings.get(value.casefold(), [value])),
     )
-    for name, spellings in tests:
-        for one in things.get(name, ()):
-            if one["operator"] in _EXACT:
-                values = one["value"] if isinstance(one["value"], list) else [one["value"]]
-                lists.append([sku for value in values for sku in spellings(value)])
+    for name, spelt in spell:
+        for condition in conditions.get(name, ()):
+            if condition["operator"] in _NAMING_OPERATORS:
+                values = condition["value"] if isinstance(condition["value"], list) else [condition["value"]]
+                lists.append([sku for value in values for sku in spelt(value)])
     return min(lists, key=len, default=None)
 
 
-def _made_up_skus(solved: Mapping[str, Any]) -> list[str]:
+def _invented_skus(solved: Mapping[str, SatisfyingValues]) -> list[str]:
     if "sku" in solved:
         return [value for value in solved["sku"].values if value]
     return ["EXAMPLE"]
 
 
-def _entries(sku: str, solved: Mapping[str, Any], world: CatalogueContext) -> Iterator[Wanted]:
-    """A product as the catalogue has it; or else as a till might send it, and as the catalogue might have it."""
-    if sku in world.products:
-        yield Wanted(sku=sku, units=1, price=0)
+def _lines_of(sku: str, solved: Mapping[str, SatisfyingValues], catalogue: CatalogueContext) -> Iterator[ExampleLine]:
+    """Yield a product of the catalogue; an invented one as a till sends it, and as the catalogue could have it."""
+    if sku in catalogue.products:
+        yield ExampleLine(sku=sku, units=1, price=0)
         return
 
     def value(name: str, default: Any) -> Any:
-        values = [one for one in solved[name].values if one is not None] if name in solved else []
+        values = [value for value in solved[name].values if value is not None] if name in solved else []
         return values[0] if values else default
 
-    yield Wanted(sku=sku, units=1, price=0, category=value("category", ""), brand=value("product_brand", ""))
-    retail: Decimal = value("retail_price", Decimal(_USUAL_PRICE))
-    cost = value("cost_price", None)
-    if "profit_margin" in solved and retail:
+    yield ExampleLine(sku=sku, units=1, price=0, category=value("category", ""), brand=value("product_brand", ""))
+    retail_price: Decimal = value("retail_price", Decimal(_USUAL_PRICE))
+    cost_price = value("cost_price", None)
+    if "profit_margin" in solved and retail_price:
         margin = Fraction(value("profit_margin", 0))
-        cost = Decimal(retail) * (100 * margin.denominator - margin.numerator) / (100 * margin.denominator)
-    yield Wanted(
+        cost_price = Decimal(retail_price) * (100 * margin.denominator - margin.numerator) / (100 * margin.denominator)
+    yield ExampleLine(
         sku=sku,
         units=1,
         price=0,
@@ -301,29 +347,43 @@ def _entries(sku: str, solved: Mapping[str, Any], world: CatalogueContext) -> It
             program_brand=value("program_brand", ""),
             category=value("category", ""),
             labels=tuple(sorted(value("labels", frozenset()))),
-            cost_price=cost,
-            retail_price=retail,
+            cost_price=cost_price,
+            retail_price=retail_price,
         ),
     )
 
 
-def _item(one: Wanted, units: int, world: CatalogueContext) -> Item:
-    facts = world.products.get(one.sku, one.facts)
+def _item(line: ExampleLine, units: int, catalogue: CatalogueContext) -> Item:
+    """Return a line as the rules on line items read it."""
+    facts = catalogue.products.get(line.sku, line.facts)
+    if facts is None:
+        return Item(
+            sku=line.sku.casefold(),
+            quantity=units,
+            product=None,
+            product_brand=folded(line.brand),
+            program_brand=None,
+            category=folded(line.category),
+            labels=frozenset(),
+            cost_price=None,
+            retail_price=None,
+        )
     return Item(
-        sku=one.sku.casefold(),
+        sku=line.sku.casefold(),
         quantity=units,
-        product=one.sku if facts is not None else None,
-        product_brand=folded(facts.product_brand if facts is not None else one.brand),
-        program_brand=folded(facts.program_brand) if facts is not None else None,
-        category=folded(facts.category if facts is not None else one.category),
-        labels=frozenset(label.casefold() for label in facts.labels) if facts is not None else frozenset(),
-        cost_price=facts.cost_price if facts is not None else None,
-        retail_price=facts.retail_price if facts is not None else None,
+        product=line.sku,
+        product_brand=folded(facts.product_brand),
+        program_brand=folded(facts.program_brand),
+        category=folded(facts.category),
+        labels=frozenset(label.casefold() for label in facts.labels),
+        cost_price=facts.cost_price,
+        retail_price=facts.retail_price,
     )
 
 
-def _retail(one: Wanted, world: CatalogueContext, currency: str, least: Decimal) -> int:
-    facts = world.products.get(one.sku)
-    if facts is None or not facts.retail_price or currency != world.terms.currency:
+def _retail_price(line: ExampleLine, currency: str, catalogue: CatalogueContext) -> int:
+    """Return a product's price in the catalogue, in minor units; 0 where it has none in this currency."""
+    facts = catalogue.products.get(line.sku)
+    if facts is None or not facts.retail_price or currency != catalogue.terms.currency:
         return 0
-    return to_minor(facts.retail_price.quantize(least), currency)
+    return to_minor(facts.retail_price.quantize(minor_unit(currency)), currency)

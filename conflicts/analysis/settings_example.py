@@ -8,12 +8,15 @@ from fractions import Fraction
 from typing import Any
 
 from conflicts.resolver import Policy
-from promotions.engine.definition.reader import Definition, check_discount, check_loyalty
+from promotions.engine.definition.discount import check_discount
+from promotions.engine.definition.loyalty import check_loyalty
+from promotions.engine.definition.reader import Definition
 from promotions.engine.facts.basket import SiteFacts, make_basket, make_line
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.money import money_text
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion, PromotionSource, Rulebook, Terms, compile_promotion
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.rulebook.promotion import Promotion, PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 
 CURRENCY = "EUR"
 BASKET = "3 × shampoo at 4.00 and 1 × coffee at 8.00"
@@ -44,7 +47,7 @@ def example_of(policy: Policy) -> list[Compared]:
     terms = Terms(currency=CURRENCY, earn_rates={CURRENCY: Fraction(1)}, point_value=Fraction(1, 100))
     rulebook = Rulebook.build(_PROMOTIONS, terms=terms)
     shopper = Shopper(consumer_id="anna", today=basket.today, is_loyalty_member=True)
-    decision = evaluate(basket, shopper=shopper, usage=Usage(), rulebook=rulebook, policy=policy)
+    decision = evaluate(EvaluationCase(basket=basket, shopper=shopper, usage=Usage()), rulebook, policy)
     gives = {
         one.promotion.id: f"gives {one.points} points"
         if one.points

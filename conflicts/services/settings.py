@@ -8,8 +8,9 @@ from conflicts.choices import PromotionAge, PromotionBias
 from conflicts.exceptions import ConflictsError
 from conflicts.models import ConflictSettings
 from conflicts.selectors import conflict_settings
-from consumers.services.account import account_lock, rulebook_advance
-from consumers.services.upsert import HISTORY_REASON, model_problems
+from consumers.author import Author
+from consumers.services.account import account_lock, rulebook_version_advance
+from consumers.services.upsert import model_problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class ConflictValues:
     discounts_per_transaction: int | None = None
 
 
-def conflict_settings_save(*, account_id: int, values: ConflictValues, made_with: str = "") -> ConflictSettings:
+def conflict_settings_save(*, account_id: int, values: ConflictValues, author: Author) -> ConflictSettings:
     """Replace the account's settings.
 
     Raises:
@@ -37,7 +38,7 @@ def conflict_settings_save(*, account_id: int, values: ConflictValues, made_with
             setattr(stored, name, value)
         if problems := tuple(model_problems(stored)):
             raise ConflictsError(problems=problems)
-        setattr(stored, HISTORY_REASON, made_with)
+        author.sign(stored)
         stored.save()
-        rulebook_advance(account=account)
+        rulebook_version_advance(account=account)
     return stored

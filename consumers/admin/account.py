@@ -1,4 +1,4 @@
-"""The settings of the account that is worked in."""
+"""Settings of the current account."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -10,15 +10,15 @@ from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from consumers.admin.framework.fields import currency_field, zone_field
-from consumers.admin.framework.formset_field import RowForm, RowsField
-from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of
+from consumers.admin.framework.formset_field import FormSetField, RowForm
+from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of
 from consumers.choices import CURRENCIES
 from consumers.models import Account
 from consumers.services.account import AccountValues, account_update
 
 
 class EarnRateForm(RowForm):
-    """What one unit of another currency earns."""
+    """The earn rate of another currency."""
 
     currency = forms.ChoiceField(
         choices=[("", "Choose a currency"), *((code, f"{code} · {name}") for code, name in sorted(CURRENCIES.items()))],
@@ -45,11 +45,11 @@ class AccountForm(ServiceForm):
     time_zone = zone_field(
         label="Time zone", help_text="Dates are entered and shown in this zone; a site may have its own for its tills."
     )
-    earn_rates = RowsField(
+    earn_rates = FormSetField(
         form=EarnRateForm,
-        most=50,
+        max_rows=50,
         label="Points in other currencies",
-        words={
+        texts={
             "row": "Currency",
             "add": "Add currency",
             "empty": "Only transactions in the account's currency earn base points.",
@@ -84,7 +84,9 @@ class AccountForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rates = self.instance.other_earn_rates or {}
-        self.initial["earn_rates"] = [{"currency": code, "rate": number(rate)} for code, rate in sorted(rates.items())]
+        self.initial["earn_rates"] = [
+            {"currency": code, "rate": decimal_or_none(rate)} for code, rate in sorted(rates.items())
+        ]
 
     def clean_earn_rates(self) -> list[dict[str, Any]]:
         rates: list[dict[str, Any]] = self.cleaned_data["earn_rates"]
@@ -94,8 +96,8 @@ class AccountForm(ServiceForm):
         return rates
 
 
-def number(value: Any) -> Decimal | None:
-    """A stored rate as a number."""
+def decimal_or_none(value: Any) -> Decimal | None:
+    """Return a stored rate as a number; None if it is none."""
     try:
         return Decimal(str(value))
     except InvalidOperation:
@@ -127,4 +129,6 @@ class AccountSettingsAdmin(OnePageAdmin):
     def save_row(self, request: HttpRequest, obj: Account, form: Any, *, change: bool) -> Model:
         values = {name: getattr(obj, name) for name in AccountForm.Meta.fields}
         rates = {rate["currency"]: str(rate["rate"]) for rate in form.cleaned_data["earn_rates"]}
-        return account_update(account_id=obj.pk, values=AccountValues(**values, other_earn_rates=rates))
+        return account_update(
+            account_id=obj.pk, values=AccountValues(**values, other_earn_rates=rates), author=author_of(request)
+        )

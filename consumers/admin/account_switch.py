@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from consumers.access import SESSION_ACCOUNT
-from consumers.admin.framework.pages import user_of
+from consumers.admin.framework.pages import staff_user
 from consumers.selectors import accounts_of_staff
 
 
@@ -14,7 +14,7 @@ from consumers.selectors import accounts_of_staff
 def account_switch(request: HttpRequest) -> HttpResponse:
     """Work in the account whose code was posted as ``account``; an account of others is a 404."""
     code = request.POST.get("account", "").replace("\x00", "")
-    account = get_object_or_404(accounts_of_staff(user=user_of(request)), code=code)
+    account = get_object_or_404(accounts_of_staff(user=staff_user(request)), code=code)
     request.session[SESSION_ACCOUNT] = account.pk
     messages.success(request, f"You now work in {account}.")
     return redirect("admin:index")

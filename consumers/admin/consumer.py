@@ -20,15 +20,16 @@ from unfold.widgets import (
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.results import (
-    SHOWN_PROBLEMS,
+    MAX_SHOWN_PROBLEMS,
     FileProblem,
     FileRefused,
 )
 from consumers.admin.files.widgets import DayWidget, TextsWidget, TextWidget
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
-from consumers.admin.framework.formset_field import RowForm, RowsField
+from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.author import Author
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.loyalty_sections import loyalty_sections
 from consumers.models import Consumer
@@ -71,11 +72,11 @@ class ConsumerForm(ServiceForm):
         required=False,
         widget=DateInput({"data-shown-when": "member_status:active,suspended,withdrawn"}),
     )
-    cards = RowsField(
+    cards = FormSetField(
         form=CardForm,
-        most=50,
+        max_rows=50,
         label="Cards",
-        words={"row": "Card", "add": "Add card", "empty": "No loyalty cards."},
+        texts={"row": "Card", "add": "Add card", "empty": "No loyalty cards."},
     )
     problem_fields = {
         "loyalty.enrolled_on": "enrolled_on",
@@ -141,14 +142,14 @@ def _stored_cards(consumer: Consumer) -> list[str]:
     return [card.number for card in membership.cards.all()] if membership is not None else []
 
 
-STORED: Mapping[str, Any] = {
+STORED_VALUE_READERS: Mapping[str, Any] = {
     "home_site": lambda consumer: consumer.home_site.number if consumer.home_site else "",
     "groups": lambda consumer: [group.code for group in consumer.groups.all()] if consumer.pk else [],
     "loyalty_status": _stored_status,
     "enrolled_on": _stored_enrolled_on,
     "cards": _stored_cards,
 }
-"""How the columns that are no columns of the consumer's table are read from what is stored."""
+"""Readers of the columns that are not columns of the consumer's table."""
 
 
 class ConsumerResource(AccountResource):
@@ -201,18 +202,18 @@ class ConsumerResource(AccountResource):
         return consumers_of(account_id=self.account.pk)
 
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
-        stored = STORED.get(field.column_name)
-        if stored is None or not isinstance(instance, Consumer):
+        reader = STORED_VALUE_READERS.get(field.column_name)
+        if reader is None or not isinstance(instance, Consumer):
             return super().export_field(field, instance, **kwargs)
-        return field.widget.render(told(instance, field.column_name))
+        return field.widget.render(column_value(instance, field.column_name))
 
     def save_rows(self, rows: Sequence[Consumer]) -> None:
         problems: list[FileProblem] = []
         values = []
-        for number, consumer in zip(self.numbers, rows, strict=True):
-            status = told(consumer, "loyalty_status")
-            enrolled_on = told(consumer, "enrolled_on")
-            cards = told(consumer, "cards")
+        for number, consumer in zip(self.row_numbers, rows, strict=True):
+            status = column_value(consumer, "loyalty_status")
+            enrolled_on = column_value(consumer, "enrolled_on")
+            cards = column_value(consumer, "cards")
             if status and status not in MembershipStatus.values:
                 detail = f"Expected {', '.join(MembershipStatus.values)} or nothing."
                 problems.append(FileProblem(row=number, column="loyalty_status", detail=detail))
@@ -222,7 +223,7 @@ class ConsumerResource(AccountResource):
                 problems.append(FileProblem(row=number, column="cards", detail="They belong to a membership."))
             values.append(self._values(consumer, status, enrolled_on, cards))
         if problems:
-            raise FileRefused(problems[:SHOWN_PROBLEMS])
+            raise FileRefused(problems[:MAX_SHOWN_PROBLEMS])
         consumers_save(account_id=self.account.pk, rows=values)
 
     def _values(self, consumer: Consumer, status: str, enrolled_on: Any, cards: Sequence[str]) -> ConsumerValues:
@@ -237,17 +238,17 @@ class ConsumerResource(AccountResource):
             )
         return ConsumerValues(
             consumer_id=consumer.consumer_id,
-            home_site=told(consumer, "home_site") or None,
-            groups=tuple(told(consumer, "groups")),
+            home_site=column_value(consumer, "home_site") or None,
+            groups=tuple(column_value(consumer, "groups")),
             loyalty=loyalty,
             **{name: getattr(consumer, name) for name in self.columns},
         )
 
 
-def told(consumer: Consumer, column: str) -> Any:
-    """What the file says of a consumer in a column, or else what is stored."""
-    read = vars(consumer).get(f"read_{column}", _MISSING)
-    return STORED[column](consumer) if read is _MISSING else read
+def column_value(consumer: Consumer, column: str) -> Any:
+    """Return a consumer's value of a column: the file's, or else the stored one."""
+    from_file = vars(consumer).get(f"read_{column}", _MISSING)
+    return STORED_VALUE_READERS[column](consumer) if from_file is _MISSING else from_file
 
 
 _MISSING = object()
@@ -260,8 +261,8 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     key = "consumer_id"
     resource_classes = (ConsumerResource,)
     form = ConsumerForm
-    add_words = "Add consumer"
-    empty_words = "A consumer is a customer or employee, known by an id; a loyalty member has cards and points."
+    add_label = "Add consumer"
+    empty_text = "A consumer is a customer or employee, known by an id; a loyalty member has cards and points."
     list_display = ("name", "consumer_id", "e_mail", "membership_label", "balance", "home_site", "last_seen")
     list_display_links = ("name", "consumer_id")
     list_filter = (
@@ -295,9 +296,9 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
 
     @property
     def media(self) -> forms.Media:
-        """What the form needs, and the Loyalty tab's sections."""
-        of_sections = (script for section in loyalty_sections() for script in section.scripts)
-        media: forms.Media = super().media + forms.Media(js=("js/shown.js", *of_sections))
+        """Return the scripts of the form and of the Loyalty tab's sections."""
+        section_scripts = (script for section in loyalty_sections() for script in section.scripts)
+        media: forms.Media = super().media + forms.Media(js=("js/shown.js", *section_scripts))
         return media
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -349,7 +350,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     def last_seen(self, consumer: Consumer) -> Any:
         return consumer.last_transaction_on
 
-    def save_values(self, *, account_id: int, obj: Consumer, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: Consumer, form: Any) -> None:
         values = form.cleaned_data
         loyalty = None
         if values["member_status"]:

@@ -17,10 +17,11 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.author import Author
 from consumers.models import Consumer, ConsumerGroup
 from consumers.selectors import group_members
 from consumers.services.group import GroupValues, MemberValues, group_delete, group_members_save, groups_save
-from consumers.services.upsert import is_storable, rows_named
+from consumers.services.upsert import is_storable, rows_by_values
 
 
 class GroupForm(ServiceForm):
@@ -52,9 +53,9 @@ class GroupResource(AccountResource):
 
 
 class GroupMemberResource(AccountResource):
-    """Members of groups, one row for each: of a group of any size, in parts.
+    """Members of groups, one row per member, so that a large group can come in several files.
 
-    A row makes a consumer a member, or with ``member`` no takes them out; members that the file does not name stay.
+    A row adds a consumer to the group, or removes it if ``member`` is no; members that the file does not name stay.
     """
 
     noun = "members of groups"
@@ -72,25 +73,25 @@ class GroupMemberResource(AccountResource):
     def get_queryset(self) -> QuerySet[Any]:
         return group_members(account_id=self.account.pk)
 
-    def rows_shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def exported_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return self.get_queryset().filter(consumergroup__in=rows.order_by().values("pk"))
 
-    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
         pairs = [pair for pair in keys if is_storable(list(pair))]
         codes = {code for code, _ in pairs}
         links = self.get_queryset().filter(consumergroup__code__in=codes)
-        found = rows_named(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
-        return {(link.consumergroup.code, link.consumer.consumer_id): link for link in found}
+        members = rows_by_values(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
+        return {(link.consumergroup.code, link.consumer.consumer_id): link for link in members}
 
     def init_instance(self, row: Any = None) -> Any:
-        # What the preview shows; that there are such rows, the service finds out.
+        # For the preview only; the service checks that the group and the consumer exist.
         code, consumer_id = self.key_of(row or {})
         link = self._meta.model(consumergroup=ConsumerGroup(code=code), consumer=Consumer(consumer_id=consumer_id))
         link.member = False
         return link
 
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
-        # What is stored is a member.
+        # Every stored row is a member.
         if field.column_name == "member":
             return bool(getattr(instance, "member", True))
         return super().export_field(field, instance, **kwargs)
@@ -120,13 +121,13 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
 
     key = "code"
     resource_classes = (GroupResource, GroupMemberResource)
-    file_words = (
+    file_note = (
         "Groups and their members are files of their own. A file of members puts each consumer into the group, or with "
         "“no” under member takes them out; members that it does not name stay."
     )
     form = GroupForm
-    add_words = "Add group"
-    empty_words = "A group is a named set of consumers: rules and control groups choose among them."
+    add_label = "Add group"
+    empty_text = "A group is a named set of consumers: rules and control groups choose among them."
     list_display = ("code", "name", "members")
     list_display_links = ("code", "name")
     list_filter = (ArchivedFilter,)
@@ -140,7 +141,7 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
         return rows.annotate(number_of_members=Count("consumers"))
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
-        # Promotions name groups by code: a group that is added beside one comes back by it.
+        # Promotions refer to groups by code: a group added from a promotion's form returns its code.
         return to_field == self.key or bool(super().to_field_allowed(request, to_field))
 
     @display(description="Members", ordering="number_of_members")
@@ -148,7 +149,7 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
         address = f"{reverse('admin:consumers_consumer_changelist')}?groups__id__exact={group.pk}"
         return format_html('<a class="text-link" href="{}">{}</a>', address, group.number_of_members)
 
-    def save_values(self, *, account_id: int, obj: ConsumerGroup, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: ConsumerGroup, form: Any) -> None:
         groups_save(account_id=account_id, rows=[GroupValues(code=obj.code, name=obj.name, archived=obj.archived)])
 
     def delete_row(self, request: HttpRequest, obj: ConsumerGroup) -> None:

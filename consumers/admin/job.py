@@ -1,4 +1,4 @@
-"""Large jobs: how far they are, what they made, and a way to stop them."""
+"""Background jobs: their progress, their result files, and cancelling them."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from consumers.admin.files.formats import CSV, FORMATS
-from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect, dialog_with_errors
 from consumers.admin.framework.filters import choice_filter
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.pages import ReadOnlyAdmin, account_of, user_of
+from consumers.admin.framework.pages import ReadOnlyAdmin, account_of, staff_user
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import Refused
 from consumers.models import Job
@@ -32,19 +32,19 @@ STATE_COLOURS = {
 }
 
 
-def jobs_seen(request: HttpRequest) -> QuerySet[Job]:
-    """The jobs of the account that the user may see: their own, or all of them."""
-    user = user_of(request)
-    every = user.has_perm("consumers.view_job_of_others")
-    return jobs_of(account_id=account_of(request).pk, asked_by=None if every else user)
+def visible_jobs(request: HttpRequest) -> QuerySet[Job]:
+    """Return the account's jobs that the user may see: their own, or all."""
+    user = staff_user(request)
+    sees_all = user.has_perm("consumers.view_job_of_others")
+    return jobs_of(account_id=account_of(request).pk, asked_by=None if sees_all else user)
 
 
 class CancelForm(RowDialogForm):
-    """The question before a job is cancelled."""
+    """The confirmation before a job is cancelled."""
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
-        job = row_by_id(jobs_seen(request), object_id)
+        job = row_by_id(visible_jobs(request), object_id)
         if job is None:
             raise Http404("There is no such job.")
         self.job = job
@@ -54,7 +54,7 @@ class CancelForm(RowDialogForm):
 class JobAdmin(ReadOnlyAdmin):
     """Large imports and exports."""
 
-    empty_words = "Imports and exports of many rows are done in the background, and stand here with their progress."
+    empty_text = "Imports and exports of many rows are done in the background, and stand here with their progress."
     list_display = ("title", "state_label", "progress", "asked", "asked_by_name", "finished")
     list_filter = (choice_filter("state", "state", JobState.choices, lambda _, jobs, value: jobs.filter(state=value)),)
     search_fields = ("title",)
@@ -65,7 +65,7 @@ class JobAdmin(ReadOnlyAdmin):
     actions_detail = ("cancel",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        return jobs_seen(request)
+        return visible_jobs(request)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.download_view)
@@ -111,20 +111,20 @@ class JobAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, extra_context)
 
     def download_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
-        """The file that a job made, piece by piece."""
+        """Stream a job's result file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        job = jobs_seen(request).filter(pk=pk, state=JobState.DONE).first()
-        pieces = job.parts.filter(file=JobFile.RESULT).order_by("position") if job else None
-        if job is None or pieces is None or not pieces.exists():
+        job = visible_jobs(request).filter(pk=pk, state=JobState.DONE).first()
+        parts = job.parts.filter(file=JobFile.RESULT).order_by("position") if job else None
+        if job is None or parts is None or not parts.exists():
             raise Http404("There is no such file.")
-        stream = (bytes(content) for content in pieces.values_list("content", flat=True).iterator(chunk_size=20))
+        stream = (bytes(content) for content in parts.values_list("content", flat=True).iterator(chunk_size=20))
         headers = {"Content-Disposition": f'attachment; filename="{job.result_name}"'}
-        written = FORMATS[job.parameters.get("format", CSV.title)].content_type
-        return StreamingHttpResponse(stream, content_type=f"{written}; charset=utf-8", headers=headers)
+        content_type = FORMATS[job.parameters.get("format", CSV.title)].content_type
+        return StreamingHttpResponse(stream, content_type=f"{content_type}; charset=utf-8", headers=headers)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
-        """Cancelling, as long as there is something to cancel."""
+        """Offer to cancel a job that has not ended."""
         job = self.get_object(request, str(object_id))
         if not isinstance(job, Job) or job.is_over:
             return []
@@ -149,7 +149,7 @@ class JobAdmin(ReadOnlyAdmin):
             job_cancel(job=form.job, at=timezone.now())
         except Refused as refused:
             form.add_error(None, refused.detail)
-            return dialog_again(request, self.cancel.dialog, form)
+            return dialog_with_errors(request, self.cancel.dialog, form)
         self.log_change(request, form.job, "Cancelled.")
         messages.success(request, "The job is cancelled.")
-        return dialog_done(request, self.url_of("change", form.job.pk))
+        return dialog_redirect(request, self.url_of("change", form.job.pk))

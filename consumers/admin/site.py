@@ -11,6 +11,7 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.framework.fields import zone_field
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.author import Author
 from consumers.models import Site
 from consumers.services.site import SiteValues, site_delete, sites_save
 
@@ -66,8 +67,8 @@ class SiteAdmin(ImportExportMixin, KeyedAdmin):
     key = "number"
     resource_classes = (SiteResource,)
     form = SiteForm
-    add_words = "Add site"
-    empty_words = "A site is a shop or web shop where transactions happen."
+    add_label = "Add site"
+    empty_text = "A site is a shop or web shop where transactions happen."
     list_display = ("number", "name", "town", "county", "postcode", "time_zone")
     list_display_links = ("number", "name")
     list_filter = (ArchivedFilter,)
@@ -79,7 +80,7 @@ class SiteAdmin(ImportExportMixin, KeyedAdmin):
         ("Archive", {"fields": ("archived",)}),
     )
 
-    def save_values(self, *, account_id: int, obj: Site, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: Site, form: Any) -> None:
         values = SiteValues(**{name: getattr(obj, name) for name in SiteForm.Meta.fields})
         sites_save(account_id=account_id, rows=[values])
 

@@ -1,4 +1,4 @@
-"""Writes of accounts."""
+"""Write accounts and their API keys."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -7,16 +7,17 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import F
 
+from consumers.author import Author
 from consumers.choices import KeyRole
 from consumers.exceptions import AlreadyExists, ConsumersError, InUse, Problem
 from consumers.models import Account, ApiKey
-from consumers.references import keys_referenced
-from consumers.services.upsert import HISTORY_REASON, model_problems
+from consumers.references import referenced_keys
+from consumers.services.upsert import model_problems
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountValues:
-    """Everything that can be said of an account after it was made."""
+    """All editable fields of an account."""
 
     name: str
     currency: str
@@ -30,7 +31,7 @@ class AccountValues:
 
 @dataclass(frozen=True, kw_only=True)
 class NewAccount:
-    """An account with its first keys, which are shown this once: only their hashes are stored."""
+    """A new account with its first API keys, in plain text: only their hashes are stored."""
 
     account: Account
     manager_key: str
@@ -38,28 +39,28 @@ class NewAccount:
 
 
 def account_lock(*, account_id: int) -> Account:
-    """The account as it is now, its row held until the transaction ends: writes of master data happen one by one.
+    """Lock and return the account's row until the transaction ends, so that writes of master data happen one by one.
 
-    Tills are not held up: a sale refers to the account, which a lock without its key columns lets through.
+    Tills do not wait: their foreign keys to the account need only its key columns, which this lock leaves free.
     Must be called inside ``transaction.atomic()``.
     """
     return Account.objects.select_for_update(no_key=True).get(pk=account_id)
 
 
-def rulebook_bump(*, account_id: int) -> int:
-    """Count the account's rulebook version up by one, and return it.
+def rulebook_version_bump(*, account_id: int) -> int:
+    """Increase the account's rulebook version by one, and return it.
 
     Called in the transaction of every change that a decision depends on. It locks the account's row as
-    ``account_lock`` does, so what is read after it is still true at the commit.
+    ``account_lock`` does, so what is read after it cannot change before the commit.
     """
     Account.objects.filter(pk=account_id).update(rulebook_version=F("rulebook_version") + 1)
     return Account.objects.values_list("rulebook_version", flat=True).get(pk=account_id)
 
 
-def rulebook_advance(*, account: Account, removed: bool = False) -> int:
-    """``rulebook_bump`` for an account that the caller has from ``account_lock``: one statement instead of two.
+def rulebook_version_advance(*, account: Account, removed: bool = False) -> int:
+    """Increase the version of an account locked by ``account_lock``: one statement instead of two.
 
-    ``removed`` tells the tills' processes that something was taken away, so that what they keep is built anew.
+    ``removed`` also increases the epoch, so that processes rebuild their rulebook instead of updating it.
     """
     account.rulebook_version += 1
     account.rulebook_epoch += int(removed)
@@ -70,36 +71,37 @@ def rulebook_advance(*, account: Account, removed: bool = False) -> int:
 
 
 def account_create(*, code: str, currency: str, time_zone: str, name: str = "") -> NewAccount:
-    """Make an account with a manager's key and a till's key.
+    """Create an account with a manager's key and a till's key.
 
     Raises:
-        AlreadyExists: there is an account of this code.
-        ConsumersError: a value does not hold; each problem under its field.
+        AlreadyExists: an account has this code.
+        ConsumersError: values are invalid; each problem under its field.
     """
     account = Account(code=code, name=name or code, currency=currency, time_zone=time_zone)
     problems = tuple(model_problems(account))
     if problems:
         raise ConsumersError(problems=problems)
-    # One transaction: an account without keys could not be reached. The unique code closes the race of two makers.
+    # One transaction: an account without keys could not be used.
+    # Race: two calls create one code. The unique constraint lets only one succeed.
     with transaction.atomic():
-        made, created = Account.objects.get_or_create(
+        created_account, is_new = Account.objects.get_or_create(
             code=code, defaults={"name": account.name, "currency": currency, "time_zone": time_zone}
         )
-        if not created:
+        if not is_new:
             raise AlreadyExists(f"There is an account {code} already.", attr="code")
-        _, manager_key = api_key_create(account_id=made.pk, name="manager", role=KeyRole.MANAGER)
-        _, till_key = api_key_create(account_id=made.pk, name="till", role=KeyRole.TILL)
-    return NewAccount(account=made, manager_key=manager_key, till_key=till_key)
+        _, manager_key = api_key_create(account_id=created_account.pk, name="manager", role=KeyRole.MANAGER)
+        _, till_key = api_key_create(account_id=created_account.pk, name="till", role=KeyRole.TILL)
+    return NewAccount(account=created_account, manager_key=manager_key, till_key=till_key)
 
 
-def account_update(*, account_id: int, values: AccountValues, made_with: str = "") -> Account:
-    """Replace what is said of an account.
+def account_update(*, account_id: int, values: AccountValues, author: Author) -> Account:
+    """Replace an account's settings.
 
     Raises:
-        ConsumersError: a value does not hold; each problem under its field.
-        InUse: the currency would change, and amounts in the old one exist.
+        ConsumersError: values are invalid; each problem under its field.
+        InUse: the currency would change while amounts in the old one exist.
     """
-    # One transaction: the tills' next decision sees all of the change, or none.
+    # One transaction: the tills' next decision sees all of the change or none.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
         old_currency = account.currency
@@ -107,18 +109,18 @@ def account_update(*, account_id: int, values: AccountValues, made_with: str = "
             setattr(account, name, value)
         if problems := tuple(model_problems(account)):
             raise ConsumersError(problems=problems)
-        if account.currency != old_currency and keys_referenced(
+        if account.currency != old_currency and referenced_keys(
             account_id=account_id, kind="currency", keys=[old_currency]
         ):
             raise InUse(f"The currency is fixed: there are amounts in {old_currency}.")
-        setattr(account, HISTORY_REASON, made_with)
+        author.sign(account)
         account.save()
-        rulebook_advance(account=account)
+        rulebook_version_advance(account=account)
     return account
 
 
 def api_key_create(*, account_id: int, name: str, role: KeyRole) -> tuple[ApiKey, str]:
-    """Make a key, and return it with its secret, which is shown this once."""
+    """Create an API key; return it with its secret, which is not stored."""
     key = ApiKey(account_id=account_id, name=name, role=role)
     secret = ApiKey.objects.assign_key(key)
     key.save()
@@ -126,7 +128,7 @@ def api_key_create(*, account_id: int, name: str, role: KeyRole) -> tuple[ApiKey
 
 
 def api_key_revoke(*, account_id: int, prefix: str) -> None:
-    """End a key for good.
+    """Revoke an API key.
 
     Raises:
         ConsumersError: the account has no such key.

@@ -1,4 +1,4 @@
-"""Writes of consumers, their membership and their cards."""
+"""Write consumers, their memberships and their cards."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from django.db.utils import IntegrityError
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.exceptions import ConsumersError, InUse, NotFound, Problem
 from consumers.models import Account, Card, Consumer, ConsumerGroup, Membership, Site
-from consumers.references import keys_referenced
+from consumers.references import referenced_keys
 from consumers.services.account import account_lock
-from consumers.services.upsert import Saved, rows_delete, rows_named, rows_upsert
+from consumers.services.upsert import Saved, rows_by_values, rows_delete, rows_upsert
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class LoyaltyValues:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsumerValues:
-    """Everything that can be said of a consumer; the home site by number, groups by code."""
+    """All editable fields of a consumer; the home site by number, groups by code."""
 
     consumer_id: str
     kind: str = ConsumerKind.CUSTOMER
@@ -54,22 +54,22 @@ def consumers_save(*, account_id: int, rows: Sequence[ConsumerValues]) -> Saved:
     """Create or replace consumers by id, each with its membership, cards and groups: all of them or none.
 
     Raises:
-        ConsumersError: each problem under ``<index>.<field>``; unknown sites and groups and cards of others are such.
-        InUse: the membership of a consumer with a history of points would be taken away.
+        ConsumersError: each problem under ``<index>.<field>``, unknown sites, unknown groups and cards of others too.
+        InUse: a membership with a history of points would be removed.
     """
-    # One transaction under the account's lock: two writers cannot give one card to two consumers. The upsert locks
-    # the consumers' rows, so that no sale gives points to a membership that is being taken away.
+    # Race: two writers give one card to two consumers. The account's lock admits one at a time. The upsert locks the
+    # consumers' rows, so that no sale earns points for a membership that is being removed.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
         sites = {
             site.number: site
-            for site in rows_named(
+            for site in rows_by_values(
                 Site.objects.filter(account=account), "number", (row.home_site for row in rows if row.home_site)
             )
         }
         groups = {
             group.code: group
-            for group in rows_named(
+            for group in rows_by_values(
                 ConsumerGroup.objects.filter(account=account), "code", (code for row in rows for code in row.groups)
             )
         }
@@ -109,7 +109,7 @@ def consumer_delete(*, account_id: int, consumer_id: str) -> None:
         InUse: there are transactions, points or vouchers of theirs.
     """
     try:
-        # One transaction under the account's lock: no other writer changes what is being deleted.
+        # Race: another writer changes the consumer meanwhile. The account's lock admits one at a time.
         with transaction.atomic():
             account_lock(account_id=account_id)
             consumer = Consumer.objects.filter(account_id=account_id, consumer_id=consumer_id).first()
@@ -120,14 +120,14 @@ def consumer_delete(*, account_id: int, consumer_id: str) -> None:
         raise InUse from error
 
 
-def consumers_locked(*, account_id: int, consumer_ids: Collection[str]) -> dict[str, int]:
-    """The primary keys of consumers by their ids, their rows held until the transaction ends; unknown ids are left out.
+def consumers_lock(*, account_id: int, consumer_ids: Collection[str]) -> dict[str, int]:
+    """Lock consumers' rows until the transaction ends; return their primary keys by id, without unknown ids.
 
-    Several are locked in order of primary key, so that no two callers wait for each other; sales lock theirs first,
-    too. Must be called inside ``transaction.atomic()``.
+    Rows are locked in order of primary key, so that two callers never deadlock; sales lock their consumer first, too.
+    Must be called inside ``transaction.atomic()``.
     """
     consumers = Consumer.objects.filter(account_id=account_id).order_by("pk").select_for_update(no_key=True)
-    return dict(rows_named(consumers.values_list("consumer_id", "pk"), "consumer_id", consumer_ids))
+    return dict(rows_by_values(consumers.values_list("consumer_id", "pk"), "consumer_id", consumer_ids))
 
 
 def _unknown_rows(
@@ -136,39 +136,40 @@ def _unknown_rows(
     for index, row in enumerate(rows):
         if row.home_site and row.home_site not in sites:
             yield Problem(code="does_not_exist", detail=f"There is no site {row.home_site}.", attr=f"{index}.home_site")
-        for place, code in enumerate(row.groups):
+        for position, code in enumerate(row.groups):
             if code not in groups:
                 yield Problem(
-                    code="does_not_exist", detail=f"There is no group {code}.", attr=f"{index}.groups.{place}"
+                    code="does_not_exist", detail=f"There is no group {code}.", attr=f"{index}.groups.{position}"
                 )
 
 
 def _cards_of_others(account: Account, rows: Sequence[ConsumerValues]) -> Iterator[Problem]:
-    places: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for index, row in enumerate(rows):
-        for place, named in enumerate(row.loyalty.cards if row.loyalty else ()):
-            attr = f"{index}.loyalty.cards.{place}.number"
-            if places.setdefault(named.number, attr) != attr:
-                yield Problem(code="duplicate", detail=f"Card {named.number} is named twice.", attr=attr)
-    ours = {row.consumer_id for row in rows}
-    held = Card.objects.filter(account=account).select_related("membership__consumer")
-    for card in rows_named(held, "number", places):
-        if card.membership.consumer.consumer_id not in ours:
+        for position, named in enumerate(row.loyalty.cards if row.loyalty else ()):
+            path = f"{index}.loyalty.cards.{position}.number"
+            if paths.setdefault(named.number, path) != path:
+                yield Problem(code="duplicate", detail=f"Card {named.number} is named twice.", attr=path)
+    saved_ids = {row.consumer_id for row in rows}
+    cards = Card.objects.filter(account=account).select_related("membership__consumer")
+    for card in rows_by_values(cards, "number", paths):
+        if card.membership.consumer.consumer_id not in saved_ids:
             yield Problem(
-                code="duplicate", detail=f"Card {card.number} belongs to another consumer.", attr=places[card.number]
+                code="duplicate", detail=f"Card {card.number} belongs to another consumer.", attr=paths[card.number]
             )
 
 
 def _memberships_save(account: Account, consumers: Sequence[Consumer], rows: Sequence[ConsumerValues]) -> None:
     leaving = [consumer for consumer, row in zip(consumers, rows, strict=True) if row.loyalty is None]
-    ended = Membership.objects.filter(consumer__in=leaving)
-    ended_ids = list(ended.values_list("consumer__consumer_id", flat=True))
-    if held := keys_referenced(account_id=account.pk, kind="membership", keys=ended_ids):
+    removed = Membership.objects.filter(consumer__in=leaving)
+    removed_ids = list(removed.values_list("consumer__consumer_id", flat=True))
+    if with_points := referenced_keys(account_id=account.pk, kind="membership", keys=removed_ids):
         raise InUse(
-            f"The membership of {', '.join(sorted(held)[:10])} has a history of points: set its status to withdrawn."
+            f"The membership of {', '.join(sorted(with_points)[:10])} has a history of points: "
+            "set its status to withdrawn."
         )
-    Card.objects.filter(membership__in=ended).delete()
-    ended.delete()
+    Card.objects.filter(membership__in=removed).delete()
+    removed.delete()
     staying = [
         (Membership(consumer=consumer, enrolled_on=row.loyalty.enrolled_on, status=row.loyalty.status), row.loyalty)
         for consumer, row in zip(consumers, rows, strict=True)
@@ -187,9 +188,9 @@ def _memberships_save(account: Account, consumers: Sequence[Consumer], rows: Seq
         for membership, (_, loyalty) in zip(memberships, staying, strict=True)
         for card in loyalty.cards
     ]
-    kept = {card.number for card in cards}
-    known = Card.objects.filter(membership__in=memberships)
-    rows_delete(Card.objects.all(), [card.pk for card in known if card.number not in kept])
+    saved_numbers = {card.number for card in cards}
+    stored_cards = Card.objects.filter(membership__in=memberships)
+    rows_delete(Card.objects.all(), [card.pk for card in stored_cards if card.number not in saved_numbers])
     if cards:
         Card.objects.bulk_create(
             cards, update_conflicts=True, unique_fields=["account", "number"], update_fields=["membership", "type"]
@@ -200,15 +201,15 @@ def _groups_save(
     consumers: Sequence[Consumer], rows: Sequence[ConsumerValues], groups: Mapping[str, ConsumerGroup]
 ) -> None:
     link = Consumer.groups.through
-    wanted = {
+    pairs = {
         (consumer.pk, groups[code].pk) for consumer, row in zip(consumers, rows, strict=True) for code in row.groups
     }
     links = link.objects.filter(consumer__in=consumers).values_list("pk", "consumer_id", "consumergroup_id")
-    held = {(consumer_pk, group_pk): pk for pk, consumer_pk, group_pk in links}
-    rows_delete(link.objects.all(), [pk for pair, pk in held.items() if pair not in wanted])
+    stored = {(consumer_pk, group_pk): pk for pk, consumer_pk, group_pk in links}
+    rows_delete(link.objects.all(), [pk for pair, pk in stored.items() if pair not in pairs])
     link.objects.bulk_create(
         [
             link(consumer_id=consumer_pk, consumergroup_id=group_pk)
-            for consumer_pk, group_pk in sorted(wanted - held.keys())
+            for consumer_pk, group_pk in sorted(pairs - stored.keys())
         ]
     )

@@ -1,4 +1,4 @@
-"""Writes of groups."""
+"""Write consumer groups and their members."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -9,15 +9,15 @@ from django.db.utils import IntegrityError
 
 from consumers.exceptions import ConsumersError, InUse, NotFound, Problem
 from consumers.models import Consumer, ConsumerGroup
-from consumers.references import keys_referenced
+from consumers.references import referenced_keys
 from consumers.services.account import account_lock
-from consumers.services.consumer import consumers_locked
-from consumers.services.upsert import Saved, rows_delete, rows_named, rows_upsert
+from consumers.services.consumer import consumers_lock
+from consumers.services.upsert import Saved, rows_by_values, rows_delete, rows_upsert
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroupValues:
-    """Everything that can be said of a group."""
+    """All editable fields of a group."""
 
     code: str
     name: str = ""
@@ -30,7 +30,7 @@ def groups_save(*, account_id: int, rows: Sequence[GroupValues]) -> Saved:
     Raises:
         ConsumersError: each problem under ``<index>.<field>``.
     """
-    # One transaction under the account's lock: of two writers of one code, the second replaces.
+    # Race: two writers of one code. The account's lock admits one at a time, and the second replaces the first's row.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
         _, saved = rows_upsert(model=ConsumerGroup, account=account, key="code", rows=[asdict(row) for row in rows])
@@ -39,7 +39,7 @@ def groups_save(*, account_id: int, rows: Sequence[GroupValues]) -> Saved:
 
 @dataclass(frozen=True, kw_only=True)
 class MemberValues:
-    """Whether a consumer is in a group, both by their keys."""
+    """A consumer and a group by their keys, and whether the consumer is a member."""
 
     group: str
     consumer_id: str
@@ -47,39 +47,39 @@ class MemberValues:
 
 
 def group_members_save(*, account_id: int, rows: Sequence[MemberValues]) -> Saved:
-    """Put consumers into groups, or take them out: all of it or nothing. Other members stay.
+    """Add consumers to groups, or remove them: all or none. Other members stay.
 
     Returns:
-        How many became members as ``created``, and how many left as ``updated``.
+        The number of members added as ``created``, and of members removed as ``updated``.
 
     Raises:
         ConsumersError: each problem under ``<index>.group`` or ``<index>.consumer_id``.
     """
-    # One transaction under the account's lock and those of the consumers, in order: a group that is named here is not
-    # deleted meanwhile, no consumer is put into it twice, and a sale decides on the groups of before or of after.
+    # Races: a group is deleted meanwhile, a consumer is added twice, a sale decides during the change. Locks, in order:
+    # the account, then the consumers by primary key. A sale sees the groups from before or from after.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
-        consumers = consumers_locked(account_id=account_id, consumer_ids={row.consumer_id for row in rows})
+        consumers = consumers_lock(account_id=account_id, consumer_ids={row.consumer_id for row in rows})
         groups = dict(
-            rows_named(
+            rows_by_values(
                 ConsumerGroup.objects.filter(account=account).values_list("code", "pk"),
                 "code",
                 (row.group for row in rows),
             )
         )
-        if problems := [*_unknown(rows, groups, consumers)]:
+        if problems := [*_unknown_keys(rows, groups, consumers)]:
             raise ConsumersError(problems=problems)
-        said = {(consumers[row.consumer_id], groups[row.group]): row.member for row in rows}
+        membership = {(consumers[row.consumer_id], groups[row.group]): row.member for row in rows}
         link = Consumer.groups.through
         links = link.objects.filter(consumergroup__in=set(groups.values()))
-        held = {
+        stored = {
             (consumer_pk, group_pk): pk
-            for pk, consumer_pk, group_pk in rows_named(
+            for pk, consumer_pk, group_pk in rows_by_values(
                 links.values_list("pk", "consumer_id", "consumergroup_id"), "consumer_id", consumers.values()
             )
         }
-        joining = [pair for pair, member in said.items() if member and pair not in held]
-        leaving = [held[pair] for pair, member in said.items() if not member and pair in held]
+        joining = [pair for pair, is_member in membership.items() if is_member and pair not in stored]
+        leaving = [stored[pair] for pair, is_member in membership.items() if not is_member and pair in stored]
         rows_delete(link.objects.all(), leaving)
         link.objects.bulk_create(
             [link(consumer_id=consumer_pk, consumergroup_id=group_pk) for consumer_pk, group_pk in joining]
@@ -87,7 +87,9 @@ def group_members_save(*, account_id: int, rows: Sequence[MemberValues]) -> Save
     return Saved(created=len(joining), updated=len(leaving))
 
 
-def _unknown(rows: Sequence[MemberValues], groups: Collection[str], consumers: Collection[str]) -> Iterator[Problem]:
+def _unknown_keys(
+    rows: Sequence[MemberValues], groups: Collection[str], consumers: Collection[str]
+) -> Iterator[Problem]:
     for index, row in enumerate(rows):
         if row.group not in groups:
             yield Problem(code="does_not_exist", detail=f"There is no group {row.group}.", attr=f"{index}.group")
@@ -97,21 +99,21 @@ def _unknown(rows: Sequence[MemberValues], groups: Collection[str], consumers: C
 
 
 def group_delete(*, account_id: int, code: str) -> None:
-    """Delete a group without members that nothing names.
+    """Delete a group that has no members and is not used by a promotion.
 
     Raises:
         NotFound: the account has no such group.
-        InUse: it has members, or a promotion names it.
+        InUse: it has members, or a promotion uses it.
     """
     try:
-        # One transaction under the account's lock, which writers of consumers and of promotions hold too: neither
-        # can come to name the group between the look and the deletion.
+        # Race: a consumer or promotion starts to use the group between the check and the deletion. Their writers hold
+        # the account's lock too.
         with transaction.atomic():
             account_lock(account_id=account_id)
             group = ConsumerGroup.objects.filter(account_id=account_id, code=code).first()
             if group is None:
                 raise NotFound(f"There is no group {code}.")
-            if group.consumers.exists() or keys_referenced(account_id=account_id, kind="group", keys=[code]):
+            if group.consumers.exists() or referenced_keys(account_id=account_id, kind="group", keys=[code]):
                 raise InUse
             group.delete()
     except (ProtectedError, IntegrityError) as error:

@@ -1,7 +1,7 @@
-"""Large jobs: asked for, claimed by a worker, done in steps, cancelled.
+"""Background jobs: created, claimed by a worker, run in steps, cancelled.
 
-A step and its progress are one transaction, in which the worker proves that the job is still its own. So a worker that
-died loses at most the step it was in, one that was taken for dead writes nothing more, and a cancel is final at once.
+A step and its progress are one transaction, in which the worker checks that it still holds the job. So a worker that
+dies loses at most its current step, a worker presumed dead writes nothing more, and a cancellation is final at once.
 """
 
 import logging
@@ -16,30 +16,31 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.dispatch import Signal
 
+from consumers.author import Author
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import JobFailed, JobOver
-from consumers.models import Job, JobPart, User
+from consumers.models import Job, JobPart
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)
-"""A worker that has been silent for so long has died: no step takes as much."""
+"""A worker silent for longer is presumed dead: no step takes that long."""
 
-MOST_ATTEMPTS = 3
-"""A job whose worker dies so often at the same step is given up."""
+MAX_ATTEMPTS = 3
+"""A job fails after its worker died this many times at the same step."""
 
-KEPT = timedelta(days=30)
-"""How long what a job made can be downloaded."""
+FILES_KEPT_FOR = timedelta(days=30)
+"""How long a finished job's file can be downloaded."""
 
 Clock = Callable[[], datetime]
 
 jobs_waiting = Signal()
-"""Sent after the commit that asked for a job. Says "look now" and no more: a look is due every minute anyway."""
+"""Sent after the commit that creates a job. Only tells workers to look now: they look every minute anyway."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What one step has brought about: progress, a piece of the result, and whether it was the last."""
+    """The result of one step: progress, and a part of the result file."""
 
     phase: str
     done: int
@@ -48,32 +49,32 @@ class Step:
 
 
 Steps = Callable[[Job], Iterator[Step]]
-"""The steps that remain of a job, from the progress that it has; each is taken within a transaction of the caller.
+"""Yields a job's remaining steps, from its progress on; the caller runs each in a transaction.
 
-Reading the input happens in the call, before the first step. Raises JobFailed where its owner must mend something.
+The call itself reads the input, before the first step. Raises JobFailed for what the job's owner must correct.
 """
 
-_kinds: dict[str, Steps] = {}
+_steps_by_kind: dict[str, Steps] = {}
 
 
 def job_kind_register(kind: str, steps: Steps) -> None:
-    """Let jobs of a kind be done by ``steps``."""
-    _kinds[kind] = steps
+    """Register the steps that run jobs of a kind."""
+    _steps_by_kind[kind] = steps
 
 
-def job_ask(
+def job_create(
     *,
     account_id: int,
     kind: str,
     title: str,
     parameters: dict[str, Any],
-    given: bytes,
-    asked_by: User | None,
+    content: bytes,
+    author: Author,
     at: datetime,
     total: int = 0,
     result_name: str = "",
 ) -> Job:
-    """Record a job for the workers; ``given`` is its input file, ``result_name`` that of the file it will make."""
+    """Create a job for the workers; ``content`` is its input file, ``result_name`` the name of its result file."""
     # One transaction: a worker sees the job with its file.
     with transaction.atomic():
         job = Job.objects.create(
@@ -81,52 +82,52 @@ def job_ask(
             kind=kind,
             title=title,
             parameters=parameters,
-            asked_by=asked_by,
+            asked_by=author.user,
             asked_at=at,
             total=total,
             result_name=result_name,
         )
-        JobPart.objects.create(job=job, file=JobFile.INPUT, position=0, content=given)
+        JobPart.objects.create(job=job, file=JobFile.INPUT, position=0, content=content)
         transaction.on_commit(partial(jobs_waiting.send_robust, sender=Job))
     return job
 
 
 def job_cancel(*, job: Job, at: datetime) -> None:
-    """Do no more of a job; what it has written stays.
+    """Cancel a job; rows that it has written stay.
 
     Raises:
         JobOver: it has ended.
     """
-    # One statement: a step that is under way finds the job taken from it, and is undone.
-    going = Job.objects.filter(pk=job.pk, state__in=(JobState.WAITING, JobState.RUNNING))
-    if not going.update(state=JobState.CANCELLED, finished_at=at, claim=None, lease_until=None):
+    # Race: a step runs meanwhile. This is one statement; the step then finds the job cancelled and rolls back.
+    unfinished = Job.objects.filter(pk=job.pk, state__in=(JobState.WAITING, JobState.RUNNING))
+    if not unfinished.update(state=JobState.CANCELLED, finished_at=at, claim=None, lease_until=None):
         raise JobOver("It has ended already.")
 
 
 def jobs_run(*, clock: Clock, for_at_most: timedelta) -> int:
-    """Do what can be done of the waiting jobs within a time; returns how many steps were taken.
+    """Run waiting jobs for at most a time; return the number of steps.
 
-    Can be run at any time and by any number of workers at once. What is left of a job is left to the next run.
+    Any number of workers may run it at once, at any time. The next run continues unfinished jobs.
     """
     until = clock() + for_at_most
-    _tidy(at=clock())
-    taken = 0
+    _delete_old_files(at=clock())
+    steps_run = 0
     while clock() < until and (job := _claim(at=clock())):
-        taken += _work(job, clock=clock, until=until)
-    return taken
+        steps_run += _run(job, clock=clock, until=until)
+    return steps_run
 
 
-def _tidy(*, at: datetime) -> None:
-    """Forget files that nobody needs any more."""
-    over = Q(job__state__in=(JobState.DONE, JobState.FAILED, JobState.CANCELLED))
-    old = Q(job__finished_at__lte=at - KEPT)
-    JobPart.objects.filter(over & (old | Q(file=JobFile.INPUT))).delete()
+def _delete_old_files(*, at: datetime) -> None:
+    """Delete input files of finished jobs, and old result files."""
+    finished = Q(job__state__in=(JobState.DONE, JobState.FAILED, JobState.CANCELLED))
+    old = Q(job__finished_at__lte=at - FILES_KEPT_FOR)
+    JobPart.objects.filter(finished & (old | Q(file=JobFile.INPUT))).delete()
 
 
 def _claim(*, at: datetime) -> Job | None:
-    """Take the job that has waited longest, or one whose worker has died; None if there is none."""
-    # Closes the race of two workers for one job: the second passes over what the first has locked, and where rows
-    # cannot be locked it waits for the claim.
+    """Claim the job that has waited longest, or one whose worker died; None if there is none."""
+    # Race: two workers claim one job. The second skips the row that the first has locked; on a database without row
+    # locks it waits for the first's transaction.
     with transaction.atomic():
         jobs = Job.objects.filter(Q(lease_until=None) | Q(lease_until__lte=at))
         jobs = jobs.filter(state__in=(JobState.WAITING, JobState.RUNNING))
@@ -141,40 +142,40 @@ def _claim(*, at: datetime) -> Job | None:
     return job
 
 
-def _work(job: Job, *, clock: Clock, until: datetime) -> int:
-    """Take steps of a claimed job until it ends, or the time does."""
-    taken = 0
+def _run(job: Job, *, clock: Clock, until: datetime) -> int:
+    """Run steps of a claimed job until it ends or the time is up; return their number."""
+    steps_run = 0
     try:
-        if job.attempts > MOST_ATTEMPTS:
+        if job.attempts > MAX_ATTEMPTS:
             raise JobFailed("It was begun several times and never got further. Ask who runs the system.")
-        steps = _kinds[job.kind](job)
-        while _take(job, steps, at=clock()):
-            taken += 1
+        steps = _steps_by_kind[job.kind](job)
+        while _run_step(job, steps, at=clock()):
+            steps_run += 1
             if clock() >= until:
                 _release(job)
                 break
     except JobFailed as failed:
         _end(job, state=JobState.FAILED, at=clock(), error="\n".join(problem.detail for problem in failed.problems))
-    except _Lost:
+    except _JobLost:
         logger.warning("Job %s was cancelled, or taken over by another worker", job.pk)
-    return taken
+    return steps_run
 
 
-class _Lost(Exception):
-    """The job is not this worker's any more."""
+class _JobLost(Exception):
+    """This worker no longer holds the job."""
 
 
-def _held(job: Job) -> QuerySet[Job]:
+def _claimed(job: Job) -> QuerySet[Job]:
     return Job.objects.filter(pk=job.pk, claim=job.claim, state=JobState.RUNNING)
 
 
-def _take(job: Job, steps: Iterator[Step], *, at: datetime) -> bool:
-    """Take one step; False if there was none, and the job is done."""
-    # One transaction: the step's effect, its piece of the result and the progress, under the job's lock, so that
-    # neither a cancel nor another worker comes in between.
+def _run_step(job: Job, steps: Iterator[Step], *, at: datetime) -> bool:
+    """Run one step; return False if none is left, and the job is done."""
+    # One transaction for the step's writes, its part of the result and the progress. Race: a cancellation or another
+    # worker comes between. The job's row is locked first.
     with transaction.atomic():
-        if not _held(job).select_for_update().exists():
-            raise _Lost
+        if not _claimed(job).select_for_update().exists():
+            raise _JobLost
         step = next(steps, None)
         if step is None:
             _end(job, state=JobState.DONE, at=at)
@@ -183,18 +184,18 @@ def _take(job: Job, steps: Iterator[Step], *, at: datetime) -> bool:
             position = JobPart.objects.filter(job=job, file=JobFile.RESULT).count()
             JobPart.objects.create(job=job, file=JobFile.RESULT, position=position, content=step.result)
         progress = {"phase": step.phase, "done": step.done, "total": step.total}
-        if not _held(job).update(lease_until=at + LEASE, attempts=0, **progress):
-            raise _Lost
+        if not _claimed(job).update(lease_until=at + LEASE, attempts=0, **progress):
+            raise _JobLost
     return True
 
 
 def _end(job: Job, *, state: JobState, at: datetime, error: str = "") -> None:
-    ended = _held(job).update(state=state, error=error, finished_at=at, claim=None, lease_until=None)
-    if not ended:
-        raise _Lost
+    updated = _claimed(job).update(state=state, error=error, finished_at=at, claim=None, lease_until=None)
+    if not updated:
+        raise _JobLost
 
 
 def _release(job: Job) -> None:
-    """Leave the rest to whoever looks next."""
-    _held(job).update(claim=None, lease_until=None, attempts=0)
+    """Release a job that is not finished, for the next worker."""
+    _claimed(job).update(claim=None, lease_until=None, attempts=0)
     jobs_waiting.send_robust(sender=Job)

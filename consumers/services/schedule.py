@@ -1,6 +1,6 @@
-"""Work on a schedule: what there is, running it, and what became of it.
+"""Scheduled work: register tasks, run them, and record their results.
 
-Moments are the database's own, so that a worker whose clock is wrong does nothing too early or too late.
+Times are the database's, so that a worker with a wrong clock does nothing too early or too late.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from consumers.models import ScheduledTask
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduledWork:
-    """A task of the schedule: ``every`` is its period, ``task`` and ``queue`` are how workers know it."""
+    """A scheduled task: ``every`` is its period, ``task`` and ``queue`` are Celery's names."""
 
     key: str
     title: str
@@ -26,25 +26,25 @@ class ScheduledWork:
 
     @property
     def late_after(self) -> timedelta:
-        """How old its last success may be before somebody should look."""
+        """Return how old the last success may be before the task counts as late."""
         return 3 * self.every + timedelta(seconds=30)
 
 
-_works: dict[str, ScheduledWork] = {}
+_registered_work: dict[str, ScheduledWork] = {}
 
 
 def scheduled_work_register(work: ScheduledWork) -> None:
-    """Put a task on the schedule."""
-    _works[work.key] = work
+    """Register a scheduled task."""
+    _registered_work[work.key] = work
 
 
-def scheduled_works() -> tuple[ScheduledWork, ...]:
-    """Everything on the schedule."""
-    return tuple(sorted(_works.values(), key=lambda work: work.title))
+def scheduled_work_all() -> tuple[ScheduledWork, ...]:
+    """Return all scheduled tasks, by title."""
+    return tuple(sorted(_registered_work.values(), key=lambda work: work.title))
 
 
 def database_now() -> datetime:
-    """The present moment by the clock that all nodes share: the database server's, or this machine's for a file."""
+    """Return the current time by the clock that all nodes share: the database server's, or this machine's on SQLite."""
     if connection.vendor != "postgresql":
         return timezone.now()
     with connection.cursor() as cursor:
@@ -54,9 +54,9 @@ def database_now() -> datetime:
 
 
 def scheduled_task_run(*, work: ScheduledWork, due: bool, do: Callable[[], int]) -> int:
-    """Run a task and record how it fared; ``due``: only if it has not been started within half of its period.
+    """Run a task and record its result. With ``due``, run it only if it was not started within half of its period.
 
-    Returns what ``do`` returns, or 0 where it was not run. Raises what ``do`` raises.
+    Return what ``do`` returns, or 0 if it did not run. Raise what ``do`` raises.
     """
     row = ScheduledTask.objects.filter(key=work.key)
     if not _begin(work, due=due):
@@ -71,7 +71,7 @@ def scheduled_task_run(*, work: ScheduledWork, due: bool, do: Callable[[], int])
 
 
 def _begin(work: ScheduledWork, *, due: bool) -> bool:
-    # One statement: of two that come at the same time the second finds the task started.
+    # Race: two workers start the task at once. The update is one statement, so the second finds it started.
     ScheduledTask.objects.bulk_create([ScheduledTask(key=work.key)], ignore_conflicts=True)
     rows, at = ScheduledTask.objects.filter(key=work.key), database_now()
     if due:

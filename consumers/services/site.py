@@ -1,4 +1,4 @@
-"""Writes of sites."""
+"""Write sites."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,14 +9,14 @@ from django.db.utils import IntegrityError
 
 from consumers.exceptions import InUse, NotFound
 from consumers.models import Site
-from consumers.references import keys_referenced
-from consumers.services.account import account_lock, rulebook_bump
+from consumers.references import referenced_keys
+from consumers.services.account import account_lock, rulebook_version_bump
 from consumers.services.upsert import Saved, rows_upsert
 
 
 @dataclass(frozen=True, kw_only=True)
 class SiteValues:
-    """Everything that can be said of a site; what is left out has its default."""
+    """All editable fields of a site."""
 
     number: str
     name: str = ""
@@ -34,32 +34,32 @@ def sites_save(*, account_id: int, rows: Sequence[SiteValues]) -> Saved:
     Raises:
         ConsumersError: each problem under ``<index>.<field>``.
     """
-    # One transaction under the account's lock: of two writers of one number, the second replaces.
+    # Race: two writers of one number. The account's lock admits one at a time, and the second replaces the first's row.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
-        rulebook_bump(account_id=account_id)
+        rulebook_version_bump(account_id=account_id)
         _, saved = rows_upsert(model=Site, account=account, key="number", rows=[asdict(row) for row in rows])
     return saved
 
 
 def site_delete(*, account_id: int, number: str) -> None:
-    """Delete a site that nothing names.
+    """Delete a site that is not used.
 
     Raises:
         NotFound: the account has no such site.
-        InUse: a transaction, a consumer or a promotion names it.
+        InUse: a transaction, a consumer or a promotion uses it.
     """
     try:
-        # One transaction under the account's lock, which every writer of a promotion holds too: none can come to
-        # name the site between the look and the deletion.
+        # Race: a promotion starts to use the site between the check and the deletion. Writers of promotions hold the
+        # account's lock too.
         with transaction.atomic():
             account_lock(account_id=account_id)
             site = Site.objects.filter(account_id=account_id, number=number).first()
             if site is None:
                 raise NotFound(f"There is no site {number}.")
-            if keys_referenced(account_id=account_id, kind="site", keys=[number]):
+            if referenced_keys(account_id=account_id, kind="site", keys=[number]):
                 raise InUse
             site.delete()
-            rulebook_bump(account_id=account_id)
+            rulebook_version_bump(account_id=account_id)
     except (ProtectedError, IntegrityError) as error:
         raise InUse from error

@@ -1,4 +1,4 @@
-"""Writes of staff."""
+"""Write staff memberships."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from consumers.choices import StaffRole
 from consumers.exceptions import AlreadyExists, ConsumersError, LastAdministrator, NotFound
 from consumers.models import StaffMembership, User
 from consumers.services.account import account_lock
-from consumers.services.upsert import model_problems, problems_said
+from consumers.services.upsert import model_problems, validation_problems
 
 
 def staff_member_add(
@@ -24,21 +24,21 @@ def staff_member_add(
     last_name: str = "",
     password: str | None = None,
 ) -> StaffMembership:
-    """Make a user a member of an account; who is new is made, who is known keeps name, address and password.
+    """Make a user a member of an account; an unknown user is created, a known one keeps name, address and password.
 
     Without a ``password`` a new user cannot log in until one is set.
 
     Raises:
         AlreadyExists: the user is a member of the account.
-        ConsumersError: a value does not hold; each problem under its field.
+        ConsumersError: values are invalid; each problem under its field.
     """
-    # One transaction under the account's lock: of two calls for one user, the second finds the first's.
+    # Race: two calls for one user. The account's lock admits one at a time, and the second sees the first's user.
     with transaction.atomic():
         account_lock(account_id=account_id)
         user = User.objects.filter(username=username).first()
         if user is None:
             user = User(username=username, email=email, first_name=first_name, last_name=last_name, is_staff=True)
-            _password_set(user, password)
+            _validate_and_set_password(user, password)
             user.save()
         elif not user.is_staff:
             user.is_staff = True
@@ -57,16 +57,16 @@ def staff_role_set(*, account_id: int, username: str, role: StaffRole) -> StaffM
 
     Raises:
         NotFound: the account has no such member.
-        LastAdministrator: nobody would be left to manage the account.
+        LastAdministrator: the account would be left without an administrator.
     """
-    # One transaction under the account's lock: of two administrators, not both can step down at once.
+    # Race: two administrators step down at once. The account's lock admits one at a time.
     with transaction.atomic():
-        membership = _member_locked(account_id, username)
+        membership = _member_lock(account_id, username)
         had_administrator = _has_administrator(account_id)
         membership.role = Group.objects.get(name=role.value)
         membership.save()
         if had_administrator:
-            _administrator_left(account_id)
+            _require_administrator(account_id)
     return membership
 
 
@@ -75,18 +75,18 @@ def staff_member_remove(*, account_id: int, username: str) -> None:
 
     Raises:
         NotFound: the account has no such member.
-        LastAdministrator: nobody would be left to manage the account.
+        LastAdministrator: the account would be left without an administrator.
     """
-    # One transaction under the account's lock: of two administrators, not both can leave at once.
+    # Race: two administrators leave at once. The account's lock admits one at a time.
     with transaction.atomic():
-        membership = _member_locked(account_id, username)
+        membership = _member_lock(account_id, username)
         had_administrator = _has_administrator(account_id)
         membership.delete()
         if had_administrator:
-            _administrator_left(account_id)
+            _require_administrator(account_id)
 
 
-def _member_locked(account_id: int, username: str) -> StaffMembership:
+def _member_lock(account_id: int, username: str) -> StaffMembership:
     account_lock(account_id=account_id)
     membership = StaffMembership.objects.filter(account_id=account_id, user__username=username).first()
     if membership is None:
@@ -100,12 +100,12 @@ def _has_administrator(account_id: int) -> bool:
     ).exists()
 
 
-def _administrator_left(account_id: int) -> None:
+def _require_administrator(account_id: int) -> None:
     if not _has_administrator(account_id):
         raise LastAdministrator("An account needs an administrator: make somebody else one first.")
 
 
-def _password_set(user: User, password: str | None) -> None:
+def _validate_and_set_password(user: User, password: str | None) -> None:
     problems = [*model_problems(user, exclude=("password",))]
     if password is None:
         user.set_unusable_password()
@@ -113,7 +113,7 @@ def _password_set(user: User, password: str | None) -> None:
         try:
             validate_password(password, user)
         except ValidationError as error:
-            problems += [replace(problem, attr="password") for problem in problems_said(error)]
+            problems += [replace(problem, attr="password") for problem in validation_problems(error)]
         user.set_password(password)
     if problems:
         raise ConsumersError(problems=problems)

@@ -1,11 +1,12 @@
 """The back office's pages of the loyalty programme."""
 
-from loyalty.admin.adjustment import AdjustmentLimitsAdmin
-from loyalty.admin.ledger import LedgerEntryAdmin
+from loyalty.admin.editor.page import LoyaltyPromotionAdmin
 from loyalty.admin.message import RedemptionMessageAdmin
-from loyalty.admin.offer import OfferAdmin, VoucherAdmin
-from loyalty.admin.promotion import LoyaltyPromotionAdmin
-from loyalty.admin.transaction import TransactionAdmin
+from loyalty.admin.points.adjustment import AdjustmentLimitsAdmin
+from loyalty.admin.points.ledger import LedgerEntryAdmin
+from loyalty.admin.rewards.offer import OfferAdmin
+from loyalty.admin.rewards.voucher import VoucherAdmin
+from loyalty.admin.transactions.transaction import TransactionAdmin
 
 __all__ = [
     "AdjustmentLimitsAdmin",

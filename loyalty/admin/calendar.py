@@ -19,12 +19,11 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.pages import account_of
-from loyalty.admin.addresses import promotion_address
+from loyalty.admin.page_urls import promotion_address
 from loyalty.choices import PromotionType
 from promotions.choices import DiscountType, Family, Status
 from promotions.models import Promotion
-from promotions.selectors.calendar import promotions_between
-from promotions.selectors.promotion import promotions_with_status
+from promotions.selectors.life import promotions_between, promotions_with_status
 
 WEEK = 7
 TIMELINE_DAYS = 6 * WEEK
@@ -35,6 +34,9 @@ OPEN_IN_A_WEEK = 8
 """Promotions of a week of the month that are shown without asking for more."""
 
 _FIRST, _LAST = date(1000, 2, 1), date(9998, 10, 1)
+_COLUMNS = ("family", "type", "code", "name", "starts_at", "ends_at", "stopped_at", "draft", "archived")
+"""What the calendar reads of a promotion: it shows hundreds, and leaves their documents in the database."""
+
 _VIEWS = [("timeline", "Timeline"), ("month", "Month")]
 _KINDS = [
     ("", "All"),
@@ -141,8 +143,10 @@ def calendar(request: HttpRequest) -> HttpResponse:
         start, days = monday_of(day - timedelta(days=WEEK)), TIMELINE_DAYS
         earlier, later = day - timedelta(days=4 * WEEK), day + timedelta(days=4 * WEEK)
     rows = promotions_between(
-        account_id=account.pk, start=_midnight(start), end=_midnight(start + timedelta(days=days))
-    )
+        Promotion.objects.filter(account_id=account.pk).only(*_COLUMNS),
+        start=_midnight(start),
+        end=_midnight(start + timedelta(days=days)),
+    ).order_by("starts_at", "name", "code")
     found = list(_narrowed(rows, asked, now)[: MOST + 1])
     shown = [_shown(request, promotion, now) for promotion in found[:MOST]]
     heads = [

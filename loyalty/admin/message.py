@@ -14,7 +14,7 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect, dialog_with_errors
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin, account_of
@@ -25,7 +25,7 @@ from loyalty.models import RedemptionMessage
 from loyalty.selectors.message import messages_of
 from loyalty.selectors.search import messages_matching
 from loyalty.services.message import message_cancel, message_send_again
-from loyalty.services.message_text import plain_text
+from loyalty.services.promotion_texts import plain_text
 from promotions.admin.rules.wording import label_of
 
 STATE_COLOURS = {
@@ -54,7 +54,7 @@ class MessageForm(RowDialogForm):
 class RedemptionMessageAdmin(LongListAdmin):
     """Redemption messages."""
 
-    empty_words = "A promotion with a redemption message tells those who redeem it, by e-mail, what they got."
+    empty_text = "A promotion with a redemption message tells those who redeem it, by e-mail, what they got."
     list_display = ("moment", "consumer", "subject", "promotion", "state_label", "attempts")
     list_filter = (
         choice_filter("state", "state", MessageState.choices, lambda _, rows, value: rows.filter(state=value)),
@@ -168,8 +168,8 @@ class RedemptionMessageAdmin(LongListAdmin):
             message = take(form.message)
         except Refused as refused:
             form.add_error(None, refused.detail)
-            return dialog_again(request, getattr(self, name).dialog, form)
+            return dialog_with_errors(request, getattr(self, name).dialog, form)
         self.log_change(request, message, f"{label_of(name)}.")
         state = MessageState(message.state).label.lower()
         messages.success(request, f"The message to {message.address} is {state} now.")
-        return dialog_done(request, self.url_of("change", message.pk))
+        return dialog_redirect(request, self.url_of("change", message.pk))

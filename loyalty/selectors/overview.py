@@ -12,7 +12,7 @@ from loyalty.choices import MessageState
 from loyalty.models import LedgerEntry, RedemptionMessage, Transaction, Voucher
 from promotions.choices import Family, Status
 from promotions.models import Promotion
-from promotions.selectors.promotion import promotions_live, promotions_with_status, status_condition
+from promotions.selectors.life import promotions_live, promotions_with_status, status_condition
 
 
 @dataclass(frozen=True, kw_only=True)

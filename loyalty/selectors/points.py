@@ -1,12 +1,14 @@
-"""Reads of the points ledger."""
+"""Reads of the points ledger and of what staff may adjust."""
 
 from collections.abc import Collection
+from datetime import date
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
+from django.db.models.functions import Abs
 
-from consumers.models import Consumer
+from consumers.models import Account, Consumer, User
 from loyalty.choices import EntryKind
-from loyalty.models import LedgerEntry
+from loyalty.models import AdjustmentLimits, LedgerEntry, StaffAdjustment
 
 
 def adjustments_of(*, consumer: Consumer) -> QuerySet[LedgerEntry]:
@@ -23,3 +25,15 @@ def consumers_with_points_history(*, account_id: int, keys: Collection[str]) -> 
     """Those of the consumer ids ``keys`` that have entries in the ledger."""
     entries = LedgerEntry.objects.filter(account_id=account_id, consumer__consumer_id__in=keys)
     return set(entries.values_list("consumer__consumer_id", flat=True).distinct())
+
+
+def adjustment_limits(*, account_id: int) -> AdjustmentLimits:
+    """The account's limits; an unsaved row with the defaults where nothing was set."""
+    found = AdjustmentLimits.objects.filter(account_id=account_id).first()
+    return found or AdjustmentLimits(account_id=account_id)
+
+
+def points_adjusted(*, account: Account, user: User, day: date) -> int:
+    """How many points, added or taken away, somebody adjusted on a local day of the account."""
+    made = StaffAdjustment.objects.filter(account=account, made_by=user, local_day=day)
+    return made.aggregate(points=Sum(Abs("entry__points")))["points"] or 0

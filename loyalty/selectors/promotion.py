@@ -8,7 +8,8 @@ from loyalty.choices import OfferKind
 from loyalty.models import Offer
 from promotions.choices import Family, ReferenceKind
 from promotions.models import Promotion
-from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource, promotions_of
+from promotions.selectors.promotion import promotions_of
+from promotions.selectors.references import REFERENCE_SOURCES, ReferenceSource
 
 
 def loyalty_promotions_of(*, account_id: int) -> QuerySet[Promotion]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Max, Prefetch, QuerySet
 
 from consumers.models import Consumer
+from consumers.moments import moment_text
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 
@@ -79,7 +80,7 @@ def _without_decision(transaction: Transaction) -> dict[str, Any]:
     return {
         "reference": transaction.reference,
         "currency": transaction.currency,
-        "occurred_at": transaction.occurred_at.isoformat().replace("+00:00", "Z"),
+        "occurred_at": moment_text(transaction.occurred_at),
         "status": transaction.status,
         "total_inc_tax": f"{transaction.total_inc_tax:f}",
         "discount_total": f"{transaction.discount_total:f}",

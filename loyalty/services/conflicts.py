@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conflicts.analysis.example_baskets import CatalogueContext
-from conflicts.analysis.overlap import ExampleSite, Overlap, overlap
+from conflicts.analysis.examples import ExampleSite
+from conflicts.analysis.overlap import Overlap, analyse_overlap
 from consumers.models import Account
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.choices import Family
-from promotions.engine.rulebook.rulebook import Promotion, life_reason
+from promotions.engine.rulebook.life import life_reason
+from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rules.tree import conditions
-from promotions.selectors.product_facts import product_facts_for
+from promotions.selectors.product import product_facts_for
 
 EXAMPLES = 200
 """Products of the catalogue that may serve as examples, beside those that promotions name."""
@@ -57,13 +59,13 @@ def promotion_conflicts(
     others = sorted(_others(own, book, at), key=lambda one: (one.source.starts_at, one.code))
     judged = others[start:] if most is None else others[start : start + most]
     named = {sku for promotion in (own, *judged) for sku in _skus(promotion)}
-    world = CatalogueContext(
+    catalogue = CatalogueContext(
         terms=book.rulebook.terms,
-        products=product_facts_for(account=account, named=named, examples=EXAMPLES) if judged else {},
+        products=product_facts_for(account=account, skus=named, max_examples=EXAMPLES) if judged else {},
         offers=book.rulebook.offers,
         personalized=book.rulebook.personalized,
     )
-    places = [
+    sites = [
         ExampleSite(name=site.name or site.number, facts=site.facts, zone=site.zone) for site in book.sites.values()
     ]
     return Conflicts(
@@ -71,7 +73,7 @@ def promotion_conflicts(
         met=[
             Met(
                 promotion=other,
-                overlap=overlap(own, other, world=world, places=places, policy=book.policy, at=at),
+                overlap=analyse_overlap(own, other, catalogue=catalogue, sites=sites, policy=book.policy, at=at),
             )
             for other in judged
         ],

@@ -1,4 +1,4 @@
-"""What a draft would cost the tills: judged on recent baskets beside the promotions that applied to them."""
+"""Measure how long a draft takes to evaluate: on recent baskets, next to the promotions that applied to them."""
 
 import time
 from collections import defaultdict
@@ -10,96 +10,99 @@ from statistics import fmean, median
 from consumers.models import Account
 from loyalty.models import Transaction
 from loyalty.selectors.transaction import transactions_recent
-from loyalty.services.till.profiling import Watch
-from loyalty.services.till.reads import ShopperRecord, sale_context_read, usage_read
-from loyalty.services.till.records import basket_left
+from loyalty.services.till.history import basket_left
+from loyalty.services.till.profiling import PromotionTimer
+from loyalty.services.till.reads import ShopperRecord, UsageRequest, sale_context_read, usage_read
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.engine.facts.consumer import Shopper, Usage
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion, PromotionSource, Rulebook, compile_promotion
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.rulebook.promotion import Promotion, PromotionSource, compile_promotion
 from promotions.models import Promotion as StoredPromotion
-from promotions.selectors.profiling import LEAST_COMPARED, Cost
+from promotions.selectors.profiling import MIN_MEASURED_PROMOTIONS, EvaluationTime
 
-BASKETS = 50
+MAX_BASKETS = 50
 """Past transactions that a draft is measured on, the last ones."""
 
-SECONDS = 1.0
+MAX_SECONDS = 1.0
 """How long measuring may take; what was measured by then is the answer."""
 
-LEAST_BASKETS = 3
-"""Baskets that must have looked at a draft for its figure to say anything."""
+MIN_BASKETS = 3
+"""Baskets that must have evaluated a draft for its figure to say anything."""
 
-FAR_ABOVE = 10
-"""How many times the median is far above it. Five sets of every product cost five times what is usual, ten of them 150
-times."""
+SLOW_TIMES_MEDIAN = 10
+"""From this many times the median on a draft is slow. Five sets of every product take five times as long as is usual,
+ten of them 150 times."""
 
-WORTH_SAYING = 200_000
-"""Nanoseconds for each basket below which nothing is dear, whatever the median: reading the basket takes as long."""
+SLOW_NANOSECONDS = 200_000
+"""Nanoseconds per basket below which no draft is slow, whatever the median: reading the basket takes as long."""
 
 _NOT_STORED = -1
 """The id of a promotion that has none yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class DraftCost:
-    """A draft's cost beside those of the promotions that the same baskets looked at, and how many baskets there were.
+class DraftProfile:
+    """How long a draft takes, against the promotions that the same baskets evaluated, and on how many baskets.
 
-    ``cost`` is None where no basket looked at the draft.
+    ``time`` is None where no basket evaluated the draft.
     """
 
-    cost: Cost | None
-    tried: int
+    time: EvaluationTime | None
+    baskets: int
 
     @property
-    def is_dear(self) -> bool:
+    def is_slow(self) -> bool:
         """Whether it is so far above the median that it should be said before it goes live."""
-        cost = self.cost
-        if cost is None or cost.times_median is None or cost.baskets < LEAST_BASKETS:
+        own = self.time
+        if own is None or own.times_median is None or own.baskets < MIN_BASKETS:
             return False
-        return cost.nanoseconds >= WORTH_SAYING and cost.times_median >= FAR_ABOVE
+        return own.nanoseconds >= SLOW_NANOSECONDS and own.times_median >= SLOW_TIMES_MEDIAN
 
 
-def draft_cost(
+def draft_profile(
     *,
     account: Account,
     promotion: StoredPromotion,
     clock: Callable[[], int] = time.thread_time_ns,
     seconds: Callable[[], float] = time.monotonic,
-) -> DraftCost:
-    """Measure a promotion on the account's last ``BASKETS`` sales, for ``SECONDS`` at most. Writes nothing.
+) -> DraftProfile:
+    """Measure a promotion on the account's last ``MAX_BASKETS`` sales, for ``MAX_SECONDS`` at most. Writes nothing.
 
-    It counts as if it had been live when they were sold, so that one that starts next week is measured too. Limits
-    count as unused and application rules as fulfilled: what it costs once it applies is what is asked.
+    It is evaluated as if it had been live when they were sold, so that one that starts next week is measured too.
+    Limits count as unused and application rules as fulfilled: what matters is how long it takes once it applies.
 
     Args:
         account: read in this request.
         promotion: a draft, stored or not.
         clock: nanoseconds of processor time.
-        seconds: by which the time is limited.
+        seconds: the clock for ``MAX_SECONDS``.
     """
-    until = seconds() + SECONDS
-    book = snapshot_current(account=account)
-    sales = transactions_recent(account_id=account.pk, most=BASKETS)
+    deadline = seconds() + MAX_SECONDS
+    sales = transactions_recent(account_id=account.pk, most=MAX_BASKETS)
+    snapshot = snapshot_current(account=account)
     if not sales:
-        return DraftCost(cost=None, tried=0)
+        return DraftProfile(time=None, baskets=0)
     draft = _as_if_live(promotion, since=min(sale.occurred_at for sale in sales))
-    rulebook = book.rulebook.changed(put=[draft])
-    shoppers: dict[int, ShopperRecord | None] = {}
-    took: defaultdict[int, list[int]] = defaultdict(list)
-    tried = 0
+    snapshot = replace(snapshot, rulebook=snapshot.rulebook.changed(put=[draft]))
+    shoppers = _Shoppers(account)
+    measured: defaultdict[int, list[int]] = defaultdict(list)
+    baskets = 0
     for sale in sales:
-        if seconds() >= until:
+        if seconds() >= deadline:
             break
-        tried += 1
-        looks = _looks(sale, account=account, book=book, rulebook=rulebook, shoppers=shoppers, clock=clock)
-        for promotion_id, nanoseconds in looks.items():
-            took[promotion_id].append(nanoseconds)
-    own = took.pop(draft.id, [])
+        baskets += 1
+        for promotion_id, nanoseconds in _timed(sale, snapshot, shoppers, clock).items():
+            measured[promotion_id].append(nanoseconds)
+    own = measured.pop(draft.id, [])
     if not own:
-        return DraftCost(cost=None, tried=tried)
-    others = [fmean(some) for promotion_id, some in took.items() if _is_judged_whole(rulebook.get(promotion_id))]
-    usual = median(others) if len(others) >= LEAST_COMPARED else None
-    return DraftCost(cost=Cost(nanoseconds=fmean(own), baskets=len(own), median=usual), tried=tried)
+        return DraftProfile(time=None, baskets=baskets)
+    others = [
+        fmean(nanoseconds)
+        for promotion_id, nanoseconds in measured.items()
+        if _is_evaluated_fully(snapshot.rulebook.get(promotion_id))
+    ]
+    usual = median(others) if len(others) >= MIN_MEASURED_PROMOTIONS else None
+    return DraftProfile(time=EvaluationTime(nanoseconds=fmean(own), baskets=len(own), median=usual), baskets=baskets)
 
 
 def _as_if_live(promotion: StoredPromotion, *, since: datetime) -> Promotion:
@@ -125,57 +128,48 @@ def _as_if_live(promotion: StoredPromotion, *, since: datetime) -> Promotion:
     )
 
 
-def _is_judged_whole(promotion: Promotion | None) -> bool:
-    """Whether a look went as far as it does at a till: progress towards application rules is not read here."""
+def _is_evaluated_fully(promotion: Promotion | None) -> bool:
+    """Whether it is evaluated as far as at a till: progress towards application rules is not read here."""
     return promotion is not None and not promotion.application_rules
 
 
-def _looks(
-    sale: Transaction,
-    *,
-    account: Account,
-    book: AccountSnapshot,
-    rulebook: Rulebook,
-    shoppers: dict[int, ShopperRecord | None],
-    clock: Callable[[], int],
+def _timed(
+    sale: Transaction, snapshot: AccountSnapshot, shoppers: "_Shoppers", clock: Callable[[], int]
 ) -> Mapping[int, int]:
-    """Nanoseconds by promotion that one basket took to look at it."""
-    basket = basket_left(sale, book=book, returned={})
-    known = _known(sale, account, shoppers)
-    shopper = known.on(basket.today) if known is not None else None
-    candidates = rulebook.candidates(basket, shopper)
-    if known is not None and shopper is not None:
-        shopper = _with_lists(shopper, known, account, candidates)
-    watch = Watch(clock, twice=True)
-    evaluate(
-        basket,
-        shopper=shopper,
-        usage=Usage(),
-        rulebook=rulebook,
-        policy=book.policy,
-        candidates=candidates,
-        around=watch.around,
-    )
-    return watch.spent
+    """Evaluate a past sale's basket; return the nanoseconds that it took by promotion."""
+    basket = basket_left(sale, snapshot=snapshot)
+    record = shoppers.buyer_of(sale)
+    shopper = record.shopper_on(basket.today) if record is not None else None
+    candidates = snapshot.rulebook.candidates(basket, shopper)
+    if record is not None and shopper is not None:
+        shopper = shoppers.with_lists(shopper, record, candidates)
+    timer = PromotionTimer(clock, best_of_two=True)
+    case = EvaluationCase(basket=basket, shopper=shopper, usage=Usage(), candidates=candidates)
+    evaluate(case, snapshot.rulebook, snapshot.policy, observer=timer.observe)
+    return timer.nanoseconds
 
 
-def _known(sale: Transaction, account: Account, shoppers: dict[int, ShopperRecord | None]) -> ShopperRecord | None:
-    """Who bought, as they are known today; each is read once."""
-    consumer = sale.consumer
-    if consumer is None:
-        return None
-    if consumer.pk not in shoppers:
-        shoppers[consumer.pk] = sale_context_read(account=account, consumer_id=consumer.consumer_id).shopper
-    return shoppers[consumer.pk]
+class _Shoppers:
+    """The account's consumers as they are known today; each is read once."""
 
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._records: dict[int, ShopperRecord | None] = {}
 
-def _with_lists(shopper: Shopper, known: ShopperRecord, account: Account, candidates: Sequence[Promotion]) -> Shopper:
-    stored = usage_read(
-        account_pk=account.pk,
-        consumer_pk=known.consumer.pk,
-        promotion_ids=(),
-        limited_ids=(),
-        offer_ids=(),
-        backend_ids={backend_id for one in candidates for backend_id in one.personalized},
-    )
-    return replace(shopper, personalized={key: listed.choice for key, listed in stored.lists.items()})
+    def buyer_of(self, sale: Transaction) -> ShopperRecord | None:
+        """Return who bought; None for an anonymous sale."""
+        consumer = sale.consumer
+        if consumer is None:
+            return None
+        if consumer.pk not in self._records:
+            context = sale_context_read(account=self._account, consumer_id=consumer.consumer_id)
+            self._records[consumer.pk] = context.shopper
+        return self._records[consumer.pk]
+
+    def with_lists(self, shopper: Shopper, record: ShopperRecord, candidates: Sequence[Promotion]) -> Shopper:
+        """Return a shopper with the lists that the candidates use."""
+        backend_ids = {backend_id for promotion in candidates for backend_id in promotion.personalized}
+        stored = usage_read(
+            UsageRequest(account_pk=self._account.pk, consumer_pk=record.consumer.pk, backend_ids=backend_ids)
+        )
+        return replace(shopper, personalized={key: listed.choice for key, listed in stored.lists.items()})

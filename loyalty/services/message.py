@@ -29,7 +29,7 @@ from consumers.models import Consumer
 from loyalty.choices import MessageState, TransactionStatus
 from loyalty.exceptions import MessageSettled
 from loyalty.models import AppliedPromotion, RedemptionMessage
-from loyalty.services.message_text import message_text, plain_text
+from loyalty.services.promotion_texts import message_text, plain_text
 from loyalty.services.till.bulk_insert import rows_insert
 from promotions.engine.pipeline.decision import Applied
 

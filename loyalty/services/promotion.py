@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from consumers.models import Account, User
+from consumers.author import Author
+from consumers.models import Account
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from promotions.choices import Family
-from promotions.engine.definition.reader import Definition, check_loyalty
+from promotions.engine.definition.loyalty import check_loyalty
+from promotions.engine.definition.reader import Definition
 from promotions.models import Promotion
-from promotions.services.promotion import (
-    PromotionFamily,
-    PromotionValues,
-    promotion_save,
-    promotions_save,
-)
+from promotions.services.promotion.save import promotion_save, promotions_save
+from promotions.services.promotion.values import PromotionFamily, PromotionValues
 from promotions.services.rich_text import rich_text_cleaned
 
 RICH_TEXTS = {"outcome": ("redemption_message",), "content": ("long_description", "terms_and_conditions")}
@@ -42,15 +40,14 @@ LOYALTY = PromotionFamily(family=Family.LOYALTY, check=_check, sources=LOYALTY_R
 
 
 def loyalty_promotions_save(
-    *, account_id: int, rows: Sequence[PromotionValues], actor: User | None, actor_label: str, at: datetime
+    *, account_id: int, rows: Sequence[PromotionValues], author: Author, at: datetime
 ) -> list[tuple[Promotion, bool]]:
     """Create or replace loyalty promotions by code: all of them or none.
 
     Args:
         account_id: whose they are.
         rows: with distinct codes.
-        actor: the person who does it; None for a key or an import.
-        actor_label: the name of the key or import, for the history.
+        author: who does it.
         at: now.
 
     Returns:
@@ -59,17 +56,15 @@ def loyalty_promotions_save(
     Raises:
         PromotionsError: everything that is wrong, each problem under ``<index>.<path>``.
     """
-    return promotions_save(
-        family=LOYALTY, account_id=account_id, rows=rows, actor=actor, actor_label=actor_label, at=at
-    )
+    return promotions_save(family=LOYALTY, account_id=account_id, rows=rows, author=author, at=at)
 
 
 def loyalty_promotion_save(
-    *, account: Account, values: PromotionValues, actor: User | None, actor_label: str, at: datetime
+    *, account: Account, values: PromotionValues, author: Author, at: datetime
 ) -> tuple[Promotion, bool]:
     """Create or replace one loyalty promotion; see ``loyalty_promotions_save``.
 
     Raises:
         PromotionsError: everything that is wrong, each problem under its path (``outcome.points``).
     """
-    return promotion_save(family=LOYALTY, account=account, values=values, actor=actor, actor_label=actor_label, at=at)
+    return promotion_save(family=LOYALTY, account=account, values=values, author=author, at=at)

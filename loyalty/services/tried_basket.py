@@ -1,4 +1,4 @@
-"""Trying a basket: the decision that a till would get, with a draft counted in. Only a kept basket is written."""
+"""Try a basket: the decision that a till would get, with a draft counted in. Only a kept basket is written."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -6,11 +6,12 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
+from consumers.author import Author
 from consumers.exceptions import Problem
-from consumers.models import Account, User
+from consumers.models import Account
 from loyalty.exceptions import SaleInvalid
 from loyalty.models import TriedBasket
-from loyalty.services.till.quote import EXPLAINED, Quote, decide
+from loyalty.services.till.quote import Quote, decide, explanation_of_first, prepare
 from loyalty.services.till.reads import products_read, sale_context_read
 from loyalty.services.till.sale import Sale, SaleLine
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
@@ -46,41 +47,45 @@ class BasketToTry:
 
 
 def basket_try(*, account: Account, basket: BasketToTry, promotion: Promotion | None, at: datetime) -> Quote:
-    """What a till would be told of a basket, and of every other promotion (up to ``EXPLAINED``) why it does not apply.
+    """Decide about a basket as for a till, and explain why every other promotion does not apply.
+
+    Of an account with more than ``MAX_EXPLAINED_PROMOTIONS`` the first by code are explained.
 
     Args:
         account: read in this request.
         basket: to try.
-        promotion: explained whatever else is; a draft counts as if it were published.
+        promotion: explained in any case; a draft counts as if it were published.
         at: the moment of a basket that names none.
 
     Raises:
         SaleInvalid: the site or consumer is unknown, or a line has no price that the currency can express.
     """
-    book = snapshot_current(account=account)
+    snapshot = snapshot_current(account=account)
     if promotion is not None:
-        book = _with_draft_counted_in(book, promotion.pk)
+        snapshot = _with_draft_counted_in(snapshot, promotion.pk)
     sale = _sale(account, basket, at=at)
-    known = sale_context_read(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
-    first = promotion.pk if promotion is not None else None
-    explained = sorted(book.rulebook, key=lambda one: (one.id != first, one.code, one.source.family))
-    return decide(sale=sale, book=book, known=known.shopper, products=known.products, explained=explained[:EXPLAINED])
+    context = sale_context_read(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
+    first_id = promotion.pk if promotion is not None else None
+    explained = sorted(
+        snapshot.rulebook, key=lambda compiled: (compiled.id != first_id, compiled.code, compiled.source.family)
+    )
+    return decide(prepare(sale, snapshot, context), explanation_of_first(explained))
 
 
-def _with_draft_counted_in(book: AccountSnapshot, promotion_id: int) -> AccountSnapshot:
-    compiled = book.rulebook.get(promotion_id)
+def _with_draft_counted_in(snapshot: AccountSnapshot, promotion_id: int) -> AccountSnapshot:
+    compiled = snapshot.rulebook.get(promotion_id)
     if compiled is None or not compiled.source.draft:
-        return book
+        return snapshot
     published = replace(compiled, source=replace(compiled.source, draft=False))
-    return replace(book, rulebook=book.rulebook.changed(put=[published]))
+    return replace(snapshot, rulebook=snapshot.rulebook.changed(put=[published]))
 
 
 def _sale(account: Account, basket: BasketToTry, *, at: datetime) -> Sale:
     unpriced = {line.sku for line in basket.lines if line.unit_price_inc_tax is None}
     retail: dict[str, Decimal] = {}
     if unpriced and basket.currency == account.currency:
-        known = products_read(account=account, skus=unpriced)
-        retail = {sku: facts.retail_price for sku, facts in known.items() if facts.retail_price is not None}
+        products = products_read(account=account, skus=unpriced)
+        retail = {sku: facts.retail_price for sku, facts in products.items() if facts.retail_price is not None}
     lines, problems = [], []
     for index, line in enumerate(basket.lines):
         try:
@@ -104,7 +109,7 @@ def _sale(account: Account, basket: BasketToTry, *, at: datetime) -> Sale:
 
 
 def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | None) -> SaleLine:
-    """A line with its prices.
+    """Return a line with its prices.
 
     Raises:
         ValueError: there is none, or it has more decimals than the currency.
@@ -132,7 +137,7 @@ def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | Non
 
 
 def tried_basket_keep(
-    *, account: Account, name: str, basket: BasketToTry, promotion: Promotion | None, actor: User, at: datetime
+    *, account: Account, name: str, basket: BasketToTry, promotion: Promotion | None, author: Author, at: datetime
 ) -> TriedBasket:
     """Keep a basket under a name, with a promotion or for all of them."""
     return TriedBasket.objects.create(
@@ -140,16 +145,16 @@ def tried_basket_keep(
         name=name,
         promotion=promotion,
         basket=msgspec.to_builtins(basket),
-        created_by=actor,
+        created_by=author.user,
         created_at=at,
     )
 
 
 def tried_basket_forget(*, kept: TriedBasket) -> None:
-    """Keep a basket no longer."""
+    """Delete a kept basket."""
     kept.delete()
 
 
 def basket_kept(kept: TriedBasket) -> BasketToTry:
-    """The basket of a kept one."""
+    """Return a kept basket as staff described it."""
     return msgspec.convert(kept.basket, BasketToTry)

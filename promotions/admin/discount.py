@@ -7,7 +7,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from consumers.admin.framework.pages import ModelForm
-from consumers.models import Account, User
+from consumers.author import Author
+from consumers.models import Account
 from promotions.admin.discount_form import DiscountForm, fieldsets_of
 from promotions.admin.discount_summary import describe_discount
 from promotions.admin.editor.files import DiscountResource
@@ -16,7 +17,7 @@ from promotions.admin.visibility import may_see_personalized
 from promotions.choices import DiscountType
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DISCOUNT, DiscountValues, discount_save
-from promotions.services.promotion import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 TYPE_CARDS = (
     TypeCard(
@@ -60,8 +61,8 @@ class DiscountAdmin(PromotionAdmin):
     question = "What should the discount do?"
     form = DiscountForm
     resource_classes = (DiscountResource,)
-    add_words = "Add discount"
-    empty_words = "A discount lowers the prices of products that consumers buy."
+    add_label = "Add discount"
+    empty_text = "A discount lowers the prices of products that consumers buy."
     list_filter = filters_of(DiscountType)
     summary = staticmethod(describe_discount)
 
@@ -85,9 +86,9 @@ class DiscountAdmin(PromotionAdmin):
         return _values(form, common).as_promotion()
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, actor: User, at: datetime
+        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
-        return discount_save(account=account, values=_values(form, common), actor=actor, actor_label="", at=at)
+        return discount_save(account=account, values=_values(form, common), author=author, at=at)
 
 
 def _values(form: Any, common: dict[str, Any]) -> DiscountValues:

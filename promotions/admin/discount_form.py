@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from consumers.admin.framework.formset_field import RowForm, RowsField
+from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.exceptions import Problem
 from promotions.admin.editor.form import (
     GENERAL,
@@ -23,7 +23,7 @@ from promotions.admin.editor.number_inputs import CURRENCY, decimal, whole
 from promotions.admin.rules.field import RulesField
 from promotions.admin.visibility import ROW_OF_PERSONALIZED
 from promotions.choices import DiscountType, PriceOrder
-from promotions.engine.definition.reader import CONDITIONS, DISCOUNT_LIMITS, MAXIMUM_PRODUCTS, MAXIMUM_SETS
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, MAX_PRODUCT_SETS, MAX_PRODUCTS_IN_SET
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Discount, Promotion
 from promotions.selectors.personalized_promotion import personalized_promotions_of
@@ -116,7 +116,7 @@ class DiscountSetForm(RowForm):
     products = KeysField(
         "product",
         noun="product",
-        most=MAXIMUM_PRODUCTS,
+        most=MAX_PRODUCTS_IN_SET,
         label="Products",
         attrs={"data-shown-when": "source:products"},
         help_text="Find them by name or SKU, or paste SKUs, one a line.",
@@ -266,17 +266,17 @@ class DiscountForm(PromotionForm):
         widget=UnfoldAdminSelectWidget(),
         help_text="Which products are taken first where there are more than a set needs.",
     )
-    product_sets = RowsField(
+    product_sets = FormSetField(
         form=DiscountSetForm,
-        most=MAXIMUM_SETS,
+        max_rows=MAX_PRODUCT_SETS,
         label="Product sets",
         ordered=True,
-        words={
+        texts={
             "row": "Product set",
             "add": "Add product set",
             "empty": "No product sets yet: add at least one that gets the discount.",
         },
-        adding={
+        add_buttons={
             "Add product set": {},
             "Add personalized promotion": {"source": ROW_OF_PERSONALIZED},
         },
@@ -304,16 +304,16 @@ class DiscountForm(PromotionForm):
             if self.promotion_type == DiscountType.PERCENTAGE:
                 value.widget = decimal("%")
         sets = self.fields["product_sets"]
-        assert isinstance(sets, RowsField)  # noqa: S101
+        assert isinstance(sets, FormSetField)  # noqa: S101
         sets.widget.row_kwargs = {
             "discount_type": self.promotion_type,
             "personalized": self._personalized_offered(),
             "names": self._product_names(),
         }
         if not self.may_see_personalized:
-            sets.widget.adding = {
+            sets.widget.add_buttons = {
                 label: preset
-                for label, preset in sets.widget.adding.items()
+                for label, preset in sets.widget.add_buttons.items()
                 if preset.get("source") != ROW_OF_PERSONALIZED
             }
 

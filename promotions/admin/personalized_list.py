@@ -23,7 +23,7 @@ from unfold.widgets import (
 )
 
 from consumers.admin.files.pages import ImportExportMixin
-from consumers.admin.framework.dialogs import dialog_done_here
+from consumers.admin.framework.dialogs import dialog_refresh
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import ReadOnlyAdmin, account_of
@@ -40,7 +40,7 @@ from promotions.selectors.personalized_promotion import (
     personalized_promotions_unlisted,
 )
 from promotions.selectors.product import product_names
-from promotions.services.personalized_list import (
+from promotions.services.personalized.lists import (
     personalized_list_add,
     personalized_list_clear,
     personalized_list_push,
@@ -261,11 +261,11 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
     resource_classes = (PersonalizedListResource,)
     import_form_class = ListImportForm
     confirm_form_class = ListConfirmForm
-    file_words = (
+    file_note = (
         "A row is a consumer’s list: its products in order, and those chosen of them. It replaces what is there."
     )
     account_path = "promotion__account"
-    empty_words = (
+    empty_text = (
         "A consumer is enlisted as soon as they have a product on their list: import lists, or give one to a consumer "
         "on their Loyalty tab."
     )
@@ -362,7 +362,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
             else:
                 self.log_change(request, listed.consumer, f"{form.title}: {words}")
                 messages.success(request, words)
-                return dialog_done_here(request, form.back_url)
+                return dialog_refresh(request, form.back_url)
         dialog = {"title": form.title, "description": form.description, "variant": form.variant}
         context = {"dialog": dialog, "form": form, "form_submit_text": form.submit}
         return render(request, "unfold/helpers/dialog.html", {**self.admin_site.each_context(request), **context})

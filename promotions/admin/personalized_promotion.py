@@ -15,11 +15,12 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
+from consumers.author import Author
 from promotions.admin.resources import PersonalizedPromotionResource
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotions_enlisting
-from promotions.services.personalized_promotion import (
+from promotions.services.personalized.promotion import (
     PersonalizedPromotionValues,
     backend_id_new,
     personalized_promotion_delete,
@@ -75,12 +76,12 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     """Personalized promotions."""
 
     resource_classes = (PersonalizedPromotionResource,)
-    file_words = "Who is enlisted, with which products, is a file of its own: see the consumers’ lists."
+    file_note = "Who is enlisted, with which products, is a file of its own: see the consumers’ lists."
 
     key = "backend_id"
     form = PersonalizedPromotionForm
-    add_words = "Add personalized promotion"
-    empty_words = (
+    add_label = "Add personalized promotion"
+    empty_text = (
         "A personalized promotion gives each enlisted consumer a list of products of their own to choose from. "
         "A discount then applies to what they chose."
     )
@@ -143,13 +144,15 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
         # The theme asks for an action with the row's id in place of the row.
         return bool(super().has_view_permission(request))
 
-    def save_values(self, *, account_id: int, obj: PersonalizedPromotion, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: PersonalizedPromotion, form: Any) -> None:
         values = {name: getattr(obj, name) for name in PersonalizedPromotionForm.Meta.fields}
         row = PersonalizedPromotionValues(**values)
-        personalized_promotions_save(account_id=account_id, rows=[row], at=timezone.now())
+        personalized_promotions_save(account_id=account_id, rows=[row], author=author, at=timezone.now())
 
     def delete_row(self, request: HttpRequest, obj: PersonalizedPromotion) -> None:
-        personalized_promotion_delete(account_id=account_of(request).pk, backend_id=obj.backend_id)
+        personalized_promotion_delete(
+            account_id=account_of(request).pk, backend_id=obj.backend_id, author=author_of(request)
+        )
 
 
 def lists_address(promotion_pk: Any) -> str:

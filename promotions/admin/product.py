@@ -12,6 +12,7 @@ from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.author import Author
 from promotions.admin.resources import ProductResource
 from promotions.models import Product
 from promotions.services.product import ProductValues, product_delete, products_save
@@ -71,8 +72,8 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
     key = "sku"
     resource_classes = (ProductResource,)
     form = ProductForm
-    add_words = "Add product"
-    empty_words = (
+    add_label = "Add product"
+    empty_text = (
         "Rules choose products by SKU, brand, category, labels, prices and margin. "
         "Import a catalogue as CSV, XLSX or JSON."
     )
@@ -99,7 +100,7 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
     def price(self, product: Product) -> str:
         return "–" if product.retail_price is None else format_number(product.retail_price, least=2)
 
-    def save_values(self, *, account_id: int, obj: Product, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: Product, form: Any) -> None:
         values = {name: getattr(obj, name) for name in ProductForm.Meta.fields}
         products_save(account_id=account_id, rows=[ProductValues(**values | {"labels": tuple(obj.labels)})])
 

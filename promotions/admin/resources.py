@@ -16,13 +16,14 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 from consumers.admin.files.pages import FileForm
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextsWidget, TextWidget
+from consumers.author import IMPORT_LABEL, Author
 from consumers.exceptions import Refused
 from consumers.models import Consumer
-from consumers.services.upsert import is_storable, rows_named
+from consumers.services.upsert import is_storable, rows_by_values
 from promotions.models import PersonalizedList, PersonalizedPromotion, Product
 from promotions.selectors.personalized_promotion import personalized_lists
-from promotions.services.personalized_list import ConsumerProducts, personalized_lists_assign
-from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 
 
@@ -73,7 +74,9 @@ class PersonalizedPromotionResource(AccountResource):
         values = [
             PersonalizedPromotionValues(**{name: getattr(row, name) for name in self.Meta.fields}) for row in rows
         ]
-        personalized_promotions_save(account_id=self.account.pk, rows=values, at=timezone.now(), made_with="Import")
+        personalized_promotions_save(
+            account_id=self.account.pk, rows=values, author=Author(label=IMPORT_LABEL), at=timezone.now()
+        )
 
 
 class PersonalizedListResource(AccountResource):
@@ -102,9 +105,9 @@ class PersonalizedListResource(AccountResource):
         super().__init__(**kwargs)
         self.keep_locked = keep_locked
 
-    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
         consumer_ids = [consumer_id for _, consumer_id in keys if is_storable(consumer_id)]
-        lists = rows_named(self.get_queryset(), "consumer__consumer_id", consumer_ids)
+        lists = rows_by_values(self.get_queryset(), "consumer__consumer_id", consumer_ids)
         return {(one.promotion.backend_id, one.consumer.consumer_id): one for one in lists}
 
     def get_queryset(self) -> QuerySet[PersonalizedList]:

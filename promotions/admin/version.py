@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.history import LAST, Change, HistoryEntry, plain_change
+from consumers.admin.framework.history import MAX_HISTORY_ENTRIES, Change, HistoryEntry, describe_field_change
 from consumers.admin.framework.pages import ReadOnlyAdmin
 from promotions.admin.rules.wording import describe_document
 from promotions.admin.visibility import may_see_personalized, without_personalized
@@ -24,7 +24,7 @@ class PromotionVersionAdmin(ReadOnlyAdmin):
     """Every version of every promotion; redemptions name the one that they used."""
 
     account_path = "promotion__account"
-    empty_words = "Each time a promotion is saved with a change, what it says is kept here for good."
+    empty_text = "Each time a promotion is saved with a change, what it says is kept here for good."
     list_display = ("promotion_name", "version", "saved", "made_by")
     list_display_links = ("promotion_name", "version")
     search_fields = ("promotion__code", "promotion__name")
@@ -88,7 +88,7 @@ DOCUMENTS = ("outcome", "eligibility", "content")
 def promotion_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
     """A change of a promotion in words; of a document, only what differs."""
     if field.name not in DOCUMENTS:
-        yield from plain_change(field, before, after)
+        yield from describe_field_change(field, before, after)
         return
     said, says = dict(describe_document(before or {})), dict(describe_document(after or {}))
     for label in dict.fromkeys([*said, *says]):
@@ -103,7 +103,7 @@ def promotion_change_withheld(field: Any, before: Any, after: Any) -> Iterator[C
 
 def status_entries(promotion: Promotion) -> Sequence[HistoryEntry]:
     """When a promotion truly started, ended and so on, newest first."""
-    events = promotion.status_events.order_by("-effective_at", "-pk")[:LAST]
+    events = promotion.status_events.order_by("-effective_at", "-pk")[:MAX_HISTORY_ENTRIES]
     return [HistoryEntry(at=event.effective_at, kind=f"Became {Status(event.status).label}") for event in events]
 
 

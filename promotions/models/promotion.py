@@ -13,13 +13,14 @@ from simple_history.models import HistoricalRecords
 
 from consumers.models import AccountOwned
 from promotions.choices import Family, ReferenceKind, Status
+from promotions.engine.rulebook.life import life_reason
 
 
 class Promotion(AccountOwned):
     """A promotion of any family.
 
-    The truth about its life is ``draft``, ``starts_at``, ``ends_at`` and ``stopped_at``; ``status`` is a copy for
-    overviews that a periodic sweep corrects. ``revision`` is the account's rulebook version of its last change.
+    ``draft``, ``starts_at``, ``ends_at`` and ``stopped_at`` decide whether it is in force; ``status`` is a copy for
+    lists that a periodic sweep corrects. ``revision`` is the account's rulebook version of its last change.
     """
 
     family = models.CharField(max_length=16, choices=Family.choices, editable=False)
@@ -66,16 +67,8 @@ class Promotion(AccountOwned):
         return f"{self.name} ({self.code})"
 
     def status_at(self, at: datetime) -> Status:
-        """The true status at a moment, from the dates alone."""
-        if self.draft:
-            return Status.DRAFT
-        if self.stopped_at is not None and self.stopped_at <= at:
-            return Status.STOPPED
-        if at < self.starts_at:
-            return Status.SCHEDULED
-        if self.ends_at is not None and self.ends_at <= at:
-            return Status.ENDED
-        return Status.ACTIVE
+        """Return the true status at a moment, which the engine finds from the dates alone."""
+        return Status(life_reason(self, at) or Status.ACTIVE)
 
 
 class PromotionVersion(models.Model):
@@ -99,7 +92,7 @@ class PromotionVersion(models.Model):
 
 
 class PromotionReference(models.Model):
-    """That a promotion's current definition names a row of another table by its key."""
+    """A row of another table, by its key, that a promotion's current definition references."""
 
     promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="references", db_index=False)
     kind = models.CharField(max_length=24, choices=ReferenceKind.choices)
@@ -114,7 +107,7 @@ class PromotionReference(models.Model):
 
 
 class StatusEvent(models.Model):
-    """One transition of a promotion, with the moment at which it truly happened."""
+    """A change of a promotion's status, with the moment from which it holds."""
 
     promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="status_events", db_index=False)
     status = models.CharField(max_length=16, choices=Status.choices)

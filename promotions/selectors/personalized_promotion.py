@@ -12,8 +12,8 @@ from promotions.exceptions import PersonalizedPromotionNotFound
 from promotions.models import PersonalizedList, PersonalizedPromotion
 
 
-class ListHolds(Func):
-    """Whether a column that is a JSON list of texts holds a text."""
+class JsonListContains(Func):
+    """The SQL condition that a JSON column, a list of texts, contains a text."""
 
     arity = 2
     template = "%(expressions)s"
@@ -31,25 +31,25 @@ class ListHolds(Func):
 
 
 def personalized_promotions_of(*, account_id: int) -> QuerySet[PersonalizedPromotion]:
-    """The account's personalized promotions, archived ones too."""
+    """Return the account's personalized promotions, archived ones too."""
     return PersonalizedPromotion.objects.filter(account_id=account_id)
 
 
 def personalized_promotions_enlisting(*, account_id: int) -> QuerySet[PersonalizedPromotion]:
-    """The account's personalized promotions, each with how many consumers it enlists as ``enlisted``."""
+    """Return the account's personalized promotions, each with how many consumers have a list of it as ``enlisted``."""
     lists = PersonalizedList.objects.filter(promotion=OuterRef("pk")).order_by().values("promotion")
     enlisted = Coalesce(Subquery(lists.annotate(number=Count("pk")).values("number")), 0)
     return personalized_promotions_of(account_id=account_id).annotate(enlisted=enlisted)
 
 
 def personalized_promotions_unlisted(*, account_id: int, consumer_pk: int) -> QuerySet[PersonalizedPromotion]:
-    """Those that a consumer has no list of, in order of name; archived ones aside."""
+    """Return those that a consumer has no list of, by name, without archived ones."""
     unlisted = personalized_promotions_of(account_id=account_id).filter(archived=False)
     return unlisted.exclude(pk__in=PersonalizedList.objects.filter(consumer_id=consumer_pk).values("promotion"))
 
 
 def personalized_promotion_by_backend_id(*, account_id: int, backend_id: str) -> PersonalizedPromotion:
-    """The personalized promotion of a backend id.
+    """Return the personalized promotion with a backend id.
 
     Raises:
         PersonalizedPromotionNotFound: the account has none.
@@ -61,12 +61,12 @@ def personalized_promotion_by_backend_id(*, account_id: int, backend_id: str) ->
 
 
 def personalized_lists(*, account_id: int) -> QuerySet[PersonalizedList]:
-    """The lists of the account's consumers, each with its promotion and consumer."""
+    """Return the lists of the account's consumers, each with its promotion and consumer."""
     return PersonalizedList.objects.filter(promotion__account_id=account_id).select_related("promotion", "consumer")
 
 
 def personalized_list_of(*, account_id: int, backend_id: str, consumer_id: str) -> PersonalizedList:
-    """One consumer's list with its promotion; an empty one, not stored, where they have none.
+    """Return one consumer's list with its promotion; an empty list that is not stored where they have none.
 
     Raises:
         PersonalizedPromotionNotFound, NotFound: the account has no such promotion or consumer.
@@ -83,14 +83,16 @@ def personalized_list_of(*, account_id: int, backend_id: str, consumer_id: str) 
 
 
 def personalized_lists_shown(*, account_id: int, consumer_pk: int) -> QuerySet[PersonalizedList]:
-    """What one consumer has now, in order of name: lists of archived promotions are left out."""
+    """Return the lists that one consumer has now, by name; those of archived promotions are left out."""
     shown = personalized_lists(account_id=account_id).filter(consumer_id=consumer_pk, promotion__archived=False)
     return shown.order_by("promotion__name", "promotion__backend_id")
 
 
 def skus_on_lists(*, account_id: int, keys: Collection[str]) -> set[str]:
-    """Those of ``keys`` that are on a list of a consumer of the account: one look for each."""
+    """Return those of ``keys`` that are on a list of a consumer of the account: one query for each."""
     lists = PersonalizedList.objects.filter(promotion__account_id=account_id)
     return {
-        sku for sku in keys if lists.filter(ListHolds(F("products"), Value(sku, output_field=TextField()))).exists()
+        sku
+        for sku in keys
+        if lists.filter(JsonListContains(F("products"), Value(sku, output_field=TextField()))).exists()
     }

@@ -3,17 +3,20 @@
 from collections.abc import Collection
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
+from consumers.models import Account
+from promotions.engine.facts.basket import ProductFacts
 from promotions.models import Product
 
 
 def products_of(*, account_id: int) -> QuerySet[Product]:
-    """The account's products."""
+    """Return the account's products."""
     return Product.objects.filter(account_id=account_id)
 
 
 def product_names(*, account_id: int, skus: Collection[str]) -> dict[str, str]:
-    """The names of products by SKU, where there are such products and they have one; without SKUs nothing is asked."""
+    """Return the names of products by SKU; those without a name are left out. Without SKUs nothing is queried."""
     if not skus:
         return {}
     named = products_of(account_id=account_id).filter(sku__in=skus).exclude(name="").order_by()
@@ -21,6 +24,32 @@ def product_names(*, account_id: int, skus: Collection[str]) -> dict[str, str]:
 
 
 def currencies_of_prices(*, account_id: int, keys: Collection[str]) -> set[str]:
-    """All of ``keys``, the account's currency, if the catalogue has prices: these are in it."""
+    """Return ``keys``, the account's currency, if the catalogue has prices, which are in it; else nothing."""
     priced = Q(cost_price__isnull=False) | Q(retail_price__isnull=False)
     return set(keys) if Product.objects.filter(priced, account_id=account_id).exists() else set()
+
+
+def product_facts_for(*, account: Account, skus: Collection[str], max_examples: int) -> dict[str, ProductFacts]:
+    """Return the products of ``skus`` in any case, and the first ``max_examples`` others, as the engine reads them.
+
+    By SKU, in two statements. An account without a catalogue has none.
+    """
+    if not account.catalogue_enabled:
+        return {}
+    products = Product.objects.filter(account=account)
+    named = products.annotate(lower_sku=Lower("sku")).filter(
+        Q(sku__in=sorted(skus)) | Q(lower_sku__in=sorted({sku.lower() for sku in skus}))
+    )
+    examples = products.filter(archived=False).order_by("sku")[:max_examples]
+    return {product.sku: _facts(product) for product in (*named, *examples)}
+
+
+def _facts(product: Product) -> ProductFacts:
+    return ProductFacts(
+        product_brand=product.product_brand,
+        program_brand=product.program_brand,
+        category=product.category,
+        labels=tuple(product.labels),
+        cost_price=product.cost_price,
+        retail_price=product.retail_price,
+    )

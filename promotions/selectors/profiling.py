@@ -1,4 +1,4 @@
-"""What promotions cost the decisions that look at them, and what is usual in an account."""
+"""Reads of how long promotions take to evaluate, and of what is usual in an account."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,15 +9,15 @@ from django.db.models import Case, Count, F, FloatField, QuerySet, When
 from django.db.models.functions import Cast
 
 from promotions.models import Promotion
-from promotions.selectors.promotion import promotions_live
+from promotions.selectors.life import promotions_live
 
-LEAST_COMPARED = 3
+MIN_MEASURED_PROMOTIONS = 3
 """Measured promotions without which an account has no median that says anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What a basket that looked at a promotion took to do so, in nanoseconds of processor time, on average.
+class EvaluationTime:
+    """How long one basket takes to evaluate a promotion, in nanoseconds of processor time, on average.
 
     ``baskets`` were sampled. ``median`` is that of the account's live promotions; None where too few were measured.
     """
@@ -32,8 +32,8 @@ class Cost:
         return self.nanoseconds / self.median if self.median else None
 
 
-def promotions_with_cost(promotions: QuerySet[Any]) -> QuerySet[Any]:
-    """The promotions with ``cost_nanoseconds`` and ``cost_baskets`` of their current version; None: not measured."""
+def promotions_with_evaluation_time(promotions: QuerySet[Any]) -> QuerySet[Any]:
+    """Return promotions with ``cost_nanoseconds`` and ``cost_baskets`` of their current version; None: not measured."""
     current = {"cost__version": F("version")}
     average = Cast(F("cost__nanoseconds"), FloatField()) / Cast(F("cost__baskets"), FloatField())
     measured: QuerySet[Any] = promotions.annotate(
@@ -43,16 +43,16 @@ def promotions_with_cost(promotions: QuerySet[Any]) -> QuerySet[Any]:
     return measured
 
 
-def cost_median(*, account_id: int, at: datetime) -> float | None:
-    """The median of what the account's live promotions cost; None where fewer than ``LEAST_COMPARED`` were measured.
+def evaluation_time_median(*, account_id: int, at: datetime) -> float | None:
+    """Return the median over the account's live promotions; None under ``MIN_MEASURED_PROMOTIONS`` measured ones.
 
     Two SQL statements, whatever the number of promotions.
     """
     live = promotions_live(Promotion.objects.filter(account_id=account_id), at=at)
-    measured = promotions_with_cost(live).filter(cost_nanoseconds__isnull=False).order_by("cost_nanoseconds")
+    measured = promotions_with_evaluation_time(live).filter(cost_nanoseconds__isnull=False).order_by("cost_nanoseconds")
     count = measured.aggregate(count=Count("pk"))["count"]
-    if count < LEAST_COMPARED:
+    if count < MIN_MEASURED_PROMOTIONS:
         return None
     middle = measured.values_list("cost_nanoseconds", flat=True)[(count - 1) // 2 : count // 2 + 1]
     # One deleted meanwhile may leave nothing there.
-    return median(found) if (found := list(middle)) else None
+    return median(times) if (times := list(middle)) else None

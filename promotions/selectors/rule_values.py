@@ -1,4 +1,4 @@
-"""What the conditions of rules may be compared with: the account's rows by name, and texts that occur in it."""
+"""Values that the rule builder offers for a condition: the account's rows by name, and texts that occur in it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,20 +7,19 @@ from django.db.models import Case, IntegerField, Model, Q, QuerySet, Value, When
 
 from consumers.models import AccountOwned, Card, Site
 from promotions.models import Product
-from promotions.selectors.promotion import ReferenceKey, ReferenceSource
+from promotions.selectors.references import ReferenceKey, ReferenceSource
 
-MAXIMUM_CHOICES = 20
-_LABEL_SETS_LOOKED_AT = 2_000
-_KEYS_AT_ONCE = 10_000
+MAX_CHOICES = 20
+_MAX_LABEL_SETS = 2_000
+_MAX_KEYS_PER_STATEMENT = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextSource:
-    """Where texts of an attribute occur.
+    """Where the texts of an attribute occur.
 
-    ``find`` takes an account's id and what a text must contain, and gives up to ``MAXIMUM_CHOICES`` of them in order,
-    those that begin with it first;
-    ``model`` is the table that one must be allowed to see.
+    ``find`` takes an account's id and a search text, and returns up to ``MAX_CHOICES`` texts that contain it, those
+    that begin with it first. ``model`` is the table that a user must be allowed to see.
     """
 
     model: type[Model]
@@ -34,24 +33,24 @@ def _column(model: type[AccountOwned], column: str) -> TextSource:
             When(**{f"{column}__istartswith": search, "then": Value(0)}), default=Value(1), output_field=IntegerField()
         )
         rows = rows.exclude(**{column: ""}).annotate(nearness=nearness).order_by("nearness", column)
-        # What a distinct list is ordered by must be in it.
-        return [text for text, _ in rows.values_list(column, "nearness").distinct()[:MAXIMUM_CHOICES]]
+        # SELECT DISTINCT needs the columns that it is ordered by.
+        return [text for text, _ in rows.values_list(column, "nearness").distinct()[:MAX_CHOICES]]
 
     return TextSource(model=model, find=find)
 
 
 def _labels(account_id: int, search: str) -> list[str]:
-    # Few sets of labels occur, however many products have them.
+    # Many products share few different sets of labels.
     sets = Product.objects.filter(account_id=account_id).order_by().values_list("labels", flat=True).distinct()
-    labels = {label for labels in sets[:_LABEL_SETS_LOOKED_AT] for label in labels}
+    labels = {label for labels in sets[:_MAX_LABEL_SETS] for label in labels}
     return texts_containing(labels, search)
 
 
 def texts_containing(texts: Iterable[str], search: str) -> list[str]:
-    """The first ``MAXIMUM_CHOICES`` texts that contain another, whatever the case: those that begin with it first."""
-    sought = search.casefold()
-    found = (text for text in texts if text and sought in text.casefold())
-    return sorted(found, key=lambda text: (not text.casefold().startswith(sought), text))[:MAXIMUM_CHOICES]
+    """Return up to ``MAX_CHOICES`` texts that contain ``search`` in any case, those that begin with it first."""
+    folded = search.casefold()
+    containing = (text for text in texts if text and folded in text.casefold())
+    return sorted(containing, key=lambda text: (not text.casefold().startswith(folded), text))[:MAX_CHOICES]
 
 
 TEXT_SOURCES: Mapping[str, TextSource] = {
@@ -68,11 +67,11 @@ TEXT_SOURCES: Mapping[str, TextSource] = {
     "category": _column(Product, "category"),
     "labels": TextSource(model=Product, find=_labels),
 }
-"""Texts that occur, by attribute. Attributes that are not here have none to offer."""
+"""Where the texts of an attribute occur. For other attributes nothing is offered."""
 
 
-def rows_choosable(*, account_id: int, source: ReferenceSource, search: str) -> list[tuple[str, str]]:
-    """Up to ``MAXIMUM_CHOICES`` rows of a kind, not archived, whose key or name contains a text: keys with names.
+def choosable_rows(*, account_id: int, source: ReferenceSource, search: str) -> list[tuple[str, str]]:
+    """Return the keys and names of up to ``MAX_CHOICES`` rows, not archived, whose key or name contains ``search``.
 
     One SQL statement; a row whose key is the text comes first, those that begin with it next.
     """
@@ -86,25 +85,29 @@ def rows_choosable(*, account_id: int, source: ReferenceSource, search: str) -> 
         default=Value(2),
         output_field=IntegerField(),
     )
-    return list(rows.order_by(nearness, "name", key).values_list(key, "name")[:MAXIMUM_CHOICES])
+    return list(rows.order_by(nearness, "name", key).values_list(key, "name")[:MAX_CHOICES])
 
 
 def reference_names(
     *, account_id: int, references: Iterable[ReferenceKey], sources: Mapping[str, ReferenceSource]
 ) -> dict[ReferenceKey, str]:
-    """The names of the rows among ``references`` that exist, archived ones too.
+    """Return the names of the rows among ``references`` that exist, archived ones too.
 
     One SQL statement for each kind and each 10,000 keys.
     """
-    keys: dict[str, set[str]] = {}
+    keys_by_kind: dict[str, set[str]] = {}
     for kind, key in references:
-        keys.setdefault(kind, set()).add(key)
-    return {(kind, key): name for kind, some in keys.items() for key, name in _names(account_id, sources[kind], some)}
+        keys_by_kind.setdefault(kind, set()).add(key)
+    return {
+        (kind, key): name
+        for kind, keys in keys_by_kind.items()
+        for key, name in _names(account_id, sources[kind], keys)
+    }
 
 
 def _names(account_id: int, source: ReferenceSource, keys: set[str]) -> Iterator[tuple[str, str]]:
     ordered = sorted(keys)
-    for start in range(0, len(ordered), _KEYS_AT_ONCE):
-        some = ordered[start : start + _KEYS_AT_ONCE]
-        rows = source.rows(account_id).order_by().filter(**{f"{source.key}__in": some})
+    for start in range(0, len(ordered), _MAX_KEYS_PER_STATEMENT):
+        batch = ordered[start : start + _MAX_KEYS_PER_STATEMENT]
+        rows = source.rows(account_id).order_by().filter(**{f"{source.key}__in": batch})
         yield from rows.values_list(source.key, "name")

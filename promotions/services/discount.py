@@ -9,26 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from consumers.author import Author
 from consumers.exceptions import Problem
-from consumers.models import Account, User
+from consumers.models import Account
 from promotions.choices import Family
-from promotions.engine.definition.reader import (
-    CONDITIONS,
-    DISCOUNT_LIMITS,
-    Definition,
-    Document,
-    blank_content,
-    check_discount,
-)
+from promotions.engine.definition.content import blank_content
+from promotions.engine.definition.discount import check_discount
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
+from promotions.engine.definition.reader import Definition, Document
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
-from promotions.services.promotion import (
-    PromotionFamily,
-    PromotionValues,
-    promotion_problems,
-    promotion_save,
-    promotions_save,
-)
+from promotions.services.promotion.save import promotion_problems, promotion_save, promotions_save
+from promotions.services.promotion.values import PromotionFamily, PromotionValues
 
 OUTCOME = ("value", "maximum_discount", "price_order", "product_sets")
 RESTRICTIONS = (*DISCOUNT_LIMITS, "always_apply")
@@ -118,7 +110,7 @@ def _in_own_fields() -> Iterator[None]:
     try:
         yield
     except PromotionsError as refused:
-        raise refused.moved(lambda attr: attr and field_path(attr)) from refused.__cause__
+        raise refused.with_paths(lambda attr: attr and field_path(attr)) from refused.__cause__
 
 
 def _check(values: PromotionValues, catalogue_enabled: bool) -> Definition:
@@ -135,7 +127,7 @@ DISCOUNT = PromotionFamily(family=Family.DISCOUNT, check=_check)
 
 
 def discounts_save(
-    *, account_id: int, rows: Sequence[DiscountValues], actor: User | None, actor_label: str, at: datetime
+    *, account_id: int, rows: Sequence[DiscountValues], author: Author, at: datetime
 ) -> list[tuple[Promotion, bool]]:
     """Create or replace discounts by code: all of them or none; see ``promotions_save``.
 
@@ -147,15 +139,12 @@ def discounts_save(
             family=DISCOUNT,
             account_id=account_id,
             rows=[row.as_promotion() for row in rows],
-            actor=actor,
-            actor_label=actor_label,
+            author=author,
             at=at,
         )
 
 
-def discount_save(
-    *, account: Account, values: DiscountValues, actor: User | None, actor_label: str, at: datetime
-) -> tuple[Promotion, bool]:
+def discount_save(*, account: Account, values: DiscountValues, author: Author, at: datetime) -> tuple[Promotion, bool]:
     """Create or replace one discount; see ``promotion_save``.
 
     Raises:
@@ -166,8 +155,7 @@ def discount_save(
             family=DISCOUNT,
             account=account,
             values=values.as_promotion(),
-            actor=actor,
-            actor_label=actor_label,
+            author=author,
             at=at,
         )
 

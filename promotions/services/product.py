@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.utils import IntegrityError
 
-from consumers.references import keys_referenced
+from consumers.references import referenced_keys
 from consumers.services.account import account_lock
 from consumers.services.upsert import Saved, rows_upsert
 from promotions.exceptions import ProductInUse, ProductNotFound, PromotionsError
@@ -78,7 +78,7 @@ def product_delete(*, account_id: int, sku: str) -> None:
             product = Product.objects.filter(account_id=account_id, sku=sku).first()
             if product is None:
                 raise ProductNotFound(f"There is no product {sku}.")
-            if keys_referenced(account_id=account_id, kind="product", keys=[sku]):
+            if referenced_keys(account_id=account_id, kind="product", keys=[sku]):
                 raise ProductInUse
             product.delete()
     except (ProtectedError, IntegrityError) as error:

@@ -9,8 +9,8 @@ from benchmarks.workload import KEYED, NOW, UNKEYED, Workload, body, workload
 from consumers.models import Account
 from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.services.till.quote import quote
-from promotions.engine.definition.reader import DISCOUNT_TYPES, LOYALTY_TYPES
-from promotions.engine.rulebook.rulebook import PromotionSource
+from promotions.engine.definition.fields import DISCOUNT_TYPES, LOYALTY_TYPES
+from promotions.engine.rulebook.promotion import PromotionSource
 
 MANY = 10 * (len(KEYED) + len(UNKEYED))
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from consumers.models import Consumer
 from loyalty.models import Offer, RedemptionMessage, Voucher
-from loyalty.services.points import points_adjust
+from loyalty.services.points.adjustment import points_adjust
 from tests.browser.conftest import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

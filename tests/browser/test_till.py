@@ -9,19 +9,17 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from consumers.author import Author
 from consumers.choices import KeyRole
 from consumers.models import Account
 from consumers.services.account import api_key_create
 from consumers.services.consumer import ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.site import SiteValues, sites_save
 from loyalty.choices import Benefit
-from loyalty.services.offer import OfferValues, offers_save
-from promotions.services.personalized_list import (
-    ConsumerProducts,
-    personalized_list_select,
-    personalized_lists_assign,
-)
-from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from loyalty.services.rewards.offer import OfferValues, offers_save
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.lists import personalized_list_select
+from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from tests.browser.conftest import Desk
 from tests.consumers.builders import Api
@@ -42,9 +40,9 @@ def stocked(account: Account) -> Api:
     member = LoyaltyValues(enrolled_on=date(2025, 1, 1))
     consumers_save(account_id=account.pk, rows=[ConsumerValues(consumer_id="ann", last_name="Ann", loyalty=member)])
     offer = OfferValues(code="gift", name="A gift", benefit=Benefit.AMOUNT, value=Decimal(5))
-    offers_save(account_id=account.pk, rows=[offer], at=now)
+    offers_save(account_id=account.pk, rows=[offer], author=Author(), at=now)
     pick = PersonalizedPromotionValues(backend_id="pick", name="Pick yours", maximum_distinct_products=1)
-    personalized_promotions_save(account_id=account.pk, rows=[pick], at=now)
+    personalized_promotions_save(account_id=account.pk, rows=[pick], author=Author(), at=now)
     lists = [ConsumerProducts(consumer_id="ann", products=["tea", "mug"])]
     personalized_lists_assign(account_id=account.pk, backend_id="pick", rows=lists)
     _, key = api_key_create(account_id=account.pk, name="Till", role=KeyRole.TILL)

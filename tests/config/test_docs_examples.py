@@ -1,4 +1,4 @@
-"""The examples of the documentation are true: each call is made as it is written, and answers what stands below it."""
+"""The examples of the documentation work: each call is made as written, and answers what is printed below it."""
 
 import json
 import re
@@ -20,7 +20,7 @@ ANYTHING = "…"
 
 
 def curl_options() -> ArgumentParser:
-    """What the examples use of curl."""
+    """Return a parser of the curl options that the examples use."""
     options = ArgumentParser(exit_on_error=False)
     options.add_argument("program", choices=["curl"])
     options.add_argument("address")
@@ -30,14 +30,14 @@ def curl_options() -> ArgumentParser:
     return options
 
 
-def called(command: str, variables: dict[str, str]) -> tuple[int, Any]:
-    """The status and answer of a call as curl would make it."""
+def run_example(command: str, variables: dict[str, str]) -> tuple[int, Any]:
+    """Make a call as curl would; return the status and the answer."""
     words = shlex.split(Template(command.replace("\\\n", " ")).substitute(variables))
-    said = curl_options().parse_args(words)
+    arguments = curl_options().parse_args(words)
     request = urllib.request.Request(  # noqa: S310 - the test's own server
-        said.address,
-        data=None if said.body is None else said.body.encode(),
-        headers=dict(header.split(": ", 1) for header in said.headers),
+        arguments.address,
+        data=None if arguments.body is None else arguments.body.encode(),
+        headers=dict(header.split(": ", 1) for header in arguments.headers),
     )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
@@ -46,19 +46,19 @@ def called(command: str, variables: dict[str, str]) -> tuple[int, Any]:
         return error.code, json.load(error)
 
 
-def untrue(written: Any, answered: Any, path: str = "") -> Iterator[str]:
-    """Where an answer is not what is written; what is not written may be anything."""
+def differences(written: Any, answered: Any, path: str = "") -> Iterator[str]:
+    """Yield each place where the answer differs from what is written; fields that are not written may be anything."""
     if isinstance(written, dict) and isinstance(answered, dict):
         for name, value in written.items():
-            yield from untrue(value, answered.get(name, "nothing"), f"{path}.{name}")
+            yield from differences(value, answered.get(name, "nothing"), f"{path}.{name}")
     elif isinstance(written, list) and isinstance(answered, list) and len(written) == len(answered):
-        for place, (one, other) in enumerate(zip(written, answered, strict=True)):
-            yield from untrue(one, other, f"{path}.{place}")
+        for index, (expected, actual) in enumerate(zip(written, answered, strict=True)):
+            yield from differences(expected, actual, f"{path}.{index}")
     elif written not in (answered, ANYTHING):
-        yield f"{path}: {written!r} is written, {answered!r} was answered"
+        yield f"{path}: expected {written!r}, got {answered!r}"
 
 
-def test_what_is_written_for_tills_is_true(live_server: Any, transactional_db: None) -> None:
+def test_the_examples_for_tills_work(live_server: Any, transactional_db: None) -> None:
     shop = make_shop()
     shop.member("c-1")
     shop.product("TEA")
@@ -72,6 +72,6 @@ def test_what_is_written_for_tills_is_true(live_server: Any, transactional_db: N
     examples = list(EXAMPLE.finditer(text))
     assert len(examples) == text.count("```sh") == text.count("```json") > 10
     for example in examples:
-        status, answer = called(example["call"], variables)
+        status, answer = run_example(example["call"], variables)
         assert status == int(example["status"]), (example["call"], answer)
-        assert not list(untrue(json.loads(example["answer"]), answer)), example["call"]
+        assert not list(differences(json.loads(example["answer"]), answer)), example["call"]

@@ -10,7 +10,7 @@ import pytest
 from conflicts.resolver import Policy
 from promotions.engine.facts.basket import Basket
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     applied,
     decide,

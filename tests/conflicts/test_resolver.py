@@ -23,7 +23,7 @@ def candidate(
 ) -> Candidate:
     return Candidate(
         promotion=make_promotion(code, promotion_type, starts_at=starts_at, **said),
-        given=RewardResult(redemptions=1, taken=((0, 1),), points=1),
+        result=RewardResult(redemptions=1, taken=((0, 1),), points=1),
         saving=Fraction(saving),
     )
 

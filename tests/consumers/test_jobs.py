@@ -10,12 +10,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import JobFailed, JobOver
 from consumers.models import Account, ConsumerGroup, Job, JobPart
 from consumers.services import job as job_module
 from consumers.services.account import account_create
-from consumers.services.job import KEPT, LEASE, Step, job_ask, job_cancel, job_kind_register, jobs_run
+from consumers.services.job import FILES_KEPT_FOR, LEASE, Step, job_cancel, job_create, job_kind_register, jobs_run
 from consumers.tasks import jobs_run as jobs_run_task
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +34,7 @@ def make_groups(job: Job) -> Iterator[Step]:
 
 @pytest.fixture(autouse=True)
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_module, "_kinds", {})
+    monkeypatch.setattr(job_module, "_steps_by_kind", {})
     job_kind_register("groups", make_groups)
     # Nobody looks but the test.
     monkeypatch.setattr(jobs_run_task, "apply_async", lambda **_: None)
@@ -45,13 +46,13 @@ def account() -> Account:
 
 
 def ask(account: Account, kind: str = "groups") -> Job:
-    return job_ask(
+    return job_create(
         account_id=account.pk,
         kind=kind,
         title="Groups",
         parameters={},
-        given=b"",
-        asked_by=None,
+        content=b"",
+        author=Author(),
         at=timezone.now(),
         result_name="groups.csv",
     )
@@ -76,14 +77,14 @@ def test_a_job_is_done_with_its_result(account: Account) -> None:
     assert run() == 0
 
 
-def test_what_a_run_has_no_time_for_is_left_to_the_next(account: Account) -> None:
+def test_the_next_run_continues_an_unfinished_job(account: Account) -> None:
     job = ask(account)
     moments = (timezone.now() + timedelta(seconds=n) for n in range(1_000))
-    taken = jobs_run(clock=lambda: next(moments), for_at_most=timedelta(seconds=6))
-    assert 0 < taken < TOTAL
+    steps = jobs_run(clock=lambda: next(moments), for_at_most=timedelta(seconds=6))
+    assert 0 < steps < TOTAL
     job.refresh_from_db()
-    assert (job.state, job.done, job.claim) == (JobState.RUNNING, taken, None)
-    assert run() == TOTAL - taken
+    assert (job.state, job.done, job.claim) == (JobState.RUNNING, steps, None)
+    assert run() == TOTAL - steps
     assert result_of(job) == b"0;1;2;3;"
 
 
@@ -124,7 +125,7 @@ def test_a_job_that_kills_its_worker_again_and_again_is_given_up(account: Accoun
     assert "never got further" in job.error
 
 
-def test_a_worker_that_was_taken_for_dead_writes_nothing_more(account: Account) -> None:
+def test_a_worker_presumed_dead_writes_nothing_more(account: Account) -> None:
     def overtaken(job: Job) -> Iterator[Step]:
         for step in make_groups(job):
             if step.done == 2:
@@ -155,7 +156,7 @@ def test_a_cancelled_job_does_nothing_more_and_keeps_what_it_did(account: Accoun
     assert run(later=LEASE * 2) == 0
 
 
-def test_what_the_owner_must_mend_is_told_and_undone(account: Account) -> None:
+def test_an_error_for_the_owner_is_reported_and_rolled_back(account: Account) -> None:
     def refuses(job: Job) -> Iterator[Step]:
         for step in make_groups(job):
             if step.done == 1:
@@ -182,12 +183,12 @@ def test_one_job_that_fails_leaves_the_next_alone(account: Account) -> None:
     assert job.state == JobState.DONE
 
 
-def test_files_are_forgotten_in_time(account: Account) -> None:
+def test_old_files_are_deleted(account: Account) -> None:
     job = ask(account)
     run()
     run()
     assert set(job.parts.values_list("file", flat=True)) == {JobFile.RESULT}
-    run(later=KEPT + timedelta(days=1))
+    run(later=FILES_KEPT_FOR + timedelta(days=1))
     assert not job.parts.exists()
 
 
@@ -205,7 +206,7 @@ def test_three_workers_at_once_do_every_job_once(account: Account) -> None:
             connection.close()
 
     with ThreadPoolExecutor(3) as pool:
-        taken: list[Any] = [done.result() for done in [pool.submit(worker) for _ in range(3)]]
-    assert sum(taken) == 6 * TOTAL
+        steps: list[Any] = [done.result() for done in [pool.submit(worker) for _ in range(3)]]
+    assert sum(steps) == 6 * TOTAL
     assert ConsumerGroup.objects.count() == 6 * TOTAL
     assert set(Job.objects.values_list("state", flat=True)) == {JobState.DONE}

@@ -1,4 +1,4 @@
-"""A draft is measured on recent baskets beside the promotions that they looked at."""
+"""A draft is measured on recent baskets, next to the promotions that they evaluate."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,25 +9,25 @@ import pytest
 from django.utils import timezone
 
 from loyalty.models import Transaction
-from loyalty.services import draft_profiling as draft_costs
-from loyalty.services.draft_profiling import DraftCost, draft_cost
-from promotions.engine.pipeline import evaluate as evaluating
-from promotions.engine.pipeline import price_phase
-from promotions.engine.pipeline.checks import EvaluationContext, evaluate_promotion
+from loyalty.services import draft_profiling
+from loyalty.services.draft_profiling import DraftProfile, draft_profile
+from promotions.engine.pipeline import points_phase, price_phase
+from promotions.engine.pipeline.apply import evaluate_promotion
+from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import Candidate, Refusal
-from promotions.engine.rulebook.rulebook import Promotion as Compiled
+from promotions.engine.rulebook.promotion import Promotion as Compiled
 from promotions.models import Promotion
-from promotions.selectors.profiling import Cost
+from promotions.selectors.profiling import EvaluationTime
 from tests.loyalty.till.shop import BEGAN, NOON, Shop, make_line, make_set, make_shop
 
 pytestmark = pytest.mark.django_db
 
 USUAL = 20_000
-"""Nanoseconds of a look at a promotion that is not said to be slow."""
+"""Nanoseconds that a promotion takes that is not said to be slow."""
 
 
 class Work:
-    """A clock of processor time that looks at promotions move on: by ``slow``, by code, or by ``USUAL``."""
+    """A clock of processor time that evaluating a promotion advances: by ``slow``, by code, or by ``USUAL``."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -36,15 +36,15 @@ class Work:
     def __call__(self) -> int:
         return self.now
 
-    def evaluate_promotion(self, promotion: Compiled, situation: EvaluationContext) -> Candidate | Refusal:
+    def evaluate_promotion(self, promotion: Compiled, context: EvaluationContext) -> Candidate | Refusal:
         self.now += self.slow.get(promotion.code, USUAL)
-        return evaluate_promotion(promotion, situation)
+        return evaluate_promotion(promotion, context)
 
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     working = Work()
-    monkeypatch.setattr(evaluating, "evaluate_promotion", working.evaluate_promotion)
+    monkeypatch.setattr(points_phase, "evaluate_promotion", working.evaluate_promotion)
     monkeypatch.setattr(price_phase, "evaluate_promotion", working.evaluate_promotion)
     return working
 
@@ -61,58 +61,58 @@ def shop() -> Shop:
     return made
 
 
-def measured(shop: Shop, promotion: Promotion, clock: Callable[[], int], **more: Any) -> DraftCost:
+def measured(shop: Shop, promotion: Promotion, clock: Callable[[], int], **more: Any) -> DraftProfile:
     shop.account.refresh_from_db()
-    return draft_cost(account=shop.account, promotion=promotion, clock=clock, **more)
+    return draft_profile(account=shop.account, promotion=promotion, clock=clock, **more)
 
 
-def test_a_draft_like_the_others_is_not_dear(shop: Shop, work: Work) -> None:
-    found = measured(shop, shop.promotion("draft", draft=True), work)
-    assert found == DraftCost(cost=Cost(nanoseconds=USUAL, baskets=4, median=USUAL), tried=4)
-    assert not found.is_dear
+def test_a_draft_like_the_others_is_not_slow(shop: Shop, work: Work) -> None:
+    profile = measured(shop, shop.promotion("draft", draft=True), work)
+    assert profile == DraftProfile(time=EvaluationTime(nanoseconds=USUAL, baskets=4, median=USUAL), baskets=4)
+    assert not profile.is_slow
 
 
-def test_a_draft_far_above_the_median_is_dear(shop: Shop, work: Work) -> None:
+def test_a_draft_far_above_the_median_is_slow(shop: Shop, work: Work) -> None:
     work.slow = {"draft": 400_000}
-    found = measured(shop, shop.promotion("draft", draft=True), work)
-    assert found.cost == Cost(nanoseconds=400_000, baskets=4, median=USUAL)
-    assert found.is_dear
+    profile = measured(shop, shop.promotion("draft", draft=True), work)
+    assert profile.time == EvaluationTime(nanoseconds=400_000, baskets=4, median=USUAL)
+    assert profile.is_slow
 
 
 @pytest.mark.parametrize(
-    ("cost", "dear"),
+    ("time", "slow"),
     [
-        (Cost(nanoseconds=200_000, baskets=3, median=20_000), True),
-        (Cost(nanoseconds=199_999, baskets=3, median=10_000), False),
-        (Cost(nanoseconds=900_000, baskets=3, median=90_001), False),
-        (Cost(nanoseconds=900_000, baskets=2, median=10_000), False),
-        (Cost(nanoseconds=900_000, baskets=50, median=None), False),
+        (EvaluationTime(nanoseconds=200_000, baskets=3, median=20_000), True),
+        (EvaluationTime(nanoseconds=199_999, baskets=3, median=10_000), False),
+        (EvaluationTime(nanoseconds=900_000, baskets=3, median=90_001), False),
+        (EvaluationTime(nanoseconds=900_000, baskets=2, median=10_000), False),
+        (EvaluationTime(nanoseconds=900_000, baskets=50, median=None), False),
         (None, False),
     ],
 )
-def test_dear_is_ten_times_the_median_and_a_fifth_of_a_millisecond_in_three_baskets(
-    cost: Cost | None, dear: bool
+def test_slow_is_ten_times_the_median_and_a_fifth_of_a_millisecond_in_three_baskets(
+    time: EvaluationTime | None, slow: bool
 ) -> None:
-    assert DraftCost(cost=cost, tried=50).is_dear is dear
+    assert DraftProfile(time=time, baskets=50).is_slow is slow
 
 
 def test_a_discount_is_measured_as_points_are(shop: Shop, work: Work) -> None:
     work.slow = {"draft": 300_000}
-    assert measured(shop, shop.discount("draft", make_set(), value="5", draft=True), work).is_dear
+    assert measured(shop, shop.discount("draft", make_set(), value="5", draft=True), work).is_slow
 
 
 def test_a_draft_that_is_not_stored_is_measured(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True)
     draft.pk = None
     work.slow = {"draft": 300_000}
-    assert measured(shop, draft, work).is_dear
+    assert measured(shop, draft, work).is_slow
 
 
 def test_a_draft_that_starts_next_year_is_measured_on_sales_of_the_past(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True, starts_at=BEGAN + timedelta(days=5000))
-    cost = measured(shop, draft, work).cost
-    assert cost is not None
-    assert cost.baskets == 4
+    time = measured(shop, draft, work).time
+    assert time is not None
+    assert time.baskets == 4
 
 
 def test_a_draft_is_measured_beyond_its_application_rules(shop: Shop, work: Work) -> None:
@@ -120,54 +120,54 @@ def test_a_draft_is_measured_beyond_its_application_rules(shop: Shop, work: Work
     selection = {"sets": [{"rules": None}]}
     draft = shop.promotion("draft", draft=True, outcome={"points": 5, "product_selection": selection})
     draft.eligibility["application_rules"] = rules
-    cost = measured(shop, draft, work).cost
-    assert cost is not None
-    assert cost.baskets == 4
+    time = measured(shop, draft, work).time
+    assert time is not None
+    assert time.baskets == 4
 
 
-def test_a_draft_that_no_basket_looks_at_has_no_cost(shop: Shop, work: Work) -> None:
+def test_a_draft_that_no_basket_evaluates_has_no_time(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True, currency="EUR")
-    assert measured(shop, draft, work) == DraftCost(cost=None, tried=4)
+    assert measured(shop, draft, work) == DraftProfile(time=None, baskets=4)
 
 
 def test_an_account_without_sales_has_nothing_to_measure_on(work: Work) -> None:
     new = make_shop("new")
-    found = measured(new, new.promotion("draft", draft=True), work)
-    assert (found.tried, found.is_dear) == (0, False)
+    profile = measured(new, new.promotion("draft", draft=True), work)
+    assert (profile.baskets, profile.is_slow) == (0, False)
 
 
-def test_sales_of_other_accounts_are_not_looked_at(shop: Shop, work: Work) -> None:
+def test_sales_of_other_accounts_are_not_measured_on(shop: Shop, work: Work) -> None:
     other = make_shop("other")
-    assert measured(other, other.promotion("draft", draft=True), work).tried == 0
+    assert measured(other, other.promotion("draft", draft=True), work).baskets == 0
 
 
-def test_two_others_make_no_median(shop: Shop, work: Work) -> None:
+def test_two_other_promotions_make_no_median(shop: Shop, work: Work) -> None:
     Promotion.objects.filter(code="c").delete()
     shop.account.rulebook_epoch += 1
     shop.account.save()
     work.slow = {"draft": 900_000}
-    found = measured(shop, shop.promotion("draft", draft=True), work)
-    assert found.cost is not None
-    assert found.cost.median is None
-    assert not found.is_dear
+    profile = measured(shop, shop.promotion("draft", draft=True), work)
+    assert profile.time is not None
+    assert profile.time.median is None
+    assert not profile.is_slow
 
 
-def test_what_came_back_whole_is_not_looked_at(shop: Shop, work: Work) -> None:
+def test_sales_that_were_returned_whole_are_not_measured_on(shop: Shop, work: Work) -> None:
     shop.void("R0")
     shop.give_back("R1", "B1", TEA="1")
-    assert measured(shop, shop.promotion("draft", draft=True), work).tried == 2
+    assert measured(shop, shop.promotion("draft", draft=True), work).baskets == 2
 
 
 def test_only_the_last_sales_count(shop: Shop, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draft_costs, "BASKETS", 2)
+    monkeypatch.setattr(draft_profiling, "MAX_BASKETS", 2)
     later = NOON.replace("12:00", "13:00")
     for reference in ("L1", "L2"):
         shop.sell(reference, occurred_at=later, sold=[make_line("CAKE")])
     draft = shop.discount("draft", make_set(rules=sku_is("CAKE")), value="5", draft=True)
-    found = measured(shop, draft, work)
-    assert found.tried == 2
-    assert found.cost is not None
-    assert found.cost.baskets == 2
+    profile = measured(shop, draft, work)
+    assert profile.baskets == 2
+    assert profile.time is not None
+    assert profile.time.baskets == 2
 
 
 def sku_is(sku: str) -> dict[str, Any]:
@@ -176,8 +176,8 @@ def sku_is(sku: str) -> dict[str, Any]:
 
 def test_measuring_stops_when_its_time_is_over(shop: Shop, work: Work) -> None:
     seconds: Iterator[float] = count(0.0, 0.4)
-    found = measured(shop, shop.promotion("draft", draft=True), work, seconds=lambda: next(seconds))
-    assert found.tried == 2
+    profile = measured(shop, shop.promotion("draft", draft=True), work, seconds=lambda: next(seconds))
+    assert profile.baskets == 2
 
 
 def test_measuring_writes_nothing(shop: Shop, work: Work) -> None:
@@ -188,7 +188,7 @@ def test_measuring_writes_nothing(shop: Shop, work: Work) -> None:
     assert Promotion.objects.get(code="draft").status_at(timezone.now()) == "draft"
 
 
-def test_measuring_costs_two_statements_and_one_for_each_consumer(
+def test_measuring_takes_two_statements_and_one_for_each_consumer(
     shop: Shop, work: Work, django_assert_num_queries: Any
 ) -> None:
     draft = shop.promotion("draft", draft=True)

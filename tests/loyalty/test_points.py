@@ -11,7 +11,7 @@ from django.db import connection
 from consumers.models import Consumer
 from loyalty.models import LedgerEntry, Offer, Voucher
 from loyalty.selectors.verification import ledger_differences
-from loyalty.services.offer import offer_claim
+from loyalty.services.rewards.claim import offer_claim
 from tests.consumers.builders import MEMBER, Api, Shop, attrs_of, errors_of, make_shop
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -11,11 +11,12 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from consumers.author import Author
 from consumers.models import Account, ApiKey, ConsumerGroup, Site
 from consumers.services.account import account_create
 from loyalty.models import AppliedPromotion, Offer
 from promotions.models import Product, Promotion, PromotionVersion
-from promotions.services.promotion import promotion_stop
+from promotions.services.promotion.life import promotion_stop
 from tests.promotions.builders import NOW, day, make_account, make_promotion
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +33,7 @@ BODY: dict[str, Any] = {
     "eligibility": {},
     "content": {},
 }
-BY: dict[str, Any] = {"actor": None, "actor_label": "test"}
+BY: dict[str, Any] = {"author": Author(label="test")}
 
 
 class Api:

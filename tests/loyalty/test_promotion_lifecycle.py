@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from consumers.author import Author
 from consumers.exceptions import InUse
 from consumers.models import Account, Consumer, ConsumerGroup, Site, User
-from consumers.references import keys_referenced
+from consumers.references import referenced_keys
 from loyalty.choices import OfferKind
 from loyalty.models import AppliedPromotion, Offer, PromotionUsage, Transaction
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save, loyalty_promotions_save
@@ -27,22 +28,20 @@ from promotions.exceptions import (
     PromotionStopped,
 )
 from promotions.models import Product, Promotion, PromotionReference, PromotionVersion
-from promotions.services.promotion import (
-    PromotionValues,
+from promotions.services.promotion.life import (
     promotion_archive,
-    promotion_definition,
     promotion_delete,
     promotion_duplicate,
     promotion_publish,
     promotion_rename,
     promotion_stop,
-    promotion_values,
 )
+from promotions.services.promotion.values import PromotionValues, promotion_definition, promotion_values
 from tests.promotions.builders import NOW, day, make_account, make_promotion, make_values
 
 pytestmark = pytest.mark.django_db
 
-BY: dict[str, Any] = {"actor": None, "actor_label": "test", "at": NOW}
+BY: dict[str, Any] = {"author": Author(label="test"), "at": NOW}
 publish, archive = partial(promotion_publish, family=LOYALTY), partial(promotion_archive, family=LOYALTY)
 
 
@@ -56,7 +55,7 @@ def rule(attribute: str, operator: str, value: Any) -> dict[str, Any]:
 
 
 def save(account: Account, *, at: datetime = NOW, **fields: Any) -> tuple[Promotion, bool]:
-    return loyalty_promotion_save(account=account, values=make_values(**fields), actor=None, actor_label="test", at=at)
+    return loyalty_promotion_save(account=account, values=make_values(**fields), author=Author(label="test"), at=at)
 
 
 def refusal(account: Account, **fields: Any) -> dict[str | None, str]:
@@ -297,8 +296,8 @@ def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: A
     make_promotion(account, **naming(account))
     other = make_account("other")
     for kind, key in (("group", "staff"), ("site", "001"), ("product", "A"), ("offer", "coffee")):
-        assert keys_referenced(account_id=account.pk, kind=kind, keys=[key, "x"]) == {key}
-        assert keys_referenced(account_id=other.pk, kind=kind, keys=[key]) == set()
+        assert referenced_keys(account_id=account.pk, kind=kind, keys=[key, "x"]) == {key}
+        assert referenced_keys(account_id=other.pk, kind=kind, keys=[key]) == set()
     assert InUse.code == PromotionInUse.code
 
 
@@ -396,9 +395,7 @@ def test_every_change_of_the_definition_makes_one_version_and_changes_none_befor
     user = User.objects.create(username="mary")
     first = make_promotion(account)
     kept = PromotionVersion.objects.values().get()
-    loyalty_promotion_save(
-        account=account, values=make_values(name="Other name"), actor=user, actor_label="", at=day(11)
-    )
+    loyalty_promotion_save(account=account, values=make_values(name="Other name"), author=Author(user=user), at=day(11))
     assert PromotionVersion.objects.values().get(number=1) == kept
     second = first.versions.get(number=2)
     assert (second.created_by, second.created_with, second.created_at) == (user, "", day(11))
@@ -432,7 +429,7 @@ def test_steps_of_life_make_no_version(account: Account) -> None:
 def test_the_history_says_who(account: Account) -> None:
     user = User.objects.create(username="mary")
     promotion = make_promotion(account)
-    promotion_stop(promotion=promotion, actor=user, actor_label="", at=NOW)
+    promotion_stop(promotion=promotion, author=Author(user=user), at=NOW)
     stop, creation = promotion.history.order_by("-history_id")
     assert (creation.history_type, creation.history_user, creation.history_change_reason) == ("+", None, "test")
     assert (stop.history_type, stop.history_user, stop.history_date) == ("~", user, NOW)
@@ -468,7 +465,7 @@ def test_stopping_is_final(account: Account) -> None:
     stopped = promotion_stop(promotion=promotion, **BY)
     assert (stopped.status, stopped.stopped_at) == (Status.STOPPED, NOW)
     with pytest.raises(PromotionStopped):
-        promotion_stop(promotion=promotion, actor=None, actor_label="", at=day(11))
+        promotion_stop(promotion=promotion, author=Author(), at=day(11))
     edited, _ = save(account, at=day(11), ends_at=day(30), content={"short_description": "It was good"})
     assert (edited.status, edited.stopped_at) == (Status.STOPPED, NOW)
     assert edited.content["short_description"] == "It was good"
@@ -523,7 +520,7 @@ def test_a_promotion_that_never_applied_can_be_deleted(account: Account) -> None
     promotion = make_promotion(account, **naming(account))
     account.refresh_from_db()
     version, epoch = account.rulebook_version, account.rulebook_epoch
-    promotion_delete(promotion=promotion, actor=None, actor_label="test")
+    promotion_delete(promotion=promotion, author=Author(label="test"))
     account.refresh_from_db()
     assert (account.rulebook_version, account.rulebook_epoch) == (version + 1, epoch + 1)
     assert not Promotion.objects.exists()
@@ -548,7 +545,7 @@ def test_history_keeps_a_promotion_from_being_deleted(account: Account) -> None:
     PromotionUsage.objects.create(promotion=used, consumer=consumer)
     for promotion in (applied, used):
         with pytest.raises(PromotionInUse):
-            promotion_delete(promotion=promotion, actor=None, actor_label="test")
+            promotion_delete(promotion=promotion, author=Author(label="test"))
     assert Promotion.objects.count() == 2
     assert PromotionVersion.objects.count() == 2
 

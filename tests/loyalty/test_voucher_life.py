@@ -15,7 +15,7 @@ from loyalty.choices import VoucherStatus
 from loyalty.exceptions import VoucherChanged
 from loyalty.models import Offer, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
-from loyalty.services.voucher import (
+from loyalty.services.rewards.voucher import (
     CHUNK,
     voucher_rows,
     vouchers_cancel,

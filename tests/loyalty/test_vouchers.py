@@ -9,7 +9,7 @@ import time_machine
 from consumers.models import Consumer
 from loyalty.choices import VoucherStatus
 from loyalty.models import Offer, Voucher
-from loyalty.services.voucher import ALPHABET, voucher_codes, voucher_rows
+from loyalty.services.rewards.voucher import ALPHABET, voucher_codes, voucher_rows
 from tests.consumers.builders import MEMBER, Shop, attrs_of, make_shop
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

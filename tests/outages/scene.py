@@ -13,6 +13,8 @@ from datetime import date, timedelta
 
 import django
 
+from consumers.author import Author
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
@@ -22,7 +24,7 @@ from consumers.choices import KeyRole  # noqa: E402
 from consumers.models import Consumer  # noqa: E402
 from consumers.services.account import account_create, api_key_create  # noqa: E402
 from consumers.services.consumer import ConsumerValues, LoyaltyValues, consumers_save  # noqa: E402
-from consumers.services.job import job_ask  # noqa: E402
+from consumers.services.job import job_create  # noqa: E402
 from consumers.services.site import SiteValues, sites_save  # noqa: E402
 from loyalty.models import Offer, Voucher  # noqa: E402
 from promotions.choices import Status  # noqa: E402
@@ -67,13 +69,13 @@ def fill() -> str:
         for n in range(MANY)
     )
     rows = "number,name\n" + "".join(f"S{n},Site {n}\n" for n in range(SITES))
-    job_ask(
+    job_create(
         account_id=account.pk,
         kind="import",
         title="Sites",
         parameters={"model": "consumers.site", "format": "csv"},
-        given=rows.encode(),
-        asked_by=None,
+        content=rows.encode(),
+        author=Author(),
         at=now,
     )
     _, key = api_key_create(account_id=account.pk, name="Till", role=KeyRole.TILL)

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from consumers.author import Author
 from consumers.models import Account
 from consumers.services.consumer import ConsumerValues, consumers_save
 from loyalty.services.promotion import loyalty_promotion_save
 from promotions.models import Promotion
-from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from promotions.services.promotion import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -43,7 +44,7 @@ def make_values(**fields: Any) -> PromotionValues:
 def make_promotion(account: Account, *, at: datetime = NOW, **fields: Any) -> Promotion:
     """A saved loyalty promotion; see ``make_values``."""
     values = make_values(**fields)
-    promotion, _ = loyalty_promotion_save(account=account, values=values, actor=None, actor_label="test", at=at)
+    promotion, _ = loyalty_promotion_save(account=account, values=values, author=Author(label="test"), at=at)
     return promotion
 
 
@@ -58,4 +59,4 @@ def make_products(account: Account, *skus: str) -> None:
 def make_personalized(account: Account, backend_id: str = "PP", **fields: Any) -> None:
     """A personalized promotion whose whole list may be chosen, as often as one likes."""
     values = PersonalizedPromotionValues(**{"backend_id": backend_id, "name": "Pick yours", **fields})
-    personalized_promotions_save(account_id=account.pk, rows=[values], at=NOW)
+    personalized_promotions_save(account_id=account.pk, rows=[values], author=Author(), at=NOW)

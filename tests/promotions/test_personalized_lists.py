@@ -13,16 +13,14 @@ from consumers.models import Account
 from consumers.services.consumer import consumer_delete
 from promotions.exceptions import ListRefused, PersonalizedPromotionNotFound, ProductInUse, SelectionLocked
 from promotions.models import PersonalizedList
-from promotions.services.personalized_list import (
-    Assigned,
-    ConsumerProducts,
+from promotions.services.personalized.assignments import Assigned, ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.lists import (
     personalized_list_add,
     personalized_list_clear,
     personalized_list_push,
     personalized_list_remove,
     personalized_list_reset,
     personalized_list_select,
-    personalized_lists_assign,
 )
 from promotions.services.product import product_delete
 from tests.promotions.builders import make_account, make_consumers, make_personalized, make_products

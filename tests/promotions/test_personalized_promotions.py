@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from consumers.author import Author
 from consumers.models import Account
 from promotions.exceptions import PersonalizedPromotionInUse, PersonalizedPromotionNotFound, PromotionsError
 from promotions.models import PersonalizedPromotion, PromotionReference
-from promotions.services.personalized_list import personalized_list_add, personalized_list_clear
-from promotions.services.personalized_promotion import (
+from promotions.services.personalized.lists import personalized_list_add, personalized_list_clear
+from promotions.services.personalized.promotion import (
     PersonalizedPromotionValues,
     backend_id_new,
     personalized_promotion_delete,
@@ -58,15 +59,15 @@ def test_a_definition_bumps_the_rulebook_and_a_list_does_not(account: Account) -
     personalized_list_add(account_id=account.pk, backend_id="PP", consumer_id="ada", products=["TEA"])
     assert rulebook() == version
     personalized_list_clear(account_id=account.pk, backend_id="PP", consumer_id="ada")
-    personalized_promotion_delete(account_id=account.pk, backend_id="PP")
+    personalized_promotion_delete(account_id=account.pk, backend_id="PP", author=Author())
     assert rulebook() == version + 1
 
 
 def test_its_history_tells_who_changed_what(account: Account) -> None:
     values = PersonalizedPromotionValues(backend_id="PP", name="Pick yours")
-    personalized_promotions_save(account_id=account.pk, rows=[values], at=NOW, made_with="API key till")
+    personalized_promotions_save(account_id=account.pk, rows=[values], at=NOW, author=Author(label="API key till"))
     make_personalized(account, maximum_distinct_products=3)
-    personalized_promotion_delete(account_id=account.pk, backend_id="PP", made_with="API key manager")
+    personalized_promotion_delete(account_id=account.pk, backend_id="PP", author=Author(label="API key manager"))
     history = PersonalizedPromotion.history.order_by("history_id")
     assert list(history.values_list("history_type", "maximum_distinct_products", "history_change_reason")) == [
         ("+", None, "API key till"),
@@ -81,7 +82,7 @@ def test_one_that_enlists_a_consumer_is_not_deleted(account: Account) -> None:
     make_consumers(account, "ada")
     personalized_list_add(account_id=account.pk, backend_id="PP", consumer_id="ada", products=["TEA"])
     with pytest.raises(PersonalizedPromotionInUse):
-        personalized_promotion_delete(account_id=account.pk, backend_id="PP")
+        personalized_promotion_delete(account_id=account.pk, backend_id="PP", author=Author())
 
 
 def test_one_that_a_promotion_names_is_not_deleted(account: Account) -> None:
@@ -89,13 +90,13 @@ def test_one_that_a_promotion_names_is_not_deleted(account: Account) -> None:
     reference = {"kind": "personalized_promotion", "key": "PP"}
     PromotionReference.objects.create(promotion=make_promotion(account), **reference)
     with pytest.raises(PersonalizedPromotionInUse):
-        personalized_promotion_delete(account_id=account.pk, backend_id="PP")
+        personalized_promotion_delete(account_id=account.pk, backend_id="PP", author=Author())
 
 
 def test_one_of_another_account_is_not_there(account: Account) -> None:
     make_personalized(account)
     with pytest.raises(PersonalizedPromotionNotFound):
-        personalized_promotion_delete(account_id=make_account("other").pk, backend_id="PP")
+        personalized_promotion_delete(account_id=make_account("other").pk, backend_id="PP", author=Author())
 
 
 def test_a_backend_id_that_nobody_chose_is_not_guessed_twice() -> None:

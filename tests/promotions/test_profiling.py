@@ -8,9 +8,9 @@ import pytest
 from django.db import connections
 
 from promotions.models import Promotion, PromotionCost
-from promotions.selectors.profiling import cost_median, promotions_with_cost
+from promotions.selectors.profiling import evaluation_time_median, promotions_with_evaluation_time
 from promotions.services import profiling
-from promotions.services.profiling import MeasuredCost, promotion_costs_add
+from promotions.services.profiling import EvaluationSample, evaluation_samples_add
 from tests.loyalty.till.shop import Shop, make_shop
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -21,8 +21,8 @@ def shop() -> Shop:
     return make_shop()
 
 
-def measured(promotion: Promotion, *, baskets: int, nanoseconds: int, version: int | None = None) -> MeasuredCost:
-    return MeasuredCost(
+def measured(promotion: Promotion, *, baskets: int, nanoseconds: int, version: int | None = None) -> EvaluationSample:
+    return EvaluationSample(
         promotion_id=promotion.pk,
         version=promotion.version if version is None else version,
         baskets=baskets,
@@ -38,9 +38,9 @@ def row(promotion: Promotion) -> tuple[int, int, int]:
 @pytest.mark.django_db
 def test_what_is_measured_later_is_added(shop: Shop) -> None:
     tea, cake = shop.promotion("tea"), shop.promotion("cake")
-    promotion_costs_add(measured=[measured(tea, baskets=2, nanoseconds=10)], at=AT)
-    promotion_costs_add(
-        measured=[measured(cake, baskets=1, nanoseconds=7), measured(tea, baskets=3, nanoseconds=20)], at=AT
+    evaluation_samples_add(samples=[measured(tea, baskets=2, nanoseconds=10)], at=AT)
+    evaluation_samples_add(
+        samples=[measured(cake, baskets=1, nanoseconds=7), measured(tea, baskets=3, nanoseconds=20)], at=AT
     )
     assert row(tea) == (1, 5, 30)
     assert row(cake) == (1, 1, 7)
@@ -49,9 +49,9 @@ def test_what_is_measured_later_is_added(shop: Shop) -> None:
 @pytest.mark.django_db
 def test_a_newer_version_begins_anew_and_an_older_one_is_dropped(shop: Shop) -> None:
     tea = shop.promotion("tea")
-    promotion_costs_add(measured=[measured(tea, baskets=2, nanoseconds=10, version=1)], at=AT)
-    promotion_costs_add(measured=[measured(tea, baskets=1, nanoseconds=9, version=2)], at=AT)
-    promotion_costs_add(measured=[measured(tea, baskets=5, nanoseconds=90, version=1)], at=AT)
+    evaluation_samples_add(samples=[measured(tea, baskets=2, nanoseconds=10, version=1)], at=AT)
+    evaluation_samples_add(samples=[measured(tea, baskets=1, nanoseconds=9, version=2)], at=AT)
+    evaluation_samples_add(samples=[measured(tea, baskets=5, nanoseconds=90, version=1)], at=AT)
     assert row(tea) == (2, 1, 9)
 
 
@@ -60,16 +60,16 @@ def test_a_promotion_that_is_gone_is_dropped_and_the_others_are_kept(shop: Shop)
     tea, gone = shop.promotion("tea"), shop.promotion("gone")
     both = [measured(gone, baskets=1, nanoseconds=1), measured(tea, baskets=1, nanoseconds=4)]
     Promotion.objects.filter(pk=gone.pk).delete()
-    promotion_costs_add(measured=both, at=AT)
+    evaluation_samples_add(samples=both, at=AT)
     assert list(PromotionCost.objects.values_list("promotion_id", flat=True)) == [tea.pk]
 
 
 @pytest.mark.django_db
 def test_of_many_baskets_the_older_count_half(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiling, "BASKETS_IN_FULL", 10)
+    monkeypatch.setattr(profiling, "FULL_WEIGHT_BASKETS", 10)
     tea = shop.promotion("tea")
-    promotion_costs_add(measured=[measured(tea, baskets=10, nanoseconds=1000)], at=AT)
-    promotion_costs_add(measured=[measured(tea, baskets=5, nanoseconds=0)], at=AT)
+    evaluation_samples_add(samples=[measured(tea, baskets=10, nanoseconds=1000)], at=AT)
+    evaluation_samples_add(samples=[measured(tea, baskets=5, nanoseconds=0)], at=AT)
     assert row(tea) == (1, 10, 500)
 
 
@@ -77,7 +77,7 @@ def test_of_many_baskets_the_older_count_half(shop: Shop, monkeypatch: pytest.Mo
 def test_adding_takes_one_statement_whatever_the_promotions(shop: Shop, django_assert_num_queries: Any) -> None:
     rows = [measured(shop.promotion(f"p{n}"), baskets=1, nanoseconds=1) for n in range(20)]
     with django_assert_num_queries(1):
-        promotion_costs_add(measured=rows, at=AT)
+        evaluation_samples_add(samples=rows, at=AT)
     assert PromotionCost.objects.count() == 20
 
 
@@ -90,7 +90,7 @@ def test_threads_that_write_the_same_rows_add_up(shop: Shop) -> None:
         start.wait()
         try:
             for _ in range(25):
-                promotion_costs_add(measured=[measured(each, baskets=1, nanoseconds=3) for each in order], at=AT)
+                evaluation_samples_add(samples=[measured(each, baskets=1, nanoseconds=3) for each in order], at=AT)
         finally:
             connections.close_all()
 
@@ -108,8 +108,8 @@ def test_threads_that_write_the_same_rows_add_up(shop: Shop) -> None:
 
 def measure(shop: Shop, **average: int) -> None:
     """Promotions that took so many nanoseconds on average, in ten baskets."""
-    promotion_costs_add(
-        measured=[measured(shop.promotion(code), baskets=10, nanoseconds=10 * ns) for code, ns in average.items()],
+    evaluation_samples_add(
+        samples=[measured(shop.promotion(code), baskets=10, nanoseconds=10 * ns) for code, ns in average.items()],
         at=AT,
     )
 
@@ -126,7 +126,7 @@ def measure(shop: Shop, **average: int) -> None:
 )
 def test_the_median_needs_three(shop: Shop, averages: dict[str, int], expected: float | None) -> None:
     measure(shop, **averages)
-    assert cost_median(account_id=shop.account.pk, at=AT) == expected
+    assert evaluation_time_median(account_id=shop.account.pk, at=AT) == expected
 
 
 @pytest.mark.django_db
@@ -136,21 +136,21 @@ def test_the_median_is_of_live_promotions_of_the_account_as_they_are_now(shop: S
     Promotion.objects.filter(code="archived").update(archived=True)
     Promotion.objects.filter(code="edited").update(version=2)
     measure(make_shop("other"), x=5000, y=5000, z=5000)
-    assert cost_median(account_id=shop.account.pk, at=AT) == 20
+    assert evaluation_time_median(account_id=shop.account.pk, at=AT) == 20
 
 
 @pytest.mark.django_db
 def test_the_median_costs_two_statements(shop: Shop, django_assert_num_queries: Any) -> None:
     measure(shop, **{f"p{n}": n for n in range(1, 30)})
     with django_assert_num_queries(2):
-        assert cost_median(account_id=shop.account.pk, at=AT) == 15
+        assert evaluation_time_median(account_id=shop.account.pk, at=AT) == 15
 
 
 @pytest.mark.django_db
 def test_a_promotion_that_was_edited_is_not_measured_yet(shop: Shop) -> None:
     measure(shop, tea=10, cake=20)
     Promotion.objects.filter(code="cake").update(version=2)
-    found = promotions_with_cost(Promotion.objects.order_by("code"))
+    found = promotions_with_evaluation_time(Promotion.objects.order_by("code"))
     assert list(found.values_list("code", "cost_nanoseconds", "cost_baskets")) == [
         ("cake", None, None),
         ("tea", 10, 10),

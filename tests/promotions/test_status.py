@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -12,18 +13,25 @@ from django.core.management import call_command
 from django.db import connection
 
 from config.celery import app
+from consumers.author import Author
 from loyalty.services.promotion import loyalty_promotion_save
 from promotions.choices import Family, Status
+from promotions.engine.rulebook.life import life_reason
 from promotions.models import Promotion, StatusEvent
-from promotions.selectors.promotion import promotions_live, promotions_out_of_date, promotions_with_status
+from promotions.selectors.life import (
+    promotions_between,
+    promotions_live,
+    promotions_out_of_date,
+    promotions_with_status,
+)
 from promotions.services import status as status_module
-from promotions.services.promotion import promotion_stop
+from promotions.services.promotion.life import promotion_stop
 from promotions.services.status import statuses_sync
 from tests.promotions.builders import NOW, day, make_account, make_promotion, make_values
 
 pytestmark = pytest.mark.django_db
 
-BY: dict[str, Any] = {"actor": None, "actor_label": "test"}
+BY: dict[str, Any] = {"author": Author(label="test")}
 
 
 def events_of(promotion: Promotion) -> list[tuple[str, datetime]]:
@@ -61,6 +69,28 @@ def test_live_is_active_and_not_archived(lives: list[Promotion]) -> None:
     Promotion.objects.filter(pk=active[0].pk).update(archived=True)
     found = promotions_live(Promotion.objects.all(), at=NOW)
     assert set(found.values_list("pk", flat=True)) == {promotion.pk for promotion in active[1:]}
+
+
+def test_a_query_for_a_period_agrees_with_the_engine_at_the_first_moment_that_could_be_in_force(
+    lives: list[Promotion],
+) -> None:
+    Promotion.objects.filter(pk=lives[0].pk).update(archived=True)
+    for start, end in [(day(1), day(2)), (day(5), NOW), (NOW, day(12)), (day(12), day(21)), (day(25), day(30))]:
+        expected = {
+            promotion.pk
+            for promotion in lives[1:]
+            if (first := max(start, promotion.starts_at)) < end
+            # A draft is shown where it would be in force if it were published.
+            and life_reason(_published(promotion), first) is None
+        }
+        between = promotions_between(Promotion.objects.all(), start=start, end=end)
+        assert set(between.values_list("pk", flat=True)) == expected, (start, end)
+
+
+def _published(promotion: Promotion) -> Promotion:
+    published = copy(promotion)
+    published.draft = False
+    return published
 
 
 def test_a_sweep_sets_every_status_right_and_a_second_changes_nothing(lives: list[Promotion]) -> None:
@@ -117,7 +147,7 @@ def test_a_start_at_this_very_moment_is_active_and_an_end_at_it_has_ended() -> N
 
 
 def test_the_sweep_works_in_chunks_and_over_all_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status_module, "CHUNK", 3)
+    monkeypatch.setattr(status_module, "MAX_ROWS_PER_TRANSACTION", 3)
     for code in ("a", "b"):
         account = make_account(code)
         for n in range(5):
@@ -173,7 +203,7 @@ def test_a_sweep_leaves_definitions_versions_and_rulebooks_alone() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_three_sweeps_at_once_change_every_promotion_exactly_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status_module, "CHUNK", 10)
+    monkeypatch.setattr(status_module, "MAX_ROWS_PER_TRANSACTION", 10)
     account = make_account()
     Promotion.objects.bulk_create(
         Promotion(

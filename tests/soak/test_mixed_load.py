@@ -136,7 +136,7 @@ def test_sales_returns_and_voids_of_many_tills_leave_clean_books(
     record_property: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Limits and stocks begin with more left than this, and most of them end with nothing.
-    monkeypatch.setattr("loyalty.services.till.commit.AMPLE", CALLS // 15)
+    monkeypatch.setattr("loyalty.services.till.commit.LOCK_FREE_MARGIN", CALLS // 15)
     street = make_street()
     street.shop.client.handler.load_middleware()
     connections.close_all()  # the pool has one for each till, and none for who only waits

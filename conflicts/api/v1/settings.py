@@ -52,6 +52,6 @@ class ConflictSettingsView(ApiView):
             stored = conflict_settings_save(
                 account_id=self.account.pk,
                 values=ConflictValues(**checked(ConflictInput(), document)),
-                made_with=self.made_with,
+                author=self.author,
             )
         return Response(self.rendered(stored))

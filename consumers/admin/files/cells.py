@@ -9,14 +9,15 @@ from typing import Any
 
 from consumers.admin.framework.formatting import format_number
 
-_FORMULA = ("=", "+", "-", "@")
-_ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(?:,|\Z)')
-_QUOTED = re.compile(r'[,"\n\r]|^\s|\s$|^$')
-_DIGITS_OF_A_NUMBER = 15
+_FORMULA_STARTS = ("=", "+", "-", "@")
+_LIST_ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(?:,|\Z)')
+_NEEDS_QUOTES = re.compile(r'[,"\n\r]|^\s|\s$|^$')
+MAX_SPREADSHEET_DIGITS = 15
+"""Spreadsheets round a number to this many digits: longer ones are written as text."""
 
 
 class _Absent:
-    """What a row does not say at all, which is not the same as saying nothing."""
+    """The value of a column that a row leaves out, which differs from an empty value."""
 
     def __repr__(self) -> str:
         return ""
@@ -25,67 +26,67 @@ class _Absent:
 ABSENT = _Absent()
 
 
-def text_guarded(text: str) -> str:
-    """A text as a cell has it: behind an apostrophe where it would be taken for a formula, or lose its blanks."""
-    return f"'{text}" if _needs_guard(text) else text
+def escape_formula(text: str) -> str:
+    """Return a text as a cell holds it, after an apostrophe if a spreadsheet would read a formula or trim it."""
+    return f"'{text}" if _needs_apostrophe(text) else text
 
 
-def text_unguarded(cell: str) -> str:
-    """The text that a cell has; blanks around what a person typed count for nothing."""
-    return cell[1:] if cell.startswith("'") and _needs_guard(cell[1:]) else cell.strip()
+def unescape_formula(cell: str) -> str:
+    """Return the text of a cell, without the apostrophe; other texts are stripped."""
+    return cell[1:] if cell.startswith("'") and _needs_apostrophe(cell[1:]) else cell.strip()
 
 
-def _needs_guard(text: str) -> bool:
-    # With apostrophes before it too, so that no two texts make the same cell.
+def _needs_apostrophe(text: str) -> bool:
+    # Ignore leading apostrophes, so that no two texts give the same cell.
     rest = text.lstrip("'")
-    return rest.startswith(_FORMULA) or rest != rest.strip()
+    return rest.startswith(_FORMULA_STARTS) or rest != rest.strip()
 
 
-def items_joined(items: Iterable[str]) -> str:
-    """Texts separated by commas; one that has a comma stands in quotes."""
-    return ", ".join('"{}"'.format(item.replace('"', '""')) if _QUOTED.search(item) else item for item in items)
+def join_items(items: Iterable[str]) -> str:
+    """Join texts with commas; a text that contains one is quoted."""
+    return ", ".join('"{}"'.format(item.replace('"', '""')) if _NEEDS_QUOTES.search(item) else item for item in items)
 
 
-def items_of(text: str) -> list[str]:
-    """The texts that ``items_joined`` joined, or a person did; each once, and none that is empty."""
+def split_items(text: str) -> list[str]:
+    """Split a list of texts as ``join_items`` or a person joined it; repeated and empty ones are dropped."""
     items: list[str] = []
-    place = 0
-    while place < len(text) and (found := _ITEM.match(text, place)):
-        quoted, plain = found.groups()
+    position = 0
+    while position < len(text) and (match := _LIST_ITEM.match(text, position)):
+        quoted, plain = match.groups()
         item = plain.strip() if quoted is None else quoted.replace('""', '"')
         if item:
             items.append(item)
-        place = found.end()
+        position = match.end()
     return list(dict.fromkeys(items))
 
 
-def cell_of(value: Any) -> str:
-    """A plain value as the text of a cell."""
+def cell_text(value: Any) -> str:
+    """Return a plain value as the text of a cell."""
     match value:
         case None | _Absent():
             return ""
         case bool():
             return "yes" if value else "no"
         case str():
-            return text_guarded(value)
+            return escape_formula(value)
         case Decimal():
             return f"{value:f}"
         case datetime() | date():
             return value.isoformat()
         case [*items] if all(isinstance(item, str) for item in items):
-            return text_guarded(items_joined(items))
+            return escape_formula(join_items(items))
         case Mapping() | [*_]:
             return json.dumps(value, ensure_ascii=False) if value else ""
     return str(value)
 
 
-def value_of_cell(value: Any) -> str:
-    """The text of a cell, whatever type a spreadsheet gave it."""
+def text_from_cell(value: Any) -> str:
+    """Return a cell's value, of any type that a spreadsheet gives, as text."""
     match value:
         case None:
             return ""
         case str():
-            return text_unguarded(value)
+            return unescape_formula(value)
         case bool():
             return "yes" if value else "no"
         case float():

@@ -1,8 +1,8 @@
-"""Import and export of rows as CSV, XLSX and JSON, within the account and by its services.
+"""Resources: import and export of an account's rows through its services.
 
-An import is a preview first. Rows are read, checked by the model one by one, and saved by the service together, all or
-none; what the service refuses is told with the row, the column and the place in it. A column that is left out of the
-file leaves what is stored, and a row that says what is stored is left alone.
+An import starts with a preview. Rows are read, validated by the model one by one, and saved by the service together,
+all or none. What the service refuses is reported with its row, column and path. A column that is missing from the
+file keeps its stored values, and a row that equals the stored one is skipped.
 """
 
 from collections import Counter
@@ -17,50 +17,51 @@ from import_export.instance_loaders import BaseInstanceLoader
 from import_export.resources import ModelResource
 
 from consumers.admin.files.cells import ABSENT
-from consumers.admin.files.formats import MAXIMUM_ROWS
+from consumers.admin.files.formats import MAX_ROWS
 from consumers.admin.files.results import (
     FileResult,
     RowChanges,
+    column_changes,
+    file_refusal,
     problems_of,
-    refused_in_file,
-    value_changes,
 )
 from consumers.admin.files.widgets import AmountWidget, FlagWidget, TextWidget, WholeWidget
 from consumers.admin.framework.history import Change
+from consumers.author import Author
 from consumers.exceptions import Refused
-from consumers.models import Account, User
+from consumers.models import Account
 from consumers.services.account import account_lock
-from consumers.services.upsert import is_storable, rows_named
+from consumers.services.upsert import is_storable, rows_by_values
 
 
 class KeyedLoader(BaseInstanceLoader):
-    """The stored rows that a file names by their keys, in few looks."""
+    """Load the stored rows of a file's keys in few queries."""
 
     def __init__(self, resource: "AccountResource", dataset: Any = None) -> None:
         super().__init__(resource, dataset)
-        self.stored = resource.stored(resource.keys_of(dataset))
+        self.stored = resource.stored_rows(resource.keys_of(dataset))
 
     def get_instance(self, row: Mapping[str, Any]) -> Any:
         return self.stored.get(self.resource.key_of(row))
 
 
 class AccountResource(ModelResource):
-    """Rows of one account, known by their key, saved by a service.
+    """Rows of one account, identified by their key, saved by a service.
 
-    ``noun`` is what the rows are called where the model is called otherwise. ``aliases`` say in which column lies what
-    the service calls otherwise, and ``told_only`` are columns that an export has and an import does not look at.
+    ``noun`` names the rows where the model's name does not. ``aliases`` maps the service's field paths to columns of
+    other names. ``export_only`` are columns that an export writes and an import ignores.
     """
 
     noun: ClassVar[str] = ""
     aliases: ClassVar[Mapping[str, str]] = {}
-    told_only: ClassVar[frozenset[str]] = frozenset()
+    export_only: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, *, account: Account, actor: User | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, account: Account, author: Author, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.account, self.actor = account, actor
-        self.read: list[Any] = []
-        self.numbers: list[int] = []
-        self.rows_before = 0
+        self.account, self.author = account, author
+        self.imported_rows: list[Any] = []
+        self.row_numbers: list[int] = []
+        self.row_offset = 0
 
     class Meta:
         instance_loader_class = KeyedLoader
@@ -88,76 +89,76 @@ class AccountResource(ModelResource):
     def init_instance(self, row: Any = None) -> Any:
         return self._meta.model(account=self.account)
 
-    def rows_shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows to export where a page shows ``rows``."""
+    def exported_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows to export when a list shows ``rows``."""
         return rows
 
-    # --- which row is which ---
+    # --- keys ---
 
     @property
     def key_fields(self) -> list[Field]:
-        """The columns that say which row is which."""
+        """Return the columns that identify a row."""
         return [self.fields[name] for name in self.get_import_id_fields()]
 
     def key_of(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """The key of a row of a file; a cell that is no key is an empty one."""
+        """Return the key of a row of a file; a value that is not a text counts as empty."""
         values = [row.get(field.column_name) for field in self.key_fields]
         return tuple(value if isinstance(value, str) else "" for value in values)
 
     def keys_of(self, dataset: Any) -> set[tuple[str, ...]]:
-        """The keys that a file names."""
+        """Return the keys in a file."""
         return {self.key_of(row) for row in dataset.dict}
 
-    def stored(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
-        """The stored rows of some keys."""
+    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+        """Return the stored rows of the keys, by key."""
         [field] = self.key_fields
-        rows = rows_named(self.get_queryset(), field.attribute, [key for (key,) in keys if is_storable(key)])
+        rows = rows_by_values(self.get_queryset(), field.attribute, [key for (key,) in keys if is_storable(key)])
         return {(getattr(row, field.attribute),): row for row in rows}
 
-    # --- what a file may say ---
+    # --- checks of the file ---
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
-        # Under the account's lock before anything is read, within the import's one transaction: a row is saved whole,
-        # and what somebody else writes in columns that the file leaves out is not lost.
+        # Lock the account before anything is read, in the import's one transaction: rows are saved whole, so an edit
+        # that somebody else makes meanwhile, in a column that the file leaves out, would be lost otherwise.
         account_lock(account_id=self.account.pk)
-        self.read, self.numbers = [], []
+        self.imported_rows, self.row_numbers = [], []
         self.check_file(dataset)
 
     def check_file(self, dataset: Any) -> None:
-        """Refuse a file in which no row, or not every row, can be known by its key, or a column is unknown.
+        """Refuse a file with missing or repeated keys, unknown columns or too many rows.
 
         Raises:
-            ValidationError: saying why.
+            ValidationError: saying what is wrong.
         """
         headers = dataset.headers or ()
         for key in self.key_fields:
             if key.column_name not in headers:
                 raise ValidationError(f"The file has no column {key.column_name}, which says which row is which.")
-        if unknown := [name[:100] for name in headers if not self.knows(name)][:10]:
+        if unknown := [name[:100] for name in headers if not self.accepts_column(name)][:10]:
             known = ", ".join(field.column_name for field in self.get_import_fields())
             raise ValidationError(f"The file has unknown columns: {', '.join(unknown)}. Known are {known}.")
-        if len(dataset) > MAXIMUM_ROWS:
-            raise ValidationError(f"A file may have {MAXIMUM_ROWS:,} rows; this has {len(dataset):,}.")
-        named = Counter(self.key_of(row) for row in dataset.dict)
-        if twice := sorted(" / ".join(one) for one, times in named.items() if times > 1 and any(one))[:10]:
-            raise ValidationError(f"These are in the file twice: {', '.join(twice)}.")
+        if len(dataset) > MAX_ROWS:
+            raise ValidationError(f"A file may have {MAX_ROWS:,} rows; this has {len(dataset):,}.")
+        counts = Counter(self.key_of(row) for row in dataset.dict)
+        if repeated := sorted(" / ".join(key) for key, count in counts.items() if count > 1 and any(key))[:10]:
+            raise ValidationError(f"These are in the file twice: {', '.join(repeated)}.")
 
-    def knows(self, column: str) -> bool:
-        """Whether a file may have a column."""
-        return column in self.told_only or any(field.column_name == column for field in self.fields.values())
+    def accepts_column(self, column: str) -> bool:
+        """Return whether a file may have this column."""
+        return column in self.export_only or any(field.column_name == column for field in self.fields.values())
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
-        """Drop what the row does not say, and refuse what no database holds.
+        """Drop absent values, and refuse texts that a database cannot store and empty keys.
 
         Raises:
             ValidationError: by column.
         """
         for name in [name for name, value in row.items() if value is ABSENT]:
             del row[name]
-        if wrong := [name for name, value in row.items() if not is_storable(value)]:
-            raise ValidationError(dict.fromkeys(wrong, "This has a character that cannot be stored."))
-        if wrong := [field.column_name for field in self.key_fields if row.get(field.column_name) in (None, "")]:
-            raise ValidationError(dict.fromkeys(wrong, "This may not be blank: it says which row is which."))
+        if unstorable := [name for name, value in row.items() if not is_storable(value)]:
+            raise ValidationError(dict.fromkeys(unstorable, "This has a character that cannot be stored."))
+        if empty := [field.column_name for field in self.key_fields if row.get(field.column_name) in (None, "")]:
+            raise ValidationError(dict.fromkeys(empty, "This may not be blank: it says which row is which."))
 
     def import_data(self, dataset: Any, *args: Any, **kwargs: Any) -> FileResult:
         result: FileResult = super().import_data(dataset, *args, **kwargs)
@@ -165,7 +166,7 @@ class AccountResource(ModelResource):
         result.model = self._meta.model
         return result
 
-    # --- what it says, against what is stored ---
+    # --- comparison with the stored row ---
 
     @classmethod
     def get_result_class(cls) -> type[FileResult]:
@@ -175,19 +176,19 @@ class AccountResource(ModelResource):
     def get_diff_class(cls) -> type[RowChanges]:
         return RowChanges
 
-    def said(self, instance: Any) -> dict[str, Any]:
-        """A row as plain values by column."""
+    def column_values(self, instance: Any) -> dict[str, Any]:
+        """Return a row as plain values by column."""
         return {field.column_name: self.export_field(field, instance) for field in self.get_import_fields()}
 
     def changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
-        """How two sayings of ``said`` differ, in words."""
-        return value_changes(before, after)
+        """Yield how two results of ``column_values`` differ."""
+        return column_changes(before, after)
 
     def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
-        return not import_validation_errors and self.said(instance) == self.said(original)
+        return not import_validation_errors and self.column_values(instance) == self.column_values(original)
 
     def place_of(self, place: str) -> tuple[str, str]:
-        """The column, and the path in it, of what a service found wrong."""
+        """Return the column, and the path in its cell, of a service's field path."""
         columns = {field.column_name: field.column_name for field in self.fields.values()}
         for start, column in {**self.aliases, **columns}.items():
             if place == start or place.startswith(f"{start}."):
@@ -197,7 +198,7 @@ class AccountResource(ModelResource):
     def validate_instance(
         self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True
     ) -> None:
-        # The account is given and the key is looked up: neither is asked of the database for each row.
+        # The account is known and the key is looked up already: no query for each row.
         errors = dict(import_validation_errors or {})
         try:
             instance.full_clean(exclude=[*errors, "account"], validate_unique=False, validate_constraints=False)
@@ -207,21 +208,21 @@ class AccountResource(ModelResource):
             raise ValidationError(errors)
 
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
-        """Kept for the service, which saves all rows together."""
-        self.read.append(instance)
-        self.numbers.append(self.rows_before + kwargs["row_number"])
+        """Keep the row for the service, which saves all rows together."""
+        self.imported_rows.append(instance)
+        self.row_numbers.append(self.row_offset + kwargs["row_number"])
 
     def save_m2m(self, instance: Any, row: Any, **kwargs: Any) -> None:
-        """Nothing: the service saves relations too."""
+        """Do nothing: the service saves relations too."""
 
     def after_import(self, dataset: Any, result: Any, **kwargs: Any) -> None:
-        if not self.read or result.has_errors() or result.has_validation_errors():
+        if not self.imported_rows or result.has_errors() or result.has_validation_errors():
             return
         try:
-            self.save_rows(self.read)
+            self.save_rows(self.imported_rows)
         except Refused as refused:
-            raise refused_in_file(refused, self) from refused
+            raise file_refusal(refused, self) from refused
 
     def save_rows(self, rows: Sequence[Any]) -> None:
-        """Call the service that saves rows."""
+        """Save rows by their service."""
         raise NotImplementedError

@@ -6,7 +6,7 @@ from typing import Any
 
 from import_export.widgets import BooleanWidget, CharWidget, DecimalWidget, Widget
 
-from consumers.admin.files.cells import items_of
+from consumers.admin.files.cells import split_items
 from consumers.admin.framework.formatting import format_number
 
 
@@ -37,7 +37,7 @@ class TextsWidget(Widget):
             return list(dict.fromkeys(one for one in value if one))
         if not isinstance(value, str):
             raise ValueError("Expected a list of texts.")
-        return items_of(value)
+        return split_items(value)
 
 
 class FlagWidget(BooleanWidget):

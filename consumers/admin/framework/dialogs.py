@@ -1,4 +1,4 @@
-"""Questions that scripts show as a dialog, and that are pages of their own without them."""
+"""Confirmation dialogs, which are pages of their own without JavaScript."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,29 +10,29 @@ from unfold.forms import BaseDialogForm
 
 
 class RowDialogForm(BaseDialogForm):
-    """A question about one row, asked from the row's own page."""
+    """The form of a dialog about a row, opened from the row's page."""
 
     @property
     def back_url(self) -> str:
-        """Where the page without scripts leads back to."""
+        """Return the address that the page without JavaScript leads back to."""
         return f"../{self.object_id}/change/"
 
 
-def dialog_again(request: HttpRequest, dialog: Mapping[str, Any], form: forms.Form) -> HttpResponse:
-    """The question once more, with what was refused told in its form; ``dialog`` is what its action says of it."""
+def dialog_with_errors(request: HttpRequest, dialog: Mapping[str, Any], form: forms.Form) -> HttpResponse:
+    """Render the dialog again with the form's errors; ``dialog`` are the options of its action."""
     context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
     return render(request, "unfold/helpers/dialog.html", context)
 
 
-def dialog_done(request: HttpRequest, page: str) -> HttpResponse:
-    """On to ``page``: with the whole window, also where a script sent the dialog."""
+def dialog_redirect(request: HttpRequest, page: str) -> HttpResponse:
+    """Redirect the whole window to ``page``, also when a script sent the dialog."""
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": page})
     return HttpResponseRedirect(page)
 
 
-def dialog_done_here(request: HttpRequest, page: str) -> HttpResponse:
-    """The page below the dialog anew; ``page`` is its address, for browsers without scripts."""
+def dialog_refresh(request: HttpRequest, page: str) -> HttpResponse:
+    """Reload the page below the dialog; ``page`` is its address for browsers without JavaScript."""
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Refresh": "true"})
     return HttpResponseRedirect(page)

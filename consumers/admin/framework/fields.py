@@ -1,4 +1,4 @@
-"""Fields and widgets of the back office's forms."""
+"""Form fields and widgets of the admin."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ INPUT_CLASSES = " ".join(BASE_INPUT_CLASSES)
 
 
 class ZonedDateTimeInput(forms.DateTimeInput):
-    """The browser's own date and time picker, with the zone named beside it."""
+    """The browser's date and time picker, with the time zone's name beside it."""
 
     input_type = "datetime-local"
     template_name = "admin/widgets/zoned_datetime.html"
@@ -30,15 +30,15 @@ class ZonedDateTimeInput(forms.DateTimeInput):
 
     def format_value(self, value: Any) -> str | None:
         if isinstance(value, datetime) and value.second:
-            # An integrator's seconds survive an edit here.
+            # Keep seconds that came over REST.
             return value.strftime("%Y-%m-%dT%H:%M:%S")
         return super().format_value(value)
 
 
 class ZonedDateTimeField(forms.DateTimeField):
-    """A moment, entered and shown in the current zone: the account's.
+    """A moment, entered and shown in the account's time zone.
 
-    ``stored`` is the moment that is edited: an hour that comes twice is not asked about again while nobody changes it.
+    ``stored`` is the moment being edited: a time in the hour that comes twice stays valid while nobody changes it.
     """
 
     widget = ZonedDateTimeInput
@@ -50,32 +50,32 @@ class ZonedDateTimeField(forms.DateTimeField):
         except forms.ValidationError as error:
             if error.code != "ambiguous_timezone":
                 raise
-            wall = parse_datetime(str(value).strip())
-            if wall is None:
+            wall_time = parse_datetime(str(value).strip())
+            if wall_time is None:
                 raise
-            return self._doubtful(wall)
+            return self._stored_or_refused(wall_time)
         return moment
 
-    def _doubtful(self, wall: datetime) -> datetime:
-        """The stored moment, where it is what the clock said; a time that comes twice or never is not guessed.
+    def _stored_or_refused(self, wall_time: datetime) -> datetime:
+        """Return the stored moment if it shows this ambiguous wall time; never guess one.
 
         Raises:
-            forms.ValidationError: it is another.
+            forms.ValidationError: the stored moment shows another time.
         """
         zone = timezone.get_current_timezone()
-        if self.stored is not None and timezone.make_naive(self.stored, zone).replace(microsecond=0) == wall:
+        if self.stored is not None and timezone.make_naive(self.stored, zone).replace(microsecond=0) == wall_time:
             return self.stored.replace(microsecond=0)
-        exists = timezone.make_naive(wall.replace(tzinfo=zone).astimezone(UTC), zone) == wall
-        why = "comes twice: the clocks go back then" if exists else "does not exist: the clocks go forward then"
+        exists = timezone.make_naive(wall_time.replace(tzinfo=zone).astimezone(UTC), zone) == wall_time
+        reason = "comes twice: the clocks go back then" if exists else "does not exist: the clocks go forward then"
         raise forms.ValidationError(
-            f"In {zone} {date_format(wall, 'H:i')} on {date_format(wall, 'j M Y')} {why}. "
+            f"In {zone} {date_format(wall_time, 'H:i')} on {date_format(wall_time, 'j M Y')} {reason}. "
             "Choose an earlier or a later time.",
             code="ambiguous_timezone",
         )
 
 
 class DateInput(forms.DateInput):
-    """The browser's own date picker."""
+    """The browser's date picker."""
 
     input_type = "date"
 
@@ -84,19 +84,19 @@ class DateInput(forms.DateInput):
 
 
 def currency_choices(*, first: tuple[str, ...] = ()) -> list[Any]:
-    """ISO 4217 currencies, with those used most at the top."""
-    at_top = [(code, f"{code} · {CURRENCIES.get(code, code)}") for code in first]
+    """Return ISO 4217 currencies as choices; those of ``first`` come in a group at the top."""
+    first_choices = [(code, f"{code} · {CURRENCIES.get(code, code)}") for code in first]
     others = [(code, f"{code} · {name}") for code, name in sorted(CURRENCIES.items()) if code not in first]
-    return [("Used by this account", at_top), ("All currencies", others)] if at_top else others
+    return [("Used by this account", first_choices), ("All currencies", others)] if first_choices else others
 
 
 def currency_field(**kwargs: Any) -> forms.ChoiceField:
-    """A choice of ISO 4217 currencies."""
+    """Return a choice of ISO 4217 currencies."""
     return forms.ChoiceField(choices=currency_choices(), widget=UnfoldAdminSelectWidget(), **kwargs)
 
 
 def zone_choices() -> list[Any]:
-    """IANA zones by continent."""
+    """Return IANA time zones as choices, grouped by continent."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(TIME_ZONES):
         continent, _, place = name.partition("/")
@@ -106,7 +106,7 @@ def zone_choices() -> list[Any]:
 
 
 def zone_field(*, blank: str = "", **kwargs: Any) -> forms.ChoiceField:
-    """A choice of time zones; ``blank`` says what none means."""
+    """Return a choice of time zones; ``blank`` labels the empty choice."""
     choices = zone_choices()
     if blank:
         choices = [("", blank), *choices]

@@ -1,4 +1,4 @@
-"""Filters of the lists of the back office."""
+"""Filters of the admin's lists."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,26 +11,26 @@ from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 from consumers.admin.framework.pages import account_of
 
 
-def choice_form(chosen: DropdownFilter | RelatedDropdownFilter, parameter: str) -> dict[str, Any]:
-    """A filter's choice of one value, called by its title; the theme's own says "By …"."""
-    form = chosen.form_class(
-        label=str(chosen.title).capitalize(),
+def choice_form(list_filter: DropdownFilter | RelatedDropdownFilter, parameter: str) -> dict[str, Any]:
+    """Return the form of a filter with one choice, labelled by its title (the theme's own label says "By …")."""
+    form = list_filter.form_class(
+        label=str(list_filter.title).capitalize(),
         name=parameter,
-        choices=[chosen.all_option, *chosen.lookup_choices],
-        data={parameter: chosen.value()},
+        choices=[list_filter.all_option, *list_filter.lookup_choices],
+        data={parameter: list_filter.value()},
     )
     return {"form": form}
 
 
 class ChoiceFilter(DropdownFilter):
-    """A choice of one value, called by its title."""
+    """A filter with one choice, labelled by its title."""
 
     def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
         yield choice_form(self, self.parameter_name)
 
 
 class AccountRelatedFilter(RelatedDropdownFilter):
-    """A filter by a related row that offers only the account's."""
+    """A filter by a related row that offers only rows of the account."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> list[tuple[Any, str]]:
         ordering = self.field_admin_ordering(field, request, model_admin)
@@ -44,7 +44,7 @@ class AccountRelatedFilter(RelatedDropdownFilter):
 
 
 class ArchivedFilter(ChoiceFilter):
-    """Archived rows are hidden unless asked for."""
+    """Hide archived rows unless they are asked for."""
 
     title = "archived"
     parameter_name = "archived"
@@ -65,15 +65,15 @@ def choice_filter(
     choices: Sequence[tuple[str, str]],
     narrow: Callable[[HttpRequest, QuerySet[Any], str], QuerySet[Any]],
 ) -> type[ChoiceFilter]:
-    """A filter with fixed choices; ``narrow`` takes the rows and the value chosen."""
+    """Return a filter class with fixed choices; ``narrow`` filters the rows by the value chosen."""
 
     class FixedChoiceFilter(ChoiceFilter):
         def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> Sequence[tuple[str, str]]:
             return choices
 
         def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-            chosen = self.value()
-            return narrow(request, queryset, chosen) if chosen in dict(choices) else queryset
+            value = self.value()
+            return narrow(request, queryset, value) if value in dict(choices) else queryset
 
     FixedChoiceFilter.title = title
     FixedChoiceFilter.parameter_name = parameter

@@ -1,4 +1,4 @@
-"""Moments and numbers as people read them."""
+"""Format moments and numbers for the admin."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -8,12 +8,12 @@ from django.utils.formats import date_format
 
 
 def format_moment(moment: datetime | None) -> str:
-    """A moment in the account's zone, which it names."""
+    """Format a moment in the account's time zone, with the zone's name; a dash for None."""
     return date_format(timezone.localtime(moment), "j M Y, H:i T") if moment else "–"
 
 
 def format_number(value: Decimal, *, least: int = 0) -> str:
-    """A stored number without the zeros that only its column adds, but with ``least`` decimals."""
+    """Format a stored number without its column's trailing zeros, but with at least ``least`` decimals."""
     text = f"{value.normalize():f}"
     whole, _, decimals = text.partition(".")
     decimals = decimals.ljust(least, "0")

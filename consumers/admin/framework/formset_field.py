@@ -1,7 +1,7 @@
-"""A field that holds a list of small forms: product sets, rules of repeat behaviour, cards.
+"""A form field that holds a list of small forms: product sets, application rules, cards.
 
-Its cleaned value is a list of the rows' cleaned values, without those that were removed. Rows are added by script;
-where there are none, a few spare rows stand below, and those left untouched are passed over.
+Its cleaned value is the list of the rows' cleaned values, without removed rows. JavaScript adds rows; without it, a few
+spare rows follow the others, and untouched spare rows are ignored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,56 +22,56 @@ else:
 
 
 class RowForm(forms.Form):
-    """One row of a list."""
+    """The form of one row."""
 
     use_required_attribute = False
 
     def as_values(self) -> dict[str, Any]:
-        """The row as the field's cleaned value holds it."""
+        """Return the row as the field's cleaned value holds it."""
         return {name: value for name, value in self.cleaned_data.items() if name not in ("DELETE", "ORDER")}
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The form's initial values, from a row as the field's value holds it."""
+        """Return the form's initial values from a row of the field's value."""
         return dict(values)
 
 
-class RowsFormSet(FormSet):
-    """The rows of one field."""
+class RowFormSet(FormSet):
+    """The formset of one field."""
 
     def _should_delete_form(self, form: Any) -> bool:
-        return removed(form)
+        return is_removed(form)
 
-    def shown(self) -> list[Any]:
-        """The rows in the order that was chosen."""
-        return sorted(self.forms, key=position)
+    def ordered(self) -> list[Any]:
+        """Return the rows in the order that the user chose."""
+        return sorted(self.forms, key=position_of)
 
     def spare(self) -> list[Any]:
-        """Blank rows behind those that are there."""
-        count, most = self.total_form_count(), self.max_num
+        """Return blank rows to follow the others."""
+        count, max_rows = self.total_form_count(), self.max_num
         forms = []
-        for index in range(count, min(count + SPARE_ROWS, max(count, most))):
+        for index in range(count, min(count + SPARE_ROWS, max(count, max_rows))):
             form = self.form(prefix=self.add_prefix(index), **self.get_form_kwargs(None))
             self.add_fields(form, None)
             forms.append(form)
         return forms
 
 
-class RowsWidget(forms.Widget):
-    """Renders the rows, and takes them from what was sent; the bound form set travels as the value."""
+class FormSetWidget(forms.Widget):
+    """Renders the rows and binds what was submitted; the value is the bound formset."""
 
     template_name = "admin/widgets/rows.html"
 
     def __init__(
         self,
         *,
-        form_set: type[RowsFormSet],
-        most: int,
-        words: Mapping[str, str],
-        adding: Mapping[str, Mapping[str, str]],
+        form_set: type[RowFormSet],
+        max_rows: int,
+        texts: Mapping[str, str],
+        add_buttons: Mapping[str, Mapping[str, str]],
     ) -> None:
         super().__init__()
-        self.form_set, self.most, self.words, self.adding = form_set, most, words, adding
+        self.form_set, self.max_rows, self.texts, self.add_buttons = form_set, max_rows, texts, add_buttons
         self.disabled = False
         self.row_kwargs: dict[str, Any] = {}
 
@@ -80,8 +80,8 @@ class RowsWidget(forms.Widget):
         of_rows: forms.Media = self.form_set.form().media
         return forms.Media(js=("js/rows.js", "js/shown.js")) + of_rows
 
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> RowsFormSet:
-        # A row that is there was asked for: its blanks are looked at, not passed over.
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> RowFormSet:
+        # The user added each row: validate blank ones instead of ignoring them.
         return self.form_set(data, files, prefix=name, form_kwargs={"empty_permitted": False, **self.row_kwargs})
 
     def id_for_label(self, id_: str | None) -> str:
@@ -92,115 +92,117 @@ class RowsWidget(forms.Widget):
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, value, attrs)
-        if isinstance(value, RowsFormSet):
+        if isinstance(value, RowFormSet):
             rows = value
         else:
             form: type[RowForm] = self.form_set.form
-            initial = [form.from_values(one) for one in value or []]
+            initial = [form.from_values(row_values) for row_values in value or []]
             rows = self.form_set(prefix=name, initial=initial, form_kwargs=self.row_kwargs)
         disabled = bool((attrs or {}).get("disabled")) or self.disabled
         if disabled:
-            for each in rows:
-                for one in each.fields.values():
-                    one.disabled = True
-        hidden, spare = [form for form in rows if removed(form)], rows.spare()
+            for row in rows:
+                for field in row.fields.values():
+                    field.disabled = True
+        hidden, spare = [form for form in rows if is_removed(form)], rows.spare()
         context |= {
             "rows": rows,
             "spare": spare,
             "total_with_spare": rows.total_form_count() + len(spare),
             "hidden": hidden,
-            "spared": [form for form in rows if was_spare(form)],
+            "spared": [form for form in rows if is_spare(form)],
             "has_rows": len(hidden) < len(rows.forms),
-            "words": self.words,
-            "adding": [
-                (label, ";".join(f"{field}:{chosen}" for field, chosen in preset.items()))
-                for label, preset in self.adding.items()
+            "texts": self.texts,
+            "add_buttons": [
+                (label, ";".join(f"{name}:{initial_value}" for name, initial_value in preset.items()))
+                for label, preset in self.add_buttons.items()
             ],
-            "most": self.most,
+            "max_rows": self.max_rows,
             "disabled": disabled,
         }
         return context
 
 
-def removed(form: Any) -> bool:
-    """Whether a row was taken out in the browser, or is a spare one that nobody touched."""
-    return bool(form.data.get(form.add_prefix("DELETE"))) or (was_spare(form) and not form.has_changed())
+def is_removed(form: Any) -> bool:
+    """Return whether the user removed the row, or left a spare row untouched."""
+    return bool(form.data.get(form.add_prefix("DELETE"))) or (is_spare(form) and not form.has_changed())
 
 
-def was_spare(form: Any) -> bool:
-    """Whether a row that was sent is one of those for browsers without scripts."""
+def is_spare(form: Any) -> bool:
+    """Return whether a submitted row is a spare one, for browsers without JavaScript."""
     return bool(form.data.get(form.add_prefix("SPARE")))
 
 
-def position(form: Any) -> float:
-    """Where a row was put among the others; a row without a place stays behind those with one."""
-    chosen = str(form.data.get(form.add_prefix("ORDER"), ""))
-    return int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 6 else float("inf")
+def position_of(form: Any) -> float:
+    """Return the row's position among the others; rows without one come last."""
+    text = str(form.data.get(form.add_prefix("ORDER"), ""))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else float("inf")
 
 
-class RowsBoundField(BoundField):
-    """Reads what was sent once, so that errors added to a row stay with it."""
+class FormSetBoundField(BoundField):
+    """Binds the submitted rows once, so that errors added to a row stay with it."""
 
     @cached_property
     def data(self) -> Any:
         return super().data
 
 
-class RowsField(forms.Field):
-    """A list of up to ``most`` rows.
+class FormSetField(forms.Field):
+    """A list of up to ``max_rows`` rows.
 
-    ``words`` says what the screen says: ``row`` (the name of one), ``add`` (the button) and ``empty`` (what having
-    none means). In place of the one button there may be several, ``adding``: of each the values that it begins a row
-    with. The rows of an ``ordered`` list can be moved up and down.
+    ``texts`` are shown on the screen: ``row`` (the name of one), ``add`` (the button) and ``empty`` (what an empty list
+    means). ``add_buttons`` replaces the one button by several, each with the initial values of the row that it adds.
+    The rows of an ``ordered`` list can be moved up and down.
     """
 
-    widget: RowsWidget
+    widget: FormSetWidget
 
     def __init__(
         self,
         *,
         form: type[RowForm],
-        most: int,
-        words: Mapping[str, str],
-        adding: Mapping[str, Mapping[str, str]] | None = None,
+        max_rows: int,
+        texts: Mapping[str, str],
+        add_buttons: Mapping[str, Mapping[str, str]] | None = None,
         ordered: bool = False,
         **kwargs: Any,
     ) -> None:
         form_set = formset_factory(
             form,
-            formset=RowsFormSet,
+            formset=RowFormSet,
             extra=0,
             can_delete=True,
             can_order=ordered,
-            max_num=most,
-            absolute_max=most + 50,
+            max_num=max_rows,
+            absolute_max=max_rows + 50,
         )
-        assert issubclass(form_set, RowsFormSet)  # noqa: S101
+        assert issubclass(form_set, RowFormSet)  # noqa: S101
         self.form_set = form_set
         kwargs.setdefault("required", False)
-        widget = RowsWidget(form_set=form_set, most=most, words=words, adding=adding or {words["add"]: {}})
+        widget = FormSetWidget(
+            form_set=form_set, max_rows=max_rows, texts=texts, add_buttons=add_buttons or {texts["add"]: {}}
+        )
         super().__init__(widget=widget, **kwargs)
 
-    def get_bound_field(self, form: Any, field_name: str) -> RowsBoundField:
-        return RowsBoundField(form, self, field_name)
+    def get_bound_field(self, form: Any, field_name: str) -> FormSetBoundField:
+        return FormSetBoundField(form, self, field_name)
 
     def clean(self, value: Any) -> Values:
-        if not isinstance(value, RowsFormSet):
+        if not isinstance(value, RowFormSet):
             return list(value or [])
         if not value.is_valid():
             raise forms.ValidationError("Look at the marked rows.", code="rows")
-        return [form.as_values() for form in self.kept(value)]
+        return [form.as_values() for form in self.counted_rows(value)]
 
     @staticmethod
-    def kept(rows: RowsFormSet) -> Sequence[Any]:
-        """The rows that count, in the order of the cleaned value."""
-        return [form for form in rows.shown() if not removed(form)]
+    def counted_rows(rows: RowFormSet) -> Sequence[Any]:
+        """Return the rows that are not removed, in the order of the cleaned value."""
+        return [form for form in rows.ordered() if not is_removed(form)]
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        if not isinstance(data, RowsFormSet):
+        if not isinstance(data, RowFormSet):
             return False
         before = list(initial or [])
-        return not data.is_valid() or [form.as_values() for form in self.kept(data)] != before
+        return not data.is_valid() or [form.as_values() for form in self.counted_rows(data)] != before
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         return initial if self.disabled else data

@@ -1,4 +1,4 @@
-"""Who changed what: the history of rows that keep one."""
+"""History pages: who changed what, and when."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from django.template.response import TemplateResponse
 
 from consumers.admin.framework.formatting import format_moment
 
-KINDS = {"+": "Created", "~": "Changed", "-": "Deleted"}
-LAST = 200
+CHANGE_LABELS = {"+": "Created", "~": "Changed", "-": "Deleted"}
+MAX_HISTORY_ENTRIES = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One field before and after, in words."""
+    """A changed field: its label, and its value before and after, formatted."""
 
     label: str
     before: str
@@ -27,7 +27,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryEntry:
-    """One deed: when, who, why if they said so, and what it changed; what nobody did has no ``who``."""
+    """A change of a row: when, by whom, the reason given, and the fields changed. System events have no ``who``."""
 
     at: datetime
     kind: str
@@ -37,11 +37,11 @@ class HistoryEntry:
 
 
 DescribeChange = Callable[[Any, Any, Any], Iterator[Change]]
-"""How the change of a field is told, given the field, its value before and its value after."""
+"""Describes the change of a field, from the field, its value before and its value after."""
 
 
-def in_words(value: Any) -> str:
-    """A value as the history tells it."""
+def format_value(value: Any) -> str:
+    """Format a value for the history."""
     if value in (None, "", [], {}):
         return "–"
     if isinstance(value, bool):
@@ -49,21 +49,23 @@ def in_words(value: Any) -> str:
     if isinstance(value, datetime):
         return format_moment(value)
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {in_words(one)}" for key, one in value.items())
+        return ", ".join(f"{key}: {format_value(item)}" for key, item in value.items())
     return str(value)
 
 
-def plain_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
-    """A field by its label; a choice by its label too."""
+def describe_field_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
+    """Describe a field's change by labels, of choices too."""
     choices = dict(field.flatchoices) if field.flatchoices else {}
-    # A document is no key, and has no choices.
-    words = [in_words(choices.get(value, value) if choices else value) for value in (before, after)]
-    yield Change(label=str(field.verbose_name).capitalize(), before=words[0], after=words[1])
+    # Documents are unhashable and have no choices: do not look them up.
+    texts = [format_value(choices.get(value, value) if choices else value) for value in (before, after)]
+    yield Change(label=str(field.verbose_name).capitalize(), before=texts[0], after=texts[1])
 
 
-def history_of(row: Any, *, describe: DescribeChange = plain_change) -> list[HistoryEntry]:
-    """The last deeds on a row, newest first."""
-    records = list(row.history.select_related("history_user").order_by("-history_date", "-history_id")[: LAST + 1])
+def history_of(row: Any, *, describe: DescribeChange = describe_field_change) -> list[HistoryEntry]:
+    """Return the last changes of a row, newest first."""
+    records = list(
+        row.history.select_related("history_user").order_by("-history_date", "-history_id")[: MAX_HISTORY_ENTRIES + 1]
+    )
     entries = []
     for record, earlier in zip_longest(records, records[1:]):
         changes: list[Change] = []
@@ -73,31 +75,31 @@ def history_of(row: Any, *, describe: DescribeChange = plain_change) -> list[His
                 if before != after and not getattr(field, "auto_now", False):
                     changes += describe(field, before, after)
         user = record.history_user
-        # A person may say why; of a key or an import the record says which it was.
-        said = record.history_change_reason or ""
-        who = (user.get_full_name() or user.get_username()) if user else said or "–"
-        kind = KINDS[record.history_type]
-        why = said if user else ""
+        # A person may give a reason; for an API key or an import the reason names it.
+        reason = record.history_change_reason or ""
+        who = (user.get_full_name() or user.get_username()) if user else reason or "–"
+        kind = CHANGE_LABELS[record.history_type]
+        why = reason if user else ""
         entries.append(HistoryEntry(at=record.history_date, kind=kind, who=who, why=why, changes=tuple(changes)))
-    return entries[:LAST]
+    return entries[:MAX_HISTORY_ENTRIES]
 
 
-def no_entries(row: Any) -> Sequence[HistoryEntry]:
-    """Nothing but what the row's own records say."""
+def no_other_entries(row: Any) -> Sequence[HistoryEntry]:
+    """Return no entries beyond those of the row's own history."""
     return ()
 
 
 class HistoryPageMixin:
-    """A history page from the row's own records, which integrators' changes are among, where it keeps some.
+    """A history page from the row's own records, which include changes by API keys.
 
-    ``other_entries`` are what else happened to a row, newest first.
+    ``other_entries`` returns further events of a row, newest first.
     """
 
-    describe_change: DescribeChange = staticmethod(plain_change)
-    other_entries: Callable[[Any], Sequence[HistoryEntry]] = staticmethod(no_entries)
+    describe_change: DescribeChange = staticmethod(describe_field_change)
+    other_entries: Callable[[Any], Sequence[HistoryEntry]] = staticmethod(no_other_entries)
 
     def describe_for(self, request: HttpRequest) -> DescribeChange:
-        """How changes are told to the user who asks."""
+        """Return how changes are described to this user."""
         return self.describe_change
 
     def history_view(
@@ -118,7 +120,7 @@ class HistoryPageMixin:
             "opts": admin.opts,
             "original": row,
             "object": row,
-            "entries": sorted(entries, key=lambda entry: entry.at, reverse=True)[:LAST],
+            "entries": sorted(entries, key=lambda entry: entry.at, reverse=True)[:MAX_HISTORY_ENTRIES],
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/row_history.html", context)

@@ -1,4 +1,4 @@
-"""Lists that stay in the order in which each member of staff last put them."""
+"""Lists that remember the order that each member of staff last chose."""
 
 import re
 from typing import Any
@@ -8,32 +8,32 @@ from django.http import HttpRequest, HttpResponse
 
 from consumers.models import User
 
-_ORDER = re.compile(r"-?\d{1,3}(\.-?\d{1,3}){0,9}")
+_ORDER_PARAMETER = re.compile(r"-?\d{1,3}(\.-?\d{1,3}){0,9}")
 
 
 class SavedOrderMixin:
-    """A list that remembers its order; for pages of the admin.
+    """An admin list that remembers its order.
 
-    Whoever takes every column out of the order gets the list's own again.
+    Removing every column from the order restores the list's own.
     """
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         page: Any = self
         user = request.user
         assert isinstance(user, User)  # noqa: S101 - the admin site lets nobody else in
-        name, asked = page.opts.label_lower, request.GET.get(ORDER_VAR)
-        saved = user.list_orders.get(name)
-        if asked is None and saved:
-            _ask_for(request, saved)
-        elif asked is not None and not asked:
-            _ask_for(request, None)
-        if asked is not None and asked != (saved or ""):
-            _save(user, name, asked)
+        list_name, requested = page.opts.label_lower, request.GET.get(ORDER_VAR)
+        saved = user.list_orders.get(list_name)
+        if requested is None and saved:
+            _set_order(request, saved)
+        elif requested is not None and not requested:
+            _set_order(request, None)
+        if requested is not None and requested != (saved or ""):
+            _save(user, list_name, requested)
         response: HttpResponse = super().changelist_view(request, extra_context)  # type: ignore[misc]
         return response
 
 
-def _ask_for(request: HttpRequest, order: str | None) -> None:
+def _set_order(request: HttpRequest, order: str | None) -> None:
     query = request.GET.copy()
     if order is None:
         del query[ORDER_VAR]
@@ -42,10 +42,10 @@ def _ask_for(request: HttpRequest, order: str | None) -> None:
     request.GET = query  # type: ignore[assignment]
 
 
-def _save(user: User, name: str, order: str) -> None:
-    if order and not _ORDER.fullmatch(order):
+def _save(user: User, list_name: str, order: str) -> None:
+    if order and not _ORDER_PARAMETER.fullmatch(order):
         return
-    others = {list_name: kept for list_name, kept in user.list_orders.items() if list_name != name}
-    user.list_orders = others | ({name: order} if order else {})
-    # Of two windows that order lists at the same moment the later one is remembered, which is what was asked last.
+    others = {name: other for name, other in user.list_orders.items() if name != list_name}
+    user.list_orders = others | ({list_name: order} if order else {})
+    # Race: two windows that reorder lists at once. The later write wins, which is the last choice.
     User.objects.filter(pk=user.pk).update(list_orders=user.list_orders)

@@ -1,7 +1,7 @@
-"""What every page of the back office stands on: the account's rows and no others, services for every write.
+"""Base classes of the admin's pages: only the account's rows are shown, and services do every write.
 
-A form never writes. ``save_model`` of a page calls one service; what the service refuses comes back as errors of the
-form's fields, with nothing changed.
+A form never writes: ``save_model`` calls one service, and what the service refuses is shown as errors of the form's
+fields, with nothing changed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,16 +28,22 @@ from consumers.admin.framework.fields import DateInput, ZonedDateTimeField, Zone
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.history import HistoryPageMixin
 from consumers.admin.framework.ordering import SavedOrderMixin
+from consumers.author import Author
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, AccountOwned, User
 from consumers.selectors import Matching
 
 
-def user_of(request: HttpRequest) -> User:
-    """The member of staff who asks; the admin site lets nobody else in."""
+def staff_user(request: HttpRequest) -> User:
+    """Return the member of staff who sent the request; the admin site lets nobody else in."""
     user = request.user
     assert isinstance(user, User)  # noqa: S101
     return user
+
+
+def author_of(request: HttpRequest, *, reason: str = "") -> Author:
+    """The member of staff who asks, as the author of a change."""
+    return Author(user=staff_user(request), reason=reason)
 
 
 if TYPE_CHECKING:
@@ -49,7 +55,7 @@ else:
 
 
 def account_of(request: HttpRequest) -> Account:
-    """The account that the user works in.
+    """Return the account that the user works in.
 
     Raises:
         PermissionDenied: the user is a member of none.
@@ -62,11 +68,11 @@ def account_of(request: HttpRequest) -> Account:
 
 
 class ServiceForm(ModelForm):
-    """A form whose values go to a service, and whose errors may come from one.
+    """A form whose values go to a service, which may refuse them.
 
-    ``key_field`` is the field by which integrators know a row. ``problem_fields`` maps the beginning of a problem's
-    path to the field that shows it; a path that no field shows is told above the form. ``money_fields`` are shown with
-    two decimals at least.
+    ``key_field`` is the field that integrators identify a row by. ``problem_fields`` maps the start of a problem's path
+    to the field that shows it; other problems are shown above the form. ``money_fields`` are shown with two decimals at
+    least.
     """
 
     account: ClassVar[Account]
@@ -82,50 +88,50 @@ class ServiceForm(ModelForm):
                 self.initial[name] = format_number(value, least=2 if name in self.money_fields else 0)
         if self.instance.pk is None and isinstance(self.instance, AccountOwned):
             self.instance.account = self.account
-        for name, shown in self.fields.items():
-            if isinstance(shown, ZonedDateTimeField):
-                shown.stored = getattr(self.instance, name, None)
+        for name, form_field in self.fields.items():
+            if isinstance(form_field, ZonedDateTimeField):
+                form_field.stored = getattr(self.instance, name, None)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        for name, shown in self.fields.items():
-            stored = getattr(self.instance, name, None) if isinstance(shown, ZonedDateTimeField) else None
-            # An input shows no microseconds: what nobody changed keeps its own.
+        for name, form_field in self.fields.items():
+            stored = getattr(self.instance, name, None) if isinstance(form_field, ZonedDateTimeField) else None
+            # The input shows no microseconds: an unchanged moment keeps those that are stored.
             if stored is not None and cleaned.get(name) == stored.replace(microsecond=0):
                 cleaned[name] = stored
         return cleaned
 
     def _post_clean(self) -> None:
-        # In place of Django's, whose messages about constraints name no field: those are the service's to tell.
+        # Replaces Django's method, whose messages about constraints name no field: the service reports those.
         exclude = self._get_validation_exclusions()  # type: ignore[attr-defined]
         self.instance = construct_instance(self, self.instance, self._meta.fields, self._meta.exclude)
         try:
             self.instance.full_clean(exclude=exclude, validate_unique=False, validate_constraints=False)
         except ValidationError as error:
-            # In the model's own words, for which Django would put the field's general ones.
+            # With the model's own messages, which Django would replace by the field's general ones.
             self.add_error(None, error)
         key = self.cleaned_data.get(self.key_field)
-        # A service replaces the row of a key that it knows; a form that adds must not.
+        # A service updates an existing row of the same key; the add form must not.
         if self.instance.pk is None and key and self.rows_of_key(key).exists():
             self.add_error(self.key_field, ValidationError(f"There is one with “{key}” already.", code="unique"))
         for problem in self.refused:
             self.add_problem(problem)
 
     def rows_of_key(self, key: str) -> QuerySet[Any]:
-        """The account's rows that have a key."""
+        """Return the account's rows with this key."""
         rows: QuerySet[Any] = self._meta.model._default_manager.filter(account=self.account)
         return rows.filter(**{self.key_field: key})
 
     def field_of(self, path: str) -> str | None:
-        """The field that shows a problem at ``path``, if there is one."""
-        for start, name in self.problem_fields.items():
-            if (path == start or path.startswith(f"{start}.")) and name in self.fields:
+        """Return the field that shows a problem at ``path``, if there is one."""
+        for prefix, name in self.problem_fields.items():
+            if (path == prefix or path.startswith(f"{prefix}.")) and name in self.fields:
                 return name
         first = path.split(".", maxsplit=1)[0]
         return first if first in self.fields else None
 
     def add_problem(self, problem: Problem) -> None:
-        """Show what a service refused at its field."""
+        """Add a problem that a service reported to the field that shows it."""
         name = self.field_of(problem.attr or "")
         if name is None and problem.attr:
             self.add_error(None, ValidationError(f"{problem.attr}: {problem.detail}", code=problem.code))
@@ -135,7 +141,7 @@ class ServiceForm(ModelForm):
 
 @dataclass(frozen=True, kw_only=True)
 class Tab:
-    """One tab of a form: sections of fields, and how many of its fields have errors."""
+    """A tab of a form: its sections of fields, and how many of its fields have errors."""
 
     name: str
     slug: str
@@ -144,16 +150,20 @@ class Tab:
 
     @property
     def errors(self) -> int:
-        """How many fields have errors."""
+        """Return how many fields have errors."""
         return sum(
-            1 for section in self.sections for line in section for one in line if not one.is_readonly and one.errors()
+            1
+            for section in self.sections
+            for line in section
+            for cell in line
+            if not cell.is_readonly and cell.errors()
         )
 
 
-def tabs_of(adminform: Iterable[Fieldset], templates: dict[str, str]) -> list[Tab]:
-    """The tabs of a form: a fieldset of class ``tab`` starts one, those that follow are its sections.
+def form_tabs(adminform: Iterable[Fieldset], templates: dict[str, str]) -> list[Tab]:
+    """Return the tabs of a form: a fieldset of class ``tab`` starts one, and those that follow are its sections.
 
-    ``templates`` gives tabs a template that is rendered below their fields.
+    ``templates`` maps tabs to a template that is rendered below their fields.
     """
     tabs: list[Tab] = []
     for section in adminform:
@@ -166,22 +176,23 @@ def tabs_of(adminform: Iterable[Fieldset], templates: dict[str, str]) -> list[Ta
 
 
 class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
-    """A page of rows that belong to an account: shows, offers and saves only those of the user's account.
+    """An admin page of rows that belong to an account: shows, offers and saves only rows of the user's account.
 
-    ``account_path`` leads from the model to its account. ``tab_templates`` names templates below the fields of a tab.
-    ``add_words`` is what the button that adds a row says. ``page_name`` is what the list is called where that is not
-    the plural of its rows. ``empty_words`` says what would stand in an empty list, and ``search_note`` what one should
-    know whose search has found nothing.
+    ``account_path`` leads from the model to its account. ``tab_templates`` are rendered below the fields of a tab.
+    ``add_label`` labels the button that adds a row. ``page_name`` is the list's name where it is not the model's
+    plural.
+    ``empty_text`` is shown in an empty list, and ``search_note`` when a search has no results.
+
     """
 
     account_path = "account"
-    add_words = ""
-    empty_words = ""
+    add_label = ""
+    empty_text = ""
     search_note = ""
     page_name = ""
     empty_value_display = "–"
     tab_templates: ClassVar[dict[str, str]] = {}
-    # The theme's own check asks for permissions in the database, which is not there yet when a fresh one is migrated.
+    # The theme's own check reads permissions from the database, which does not exist yet during the first migration.
     checks_class = ModelAdminChecks
     compressed_fields = False
     list_filter_submit = True
@@ -202,7 +213,7 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         return rows.filter(**{self.account_path: account_of(request)})
 
     def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
-        """What a relation offers and accepts."""
+        """Return the related rows that a field offers and accepts."""
         related: type[Model] = db_field.remote_field.model
         if issubclass(related, AccountOwned):
             rows = super().get_field_queryset(db, db_field, request)
@@ -216,7 +227,7 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         return bool(super().has_module_permission(request))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        # Rows are deleted one by one, by the service that knows what needs them.
+        # Rows are deleted one by one, by the service that checks what uses them.
         actions: dict[str, Any] = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
@@ -225,16 +236,16 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         sections = super().get_fieldsets(request, obj)
         if obj is not None:
             return sections
-        # What is only being added is not put away yet.
+        # The add form has no "archived".
         return [
-            (name, {**options, "fields": tuple(one for one in options["fields"] if one != "archived")})
-            for name, options in sections
+            (title, {**options, "fields": tuple(name for name in options["fields"] if name != "archived")})
+            for title, options in sections
         ]
 
     # --- the list ---
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        # The window's title is the list's name, as in the sidebar, for Django's "Select … to change".
+        # The window's title is the list's name, as in the sidebar, instead of Django's "Select … to change".
         title = self.page_name or capfirst(str(self.opts.verbose_name_plural))
         context = {"title": title, "page_name": self.page_name, **(extra_context or {})}
         response: HttpResponse = super().changelist_view(request, context)
@@ -249,19 +260,19 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         change: bool = False,
         **kwargs: Any,
     ) -> type[ModelForm]:
-        # To one who may only look the same form is shown, with its fields disabled: see render_change_form.
-        looking = change and not self.has_change_permission(request, obj)
+        # A user who may only view gets the same form with disabled fields: see render_change_form.
+        view_only = change and not self.has_change_permission(request, obj)
         if issubclass(self.form, ServiceForm):
-            # The form names its columns; its other fields are no columns that Django could find.
+            # Only these fields of the form are columns of the model.
             kwargs["fields"] = self.form._meta.fields
-        form: type[ModelForm] = super().get_form(request, obj, change=change and not looking, **kwargs)
+        form: type[ModelForm] = super().get_form(request, obj, change=change and not view_only, **kwargs)
         if issubclass(form, ServiceForm):
             form.account = account_of(request)
             form.refused = getattr(request, "refused_problems", ())
         return form
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Model:
-        """Call the service that saves the form's values, and return the row as it is now."""
+        """Save the form's values by their service, and return the saved row."""
         raise NotImplementedError
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
@@ -270,7 +281,7 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         obj.refresh_from_db()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
-        """Nothing: the service has saved the relations too."""
+        """Do nothing: the service has saved the relations too."""
 
     def changeform_view(
         self,
@@ -280,10 +291,10 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         try:
-            # Django makes a POST one transaction: what the service refuses undoes it, the log of the change included.
+            # Django wraps a POST in one transaction: a refusal by the service rolls it back, with the log entry.
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Refused as refused:
-            # The same request again, with what was refused told at the fields: see ServiceForm.
+            # Handle the same request again, with the refused values shown at their fields: see ServiceForm.
             request.refused_problems = refused.problems  # type: ignore[attr-defined]
             return super().changeform_view(request, object_id, form_url, extra_context)
 
@@ -299,27 +310,27 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         adminform = context["adminform"]
         if change and not self.has_change_permission(request, obj):
             readonly = self.get_readonly_fields(request, obj)
-            for each in adminform.form.fields.values():
-                each.disabled = True
+            for form_field in adminform.form.fields.values():
+                form_field.disabled = True
             adminform = AdminForm(adminform.form, list(adminform.fieldsets), {}, readonly, model_admin=self)
             context["adminform"] = adminform
-        tabs = tabs_of(adminform, self.tab_templates)
-        bad = next((tab.slug for tab in tabs if tab.errors), "")
-        context |= {"form_tabs": tabs, "form_tab_with_error": bad}
+        tabs = form_tabs(adminform, self.tab_templates)
+        first_with_error = next((tab.slug for tab in tabs if tab.errors), "")
+        context |= {"form_tabs": tabs, "form_tab_with_error": first_with_error}
         response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
         return response
 
     # --- deleting by a service ---
 
     def delete_row(self, request: HttpRequest, obj: Any) -> None:
-        """Call the service that deletes the row."""
+        """Delete the row by its service."""
         raise NotImplementedError
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[Any]]:
-        """The row alone: the service knows what goes with it, and what needs it."""
-        return [str(one) for one in objs], {}, set(), []
+        """Return the row alone: the service decides what is deleted with it, and what forbids it."""
+        return [str(row) for row in objs], {}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         self.delete_row(request, obj)
@@ -330,32 +341,32 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         try:
             response: HttpResponse = super().delete_view(request, object_id, extra_context)
         except Refused as refused:
-            words = "Other rows need this one: archive it instead." if refused.problems[0].code == "in_use" else ""
-            messages.error(request, words or refused.detail)
+            advice = "Other rows need this one: archive it instead." if refused.problems[0].code == "in_use" else ""
+            messages.error(request, advice or refused.detail)
             return HttpResponseRedirect(self.url_of("change", object_id))
         return response
 
     def url_of(self, page: str, *args: Any) -> str:
-        """The address of one of this model's pages: ``changelist``, ``add``, ``change``, …"""
+        """Return the address of one of this model's pages: ``changelist``, ``add``, ``change``, …"""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
 
 
 class KeyedAdmin(AccountAdmin):
-    """Rows that integrators know by a key, ``key``, which is fixed once they exist."""
+    """A page of rows that integrators identify by ``key``, a field that is fixed once a row exists."""
 
     key = ""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (self.key,) if obj else ()
 
-    def save_values(self, *, account_id: int, obj: Any, form: Any) -> None:
-        """Call the service that saves rows with this one row."""
+    def save_values(self, *, account_id: int, author: Author, obj: Any, form: Any) -> None:
+        """Save this one row by the service that saves many."""
         raise NotImplementedError
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Model:
         account = account_of(request)
         try:
-            self.save_values(account_id=account.pk, obj=obj, form=form)
+            self.save_values(account_id=account.pk, author=author_of(request), obj=obj, form=form)
         except Refused as refused:
             raise refused.without(0) from None
         saved: Model = self.model._default_manager.get(account=account, **{self.key: getattr(obj, self.key)})
@@ -363,7 +374,7 @@ class KeyedAdmin(AccountAdmin):
 
 
 class ReadOnlyAdmin(AccountAdmin):
-    """A page that shows what tills and workers wrote; nobody changes it here, so it has no history."""
+    """A read-only page of what tills and workers write; it has no history page."""
 
     warn_unsaved_form = False
 
@@ -384,38 +395,38 @@ class ReadOnlyAdmin(AccountAdmin):
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        return [name for _, options in self.get_fieldsets(request, obj) for name in flat(options["fields"])]
+        return [name for _, options in self.get_fieldsets(request, obj) for name in flatten_fields(options["fields"])]
 
 
-class PaginatorOfMany(RowPaginator):
-    """Pages of what may be millions of rows: they are counted, and can be leafed through, as far as ``MOST``."""
+class CappedPaginator(RowPaginator):
+    """Paginates lists of millions of rows: they are counted, and paged through, up to ``MAX_COUNT``."""
 
-    MOST = 10_000
+    MAX_COUNT = 10_000
 
     @cached_property
     def count(self) -> int:
-        return min(self._counted, self.MOST)
+        return min(self._count, self.MAX_COUNT)
 
     @property
     def more(self) -> bool:
-        """Whether there are more than are counted."""
-        return self._counted > self.MOST
+        """Return whether there are more rows than ``count``."""
+        return self._count > self.MAX_COUNT
 
     @cached_property
-    def _counted(self) -> int:
+    def _count(self) -> int:
         rows = cast("QuerySet[Any]", self.object_list)
-        return rows.order_by()[: self.MOST + 1].count()
+        return rows.order_by()[: self.MAX_COUNT + 1].count()
 
 
 class LongListAdmin(ReadOnlyAdmin):
-    """A page of what may be millions of rows.
+    """A read-only page of up to millions of rows.
 
-    ``matching`` is what a search finds, and ``sortable_by`` names the columns of its index.
+    ``matching`` returns the condition of a search; ``sortable_by`` names the columns of the list's index.
     """
 
-    paginator = PaginatorOfMany
+    paginator = CappedPaginator
     matching: ClassVar[Matching]
-    # Django shows the field of a page that names what it searches.
+    # Django shows the search box only if fields are named.
     search_fields = ("pk",)
     search_note = "A search here finds how a reference, a code, a name or a card's number begins."
 
@@ -423,19 +434,20 @@ class LongListAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         search = search_term.strip()
-        found = queryset.filter(self.matching(account_id=account_of(request).pk, search=search)) if search else queryset
-        return found, False
+        if search:
+            queryset = queryset.filter(self.matching(account_id=account_of(request).pk, search=search))
+        return queryset, False
 
 
-def flat(fields: Iterable[Any]) -> list[str]:
-    """Names of fields, with the groups that share a line taken apart."""
-    return [name for one in fields for name in (flat(one) if isinstance(one, list | tuple) else [one])]
+def flatten_fields(fields: Iterable[Any]) -> list[str]:
+    """Return the names of fields; groups that share a line are flattened."""
+    return [name for item in fields for name in (flatten_fields(item) if isinstance(item, list | tuple) else [item])]
 
 
 class OnePageAdmin(AccountAdmin):
-    """A page about the account itself: no list, no adding, no deleting. Its address carries the account's id.
+    """A page about the account itself: no list, no adding, no deleting. Its address has the account's id.
 
-    ``page_name`` is its heading, as in the sidebar: there is no list that it could be a row of.
+    ``page_name`` is its heading, as in the sidebar.
     """
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -445,7 +457,7 @@ class OnePageAdmin(AccountAdmin):
         return False
 
     def row_of(self, account: Account) -> Model:
-        """The one row of an account."""
+        """Return the account's only row."""
         raise NotImplementedError
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
@@ -453,7 +465,7 @@ class OnePageAdmin(AccountAdmin):
         return self.row_of(account) if object_id == str(account.pk) else None
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Straight to the one page."""
+        """Redirect to the page."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         return HttpResponseRedirect(self.url_of("change", account_of(request).pk))
@@ -467,5 +479,5 @@ class OnePageAdmin(AccountAdmin):
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         messages.success(request, f"{self.page_name} saved.")
-        stay = "_continue" in request.POST
-        return HttpResponseRedirect(request.path if stay else reverse("admin:index"))
+        stays_here = "_continue" in request.POST
+        return HttpResponseRedirect(request.path if stays_here else reverse("admin:index"))

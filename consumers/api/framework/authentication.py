@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework_api_key.permissions import KeyParser
 
 from consumers.models import ApiKey
-from consumers.selectors import api_key_usable
+from consumers.selectors import api_key_verified
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -22,7 +22,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = self.parser.get(request._request)  # noqa: SLF001 - DRF gives no other way to Django's request
         if not key:
             return None
-        api_key = api_key_usable(key=key)
+        api_key = api_key_verified(key=key)
         if api_key is None:
             raise AuthenticationFailed("This key is unknown, revoked or expired.")
         return AnonymousUser(), api_key

@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from consumers.choices import CURRENCIES, NO_CURRENCY, NO_TIME_ZONE, TIME_ZONES
+from consumers.moments import moment_text
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR
 
 MAX_WHOLE = 2**31 - 1
@@ -121,7 +122,7 @@ class MomentField(serializers.DateTimeField):
         return super().to_internal_value(value)
 
     def to_representation(self, value: datetime) -> str:
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return moment_text(value)
 
 
 class DayField(serializers.DateField):

@@ -61,7 +61,8 @@ from consumers.api.framework.permissions import RolePermission
 from consumers.api.framework.schema import ApiSchema
 from consumers.api.framework.serializers import Input
 from consumers.api.framework.throttling import KeyThrottle
-from consumers.exceptions import MAXIMUM_PROBLEMS, Refused
+from consumers.author import Author
+from consumers.exceptions import MAX_PROBLEMS, Refused
 from consumers.models import Account, ApiKey
 from consumers.selectors import Matching
 from consumers.services.account import account_lock
@@ -166,9 +167,9 @@ class ApiView(GenericAPIView[Any]):
         return self.key.account
 
     @property
-    def made_with(self) -> str:
-        """Who is to be named as the author of a change."""
-        return f"API key {self.key.name}"
+    def author(self) -> Author:
+        """The key, as the author of what the call changes."""
+        return Author(label=f"API key {self.key.name}")
 
     def open_to_tills(self, request: Request) -> bool:
         """Whether a till's key may make this call."""
@@ -201,7 +202,7 @@ class ApiView(GenericAPIView[Any]):
         """The rows of the body, each checked by ``serializer`` and unlike every other in ``key``.
 
         Raises:
-            ValidationError: each problem under its row and path, up to ``MAXIMUM_PROBLEMS`` rows of them.
+            ValidationError: each problem under its row and path, up to ``MAX_PROBLEMS`` rows of them.
             TooLarge: more than ``most`` rows.
         """
         data = self.request.data if self.request.stream is not None else None
@@ -223,7 +224,7 @@ class ApiView(GenericAPIView[Any]):
                     problems[str(index)] = {
                         key: [ErrorDetail("Another row of this call has this key.", code="duplicate")]
                     }
-            if len(problems) == MAXIMUM_PROBLEMS:
+            if len(problems) == MAX_PROBLEMS:
                 break
         if problems:
             raise ValidationError(problems)

@@ -79,6 +79,6 @@ class AccountView(ApiView):
             account = account_update(
                 account_id=account.pk,
                 values=AccountValues(**checked(AccountInput(), document)),
-                made_with=self.made_with,
+                author=self.author,
             )
         return Response(self.rendered(account))

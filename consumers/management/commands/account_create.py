@@ -11,9 +11,9 @@ from consumers.services.account import account_create
 
 
 class Command(BaseCommand):
-    """Makes an account and prints ``{"account", "manager_key", "till_key"}``; the keys are shown this once."""
+    """Create an account and print ``{"account", "manager_key", "till_key"}``; the keys are not stored."""
 
-    help = "Make an account; print its code and its first two API keys as one JSON object."
+    help = "Create an account; print its code and its first two API keys as one JSON object."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("code", help="letters, digits, - and _")
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            made = account_create(
+            created = account_create(
                 code=options["code"],
                 currency=options["currency"],
                 time_zone=options["time_zone"],
@@ -32,5 +32,5 @@ class Command(BaseCommand):
         except Refused as refused:
             problems = (f"{problem.attr}: {problem.detail}" for problem in refused.problems)
             raise CommandError("; ".join(problems)) from refused
-        answer = {"account": made.account.code, "manager_key": made.manager_key, "till_key": made.till_key}
+        answer = {"account": created.account.code, "manager_key": created.manager_key, "till_key": created.till_key}
         self.stdout.write(json.dumps(answer))

@@ -23,8 +23,8 @@ from consumers.services.upsert import Saved
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
 from loyalty.models.offer import MAX_VALID_DAYS
-from loyalty.selectors.offer import offers_of
-from loyalty.services.offer import OfferValues, offer_delete, offers_save
+from loyalty.selectors.rewards import offers_of
+from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_save
 from promotions.api.v1.fields import MoneyOutput, MoneyText, amount_output
 
 
@@ -111,8 +111,8 @@ class Offers(Collection):
             account_id=self.account.pk,
             rows=[OfferValues(**row) for row in rows],
             at=timezone.now(),
-            made_with=self.made_with,
+            author=self.author,
         )
 
     def remove(self, row: Offer) -> None:
-        offer_delete(account_id=self.account.pk, code=row.code, made_with=self.made_with)
+        offer_delete(account_id=self.account.pk, code=row.code, author=self.author)

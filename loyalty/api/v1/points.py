@@ -1,4 +1,4 @@
-"""``consumers/{consumer_id}/points-adjustments`` and ``…/claims``."""
+"""``consumers/{consumer_id}/points-adjustments``."""
 
 from typing import Any
 
@@ -12,12 +12,9 @@ from consumers.api.framework.fields import MomentField, TextField, WholeField
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, row_or_404
 from consumers.selectors import consumers_of
-from loyalty.api.v1.vouchers import VoucherOutput
 from loyalty.models import LedgerEntry
-from loyalty.selectors.offer import vouchers_of
 from loyalty.selectors.points import adjustments_of
-from loyalty.services.offer import offer_claim
-from loyalty.services.points import MOST_ADJUSTED, points_adjust
+from loyalty.services.points.adjustment import MOST_ADJUSTED, points_adjust
 
 
 class SignedPoints(WholeField):
@@ -81,49 +78,4 @@ class PointsAdjustments(ApiView):
             account=self.account, consumer_id=consumer_id, at=timezone.now(), **self.document(AdjustmentInput)
         )
         answer = {**AdjustmentOutput(made.entry).data, "balance": made.balance}
-        return Response(answer, status=status.HTTP_201_CREATED if made.created else status.HTTP_200_OK)
-
-
-class ClaimInput(Input):
-    """A claim of a tiered offer."""
-
-    reference = TextField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
-    offer = TextField(max_length=64, trim_whitespace=False)
-
-
-class ClaimOutput(Output):
-    """What was claimed."""
-
-    reference = serializers.CharField()
-    offer = serializers.CharField()
-    points = serializers.IntegerField(help_text="What it cost.")
-    balance = serializers.IntegerField(help_text="What is left now.")
-    voucher = VoucherOutput()
-
-
-class Claims(ApiView):
-    """Claims of tiered offers for points."""
-
-    input_class = ClaimInput
-    output_class = ClaimOutput
-
-    @extend_schema(responses={200: ClaimOutput, 201: ClaimOutput})
-    def post(self, request: Request, consumer_id: str) -> Response:
-        """Debit the points and issue the voucher (201); the same reference again changes nothing (200)."""
-        claim, now = self.document(), timezone.now()
-        made = offer_claim(
-            account=self.account,
-            consumer_id=consumer_id,
-            reference=claim["reference"],
-            offer_code=claim["offer"],
-            at=now,
-        )
-        voucher = vouchers_of(account_id=self.account.pk, at=now).get(pk=made.voucher.pk)
-        answer = {
-            "reference": claim["reference"],
-            "offer": claim["offer"],
-            "points": made.points,
-            "balance": made.balance,
-            "voucher": VoucherOutput(voucher).data,
-        }
         return Response(answer, status=status.HTTP_201_CREATED if made.created else status.HTTP_200_OK)

@@ -28,7 +28,7 @@ from promotions.api.v1.promotions import (
 )
 from promotions.choices import PriceOrder
 from promotions.models import Promotion
-from promotions.services.promotion import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 
 class ProductSetShape(Output):
@@ -209,7 +209,7 @@ class Promotions(LoyaltyPromotionView, PromotionCollection):
 
     def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         values = [PromotionValues(**row) for row in rows]
-        return loyalty_promotions_save(account_id=self.account.pk, rows=values, **self.author)
+        return loyalty_promotions_save(account_id=self.account.pk, rows=values, author=self.author, at=self.at)
 
 
 class PromotionStop(LoyaltyPromotionView, StopView):

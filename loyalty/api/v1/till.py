@@ -121,14 +121,16 @@ class Evaluate(TillView):
     def post(self, request: Request) -> Response:
         """What a basket would earn. Writes nothing."""
         explain, only = self.explain, request.query_params.get("promotion")
-        made = quote(account=self.account, sale=self.sale(commit=False), explain=explain, only=only)
-        known, decision = made.known, made.decision
-        balance = None if known is None or known.balance is None else known.balance + decision.points
+        decided = quote(account=self.account, sale=self.sale(commit=False), explain=explain, only=only)
         answer = answer_of(
-            decision, reference=made.sale.reference, status="quoted", balance=balance, warnings=made.warnings
+            decided.decision,
+            reference=decided.sale.reference,
+            status="quoted",
+            balance=decided.balance,
+            warnings=decided.warnings,
         )
         if explain:
-            answer["not_applied"] = explanation_of(decision, only=only)
+            answer["not_applied"] = explanation_of(decided.decision, only=only)
         return Response(answer)
 
 

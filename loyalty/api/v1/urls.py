@@ -4,8 +4,9 @@ from django.urls import URLPattern, URLResolver, path
 
 from consumers.api.framework.views import collection_paths
 from loyalty.api.v1 import promotions
+from loyalty.api.v1.claims import Claims
 from loyalty.api.v1.offers import Offers
-from loyalty.api.v1.points import Claims, PointsAdjustments
+from loyalty.api.v1.points import PointsAdjustments
 from loyalty.api.v1.till import (
     Evaluate,
     TransactionBatch,

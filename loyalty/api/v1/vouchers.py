@@ -15,7 +15,7 @@ from consumers.api.framework.serializers import Output
 from consumers.api.framework.views import ApiView, row_or_404
 from loyalty.choices import VoucherStatus
 from loyalty.models import Voucher
-from loyalty.selectors.offer import vouchers_of
+from loyalty.selectors.rewards import vouchers_of
 from loyalty.selectors.search import vouchers_matching
 
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             elapsed = stopwatch()
             with (
                 rejects_file(rejects, header=file.header) as reject,
-                bar("selling", unit=" invoices", total=index.datable) as progress,
+                bar("selling", unit=" invoices", total=index.usable) as progress,
             ):
                 summary = sales_replay(
                     account=account,

@@ -12,8 +12,8 @@ from loyalty.management.demo.programme import Document, Term, all_of
 from loyalty.management.demo.shop import NAME
 from promotions.choices import Family
 from promotions.services.discount import DiscountValues
-from promotions.services.personalized_list import ConsumerProducts
-from promotions.services.personalized_promotion import PersonalizedPromotionValues
+from promotions.services.personalized.assignments import ConsumerProducts
+from promotions.services.personalized.promotion import PersonalizedPromotionValues
 
 ENLISTED = 200
 """How many consumers have lists."""

@@ -14,6 +14,7 @@ from django.db import reset_queries, transaction
 from django.db.models import F, Sum
 from django.utils.crypto import salted_hmac
 
+from consumers.author import Author
 from consumers.choices import KeyRole, MembershipStatus, StaffRole
 from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, Site, StaffMembership
 from consumers.services.account import AccountValues, account_create, account_update, api_key_create
@@ -28,27 +29,29 @@ from loyalty.management.demo.discounts import Lists, PlannedDiscount
 from loyalty.management.demo.programme import Planned
 from loyalty.management.demo.sales import Trade, returns, sales
 from loyalty.models import LedgerEntry, Offer, RedemptionMessage, Reversal, Transaction, Voucher
-from loyalty.selectors.offer import vouchers_good
-from loyalty.services.offer import OfferValues, offer_claim, offers_save
-from loyalty.services.points import points_adjust
+from loyalty.selectors.rewards import vouchers_good
+from loyalty.services.points.adjustment import points_adjust
 from loyalty.services.promotion import loyalty_promotion_save
+from loyalty.services.rewards.claim import offer_claim
+from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.sales_import.past_sales import batched
 from loyalty.services.till.commit import transaction_commit
-from loyalty.services.till.profiling import COSTS
+from loyalty.services.till.profiling import PROFILER
 from loyalty.services.till.reversal import transaction_reverse
 from loyalty.services.till.sale import Sale
 from promotions.models import PersonalizedPromotion, Product, Promotion
 from promotions.services.discount import discount_save
-from promotions.services.personalized_list import personalized_list_select, personalized_lists_assign
-from promotions.services.personalized_promotion import personalized_promotions_save
+from promotions.services.personalized.assignments import personalized_lists_assign
+from promotions.services.personalized.lists import personalized_list_select
+from promotions.services.personalized.promotion import personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from promotions.services.promotion import promotion_stop
+from promotions.services.promotion.life import promotion_stop
 from promotions.services.status import statuses_sync
 
 ACCOUNT, SECOND_ACCOUNT = "demo", "demo-books"
 SALES, SECOND_SALES = 6000, 150
 BATCH = 250
-LABEL = "demo"
+DEMO = Author(label="demo")
 SENT_AFTER = timedelta(seconds=2)
 """How soon after a sale its till sent it."""
 
@@ -127,7 +130,7 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
     second = _bookshop(bar)
     statuses_sync(at=at)
     # This process ends before its thread would write what its sales cost.
-    COSTS.write()
+    PROFILER.write()
     log_ins = _staff({account: STAFF, second: SECOND_STAFF})
     manager_key, till_key = _keys(account)
     return Demo(
@@ -199,7 +202,7 @@ def _account(*, code: str, values: AccountValues) -> Account:
         # One transaction: an account is either made whole, or not at all. Its first keys are replaced by the demo's.
         with transaction.atomic():
             made = account_create(code=code, currency=values.currency, time_zone=values.time_zone, name=values.name)
-            account = account_update(account_id=made.account.pk, values=values, made_with=LABEL)
+            account = account_update(account_id=made.account.pk, values=values, author=DEMO)
             ApiKey.objects.filter(account=account).delete()
     return account
 
@@ -213,13 +216,15 @@ def _fill(account: Account, content: _Content, made_at: datetime, bar: Bar) -> i
         return set(wanted).difference(known)
 
     numbers = missing(
-        Site.objects.filter(account=account).values_list("number", flat=True), (site.number for site in trade.sites)
+        Site.objects.filter(account=account).values_list("number", flat=True),
+        (site.number for site in trade.sites),
     )
     if numbers:
         sites: list[SiteValues] = [site for site in trade.sites if site.number in numbers]
         sites_save(account_id=account.pk, rows=sites)
     skus = missing(
-        Product.objects.filter(account=account).values_list("sku", flat=True), (one.sku for one in trade.products)
+        Product.objects.filter(account=account).values_list("sku", flat=True),
+        (one.sku for one in trade.products),
     )
     if skus:
         products: list[ProductValues] = [product for product in trade.products if product.sku in skus]
@@ -238,11 +243,12 @@ def _fill(account: Account, content: _Content, made_at: datetime, bar: Bar) -> i
         consumers: list[ConsumerValues] = [one for one in trade.consumers if one.consumer_id in consumer_ids]
         consumers_save(account_id=account.pk, rows=consumers)
     codes = missing(
-        Offer.objects.filter(account=account).values_list("code", flat=True), (offer.code for offer in content.offers)
+        Offer.objects.filter(account=account).values_list("code", flat=True),
+        (offer.code for offer in content.offers),
     )
     if codes:
         offers = [offer for offer in content.offers if offer.code in codes]
-        offers_save(account_id=account.pk, rows=offers, at=had_before, made_with=LABEL)
+        offers_save(account_id=account.pk, rows=offers, at=had_before, author=DEMO)
     for lists in content.lists:
         _lists(account, lists, trade.consumers, had_before)
     _promotions(account, content.promotions, made_at)
@@ -260,7 +266,7 @@ def _lists(account: Account, lists: Lists, consumers: Sequence[ConsumerValues], 
     rows = lists.rows(consumers)
     # One transaction: it is made with its lists and choices, or not at all.
     with transaction.atomic():
-        personalized_promotions_save(account_id=account.pk, rows=[lists.promotion], at=had_before, made_with=LABEL)
+        personalized_promotions_save(account_id=account.pk, rows=[lists.promotion], at=had_before, author=DEMO)
         given = [replace(row, selected=()) for row in rows]
         personalized_lists_assign(account_id=account.pk, backend_id=backend_id, rows=given)
         for row in rows:
@@ -280,16 +286,16 @@ def _promotions(account: Account, planned: Sequence[Planned | PlannedDiscount], 
         promotion = known.get((one.family, one.code)) or _promotion(account, one, made_at)
         stopped_at = one.stopped_at(made_at=made_at)
         if stopped_at is not None and promotion.stopped_at is None:
-            promotion_stop(promotion=promotion, actor=None, actor_label=LABEL, at=stopped_at)
+            promotion_stop(promotion=promotion, author=DEMO, at=stopped_at)
 
 
 def _promotion(account: Account, planned: Planned | PlannedDiscount, made_at: datetime) -> Promotion:
     at = planned.written_at(made_at=made_at)
     if isinstance(planned, PlannedDiscount):
         values = planned.values(made_at=made_at)
-        return discount_save(account=account, values=values, actor=None, actor_label=LABEL, at=at)[0]
+        return discount_save(account=account, values=values, author=DEMO, at=at)[0]
     said = planned.values(made_at=made_at)
-    return loyalty_promotion_save(account=account, values=said, actor=None, actor_label=LABEL, at=at)[0]
+    return loyalty_promotion_save(account=account, values=said, author=DEMO, at=at)[0]
 
 
 def _sales(account: Account, made: Sequence[Sale], made_at: datetime, bar: Bar) -> int:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from loyalty.choices import Benefit, OfferKind
 from loyalty.management.demo.shop import CURRENCY
-from loyalty.services.offer import OfferValues
+from loyalty.services.rewards.offer import OfferValues
 from promotions.choices import Family
-from promotions.services.promotion import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 Document = dict[str, Any]
 

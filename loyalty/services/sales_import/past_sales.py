@@ -1,4 +1,4 @@
-"""Bringing past sales in as history: they count as what a consumer bought, and give and take nothing.
+"""Import past sales as history: they count as what a consumer bought, and give and take nothing.
 
 A sale becomes a transaction of kind ``past_sale``; a return, whose sale the file does not name, one of kind
 ``unlinked_return`` with quantities and totals below zero.
@@ -12,27 +12,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from django.db import connection, reset_queries, transaction
 
 from consumers.models import Account, Consumer, Membership, Site
-from consumers.services.account import account_lock, rulebook_bump
+from consumers.services.account import account_lock, rulebook_version_bump
 from loyalty.choices import TransactionKind
 from loyalty.models import AppliedPromotion, LedgerEntry, PromotionUsage, Transaction, Voucher
 from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
 from loyalty.services.till.reads import products_read
-from loyalty.services.till.records import product_stored
+from loyalty.services.till.records import StoredLine, StoredProduct, lines_to_json
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.money import minor_unit
 from promotions.models import Product
 
-BATCH = 500
+BATCH_SIZE = 500
 SOURCE = "import"
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _ZERO = Decimal(0)
-_FILLED = (
+_ANALYZED_MODELS = (
     Consumer,
     Membership,
     Product,
@@ -92,11 +92,11 @@ def past_sales_import(
     Args:
         account: receives the sales; their prices are in its currency.
         file: where they are.
-        index: what ``file.index()`` answered.
+        index: of the same file.
         at: now; becomes ``recorded_at``.
-        members: make consumers without a membership members from the day of their first sale.
-        reject: is told of every row that was not taken.
-        progress: is told how many more of the file's rows are dealt with.
+        members: whether consumers without a membership become members from the day of their first sale.
+        reject: is called with every row that was not imported.
+        progress: is called with the number of the file's rows done since the call before.
     """
     summary = ImportSummary(rows=index.rows, invoices=len(index.invoices))
 
@@ -105,9 +105,9 @@ def past_sales_import(
         progress(1)
         reject(row)
 
-    found = 0
-    for batch in batches_counted(file.invoices(index, reject=rejected), BATCH):
-        found += len(batch)
+    usable_invoices = 0
+    for batch in batches_analyzed(file.invoices(index, reject=rejected), BATCH_SIZE):
+        usable_invoices += len(batch)
         summary.partly_rejected_invoices += sum(len(invoice.rows) < invoice.rows_in_file for invoice in batch)
         before = summary.imported_rows + summary.already_there_rows
         _batch_import(
@@ -116,7 +116,7 @@ def past_sales_import(
         progress(summary.imported_rows + summary.already_there_rows - before)
         # With DEBUG every statement is kept.
         reset_queries()
-    summary.wholly_rejected_invoices += summary.invoices - found
+    summary.wholly_rejected_invoices += summary.invoices - usable_invoices
     return summary
 
 
@@ -151,7 +151,7 @@ def _batch_import(
             else:
                 summary.past_sales += 1
             summary.imported_rows += len(invoice.rows)
-        elif stored[invoice.reference] == fingerprint_of(invoice):
+        elif stored[invoice.reference] == invoice_fingerprint(invoice):
             summary.already_there += 1
             summary.already_there_rows += len(invoice.rows)
         else:
@@ -164,59 +164,77 @@ def _batch_import(
 def parties_ensure(
     *, account: Account, invoices: Sequence[Invoice], names: Mapping[str, str], members: bool
 ) -> Parties:
-    """The sites, products and consumers that invoices name; those that the account lacks are created.
+    """Return the sites, products and consumers that invoices name; create those that the account lacks.
 
     A product gets its name from the file and, where the file has no categories, its category from its name. With
     ``members`` each consumer of a sale has a membership afterwards; one that exists stays as it is, whatever its state.
     Must be called inside ``transaction.atomic()`` under the account's lock, with invoices in order of time.
     """
     created: Counter[str] = Counter()
+    sites = _sites_ensure(account, invoices, created)
+    skus = _products_ensure(account, invoices, names, created)
+    consumers = _consumers_ensure(account, invoices, created)
+    if created["products"] or created["sites"]:
+        rulebook_version_bump(account_id=account.pk)
+    if members:
+        created["members"] = _memberships_ensure(account=account, invoices=invoices, sites=sites, consumers=consumers)
+    return Parties(
+        sites=sites, products=products_read(account=account, skus=skus), consumers=consumers, created=created
+    )
+
+
+# Another writer may create the same row meanwhile: theirs is kept, and read again.
+
+
+def _sites_ensure(account: Account, invoices: Sequence[Invoice], created: Counter[str]) -> dict[str, Site]:
+    def sites_by_number(numbers: Iterable[str]) -> dict[str, Site]:
+        return {site.number: site for site in Site.objects.filter(account=account, number__in=numbers)}
+
+    numbers = _in_order(invoice.site for invoice in invoices)
+    sites = sites_by_number(numbers)
+    if missing := [number for number in numbers if number not in sites]:
+        Site.objects.bulk_create(
+            [Site(account=account, number=number, name=number) for number in missing], ignore_conflicts=True
+        )
+        sites = sites_by_number(numbers)
+        created["sites"] = len(missing)
+    return sites
+
+
+def _products_ensure(
+    account: Account, invoices: Sequence[Invoice], names: Mapping[str, str], created: Counter[str]
+) -> list[str]:
+    """Create the products that the account lacks; return all SKUs of the invoices."""
     categories = {row.sku: row.category for invoice in invoices for row in invoice.rows if row.category}
     brands = {row.sku: row.brand for invoice in invoices for row in invoice.rows if row.brand}
-
-    def sites_found(keys: Iterable[str]) -> dict[str, Site]:
-        return {site.number: site for site in Site.objects.filter(account=account, number__in=keys)}
-
-    def consumers_found(keys: Iterable[str]) -> dict[str, Consumer]:
-        return {one.consumer_id: one for one in Consumer.objects.filter(account=account, consumer_id__in=keys)}
 
     def product(sku: str) -> Product:
         name = names.get(sku, "")
         category = categories.get(sku) or category_of(name)
         return Product(account=account, sku=sku, name=name, category=category, product_brand=brands.get(sku, ""))
 
-    # Another writer may create the same row meanwhile: theirs is kept, and read again.
-    site_numbers = _in_order(invoice.site for invoice in invoices)
-    sites = sites_found(site_numbers)
-    if missing := [number for number in site_numbers if number not in sites]:
-        Site.objects.bulk_create(
-            [Site(account=account, number=number, name=number) for number in missing], ignore_conflicts=True
-        )
-        sites = sites_found(site_numbers)
-        created["sites"] = len(missing)
-
     skus = _in_order(row.sku for invoice in invoices for row in invoice.rows)
     known = set(Product.objects.filter(account=account, sku__in=skus).values_list("sku", flat=True))
     if missing := [sku for sku in skus if sku not in known]:
         Product.objects.bulk_create([product(sku) for sku in missing], ignore_conflicts=True)
         created["products"] = len(missing)
+    return skus
+
+
+def _consumers_ensure(account: Account, invoices: Sequence[Invoice], created: Counter[str]) -> dict[str, Consumer]:
+    def consumers_by_id(consumer_ids: Iterable[str]) -> dict[str, Consumer]:
+        rows = Consumer.objects.filter(account=account, consumer_id__in=consumer_ids)
+        return {consumer.consumer_id: consumer for consumer in rows}
 
     consumer_ids = _in_order(invoice.consumer for invoice in invoices if invoice.consumer)
-    consumers = consumers_found(consumer_ids)
+    consumers = consumers_by_id(consumer_ids)
     if missing := [consumer_id for consumer_id in consumer_ids if consumer_id not in consumers]:
         Consumer.objects.bulk_create(
             [Consumer(account=account, consumer_id=consumer_id) for consumer_id in missing], ignore_conflicts=True
         )
-        consumers = consumers_found(consumer_ids)
+        consumers = consumers_by_id(consumer_ids)
         created["consumers"] = len(missing)
-
-    if created["products"] or created["sites"]:
-        rulebook_bump(account_id=account.pk)
-    if members:
-        created["members"] = _memberships_ensure(account=account, invoices=invoices, sites=sites, consumers=consumers)
-    return Parties(
-        sites=sites, products=products_read(account=account, skus=skus), consumers=consumers, created=created
-    )
+    return consumers
 
 
 def _memberships_ensure(
@@ -226,23 +244,20 @@ def _memberships_ensure(
     sites: Mapping[str, Site],
     consumers: Mapping[str, Consumer],
 ) -> int:
-    """Memberships of those who bought and have none, from the local day of their first sale; how many are new."""
-    firsts: dict[str, Invoice] = {}
+    """Make those who bought and are no members members from the local day of their first sale; return how many."""
+    first_sales: dict[str, Invoice] = {}
     for invoice in invoices:
         if invoice.consumer and not invoice.is_return:
-            firsts.setdefault(invoice.consumer, invoice)
-    have = set(
-        Membership.objects.filter(consumer__in=[consumers[one].pk for one in firsts]).values_list(
-            "consumer_id", flat=True
-        )
-    )
+            first_sales.setdefault(invoice.consumer, invoice)
+    buyers = [consumers[consumer_id].pk for consumer_id in first_sales]
+    members = set(Membership.objects.filter(consumer__in=buyers).values_list("consumer_id", flat=True))
     new = [
         Membership(
             consumer=consumers[consumer_id],
             enrolled_on=invoice.occurred_at.astimezone(sites[invoice.site].zone_in(account)).date(),
         )
-        for consumer_id, invoice in firsts.items()
-        if consumers[consumer_id].pk not in have
+        for consumer_id, invoice in first_sales.items()
+        if consumers[consumer_id].pk not in members
     ]
     Membership.objects.bulk_create(new, ignore_conflicts=True)
     return len(new)
@@ -251,16 +266,16 @@ def _memberships_ensure(
 def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: datetime) -> Transaction:
     unit = minor_unit(account.currency)
     site = parties.sites[invoice.site]
-    lines, total_inc_tax, total_ex_tax = [], _ZERO, _ZERO
-    for place, row in enumerate(invoice.rows, start=1):
-        line = _line(row, line_id=str(place), product=parties.products.get(row.sku), unit=unit)
-        lines.append(line)
-        total_inc_tax += Decimal(line["total"])
-        total_ex_tax += _rounded(row.quantity * row.unit_price_ex_tax, unit)
+    lines = [
+        _line(row, line_id=str(number), product=parties.products.get(row.sku), unit=unit)
+        for number, row in enumerate(invoice.rows, start=1)
+    ]
+    total_inc_tax = sum((Decimal(line.total) for line in lines), _ZERO)
+    total_ex_tax = sum((_rounded(row.quantity * row.unit_price_ex_tax, unit) for row in invoice.rows), _ZERO)
     return Transaction(
         account=account,
         reference=invoice.reference,
-        fingerprint=fingerprint_of(invoice),
+        fingerprint=invoice_fingerprint(invoice),
         kind=TransactionKind.UNLINKED_RETURN if invoice.is_return else TransactionKind.PAST_SALE,
         occurred_at=invoice.occurred_at,
         local_day=invoice.occurred_at.astimezone(site.zone_in(account)).date(),
@@ -274,34 +289,34 @@ def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: da
         discount_total=_ZERO,
         net_total_inc_tax=total_inc_tax,
         paid=total_inc_tax,
-        lines=lines,
+        lines=lines_to_json(lines),
     )
 
 
-def _line(row: SoldRow, *, line_id: str, product: ProductFacts | None, unit: Decimal) -> dict[str, Any]:
-    """A line as history keeps it, with its product as it is now.
+def _line(row: SoldRow, *, line_id: str, product: ProductFacts | None, unit: Decimal) -> StoredLine:
+    """Return a line as a transaction stores it, with its product as it is now.
 
-    A price finer than the currency is rounded in the unit price that is shown; the line's total is of the exact one.
+    A price finer than the currency is rounded in the unit price that is stored; the line's total is of the exact one.
     """
     total = str(_rounded(row.quantity * row.unit_price_inc_tax, unit))
-    return {
-        "line_id": line_id,
-        "sku": row.sku,
-        "quantity": str(row.quantity),
-        "unit_price_inc_tax": str(_rounded(row.unit_price_inc_tax, unit)),
-        "unit_price_ex_tax": str(_rounded(row.unit_price_ex_tax, unit)),
-        "category": row.category,
-        "brand": row.brand,
-        "product": None if product is None else product_stored(product),
-        "total": total,
-        "net": total,
-        "discount": str(_ZERO.quantize(unit)),
-        "base_points": 0,
-    }
+    return StoredLine(
+        line_id=line_id,
+        sku=row.sku,
+        quantity=str(row.quantity),
+        unit_price_inc_tax=str(_rounded(row.unit_price_inc_tax, unit)),
+        unit_price_ex_tax=str(_rounded(row.unit_price_ex_tax, unit)),
+        category=row.category,
+        brand=row.brand,
+        product=None if product is None else StoredProduct.of(product),
+        total=total,
+        net=total,
+        discount=str(_ZERO.quantize(unit)),
+        base_points=0,
+    )
 
 
 def _consumers_update(rows: Sequence[Transaction]) -> None:
-    """What stands on consumers follows the sales brought in; returns change nothing. The rows are written already."""
+    """Write the days of consumers' last transactions after an import; returns change nothing. Its rows are written."""
     newest: dict[int, Transaction] = {}
     for row in rows:
         if row.consumer_id is not None and row.kind == TransactionKind.PAST_SALE:
@@ -315,12 +330,12 @@ def _consumers_update(rows: Sequence[Transaction]) -> None:
             consumer.last_transaction_at, consumer.last_transaction_on = row.occurred_at, row.local_day
             changed.append(consumer)
     Consumer.objects.bulk_update(changed, ["last_transaction_at", "last_transaction_on"])
-    # Progress towards application rules is a summary of history, which has just grown: it is counted anew when needed.
+    # Progress towards application rules is a summary of history, which has grown: it is added up again when needed.
     PromotionUsage.objects.filter(consumer__in=newest).exclude(progress_signature="").update(progress_signature="")
 
 
-def fingerprint_of(invoice: Invoice) -> str:
-    """A hash of what was sold: the same reference with another fingerprint is another sale."""
+def invoice_fingerprint(invoice: Invoice) -> str:
+    """Return a hash of what was sold: the same reference with another fingerprint is another sale."""
     content = (
         invoice.is_return,
         invoice.occurred_at.isoformat(),
@@ -335,27 +350,27 @@ def fingerprint_of(invoice: Invoice) -> str:
 
 
 def category_of(name: str) -> str:
-    """The category of a product whose file has none: the last word of its name (``WHITE METAL LANTERN``: Lantern)."""
+    """Return the category of a product without one: the last word of its name (``WHITE METAL LANTERN``: Lantern)."""
     words = _WORD.findall(name)
     return words[-1].capitalize()[:200] if words else ""
 
 
 def batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of up to ``size`` in the order given."""
+    """Yield lists of up to ``size`` in the order given."""
     remaining = iter(rows)
     while batch := list(islice(remaining, size)):
         yield batch
 
 
-def batches_counted(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    """``batched``, and each time that the number of batches has doubled PostgreSQL counts the tables that they fill.
+def batches_analyzed(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield batches, and let PostgreSQL analyze the tables that they fill whenever the number of batches has doubled.
 
     It does so by itself, but not as soon, and plans made for empty tables read the full ones from end to end.
     """
     for number, batch in enumerate(batched(rows, size)):
         if number.bit_count() == 1 and connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in _FILLED)}")
+                cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in _ANALYZED_MODELS)}")
         yield batch
 
 
@@ -364,5 +379,5 @@ def _rounded(amount: Decimal, unit: Decimal) -> Decimal:
 
 
 def _in_order(keys: Iterable[str]) -> list[str]:
-    """Each key once, in the order of its first appearance, so that rows are created in the same order everywhere."""
+    """Return each key once, in order of first appearance, so that rows are created in the same order everywhere."""
     return list(dict.fromkeys(keys))

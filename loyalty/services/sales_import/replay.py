@@ -1,4 +1,4 @@
-"""Selling past sales again: the sales of a file go through the till's own commit, in order of time."""
+"""Replay past sales: the sales of a file go through the till's own commit, in order of time."""
 
 import hashlib
 from collections import Counter
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
 
 import msgspec
 from django.db import connection, reset_queries, transaction
@@ -15,13 +14,15 @@ from consumers.models import Account
 from consumers.services.account import account_lock
 from loyalty.exceptions import LoyaltyError, ReplayTooLate
 from loyalty.models import Transaction
-from loyalty.services.sales_import.past_sales import batches_counted, parties_ensure
+from loyalty.services.sales_import.past_sales import batches_analyzed, parties_ensure
 from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
 from loyalty.services.till.commit import sale_fingerprint, transaction_commit
+from loyalty.services.till.reads import StoredDecision
+from loyalty.services.till.records import Document
 from loyalty.services.till.sale import Sale, SaleLine
 from promotions.engine.money import minor_unit
 
-BATCH = 200
+BATCH_SIZE = 200
 SOURCE = "replay"
 
 
@@ -37,7 +38,7 @@ class _Applied(msgspec.Struct):
     redemptions: int
     points: int
     saving: str
-    lines: list[dict[str, Any]]
+    lines: list[Document]
 
 
 class _Issued(msgspec.Struct):
@@ -45,7 +46,7 @@ class _Issued(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    """What of a till's answer is the decision; voucher codes are chance and are left out."""
+    """The decision in a till's answer; voucher codes are random and are left out."""
 
     reference: str
     occurred_at: str
@@ -61,7 +62,7 @@ _canonical = msgspec.json.Encoder(order="deterministic")
 
 @dataclass(kw_only=True)
 class ReplaySummary:
-    """What a replay did; figures of decisions count those that were there already too.
+    """What a replay did; the figures of decisions include those that were there already.
 
     ``left_out`` counts invoices that are no sale to a known consumer, ``refused`` those that the commit refused, by
     code, and ``rejected_rows`` rows by reason. ``digest`` is a SHA-256 of every decision in order: what was applied to
@@ -94,22 +95,22 @@ def sales_replay(
 ) -> ReplaySummary:
     """Commit a file's sales to known consumers, who become members with their first; each reference once.
 
-    Sites, products and consumers that the account lacks are created. A replay that was cut off goes on where it was.
+    Sites, products and consumers that the account lacks are created. A replay that was cut off continues where it was.
 
     Args:
         account: receives the sales; its ``late_transaction_days`` must reach back to the first.
         file: where they are.
-        index: what ``file.index()`` answered.
+        index: of the same file.
         at: now.
-        reject: is told of every row that was not taken, those of refused sales among them.
+        reject: is called with every row that was not imported, those of refused sales among them.
         limit: the number of sales after which to stop.
-        progress: is told how many more invoices were looked at.
+        progress: is called with the number of invoices read since the call before.
 
     Raises:
         ReplayTooLate: the account does not take transactions that old.
     """
     summary = ReplaySummary()
-    digest = hashlib.sha256()
+    decisions = _Decisions(summary)
     _commits_unawaited()
 
     def rejected(row: RejectedRow) -> None:
@@ -117,22 +118,17 @@ def sales_replay(
         reject(row)
 
     sales = _sales(file.invoices(index, reject=rejected), account, summary, rejected, progress)
-    for batch in batches_counted(islice(sales, limit), BATCH):
+    for batch in batches_analyzed(islice(sales, limit), BATCH_SIZE):
         _check_age(account, batch[0][1], at)
-        account = _parties(account, [invoice for invoice, _ in batch], index, summary)
-        stored = {
-            reference: (fingerprint, answer, explanation)
-            for reference, fingerprint, answer, explanation in Transaction.objects.filter(
-                account=account, reference__in=[sale.reference for _, sale in batch]
-            ).values_list("reference", "fingerprint", "answer", "explanation")
-        }
+        account = _create_parties(account, [invoice for invoice, _ in batch], index, summary)
+        stored = _stored_decisions(account, [sale for _, sale in batch])
         for invoice, sale in batch:
             summary.sales += 1
             fingerprint = sale_fingerprint(sale)
-            known = stored.get(sale.reference)
-            if known is not None and known[0] == fingerprint:
+            decision = stored.get(sale.reference)
+            if decision is not None and decision.fingerprint == fingerprint:
                 summary.already_there += 1
-                _count(summary, digest, known[1], known[2])
+                decisions.add(decision.answer, decision.explanation)
                 continue
             try:
                 committed = transaction_commit(account=account, sale=sale, at=at, fingerprint=fingerprint)
@@ -142,17 +138,48 @@ def sales_replay(
                     rejected(RejectedRow(number=row.number, reason=Reason.REFUSED, raw=row.raw))
                 continue
             summary.posted += 1
-            _count(summary, digest, committed.answer, committed.explanation)
+            decisions.add(committed.answer, committed.explanation)
         # With DEBUG every statement is kept.
         reset_queries()
-    summary.digest = digest.hexdigest()
+    summary.digest = decisions.digest()
     return summary
 
 
-def _commits_unawaited() -> None:
-    """Let PostgreSQL write commits of this connection to disk behind our back.
+class _Decisions:
+    """Adds decisions to the sums of a summary and to a digest."""
 
-    What a crash of the server loses is the last sales, whole; the next run sells them again. Tills have no next run.
+    def __init__(self, summary: ReplaySummary) -> None:
+        self._summary = summary
+        self._hash = hashlib.sha256()
+
+    def add(self, answer_text: str, explanation: list[Document]) -> None:
+        answer = _answer.decode(answer_text)
+        self._summary.base_points += answer.points.base
+        self._summary.promotion_points += answer.points.promotion
+        self._summary.vouchers_issued += len(answer.vouchers_issued)
+        for applied in answer.applied:
+            self._summary.redemptions[applied.promotion] += applied.redemptions
+        self._hash.update(_canonical.encode((answer, explanation)))
+
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _stored_decisions(account: Account, sales: Sequence[Sale]) -> dict[str, StoredDecision]:
+    """Return the decisions that were committed before, by reference."""
+    rows = Transaction.objects.filter(account=account, reference__in=[sale.reference for sale in sales])
+    return {
+        reference: StoredDecision(fingerprint=fingerprint, answer=answer, explanation=explanation)
+        for reference, fingerprint, answer, explanation in rows.values_list(
+            "reference", "fingerprint", "answer", "explanation"
+        )
+    }
+
+
+def _commits_unawaited() -> None:
+    """Do not wait for PostgreSQL to write the commits of this connection to disk.
+
+    What a crash of the server loses is the last sales, whole; the next run commits them again. Tills have no next run.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -166,7 +193,7 @@ def _sales(
     reject: Callable[[RejectedRow], object],
     progress: Callable[[int], object],
 ) -> Iterator[tuple[Invoice, Sale]]:
-    """The invoices that a till could have sent, each with the sale that it would have sent."""
+    """Yield the invoices that a till could have sent, each with the sale that it would have sent."""
     unit = minor_unit(account.currency)
     for invoice in invoices:
         progress(1)
@@ -198,7 +225,7 @@ def _sale(invoice: Invoice, rows: Sequence[SoldRow], *, currency: str) -> Sale:
         source=SOURCE,
         lines=tuple(
             SaleLine(
-                line_id=str(place),
+                line_id=str(number),
                 sku=row.sku,
                 quantity=row.quantity,
                 unit_price_inc_tax=row.unit_price_inc_tax,
@@ -206,7 +233,7 @@ def _sale(invoice: Invoice, rows: Sequence[SoldRow], *, currency: str) -> Sale:
                 category=row.category,
                 brand=row.brand,
             )
-            for place, row in enumerate(rows, start=1)
+            for number, row in enumerate(rows, start=1)
         ),
     )
 
@@ -220,23 +247,14 @@ def _check_age(account: Account, first: Sale, at: datetime) -> None:
         )
 
 
-def _parties(account: Account, invoices: Sequence[Invoice], index: SalesIndex, summary: ReplaySummary) -> Account:
-    """Create what the sales name and the account lacks; the account as it is afterwards."""
-    # One transaction under the account's lock: two replays do not both find a row missing.
+def _create_parties(
+    account: Account, invoices: Sequence[Invoice], index: SalesIndex, summary: ReplaySummary
+) -> Account:
+    """Create what the sales name and the account lacks; return the account as it is afterwards."""
+    # One transaction under the account's lock, so that two replays do not both find a row missing.
     with transaction.atomic():
         current = account_lock(account_id=account.pk)
         parties = parties_ensure(account=current, invoices=invoices, names=index.names, members=True)
         current.refresh_from_db()
     summary.created += parties.created
     return current
-
-
-def _count(summary: ReplaySummary, digest: "hashlib._Hash", answer_text: str, explanation: Any) -> None:
-    """Add one decision to the sums and to the digest."""
-    answer = _answer.decode(answer_text)
-    summary.base_points += answer.points.base
-    summary.promotion_points += answer.points.promotion
-    summary.vouchers_issued += len(answer.vouchers_issued)
-    for applied in answer.applied:
-        summary.redemptions[applied.promotion] += applied.redemptions
-    digest.update(_canonical.encode((answer, explanation)))

@@ -1,8 +1,8 @@
-"""Reading past sales from any CSV: rows in, invoices out in order of time, dirty rows set aside with their reason.
+"""Read past sales from any CSV: rows in, invoices out in order of time, unusable rows rejected with their reason.
 
-The file is read twice and never held: once to learn which rows belong together and when each invoice was, and once to
-hand the invoices out. An invoice's rows may lie anywhere in the file; what is kept is the invoices that are not
-complete yet, or whose turn has not come, so that a file in order of time needs the memory of a few of them.
+The file is read twice and never held in memory: once to learn which rows belong together and when each invoice was,
+and once to yield the invoices. An invoice's rows may lie anywhere in the file. Only invoices that are not complete yet,
+or whose turn has not come, are kept, so that a file in order of time needs the memory of a few of them.
 """
 
 import csv
@@ -18,25 +18,25 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from loyalty.exceptions import UnreadableSalesFile
 
-LONGEST_INVOICE = 500
-LONGEST_SPAN = timedelta(days=1)
+MAX_INVOICE_ROWS = 500
+MAX_INVOICE_SPAN = timedelta(days=1)
 """Lines of one reference that lie further apart are two invoices under one number."""
 
-_LARGEST_LINE_TOTAL = Decimal(10) ** 11
+_MAX_LINE_TOTAL = Decimal(10) ** 11
 _NUMBER = re.compile(r"[+-]?(\d{1,12}(\.\d{0,8})?|\.\d{1,8})", re.ASCII)
-_QUANTITY_DECIMALS = 3
-_PRICE_DECIMALS = 4
+_MAX_QUANTITY_DECIMALS = 3
+_MAX_PRICE_DECIMALS = 4
 
 
 class Reason(StrEnum):
-    """Why a row was not taken; the first that holds, in this order."""
+    """Why a row was rejected: the first reason that holds, in this order."""
 
     MALFORMED_ROW = "malformed_row"
     NO_REFERENCE = "no_reference"
@@ -60,7 +60,7 @@ class Reason(StrEnum):
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a file says what was sold: the names of its columns, and how its values are written.
+    """How a file is laid out: the names of its columns, and how its values are written.
 
     ``reference`` is the invoice's number; ``moment`` is local to ``time_zone`` (empty: the account's) unless it carries
     an offset, and ISO 8601 unless ``date_format`` (as strptime reads it) says otherwise. A column that is not named has
@@ -90,7 +90,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 REQUIRED_COLUMNS = ("reference", "sku", "quantity", "moment", "unit_price")
 OPTIONAL_COLUMNS = ("unit_price_ex_tax", "description", "category", "brand", "consumer", "site")
-_LONGEST = {
+_MAX_LENGTHS = {
     "reference": 100,
     "sku": 100,
     "category": 200,
@@ -99,7 +99,7 @@ _LONGEST = {
     "site": 64,
     "description": 1000,
 }
-LONGEST_NAME = 300
+MAX_PRODUCT_NAME = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +123,7 @@ class SoldRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RejectedRow:
-    """One row that was not taken: its line number in the file, why, and what it said."""
+    """One row that was not imported: its line number in the file, why, and its cells."""
 
     number: int
     reason: Reason
@@ -147,16 +147,16 @@ class Invoice:
 
 
 @dataclass(kw_only=True, slots=True)
-class _Known:
-    """What the first reading learnt of one reference."""
+class _InvoiceEntry:
+    """What the first reading learnt of one reference: its number of rows, and the earliest moment of a clean one."""
 
     rows: int = 0
     earliest: datetime | None = None
 
     @property
-    def is_datable(self) -> bool:
-        """Whether it can be handed out: short enough, with a clean row."""
-        return self.earliest is not None and self.rows <= LONGEST_INVOICE
+    def is_usable(self) -> bool:
+        """Whether it becomes an invoice: it is short enough and has a clean row."""
+        return self.earliest is not None and self.rows <= MAX_INVOICE_ROWS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,27 +164,27 @@ class SalesIndex:
     """What a file holds: its number of rows, its invoices by reference, and the name of each SKU."""
 
     rows: int
-    invoices: Mapping[str, _Known]
+    invoices: Mapping[str, _InvoiceEntry]
     names: Mapping[str, str]
 
     @property
-    def datable(self) -> int:
-        """The number of invoices that are handed out: of 500 rows at most, one of them clean."""
-        return sum(known.is_datable for known in self.invoices.values())
+    def usable(self) -> int:
+        """The number of usable invoices: of 500 rows at most, one of them clean."""
+        return sum(entry.is_usable for entry in self.invoices.values())
 
 
 def layout_read(*, named: Mapping[str, str], mapping: Path | None = None) -> Layout:
-    """The layout that a mapping file (JSON or TOML) and what was named beside it say; the latter wins.
+    """Return the layout of a mapping file (JSON or TOML), with the fields in ``named`` instead of its own.
 
     Raises:
-        UnreadableSalesFile: the mapping cannot be read, or says something unknown.
+        UnreadableSalesFile: the mapping cannot be read, or has an unknown or unusable field.
     """
-    said: dict[str, Any] = {}
+    mapped: dict[str, object] = {}
     try:
         if mapping is not None:
             decode = msgspec.toml.decode if mapping.suffix == ".toml" else msgspec.json.decode
-            said = decode(mapping.read_bytes(), type=dict)
-        layout = msgspec.convert({**said, **named}, Layout)
+            mapped = decode(mapping.read_bytes(), type=dict)
+        layout = msgspec.convert({**mapped, **named}, Layout)
     except (OSError, ValueError) as error:
         raise UnreadableSalesFile(f"The mapping of columns cannot be used: {error}") from error
     if len(layout.delimiter) != 1 or layout.decimal not in {".", ","}:
@@ -220,32 +220,32 @@ class SalesFile:
         Raises:
             UnreadableSalesFile: it is no CSV in the encoding that the layout says.
         """
-        invoices: dict[str, _Known] = {}
+        invoices: dict[str, _InvoiceEntry] = {}
         names: dict[str, str] = {}
-        total = 0
+        row_count = 0
         with self._readable(), self._rows() as rows:
             next(rows, None)
             for number, raw in rows:
-                total += 1
+                row_count += 1
                 progress(1)
                 row = self._row(number, raw)
                 reference = row.reference if isinstance(row, SoldRow) else self._reference(raw)
                 if not reference:
                     continue
-                known = invoices.setdefault(reference, _Known())
-                known.rows += 1
+                entry = invoices.setdefault(reference, _InvoiceEntry())
+                entry.rows += 1
                 if isinstance(row, SoldRow):
-                    if known.earliest is None or row.moment < known.earliest:
-                        known.earliest = row.moment
+                    if entry.earliest is None or row.moment < entry.earliest:
+                        entry.earliest = row.moment
                     if row.description and row.sku not in names:
-                        names[row.sku] = row.description[:LONGEST_NAME]
-        return SalesIndex(rows=total, invoices=invoices, names=names)
+                        names[row.sku] = row.description[:MAX_PRODUCT_NAME]
+        return SalesIndex(rows=row_count, invoices=invoices, names=names)
 
     def invoices(self, index: SalesIndex, *, reject: Callable[[RejectedRow], object]) -> Iterator[Invoice]:
-        """Every invoice that has clean rows, in order of time (then reference); the other rows go to ``reject``."""
-        in_time = sorted((known.earliest, reference) for reference, known in index.invoices.items() if known.is_datable)
-        rank = {reference: place for place, (_, reference) in enumerate(in_time)}
-        unread = {reference: known.rows for reference, known in index.invoices.items()}
+        """Yield every usable invoice, in order of time (then reference); the other rows go to ``reject``."""
+        in_time = sorted((entry.earliest, reference) for reference, entry in index.invoices.items() if entry.is_usable)
+        rank = {reference: position for position, (_, reference) in enumerate(in_time)}
+        unread = {reference: entry.rows for reference, entry in index.invoices.items()}
         gathered: dict[str, list[SoldRow]] = {}
         waiting: list[tuple[int, Invoice]] = []
         turn = 0
@@ -273,29 +273,29 @@ class SalesFile:
                     yield heapq.heappop(waiting)[1]
 
     def _invoice(self, rows: list[SoldRow], rows_in_file: int, reject: Callable[[RejectedRow], object]) -> Invoice:
-        """One invoice of its rows; those that contradict the earliest of them are rejected."""
+        """Make an invoice of its rows; reject those that contradict the earliest of them."""
         first = min(rows, key=lambda row: (row.moment, row.number))
         consumer = first.consumer or next((row.consumer for row in rows if row.consumer), "")
-        taken = []
+        accepted = []
         for row in rows:
-            far = row.moment - first.moment > LONGEST_SPAN
-            if far or row.site != first.site or row.consumer not in {"", consumer}:
+            is_too_late = row.moment - first.moment > MAX_INVOICE_SPAN
+            if is_too_late or row.site != first.site or row.consumer not in {"", consumer}:
                 reject(RejectedRow(number=row.number, reason=Reason.CONFLICTING_REPEAT, raw=row.raw))
             else:
-                taken.append(row)
+                accepted.append(row)
         return Invoice(
             reference=first.reference,
             is_return=self._is_return(first.reference),
             occurred_at=first.moment,
             site=first.site,
             consumer=consumer,
-            rows=tuple(taken),
+            rows=tuple(accepted),
             rows_in_file=rows_in_file,
         )
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """What a file that cannot be read raises becomes a refusal."""
+        """Turn the errors of a file that cannot be read into a refusal."""
         try:
             yield
         except (OSError, EOFError, UnicodeError, LookupError, csv.Error) as error:
@@ -303,7 +303,7 @@ class SalesFile:
 
     @contextmanager
     def _rows(self) -> Iterator[Iterator[tuple[int, list[str]]]]:
-        """The rows, the header first, each with the line number on which it ends; blank lines are none."""
+        """Open the file; yield its rows, header first, without blank lines, each with the number of its last line."""
         with self.path.open("rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)
@@ -316,8 +316,8 @@ class SalesFile:
         return bool(self.layout.return_prefix) and reference.startswith(self.layout.return_prefix)
 
     def _reference(self, raw: list[str]) -> str:
-        place = self._columns["reference"]
-        return raw[place].strip() if place < len(raw) else ""
+        position = self._columns["reference"]
+        return raw[position].strip() if position < len(raw) else ""
 
     def _row(self, number: int, raw: list[str]) -> SoldRow | RejectedRow:
         row = self._checked(number, raw)
@@ -326,7 +326,7 @@ class SalesFile:
     def _checked(self, number: int, raw: list[str]) -> SoldRow | Reason:
         if len(raw) != len(self.header):
             return Reason.MALFORMED_ROW
-        text = {name: raw[place].strip() for name, place in self._columns.items()}
+        text = {name: raw[position].strip() for name, position in self._columns.items()}
         if not text["reference"]:
             return Reason.NO_REFERENCE
         if _is_unusable(text):
@@ -348,7 +348,7 @@ class SalesFile:
         ex_tax = self._price(text["unit_price_ex_tax"]) if text.get("unit_price_ex_tax") else price
         if isinstance(ex_tax, Reason):
             return ex_tax
-        if abs(quantity) * max(price, ex_tax) > _LARGEST_LINE_TOTAL:
+        if abs(quantity) * max(price, ex_tax) > _MAX_LINE_TOTAL:
             return Reason.TOO_LARGE
         return SoldRow(
             number=number,
@@ -372,7 +372,7 @@ class SalesFile:
     def _quantity(self, text: str, *, is_return: bool) -> Decimal | Reason:
         if not text:
             return Reason.NO_QUANTITY
-        quantity = self._number(text, decimals=_QUANTITY_DECIMALS)
+        quantity = self._number(text, decimals=_MAX_QUANTITY_DECIMALS)
         if quantity is None:
             return Reason.UNREADABLE_QUANTITY
         if not quantity:
@@ -386,7 +386,7 @@ class SalesFile:
     def _price(self, text: str) -> Decimal | Reason:
         if not text:
             return Reason.NO_PRICE
-        price = self._number(text, decimals=_PRICE_DECIMALS)
+        price = self._number(text, decimals=_MAX_PRICE_DECIMALS)
         if price is None:
             return Reason.UNREADABLE_PRICE
         if not price:
@@ -396,36 +396,36 @@ class SalesFile:
 
 @contextmanager
 def rejects_file(path: Path, *, header: list[str]) -> Iterator[Callable[[RejectedRow], object]]:
-    """A CSV of rejected rows: line number, reason, and the row as it was; yields what writes one.
+    """Write a CSV of rejected rows: line number, reason, and the row as it was; yield a function that adds one.
 
-    It appears under its name when it is complete. Cells that a spreadsheet would take for a formula are quoted.
+    The file gets its name when it is complete. Cells that a spreadsheet would take for a formula are quoted.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.part")
     with unfinished.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["line", "reason", *map(_harmless, header)])
-        yield lambda row: writer.writerow([row.number, row.reason, *map(_harmless, row.raw)])
+        writer.writerow(["line", "reason", *map(_quoted_formula, header)])
+        yield lambda row: writer.writerow([row.number, row.reason, *map(_quoted_formula, row.raw)])
     unfinished.replace(path)
 
 
-def _harmless(cell: str) -> str:
+def _quoted_formula(cell: str) -> str:
     formula = cell.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(cell)
     return f"'{cell}" if formula else cell
 
 
 def _columns(header: list[str], layout: Layout) -> dict[str, int]:
-    """The place of each column that the file has.
+    """Return the position of each column that the file has.
 
     Raises:
-        UnreadableSalesFile: one that is needed or was named is not there.
+        UnreadableSalesFile: a column is missing that is required or named in the layout.
     """
-    places = {name.strip(): place for place, name in reversed(list(enumerate(header)))}
+    positions = {name.strip(): position for position, name in reversed(list(enumerate(header)))}
     columns, missing = {}, []
     for field_name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS):
         named = getattr(layout, field_name)
-        if (named or field_name) in places:
-            columns[field_name] = places[named or field_name]
+        if (named or field_name) in positions:
+            columns[field_name] = positions[named or field_name]
         elif named:
             missing.append(f"{named} ({field_name})")
     if missing:
@@ -434,15 +434,15 @@ def _columns(header: list[str], layout: Layout) -> dict[str, int]:
 
 
 def _is_unusable(text: Mapping[str, str]) -> bool:
-    """Whether a value is longer than its column, or holds what no database stores."""
+    """Whether a value is longer than its column, or has a character that no database stores."""
     if "\x00" in "".join(text.values()):
         return True
-    return any(len(text.get(name, "")) > longest for name, longest in _LONGEST.items())
+    return any(len(text.get(name, "")) > longest for name, longest in _MAX_LENGTHS.items())
 
 
 @lru_cache(maxsize=4096)
 def _number(text: str, decimals: int) -> Decimal | None:
-    """The number that a text says, in its shortest form; None where it is no plain one or has too many decimals."""
+    """Return the number in its shortest form; None if the text is no plain number or has too many decimals."""
     if not _NUMBER.fullmatch(text):
         return None
     number = Decimal(text).normalize()
@@ -454,10 +454,10 @@ def _number(text: str, decimals: int) -> Decimal | None:
 
 @lru_cache(maxsize=4096)
 def _moment(text: str, date_format: str, zone: ZoneInfo) -> datetime | None:
-    """The moment that a text says, in UTC; None where it says none."""
+    """Return the moment in UTC; None if the text is none."""
     try:
-        said = datetime.strptime(text, date_format) if date_format else datetime.fromisoformat(text)  # noqa: DTZ007
-        aware = said if said.tzinfo is not None else said.replace(tzinfo=zone)
+        moment = datetime.strptime(text, date_format) if date_format else datetime.fromisoformat(text)  # noqa: DTZ007
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
         return aware.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -1,33 +1,45 @@
-"""The till's answer: a decision in the words of the REST contract."""
+"""The till's answer: a decision in the terms of the REST contract."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
-from typing import Any
 
+from msgspec import Struct
+
+from consumers.moments import moment_text
 from loyalty.models import Voucher
-from loyalty.services.till.quote import Quote, Warned
+from loyalty.services.till.quote import Quote, TillWarning
 from promotions.choices import Family
 from promotions.engine.money import exponent, minor_unit, money_text, round_half_up_ratio
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, LineShare, NearMiss
 
-Answer = dict[str, Any]
+Answer = dict[str, object]
 
 
-def moment_text(at: datetime) -> str:
-    """A moment in UTC, ISO 8601."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+class IssuedVoucher(Struct, frozen=True):
+    """A voucher that was issued, as it is answered."""
+
+    code: str
+    offer: str
+    expires_at: str | None
+
+
+class Difference(Struct, frozen=True):
+    """A field of the decision that is not what the till expected, as it is answered."""
+
+    field: str
+    expected: object
+    got: object
 
 
 def amount_text(amount: Fraction, currency: str) -> str:
-    """An amount in major units, rounded half up to the currency's minor unit."""
+    """Return an amount in major units as text, rounded half up to the currency's minor unit."""
     minor = round_half_up_ratio(amount.numerator * 10 ** exponent(currency), amount.denominator)
     return money_text(minor, currency)
 
 
 def amount_decimal(amount: Fraction) -> Decimal:
-    """An amount in major units as it is stored: rounded half up to four decimals."""
+    """Return an amount in major units as it is stored: rounded half up to four decimals."""
     exact = Decimal(amount.numerator) / Decimal(amount.denominator)
     return exact.quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP)
 
@@ -38,88 +50,92 @@ def answer_of(
     reference: str,
     status: str,
     balance: int | None,
-    issued: Mapping[int, Sequence[Mapping[str, Any]]] | None = None,
-    warnings: Sequence[Warned] = (),
-    differences: Sequence[Mapping[str, Any]] = (),
+    issued: Mapping[int, Sequence[IssuedVoucher]] | None = None,
+    warnings: Sequence[TillWarning] = (),
+    differences: Sequence[Difference] = (),
 ) -> Answer:
-    """The answer to a quote, commit or return, without its explanation.
+    """Return the answer to a quote, commit or return, without its explanation.
 
     Args:
         decision: on the basket, or on what is left of it.
         reference: the transaction's; empty for none.
         status: of the transaction, or ``quoted``.
         balance: the points balance that it leads to; None without a membership.
-        issued: the vouchers that were issued, by promotion id, each with code, offer and expires_at.
+        issued: the vouchers that were issued, by promotion id.
         warnings: that stop nothing.
         differences: from what the till expected.
     """
-    basket = decision.basket
-    currency = basket.currency
+    currency = decision.basket.currency
     issued = issued or {}
-
-    def money(minor: int) -> str:
-        return money_text(minor, currency)
-
     return {
         "reference": reference or None,
         "currency": currency,
-        "occurred_at": moment_text(basket.at),
+        "occurred_at": moment_text(decision.basket.at),
         "status": status,
-        "total_inc_tax": money(decision.total),
-        "discount_total": money(decision.total - decision.net),
-        "net_total_inc_tax": money(decision.net),
+        "total_inc_tax": money_text(decision.total, currency),
+        "discount_total": money_text(decision.total - decision.net, currency),
+        "net_total_inc_tax": money_text(decision.net, currency),
         "points": {
             "base": decision.base_points,
             "promotion": decision.promotion_points,
             "total": decision.points,
             "balance": balance,
         },
-        "lines": [
-            {
-                "line_id": line.line_id,
-                "total_inc_tax": money(line.total),
-                "discount": money(line.discount),
-                "net_total_inc_tax": money(line.net),
-                "base_points": line.base_points,
-            }
-            for line in decision.lines
-        ],
+        "lines": _lines(decision, currency),
         "applied": _all_applied(decision, currency, issued),
         "vouchers_issued": [voucher for vouchers in issued.values() for voucher in vouchers],
-        "vouchers_refused": [{"code": one.code, "reason": one.reason} for one in decision.vouchers_refused],
+        "vouchers_refused": [{"code": voucher.code, "reason": voucher.reason} for voucher in decision.vouchers_refused],
         "add_products": [
-            {"discount": one.discount, "sku": one.sku, "quantity": str(one.quantity)} for one in decision.add_products
+            {"discount": product.discount, "sku": product.sku, "quantity": str(product.quantity)}
+            for product in decision.add_products
         ],
-        "personalized": [
-            {
-                "backend_id": one.backend_id,
-                "requires_selection": one.requires_selection,
-                "locks_after_first_apply": one.locks_after_first_apply,
-                "locked": one.locked,
-                "selected": list(one.selected),
-            }
-            for one in decision.personalized
-        ],
-        "warnings": [{"code": warned.code, "detail": warned.detail} for warned in warnings],
-        "differences": list(differences),
+        "personalized": _personalized(decision),
+        "warnings": [{"code": warning.code, "detail": warning.detail} for warning in warnings],
+        "differences": differences,
     }
 
 
-def _all_applied(decision: Decision, currency: str, issued: Mapping[int, Sequence[Mapping[str, Any]]]) -> list[Answer]:
-    """What applies, in order of application: discounts, the vouchers presented, loyalty promotions."""
-    promotions = [
-        (one.promotion.source.family, _applied(one, currency, issued.get(one.promotion.id, ())))
-        for one in decision.applied
+def _lines(decision: Decision, currency: str) -> list[Answer]:
+    return [
+        {
+            "line_id": line.line_id,
+            "total_inc_tax": money_text(line.total, currency),
+            "discount": money_text(line.discount, currency),
+            "net_total_inc_tax": money_text(line.net, currency),
+            "base_points": line.base_points,
+        }
+        for line in decision.lines
+    ]
+
+
+def _personalized(decision: Decision) -> list[Answer]:
+    return [
+        {
+            "backend_id": state.backend_id,
+            "requires_selection": state.requires_selection,
+            "locks_after_first_apply": state.locks_after_first_apply,
+            "locked": state.locked,
+            "selected": state.selected,
+        }
+        for state in decision.personalized
+    ]
+
+
+def _all_applied(decision: Decision, currency: str, issued: Mapping[int, Sequence[IssuedVoucher]]) -> list[Answer]:
+    """Return what applies, in order of application: discounts, the vouchers presented, loyalty promotions."""
+    answers = [
+        (applied.promotion.source.family, _applied(applied, currency, issued.get(applied.promotion.id, ())))
+        for applied in decision.applied
     ]
     return [
-        *(answer for family, answer in promotions if family == Family.DISCOUNT),
+        *(answer for family, answer in answers if family == Family.DISCOUNT),
         *(_applied_voucher(voucher, currency) for voucher in decision.vouchers),
-        *(answer for family, answer in promotions if family != Family.DISCOUNT),
+        *(answer for family, answer in answers if family != Family.DISCOUNT),
     ]
 
 
 def _applied_voucher(voucher: AppliedVoucher, currency: str) -> Answer:
-    """A voucher that paid; an offer has no versions and no content."""
+    """Return the answer of a voucher that paid; an offer has no versions and no content."""
     return {
         "promotion": voucher.offer,
         "version": None,
@@ -130,14 +146,14 @@ def _applied_voucher(voucher: AppliedVoucher, currency: str) -> Answer:
         "points": 0,
         "discount": money_text(voucher.discount, currency),
         "saving": money_text(voucher.discount, currency),
-        "lines": lines_stored(voucher.lines, currency),
+        "lines": lines_answer(voucher.lines, currency),
         "vouchers": [voucher.code],
         "confirmation_message": "",
         "content": {},
     }
 
 
-def _applied(applied: Applied, currency: str, vouchers: Iterable[Mapping[str, Any]]) -> Answer:
+def _applied(applied: Applied, currency: str, vouchers: Iterable[IssuedVoucher]) -> Answer:
     source = applied.promotion.source
     return {
         "promotion": source.code,
@@ -149,24 +165,24 @@ def _applied(applied: Applied, currency: str, vouchers: Iterable[Mapping[str, An
         "points": applied.points,
         "discount": money_text(applied.discount, currency),
         "saving": amount_text(applied.saving, currency),
-        "lines": lines_stored(applied.lines, currency),
-        "vouchers": [voucher["code"] for voucher in vouchers],
+        "lines": lines_answer(applied.lines, currency),
+        "vouchers": [voucher.code for voucher in vouchers],
         "confirmation_message": source.content.get("confirmation_message", ""),
         "content": source.content,
     }
 
 
-def voucher_answer(voucher: Voucher) -> Answer:
-    """A voucher that was issued."""
-    return {
-        "code": voucher.code,
-        "offer": voucher.offer.code,
-        "expires_at": moment_text(voucher.expires_at) if voucher.expires_at else None,
-    }
+def voucher_answer(voucher: Voucher) -> IssuedVoucher:
+    """Return the answer of a voucher that was issued."""
+    return IssuedVoucher(
+        code=voucher.code,
+        offer=voucher.offer.code,
+        expires_at=moment_text(voucher.expires_at) if voucher.expires_at else None,
+    )
 
 
-def lines_stored(lines: Iterable[LineShare], currency: str) -> list[Answer]:
-    """The lines that a promotion took, as they are answered and kept."""
+def lines_answer(lines: Iterable[LineShare], currency: str) -> list[Answer]:
+    """Return the lines that a promotion took, as they are answered and stored."""
     return [
         {
             "line_id": line.line_id,
@@ -179,7 +195,7 @@ def lines_stored(lines: Iterable[LineShare], currency: str) -> list[Answer]:
 
 
 def explanation_of(decision: Decision, *, only: str | None = None) -> list[Answer]:
-    """Why promotions (or only the one of a code) did not apply, as it is answered and kept."""
+    """Return why promotions (or only the one of a code) did not apply, as it is answered and stored."""
     currency = decision.basket.currency
     return [
         {
@@ -197,39 +213,35 @@ def explanation_of(decision: Decision, *, only: str | None = None) -> list[Answe
 
 
 def _near_miss(miss: NearMiss, currency: str) -> Answer:
-    said: Answer = {"lacking": miss.lacking}
+    answer: Answer = {"lacking": miss.lacking}
     if miss.amount is not None:
-        said["amount"] = money_text(miss.amount, currency)
+        answer["amount"] = money_text(miss.amount, currency)
     if miss.units is not None:
-        said["units"] = miss.units
+        answer["units"] = miss.units
     if miss.count is not None:
-        said["count"] = miss.count
+        answer["count"] = miss.count
     if miss.rule is not None:
-        said["rule"] = miss.rule
-    return said
+        answer["rule"] = miss.rule
+    return answer
 
 
-def differences_of(quote: Quote) -> list[Answer]:
-    """Where the decision differs from what the till expected."""
+def differences_of(quote: Quote) -> list[Difference]:
+    """Return where the decision differs from what the till expected."""
     expected, decision, currency = quote.sale.expected, quote.decision, quote.sale.currency
     if expected is None:
         return []
-    found: list[Answer] = []
+    compared: list[Difference] = []
     if expected.net_total_inc_tax is not None:
-        wanted = f"{expected.net_total_inc_tax.quantize(minor_unit(currency)):f}"
-        _compare(found, "net_total_inc_tax", wanted, money_text(decision.net, currency))
+        net = f"{expected.net_total_inc_tax.quantize(minor_unit(currency)):f}"
+        compared.append(Difference("net_total_inc_tax", net, money_text(decision.net, currency)))
     if expected.points is not None:
-        _compare(found, "points", expected.points, decision.points)
+        compared.append(Difference("points", expected.points, decision.points))
     if expected.applied is not None:
-        _compare(found, "applied", sorted(expected.applied), sorted(applied_codes(decision)))
-    return found
-
-
-def _compare(found: list[Answer], name: str, expected: object, got: object) -> None:
-    if expected != got:
-        found.append({"field": name, "expected": expected, "got": got})
+        compared.append(Difference("applied", sorted(expected.applied), sorted(applied_codes(decision))))
+    return [difference for difference in compared if difference.expected != difference.got]
 
 
 def applied_codes(decision: Decision) -> set[str]:
-    """The codes of what applies: of promotions, and of the offers whose vouchers pay."""
-    return {one.promotion.code for one in decision.applied} | {voucher.offer for voucher in decision.vouchers}
+    """Return the codes of what applies: of promotions, and of the offers whose vouchers pay."""
+    promotions = {applied.promotion.code for applied in decision.applied}
+    return promotions | {voucher.offer for voucher in decision.vouchers}

@@ -1,47 +1,82 @@
 """Committing a sale: decide again under locks, and write everything once."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 from django.db import transaction
 
 from consumers.models import Account, Consumer
+from consumers.moments import moment_text
 from loyalty.choices import EntryKind, OfferKind, PromotionType
-from loyalty.exceptions import DecisionChanged, ReferenceReused, SaleInvalid
+from loyalty.exceptions import DecisionChanged, FigureTooLarge, ReferenceReused, SaleInvalid
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Transaction, Voucher
-from loyalty.services.activity_text import activity_description
 from loyalty.services.message import messages_of, messages_record
+from loyalty.services.promotion_texts import activity_description
+from loyalty.services.rewards.voucher import voucher_rows, vouchers_pay
 from loyalty.services.till.answer import (
+    Answer,
+    Difference,
     amount_decimal,
     answer_of,
     differences_of,
     explanation_of,
-    lines_stored,
-    moment_text,
+    lines_answer,
     voucher_answer,
 )
 from loyalty.services.till.bulk_insert import rows_insert, statements_together
-from loyalty.services.till.counters import Counted, consumer_activity_update, count_up, usage_add
-from loyalty.services.till.quote import Quote, decide, offer_benefit
-from loyalty.services.till.reads import AMPLE, StoredDecision, sale_context_read
-from loyalty.services.till.records import line_stored
+from loyalty.services.till.counters import (
+    CounterUpdate,
+    UsageChange,
+    consumer_activity_update,
+    counters_increase,
+    usage_add,
+)
+from loyalty.services.till.locks import LOCK_FREE_MARGIN
+from loyalty.services.till.profiling import PROFILER
+from loyalty.services.till.quote import (
+    ExplanationRequest,
+    PreparedSale,
+    Quote,
+    contended_counters,
+    decide,
+    offer_benefit,
+    prepare,
+)
+from loyalty.services.till.reads import StoredDecision, sale_context_read
+from loyalty.services.till.records import (
+    Document,
+    PayingVoucher,
+    StoredLine,
+    StoredSelection,
+    TransactionFacts,
+    lines_to_json,
+)
 from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import snapshot_current
-from loyalty.services.voucher import voucher_rows, vouchers_pay
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import from_minor, money_text
-from promotions.engine.pipeline.decision import Applied, AppliedVoucher
-from promotions.models import Promotion
-from promotions.services.personalized_list import personalized_choices_lock
+from promotions.engine.pipeline.decision import Applied, Decision
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.models import Promotion as StoredPromotion
+from promotions.services.personalized.choices import personalized_choices_lock
 
-AHEAD = timedelta(minutes=5)
+MAX_CLOCK_LEAD = timedelta(minutes=5)
 """How far a till's clock may be ahead of ours."""
+
+MAX_NEAREST_PROMOTIONS = 400
+"""Promotions evaluated for the explanation that a commit stores."""
+
+MAX_STORED_REFUSALS = 200
+"""Refusals that a commit stores."""
+
+MAX_ISSUED_VOUCHERS = 10_000
+"""Vouchers that one transaction may issue: each is a row and a code."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,17 +84,17 @@ class Committed:
     """A committed transaction: the answer as JSON text, why others did not apply, and whether this call wrote it."""
 
     answer: str
-    explanation: list[dict[str, Any]]
+    explanation: list[Document]
     created: bool
 
 
 def sale_fingerprint(sale: Sale) -> str:
-    """The same for two sales of the same content, however they were written."""
-    return sha256(msgspec.json.encode(_plain(sale), order="deterministic")).hexdigest()
+    """Return a hash that is the same for two sales of the same content, however they were written."""
+    return sha256(msgspec.json.encode(_normalized(sale), order="deterministic")).hexdigest()
 
 
-def _plain(sale: Sale) -> dict[str, Any]:
-    """A sale with every number and moment in one form: 5, 5.0 and 5.00 are the same content."""
+def _normalized(sale: Sale) -> Document:
+    """Return a sale with every number and moment in one form: 5, 5.0 and 5.00 are the same content."""
     return {
         "reference": sale.reference,
         "occurred_at": moment_text(sale.occurred_at) if sale.is_dated else None,
@@ -81,7 +116,7 @@ def _plain(sale: Sale) -> dict[str, Any]:
 
 
 def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprint: str | None = None) -> Committed:
-    """Commit a sale once; the same sale again gives the stored answer.
+    """Commit a sale once; for the same sale again, return the stored answer.
 
     Args:
         account: read in this request.
@@ -93,6 +128,7 @@ def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprin
         SaleInvalid: the site or consumer is unknown, or the moment is out of bounds.
         ReferenceReused: the reference was used with other content.
         DecisionChanged: the decision is not what was expected, and the sale asked to be refused then.
+        FigureTooLarge: it would give more points or issue more vouchers than a transaction may.
     """
     fingerprint = fingerprint or sale_fingerprint(sale)
     # Closes the race of two commits of one reference: the unique constraint lets one through, and the other, tried
@@ -101,13 +137,13 @@ def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprin
 
 
 def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime, attempt: int) -> Committed:
-    book = snapshot_current(account=account)
+    snapshot = snapshot_current(account=account)
     # Closes the races of two sales for one consumer, limit or stock: the consumer's row is locked first, then, where
     # little is left, limited promotions by id and stocked offers by id, and the decision is made under these locks.
     # Where much is left, sales of all tills do not wait for each other's decisions: one that takes more than is left by
     # then is refused by the database and decided again, under locks whatever is left.
     with transaction.atomic():
-        known = sale_context_read(
+        context = sale_context_read(
             account=account,
             skus=sale.skus,
             consumer_id=sale.consumer,
@@ -115,22 +151,21 @@ def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime, a
             reference=sale.reference,
             lock=True,
         )
-        if known.stored is not None:
-            return _repeated(known.stored, sale, fingerprint)
+        if context.stored is not None:
+            return _stored_answer(context.stored, sale, fingerprint)
         _check_moment(account, sale, at)
+        prepared = prepare(sale, snapshot, context)
         quote = decide(
-            sale=sale,
-            book=book,
-            known=known.shopper,
-            products=known.products,
-            lock=True,
-            ample=None if attempt else AMPLE,
-            sampled=True,
+            prepared,
+            _stored_explanation(prepared),
+            contended=contended_counters(prepared, lock_free_margin=None if attempt else LOCK_FREE_MARGIN),
+            profiler=PROFILER,
         )
-        return _write(account, quote, fingerprint, at, transaction_id=known.transaction_id)
+        _check_issued_vouchers(quote.decision)
+        return _write(quote, fingerprint, at, transaction_id=context.transaction_id)
 
 
-def _repeated(stored: StoredDecision, sale: Sale, fingerprint: str) -> Committed:
+def _stored_answer(stored: StoredDecision, sale: Sale, fingerprint: str) -> Committed:
     if stored.fingerprint != fingerprint:
         raise ReferenceReused(f"The reference {sale.reference} was used for another transaction.", attr="reference")
     return Committed(answer=stored.answer, explanation=stored.explanation, created=False)
@@ -138,74 +173,88 @@ def _repeated(stored: StoredDecision, sale: Sale, fingerprint: str) -> Committed
 
 def _check_moment(account: Account, sale: Sale, at: datetime) -> None:
     days = account.late_transaction_days
-    if sale.occurred_at > at + AHEAD:
+    if sale.occurred_at > at + MAX_CLOCK_LEAD:
         raise SaleInvalid("The moment lies in the future.", attr="occurred_at")
     if at - sale.occurred_at > timedelta(days=days):
         raise SaleInvalid(f"A transaction may be sent up to {days} days late.", attr="occurred_at")
 
 
-def _write(account: Account, quote: Quote, fingerprint: str, at: datetime, *, transaction_id: int | None) -> Committed:
+def _stored_explanation(prepared: PreparedSale) -> ExplanationRequest:
+    rulebook = prepared.snapshot.rulebook
+    return ExplanationRequest(
+        promotions=rulebook.nearest(prepared.basket, prepared.shopper, most=MAX_NEAREST_PROMOTIONS),
+        max_refusals=MAX_STORED_REFUSALS,
+    )
+
+
+def _check_issued_vouchers(decision: Decision) -> None:
+    if sum(applied.vouchers for applied in decision.applied) > MAX_ISSUED_VOUCHERS:
+        raise FigureTooLarge(f"A transaction issues at most {MAX_ISSUED_VOUCHERS:,} vouchers.", attr="lines")
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _write(quote: Quote, fingerprint: str, at: datetime, *, transaction_id: int | None) -> Committed:
     """Write a decision: a fixed number of statements, whatever the lines and promotions."""
-    sale, decision, known = quote.sale, quote.decision, quote.known
+    decision, record = quote.decision, quote.record
     differences = differences_of(quote)
-    if differences and sale.on_difference == "refuse":
-        names = ", ".join(difference["field"] for difference in differences)
+    if differences and quote.sale.on_difference == "refuse":
+        names = ", ".join(difference.field for difference in differences)
         raise DecisionChanged(f"The decision differs from what was expected in: {names}.")
-    vouchers = _vouchers(quote)
-    balance = None
-    if known is not None and known.balance is not None:
-        balance = known.balance + decision.points
+    vouchers = _issued_vouchers(quote)
     explanation = explanation_of(decision)
-    answer = msgspec.json.encode(
-        answer_of(
-            decision,
-            reference=sale.reference,
-            status="committed",
-            balance=balance,
-            issued={promotion_id: [voucher_answer(v) for v in rows] for promotion_id, rows in vouchers.items()},
-            warnings=quote.warnings,
-            differences=differences,
-        )
-    ).decode()
-    row = _transaction_row(account, quote, fingerprint=fingerprint, at=at, explanation=explanation, answer=answer)
+    answer = msgspec.json.encode(_answer(quote, vouchers, differences)).decode()
+    row = _transaction_row(quote, fingerprint=fingerprint, at=at, explanation=explanation, answer=answer)
     row.pk = transaction_id
     with statements_together():
         rows_insert([row])
-        messages = messages_of(applied=decision.applied, consumer=known.consumer, at=at) if known else {}
+        messages = messages_of(applied=decision.applied, consumer=record.consumer, at=at) if record else {}
         applied = _write_applied(row, quote, ids=bool(vouchers or messages))
-        if known is not None:
-            _write_ledger(row, quote, at)
-            _write_usage(quote, known.consumer)
-            _write_standing(quote, known.consumer)
+        if record is not None:
+            _write_ledger(row, quote, record.consumer, at)
+            _write_usage(quote, record.consumer)
+            _write_activity(quote, record.consumer)
             messages_record(messages=messages, rows=applied)
             _write_vouchers(vouchers, applied)
         # After all other rows, because other tills' sales wait for these.
-        counted = _count(decision.applied, vouchers)
-    for one in counted:
-        one.check()
-    if known is not None:
-        _pay_vouchers(row, quote)
+        counters = _increase_counters(decision.applied, vouchers)
+    for counter in counters:
+        counter.raise_if_over_limit()
+    if record is not None:
+        _pay_vouchers(row, quote, record.consumer)
         _lock_choices(row, quote, at)
     return Committed(answer=answer, explanation=explanation, created=True)
 
 
+def _answer(quote: Quote, vouchers: Mapping[int, Sequence[Voucher]], differences: Sequence[Difference]) -> Answer:
+    return answer_of(
+        quote.decision,
+        reference=quote.sale.reference,
+        status="committed",
+        balance=quote.balance,
+        issued={promotion_id: [voucher_answer(v) for v in issued] for promotion_id, issued in vouchers.items()},
+        warnings=quote.warnings,
+        differences=differences,
+    )
+
+
 def _transaction_row(
-    account: Account, quote: Quote, *, fingerprint: str, at: datetime, explanation: list[Any], answer: str
+    quote: Quote, *, fingerprint: str, at: datetime, explanation: list[Document], answer: str
 ) -> Transaction:
-    sale, decision, basket, known = quote.sale, quote.decision, quote.basket, quote.known
-    currency = sale.currency
-    terms = quote.book.rulebook.terms
+    prepared, decision, record = quote.prepared, quote.decision, quote.record
+    sale, basket, currency = prepared.sale, prepared.basket, prepared.sale.currency
     return Transaction(
-        account=account,
+        account_id=prepared.snapshot.account_pk,
         reference=sale.reference,
         fingerprint=fingerprint,
         occurred_at=sale.occurred_at,
         local_day=basket.today,
         recorded_at=at,
-        site_id=quote.place.id,
-        consumer=known.consumer if known else None,
+        site_id=prepared.site.id,
+        consumer=record.consumer if record else None,
         loyalty_card=sale.loyalty_card,
-        loyalty_card_type=known.card_type if known else "",
+        loyalty_card_type=record.card_type if record else "",
         source=sale.source,
         payment_card_type=sale.payment_card_type,
         currency=currency,
@@ -217,61 +266,54 @@ def _transaction_row(
         base_points=decision.base_points,
         promotion_points=decision.promotion_points,
         lines=_lines(quote),
-        facts={
-            "earn_rate": str(terms.earn_rates.get(currency, 0)),
-            "point_value": str(terms.point_value),
-            "is_loyalty_member": bool(known and known.is_member),
-            "applied": [applied.promotion.id for applied in decision.applied],
-            "lists": {backend_id: list(products) for backend_id, products in decision.listed.items()},
-            "chosen": {
-                backend_id: {"selected": not quote.lists[backend_id].choice.selected} for backend_id in decision.choices
-            },
-            "vouchers": [_voucher_fact(quote, voucher) for voucher in decision.vouchers],
-        },
+        facts=_facts(quote).to_json(),
         explanation=explanation,
         answer=answer,
     )
 
 
-def _voucher_fact(quote: Quote, voucher: AppliedVoucher) -> dict[str, Any]:
-    """What a voucher gave, as it was: a return applies it again."""
-    benefit = offer_benefit(quote.book.offers[voucher.offer])
-    return {
-        "code": voucher.code,
-        "offer": voucher.offer,
-        "benefit": benefit.kind,
-        "currency": benefit.currency,
-        "value": str(benefit.value),
-        "product": benefit.product,
-    }
+def _facts(quote: Quote) -> TransactionFacts:
+    decision, snapshot = quote.decision, quote.prepared.snapshot
+    terms = snapshot.rulebook.terms
+    return TransactionFacts(
+        earn_rate=str(terms.earn_rates.get(quote.sale.currency, 0)),
+        point_value=str(terms.point_value),
+        is_loyalty_member=quote.record is not None and quote.record.is_member,
+        applied=tuple([applied.promotion.id for applied in decision.applied]),
+        lists={backend_id: tuple(products) for backend_id, products in decision.listed.items()},
+        selections={
+            backend_id: StoredSelection(selected=not quote.usage.lists[backend_id].choice.selected)
+            for backend_id in decision.choices
+        },
+        vouchers=tuple(
+            [
+                PayingVoucher.of(
+                    code=voucher.code, offer=voucher.offer, benefit=offer_benefit(snapshot.offers[voucher.offer])
+                )
+                for voucher in decision.vouchers
+            ]
+        ),
+    )
 
 
-def _lines(quote: Quote) -> list[dict[str, Any]]:
-    def money(minor: int) -> str:
-        return money_text(minor, quote.sale.currency)
-
-    return [
-        line_stored(
-            line,
-            product=quote.products.get(line.sku),
-            net=result.net,
-            discount=result.discount,
-            base_points=result.base_points,
-            prices=(sold.unit_price_inc_tax, sold.unit_price_ex_tax),
-            money=money,
+def _lines(quote: Quote) -> list[Document]:
+    prepared = quote.prepared
+    return lines_to_json(
+        StoredLine.of(
+            line, sold=sold, result=result, product=prepared.products.get(line.sku), currency=prepared.sale.currency
         )
-        for line, sold, result in zip(quote.basket.lines, quote.sale.lines, quote.decision.lines, strict=True)
-    ]
+        for line, sold, result in zip(prepared.basket.lines, prepared.sale.lines, quote.decision.lines, strict=True)
+    )
 
 
-def _vouchers(quote: Quote) -> dict[int, list[Voucher]]:
-    """The vouchers to issue, unsaved, by promotion id."""
-    if quote.known is None:
+def _issued_vouchers(quote: Quote) -> dict[int, list[Voucher]]:
+    """Return the vouchers to issue, unsaved, by promotion id."""
+    if quote.record is None:
         return {}
     return {
         applied.promotion.id: voucher_rows(
-            offer=quote.book.offers[applied.promotion.offer],
-            consumer=quote.known.consumer,
+            offer=quote.prepared.snapshot.offers[applied.promotion.offer],
+            consumer=quote.record.consumer,
             count=applied.vouchers,
             at=quote.sale.occurred_at,
         )
@@ -281,6 +323,7 @@ def _vouchers(quote: Quote) -> dict[int, list[Voucher]]:
 
 
 def _write_applied(row: Transaction, quote: Quote, *, ids: bool) -> dict[int, AppliedPromotion]:
+    """Write what applied; return the rows by promotion id, with ids of their own where they are asked for."""
     currency = quote.sale.currency
     rows = [
         AppliedPromotion(
@@ -292,7 +335,7 @@ def _write_applied(row: Transaction, quote: Quote, *, ids: bool) -> dict[int, Ap
             points=applied.points,
             discount=from_minor(applied.discount, currency),
             saving=amount_decimal(applied.saving),
-            lines=lines_stored(applied.lines, currency),
+            lines=lines_answer(applied.lines, currency),
         )
         for position, applied in enumerate(quote.decision.applied)
     ]
@@ -300,46 +343,58 @@ def _write_applied(row: Transaction, quote: Quote, *, ids: bool) -> dict[int, Ap
     return {applied.promotion_id: applied for applied in rows}
 
 
-def _write_ledger(row: Transaction, quote: Quote, at: datetime) -> None:
-    decision, sale = quote.decision, quote.sale
-    if quote.known is None or not decision.points:
-        return
-    spend = money_text(decision.net, sale.currency)
-    entries: list[tuple[int, EntryKind, int | None, str, str]] = []
-    if decision.base_points:
-        entries.append((decision.base_points, EntryKind.BASE, None, "Base points", "Points on the purchase"))
-    for applied in decision.applied:
-        if applied.points:
-            source = applied.promotion.source
-            entries.append(
-                (
-                    applied.points,
-                    EntryKind.PROMOTION,
-                    source.id,
-                    source.outcome["activity_type"] or PromotionType(source.type).label,
-                    activity_description(
-                        source, currency=sale.currency, spend=spend, site_name=quote.place.name or quote.place.number
-                    ),
-                )
-            )
+class _Earning(NamedTuple):
+    """Points that a sale gives: base points, or those of a promotion."""
+
+    points: int
+    kind: EntryKind
+    promotion_id: int | None
+    activity_type: str
+    description: str
+
+
+def _write_ledger(row: Transaction, quote: Quote, consumer: Consumer, at: datetime) -> None:
     rows_insert(
         [
             LedgerEntry(
                 account_id=row.account_id,
-                consumer_id=quote.known.consumer.pk,
-                points=points,
-                kind=kind,
-                activity_type=activity_type,
-                description=description,
+                consumer_id=consumer.pk,
+                points=earning.points,
+                kind=earning.kind,
+                activity_type=earning.activity_type,
+                description=earning.description,
                 transaction_id=row.pk,
-                promotion_id=promotion_id,
+                promotion_id=earning.promotion_id,
                 at=row.occurred_at,
                 created_at=at,
             )
-            for points, kind, promotion_id, activity_type, description in entries
+            for earning in _earnings(quote)
         ],
         ids=False,
     )
+
+
+def _earnings(quote: Quote) -> list[_Earning]:
+    decision, currency, site = quote.decision, quote.sale.currency, quote.prepared.site
+    earnings = []
+    if decision.base_points:
+        earnings.append(_Earning(decision.base_points, EntryKind.BASE, None, "Base points", "Points on the purchase"))
+    spend = money_text(decision.net, currency)
+    for applied in decision.applied:
+        if applied.points:
+            source = applied.promotion.source
+            earnings.append(
+                _Earning(
+                    points=applied.points,
+                    kind=EntryKind.PROMOTION,
+                    promotion_id=source.id,
+                    activity_type=source.outcome["activity_type"] or PromotionType(source.type).label,
+                    description=activity_description(
+                        source, currency=currency, spend=spend, site_name=site.name or site.number
+                    ),
+                )
+            )
+    return earnings
 
 
 def _write_vouchers(vouchers: Mapping[int, list[Voucher]], applied: Mapping[int, AppliedPromotion]) -> None:
@@ -351,74 +406,82 @@ def _write_vouchers(vouchers: Mapping[int, list[Voucher]], applied: Mapping[int,
     rows_insert(rows, ids=False)
 
 
-def _pay_vouchers(row: Transaction, quote: Quote) -> None:
-    paid = [quote.presented[voucher.code].id for voucher in quote.decision.vouchers]
-    if paid and quote.known is not None:
-        vouchers_pay(consumer_pk=quote.known.consumer.pk, voucher_pks=paid, payer=row, at=quote.basket.at)
+def _pay_vouchers(row: Transaction, quote: Quote, consumer: Consumer) -> None:
+    paying = [quote.usage.vouchers[voucher.code].id for voucher in quote.decision.vouchers]
+    if paying:
+        vouchers_pay(consumer_pk=consumer.pk, voucher_pks=paying, payer=row, at=quote.sale.occurred_at)
 
 
 def _lock_choices(row: Transaction, quote: Quote, at: datetime) -> None:
     """Make choices final where the promotion locks them after the first apply."""
-    choices = {quote.lists[backend_id].id: products for backend_id, products in quote.decision.choices.items()}
+    lists = quote.usage.lists
+    choices = {lists[backend_id].id: products for backend_id, products in quote.decision.choices.items()}
     if choices:
         personalized_choices_lock(choices=choices, transaction_id=row.pk, at=at)
 
 
 def _write_usage(quote: Quote, consumer: Consumer) -> None:
-    """The consumer's redemptions and progress, under the consumer's lock.
+    """Write the consumer's redemptions and progress, under the consumer's lock.
 
-    A sale that happened before the consumer's last one leaves no progress standing: it is added up again from history
-    when it is next needed.
+    A sale that happened before the consumer's last one makes all stored progress void: it is added up again from
+    history when it is next needed.
     """
-    redeemed = {applied.promotion.id: applied.redemptions for applied in quote.decision.applied}
-    late = consumer.last_transaction_at is not None and consumer.last_transaction_at > quote.basket.at
-    progress = {} if late else _progress_after(quote, redeemed)
+    redemptions = {applied.promotion.id: applied.redemptions for applied in quote.decision.applied}
+    changes = {
+        promotion_id: UsageChange(promotion_id=promotion_id, redemptions=count)
+        for promotion_id, count in redemptions.items()
+    }
+    is_late = consumer.last_transaction_at is not None and consumer.last_transaction_at > quote.sale.occurred_at
+    if not is_late:
+        for promotion, progress in _progress_after(quote, redemptions):
+            changes[promotion.id] = UsageChange(
+                promotion_id=promotion.id,
+                redemptions=redemptions.get(promotion.id, 0),
+                signature=promotion.rules_signature,
+                progress=progress,
+            )
     usage_add(
         consumer_pk=consumer.pk,
-        rows=[
-            (promotion_id, redeemed.get(promotion_id, 0), *progress.get(promotion_id, ("", Progress(()))))
-            for promotion_id in sorted({*redeemed, *progress})
-        ],
-        progress_over=late,
+        changes=[changes[promotion_id] for promotion_id in sorted(changes)],
+        void_other_progress=is_late,
     )
 
 
-def _progress_after(quote: Quote, redeemed: Mapping[int, int]) -> dict[int, tuple[str, Progress]]:
-    """What is to be stored of the progress of promotions with application rules: their signature and sums."""
-    basket, net = quote.basket, quote.decision.worth.net
-    after: dict[int, tuple[str, Progress]] = {}
-    for promotion in quote.judged:
+def _progress_after(quote: Quote, redemptions: Mapping[int, int]) -> Iterator[tuple[Promotion, Progress]]:
+    """Yield the promotions with application rules whose progress the sale changes, with the progress after it."""
+    usage, basket, net = quote.usage, quote.prepared.basket, quote.decision.basket_value.net
+    for promotion in usage.promotions.values():
         rules = promotion.application_rules
         if not rules:
             continue
-        before = quote.usage.progress.get(promotion.id)
-        if before is None and promotion.id not in quote.needed:
+        before = usage.usage.progress.get(promotion.id)
+        if before is None and promotion.id not in usage.with_rules:
             continue
+        is_rebuilt = promotion.id in usage.rebuilt
         if promotion.counts(basket):
             progress = (before or Progress.none(rules)).with_transaction(
                 rules,
                 [rule.measured(basket, net) for rule in rules],
                 day=basket.today,
-                applied=promotion.id in redeemed,
+                applied=promotion.id in redemptions,
             )
-        elif before is None or promotion.id in quote.rebuilt:
+        elif before is None or is_rebuilt:
             progress = before or Progress.none(rules)
         else:
             continue
-        if progress == before and promotion.id not in quote.rebuilt and promotion.id not in redeemed:
-            continue  # It stands as it was read: of many promotions with such rules most sales count for few.
-        after[promotion.id] = (promotion.rules_signature, progress)
-    return after
+        if progress != before or is_rebuilt or promotion.id in redemptions:
+            yield promotion, progress  # The others are stored as they are: most sales count for few promotions.
 
 
-def _write_standing(quote: Quote, consumer: Consumer) -> None:
-    basket, decision = quote.basket, quote.decision
+def _write_activity(quote: Quote, consumer: Consumer) -> None:
+    """Write the consumer's balance, and the days of their last transaction, promotion and offer."""
+    basket, decision = quote.prepared.basket, quote.decision
     last_at, last_redeemed = consumer.last_transaction_at, consumer.last_promotion_redeemed_on
     if last_at is None or last_at <= basket.at:
         consumer.last_transaction_at, consumer.last_transaction_on = basket.at, basket.today
     if decision.applied and (last_redeemed is None or last_redeemed < basket.today):
         consumer.last_promotion_redeemed_on = basket.today
-    offers = [quote.book.offers[voucher.offer] for voucher in decision.vouchers]
+    offers = [quote.prepared.snapshot.offers[voucher.offer] for voucher in decision.vouchers]
     last_offer = consumer.last_offer_redeemed_on
     if any(offer.kind == OfferKind.PERSONALISED for offer in offers) and (
         last_offer is None or last_offer < basket.today
@@ -427,17 +490,22 @@ def _write_standing(quote: Quote, consumer: Consumer) -> None:
     consumer_activity_update(consumer, points=decision.points)
 
 
-def _count(applied: Sequence[Applied], vouchers: Mapping[int, list[Voucher]]) -> list[Counted]:
-    """Count redemptions and issued vouchers up, in the order in which counters are locked where little is left."""
+def _increase_counters(applied: Sequence[Applied], vouchers: Mapping[int, list[Voucher]]) -> list[CounterUpdate]:
+    """Count redemptions and issued vouchers, in the order in which counters are locked where little is left."""
     limited: dict[int, int] = {}
     unlimited: dict[int, int] = {}
-    for one in applied:
-        (unlimited if one.promotion.total_limit is None else limited)[one.promotion.id] = one.redemptions
+    for promotion in applied:
+        counts = unlimited if promotion.promotion.total_limit is None else limited
+        counts[promotion.promotion.id] = promotion.redemptions
     issued = Counter(voucher.offer_id for rows in vouchers.values() for voucher in rows)
-    promotions, offers = Promotion._meta.db_table, Offer._meta.db_table
-    counts = (
+    promotions, offers = StoredPromotion._meta.db_table, Offer._meta.db_table
+    increases = (
         (promotions, "redemptions", limited, "total_redemption_limit"),
         (offers, "issued", issued, "stock"),
         (promotions, "redemptions", unlimited, "total_redemption_limit"),
     )
-    return [count_up(table, column, amounts, within=limit) for table, column, amounts, limit in counts if amounts]
+    return [
+        counters_increase(table, column, amounts, limit_column=limit)
+        for table, column, amounts, limit in increases
+        if amounts
+    ]

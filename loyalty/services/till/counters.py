@@ -1,9 +1,9 @@
-"""Counters that many sales count up at once: added to in place, in one order, never beyond their limit."""
+"""Counters that many sales increase at once: added to in place, in one order, never beyond their limit."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -11,22 +11,23 @@ from django.db.backends.utils import CursorWrapper
 from consumers.models import Consumer
 from loyalty.exceptions import LimitOverrun
 from loyalty.models import PromotionUsage
-from loyalty.services.till.combined_query import among_ids
+from loyalty.services.till.combined_query import Parameter, in_ids
 from promotions.engine.facts.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """What was added to counters of so many rows. Whether all of them could take it the database may not have said yet.
+class CounterUpdate:
+    """A statement that added to the counters of a number of rows, and whose answer may not have come yet.
 
-    Sales of all tills wait for the rows of popular promotions: statements are sent together and looked at afterwards.
+    Sales of all tills wait for the rows of popular promotions, so statements are sent together and their answers are
+    looked at afterwards.
     """
 
     cursor: CursorWrapper
     rows: int
 
-    def check(self) -> None:
-        """Look at the database's answer.
+    def raise_if_over_limit(self) -> None:
+        """Check that the database updated every row.
 
         Raises:
             LimitOverrun: a limit would be exceeded; the caller's transaction must end.
@@ -36,73 +37,90 @@ class Counted:
                 raise LimitOverrun("A limit was reached in the meantime.")
 
 
-def count_down(table: str, column: str, counted: Mapping[int, int]) -> None:
-    """Take from a counter of some rows of a table what a return takes back; a limit set lower since stands in no way.
+def counters_decrease(table: str, column: str, amounts: Mapping[int, int]) -> None:
+    """Take from a counter of some rows of a table, by id, what a return takes back. A lower limit does not matter.
 
-    Closes the race of two writers of the same rows as ``count_up`` does: rows are locked by id first.
+    Closes the race of two writers of the same rows as ``counters_increase`` does: rows are locked by id first.
     """
-    _count(table, column, {row_id: -amount for row_id, amount in counted.items()}).cursor.close()
+    _counters_add(table, column, {row_id: -amount for row_id, amount in amounts.items()}).cursor.close()
 
 
-def count_up(table: str, column: str, counted: Mapping[int, int], *, within: str) -> Counted:
-    """Add to a counter of some rows of a table; what is answered must be checked.
+def counters_increase(table: str, column: str, amounts: Mapping[int, int], *, limit_column: str) -> CounterUpdate:
+    """Add amounts, by id, to a counter of some rows of a table; the caller must call ``raise_if_over_limit``.
 
     Closes the race of two sales that count the same rows in different orders: rows are locked first, those with a limit
-    before the others, each by id. The limit in the column ``within`` (null: none) is judged once more by the database.
+    before the others, each by id. The limit in ``limit_column`` (null: none) is checked once more by the database.
     """
-    return _count(table, column, counted, within=within)
+    return _counters_add(table, column, amounts, limit_column=limit_column)
 
 
-def _count(table: str, column: str, counted: Mapping[int, int], *, within: str = "") -> Counted:
+def _counters_add(table: str, column: str, amounts: Mapping[int, int], *, limit_column: str = "") -> CounterUpdate:
     """Add amounts, by id, to a counter.
 
-    One parameter holds all of them, so that the statement is the same for any number: it is read once, and its plan
+    One parameter holds all of them, so that the statement is the same for any number: it is parsed once, and its plan
     kept. Rows are not locked against those that refer to them: sales that name one promotion in rows of their own would
     wait for each other.
     """
-    given, lock = _COUNTED_SQLITE, ""
+    given, lock, within_limit = _AMOUNTS_SQLITE, "", ""
     if connection.vendor == "postgresql":
-        given = _COUNTED_POSTGRESQL
-        lock = f" ORDER BY {f'{within} IS NULL, ' if within else ''}id FOR NO KEY UPDATE"
-    room = f" AND ({table}.{within} IS NULL OR {table}.{column} + given.amount <= {table}.{within})" if within else ""
+        given = _AMOUNTS_POSTGRESQL
+        lock = f" ORDER BY {f'{limit_column} IS NULL, ' if limit_column else ''}id FOR NO KEY UPDATE"
+    if limit_column:
+        limit = f"{table}.{limit_column}"
+        within_limit = f" AND ({limit} IS NULL OR {table}.{column} + given.amount <= {limit})"
     cursor = connection.cursor()
     cursor.execute(
         f"WITH given AS ({given}),"  # noqa: S608 - names are our own
         f" locked AS (SELECT id FROM {table} WHERE id IN (SELECT id FROM given){lock})"
         f" UPDATE {table} SET {column} = {table}.{column} + given.amount"
-        f" FROM given JOIN locked ON locked.id = given.id WHERE {table}.id = given.id{room} RETURNING {table}.id",
-        [json.dumps(sorted(counted.items()))],
+        f" FROM given JOIN locked ON locked.id = given.id WHERE {table}.id = given.id{within_limit}"
+        f" RETURNING {table}.id",
+        [json.dumps(sorted(amounts.items()))],
     )
-    return Counted(cursor, len(counted))
+    return CounterUpdate(cursor, len(amounts))
 
 
-_COUNTED_POSTGRESQL = (
+_AMOUNTS_POSTGRESQL = (
     "SELECT CAST(pair ->> 0 AS bigint) AS id, CAST(pair ->> 1 AS bigint) AS amount"
     " FROM jsonb_array_elements(CAST(%s AS jsonb)) AS pair"
 )
-_COUNTED_SQLITE = "SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS amount FROM json_each(%s)"
+_AMOUNTS_SQLITE = "SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS amount FROM json_each(%s)"
 
 
-def usage_add(*, consumer_pk: int, rows: Sequence[tuple[int, int, str, Progress]], progress_over: bool = False) -> None:
+class UsageChange(NamedTuple):
+    """Redemptions to add to a consumer's use of a promotion, and the progress to store with the signature of its rules.
+
+    Without a signature the progress stored before is void.
+    """
+
+    promotion_id: int
+    redemptions: int
+    signature: str = ""
+    progress: Progress = Progress(())
+
+
+def usage_add(*, consumer_pk: int, changes: Sequence[UsageChange], void_other_progress: bool = False) -> None:
     """Add redemptions to a consumer's use of promotions and store their progress, in one statement.
 
     Args:
         consumer_pk: whose; their row is locked.
-        rows: a promotion's id, redemptions to add, the signature of its rules and the progress under them.
-        progress_over: whether the progress stored of all other promotions is void too.
+        changes: at most one of each promotion.
+        void_other_progress: whether the progress stored under all other promotions becomes void.
     """
     table = PromotionUsage._meta.db_table
     selects: list[str] = []
-    parameters: list[Any] = []
-    if rows:
-        given = [(*row[:3], row[3].as_json()) for row in rows]
+    parameters: list[Parameter] = []
+    if changes:
+        given = [
+            (change.promotion_id, change.redemptions, change.signature, change.progress.as_json()) for change in changes
+        ]
         selects.append(_GIVEN_POSTGRESQL if connection.vendor == "postgresql" else _GIVEN_SQLITE)
         parameters += [consumer_pk, json.dumps(given)]
-    if progress_over:
-        is_given, ids = among_ids([row[0] for row in rows])
+    if void_other_progress:
+        is_changed, ids = in_ids([change.promotion_id for change in changes])
         selects.append(
             f"SELECT promotion_id, consumer_id, 0, '', progress FROM {table}"  # noqa: S608 - names are our own
-            f" WHERE consumer_id = %s AND progress_signature <> '' AND NOT promotion_id {is_given}"
+            f" WHERE consumer_id = %s AND progress_signature <> '' AND NOT promotion_id {is_changed}"
         )
         parameters += [consumer_pk, ids]
     if not selects:
@@ -117,8 +135,8 @@ def usage_add(*, consumer_pk: int, rows: Sequence[tuple[int, int, str, Progress]
         )
 
 
-# One parameter for all rows: a consumer may have progress under dozens of promotions, and a text that is the same for
-# any number of them is read once.
+# One parameter for all rows: a consumer may have progress under dozens of promotions, and a statement that is the same
+# for any number of them is parsed once.
 _GIVEN_POSTGRESQL = (
     "SELECT CAST(given ->> 0 AS bigint), CAST(%s AS bigint), CAST(given ->> 1 AS integer), given ->> 2, given -> 3"
     " FROM jsonb_array_elements(CAST(%s AS jsonb)) AS given"
@@ -130,18 +148,20 @@ _GIVEN_SQLITE = (
 
 
 def usage_take_back(*, consumer_pk: int, redemptions: Mapping[int, int]) -> None:
-    """Take redemptions, by promotion id, from a consumer's use, and void all their progress: history has changed.
+    """Take redemptions, by promotion id, from a consumer's use, and void all their progress: their history has changed.
 
     The consumer's row is locked.
     """
     case = " ".join(["WHEN promotion_id = %s THEN %s"] * len(redemptions))
     amount = f"(CASE {case} ELSE 0 END)" if redemptions else "0"
-    pairs = [figure for promotion_id in sorted(redemptions) for figure in (promotion_id, redemptions[promotion_id])]
+    case_parameters = [
+        value for promotion_id in sorted(redemptions) for value in (promotion_id, redemptions[promotion_id])
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {PromotionUsage._meta.db_table} SET redemptions = redemptions - {amount}, progress_signature = ''"  # noqa: S608
             " WHERE consumer_id = %s",
-            [*pairs, consumer_pk],
+            [*case_parameters, consumer_pk],
         )
 
 

@@ -1,4 +1,4 @@
-"""What a process counts of its decisions, for Prometheus. Nothing here names an account."""
+"""Metrics of a process's decisions for Prometheus. None of them names an account."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ EVALUATION = Histogram(
     "Time that the engine took for one basket",
     buckets=(0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25),
 )
-LOOKS = Histogram(
+PROMOTION_EVALUATION = Histogram(
     "promotions_look_seconds",
     "Processor time that a sampled decision took to look at one promotion",
     buckets=(0.000005, 0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.025),
@@ -25,19 +25,19 @@ RULEBOOK_READ = Gauge(
 _APPLIED, _NOTHING = DECISIONS.labels("applied"), DECISIONS.labels("nothing")
 
 
-def decision_measured(*, applied: bool, seconds: float) -> None:
-    """Count one decision."""
+def decision_observe(*, applied: bool, seconds: float) -> None:
+    """Count one decision and the time that it took."""
     EVALUATION.observe(seconds)
     (_APPLIED if applied else _NOTHING).inc()
 
 
-def looks_measured(nanoseconds: Iterable[int]) -> None:
-    """Count what one sampled decision took for each promotion that it looked at."""
-    for one in nanoseconds:
-        LOOKS.observe(one / 1e9)
+def promotions_observe(nanoseconds: Iterable[int]) -> None:
+    """Count the processor time that one sampled decision took for each promotion that it evaluated."""
+    for promotion_nanoseconds in nanoseconds:
+        PROMOTION_EVALUATION.observe(promotion_nanoseconds / 1e9)
 
 
-def rulebook_measured(*, version: int) -> None:
-    """Say which rulebook this process has read."""
+def rulebook_observe(*, version: int) -> None:
+    """Record the version of the rulebook that this process has read, and when."""
     RULEBOOK_VERSION.set(version)
     RULEBOOK_READ.set_to_current_time()

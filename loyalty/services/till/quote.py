@@ -1,61 +1,55 @@
-"""What a basket earns. A quote writes nothing; a commit decides with the same function, under locks."""
+"""Deciding what a basket earns. A quote writes nothing; a commit decides with the same functions, under locks.
+
+``prepare`` makes the engine's basket, shopper and candidates of a sale; ``decide`` reads what was used before it
+(``read_usage``), evaluates, and checks the size of the decision (``check_size``).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
-from time import perf_counter
 
 from consumers.exceptions import Problem
 from consumers.models import Account
 from loyalty.exceptions import FigureTooLarge, SaleInvalid
 from loyalty.models import Offer
-from loyalty.services.till.metrics import decision_measured
-from loyalty.services.till.profiling import COSTS
+from loyalty.services.till.history import progress_from_history
+from loyalty.services.till.locks import LOCK_FREE_MARGIN, ContendedCounters
+from loyalty.services.till.profiling import PROFILER, PromotionProfiler, evaluate_measured
 from loyalty.services.till.reads import (
-    AMPLE,
-    Contended,
+    SaleContext,
     ShopperRecord,
     StoredList,
     StoredVoucher,
     UsageRecord,
+    UsageRequest,
     sale_context_read,
     usage_read,
 )
-from loyalty.services.till.records import progress_from_history
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import AccountSnapshot, SitePlace, snapshot_current
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
-from promotions.engine.facts.basket import Basket, Line, ProductFacts, make_basket, make_line
-from promotions.engine.facts.consumer import Usage
+from promotions.engine.facts.basket import Basket, ProductFacts, make_basket, make_line
+from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor
-from promotions.engine.pipeline.checks import as_it_is
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook, life_reason
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.rulebook.life import life_reason
+from promotions.engine.rulebook.promotion import Promotion
 
-EXPLAINED = 1000
-"""Promotions explained at most when a till asks why."""
+MAX_EXPLAINED_PROMOTIONS = 1000
+"""Promotions that are explained when a till asks why they did not apply."""
 
-NEAREST = 400
-"""Promotions looked at for the explanation that a commit keeps."""
-
-EXPLANATIONS_KEPT = 200
-"""Refusals that a commit keeps."""
-
-MOST_POINTS = 10**12
+MAX_TRANSACTION_POINTS = 10**12
 """Points that one transaction may give, as many as one adjustment."""
 
-MOST_BALANCE = 10**18
+MAX_POINTS_BALANCE = 10**18
 """Points that a balance may reach by a transaction; its column holds nine times as many."""
-
-MOST_ISSUED = 10_000
-"""Vouchers that one transaction may issue: each is a row and a code."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Warned:
+class TillWarning:
     """Something the till should know that stops nothing."""
 
     code: str
@@ -63,77 +57,207 @@ class Warned:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Quote:
-    """A decision with all it was made from.
+class ExplanationRequest:
+    """Promotions whose refusal is wanted besides the candidates', and how many refusals are kept; 0: all, unexplained.
 
-    ``judged`` are the promotions whose usage was read; ``needed`` (by id) those of them whose reasons are asked for,
-    and ``rebuilt`` those whose progress was added up from history. ``lists`` are the consumer's rows by backend id, and
-    ``presented`` those of the vouchers by code.
+    Those are kept that came nearest, each with what it lacked.
+    """
+
+    promotions: Sequence[Promotion] = ()
+    max_refusals: int = 0
+
+
+NO_EXPLANATION = ExplanationRequest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedSale:
+    """A sale as the engine is given it, and the promotions that may apply to it.
+
+    ``record`` is the consumer's row, ``shopper`` the same consumer for the engine; both None for an anonymous sale.
     """
 
     sale: Sale
-    book: AccountSnapshot
-    place: SitePlace
-    known: ShopperRecord | None
+    snapshot: AccountSnapshot
+    site: SitePlace
+    record: ShopperRecord | None
     products: dict[str, ProductFacts]
     basket: Basket
+    shopper: Shopper | None
+    candidates: Sequence[Promotion]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaleUsage:
+    """What was used before a sale, as the engine is given it, with the rows that it comes from.
+
+    ``promotions`` are those whose usage was read, by id. ``with_rules`` are the ids of those of them that are evaluated
+    and have application rules, ``rebuilt`` of those whose progress was added up from history. ``lists`` are the
+    consumer's rows by backend id, and ``vouchers`` those of the vouchers presented, by code.
+    """
+
     usage: Usage
-    judged: tuple[Promotion, ...]
-    needed: frozenset[int]
+    promotions: Mapping[int, Promotion]
+    with_rules: frozenset[int]
     rebuilt: frozenset[int]
     lists: Mapping[str, StoredList]
-    presented: Mapping[str, StoredVoucher]
+    vouchers: Mapping[str, StoredVoucher]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quote:
+    """A decision with all that it was made from."""
+
+    prepared: PreparedSale
+    usage: SaleUsage
     decision: Decision
-    warnings: tuple[Warned, ...] = field(default=())
+
+    @property
+    def sale(self) -> Sale:
+        """What the till sent."""
+        return self.prepared.sale
+
+    @property
+    def record(self) -> ShopperRecord | None:
+        """The consumer's row; None for an anonymous sale."""
+        return self.prepared.record
+
+    @property
+    def balance(self) -> int | None:
+        """The points balance that the decision leads to; None without a membership."""
+        balance = self.record.balance if self.record is not None else None
+        return None if balance is None else balance + self.decision.points
+
+    @property
+    def warnings(self) -> tuple[TillWarning, ...]:
+        """What the till should know; none of it stops the sale."""
+        card = self.sale.loyalty_card
+        if not card or self.record is not None:
+            return ()
+        return (TillWarning(code="unknown_card", detail=f"No consumer has the card {card}."),)
 
 
 def quote(*, account: Account, sale: Sale, explain: bool = False, only: str | None = None) -> Quote:
-    """What a basket would earn, as of now for a basket of its own moment.
+    """Decide what a basket would earn now, or at its own moment if it names one.
 
     Args:
         account: read in this request.
         sale: the basket.
-        explain: whether to say of every promotion (up to EXPLAINED) why it does not apply.
+        explain: whether to say of every promotion (up to ``MAX_EXPLAINED_PROMOTIONS``) why it does not apply.
         only: a promotion's code, to explain that one alone.
 
     Raises:
         SaleInvalid: the site or consumer is unknown.
+        FigureTooLarge: it would give more points than a transaction may.
     """
-    book = snapshot_current(account=account)
-    known = sale_context_read(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
-    explained = _explained(book, only) if explain else ()
-    return decide(sale=sale, book=book, known=known.shopper, products=known.products, explained=explained, sampled=True)
+    snapshot = snapshot_current(account=account)
+    context = sale_context_read(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
+    explanation = _explanation_of_all(snapshot, only) if explain else NO_EXPLANATION
+    return decide(prepare(sale, snapshot, context), explanation, profiler=PROFILER)
 
 
-def _explained(book: AccountSnapshot, only: str | None) -> tuple[Promotion, ...]:
-    chosen = sorted(
-        (promotion for promotion in book.rulebook if only is None or promotion.code == only),
+def _explanation_of_all(snapshot: AccountSnapshot, only: str | None) -> ExplanationRequest:
+    promotions = sorted(
+        (promotion for promotion in snapshot.rulebook if only is None or promotion.code == only),
         key=lambda promotion: (promotion.code, promotion.source.family),
     )
-    return tuple(chosen[:EXPLAINED])
+    return explanation_of_first(promotions)
 
 
-def _place(sale: Sale, *, book: AccountSnapshot, known: ShopperRecord | None) -> SitePlace:
-    """The site that a sale names; a card that nobody has makes the sale anonymous, an unknown consumer does not.
+def explanation_of_first(promotions: Sequence[Promotion]) -> ExplanationRequest:
+    """Ask for the explanation of the first ``MAX_EXPLAINED_PROMOTIONS`` of some promotions."""
+    return ExplanationRequest(
+        promotions=promotions[:MAX_EXPLAINED_PROMOTIONS], max_refusals=MAX_EXPLAINED_PROMOTIONS if promotions else 0
+    )
+
+
+def decide(
+    prepared: PreparedSale,
+    explanation: ExplanationRequest = NO_EXPLANATION,
+    *,
+    contended: ContendedCounters | None = None,
+    profiler: PromotionProfiler | None = None,
+) -> Quote:
+    """Read what was used so far, evaluate, and check the size of the decision.
+
+    Args:
+        prepared: the sale.
+        explanation: which refusals are wanted.
+        contended: of a sale that is committed. The decision is then good until the transaction ends, as long as the
+            counters that were not locked can be increased by it.
+        profiler: times some of the decisions promotion by promotion.
 
     Raises:
-        SaleInvalid: no such site, or no consumer of such an id.
+        FigureTooLarge: it would give more points than a transaction may.
+    """
+    usage = read_usage(prepared, explanation, contended=contended)
+    case = _case(prepared, usage, explanation)
+    snapshot = prepared.snapshot
+    decision = evaluate_measured(
+        lambda observer: evaluate(case, snapshot.rulebook, snapshot.policy, observer), profiler=profiler
+    )
+    record = prepared.record
+    check_size(decision, balance=record.balance if record is not None else None)
+    return Quote(prepared=prepared, usage=usage, decision=decision)
+
+
+def check_size(decision: Decision, *, balance: int | None) -> None:
+    """Refuse points that only a slip can bring about: a quantity of millions, a rate without its decimal point.
+
+    Raises:
+        FigureTooLarge: the decision gives more points than a transaction may, or the balance would be too high.
+    """
+    if decision.points > MAX_TRANSACTION_POINTS or (balance or 0) + decision.points > MAX_POINTS_BALANCE:
+        raise FigureTooLarge("A transaction does not give so many points.", attr="lines")
+
+
+# --- preparing -------------------------------------------------------------------------------------------------------
+
+
+def prepare(sale: Sale, snapshot: AccountSnapshot, context: SaleContext) -> PreparedSale:
+    """Make the engine's basket and shopper of a sale, and find the promotions that may apply.
+
+    Raises:
+        SaleInvalid: the site or consumer is unknown.
+    """
+    record = context.shopper
+    site = _site(sale, snapshot=snapshot, record=record)
+    card_type = record.card_type if record is not None else ""
+    basket = sale_basket(sale, site=site, products=context.products, card_type=card_type)
+    shopper = record.shopper_on(basket.today) if record is not None else None
+    return PreparedSale(
+        sale=sale,
+        snapshot=snapshot,
+        site=site,
+        record=record,
+        products=context.products,
+        basket=basket,
+        shopper=shopper,
+        candidates=snapshot.rulebook.candidates(basket, shopper),
+    )
+
+
+def _site(sale: Sale, *, snapshot: AccountSnapshot, record: ShopperRecord | None) -> SitePlace:
+    """Return the site that a sale names. A card that nobody has makes the sale anonymous, an unknown consumer does not.
+
+    Raises:
+        SaleInvalid: there is no such site, or no such consumer.
     """
     problems = []
-    place = book.sites.get(sale.site)
-    if place is None:
+    site = snapshot.sites.get(sale.site)
+    if site is None:
         problems.append(Problem(code="does_not_exist", detail=f"There is no site {sale.site}.", attr="site"))
-    if known is None and sale.consumer:
+    if record is None and sale.consumer:
         detail = f"There is no consumer {sale.consumer}."
         problems.append(Problem(code="does_not_exist", detail=detail, attr="consumer"))
-    if place is None or problems:
+    if site is None or problems:
         raise SaleInvalid(problems=problems)
-    return place
+    return site
 
 
-def basket_of(sale: Sale, *, place: SitePlace, products: dict[str, ProductFacts], card_type: str) -> Basket:
-    """The engine's basket of a sale."""
-    lines: list[Line] = [
+def sale_basket(sale: Sale, *, site: SitePlace, products: dict[str, ProductFacts], card_type: str) -> Basket:
+    """Return the engine's basket of a sale."""
+    lines = [
         make_line(
             line_id=line.line_id,
             sku=line.sku,
@@ -147,8 +271,8 @@ def basket_of(sale: Sale, *, place: SitePlace, products: dict[str, ProductFacts]
     ]
     return make_basket(
         at=sale.occurred_at,
-        local=sale.occurred_at.astimezone(place.zone),
-        site=place.facts,
+        local=sale.occurred_at.astimezone(site.zone),
+        site=site.facts,
         currency=sale.currency,
         lines=lines,
         products=products,
@@ -158,181 +282,154 @@ def basket_of(sale: Sale, *, place: SitePlace, products: dict[str, ProductFacts]
     )
 
 
-def decide(
-    *,
-    sale: Sale,
-    book: AccountSnapshot,
-    known: ShopperRecord | None,
-    products: dict[str, ProductFacts],
-    explained: Sequence[Promotion] = (),
-    lock: bool = False,
-    ample: int | None = AMPLE,
-    sampled: bool = False,
-) -> Quote:
-    """Read what was used so far and evaluate.
+# --- reading usage ---------------------------------------------------------------------------------------------------
 
-    With ``lock`` what is decided is good until the transaction ends, as long as the counters with more than ``ample``
-    left (None: all are locked) can be counted up by it. ``sampled`` are a till's decisions, of which some are timed
-    promotion by promotion.
 
-    Raises:
-        SaleInvalid: the site or consumer is unknown.
-        FigureTooLarge: it would give more points, or with ``lock`` more vouchers, than a transaction may.
+def contended_counters(prepared: PreparedSale, *, lock_free_margin: int | None = LOCK_FREE_MARGIN) -> ContendedCounters:
+    """Name the counters that a sale may increase.
+
+    Only candidates can apply. The usage of others only explains their refusal, for which no sale has to wait.
     """
-    place = _place(sale, book=book, known=known)
-    basket = basket_of(sale, place=place, products=products, card_type=known.card_type if known else "")
-    rulebook = book.rulebook
-    shopper = known.on(basket.today) if known else None
-    candidates = rulebook.candidates(basket, shopper)
-    if lock:
-        explained = rulebook.nearest(basket, shopper, most=NEAREST)
-    judged = {promotion.id: promotion for promotion in (*candidates, *explained)}
+    return ContendedCounters(
+        promotion_ids=_limited_ids(prepared.candidates),
+        offer_ids=_stocked_offer_ids(prepared.candidates, prepared.snapshot),
+        lock_free_margin=lock_free_margin,
+    )
+
+
+def read_usage(
+    prepared: PreparedSale, explanation: ExplanationRequest, *, contended: ContendedCounters | None = None
+) -> SaleUsage:
+    """Read what was used before a sale: by the promotions that are evaluated for it, and by its consumer.
+
+    With ``contended`` the usage is good for a commit, and comes with the progress under all promotions in force for
+    which the consumer has any: a sale adds to these too.
+    """
+    snapshot, record = prepared.snapshot, prepared.record
+    evaluated = (*prepared.candidates, *explanation.promotions)
+    promotions = {promotion.id: promotion for promotion in evaluated}
     stored = usage_read(
-        account_pk=book.account_pk,
-        consumer_pk=known.consumer.pk if known else None,
-        promotion_ids=[p.id for p in judged.values() if p.is_tracked],
-        limited_ids=_limited(judged.values()),
-        offer_ids=_stocked(judged.values(), book=book),
-        backend_ids={backend_id for p in judged.values() for backend_id in p.personalized},
-        codes=sale.vouchers,
-        contended=_contended(candidates, book=book, ample=ample) if lock else None,
+        UsageRequest(
+            account_pk=snapshot.account_pk,
+            consumer_pk=record.consumer.pk if record is not None else None,
+            promotion_ids=[promotion.id for promotion in promotions.values() if promotion.is_tracked],
+            limited_ids=_limited_ids(promotions.values()),
+            offer_ids=_stocked_offer_ids(promotions.values(), snapshot),
+            backend_ids={backend_id for promotion in promotions.values() for backend_id in promotion.personalized},
+            voucher_codes=prepared.sale.vouchers,
+        ),
+        contended=contended,
     )
-    if lock:
-        judged |= _under_way(stored, rulebook, at=basket.at)
-    if shopper is not None:
-        shopper = replace(shopper, personalized={key: listed.choice for key, listed in stored.lists.items()})
-    needed = [promotion for promotion in (*candidates, *explained) if promotion.application_rules]
-    usage, rebuilt = _usage(stored, book=book, known=known, needed=needed, judged=judged, at=basket.at)
-    watch = COSTS.watch() if sampled else None
-    begun = perf_counter()
-    decision = evaluate(
-        basket,
-        shopper=shopper,
-        usage=usage,
-        rulebook=rulebook,
-        policy=book.policy,
-        vouchers=[_presented(code, stored.vouchers.get(code), book=book, known=known) for code in sale.vouchers],
-        explain=explained,
-        most=EXPLANATIONS_KEPT if lock else EXPLAINED if explained else 0,
-        candidates=candidates,
-        around=watch.around if watch is not None else as_it_is,
-    )
-    decision_measured(applied=bool(decision.applied), seconds=perf_counter() - begun)
-    if watch is not None:
-        COSTS.keep(watch)
-    _check_size(decision, balance=known.balance if known else None, commit=lock)
-    return Quote(
-        sale=sale,
-        book=book,
-        place=place,
-        known=known,
-        products=products,
-        basket=basket,
-        usage=usage,
-        judged=tuple(judged.values()),
-        needed=frozenset(promotion.id for promotion in needed),
-        rebuilt=rebuilt,
+    if contended is not None:
+        promotions |= _in_force_with_progress(stored, prepared)
+    with_rules = {promotion.id: promotion for promotion in evaluated if promotion.application_rules}
+    progress = _valid_progress(stored, prepared, promotions)
+    rebuilt = _progress_rebuilt(prepared, [p for p in with_rules.values() if p.id not in progress])
+    offer_codes = {snapshot.offers[code].pk: code for code in snapshot.limited_offers} if stored.vouchers_left else {}
+    return SaleUsage(
+        usage=Usage(
+            total_redemptions=stored.total,
+            customer_redemptions=stored.by_consumer,
+            progress=progress | rebuilt,
+            vouchers_left={offer_codes[offer_id]: left for offer_id, left in stored.vouchers_left.items()},
+        ),
+        promotions=promotions,
+        with_rules=frozenset(with_rules),
+        rebuilt=frozenset(rebuilt),
         lists=stored.lists,
-        presented=stored.vouchers,
-        decision=decision,
-        warnings=_warnings(sale, known),
+        vouchers=stored.vouchers,
     )
 
 
-def _limited(promotions: Iterable[Promotion]) -> list[int]:
+def _limited_ids(promotions: Iterable[Promotion]) -> list[int]:
     return [promotion.id for promotion in promotions if promotion.total_limit is not None]
 
 
-def _stocked(promotions: Iterable[Promotion], *, book: AccountSnapshot) -> set[int]:
-    return {book.offers[promotion.offer].pk for promotion in promotions if promotion.offer in book.limited_offers}
+def _stocked_offer_ids(promotions: Iterable[Promotion], snapshot: AccountSnapshot) -> set[int]:
+    return {
+        snapshot.offers[promotion.offer].pk for promotion in promotions if promotion.offer in snapshot.limited_offers
+    }
 
 
-def _contended(candidates: Sequence[Promotion], *, book: AccountSnapshot, ample: int | None) -> Contended:
-    """Only candidates can apply: of what the others used the reasons tell, which no sale has to wait for."""
-    return Contended(promotion_ids=_limited(candidates), offer_ids=_stocked(candidates, book=book), ample=ample)
+def _in_force_with_progress(stored: UsageRecord, prepared: PreparedSale) -> dict[int, Promotion]:
+    """Return the promotions in force under whose rules the consumer has progress."""
+    promotions = (prepared.snapshot.rulebook.get(promotion_id) for promotion_id in stored.progress)
+    return {
+        promotion.id: promotion
+        for promotion in promotions
+        if promotion is not None and life_reason(promotion.source, prepared.basket.at) is None
+    }
 
 
-def _check_size(decision: Decision, *, balance: int | None, commit: bool) -> None:
-    """Refuse what only a slip (a quantity of millions, a rate without its point) can bring about."""
-    if decision.points > MOST_POINTS or (balance or 0) + decision.points > MOST_BALANCE:
-        raise FigureTooLarge("A transaction does not give so many points.", attr="lines")
-    if commit and sum(applied.vouchers for applied in decision.applied) > MOST_ISSUED:
-        raise FigureTooLarge(f"A transaction issues at most {MOST_ISSUED:,} vouchers.", attr="lines")
+def _valid_progress(
+    stored: UsageRecord, prepared: PreparedSale, promotions: Mapping[int, Promotion]
+) -> dict[int, Progress]:
+    """Return the stored progress under rules that are still the same; none if the consumer has bought since."""
+    last = _last_transaction_at(prepared)
+    if last is not None and last > prepared.basket.at:
+        return {}
+    return {
+        promotion_id: stored_progress.decoded()
+        for promotion_id, stored_progress in stored.progress.items()
+        if (promotion := promotions.get(promotion_id)) is not None
+        and stored_progress.signature == promotion.rules_signature
+    }
 
 
-def _under_way(stored: UsageRecord, rulebook: Rulebook, *, at: datetime) -> dict[int, Promotion]:
-    """The promotions in force under whose rules the consumer has progress, which a sale adds to."""
-    known = (rulebook.get(promotion_id) for promotion_id in stored.progress)
-    return {one.id: one for one in known if one is not None and life_reason(one.source, at) is None}
-
-
-def _usage(
-    stored: UsageRecord,
-    *,
-    book: AccountSnapshot,
-    known: ShopperRecord | None,
-    needed: Sequence[Promotion],
-    judged: dict[int, Promotion],
-    at: datetime,
-) -> tuple[Usage, frozenset[int]]:
-    """Usage as the engine is given it, and the promotions whose progress had to be added up from history.
-
-    Stored progress holds where its rules are still the same and nothing happened after the moment judged.
-    """
-    progress: dict[int, Progress] = {}
-    missing: dict[int, Promotion] = {}
-    last = known.consumer.last_transaction_at if known else None
-    in_order = last is None or last <= at
-    for promotion_id, (signature, kept) in stored.progress.items():
-        promotion = judged.get(promotion_id)
-        if in_order and promotion is not None and signature == promotion.rules_signature:
-            progress[promotion_id] = Progress.from_json(kept)
-    if known is not None and last is not None:
-        missing = {promotion.id: promotion for promotion in needed if promotion.id not in progress}
-        if missing:
-            progress |= progress_from_history(
-                consumer_pk=known.consumer.pk, promotions=list(missing.values()), until=at, book=book
-            )
-    offers = {book.offers[code].pk: code for code in book.limited_offers} if stored.vouchers_left else {}
-    usage = Usage(
-        total_redemptions=stored.total,
-        customer_redemptions=stored.by_consumer,
-        progress=progress,
-        vouchers_left={offers[offer_id]: left for offer_id, left in stored.vouchers_left.items()},
+def _progress_rebuilt(prepared: PreparedSale, promotions: Sequence[Promotion]) -> dict[int, Progress]:
+    """Add up from history the progress that is not stored; a consumer without history has none."""
+    record = prepared.record
+    if record is None or record.consumer.last_transaction_at is None or not promotions:
+        return {}
+    return progress_from_history(
+        consumer_pk=record.consumer.pk, promotions=promotions, until=prepared.basket.at, snapshot=prepared.snapshot
     )
-    return usage, frozenset(missing)
 
 
-def _presented(
-    code: str, voucher: StoredVoucher | None, *, book: AccountSnapshot, known: ShopperRecord | None
-) -> PresentedVoucher:
-    """A code as the engine is given it. An archived offer's vouchers are still good."""
+def _last_transaction_at(prepared: PreparedSale) -> datetime | None:
+    return prepared.record.consumer.last_transaction_at if prepared.record is not None else None
+
+
+# --- evaluating ------------------------------------------------------------------------------------------------------
+
+
+def _case(prepared: PreparedSale, usage: SaleUsage, explanation: ExplanationRequest) -> EvaluationCase:
+    shopper = prepared.shopper
+    if shopper is not None:
+        choices = {backend_id: stored.choice for backend_id, stored in usage.lists.items()}
+        shopper = replace(shopper, personalized=choices)
+    return EvaluationCase(
+        basket=prepared.basket,
+        shopper=shopper,
+        usage=usage.usage,
+        vouchers=[_presented(code, usage.vouchers.get(code), prepared) for code in prepared.sale.vouchers],
+        candidates=prepared.candidates,
+        explain=explanation.promotions,
+        max_explained=explanation.max_refusals,
+    )
+
+
+def _presented(code: str, voucher: StoredVoucher | None, prepared: PreparedSale) -> PresentedVoucher:
+    """Return a voucher as the engine is given it. An archived offer's vouchers are still good."""
     if voucher is None:
         return PresentedVoucher(code=code)
-    offer = book.offers_by_id[voucher.offer_id]
+    offer = prepared.snapshot.offers_by_id[voucher.offer_id]
+    record = prepared.record
     return PresentedVoucher(
         code=code,
         offer=offer.code,
         benefit=offer_benefit(offer),
         status=voucher.status,
-        is_own=known is not None and known.consumer.pk == voucher.consumer_pk,
+        is_own=record is not None and record.consumer.pk == voucher.consumer_pk,
         expires_at=voucher.expires_at,
     )
 
 
 def offer_benefit(offer: Offer) -> Benefit:
-    """What an offer's vouchers give, as the engine is given it."""
+    """Return what an offer's vouchers give, as the engine is given it."""
     return Benefit(
         kind=offer.benefit,
         currency=offer.currency,
         value=Fraction(offer.value or 0),
         product=offer.product.sku if offer.product else "",
     )
-
-
-def _warnings(sale: Sale, known: ShopperRecord | None) -> tuple[Warned, ...]:
-    if not sale.loyalty_card:
-        return ()
-    if known is None:
-        return (Warned(code="unknown_card", detail=f"No consumer has the card {sale.loyalty_card}."),)
-    return ()

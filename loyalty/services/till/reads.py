@@ -1,30 +1,40 @@
 """Reads of what a decision needs to know: the consumer, the products, and what was used so far.
 
-Each is one SQL statement, whatever the size of the basket and the number of promotions. They are written in SQL: they
-are asked at every basket, and the ORM takes several times as long to put them together as the database to answer.
+Each is one SQL statement, whatever the size of the basket and the number of promotions. They are written in SQL,
+because they run for every basket and the ORM takes several times as long to put them together as the database takes to
+answer. Each row is decoded to a type of its own.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection
-from msgspec import json
+from msgspec import Struct, json
 
 from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
-from loyalty.services.till.combined_query import CombinedQuery, among_ids, among_texts
+from loyalty.services.till.combined_query import CombinedQuery, in_ids, in_texts
+from loyalty.services.till.locks import ContendedCounters, CounterRow, counters_lock_with
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper
+from promotions.engine.facts.progress import Progress
+
+_texts = json.Decoder(tuple[str, ...])
+_progress = json.Decoder(list[dict[str, list[int]]])
+_explanation = json.Decoder(list[dict[str, object]])
+_PRICE_DECIMALS = Decimal("0.0001")
+
+
+# --- the sale's consumer, products and stored decision ---------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShopperRecord:
     """A consumer's row with what rules may ask of it.
 
-    ``enlisted`` are the personalized promotions, by backend id, under which the consumer has a list.
+    ``personalized_promotions`` are those, by backend id, under which the consumer has a list.
     """
 
     consumer: Consumer
@@ -33,7 +43,7 @@ class ShopperRecord:
     status: str | None
     enrolled_on: date | None
     card_type: str
-    enlisted: frozenset[str]
+    personalized_promotions: frozenset[str]
 
     @property
     def balance(self) -> int | None:
@@ -45,8 +55,8 @@ class ShopperRecord:
         """Whether the consumer is an active loyalty member."""
         return self.status == MembershipStatus.ACTIVE
 
-    def on(self, today: date) -> Shopper:
-        """The shopper as the engine is given it, on a day at the site; what is on their lists is read later."""
+    def shopper_on(self, today: date) -> Shopper:
+        """Return the engine's shopper on a local day at the site. Their lists are empty: ``usage_read`` reads them."""
         consumer = self.consumer
         return Shopper(
             consumer_id=consumer.consumer_id,
@@ -60,7 +70,7 @@ class ShopperRecord:
             last_transaction_on=consumer.last_transaction_on,
             last_offer_redeemed_on=consumer.last_offer_redeemed_on,
             last_promotion_redeemed_on=consumer.last_promotion_redeemed_on,
-            personalized=dict.fromkeys(self.enlisted, PersonalizedChoice(products=())),
+            personalized=dict.fromkeys(self.personalized_promotions, PersonalizedChoice(products=())),
         )
 
 
@@ -70,15 +80,14 @@ class StoredDecision:
 
     fingerprint: str
     answer: str
-    explanation: list[dict[str, Any]]
+    explanation: list[dict[str, object]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SaleContext:
-    """What an account knows of a basket: who buys, its products by SKU, and the decision made before.
+    """What an account knows about a sale: who buys, its products by SKU, and the decision if it was committed before.
 
-    ``transaction_id`` is the id that the transaction's row is to have; None where the database gives it when it is
-    inserted.
+    ``transaction_id`` is the id reserved for the transaction's row; None where the database gives it on insert.
     """
 
     shopper: ShopperRecord | None = None
@@ -87,7 +96,51 @@ class SaleContext:
     transaction_id: int | None = None
 
 
-_SHOPPER = """
+class _ShopperRow(Struct, array_like=True, frozen=True):
+    id: int
+    consumer_id: str
+    date_of_birth: date | None
+    points_balance: int
+    last_transaction_at: datetime | None
+    last_transaction_on: date | None
+    last_offer_redeemed_on: date | None
+    last_promotion_redeemed_on: date | None
+    email: str
+    status: str | None
+    enrolled_on: date | None
+    home_site: str | None
+    card_type: str | None
+
+
+class _TextRow(Struct, array_like=True, frozen=True):
+    text: str
+
+
+class _ProductRow(Struct, array_like=True, frozen=True):
+    sku: str
+    product_brand: str
+    program_brand: str
+    category: str
+    labels: str
+    cost_price: Decimal | None
+    retail_price: Decimal | None
+
+
+class _DecisionRow(Struct, array_like=True, frozen=True):
+    fingerprint: str
+    answer: str
+    explanation: str
+
+
+class _IdRow(Struct, array_like=True, frozen=True):
+    id: int
+
+
+_SHOPPER_COLUMNS = (
+    "id, consumer_id, date_of_birth, points_balance, last_transaction_at, last_transaction_on, last_offer_redeemed_on,"
+    " last_promotion_redeemed_on, email, status, enrolled_on, home_site, card_type"
+)
+_SHOPPER_SQL = """
     SELECT c.id, c.consumer_id, c.date_of_birth, c.points_balance, c.last_transaction_at, c.last_transaction_on,
         c.last_offer_redeemed_on, c.last_promotion_redeemed_on, m.status, m.enrolled_on, s.number AS home_site,
         c.email, (SELECT k.type FROM consumers_card k WHERE k.account_id = c.account_id AND k.number = %s
@@ -95,10 +148,10 @@ _SHOPPER = """
     FROM consumers_consumer c
     LEFT JOIN consumers_membership m ON m.consumer_id = c.id
     LEFT JOIN consumers_site s ON s.id = c.home_site_id
-    WHERE c.account_id = %s AND {named}{update}
+    WHERE c.account_id = %s AND {condition}{lock}
 """
-_BY_ID = "c.consumer_id = %s"
-_BY_CARD = """c.id = (
+_HAS_CONSUMER_ID = "c.consumer_id = %s"
+_HAS_CARD = """c.id = (
         SELECT o.consumer_id FROM consumers_card n JOIN consumers_membership o ON o.id = n.membership_id
         WHERE n.account_id = c.account_id AND n.number = %s)"""
 
@@ -112,137 +165,170 @@ def sale_context_read(
     reference: str = "",
     lock: bool = False,
 ) -> SaleContext:
-    """Read what an account knows of a basket, in one statement.
+    """Read what an account knows about a sale, in one statement.
 
     Args:
-        account: whose.
+        account: the sale's.
         skus: to look up in the catalogue; an account without one has none of them.
         consumer_id: the external id of who buys; where it is empty, ``card`` names them.
         card: a loyalty card's number.
         reference: the transaction's; empty for none.
-        lock: whether the consumer's row is locked until the transaction ends.
+        lock: whether to lock the consumer's row until the transaction ends.
     """
-    reads = CombinedQuery()
+    query = CombinedQuery()
+    shoppers: list[_ShopperRow] = []
+    groups: list[_TextRow] = []
+    personalized: list[_TextRow] = []
     if consumer_id or card:
-        postgresql = connection.vendor == "postgresql"
-        sql = _SHOPPER.format(
-            named=_BY_ID if consumer_id else _BY_CARD,
-            update=" FOR UPDATE OF c" if lock and postgresql else "",
-        )
-        reads.name("shopper", sql, [card, account.pk, consumer_id or card])
-        reads.add(
-            "shopper",
-            "id, consumer_id, date_of_birth, points_balance, last_transaction_at, last_transaction_on,"
-            " last_offer_redeemed_on, last_promotion_redeemed_on, status, enrolled_on, home_site, card_type, email",
-            "shopper",
-        )
-        reads.add(
-            "group",
-            "g.code",
-            "shopper JOIN consumers_consumer_groups cg ON cg.consumer_id = shopper.id"
-            " JOIN consumers_consumergroup g ON g.id = cg.consumergroup_id",
-        )
-        reads.add(
-            "enlisted",
-            "p.backend_id",
-            "shopper JOIN promotions_personalizedlist l ON l.consumer_id = shopper.id"
-            " JOIN promotions_personalizedpromotion p ON p.id = l.promotion_id AND NOT p.archived",
-        )
-    if skus and account.catalogue_enabled:
-        listed, wanted = among_texts(skus)
-        reads.add(
-            "product",
-            "sku, product_brand, program_brand, category, CAST(labels AS text), cost_price, retail_price",
-            f"promotions_product WHERE account_id = %s AND sku {listed}",
-            [account.pk, wanted],
-        )
+        condition = _HAS_CONSUMER_ID if consumer_id else _HAS_CARD
+        lock_consumer = " FOR UPDATE OF c" if lock and connection.vendor == "postgresql" else ""
+        sql = _SHOPPER_SQL.format(condition=condition, lock=lock_consumer)
+        query.define("shopper", sql, [card, account.pk, consumer_id or card])
+        shoppers = query.select(_ShopperRow, _SHOPPER_COLUMNS, "shopper")
+        groups = query.select(_TextRow, "g.code", _GROUPS)
+        personalized = query.select(_TextRow, "p.backend_id", _PERSONALIZED_PROMOTIONS)
+    products = _products_select(query, account, skus)
+    decisions: list[_DecisionRow] = []
+    ids: list[_IdRow] = []
     if reference:
-        reads.add(
-            "stored",
+        decisions = query.select(
+            _DecisionRow,
             "fingerprint, answer, CAST(explanation AS text)",
             "loyalty_transaction WHERE account_id = %s AND reference = %s",
             [account.pk, reference],
         )
         if connection.vendor == "postgresql":
-            reads.add("id", "nextval(pg_get_serial_sequence('loyalty_transaction', 'id'))")
-    rows = reads.rows()
+            ids = query.select(_IdRow, "nextval(pg_get_serial_sequence('loyalty_transaction', 'id'))")
+    query.run()
     return SaleContext(
-        shopper=next(
-            (_shopper(account, row, groups=rows["group"], enlisted=rows["enlisted"]) for row in rows["shopper"]), None
-        ),
-        products={row[0]: _product(row) for row in rows["product"]},
-        stored=next((_stored(row) for row in rows["stored"]), None),
-        transaction_id=next((row_id for (row_id,) in rows["id"]), None),
+        shopper=_shopper_record(account, shoppers[0], groups, personalized) if shoppers else None,
+        products={row.sku: _product_facts(row) for row in products},
+        stored=_stored_decision(decisions[0]) if decisions else None,
+        transaction_id=ids[0].id if ids else None,
     )
 
 
-def _shopper(account: Account, row: list[Any], *, groups: list[list[Any]], enlisted: list[list[Any]]) -> ShopperRecord:
-    consumer = Consumer(
-        id=row[0],
-        account=account,
-        consumer_id=row[1],
-        date_of_birth=_day(row[2]),
-        points_balance=row[3],
-        last_transaction_at=_moment(row[4]),
-        last_transaction_on=_day(row[5]),
-        last_offer_redeemed_on=_day(row[6]),
-        last_promotion_redeemed_on=_day(row[7]),
-        email=row[12],
-    )
-    return ShopperRecord(
-        consumer=consumer,
-        status=row[8],
-        enrolled_on=_day(row[9]),
-        home_site=row[10],
-        groups=frozenset(code for (code,) in groups),
-        card_type=row[11] or "",
-        enlisted=frozenset(backend_id for (backend_id,) in enlisted),
-    )
-
-
-def _product(row: list[Any]) -> ProductFacts:
-    return ProductFacts(
-        product_brand=row[1],
-        program_brand=row[2],
-        category=row[3],
-        labels=tuple(json.decode(row[4])),
-        cost_price=_price(row[5]),
-        retail_price=_price(row[6]),
-    )
-
-
-def _stored(row: list[Any]) -> StoredDecision:
-    return StoredDecision(fingerprint=row[0], answer=row[1], explanation=json.decode(row[2]))
+_GROUPS = (
+    "shopper JOIN consumers_consumer_groups cg ON cg.consumer_id = shopper.id"
+    " JOIN consumers_consumergroup g ON g.id = cg.consumergroup_id"
+)
+_PERSONALIZED_PROMOTIONS = (
+    "shopper JOIN promotions_personalizedlist l ON l.consumer_id = shopper.id"
+    " JOIN promotions_personalizedpromotion p ON p.id = l.promotion_id AND NOT p.archived"
+)
 
 
 def products_read(*, account: Account, skus: Collection[str]) -> dict[str, ProductFacts]:
-    """The catalogue entries of some SKUs; none for an account without a catalogue."""
+    """Read the catalogue entries of some SKUs; an account without a catalogue has none."""
     return sale_context_read(account=account, skus=skus).products
 
 
-_FOUR_DECIMALS = Decimal("0.0001")
+def _products_select(query: CombinedQuery, account: Account, skus: Collection[str]) -> list[_ProductRow]:
+    if not skus or not account.catalogue_enabled:
+        return []
+    in_skus, parameter = in_texts(skus)
+    return query.select(
+        _ProductRow,
+        "sku, product_brand, program_brand, category, CAST(labels AS text), cost_price, retail_price",
+        f"promotions_product WHERE account_id = %s AND sku {in_skus}",
+        [account.pk, parameter],
+    )
 
 
-def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
+def _shopper_record(
+    account: Account, row: _ShopperRow, groups: Sequence[_TextRow], personalized: Sequence[_TextRow]
+) -> ShopperRecord:
+    consumer = Consumer(
+        id=row.id,
+        account=account,
+        consumer_id=row.consumer_id,
+        date_of_birth=row.date_of_birth,
+        points_balance=row.points_balance,
+        last_transaction_at=_aware(row.last_transaction_at),
+        last_transaction_on=row.last_transaction_on,
+        last_offer_redeemed_on=row.last_offer_redeemed_on,
+        last_promotion_redeemed_on=row.last_promotion_redeemed_on,
+        email=row.email,
+    )
+    return ShopperRecord(
+        consumer=consumer,
+        status=row.status,
+        enrolled_on=row.enrolled_on,
+        home_site=row.home_site,
+        groups=frozenset(group.text for group in groups),
+        card_type=row.card_type or "",
+        personalized_promotions=frozenset(promotion.text for promotion in personalized),
+    )
 
 
-def _moment(text: str | None) -> datetime | None:
-    """A moment as the database writes it: SQLite keeps it in UTC without saying so."""
-    if text is None:
-        return None
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+def _product_facts(row: _ProductRow) -> ProductFacts:
+    return ProductFacts(
+        product_brand=row.product_brand,
+        program_brand=row.program_brand,
+        category=row.category,
+        labels=_texts.decode(row.labels),
+        cost_price=_price(row.cost_price),
+        retail_price=_price(row.retail_price),
+    )
 
 
-def _price(number: Decimal | int | None) -> Decimal | None:
-    """A price with the decimals of its column: SQLite keeps none beyond the last that counts."""
-    return None if number is None else Decimal(number).quantize(_FOUR_DECIMALS)
+def _stored_decision(row: _DecisionRow) -> StoredDecision:
+    return StoredDecision(
+        fingerprint=row.fingerprint, answer=row.answer, explanation=_explanation.decode(row.explanation)
+    )
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    """Add the zone to a moment that SQLite keeps in UTC without saying so."""
+    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _price(number: Decimal | None) -> Decimal | None:
+    """Return a price with the decimals of its column: SQLite drops zeros at the end."""
+    return None if number is None else number.quantize(_PRICE_DECIMALS)
+
+
+# --- usage: counters, progress, lists, vouchers ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsageRequest:
+    """What a decision needs to know of use so far.
+
+    Args:
+        account_pk: whose vouchers.
+        consumer_pk: whose use, progress and lists; None for nobody's.
+        promotion_ids: promotions whose counters and progress are wanted.
+        limited_ids: those of them with a total limit.
+        offer_ids: offers with a stock.
+        backend_ids: personalized promotions under which the consumer's lists are wanted.
+        voucher_codes: vouchers that were presented.
+    """
+
+    account_pk: int
+    consumer_pk: int | None
+    promotion_ids: Collection[int] = ()
+    limited_ids: Collection[int] = ()
+    offer_ids: Collection[int] = ()
+    backend_ids: Collection[str] = ()
+    voucher_codes: Collection[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredProgress:
+    """A consumer's progress under a promotion's application rules, and the signature of the rules it is under."""
+
+    signature: str
+    document: str
+
+    def decoded(self) -> Progress:
+        """Return the progress. Decoding is put off to here, as most of it belongs to rules that do not count today."""
+        return Progress.from_json(_progress.decode(self.document))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredList:
-    """A consumer's list under a personalized promotion: its row's id and what it says."""
+    """A consumer's list under a personalized promotion: the id of its row, and the choice."""
 
     id: int
     choice: PersonalizedChoice
@@ -261,169 +347,143 @@ class StoredVoucher:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UsageRecord:
-    """Counters of some promotions, one consumer's use of them, and the vouchers left of some offers, by id.
+    """Use so far: redemptions of promotions in all and by one consumer, that consumer's progress, vouchers left.
 
-    ``lists`` are the consumer's, by backend id, and ``vouchers`` those presented, by code.
+    All by the id of their promotion or offer, but ``lists`` by backend id and ``vouchers`` (those presented) by code.
     """
 
     total: Mapping[int, int]
     by_consumer: Mapping[int, int]
-    progress: Mapping[int, tuple[str, Any]]
+    progress: Mapping[int, StoredProgress]
     vouchers_left: Mapping[int, int]
     lists: Mapping[str, StoredList]
     vouchers: Mapping[str, StoredVoucher]
 
 
-AMPLE = 1_000
-"""A counter with more than this left is not locked for a decision."""
+class _UsageRow(Struct, array_like=True, frozen=True):
+    promotion_id: int
+    redemptions: int
+    progress_signature: str
+    progress: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Contended:
-    """Counters that a sale may count up: promotions with a total limit, and offers with a stock, by id.
-
-    Where each has more than ``ample`` left, none is locked: the decision is the same on all figures that leave room for
-    it, and whether they do the database judges when they are counted up. Otherwise, and where ``ample`` is None, all
-    are locked, promotions by id and then offers by id.
-    """
-
-    promotion_ids: Collection[int]
-    offer_ids: Collection[int]
-    ample: int | None = AMPLE
+class _ListRow(Struct, array_like=True, frozen=True):
+    backend_id: str
+    id: int
+    products: str
+    selected: str
+    locked: bool | int
 
 
-def usage_read(
-    *,
-    account_pk: int,
-    consumer_pk: int | None,
-    promotion_ids: Collection[int],
-    limited_ids: Collection[int],
-    offer_ids: Collection[int],
-    backend_ids: Collection[str] = (),
-    codes: Collection[str] = (),
-    contended: Contended | None = None,
-) -> UsageRecord:
-    """Read counters, lists and vouchers in one statement.
+class _VoucherRow(Struct, array_like=True, frozen=True):
+    code: str
+    id: int
+    offer_id: int
+    consumer_id: int
+    status: str
+    expires_at: datetime | None
+
+
+def usage_read(request: UsageRequest, *, contended: ContendedCounters | None = None) -> UsageRecord:
+    """Read counters, progress, lists and vouchers in one statement.
 
     Whoever writes a consumer's use, lists or vouchers holds the consumer's row, so a commit that holds it needs no
-    other lock on them; and as this is asked after the row was locked, it sees what the one before wrote.
+    other lock on them; and as this runs after the row was locked, it sees what the commit before wrote.
 
     Args:
-        account_pk: whose vouchers.
-        consumer_pk: whose use is asked for; None for nobody's.
-        promotion_ids: promotions whose counters and progress are wanted.
-        limited_ids: those with a total limit.
-        offer_ids: offers with a stock.
-        backend_ids: personalized promotions under which the consumer's lists are wanted.
-        codes: of vouchers.
-        contended: of a sale that is committed. What is read of these counters is good until the transaction ends; and
-            the progress of every promotion under whose rules the consumer has any comes too.
+        request: what to read.
+        contended: counters of a sale that is committed. What is read of these is good until the transaction ends; and
+            the progress under all promotions for which the consumer has any is read too.
     """
-    reads = CombinedQuery()
-    if limited_ids:
-        listed, wanted = among_ids(limited_ids)
-        reads.add("total", "id, redemptions", f"promotions_promotion WHERE id {listed}", [wanted])
-    if offer_ids:
-        listed, wanted = among_ids(offer_ids)
-        reads.add("offer", "id, stock - issued", f"loyalty_offer WHERE id {listed}", [wanted])
-    if contended is not None and connection.vendor == "postgresql":
-        _lock(contended, reads)
-    if (promotion_ids or contended) and consumer_pk is not None:
-        listed, wanted = among_ids(promotion_ids)
-        under_way = " OR progress_signature <> ''" if contended else ""
-        reads.add(
-            "usage",
-            "promotion_id, redemptions, progress_signature, CAST(progress AS text)",
-            f"loyalty_promotionusage WHERE consumer_id = %s AND (promotion_id {listed}{under_way})",
-            [consumer_pk, wanted],
-        )
-    if backend_ids and consumer_pk is not None:
-        listed, wanted = among_texts(backend_ids)
-        reads.add(
-            "list",
-            "p.backend_id, l.id, CAST(l.products AS text), CAST(l.selected AS text), l.locked",
-            "promotions_personalizedlist l JOIN promotions_personalizedpromotion p ON p.id = l.promotion_id"
-            f" WHERE l.consumer_id = %s AND p.backend_id {listed}",
-            [consumer_pk, wanted],
-        )
-    if codes:
-        listed, wanted = among_texts(codes)
-        reads.add(
-            "voucher",
-            "code, id, offer_id, consumer_id, status, expires_at",
-            f"loyalty_voucher WHERE account_id = %s AND code {listed}",
-            [account_pk, wanted],
-        )
-    rows = reads.rows()
+    query = CombinedQuery()
+    redemptions = _redemptions_select(query, request.limited_ids)
+    vouchers_left = _vouchers_left_select(query, request.offer_ids)
+    locked_redemptions: list[CounterRow] = []
+    locked_vouchers_left: list[CounterRow] = []
+    if contended is not None:
+        locked_redemptions, locked_vouchers_left = counters_lock_with(query, contended)
+    usages = _usages_select(query, request, all_progress=contended is not None)
+    lists = _lists_select(query, request)
+    vouchers = _vouchers_select(query, request)
+    query.run()
     return UsageRecord(
-        total=dict(rows["total"]),
-        by_consumer={promotion_id: redemptions for promotion_id, redemptions, _, _ in rows["usage"]},
+        total={row.id: row.count for row in (*redemptions, *locked_redemptions)},
+        by_consumer={row.promotion_id: row.redemptions for row in usages},
         progress={
-            promotion_id: (signature, json.decode(progress))
-            for promotion_id, _, signature, progress in rows["usage"]
-            if signature
+            row.promotion_id: StoredProgress(signature=row.progress_signature, document=row.progress)
+            for row in usages
+            if row.progress_signature
         },
-        vouchers_left=dict(rows["offer"]),
-        lists={row[0]: _list(row) for row in rows["list"]},
-        vouchers={row[0]: _voucher(row) for row in rows["voucher"]},
+        vouchers_left={row.id: row.count for row in (*vouchers_left, *locked_vouchers_left)},
+        lists={row.backend_id: _stored_list(row) for row in lists},
+        vouchers={row.code: _stored_voucher(row) for row in vouchers},
     )
 
 
-def _lock(contended: Contended, reads: CombinedQuery) -> None:
-    """Lock counters, promotions first, and read them again: a row that is waited for is another one then."""
-    if not contended.promotion_ids and not contended.offer_ids:
-        return
-    limited, promotions = among_ids(contended.promotion_ids)
-    stocked, offers = among_ids(contended.offer_ids)
-    if_scarce = ""
-    if contended.ample is not None:
-        if_scarce = " AND EXISTS (SELECT 1 FROM scarce)"
-        reads.name(
-            "scarce",
-            f"SELECT 1 FROM promotions_promotion WHERE id {limited} AND total_redemption_limit - redemptions <= %s"  # noqa: S608
-            f" UNION ALL SELECT 1 FROM loyalty_offer WHERE id {stocked} AND stock - issued <= %s",
-            [promotions, contended.ample, offers, contended.ample],
-        )
-    reads.name(
-        "limited",
-        f"SELECT id, redemptions FROM promotions_promotion WHERE id {limited}{if_scarce}"  # noqa: S608 - no values
-        " ORDER BY id FOR NO KEY UPDATE",
-        [promotions],
+def _redemptions_select(query: CombinedQuery, promotion_ids: Collection[int]) -> list[CounterRow]:
+    if not promotion_ids:
+        return []
+    in_promotions, parameter = in_ids(promotion_ids)
+    return query.select(CounterRow, "id, redemptions", f"promotions_promotion WHERE id {in_promotions}", [parameter])
+
+
+def _vouchers_left_select(query: CombinedQuery, offer_ids: Collection[int]) -> list[CounterRow]:
+    if not offer_ids:
+        return []
+    in_offers, parameter = in_ids(offer_ids)
+    return query.select(CounterRow, "id, stock - issued", f"loyalty_offer WHERE id {in_offers}", [parameter])
+
+
+def _usages_select(query: CombinedQuery, request: UsageRequest, *, all_progress: bool) -> list[_UsageRow]:
+    if request.consumer_pk is None or not (request.promotion_ids or all_progress):
+        return []
+    in_promotions, parameter = in_ids(request.promotion_ids)
+    or_has_progress = " OR progress_signature <> ''" if all_progress else ""
+    return query.select(
+        _UsageRow,
+        "promotion_id, redemptions, progress_signature, CAST(progress AS text)",
+        f"loyalty_promotionusage WHERE consumer_id = %s AND (promotion_id {in_promotions}{or_has_progress})",
+        [request.consumer_pk, parameter],
     )
-    reads.add("total", "id, redemptions", "limited")
-    reads.name(
-        "stocked",
-        f"SELECT id, stock - issued AS remaining FROM loyalty_offer WHERE id {stocked}{if_scarce}"  # noqa: S608
-        " ORDER BY id FOR NO KEY UPDATE",
-        [offers],
+
+
+def _lists_select(query: CombinedQuery, request: UsageRequest) -> list[_ListRow]:
+    if request.consumer_pk is None or not request.backend_ids:
+        return []
+    in_backend_ids, parameter = in_texts(request.backend_ids)
+    return query.select(
+        _ListRow,
+        "p.backend_id, l.id, CAST(l.products AS text), CAST(l.selected AS text), l.locked",
+        "promotions_personalizedlist l JOIN promotions_personalizedpromotion p ON p.id = l.promotion_id"
+        f" WHERE l.consumer_id = %s AND p.backend_id {in_backend_ids}",
+        [request.consumer_pk, parameter],
     )
-    reads.add("offer", "id, remaining", "stocked")
 
 
-def counters_lock(*, promotion_ids: Collection[int], offer_ids: Collection[int]) -> None:
-    """Lock the rows that a sale may have locked: promotions with a limit by id, then offers with a stock by id."""
-    if connection.vendor != "postgresql":
-        return
-    for table, limit, ids in (
-        ("promotions_promotion", "total_redemption_limit", promotion_ids),
-        ("loyalty_offer", "stock", offer_ids),
-    ):
-        if ids:
-            listed, wanted = among_ids(ids)
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    f"SELECT 1 FROM {table} WHERE id {listed} AND {limit} IS NOT NULL"  # noqa: S608 - no values
-                    " ORDER BY id FOR NO KEY UPDATE",
-                    [wanted],
-                )
+def _vouchers_select(query: CombinedQuery, request: UsageRequest) -> list[_VoucherRow]:
+    if not request.voucher_codes:
+        return []
+    in_codes, parameter = in_texts(request.voucher_codes)
+    return query.select(
+        _VoucherRow,
+        "code, id, offer_id, consumer_id, status, expires_at",
+        f"loyalty_voucher WHERE account_id = %s AND code {in_codes}",
+        [request.account_pk, parameter],
+    )
 
 
-def _list(row: list[Any]) -> StoredList:
+def _stored_list(row: _ListRow) -> StoredList:
     choice = PersonalizedChoice(
-        products=tuple(json.decode(row[2])), selected=tuple(json.decode(row[3])), locked=bool(row[4])
+        products=_texts.decode(row.products), selected=_texts.decode(row.selected), locked=bool(row.locked)
     )
-    return StoredList(id=row[1], choice=choice)
+    return StoredList(id=row.id, choice=choice)
 
 
-def _voucher(row: list[Any]) -> StoredVoucher:
-    return StoredVoucher(id=row[1], offer_id=row[2], consumer_pk=row[3], status=row[4], expires_at=_moment(row[5]))
+def _stored_voucher(row: _VoucherRow) -> StoredVoucher:
+    return StoredVoucher(
+        id=row.id,
+        offer_id=row.offer_id,
+        consumer_pk=row.consumer_id,
+        status=row.status,
+        expires_at=_aware(row.expires_at),
+    )

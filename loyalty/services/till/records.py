@@ -1,153 +1,207 @@
-"""Past transactions as the engine sees them, with their products as they were."""
+"""What a transaction stores of its sale and decision, as records: its lines, and the facts that a return needs.
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+``of`` makes a record, ``to_json`` and ``from_json`` say how it is stored: this module alone knows the keys.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from fractions import Fraction
+from typing import Self
 
-from loyalty.choices import TransactionKind, TransactionStatus
-from loyalty.models import Transaction
-from loyalty.services.till.snapshot import AccountSnapshot
-from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, make_basket, make_line
-from promotions.engine.facts.progress import Progress
-from promotions.engine.money import to_minor
-from promotions.engine.rulebook.rulebook import Promotion
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
 
-ROWS_AT_ONCE = 500
+from loyalty.choices import VoucherStatus
+from loyalty.services.till.sale import SaleLine
+from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
+from promotions.engine.facts.basket import Line, ProductFacts, make_line
+from promotions.engine.money import money_text, to_minor
+from promotions.engine.pipeline.decision import LineResult
 
-
-def line_stored(
-    line: Line,
-    *,
-    product: ProductFacts | None,
-    net: int,
-    discount: int,
-    base_points: int,
-    prices: tuple[Decimal, Decimal],
-    money: Callable[[int], str],
-) -> dict[str, Any]:
-    """One line as a transaction keeps it: what was sold, its product as it was, and what became of it."""
-    return {
-        "line_id": line.line_id,
-        "sku": line.sku,
-        "quantity": f"{line.quantity:f}",
-        "unit_price_inc_tax": f"{prices[0]:f}",
-        "unit_price_ex_tax": f"{prices[1]:f}",
-        "category": line.category,
-        "brand": line.brand,
-        "product": None if product is None else product_stored(product),
-        "total": money(line.total_inc_tax),
-        "net": money(net),
-        "discount": money(discount),
-        "base_points": base_points,
-    }
+Document = dict[str, object]
 
 
-def product_stored(product: ProductFacts) -> dict[str, Any]:
-    """A catalogue entry as a transaction keeps it."""
-    return {
-        "product_brand": product.product_brand,
-        "program_brand": product.program_brand,
-        "category": product.category,
-        "labels": list(product.labels),
-        "cost_price": None if product.cost_price is None else f"{product.cost_price:f}",
-        "retail_price": None if product.retail_price is None else f"{product.retail_price:f}",
-    }
+class StoredProduct(Struct, frozen=True, kw_only=True):
+    """A catalogue entry as it was at the sale."""
 
+    product_brand: str
+    program_brand: str
+    category: str
+    labels: tuple[str, ...]
+    cost_price: str | None
+    retail_price: str | None
 
-def _product(stored: Mapping[str, Any]) -> ProductFacts:
-    def price(name: str) -> Decimal | None:
-        return None if stored[name] is None else Decimal(stored[name])
-
-    return ProductFacts(
-        product_brand=stored["product_brand"],
-        program_brand=stored["program_brand"],
-        category=stored["category"],
-        labels=tuple(stored["labels"]),
-        cost_price=price("cost_price"),
-        retail_price=price("retail_price"),
-    )
-
-
-def quantity_left(line: Mapping[str, Any]) -> Decimal:
-    """How much of a stored line was not returned."""
-    return Decimal(line["quantity"]) - Decimal(line.get("returned", 0))
-
-
-def basket_of(transaction: Transaction, *, book: AccountSnapshot) -> tuple[Basket, tuple[int, ...]]:
-    """What is left of a past transaction as a basket, and the net value of each of its runs in minor units."""
-    basket = basket_left(transaction, book=book, returned={})
-    nets = {line["line_id"]: to_minor(Decimal(line["net"]), transaction.currency) for line in transaction.lines}
-    return basket, tuple(sum(nets[basket.lines[position].line_id] for position in run.lines) for run in basket.runs)
-
-
-def basket_left(transaction: Transaction, *, book: AccountSnapshot, returned: Mapping[str, Decimal]) -> Basket:
-    """A past transaction's basket without what was returned before, and now by line id ``returned`` too."""
-    place = book.sites_by_id.get(transaction.site_id)
-    currency = transaction.currency
-    left = [(line, quantity_left(line) - returned.get(line["line_id"], 0)) for line in transaction.lines]
-    lines = [
-        make_line(
-            line_id=line["line_id"],
-            sku=line["sku"],
-            quantity=quantity,
-            unit_price_inc_tax=to_minor(Decimal(line["unit_price_inc_tax"]), currency),
-            unit_price_ex_tax=to_minor(Decimal(line["unit_price_ex_tax"]), currency),
-            category=line["category"],
-            brand=line["brand"],
+    @classmethod
+    def of(cls, product: ProductFacts) -> Self:
+        """Store a catalogue entry."""
+        return cls(
+            product_brand=product.product_brand,
+            program_brand=product.program_brand,
+            category=product.category,
+            labels=product.labels,
+            cost_price=None if product.cost_price is None else f"{product.cost_price:f}",
+            retail_price=None if product.retail_price is None else f"{product.retail_price:f}",
         )
-        for line, quantity in left
-        if quantity > 0
-    ]
-    return make_basket(
-        at=transaction.occurred_at,
-        local=transaction.occurred_at.astimezone(place.zone) if place else transaction.occurred_at,
-        site=place.facts if place else SiteFacts(site_number=""),
-        currency=currency,
-        lines=lines,
-        products={line["sku"]: _product(line["product"]) for line in transaction.lines if line["product"]},
-        payment_card_type=transaction.payment_card_type,
-        source=transaction.source,
-        loyalty_card_type=transaction.loyalty_card_type,
-    )
+
+    @property
+    def facts(self) -> ProductFacts:
+        """The entry as the engine is given it."""
+        return ProductFacts(
+            product_brand=self.product_brand,
+            program_brand=self.program_brand,
+            category=self.category,
+            labels=self.labels,
+            cost_price=None if self.cost_price is None else Decimal(self.cost_price),
+            retail_price=None if self.retail_price is None else Decimal(self.retail_price),
+        )
 
 
-def progress_from_history(
-    *, consumer_pk: int, promotions: Sequence[Promotion], until: datetime, book: AccountSnapshot
-) -> dict[int, Progress]:
-    """Add up a consumer's transactions towards promotions' application rules, by promotion id.
+class StoredLine(Struct, kw_only=True):
+    """A line of a transaction: what was sold, its product as it was, and its part of what is left of the decision.
 
-    Everything up to and including ``until`` counts, in the order in which it happened, back to where the longest period
-    began. One SQL statement; memory does not grow with the history.
+    Quantities, prices and amounts are decimal numbers as text, amounts in the transaction's currency. ``returned`` is
+    how much of ``quantity`` came back, and not stored before the first return.
     """
-    since = min(rule.first_moment(until.date()) for one in promotions for rule in one.application_rules)
-    progress = {promotion.id: Progress.none(promotion.application_rules) for promotion in promotions}
-    history = (
-        Transaction.objects.filter(consumer_id=consumer_pk, occurred_at__range=(since, until))
-        .exclude(kind=TransactionKind.UNLINKED_RETURN)
-        .exclude(status__in=(TransactionStatus.VOIDED, TransactionStatus.RETURNED))
-        .only(
-            "occurred_at",
-            "local_day",
-            "site_id",
-            "currency",
-            "source",
-            "payment_card_type",
-            "loyalty_card_type",
-            "lines",
-            "facts",
+
+    line_id: str
+    sku: str
+    quantity: str
+    unit_price_inc_tax: str
+    unit_price_ex_tax: str
+    category: str
+    brand: str
+    product: StoredProduct | None
+    total: str
+    net: str
+    discount: str
+    base_points: int
+    returned: str | UnsetType = UNSET
+
+    @classmethod
+    def of(cls, line: Line, *, sold: SaleLine, result: LineResult, product: ProductFacts | None, currency: str) -> Self:
+        """Store a line of a decision, with the prices as the till sent them."""
+        return cls(
+            line_id=line.line_id,
+            sku=line.sku,
+            quantity=f"{line.quantity:f}",
+            unit_price_inc_tax=f"{sold.unit_price_inc_tax:f}",
+            unit_price_ex_tax=f"{sold.unit_price_ex_tax:f}",
+            category=line.category,
+            brand=line.brand,
+            product=None if product is None else StoredProduct.of(product),
+            total=money_text(line.total_inc_tax, currency),
+            net=money_text(result.net, currency),
+            discount=money_text(result.discount, currency),
+            base_points=result.base_points,
         )
-        .order_by("occurred_at", "id")
-    )
-    for transaction in history.iterator(chunk_size=ROWS_AT_ONCE):
-        basket, net = basket_of(transaction, book=book)
-        applied = set(transaction.facts.get("applied", ()))
-        for promotion in promotions:
-            if promotion.counts(basket):
-                progress[promotion.id] = progress[promotion.id].with_transaction(
-                    promotion.application_rules,
-                    [rule.measured(basket, net) for rule in promotion.application_rules],
-                    day=transaction.local_day,
-                    applied=promotion.id in applied,
-                )
-    return progress
+
+    @property
+    def quantity_returned(self) -> Decimal:
+        """How much of it came back."""
+        return Decimal(0) if self.returned is UNSET else Decimal(self.returned)
+
+    @property
+    def quantity_left(self) -> Decimal:
+        """How much of it was not returned."""
+        return Decimal(self.quantity) - self.quantity_returned
+
+    def engine_line(self, quantity: Decimal, currency: str) -> Line:
+        """Return the engine's line for a quantity of it."""
+        return make_line(
+            line_id=self.line_id,
+            sku=self.sku,
+            quantity=quantity,
+            unit_price_inc_tax=to_minor(Decimal(self.unit_price_inc_tax), currency),
+            unit_price_ex_tax=to_minor(Decimal(self.unit_price_ex_tax), currency),
+            category=self.category,
+            brand=self.brand,
+        )
+
+
+def lines_from_json(stored: Sequence[Mapping[str, object]]) -> list[StoredLine]:
+    """Read a transaction's ``lines``."""
+    return msgspec.convert(stored, list[StoredLine])
+
+
+def lines_to_json(lines: Iterable[StoredLine]) -> list[Document]:
+    """Return lines as a transaction stores them."""
+    documents: list[Document] = msgspec.to_builtins(list(lines))
+    return documents
+
+
+class StoredSelection(Struct, frozen=True):
+    """Whether the sale itself made the selection that it made final."""
+
+    selected: bool
+
+
+class PayingVoucher(Struct, frozen=True, kw_only=True):
+    """A voucher that paid, with what its offer gave at the sale: a return applies it again."""
+
+    code: str
+    offer: str
+    benefit: str
+    currency: str
+    value: str
+    product: str
+
+    @classmethod
+    def of(cls, *, code: str, offer: str, benefit: Benefit) -> Self:
+        """Store a voucher and its benefit."""
+        return cls(
+            code=code,
+            offer=offer,
+            benefit=benefit.kind,
+            currency=benefit.currency,
+            value=str(benefit.value),
+            product=benefit.product,
+        )
+
+    @property
+    def presented(self) -> PresentedVoucher:
+        """The voucher as the engine is given it."""
+        benefit = Benefit(kind=self.benefit, currency=self.currency, value=Fraction(self.value), product=self.product)
+        return PresentedVoucher(
+            code=self.code, offer=self.offer, benefit=benefit, status=VoucherStatus.ISSUED, is_own=True
+        )
+
+
+class TransactionFacts(Struct, frozen=True, kw_only=True):
+    """What a transaction was decided by and on, besides its lines. Past sales from elsewhere have the defaults.
+
+    ``applied`` are the ids of the promotions that apply now. ``lists`` are the SKUs by backend id that personalized
+    promotions applied to, ``selections`` those that the sale made final, and ``vouchers`` those that paid.
+    ``unrecovered`` are the codes of vouchers that a return should have cancelled, but that were spent by then.
+    """
+
+    earn_rate: str = "0"
+    point_value: str = "0"
+    is_loyalty_member: bool = False
+    applied: tuple[int, ...] = ()
+    lists: dict[str, tuple[str, ...]] = {}
+    selections: dict[str, StoredSelection] = msgspec.field(default_factory=dict, name="chosen")
+    vouchers: tuple[PayingVoucher, ...] = ()
+    unrecovered: tuple[str, ...] | UnsetType = UNSET
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, object]) -> Self:
+        """Read a transaction's ``facts``."""
+        return msgspec.convert(stored, cls)
+
+    def to_json(self) -> Document:
+        """Return the facts as a transaction stores them."""
+        document: Document = msgspec.to_builtins(self)
+        return document
+
+    @property
+    def unrecovered_codes(self) -> tuple[str, ...]:
+        """The codes of ``unrecovered``; none before the first return."""
+        return () if self.unrecovered is UNSET else self.unrecovered
+
+
+def facts_after_return(stored: Mapping[str, object], *, applied: Sequence[int], unrecovered: Sequence[str]) -> Document:
+    """Return a transaction's ``facts`` after a return: what applies to what is left, and the vouchers it missed."""
+    document = {**stored, "applied": list(applied)}
+    if unrecovered:
+        document["unrecovered"] = [*TransactionFacts.from_json(stored).unrecovered_codes, *unrecovered]
+    return document

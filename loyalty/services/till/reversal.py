@@ -1,47 +1,54 @@
 """Returns and voids: what applied to a sale is applied again to what is left, and the difference is taken back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 from django.db import transaction
 
 from consumers.exceptions import Problem
 from consumers.models import Account, Consumer
+from consumers.moments import moment_text
 from loyalty.choices import EntryKind, ReversalKind, TransactionKind, TransactionStatus, VoucherStatus
 from loyalty.exceptions import ReferenceReused, ReturnInvalid, TransactionNotFound, TransactionVoided
 from loyalty.models import AppliedPromotion, LedgerEntry, Reversal, Transaction, Voucher
-from loyalty.selectors.offer import UNUSED
+from loyalty.selectors.rewards import UNUSED
 from loyalty.selectors.transaction import last_promotion_day, last_transaction_moment
-from loyalty.services.till.answer import amount_decimal, answer_of, lines_stored, moment_text, voucher_answer
+from loyalty.services.rewards.voucher import vouchers_cancel, vouchers_release
+from loyalty.services.till.answer import Answer, IssuedVoucher, amount_decimal, answer_of, lines_answer, voucher_answer
 from loyalty.services.till.bulk_insert import rows_insert
-from loyalty.services.till.commit import AHEAD
-from loyalty.services.till.counters import count_down, usage_take_back
-from loyalty.services.till.reads import counters_lock
-from loyalty.services.till.records import basket_left, quantity_left
+from loyalty.services.till.commit import MAX_CLOCK_LEAD
+from loyalty.services.till.counters import counters_decrease, usage_take_back
+from loyalty.services.till.history import basket_left
+from loyalty.services.till.locks import counters_lock
+from loyalty.services.till.records import (
+    StoredLine,
+    TransactionFacts,
+    facts_after_return,
+    lines_from_json,
+    lines_to_json,
+)
 from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
-from loyalty.services.voucher import vouchers_cancel, vouchers_release
 from promotions.engine.benefits.discounts import PersonalizedTerms
-from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import from_minor, money_text, to_minor
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.pipeline.returns import ReturnLimit, ReturnPolicy
-from promotions.engine.rulebook.rulebook import PromotionSource, Rulebook, Terms, compile_promotion
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.pipeline.strategy import ReturnLimit, ReturnPolicy, ReturnStrategy
+from promotions.engine.rulebook.promotion import PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import Promotion
-from promotions.services.personalized_list import personalized_choices_release
+from promotions.services.personalized.choices import personalized_choices_release
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReturnedLine:
-    """So much of a line that came back."""
+    """How much of a line came back."""
 
     line_id: str
     quantity: Decimal
@@ -59,11 +66,11 @@ class ReversalRequest:
 
     @property
     def fingerprint(self) -> str:
-        """The same for two requests of the same content."""
+        """A hash that is the same for two requests of the same content."""
         moment = moment_text(self.occurred_at) if self.occurred_at else None
         lines = sorted((line.line_id, f"{line.quantity.normalize():f}") for line in self.lines)
-        said = [self.kind, self.transaction, moment, lines]
-        return sha256(msgspec.json.encode(said)).hexdigest()
+        content = [self.kind, self.transaction, moment, lines]
+        return sha256(msgspec.json.encode(content)).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,19 +82,25 @@ class Reversed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Kept:
+class _OriginalSale:
     """A transaction just before a return, with its promotions, the vouchers that they issued, and those that paid."""
 
     row: Transaction
-    book: AccountSnapshot
+    snapshot: AccountSnapshot
+    facts: TransactionFacts
+    lines: list[StoredLine]
     applied: list[AppliedPromotion]
     issued: list[Voucher]
     paid_with: list[Voucher]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Taken:
-    """What a return takes back, and the decision on what is left."""
+class _ReversalResult:
+    """What a return takes back, and the decision on what is left. Amounts in minor units.
+
+    ``points`` and ``redemptions`` are those taken back, by promotion id. ``cancelled`` are vouchers that are taken
+    back, ``spent`` the codes of those that should be but were used by then.
+    """
 
     decision: Decision
     returned: Mapping[str, Decimal]
@@ -105,9 +118,14 @@ class _Taken:
         """Base points and those of promotions."""
         return self.base_points + sum(self.points.values())
 
+    @property
+    def nothing_is_left(self) -> bool:
+        """Whether the whole transaction is returned."""
+        return not self.decision.basket.lines
+
 
 def transaction_reverse(*, account: Account, request: ReversalRequest, at: datetime) -> Reversed:
-    """Return a part of a transaction, or void it, once; the same request again gives the stored answer.
+    """Return a part of a transaction, or void it, once; for the same request again, return the stored answer.
 
     Args:
         account: read in this request.
@@ -124,19 +142,18 @@ def transaction_reverse(*, account: Account, request: ReversalRequest, at: datet
 
 
 def transaction_return_preview(*, account: Account, request: ReversalRequest, at: datetime) -> str:
-    """What a return would answer now, as JSON text. Writes nothing and locks nothing.
+    """Return what a return would answer now, as JSON text. Writes nothing and locks nothing.
 
     Raises:
         TransactionNotFound, TransactionVoided, ReturnInvalid: as the return itself.
     """
-    row = Transaction.objects.select_related("consumer__membership").get(pk=_named(account, request)[0])
-    kept = _kept(account, row)
-    taken = _take(kept, request, at)
-    return _answer(kept, taken, request, balance=_balance_after(kept, taken))
+    row = Transaction.objects.select_related("consumer__membership").get(pk=_transaction_keys(account, request)[0])
+    original = _original_sale(account, row)
+    return _answer(original, _reverse(original, request, at), request)
 
 
 def _reverse_once(account: Account, request: ReversalRequest, at: datetime) -> Reversed:
-    pk, consumer_pk = _named(account, request)
+    pk, consumer_pk = _transaction_keys(account, request)
     # Closes the races of two returns of one transaction, and of a return with a sale for the same consumer, limit or
     # stock. Locks are taken in the order of a sale: the consumer, then (a sale has none yet) the transaction, then
     # limited promotions by id and stocked offers by id.
@@ -147,92 +164,102 @@ def _reverse_once(account: Account, request: ReversalRequest, at: datetime) -> R
         row = Transaction.objects.select_for_update().get(pk=pk)
         stored = Reversal.objects.filter(account=account, reference=request.reference).first()
         if stored is not None:
-            return _repeated(stored, request)
+            return _stored_answer(stored, request)
         row.consumer = consumer
-        kept = _kept(account, row)
+        original = _original_sale(account, row)
         counters_lock(
-            promotion_ids=[one.promotion_id for one in kept.applied],
-            offer_ids={voucher.offer_id for voucher in (*kept.issued, *kept.paid_with)},
+            promotion_ids=[applied.promotion_id for applied in original.applied],
+            offer_ids={voucher.offer_id for voucher in (*original.issued, *original.paid_with)},
         )
-        taken = _take(kept, request, at)
-        answer = _answer(kept, taken, request, balance=_balance_after(kept, taken))
-        _write(kept, taken, request, answer=answer, at=at)
+        result = _reverse(original, request, at)
+        answer = _answer(original, result, request)
+        _write(original, result, request, answer=answer, at=at)
         return Reversed(answer=answer, created=True)
 
 
-def _named(account: Account, request: ReversalRequest) -> tuple[int, int | None]:
-    """The transaction's id and its consumer's, which never change."""
-    named = Transaction.objects.filter(account=account, reference=request.transaction)
-    row = named.values_list("pk", "consumer_id").first()
-    if row is None:
+def _transaction_keys(account: Account, request: ReversalRequest) -> tuple[int, int | None]:
+    """Return the ids of the transaction and of its consumer, which never change."""
+    rows = Transaction.objects.filter(account=account, reference=request.transaction)
+    keys = rows.values_list("pk", "consumer_id").first()
+    if keys is None:
         raise TransactionNotFound(f"There is no transaction {request.transaction}.")
-    return row
+    return keys
 
 
-def _repeated(stored: Reversal, request: ReversalRequest) -> Reversed:
+def _stored_answer(stored: Reversal, request: ReversalRequest) -> Reversed:
     if stored.fingerprint != request.fingerprint:
         raise ReferenceReused(f"The reference {request.reference} was used for another return.", attr="reference")
     return Reversed(answer=stored.answer, created=False)
 
 
-# --- judging ----------------------------------------------------------------------------------------------------------
+# --- deciding ---------------------------------------------------------------------------------------------------------
 
 
-def _kept(account: Account, row: Transaction) -> _Kept:
+def _original_sale(account: Account, row: Transaction) -> _OriginalSale:
+    facts = TransactionFacts.from_json(row.facts)
     applied = AppliedPromotion.objects.filter(transaction=row, redemptions__gt=0).select_related("version")
     issued = Voucher.objects.filter(issued_by__transaction=row).exclude(status=VoucherStatus.CANCELLED)
-    paid_with = row.vouchers_redeemed.select_related("issued_by__transaction") if row.facts.get("vouchers") else ()
-    return _Kept(
+    paid_with = row.vouchers_redeemed.select_related("issued_by__transaction") if facts.vouchers else ()
+    return _OriginalSale(
         row=row,
-        book=snapshot_current(account=account),
+        snapshot=snapshot_current(account=account),
+        facts=facts,
+        lines=lines_from_json(row.lines),
         applied=list(applied.order_by("position")),
         issued=list(issued.select_related("offer", "issued_by__transaction").order_by("pk")),
         paid_with=list(paid_with),
     )
 
 
-def _take(kept: _Kept, request: ReversalRequest, at: datetime) -> _Taken:
-    """Judge what is left and what is taken back. Amounts in minor units."""
-    row = kept.row
-    _check_request(row, request, at)
+def _reverse(original: _OriginalSale, request: ReversalRequest, at: datetime) -> _ReversalResult:
+    """Decide on what is left, and work out what is taken back."""
+    row, applied = original.row, original.applied
+    _check_request(original, request, at)
     if request.kind == ReversalKind.VOID:
-        returned = {line["line_id"]: quantity_left(line) for line in row.lines}
+        returned = {line.line_id: line.quantity_left for line in original.lines}
     else:
         returned = {line.line_id: line.quantity for line in request.lines}
-    decision = _decide(kept, returned)
+    decision = _decide(original, returned)
     paid = to_minor(row.paid, row.currency)
-    points = {one.promotion.id: one.points for one in decision.applied}
-    redemptions = {one.promotion.id: one.redemptions for one in decision.applied}
-    fewer = {one.promotion_id: one.redemptions - redemptions.get(one.promotion_id, 0) for one in kept.applied}
-    cancelled, spent = _vouchers_back(kept, redemptions)
+    points_left = {left.promotion.id: left.points for left in decision.applied}
+    redemptions_left = {left.promotion.id: left.redemptions for left in decision.applied}
+    points = {
+        promotion.promotion_id: promotion.points - points_left.get(promotion.promotion_id, 0) for promotion in applied
+    }
+    redemptions = {
+        promotion.promotion_id: promotion.redemptions - redemptions_left.get(promotion.promotion_id, 0)
+        for promotion in applied
+    }
+    cancelled, spent = _vouchers_back(original, redemptions_left)
     if not decision.basket.lines:
-        cancelled += [voucher for voucher in kept.paid_with if _is_missed(voucher)]
-    return _Taken(
+        cancelled += [voucher for voucher in original.paid_with if _is_unrecovered(voucher)]
+    return _ReversalResult(
         decision=decision,
         returned=returned,
         status=_status(request, decision),
         refund_due=max(0, paid - decision.net),
         not_recovered=max(0, decision.net - paid),
         base_points=row.base_points - decision.base_points,
-        points={one.promotion_id: one.points - points.get(one.promotion_id, 0) for one in kept.applied},
-        redemptions={promotion_id: count for promotion_id, count in fewer.items() if count},
+        points=points,
+        redemptions={promotion_id: count for promotion_id, count in redemptions.items() if count},
         cancelled=cancelled,
         spent=spent,
     )
 
 
-def _check_request(row: Transaction, request: ReversalRequest, at: datetime) -> None:
+def _check_request(original: _OriginalSale, request: ReversalRequest, at: datetime) -> None:
+    row = original.row
     if row.status == TransactionStatus.VOIDED:
         raise TransactionVoided("The transaction was voided.")
     if row.kind == TransactionKind.UNLINKED_RETURN:
         raise ReturnInvalid("A return cannot be returned.")
     problems = []
     moment = request.occurred_at or at
-    if moment > at + AHEAD:
+    if moment > at + MAX_CLOCK_LEAD:
         problems.append(Problem(code="invalid", detail="The moment lies in the future.", attr="occurred_at"))
     elif moment < row.occurred_at and request.occurred_at is not None:
         problems.append(Problem(code="invalid", detail="The moment lies before the sale.", attr="occurred_at"))
-    left = {line["line_id"]: quantity_left(line) for line in row.lines}
+    left = {line.line_id: line.quantity_left for line in original.lines}
     for i, line in enumerate(request.lines):
         if line.line_id not in left:
             detail = f"The transaction has no line {line.line_id}."
@@ -250,55 +277,60 @@ def _status(request: ReversalRequest, decision: Decision) -> TransactionStatus:
     return TransactionStatus.PARTLY_RETURNED if decision.basket.lines else TransactionStatus.RETURNED
 
 
-def _decide(kept: _Kept, returned: Mapping[str, Decimal]) -> Decision:
-    """What applied, applied again to what is left, by the versions, products, choices and rates of the sale."""
-    row, facts = kept.row, kept.row.facts
-    lists: Mapping[str, Sequence[str]] = facts.get("lists", {})
-    shopper = None
-    if row.consumer is not None:
-        shopper = Shopper(
-            consumer_id=row.consumer.consumer_id,
-            today=row.local_day,
-            is_loyalty_member=facts.get("is_loyalty_member", False),
-            personalized={
-                backend_id: PersonalizedChoice(products=tuple(skus), selected=tuple(skus))
-                for backend_id, skus in lists.items()
-            },
+def _decide(original: _OriginalSale, returned: Mapping[str, Decimal]) -> Decision:
+    """Apply what applied again to what is left, by the versions, products, choices and rates of the sale."""
+    row, facts = original.row, original.facts
+    limits = {
+        applied.promotion_id: ReturnLimit(
+            position=applied.position, redemptions=applied.redemptions, points=applied.points
         )
-    terms = Terms(
-        currency=row.currency,
-        earn_rates={row.currency: Fraction(facts.get("earn_rate", 0))},
-        point_value=Fraction(facts.get("point_value", 0)),
+        for applied in original.applied
+    }
+    case = EvaluationCase(
+        basket=basket_left(row, snapshot=original.snapshot, returned=returned),
+        shopper=_shopper(original),
+        usage=Usage(),
+        vouchers=[voucher.presented for voucher in facts.vouchers],
+        strategy=ReturnStrategy(limits=limits, paid=to_minor(row.paid, row.currency)),
     )
-    rulebook = Rulebook.build(
-        (compile_promotion(_source(applied)) for applied in kept.applied),
+    return evaluate(case, _rulebook(original), ReturnPolicy(limits=limits))
+
+
+def _shopper(original: _OriginalSale) -> Shopper | None:
+    row, facts = original.row, original.facts
+    if row.consumer is None:
+        return None
+    return Shopper(
+        consumer_id=row.consumer.consumer_id,
+        today=row.local_day,
+        is_loyalty_member=facts.is_loyalty_member,
+        personalized={
+            backend_id: PersonalizedChoice(products=skus, selected=skus) for backend_id, skus in facts.lists.items()
+        },
+    )
+
+
+def _rulebook(original: _OriginalSale) -> Rulebook:
+    """Compile what applied, in the versions that applied, under the earning terms of the sale."""
+    currency, facts = original.row.currency, original.facts
+    terms = Terms(
+        currency=currency,
+        earn_rates={currency: Fraction(facts.earn_rate)},
+        point_value=Fraction(facts.point_value),
+    )
+    return Rulebook.build(
+        (compile_promotion(_source(applied)) for applied in original.applied),
         terms=terms,
-        offers=kept.book.rulebook.offers,
+        offers=original.snapshot.rulebook.offers,
         personalized={
             backend_id: PersonalizedTerms(maximum_distinct_products=None, lock_after_first_apply=False)
-            for backend_id in lists
+            for backend_id in facts.lists
         },
-    )
-    standing = ReturnPolicy(
-        stands={
-            one.promotion_id: ReturnLimit(position=one.position, redemptions=one.redemptions, points=one.points)
-            for one in kept.applied
-        },
-        paid=to_minor(row.paid, row.currency),
-    )
-    return evaluate(
-        basket_left(row, book=kept.book, returned=returned),
-        shopper=shopper,
-        usage=Usage(),
-        rulebook=rulebook,
-        policy=standing,
-        vouchers=[_paid_voucher(fact) for fact in facts.get("vouchers", ())],
-        standing=standing,
     )
 
 
 def _source(applied: AppliedPromotion) -> PromotionSource:
-    """A promotion in the version that was applied."""
+    """Return a promotion in the version that applied."""
     definition = applied.version.definition
     return PromotionSource(
         id=applied.promotion_id,
@@ -320,162 +352,178 @@ def _source(applied: AppliedPromotion) -> PromotionSource:
     )
 
 
-def _paid_voucher(fact: Mapping[str, str]) -> PresentedVoucher:
-    """A voucher that paid, with what it gave then."""
-    benefit = Benefit(
-        kind=fact["benefit"], currency=fact["currency"], value=Fraction(fact["value"]), product=fact["product"]
-    )
-    return PresentedVoucher(
-        code=fact["code"], offer=fact["offer"], benefit=benefit, status=VoucherStatus.ISSUED, is_own=True
-    )
+def _vouchers_back(original: _OriginalSale, redemptions_left: Mapping[int, int]) -> tuple[list[Voucher], list[str]]:
+    """Return the vouchers to cancel, and the codes of those that should be but were spent.
 
-
-def _vouchers_back(kept: _Kept, redemptions: Mapping[int, int]) -> tuple[list[Voucher], list[str]]:
-    """The vouchers to cancel, and the codes of those that should be but were spent.
-
-    Each promotion keeps as many vouchers as it has redemptions left; of the others those go that are unused.
+    Each promotion keeps as many vouchers as it has redemptions left; of the others the unused ones are cancelled.
     """
     cancelled: list[Voucher] = []
     spent: list[str] = []
-    for applied in kept.applied:
-        issued = [one for one in reversed(kept.issued) if one.issued_by_id == applied.pk and not _is_missed(one)]
-        excess = max(0, len(issued) - redemptions.get(applied.promotion_id, 0))
+    for applied in original.applied:
+        issued = [
+            voucher
+            for voucher in reversed(original.issued)
+            if voucher.issued_by_id == applied.pk and not _is_unrecovered(voucher)
+        ]
+        excess = max(0, len(issued) - redemptions_left.get(applied.promotion_id, 0))
         unused = [voucher for voucher in issued if voucher.status in UNUSED][:excess]
         cancelled += unused
         spent += [voucher.code for voucher in issued if voucher.status not in UNUSED][: excess - len(unused)]
     return cancelled, spent
 
 
-def _is_missed(voucher: Voucher) -> bool:
-    """Whether it should have been taken back when a part of the sale that issued it was, but was spent by then."""
+def _is_unrecovered(voucher: Voucher) -> bool:
+    """Whether an earlier return of a part of the sale that issued it should have cancelled it, but it was spent."""
     issued_by = voucher.issued_by
-    return issued_by is not None and voucher.code in issued_by.transaction.facts.get("unrecovered", ())
+    if issued_by is None:
+        return False
+    return voucher.code in TransactionFacts.from_json(issued_by.transaction.facts).unrecovered_codes
 
 
 # --- answering --------------------------------------------------------------------------------------------------------
 
 
-def _balance_after(kept: _Kept, taken: _Taken) -> int | None:
-    consumer = kept.row.consumer
+def _balance_after(original: _OriginalSale, result: _ReversalResult) -> int | None:
+    consumer = original.row.consumer
     if consumer is None or not hasattr(consumer, "membership"):
         return None
-    return consumer.points_balance - taken.all_points
+    return consumer.points_balance - result.all_points
 
 
-def _answer(kept: _Kept, taken: _Taken, request: ReversalRequest, *, balance: int | None) -> str:
-    """The decision on what is left, and what was taken back."""
-    row, currency = kept.row, kept.row.currency
-    codes = {applied.promotion_id: applied.version.definition["code"] for applied in kept.applied}
-    cancelled = {voucher.pk for voucher in taken.cancelled}
-    issued: dict[int, list[dict[str, Any]]] = {}
-    for applied in kept.applied:
-        left = [v for v in kept.issued if v.issued_by_id == applied.pk and v.pk not in cancelled]
-        if left:
-            issued[applied.promotion_id] = [voucher_answer(voucher) for voucher in left]
-    before = to_minor(row.discount_total, currency)
-    sale = msgspec.json.decode(row.answer) if row.answer else {}
-    answer = answer_of(taken.decision, reference=row.reference, status=taken.status, balance=balance, issued=issued)
+def _answer(original: _OriginalSale, result: _ReversalResult, request: ReversalRequest) -> str:
+    """Return the decision on what is left, and what was taken back, as JSON text."""
+    row, currency = original.row, original.row.currency
+    sale_answer = msgspec.json.decode(row.answer) if row.answer else {}
+    answer = answer_of(
+        result.decision,
+        reference=row.reference,
+        status=result.status,
+        balance=_balance_after(original, result),
+        issued=_issued_left(original, result),
+    )
     answer |= {
-        # What the till was told beside the decision is still what it was told.
-        "personalized": sale.get("personalized", []),
-        "warnings": sale.get("warnings", []),
+        # What the till was told besides the decision does not change with the return.
+        "personalized": sale_answer.get("personalized", []),
+        "warnings": sale_answer.get("warnings", []),
         "return_reference": request.reference,
-        "refund_due": money_text(taken.refund_due, currency),
-        "not_recovered": money_text(taken.not_recovered, currency),
-        "reversed": {
-            "points": taken.all_points,
-            "discount": money_text(before - (taken.decision.total - taken.decision.net), currency),
-            "redemptions": [
-                {"promotion": codes[promotion_id], "redemptions": count}
-                for promotion_id, count in taken.redemptions.items()
-            ],
-            "vouchers_cancelled": [voucher.code for voucher in taken.cancelled],
-            "vouchers_already_redeemed": taken.spent,
-        },
+        "refund_due": money_text(result.refund_due, currency),
+        "not_recovered": money_text(result.not_recovered, currency),
+        "reversed": _reversed(original, result),
     }
     return msgspec.json.encode(answer).decode()
+
+
+def _issued_left(original: _OriginalSale, result: _ReversalResult) -> dict[int, list[IssuedVoucher]]:
+    """Return the answers of the vouchers that the sale issued and the return leaves, by promotion id."""
+    cancelled = {voucher.pk for voucher in result.cancelled}
+    issued: dict[int, list[IssuedVoucher]] = {}
+    for applied in original.applied:
+        left = [v for v in original.issued if v.issued_by_id == applied.pk and v.pk not in cancelled]
+        if left:
+            issued[applied.promotion_id] = [voucher_answer(voucher) for voucher in left]
+    return issued
+
+
+def _reversed(original: _OriginalSale, result: _ReversalResult) -> Answer:
+    row, decision = original.row, result.decision
+    codes = {applied.promotion_id: applied.version.definition["code"] for applied in original.applied}
+    discount_back = to_minor(row.discount_total, row.currency) - (decision.total - decision.net)
+    return {
+        "points": result.all_points,
+        "discount": money_text(discount_back, row.currency),
+        "redemptions": [
+            {"promotion": codes[promotion_id], "redemptions": count}
+            for promotion_id, count in result.redemptions.items()
+        ],
+        "vouchers_cancelled": [voucher.code for voucher in result.cancelled],
+        "vouchers_already_redeemed": result.spent,
+    }
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _write(kept: _Kept, taken: _Taken, request: ReversalRequest, *, answer: str, at: datetime) -> None:
-    row = kept.row
+def _write(
+    original: _OriginalSale, result: _ReversalResult, request: ReversalRequest, *, answer: str, at: datetime
+) -> None:
+    row, consumer = original.row, original.row.consumer
     moment = request.occurred_at or at
-    _write_applied(kept, taken)
-    _write_transaction(row, taken, answer=answer)
-    reversal = Reversal(
+    reversal = _reversal_row(original, result, request, answer=answer, at=at)
+    _write_applied(original, result)
+    _write_transaction(original, result, answer=answer)
+    rows_insert([reversal])
+    if consumer is not None:
+        _write_ledger(original, result, request, at=at)
+        usage_take_back(consumer_pk=consumer.pk, redemptions=result.redemptions)
+    if result.nothing_is_left:
+        vouchers_release(payer=row, at=moment)
+        for voucher in original.paid_with:
+            voucher.status = VoucherStatus.ISSUED
+        if request.kind == ReversalKind.VOID and consumer is not None:
+            selected = [key for key, selection in original.facts.selections.items() if selection.selected]
+            personalized_choices_release(
+                consumer_pk=consumer.pk, transaction_id=row.pk, selections_made=selected, at=at
+            )
+    # In the order of a sale: offers, then promotions.
+    vouchers_cancel(vouchers=result.cancelled)
+    if result.redemptions:
+        counters_decrease(Promotion._meta.db_table, "redemptions", result.redemptions)
+    if consumer is not None:
+        _write_activity(row, consumer, result)
+
+
+def _reversal_row(
+    original: _OriginalSale, result: _ReversalResult, request: ReversalRequest, *, answer: str, at: datetime
+) -> Reversal:
+    row = original.row
+    return Reversal(
         account_id=row.account_id,
         transaction=row,
         reference=request.reference,
         fingerprint=request.fingerprint,
         kind=request.kind,
-        occurred_at=moment,
+        occurred_at=request.occurred_at or at,
         recorded_at=at,
         lines=[
             {"line_id": line_id, "quantity": f"{quantity:f}"}
-            for line_id, quantity in taken.returned.items()
+            for line_id, quantity in result.returned.items()
             if quantity
         ],
-        reversed=msgspec.json.decode(answer)["reversed"],
-        points=taken.all_points,
-        refund_due=from_minor(taken.refund_due, row.currency),
-        not_recovered=from_minor(taken.not_recovered, row.currency),
+        reversed=_reversed(original, result),
+        points=result.all_points,
+        refund_due=from_minor(result.refund_due, row.currency),
+        not_recovered=from_minor(result.not_recovered, row.currency),
         answer=answer,
     )
-    rows_insert([reversal])
-    if row.consumer is not None:
-        _write_ledger(kept, taken, request, moment=moment, at=at)
-        usage_take_back(consumer_pk=row.consumer.pk, redemptions=taken.redemptions)
-    if not taken.decision.basket.lines:
-        vouchers_release(payer=row, at=moment)
-        for voucher in kept.paid_with:
-            voucher.status = VoucherStatus.ISSUED
-        if request.kind == ReversalKind.VOID and row.consumer is not None:
-            made = [key for key, chosen in row.facts.get("chosen", {}).items() if chosen["selected"]]
-            personalized_choices_release(
-                consumer_pk=row.consumer.pk, transaction_id=row.pk, selections_made=made, at=at
-            )
-    # In the order of a sale: offers, then promotions.
-    vouchers_cancel(vouchers=taken.cancelled)
-    if taken.redemptions:
-        count_down(Promotion._meta.db_table, "redemptions", taken.redemptions)
-    if row.consumer is not None:
-        _write_standing(row, row.consumer, taken)
 
 
-def _write_applied(kept: _Kept, taken: _Taken) -> None:
-    """What each promotion has of the transaction now."""
-    left = {one.promotion.id: one for one in taken.decision.applied}
-    for applied in kept.applied:
-        now = left.get(applied.promotion_id)
-        applied.redemptions = now.redemptions if now else 0
-        applied.points = now.points if now else 0
-        applied.discount = from_minor(now.discount if now else 0, kept.row.currency)
-        applied.saving = amount_decimal(now.saving) if now else Decimal(0)
-        applied.lines = lines_stored(now.lines, kept.row.currency) if now else []
-    if kept.applied:
-        AppliedPromotion.objects.bulk_update(kept.applied, ["redemptions", "points", "discount", "saving", "lines"])
+def _write_applied(original: _OriginalSale, result: _ReversalResult) -> None:
+    """Write what each promotion has of the transaction now."""
+    currency = original.row.currency
+    applied_left = {applied.promotion.id: applied for applied in result.decision.applied}
+    for applied in original.applied:
+        left = applied_left.get(applied.promotion_id)
+        applied.redemptions = left.redemptions if left else 0
+        applied.points = left.points if left else 0
+        applied.discount = from_minor(left.discount if left else 0, currency)
+        applied.saving = amount_decimal(left.saving) if left else Decimal(0)
+        applied.lines = lines_answer(left.lines, currency) if left else []
+    if original.applied:
+        AppliedPromotion.objects.bulk_update(original.applied, ["redemptions", "points", "discount", "saving", "lines"])
 
 
-def _write_transaction(row: Transaction, taken: _Taken, *, answer: str) -> None:
-    decision, currency = taken.decision, row.currency
-    results = {line.line_id: line for line in decision.lines}
-    for line in row.lines:
-        left, back = results.get(line["line_id"]), taken.returned.get(line["line_id"], Decimal(0))
-        line["returned"] = f"{Decimal(line.get('returned', 0)) + back:f}"
-        line["net"] = money_text(left.net if left else 0, currency)
-        line["discount"] = money_text(left.discount if left else 0, currency)
-        line["base_points"] = left.base_points if left else 0
-    row.facts["applied"] = [applied.promotion.id for applied in decision.applied]
-    if taken.spent:
-        row.facts["unrecovered"] = [*row.facts.get("unrecovered", ()), *taken.spent]
-    row.status = taken.status
+def _write_transaction(original: _OriginalSale, result: _ReversalResult, *, answer: str) -> None:
+    row, decision, currency = original.row, result.decision, original.row.currency
+    row.lines = lines_to_json(_lines_left(original, result))
+    row.facts = facts_after_return(
+        row.facts, applied=[applied.promotion.id for applied in decision.applied], unrecovered=result.spent
+    )
+    row.status = result.status
     row.total_inc_tax = from_minor(decision.total, currency)
     row.total_ex_tax = decision.basket.total_ex_tax
     row.discount_total = from_minor(decision.total - decision.net, currency)
     row.net_total_inc_tax = from_minor(decision.net, currency)
-    row.paid -= from_minor(taken.refund_due, currency)
+    row.paid -= from_minor(result.refund_due, currency)
     row.base_points = decision.base_points
     row.promotion_points = decision.promotion_points
     row.state = answer
@@ -496,35 +544,56 @@ def _write_transaction(row: Transaction, taken: _Taken, *, answer: str) -> None:
     )
 
 
-def _write_ledger(kept: _Kept, taken: _Taken, request: ReversalRequest, *, moment: datetime, at: datetime) -> None:
-    taken_back: list[tuple[int | None, int]] = [(None, taken.base_points), *taken.points.items()]
+def _lines_left(original: _OriginalSale, result: _ReversalResult) -> list[StoredLine]:
+    """Return the transaction's lines with what came back, and with their part of the decision on what is left."""
+    currency = original.row.currency
+    results = {line.line_id: line for line in result.decision.lines}
+    lines = []
+    for line in original.lines:
+        left = results.get(line.line_id)
+        returned = line.quantity_returned + result.returned.get(line.line_id, Decimal(0))
+        lines.append(
+            msgspec.structs.replace(
+                line,
+                returned=f"{returned:f}",
+                net=money_text(left.net if left else 0, currency),
+                discount=money_text(left.discount if left else 0, currency),
+                base_points=left.base_points if left else 0,
+            )
+        )
+    return lines
+
+
+def _write_ledger(original: _OriginalSale, result: _ReversalResult, request: ReversalRequest, *, at: datetime) -> None:
+    row = original.row
+    points_back: list[tuple[int | None, int]] = [(None, result.base_points), *result.points.items()]
     rows_insert(
         [
             LedgerEntry(
-                account_id=kept.row.account_id,
-                consumer=kept.row.consumer,
+                account_id=row.account_id,
+                consumer=row.consumer,
                 points=-points,
                 kind=EntryKind.RETURN,
                 activity_type=request.kind.label,
-                description=f"{request.kind.label} {request.reference} of {kept.row.reference}",
-                transaction=kept.row,
+                description=f"{request.kind.label} {request.reference} of {row.reference}",
+                transaction=row,
                 promotion_id=promotion_id,
                 reference=request.reference,
-                at=moment,
+                at=request.occurred_at or at,
                 created_at=at,
             )
-            for promotion_id, points in taken_back
+            for promotion_id, points in points_back
             if points
         ]
     )
 
 
-def _write_standing(row: Transaction, consumer: Consumer, taken: _Taken) -> None:
-    """The balance, and the days of the last transaction and promotion where they were this one's."""
-    changed: dict[str, Any] = {"points_balance": consumer.points_balance - taken.all_points}
-    if not taken.decision.basket.lines and consumer.last_transaction_at == row.occurred_at:
+def _write_activity(row: Transaction, consumer: Consumer, result: _ReversalResult) -> None:
+    """Write the balance, and the days of the last transaction and promotion where they were this one's."""
+    changes: dict[str, int | datetime | date | None] = {"points_balance": consumer.points_balance - result.all_points}
+    if result.nothing_is_left and consumer.last_transaction_at == row.occurred_at:
         last_at, last_on = last_transaction_moment(consumer_pk=consumer.pk)
-        changed |= {"last_transaction_at": last_at, "last_transaction_on": last_on}
-    if not taken.decision.applied and consumer.last_promotion_redeemed_on == row.local_day:
-        changed["last_promotion_redeemed_on"] = last_promotion_day(consumer_pk=consumer.pk)
-    Consumer.objects.filter(pk=consumer.pk).update(**changed)
+        changes |= {"last_transaction_at": last_at, "last_transaction_on": last_on}
+    if not result.decision.applied and consumer.last_promotion_redeemed_on == row.local_day:
+        changes["last_promotion_redeemed_on"] = last_promotion_day(consumer_pk=consumer.pk)
+    Consumer.objects.filter(pk=consumer.pk).update(**changes)

@@ -1,6 +1,6 @@
-"""What of an account every decision needs, held in memory: its rulebook, conflict policy and sites.
+"""Keep one immutable snapshot per account in memory: rulebook, conflict policy, sites, offers.
 
-A book is built once per version of the account and shared by the process's threads. A request compares one number;
+A snapshot is built once per version of the account and shared by the process's threads. A request compares one number;
 where it has changed, only the promotions changed since are read and compiled again.
 """
 
@@ -18,31 +18,25 @@ from conflicts.resolver import Policy
 from conflicts.selectors import conflict_policy
 from consumers.models import Account, Site
 from loyalty.models import Offer
-from loyalty.services.till.metrics import rulebook_measured
+from loyalty.services.till.metrics import rulebook_observe
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.facts.basket import SiteFacts
-from promotions.engine.rulebook.rulebook import (
-    OfferFacts,
-    Promotion,
-    PromotionSource,
-    Rulebook,
-    Terms,
-    compile_promotion,
-)
+from promotions.engine.rulebook.promotion import OfferFacts, Promotion, PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import PersonalizedPromotion, PromotionVersion
 from promotions.models import Promotion as StoredPromotion
 from promotions.selectors.promotion import site_facts
 
 MAX_SNAPSHOTS = 200
-"""Accounts whose books stay in memory; the least recently used goes first."""
+"""Accounts whose snapshots stay in memory; the least recently used goes first."""
 
-LARGE = 1_000
-"""Promotions that make a rulebook a large one."""
+GC_FREEZE_THRESHOLD = 1_000
+"""A rulebook of at least this many promotions is taken out of garbage collection."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SitePlace:
-    """A site as decisions need it."""
+    """A site with its time zone, and what rules may ask of it."""
 
     id: int
     number: str
@@ -53,7 +47,7 @@ class SitePlace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccountSnapshot:
-    """Everything of an account that changes seldom and that every decision needs."""
+    """What every decision needs of an account and what changes seldom, at one version of the account."""
 
     account_pk: int
     version: int
@@ -67,59 +61,64 @@ class AccountSnapshot:
     limited_offers: frozenset[str]
 
 
-_books: OrderedDict[int, AccountSnapshot] = OrderedDict()
+_snapshots: OrderedDict[int, AccountSnapshot] = OrderedDict()
 _lock = Lock()
 
 
 def snapshot_current(*, account: Account) -> AccountSnapshot:
-    """The account's book at the version that the account's row says.
+    """Return the account's snapshot at the version that the account's row says, or a newer one.
 
-    ``account`` must have been read in this request; a book of a newer version is as good.
+    ``account`` must have been read in this request.
     """
-    book = _books.get(account.pk)
-    if book is not None and book.version >= account.rulebook_version and book.epoch == account.rulebook_epoch:
-        return book
+    snapshot = _snapshots.get(account.pk)
+    if (
+        snapshot is not None
+        and snapshot.version >= account.rulebook_version
+        and snapshot.epoch == account.rulebook_epoch
+    ):
+        return snapshot
     with _lock:
-        book = _books.get(account.pk)
-        if book is None or book.version < account.rulebook_version or book.epoch != account.rulebook_epoch:
-            known = book if book is not None and book.epoch == account.rulebook_epoch else None
-            book = _books[account.pk] = _read(account, known)
-            if known is None:
-                spare_garbage_collector(book.rulebook)
-            rulebook_measured(version=book.version)
-        _books.move_to_end(account.pk)
-        while len(_books) > MAX_SNAPSHOTS:
-            _books.popitem(last=False)
-    return book
+        snapshot = _snapshots.get(account.pk)
+        if snapshot is None or snapshot.version < account.rulebook_version or snapshot.epoch != account.rulebook_epoch:
+            is_same_epoch = snapshot is not None and snapshot.epoch == account.rulebook_epoch
+            previous = snapshot if is_same_epoch else None
+            snapshot = _snapshots[account.pk] = _read(account, previous)
+            if previous is None:
+                gc_freeze_if_large(snapshot.rulebook)
+            rulebook_observe(version=snapshot.version)
+        _snapshots.move_to_end(account.pk)
+        while len(_snapshots) > MAX_SNAPSHOTS:
+            _snapshots.popitem(last=False)
+    return snapshot
 
 
-def spare_garbage_collector(rulebook: Rulebook) -> None:
-    """Keep the collector from looking through a large rulebook, which stays, at each of its rounds."""
-    if len(rulebook) >= LARGE:
+def gc_freeze_if_large(rulebook: Rulebook) -> None:
+    """Take a large rulebook, which stays, out of garbage collection, which would traverse it again and again."""
+    if len(rulebook) >= GC_FREEZE_THRESHOLD:
         gc.collect()
         gc.freeze()
 
 
 def snapshots_forget() -> None:
-    """Drop every book, as a process that starts has none."""
+    """Drop every snapshot, as a process that starts has none."""
     with _lock:
-        _books.clear()
+        _snapshots.clear()
 
 
-def _read(account: Account, known: AccountSnapshot | None) -> AccountSnapshot:
+def _read(account: Account, previous: AccountSnapshot | None) -> AccountSnapshot:
     terms = account_terms(account)
     offers = list(Offer.objects.filter(account=account).select_related("product"))
     facts = {offer.code: _offer_facts(offer) for offer in offers}
     personalized = _personalized_terms(account)
     sites = {site.number: _site_place(site, account) for site in Site.objects.filter(account=account)}
     stored = StoredPromotion.objects.filter(account=account)
-    if known is None:
+    if previous is None:
         rulebook = Rulebook.build(
             _compiled(stored.filter(archived=False)), terms=terms, offers=facts, personalized=personalized
         )
     else:
-        changed = stored.filter(revision__gt=known.version)
-        rulebook = known.rulebook.changed(
+        changed = stored.filter(revision__gt=previous.version)
+        rulebook = previous.rulebook.changed(
             removed=changed.filter(archived=True).values_list("id", flat=True),
             put=list(_compiled(changed.filter(archived=False))),
             terms=terms,
@@ -171,7 +170,7 @@ def _sources(stored: QuerySet[StoredPromotion]) -> Iterator[PromotionSource]:
 
 
 def account_terms(account: Account) -> Terms:
-    """The account's earning terms, as the engine is given them."""
+    """Return the account's earning terms, as the engine is given them."""
     rates = {code: Fraction(rate) for code, rate in account.other_earn_rates.items()}
     rates[account.currency] = Fraction(account.points_per_currency_unit)
     return Terms(currency=account.currency, earn_rates=rates, point_value=Fraction(account.point_value))
@@ -188,7 +187,7 @@ def _offer_facts(offer: Offer) -> OfferFacts:
 
 
 def _personalized_terms(account: Account) -> dict[str, PersonalizedTerms]:
-    """The account's personalized promotions, by backend id; an archived one has no effect any more."""
+    """Return the account's personalized promotions, by backend id; an archived one has no effect any more."""
     rows = PersonalizedPromotion.objects.filter(account=account, archived=False)
     return {
         backend_id: PersonalizedTerms(maximum_distinct_products=maximum, lock_after_first_apply=locks)

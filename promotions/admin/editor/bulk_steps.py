@@ -14,12 +14,14 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from consumers.admin.framework.pages import user_of
+from consumers.admin.framework.pages import author_of
+from consumers.author import MAX_REASON_LENGTH, Author
 from consumers.exceptions import Refused
 from promotions.choices import Family, Status
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_of
-from promotions.services.promotion import MAXIMUM_CODE, MAXIMUM_REASON, promotion_duplicate, promotion_stop
+from promotions.services.promotion.life import promotion_duplicate, promotion_stop
+from promotions.services.promotion.values import MAX_CODE_LENGTH
 
 CONFIRMED = "confirmed"
 MOST = 500
@@ -31,7 +33,7 @@ def reason_field() -> forms.CharField:
     return forms.CharField(
         label="Reason",
         required=False,
-        max_length=MAXIMUM_REASON,
+        max_length=MAX_REASON_LENGTH,
         widget=UnfoldAdminTextInputWidget(),
         help_text="For the history. It may stay empty.",
     )
@@ -53,7 +55,7 @@ class ChosenStep:
     done: str
     asks_reason: bool
     can_take: Callable[[Promotion, datetime], bool]
-    take: Callable[[Promotion, Any, datetime, str], object]
+    take: Callable[[Promotion, Author, datetime], object]
 
 
 STOP = ChosenStep(
@@ -63,7 +65,7 @@ STOP = ChosenStep(
     done="stopped",
     asks_reason=True,
     can_take=lambda one, at: one.status_at(at) in (Status.ACTIVE, Status.SCHEDULED) and not one.archived,
-    take=lambda one, user, at, reason: promotion_stop(promotion=one, actor=user, actor_label="", at=at, reason=reason),
+    take=lambda one, author, at: promotion_stop(promotion=one, author=author, at=at),
 )
 DUPLICATE = ChosenStep(
     question="Duplicate these {}?",
@@ -72,15 +74,13 @@ DUPLICATE = ChosenStep(
     done="duplicated",
     asks_reason=False,
     can_take=lambda _one, _at: True,
-    take=lambda one, user, at, _reason: promotion_duplicate(
-        promotion=one, code=code_of_copy(one), actor=user, actor_label="", at=at
-    ),
+    take=lambda one, author, at: promotion_duplicate(promotion=one, code=code_of_copy(one), author=author, at=at),
 )
 
 
 def code_of_copy(promotion: Promotion) -> str:
     """A code that no promotion of the family has, made from this one's."""
-    stem = promotion.code[: MAXIMUM_CODE - 9]
+    stem = promotion.code[: MAX_CODE_LENGTH - 9]
     promotions = promotions_of(account_id=promotion.account_id, family=Family(promotion.family))
     taken = set(promotions.filter(code__startswith=f"{stem}-copy").values_list("code", flat=True))
     names = (f"{stem}-copy" if n == 1 else f"{stem}-copy-{n}" for n in range(1, len(taken) + 2))
@@ -127,7 +127,7 @@ def _take(
     taken = 0
     for promotion in promotions:
         try:
-            step.take(promotion, user_of(request), at, reason)
+            step.take(promotion, author_of(request, reason=reason), at)
             taken += 1
         except Refused as refused:
             messages.error(request, f"“{promotion.name}”: {refused.problems[0].detail}")

@@ -7,7 +7,7 @@ from consumers.admin.framework.history import Change, DescribeChange
 from promotions.admin.version import DOCUMENTS, promotion_change
 from promotions.engine.definition.reader import InvalidDefinition
 from promotions.models import Promotion
-from promotions.services.promotion import PromotionFamily, PromotionValues
+from promotions.services.promotion.values import PromotionFamily, PromotionValues
 
 GENERAL = ("name", "description", "currency", "starts_at", "ends_at")
 

@@ -16,17 +16,17 @@ from import_export.fields import Field
 from import_export.widgets import Widget
 
 from consumers.admin.files.cells import ABSENT
-from consumers.admin.files.formats import json_read
+from consumers.admin.files.formats import read_json
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.history import Change
-from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_named
+from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_by_values
 from promotions.admin.rules.wording import describe_document
 from promotions.choices import Status
-from promotions.engine.definition.reader import CONDITIONS, DISCOUNT_LIMITS
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
-from promotions.services.promotion import promotion_definition
+from promotions.services.promotion.values import promotion_definition
 
 BLANK: tuple[Any, ...] = (None, "", [], {})
 """What says nothing."""
@@ -72,7 +72,7 @@ class DocumentWidget(DefinitionWidget):
         if not value.strip():
             return None
         try:
-            return json_read(value)
+            return read_json(value)
         except ValueError as error:
             raise ValueError(f"This is no JSON: {error}.") from error
 
@@ -159,9 +159,6 @@ COMMON: Mapping[str, type[Widget]] = {
 }
 """The columns that every family has, beside its key, its type and its status."""
 
-MADE_WITH = "Import"
-"""With what an import's changes are made, for the history."""
-
 
 class PromotionResource(AccountResource):
     """Promotions of one family by code.
@@ -172,7 +169,7 @@ class PromotionResource(AccountResource):
     """
 
     columns: ClassVar[Mapping[str, type[Widget]]] = {}
-    told_only: ClassVar[frozenset[str]] = frozenset(
+    export_only: ClassVar[frozenset[str]] = frozenset(
         {"status", "draft", "subtype", "version", "redemptions", "created_at", "updated_at"}
     )
     type_name: ClassVar[str] = "type"
@@ -209,8 +206,8 @@ class PromotionResource(AccountResource):
             promotion.said = deepcopy(self.document(promotion)) if promotion.pk else {}
         return promotion
 
-    def stored(self, keys: Any) -> dict[tuple[str, ...], Any]:
-        rows = rows_named(self.get_queryset(), "code", [code for (code,) in keys if is_storable(code)])
+    def stored_rows(self, keys: Any) -> dict[tuple[str, ...], Any]:
+        rows = rows_by_values(self.get_queryset(), "code", [code for (code,) in keys if is_storable(code)])
         return {(row.code,): self._knowing(row) for row in rows}
 
     def init_instance(self, row: Any = None) -> Any:
@@ -224,8 +221,8 @@ class PromotionResource(AccountResource):
 
     # --- reading a file ---
 
-    def knows(self, column: str) -> bool:
-        return column in self.heads or super().knows(column)
+    def accepts_column(self, column: str) -> bool:
+        return column in self.heads or super().accepts_column(column)
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
         """Take the objects of a JSON file apart into columns.
@@ -327,9 +324,7 @@ class DiscountResource(PromotionResource):
             DiscountValues(**{name: one[name] for name in (*names, "conditions", "draft") if name in one})
             for one in said
         ]
-        return discounts_save(
-            account_id=self.account.pk, rows=rows, actor=self.actor, actor_label=MADE_WITH, at=timezone.now()
-        )
+        return discounts_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())
 
 
 def discount_parts(promotion: Promotion) -> dict[str, Any]:

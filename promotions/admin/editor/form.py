@@ -19,16 +19,16 @@ from unfold.widgets import (
 
 from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices, currency_field
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.formset_field import RowsBoundField, RowsField
+from consumers.admin.framework.formset_field import FormSetBoundField, FormSetField
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
 from promotions.admin.editor.number_inputs import whole
 from promotions.admin.editor.summary import Said
 from promotions.admin.rules.field import RulesField, problem_in_tree
-from promotions.engine.definition.reader import CONDITIONS
+from promotions.engine.definition.fields import CONDITIONS
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
-from promotions.services.promotion import MAXIMUM_CODE
+from promotions.services.promotion.values import MAX_CODE_LENGTH
 
 Document = dict[str, Any]
 GENERAL = (
@@ -90,7 +90,7 @@ class PromotionForm(ServiceForm):
     code = forms.CharField(
         label="Promotion code",
         required=False,
-        max_length=MAXIMUM_CODE,
+        max_length=MAX_CODE_LENGTH,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
         help_text="The name that tills and integrators use. Empty: it is made from the name.",
     )
@@ -245,7 +245,7 @@ class PromotionForm(ServiceForm):
         )
 
     def _code_from(self, name: str) -> str:
-        stem = slugify(name)[: MAXIMUM_CODE - 4] or "promotion"
+        stem = slugify(name)[: MAX_CODE_LENGTH - 4] or "promotion"
         promotions = self._meta.model._default_manager.filter(account=self.account, code__startswith=stem)
         taken = set(promotions.values_list("code", flat=True))
         return next(code for n in range(1, len(taken) + 2) if (code := stem if n == 1 else f"{stem}-{n}") not in taken)
@@ -275,8 +275,8 @@ class PromotionForm(ServiceForm):
         index, _, inside = place.partition(".")
         bound = self[name]
         field = self.fields[name]
-        assert isinstance(bound, RowsBoundField) and isinstance(field, RowsField)  # noqa: S101, PT018
-        row = field.kept(bound.data)[int(index)]
+        assert isinstance(bound, FormSetBoundField) and isinstance(field, FormSetField)  # noqa: S101, PT018
+        row = field.counted_rows(bound.data)[int(index)]
         first = inside.partition(".")[0]
         at = self.problem_parts.get(inside, self.problem_parts.get(first, first))
         text = problem.detail

@@ -25,14 +25,15 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from consumers.admin.files.pages import ImportExportMixin
-from consumers.admin.framework.dialogs import RowDialogForm, dialog_again, dialog_done
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect, dialog_with_errors
 from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.history import DescribeChange
-from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, user_of
+from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, author_of
+from consumers.author import Author
 from consumers.exceptions import Problem, Refused
-from consumers.models import Account, Site, User
+from consumers.models import Account, Site
 from consumers.selectors import row_by_id
 from promotions.admin.editor.bulk_steps import ChosenStepsMixin, code_of_copy, reason_field
 from promotions.admin.editor.form import PromotionForm
@@ -57,21 +58,19 @@ from promotions.admin.visibility import may_see_personalized
 from promotions.choices import Family, Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
-from promotions.selectors.profiling import Cost, cost_median, promotions_with_cost
-from promotions.selectors.promotion import promotions_at_site, promotions_with_status
-from promotions.services.promotion import (
-    MAXIMUM_CODE,
-    MAXIMUM_NAME,
-    PromotionFamily,
-    PromotionValues,
+from promotions.selectors.life import promotions_with_status
+from promotions.selectors.profiling import EvaluationTime, evaluation_time_median, promotions_with_evaluation_time
+from promotions.selectors.promotion import promotions_at_site
+from promotions.services.promotion.life import (
     promotion_archive,
     promotion_delete,
-    promotion_drafted,
     promotion_duplicate,
     promotion_publish,
     promotion_rename,
     promotion_stop,
 )
+from promotions.services.promotion.save import promotion_unsaved
+from promotions.services.promotion.values import MAX_CODE_LENGTH, MAX_NAME_LENGTH, PromotionFamily, PromotionValues
 
 STATUS_COLOURS = {
     Status.DRAFT.label: "default",
@@ -256,12 +255,12 @@ class DuplicateForm(ConfirmationForm):
 
     question = "Duplicate this {}"
     reason = None  # type: ignore[assignment]  # a copy has no history yet
-    name = forms.CharField(label="Promotion name", max_length=MAXIMUM_NAME, widget=UnfoldAdminTextInputWidget())
-    code = forms.CharField(label="Promotion code", max_length=MAXIMUM_CODE, widget=UnfoldAdminTextInputWidget())
+    name = forms.CharField(label="Promotion name", max_length=MAX_NAME_LENGTH, widget=UnfoldAdminTextInputWidget())
+    code = forms.CharField(label="Promotion code", max_length=MAX_CODE_LENGTH, widget=UnfoldAdminTextInputWidget())
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
-        self.initial = {"name": f"{self.promotion.name} (copy)"[:MAXIMUM_NAME], "code": code_of_copy(self.promotion)}
+        self.initial = {"name": f"{self.promotion.name} (copy)"[:MAX_NAME_LENGTH], "code": code_of_copy(self.promotion)}
 
 
 def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:
@@ -293,7 +292,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     search_fields = ("name", "code", "description")
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
-    file_words = (
+    file_note = (
         "New ones begin as drafts, and those that are there are edited as by their form: a file neither publishes nor "
         "stops. Rows that they name, such as sites and products, are named by their keys, and must be there."
     )
@@ -308,13 +307,13 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # The clock is read once for all rows of a page.
         rows: QuerySet[Any] = super().get_queryset(request)
-        seen: QuerySet[Any] = promotions_with_cost(rows.annotate(seen_at=Value(timezone.now())))
+        seen: QuerySet[Any] = promotions_with_evaluation_time(rows.annotate(seen_at=Value(timezone.now())))
         return seen
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
         # What is usual is the same for all rows of a page.
-        median = cost_median(account_id=account_of(request).pk, at=timezone.now())
+        median = evaluation_time_median(account_id=account_of(request).pk, at=timezone.now())
         for promotion in changelist.result_list:
             promotion.measured = cost_of(promotion, median=median)
         return changelist
@@ -345,7 +344,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
 
     @display(description="Cost per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
     def cost_per_basket(self, promotion: Any) -> list[str]:
-        measured: Cost | None = promotion.measured
+        measured: EvaluationTime | None = promotion.measured
         return (
             [NOT_MEASURED, ""]
             if measured is None
@@ -366,7 +365,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         raise NotImplementedError
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, actor: User, at: datetime
+        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
         """Call the service with what every family has, ``common``, and the form's own; whether it was created."""
         raise NotImplementedError
@@ -394,7 +393,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 request.refused_problems = (problem,)  # type: ignore[attr-defined]
             label = self.types(request.GET["type"]).label
             extra_context = {
-                "title": f"{self.add_words}: {label}",
+                "title": f"{self.add_label}: {label}",
                 "show_save_as_draft": True,
                 "show_save_and_add_another": False,
                 "promotion_type": label,
@@ -410,7 +409,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
-            "title": self.add_words,
+            "title": self.add_label,
             "question": self.question,
             "opts": self.opts,
             "cards": self.cards,
@@ -454,7 +453,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         """What a promotion costs, in words."""
         median = None
         if promotion.cost_nanoseconds is not None:
-            median = cost_median(account_id=account_of(request).pk, at=promotion.seen_at)
+            median = evaluation_time_median(account_id=account_of(request).pk, at=promotion.seen_at)
         return describe_cost(cost_of(promotion, median=median))
 
     def _caution_of_new(self, request: HttpRequest) -> str:
@@ -472,7 +471,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         account = account_of(request)
         common = {**self._common(form), "code": form.cleaned_data["code"]}
         try:
-            promotion = promotion_drafted(
+            promotion = promotion_unsaved(
                 family=self.family, account=account, values=self.values_from(form, common=common), at=timezone.now()
             )
         except PromotionsError:
@@ -487,24 +486,24 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Promotion:
         now = timezone.now()
-        account, user = account_of(request), user_of(request)
+        account, author = account_of(request), author_of(request)
         draft, code, archived = "_draft" in request.POST, form.cleaned_data["code"], False
         if change:
             stored = self.promotion_of(request, obj.pk)
             draft, archived = stored.draft, stored.archived
             if stored.draft:
-                promotion_rename(promotion=stored, code=code, actor=user, actor_label="", at=now)
+                promotion_rename(promotion=stored, code=code, author=author, at=now)
             else:
                 code = stored.code
         common = {**self._common(form), "code": code, "draft": draft, "archived": archived}
-        saved, created = self.save_values(form, common=common, account=account, actor=user, at=now)
+        saved, created = self.save_values(form, common=common, account=account, author=author, at=now)
         if not change and not created:
             # Somebody took the code between the form's look and the save: undone with the request.
             raise PromotionsError("There is a promotion with this code already.", attr="code")
         return saved
 
     def delete_row(self, request: HttpRequest, obj: Any) -> None:
-        promotion_delete(promotion=self.promotion_of(request, obj.pk), actor=user_of(request), actor_label="")
+        promotion_delete(promotion=self.promotion_of(request, obj.pk), author=author_of(request))
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         return self._after_saving(request, obj)
@@ -571,10 +570,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             lambda promotion, now: promotion_publish(
                 family=self.family,
                 promotion=promotion,
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request, reason=form.cleaned_data["reason"]),
                 at=now,
-                reason=form.cleaned_data["reason"],
             ),
         )
 
@@ -598,10 +595,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
             form,
             lambda promotion, now: promotion_stop(
                 promotion=promotion,
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request, reason=form.cleaned_data["reason"]),
                 at=now,
-                reason=form.cleaned_data["reason"],
             ),
         )
 
@@ -625,8 +620,7 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 promotion=promotion,
                 code=form.cleaned_data["code"],
                 name=form.cleaned_data["name"],
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request),
                 at=now,
             ),
         )
@@ -669,10 +663,8 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
                 family=self.family,
                 promotion=promotion,
                 archived=archived,
-                actor=user_of(request),
-                actor_label="",
+                author=author_of(request, reason=form.cleaned_data["reason"]),
                 at=now,
-                reason=form.cleaned_data["reason"],
             ),
         )
 
@@ -700,10 +692,10 @@ class PromotionAdmin(ImportExportMixin, ChosenStepsMixin, SummaryMixin, AccountA
         except Refused as refused:
             for problem in refused.problems:
                 form.add_error(problem.attr if problem.attr in form.fields else None, problem.detail)
-            return dialog_again(request, getattr(self, name).dialog, form)
+            return dialog_with_errors(request, getattr(self, name).dialog, form)
         self.log_change(request, promotion, f"{label_of(name)}.")
         messages.success(request, f"“{promotion.name}”: {describe_life(promotion, at=timezone.now())}")
-        return dialog_done(request, self.url_of("change", promotion.pk))
+        return dialog_redirect(request, self.url_of("change", promotion.pk))
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 
 from consumers.models import Account
 from promotions.models import Promotion
-from promotions.selectors.profiling import Cost
+from promotions.selectors.profiling import EvaluationTime
 
 NOT_MEASURED = "Not measured yet"
 NBSP = "\N{NO-BREAK SPACE}"
@@ -32,14 +32,14 @@ def caution_before_publishing(account: Account, promotion: Promotion) -> str:
     return " ".join(filter(None, (caution(account, promotion) for caution in _cautions)))
 
 
-def cost_of(promotion: Any, *, median: float | None) -> Cost | None:
+def cost_of(promotion: Any, *, median: float | None) -> EvaluationTime | None:
     """The cost of a row that was read with it; None where it was not measured."""
     if promotion.cost_nanoseconds is None:
         return None
-    return Cost(nanoseconds=promotion.cost_nanoseconds, baskets=promotion.cost_baskets, median=median)
+    return EvaluationTime(nanoseconds=promotion.cost_nanoseconds, baskets=promotion.cost_baskets, median=median)
 
 
-def describe_cost(cost: Cost | None) -> str:
+def describe_cost(cost: EvaluationTime | None) -> str:
     """All that is known of a cost, as on the promotion's own page."""
     if cost is None:
         return NOT_MEASURED
@@ -48,7 +48,7 @@ def describe_cost(cost: Cost | None) -> str:
     return f"{milliseconds(cost.nanoseconds)} per basket looked at, {compared}from {baskets}"
 
 
-def comparison(cost: Cost, median: str = "the account's median") -> str:
+def comparison(cost: EvaluationTime, median: str = "the account's median") -> str:
     """A cost against the account's median, however that is called; empty where there is none."""
     times = cost.times_median
     return "" if times is None else f"{two_digits(times)}{NBSP}× {median}"

@@ -18,11 +18,11 @@ from consumers.services.upsert import is_storable
 from promotions.admin.editor.changes import changes_of
 from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, amount_in_figures, describe_tree
 from promotions.admin.visibility import may_see_personalized, without_personalized
-from promotions.engine.definition.reader import CONDITIONS
+from promotions.engine.definition.fields import CONDITIONS
 from promotions.engine.rules.attributes import Scope
-from promotions.engine.rules.tree import check_tree
+from promotions.engine.rules.check import check_tree
 from promotions.models import Promotion
-from promotions.selectors.promotion import REFERENCE_SOURCES
+from promotions.selectors.references import REFERENCE_SOURCES
 from promotions.selectors.rule_values import reference_names
 
 UNSAID = "…"

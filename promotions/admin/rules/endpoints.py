@@ -10,17 +10,18 @@ from django.views.decorators.http import require_GET, require_POST
 
 from consumers.admin.framework.pages import account_of
 from consumers.models import Account, Consumer
-from consumers.selectors import consumers_found
+from consumers.selectors import consumers_search
 from consumers.services.upsert import is_storable
 from promotions.admin.rules.field import RulesField
 from promotions.admin.rules.wording import OPERATORS, UNREADABLE, Wording, describe_tree
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import ReferenceKind
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope
-from promotions.engine.rules.tree import MAXIMUM_CONDITIONS, MAXIMUM_DEPTH, MAXIMUM_VALUES, Reference, check_tree
-from promotions.selectors.promotion import REFERENCE_SOURCES, ReferenceSource
-from promotions.selectors.rule_values import TextSource, reference_names, rows_choosable
-from promotions.services.promotion import unknown_references
+from promotions.engine.rules.check import MAX_CONDITION_VALUES, MAX_TREE_CONDITIONS, MAX_TREE_DEPTH, check_tree
+from promotions.engine.rules.problems import Reference
+from promotions.selectors.references import REFERENCE_SOURCES, ReferenceSource
+from promotions.selectors.rule_values import TextSource, choosable_rows, reference_names
+from promotions.services.promotion.references import unknown_references
 
 Page = Callable[..., JsonResponse]
 _LONGEST_SEARCH = 100
@@ -82,7 +83,7 @@ def rules_vocabulary(
                 if kind != ReferenceKind.PERSONALIZED_PROMOTION or may_see_personalized(request)
             },
             "weekdays": WEEKDAYS,
-            "most": {"depth": MAXIMUM_DEPTH, "conditions": MAXIMUM_CONDITIONS, "values": MAXIMUM_VALUES},
+            "most": {"depth": MAX_TREE_DEPTH, "conditions": MAX_TREE_CONDITIONS, "values": MAX_CONDITION_VALUES},
         }
     )
 
@@ -126,7 +127,7 @@ def _looked_up(
         references={(one.kind, one.key) for one in references if is_storable(one.key)},
         sources=REFERENCE_SOURCES,
     )
-    unknown = unknown_references(references, found=names, sources=REFERENCE_SOURCES)
+    unknown = unknown_references(references, existing=names, sources=REFERENCE_SOURCES)
     return names, [{"path": one.attr, "detail": one.detail} for one in unknown]
 
 
@@ -149,11 +150,11 @@ def choices_found(
     search = request.GET.get("q", "").replace("\x00", "").strip()[:_LONGEST_SEARCH]
     if kind == CONSUMER:
         _may_see(request, Consumer)
-        found = consumers_found(account_id=account.pk, search=search)
+        found = consumers_search(account_id=account.pk, search=search)
     elif kind in sources:
         source = sources[kind]
         _may_see(request, source.rows(account.pk).model)
-        found = rows_choosable(account_id=account.pk, source=source, search=search)
+        found = choosable_rows(account_id=account.pk, source=source, search=search)
     elif kind in texts:
         _may_see(request, texts[kind].model)
         found = [(text, "") for text in texts[kind].find(account.pk, search)]

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from consumers.admin.framework.formatting import format_moment
 from promotions.engine.money import exponent
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Operator, Scope
-from promotions.engine.rules.tree import checked_number
+from promotions.engine.rules.check import normalized_number
 
 OPERATORS = {
     Operator.IS: "is",
@@ -151,7 +151,7 @@ def amount_in_figures(value: Any, currency: str) -> str:
     Raises:
         ValueError: it is no number that a rule may have.
     """
-    amount = Decimal(checked_number(value))
+    amount = Decimal(normalized_number(value))
     decimals = -int(amount.as_tuple().exponent)
     return f"{amount:.{max(decimals, exponent(currency))}f}" if currency else str(value)
 

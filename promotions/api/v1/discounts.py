@@ -26,10 +26,10 @@ from promotions.api.v1.promotions import (
     VersionOutput,
     VersionsView,
 )
-from promotions.choices import DiscountType, PriceOrder
-from promotions.engine.definition.reader import MAXIMUM_PRODUCTS
+from promotions.choices import DiscountType, Family, PriceOrder
+from promotions.engine.definition.fields import MAX_PRODUCTS_IN_SET
 from promotions.models import Promotion, PromotionVersion
-from promotions.selectors.discount import discounts_of
+from promotions.selectors.promotion import promotions_of
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
 
 
@@ -39,7 +39,7 @@ class DiscountSetShape(Output):
     name = serializers.CharField(required=False)
     rules = RulesShape(required=False)
     products = serializers.ListField(
-        child=serializers.CharField(), required=False, max_length=MAXIMUM_PRODUCTS, help_text="SKUs."
+        child=serializers.CharField(), required=False, max_length=MAX_PRODUCTS_IN_SET, help_text="SKUs."
     )
     personalized_promotion = serializers.CharField(required=False, help_text="A backend id.")
     required_quantity = serializers.IntegerField(
@@ -146,7 +146,7 @@ class DiscountView(ApiView):
     """A view of the account's discounts."""
 
     def get_queryset(self) -> QuerySet[Promotion]:
-        return discounts_of(account_id=self.account.pk)
+        return promotions_of(account_id=self.account.pk, family=Family.DISCOUNT)
 
 
 class Discounts(DiscountView, PromotionCollection):
@@ -158,7 +158,7 @@ class Discounts(DiscountView, PromotionCollection):
 
     def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         values = [DiscountValues(**row) for row in rows]
-        return discounts_save(account_id=self.account.pk, rows=values, **self.author)
+        return discounts_save(account_id=self.account.pk, rows=values, author=self.author, at=self.at)
 
 
 class DiscountStop(DiscountView, StopView):

@@ -26,16 +26,15 @@ from promotions.selectors.personalized_promotion import (
     personalized_lists_shown,
     personalized_promotions_of,
 )
-from promotions.services.personalized_list import (
-    ConsumerProducts,
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.lists import (
     personalized_list_add,
     personalized_list_clear,
     personalized_list_push,
     personalized_list_remove,
     personalized_list_select,
-    personalized_lists_assign,
 )
-from promotions.services.personalized_promotion import (
+from promotions.services.personalized.promotion import (
     PersonalizedPromotionValues,
     personalized_promotion_delete,
     personalized_promotions_save,
@@ -106,11 +105,11 @@ class PersonalizedPromotions(Collection):
             account_id=self.account.pk,
             rows=[PersonalizedPromotionValues(**row) for row in rows],
             at=timezone.now(),
-            made_with=self.made_with,
+            author=self.author,
         )
 
     def remove(self, row: PersonalizedPromotion) -> None:
-        personalized_promotion_delete(account_id=self.account.pk, backend_id=row.backend_id, made_with=self.made_with)
+        personalized_promotion_delete(account_id=self.account.pk, backend_id=row.backend_id, author=self.author)
 
 
 # --- one consumer's list --------------------------------------------------------------------------------------------

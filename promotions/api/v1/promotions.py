@@ -22,20 +22,10 @@ from consumers.models import Site
 from consumers.services.upsert import Saved
 from promotions.choices import Status
 from promotions.models import Promotion, PromotionVersion
-from promotions.selectors.promotion import (
-    promotion_versions,
-    promotions_at_site,
-    promotions_live,
-    promotions_with_status,
-)
-from promotions.services.promotion import (
-    MAXIMUM_DESCRIPTION,
-    MAXIMUM_NAME,
-    promotion_delete,
-    promotion_duplicate,
-    promotion_rename,
-    promotion_stop,
-)
+from promotions.selectors.life import promotions_live, promotions_with_status
+from promotions.selectors.promotion import promotion_versions, promotions_at_site
+from promotions.services.promotion.life import promotion_delete, promotion_duplicate, promotion_rename, promotion_stop
+from promotions.services.promotion.values import MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH
 
 
 class ClockedView(ApiView):
@@ -46,11 +36,6 @@ class ClockedView(ApiView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.at = timezone.now()
         super().initial(request, *args, **kwargs)
-
-    @property
-    def author(self) -> dict[str, Any]:
-        """Who changes something, with what, and when, as the services take it."""
-        return {"actor": None, "actor_label": self.made_with, "at": self.at}
 
 
 # --- shapes ---------------------------------------------------------------------------------------------------------
@@ -67,8 +52,8 @@ class RulesShape(serializers.JSONField):
 class CommonInput(Input):
     """The fields of a promotion that every family has."""
 
-    name = TextField(max_length=MAXIMUM_NAME)
-    description = TextField(max_length=MAXIMUM_DESCRIPTION, allow_blank=True, default="")
+    name = TextField(max_length=MAX_NAME_LENGTH)
+    description = TextField(max_length=MAX_DESCRIPTION_LENGTH, allow_blank=True, default="")
     currency = CurrencyField(allow_blank=True, default="", help_text="ISO 4217; blank means the account's.")
     starts_at = MomentField()
     ends_at = MomentField(allow_null=True, default=None, help_text="Null: until somebody stops it.")
@@ -95,7 +80,7 @@ class DuplicateInput(Input):
     """What the copy is called."""
 
     code = KeyField(max_length=64)
-    name = TextField(max_length=MAXIMUM_NAME, allow_blank=True, default="", help_text="Blank: the name and (copy).")
+    name = TextField(max_length=MAX_NAME_LENGTH, allow_blank=True, default="", help_text="Blank: the name and (copy).")
 
 
 class NothingInput(Input):
@@ -180,7 +165,7 @@ class PromotionCollection(ClockedView, Collection):
         return Saved(created=created, updated=len(saved) - created)
 
     def remove(self, row: Promotion) -> None:
-        promotion_delete(promotion=row, actor=None, actor_label=self.made_with)
+        promotion_delete(promotion=row, author=self.author)
 
     def change(self, request: Request, **key: str) -> Response:
         """Change what the body names: objects key by key, lists and rule trees whole. A draft's code may change."""
@@ -189,7 +174,7 @@ class PromotionCollection(ClockedView, Collection):
             return super().change(request, **key)
         # One transaction: the new code and the other changes, or neither.
         with transaction.atomic():
-            promotion_rename(promotion=self.row(), code=code, **self.author)
+            promotion_rename(promotion=self.row(), code=code, author=self.author, at=self.at)
             self.kwargs["code"] = code
             return super().change(request, **key)
 
@@ -217,7 +202,7 @@ class StopView(PromotionView):
         """Stop it from now on, for good; baskets of before still get it."""
         if request.stream is not None:
             self.document()
-        stopped = promotion_stop(promotion=self.promotion(), **self.author)
+        stopped = promotion_stop(promotion=self.promotion(), author=self.author, at=self.at)
         return Response(self.rendered(stopped))
 
 
@@ -228,7 +213,7 @@ class DuplicateView(PromotionView):
 
     def post(self, request: Request, code: str) -> Response:
         """Make a draft that says the same under another code."""
-        made = promotion_duplicate(promotion=self.promotion(), **self.document(), **self.author)
+        made = promotion_duplicate(promotion=self.promotion(), **self.document(), author=self.author, at=self.at)
         return Response(self.rendered(made), status=status.HTTP_201_CREATED)
 
 

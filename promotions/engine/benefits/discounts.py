@@ -301,8 +301,8 @@ class Discount:
 
     # --- what is taken off -------------------------------------------------------------------------------------------
 
-    def mark_down(
-        self, groups: Sequence[MatchingSets], fit: Fit, runs: UnitGroups, *, most: int | None
+    def take_off(
+        self, groups: Sequence[MatchingSets], fit: Fit, runs: UnitGroups, *, redemptions_left: int | None
     ) -> DiscountResult:
         """What the matching sets get, the first so many that get anything where a limit leaves no more."""
         redemptions = off = 0
@@ -313,7 +313,7 @@ class Discount:
             each = self._off(sum([stretch.total for stretch in discounted]) // group.count)
             if not each:
                 continue
-            count = group.count if most is None else min(group.count, most - redemptions)
+            count = group.count if redemptions_left is None else min(group.count, redemptions_left - redemptions)
             if count <= 0:
                 break
             parts = [(group.first(count), each)]

@@ -55,7 +55,7 @@ class Outcome(Protocol):
         """Whether only active members can have it."""
         ...
 
-    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
         """What so many matching sets of the units taken give."""
         ...
 
@@ -67,7 +67,7 @@ class FixedPoints:
     points: int
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
         """Points times redemptions."""
         return RewardResult(redemptions=sets, taken=taken, points=self.points * sets)
 
@@ -79,10 +79,12 @@ class BasketMultiplier:
     extra: Fraction
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
         """floor(base points x (multiplier - 1)); one redemption however many sets matched."""
         return RewardResult(
-            redemptions=1, taken=worth.everything, points=floor_product(sum(worth.base_points), self.extra)
+            redemptions=1,
+            taken=basket_value.everything,
+            points=floor_product(sum(basket_value.base_points), self.extra),
         )
 
 
@@ -93,10 +95,10 @@ class LineItemMultiplier:
     extra: Fraction
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
         """floor(base points of the units x (multiplier - 1)), floored once at the end."""
         return RewardResult(
-            redemptions=sets, taken=taken, points=floor_product(worth.base_points_of(taken), self.extra)
+            redemptions=sets, taken=taken, points=floor_product(basket_value.base_points_of(taken), self.extra)
         )
 
 
@@ -110,9 +112,9 @@ class BonusPoints:
     whole_only: bool
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
         """floor(x / units) x points, or floor(x / units x points) where parts of a ratio count."""
-        bought = sum([count for _, count in taken]) if self.on_quantity else worth.net_of(taken)
+        bought = sum([count for _, count in taken]) if self.on_quantity else basket_value.net_of(taken)
         if self.whole_only:
             points = floor_quotient(bought, self.units) * self.points
         else:
@@ -127,7 +129,7 @@ class RedeemOffer:
     offer: str
     gives_points: bool = False
 
-    def give(self, *, sets: int, taken: Taken, worth: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
         """As many vouchers as redemptions."""
         return RewardResult(redemptions=sets, taken=taken, vouchers=sets)
 

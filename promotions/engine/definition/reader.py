@@ -13,34 +13,13 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from promotions.engine.definition.fields import MAX_LENGTHS
 from promotions.engine.money import money_text, to_minor
 from promotions.engine.rules.attributes import Scope
-from promotions.engine.rules.tree import Problem, Reference, check_tree, checked_number, join_path
+from promotions.engine.rules.check import check_tree, normalized_number
+from promotions.engine.rules.problems import Problem, Reference, join_path
 
 Document = dict[str, Any]
-
-LOYALTY_TYPES = ("fixed_points", "points_multiplier", "bonus_points", "redeem_offer")
-DISCOUNT_TYPES = ("amount", "percentage", "fixed_price", "free_product")
-PRICE_ORDERS = ("cheapest", "most_expensive")
-CONDITIONS = ("site_rules", "customer_rules", "transaction_rules", "line_item_rules")
-LIMITS = ("total_redemption_limit", "customer_redemption_limit")
-DISCOUNT_LIMITS = (*LIMITS, "transaction_redemption_limit")
-ACTIVITY_INSERTS = ("promotion_name", "currency", "spend", "site_name")
-MESSAGE_INSERTS = (
-    "promotion_name",
-    "short_description",
-    "long_description",
-    "confirmation_message",
-    "terms_and_conditions",
-    *(f"{name}_{n}" for name in ("link_url", "anchor_text", "image_url", "alt_text") for n in (1, 2, 3)),
-)
-MAXIMUM_LINKS = 3
-MAXIMUM_SETS = 10
-MAXIMUM_PRODUCTS = 1_000
-MAXIMUM_APPLICATION_RULES = 10
-MAXIMUM_UNITS = 1_000_000
-MAXIMUM_POINTS = 1_000_000_000
-MAXIMUM_LENGTHS = {"key": 64, "short": 200, "text": 20_000, "url": 2_000}
 
 _INSERT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
@@ -66,7 +45,7 @@ class Definition:
 
 
 @dataclass(kw_only=True, slots=True)
-class _Checks:
+class Findings:
     """What a check has found so far."""
 
     catalogue_enabled: bool
@@ -100,10 +79,10 @@ class _Checks:
                 )
 
 
-class _Object:
+class ObjectReader:
     """Reads one object of a definition, key by key; what is left unread at the end is unknown."""
 
-    def __init__(self, value: object, path: str, checks: _Checks) -> None:
+    def __init__(self, value: object, path: str, checks: Findings) -> None:
         self.path, self.checks = path, checks
         self.unread: dict[str, Any] = {}
         if isinstance(value, Mapping):
@@ -155,7 +134,7 @@ class _Object:
         return value
 
     def url(self, name: str) -> str:
-        value = self.text(name, longest=MAXIMUM_LENGTHS["url"]).strip()
+        value = self.text(name, longest=MAX_LENGTHS["url"]).strip()
         if value and not _is_https(value):
             self.checks.problem(self.at(name), "invalid_url", "Only addresses that start with https:// are allowed.")
         return value
@@ -212,7 +191,7 @@ class _Object:
                 self.checks.problem(self.at(name), "required", "This field is required.")
             return default or "1"
         try:
-            text = checked_number(value)
+            text = normalized_number(value)
         except ValueError as error:
             self.checks.problem(self.at(name), "invalid_number", str(error))
             return default or "1"
@@ -226,7 +205,7 @@ class _Object:
         if value is None or value == "":
             return None
         try:
-            amount = Decimal(checked_number(value))
+            amount = Decimal(normalized_number(value))
             text = money_text(to_minor(amount, currency), currency)
         except ValueError as error:
             self.checks.problem(self.at(name), "invalid_number", f"{error}".removesuffix(".") + ".")
@@ -242,7 +221,7 @@ class _Object:
             self.checks.problem(self.at(name), "required", "This field is required.")
         return self.optional_money(name, currency=currency, above_zero=above_zero)
 
-    def objects(self, name: str, *, most: int) -> "list[_Object]":
+    def objects(self, name: str, *, most: int) -> "list[ObjectReader]":
         value = self.take(name)
         if value is None:
             return []
@@ -257,14 +236,14 @@ class _Object:
             if one is None:  # it leaves a field out; an entry that says nothing would be a set of every product
                 self.checks.problem(path, "invalid", "Expected an object.")
             else:
-                entries.append(_Object(one, path, self.checks))
+                entries.append(ObjectReader(one, path, self.checks))
         return entries
 
-    def optional_object(self, name: str) -> "_Object | None":
+    def optional_object(self, name: str) -> "ObjectReader | None":
         value = self.take(name)
         if value is None:
             return None
-        return _Object(value, self.at(name), self.checks)
+        return ObjectReader(value, self.at(name), self.checks)
 
 
 def _is_https(value: str) -> bool:
@@ -274,426 +253,3 @@ def _is_https(value: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "https" and bool(host) and not re.search(r"[\s\"'<>\\\x00-\x1f]", value)
-
-
-_OUTCOME_FIELDS = {
-    "fixed_points": frozenset({"points"}),
-    "points_multiplier": frozenset({"multiplier", "multiplier_scope"}),
-    "bonus_points": frozenset({"issue_points_on", "conversion_units", "conversion_points", "whole_ratio_units_only"}),
-    "redeem_offer": frozenset({"offer"}),
-}
-
-
-def check_loyalty(
-    promotion_type: str,
-    *,
-    outcome: object,
-    eligibility: object,
-    content: object,
-    catalogue_enabled: bool,
-) -> Definition:
-    """Check the documents of a loyalty promotion.
-
-    Args:
-        promotion_type: one of LOYALTY_TYPES.
-        outcome: as sent; None is an empty object.
-        eligibility: as sent.
-        content: as sent.
-        catalogue_enabled: whether the account has its product catalogue switched on.
-
-    Raises:
-        InvalidDefinition: with every problem found; paths begin with the document's name.
-    """
-    checks = _Checks(catalogue_enabled=catalogue_enabled)
-    checked_outcome = _outcome(promotion_type, _Object(outcome, "outcome", checks))
-    checked_eligibility = _eligibility(_Object(eligibility, "eligibility", checks))
-    checked_content = _content(_Object(content, "content", checks))
-    if checks.problems:
-        raise InvalidDefinition(checks.problems)
-    return Definition(
-        type=promotion_type,
-        subtype=checked_outcome.get("multiplier_scope") or checked_outcome.get("issue_points_on") or "",
-        outcome=checked_outcome,
-        eligibility=checked_eligibility,
-        content=checked_content,
-        references=tuple(checks.references),
-    )
-
-
-def check_discount(
-    discount_type: str,
-    *,
-    outcome: object,
-    eligibility: object,
-    currency: str,
-    catalogue_enabled: bool,
-) -> Definition:
-    """Check the documents of a discount, which has no content of its own.
-
-    Args:
-        discount_type: one of DISCOUNT_TYPES.
-        outcome: as sent: ``value``, ``maximum_discount``, ``price_order`` and ``product_sets``.
-        eligibility: as sent: the four trees of conditions, the three limits and ``always_apply``.
-        currency: the discount's; its amounts have no more decimals, and in normal form exactly as many.
-        catalogue_enabled: whether the account has its product catalogue switched on.
-
-    Raises:
-        InvalidDefinition: with every problem found; paths begin with the document's name.
-    """
-    checks = _Checks(catalogue_enabled=catalogue_enabled)
-    checked_outcome = _discount_outcome(discount_type, _Object(outcome, "outcome", checks), currency)
-    checked_eligibility = _discount_eligibility(_Object(eligibility, "eligibility", checks))
-    if checks.problems:
-        raise InvalidDefinition(checks.problems)
-    personalized = any("personalized_promotion" in one for one in checked_outcome["product_sets"])
-    return Definition(
-        type=discount_type,
-        subtype="personalized" if personalized else "product_sets",
-        outcome=checked_outcome,
-        eligibility=checked_eligibility,
-        content=blank_content(),
-        references=tuple(checks.references),
-    )
-
-
-def _outcome(promotion_type: str, sent: _Object) -> Document:
-    checks = sent.checks
-    outcome: Document = {}
-    match promotion_type:
-        case "fixed_points":
-            outcome["points"] = sent.whole("points", lowest=1, highest=MAXIMUM_POINTS)
-        case "points_multiplier":
-            outcome["multiplier"] = sent.number(
-                "multiplier",
-                allowed=lambda number: Decimal(1) <= number <= Decimal(100),
-                expected="A multiplier is at least 1 and at most 100.",
-            )
-            outcome["multiplier_scope"] = sent.choice("multiplier_scope", ("basket", "line_items"), default="basket")
-        case "bonus_points":
-            outcome["issue_points_on"] = sent.choice("issue_points_on", ("currency", "quantity"))
-            outcome["conversion_units"] = sent.number(
-                "conversion_units", allowed=lambda number: number > 0, expected="Expected a number above 0."
-            )
-            outcome["conversion_points"] = sent.whole("conversion_points", lowest=1, highest=MAXIMUM_POINTS)
-            outcome["whole_ratio_units_only"] = sent.boolean("whole_ratio_units_only", default=True)
-        case "redeem_offer":
-            outcome["offer"] = sent.text("offer", longest=64)
-            if outcome["offer"]:
-                checks.references.append(Reference(kind="offer", key=outcome["offer"], path=sent.at("offer")))
-            elif not checks.problems:
-                checks.problem(sent.at("offer"), "required", "Choose the offer to be redeemed.")
-        case _:
-            checks.problem("type", "invalid_choice", f"Must be one of {', '.join(LOYALTY_TYPES)}.")
-    outcome["activity_description"] = sent.text("activity_description", longest=500, inserts=ACTIVITY_INSERTS)
-    outcome["activity_type"] = sent.text("activity_type", longest=100)
-    outcome["redemption_message_subject"] = sent.text(
-        "redemption_message_subject", longest=200, inserts=MESSAGE_INSERTS
-    )
-    outcome["redemption_message"] = sent.text(
-        "redemption_message", longest=MAXIMUM_LENGTHS["text"], inserts=MESSAGE_INSERTS
-    )
-    outcome["product_selection"] = _product_selection(sent.optional_object("product_selection"))
-    outcome["quantity_rule"] = _quantity_rule(sent.optional_object("quantity_rule"))
-    outcome["pricing_rule"] = _pricing_rule(sent.optional_object("pricing_rule"))
-    others = frozenset().union(*(names for name, names in _OUTCOME_FIELDS.items() if name != promotion_type))
-    sent.end(elsewhere=others, owner=promotion_type)
-    return outcome
-
-
-def _product_selection(sent: _Object | None) -> Document:
-    if sent is None:
-        return {"match": "any", "sets": []}
-    match = sent.choice("match", ("all", "any"), default="any")
-    sets = []
-    for one in sent.objects("sets", most=MAXIMUM_SETS):
-        tree = one.checks.tree(one.take("rules"), Scope.LINE_ITEM, one.at("rules"))
-        one.checks.only_catalogue_free(tree, one.at("rules"))
-        sets.append(
-            {
-                "name": one.text("name", longest=MAXIMUM_LENGTHS["short"]),
-                "rules": tree,
-                "units": one.whole("units", lowest=1, highest=MAXIMUM_UNITS, default=1, digits=True),
-            }
-        )
-        one.end()
-    sent.end()
-    return {"match": match, "sets": sets}
-
-
-def _quantity_rule(sent: _Object | None) -> Document | None:
-    if sent is None or not sent.unread:
-        return None
-    rule = {
-        "apply_to": sent.choice("apply_to", ("all", "every", "first")),
-        "units": sent.whole("units", lowest=1, highest=MAXIMUM_UNITS, default=1, digits=True),
-    }
-    sent.end()
-    return rule
-
-
-def _pricing_rule(sent: _Object | None) -> Document | None:
-    if sent is None or not sent.unread:
-        return None
-    rule = {
-        "order": sent.choice("order", PRICE_ORDERS, default="cheapest"),
-        "by": sent.choice("by", ("inc_tax", "ex_tax", "tax"), default="inc_tax"),
-    }
-    sent.end()
-    return rule
-
-
-def _discount_outcome(discount_type: str, sent: _Object, currency: str) -> Document:
-    value = _discount_value(discount_type, sent, currency)
-    maximum = None
-    if discount_type == "percentage":
-        maximum = sent.optional_money("maximum_discount", currency=currency)
-    else:
-        sent.nothing("maximum_discount", owner=f"A discount of type {discount_type}")
-    outcome = {
-        "value": value,
-        "maximum_discount": maximum,
-        "price_order": sent.choice("price_order", PRICE_ORDERS, default="cheapest"),
-        "product_sets": _discount_sets(sent, currency),
-    }
-    sent.end()
-    return outcome
-
-
-def _discount_value(discount_type: str, sent: _Object, currency: str) -> str | None:
-    match discount_type:
-        case "amount":
-            return sent.money("value", currency=currency)
-        case "percentage":
-            return sent.number(
-                "value",
-                allowed=lambda number: 0 < number <= 100,
-                expected="Expected a percentage above 0 and of 100 at most.",
-            )
-        case "fixed_price":
-            return sent.money("value", currency=currency, above_zero=False)
-        case "free_product":
-            sent.nothing("value", owner="A discount of type free_product")
-        case _:
-            sent.take("value")
-            sent.checks.problem("type", "invalid_choice", f"Must be one of {', '.join(DISCOUNT_TYPES)}.")
-    return None
-
-
-def _discount_sets(sent: _Object, currency: str) -> list[Document]:
-    at = sent.at("product_sets")
-    if sent.unread.get("product_sets") in (None, []):
-        sent.checks.problem(at, "required", "A discount has at least one product set.")
-    sets = [_discount_set(one, currency) for one in sent.objects("product_sets", most=MAXIMUM_SETS)]
-    if sets and not any(one["gets_discount"] for one in sets):
-        sent.checks.problem(at, "no_discounted_set", "At least one product set must get the discount.")
-    return sets
-
-
-def _discount_set(sent: _Object, currency: str) -> Document:
-    source = _source(sent)
-    gets_discount = sent.boolean("gets_discount", default=True)
-    by_spend = sent.says("required_spend")
-    if by_spend and sent.says("required_quantity"):
-        sent.checks.problem(
-            sent.at("required_spend"), "not_together", "A product set requires a quantity or a spend, not both."
-        )
-    quantity = sent.optional_whole("required_quantity", lowest=1, highest=MAXIMUM_UNITS, digits=True)
-    checked = {
-        "name": sent.text("name", longest=MAXIMUM_LENGTHS["short"]),
-        **source,
-        "required_quantity": None if by_spend else quantity or 1,
-        "required_spend": sent.optional_money("required_spend", currency=currency),
-        "gets_discount": gets_discount,
-    }
-    checked["discounted_quantity"] = _discounted_quantity(sent, gets_discount, checked["required_quantity"])
-    checked["default_product"] = _default_product(sent, checked)
-    sent.end()
-    return checked
-
-
-def _source(sent: _Object) -> Document:
-    """Where the products of a set come from; empty rules beside another source are no source."""
-    sources = ("rules", "products", "personalized_promotion")
-    expected = "A product set has one source: rules, products or a personalized promotion."
-    said = {name: sent.take(name) for name in sources if name in sent.unread}
-    named = [name for name, value in said.items() if value is not None and not (name == "rules" and value == {})]
-    if len(named) > 1:
-        sent.checks.problem(sent.path, "one_source", expected)
-        return {}
-    match named:
-        case ["products"]:
-            return {"products": _products(sent.checks, said["products"], sent.at("products"))}
-        case ["personalized_promotion"]:
-            return {name: _named(sent.checks, said[name], kind=name, path=sent.at(name)) for name in named}
-    if "rules" not in said:
-        sent.checks.problem(sent.path, "required", expected)
-        return {}
-    tree = sent.checks.tree(said["rules"], Scope.LINE_ITEM, sent.at("rules"))
-    sent.checks.only_catalogue_free(tree, sent.at("rules"))
-    return {"rules": tree}
-
-
-def _products(checks: _Checks, value: object, path: str) -> list[str]:
-    if not isinstance(value, list):
-        checks.problem(path, "invalid", "Expected a list of SKUs.")
-        return []
-    if not value:
-        checks.problem(path, "required", "Name at least one product.")
-    if len(value) > MAXIMUM_PRODUCTS:
-        checks.problem(path, "max_length", f"Expected {MAXIMUM_PRODUCTS} products at most.")
-        return []
-    keys = [_named(checks, one, kind="product", path=join_path(path, i)) for i, one in enumerate(value)]
-    return list(dict.fromkeys(keys))
-
-
-def _named(checks: _Checks, value: object, *, kind: str, path: str) -> str:
-    """The key of a row of another table; without a catalogue any SKU is taken."""
-    if not isinstance(value, str) or not value.strip() or "\x00" in value or len(value) > MAXIMUM_LENGTHS["key"]:
-        checks.problem(path, "invalid", f"Expected a key of 1 to {MAXIMUM_LENGTHS['key']} characters.")
-        return ""
-    if kind != "product" or checks.catalogue_enabled:
-        checks.references.append(Reference(kind=kind, key=value, path=path))
-    return value
-
-
-def _discounted_quantity(sent: _Object, gets_discount: bool, required_quantity: int | None) -> int | None:
-    """How many units of a matching set are discounted; None, of a set with a required spend: all of them."""
-    at = sent.at("discounted_quantity")
-    discounted = sent.optional_whole(
-        "discounted_quantity", lowest=int(gets_discount), highest=MAXIMUM_UNITS, digits=True
-    )
-    if not gets_discount:
-        if discounted:
-            sent.checks.problem(at, "not_discounted", "A product set that does not get the discount has none of these.")
-        return 0
-    if discounted is None:
-        return required_quantity
-    if required_quantity is not None and discounted > required_quantity:
-        sent.checks.problem(
-            at, "above_required_quantity", f"At most the required quantity, which is {required_quantity}."
-        )
-    return discounted
-
-
-def _default_product(sent: _Object, product_set: Document) -> str | None:
-    """The product that a till adds, or that is chosen for a consumer who has not chosen."""
-    at = sent.at("default_product")
-    value = sent.take("default_product")
-    if value is None or value == "":
-        return None
-    if not product_set["gets_discount"] and "personalized_promotion" not in product_set:
-        sent.checks.problem(at, "not_discounted", "A product set that only qualifies has no default product.")
-        return None
-    sku = _named(sent.checks, value, kind="product", path=at)
-    if sku and sku not in product_set.get("products", (sku,)):
-        sent.checks.problem(at, "not_in_set", "The default product is one of the set's products.")
-    return sku
-
-
-def _discount_eligibility(sent: _Object) -> Document:
-    for name in ("application_rules", "control_group"):
-        if sent.unread.get(name) == []:
-            sent.take(name)
-        sent.nothing(name, owner="A discount")
-    eligibility = {
-        **_qualification(sent),
-        "application_rules": [],
-        "control_group": None,
-        **_limits(sent, DISCOUNT_LIMITS),
-        "always_apply": sent.boolean("always_apply", default=False),
-    }
-    sent.end()
-    return eligibility
-
-
-def _eligibility(sent: _Object) -> Document:
-    eligibility = _qualification(sent)
-    eligibility["application_rules"] = [
-        _application_rule(one) for one in sent.objects("application_rules", most=MAXIMUM_APPLICATION_RULES)
-    ]
-    eligibility["control_group"] = _control_group(sent.optional_object("control_group"))
-    eligibility |= _limits(sent, LIMITS)
-    eligibility["always_apply"] = sent.boolean("always_apply", default=False)
-    sent.end()
-    return eligibility
-
-
-def _qualification(sent: _Object) -> Document:
-    trees: Document = {}
-    for name, scope in zip(CONDITIONS, (Scope.SITE, Scope.CUSTOMER, Scope.TRANSACTION, Scope.LINE_ITEM), strict=True):
-        trees[name] = sent.checks.tree(sent.take(name), scope, sent.at(name))
-    return trees
-
-
-def _limits(sent: _Object, names: tuple[str, ...]) -> Document:
-    return {name: sent.optional_whole(name, lowest=1, highest=2_000_000_000) for name in names}
-
-
-def _application_rule(sent: _Object) -> Document:
-    rule = {
-        "measure": sent.choice("measure", ("transactions", "quantity", "spend")),
-        "threshold": sent.number("threshold", allowed=lambda number: number > 0, expected="Expected a number above 0."),
-        "period": _period(sent.optional_object("period"), sent),
-        "line_item_rules": sent.checks.tree(sent.take("line_item_rules"), Scope.LINE_ITEM, sent.at("line_item_rules")),
-        "counting": sent.choice("counting", ("reached", "every"), default="reached"),
-    }
-    sent.end()
-    return rule
-
-
-def _period(sent: _Object | None, rule: _Object) -> Document:
-    if sent is None:
-        rule.checks.problem(rule.at("period"), "required", "This field is required.")
-        return {"unit": "promotion", "length": None}
-    unit = sent.choice("unit", ("days", "weeks", "months", "promotion"))
-    if unit == "promotion":
-        length = None
-        sent.take("length")
-    else:
-        length = sent.whole("length", lowest=1, highest=3650)
-    sent.end()
-    return {"unit": unit, "length": length}
-
-
-def _control_group(sent: _Object | None) -> Document | None:
-    if sent is None or not sent.unread:
-        return None
-    group = sent.text("group", longest=64)
-    if group:
-        sent.checks.references.append(Reference(kind="group", key=group, path=sent.at("group")))
-    else:
-        sent.checks.problem(sent.at("group"), "required", "This field is required.")
-    percentage = sent.number(
-        "percentage",
-        allowed=lambda number: 0 <= number <= 100,
-        expected="Expected a percentage from 0 to 100.",
-    )
-    sent.end()
-    return {"group": group, "percentage": percentage}
-
-
-def blank_content() -> Document:
-    """A content document that says nothing, in normal form."""
-    return _content(_Object(None, "content", _Checks(catalogue_enabled=True)))
-
-
-def _content(sent: _Object) -> Document:
-    longest = MAXIMUM_LENGTHS["text"]
-    content: Document = {
-        "short_description": sent.text("short_description", longest=500),
-        "long_description": sent.text("long_description", longest=longest),
-        "confirmation_message": sent.text("confirmation_message", longest=1000),
-        "terms_and_conditions": sent.text("terms_and_conditions", longest=longest),
-    }
-    for name, address, text in (("links", "url", "anchor_text"), ("images", "url", "alt_text")):
-        entries = []
-        for one in sent.objects(name, most=MAXIMUM_LINKS):
-            entry = {address: one.url(address), text: one.text(text, longest=MAXIMUM_LENGTHS["short"])}
-            if entry[text] and not entry[address]:
-                one.checks.problem(one.at(address), "required", "A text needs its address.")
-            one.end()
-            if entry[address]:
-                entries.append(entry)
-        content[name] = entries
-    sent.end()
-    return content

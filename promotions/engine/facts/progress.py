@@ -15,7 +15,7 @@ from typing import Any
 
 from promotions.engine.facts.basket import Basket
 from promotions.engine.money import to_minor_fraction
-from promotions.engine.rules.tree import Predicate
+from promotions.engine.rules.compile import Predicate
 
 Measured = tuple[int, int, int]
 """Transactions, units, and net value in minor units."""

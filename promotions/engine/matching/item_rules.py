@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from promotions.engine.facts.basket import LINE_ITEM_KEYS, UnitGroup, UnitGroups
 from promotions.engine.rules.attributes import Scope
-from promotions.engine.rules.tree import Key, Predicate, Tree, compile_tree, deciding_keys
+from promotions.engine.rules.compile import Predicate, compile_tree
+from promotions.engine.rules.index import Key, deciding_keys
+from promotions.engine.rules.tree import Tree
 
 
 class ItemRules(NamedTuple):

@@ -11,7 +11,7 @@ from promotions.engine.benefits.discounts import DiscountResult
 from promotions.engine.benefits.rewards import BasketValue, RewardResult
 from promotions.engine.benefits.vouchers import RefusedVoucher
 from promotions.engine.facts.basket import Basket
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rules.tree import Tree
 
 REASONS = (
@@ -91,7 +91,7 @@ class Candidate(NamedTuple):
     """
 
     promotion: Promotion
-    given: RewardResult | DiscountResult
+    result: RewardResult | DiscountResult
     saving: Fraction
 
     @property
@@ -100,11 +100,18 @@ class Candidate(NamedTuple):
         return self.promotion.code
 
     @property
-    def markdown(self) -> DiscountResult:
-        """What it takes off prices. It must be a discount's."""
-        if not isinstance(self.given, DiscountResult):
+    def discount_result(self) -> DiscountResult:
+        """The result of a discount; TypeError for a loyalty promotion."""
+        if not isinstance(self.result, DiscountResult):
             raise TypeError(f"{self.code} is no discount")
-        return self.given
+        return self.result
+
+    @property
+    def reward_result(self) -> RewardResult:
+        """The result of a loyalty promotion; TypeError for a discount."""
+        if not isinstance(self.result, RewardResult):
+            raise TypeError(f"{self.code} is no loyalty promotion")
+        return self.result
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -137,8 +144,8 @@ class Resolution:
 class Contest(Protocol):
     """The units of a basket that discounts compete for; a winner takes its units out of the game."""
 
-    def on_what_is_left(self, candidate: Candidate) -> Candidate | None:
-        """A candidate worked out anew on the units that are left; None where it gives nothing any more."""
+    def reapply(self, candidate: Candidate) -> Candidate | None:
+        """Apply a candidate to the units that are left; None where it gives nothing any more."""
         ...
 
     def award(self, winner: Candidate) -> None:
@@ -234,7 +241,7 @@ class Decision:
     """
 
     basket: Basket
-    worth: BasketValue
+    basket_value: BasketValue
     total: int
     net: int
     base_points: int

@@ -1,258 +1,150 @@
 """The one pipeline: basket, shopper, promotions, policy and moment in; a decision out.
 
-The same function answers a quote, a commit, a simulation and a replay of history.
+The same function answers a quote, a commit, a return, a simulation and a replay of history.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from fractions import Fraction
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
 
-from promotions.engine.benefits.rewards import BasketValue, RewardResult
-from promotions.engine.benefits.vouchers import PaidVoucher, PresentedVoucher
+from promotions.engine.benefits.rewards import BasketValue
+from promotions.engine.benefits.vouchers import PresentedVoucher
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.matching.prices import Prices
-from promotions.engine.money import allocate, exponent
-from promotions.engine.pipeline.checks import (
-    CHECKS,
-    CHECKS_AGAIN,
-    CHECKS_OF_CANDIDATES,
-    EvaluationContext,
-    Evaluator,
-    Observer,
-    as_it_is,
-    evaluate_promotion,
-    matched,
-)
+from promotions.engine.pipeline.apply import evaluate_promotion
+from promotions.engine.pipeline.checks import CHECKS
+from promotions.engine.pipeline.context import EvaluationContext, EvaluationStrategy, Observer
 from promotions.engine.pipeline.decision import (
     REASON_ORDER,
     Applied,
-    AppliedVoucher,
-    Candidate,
     ConflictPolicy,
     Decision,
     Refusal,
 )
-from promotions.engine.pipeline.line_shares import cut_shares, line_results, point_shares
-from promotions.engine.pipeline.near_miss import near_miss, sentence
+from promotions.engine.pipeline.line_shares import applied_discount, applied_reward, applied_voucher, line_results
+from promotions.engine.pipeline.near_miss import with_near_miss
+from promotions.engine.pipeline.points_phase import earn_base_points, run_points_phase
 from promotions.engine.pipeline.price_phase import run_price_phase
-from promotions.engine.pipeline.returns import ReturnPolicy
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook
+from promotions.engine.pipeline.strategy import SALE
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationCase:
+    """What is decided about.
+
+    Attributes:
+        basket: what is bought, when and where.
+        shopper: who buys; None for a basket without a known consumer.
+        usage: counters and progress of (at least) the candidates and the promotions to explain.
+        vouchers: presented at the till, in this order.
+        candidates: what the strategy finds in the rulebook for basket and shopper, where the caller has it already.
+        explain: promotions whose refusal is wanted, besides the candidates'.
+        max_explained: how many refusals are kept, those that came nearest, each with what it lacked; 0 keeps them all
+            and explains none.
+        strategy: a sale, or what a return leaves of one.
+    """
+
+    basket: Basket
+    shopper: Shopper | None
+    usage: Usage
+    vouchers: Sequence[PresentedVoucher] = ()
+    candidates: Sequence[Promotion] | None = None
+    explain: Sequence[Promotion] = ()
+    max_explained: int = 0
+    strategy: EvaluationStrategy = SALE
 
 
 def evaluate(
-    basket: Basket,
-    *,
-    shopper: Shopper | None,
-    usage: Usage,
-    rulebook: Rulebook,
-    policy: ConflictPolicy,
-    vouchers: Sequence[PresentedVoucher] = (),
-    explain: Sequence[Promotion] = (),
-    most: int = 0,
-    standing: ReturnPolicy | None = None,
-    candidates: Sequence[Promotion] | None = None,
-    around: Observer = as_it_is,
+    case: EvaluationCase, rulebook: Rulebook, policy: ConflictPolicy, observer: Observer | None = None
 ) -> Decision:
     """Decide what applies to a basket.
 
     Args:
-        basket: what is bought, when and where.
-        shopper: who buys; None for a basket without a known consumer.
-        usage: counters and progress of (at least) the rulebook's candidates and of the promotions to explain.
+        case: the basket, who buys it, and what was used so far.
         rulebook: the account's promotions.
-        policy: how conflicts are decided.
-        vouchers: presented at the till, in this order.
-        explain: promotions whose refusal is wanted, beyond those of the candidates.
-        most: how many refusals are kept, each with what it lacked: those that came nearest. 0 keeps those of the
-            candidates as they are.
-        standing: for what a return leaves of a transaction; its promotions are all that the rulebook has, and it is
-            the policy too.
-        candidates: what the rulebook has for the basket and the shopper, where the caller has asked it already.
-        around: what is put around each look at a candidate; the decision is the same whatever it is.
+        policy: decides between promotions that compete.
+        observer: wraps the evaluation of each candidate; the decision is the same with and without it.
     """
+    candidates = case.candidates
     if candidates is None:
-        candidates = rulebook.candidates(basket, shopper) if standing is None else list(rulebook)
-    prices = Prices.of(basket.runs)
-    before = EvaluationContext(
-        basket=basket,
-        shopper=shopper,
-        usage=usage,
-        rulebook=rulebook,
-        prices=prices,
-        worth=_unearned(basket, prices),
-        stands=standing.stands if standing else None,
-        checks=CHECKS_OF_CANDIDATES if standing is None else CHECKS_AGAIN,
-    )
+        candidates = case.strategy.candidates(rulebook, case.basket, case.shopper)
+    context = _context(case, rulebook, observer)
+
     discounts = [promotion for promotion in candidates if promotion.is_discount]
-    settled = run_price_phase(discounts, before, policy=policy, vouchers=vouchers, around=around)
-    refused = dict(settled.refused)
+    price_phase = run_price_phase(discounts, context, policy, case.vouchers)
 
-    worth = _worth(basket, settled.prices, shopper, rulebook, most=standing.paid if standing else None)
-    after = before._replace(worth=worth)
+    context = context._replace(basket_value=earn_base_points(context, price_phase.prices))
     loyalty = [promotion for promotion in candidates if not promotion.is_discount]
-    rewarded = _reward(loyalty, after, policy, refused, around(evaluate_promotion))
+    points_phase = run_points_phase(loyalty, context, policy)
 
-    winners = [*settled.winners, *rewarded]
-    if explain:
-        _explain(explain, after._replace(checks=CHECKS), refused, {winner.promotion.id for winner in winners})
-    kept = list(refused.values())
-    if most:
-        nearest = kept if len(kept) <= most else nearest_first(kept)[:most]
-        kept = [_with_near_miss(refusal, after) for refusal in nearest]
+    basket, basket_value = case.basket, context.basket_value
+    applied = [applied_discount(winner, basket) for winner in price_phase.winners]
+    applied += [applied_reward(winner, basket, basket_value) for winner in points_phase.winners]
     return Decision(
         basket=basket,
-        worth=worth,
+        basket_value=basket_value,
         total=basket.total_minor,
-        net=sum(worth.net),
-        base_points=sum(worth.base_points),
-        lines=line_results(basket, settled.prices, worth),
-        applied=tuple(_applied(winner, basket, worth) for winner in winners),
-        vouchers=tuple(_applied_voucher(paid, basket) for paid in settled.paid),
-        refused=tuple(sorted(kept, key=lambda refusal: (refusal.promotion.code, refusal.promotion.source.family))),
-        vouchers_refused=tuple(settled.vouchers_refused),
-        add_products=settled.add_products,
-        personalized=settled.personalized,
-        choices=settled.choices,
-        listed=settled.listed,
+        net=sum(basket_value.net),
+        base_points=sum(basket_value.base_points),
+        lines=line_results(basket, price_phase.prices, basket_value),
+        applied=tuple(applied),
+        vouchers=tuple([applied_voucher(paid, basket) for paid in price_phase.paid]),
+        refused=_refusals(case, context, applied, {**price_phase.refused, **points_phase.refused}),
+        vouchers_refused=tuple(price_phase.vouchers_refused),
+        add_products=price_phase.add_products,
+        personalized=price_phase.personalized,
+        choices=price_phase.choices,
+        listed=price_phase.listed,
     )
 
 
-def nearest_first(refused: Iterable[Refusal]) -> list[Refusal]:
-    """Refusals, those first whose promotions failed latest in the order of checks."""
-    return sorted(refused, key=lambda refusal: (-REASON_ORDER[refusal.reason], refusal.promotion.code))
-
-
-def _unearned(basket: Basket, prices: Prices) -> BasketValue:
-    """The runs' values while discounts compete: base points are earned on what is paid, and wait for it."""
-    return BasketValue(
-        units=tuple([run.units for run in basket.runs]), net=tuple(prices.by_run(len(basket.runs))), base_points=()
+def _context(case: EvaluationCase, rulebook: Rulebook, observer: Observer | None) -> EvaluationContext:
+    """Return the context of the price phase. Base points are earned on what is paid, and there are none yet."""
+    runs = case.basket.runs
+    prices = Prices.of(runs)
+    return EvaluationContext(
+        basket=case.basket,
+        shopper=case.shopper,
+        usage=case.usage,
+        rulebook=rulebook,
+        strategy=case.strategy,
+        checks=case.strategy.checks,
+        prices=prices,
+        basket_value=BasketValue(
+            units=tuple([run.units for run in runs]), net=tuple(prices.by_run(len(runs))), base_points=()
+        ),
+        observer=observer,
     )
 
 
-def _worth(
-    basket: Basket, prices: Prices, shopper: Shopper | None, rulebook: Rulebook, *, most: int | None = None
-) -> BasketValue:
-    """The runs' net values, and the base points on them: one whole number for the transaction, shared over runs.
-
-    ``most`` is an amount beyond which no base points are given.
-    """
-    net = tuple(prices.by_run(len(basket.runs)))
-    rate = rulebook.terms.earn_rates.get(basket.currency, Fraction(0))
-    points = 0
-    if shopper is not None and shopper.is_loyalty_member:
-        counted = sum(net) if most is None else min(sum(net), most)
-        points = counted * rate.numerator // (rate.denominator * 10 ** exponent(basket.currency))
-    return BasketValue(
-        units=tuple([run.units for run in basket.runs]), net=net, base_points=tuple(allocate(points, net))
-    )
-
-
-def _reward(
-    promotions: Iterable[Promotion],
-    situation: EvaluationContext,
-    policy: ConflictPolicy,
-    refused: dict[int, Refusal],
-    look: Evaluator,
-) -> list[Candidate]:
-    """The points phase: loyalty promotions that win, then those that always apply by code; refusals are noted."""
-    qualified: list[Candidate] = []
-    for promotion in promotions:
-        judged = look(promotion, situation)
-        if isinstance(judged, Candidate):
-            qualified.append(judged)
-        else:
-            refused[promotion.id] = judged
-    competing = [candidate for candidate in qualified if not candidate.promotion.always_apply]
-    always = sorted((c for c in qualified if c.promotion.always_apply), key=lambda candidate: candidate.code)
-    while True:
-        resolution = policy.resolve(competing)
-        rewarded, without = _stock_shared([*resolution.winners, *always], situation)
-        if not without:
-            break
-        # Who got nothing drew nothing: those before it stand, and its place is free for the next of its kind.
-        refused.update(without)
-        competing = [candidate for candidate in competing if candidate.promotion.id not in without]
-        always = [candidate for candidate in always if candidate.promotion.id not in without]
-    for loss in resolution.losers:
-        refused[loss.candidate.promotion.id] = Refusal.lost(loss)
-    return rewarded
-
-
-def _stock_shared(
-    candidates: Sequence[Candidate], situation: EvaluationContext
-) -> tuple[list[Candidate], dict[int, Refusal]]:
-    """Let candidates draw, in this order, from what is left of the offers that they issue.
-
-    Each was judged as if it were alone. Where several issue one offer, those after the first are judged again on what
-    the ones before them leave of it: they are cut to that, or refused, by promotion id.
-    """
-    left = situation.usage.vouchers_left
-    drawn: dict[str, int] = {}
-    kept: list[Candidate] = []
-    without: dict[int, Refusal] = {}
-    for candidate in candidates:
-        offer, judged = candidate.promotion.offer, candidate
-        if offer in drawn:
-            usage = replace(situation.usage, vouchers_left={**left, offer: left[offer] - drawn[offer]})
-            again = matched(candidate.promotion, situation._replace(usage=usage))
-            if isinstance(again, Refusal):
-                without[candidate.promotion.id] = again
-                continue
-            judged = again
-        if offer in left and situation.stands is None:
-            drawn[offer] = drawn.get(offer, 0) + judged.given.redemptions
-        kept.append(judged)
-    return kept, without
+def _refusals(
+    case: EvaluationCase, context: EvaluationContext, applied: Iterable[Applied], refused: dict[int, Refusal]
+) -> tuple[Refusal, ...]:
+    """Return the refusals that the case asks for, by code."""
+    if case.explain:
+        _explain(case.explain, context, refused, applied={winner.promotion.id for winner in applied})
+    refusals = list(refused.values())
+    if case.max_explained:
+        if len(refusals) > case.max_explained:
+            refusals = nearest_first(refusals)[: case.max_explained]
+        refusals = [with_near_miss(refusal, context) for refusal in refusals]
+    return tuple(sorted(refusals, key=lambda refusal: (refusal.promotion.code, refusal.promotion.source.family)))
 
 
 def _explain(
-    promotions: Iterable[Promotion], situation: EvaluationContext, refused: dict[int, Refusal], applied: set[int]
+    promotions: Iterable[Promotion], context: EvaluationContext, refused: dict[int, Refusal], *, applied: Set[int]
 ) -> None:
+    """Add to the refusals, by all checks, those of promotions that were no candidates."""
+    context = context._replace(checks=CHECKS)
     for promotion in promotions:
         if promotion.id not in refused and promotion.id not in applied:
-            judged = evaluate_promotion(promotion, situation)
-            if isinstance(judged, Refusal):
-                refused[promotion.id] = judged
+            evaluated = evaluate_promotion(promotion, context)
+            if isinstance(evaluated, Refusal):
+                refused[promotion.id] = evaluated
 
 
-def _with_near_miss(refusal: Refusal, situation: EvaluationContext) -> Refusal:
-    miss = near_miss(refusal.promotion, refusal.reason, situation)
-    if miss is None:
-        return refusal
-    said = sentence(miss, situation.basket.currency)
-    return refusal._replace(detail=f"{refusal.detail} {said}".strip(), near_miss=miss)
-
-
-def _applied(winner: Candidate, basket: Basket, worth: BasketValue) -> Applied:
-    given = winner.given
-    if isinstance(given, RewardResult):
-        points, discount, vouchers = given.points, 0, given.vouchers
-        net, all_units = worth.net, worth.units
-        weights = [
-            net[run] if units == all_units[run] else Fraction(net[run] * units, all_units[run])
-            for run, units in given.taken
-        ]
-        lines = point_shares(basket, given.taken, allocate(points, weights))
-    else:
-        points, discount, vouchers = 0, given.off, 0
-        lines = cut_shares(basket, given.cuts)
-    return Applied(
-        promotion=winner.promotion,
-        redemptions=given.redemptions,
-        points=points,
-        discount=discount,
-        saving=winner.saving,
-        vouchers=vouchers,
-        lines=lines,
-    )
-
-
-def _applied_voucher(paid: PaidVoucher, basket: Basket) -> AppliedVoucher:
-    return AppliedVoucher(
-        code=paid.voucher.code,
-        offer=paid.voucher.offer,
-        benefit=paid.kind,
-        discount=paid.off,
-        lines=cut_shares(basket, paid.cuts),
-    )
+def nearest_first(refusals: Iterable[Refusal]) -> list[Refusal]:
+    """Return refusals, those first whose promotions failed latest in the order of checks."""
+    return sorted(refusals, key=lambda refusal: (-REASON_ORDER[refusal.reason], refusal.promotion.code))

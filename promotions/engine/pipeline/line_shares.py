@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 from promotions.engine.benefits.rewards import BasketValue
+from promotions.engine.benefits.vouchers import PaidVoucher
 from promotions.engine.facts.basket import Basket, Line
 from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices
 from promotions.engine.matching.selection import Taken
 from promotions.engine.money import allocate
-from promotions.engine.pipeline.decision import LineResult, LineShare
+from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Candidate, LineResult, LineShare
 
 
-def line_results(basket: Basket, prices: Prices, worth: BasketValue) -> tuple[LineResult, ...]:
+def line_results(basket: Basket, prices: Prices, basket_value: BasketValue) -> tuple[LineResult, ...]:
     """What becomes of each line, in the order of lines."""
     lines = basket.lines
     nets = [0] * len(lines)
@@ -19,7 +21,7 @@ def line_results(basket: Basket, prices: Prices, worth: BasketValue) -> tuple[Li
         for position, start, end in _overlaps(basket, stretch):
             nets[position] += (end - start) * stretch.value
     points = [0] * len(lines)
-    for run, base_points in zip(basket.runs, worth.base_points, strict=True):
+    for run, base_points in zip(basket.runs, basket_value.base_points, strict=True):
         positions = run.lines
         if len(positions) == 1:
             points[positions[0]] = base_points
@@ -32,6 +34,50 @@ def line_results(basket: Basket, prices: Prices, worth: BasketValue) -> tuple[Li
             LineResult(line.line_id, total := line.total_inc_tax, total - net, net, base_points)
             for line, net, base_points in zip(lines, nets, points, strict=True)
         ]
+    )
+
+
+def applied_discount(winner: Candidate, basket: Basket) -> Applied:
+    """Return a discount as it applies, shared over the lines."""
+    result = winner.discount_result
+    return Applied(
+        promotion=winner.promotion,
+        redemptions=result.redemptions,
+        points=0,
+        discount=result.off,
+        saving=winner.saving,
+        vouchers=0,
+        lines=cut_shares(basket, result.cuts),
+    )
+
+
+def applied_reward(winner: Candidate, basket: Basket, basket_value: BasketValue) -> Applied:
+    """Return a loyalty promotion as it applies, its points shared over the lines by net value."""
+    result = winner.reward_result
+    net, all_units = basket_value.net, basket_value.units
+    weights = [
+        net[run] if units == all_units[run] else Fraction(net[run] * units, all_units[run])
+        for run, units in result.taken
+    ]
+    return Applied(
+        promotion=winner.promotion,
+        redemptions=result.redemptions,
+        points=result.points,
+        discount=0,
+        saving=winner.saving,
+        vouchers=result.vouchers,
+        lines=point_shares(basket, result.taken, allocate(result.points, weights)),
+    )
+
+
+def applied_voucher(paid: PaidVoucher, basket: Basket) -> AppliedVoucher:
+    """Return a voucher as it pays, shared over the lines."""
+    return AppliedVoucher(
+        code=paid.voucher.code,
+        offer=paid.voucher.offer,
+        benefit=paid.kind,
+        discount=paid.off,
+        lines=cut_shares(basket, paid.cuts),
     )
 
 

@@ -8,43 +8,48 @@ from math import ceil
 from promotions.engine.benefits.discounts import Discount
 from promotions.engine.facts.basket import Item
 from promotions.engine.money import minor_unit, money_text, to_minor
-from promotions.engine.pipeline.checks import (
-    CHECK_BY_REASON,
-    CHECKS,
-    EvaluationContext,
-    fit_of,
-    matched,
-    redemptions_left_of,
-)
+from promotions.engine.pipeline.apply import apply_promotion, fit_of
+from promotions.engine.pipeline.checks import CHECK_BY_REASON, CHECKS
+from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import NearMiss, Refusal
-from promotions.engine.rulebook.rulebook import Failing, Promotion
+from promotions.engine.rulebook.promotion import Failing, Promotion
 from promotions.engine.rules.attributes import Operator, Scope
-from promotions.engine.rules.tree import Tree, compile_tree
+from promotions.engine.rules.compile import compile_tree
+from promotions.engine.rules.tree import Tree
 
 _SPEND = frozenset({"total_inc_tax", "total_ex_tax"})
 
 
-def near_miss(promotion: Promotion, reason: str, situation: EvaluationContext) -> NearMiss | None:
+def with_near_miss(refusal: Refusal, context: EvaluationContext) -> Refusal:
+    """Return a refusal with the one thing that its promotion lacked, where there is one; its detail says so too."""
+    miss = near_miss(refusal.promotion, refusal.reason, context)
+    if miss is None:
+        return refusal
+    detail = f"{refusal.detail} {sentence(miss, context.basket.currency)}".strip()
+    return refusal._replace(detail=detail, near_miss=miss)
+
+
+def near_miss(promotion: Promotion, reason: str, context: EvaluationContext) -> NearMiss | None:
     """The one thing that a refused promotion lacked; None where it was more, or nothing that a customer could bring.
 
     Args:
         promotion: that does not apply.
         reason: why.
-        situation: it was judged in.
+        context: it was judged in.
     """
     finder = _FINDERS.get(reason)
-    lacking = None if finder is None else finder(promotion, situation)
-    return lacking if lacking is not None and _passes_otherwise(promotion, reason, situation) else None
+    lacking = None if finder is None else finder(promotion, context)
+    return lacking if lacking is not None and _passes_otherwise(promotion, reason, context) else None
 
 
-def _passes_otherwise(promotion: Promotion, reason: str, situation: EvaluationContext) -> bool:
+def _passes_otherwise(promotion: Promotion, reason: str, context: EvaluationContext) -> bool:
     """Whether nothing but the failed check stood in the way."""
     if reason == "no_matching_products":
-        return not isinstance(redemptions_left_of(promotion, situation), Refusal)
+        return not isinstance(context.strategy.redemptions_left(promotion, context), Refusal)
     for check in _LATER_CHECKS[reason]:
-        if check(promotion, situation) is not None:
+        if check(promotion, context) is not None:
             return False
-    return not isinstance(matched(promotion, situation), Refusal)
+    return not isinstance(apply_promotion(promotion, context), Refusal)
 
 
 _LATER_CHECKS = {reason: CHECKS[CHECKS.index(check) + 1 :] for reason, check in CHECK_BY_REASON.items()}
@@ -89,16 +94,16 @@ def _failing_in(tree: Tree, scope: Scope) -> Failing:
 
 
 def _one_rule(name: str, scope: Scope) -> "Callable[[Promotion, EvaluationContext], NearMiss | None]":
-    def find(promotion: Promotion, situation: EvaluationContext) -> NearMiss | None:
-        subject = situation.basket.site if scope is Scope.SITE else situation.shopper
+    def find(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
+        subject = context.basket.site if scope is Scope.SITE else context.shopper
         failing = _failing(promotion, name, scope)(subject)
         return _rule(failing[0]) if len(failing) == 1 else None
 
     return find
 
 
-def _transaction_rule(promotion: Promotion, situation: EvaluationContext) -> NearMiss | None:
-    basket = situation.basket
+def _transaction_rule(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
+    basket = context.basket
     failing = _failing(promotion, "transaction_rules", Scope.TRANSACTION)(basket)
     if len(failing) != 1:
         return None
@@ -112,9 +117,9 @@ def _transaction_rule(promotion: Promotion, situation: EvaluationContext) -> Nea
     return _rule(rule)
 
 
-def _line_item_rule(promotion: Promotion, situation: EvaluationContext) -> NearMiss | None:
+def _line_item_rule(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
     """What the item that comes nearest lacks: the fewest units, or else the rule of the first that lacks but one."""
-    runs = situation.basket.runs
+    runs = context.basket.runs
     only = _only_condition(promotion.source.eligibility["line_item_rules"])
     if only is not None and only["attribute"] != "quantity":
         return _rule(only) if runs else None
@@ -162,20 +167,20 @@ def _rounded_up(amount: Decimal, unit: Decimal) -> Decimal:
 # --- repeat behaviour -------------------------------------------------------------------------------------------------
 
 
-def _application_rule(promotion: Promotion, situation: EvaluationContext) -> NearMiss | None:
+def _application_rule(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
     """What one rule lacks to be reached; None where this transaction does not count at all, or two rules lack."""
-    progress = situation.usage.progress.get(promotion.id)
+    progress = context.usage.progress.get(promotion.id)
     missing: list[NearMiss] = []
     for index, rule in enumerate(promotion.application_rules):
-        now = rule.measured(situation.basket, situation.worth.net)
+        now = rule.measured(context.basket, context.basket_value.net)
         if now is None:
             return None
         have = rule.amount(now)
         if progress is not None:
-            have += rule.amount(progress.before(index, rule, situation.basket.today))
+            have += rule.amount(progress.before(index, rule, context.basket.today))
         if have < rule.threshold:
             short = ceil(rule.threshold - have)
-            currency = situation.basket.currency
+            currency = context.basket.currency
             match rule.measure:
                 case "transactions":
                     missing.append(_transactions(short))
@@ -189,17 +194,17 @@ def _application_rule(promotion: Promotion, situation: EvaluationContext) -> Nea
 # --- products ---------------------------------------------------------------------------------------------------------
 
 
-def _products(promotion: Promotion, situation: EvaluationContext) -> NearMiss | None:
+def _products(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
     """The units, or the spend on one product set, that a first matching set lacks."""
     if isinstance(promotion.effect, Discount):
-        units, spends = promotion.effect.lacking(situation.prices, fit_of(promotion.effect, situation))
+        units, spends = promotion.effect.lacking(context.prices, fit_of(promotion.effect, context))
     else:
-        units, spends = promotion.effect.selection.lacking(situation.basket.runs), []
+        units, spends = promotion.effect.selection.lacking(context.basket.runs), []
     if units and not spends:
         return _units(units)
     if len(spends) == 1 and not units:
         short, asked = spends[0]
-        return _spend(short, asked=money_text(asked, situation.basket.currency))
+        return _spend(short, asked=money_text(asked, context.basket.currency))
     return None
 
 
@@ -210,9 +215,7 @@ def sentence(miss: NearMiss, currency: str) -> str:
     """What was lacking, for a person; empty for a rule, which has words of its own."""
     match miss.lacking:
         case "spend":
-            return (
-                f"It is {money_text(miss.amount or 0, currency)} short of the {miss.asked} {currency} that are asked."
-            )
+            return f"Spend {money_text(miss.amount or 0, currency)} more to reach {miss.asked} {currency}."
         case "units":
             return "One more unit would do." if miss.units == 1 else f"{miss.units} more units would do."
         case "transactions":

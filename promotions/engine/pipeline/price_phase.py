@@ -7,15 +7,8 @@ from functools import partial
 from promotions.engine.benefits.discounts import DiscountResult
 from promotions.engine.benefits.vouchers import PaidVoucher, PresentedVoucher, RefusedVoucher, pay
 from promotions.engine.matching.prices import PricedUnits, Prices
-from promotions.engine.pipeline.checks import (
-    EvaluationContext,
-    Observer,
-    apply_discount,
-    as_it_is,
-    evaluate_promotion,
-    fit_of,
-    redemptions_left_of,
-)
+from promotions.engine.pipeline.apply import apply_discount, evaluate_promotion, fit_of
+from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import (
     REASON_ORDER,
     Candidate,
@@ -24,10 +17,10 @@ from promotions.engine.pipeline.decision import (
     ProductToAdd,
     Refusal,
 )
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 
-Choices = Mapping[str, tuple[str, ...]]
-"""The products taken of lists without a choice, by backend id."""
+ProductsByList = Mapping[str, tuple[str, ...]]
+"""Products of personalized lists, by the backend id of the personalized promotion."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,194 +37,204 @@ class PricePhaseResult:
     vouchers_refused: Sequence[RefusedVoucher]
     add_products: tuple[ProductToAdd, ...]
     personalized: tuple[PersonalizedState, ...]
-    choices: Mapping[str, tuple[str, ...]]
-    listed: Mapping[str, tuple[str, ...]]
+    choices: ProductsByList
+    listed: ProductsByList
 
 
 def run_price_phase(
-    discounts: Iterable[Promotion],
-    situation: EvaluationContext,
-    *,
+    discounts: Sequence[Promotion],
+    context: EvaluationContext,
     policy: ConflictPolicy,
     vouchers: Sequence[PresentedVoucher],
-    around: Observer = as_it_is,
 ) -> PricePhaseResult:
     """Lower the prices of a basket.
 
     Args:
         discounts: those that may apply.
-        situation: with the prices as the till sent them.
-        policy: how conflicts are decided.
+        context: with the prices as the till sent them.
+        policy: decides between the discounts that compete.
         vouchers: presented at the till, in this order.
-        around: what is put around each look at a discount.
     """
-    look = around(evaluate_promotion)
-    competing: list[Candidate] = []
-    always: list[Promotion] = []
-    refused: dict[int, Refusal] = {}
-    to_add: list[ProductToAdd] = []
-    for promotion in discounts:
-        if promotion.always_apply:
-            always.append(promotion)
-            continue
-        judged = look(promotion, situation)
-        if isinstance(judged, Candidate):
-            competing.append(judged)
-        else:
-            refused[promotion.id] = judged
-            to_add += _products_to_add(judged, situation)
-
-    contest = UnitContest(situation, around=around)
-    resolution = policy.resolve_discounts(competing, contest)
+    qualifier = _Qualifier(context)
+    contest = UnitContest(context)
+    competing = [promotion for promotion in discounts if not promotion.always_apply]
+    resolution = policy.resolve_discounts(qualifier.qualified(competing, context), contest)
     for loss in resolution.losers:
-        refused[loss.candidate.promotion.id] = Refusal.lost(loss)
+        qualifier.refused[loss.candidate.promotion.id] = Refusal.lost(loss)
     winners = list(resolution.winners)
-    prices = situation.prices.after(cut for winner in winners for cut in winner.markdown.cuts)
-    chosen = contest.chosen
+    prices = context.prices.after(cut for winner in winners for cut in winner.discount_result.cuts)
+    taken_from_lists = contest.taken_from_lists
 
-    for promotion in sorted(always, key=lambda one: one.code):
-        now = situation._replace(prices=prices, chosen=chosen)
-        judged = look(promotion, now)
-        if isinstance(judged, Candidate):
-            winners.append(judged)
-            prices = prices.after(judged.markdown.cuts)
-            chosen = _with_choice(chosen, judged.markdown)
-        else:
-            refused[promotion.id] = judged
-            to_add += _products_to_add(judged, now)
+    always = [promotion for promotion in discounts if promotion.always_apply]
+    for promotion in sorted(always, key=lambda promotion: promotion.code):
+        reduced = context._replace(prices=prices, taken_from_lists=taken_from_lists)
+        for winner in qualifier.qualified([promotion], reduced):
+            winners.append(winner)
+            prices = prices.after(winner.discount_result.cuts)
+            taken_from_lists = _with_taken(taken_from_lists, winner.discount_result)
 
-    prices, paid, vouchers_refused = pay(vouchers, situation.basket, prices)
+    prices, paid, vouchers_refused = pay(vouchers, context.basket, prices)
     return PricePhaseResult(
         prices=prices,
         winners=tuple(winners),
-        refused=refused,
+        refused=qualifier.refused,
         paid=paid,
         vouchers_refused=vouchers_refused,
-        add_products=tuple(sorted(to_add, key=lambda one: one.discount)),
-        personalized=tuple(_personalized(winners, refused.values(), situation)),
-        choices=_choices(winners, situation, chosen),
-        listed=_listed(winners, situation),
+        add_products=tuple(sorted(qualifier.products_to_add, key=lambda product: product.discount)),
+        personalized=tuple(_personalized(winners, qualifier.refused.values(), context)),
+        choices=_choices(winners, context, taken_from_lists),
+        listed=_listed(winners, context),
     )
+
+
+class _Qualifier:
+    """Evaluates discounts, and collects the refusals and the free products that the basket lacks."""
+
+    def __init__(self, context: EvaluationContext) -> None:
+        self._evaluate = context.observed(evaluate_promotion)
+        self.refused: dict[int, Refusal] = {}
+        self.products_to_add: list[ProductToAdd] = []
+
+    def qualified(self, discounts: Iterable[Promotion], context: EvaluationContext) -> list[Candidate]:
+        """Return the discounts that would apply."""
+        evaluate = self._evaluate
+        candidates: list[Candidate] = []
+        for promotion in discounts:
+            evaluated = evaluate(promotion, context)
+            if isinstance(evaluated, Candidate):
+                candidates.append(evaluated)
+            else:
+                self.refused[promotion.id] = evaluated
+                self.products_to_add += _products_to_add(evaluated, context)
+        return candidates
 
 
 class UnitContest:
     """The units that discounts compete for. Prices are the till's: every unit is in one competing discount at most."""
 
-    def __init__(self, situation: EvaluationContext, *, around: Observer = as_it_is) -> None:
-        self._situation = situation
-        self._around = around
-        self._held: list[tuple[str, set[int]]] = []
+    def __init__(self, context: EvaluationContext) -> None:
+        self._context = context
+        self._runs_by_winner: list[tuple[str, set[int]]] = []
         self._runs: set[int] = set()
-        self._left = situation.prices
+        self._left = context.prices
         self._taken: list[PricedUnits] = []
-        self.chosen: Choices = {}
+        self.taken_from_lists: ProductsByList = {}
 
-    def on_what_is_left(self, candidate: Candidate) -> Candidate | None:
-        """The candidate on the units that are left; None where it gives nothing any more."""
-        fit = candidate.markdown.fit
+    def reapply(self, candidate: Candidate) -> Candidate | None:
+        """Apply a candidate to the units that are left; None where it gives nothing any more."""
+        fit = candidate.discount_result.fit
         is_decided = not fit.undecided
         if is_decided and fit.runs.isdisjoint(self._runs):
             return candidate
         left = self._prices_left()
         if is_decided and fit.runs.isdisjoint([stretch.run for stretch in left.stretches]):
             return None
-        situation = self._situation._replace(prices=left, chosen=self.chosen)
-        judged = self._around(partial(apply_discount, fit=fit if is_decided else None))(candidate.promotion, situation)
-        return judged if isinstance(judged, Candidate) else None
+        context = self._context._replace(prices=left, taken_from_lists=self.taken_from_lists)
+        apply = context.observed(partial(apply_discount, fit=fit if is_decided else None))
+        evaluated = apply(candidate.promotion, context)
+        return evaluated if isinstance(evaluated, Candidate) else None
 
     def award(self, winner: Candidate) -> None:
-        """Take a winner's units, those that only qualified too."""
-        taken = [cut.stretch for cut in winner.markdown.cuts]
+        """Give a winner its units, those that only qualified too."""
+        taken = [cut.stretch for cut in winner.discount_result.cuts]
         runs = {stretch.run for stretch in taken}
-        self._held.append((winner.code, runs))
+        self._runs_by_winner.append((winner.code, runs))
         self._runs |= runs
         self._taken += taken
-        self.chosen = _with_choice(self.chosen, winner.markdown)
+        self.taken_from_lists = _with_taken(self.taken_from_lists, winner.discount_result)
 
     def _prices_left(self) -> Prices:
-        """The units that no winner has, worked out when they are asked for: most winners take what nobody else fits."""
+        """Return the units that no winner has.
+
+        They are worked out when they are asked for: most winners take units that no other discount accepts.
+        """
         if self._taken:
             self._left = self._left.without(self._taken)
             self._taken = []
         return self._left
 
     def holders(self, candidate: Candidate) -> tuple[str, ...]:
-        """The winners that hold units which the candidate's sets fit."""
-        fit = candidate.markdown.fit
+        """Return the winners that hold units which the candidate's sets accept."""
+        fit = candidate.discount_result.fit
         if fit.undecided:
-            fit = fit_of(candidate.promotion.discount, self._situation, any_listed=True)
-        fitting = fit.runs
-        return tuple(code for code, runs in self._held if not runs.isdisjoint(fitting))
+            fit = fit_of(candidate.promotion.discount, self._context, any_listed=True)
+        accepted = fit.runs
+        return tuple(code for code, runs in self._runs_by_winner if not runs.isdisjoint(accepted))
 
 
-def _with_choice(chosen: Choices, markdown: DiscountResult) -> Choices:
-    if not markdown.fit.undecided:
-        return chosen
-    merged = dict(chosen)
-    for backend_id in markdown.fit.undecided:
-        taken = markdown.listed.get(backend_id, ())
+def _with_taken(taken_from_lists: ProductsByList, result: DiscountResult) -> ProductsByList:
+    """Return the products taken from lists without a choice, with those that a discount takes."""
+    if not result.fit.undecided:
+        return taken_from_lists
+    merged = dict(taken_from_lists)
+    for backend_id in result.fit.undecided:
+        taken = result.listed.get(backend_id, ())
         merged[backend_id] = tuple(dict.fromkeys([*merged.get(backend_id, ()), *taken]))
     return merged
 
 
-def _products_to_add(refusal: Refusal, situation: EvaluationContext) -> list[ProductToAdd]:
-    """The free products that the basket lacks but otherwise qualifies for; nothing is added to what a return leaves."""
+def _products_to_add(refusal: Refusal, context: EvaluationContext) -> list[ProductToAdd]:
+    """Return the free products that the basket lacks but otherwise qualifies for."""
     discount = refusal.promotion.discount
-    if refusal.reason != "no_matching_products" or discount.kind != "free_product" or situation.stands is not None:
+    if refusal.reason != "no_matching_products" or discount.kind != "free_product":
         return []
-    most = redemptions_left_of(refusal.promotion, situation)
-    if isinstance(most, Refusal):
+    if not context.strategy.proposes_products:
         return []
-    missing = discount.missing_products(situation.prices, fit_of(discount, situation), most=most)
+    redemptions_left = context.strategy.redemptions_left(refusal.promotion, context)
+    if isinstance(redemptions_left, Refusal):
+        return []
+    missing = discount.missing_products(context.prices, fit_of(discount, context), most=redemptions_left)
     return [ProductToAdd(discount=refusal.promotion.code, sku=sku, quantity=quantity) for sku, quantity in missing]
 
 
 def _personalized(
-    winners: Iterable[Candidate], refused: Iterable[Refusal], situation: EvaluationContext
+    winners: Iterable[Candidate], refused: Iterable[Refusal], context: EvaluationContext
 ) -> Iterable[PersonalizedState]:
-    """The lists that feed the discounts which everything but the products bought qualifies for, by backend id."""
-    shopper = situation.shopper
+    """Yield the lists that feed discounts which need nothing more than products, by backend id."""
+    shopper = context.shopper
     if shopper is None or not shopper.personalized:
         return
     last = REASON_ORDER["transaction_rules"]
-    near = [winner.promotion for winner in winners]
-    near += [refusal.promotion for refusal in refused if REASON_ORDER[refusal.reason] > last]
-    for backend_id in sorted({backend_id for promotion in near for backend_id in promotion.personalized}):
-        term, choice = situation.rulebook.personalized.get(backend_id), shopper.personalized.get(backend_id)
-        if term is not None and choice is not None:
+    qualifying = [winner.promotion for winner in winners]
+    qualifying += [refusal.promotion for refusal in refused if REASON_ORDER[refusal.reason] > last]
+    for backend_id in sorted({backend_id for promotion in qualifying for backend_id in promotion.personalized}):
+        terms, choice = context.rulebook.personalized.get(backend_id), shopper.personalized.get(backend_id)
+        if terms is not None and choice is not None:
             yield PersonalizedState(
                 backend_id=backend_id,
                 requires_selection=not choice.selected,
-                locks_after_first_apply=term.lock_after_first_apply,
+                locks_after_first_apply=terms.lock_after_first_apply,
                 locked=choice.locked,
                 selected=choice.selected,
             )
 
 
-def _listed(winners: Iterable[Candidate], situation: EvaluationContext) -> dict[str, tuple[str, ...]]:
-    """What counted as chosen: the shopper's choice, or where there was none the products taken, by backend id."""
-    choices = situation.shopper.personalized if situation.shopper else {}
+def _listed(winners: Iterable[Candidate], context: EvaluationContext) -> dict[str, tuple[str, ...]]:
+    """Return what counted as chosen: the shopper's choice, or where there is none the products taken, by backend id."""
+    choices = context.shopper.personalized if context.shopper else {}
     listed: dict[str, tuple[str, ...]] = {}
     for winner in winners:
-        for backend_id, taken in winner.markdown.listed.items():
+        for backend_id, taken in winner.discount_result.listed.items():
             counted = choices[backend_id].selected or [*listed.get(backend_id, ()), *taken]
             listed[backend_id] = tuple(dict.fromkeys(counted))
     return listed
 
 
-def _choices(winners: Iterable[Candidate], situation: EvaluationContext, chosen: Choices) -> dict[str, tuple[str, ...]]:
-    """What becomes final when the decision is committed: a choice not locked yet, or else the products taken.
+def _choices(
+    winners: Iterable[Candidate], context: EvaluationContext, taken_from_lists: ProductsByList
+) -> dict[str, tuple[str, ...]]:
+    """Return what becomes final when the decision is committed: a choice not locked yet, or else the products taken.
 
     A default product is no choice.
     """
-    shopper = situation.shopper
+    shopper = context.shopper
     final: dict[str, tuple[str, ...]] = {}
-    for backend_id in {one for winner in winners for one in winner.promotion.personalized}:
-        term = situation.rulebook.personalized.get(backend_id)
+    for backend_id in {backend_id for winner in winners for backend_id in winner.promotion.personalized}:
+        terms = context.rulebook.personalized.get(backend_id)
         choice = shopper.personalized.get(backend_id) if shopper is not None else None
-        if term is None or choice is None or choice.locked or not term.lock_after_first_apply:
+        if terms is None or choice is None or choice.locked or not terms.lock_after_first_apply:
             continue
-        products = choice.selected or chosen.get(backend_id, ())
+        products = choice.selected or taken_from_lists.get(backend_id, ())
         if products:
             final[backend_id] = products
     return final

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from promotions.engine.facts.basket import Basket, SiteFacts
-from promotions.engine.rules.tree import Predicate
+from promotions.engine.rules.compile import Predicate
 
 ANSWERS_KEPT = 1_000
 """Answers that are corrected at an edit; where there are more (the spans of a replay) they are found anew."""
@@ -48,25 +48,25 @@ class LifeMasks:
     """
 
     def __init__(self, moments: Iterable[datetime]) -> None:
-        self._moments = sorted(set(moments))
+        self.life_moments = sorted(set(moments))
         self._spans: dict[datetime | None, int] = {}
 
     def copy(self) -> "LifeMasks":
         """To be corrected."""
         other = LifeMasks(())
-        other._moments, other._spans = self._moments.copy(), _kept(self._spans)
+        other.life_moments, other._spans = self.life_moments.copy(), _kept(self._spans)
         return other
 
     def put(self, ordinal: int, moments: Iterable[datetime], is_live: Callable[[datetime], bool]) -> None:
         """Add a promotion whose life changes at some moments; it has not begun before the first of them."""
         for moment in moments:
-            place = bisect_left(self._moments, moment)
-            if place < len(self._moments) and self._moments[place] == moment:
+            place = bisect_left(self.life_moments, moment)
+            if place < len(self.life_moments) and self.life_moments[place] == moment:
                 continue
-            around = self._spans.get(self._moments[place - 1] if place else None)
+            around = self._spans.get(self.life_moments[place - 1] if place else None)
             if around is not None:
                 self._spans[moment] = around
-            self._moments.insert(place, moment)
+            self.life_moments.insert(place, moment)
         _add(self._spans, 1 << ordinal, lambda begin: begin is not None and is_live(begin))
 
     def remove(self, ordinal: int) -> None:
@@ -75,8 +75,8 @@ class LifeMasks:
 
     def at(self, moment: datetime, is_live: Callable[[], Iterable[bool]]) -> int:
         """Those in force; ``is_live`` tells by ordinal, where it is not known yet."""
-        place = bisect_right(self._moments, moment)
-        begin = self._moments[place - 1] if place else None
+        place = bisect_right(self.life_moments, moment)
+        begin = self.life_moments[place - 1] if place else None
         mask = self._spans.get(begin)
         if mask is None:
             mask = self._spans[begin] = mask_of(is_live())

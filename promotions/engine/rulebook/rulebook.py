@@ -7,33 +7,29 @@ mask never loses a promotion: it only leaves out those that some check would ref
 """
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from decimal import Decimal
-from fractions import Fraction
-from hashlib import sha256
 from itertools import islice
-from typing import Any
 
-from promotions.engine.benefits.discounts import Discount, PersonalizedTerms, compile_discount
-from promotions.engine.benefits.rewards import RewardDefinition, compile_reward
+from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.facts.basket import LINE_ITEM_KEYS, Basket, SiteFacts
 from promotions.engine.facts.consumer import Shopper
-from promotions.engine.facts.progress import ApplicationRule, compile_application_rule
-from promotions.engine.matching.item_rules import ItemRules, compile_item_rules
 from promotions.engine.rulebook.indexes import HourMasks, LifeMasks, MinimumMasks, SiteMasks, mask_of
-from promotions.engine.rules.attributes import Scope
-from promotions.engine.rules.tree import (
-    Key,
-    Predicate,
-    Tree,
-    compile_tree,
-    conditions,
-    necessary_keys,
-    necessary_minimum,
-    necessary_part,
+from promotions.engine.rulebook.life import life_reason
+from promotions.engine.rulebook.promotion import (
+    OfferFacts,
+    Promotion,
+    PromotionSource,
+    Terms,
+    life_moments,
+    needs_consumer,
 )
+from promotions.engine.rules.attributes import Scope
+from promotions.engine.rules.compile import Predicate, compile_tree
+from promotions.engine.rules.index import Key, necessary_keys, necessary_minimum, necessary_part
+from promotions.engine.rules.tree import Tree, conditions
 
 CUSTOMER_KEYS = frozenset({"groups", "home_site", "is_loyalty_member"})
 TRANSACTION_KEYS = frozenset(
@@ -41,195 +37,6 @@ TRANSACTION_KEYS = frozenset(
 )
 TRANSACTION_NUMBERS = ("total_inc_tax", "total_ex_tax")
 CUSTOMER_NUMBERS = ("points_balance",)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Terms:
-    """The account's terms. Earn rates are base points for one unit of a currency, by ISO code."""
-
-    currency: str
-    earn_rates: Mapping[str, Fraction]
-    point_value: Fraction
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OfferFacts:
-    """What a decision needs of an offer. ``perceived_value`` in major units of its currency."""
-
-    code: str
-    perceived_value: Fraction
-    starts_at: datetime | None
-    ends_at: datetime | None
-    archived: bool = False
-
-    def is_open(self, at: datetime) -> bool:
-        """Whether the moment is within the offer's dates."""
-        return (
-            not self.archived
-            and (self.starts_at is None or self.starts_at <= at)
-            and (self.ends_at is None or at < self.ends_at)
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ControlGroup:
-    """Members of a group that are held out so that an effect can be measured."""
-
-    group: str
-    percentage: Decimal
-
-    def holds_out(self, promotion: "Promotion", shopper: Shopper) -> bool:
-        """Whether the shopper is held out: a stable hash of promotion and consumer falls under the percentage.
-
-        A promotion is known by family and code, which are the same on every machine.
-        """
-        if self.group not in shopper.groups:
-            return False
-        pair = f"{promotion.source.family}\x00{promotion.code}\x00{shopper.consumer_id}"
-        digest = sha256(pair.encode()).digest()
-        return int.from_bytes(digest[:8]) * 100 < self.percentage * 2**64
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PromotionSource:
-    """A promotion as it is stored: its life, and its documents in normal form."""
-
-    id: int
-    family: str
-    code: str
-    type: str
-    subtype: str
-    name: str
-    version: int
-    version_id: int
-    currency: str
-    starts_at: datetime
-    ends_at: datetime | None
-    draft: bool
-    stopped_at: datetime | None
-    outcome: Mapping[str, Any]
-    eligibility: Mapping[str, Any]
-    content: Mapping[str, Any]
-
-
-Failing = Callable[[Any], list[Tree]]
-"""The conditions and groups of a tree that fail for a subject."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Promotion:
-    """A compiled promotion.
-
-    What follows from the rest is worked out once: ``code`` is unique within its family, ``gives_points`` says whether
-    only active members can have it, ``offer`` is the code of what it issues vouchers of (empty for none),
-    ``personalized`` are the backend ids of what feeds it, and ``is_tracked`` says whether what a consumer did before
-    matters to it. ``failing`` tells of its rules, by name, what fails: compiled when it is first asked.
-    """
-
-    source: PromotionSource
-    site_rules: Predicate | None
-    customer_rules: Predicate | None
-    transaction_rules: Predicate | None
-    line_item_rules: ItemRules | None
-    application_rules: tuple[ApplicationRule, ...]
-    rules_signature: str
-    control_group: ControlGroup | None
-    total_limit: int | None
-    customer_limit: int | None
-    transaction_limit: int | None
-    always_apply: bool
-    effect: RewardDefinition | Discount
-    id: int = field(init=False)
-    code: str = field(init=False)
-    is_discount: bool = field(init=False)
-    gives_points: bool = field(init=False)
-    offer: str = field(init=False)
-    personalized: tuple[str, ...] = field(init=False)
-    is_tracked: bool = field(init=False)
-    is_limited: bool = field(init=False)
-    failing: dict[str, Failing] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        # Asked of every candidate of every basket: as fields they take a third of what properties do.
-        reward = self.effect if isinstance(self.effect, RewardDefinition) else None
-        follows = {
-            "id": self.source.id,
-            "code": self.source.code,
-            "is_discount": self.source.family == "discount",
-            "gives_points": reward is not None and reward.outcome.gives_points,
-            "offer": reward.offer if reward else "",
-            "personalized": self.effect.personalized if isinstance(self.effect, Discount) else (),
-            "is_tracked": bool(self.application_rules) or self.customer_limit is not None,
-            "is_limited": any(
-                limit is not None for limit in (self.total_limit, self.customer_limit, self.transaction_limit)
-            ),
-        }
-        for name, value in follows.items():
-            object.__setattr__(self, name, value)
-
-    @property
-    def discount(self) -> Discount:
-        """What it takes off prices. It must be a discount."""
-        if not isinstance(self.effect, Discount):
-            raise TypeError(f"{self.code} is no discount")
-        return self.effect
-
-    def counts(self, basket: Basket) -> bool:
-        """Whether a transaction qualifies to be measured by the application rules."""
-        return (
-            basket.currency == self.source.currency
-            and (self.site_rules is None or self.site_rules(basket.site))
-            and (self.transaction_rules is None or self.transaction_rules(basket))
-        )
-
-
-def compile_promotion(source: PromotionSource) -> Promotion:
-    """Compile a promotion whose documents are in normal form."""
-    eligibility = source.eligibility
-    group = eligibility["control_group"]
-    return Promotion(
-        source=source,
-        site_rules=compile_tree(eligibility["site_rules"], Scope.SITE),
-        customer_rules=compile_tree(eligibility["customer_rules"], Scope.CUSTOMER),
-        transaction_rules=compile_tree(eligibility["transaction_rules"], Scope.TRANSACTION),
-        line_item_rules=compile_item_rules(eligibility["line_item_rules"]),
-        application_rules=tuple(
-            compile_application_rule(
-                rule,
-                currency=source.currency,
-                starts_at=source.starts_at,
-                line_items=compile_tree(rule["line_item_rules"], Scope.LINE_ITEM),
-            )
-            for rule in eligibility["application_rules"]
-        ),
-        rules_signature=_rules_signature(source),
-        control_group=ControlGroup(group=group["group"], percentage=Decimal(group["percentage"])) if group else None,
-        total_limit=eligibility["total_redemption_limit"],
-        customer_limit=eligibility["customer_redemption_limit"],
-        transaction_limit=eligibility.get("transaction_redemption_limit"),
-        always_apply=eligibility["always_apply"],
-        effect=_effect(source),
-    )
-
-
-def _effect(source: PromotionSource) -> RewardDefinition | Discount:
-    compiled = compile_discount if source.family == "discount" else compile_reward
-    return compiled(source.type, source.outcome, source.currency)
-
-
-def _rules_signature(source: PromotionSource) -> str:
-    """Changes when progress that was added up under other rules no longer holds."""
-    eligibility = source.eligibility
-    if not eligibility["application_rules"]:
-        return ""
-    said = (
-        source.currency,
-        source.starts_at.isoformat(),
-        eligibility["application_rules"],
-        eligibility["site_rules"],
-        eligibility["transaction_rules"],
-    )
-    return sha256(repr(said).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -444,7 +251,7 @@ class Rulebook:
         if promotion.personalized:
             self._listed |= bit
         if self._lives is not None:
-            self._lives.put(ordinal, _moments(source), lambda at: life_reason(source, at) is None)
+            self._lives.put(ordinal, life_moments(source), lambda at: life_reason(source, at) is None)
         if self._sites is not None:
             self._sites.put(ordinal, promotion.site_rules)
         if self._hours is not None:
@@ -553,7 +360,7 @@ class Rulebook:
         """Promotions in force at a moment."""
         lives = self._lives
         if lives is None:
-            lives = self._lives = LifeMasks(moment for one in self for moment in _moments(one.source))
+            lives = self._lives = LifeMasks(moment for one in self for moment in life_moments(one.source))
         return lives.at(
             at, lambda: [one is not None and life_reason(one.source, at) is None for one in self._promotions]
         )
@@ -590,35 +397,6 @@ class Rulebook:
 
 def _numbered_by_code(numbered: tuple[int, Promotion]) -> tuple[str, str]:
     return numbered[1].code, numbered[1].source.family
-
-
-def _moments(source: PromotionSource) -> Iterable[datetime]:
-    """The moments at which a promotion may begin or end to be in force."""
-    return [at for at in (source.starts_at, source.ends_at, source.stopped_at) if at is not None]
-
-
-def needs_consumer(promotion: Promotion) -> bool:
-    """Whether a basket without a consumer cannot have the promotion."""
-    return (
-        promotion.source.family == "loyalty"
-        or promotion.customer_rules is not None
-        or promotion.customer_limit is not None
-        or bool(promotion.application_rules)
-        or bool(promotion.personalized)
-    )
-
-
-def life_reason(source: PromotionSource, at: datetime) -> str | None:
-    """Why a promotion is not in force at a moment; None where it is."""
-    if source.draft:
-        return "draft"
-    if source.stopped_at is not None and source.stopped_at <= at:
-        return "stopped"
-    if at < source.starts_at:
-        return "scheduled"
-    if source.ends_at is not None and source.ends_at <= at:
-        return "ended"
-    return None
 
 
 def _customer_keys(shopper: Shopper) -> Iterator[Key]:

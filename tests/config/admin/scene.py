@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.choices import JobFile, JobState, StaffRole
 from consumers.models import Account, Consumer, Job, JobPart, StaffMembership, User
 from consumers.services.consumer import ConsumerValues, consumers_save
@@ -21,10 +22,10 @@ from consumers.services.group import GroupValues, groups_save
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.models import Offer, RedemptionMessage, TriedBasket
-from loyalty.services.points import points_adjust
+from loyalty.services.points.adjustment import points_adjust
 from loyalty.services.till.snapshot import snapshots_forget
 from promotions.models import PersonalizedList, Promotion
-from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from tests.config.admin.pages import PAGES, A, C, M, P, Page, S, V, address_of
 from tests.config.admin.sending import form_of
@@ -283,6 +284,7 @@ def _spare(account: Account) -> None:
     consumers_save(account_id=account.pk, rows=[ConsumerValues(consumer_id=f"{code}-spare", last_name=f"Spare {code}")])
     personalized_promotions_save(
         account_id=account.pk,
+        author=Author(),
         rows=[
             PersonalizedPromotionValues(backend_id=f"{code}-{name}", name=f"Another pick of {code}")
             for name in ("spare", "pp2")

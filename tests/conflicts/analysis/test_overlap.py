@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from conflicts.analysis.example_baskets import CatalogueContext
-from conflicts.analysis.overlap import ExampleSite, Overlap, Verdict, overlap
+from conflicts.analysis.examples import ExampleSite
+from conflicts.analysis.overlap import Overlap, Verdict, analyse_overlap
 from conflicts.resolver import Policy
 from promotions.engine.facts.basket import ProductFacts
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     NOON,
     condition,
@@ -33,7 +34,7 @@ from tests.promotions.engine.builders import (
 
 LEEDS = ExampleSite(name="Leeds", facts=make_site("1", town="Leeds"), zone=ZoneInfo("Europe/London"))
 YORK = ExampleSite(name="York", facts=make_site("2", town="York"), zone=ZoneInfo("Europe/London"))
-WORLD = CatalogueContext(
+CATALOGUE = CatalogueContext(
     terms=make_terms(),
     products={
         "TEA": ProductFacts(category="Tea", product_brand="Acme", retail_price=Decimal(3)),
@@ -50,9 +51,9 @@ def at(*parts: int) -> datetime:
 
 
 def judged(
-    first: Promotion, second: Promotion, *, policy: Policy | None = None, world: CatalogueContext = WORLD
+    first: Promotion, second: Promotion, *, policy: Policy | None = None, catalogue: CatalogueContext = CATALOGUE
 ) -> Overlap:
-    return overlap(first, second, world=world, places=[LEEDS, YORK], policy=policy or Policy(), at=NOON)
+    return analyse_overlap(first, second, catalogue=catalogue, sites=[LEEDS, YORK], policy=policy or Policy(), at=NOON)
 
 
 def fixed(code: str, **said: Any) -> Promotion:
@@ -311,12 +312,12 @@ def test_drafts_are_judged_as_if_they_were_published() -> None:
 
 
 def test_nobody_meets_where_there_is_no_site() -> None:
-    found = overlap(fixed("first"), fixed("second"), world=WORLD, places=[], policy=Policy(), at=NOON)
+    found = analyse_overlap(fixed("first"), fixed("second"), catalogue=CATALOGUE, sites=[], policy=Policy(), at=NOON)
     assert (found.verdict, found.site) == (DISJOINT, DISJOINT)
 
 
 def test_a_free_voucher_of_an_offer_that_is_closed_is_not_shown() -> None:
     gifts = [make_promotion(code, "redeem_offer") for code in ("first", "second")]
-    closed = CatalogueContext(terms=WORLD.terms, products={}, offers={}, personalized={})
+    closed = CatalogueContext(terms=CATALOGUE.terms, products={}, offers={}, personalized={})
     assert judged(gifts[0], gifts[1]).verdict is OVERLAPPING
-    assert judged(gifts[0], gifts[1], world=closed).verdict is POSSIBLE
+    assert judged(gifts[0], gifts[1], catalogue=closed).verdict is POSSIBLE

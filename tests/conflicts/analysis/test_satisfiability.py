@@ -1,4 +1,4 @@
-"""Ways to satisfy rules, and values that do."""
+"""Conjunctions that satisfy rules, and values that satisfy conditions."""
 
 from datetime import date
 from decimal import Decimal
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conflicts.analysis.satisfiability import Grid, TooManyConjunctions, solve, ways
+from conflicts.analysis.satisfiability import NumberDomain, conjunctions_of, satisfying_values
 from promotions.engine.rules.attributes import Scope
 from tests.promotions.engine.builders import condition, either, every
 
@@ -14,19 +14,19 @@ TODAY = date(2026, 3, 2)
 A, B, C = (condition("source", "is", name) for name in "abc")
 
 
-def test_groups_are_taken_apart_into_ways() -> None:
-    assert ways(None) == [()]
-    assert ways(every(A, either(B, C))) == [(A, B), (A, C)]
-    assert ways(either(A, B), every(C)) == [(A, C), (B, C)]
+def test_groups_become_conjunctions() -> None:
+    assert conjunctions_of(None) == [()]
+    assert conjunctions_of(every(A, either(B, C))) == [(A, B), (A, C)]
+    assert conjunctions_of(either(A, B), every(C)) == [(A, C), (B, C)]
 
 
-def test_trees_with_too_many_ways_are_not_decided() -> None:
-    with pytest.raises(TooManyConjunctions):
-        ways(every(*[either(A, B)] * 8))
+def test_trees_with_too_many_conjunctions_have_none() -> None:
+    assert conjunctions_of(every(*[either(A, B)] * 7)) is not None
+    assert conjunctions_of(every(*[either(A, B)] * 8)) is None
 
 
-def test_conditions_on_nothing_are_satisfied_by_nothing() -> None:
-    assert solve(Scope.TRANSACTION, [], today=TODAY).values == (None,)
+def test_no_conditions_are_satisfied_by_no_value() -> None:
+    assert satisfying_values(Scope.TRANSACTION, [], today=TODAY).values == (None,)
 
 
 @pytest.mark.parametrize(
@@ -42,15 +42,15 @@ def test_conditions_on_nothing_are_satisfied_by_nothing() -> None:
         (Scope.CUSTOMER, [("is_loyalty_member", "is", False)], False),
     ],
 )
-def test_a_value_is_found(scope: Scope, conditions: list[tuple[str, str, Any]], value: Any) -> None:
-    assert value in solve(scope, [condition(*one) for one in conditions], today=TODAY).values
+def test_a_satisfying_value_is_found(scope: Scope, conditions: list[tuple[str, str, Any]], value: Any) -> None:
+    assert value in satisfying_values(scope, [condition(*one) for one in conditions], today=TODAY).values
 
 
 def test_a_birthday_and_a_date_of_birth_are_one_day() -> None:
     rules = [condition("birthday", "is_within_days", 0), condition("date_of_birth", "is_before", "1990-01-01")]
-    found = solve(Scope.CUSTOMER, rules, today=TODAY).values
-    assert found
-    assert all(day < date(1990, 1, 1) and (day.month, day.day) == (3, 2) for day in found)
+    days = satisfying_values(Scope.CUSTOMER, rules, today=TODAY).values
+    assert days
+    assert all(day < date(1990, 1, 1) and (day.month, day.day) == (3, 2) for day in days)
 
 
 @pytest.mark.parametrize(
@@ -66,21 +66,25 @@ def test_a_birthday_and_a_date_of_birth_are_one_day() -> None:
         (Scope.CUSTOMER, [("home_site", "is", "1"), ("home_site", "is", "2")]),
     ],
 )
-def test_that_there_is_none_is_proved_where_it_is_so(scope: Scope, conditions: list[tuple[str, str, Any]]) -> None:
-    solved = solve(scope, [condition(*one) for one in conditions], today=TODAY)
-    assert (solved.values, solved.impossible) == ((), True)
+def test_conditions_that_exclude_each_other_are_proved_impossible(
+    scope: Scope, conditions: list[tuple[str, str, Any]]
+) -> None:
+    result = satisfying_values(scope, [condition(*one) for one in conditions], today=TODAY)
+    assert (result.values, result.impossible) == ((), True)
 
 
-def test_what_counts_from_today_is_no_proof_for_other_days() -> None:
+def test_conditions_that_count_from_today_prove_nothing_for_other_days() -> None:
     rules = [condition("enrolled_on", "is_in_last_days", 3), condition("enrolled_on", "is_before", "2020-01-01")]
-    solved = solve(Scope.CUSTOMER, rules, today=TODAY)
-    assert (solved.values, solved.impossible) == ((), False)
+    result = satisfying_values(Scope.CUSTOMER, rules, today=TODAY)
+    assert (result.values, result.impossible) == ((), False)
 
 
-def test_numbers_keep_to_what_can_be_had() -> None:
-    whole = Grid(step=Decimal(1), least=Decimal(1))
+def test_numbers_stay_within_their_domain() -> None:
+    whole = NumberDomain(step=Decimal(1), minimum=Decimal(1))
     between = [condition("quantity", "is_greater_than", "2"), condition("quantity", "is_less_than", "3")]
-    assert solve(Scope.LINE_ITEM, between, today=TODAY, grid=whole).impossible
-    assert solve(Scope.LINE_ITEM, between, today=TODAY).values
-    assert 3 in solve(Scope.LINE_ITEM, between[:1], today=TODAY, grid=whole).values
-    assert solve(Scope.LINE_ITEM, [condition("quantity", "is_at_most", "0")], today=TODAY, grid=whole).impossible
+    assert satisfying_values(Scope.LINE_ITEM, between, today=TODAY, domain=whole).impossible
+    assert satisfying_values(Scope.LINE_ITEM, between, today=TODAY).values
+    assert 3 in satisfying_values(Scope.LINE_ITEM, between[:1], today=TODAY, domain=whole).values
+    assert satisfying_values(
+        Scope.LINE_ITEM, [condition("quantity", "is_at_most", "0")], today=TODAY, domain=whole
+    ).impossible

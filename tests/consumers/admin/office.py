@@ -1,4 +1,4 @@
-"""A back office to test in: an account with rows of every kind, and a member of staff who is logged in."""
+"""Builders of an admin to test: an account with rows of every kind, and a logged-in member of staff."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -11,65 +11,66 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.choices import KeyRole, StaffRole
 from consumers.models import Account, User
 from consumers.services.account import account_create, api_key_create
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
-from consumers.services.job import job_ask
+from consumers.services.job import job_create
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.choices import Benefit, PromotionType
-from loyalty.services.offer import OfferValues, offers_save
 from loyalty.services.promotion import loyalty_promotion_save
+from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.sale import Sale, SaleLine
 from promotions.choices import DiscountType
 from promotions.models import Promotion
 from promotions.services.discount import DiscountValues, discount_save
-from promotions.services.personalized_list import ConsumerProducts, personalized_lists_assign
-from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
+from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from promotions.services.promotion import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 
 @dataclass(frozen=True, kw_only=True)
 class Office:
-    """An account, and a browser in which a member of its staff is logged in."""
+    """An account, and a test client with a logged-in member of its staff."""
 
     account: Account
     user: User
     client: Client
 
     def page(self, name: str, /, *args: Any, query: str = "") -> Any:
-        """The answer to a look at a page of the admin, such as ``consumers_site_changelist``."""
+        """Open a page of the admin, such as ``consumers_site_changelist``; return the response."""
         return self.client.get(f"{reverse(f'admin:{name}', args=args)}{query}")
 
     def post(self, name: str, /, *args: Any, query: str = "", **values: Any) -> Any:
-        """The answer to a form sent to a page of the admin."""
+        """Send a form to a page of the admin; return the response."""
         return self.client.post(f"{reverse(f'admin:{name}', args=args)}{query}", values)
 
     def login(self, role: StaffRole, username: str = "") -> "Office":
-        """The same account, seen by somebody of another role."""
+        """Return the same account with a logged-in member of another role."""
         return log_in(self.account, role=role, username=username or f"{role.name.lower()}-{self.account.code}")
 
 
 def make_office(
     code: str = "acme", *, role: StaffRole = StaffRole.ADMINISTRATOR, time_zone: str = "Europe/London", **account: Any
 ) -> Office:
-    """An empty account with one member of staff."""
-    made = account_create(code=code, name=code, currency=account.pop("currency", "GBP"), time_zone=time_zone).account
+    """Create an empty account with one member of staff."""
+    created = account_create(code=code, name=code, currency=account.pop("currency", "GBP"), time_zone=time_zone).account
     if account:
-        Account.objects.filter(pk=made.pk).update(**account)
-        made.refresh_from_db()
-    return log_in(made, role=role, username=f"staff-{code}")
+        Account.objects.filter(pk=created.pk).update(**account)
+        created.refresh_from_db()
+    return log_in(created, role=role, username=f"staff-{code}")
 
 
 def log_in(account: Account, *, role: StaffRole, username: str) -> Office:
-    """A member of staff of a role, who is logged in."""
+    """Create and log in a member of staff with a role."""
     membership = staff_member_add(account_id=account.pk, username=username, role=role, password="correct-horse-7")
-    # Django asks for each of them once in a process, and forgets them when a test empties the tables: statements are
-    # counted as in a process that has served before.
+    # Django caches content types once per process and forgets them when a test empties the tables: fill the cache, so
+    # that tests count statements as in a process that has served requests before.
     ContentType.objects.get_for_models(*apps.get_models())
     client = Client()
     client.force_login(membership.user, backend="consumers.access.MembershipBackend")
@@ -109,17 +110,18 @@ def fill(account: Account, *, rows: int = 1) -> None:
     )
     now = timezone.now()
     for n in numbers:
-        job_ask(
+        job_create(
             account_id=account.pk,
             kind="import",
             title=f"Import {n} of {code}",
             parameters={"model": "consumers.site", "format": "csv"},
-            given=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
-            asked_by=None,
+            content=f"number,name\n{code}-001,Site 1 of {code}\n".encode(),
+            author=Author(),
             at=now,
         )
     offers_save(
         account_id=account.pk,
+        author=Author(),
         rows=[
             OfferValues(code=f"{code}-o{n}", name=f"Offer of {code}", benefit=Benefit.AMOUNT, value=Decimal(5))
             for n in numbers
@@ -128,6 +130,7 @@ def fill(account: Account, *, rows: int = 1) -> None:
     )
     personalized_promotions_save(
         account_id=account.pk,
+        author=Author(),
         rows=[PersonalizedPromotionValues(backend_id=f"{code}-pp{n}", name=f"Pick of {code}") for n in numbers],
         at=now,
     )
@@ -173,7 +176,7 @@ def save_discount(account: Account, **values: Any) -> Promotion:
             **values,
         }
     )
-    discount, _ = discount_save(account=account, values=row, actor=None, actor_label="test", at=now)
+    discount, _ = discount_save(account=account, values=row, author=Author(label="test"), at=now)
     return discount
 
 
@@ -190,7 +193,7 @@ def save_promotion(account: Account, **values: Any) -> Promotion:
             **values,
         }
     )
-    promotion, _ = loyalty_promotion_save(account=account, values=row, actor=None, actor_label="test", at=now)
+    promotion, _ = loyalty_promotion_save(account=account, values=row, author=Author(label="test"), at=now)
     return promotion
 
 

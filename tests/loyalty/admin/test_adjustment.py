@@ -12,12 +12,13 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.choices import StaffRole
 from consumers.models import Consumer
 from loyalty.exceptions import AdjustmentLimit
 from loyalty.models import AdjustmentLimits, LedgerEntry, StaffAdjustment
 from loyalty.selectors.verification import ledger_differences
-from loyalty.services.adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
+from loyalty.services.points.staff_adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
 from tests.consumers.admin.office import Office, fill, make_office
 
 
@@ -139,12 +140,11 @@ def test_a_day_is_one_of_the_accounts_zone(office: Office) -> None:
     def at(moment: datetime) -> None:
         staff_points_adjust(
             account=office.account,
-            user=office.user,
+            author=Author(user=office.user, reason="x"),
             role=StaffRole.CUSTOMER_SERVICE,
             consumer_id="acme-c1",
             reference=str(uuid4()),
             points=10,
-            reason="x",
             at=moment,
         )
 
@@ -207,12 +207,11 @@ def test_adjustments_at_once_by_one_person_stay_within_the_day() -> None:
         try:
             staff_points_adjust(
                 account=office.account,
-                user=office.user,
+                author=Author(user=office.user, reason="x"),
                 role=StaffRole.CUSTOMER_SERVICE,
                 consumer_id=f"acme-c{1 + number % 2}",
                 reference=f"A{number}",
                 points=40 if number < 4 else -40,
-                reason="x",
                 at=timezone.now(),
             )
         except AdjustmentLimit:

@@ -11,7 +11,7 @@ from consumers.choices import StaffRole
 from consumers.models import Account, Consumer
 from loyalty.models import LedgerEntry, Offer, Voucher
 from loyalty.selectors.verification import ledger_differences
-from loyalty.services.points import points_adjust
+from loyalty.services.points.adjustment import points_adjust
 from tests.consumers.admin.office import Office, fill, make_office
 
 pytestmark = pytest.mark.django_db

@@ -10,10 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from consumers.author import Author
 from consumers.models import Account
 from loyalty.choices import Benefit, PromotionType, ReversalKind
 from loyalty.models import Transaction, Voucher
-from loyalty.services.offer import OfferValues, offers_save
+from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.reversal import ReturnedLine, ReversalRequest, transaction_reverse
 from loyalty.services.till.sale import Sale, SaleLine
@@ -91,6 +92,7 @@ def test_vouchers_that_paid_are_refused_and_issued_are_told_apart(office: Office
 def test_an_external_voucher_is_left_to_the_till(office: Office) -> None:
     offers_save(
         account_id=office.account.pk,
+        author=Author(),
         rows=[OfferValues(code="bag", name="Bag", benefit=Benefit.EXTERNAL, perceived_value=Decimal(8))],
         at=timezone.now(),
     )
@@ -165,7 +167,7 @@ def test_a_sale_of_which_nothing_came_back_is_not_compared(office: Office) -> No
             {"transaction_rules": {"match": "all", "rules": [
                 {"attribute": "total_inc_tax", "operator": "is_at_least", "value": "10"}
             ]}},
-            "It is 4.00 short of the 10.00 GBP that are asked.",
+            "Spend 4.00 more to reach 10.00 GBP.",
         ),
     ],
 )  # fmt: skip

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from consumers.admin.framework.pages import PaginatorOfMany
+from consumers.admin.framework.pages import CappedPaginator
 from consumers.models import Account
-from loyalty.admin.transaction import TransactionAdmin
+from loyalty.admin.transactions.transaction import TransactionAdmin
 from loyalty.models import LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
 from promotions.models import Product
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion, sell
@@ -105,7 +105,7 @@ def test_a_long_list_is_counted_and_leafed_through_no_further_than_it_helps(
 ) -> None:
     for reference in ("T-2", "T-3"):
         sell(office.account, reference=reference, consumer="acme-c1")
-    monkeypatch.setattr(PaginatorOfMany, "MOST", most)
+    monkeypatch.setattr(CappedPaginator, "MOST", most)
     monkeypatch.setattr(TransactionAdmin, "list_per_page", 1)
     page = office.page("loyalty_transaction_changelist")
     assert words in " ".join(page.content.decode().split())

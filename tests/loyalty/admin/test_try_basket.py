@@ -13,7 +13,7 @@ from consumers.choices import StaffRole
 from consumers.models import Consumer
 from loyalty.models import LedgerEntry, Transaction, TriedBasket, Voucher
 from promotions.models import PersonalizedPromotion, Product
-from promotions.services.personalized_list import personalized_list_add
+from promotions.services.personalized.lists import personalized_list_add
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
 pytestmark = pytest.mark.django_db

@@ -261,7 +261,7 @@ def test_an_import_that_was_cut_off_is_completed_by_the_next(
 ) -> None:
     rows = [f"{i},{'AB'[i % 2]},LAMP {i % 2},{i},2026-03-01T09:{i}:00,2,c-{i % 3},{'LM'[i % 2]}" for i in range(10, 31)]
     rows.append("12,A,LAMP,0,2026-03-01T09:12:00,2,c-0,L")
-    monkeypatch.setattr(past_sales, "BATCH", 4)
+    monkeypatch.setattr(past_sales, "BATCH_SIZE", 4)
     whole, whole_rejects = import_rows(*rows, members=True)
     expected = picture()
     for model in (Transaction, Membership, Consumer, Product, Site):

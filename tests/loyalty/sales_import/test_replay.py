@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from consumers.author import Author
 from consumers.models import Account, Consumer
 from consumers.services.account import account_create
 from loyalty.choices import TransactionKind
@@ -21,7 +22,7 @@ from loyalty.models import AppliedPromotion, LedgerEntry, LoyaltyPromotion, Tran
 from loyalty.services.promotion import loyalty_promotion_save
 from loyalty.services.sales_import import replay
 from loyalty.services.till.commit import transaction_commit
-from promotions.services.promotion import PromotionValues
+from promotions.services.promotion.values import PromotionValues
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +35,7 @@ SALES = (
     "4,A,TIN LANTERN,1,2026-03-04T09:00:00,2.55,c-1,Leeds",
 )
 
-UnitGroup = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
+Replay = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
 
 
 def shop(code: str = "shop", *, days: int = 36500) -> Account:
@@ -66,12 +67,12 @@ def shop(code: str = "shop", *, days: int = 36500) -> Account:
             eligibility={"application_rules": [second]},
         ),
     ):
-        loyalty_promotion_save(account=account, values=values, actor=None, actor_label="test", at=datetime.now(UTC))
+        loyalty_promotion_save(account=account, values=values, author=Author(label="test"), at=datetime.now(UTC))
     return account
 
 
 @pytest.fixture
-def replay_rows(tmp_path: Path) -> UnitGroup:
+def replay_rows(tmp_path: Path) -> Replay:
     """Runs the command over rows; answers its summary and its rejects."""
 
     def run(*rows: str, account: str = "shop", **options: Any) -> tuple[dict[str, Any], list[dict[str, str]]]:
@@ -93,7 +94,7 @@ def replay_rows(tmp_path: Path) -> UnitGroup:
     return run
 
 
-def test_sales_are_committed_with_points_and_promotions(replay_rows: UnitGroup) -> None:
+def test_sales_are_committed_with_points_and_promotions(replay_rows: Replay) -> None:
     shop()
     summary, rejects = replay_rows(*SALES)
     assert (summary["posted"], summary["refused"], rejects) == (4, {}, [])
@@ -108,7 +109,7 @@ def test_sales_are_committed_with_points_and_promotions(replay_rows: UnitGroup) 
     assert sum(LedgerEntry.objects.values_list("points", flat=True)) == sum(balances.values())
 
 
-def test_the_order_of_the_file_does_not_matter(replay_rows: UnitGroup) -> None:
+def test_the_order_of_the_file_does_not_matter(replay_rows: Replay) -> None:
     shop()
     shop("other")
     forward, _ = replay_rows(*SALES)
@@ -116,7 +117,7 @@ def test_the_order_of_the_file_does_not_matter(replay_rows: UnitGroup) -> None:
     assert forward["digest"] == backward["digest"]
 
 
-def test_returns_and_anonymous_sales_are_left_out(replay_rows: UnitGroup) -> None:
+def test_returns_and_anonymous_sales_are_left_out(replay_rows: Replay) -> None:
     shop()
     summary, _ = replay_rows(
         SALES[0], "5,A,LANTERN,1,2026-03-05T09:00:00,2.55,,Leeds", "C6,A,LANTERN,-1,2026-03-06T09:00:00,2.55,c-1,Leeds"
@@ -124,7 +125,7 @@ def test_returns_and_anonymous_sales_are_left_out(replay_rows: UnitGroup) -> Non
     assert (summary["posted"], summary["left_out"]) == (1, {"anonymous": 1, "returns": 1})
 
 
-def test_a_second_run_posts_nothing_and_has_the_same_digest(replay_rows: UnitGroup) -> None:
+def test_a_second_run_posts_nothing_and_has_the_same_digest(replay_rows: Replay) -> None:
     shop()
     first, _ = replay_rows(*SALES)
     second, _ = replay_rows(*SALES)
@@ -135,13 +136,11 @@ def test_a_second_run_posts_nothing_and_has_the_same_digest(replay_rows: UnitGro
     assert Transaction.objects.count() == 4
 
 
-def test_a_replay_that_was_cut_off_goes_on_where_it_was(
-    replay_rows: UnitGroup, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_replay_that_was_cut_off_goes_on_where_it_was(replay_rows: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
     shop()
     shop("whole")
     whole, _ = replay_rows(*SALES, account="whole")
-    monkeypatch.setattr(replay, "BATCH", 2)
+    monkeypatch.setattr(replay, "BATCH_SIZE", 2)
     calls = iter(range(9))
     commit = transaction_commit
 
@@ -159,7 +158,7 @@ def test_a_replay_that_was_cut_off_goes_on_where_it_was(
     assert (rest["posted"], rest["already_there"], rest["digest"]) == (1, 3, whole["digest"])
 
 
-def test_another_decision_has_another_digest(replay_rows: UnitGroup) -> None:
+def test_another_decision_has_another_digest(replay_rows: Replay) -> None:
     shop()
     Account.objects.filter(code="shop").update(points_per_currency_unit=2)
     other, _ = replay_rows(*SALES)
@@ -168,20 +167,20 @@ def test_another_decision_has_another_digest(replay_rows: UnitGroup) -> None:
     assert other["digest"] != plain["digest"]
 
 
-def test_a_limit_stops_after_so_many_sales(replay_rows: UnitGroup) -> None:
+def test_a_limit_stops_after_so_many_sales(replay_rows: Replay) -> None:
     shop()
     assert replay_rows(*SALES, limit=3)[0]["posted"] == 3
     assert Transaction.objects.count() == 3
 
 
-def test_a_price_that_no_till_could_send_is_set_aside(replay_rows: UnitGroup) -> None:
+def test_a_price_that_no_till_could_send_is_set_aside(replay_rows: Replay) -> None:
     shop()
     summary, rejects = replay_rows("1,A,LANTERN,1,2026-03-01T09:00:00,0.001,c-1,Leeds", SALES[0])
     assert [reject["reason"] for reject in rejects] == ["price_finer_than_currency"]
     assert (summary["posted"], Transaction.objects.get().total_inc_tax) == (1, Decimal("5.10"))
 
 
-def test_a_sale_whose_reference_was_used_otherwise_is_set_aside(replay_rows: UnitGroup) -> None:
+def test_a_sale_whose_reference_was_used_otherwise_is_set_aside(replay_rows: Replay) -> None:
     shop()
     replay_rows(*SALES)
     summary, rejects = replay_rows(*SALES[:4], "4,A,TIN LANTERN,8,2026-03-04T09:00:00,2.55,c-1,Leeds")
@@ -189,13 +188,13 @@ def test_a_sale_whose_reference_was_used_otherwise_is_set_aside(replay_rows: Uni
     assert [(reject["line"], reject["reason"]) for reject in rejects] == [("6", "refused")]
 
 
-def test_a_sale_of_tomorrow_is_refused_and_the_rest_goes_on(replay_rows: UnitGroup) -> None:
+def test_a_sale_of_tomorrow_is_refused_and_the_rest_goes_on(replay_rows: Replay) -> None:
     shop()
     summary, _ = replay_rows(SALES[0], "9,A,LANTERN,1,2999-03-05T09:00:00,2.55,c-1,Leeds")
     assert (summary["posted"], summary["refused"]) == (1, {SaleInvalid.code: 1})
 
 
-def test_an_account_that_takes_no_sales_so_old_is_left_alone(replay_rows: UnitGroup) -> None:
+def test_an_account_that_takes_no_sales_so_old_is_left_alone(replay_rows: Replay) -> None:
     shop(days=1)
     with pytest.raises(CommandError, match="late_transaction_days"):
         replay_rows(*(row.replace("2026", "2020") for row in SALES))

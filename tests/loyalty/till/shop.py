@@ -8,16 +8,17 @@ from typing import Any
 from django.db.models import F
 from django.test import Client
 
+from consumers.author import Author
 from consumers.choices import KeyRole
 from consumers.models import Account, ApiKey, Card, Consumer, Membership, Site
 from loyalty.models import Offer
 from loyalty.services.promotion import loyalty_promotion_save
-from loyalty.services.voucher import voucher_rows
+from loyalty.services.rewards.voucher import voucher_rows
 from promotions.models import Product, Promotion
 from promotions.services.discount import DiscountValues, discount_save
-from promotions.services.personalized_list import personalized_list_push
-from promotions.services.personalized_promotion import PersonalizedPromotionValues, personalized_promotions_save
-from promotions.services.promotion import PromotionValues
+from promotions.services.personalized.lists import personalized_list_push
+from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
+from promotions.services.promotion.values import PromotionValues
 
 NOON = "2026-03-04T12:00:00Z"
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,9 +93,7 @@ class Shop:
             eligibility=values,
             content={},
         )
-        promotion, _ = loyalty_promotion_save(
-            account=self.account, values=row, actor=None, actor_label="test", at=BEGAN
-        )
+        promotion, _ = loyalty_promotion_save(account=self.account, values=row, author=Author(label="test"), at=BEGAN)
         return promotion
 
     def discount(self, code: str, *sets: dict[str, Any], kind: str = "percentage", **values: Any) -> Promotion:
@@ -106,7 +105,7 @@ class Shop:
             product_sets=list(sets) or [make_set()],
             **{"starts_at": BEGAN, "currency": "GBP", **values},
         )
-        promotion, _ = discount_save(account=self.account, values=row, actor=None, actor_label="test", at=BEGAN)
+        promotion, _ = discount_save(account=self.account, values=row, author=Author(label="test"), at=BEGAN)
         return promotion
 
     def offer(self, code: str, **values: Any) -> Offer:
@@ -129,7 +128,7 @@ class Shop:
     ) -> None:
         """A consumer's list under a personalized promotion, made with it."""
         values = PersonalizedPromotionValues(backend_id=backend_id, name=f"Lists {backend_id}", **terms)
-        personalized_promotions_save(account_id=self.account.pk, rows=[values], at=BEGAN)
+        personalized_promotions_save(account_id=self.account.pk, rows=[values], author=Author(), at=BEGAN)
         personalized_list_push(
             account_id=self.account.pk,
             backend_id=backend_id,

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.models import Offer
-from loyalty.services.till.quote import decide
-from loyalty.services.till.reads import AMPLE, sale_context_read
+from loyalty.services.till.locks import LOCK_FREE_MARGIN
+from loyalty.services.till.quote import contended_counters, decide, prepare
+from loyalty.services.till.reads import sale_context_read
 from loyalty.services.till.snapshot import snapshot_current
 from promotions.models import Promotion
 from tests.loyalty.till.shop import Shop, make_basket, make_shop
@@ -28,21 +29,15 @@ def shop() -> Shop:
 
 
 @contextmanager
-def being_decided(shop: Shop, *, ample: int | None = AMPLE) -> Iterator[set[str]]:
+def being_decided(shop: Shop, *, lock_free_margin: int | None = LOCK_FREE_MARGIN) -> Iterator[set[str]]:
     """A sale is decided and not written yet: the codes of what applies to it."""
     sale = sale_decoded(msgspec.json.encode(make_basket(reference="T1", consumer="c")), now=timezone.now(), commit=True)
     shop.account.refresh_from_db()
     with transaction.atomic():
-        known = sale_context_read(account=shop.account, skus=sale.skus, consumer_id="c", reference="T1", lock=True)
-        made = decide(
-            sale=sale,
-            book=snapshot_current(account=shop.account),
-            known=known.shopper,
-            products=known.products,
-            lock=True,
-            ample=ample,
-        )
-        yield {applied.promotion.code for applied in made.decision.applied}
+        context = sale_context_read(account=shop.account, skus=sale.skus, consumer_id="c", reference="T1", lock=True)
+        prepared = prepare(sale, snapshot_current(account=shop.account), context)
+        quote = decide(prepared, contended=contended_counters(prepared, lock_free_margin=lock_free_margin))
+        yield {applied.promotion.code for applied in quote.decision.applied}
 
 
 def free() -> set[str]:
@@ -53,7 +48,10 @@ def free() -> set[str]:
             with transaction.atomic():
                 promotions = Promotion.objects.select_for_update(skip_locked=True, no_key=True)
                 offers = Offer.objects.select_for_update(skip_locked=True, no_key=True)
-                return {*promotions.values_list("code", flat=True), *offers.values_list("code", flat=True)}
+                return {
+                    *promotions.values_list("code", flat=True),
+                    *offers.values_list("code", flat=True),
+                }
         finally:
             connections.close_all()
 
@@ -62,19 +60,19 @@ def free() -> set[str]:
 
 
 def test_nobody_waits_for_a_sale_that_is_decided_while_much_is_left(shop: Shop) -> None:
-    shop.offer("coffee", stock=AMPLE + 1)
+    shop.offer("coffee", stock=LOCK_FREE_MARGIN + 1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
-    shop.promotion("limited", always_apply=True, total_redemption_limit=AMPLE + 1)
+    shop.promotion("limited", always_apply=True, total_redemption_limit=LOCK_FREE_MARGIN + 1)
     with being_decided(shop) as applied:
         assert applied == {"thanks", "limited"}
         assert free() == {"thanks", "limited", "coffee"}
 
 
 def test_what_little_is_left_of_is_held_with_all_else_that_is_limited(shop: Shop) -> None:
-    shop.offer("coffee", stock=AMPLE + 1)
+    shop.offer("coffee", stock=LOCK_FREE_MARGIN + 1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
-    shop.promotion("scarce", always_apply=True, total_redemption_limit=AMPLE)
-    shop.promotion("limited", always_apply=True, total_redemption_limit=AMPLE + 1)
+    shop.promotion("scarce", always_apply=True, total_redemption_limit=LOCK_FREE_MARGIN)
+    shop.promotion("limited", always_apply=True, total_redemption_limit=LOCK_FREE_MARGIN + 1)
     shop.promotion("unlimited", always_apply=True)
     with being_decided(shop) as applied:
         assert applied == {"thanks", "scarce", "limited", "unlimited"}
@@ -89,8 +87,8 @@ def test_a_scarce_stock_is_held(shop: Shop) -> None:
 
 
 def test_a_sale_that_is_decided_again_holds_whatever_is_left(shop: Shop) -> None:
-    shop.promotion("limited", always_apply=True, total_redemption_limit=AMPLE + 1)
-    with being_decided(shop, ample=None):
+    shop.promotion("limited", always_apply=True, total_redemption_limit=LOCK_FREE_MARGIN + 1)
+    with being_decided(shop, lock_free_margin=None):
         assert free() == set()
 
 

@@ -130,7 +130,7 @@ def test_a_total_limit_holds_over_many_consumers(shop: Shop) -> None:
 def test_a_limit_that_nothing_was_locked_for_holds_all_the_same(
     shop: Shop, ample: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loyalty.services.till.commit.AMPLE", ample)
+    monkeypatch.setattr("loyalty.services.till.commit.LOCK_FREE_MARGIN", ample)
     limit = CROWD + CROWD // 2 + 3  # the last takes one of the two it would have had
     shop.offer("coffee", stock=CROWD // 2)
     shop.promotion("limited", outcome={"points": 10, "quantity_rule": EVERY}, total_redemption_limit=limit)

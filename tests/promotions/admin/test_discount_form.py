@@ -48,7 +48,7 @@ def change(office: Office, discount: Any, **values: Any) -> Any:
 def row_errors(answer: Any) -> dict[int, dict[str, list[str]]]:
     """The errors of the product sets that came back, by their place."""
     bound = answer.context["adminform"].form["product_sets"]
-    forms = bound.field.kept(bound.data)
+    forms = bound.field.counted_rows(bound.data)
     return {
         index: {name: list(messages) for name, messages in form.errors.items()}
         for index, form in enumerate(forms)

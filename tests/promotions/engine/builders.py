@@ -10,23 +10,19 @@ from zoneinfo import ZoneInfo
 from conflicts.resolver import Policy
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
-from promotions.engine.definition.reader import check_discount, check_loyalty
+from promotions.engine.definition.discount import check_discount
+from promotions.engine.definition.loyalty import check_loyalty
 from promotions.engine.facts import basket as baskets
 from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, folded
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import to_minor
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, Refusal
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import (
-    OfferFacts,
-    Promotion,
-    PromotionSource,
-    Rulebook,
-    Terms,
-    compile_promotion,
-)
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.rulebook.promotion import OfferFacts, Promotion, PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.engine.rules.attributes import Scope
-from promotions.engine.rules.tree import Predicate, check_tree, compile_tree
+from promotions.engine.rules.check import check_tree
+from promotions.engine.rules.compile import Predicate, compile_tree
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday."""
@@ -313,15 +309,14 @@ def decide(
 ) -> Decision:
     """The decision on a basket, every promotion explained. A member buys unless it is said to be anonymous."""
     rulebook = make_rulebook(promotions, terms=terms, offers=offers, personalized=personalized)
-    return evaluate(
-        basket,
+    case = EvaluationCase(
+        basket=basket,
         shopper=None if anonymous else shopper or make_shopper(today=basket.today),
         usage=usage or Usage(),
-        rulebook=rulebook,
-        policy=policy or Policy(),
         vouchers=vouchers,
         explain=tuple(rulebook),
     )
+    return evaluate(case, rulebook, policy or Policy())
 
 
 def refusal(decision: Decision, code: str = "promo") -> Refusal:

@@ -14,8 +14,8 @@ from openpyxl import Workbook, load_workbook
 from tablib import Dataset
 
 from consumers.admin.files import formats
-from consumers.admin.files.cells import ABSENT, cell_of, items_joined, items_of, text_guarded, text_unguarded
-from consumers.admin.files.formats import CSV, FORMATS, JSON, XLSX, FileFormat, Unreadable
+from consumers.admin.files.cells import ABSENT, cell_text, escape_formula, join_items, split_items, unescape_formula
+from consumers.admin.files.formats import CSV, FORMATS, JSON, XLSX, FileFormat, UnreadableFile
 
 STORABLE = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 PRONE = st.text(st.sampled_from("=+-@'\t\r\n \"a,5\x0b\ufffe"), max_size=8)
@@ -50,7 +50,7 @@ def test_any_text_comes_back_to_the_letter(kind: str, texts: list[str]) -> None:
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_any_document_comes_back_from_its_cell(kind: str, document: dict[str, Any]) -> None:
     [[_, cell]] = through(FORMATS[kind](), [["k", document]])
-    assert formats.json_read(cell) == document
+    assert formats.read_json(cell) == document
 
 
 @settings(deadline=None)
@@ -62,7 +62,7 @@ def test_any_document_comes_back_from_json(document: dict[str, Any]) -> None:
 @given(items=st.lists(TEXTS.filter(bool), unique=True))
 @example(items=["a,b", '"', '"a"b', " a ", "a\nb"])
 def test_any_list_of_texts_comes_back_from_its_cell(items: list[str]) -> None:
-    assert items_of(text_unguarded(text_guarded(items_joined(items)))) == items
+    assert split_items(unescape_formula(escape_formula(join_items(items)))) == items
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_any_list_of_texts_comes_back_from_its_cell(items: list[str]) -> None:
     [("a, b", ["a", "b"]), ("a,,b,", ["a", "b"]), ("a, a", ["a"]), ('5" pipe, b', ['5" pipe', "b"]), ("", [])],
 )
 def test_a_list_may_be_typed_by_hand(typed: str, items: list[str]) -> None:
-    assert items_of(typed) == items
+    assert split_items(typed) == items
 
 
 @given(text=TEXTS)
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "'="])
 def test_no_text_is_a_formula(start: str, text: str) -> None:
-    assert cell_of(start + text).startswith("'")
-    assert cell_of([start + text])[0] in "'\""
+    assert cell_text(start + text).startswith("'")
+    assert cell_text([start + text])[0] in "'\""
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_no_text_is_a_formula(start: str, text: str) -> None:
     ],
 )
 def test_a_value_has_one_cell(value: Any, cell: str) -> None:
-    assert cell_of(value) == cell
+    assert cell_text(value) == cell
 
 
 def test_numbers_are_numbers_in_a_workbook() -> None:
@@ -146,12 +146,12 @@ def workbook(sheet: str, *, strings: str = "") -> bytes:
     out = io.BytesIO()
     Workbook().save(out)
     parts = zipfile.ZipFile(out)
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for part in parts.namelist():
             archive.writestr(part, sheet if part.endswith("sheet1.xml") else parts.read(part))
         archive.writestr("padding.xml", strings)
-    return made.getvalue()
+    return content.getvalue()
 
 
 SHEET = (
@@ -188,7 +188,7 @@ LAUGHS = '<!DOCTYPE w [<!ENTITY a "lol">{}]>'.format(
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(kind: str, content: bytes, words: str) -> None:
-    with pytest.raises(Unreadable, match=words):
+    with pytest.raises(UnreadableFile, match=words):
         FORMATS[kind]().create_dataset(content)
 
 
@@ -201,14 +201,14 @@ def test_a_cell_far_outside_costs_nothing() -> None:
 @pytest.mark.parametrize("kind", list(FORMATS))
 def test_too_many_rows_are_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = FORMATS[kind]().export_data(table([["a", "1"], ["b", "2"], ["c", "3"]]))
-    monkeypatch.setattr(formats, "MAXIMUM_ROWS", 2)
-    with pytest.raises(Unreadable, match="may have 2 rows"):
+    monkeypatch.setattr(formats, "MAX_ROWS", 2)
+    with pytest.raises(UnreadableFile, match="may have 2 rows"):
         FORMATS[kind]().create_dataset(content)
 
 
 @pytest.mark.parametrize("text", ["x" * 32_768, "_x000D_"])
 def test_a_workbook_refuses_what_it_would_change(text: str) -> None:
-    with pytest.raises(Unreadable, match=r"Row 2, c1: .*Choose CSV or JSON"):
+    with pytest.raises(UnreadableFile, match=r"Row 2, c1: .*Choose CSV or JSON"):
         XLSX().export_data(table([["k", "short"], ["l", text]]))
     assert through(CSV(), [["k", text]]) == [["k", text]]
 
@@ -217,5 +217,9 @@ def test_a_workbook_refuses_what_it_would_change(text: str) -> None:
 def test_a_file_in_pieces_is_the_same_file(kind: str) -> None:
     written = FORMATS[kind]()
     rows = [["a", "1"], ["b", "2"], ["c", "3"]]
-    pieces = [written.begun(), written.piece(table(rows[:2]), first=True), written.piece(table(rows[2:]), first=False)]
-    assert b"".join([*pieces, written.ended()]) == written.export_data(table(rows))
+    pieces = [
+        written.file_start(),
+        written.chunk(table(rows[:2]), first=True),
+        written.chunk(table(rows[2:]), first=False),
+    ]
+    assert b"".join([*pieces, written.file_end()]) == written.export_data(table(rows))

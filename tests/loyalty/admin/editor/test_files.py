@@ -9,16 +9,18 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from consumers.author import Author
 from consumers.choices import KeyRole, StaffRole
 from consumers.models import Account
 from consumers.services.account import api_key_create
 from consumers.services.group import GroupValues, groups_save
 from loyalty.choices import Benefit, PromotionType
 from loyalty.models import LoyaltyPromotion
-from loyalty.services.offer import OfferValues, offers_save
+from loyalty.services.rewards.offer import OfferValues, offers_save
 from promotions.choices import DiscountType, Status
 from promotions.models import Discount, Promotion
-from promotions.services.promotion import promotion_definition, promotion_stop
+from promotions.services.promotion.life import promotion_stop
+from promotions.services.promotion.values import promotion_definition
 from tests.consumers.admin.files.builders import (
     KINDS,
     confirm,
@@ -27,8 +29,8 @@ from tests.consumers.admin.files.builders import (
     file_of,
     number_of,
     preview,
+    problem_texts,
     rows_of,
-    told,
 )
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
@@ -160,6 +162,7 @@ def twin(office: Office) -> Office:
         confirm(other, page, export(office, page, "json", resource=resource), "json", resource=resource)
     offers_save(
         account_id=other.account.pk,
+        author=Author(),
         rows=[OfferValues(code="acme-o1", name="Offer", benefit=Benefit.AMOUNT, value=Decimal(5))],
         at=NOW,
     )
@@ -283,7 +286,7 @@ def test_an_empty_cell_takes_back_what_was_said(office: Office) -> None:
 )
 def test_what_is_wrong_is_told_by_row_column_and_path(office: Office, cells: dict[str, str], words: str) -> None:
     answer = preview(office, LOYALTY, edited(office, LOYALTY, "acme-fixed-1", **cells))
-    [one] = told(answer)
+    [one] = problem_texts(answer)
     assert one.startswith(words)
     assert answer.context.get("confirm_form") is None
 
@@ -310,7 +313,7 @@ def test_what_is_wrong_is_told_by_row_column_and_path(office: Office, cells: dic
     ],
 )
 def test_so_it_is_for_discounts(office: Office, cells: dict[str, str], words: str) -> None:
-    [one] = told(preview(office, DISCOUNT, edited(office, DISCOUNT, "acme-discount-1", **cells)))
+    [one] = problem_texts(preview(office, DISCOUNT, edited(office, DISCOUNT, "acme-discount-1", **cells)))
     assert one.startswith(words)
 
 
@@ -328,7 +331,7 @@ def test_so_it_is_for_discounts(office: Office, cells: dict[str, str], words: st
     ],
 )
 def test_so_it_is_for_json(office: Office, document: Any, words: str) -> None:
-    assert told(preview(office, LOYALTY, json.dumps(document), "json"))[0].startswith(words)
+    assert problem_texts(preview(office, LOYALTY, json.dumps(document), "json"))[0].startswith(words)
 
 
 def test_one_bad_row_and_nothing_is_imported(office: Office) -> None:
@@ -338,7 +341,7 @@ def test_one_bad_row_and_nothing_is_imported(office: Office) -> None:
         row["name"] = "Renamed"
     rows[-1]["starts_at"] = "never"
     answer = preview(office, LOYALTY, file_of(rows))
-    [words] = told(answer)
+    [words] = problem_texts(answer)
     assert words.startswith(f"Row {len(rows)}, starts_at: Expected a time such as")
     assert "Nothing was imported" in answer.content.decode()
     assert documents(office.account) == before
@@ -346,7 +349,7 @@ def test_one_bad_row_and_nothing_is_imported(office: Office) -> None:
 
 def test_a_draft_stays_one_and_a_stopped_promotion_stays_stopped(office: Office) -> None:
     fixed = LoyaltyPromotion.objects.get(code="acme-fixed-1")
-    promotion_stop(promotion=fixed, actor=None, actor_label="", at=timezone.now())
+    promotion_stop(promotion=fixed, author=Author(), at=timezone.now())
     confirm(office, LOYALTY, "code,name,status\nbare,Still a draft,Active\nacme-fixed-1,Still stopped,Active\n")
     statuses = {
         one.code: one.status_at(timezone.now()) for one in LoyaltyPromotion.objects.filter(name__startswith="Still")
@@ -360,7 +363,7 @@ def test_times_without_an_offset_are_the_accounts(office: Office) -> None:
     assert bare.starts_at == datetime(2030, 7, 1, 8, tzinfo=UTC)
     assert bare.ends_at == datetime(2030, 7, 2, 9, tzinfo=UTC)
     answer = preview(office, LOYALTY, "code,starts_at\nbare,2030-03-31 01:30\n")
-    assert told(answer) == ["Row 1, starts_at: The clocks go forward then: there is no such time."]
+    assert problem_texts(answer) == ["Row 1, starts_at: The clocks go forward then: there is no such time."]
 
 
 def test_the_list_with_its_filters_is_exported_or_the_rows_that_are_chosen(office: Office) -> None:
@@ -386,7 +389,7 @@ def test_an_export_and_an_import_stay_within_the_account(office: Office) -> None
     assert rows_of(export(other, LOYALTY, "json", chosen=str(foreign.pk)), "json") == []
     confirm(other, LOYALTY, "code,type,name,starts_at,outcome.points\nbare,fixed_points,Mine,2030-01-01,5\n")
     assert LoyaltyPromotion.objects.get(account=office.account, code="bare").name == "Fifty points"
-    words = told(
+    words = problem_texts(
         preview(other, LOYALTY, "code,type,name,starts_at,outcome.offer\nv,redeem_offer,V,2030-01-01,acme-o1\n")
     )
     assert words == ["Row 1, outcome.offer: There is no personalised offer in use acme-o1."]

@@ -22,7 +22,7 @@ def office() -> Office:
     return make_office()
 
 
-LOOKS = ("Try it", "Conflicts")
+PROMOTION_EVALUATION = ("Try it", "Conflicts")
 """What only looks, and can be done at any time."""
 
 
@@ -38,11 +38,14 @@ def offered(office: Office, promotion: Promotion) -> list[str]:
 @pytest.mark.parametrize(
     ("life", "steps"),
     [
-        ({"draft": True}, ["Publish", *LOOKS, "Duplicate", "Archive", "Versions"]),
-        ({"starts_at": timezone.now() + timedelta(days=2)}, ["Stop", *LOOKS, "Duplicate", "Archive", "Versions"]),
-        ({}, ["Stop", *LOOKS, "Duplicate", "Archive", "Versions"]),
-        ({"ends_at": timezone.now() - timedelta(hours=1)}, [*LOOKS, "Duplicate", "Archive", "Versions"]),
-        ({"archived": True}, ["Stop", *LOOKS, "Duplicate", "Bring back", "Versions"]),
+        ({"draft": True}, ["Publish", *PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"]),
+        (
+            {"starts_at": timezone.now() + timedelta(days=2)},
+            ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"],
+        ),
+        ({}, ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"]),
+        ({"ends_at": timezone.now() - timedelta(hours=1)}, [*PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"]),
+        ({"archived": True}, ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Bring back", "Versions"]),
     ],
 )
 def test_only_steps_that_can_be_taken_are_offered(office: Office, life: dict[str, Any], steps: list[str]) -> None:
@@ -142,7 +145,7 @@ def test_a_step_needs_no_reason_and_takes_none_that_is_too_long(office: Office) 
 def test_a_viewer_takes_no_step(office: Office, step: str) -> None:
     promotion = save_promotion(office.account, draft=step == "publish")
     viewer = office.login(StaffRole.VIEWER)
-    assert offered(viewer, promotion) == [*LOOKS, "Versions"]
+    assert offered(viewer, promotion) == [*PROMOTION_EVALUATION, "Versions"]
     before = list(Promotion.objects.values())
     answer = viewer.post(f"loyalty_loyaltypromotion_{step}", promotion.pk, code="x", name="x", **YES)
     assert answer.status_code == 403

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from consumers.choices import StaffRole
-from loyalty.admin.summary import describe_loyalty_promotion
+from loyalty.admin.editor.summary import describe_loyalty_promotion
 from loyalty.choices import PromotionType
 from promotions.admin.editor.summary import Said
 from promotions.choices import DiscountType

@@ -57,7 +57,12 @@ def test_each_copy_is_a_draft_under_a_code_of_its_own(office: Office) -> None:
     for _ in range(2):
         ask(office, "duplicate_chosen", "one", "two", confirmed="yes")
     copies = Promotion.objects.filter(code__contains="-copy")
-    assert sorted(copies.values_list("code", flat=True)) == ["one-copy", "one-copy-2", "two-copy", "two-copy-2"]
+    assert sorted(copies.values_list("code", flat=True)) == [
+        "one-copy",
+        "one-copy-2",
+        "two-copy",
+        "two-copy-2",
+    ]
     assert all(copy.draft for copy in copies)
 
 

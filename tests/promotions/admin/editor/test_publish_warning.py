@@ -10,8 +10,8 @@ from consumers.models import Account
 from promotions.admin.editor import publish_warning as words
 from promotions.admin.editor.publish_warning import describe_cost, milliseconds, two_digits
 from promotions.models import Promotion
-from promotions.selectors.profiling import Cost
-from promotions.services.profiling import MeasuredCost, promotion_costs_add
+from promotions.selectors.profiling import EvaluationTime
+from promotions.services.profiling import EvaluationSample, evaluation_samples_add
 from tests.consumers.admin.office import Office, make_office, save_promotion
 from tests.loyalty.admin.promotion_page import add, errors_of
 from tests.promotions.admin import discount_page
@@ -33,9 +33,9 @@ def measure(account: Account, **milliseconds_each: float) -> None:
     for code, each in milliseconds_each.items():
         made = save_promotion(account, code=code, name=f"Promotion {code}")
         rows.append(
-            MeasuredCost(promotion_id=made.pk, version=made.version, baskets=10, nanoseconds=int(each * 10_000_000))
+            EvaluationSample(promotion_id=made.pk, version=made.version, baskets=10, nanoseconds=int(each * 10_000_000))
         )
-    promotion_costs_add(measured=rows, at=account.created_at)
+    evaluation_samples_add(samples=rows, at=account.created_at)
 
 
 def spaced(text: str) -> str:
@@ -83,13 +83,13 @@ def test_durations_are_in_milliseconds() -> None:
     [
         (None, "Not measured yet"),
         (
-            Cost(nanoseconds=80_000, baskets=4120, median=26_500),
+            EvaluationTime(nanoseconds=80_000, baskets=4120, median=26_500),
             "0.08 ms per basket looked at, 3 × the account's median, from 4,120 sampled baskets",
         ),
-        (Cost(nanoseconds=80_000, baskets=1), "0.08 ms per basket looked at, from 1 sampled basket"),
+        (EvaluationTime(nanoseconds=80_000, baskets=1), "0.08 ms per basket looked at, from 1 sampled basket"),
     ],
 )
-def test_a_cost_is_said_in_words(cost: Cost | None, said: str) -> None:
+def test_a_cost_is_said_in_words(cost: EvaluationTime | None, said: str) -> None:
     assert spaced(describe_cost(cost)) == said
 
 

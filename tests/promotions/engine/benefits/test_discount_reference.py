@@ -10,7 +10,7 @@ import pytest
 
 from promotions.engine.facts.basket import Line
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.benefits.naive_discount import (
     NaiveDiscount,
     NaiveResult,

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conflicts.resolver import Policy
 from promotions.engine.facts.basket import Basket, Line, ProductFacts
 from promotions.engine.facts.consumer import Usage
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.pipeline.returns import ReturnLimit, ReturnPolicy
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.pipeline.strategy import ReturnLimit, ReturnPolicy, ReturnStrategy
 from tests.promotions.engine.builders import (
     applied,
     condition,
@@ -550,14 +549,14 @@ def test_only_the_sets_that_are_not_present_are_proposed() -> None:
 
 
 def test_nothing_is_proposed_for_what_a_return_leaves() -> None:
-    decision = evaluate(
-        make_basket(line("BAP", 2)),
+    limits = {GIFT.id: ReturnLimit(position=0, redemptions=1, points=0)}
+    case = EvaluationCase(
+        basket=make_basket(line("BAP", 2)),
         shopper=make_shopper(),
         usage=Usage(),
-        rulebook=make_rulebook([GIFT]),
-        policy=Policy(),
-        standing=ReturnPolicy(stands={GIFT.id: ReturnLimit(position=0, redemptions=1, points=0)}, paid=2000),
+        strategy=ReturnStrategy(limits=limits, paid=2000),
     )
+    decision = evaluate(case, make_rulebook([GIFT]), ReturnPolicy(limits=limits))
     assert (reason(decision, "gift"), decision.add_products) == ("no_matching_products", ())
 
 

@@ -7,7 +7,7 @@ import pytest
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import PersonalizedChoice
 from promotions.engine.pipeline.decision import Decision, PersonalizedState
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     applied,
     condition,

@@ -228,8 +228,8 @@ WORTH = BasketValue(units=(2, 1), net=(1000, 500), base_points=(10, 5))
 )
 def test_an_outcome_gives_more_for_more(promotion_type: str, said: dict[str, Any]) -> None:
     outcome: Outcome = compile_outcome(promotion_type, said, "GBP")
-    some = outcome.give(sets=1, taken=((0, 1),), worth=WORTH)
-    more = outcome.give(sets=2, taken=((0, 2), (1, 1)), worth=WORTH)
+    some = outcome.give(sets=1, taken=((0, 1),), basket_value=WORTH)
+    more = outcome.give(sets=2, taken=((0, 2), (1, 1)), basket_value=WORTH)
     assert some.points + some.vouchers < more.points + more.vouchers
     assert outcome.gives_points is (promotion_type != "redeem_offer")
 

@@ -4,15 +4,10 @@ from typing import Any
 
 import pytest
 
-from promotions.engine.definition.reader import (
-    DISCOUNT_TYPES,
-    MAXIMUM_PRODUCTS,
-    MAXIMUM_SETS,
-    Definition,
-    InvalidDefinition,
-    check_discount,
-)
-from promotions.engine.rules.tree import Reference
+from promotions.engine.definition.discount import check_discount
+from promotions.engine.definition.fields import DISCOUNT_TYPES, MAX_PRODUCT_SETS, MAX_PRODUCTS_IN_SET
+from promotions.engine.definition.reader import Definition, InvalidDefinition
+from promotions.engine.rules.problems import Reference
 from tests.promotions.engine.builders import condition, every, sku
 
 ALL_PRODUCTS: dict[str, Any] = {"rules": None}
@@ -243,7 +238,7 @@ AT = "outcome.product_sets.0"
         ({"rules": every(condition("colour", "is", "red"))}, (f"{AT}.rules.rules.0.attribute", "unknown_attribute")),
         ({"products": []}, (f"{AT}.products", "required")),
         ({"products": "A"}, (f"{AT}.products", "invalid")),
-        ({"products": ["A"] * (MAXIMUM_PRODUCTS + 1)}, (f"{AT}.products", "max_length")),
+        ({"products": ["A"] * (MAX_PRODUCTS_IN_SET + 1)}, (f"{AT}.products", "max_length")),
         ({"products": ["A", 7]}, (f"{AT}.products.1", "invalid")),
         ({"products": ["A", " "]}, (f"{AT}.products.1", "invalid")),
         ({"products": ["A\x00"]}, (f"{AT}.products.0", "invalid")),
@@ -287,7 +282,7 @@ def test_a_malformed_set_is_refused_at_its_place(product_set: dict[str, Any], pr
         (None, ("outcome.product_sets", "required")),
         ((), ("outcome.product_sets", "required")),
         ({}, ("outcome.product_sets", "invalid")),
-        ((ALL_PRODUCTS,) * (MAXIMUM_SETS + 1), ("outcome.product_sets", "max_length")),
+        ((ALL_PRODUCTS,) * (MAX_PRODUCT_SETS + 1), ("outcome.product_sets", "max_length")),
         ((ALL_PRODUCTS | {"gets_discount": False},), ("outcome.product_sets", "no_discounted_set")),
     ],
 )

@@ -4,15 +4,10 @@ from typing import Any
 
 import pytest
 
-from promotions.engine.definition.reader import (
-    ACTIVITY_INSERTS,
-    LOYALTY_TYPES,
-    MESSAGE_INSERTS,
-    Definition,
-    InvalidDefinition,
-    check_loyalty,
-)
-from promotions.engine.rules.tree import Reference
+from promotions.engine.definition.fields import ACTIVITY_INSERTS, LOYALTY_TYPES, MESSAGE_INSERTS
+from promotions.engine.definition.loyalty import check_loyalty
+from promotions.engine.definition.reader import Definition, InvalidDefinition
+from promotions.engine.rules.problems import Reference
 from tests.promotions.engine.builders import condition, every, sku
 
 SMALLEST: dict[str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Usage
 from promotions.engine.facts.progress import Progress, is_reached
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     NOON,
     YEAR_START,

@@ -6,7 +6,7 @@ import pytest
 
 from promotions.engine.matching.item_rules import compile_item_rules
 from promotions.engine.rules.attributes import Scope
-from promotions.engine.rules.tree import check_tree
+from promotions.engine.rules.check import check_tree
 from tests.promotions.engine.builders import condition, either, every
 from tests.promotions.engine.rulebook.test_rulebook_reference import draw_basket, draw_items
 

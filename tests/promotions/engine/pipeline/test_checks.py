@@ -14,7 +14,7 @@ from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.pipeline.decision import REASONS, Decision
 from promotions.engine.pipeline.evaluate import nearest_first
-from promotions.engine.rulebook.rulebook import ControlGroup
+from promotions.engine.rulebook.promotion import ControlGroup
 from tests.promotions.engine.builders import (
     NOON,
     applied,

@@ -15,7 +15,7 @@ from conflicts.resolver import Policy
 from promotions.engine.facts.basket import Basket, Line, ProductFacts
 from promotions.engine.facts.consumer import Usage
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     applied,
     condition,

@@ -10,8 +10,8 @@ from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.facts.consumer import Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.pipeline.decision import NearMiss, Refusal
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     condition,
     either,
@@ -33,16 +33,14 @@ TEA = ProductFacts(category="Tea")
 def refused(promotion: Promotion, *lines: Any, usage: Usage | None = None, **facts: Any) -> Refusal:
     """Why a promotion does not apply to a basket of a member in Leeds."""
     basket = make_basket(*lines, site=make_site("1", town="Leeds"), products={"TEA": TEA})
-    decision = evaluate(
-        basket,
+    case = EvaluationCase(
+        basket=basket,
         shopper=make_shopper(today=basket.today, **facts),
         usage=usage or Usage(),
-        rulebook=make_rulebook([promotion]),
-        policy=Policy(),
         explain=[promotion],
-        most=10,
+        max_explained=10,
     )
-    (refusal,) = decision.refused
+    (refusal,) = evaluate(case, make_rulebook([promotion]), Policy()).refused
     return refusal
 
 
@@ -66,7 +64,7 @@ def units(number: int) -> NearMiss:
 def test_a_total_too_low_is_told_to_the_penny(rule: dict[str, Any], lacking: NearMiss) -> None:
     refusal = refused(make_promotion(transaction_rules=every(rule)), line("A", 1, "16.80"))
     assert refusal.near_miss == lacking
-    assert refusal.detail.endswith(f"short of the {lacking.asked} GBP that are asked.")
+    assert refusal.detail.endswith(f"more to reach {lacking.asked} GBP.")
 
 
 def test_a_total_too_high_is_a_rule() -> None:
@@ -182,9 +180,6 @@ def test_a_discount_says_what_its_product_sets_lack() -> None:
 
 def test_nothing_lacking_is_looked_for_unless_it_is_asked() -> None:
     promotion = make_promotion(site_rules=every(condition("town", "is", "York")))
-    basket = make_basket()
-    rulebook = make_rulebook([promotion])
-    decision = evaluate(
-        basket, shopper=make_shopper(), usage=Usage(), rulebook=rulebook, policy=Policy(), explain=[promotion]
-    )
+    case = EvaluationCase(basket=make_basket(), shopper=make_shopper(), usage=Usage(), explain=[promotion])
+    decision = evaluate(case, make_rulebook([promotion]), Policy())
     assert decision.refused[0].near_miss is None

@@ -7,10 +7,10 @@ import pytest
 
 from conflicts.resolver import Policy
 from promotions.engine.facts.consumer import Usage
-from promotions.engine.pipeline.checks import EvaluationContext, Evaluator, Observer, as_it_is
+from promotions.engine.pipeline.context import EvaluationContext, Evaluator, Observer
 from promotions.engine.pipeline.decision import Candidate, Decision, Refusal
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     condition,
     every,
@@ -48,19 +48,17 @@ def _refused() -> list[Promotion]:
     ]
 
 
-def decided(promotions: list[Promotion], around: Observer = as_it_is) -> Decision:
+def decided(promotions: list[Promotion], observer: Observer | None = None) -> Decision:
     rulebook = make_rulebook(promotions)
     basket = make_basket(line("A", 3, "4.00"), line("B", 2, "2.50"))
-    return evaluate(
-        basket,
+    case = EvaluationCase(
+        basket=basket,
         shopper=make_shopper(today=basket.today),
         usage=Usage(),
-        rulebook=rulebook,
-        policy=Policy(),
         vouchers=[make_voucher()],
         explain=tuple(rulebook),
-        around=around,
     )
+    return evaluate(case, rulebook, Policy(), observer)
 
 
 def noting(seen: list[str]) -> Observer:

@@ -14,7 +14,7 @@ from promotions.engine.benefits.vouchers import PresentedVoucher
 from promotions.engine.facts.basket import Basket, Line, ProductFacts, UnitGroup
 from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices, shared
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision
-from promotions.engine.rulebook.rulebook import Promotion
+from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rules.attributes import Scope
 from tests.promotions.engine.builders import (
     applied,

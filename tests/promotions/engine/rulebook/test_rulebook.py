@@ -14,15 +14,10 @@ from conflicts.resolver import Policy
 from promotions.engine.facts.basket import LINE_ITEM_KEYS, Basket, ProductFacts
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import (
-    CUSTOMER_KEYS,
-    TRANSACTION_KEYS,
-    Promotion,
-    Rulebook,
-    life_reason,
-    needs_consumer,
-)
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.rulebook.life import life_reason
+from promotions.engine.rulebook.promotion import Promotion, needs_consumer
+from promotions.engine.rulebook.rulebook import CUSTOMER_KEYS, TRANSACTION_KEYS, Rulebook
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Scope
 from tests.promotions.engine.builders import (
     NOON,
@@ -237,14 +232,13 @@ class Unindexed(Rulebook):
 
 
 def decision_of(rulebook: Rulebook, basket: Basket, shopper: Shopper | None, policy: Policy | None = None) -> Decision:
-    return evaluate(
-        basket,
+    case = EvaluationCase(
+        basket=basket,
         shopper=shopper,
         usage=Usage(total_redemptions={promotion.id: 1 for promotion in rulebook}),
-        rulebook=rulebook,
-        policy=policy or Policy(),
         explain=tuple(rulebook),
     )
+    return evaluate(case, rulebook, policy or Policy())
 
 
 INDEXED: dict[str, st.SearchStrategy[dict[str, Any]]] = {

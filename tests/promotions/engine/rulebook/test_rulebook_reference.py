@@ -14,8 +14,9 @@ from promotions.engine.facts.basket import Basket, ProductFacts
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.pipeline.decision import Decision
-from promotions.engine.pipeline.evaluate import evaluate
-from promotions.engine.rulebook.rulebook import Promotion, Rulebook
+from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Scope
 from tests.promotions.engine.builders import (
     NOON,
@@ -275,9 +276,8 @@ def test_an_index_over_hundreds_of_promotions_decides_as_looking_at_each_of_them
             asked: tuple[Basket, Shopper | None, Usage, Policy] = (basket, shopper, usage, policy),
         ) -> Decision:
             basket, shopper, usage, policy = asked
-            return evaluate(
-                basket, shopper=shopper, usage=usage, rulebook=rulebook, policy=policy, explain=tuple(explain)
-            )
+            case = EvaluationCase(basket=basket, shopper=shopper, usage=usage, explain=tuple(explain))
+            return evaluate(case, rulebook, policy)
 
         decision = decided(indexed)
         # Without being asked it says nothing of the promotions that it did not look at.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.rules.attributes import ATTRIBUTES, OPERATORS, Kind, Operator, Scope
-from promotions.engine.rules.tree import kept_on
+from promotions.engine.rules.compile import anniversary_in
 from tests.promotions.engine.builders import (
     condition,
     either,
@@ -273,7 +273,7 @@ def test_days_recur_every_year(operator: str, value: Any, born: date, today: dat
     days=st.integers(0, 200),
 )
 def test_within_days_means_that_one_of_the_days_around_is_the_birthday(born: date, today: date, days: int) -> None:
-    near = {kept_on(born, today.year + step) for step in (-1, 0, 1)}
+    near = {anniversary_in(born, today.year + step) for step in (-1, 0, 1)}
     expected = any(abs((day - today).days) <= days for day in near)
     tree = every(condition("birthday", "is_within_days", days))
     assert holds(tree, Scope.CUSTOMER, make_shopper(today=today, date_of_birth=born)) is expected

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from promotions.engine.rules.attributes import ATTRIBUTES, Kind, Operand, Scope
-from promotions.engine.rules.tree import Reference, check_tree
+from promotions.engine.rules.check import check_tree
+from promotions.engine.rules.problems import Reference
 from tests.promotions.engine.builders import condition, either, every, line, make_basket, make_shopper
 
 TOWN = condition("town", "is", "Leeds")

@@ -1,0 +1,1 @@
+"""The editor of loyalty promotions: page, form, files, summary and preview."""

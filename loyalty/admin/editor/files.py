@@ -1,0 +1,81 @@
+"""Files of loyalty promotions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from import_export.widgets import Widget
+
+from consumers.admin.files.widgets import TextWidget
+from loyalty.models import LoyaltyPromotion
+from loyalty.services.promotion import loyalty_promotions_save
+from promotions.admin.editor.files import (
+    COMMON,
+    DefinitionFlagWidget,
+    DefinitionNumberWidget,
+    DefinitionWidget,
+    DocumentWidget,
+    PromotionResource,
+    said_in_common,
+)
+from promotions.engine.definition.fields import CONDITIONS, LIMITS
+from promotions.models import Promotion
+from promotions.services.promotion.values import PromotionValues
+
+OUTCOME: Mapping[str, type[Widget]] = {
+    "points": DefinitionNumberWidget,
+    "multiplier": DefinitionWidget,
+    "multiplier_scope": DefinitionWidget,
+    "issue_points_on": DefinitionWidget,
+    "conversion_units": DefinitionWidget,
+    "conversion_points": DefinitionNumberWidget,
+    "whole_ratio_units_only": DefinitionFlagWidget,
+    "offer": DefinitionWidget,
+    "activity_description": DefinitionWidget,
+    "activity_type": DefinitionWidget,
+    "redemption_message_subject": DefinitionWidget,
+    "redemption_message": DefinitionWidget,
+    "product_selection": DocumentWidget,
+    "quantity_rule": DocumentWidget,
+    "pricing_rule": DocumentWidget,
+}
+ELIGIBILITY: Mapping[str, type[Widget]] = {
+    **dict.fromkeys(CONDITIONS, DocumentWidget),
+    "application_rules": DocumentWidget,
+    "control_group": DocumentWidget,
+    **dict.fromkeys(LIMITS, DefinitionNumberWidget),
+    "always_apply": DefinitionFlagWidget,
+}
+CONTENT: Mapping[str, type[Widget]] = {
+    "short_description": DefinitionWidget,
+    "long_description": DefinitionWidget,
+    "confirmation_message": DefinitionWidget,
+    "terms_and_conditions": DefinitionWidget,
+    "links": DocumentWidget,
+    "images": DocumentWidget,
+}
+DOCUMENTS = {"outcome": OUTCOME, "eligibility": ELIGIBILITY, "content": CONTENT}
+
+
+class LoyaltyPromotionResource(PromotionResource):
+    """Loyalty promotions, with their three documents."""
+
+    heads = tuple(DOCUMENTS)
+    columns: ClassVar[Mapping[str, type[Widget]]] = {
+        "code": TextWidget,
+        "type": TextWidget,
+        **COMMON,
+        **{f"{head}.{name}": widget for head, parts in DOCUMENTS.items() for name, widget in parts.items()},
+    }
+
+    class Meta(PromotionResource.Meta):
+        model = LoyaltyPromotion
+
+    def document(self, promotion: Promotion) -> dict[str, Any]:
+        documents = {head: getattr(promotion, head) for head in DOCUMENTS}
+        return said_in_common(promotion) | {"type": promotion.type, **documents}
+
+    def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+        names = ("code", "type", *COMMON, *DOCUMENTS, "draft")
+        rows = [PromotionValues(**{name: one[name] for name in names if name in one}) for one in said]
+        return loyalty_promotions_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())

@@ -1,0 +1,87 @@
+"""Loyalty promotions."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+
+from consumers.author import Author
+from consumers.models import Account
+from loyalty.admin.editor.files import LoyaltyPromotionResource
+from loyalty.admin.editor.form import LoyaltyPromotionForm, fieldsets_of
+from loyalty.admin.editor.preview import PreviewMixin
+from loyalty.admin.editor.summary import describe_loyalty_promotion
+from loyalty.choices import PromotionType
+from loyalty.models import LoyaltyPromotion
+from loyalty.services.promotion import LOYALTY, loyalty_promotion_save
+from promotions.admin.editor.page import PromotionAdmin, TypeCard, filters_of
+from promotions.models import Promotion
+from promotions.services.promotion.values import PromotionValues
+
+TYPE_CARDS = (
+    TypeCard(
+        value=PromotionType.FIXED_POINTS,
+        label=PromotionType.FIXED_POINTS.label,
+        icon="stars",
+        sentence="A fixed amount of points for each eligible transaction.",
+        example="50 points for every basket with two blue widgets.",
+    ),
+    TypeCard(
+        value=PromotionType.POINTS_MULTIPLIER,
+        label=PromotionType.POINTS_MULTIPLIER.label,
+        icon="close",
+        sentence="Multiplies base points, on the whole basket or on line items.",
+        example="Double points on everything this weekend.",
+    ),
+    TypeCard(
+        value=PromotionType.BONUS_POINTS,
+        label=PromotionType.BONUS_POINTS.label,
+        icon="add_circle",
+        sentence="Extra points for every amount spent or number of items bought.",
+        example="5 points for every 10 spent on coffee.",
+    ),
+    TypeCard(
+        value=PromotionType.REDEEM_OFFER,
+        label=PromotionType.REDEEM_OFFER.label,
+        icon="redeem",
+        sentence="Issues a voucher of a personalised offer.",
+        example="A free coffee with the fifth visit in a month.",
+    ),
+)
+
+
+@admin.register(LoyaltyPromotion)
+class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
+    """Loyalty promotions."""
+
+    family = LOYALTY
+    types = PromotionType
+    cards = TYPE_CARDS
+    question = "What should the promotion do?"
+    form = LoyaltyPromotionForm
+    resource_classes = (LoyaltyPromotionResource,)
+    add_label = "Add promotion"
+    empty_text = "A promotion gives points or vouchers for what consumers buy."
+    list_filter = filters_of(PromotionType)
+    summary = staticmethod(describe_loyalty_promotion)
+
+    class Media:
+        js = ("js/choice_box.js", "js/choice_keys.js", "js/preview.js")
+
+    def fieldsets_of(self, promotion_type: str) -> Any:
+        return fieldsets_of(promotion_type)
+
+    def values_from(self, form: Any, *, common: dict[str, Any]) -> PromotionValues:
+        return PromotionValues(
+            **common,
+            type=form.promotion_type,
+            outcome=form.outcome(),
+            eligibility=form.eligibility(),
+            content=form.content(),
+        )
+
+    def save_values(
+        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
+    ) -> tuple[Promotion, bool]:
+        values = self.values_from(form, common=common)
+        return loyalty_promotion_save(account=account, values=values, author=author, at=at)

@@ -1,0 +1,1 @@
+"""The pages of the points ledger and of adjustments by staff."""

@@ -1,0 +1,155 @@
+"""Adjusting a consumer's points from their Loyalty tab, and how much of it each role may do."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
+
+from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of, staff_user
+from consumers.models import Account, Consumer
+from loyalty.admin.consumer_dialog import ConsumerStepForm, consumer_step
+from loyalty.models import AdjustmentLimits
+from loyalty.selectors.points import adjustment_limits, points_adjusted
+from loyalty.services.points.adjustment import MOST_ADJUSTED
+from loyalty.services.points.staff_adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
+from promotions.admin.editor.number_inputs import whole
+
+ADJUST = "loyalty.add_ledgerentry"
+"""The permission to adjust a balance."""
+
+
+class AdjustForm(ConsumerStepForm):
+    """How many points, which way, and why."""
+
+    direction = forms.ChoiceField(
+        label="What to do",
+        choices=[("add", "Add points"), ("take", "Take points away")],
+        initial="add",
+        widget=UnfoldAdminRadioSelectWidget(),
+    )
+    points = forms.IntegerField(label="Points", min_value=1, max_value=MOST_ADJUSTED, widget=whole("points"))
+    reason = forms.CharField(
+        label="Reason",
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="The consumer's points statement says it, and the ledger keeps it for good.",
+    )
+
+    def __init__(self, request: HttpRequest, consumer: Consumer, **kwargs: Any) -> None:
+        super().__init__(request, consumer, **kwargs)
+        balance = f"The balance is {consumer.points_balance:,} points."
+        self.fields["points"].help_text = f"{balance} {allowance_in_words(request)}".strip()
+
+    @property
+    def title(self) -> str:
+        return f"Adjust the points of {self.consumer}"
+
+    @property
+    def signed_points(self) -> int:
+        """The points of a valid form, below zero where they are taken away."""
+        points: int = self.cleaned_data["points"]
+        return -points if self.cleaned_data["direction"] == "take" else points
+
+
+def allowance_in_words(request: HttpRequest) -> str:
+    """What the user may still adjust today; empty where nothing limits them."""
+    account, user = account_of(request), staff_user(request)
+    at_once, per_day = adjustment_limits(account_id=account.pk).of_role(role_of(request))
+    left = None
+    if per_day is not None:
+        left = max(0, per_day - points_adjusted(account=account, user=user, day=timezone.localdate()))
+    match at_once, left:
+        case None, None:
+            return ""
+        case _, None:
+            return f"You may adjust up to {at_once:,} at once."
+        case None, _:
+            return f"You may adjust {left:,} more today."
+        case _:
+            return f"You may adjust up to {at_once:,} at once, and {left:,} more today."
+
+
+def role_of(request: HttpRequest) -> str:
+    """The name of the role in which the user works."""
+    membership = staff_user(request).current_membership
+    return membership.role.name if membership is not None else ""
+
+
+def adjust_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
+    """Ask how many points and why, and adjust a consumer's balance."""
+
+    def take(form: AdjustForm) -> str:
+        adjustment = staff_points_adjust(
+            account=account_of(request),
+            author=author_of(request, reason=form.cleaned_data["reason"]),
+            role=role_of(request),
+            consumer_id=form.consumer.consumer_id,
+            reference=str(form.cleaned_data["reference"]),
+            points=form.signed_points,
+            at=timezone.now(),
+        )
+        done = f"{adjustment.entry.points:+,} points for {form.consumer}."
+        return f"{done} The balance is {adjustment.balance:,} points now."
+
+    return consumer_step(
+        request,
+        consumer_pk,
+        permission=ADJUST,
+        form_class=AdjustForm,
+        take=take,
+        description="A correction later is another adjustment.",
+        button="Adjust points",
+    )
+
+
+class AdjustmentLimitsForm(ServiceForm):
+    """The limits, as their service takes them."""
+
+    class Meta:
+        model = AdjustmentLimits
+        fields = (
+            "customer_service_at_once",
+            "customer_service_per_day",
+            "administrator_at_once",
+            "administrator_per_day",
+        )
+        labels = {
+            "customer_service_at_once": "Customer service: at once",
+            "customer_service_per_day": "Customer service: in a day",
+            "administrator_at_once": "Administrators: at once",
+            "administrator_per_day": "Administrators: in a day",
+        }
+        help_texts = dict.fromkeys(fields, "Empty: no limit.")
+        widgets = {name: whole("points") for name in fields}
+
+
+@admin.register(AdjustmentLimits)
+class AdjustmentLimitsAdmin(OnePageAdmin):
+    """Points adjustments."""
+
+    page_name = "Points adjustments"
+    form = AdjustmentLimitsForm
+    fieldsets = (
+        (
+            "Points adjustments",
+            {
+                "description": "How many points, added or taken away, each member of staff of a role may adjust. A day "
+                "is one of the account's time zone. Marketers and viewers adjust nothing.",
+                "fields": (
+                    ("customer_service_at_once", "customer_service_per_day"),
+                    ("administrator_at_once", "administrator_per_day"),
+                ),
+            },
+        ),
+    )
+
+    def row_of(self, account: Account) -> Model:
+        return adjustment_limits(account_id=account.pk)
+
+    def save_row(self, request: HttpRequest, obj: AdjustmentLimits, form: Any, *, change: bool) -> Model:
+        values = LimitValues(**{name: form.cleaned_data[name] for name in AdjustmentLimitsForm.Meta.fields})
+        return adjustment_limits_save(account_id=obj.account_id, values=values)

@@ -1,0 +1,78 @@
+"""The points ledger."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import path
+from unfold.decorators import display
+
+from consumers.admin.framework.filters import choice_filter
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import LongListAdmin
+from loyalty.admin.points.adjustment import adjust_view
+from loyalty.choices import EntryKind
+from loyalty.models import LedgerEntry
+from loyalty.selectors.search import ledger_entries_matching
+
+SIGNS = [("gained", "Points gained"), ("lost", "Points lost")]
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(LongListAdmin):
+    """Entries of the ledger, which are never changed or deleted."""
+
+    page_name = "Points ledger"
+    empty_text = "Every point that a consumer gains or loses is an entry here, for good."
+    list_display = ("moment", "consumer", "signed_points", "kind_label", "description", "transaction", "promotion_code")
+    list_filter = (
+        choice_filter("kind", "kind", EntryKind.choices, lambda _, rows, value: rows.filter(kind=value)),
+        choice_filter(
+            "sign",
+            "sign",
+            SIGNS,
+            lambda _, rows, value: rows.filter(points__gt=0) if value == "gained" else rows.filter(points__lt=0),
+        ),
+    )
+    matching = staticmethod(ledger_entries_matching)
+    search_help_text = "Consumer, transaction or promotion"
+    sortable_by = ("moment",)
+    ordering = ("-at", "-pk")
+    fieldsets = (
+        ("Entry", {"fields": (("moment", "written"), ("consumer", "signed_points"), ("kind_label", "activity_type"))}),
+        ("Why", {"fields": ("description", ("transaction", "promotion_code"), ("reference", "made_by"))}),
+    )
+
+    def get_urls(self) -> list[Any]:
+        adjust = self.admin_site.admin_view(adjust_view)
+        return [path("adjust/<int:consumer_pk>/", adjust, name="loyalty_ledgerentry_adjust"), *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
+        entries: QuerySet[LedgerEntry] = super().get_queryset(request)
+        return entries.select_related("consumer", "transaction", "promotion", "staff_adjustment__made_by")
+
+    @display(description="When", ordering="at")
+    def moment(self, entry: LedgerEntry) -> str:
+        return format_moment(entry.at)
+
+    @display(description="Written")
+    def written(self, entry: LedgerEntry) -> str:
+        return format_moment(entry.created_at)
+
+    @display(description="Adjusted by")
+    def made_by(self, entry: LedgerEntry) -> str:
+        made = getattr(entry, "staff_adjustment", None)
+        return str(made.made_by) if made is not None else "–"
+
+    @display(description="Points", ordering="points")
+    def signed_points(self, entry: LedgerEntry) -> str:
+        return f"{entry.points:+,}"
+
+    @display(description="Kind", ordering="kind")
+    def kind_label(self, entry: LedgerEntry) -> str:
+        return str(EntryKind(entry.kind).label)
+
+    @display(description="Promotion", ordering="promotion__code")
+    def promotion_code(self, entry: LedgerEntry) -> str:
+        return str(entry.promotion) if entry.promotion else "–"

@@ -1,0 +1,73 @@
+"""Claiming a reward for a consumer, from their Loyalty tab."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from consumers.admin.framework.pages import account_of, author_of
+from consumers.models import Consumer
+from loyalty.admin.consumer_dialog import ConsumerStepForm, consumer_step
+from loyalty.models import Offer
+from loyalty.selectors.rewards import offers_claimable
+from loyalty.services.rewards.claim import offer_claim
+
+CLAIM = "loyalty.add_voucher"
+"""The permission to claim an offer for a consumer."""
+
+
+class ClaimForm(ConsumerStepForm):
+    """Which reward."""
+
+    offer = forms.ChoiceField(label="Reward", widget=UnfoldAdminSelectWidget())
+
+    def __init__(self, request: HttpRequest, consumer: Consumer, **kwargs: Any) -> None:
+        super().__init__(request, consumer, **kwargs)
+        offers = offers_claimable(account_id=consumer.account_id, at=timezone.now())
+        field = self.fields["offer"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        field.choices = [(offer.code, self._in_words(offer)) for offer in offers]
+        if field.choices:
+            field.choices = [("", "Choose a reward"), *field.choices]
+            field.help_text = f"The balance is {consumer.points_balance:,} points."
+        else:
+            field.choices = [("", "No reward can be claimed now")]
+            field.help_text = "Tiered offers that are in stock and within their dates can be claimed."
+
+    @property
+    def title(self) -> str:
+        return f"Claim a reward for {self.consumer}"
+
+    def _in_words(self, offer: Offer) -> str:
+        cost = offer.point_cost or 0
+        short = cost - self.consumer.points_balance
+        words = f"{offer.name}: {cost:,} points"
+        return f"{words} ({short:,} too many)" if short > 0 else words
+
+
+def claim_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
+    """Ask which reward a consumer wants, and claim it for them."""
+
+    def take(form: ClaimForm) -> str:
+        claim = offer_claim(
+            account=account_of(request),
+            consumer_id=form.consumer.consumer_id,
+            reference=str(form.cleaned_data["reference"]),
+            offer_code=form.cleaned_data["offer"],
+            at=timezone.now(),
+            author=author_of(request),
+        )
+        words = f"Voucher {claim.voucher.code} of “{claim.voucher.offer.name}” is issued for {claim.points:,} points."
+        return f"{words} The balance is {claim.balance:,} points now."
+
+    return consumer_step(
+        request,
+        consumer_pk,
+        permission=CLAIM,
+        form_class=ClaimForm,
+        take=take,
+        description="It costs points, and issues a voucher at once.",
+        button="Claim reward",
+    )

@@ -1,0 +1,187 @@
+"""Offers: the definitions of rewards."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from consumers.admin.framework.fields import currency_choices
+from consumers.admin.framework.filters import ArchivedFilter, choice_filter
+from consumers.admin.framework.formatting import format_moment, format_number
+from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
+from consumers.author import Author
+from loyalty.admin.wording import describe_amount
+from loyalty.choices import Benefit, OfferKind
+from loyalty.models import Offer
+from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_save
+
+
+class OfferForm(ServiceForm):
+    """An offer, as its service takes it."""
+
+    currency = forms.ChoiceField(
+        label="Currency",
+        required=False,
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Fixed once vouchers were issued or a promotion names it.",
+    )
+
+    money_fields = frozenset({"value", "perceived_value"})
+
+    key_field = "code"
+
+    class Meta:
+        model = Offer
+        fields = (
+            "code",
+            "name",
+            "description",
+            "currency",
+            "kind",
+            "point_cost",
+            "benefit",
+            "value",
+            "product",
+            "perceived_value",
+            "starts_at",
+            "ends_at",
+            "valid_days",
+            "stock",
+            "archived",
+        )
+        labels = {
+            "code": "Offer code",
+            "name": "Offer name",
+            "kind": "Kind",
+            "point_cost": "Costs points",
+            "value": "Value",
+            "product": "Free product",
+            "perceived_value": "Perceived value",
+            "starts_at": "Start date",
+            "ends_at": "End date",
+            "valid_days": "Valid for days",
+            "stock": "Stock",
+        }
+        help_texts = {
+            "code": "As promotions and integrators name it. It cannot be changed later.",
+            "kind": "Personalised offers are issued by promotions; tiered ones are claimed for points.",
+            "point_cost": "What a tiered offer costs.",
+            "value": "An amount in the offer's currency, or a percentage up to 100.",
+            "product": "The cheapest present of it is free.",
+            "perceived_value": "What one voucher counts, in money, when savings are compared.",
+            "starts_at": "Empty: from now on.",
+            "ends_at": "Empty: for ever.",
+            "valid_days": "Counted from the issue of a voucher. Empty: it does not expire.",
+            "stock": "How many vouchers may be issued in all. Empty: no limit.",
+            "archived": "Hidden from lists, and issued no more; vouchers in consumers' hands stay good.",
+        }
+        widgets = {
+            "kind": UnfoldAdminRadioSelectWidget(),
+            "benefit": UnfoldAdminSelectWidget(),
+            "description": UnfoldAdminTextareaWidget({"rows": 2}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, when in (
+            ("point_cost", "kind:tiered"),
+            ("value", "benefit:amount,percentage"),
+            ("product", "benefit:product"),
+        ):
+            widget: Any = self.fields[name].widget
+            # A relation's select stands in a frame, whose own attributes are not rendered.
+            getattr(widget, "widget", widget).attrs["data-shown-when"] = when
+        field = self.fields["currency"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        field.choices = [("", f"The account's ({self.account.currency})"), *currency_choices()]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        # What the screen does not show for this kind and benefit is not meant.
+        if cleaned.get("kind") != OfferKind.TIERED:
+            cleaned["point_cost"] = None
+        if cleaned.get("benefit") not in (Benefit.AMOUNT, Benefit.PERCENTAGE):
+            cleaned["value"] = None
+        if cleaned.get("benefit") != Benefit.PRODUCT:
+            cleaned["product"] = None
+        # As the service keeps it: amounts are checked for their currency's decimals.
+        cleaned["currency"] = cleaned.get("currency") or self.account.currency
+        return cleaned
+
+
+@admin.register(Offer)
+class OfferAdmin(KeyedAdmin):
+    """Offers."""
+
+    key = "code"
+    form = OfferForm
+    add_label = "Add offer"
+    empty_text = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."
+    autocomplete_fields = ("product",)
+    list_display = ("title", "kind_label", "benefit_label", "starts", "ends", "issued_of_stock")
+    list_filter = (
+        choice_filter("kind", "kind", OfferKind.choices, lambda _, rows, value: rows.filter(kind=value)),
+        choice_filter("benefit", "benefit", Benefit.choices, lambda _, rows, value: rows.filter(benefit=value)),
+        ArchivedFilter,
+    )
+    search_fields = ("code", "name", "description")
+    search_help_text = "Code, name or description"
+    fieldsets = (
+        ("Offer", {"fields": (("code", "name"), "description", "kind", "point_cost")}),
+        ("Benefit", {"fields": ("benefit", "value", "product", "currency", "perceived_value")}),
+        ("Dates and stock", {"fields": (("starts_at", "ends_at"), ("valid_days", "stock"))}),
+        ("Archive", {"fields": ("archived",)}),
+    )
+
+    class Media:
+        js = ("js/shown.js",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Offer]:
+        return super().get_queryset(request).select_related("product")
+
+    @display(description="Offer", ordering="name", header=True)
+    def title(self, offer: Offer) -> list[str]:
+        return [offer.name, offer.code]
+
+    @display(description="Kind", ordering="kind")
+    def kind_label(self, offer: Offer) -> str:
+        if offer.kind == OfferKind.TIERED:
+            return f"Tiered · {offer.point_cost:,} points" if offer.point_cost else "Tiered"
+        return "Personalised"
+
+    @display(description="Benefit", ordering="benefit")
+    def benefit_label(self, offer: Offer) -> str:
+        match offer.benefit:
+            case Benefit.AMOUNT:
+                return f"{describe_amount(offer.value, offer.currency)} off" if offer.value else "Amount off"
+            case Benefit.PERCENTAGE:
+                return f"{format_number(offer.value)}% off" if offer.value else "Percentage off"
+            case Benefit.PRODUCT:
+                return f"{offer.product} free"
+            case _:
+                return "Honoured by the till"
+
+    @display(description="Starts", ordering="starts_at")
+    def starts(self, offer: Offer) -> str:
+        return format_moment(offer.starts_at)
+
+    @display(description="Ends", ordering="ends_at")
+    def ends(self, offer: Offer) -> str:
+        return format_moment(offer.ends_at)
+
+    @display(description="Issued", ordering="issued")
+    def issued_of_stock(self, offer: Offer) -> str:
+        return f"{offer.issued:,}" if offer.stock is None else f"{offer.issued:,} of {offer.stock:,}"
+
+    def save_values(self, *, account_id: int, author: Author, obj: Offer, form: Any) -> None:
+        values = {name: form.cleaned_data[name] for name in OfferForm.Meta.fields if name in form.cleaned_data}
+        values |= {"code": obj.code, "product": values["product"].sku if values["product"] else None}
+        offers_save(account_id=account_id, rows=[OfferValues(**values)], author=author, at=timezone.now())
+
+    def delete_row(self, request: HttpRequest, obj: Offer) -> None:
+        offer_delete(account_id=account_of(request).pk, code=obj.code, author=author_of(request))

@@ -1,0 +1,1 @@
+"""The pages of transactions and of the decision stored with each."""

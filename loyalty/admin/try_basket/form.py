@@ -1,0 +1,189 @@
+"""The form of a basket to try."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, cast
+
+from django import forms
+from django.core.exceptions import ValidationError
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices
+from consumers.admin.framework.formatting import format_number
+from consumers.admin.framework.formset_field import FormSetField, RowForm, RowFormSet
+from consumers.exceptions import Problem
+from consumers.models import Account
+from consumers.selectors import consumer_names
+from consumers.services.upsert import is_storable
+from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
+from loyalty.services.tried_basket import BasketToTry, LineToTry
+from promotions.admin.editor.key_fields import KeyField, lines_of
+from promotions.selectors.rule_values import reference_names
+
+MAX_CONSUMER_ID_LENGTH = 100
+MOST_LINES = 100
+MOST_VOUCHERS = 20
+
+
+def _number(**kwargs: Any) -> forms.DecimalField:
+    return forms.DecimalField(widget=UnfoldAdminDecimalFieldWidget({"inputmode": "decimal"}), **kwargs)
+
+
+def _price(label: str, *, empty: str) -> forms.DecimalField:
+    return _number(
+        label=label, required=False, min_value=Decimal(0), max_digits=16, decimal_places=4, help_text=f"Empty: {empty}."
+    )
+
+
+def _text(label: str, *, most: int = 100, **kwargs: Any) -> forms.CharField:
+    return forms.CharField(label=label, required=False, max_length=most, widget=UnfoldAdminTextInputWidget(), **kwargs)
+
+
+class LineForm(RowForm):
+    """One line of the basket."""
+
+    sku = KeyField("product", noun="product", label="Product", required=True)
+    quantity = _number(
+        initial=1, min_value=Decimal("0.001"), max_value=Decimal(1_000_000), max_digits=10, decimal_places=3
+    )
+    unit_price_inc_tax = _price("Unit price inc. tax", empty="the retail price")
+    unit_price_ex_tax = _price("Unit price excl. tax", empty="the same")
+    category = _text("Category at the till", most=200)
+    brand = _text("Brand at the till", most=200)
+
+    def __init__(self, *args: Any, names: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast("KeyField", self.fields["sku"]).widget.names = names or {}
+
+    def clean_sku(self) -> str:
+        sku: str = self.cleaned_data["sku"]
+        if len(sku) > 100 or not is_storable(sku):
+            raise ValidationError("There is no such SKU.")
+        return sku
+
+
+class BasketForm(forms.Form):
+    """A basket: where, when, who, and what is bought."""
+
+    site = KeyField("site", noun="site", label="Site", required=True)
+    at = ZonedDateTimeField(label="Moment", required=False, help_text="Past or future. Empty: now.")
+    consumer = KeyField(
+        "consumer",
+        noun="consumer",
+        label="Consumer",
+        help_text="Search by name, id, e-mail or card. Empty: nobody is named.",
+    )
+    loyalty_card = _text("Loyalty card", help_text="A card names its consumer too.")
+    lines = FormSetField(
+        form=LineForm,
+        max_rows=MOST_LINES,
+        texts={"row": "Line", "add": "Add line", "empty": "Add what is bought."},
+        label="Lines",
+    )
+    currency = forms.ChoiceField(label="Currency", widget=UnfoldAdminSelectWidget())
+    source = _text("Source", help_text="As the till names itself, such as web.")
+    payment_card_type = _text("Payment card type")
+    vouchers = forms.CharField(
+        label="Vouchers presented",
+        required=False,
+        max_length=4_000,
+        widget=UnfoldAdminTextareaWidget({"rows": 2}),
+        help_text="Their codes, one a line, in the order in which they are presented.",
+    )
+
+    def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.account = account
+        currency = self.fields["currency"]
+        assert isinstance(currency, forms.ChoiceField)  # noqa: S101
+        currency.choices = currency_choices(first=(account.currency,))
+        currency.initial = account.currency
+        self._name_the_chosen()
+
+    def _name_the_chosen(self) -> None:
+        """Let the searches show what is chosen by its name."""
+        site = self["site"].value()
+        sites = lines_of(site)
+        shown = self["lines"].data if self.is_bound else None
+        if isinstance(shown, RowFormSet):
+            skus = [sku for row in shown.forms for sku in lines_of(row["sku"].value())]
+        else:
+            skus = [line["sku"] for line in self.initial.get("lines", ())]
+        wanted = {("site", key) for key in sites} | {("product", sku) for sku in skus}
+        names = reference_names(
+            account_id=self.account.pk,
+            references={(kind, key) for kind, key in wanted if is_storable(key)},
+            sources=LOYALTY_REFERENCE_SOURCES,
+        )
+        by_kind = {kind: {key: name for (of, key), name in names.items() if of == kind} for kind in ("site", "product")}
+        cast("KeyField", self.fields["site"]).widget.names = by_kind["site"]
+        cast("KeyField", self.fields["consumer"]).widget.names = consumer_names(
+            account_id=self.account.pk,
+            consumer_ids=[key for key in lines_of(self["consumer"].value()) if is_storable(key)],
+        )
+        cast("FormSetField", self.fields["lines"]).widget.row_kwargs = {"names": by_kind["product"]}
+        if isinstance(shown, RowFormSet):
+            for row in shown.forms:
+                row.fields["sku"].widget.names = by_kind["product"]
+
+    def clean_consumer(self) -> str:
+        consumer_id: str = self.cleaned_data["consumer"] or ""
+        if len(consumer_id) > MAX_CONSUMER_ID_LENGTH or not is_storable(consumer_id):
+            raise ValidationError("There is no such consumer.")
+        return consumer_id
+
+    def clean_lines(self) -> list[dict[str, Any]]:
+        lines: list[dict[str, Any]] = self.cleaned_data["lines"]
+        if not lines:
+            raise ValidationError("A basket has a line at least.")
+        return lines
+
+    def clean_vouchers(self) -> tuple[str, ...]:
+        codes = tuple(dict.fromkeys(lines_of(self.cleaned_data["vouchers"])))
+        if len(codes) > MOST_VOUCHERS:
+            raise ValidationError(f"A till presents {MOST_VOUCHERS} vouchers at most.")
+        return codes
+
+    def basket(self) -> BasketToTry:
+        """What the form describes; it must be valid."""
+        values = dict(self.cleaned_data)
+        return BasketToTry(lines=tuple(LineToTry(**line) for line in values.pop("lines")), **values)
+
+    def add_problem(self, problem: Problem) -> None:
+        """Show what was refused at its field, or at the field of its line."""
+        name, _, rest = (problem.attr or "").partition(".")
+        error = ValidationError(problem.detail, code=problem.code)
+        if name == "lines" and rest:
+            index, _, column = rest.partition(".")
+            row = FormSetField.counted_rows(self["lines"].data)[int(index)]
+            row.add_error(column, error)
+            error = ValidationError("Look at the marked rows.", code="rows")
+        if name != "lines" or "lines" not in self.errors:
+            self.add_error(name if name in self.fields else None, error)
+
+
+def initial_of(basket: BasketToTry) -> dict[str, Any]:
+    """The form's values for a basket that was kept."""
+
+    def shown(amount: Decimal | None) -> str | None:
+        return None if amount is None else format_number(amount)
+
+    values: dict[str, Any] = {name: getattr(basket, name) for name in BasketForm.base_fields if name != "lines"}
+    values["vouchers"] = "\n".join(basket.vouchers)
+    values["lines"] = [
+        {
+            "sku": line.sku,
+            "quantity": shown(line.quantity),
+            "unit_price_inc_tax": shown(line.unit_price_inc_tax),
+            "unit_price_ex_tax": shown(line.unit_price_ex_tax),
+            "category": line.category,
+            "brand": line.brand,
+        }
+        for line in basket.lines
+    ]
+    return values

@@ -1,0 +1,1 @@
+"""Writes of points that no sale makes."""

@@ -1,0 +1,1 @@
+"""Writes of offers, vouchers and claims."""

@@ -1,0 +1,141 @@
+"""Writes of offers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.db.utils import IntegrityError
+
+from consumers.author import Author
+from consumers.exceptions import Problem
+from consumers.models import Account
+from consumers.references import referenced_keys
+from consumers.services.account import account_lock, rulebook_version_advance
+from consumers.services.upsert import Saved, rows_by_values, rows_upsert, upsert_record
+from loyalty.choices import Benefit, OfferKind
+from loyalty.exceptions import (
+    LoyaltyError,
+    OfferInUse,
+    OfferNotFound,
+)
+from loyalty.models import Offer, Voucher
+from promotions.models import Product
+
+IN_USE = 'A promotion names this offer, or vouchers of it were issued. Archive it instead: PATCH {"archived": true}.'
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferValues:
+    """Everything that can be said of an offer; the product by SKU, a blank currency becomes the account's."""
+
+    code: str
+    name: str
+    description: str = ""
+    currency: str = ""
+    kind: str = OfferKind.PERSONALISED
+    point_cost: int | None = None
+    benefit: str = Benefit.AMOUNT
+    value: Decimal | None = None
+    product: str | None = None
+    perceived_value: Decimal = Decimal(0)
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    valid_days: int | None = None
+    stock: int | None = None
+    archived: bool = False
+
+
+def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author, at: datetime) -> Saved:
+    """Create or replace offers by code: all of them or none. A currency that is left blank is kept as the account's.
+
+    Raises:
+        LoyaltyError: each problem under ``<index>.<field>``.
+        OfferInUse: the kind or the currency of an offer would change that a promotion names or vouchers are of.
+    """
+    # One transaction under the account's lock: of two writers of one code, the second replaces. The offers' own locks
+    # keep sales from issuing vouchers while the stock is compared with what was issued.
+    with transaction.atomic():
+        account = account_lock(account_id=account_id)
+        rows = [replace(row, currency=row.currency or account.currency) for row in rows]
+        codes = [row.code for row in rows]
+        owned = Offer.objects.filter(account=account, code__in=codes).order_by("pk").select_for_update()
+        existing = {offer.code: offer for offer in owned}
+        products = _products_named(account, rows)
+        _fixed_stay(account, existing, rows)
+        offers, saved = rows_upsert(
+            model=Offer,
+            account=account,
+            key="code",
+            rows=[
+                {
+                    **{field.name: getattr(row, field.name) for field in fields(row)},
+                    "product": products[row.product] if row.product else None,
+                    "issued": existing[row.code].issued if row.code in existing else 0,
+                }
+                for row in rows
+            ],
+            exclude=("product",),
+            refuse=LoyaltyError,
+        )
+        upsert_record(offers, replaced=existing, key="code", author=author, at=at)
+        rulebook_version_advance(account=account)
+    return saved
+
+
+def offer_delete(*, account_id: int, code: str, author: Author) -> None:
+    """Delete an offer that nothing names and of which no voucher was issued.
+
+    Raises:
+        OfferNotFound: the account has no such offer.
+        OfferInUse: a promotion names it, or vouchers of it exist.
+    """
+    try:
+        # One transaction under the account's lock, which every writer of a promotion holds too: none can come to
+        # name the offer between the look and the deletion.
+        with transaction.atomic():
+            account = account_lock(account_id=account_id)
+            offer = Offer.objects.filter(account=account, code=code).first()
+            if offer is None:
+                raise OfferNotFound(f"There is no offer {code}.")
+            if referenced_keys(account_id=account_id, kind="offer", keys=[code]):
+                raise OfferInUse(IN_USE)
+            author.sign(offer)
+            offer.delete()
+            rulebook_version_advance(account=account, removed=True)
+    except (ProtectedError, IntegrityError) as error:
+        raise OfferInUse(IN_USE) from error
+
+
+def _products_named(account: Account, rows: Sequence[OfferValues]) -> dict[str, Product]:
+    """The products that ``rows`` name, by SKU."""
+    wanted = (row.product for row in rows if row.product)
+    products = {one.sku: one for one in rows_by_values(Product.objects.filter(account=account), "sku", wanted)}
+    problems = [
+        Problem(code="does_not_exist", detail=f"There is no product {row.product}.", attr=f"{index}.product")
+        for index, row in enumerate(rows)
+        if row.product and row.product not in products
+    ]
+    if problems:
+        raise LoyaltyError(problems=problems)
+    return products
+
+
+def _fixed_stay(account: Account, existing: Mapping[str, Offer], rows: Sequence[OfferValues]) -> None:
+    """Refuse another kind or currency for offers that a promotion names or vouchers are of."""
+    changed = [
+        existing[row.code]
+        for row in rows
+        if row.code in existing and (row.kind, row.currency) != (existing[row.code].kind, existing[row.code].currency)
+    ]
+    if not changed:
+        return
+    issued = Voucher.objects.filter(offer__in=changed).values_list("offer__code", flat=True).distinct()
+    named = referenced_keys(account_id=account.pk, kind="offer", keys=[offer.code for offer in changed])
+    if fixed := sorted({*issued, *named}):
+        raise OfferInUse(
+            f"The kind and the currency of {', '.join(fixed[:10])} are fixed: a promotion names it, or vouchers of it "
+            "were issued."
+        )

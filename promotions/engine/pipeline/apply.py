@@ -1,0 +1,93 @@
+"""Apply one promotion to a basket: products, limits, the offer to issue, and what is given or taken off."""
+
+from fractions import Fraction
+
+from promotions.engine.benefits.discounts import NO_LISTS, Discount, Fit, Lists
+from promotions.engine.benefits.rewards import RewardDefinition, RewardResult
+from promotions.engine.money import exponent
+from promotions.engine.pipeline.context import EvaluationContext
+from promotions.engine.pipeline.decision import Candidate, Refusal
+from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
+
+_NO_PRODUCTS = "The basket has too few matching products."
+_NO_VALUE = "This promotion would give nothing on this basket."
+
+
+def evaluate_promotion(promotion: Promotion, context: EvaluationContext) -> Candidate | Refusal:
+    """Return what a promotion would give if no other competed with it, or why it does not apply."""
+    for check in context.checks:
+        refusal = check(promotion, context)
+        if refusal is not None:
+            return refusal
+    return apply_promotion(promotion, context)
+
+
+def apply_promotion(promotion: Promotion, context: EvaluationContext) -> Candidate | Refusal:
+    """Apply a promotion that has passed the checks before products are matched."""
+    if isinstance(promotion.effect, Discount):
+        return apply_discount(promotion, context)
+    return apply_reward(promotion, promotion.effect, context)
+
+
+def apply_reward(promotion: Promotion, reward: RewardDefinition, context: EvaluationContext) -> Candidate | Refusal:
+    """Apply a loyalty promotion to the basket's net values."""
+    strategy = context.strategy
+    matched = reward.selection.match(context.basket.runs, context.basket_value.net)
+    sets = matched.count
+    if not sets:
+        return Refusal(promotion, "no_matching_products", _NO_PRODUCTS)
+    redemptions_left = strategy.redemptions_left(promotion, context)
+    if redemptions_left is not None:
+        if isinstance(redemptions_left, Refusal):
+            return redemptions_left
+        sets = min(sets, redemptions_left)
+    if reward.offer:
+        vouchers_left = strategy.vouchers_left(promotion, context)
+        if vouchers_left is not None:
+            if isinstance(vouchers_left, Refusal):
+                return vouchers_left
+            sets = min(sets, vouchers_left)
+    result = reward.outcome.give(sets=sets, taken=matched.take(sets), basket_value=context.basket_value)
+    result = strategy.limit_points(promotion, result)
+    if not result.points and not result.vouchers:
+        return Refusal(promotion, "no_value", _NO_VALUE)
+    return Candidate(promotion, result, _saving(reward, result, context.rulebook))
+
+
+def _saving(reward: RewardDefinition, result: RewardResult, rulebook: Rulebook) -> Fraction:
+    """Return what the customer saves, in major units of money."""
+    if result.vouchers:
+        return rulebook.offers[reward.offer].perceived_value * result.vouchers
+    value = rulebook.terms.point_value
+    return Fraction(result.points * value.numerator, value.denominator)
+
+
+def apply_discount(promotion: Promotion, context: EvaluationContext, *, fit: Fit | None = None) -> Candidate | Refusal:
+    """Apply a discount to the units that it may take; ``fit`` where it is known already."""
+    discount = promotion.discount
+    if fit is None:
+        fit = fit_of(discount, context)
+    groups = discount.match(context.prices, fit)
+    if not groups:
+        return Refusal(promotion, "no_matching_products", _NO_PRODUCTS)
+    redemptions_left = context.strategy.redemptions_left(promotion, context)
+    if isinstance(redemptions_left, Refusal):
+        return redemptions_left
+    result = discount.take_off(groups, fit, context.basket.runs, redemptions_left=redemptions_left)
+    if not result.redemptions:
+        return Refusal(promotion, "no_value", _NO_VALUE)
+    return Candidate(promotion, result, Fraction(result.off, 10 ** exponent(context.basket.currency)))
+
+
+def fit_of(discount: Discount, context: EvaluationContext, *, any_listed: bool = False) -> Fit:
+    """Return which runs of the basket a discount's sets accept for the shopper; ``any_listed``: could accept."""
+    if not discount.personalized:
+        return discount.fit(context.basket.runs, context.prices, NO_LISTS)
+    lists = Lists(
+        terms=context.rulebook.personalized,
+        choices=context.shopper.personalized if context.shopper else {},
+        taken=context.taken_from_lists,
+        any_listed=any_listed,
+    )
+    return discount.fit(context.basket.runs, context.prices, lists)

@@ -1,0 +1,99 @@
+"""The points phase: base points on the net values, then loyalty promotions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import NamedTuple
+
+from promotions.engine.benefits.rewards import BasketValue
+from promotions.engine.matching.prices import Prices
+from promotions.engine.money import allocate, exponent
+from promotions.engine.pipeline.apply import apply_promotion, evaluate_promotion
+from promotions.engine.pipeline.context import EvaluationContext
+from promotions.engine.pipeline.decision import Candidate, ConflictPolicy, Refusal
+from promotions.engine.rulebook.promotion import Promotion
+
+
+class PointsPhaseResult(NamedTuple):
+    """The loyalty promotions that apply, those that won first; ``refused`` are by promotion id."""
+
+    winners: Sequence[Candidate]
+    refused: Mapping[int, Refusal]
+
+
+def earn_base_points(context: EvaluationContext, prices: Prices) -> BasketValue:
+    """Return the net values at some prices, with the base points on them: one whole number, shared over the runs."""
+    basket, terms = context.basket, context.rulebook.terms
+    net = tuple(prices.by_run(len(basket.runs)))
+    points = 0
+    if context.shopper is not None and context.shopper.is_loyalty_member:
+        rate = terms.earn_rates.get(basket.currency, Fraction(0))
+        earning = context.strategy.earning_value(sum(net))
+        points = earning * rate.numerator // (rate.denominator * 10 ** exponent(basket.currency))
+    return BasketValue(units=context.basket_value.units, net=net, base_points=tuple(allocate(points, net)))
+
+
+def run_points_phase(
+    promotions: Iterable[Promotion], context: EvaluationContext, policy: ConflictPolicy
+) -> PointsPhaseResult:
+    """Give points and vouchers for what is paid.
+
+    Args:
+        promotions: the loyalty promotions that may apply.
+        context: with the basket's value after the price phase, and its base points.
+        policy: decides between the promotions that compete.
+    """
+    evaluate = context.observed(evaluate_promotion)
+    qualified: list[Candidate] = []
+    refused: dict[int, Refusal] = {}
+    for promotion in promotions:
+        evaluated = evaluate(promotion, context)
+        if isinstance(evaluated, Candidate):
+            qualified.append(evaluated)
+        else:
+            refused[promotion.id] = evaluated
+    competing = [candidate for candidate in qualified if not candidate.promotion.always_apply]
+    always = sorted(
+        (candidate for candidate in qualified if candidate.promotion.always_apply),
+        key=lambda candidate: candidate.code,
+    )
+    while True:
+        resolution = policy.resolve(competing)
+        winners, out_of_stock = _share_stock([*resolution.winners, *always], context)
+        if not out_of_stock:
+            break
+        # A candidate that gets nothing drew nothing: the ones before it keep theirs, and its place is free for the
+        # next of its kind.
+        refused.update(out_of_stock)
+        competing = [candidate for candidate in competing if candidate.promotion.id not in out_of_stock]
+        always = [candidate for candidate in always if candidate.promotion.id not in out_of_stock]
+    for loss in resolution.losers:
+        refused[loss.candidate.promotion.id] = Refusal.lost(loss)
+    return PointsPhaseResult(winners, refused)
+
+
+def _share_stock(
+    candidates: Sequence[Candidate], context: EvaluationContext
+) -> tuple[list[Candidate], dict[int, Refusal]]:
+    """Let candidates draw, in this order, on the stock of the offers that they issue.
+
+    Each was evaluated as if it were alone. Where several issue one offer, those after the first are applied again to
+    what the ones before them leave of it: they get less, or are refused (by promotion id).
+    """
+    stock = context.usage.vouchers_left
+    drawn: dict[str, int] = {}
+    winners: list[Candidate] = []
+    refused: dict[int, Refusal] = {}
+    for candidate in candidates:
+        offer, winner = candidate.promotion.offer, candidate
+        if offer in drawn:
+            usage = replace(context.usage, vouchers_left={**stock, offer: stock[offer] - drawn[offer]})
+            reapplied = apply_promotion(candidate.promotion, context._replace(usage=usage))
+            if isinstance(reapplied, Refusal):
+                refused[candidate.promotion.id] = reapplied
+                continue
+            winner = reapplied
+        if offer in stock:
+            drawn[offer] = drawn.get(offer, 0) + winner.result.redemptions
+        winners.append(winner)
+    return winners, refused

@@ -1,0 +1,224 @@
+"""A promotion as it is stored and compiled."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from hashlib import sha256
+from typing import Any
+
+from promotions.engine.benefits.discounts import Discount, compile_discount
+from promotions.engine.benefits.rewards import RewardDefinition, compile_reward
+from promotions.engine.facts.basket import Basket
+from promotions.engine.facts.consumer import Shopper
+from promotions.engine.facts.progress import ApplicationRule, compile_application_rule
+from promotions.engine.matching.item_rules import ItemRules, compile_item_rules
+from promotions.engine.rules.attributes import Scope
+from promotions.engine.rules.compile import Predicate, compile_tree
+from promotions.engine.rules.tree import Tree
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """The account's terms. Earn rates are base points for one unit of a currency, by ISO code."""
+
+    currency: str
+    earn_rates: Mapping[str, Fraction]
+    point_value: Fraction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OfferFacts:
+    """What a decision needs of an offer. ``perceived_value`` in major units of its currency."""
+
+    code: str
+    perceived_value: Fraction
+    starts_at: datetime | None
+    ends_at: datetime | None
+    archived: bool = False
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether the moment is within the offer's dates."""
+        return (
+            not self.archived
+            and (self.starts_at is None or self.starts_at <= at)
+            and (self.ends_at is None or at < self.ends_at)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControlGroup:
+    """Members of a group that are held out so that an effect can be measured."""
+
+    group: str
+    percentage: Decimal
+
+    def holds_out(self, promotion: "Promotion", shopper: Shopper) -> bool:
+        """Whether the shopper is held out: a stable hash of promotion and consumer falls under the percentage.
+
+        A promotion is known by family and code, which are the same on every machine.
+        """
+        if self.group not in shopper.groups:
+            return False
+        pair = f"{promotion.source.family}\x00{promotion.code}\x00{shopper.consumer_id}"
+        digest = sha256(pair.encode()).digest()
+        return int.from_bytes(digest[:8]) * 100 < self.percentage * 2**64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromotionSource:
+    """A promotion as it is stored: its life, and its documents in normal form."""
+
+    id: int
+    family: str
+    code: str
+    type: str
+    subtype: str
+    name: str
+    version: int
+    version_id: int
+    currency: str
+    starts_at: datetime
+    ends_at: datetime | None
+    draft: bool
+    stopped_at: datetime | None
+    outcome: Mapping[str, Any]
+    eligibility: Mapping[str, Any]
+    content: Mapping[str, Any]
+
+
+Failing = Callable[[Any], list[Tree]]
+"""The conditions and groups of a tree that fail for a subject."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promotion:
+    """A compiled promotion.
+
+    What follows from the rest is worked out once: ``code`` is unique within its family, ``gives_points`` says whether
+    only active members can have it, ``offer`` is the code of what it issues vouchers of (empty for none),
+    ``personalized`` are the backend ids of what feeds it, and ``is_tracked`` says whether what a consumer did before
+    matters to it. ``failing`` tells of its rules, by name, what fails: compiled when it is first asked.
+    """
+
+    source: PromotionSource
+    site_rules: Predicate | None
+    customer_rules: Predicate | None
+    transaction_rules: Predicate | None
+    line_item_rules: ItemRules | None
+    application_rules: tuple[ApplicationRule, ...]
+    rules_signature: str
+    control_group: ControlGroup | None
+    total_limit: int | None
+    customer_limit: int | None
+    transaction_limit: int | None
+    always_apply: bool
+    effect: RewardDefinition | Discount
+    id: int = field(init=False)
+    code: str = field(init=False)
+    is_discount: bool = field(init=False)
+    gives_points: bool = field(init=False)
+    offer: str = field(init=False)
+    personalized: tuple[str, ...] = field(init=False)
+    is_tracked: bool = field(init=False)
+    is_limited: bool = field(init=False)
+    failing: dict[str, Failing] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Asked of every candidate of every basket: as fields they take a third of what properties do.
+        reward = self.effect if isinstance(self.effect, RewardDefinition) else None
+        follows = {
+            "id": self.source.id,
+            "code": self.source.code,
+            "is_discount": self.source.family == "discount",
+            "gives_points": reward is not None and reward.outcome.gives_points,
+            "offer": reward.offer if reward else "",
+            "personalized": self.effect.personalized if isinstance(self.effect, Discount) else (),
+            "is_tracked": bool(self.application_rules) or self.customer_limit is not None,
+            "is_limited": any(
+                limit is not None for limit in (self.total_limit, self.customer_limit, self.transaction_limit)
+            ),
+        }
+        for name, value in follows.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def discount(self) -> Discount:
+        """What it takes off prices. It must be a discount."""
+        if not isinstance(self.effect, Discount):
+            raise TypeError(f"{self.code} is no discount")
+        return self.effect
+
+    def counts(self, basket: Basket) -> bool:
+        """Whether a transaction qualifies to be measured by the application rules."""
+        return (
+            basket.currency == self.source.currency
+            and (self.site_rules is None or self.site_rules(basket.site))
+            and (self.transaction_rules is None or self.transaction_rules(basket))
+        )
+
+
+def compile_promotion(source: PromotionSource) -> Promotion:
+    """Compile a promotion whose documents are in normal form."""
+    eligibility = source.eligibility
+    group = eligibility["control_group"]
+    return Promotion(
+        source=source,
+        site_rules=compile_tree(eligibility["site_rules"], Scope.SITE),
+        customer_rules=compile_tree(eligibility["customer_rules"], Scope.CUSTOMER),
+        transaction_rules=compile_tree(eligibility["transaction_rules"], Scope.TRANSACTION),
+        line_item_rules=compile_item_rules(eligibility["line_item_rules"]),
+        application_rules=tuple(
+            compile_application_rule(
+                rule,
+                currency=source.currency,
+                starts_at=source.starts_at,
+                line_items=compile_tree(rule["line_item_rules"], Scope.LINE_ITEM),
+            )
+            for rule in eligibility["application_rules"]
+        ),
+        rules_signature=_rules_signature(source),
+        control_group=ControlGroup(group=group["group"], percentage=Decimal(group["percentage"])) if group else None,
+        total_limit=eligibility["total_redemption_limit"],
+        customer_limit=eligibility["customer_redemption_limit"],
+        transaction_limit=eligibility.get("transaction_redemption_limit"),
+        always_apply=eligibility["always_apply"],
+        effect=_effect(source),
+    )
+
+
+def _effect(source: PromotionSource) -> RewardDefinition | Discount:
+    compiled = compile_discount if source.family == "discount" else compile_reward
+    return compiled(source.type, source.outcome, source.currency)
+
+
+def _rules_signature(source: PromotionSource) -> str:
+    """Changes when progress that was added up under other rules no longer holds."""
+    eligibility = source.eligibility
+    if not eligibility["application_rules"]:
+        return ""
+    said = (
+        source.currency,
+        source.starts_at.isoformat(),
+        eligibility["application_rules"],
+        eligibility["site_rules"],
+        eligibility["transaction_rules"],
+    )
+    return sha256(repr(said).encode()).hexdigest()[:32]
+
+
+def life_moments(source: PromotionSource) -> Iterable[datetime]:
+    """The moments at which a promotion may begin or end to be in force."""
+    return [at for at in (source.starts_at, source.ends_at, source.stopped_at) if at is not None]
+
+
+def needs_consumer(promotion: Promotion) -> bool:
+    """Whether a basket without a consumer cannot have the promotion."""
+    return (
+        promotion.source.family == "loyalty"
+        or promotion.customer_rules is not None
+        or promotion.customer_limit is not None
+        or bool(promotion.application_rules)
+        or bool(promotion.personalized)
+    )

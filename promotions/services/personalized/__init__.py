@@ -1,0 +1,1 @@
+"""Writes of personalized promotions, and of the lists that consumers choose from."""

@@ -1,0 +1,1 @@
+"""Writes of promotions of every family."""

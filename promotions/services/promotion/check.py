@@ -1,0 +1,164 @@
+"""Checks of what is to be saved of a promotion, before anything is looked up or written."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import replace
+from datetime import datetime
+
+from consumers.choices import CURRENCIES, NO_CURRENCY
+from consumers.exceptions import Problem
+from consumers.models import Account
+from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable
+from promotions.engine.definition.reader import Definition, InvalidDefinition
+from promotions.exceptions import AlreadyPublished, PromotionsError
+from promotions.models import Promotion
+from promotions.services.promotion.change import Change
+from promotions.services.promotion.values import (
+    MAX_CODE_LENGTH,
+    MAX_DESCRIPTION_LENGTH,
+    MAX_NAME_LENGTH,
+    PromotionFamily,
+    PromotionValues,
+)
+
+_FORBIDDEN_IN_CODES = frozenset("/?#")
+_CATEGORIES_FORBIDDEN_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def checked_change(
+    family: PromotionFamily, account: Account, values: PromotionValues, before: Promotion | None, at: datetime
+) -> Change:
+    """Check new values of a promotion and return the change that they ask for; references are not looked up.
+
+    Raises:
+        PromotionsError: every problem of the values, by path.
+    """
+    if before is not None and values.type != before.type:
+        detail = f"It is a {before.type} promotion, and stays one."
+        raise PromotionsError(problems=[Problem(code="immutable", attr="type", detail=detail)])
+    values = replace(values, name=values.name.strip(), currency=values.currency or account.currency)
+    problems = [*field_problems(values), *(_immutable_problems(values, before, at) if before is not None else ())]
+    promotion = (
+        copy(before) if before is not None else Promotion(account=account, family=family.family, type=values.type)
+    )
+    change = Change(promotion=promotion, before=before)
+    for name in ("code", "name", "description", "currency", "starts_at", "ends_at", "draft", "archived"):
+        setattr(promotion, name, getattr(values, name))
+    if change.publishes or before is None or _checked_parts(values) != _checked_parts(before):
+        try:
+            definition = family.check(values, account.catalogue_enabled)
+        except InvalidDefinition as invalid:
+            problems += [
+                Problem(code=problem.code, detail=problem.detail, attr=problem.path) for problem in invalid.problems
+            ]
+        else:
+            problems += _storage_problems(definition)
+            change.references = definition.references
+            _set_definition(promotion, definition)
+    if problems:
+        raise PromotionsError(problems=problems)
+    return change
+
+
+def _checked_parts(promotion: PromotionValues | Promotion) -> tuple[object, ...]:
+    """Return what the check of a definition depends on: the documents, and the currency of their amounts."""
+    return promotion.outcome, promotion.eligibility, promotion.content, promotion.currency
+
+
+def _set_definition(promotion: Promotion, definition: Definition) -> None:
+    """Set a checked definition on the row, with the columns that lists and limits read."""
+    promotion.subtype = definition.subtype
+    promotion.outcome = definition.outcome
+    promotion.eligibility = definition.eligibility
+    promotion.content = definition.content
+    promotion.always_apply = bool(definition.eligibility.get("always_apply"))
+    promotion.total_redemption_limit = definition.eligibility.get("total_redemption_limit")
+
+
+def field_problems(values: PromotionValues) -> Iterator[Problem]:
+    """Yield the problems of the fields that every family has."""
+    if problem := code_problem(values.code):
+        yield Problem(code="invalid", attr="code", detail=problem)
+    if not values.name:
+        yield Problem(code="blank", attr="name", detail="This may not be blank.")
+    if any(unicodedata.category(character) in _CATEGORIES_FORBIDDEN_IN_NAMES for character in values.name):
+        yield Problem(code="invalid", attr="name", detail="A name is one line without control characters.")
+    for name, text, max_length in (
+        ("name", values.name, MAX_NAME_LENGTH),
+        ("description", values.description, MAX_DESCRIPTION_LENGTH),
+    ):
+        if len(text) > max_length:
+            yield Problem(code="max_length", attr=name, detail=f"Expected {max_length} characters at most.")
+    if not is_storable(values.description):
+        yield Problem(code="invalid", attr="description", detail="This text has a character that cannot be stored.")
+    if values.currency not in CURRENCIES:
+        yield Problem(code="invalid_choice", attr="currency", detail=NO_CURRENCY)
+    yield from _date_problems(values)
+
+
+def _date_problems(values: PromotionValues) -> Iterator[Problem]:
+    moments = {name: moment for name in ("starts_at", "ends_at") if (moment := getattr(values, name)) is not None}
+    invalid = {name: problem for name, moment in moments.items() if (problem := _moment_problem(moment))}
+    for name, problem in invalid.items():
+        yield Problem(code="invalid", attr=name, detail=problem)
+    if not invalid and values.ends_at is not None and values.ends_at <= values.starts_at:
+        yield Problem(code="not_after_start", attr="ends_at", detail="The end must be after the start.")
+
+
+def _moment_problem(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        return "Say which offset from UTC this time has."
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        return f"Years are {FIRST_YEAR} to {LAST_YEAR}; for no end leave it empty."
+    return ""
+
+
+def code_problem(code: str) -> str:
+    """Return why a promotion cannot have this code; empty if it can.
+
+    Codes are part of addresses and are read by people: printable characters, but none that divides an address.
+    """
+    if not 1 <= len(code) <= MAX_CODE_LENGTH:
+        return f"A code has 1 to {MAX_CODE_LENGTH} characters."
+    if code != code.strip() or not code.isprintable() or not _FORBIDDEN_IN_CODES.isdisjoint(code):
+        return "A code has printable characters only, no / ? or #, and no blank at its ends."
+    if code in (".", ".."):
+        return "A code of dots alone would be lost in an address."
+    return ""
+
+
+def _immutable_problems(values: PromotionValues, before: Promotion, at: datetime) -> Iterator[Problem]:
+    """Yield a problem for each change that a published promotion no longer allows."""
+    if before.draft:
+        return
+    if values.draft:
+        yield Problem(
+            code=AlreadyPublished.code,
+            attr="draft",
+            detail=f"Promotion {before.code} is published and cannot become a draft again.",
+        )
+    if values.currency != before.currency:
+        yield Problem(code="immutable", attr="currency", detail="The currency is fixed once a promotion is published.")
+    if before.starts_at <= at and values.starts_at != before.starts_at:
+        yield Problem(code="immutable", attr="starts_at", detail="The start is fixed once a promotion has started.")
+
+
+def _storage_problems(definition: Definition) -> Iterator[Problem]:
+    """Yield a problem for each text that the database cannot store."""
+    for name in ("outcome", "eligibility", "content"):
+        for path, text in _texts(getattr(definition, name), name):
+            if not is_storable(text):
+                yield Problem(code="invalid", attr=path, detail="This text has a character that cannot be stored.")
+
+
+def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """Yield every text inside a value, each with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _texts(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, f"{path}.{index}")

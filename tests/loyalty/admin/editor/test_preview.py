@@ -1,0 +1,188 @@
+"""What consumers would read of the form of a loyalty promotion."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from consumers.models import Consumer
+from loyalty.models import RedemptionMessage
+from promotions.admin.editor.rich_text import insert_menu
+from promotions.engine.definition.fields import MESSAGE_INSERTS
+from promotions.models import Promotion
+from tests.consumers.admin.office import Office, fill, make_office, save_promotion
+from tests.loyalty.admin.promotion_page import BLANK, OWN, form_values
+
+pytestmark = pytest.mark.django_db
+
+MESSAGE = {
+    "redemption_message": '<p>{{ promotion_name }}: <a href="{{ link_url_1 }}">{{ anchor_text_1 }}</a></p>',
+    "link_url_1": "https://shop.example/tea",
+    "anchor_text_1": "Our <teas>",
+    "activity_description": "{{ promotion_name }} at {{ site_name }}: {{ spend }} {{ currency }}",
+    "confirmation_message": "Thank you!",
+}
+
+
+@pytest.fixture
+def office() -> Office:
+    office = make_office()
+    fill(office.account)
+    return office
+
+
+def preview(office: Office, *, query: str = "?type=fixed_points", **values: Any) -> Any:
+    sent = {**BLANK, **OWN["fixed_points"], **MESSAGE, **values}
+    return office.client.post(f"{reverse('admin:loyalty_loyaltypromotion_preview')}{query}", sent)
+
+
+def words(answer: Any) -> str:
+    assert answer.status_code == 200, answer.status_code
+    return " ".join(answer.content.decode().split())
+
+
+def test_a_sample_says_what_the_form_says(office: Office) -> None:
+    said = words(preview(office))
+    assert "<p>Tea time: <a " in said
+    assert 'href="https://shop.example/tea"' in said
+    assert "Our &lt;teas&gt;</a>" in said
+    assert "each consumer who redeems it" in said
+    assert "Thank you!" in said
+    assert "<strong>Fixed points</strong> Tea time at Site 1 of acme: 20.00 GBP" in said
+
+
+def test_a_consumer_is_shown_with_their_address_and_their_last_sale(office: Office) -> None:
+    said = words(preview(office, preview_consumer="acme-c1"))
+    assert "Person 1 of acme &lt;person-1@acme.example&gt;" in said
+    assert "With the spend and site of their last transaction, acme-" in said
+
+
+def test_it_reads_as_the_sale_then_tells_it(office: Office) -> None:
+    # What fill() sold sent a message: the preview of that promotion is the message that was sent.
+    sent = RedemptionMessage.objects.first()
+    assert sent is not None
+    promotion = sent.applied.promotion
+    values = form_values(office.client, promotion)
+    address = f"{reverse('admin:loyalty_loyaltypromotion_preview')}?id={promotion.pk}"
+    said = words(office.client.post(address, {**values, "preview_consumer": sent.consumer.consumer_id}))
+    assert sent.body in said
+    assert f"<dd>{sent.subject}</dd>" in said
+
+
+def test_pictures_are_shown_with_their_words(office: Office) -> None:
+    pictures = {
+        "image_url_1": "https://shop.example/tea.png",
+        "alt_text_1": "A cup",
+        "image_url_2": "ftp://x.example/a",
+    }
+    said = words(preview(office, **pictures))
+    assert '<img src="https://shop.example/tea.png" alt="A cup">' in said
+    assert "ftp://" not in said
+
+
+def test_one_without_an_address_gets_nothing(office: Office) -> None:
+    Consumer.objects.filter(consumer_id="acme-c1").update(email="")
+    assert "Person 1 of acme has no e-mail address" in words(preview(office, preview_consumer="acme-c1"))
+
+
+def test_a_promotion_without_texts_says_so(office: Office) -> None:
+    said = words(preview(office, redemption_message="", confirmation_message="", activity_description=""))
+    assert "None: nothing is sent." in said
+    assert "No confirmation message to print." in said
+    assert "<strong>Fixed points</strong> Tea time" in said
+
+
+@pytest.mark.parametrize("body", ["<script>alert(1)</script>Hi", '<img src="http://x.example/a.png" onerror="x()">Hi'])
+def test_what_would_not_be_sent_is_not_shown(office: Office, body: str) -> None:
+    said = words(preview(office, redemption_message=body))
+    assert "Hi" in said
+    assert "script" not in said
+    assert "onerror" not in said
+    assert "http://" not in said
+
+
+@pytest.mark.parametrize("body", ["{{ nothing }}", "{{", "<p", "\x00", "a" * 200_000])
+def test_mistakes_are_no_errors(office: Office, body: str) -> None:
+    answer = preview(office, redemption_message=body, link_url_1="nowhere", name="", starts_at="soon", points="x")
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "consumer", ["nobody", "theirs-c1", "a\x00", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")]
+)
+def test_only_ones_own_consumers_are_shown(office: Office, consumer: str) -> None:
+    theirs = make_office("theirs")
+    fill(theirs.account)
+    said = words(preview(office, preview_consumer=consumer))
+    assert "a sample is shown" in said
+    assert "theirs.example" not in said
+
+
+def test_who_may_not_see_consumers_gets_a_sample(office: Office) -> None:
+    office.user.staff_memberships.get().role.permissions.remove(
+        *office.user.staff_memberships.get().role.permissions.filter(codename="view_consumer")
+    )
+    said = words(preview(office, preview_consumer="acme-c1"))
+    assert "person-1@acme.example" not in said
+    assert (
+        'data-address="/admin/choices/consumer/"'
+        not in office.page("loyalty_loyaltypromotion_add", query="?type=fixed_points").content.decode()
+    )
+
+
+def test_it_writes_nothing_and_asks_little(office: Office) -> None:
+    before = (Promotion.objects.count(), RedemptionMessage.objects.count())
+    with CaptureQueriesContext(connection) as queries:
+        preview(office)
+    sample = len(queries)
+    with CaptureQueriesContext(connection) as queries:
+        preview(office, preview_consumer="acme-c1")
+    # The consumer and their last sale; the sample's site is not asked for then.
+    assert len(queries) == sample + 1
+    assert (Promotion.objects.count(), RedemptionMessage.objects.count()) == before
+
+
+def test_only_ones_own_promotions_are_previewed(office: Office) -> None:
+    theirs = make_office("theirs")
+    promotion = save_promotion(theirs.account)
+    for query in (f"?id={promotion.pk}", "?type=weather", "?id=x", ""):
+        assert preview(office, query=query).status_code == 404
+    assert office.client.get(reverse("admin:loyalty_loyaltypromotion_preview")).status_code == 405
+
+
+def test_the_menu_offers_every_insert_that_a_message_takes() -> None:
+    menu = insert_menu(MESSAGE_INSERTS)
+    texts = {entry.text for _, entries in menu for entry in entries if entry.text}
+    assert texts == {f"{{{{ {name} }}}}" for name in MESSAGE_INSERTS}
+    labels = [entry.label for _, entries in menu for entry in entries]
+    assert len(labels) == len(set(labels))
+    assert {"Applied promotion name", "Applied promotion link URL 1", "Applied promotion image 3"} <= set(labels)
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("acme-c1", ["acme-c1"]),
+        ("person 1", []),
+        ("Person", ["acme-c1"]),
+        ("person-1@", ["acme-c1"]),
+        ("acme-card-1", ["acme-c1"]),
+        ("acme-card-", []),
+        ("person acme-c1", ["acme-c1"]),
+        ("theirs", []),
+        ("", ["acme-c1"]),
+    ],
+)
+def test_consumers_are_found_by_name_id_address_and_card(office: Office, search: str, found: list[str]) -> None:
+    theirs = make_office("theirs")
+    fill(theirs.account)
+    answer = office.client.get(reverse("choices_found", args=["consumer"]), {"q": search})
+    assert [one["key"] for one in answer.json()["choices"]] == found
+
+
+def test_consumers_are_found_only_by_those_who_may_see_them(office: Office) -> None:
+    role = office.user.staff_memberships.get().role
+    role.permissions.remove(*role.permissions.filter(codename="view_consumer"))
+    assert office.client.get(reverse("choices_found", args=["consumer"]), {"q": "a"}).status_code == 403

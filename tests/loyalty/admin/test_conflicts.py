@@ -1,0 +1,129 @@
+"""The panel of a promotion's conflicts: verdicts, examples and winners in words."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from loyalty.admin.conflicts import PER_PAGE
+from loyalty.choices import PromotionType
+from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def office() -> Office:
+    office = make_office("acme")
+    fill(office.account)
+    return office
+
+
+def panel(office: Office, promotion_id: int, page: str = "") -> Any:
+    asked = {"promotion": str(promotion_id), "page": page or "1"}
+    return office.client.get(reverse("promotion_conflicts"), asked)
+
+
+def rows(office: Office, promotion_id: int) -> dict[str, Any]:
+    return {row["code"]: row for row in panel(office, promotion_id).context["rows"]}
+
+
+def test_those_of_its_kind_that_are_live_or_scheduled_are_judged(office: Office) -> None:
+    now = timezone.now()
+    own = save_promotion(office.account, code="own", draft=True)
+    save_promotion(office.account, code="soon", starts_at=now + timedelta(days=2))
+    save_promotion(office.account, code="over", starts_at=now - timedelta(days=9), ends_at=now - timedelta(days=1))
+    save_promotion(office.account, code="draft", draft=True)
+    save_promotion(office.account, code="old", archived=True)
+    save_promotion(
+        office.account,
+        code="bonus",
+        type=PromotionType.BONUS_POINTS,
+        outcome={"issue_points_on": "currency", "conversion_units": "1", "conversion_points": 1},
+    )
+    assert set(rows(office, own.pk)) == {"acme-fixed-1", "soon"}
+
+
+def test_a_row_says_how_they_meet_and_who_wins(office: Office) -> None:
+    own = save_promotion(office.account, code="own", name="More", outcome={"points": 90})
+    row = rows(office, own.pk)["acme-fixed-1"]
+    assert (row["verdict"], row["winner"]) == ("Together in one basket", "“More” wins, because of the saving.")
+    assert row["example"]["place"] == "Site 1 of acme"
+    assert row["example"]["lines"] == ["1 × acme-p1 at 10.00 GBP"]
+
+
+def test_an_example_tells_dates_as_the_rest_of_the_page_does(office: Office) -> None:
+    born = {"match": "all", "rules": [{"attribute": "date_of_birth", "operator": "is", "value": "1990-03-04"}]}
+    own = save_promotion(office.account, code="own", eligibility={"customer_rules": born})
+    assert "born on 4 Mar 1990" in rows(office, own.pk)["acme-fixed-1"]["example"]["shopper"]
+
+
+def test_a_row_says_why_they_never_meet(office: Office) -> None:
+    now = timezone.now()
+    own = save_promotion(office.account, code="own", ends_at=now + timedelta(days=1))
+    save_promotion(office.account, code="later", starts_at=now + timedelta(days=1))
+    row = rows(office, own.pk)["later"]
+    assert (row["verdict"], row["why"]) == ("Never together", "They are never in force at the same time.")
+    assert row["example"] is None
+
+
+def test_a_product_of_the_catalogue_proves_discounts_apart_however_its_sku_is_spelt(office: Office) -> None:
+    def tree(attribute: str, value: str) -> dict[str, Any]:
+        return {"match": "all", "rules": [{"attribute": attribute, "operator": "is", "value": value}]}
+
+    own = save_discount(office.account, code="own", product_sets=[{"name": "A", "rules": tree("sku", "ACME-P1")}])
+    save_discount(office.account, code="tea", product_sets=[{"name": "B", "rules": tree("category", "Tea")}])
+    save_discount(office.account, code="cake", product_sets=[{"name": "B", "rules": tree("category", "Cake")}])
+    found = rows(office, own.pk)
+    assert found["tea"]["verdict"] == "Together in one basket"
+    assert (found["cake"]["verdict"], found["cake"]["why"]) == ("Never together", "No basket holds what both ask for.")
+
+
+def test_an_archived_promotion_conflicts_with_nothing(office: Office) -> None:
+    own = save_promotion(office.account, code="own", archived=True)
+    page = panel(office, own.pk)
+    assert page.context["found"] is None
+    assert "It is archived" in page.content.decode()
+
+
+def test_many_are_shown_page_by_page(office: Office) -> None:
+    own = save_promotion(office.account, code="own")
+    for n in range(PER_PAGE):
+        save_promotion(office.account, code=f"other-{n}")
+    assert len(panel(office, own.pk).context["rows"]) == PER_PAGE
+    assert len(panel(office, own.pk, "2").context["rows"]) == 1
+    assert panel(office, own.pk, "3").status_code == 404
+    assert len(panel(office, own.pk, "nonsense").context["rows"]) == PER_PAGE
+
+
+def test_a_panel_costs_the_same_whatever_there_is(office: Office) -> None:
+    own = save_promotion(office.account, code="own")
+
+    def queries() -> int:
+        panel(office, own.pk)  # The rulebook of this version is read once.
+        with CaptureQueriesContext(connection) as counted:
+            panel(office, own.pk)
+        return len(counted)
+
+    few = queries()
+    for n in range(5):
+        save_promotion(office.account, code=f"other-{n}")
+    # Session, user, membership, permissions, accounts; the promotion; products for examples.
+    assert (few, queries()) == (7, 7)
+
+
+def test_nothing_of_another_account_is_judged(office: Office) -> None:
+    theirs = make_office("theirs")
+    own = save_promotion(theirs.account, code="theirs")
+    assert panel(office, own.pk).status_code == 404
+    assert rows(theirs, own.pk) == {}
+
+
+def test_a_promotions_page_leads_to_its_conflicts(office: Office) -> None:
+    own = save_promotion(office.account, code="own")
+    answer = office.page("loyalty_loyaltypromotion_conflicts", own.pk)
+    assert (answer.status_code, answer["Location"]) == (302, f"{reverse('promotion_conflicts')}?promotion={own.pk}")
