@@ -23,19 +23,22 @@ from promotions.admin.editor.number_inputs import CURRENCY, decimal, whole
 from promotions.admin.rules.field import RulesField
 from promotions.admin.visibility import ROW_OF_PERSONALIZED
 from promotions.choices import DiscountType, PriceOrder
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, MAX_PRODUCT_SETS, MAX_PRODUCTS_IN_SET
+from promotions.engine.definition.fields import (
+    CONDITIONS,
+    DISCOUNT_LIMITS,
+    DISCOUNT_OUTCOME,
+    DISCOUNT_TYPES,
+    MAX_PRODUCT_SETS,
+    MAX_PRODUCTS_IN_SET,
+    own_fields,
+)
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Discount, Promotion
 from promotions.selectors.personalized_promotion import personalized_promotions_of
 from promotions.selectors.product import product_names
 from promotions.services.discount import OUTCOME, RESTRICTIONS, DiscountValues, discount_problems
 
-TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {
-    DiscountType.AMOUNT: ("value",),
-    DiscountType.PERCENTAGE: ("value", "maximum_discount"),
-    DiscountType.FIXED_PRICE: ("value",),
-    DiscountType.FREE_PRODUCT: (),
-}
+TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(DISCOUNT_OUTCOME, name) for name in DISCOUNT_TYPES}
 """The fields of the Discount tab that only some types have."""
 
 VALUES: Mapping[str, tuple[str, str]] = {

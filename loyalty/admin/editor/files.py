@@ -16,29 +16,14 @@ from promotions.admin.editor.files import (
     DefinitionWidget,
     DocumentWidget,
     PromotionResource,
+    outcome_widgets,
     said_in_common,
 )
-from promotions.engine.definition.fields import CONDITIONS, LIMITS
+from promotions.engine.definition.fields import CONDITIONS, CONTENT_TEXTS, LIMITS, LOYALTY_OUTCOME
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionValues
 
-OUTCOME: Mapping[str, type[Widget]] = {
-    "points": DefinitionNumberWidget,
-    "multiplier": DefinitionWidget,
-    "multiplier_scope": DefinitionWidget,
-    "issue_points_on": DefinitionWidget,
-    "conversion_units": DefinitionWidget,
-    "conversion_points": DefinitionNumberWidget,
-    "whole_ratio_units_only": DefinitionFlagWidget,
-    "offer": DefinitionWidget,
-    "activity_description": DefinitionWidget,
-    "activity_type": DefinitionWidget,
-    "redemption_message_subject": DefinitionWidget,
-    "redemption_message": DefinitionWidget,
-    "product_selection": DocumentWidget,
-    "quantity_rule": DocumentWidget,
-    "pricing_rule": DocumentWidget,
-}
+OUTCOME = outcome_widgets(LOYALTY_OUTCOME)
 ELIGIBILITY: Mapping[str, type[Widget]] = {
     **dict.fromkeys(CONDITIONS, DocumentWidget),
     "application_rules": DocumentWidget,
@@ -47,10 +32,7 @@ ELIGIBILITY: Mapping[str, type[Widget]] = {
     "always_apply": DefinitionFlagWidget,
 }
 CONTENT: Mapping[str, type[Widget]] = {
-    "short_description": DefinitionWidget,
-    "long_description": DefinitionWidget,
-    "confirmation_message": DefinitionWidget,
-    "terms_and_conditions": DefinitionWidget,
+    **dict.fromkeys(CONTENT_TEXTS, DefinitionWidget),
     "links": DocumentWidget,
     "images": DocumentWidget,
 }

@@ -38,10 +38,15 @@ from promotions.admin.rules.field import RulesField
 from promotions.engine.definition.fields import (
     ACTIVITY_INSERTS,
     CONDITIONS,
+    CONTENT_TEXTS,
     LIMITS,
+    LOYALTY_OUTCOME,
+    LOYALTY_TYPES,
     MAX_APPLICATION_RULES,
     MAX_PRODUCT_SETS,
     MESSAGE_INSERTS,
+    FieldKind,
+    own_fields,
 )
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
@@ -82,21 +87,11 @@ class KeyedRelation:
 GROUP: Any = KeyedRelation(model=ConsumerGroup, key="code")
 
 
-TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {
-    PromotionType.FIXED_POINTS: ("points",),
-    PromotionType.POINTS_MULTIPLIER: ("multiplier", "multiplier_scope"),
-    PromotionType.BONUS_POINTS: (
-        "issue_points_on",
-        "conversion_points",
-        "conversion_units",
-        "whole_ratio_units_only",
-    ),
-    PromotionType.REDEEM_OFFER: ("offer",),
-}
+TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(LOYALTY_OUTCOME, name) for name in LOYALTY_TYPES}
 """The fields of the Outcome tab that only one type has."""
 
-TEXTS = ("activity_description", "activity_type", "redemption_message_subject", "redemption_message")
-CONTENT = ("short_description", "long_description", "confirmation_message", "terms_and_conditions")
+TEXTS = tuple(name for name, field in LOYALTY_OUTCOME.items() if field.kind is FieldKind.TEXT)
+CONTENT = tuple(CONTENT_TEXTS)
 
 
 def fieldsets_of(promotion_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
@@ -109,7 +104,7 @@ def fieldsets_of(promotion_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
         ("Outcome", {"classes": ("tab",), "fields": issues}),
         (
             "Loyalty activity and message",
-            {"fields": ("activity_description", "activity_type", "redemption_message_subject", "redemption_message")},
+            {"fields": TEXTS},
         ),
         (
             "Product selection rules",

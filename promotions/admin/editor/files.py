@@ -23,7 +23,7 @@ from consumers.admin.framework.history import Change
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_by_values
 from promotions.admin.rules.wording import describe_document
 from promotions.choices import Status
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME, FieldKind, OutcomeField
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
 from promotions.services.promotion.values import promotion_definition
@@ -75,6 +75,19 @@ class DocumentWidget(DefinitionWidget):
             return read_json(value)
         except ValueError as error:
             raise ValueError(f"This is no JSON: {error}.") from error
+
+
+WIDGETS: Mapping[FieldKind, type[Widget]] = {
+    FieldKind.WHOLE: DefinitionNumberWidget,
+    FieldKind.FLAG: DefinitionFlagWidget,
+    FieldKind.DOCUMENT: DocumentWidget,
+}
+"""How a cell of a field of each kind is read; of any other kind as it was sent."""
+
+
+def outcome_widgets(outcome: Mapping[str, OutcomeField]) -> dict[str, type[Widget]]:
+    """Return the widget of each field of an outcome, by name."""
+    return {name: WIDGETS.get(field.kind, DefinitionWidget) for name, field in outcome.items()}
 
 
 class MomentWidget(Widget):
@@ -303,10 +316,7 @@ class DiscountResource(PromotionResource):
         "code": TextWidget,
         "discount_type": TextWidget,
         **COMMON,
-        "value": DefinitionWidget,
-        "maximum_discount": DefinitionWidget,
-        "price_order": DefinitionWidget,
-        "product_sets": DocumentWidget,
+        **outcome_widgets(DISCOUNT_OUTCOME),
         **{f"conditions.{name}": DocumentWidget for name in CONDITIONS},
         **dict.fromkeys(DISCOUNT_LIMITS, DefinitionNumberWidget),
         "always_apply": DefinitionFlagWidget,
