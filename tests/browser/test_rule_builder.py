@@ -312,7 +312,7 @@ def test_when_the_server_cannot_be_asked_the_json_stays_the_field(desk: Desk) ->
     page.locator("#id_site_rules").fill(json.dumps(group("all", condition("town", "is", "Leeds"))))
     save(page)
     assert saved(promotion, "site_rules")["rules"][0]["value"] == "Leeds"
-    desk.said.clear()  # The browser says that it was refused.
+    desk.errors.clear()  # The browser says that it was refused.
 
 
 def test_without_scripts_the_json_is_the_field(desk: Desk, chromium: Browser) -> None:

@@ -1,4 +1,4 @@
-"""Loyalty promotions."""
+"""The pages of loyalty promotions."""
 
 from datetime import datetime
 from typing import Any
@@ -52,7 +52,7 @@ TYPE_CARDS = (
 
 @admin.register(LoyaltyPromotion)
 class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
-    """Loyalty promotions."""
+    """The pages of loyalty promotions."""
 
     family = LOYALTY
     types = PromotionType

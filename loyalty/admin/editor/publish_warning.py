@@ -1,4 +1,4 @@
-"""What is said before a promotion goes live that would make every basket slower."""
+"""Warn before a promotion is published that would make baskets slow."""
 
 from consumers.models import Account
 from loyalty.services.draft_profiling import draft_profile
@@ -6,7 +6,7 @@ from promotions.admin.editor.publish_warning import comparison, milliseconds
 from promotions.models import Promotion
 
 
-def dear_caution(account: Account, promotion: Promotion) -> str:
+def slow_draft_warning(account: Account, promotion: Promotion) -> str:
     """Words where a draft costs far more than is usual in the account; empty otherwise."""
     profile = draft_profile(account=account, promotion=promotion)
     if profile.time is None or not profile.is_slow:
