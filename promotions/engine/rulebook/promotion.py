@@ -10,6 +10,7 @@ from typing import Any
 
 from promotions.engine.benefits.discounts import Discount, compile_discount
 from promotions.engine.benefits.rewards import RewardDefinition, compile_reward
+from promotions.engine.definition.reader import Document
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper
 from promotions.engine.facts.progress import ApplicationRule, compile_application_rule
@@ -83,7 +84,7 @@ class PromotionSource:
     ends_at: datetime | None
     draft: bool
     stopped_at: datetime | None
-    outcome: Mapping[str, Any]
+    outcome: Document
     eligibility: Mapping[str, Any]
     content: Mapping[str, Any]
 
