@@ -50,7 +50,7 @@ SITES = (
     SiteValues(number="900", name="Web shop"),
 )
 CURRENCIES = {"101": "EUR", "102": "EUR", "201": "USD", "202": "USD"}
-"""What sites abroad take; the others take the account's currency."""
+"""Currencies of sites abroad; the others have the account's currency."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,7 +287,7 @@ _LAST_NAMES = (
 
 
 def products() -> list[ProductValues]:
-    """Three hundred products, each with brand, category, labels and both prices."""
+    """Return three hundred products, each with brand, category, labels and both prices."""
     chance = _seeded("products")
     rows = []
     for one in RANGES:

@@ -97,7 +97,7 @@ def test_each_personalized_promotion_has_lists_choices_and_a_discount_that_it_fe
 
 def test_sales_are_discounted_paid_with_vouchers_and_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fill, "SALES", 200)
-    monkeypatch.setattr(fill, "BATCH", 10)
+    monkeypatch.setattr(fill, "BATCH_SIZE", 10)
     monkeypatch.setattr(fill, "VOUCHERS_SHOWN", 1)
     run()
     assert AppliedPromotion.objects.filter(promotion__family="discount", discount__gt=0).exists()
