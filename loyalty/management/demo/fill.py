@@ -212,39 +212,8 @@ def _fill(account: Account, content: _Content, created_at: datetime, bar: Bar) -
     trade = content.trade
     before_first_sale = created_at - timedelta(days=400)
 
-    def missing(existing: Iterable[str], planned: Iterable[str]) -> set[str]:
-        return set(planned).difference(existing)
-
-    numbers = missing(
-        Site.objects.filter(account=account).values_list("number", flat=True),
-        (site.number for site in trade.sites),
-    )
-    if numbers:
-        sites: list[SiteValues] = [site for site in trade.sites if site.number in numbers]
-        sites_save(account_id=account.pk, rows=sites)
-    skus = missing(
-        Product.objects.filter(account=account).values_list("sku", flat=True),
-        (product.sku for product in trade.products),
-    )
-    if skus:
-        products: list[ProductValues] = [product for product in trade.products if product.sku in skus]
-        products_save(account_id=account.pk, rows=products)
-    codes = missing(
-        ConsumerGroup.objects.filter(account=account).values_list("code", flat=True),
-        (group.code for group in content.groups),
-    )
-    if codes:
-        groups_save(account_id=account.pk, rows=[group for group in content.groups if group.code in codes])
-    consumer_ids = missing(
-        Consumer.objects.filter(account=account).values_list("consumer_id", flat=True),
-        (consumer.consumer_id for consumer in trade.consumers),
-    )
-    if consumer_ids:
-        consumers: list[ConsumerValues] = [
-            consumer for consumer in trade.consumers if consumer.consumer_id in consumer_ids
-        ]
-        consumers_save(account_id=account.pk, rows=consumers)
-    codes = missing(
+    _consumers_and_catalogue(account, content)
+    codes = _missing(
         Offer.objects.filter(account=account).values_list("code", flat=True),
         (offer.code for offer in content.offers),
     )
@@ -258,6 +227,44 @@ def _fill(account: Account, content: _Content, created_at: datetime, bar: Bar) -
     _adjustments(account, content.adjustments, created_at)
     _claims(account, content.claims, created_at)
     return new
+
+
+def _missing(existing: Iterable[str], planned: Iterable[str]) -> set[str]:
+    return set(planned).difference(existing)
+
+
+def _consumers_and_catalogue(account: Account, content: _Content) -> None:
+    """Create the sites, products, groups and consumers that are missing."""
+    trade = content.trade
+    numbers = _missing(
+        Site.objects.filter(account=account).values_list("number", flat=True),
+        (site.number for site in trade.sites),
+    )
+    if numbers:
+        sites: list[SiteValues] = [site for site in trade.sites if site.number in numbers]
+        sites_save(account_id=account.pk, rows=sites)
+    skus = _missing(
+        Product.objects.filter(account=account).values_list("sku", flat=True),
+        (product.sku for product in trade.products),
+    )
+    if skus:
+        products: list[ProductValues] = [product for product in trade.products if product.sku in skus]
+        products_save(account_id=account.pk, rows=products)
+    codes = _missing(
+        ConsumerGroup.objects.filter(account=account).values_list("code", flat=True),
+        (group.code for group in content.groups),
+    )
+    if codes:
+        groups_save(account_id=account.pk, rows=[group for group in content.groups if group.code in codes])
+    consumer_ids = _missing(
+        Consumer.objects.filter(account=account).values_list("consumer_id", flat=True),
+        (consumer.consumer_id for consumer in trade.consumers),
+    )
+    if consumer_ids:
+        consumers: list[ConsumerValues] = [
+            consumer for consumer in trade.consumers if consumer.consumer_id in consumer_ids
+        ]
+        consumers_save(account_id=account.pk, rows=consumers)
 
 
 def _lists(account: Account, lists: Lists, consumers: Sequence[ConsumerValues], before_first_sale: datetime) -> None:

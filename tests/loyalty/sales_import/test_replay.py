@@ -35,7 +35,9 @@ SALES = (
     "4,A,TIN LANTERN,1,2026-03-04T09:00:00,2.55,c-1,Leeds",
 )
 
-Replay = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
+Summary = dict[str, Any]
+Rejects = list[dict[str, str]]
+Replay = Callable[..., tuple[Summary, Rejects]]
 
 
 def shop(code: str = "shop", *, days: int = 36500) -> Account:
@@ -75,7 +77,7 @@ def shop(code: str = "shop", *, days: int = 36500) -> Account:
 def replay_rows(tmp_path: Path) -> Replay:
     """Runs the command over rows; answers its summary and its rejects."""
 
-    def run(*rows: str, account: str = "shop", **options: Any) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    def run(*rows: str, account: str = "shop", **options: object) -> tuple[Summary, Rejects]:
         file, out, rejects = tmp_path / "sales.csv", StringIO(), tmp_path / "rejects.csv"
         file.write_text("\n".join([HEADER, *rows]) + "\n")
         call_command(

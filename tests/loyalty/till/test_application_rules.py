@@ -1,7 +1,6 @@
 """Repeat behaviour over real transactions: what is kept at a commit, and what history says, agree."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -9,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from loyalty.models import PromotionUsage
 from loyalty.selectors.verification import ledger_differences
-from tests.loyalty.till.shop import Shop, make_line, make_shop
+from tests.loyalty.till.shop import Json, Shop, make_line, make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +20,7 @@ def shop() -> Shop:
     return made
 
 
-def rule(measure: str, threshold: str, unit: str = "days", length: int | None = 30, **more: Any) -> dict[str, Any]:
+def rule(measure: str, threshold: str, unit: str = "days", length: int | None = 30, **more: Json) -> Json:
     return {"measure": measure, "threshold": threshold, "period": {"unit": unit, "length": length}, **more}
 
 
@@ -29,7 +28,7 @@ def on_day(day: int, hour: int = 12) -> str:
     return (datetime(2026, 3, 1, hour, tzinfo=UTC) + timedelta(days=day)).isoformat()
 
 
-def applies(shop: Shop, reference: str, day: int, hour: int = 12, **basket: Any) -> bool:
+def applies(shop: Shop, reference: str, day: int, hour: int = 12, **basket: Json) -> bool:
     return bool(shop.sell(reference, occurred_at=on_day(day, hour), **basket)["applied"])
 
 

@@ -1,7 +1,5 @@
 """Whatever a till sends: a named refusal that changes nothing, never a fault of the server."""
 
-from typing import Any
-
 import pytest
 from django.db import DataError
 
@@ -9,7 +7,7 @@ from consumers.models import Consumer
 from loyalty.exceptions import FigureTooLarge
 from loyalty.models import Transaction
 from loyalty.services.till.retry import run_with_retry
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
+from tests.loyalty.till.shop import Json, Shop, make_basket, make_line, make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +20,7 @@ def shop() -> Shop:
 
 
 LINE = make_line()
-CASES: list[tuple[dict[str, Any], str]] = [
+CASES: list[tuple[Json, str]] = [
     ({"colour": "red"}, "colour"),
     ({"lines": []}, "lines"),
     ({"lines": [{**LINE, "line_id": str(i)} for i in range(501)]}, "lines"),
@@ -70,7 +68,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize("path", ["baskets/evaluate", "transactions"])
 @pytest.mark.parametrize(("change", "attr"), CASES, ids=lambda case: str(case)[:50])
-def test_bad_input_is_refused_by_name(shop: Shop, path: str, change: dict[str, Any], attr: str) -> None:
+def test_bad_input_is_refused_by_name(shop: Shop, path: str, change: Json, attr: str) -> None:
     answer = shop.call("post", path, {**make_basket(reference="T1"), **change})
     assert answer.status_code == 400, answer.content
     document = answer.json()
@@ -97,9 +95,7 @@ def test_a_flag_that_is_neither_yes_nor_no_is_refused_before_anything_is_written
     ids=["worth", "units", "points"],
 )
 @pytest.mark.parametrize("path", ["baskets/evaluate", "transactions"])
-def test_a_basket_beyond_all_measure_is_refused(
-    shop: Shop, path: str, lines: list[dict[str, Any]], outcome: dict[str, Any] | None
-) -> None:
+def test_a_basket_beyond_all_measure_is_refused(shop: Shop, path: str, lines: list[Json], outcome: Json | None) -> None:
     if outcome:
         shop.promotion("much", outcome=outcome)
     answer = shop.call("post", path, make_basket(reference="T1", lines=lines))

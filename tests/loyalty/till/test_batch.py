@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -11,7 +10,7 @@ from consumers.models import Consumer
 from loyalty.models import Transaction
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import Promotion
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
+from tests.loyalty.till.shop import Answer, Json, Shop, make_basket, make_line, make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -27,18 +26,18 @@ def on_day(day: int) -> str:
     return datetime(2026, 3, day, 12, tzinfo=UTC).isoformat()
 
 
-def send(shop: Shop, *baskets: Any) -> list[dict[str, Any]]:
+def send(shop: Shop, *baskets: Json) -> list[Json]:
     answer = shop.call("post", "transactions/batch", list(baskets))
     assert answer.status_code == 200, answer.content
-    results: list[dict[str, Any]] = answer.json()["results"]
+    results: list[Json] = answer.json()["results"]
     return results
 
 
-def outcomes(results: list[dict[str, Any]]) -> list[tuple[str | None, int]]:
+def outcomes(results: list[Json]) -> list[tuple[str | None, int]]:
     return [(one["reference"], one["status"]) for one in results]
 
 
-def raw(shop: Shop, body: bytes) -> Any:
+def raw(shop: Shop, body: bytes) -> Answer:
     key = {"Authorization": f"Api-Key {shop.keys['till']}"}
     return shop.client.post("/api/v1/transactions/batch", body, content_type="application/json", headers=key)
 
@@ -97,7 +96,7 @@ def test_a_refused_basket_stops_no_other_and_is_answered_as_alone(shop: Shop) ->
 
 
 @pytest.mark.parametrize("body", [None, 5, "T1", [], [[]], True])
-def test_what_is_no_basket_is_refused_in_its_place(shop: Shop, body: Any) -> None:
+def test_what_is_no_basket_is_refused_in_its_place(shop: Shop, body: Json) -> None:
     results = send(shop, make_basket(reference="good"), body)
     assert outcomes(results) == [("good", 201), (None, 400)]
 
@@ -126,7 +125,7 @@ def test_one_reference_twice_in_a_batch_is_one_sale(shop: Shop) -> None:
 
 
 def test_late_sales_are_judged_at_their_own_moment_by_todays_definitions(shop: Shop) -> None:
-    march: dict[str, Any] = {"starts_at": datetime(2026, 3, 2, tzinfo=UTC), "ends_at": datetime(2026, 3, 4, tzinfo=UTC)}
+    march: Json = {"starts_at": datetime(2026, 3, 2, tzinfo=UTC), "ends_at": datetime(2026, 3, 4, tzinfo=UTC)}
     shop.promotion("short", **march)
     shop.promotion("short", outcome={"points": 7}, **march)
     results = send(shop, *(make_basket(reference=f"T{day}", occurred_at=on_day(day)) for day in (1, 3, 5)))

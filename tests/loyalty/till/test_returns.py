@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -18,12 +17,12 @@ from loyalty.choices import TransactionKind
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Reversal, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import Product, Promotion
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_return, make_set, make_shop
+from tests.loyalty.till.shop import Json, Shop, make_basket, make_line, make_return, make_set, make_shop
 
 pytestmark = pytest.mark.django_db
 
 EVERY = {"apply_to": "every", "units": 1}
-Rules = dict[str, Any]
+Rules = Json
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def shop() -> Iterator[Shop]:
     assert not list(ledger_differences())
 
 
-def one_rule(attribute: str, operator: str, value: Any) -> Rules:
+def one_rule(attribute: str, operator: str, value: Json) -> Rules:
     return {"match": "all", "rules": [{"attribute": attribute, "operator": operator, "value": value}]}
 
 
@@ -43,12 +42,12 @@ def on_day(day: int) -> str:
     return datetime(2026, 3, day, 12, tzinfo=UTC).isoformat()
 
 
-def applied(answer: Any) -> dict[str, tuple[int, int]]:
+def applied(answer: Json) -> dict[str, tuple[int, int]]:
     """Redemptions and points by promotion."""
     return {one["promotion"]: (one["redemptions"], one["points"]) for one in answer["applied"]}
 
 
-def money(answer: Any) -> tuple[str, str, str]:
+def money(answer: Json) -> tuple[str, str, str]:
     """What is left, what is paid back and what could not be had back."""
     return answer["net_total_inc_tax"], answer["refund_due"], answer["not_recovered"]
 
@@ -416,7 +415,7 @@ def rich(shop: Shop) -> None:
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee", "quantity_rule": EVERY})
 
 
-def standing() -> tuple[Any, ...]:
+def standing() -> tuple[Json, ...]:
     """Everything that a sale changes and its full return changes back."""
     consumer = Consumer.objects.get()
     return (
@@ -669,7 +668,7 @@ def test_another_account_may_use_the_same_references(shop: Shop) -> None:
         ({}, "length", "lines"),
     ],
 )
-def test_more_than_is_left_and_what_was_not_bought_are_refused(shop: Shop, lines: Any, code: str, attr: str) -> None:
+def test_more_than_is_left_and_what_was_not_bought_are_refused(shop: Shop, lines: Json, code: str, attr: str) -> None:
     shop.sell("T1", sold=[make_line(quantity="3"), make_line("CAKE")])
     shop.give_back("T1", "R1", TEA="1")
     for query in ("", "?preview=true"):
@@ -766,7 +765,7 @@ def test_rules_about_the_last_transaction_follow_at_once(shop: Shop) -> None:
     assert applied(shop.evaluate(occurred_at=on_day(4))) == {"back": (1, 50)}
 
 
-def rule(measure: str, threshold: str, **more: Any) -> Rules:
+def rule(measure: str, threshold: str, **more: Json) -> Rules:
     return {"measure": measure, "threshold": threshold, "period": {"unit": "days", "length": 30}, **more}
 
 

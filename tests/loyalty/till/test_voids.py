@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -10,7 +9,7 @@ from consumers.models import Consumer
 from loyalty.models import LedgerEntry, Offer, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import PersonalizedList, Promotion
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_return, make_set, make_shop
+from tests.loyalty.till.shop import Json, Shop, make_basket, make_line, make_return, make_set, make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +23,7 @@ def shop() -> Iterator[Shop]:
     assert not list(ledger_differences())
 
 
-def refused(shop: Shop, path: str, body: Any) -> tuple[int, str]:
+def refused(shop: Shop, path: str, body: Json) -> tuple[int, str]:
     answer = shop.call("post", path, body)
     return answer.status_code, answer.json()["errors"][0]["code"]
 
@@ -150,7 +149,7 @@ def test_a_voided_sale_keeps_its_reference(shop: Shop) -> None:
         ({"reference": "V1", "occurred_at": "soon"}, "occurred_at"),
     ],
 )
-def test_bad_input_is_refused_by_name(shop: Shop, body: Any, attr: str) -> None:
+def test_bad_input_is_refused_by_name(shop: Shop, body: Json, attr: str) -> None:
     shop.sell("T1")
     answer = shop.call("post", "transactions/T1/void", body)
     assert answer.status_code == 400
