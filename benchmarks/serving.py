@@ -51,12 +51,12 @@ class Server:
         return sum(_pss(pid) for pid in self._pids()) / 1024
 
     def _pids(self) -> list[int]:
-        found = [self.process.pid]
-        for pid in found:
+        pids = [self.process.pid]
+        for pid in pids:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
                 with suppress(FileNotFoundError):
-                    found += [int(child) for child in task.read_text().split()]
-        return found
+                    pids += [int(child) for child in task.read_text().split()]
+        return pids
 
 
 def _cpu(pid: int) -> float:
@@ -117,5 +117,5 @@ def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
             if probe.recv(64).startswith(b"HTTP/1.1 200"):
                 return
         time.sleep(0.2)
-    said = log.read_text(errors="replace").strip().splitlines() or ["no words"]
-    raise ChildProcessError(f"The server did not start: {said[-1][:200]}")
+    lines = log.read_text(errors="replace").strip().splitlines() or ["nothing in its log"]
+    raise ChildProcessError(f"The server did not start: {lines[-1][:200]}")

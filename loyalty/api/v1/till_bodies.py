@@ -129,11 +129,11 @@ def return_decoded(raw: bytes, *, transaction: str) -> ReversalRequest:
     if not 1 <= len(body.lines) <= MAX_LINES:
         checks.problem("lines", "length", f"A return has 1 to {MAX_LINES} lines.")
     lines = []
-    seen: set[str] = set()
+    line_ids: set[str] = set()
     for i, line in enumerate(body.lines[:MAX_LINES]):
-        if line.line_id in seen:
+        if line.line_id in line_ids:
             checks.problem(f"lines.{i}.line_id", "duplicate", f"The line id {line.line_id} is used twice.")
-        seen.add(line.line_id)
+        line_ids.add(line.line_id)
         lines.append(
             ReturnedLine(
                 line_id=checks.text(line.line_id, f"lines.{i}.line_id"),
@@ -366,12 +366,12 @@ def _lines(body: SaleBody, checks: _Checks) -> tuple[SaleLine, ...]:
         checks.problem("lines", "length", f"A basket has 1 to {MAX_LINES} lines.")
         return ()
     lines = []
-    seen: set[str] = set()
+    line_ids: set[str] = set()
     for i, line in enumerate(body.lines):
         at = f"lines.{i}"
-        if line.line_id in seen:
+        if line.line_id in line_ids:
             checks.problem(f"{at}.line_id", "duplicate", f"The line id {line.line_id} is used twice.")
-        seen.add(line.line_id)
+        line_ids.add(line.line_id)
         inc_tax = checks.money(line.unit_price_inc_tax, body.currency, at, "unit_price_inc_tax")
         ex_tax = inc_tax
         if line.unit_price_ex_tax is not None:

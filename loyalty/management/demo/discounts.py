@@ -68,7 +68,7 @@ class Lists:
     def rows(self, consumers: Iterable[ConsumerValues]) -> list[ConsumerProducts]:
         """Return the lists of the first members, with the choices of some of them."""
         chance = random.Random(f"{NAME} {self.promotion.backend_id}")  # noqa: S311 - a demo has no secrets
-        members = [one.consumer_id for one in consumers if one.loyalty is not None][:ENLISTED]
+        members = [consumer.consumer_id for consumer in consumers if consumer.loyalty is not None][:ENLISTED]
         rows = []
         for place, consumer_id in enumerate(members):
             products = chance.sample(self.skus, self.each)

@@ -157,12 +157,12 @@ def _midnight(made_at: datetime, days: int) -> datetime:
 
 def all_of(*conditions: tuple[str, str, Any]) -> Document:
     """Return rules that hold when all conditions do."""
-    return {"match": "all", "rules": [_condition(*one) for one in conditions]}
+    return {"match": "all", "rules": [_condition(*condition) for condition in conditions]}
 
 
 def any_of(*conditions: tuple[str, str, Any]) -> Document:
     """Return rules that hold when one condition does."""
-    return {"match": "any", "rules": [_condition(*one) for one in conditions]}
+    return {"match": "any", "rules": [_condition(*condition) for condition in conditions]}
 
 
 def _condition(attribute: str, operator: str, value: Any) -> Document:

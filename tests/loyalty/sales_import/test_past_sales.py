@@ -1,4 +1,4 @@
-"""Past sales of a file become history, whole and once; what is dirty is set aside with its reason."""
+"""Past sales of a file become history, whole and once; unusable rows are rejected with their reason."""
 
 import csv
 import gzip
@@ -38,7 +38,7 @@ def account() -> Account:
 
 @pytest.fixture
 def import_rows(tmp_path: Path, account: Account) -> ImportRows:
-    """Runs the command over rows; answers its summary and its rejects."""
+    """Run the command over rows; return its summary and its rejected rows."""
 
     def run(*rows: str, header: str = HEADER, **options: object) -> tuple[Summary, Rejects]:
         file = tmp_path / "sales.csv"
@@ -108,13 +108,13 @@ def test_a_product_that_the_catalogue_knows_stays_as_it_is(import_rows: ImportRo
     assert summary["created"] == {"sites": 1}
 
 
-def test_a_category_column_is_believed(import_rows: ImportRows) -> None:
+def test_a_category_column_sets_the_category(import_rows: ImportRows) -> None:
     import_rows("1,A,LAMP,2,2026-03-01T09:00,2,,L,Lights", header=HEADER + ",category")
     assert Product.objects.get().category == "Lights"
     assert Transaction.objects.get().lines[0]["category"] == "Lights"
 
 
-def test_a_new_product_makes_rulebooks_look_again(import_rows: ImportRows, account: Account) -> None:
+def test_a_new_product_raises_the_rulebook_version(import_rows: ImportRows, account: Account) -> None:
     import_rows("1,A,LAMP,2,2026-03-01T09:00,2,,L")
     before = account.rulebook_version
     account.refresh_from_db()
@@ -169,7 +169,7 @@ def test_a_stock_code_that_is_no_product_is_an_ordinary_line(import_rows: Import
         (f"9,{'A' * 101},LAMP,1,2026-03-01T09:00:00,2,c,L", "unusable_text"),
     ],
 )
-def test_a_dirty_row_is_set_aside_with_its_reason(import_rows: ImportRows, row: str, reason: str) -> None:
+def test_an_unusable_row_is_rejected_with_its_reason(import_rows: ImportRows, row: str, reason: str) -> None:
     summary, rejects = import_rows("1,A,LAMP,1,2026-03-01T09:00:00,2,c,L", row)
     assert [(reject["line"], reject["reason"]) for reject in rejects] == [("3", reason)]
     assert rejects[0]["sku"] == (row.split(",")[1])
@@ -177,7 +177,7 @@ def test_a_dirty_row_is_set_aside_with_its_reason(import_rows: ImportRows, row: 
     assert list(Transaction.objects.values_list("reference", flat=True)) == ["1"]
 
 
-def test_the_clean_rows_of_an_invoice_with_a_dirty_one_are_imported(import_rows: ImportRows) -> None:
+def test_the_clean_rows_of_an_invoice_with_an_unusable_one_are_imported(import_rows: ImportRows) -> None:
     summary, _ = import_rows("1,A,LAMP,1,2026-03-01T09:00:00,2,c,L", "1,A,LAMP,1,2026-03-01T09:00:00,,c,L")
     assert (summary["past_sales"], summary["partly_rejected_invoices"], summary["imported_rows"]) == (1, 1, 1)
 
@@ -199,7 +199,7 @@ def test_an_invoice_of_more_than_500_lines_is_rejected_whole(import_rows: Import
         "1,B,POT,1,2026-03-03T09:00:00,2,c-1,L",
     ],
 )
-def test_a_row_that_contradicts_its_invoice_is_set_aside(import_rows: ImportRows, other: str) -> None:
+def test_a_row_that_contradicts_its_invoice_is_rejected(import_rows: ImportRows, other: str) -> None:
     summary, _ = import_rows("1,A,LAMP,1,2026-03-01T09:00:00,2,c-1,L", other)
     assert (summary["rejected_rows"], summary["past_sales"]) == ({"conflicting_repeat": 1}, 1)
     assert Consumer.objects.get().consumer_id == "c-1"
@@ -330,7 +330,7 @@ def test_every_invoice_is_imported_there_already_or_rejected(import_rows: Import
     )
 
 
-def test_progress_towards_application_rules_is_counted_anew(import_rows: ImportRows, account: Account) -> None:
+def test_progress_towards_application_rules_is_added_up_again(import_rows: ImportRows, account: Account) -> None:
     promotion = Promotion.objects.create(
         account=account,
         family=Family.LOYALTY,
@@ -376,7 +376,7 @@ def test_any_delimiter_decimal_mark_names_and_gzip_are_read(tmp_path: Path, acco
     assert sale.occurred_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
-def test_a_price_finer_than_the_currency_is_rounded_after_the_line_was_worked_out(import_rows: ImportRows) -> None:
+def test_a_price_finer_than_the_currency_is_rounded_after_the_lines_total(import_rows: ImportRows) -> None:
     import_rows("1,A,LAMP,3,2026-03-01T09:00:00,0.125,c,L")
     line = Transaction.objects.get().lines[0]
     assert (line["unit_price_inc_tax"], line["total"]) == ("0.13", "0.38")

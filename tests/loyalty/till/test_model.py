@@ -361,7 +361,7 @@ class Tills(RuleBasedStateMachine):
         }
 
 
-def test_any_sequence_of_calls_leaves_what_the_model_says() -> None:
+def test_any_sequence_of_calls_leaves_what_the_model_expects() -> None:
     run_state_machine_as_test(
         Tills,
         settings=hypothesis_settings(
