@@ -13,7 +13,7 @@ from django.utils import timezone
 from consumers.models import Account, User
 from loyalty.choices import MessageState
 from loyalty.selectors.overview import (
-    messages_in_trouble,
+    messages_needing_attention,
     points_issued_by_day,
     promotions_by_status,
     promotions_ending,
@@ -23,14 +23,14 @@ from loyalty.selectors.overview import (
     sales_since,
     vouchers_issued_by_day,
 )
-from promotions.admin.editor.page import describe_redemptions
+from promotions.admin.editor.header import describe_redemptions
 from promotions.choices import Family, Status
 from promotions.models import Promotion
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pages:
-    """Where the promotions of a family are looked at, by whom, and what they are called."""
+class FamilyPages:
+    """The list and form of a family's promotions, the permission to see them, and their names."""
 
     permission: str
     list_view: str
@@ -40,14 +40,14 @@ class Pages:
 
 
 PAGES = {
-    Family.LOYALTY: Pages(
+    Family.LOYALTY: FamilyPages(
         permission="loyalty.view_loyaltypromotion",
         list_view="admin:loyalty_loyaltypromotion_changelist",
         form_view="admin:loyalty_loyaltypromotion_change",
         one="loyalty promotion",
         several="loyalty promotions",
     ),
-    Family.DISCOUNT: Pages(
+    Family.DISCOUNT: FamilyPages(
         permission="promotions.view_discount",
         list_view="admin:promotions_discount_changelist",
         form_view="admin:promotions_discount_change",
@@ -55,19 +55,19 @@ PAGES = {
         several="discounts",
     ),
 }
-SHOWN = (Status.ACTIVE, Status.SCHEDULED, Status.DRAFT)
-LISTED = 5
-SOON = timedelta(days=14)
-LATELY = timedelta(days=7)
-NEARLY_USED = 80
-"""Percent of a limit from which it is shown."""
+TILE_STATUSES = (Status.ACTIVE, Status.SCHEDULED, Status.DRAFT)
+MAX_LISTED = 5
+ENDING_WITHIN = timedelta(days=14)
+SALES_PERIOD = timedelta(days=7)
+NEARLY_USED_PERCENT = 80
+"""Limits used up by at least this percentage are listed."""
 CHARTED_DAYS = 14
-BAR = 24
-"""The width of a day of a chart, the gap beside its bar included."""
+BAR_WIDTH = 24
+"""Width of a day in a chart, with the gap beside its bar."""
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """The index page's context: what runs, what comes, what ends, and what was sold, as far as the user may see it."""
+    """Return the overview's context: promotions, sales and charts, as far as the user may see them."""
     user, now = request.user, timezone.now()
     context |= {"title": "Overview", "subtitle": None}
     if not isinstance(user, User) or user.current_membership is None:
@@ -76,7 +76,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     families = [family for family, page in PAGES.items() if user.has_perm(page.permission)]
     if families:
         counts = promotions_by_status(account_id=account.pk, families=families, at=now)
-        context["tiles"] = [_tile(family, status, counts[family, status]) for family in families for status in SHOWN]
+        context["tiles"] = [
+            _tile(family, status, counts[family, status]) for family in families for status in TILE_STATUSES
+        ]
         context["lists"] = [
             _list("Running now", "Nothing is running.", _running(account.pk, families, now)),
             _list("Starting next", "Nothing is scheduled.", _starting(account.pk, families, now)),
@@ -84,7 +86,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             _list("Limits nearly used up", "No limit is nearly used up.", _nearly_used(account.pk, families, now)),
         ]
     if user.has_perm("loyalty.view_transaction"):
-        context["sales"] = sales_since(account_id=account.pk, since=now - LATELY)
+        context["sales"] = sales_since(account_id=account.pk, since=now - SALES_PERIOD)
     context["charts"] = _charts(user, account, now)
     if user.has_perm("loyalty.view_redemptionmessage"):
         context["trouble"] = _trouble(account)
@@ -92,37 +94,37 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _charts(user: User, account: Account, now: datetime) -> list["Chart"]:
-    """What was given day by day, as far as the user may see it."""
+    """Return the charts of points and vouchers by day that the user may see."""
     today = now.astimezone(account.zone).date()
     days = [today - timedelta(days=ago) for ago in reversed(range(CHARTED_DAYS))]
-    asked: dict[str, Any] = {
+    period: dict[str, Any] = {
         "account_id": account.pk,
         "since": datetime.combine(days[0], time.min, tzinfo=account.zone),
         "zone": account.zone,
     }
     charts = []
     if user.has_perm("loyalty.view_ledgerentry"):
-        charts.append(Chart.of("Points issued", days, points_issued_by_day(**asked)))
+        charts.append(Chart.of("Points issued", days, points_issued_by_day(**period)))
     if user.has_perm("loyalty.view_voucher"):
-        charts.append(Chart.of("Vouchers out", days, vouchers_issued_by_day(**asked)))
+        charts.append(Chart.of("Vouchers out", days, vouchers_issued_by_day(**period)))
     return charts
 
 
 def _trouble(account: Account) -> list[dict[str, Any]]:
-    """Messages that wait for a person, by what became of them, each with the list of them."""
+    """Return messages that need attention, by state, each with the address of their list."""
     messages = reverse("admin:loyalty_redemptionmessage_changelist")
     return [
-        {"count": count, "words": _TROUBLES[state], "address": f"{messages}?{urlencode({'state': state.value})}"}
-        for state, count in messages_in_trouble(account_id=account.pk).items()
+        {"count": count, "words": _TROUBLE_TEXTS[state], "address": f"{messages}?{urlencode({'state': state.value})}"}
+        for state, count in messages_needing_attention(account_id=account.pk).items()
     ]
 
 
-_TROUBLES = {MessageState.FAILED: "not sent", MessageState.UNCERTAIN: "that may have been sent"}
+_TROUBLE_TEXTS = {MessageState.FAILED: "not sent", MessageState.UNCERTAIN: "that may have been sent"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One day of a chart; ``x`` and ``height`` are in the chart's own measure, 100 high."""
+    """A day of a chart; ``x`` and ``height`` are in units of the drawing, which is 100 high."""
 
     day: date
     value: int
@@ -131,13 +133,13 @@ class Bar:
 
     @property
     def y(self) -> float:
-        """Where it begins, from above."""
+        """Return the bar's top, measured from above."""
         return 100 - self.height
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A number for each of some days, drawn as bars and told as a table."""
+    """A number per day, drawn as bars and repeated as a table."""
 
     title: str
     total: int
@@ -147,18 +149,18 @@ class Chart:
 
     @classmethod
     def of(cls, title: str, days: Collection[date], values: Mapping[date, int]) -> "Chart":
-        """A chart of days in order; one that ``values`` has not is 0."""
+        """Return a chart of days in order; days without a value are 0."""
         most = max(values.values(), default=0)
         bars = tuple(
             Bar(
                 day=day,
                 value=values.get(day, 0),
-                x=BAR * place,
+                x=BAR_WIDTH * position,
                 height=round(100 * values.get(day, 0) / most, 1) if most else 0,
             )
-            for place, day in enumerate(days)
+            for position, day in enumerate(days)
         )
-        return cls(title=title, total=sum(values.values()), most=most, width=BAR * len(bars), bars=bars)
+        return cls(title=title, total=sum(values.values()), most=most, width=BAR_WIDTH * len(bars), bars=bars)
 
 
 def _tile(family: Family, status: Status, count: int) -> dict[str, Any]:
@@ -175,26 +177,28 @@ def _list(title: str, empty: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"title": title, "empty": empty, "rows": rows}
 
 
-def _row(promotion: Promotion, **said: Any) -> dict[str, Any]:
+def _row(promotion: Promotion, **columns: Any) -> dict[str, Any]:
     page = PAGES[Family(promotion.family)]
-    return {"name": promotion.name, "address": reverse(page.form_view, args=[promotion.pk]), **said}
+    return {"name": promotion.name, "address": reverse(page.form_view, args=[promotion.pk]), **columns}
 
 
 def _running(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
-    rows = promotions_running(account_id=account_id, families=families, at=now)[:LISTED]
-    return [_row(one, fact=f"{describe_redemptions(one)} redemptions") for one in rows]
+    rows = promotions_running(account_id=account_id, families=families, at=now)[:MAX_LISTED]
+    return [_row(promotion, fact=f"{describe_redemptions(promotion)} redemptions") for promotion in rows]
 
 
 def _starting(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
-    rows = promotions_starting(account_id=account_id, families=families, at=now)[:LISTED]
-    return [_row(one, moment=one.starts_at) for one in rows]
+    rows = promotions_starting(account_id=account_id, families=families, at=now)[:MAX_LISTED]
+    return [_row(promotion, moment=promotion.starts_at) for promotion in rows]
 
 
 def _nearly_used(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
-    rows = promotions_nearly_used(account_id=account_id, families=families, at=now, percent=NEARLY_USED)[:LISTED]
-    return [_row(one, fact=f"{describe_redemptions(one)} redemptions") for one in rows]
+    rows = promotions_nearly_used(account_id=account_id, families=families, at=now, percent=NEARLY_USED_PERCENT)[
+        :MAX_LISTED
+    ]
+    return [_row(promotion, fact=f"{describe_redemptions(promotion)} redemptions") for promotion in rows]
 
 
 def _ending(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
-    rows = promotions_ending(account_id=account_id, families=families, at=now, within=SOON)[:LISTED]
-    return [_row(one, moment=one.ends_at) for one in rows]
+    rows = promotions_ending(account_id=account_id, families=families, at=now, within=ENDING_WITHIN)[:MAX_LISTED]
+    return [_row(promotion, moment=promotion.ends_at) for promotion in rows]

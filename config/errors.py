@@ -1,4 +1,4 @@
-"""The one place where a refusal becomes an HTTP answer."""
+"""Turn refusals and errors into HTTP responses: the only place where that happens."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from rest_framework import exceptions, status
 from consumers.exceptions import Problem, Refused
 from consumers.services.upsert import validation_problems
 
-# Codes that are no fault of the body; every other refusal is a 400 that names the path.
+# Codes with a status of their own; every other refusal is a 400 that names the path.
 STATUS_BY_CODE = {
     "already_published": status.HTTP_409_CONFLICT,
     "decision_changed": status.HTTP_409_CONFLICT,
@@ -44,7 +44,7 @@ class RefusedByCode(exceptions.APIException):
 
 
 def validation_answer(problems: Iterable[Problem]) -> exceptions.ValidationError:
-    """Every problem under its path; those of the whole body under the empty path, which renders as null."""
+    """Return an error with every problem under its path; the empty path, for the whole body, renders as null."""
     details: dict[str, list[exceptions.ErrorDetail]] = defaultdict(list)
     for problem in problems:
         details[problem.attr or ""].append(exceptions.ErrorDetail(problem.detail, problem.code))
@@ -52,7 +52,7 @@ def validation_answer(problems: Iterable[Problem]) -> exceptions.ValidationError
 
 
 def refusal_answer(refused: Refused) -> exceptions.APIException:
-    """The DRF exception that renders ``refused``: its first problem's status, or every problem as a 400."""
+    """Return the DRF exception for ``refused``: the status of its first problem, or all problems as a 400."""
     first = refused.problems[0]
     if own_status := STATUS_BY_CODE.get(first.code):
         return RefusedByCode(first, own_status)
@@ -60,7 +60,7 @@ def refusal_answer(refused: Refused) -> exceptions.APIException:
 
 
 class ExceptionFormatter(StandardizedFormatter):
-    """drf-standardized-errors' document, with null for what belongs to no one field."""
+    """drf-standardized-errors' document, with null for problems without a field."""
 
     def get_errors(self) -> list[Error]:
         return [
@@ -79,7 +79,7 @@ class Unavailable(exceptions.APIException):
 
 
 class ExceptionHandler(StandardizedHandler):
-    """drf-standardized-errors, told of this project's refusals."""
+    """drf-standardized-errors, with this project's refusals."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, Refused):
@@ -94,37 +94,37 @@ class ExceptionHandler(StandardizedHandler):
 
 
 def error_body(*, kind: str, code: str, detail: str) -> dict[str, object]:
-    """The error document of an answer that no REST view made."""
+    """Return the error document of a response that no REST view renders."""
     return {"type": kind, "errors": [{"code": code, "detail": detail, "attr": None}]}
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A request that Django itself refused, before any view."""
+    """Respond to a request that Django refused before any view."""
     if request.path_info.startswith("/api/"):
         return JsonResponse(error_body(kind="client_error", code="bad_request", detail="Bad request."), status=400)
     return defaults.bad_request(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """No such path: JSON below /api/, a page elsewhere."""
+    """Respond to an unknown path: JSON below /api/, a page elsewhere."""
     if request.path_info.startswith("/api/"):
         return JsonResponse(error_body(kind="client_error", code="not_found", detail="Not found."), status=404)
     return defaults.page_not_found(request, exception)
 
 
 def not_offered(request: HttpRequest) -> HttpResponse:
-    """A page of a library that this project does not offer."""
+    """Hide a library's page that this project does not offer."""
     raise Http404("There is no such page.")
 
 
 @csrf_exempt
 def unknown_path(request: HttpRequest) -> JsonResponse:
-    """Any path below /api/ that nothing else answers; in JSON also while debugging."""
+    """Respond in JSON to an unknown path below /api/, in debug mode too."""
     return JsonResponse(error_body(kind="client_error", code="not_found", detail="Not found."), status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """A fault of ours: JSON below /api/, a page elsewhere; the details are in the log."""
+    """Respond to an unexpected error: JSON below /api/, a page elsewhere; the log has the details."""
     if request.path_info.startswith("/api/"):
         return JsonResponse(error_body(kind="server_error", code="error", detail="Server error."), status=500)
     return defaults.server_error(request)

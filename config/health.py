@@ -1,4 +1,4 @@
-"""Is the process up, and can it work? For load balancers and orchestrators; no key."""
+"""Health checks for load balancers and orchestrators, without a key."""
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -22,14 +22,14 @@ class Migrations(HealthCheck):
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 as long as the process answers; looks at nothing else."""
+    """Return 200 as long as the process runs; checks nothing else."""
     return JsonResponse({"status": "up"})
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers and is migrated, else 503 with what is wanting."""
+    """Return 200 if the database answers and is migrated, else 503 with the failed check."""
     for name, check in (("database", Database()), ("migrations", Migrations())):
         try:
             check.run()

@@ -1,4 +1,4 @@
-"""Logs: one line per event, readable on a terminal, JSON elsewhere."""
+"""Logging: one line per event, readable on a terminal, JSON elsewhere."""
 
 import os
 import sys
@@ -7,8 +7,8 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
-# What every line carries, whoever wrote it: structlog's own loggers and the standard library's.
-SHARED: list[Processor] = [
+# For every line, of structlog's loggers and of the standard library's.
+SHARED_PROCESSORS: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
@@ -19,7 +19,7 @@ SHARED: list[Processor] = [
 structlog.configure(
     processors=[
         structlog.stdlib.filter_by_level,
-        *SHARED,
+        *SHARED_PROCESSORS,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
@@ -27,7 +27,7 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 
-# Tracebacks without the values of local variables: those hold what people bought, and keys.
+# Tracebacks without local variables, which hold what people bought, and keys.
 RENDERERS: list[Processor] = (
     [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     if sys.stderr.isatty()
@@ -43,16 +43,16 @@ LOGGING: dict[str, Any] = {
     "formatters": {
         "lines": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": SHARED,
+            "foreign_pre_chain": SHARED_PROCESSORS,
             "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *RENDERERS],
         },
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
     "loggers": {
-        # django.request repeats what django_structlog says of each refused call.
+        # django.request repeats django_structlog's line of each refused request.
         "django.request": {"level": "ERROR"},
-        # Two lines for each look that found nothing: failures are told, the rest is on the page of scheduled work.
+        # Only failures: Celery logs two lines for every task. The page of scheduled work shows the rest.
         "celery": {"level": "WARNING"},
         "django_structlog.celery": {"level": "WARNING"},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},

@@ -1,6 +1,6 @@
-"""What Prometheus asks: counts of the web processes, and what stands in the database and waits in the queues.
+"""Metrics for Prometheus: counters of the web processes, gauges of the database and of the queues.
 
-No key is needed, so who may ask is limited by address: METRICS_NETWORKS in docs/settings.md.
+The page needs no key, so access is limited by address: METRICS_NETWORKS in docs/settings.md.
 """
 
 from collections.abc import Iterator
@@ -27,11 +27,11 @@ from loyalty.models import RedemptionMessage
 from promotions.selectors.life import promotions_out_of_date
 
 
-class Stored(Collector):
-    """What the database knows of work that waits."""
+class DatabaseCollector(Collector):
+    """Gauges of waiting work, from the database."""
 
     def collect(self) -> Iterator[Metric]:
-        """States of messages and jobs, statuses that are out of date, and the age of every task's last success."""
+        """Yield messages and jobs by state, statuses that are out of date, and the age of each task's last success."""
         messages = GaugeMetricFamily("promotions_messages", "Redemption messages by state", labels=["state"])
         rows = RedemptionMessage.objects.order_by()
         counts = dict(rows.values_list("state").annotate(number=Count("pk")))
@@ -57,11 +57,11 @@ class Stored(Collector):
         yield ages
 
 
-class Queues(Collector):
-    """What waits for the workers; nothing where the broker does not answer."""
+class QueueCollector(Collector):
+    """Gauges of the workers' queues; none while the broker does not answer."""
 
     def collect(self) -> Iterator[Metric]:
-        """Messages in each queue."""
+        """Yield the number of messages in each queue."""
         lengths = GaugeMetricFamily("promotions_queue_length", "Messages that wait for a worker", labels=["queue"])
         with suppress(OperationalError, OSError), app.connection_for_read() as connection:
             connection.ensure_connection(max_retries=1, timeout=2)
@@ -73,31 +73,31 @@ class Queues(Collector):
     def _length(channel: object, queue: str) -> int:
         try:
             declared = channel.queue_declare(queue=queue, passive=True)  # type: ignore[attr-defined]
-        except ChannelError:  # nothing was ever sent to it, or all of it is taken
+        except ChannelError:  # the queue does not exist until a message is sent, nor once it is empty
             return 0
         return int(declared.message_count)
 
 
 _registry = CollectorRegistry()
-_registry.register(Stored())
-_registry.register(Queues())
+_registry.register(DatabaseCollector())
+_registry.register(QueueCollector())
 
 
-def may_ask(address: str) -> bool:
-    """Whether metrics are shown to an address."""
+def is_allowed(address: str) -> bool:
+    """Return whether an address may read the metrics."""
     try:
-        asking = ip_address(address)
+        client = ip_address(address)
     except ValueError:
         return False
-    return any(asking in network for network in settings.METRICS_NETWORKS)
+    return any(client in network for network in settings.METRICS_NETWORKS)
 
 
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Everything there is to measure, in Prometheus's text format; 404 for who may not ask."""
-    if not may_ask(request.META.get("REMOTE_ADDR", "")):
+    """Return all metrics in Prometheus's text format; 404 for addresses that are not allowed."""
+    if not is_allowed(request.META.get("REMOTE_ADDR", "")):
         raise Http404
-    answer: HttpResponse = ExportToDjangoView(request)
-    answer.write(generate_latest(_registry))
-    return answer
+    response: HttpResponse = ExportToDjangoView(request)
+    response.write(generate_latest(_registry))
+    return response

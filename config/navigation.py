@@ -1,4 +1,4 @@
-"""The admin's name, colours and sidebar, in marketers' words."""
+"""The admin's name, theme and sidebar."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,8 +13,8 @@ from config.version import VERSION
 
 Entry = tuple[str, str, str] | tuple[str, str, str, str]
 
-# What the sidebar offers: groups of (title, icon, app and model whose viewers may see the page, and the page's name
-# where it is not the model's list).
+# The sidebar's groups of pages: title, icon, the app and model whose view permission the page needs, and the page's
+# URL name where it is not the model's list.
 PAGES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Promotions",
@@ -71,10 +71,10 @@ PAGES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Groups of the sidebar: the overview, and the pages that the user may see in the account they work in."""
+    """Return the sidebar's groups: the overview, and the pages that the user may see in the current account."""
     overview = reverse("admin:index")
     groups: list[dict[str, Any]] = [
-        {"items": [{"title": "Overview", "icon": "space_dashboard", "link": overview, "active": at(overview)}]}
+        {"items": [{"title": "Overview", "icon": "space_dashboard", "link": overview, "active": is_page(overview)}]}
     ]
     for title, pages in PAGES:
         items = []
@@ -86,8 +86,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     "title": name,
                     "icon": icon,
                     "link": address,
-                    "active": below(address),
-                    "permission": may_see(app_label, model_name),
+                    "active": is_below(address),
+                    "permission": may_view(app_label, model_name),
                 }
             )
         groups.append({"title": title, "separator": True, "items": items})
@@ -97,44 +97,45 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "title": "Scheduled work",
             "icon": "schedule",
             "link": work,
-            "active": at(work),
-            "permission": may_see("consumers", "scheduledtask"),
+            "active": is_page(work),
+            "permission": may_view("consumers", "scheduledtask"),
         }
     )
     return groups
 
 
-def at(address: str) -> Callable[[HttpRequest], bool]:
-    """Whether this very page is open."""
+def is_page(address: str) -> Callable[[HttpRequest], bool]:
+    """Return a check whether this page is open."""
     return lambda request: request.path == address
 
 
-def below(address: str) -> Callable[[HttpRequest], bool]:
-    """Whether the page or one below it is open."""
+def is_below(address: str) -> Callable[[HttpRequest], bool]:
+    """Return a check whether the page or one below it is open."""
     return lambda request: request.path.startswith(address)
 
 
-def may_see(app_label: str, model_name: str) -> Callable[[HttpRequest], bool]:
-    """Whether the user may look at a model's rows."""
+def may_view(app_label: str, model_name: str) -> Callable[[HttpRequest], bool]:
+    """Return a check whether the user may view a model's rows."""
     return lambda request: request.user.has_perm(f"{app_label}.view_{model_name}")
 
 
 def asset(path: str) -> Callable[[HttpRequest], str]:
-    """The address of a static file, which is known only once the settings are."""
+    """Return the address of a static file, which is known only once the settings are loaded."""
     return lambda _: static(path)
 
 
-def of_every_page(request: HttpRequest) -> dict[str, Any]:
-    """For every page: the accounts that the user may switch to, and no colours but those of static/css/theme.css.
+def page_context(request: HttpRequest) -> dict[str, Any]:
+    """Return the context of every page: the accounts to switch to, and no colours.
 
-    The theme would write its colours into the page, which the Content-Security-Policy forbids.
+    The colours are in static/css/theme.css: the theme would write them into the page, which the Content-Security-Policy
+    forbids.
     """
-    return {"colors": {}, "other_accounts": accounts_offered(request)}
+    return {"colors": {}, "other_accounts": switchable_accounts(request)}
 
 
-def accounts_offered(request: HttpRequest) -> list[Any]:
-    """The accounts that the user may switch to."""
-    # The apps are loaded later than the settings, which read this module.
+def switchable_accounts(request: HttpRequest) -> list[Any]:
+    """Return the accounts that the user may switch to."""
+    # The settings import this module before apps are loaded.
     from consumers.models import User  # noqa: PLC0415
     from consumers.selectors import accounts_of_staff  # noqa: PLC0415
 
@@ -146,7 +147,7 @@ def accounts_offered(request: HttpRequest) -> list[Any]:
 
 def theme(request: HttpRequest) -> dict[str, Any]:
     """Give every template the version, and what the theme needs of the site on pages without the site's context."""
-    # The apps are loaded later than the settings, which read this module.
+    # The settings import this module before apps are loaded.
     from django.contrib import admin  # noqa: PLC0415
 
     site = SimpleLazyObject(lambda: admin.site.each_context(request))
@@ -165,7 +166,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    "GLOBAL_CALLBACK": "config.navigation.of_every_page",
+    "GLOBAL_CALLBACK": "config.navigation.page_context",
     "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
     "STYLES": [asset("css/theme.css"), asset("css/admin.css")],
     "SCRIPTS": [asset("js/tabs.js"), asset("js/dialogs.js"), asset("js/names.js"), asset("js/tables.js")],

@@ -1,4 +1,4 @@
-"""The page that tells how the work on a schedule fares."""
+"""The page of scheduled work."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +13,8 @@ from consumers.services import schedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fared:
-    """One task: what became of it, and whether somebody should look."""
+class TaskStatus:
+    """A scheduled task with its last runs, and whether it is late."""
 
     work: schedule.ScheduledWork
     row: ScheduledTask
@@ -22,35 +22,35 @@ class Fared:
 
     @property
     def lag(self) -> timedelta | None:
-        """How much later than its period its last success is; None if it never succeeded."""
+        """Return how far the last success is behind the period; None if it never succeeded."""
         if self.row.succeeded_at is None:
             return None
         return max(timedelta(), self.at - self.row.succeeded_at - self.work.every)
 
     @property
     def is_late(self) -> bool:
-        """Whether it has not succeeded for several periods."""
+        """Return whether it has not succeeded for several periods."""
         return self.row.succeeded_at is None or self.at - self.row.succeeded_at > self.work.late_after
 
     @property
     def has_failed(self) -> bool:
-        """Whether its last run failed."""
+        """Return whether its last run failed."""
         failed, succeeded = self.row.failed_at, self.row.succeeded_at
         return failed is not None and (succeeded is None or failed > succeeded)
 
 
-def fared(*, at: datetime) -> list[Fared]:
-    """Every task of the schedule as it stands at a moment."""
+def task_statuses(*, at: datetime) -> list[TaskStatus]:
+    """Return the status of every scheduled task."""
     rows = {row.key: row for row in ScheduledTask.objects.all()}
     works = schedule.scheduled_work_all()
-    return [Fared(work=work, row=rows.get(work.key) or ScheduledTask(key=work.key), at=at) for work in works]
+    return [TaskStatus(work=work, row=rows.get(work.key) or ScheduledTask(key=work.key), at=at) for work in works]
 
 
 def scheduled_work(request: HttpRequest) -> HttpResponse:
-    """Each task with its last run, its lag and its last failure."""
+    """Show each task with its last run, its lag and its last failure."""
     if not request.user.has_perm("consumers.view_scheduledtask"):
         raise PermissionDenied
-    tasks = fared(at=schedule.database_now())
+    tasks = task_statuses(at=schedule.database_now())
     context = {
         **admin.site.each_context(request),
         "title": "Scheduled work",

@@ -1,10 +1,10 @@
-"""Everything on one port: the web server, and the worker with its schedule.
+"""Serve everything on one port: the web server, and the worker with its schedule.
 
-    python -m config.serve            sets up what is missing and serves what is there
-    python -m config.serve --demo     the same with demo data; with DEMO_EXIT=1 all of it but serving
+    python -m config.serve            sets up what is missing, then serves
+    python -m config.serve --demo     fills the demo accounts first; with DEMO_EXIT=1 it does not serve
 
-A service that dies is started again; Ctrl-C or TERM ends them together. Without SECRET_KEY in the environment it is an
-installation on one's own machine: a secret is made once, and served is plain HTTP on this machine alone.
+A service that dies is restarted; Ctrl-C or TERM stops all of them. Without SECRET_KEY in the environment this is a
+local installation: a secret is created once, and plain HTTP is served to this machine alone.
 """
 
 import argparse
@@ -23,21 +23,21 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
-# A service that lived this long had started well, so that its next death is no failure to start.
-SOUND_AFTER_SECONDS = 10.0
-PAUSES_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
-GRACE_SECONDS = 20.0
+# A service that ran this long started successfully: its next end does not count as a failed start.
+HEALTHY_AFTER_SECONDS = 10.0
+RESTART_DELAYS_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+STOP_GRACE_SECONDS = 20.0
 
 
 def say(text: str) -> None:
-    """One line for who watches the terminal."""
+    """Print a line to the terminal."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 @dataclass(kw_only=True)
 class Service:
-    """One process that is kept running, with a process group of its own."""
+    """A process that is kept running, in its own process group."""
 
     name: str
     command: Sequence[str]
@@ -48,32 +48,32 @@ class Service:
     failures: int = 0
 
     def start(self, *, now: float) -> None:
-        # Its own group: Ctrl-C reaches only the supervisor, which ends the services in order.
+        # In its own group: Ctrl-C reaches only the supervisor, which stops the services in order.
         self.process = subprocess.Popen(self.command, cwd=BASE_DIR, env=dict(self.environment), start_new_session=True)
         self.started_at = now
 
-    def look(self, *, now: float) -> None:
-        """Start it if it is not running and its pause is over."""
+    def keep_running(self, *, now: float) -> None:
+        """Start the process if it is not running and its restart delay is over."""
         if self.process is not None:
             code = self.process.poll()
             if code is None:
                 return
             self.kill_leftovers(self.process)
             self.process = None
-            self.failures = 0 if now - self.started_at >= SOUND_AFTER_SECONDS else self.failures + 1
-            pause = PAUSES_SECONDS[min(self.failures, len(PAUSES_SECONDS) - 1)]
-            self.restart_at = now + pause
-            say(f"{self.name} ended with {code}; it is started again in {pause:g} s")
+            self.failures = 0 if now - self.started_at >= HEALTHY_AFTER_SECONDS else self.failures + 1
+            delay = RESTART_DELAYS_SECONDS[min(self.failures, len(RESTART_DELAYS_SECONDS) - 1)]
+            self.restart_at = now + delay
+            say(f"{self.name} ended with {code}; it is started again in {delay:g} s")
         if now >= self.restart_at:
             self.start(now=now)
 
     def stop(self) -> None:
-        """Ask it to finish what it does: TERM to its main process only, which ends its own children."""
+        """Send TERM to the main process only, which finishes its work and stops its children."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
 
     def wait(self, *, until: float) -> None:
-        """Wait for its end, and make an end of it after ``until``."""
+        """Wait for the process to end, and kill it after ``until``."""
         if self.process is None:
             return
         try:
@@ -85,7 +85,7 @@ class Service:
 
     @staticmethod
     def kill_leftovers(process: subprocess.Popen[bytes]) -> None:
-        """What a dead main process leaves: an embedded schedule that goes on queueing, a web process on the port."""
+        """Kill what a dead main process leaves: a scheduler that keeps queueing, a web process on the port."""
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -93,22 +93,22 @@ class Service:
 
 
 def supervise(services: Sequence[Service], *, stop: threading.Event) -> None:
-    """Keep all of ``services`` running until ``stop`` is set, then end them together."""
+    """Keep all services running until ``stop`` is set, then stop them together."""
     try:
         while not stop.is_set():
             for service in services:
-                service.look(now=time.monotonic())
+                service.keep_running(now=time.monotonic())
             stop.wait(0.2)
     finally:
         for service in services:
             service.stop()
-        until = time.monotonic() + GRACE_SECONDS
+        until = time.monotonic() + STOP_GRACE_SECONDS
         for service in services:
             service.wait(until=until)
 
 
-def own_secret() -> str:
-    """The secret of an installation on one's own machine, made on first use."""
+def local_secret() -> str:
+    """Return the secret key of a local installation, created on first use."""
     file = VAR_DIR / "secret_key"
     if not file.exists():
         VAR_DIR.mkdir(exist_ok=True)
@@ -117,18 +117,18 @@ def own_secret() -> str:
     return file.read_text()
 
 
-def local_environment(given: Mapping[str, str]) -> dict[str, str]:
-    """``given``, completed for one's own machine where no secret was set."""
-    environment = {"PORT": "8000", "HOST": "127.0.0.1", "DJANGO_SETTINGS_MODULE": "config.settings", **given}
-    if not given.get("SECRET_KEY"):
-        environment["SECRET_KEY"] = own_secret()
+def local_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment, completed for a local installation if it has no secret."""
+    environment = {"PORT": "8000", "HOST": "127.0.0.1", "DJANGO_SETTINGS_MODULE": "config.settings", **environ}
+    if not environ.get("SECRET_KEY"):
+        environment["SECRET_KEY"] = local_secret()
         environment.setdefault("DEBUG", "false")
         environment.setdefault("HTTPS", "false")
     return environment
 
 
 def services_of(environment: Mapping[str, str]) -> list[Service]:
-    """The processes that make one installation."""
+    """Return the processes of an installation."""
     metrics = VAR_DIR / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(parents=True)
@@ -139,7 +139,7 @@ def services_of(environment: Mapping[str, str]) -> list[Service]:
         *("--respawn-failed-workers", "--workers-kill-timeout", "10", "--log-level", "error"),
         "config.wsgi:application",
     )
-    # Threads: a task only says "look now", and a thread needs no database connection carried over a fork.
+    # Threads: tasks are short, and threads share no database connection over a fork.
     worker = (
         *(sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "worker", "--beat", "--pool", "threads"),
         *("--concurrency", "2", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
@@ -151,10 +151,12 @@ def services_of(environment: Mapping[str, str]) -> list[Service]:
 
 
 def manage(environment: Mapping[str, str], *arguments: str) -> None:
-    """Run one of the project's commands; its failure ends this process with the same code."""
-    done = subprocess.run((sys.executable, "manage.py", *arguments), cwd=BASE_DIR, env=dict(environment), check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    """Run a management command; if it fails, exit with its code."""
+    completed = subprocess.run(
+        (sys.executable, "manage.py", *arguments), cwd=BASE_DIR, env=dict(environment), check=False
+    )
+    if completed.returncode:
+        sys.exit(completed.returncode)
 
 
 def port_is_free(environment: Mapping[str, str]) -> bool:
@@ -169,20 +171,20 @@ def port_is_free(environment: Mapping[str, str]) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Set up and serve; 0 after a wanted stop."""
+    """Set up and serve; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m config.serve")
     parser.add_argument("--demo", action="store_true", help="fill the demo account first")
     options = parser.parse_args(arguments)
     environment = local_environment(os.environ)
-    serving = not (options.demo and environment.get("DEMO_EXIT") == "1")
-    if serving and not port_is_free(environment):
+    serves = not (options.demo and environment.get("DEMO_EXIT") == "1")
+    if serves and not port_is_free(environment):
         say(f"Port {environment['PORT']} is in use: stop what uses it, or choose another with PORT=…")
         return 1
     manage(environment, "migrate", "--noinput", "--verbosity", "0")
     manage(environment, "collectstatic", "--noinput", "--verbosity", "0")
     if options.demo:
         manage(environment, "demo")
-    if not serving:
+    if not serves:
         return 0
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):

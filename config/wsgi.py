@@ -14,34 +14,34 @@ django_application = get_wsgi_application()
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer a request; one to the API may come in chunks.
+    """Handle a request; requests to the API may be chunked.
 
-    Django takes a body without a length for none, and some clients of tills say none.
+    Django treats a body without a length as empty, and some tills' HTTP clients send no length.
     """
-    if _comes_in_chunks(environ):
-        body = _body(environ["wsgi.input"], most=settings.API_MAX_BODY_BYTES + 1)
+    if _is_chunked(environ):
+        body = _read_body(environ["wsgi.input"], max_bytes=settings.API_MAX_BODY_BYTES + 1)
         environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
     return django_application(environ, start_response)
 
 
-def _comes_in_chunks(environ: WSGIEnvironment) -> bool:
+def _is_chunked(environ: WSGIEnvironment) -> bool:
     return (
         not environ.get("CONTENT_LENGTH")
         and "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-        and environ.get("wsgi.input_terminated", False)  # else reading on would wait for ever
+        and environ.get("wsgi.input_terminated", False)  # otherwise reading would block for ever
         and environ.get("PATH_INFO", "").startswith("/api/")
     )
 
 
-def _body(stream: Any, *, most: int) -> bytes:
-    """What comes from ``stream``; of more than is taken, enough to see that it is."""
+def _read_body(stream: Any, *, max_bytes: int) -> bytes:
+    """Return up to ``max_bytes`` of ``stream``."""
     parts: list[bytes] = []
-    left = most
+    left = max_bytes
     while left and (part := stream.read(left)):
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
 
 
-# What requests find to do reaches the workers by this project's broker.
+# Web processes send tasks to the workers through this app.
 from config.celery import app as celery_app  # noqa: E402, F401

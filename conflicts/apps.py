@@ -10,8 +10,8 @@ class ConflictsConfig(AppConfig):
     verbose_name = "Conflict management"
 
     def ready(self) -> None:
-        """Say what each role may do here."""
-        # The tables are there only now that every app is loaded.
+        """Register what each role may do with the settings."""
+        # Models can be imported only now that every app is loaded.
         from conflicts.roles import GRANTS  # noqa: PLC0415
         from consumers.roles import role_grants_register  # noqa: PLC0415
 

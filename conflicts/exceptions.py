@@ -1,7 +1,7 @@
-"""What the operations of conflicts refuse."""
+"""Errors of the operations on the conflict settings."""
 
 from consumers.exceptions import Refused
 
 
 class ConflictsError(Refused):
-    """Base of what the operations on the conflict settings refuse."""
+    """The conflict settings were refused."""

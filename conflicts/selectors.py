@@ -5,13 +5,13 @@ from conflicts.resolver import Policy
 
 
 def conflict_settings(*, account_id: int) -> ConflictSettings:
-    """The account's settings; an unsaved row with the defaults where nothing was set."""
-    found = ConflictSettings.objects.filter(account_id=account_id).first()
-    return found or ConflictSettings(account_id=account_id)
+    """Return the account's settings; an unsaved row with the defaults where nothing was set."""
+    stored = ConflictSettings.objects.filter(account_id=account_id).first()
+    return stored or ConflictSettings(account_id=account_id)
 
 
 def conflict_policy(*, account_id: int) -> Policy:
-    """The account's settings as the engine is given them."""
+    """Return the account's settings as the engine is given them."""
     stored = conflict_settings(account_id=account_id)
     return Policy(
         promotion_bias=stored.promotion_bias,

@@ -1,1 +1,1 @@
-"""Django's PostgreSQL, whose pooled connections are looked at before their use instead of tried by a question."""
+"""Django's PostgreSQL backend, with a check of pooled connections that needs no query."""

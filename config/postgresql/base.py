@@ -1,4 +1,4 @@
-"""The database's connections. Django finds this module by ``ENGINE``."""
+"""The database backend's wrapper. Django finds this module by ``ENGINE``."""
 
 import select
 from typing import Any
@@ -8,27 +8,27 @@ from psycopg import Connection
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Takes connections from the pool that the server has not ended.
+    """Takes only connections from the pool that the server has not closed.
 
-    Django's own check asks each connection a question before each request, which takes as long as a part of what the
-    request is for. A server that was restarted, or ended a connection, has closed its side, and that can be seen here.
+    Django's own check runs a query before each request, which takes a good part of the request's time. A server that
+    was restarted, or that closed a connection, has closed its side of the socket, which needs no query to see.
     """
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> "Connection[Any]":
-        """A connection from the pool, open as far as this machine can tell."""
+        """Return a connection from the pool that is open as far as this machine can tell."""
         while True:
             connection: Connection[Any] = super().get_new_connection(conn_params)
             if self.pool is None or not has_ended(connection):
                 return connection
-            # The pool makes another in its place.
+            # The pool opens another in its place.
             connection.close()
             self.pool.putconn(connection)
 
 
 def has_ended(connection: "Connection[Any]") -> bool:
-    """Whether the server has said something that nobody asked for, which on a connection at rest is its farewell."""
+    """Return whether the server closed an idle connection: anything to read on it is the end of the connection."""
     if connection.closed:
         return True
-    look = select.poll()
-    look.register(connection.fileno(), select.POLLIN)
-    return bool(look.poll(0))
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    return bool(poller.poll(0))

@@ -11,7 +11,7 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
-from conflicts.analysis.settings_example import BASKET, Compared, example_of
+from conflicts.analysis.settings_example import BASKET, ExampleRow, example_rows
 from conflicts.models import ConflictSettings
 from conflicts.resolver import Policy
 from conflicts.selectors import conflict_policy, conflict_settings
@@ -64,17 +64,17 @@ class ConflictSettingsAdmin(OnePageAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        extra_context = _shown(example_of(conflict_policy(account_id=account_of(request).pk)))
+        extra_context = _context(example_rows(conflict_policy(account_id=account_of(request).pk)))
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
 
     def example_view(self, request: HttpRequest) -> HttpResponse:
-        """The example under the settings as they stand in the form; nothing is saved."""
+        """Show the example under the settings in the form; nothing is saved."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         form = ConflictSettingsForm(request.POST, instance=conflict_settings(account_id=account_of(request).pk))
-        rows = example_of(Policy(**form.cleaned_data)) if form.is_valid() else []
-        return TemplateResponse(request, "admin/conflicts/example_rows.html", _shown(rows))
+        rows = example_rows(Policy(**form.cleaned_data)) if form.is_valid() else []
+        return TemplateResponse(request, "admin/conflicts/example_rows.html", _context(rows))
 
     def row_of(self, account: Account) -> Model:
         return conflict_settings(account_id=account.pk)
@@ -84,5 +84,5 @@ class ConflictSettingsAdmin(OnePageAdmin):
         return conflict_settings_save(account_id=obj.account_id, values=values, author=author_of(request))
 
 
-def _shown(rows: list[Compared]) -> dict[str, Any]:
+def _context(rows: list[ExampleRow]) -> dict[str, Any]:
     return {"basket": BASKET, "rows": rows}

@@ -17,7 +17,7 @@ from conflicts.analysis.satisfiability import (
     satisfying_values,
 )
 from promotions.engine.benefits.discounts import Discount, PersonalizedTerms
-from promotions.engine.facts.basket import Item, ProductFacts, folded
+from promotions.engine.facts.basket import Item, ProductFacts, fold_text
 from promotions.engine.money import exponent, minor_unit, to_minor
 from promotions.engine.rulebook.promotion import OfferFacts, Promotion, Terms
 from promotions.engine.rules.attributes import Operator, Scope
@@ -361,9 +361,9 @@ def _item(line: ExampleLine, units: int, catalogue: CatalogueContext) -> Item:
             sku=line.sku.casefold(),
             quantity=units,
             product=None,
-            product_brand=folded(line.brand),
+            product_brand=fold_text(line.brand),
             program_brand=None,
-            category=folded(line.category),
+            category=fold_text(line.category),
             labels=frozenset(),
             cost_price=None,
             retail_price=None,
@@ -372,9 +372,9 @@ def _item(line: ExampleLine, units: int, catalogue: CatalogueContext) -> Item:
         sku=line.sku.casefold(),
         quantity=units,
         product=line.sku,
-        product_brand=folded(facts.product_brand),
-        program_brand=folded(facts.program_brand),
-        category=folded(facts.category),
+        product_brand=fold_text(facts.product_brand),
+        program_brand=fold_text(facts.program_brand),
+        category=fold_text(facts.category),
         labels=frozenset(label.casefold() for label in facts.labels),
         cost_price=facts.cost_price,
         retail_price=facts.retail_price,

@@ -1,4 +1,4 @@
-"""One basket and six promotions that compete in it: what settings decide, by the engine itself. Pure."""
+"""The example beside the conflict settings: six promotions that compete for one basket, decided by the engine. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from promotions.engine.definition.reader import Definition
 from promotions.engine.facts.basket import SiteFacts, make_basket, make_line
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.money import money_text
+from promotions.engine.pipeline.decision import Applied, Decision, Refusal
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.promotion import Promotion, PromotionSource, Terms, compile_promotion
 from promotions.engine.rulebook.rulebook import Rulebook
@@ -21,22 +22,38 @@ from promotions.engine.rulebook.rulebook import Rulebook
 CURRENCY = "EUR"
 BASKET = "3 × shampoo at 4.00 and 1 × coffee at 8.00"
 _AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
-_DECIDED = {"bias": "the saving decides", "age": "the age decides", "code": "the alphabet decides"}
+_DECIDED_BY = {"bias": "the saving decides", "age": "the age decides", "code": "the alphabet decides"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Compared:
-    """A promotion of the example: what it offers and since when, whether it applies, and what it gives or why not."""
+class ExampleRow:
+    """A promotion of the example: since when, whether it applies, and what it gives or why it does not apply."""
 
     name: str
     is_discount: bool
     starts_at: datetime
     applies: bool
-    words: str
+    outcome: str
 
 
-def example_of(policy: Policy) -> list[Compared]:
-    """What becomes of each promotion of the example under some settings, in the order written."""
+def example_rows(policy: Policy) -> list[ExampleRow]:
+    """Decide the example under some settings, and return a row for each promotion in the order written."""
+    decision = _decide(policy)
+    outcomes = {applied.promotion.id: _describe_applied(applied) for applied in decision.applied}
+    losses = {refusal.promotion.id: _describe_loss(refusal) for refusal in decision.refused if refusal.won_by}
+    return [
+        ExampleRow(
+            name=promotion.source.name,
+            is_discount=promotion.source.family == "discount",
+            starts_at=promotion.source.starts_at,
+            applies=promotion.id in outcomes,
+            outcome=outcomes.get(promotion.id) or losses.get(promotion.id, "does not apply"),
+        )
+        for promotion in _PROMOTIONS
+    ]
+
+
+def _decide(policy: Policy) -> Decision:
     lines = [
         make_line(line_id=sku, sku=sku, quantity=Decimal(units), unit_price_inc_tax=price, unit_price_ex_tax=price)
         for sku, units, price in (("SHAMPOO", 3, 400), ("COFFEE", 1, 800))
@@ -45,31 +62,20 @@ def example_of(policy: Policy) -> list[Compared]:
         at=_AT, local=_AT, site=SiteFacts(site_number="1"), currency=CURRENCY, lines=lines, products={}
     )
     terms = Terms(currency=CURRENCY, earn_rates={CURRENCY: Fraction(1)}, point_value=Fraction(1, 100))
-    rulebook = Rulebook.build(_PROMOTIONS, terms=terms)
     shopper = Shopper(consumer_id="anna", today=basket.today, is_loyalty_member=True)
-    decision = evaluate(EvaluationCase(basket=basket, shopper=shopper, usage=Usage()), rulebook, policy)
-    gives = {
-        one.promotion.id: f"gives {one.points} points"
-        if one.points
-        else f"takes {money_text(one.discount, CURRENCY)} off"
-        for one in decision.applied
-    }
-    names = {promotion.code: promotion.source.name for promotion in _PROMOTIONS}
-    lost = {
-        one.promotion.id: f"loses to {' and '.join(names[code] for code in one.won_by)}: {_DECIDED[one.decided_by]}"
-        for one in decision.refused
-        if one.won_by
-    }
-    return [
-        Compared(
-            name=promotion.source.name,
-            is_discount=promotion.source.family == "discount",
-            starts_at=promotion.source.starts_at,
-            applies=promotion.id in gives,
-            words=gives.get(promotion.id) or lost.get(promotion.id, "does not apply"),
-        )
-        for promotion in _PROMOTIONS
-    ]
+    case = EvaluationCase(basket=basket, shopper=shopper, usage=Usage())
+    return evaluate(case, Rulebook.build(_PROMOTIONS, terms=terms), policy)
+
+
+def _describe_applied(applied: Applied) -> str:
+    if applied.points:
+        return f"gives {applied.points} points"
+    return f"takes {money_text(applied.discount, CURRENCY)} off"
+
+
+def _describe_loss(refusal: Refusal) -> str:
+    winners = " and ".join(_NAMES[code] for code in refusal.won_by)
+    return f"loses to {winners}: {_DECIDED_BY[refusal.decided_by]}"
 
 
 def _promotion(number: int, name: str, month: int, promotion_type: str, definition: Definition) -> Promotion:
@@ -97,9 +103,9 @@ def _promotion(number: int, name: str, month: int, promotion_type: str, definiti
 
 def _promotions() -> Iterator[Promotion]:
     points = (("Welcome points", 1, 50), ("Spring points", 3, 80), ("Easter points", 4, 80))
-    for number, (name, month, given) in enumerate(points, start=1):
+    for number, (name, month, gives) in enumerate(points, start=1):
         definition = check_loyalty(
-            "fixed_points", outcome={"points": given}, eligibility={}, content={}, catalogue_enabled=True
+            "fixed_points", outcome={"points": gives}, eligibility={}, content={}, catalogue_enabled=True
         )
         yield _promotion(number, name, month, "fixed_points", definition)
     shampoo = {"name": "Shampoo", "products": ["SHAMPOO"]}
@@ -110,10 +116,10 @@ def _promotions() -> Iterator[Promotion]:
         ("10% off everything", 1, "percentage", "10", everything),
         ("1.00 off coffee", 4, "amount", "1", coffee),
     )
-    for number, (name, month, discount_type, value, one) in enumerate(discounts, start=4):
+    for number, (name, month, discount_type, value, product_set) in enumerate(discounts, start=4):
         definition = check_discount(
             discount_type,
-            outcome={"value": value, "product_sets": [{"discounted_quantity": 1, **one}]},
+            outcome={"value": value, "product_sets": [{"discounted_quantity": 1, **product_set}]},
             eligibility={},
             currency=CURRENCY,
             catalogue_enabled=True,
@@ -122,3 +128,4 @@ def _promotions() -> Iterator[Promotion]:
 
 
 _PROMOTIONS = tuple(_promotions())
+_NAMES = {promotion.code: promotion.source.name for promotion in _PROMOTIONS}

@@ -27,7 +27,7 @@ def conflict_settings_save(*, account_id: int, values: ConflictValues, author: A
     """Replace the account's settings.
 
     Raises:
-        ConflictsError: a value does not hold; each problem under its field.
+        ConflictsError: a value is not valid; each problem is under its field.
     """
     # One transaction under the account's lock: two first writers do not both insert the one row, and the tills' next
     # decision sees all of the change, or none.

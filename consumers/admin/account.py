@@ -1,4 +1,4 @@
-"""The settings of the account that is worked in."""
+"""Settings of the current account."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,7 +18,7 @@ from consumers.services.account import AccountValues, account_update
 
 
 class EarnRateForm(RowForm):
-    """What one unit of another currency earns."""
+    """The earn rate of another currency."""
 
     currency = forms.ChoiceField(
         choices=[("", "Choose a currency"), *((code, f"{code} · {name}") for code, name in sorted(CURRENCIES.items()))],
@@ -84,7 +84,9 @@ class AccountForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rates = self.instance.other_earn_rates or {}
-        self.initial["earn_rates"] = [{"currency": code, "rate": number(rate)} for code, rate in sorted(rates.items())]
+        self.initial["earn_rates"] = [
+            {"currency": code, "rate": decimal_or_none(rate)} for code, rate in sorted(rates.items())
+        ]
 
     def clean_earn_rates(self) -> list[dict[str, Any]]:
         rates: list[dict[str, Any]] = self.cleaned_data["earn_rates"]
@@ -94,8 +96,8 @@ class AccountForm(ServiceForm):
         return rates
 
 
-def number(value: Any) -> Decimal | None:
-    """A stored rate as a number."""
+def decimal_or_none(value: Any) -> Decimal | None:
+    """Return a stored rate as a number; None if it is none."""
     try:
         return Decimal(str(value))
     except InvalidOperation:

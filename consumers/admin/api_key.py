@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import rest_framework_api_key.admin  # noqa: F401 - registers the library's own keys, which open nothing here
+import rest_framework_api_key.admin  # noqa: F401 - registers the library's own keys, which are not used here
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model
@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.html import format_html
-from rest_framework_api_key.models import APIKey as LibrarysOwnKey
+from rest_framework_api_key.models import APIKey as LibraryAPIKey
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminRadioSelectWidget
@@ -23,13 +23,13 @@ from consumers.choices import KeyRole
 from consumers.models import ApiKey
 from consumers.services.account import api_key_create, api_key_revoke
 
-admin.site.unregister(LibrarysOwnKey)
+admin.site.unregister(LibraryAPIKey)
 
-COLOURS = {"Usable": "success", "Revoked": "danger", "Expired": "warning"}
+STATE_COLOURS = {"Usable": "success", "Revoked": "danger", "Expired": "warning"}
 
 
 class ApiKeyForm(ServiceForm):
-    """What a new key is called, and what it may do."""
+    """The form of a new key: its name and role."""
 
     name = forms.CharField(max_length=50)
 
@@ -43,39 +43,39 @@ class ApiKeyForm(ServiceForm):
 
 
 class RevokeForm(RowDialogForm):
-    """The question before a key is revoked."""
+    """The confirmation before a key is revoked."""
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         keys = ApiKey.objects.filter(account=account_of(request))
-        # The key of a row is its prefix with the hash: every text may be one.
+        # The primary key is the prefix with the hash: any text may be one.
         self.key = get_object_or_404(keys, pk=str(object_id).replace("\x00", ""))
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(AccountAdmin):
-    """Keys: made here, shown once, revoked here."""
+    """API keys: created here, shown once, revoked here."""
 
     form = ApiKeyForm
     add_label = "Add API key"
     empty_text = "Tills and integrators call with a key. It is shown once, when it is made."
-    list_display = ("name", "prefix", "role_label", "state", "made")
+    list_display = ("name", "prefix", "role_label", "state", "created_at")
     list_filter = (choice_filter("role", "role", KeyRole.choices, lambda _, rows, value: rows.filter(role=value)),)
     search_fields = ("name", "prefix")
     search_help_text = "Name or prefix"
     ordering = ("revoked", "-created")
     actions_detail = ("revoke",)
     fieldsets = (("API key", {"fields": ("name", "role")}),)
-    change_fieldsets = (("API key", {"fields": (("name", "prefix"), ("role_label", "state"), "made")}),)
+    change_fieldsets = (("API key", {"fields": (("name", "prefix"), ("role_label", "state"), "created_at")}),)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.change_fieldsets if obj else self.fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("name", "prefix", "role_label", "state", "made") if obj else ()
+        return ("name", "prefix", "role_label", "state", "created_at") if obj else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # A key that is given out does not change; it is revoked.
+        # Keys never change; they are revoked.
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -85,14 +85,14 @@ class ApiKeyAdmin(AccountAdmin):
     def role_label(self, key: ApiKey) -> str:
         return str(KeyRole(key.role).label)
 
-    @display(description="State", label=COLOURS)
+    @display(description="State", label=STATE_COLOURS)
     def state(self, key: ApiKey) -> str:
         if key.revoked:
             return "Revoked"
         return "Expired" if key.expiry_date and key.expiry_date <= timezone.now() else "Usable"
 
     @display(description="Created", ordering="created")
-    def made(self, key: ApiKey) -> str:
+    def created_at(self, key: ApiKey) -> str:
         return format_moment(key.created)
 
     def save_row(self, request: HttpRequest, obj: ApiKey, form: Any, *, change: bool) -> Model:

@@ -142,14 +142,14 @@ def _stored_cards(consumer: Consumer) -> list[str]:
     return [card.number for card in membership.cards.all()] if membership is not None else []
 
 
-STORED: Mapping[str, Any] = {
+STORED_VALUE_READERS: Mapping[str, Any] = {
     "home_site": lambda consumer: consumer.home_site.number if consumer.home_site else "",
     "groups": lambda consumer: [group.code for group in consumer.groups.all()] if consumer.pk else [],
     "loyalty_status": _stored_status,
     "enrolled_on": _stored_enrolled_on,
     "cards": _stored_cards,
 }
-"""How the columns that are no columns of the consumer's table are read from what is stored."""
+"""Readers of the columns that are not columns of the consumer's table."""
 
 
 class ConsumerResource(AccountResource):
@@ -202,18 +202,18 @@ class ConsumerResource(AccountResource):
         return consumers_of(account_id=self.account.pk)
 
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
-        stored = STORED.get(field.column_name)
-        if stored is None or not isinstance(instance, Consumer):
+        reader = STORED_VALUE_READERS.get(field.column_name)
+        if reader is None or not isinstance(instance, Consumer):
             return super().export_field(field, instance, **kwargs)
-        return field.widget.render(told(instance, field.column_name))
+        return field.widget.render(column_value(instance, field.column_name))
 
     def save_rows(self, rows: Sequence[Consumer]) -> None:
         problems: list[FileProblem] = []
         values = []
         for number, consumer in zip(self.row_numbers, rows, strict=True):
-            status = told(consumer, "loyalty_status")
-            enrolled_on = told(consumer, "enrolled_on")
-            cards = told(consumer, "cards")
+            status = column_value(consumer, "loyalty_status")
+            enrolled_on = column_value(consumer, "enrolled_on")
+            cards = column_value(consumer, "cards")
             if status and status not in MembershipStatus.values:
                 detail = f"Expected {', '.join(MembershipStatus.values)} or nothing."
                 problems.append(FileProblem(row=number, column="loyalty_status", detail=detail))
@@ -238,17 +238,17 @@ class ConsumerResource(AccountResource):
             )
         return ConsumerValues(
             consumer_id=consumer.consumer_id,
-            home_site=told(consumer, "home_site") or None,
-            groups=tuple(told(consumer, "groups")),
+            home_site=column_value(consumer, "home_site") or None,
+            groups=tuple(column_value(consumer, "groups")),
             loyalty=loyalty,
             **{name: getattr(consumer, name) for name in self.columns},
         )
 
 
-def told(consumer: Consumer, column: str) -> Any:
-    """What the file says of a consumer in a column, or else what is stored."""
-    read = vars(consumer).get(f"read_{column}", _MISSING)
-    return STORED[column](consumer) if read is _MISSING else read
+def column_value(consumer: Consumer, column: str) -> Any:
+    """Return a consumer's value of a column: the file's, or else the stored one."""
+    from_file = vars(consumer).get(f"read_{column}", _MISSING)
+    return STORED_VALUE_READERS[column](consumer) if from_file is _MISSING else from_file
 
 
 _MISSING = object()
@@ -296,9 +296,9 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
 
     @property
     def media(self) -> forms.Media:
-        """What the form needs, and the Loyalty tab's sections."""
-        of_sections = (script for section in loyalty_sections() for script in section.scripts)
-        media: forms.Media = super().media + forms.Media(js=("js/shown.js", *of_sections))
+        """Return the scripts of the form and of the Loyalty tab's sections."""
+        section_scripts = (script for section in loyalty_sections() for script in section.scripts)
+        media: forms.Media = super().media + forms.Media(js=("js/shown.js", *section_scripts))
         return media
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -53,9 +53,9 @@ class GroupResource(AccountResource):
 
 
 class GroupMemberResource(AccountResource):
-    """Members of groups, one row for each: of a group of any size, in parts.
+    """Members of groups, one row per member, so that a large group can come in several files.
 
-    A row makes a consumer a member, or with ``member`` no takes them out; members that the file does not name stay.
+    A row adds a consumer to the group, or removes it if ``member`` is no; members that the file does not name stay.
     """
 
     noun = "members of groups"
@@ -80,18 +80,18 @@ class GroupMemberResource(AccountResource):
         pairs = [pair for pair in keys if is_storable(list(pair))]
         codes = {code for code, _ in pairs}
         links = self.get_queryset().filter(consumergroup__code__in=codes)
-        found = rows_by_values(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
-        return {(link.consumergroup.code, link.consumer.consumer_id): link for link in found}
+        members = rows_by_values(links, "consumer__consumer_id", [consumer_id for _, consumer_id in pairs])
+        return {(link.consumergroup.code, link.consumer.consumer_id): link for link in members}
 
     def init_instance(self, row: Any = None) -> Any:
-        # What the preview shows; that there are such rows, the service finds out.
+        # For the preview only; the service checks that the group and the consumer exist.
         code, consumer_id = self.key_of(row or {})
         link = self._meta.model(consumergroup=ConsumerGroup(code=code), consumer=Consumer(consumer_id=consumer_id))
         link.member = False
         return link
 
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
-        # What is stored is a member.
+        # Every stored row is a member.
         if field.column_name == "member":
             return bool(getattr(instance, "member", True))
         return super().export_field(field, instance, **kwargs)
@@ -141,7 +141,7 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
         return rows.annotate(number_of_members=Count("consumers"))
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
-        # Promotions name groups by code: a group that is added beside one comes back by it.
+        # Promotions refer to groups by code: a group added from a promotion's form returns its code.
         return to_field == self.key or bool(super().to_field_allowed(request, to_field))
 
     @display(description="Members", ordering="number_of_members")

@@ -1,4 +1,4 @@
-"""Large jobs: how far they are, what they made, and a way to stop them."""
+"""Background jobs: their progress, their result files, and cancelling them."""
 
 from typing import Any
 
@@ -33,14 +33,14 @@ STATE_COLOURS = {
 
 
 def visible_jobs(request: HttpRequest) -> QuerySet[Job]:
-    """The jobs of the account that the user may see: their own, or all of them."""
+    """Return the account's jobs that the user may see: their own, or all."""
     user = staff_user(request)
-    every = user.has_perm("consumers.view_job_of_others")
-    return jobs_of(account_id=account_of(request).pk, asked_by=None if every else user)
+    sees_all = user.has_perm("consumers.view_job_of_others")
+    return jobs_of(account_id=account_of(request).pk, asked_by=None if sees_all else user)
 
 
 class CancelForm(RowDialogForm):
-    """The question before a job is cancelled."""
+    """The confirmation before a job is cancelled."""
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
@@ -111,20 +111,20 @@ class JobAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, extra_context)
 
     def download_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
-        """The file that a job made, piece by piece."""
+        """Stream a job's result file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         job = visible_jobs(request).filter(pk=pk, state=JobState.DONE).first()
-        pieces = job.parts.filter(file=JobFile.RESULT).order_by("position") if job else None
-        if job is None or pieces is None or not pieces.exists():
+        parts = job.parts.filter(file=JobFile.RESULT).order_by("position") if job else None
+        if job is None or parts is None or not parts.exists():
             raise Http404("There is no such file.")
-        stream = (bytes(content) for content in pieces.values_list("content", flat=True).iterator(chunk_size=20))
+        stream = (bytes(content) for content in parts.values_list("content", flat=True).iterator(chunk_size=20))
         headers = {"Content-Disposition": f'attachment; filename="{job.result_name}"'}
-        written = FORMATS[job.parameters.get("format", CSV.title)].content_type
-        return StreamingHttpResponse(stream, content_type=f"{written}; charset=utf-8", headers=headers)
+        content_type = FORMATS[job.parameters.get("format", CSV.title)].content_type
+        return StreamingHttpResponse(stream, content_type=f"{content_type}; charset=utf-8", headers=headers)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
-        """Cancelling, as long as there is something to cancel."""
+        """Offer to cancel a job that has not ended."""
         job = self.get_object(request, str(object_id))
         if not isinstance(job, Job) or job.is_over:
             return []

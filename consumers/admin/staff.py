@@ -23,7 +23,7 @@ from consumers.models import StaffMembership
 from consumers.selectors import staff_of
 from consumers.services.staff import staff_member_add, staff_member_remove, staff_role_set
 
-ROLE_WORDS = {
+ROLE_DESCRIPTIONS = {
     StaffRole.ADMINISTRATOR: "Administrator: everything in this account, staff and keys included",
     StaffRole.MARKETER: "Marketer: promotions, offers, groups and products",
     StaffRole.CUSTOMER_SERVICE: "Customer service: consumers, their cards and points",
@@ -51,7 +51,10 @@ class StaffForm(ServiceForm):
         help_text="For the first log-in; they can change it then. Not asked for somebody who has one.",
     )
     staff_role = forms.ChoiceField(
-        label="Role", choices=list(ROLE_WORDS.items()), initial=StaffRole.VIEWER, widget=UnfoldAdminRadioSelectWidget()
+        label="Role",
+        choices=list(ROLE_DESCRIPTIONS.items()),
+        initial=StaffRole.VIEWER,
+        widget=UnfoldAdminRadioSelectWidget(),
     )
     problem_fields = {"role": "staff_role"}
 

@@ -11,11 +11,11 @@ from simple_history.models import HistoricalRecords
 
 from consumers.choices import CURRENCIES, NO_CURRENCY, NO_TIME_ZONE, TIME_ZONES
 
-MAXIMUM_EARN_RATE = Decimal(10) ** 8
+MAX_EARN_RATE = Decimal(10) ** 8
 
 
 def earn_rate_text(rate: Any) -> str:
-    """A rate of points per unit of currency in its stored form: decimal text.
+    """Return a rate of points per unit of currency as it is stored: decimal text.
 
     Raises:
         ValueError: not a decimal in text or a whole number, below zero, too great, or with more than four decimals.
@@ -26,8 +26,8 @@ def earn_rate_text(rate: Any) -> str:
         number = Decimal(rate)
     except InvalidOperation as error:
         raise ValueError("This is not a number.") from error
-    if not number.is_finite() or not 0 <= number < MAXIMUM_EARN_RATE:
-        raise ValueError(f"A rate is at least 0 and below {MAXIMUM_EARN_RATE:,}.")
+    if not number.is_finite() or not 0 <= number < MAX_EARN_RATE:
+        raise ValueError(f"A rate is at least 0 and below {MAX_EARN_RATE:,}.")
     if number != round(number, 4):
         raise ValueError("A rate has at most four decimals.")
     return f"{number.normalize():f}"
@@ -37,9 +37,9 @@ class Account(models.Model):
     """One retailer with its currency, zone and earning rates.
 
     ``points_per_currency_unit`` is the number of base points earned by one unit of the account's currency;
-    ``other_earn_rates`` maps further ISO 4217 codes to theirs. ``point_value`` is what one point is worth in money
-    when savings are compared. ``rulebook_version`` is bumped by every change that a decision depends on, in the
-    transaction of that change; ``rulebook_epoch`` by those that take something away.
+    ``other_earn_rates`` maps further ISO 4217 codes to theirs. ``point_value`` is the money value of one point
+    when savings are compared. ``rulebook_version`` increases with every change that a decision depends on, in the same
+    transaction; ``rulebook_epoch`` with those that remove something.
     """
 
     code = models.SlugField(max_length=64, unique=True)
@@ -69,7 +69,7 @@ class Account(models.Model):
         return self.name or self.code
 
     def clean(self) -> None:
-        """Check what the columns cannot, and bring the other earn rates into their stored form."""
+        """Validate across columns, and normalise the other earn rates."""
         problems: dict[str, ValidationError] = {}
         if self.currency not in CURRENCIES:
             problems["currency"] = ValidationError(NO_CURRENCY, code="invalid_choice")
@@ -99,14 +99,14 @@ class Account(models.Model):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The account's time zone."""
+        """Return the account's time zone."""
         return ZoneInfo(self.time_zone)
 
 
 class AccountOwned(models.Model):
     """Base of every table whose rows belong to one account.
 
-    No index of the account alone: each table has one that begins with it, and a second only misleads a planner.
+    The account has no index of its own: each table has one that begins with it, and a second misleads the planner.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", editable=False, db_index=False)

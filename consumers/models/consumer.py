@@ -1,4 +1,4 @@
-"""The persons who buy."""
+"""Consumers: customers and employees who buy."""
 
 from django.db import models
 
@@ -11,8 +11,8 @@ from consumers.models.site import Site
 class Consumer(AccountOwned):
     """A customer or employee known by an external id.
 
-    The standing columns (``points_balance`` and the ``last_*_at`` moments) are caches of history, written only by
-    the transactions and adjustments that change it, under this row's lock: one row to lock, one row to update.
+    The activity columns (``points_balance`` and the ``last_*`` moments) are caches of history, written only by the
+    transactions and adjustments that change it, under this row's lock: one row to lock, one row to update.
     """
 
     consumer_id = models.CharField(max_length=100)

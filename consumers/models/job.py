@@ -1,4 +1,4 @@
-"""Work that is too large for a request: what was asked for, how far it is, and the files it was given and made."""
+"""Background jobs: what they do, their progress, and their input and result files."""
 
 from django.conf import settings
 from django.db import models
@@ -8,10 +8,10 @@ from consumers.models.account import AccountOwned
 
 
 class Job(AccountOwned):
-    """A large piece of work, done by a worker in steps.
+    """A large import or export, run by a worker in steps.
 
-    ``parameters`` are the kind's own. ``done`` of ``total`` rows are through the present ``phase``. A worker holds the
-    job by its ``claim`` until ``lease_until``; ``attempts`` counts the claims since the last step that succeeded.
+    ``parameters`` depend on the kind. ``done`` of ``total`` rows have passed the current ``phase``. A worker holds the
+    job by its ``claim`` until ``lease_until``; ``attempts`` counts claims since the last successful step.
     """
 
     kind = models.CharField(max_length=32)
@@ -52,12 +52,12 @@ class Job(AccountOwned):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will be done."""
+        """Return whether the job has ended."""
         return self.state not in (JobState.WAITING, JobState.RUNNING)
 
 
 class JobPart(models.Model):
-    """A piece of a job's file: it lies in the database, where every web node and worker finds it."""
+    """A part of a job's file, kept in the database, where every web node and worker can read it."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="parts", db_index=False)
     file = models.CharField(max_length=8, choices=JobFile.choices)

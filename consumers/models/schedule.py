@@ -1,13 +1,13 @@
-"""What workers do on a schedule, for all accounts."""
+"""Scheduled tasks of all accounts."""
 
 from django.db import models
 
 
 class ScheduledTask(models.Model):
-    """How a task of the schedule fared: one row for each, written by the task itself, in the database's time.
+    """The last runs of a scheduled task: one row per task, written by the task, in the database's time.
 
-    ``started_at`` is also its lock: two schedules, or a backlog of messages, start it once in a period. ``error`` is
-    the kind of the last failure; the rest of it is in the log. ``result`` counts what the last run did.
+    ``started_at`` is also a lock: two schedulers, or a backlog of messages, start the task once in a period. ``error``
+    is the type of the last failure; its details are in the log. ``result`` counts what the last run did.
     """
 
     key = models.CharField(max_length=64, unique=True)

@@ -29,10 +29,10 @@ class Site(AccountOwned):
         return f"{self.number} · {self.name}" if self.name else self.number
 
     def clean(self) -> None:
-        """Check what the columns cannot."""
+        """Validate the time zone."""
         if self.time_zone and self.time_zone not in TIME_ZONES:
             raise ValidationError({"time_zone": ValidationError(NO_TIME_ZONE, code="invalid_choice")})
 
     def zone_in(self, account: Account) -> ZoneInfo:
-        """The zone in which this site's days and times are judged. Callers have its account, so it is given."""
+        """Return the time zone of this site's days and times; callers have its account already."""
         return ZoneInfo(self.time_zone or account.time_zone)

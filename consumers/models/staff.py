@@ -8,10 +8,10 @@ from consumers.models.account import Account
 
 
 class User(AbstractUser):
-    """A person who logs in to the back office; what they may do follows from the role in the account they work in."""
+    """A person who logs in to the admin; the role in the current account gives the permissions."""
 
     list_orders = models.JSONField(default=dict, blank=True, editable=False)
-    """The order in which they last put each list of the back office: columns by the list's model."""
+    """The last order of each admin list: columns by model."""
 
     current_membership: "StaffMembership | None" = None
     """Set once per request by the account switch; None outside a request and for users without an account."""

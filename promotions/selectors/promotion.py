@@ -8,7 +8,7 @@ from django.db.models.fields.json import KeyTransform
 
 from consumers.models import Site
 from promotions.choices import Family
-from promotions.engine.facts.basket import SiteFacts, folded
+from promotions.engine.facts.basket import SiteFacts, fold_text
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.compile import Predicate, compile_tree
 from promotions.models import Promotion, PromotionVersion
@@ -43,11 +43,11 @@ def site_facts(site: Site) -> SiteFacts:
     """Return a site as rules see it."""
     return SiteFacts(
         site_number=site.number.casefold(),
-        site_name=folded(site.name),
-        address_line_1=folded(site.address_line_1),
-        town=folded(site.town),
-        county=folded(site.county),
-        postcode=folded(site.postcode),
+        site_name=fold_text(site.name),
+        address_line_1=fold_text(site.address_line_1),
+        town=fold_text(site.town),
+        county=fold_text(site.county),
+        postcode=fold_text(site.postcode),
     )
 
 

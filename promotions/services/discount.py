@@ -15,14 +15,14 @@ from consumers.models import Account
 from promotions.choices import Family
 from promotions.engine.definition.content import blank_content
 from promotions.engine.definition.discount import check_discount
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME
 from promotions.engine.definition.reader import Definition, Document
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
 from promotions.services.promotion.save import promotion_problems, promotion_save, promotions_save
 from promotions.services.promotion.values import PromotionFamily, PromotionValues
 
-OUTCOME = ("value", "maximum_discount", "price_order", "product_sets")
+OUTCOME = tuple(DISCOUNT_OUTCOME)
 RESTRICTIONS = (*DISCOUNT_LIMITS, "always_apply")
 
 

@@ -105,7 +105,7 @@ def test_all_end_together() -> None:
 
 
 def test_one_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(serve, "STOP_GRACE_SECONDS", 0.5)
     service = Service(name="worker", command=IGNORES_TERM, environment=os.environ)
     with Running(service):
         pid = pid_of(service)
@@ -118,10 +118,10 @@ def test_a_service_that_cannot_start_is_tried_ever_more_slowly() -> None:
     pauses = []
     now = 0.0
     for _ in range(6):
-        service.look(now=now)
+        service.keep_running(now=now)
         assert service.process is not None
         service.process.wait()
-        service.look(now=now)
+        service.keep_running(now=now)
         pauses.append(service.restart_at - now)
         now = service.restart_at
     assert pauses == [1.0, 2.0, 5.0, 10.0, 10.0, 10.0]

@@ -55,13 +55,13 @@ def test_discounts_of_different_units_both_apply() -> None:
     assert decision.total - decision.net == 400 + 80
 
 
-def test_two_offers_on_the_same_shampoo_do_not() -> None:
+def test_two_discounts_on_the_same_shampoo_do_not_both_apply() -> None:
     decision = decide(DRUGSTORE, THREE_FOR_TWO, off_sku("tenth", "10", "SHAMPOO"))
     assert order(decision) == ["shampoo"]
     assert lost(decision, "tenth") == (("shampoo",), "bias")
 
 
-def test_the_loser_applies_where_the_saving_is_to_be_least() -> None:
+def test_the_smaller_saving_wins_under_the_other_bias() -> None:
     policy = Policy(promotion_bias="min_customer_saving")
     decision = decide(DRUGSTORE, THREE_FOR_TWO, off_sku("tenth", "10", "SHAMPOO"), policy=policy)
     assert (order(decision), decision.net) == (["tenth"], 2000 - 120)
@@ -80,7 +80,7 @@ def test_units_that_only_qualified_are_taken_too() -> None:
     assert decision.net == 7000 - 2000 - 300
 
 
-def test_a_discount_is_worked_out_anew_on_the_units_that_are_left() -> None:
+def test_a_discount_is_applied_again_to_the_units_that_are_left() -> None:
     basket = make_basket(line("A", 5, "10.00", line_id="a"))
     pair = make_discount("pair", value="50", sets=[product_set(required_quantity=2)], transaction_redemption_limit=1)
     decision = decide(basket, pair, off_sku("fifth", "10", "A"))
@@ -103,7 +103,7 @@ def test_units_of_sets_that_give_nothing_are_left_to_others() -> None:
     assert off(applied(decision, "tenth")) == {"cheap": 80}
 
 
-def test_all_are_ranked_once_by_what_they_save_on_the_whole_basket() -> None:
+def test_discounts_are_ranked_once_by_their_saving_on_the_whole_basket() -> None:
     """The second saves less on what is left than the third, and still comes before it."""
     basket = make_basket(line("A", 2, "10.00"), line("B", 1, "10.00"), line("C", 1, "1.00"))
     first = off_sku("first", "90", "A")
@@ -114,14 +114,14 @@ def test_all_are_ranked_once_by_what_they_save_on_the_whole_basket() -> None:
     assert [one.saving for one in decision.applied] == [Fraction(18), Fraction(1, 2), Fraction(8)]
 
 
-def test_won_by_names_only_those_that_hold_units_which_fit() -> None:
+def test_won_by_names_only_winners_that_hold_units_the_loser_accepts() -> None:
     basket = make_basket(line("A"), line("B"), line("C"))
     decision = decide(basket, *(off_sku(name, "50", name) for name in "ABC"), off_sku("less", "10", "A", "C"))
     assert order(decision) == ["A", "B", "C"]
     assert lost(decision, "less") == (("A", "C"), "bias")
 
 
-def test_won_by_goes_by_rank() -> None:
+def test_won_by_is_ordered_by_rank() -> None:
     basket = make_basket(line("A"), line("B"))
     decision = decide(basket, off_sku("a", "50", "A"), off_sku("b", "60", "B"), off_sku("less", "10", "A", "B"))
     assert lost(decision, "less")[0] == ("b", "a")
@@ -151,7 +151,7 @@ def test_equal_savings_are_decided_by_age_and_then_by_code(
     assert lost(decision, codes[0]) == ((codes[1],), decided_by)
 
 
-def test_what_decided_is_seen_against_the_lowest_of_those_named() -> None:
+def test_decided_by_compares_with_the_lowest_of_the_winners_named() -> None:
     basket = make_basket(line("A"), line("B"))
     decision = decide(
         basket,
@@ -173,32 +173,32 @@ EACH = [off_sku(name.lower(), f"{40 - 10 * i}", name) for i, name in enumerate("
 @pytest.mark.parametrize(
     ("places", "winners"), [(None, "abcd"), (1, "a"), (2, "ab"), (3, "abc"), (4, "abcd"), (9, "abcd")]
 )
-def test_so_many_discounts_of_a_transaction_win(places: int | None, winners: str) -> None:
+def test_at_most_discounts_per_transaction_win(places: int | None, winners: str) -> None:
     decision = decide(FOUR, *EACH, policy=Policy(discounts_per_transaction=places))
     assert order(decision) == list(winners)
     for code in set("abcd") - set(winners):
         assert lost(decision, code) == (tuple(winners), "bias")
 
 
-def test_the_places_go_by_the_bias() -> None:
+def test_the_bias_decides_who_gets_the_places() -> None:
     policy = Policy(discounts_per_transaction=1, promotion_bias="min_customer_saving")
     assert order(decide(FOUR, *EACH, policy=policy)) == ["d"]
 
 
-def test_one_that_finds_no_units_takes_no_place() -> None:
+def test_a_discount_that_finds_no_units_takes_no_place() -> None:
     decision = decide(FOUR, *EACH[:2], off_sku("again", "35", "A"), policy=Policy(discounts_per_transaction=2))
     assert order(decision) == ["a", "b"]
     assert lost(decision, "again") == (("a",), "bias")
 
 
-def test_promotions_per_type_do_not_bind_discounts() -> None:
+def test_promotions_per_type_does_not_limit_discounts() -> None:
     assert order(decide(FOUR, *EACH, policy=Policy(promotions_per_type=1))) == list("abcd")
 
 
 # --- always apply ---------------------------------------------------------------------------------------------------
 
 
-def test_those_that_always_apply_come_after_by_code_on_the_reduced_prices() -> None:
+def test_always_apply_discounts_follow_by_code_on_the_reduced_prices() -> None:
     decision = decide(
         make_basket(line("A", 1, "100.00")),
         make_discount("z", value="50", always_apply=True),
@@ -213,13 +213,13 @@ def test_those_that_always_apply_come_after_by_code_on_the_reduced_prices() -> N
     assert decision.net == 3600
 
 
-def test_those_that_always_apply_take_no_place_and_hold_no_units() -> None:
+def test_always_apply_discounts_take_no_place_and_hold_no_units() -> None:
     always = [make_discount(f"always-{i}", value="10", always_apply=True) for i in range(2)]
     decision = decide(FOUR, *EACH, *always, policy=Policy(discounts_per_transaction=1))
     assert order(decision) == ["a", "always-0", "always-1"]
 
 
-def test_one_that_always_applies_is_refused_like_any_other_until_conflicts() -> None:
+def test_an_always_apply_discount_must_pass_every_other_check() -> None:
     free = make_discount("free", "free_product")
     always = make_discount("always", always_apply=True)
     assert reason(decide(make_basket(), free, always), "always") == "no_value"

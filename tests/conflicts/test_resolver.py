@@ -78,7 +78,7 @@ def test_the_code_decides_last_and_ascending(bias: str, age: str) -> None:
     assert lost(resolution) == [("b", ("a",), "code"), ("c", ("a",), "code")]
 
 
-def test_the_same_moment_in_another_zone_is_no_age() -> None:
+def test_the_same_moment_in_another_zone_is_the_same_age() -> None:
     in_berlin = datetime.fromisoformat("2026-03-01T01:00:00+01:00")
     resolution = resolve([candidate("b"), candidate("a", starts_at=in_berlin)], Policy())
     assert (won(resolution), lost(resolution)[0][2]) == (["a"], "code")
@@ -89,7 +89,7 @@ def test_savings_are_compared_exactly() -> None:
     assert (won(resolution), lost(resolution)) == (["a"], [("b", ("a",), "bias")])
 
 
-def test_the_first_so_many_of_a_type_win() -> None:
+def test_at_most_promotions_per_type_win() -> None:
     candidates = [candidate(code, saving) for code, saving in (("a", "1"), ("b", "4"), ("c", "2"), ("d", "3"))]
     resolution = resolve(candidates, Policy(promotions_per_type=2))
     assert won(resolution) == ["b", "d"]
@@ -98,7 +98,7 @@ def test_the_first_so_many_of_a_type_win() -> None:
     assert resolve(candidates, Policy(promotions_per_type=9)).losers == ()
 
 
-def test_what_decided_is_seen_against_the_lowest_winner() -> None:
+def test_decided_by_compares_with_the_lowest_winner() -> None:
     candidates = [
         candidate("top", "9"),
         candidate("low", "1", APRIL),
@@ -143,7 +143,7 @@ def test_each_type_has_its_own_slots() -> None:
     ]
 
 
-def test_nobody_competes_with_nobody() -> None:
+def test_no_candidates_have_no_winners() -> None:
     assert resolve([], Policy()) == Resolution(winners=(), losers=())
 
 
@@ -173,7 +173,7 @@ def test_the_order_of_candidates_does_not_matter(candidates: list[Candidate], po
 
 
 @given(CANDIDATES, POLICIES)
-def test_everyone_wins_or_loses_and_winners_come_first(candidates: list[Candidate], policy: Policy) -> None:
+def test_every_candidate_wins_or_loses_and_the_best_win(candidates: list[Candidate], policy: Policy) -> None:
     resolution = policy.resolve(candidates)
     losers = [loss.candidate for loss in resolution.losers]
     assert sorted(one.code for one in (*resolution.winners, *losers)) == sorted(one.code for one in candidates)

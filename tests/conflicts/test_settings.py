@@ -18,7 +18,7 @@ FRESH = {
 }
 
 
-def test_an_account_that_set_nothing_has_the_defaults(shop: Shop) -> None:
+def test_an_account_without_settings_has_the_defaults(shop: Shop) -> None:
     assert shop.manager.get("conflict-settings").json() == FRESH
     assert conflict_policy(account_id=shop.account.pk) == Policy()
     assert not ConflictSettings.objects.exists()
@@ -58,24 +58,24 @@ def test_a_patch_changes_what_it_names(shop: Shop) -> None:
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_values_that_do_not_hold_are_named_and_change_nothing(shop: Shop, body: dict[str, Any], attr: str) -> None:
+def test_invalid_values_are_named_and_change_nothing(shop: Shop, body: dict[str, Any], attr: str) -> None:
     answer = shop.manager.patch("conflict-settings", body)
     assert answer.status_code == 400
     assert attrs_of(answer) == [attr]
     assert shop.manager.get("conflict-settings").json() == FRESH
 
 
-def test_each_account_has_its_own(shop: Shop) -> None:
+def test_each_account_has_its_own_settings(shop: Shop) -> None:
     shop.manager.patch("conflict-settings", {"promotions_per_type": 2})
     assert make_shop("other").manager.get("conflict-settings").json() == FRESH
 
 
-def test_a_till_neither_reads_nor_writes_them(shop: Shop) -> None:
+def test_a_till_key_neither_reads_nor_writes_settings(shop: Shop) -> None:
     assert shop.till.get("conflict-settings").status_code == 403
     assert shop.till.patch("conflict-settings", {}).status_code == 403
 
 
-def test_a_change_counts_the_rulebook_up_and_is_kept_with_its_author(shop: Shop) -> None:
+def test_a_change_advances_the_rulebook_and_is_kept_with_its_author(shop: Shop) -> None:
     before = Account.objects.get().rulebook_version
     shop.manager.patch("conflict-settings", {"promotions_per_type": 2})
     assert Account.objects.get().rulebook_version == before + 1

@@ -1,4 +1,4 @@
-"""Accounts with keys, and a client that speaks to the API as one of them."""
+"""Builders of accounts with API keys, and an API client."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ PASSWORD = "correct-horse-battery"
 
 
 class Api:
-    """Calls below ``/api/v1/`` with one key."""
+    """A client of ``/api/v1/`` with one key."""
 
     def __init__(self, key: str = "") -> None:
         self.client = APIClient(raise_request_exception=True)
@@ -50,7 +50,7 @@ class Api:
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """An account, with clients of its manager, its till, and of nobody."""
+    """An account with API clients: manager, till, and one without a key."""
 
     account: Account
     manager: Api
@@ -61,14 +61,14 @@ class Shop:
 
 
 def make_shop(code: str = "shop", *, currency: str = "GBP", time_zone: str = "Europe/London") -> Shop:
-    made = account_create(code=code, currency=currency, time_zone=time_zone)
+    created = account_create(code=code, currency=currency, time_zone=time_zone)
     return Shop(
-        account=made.account,
-        manager=Api(made.manager_key),
-        till=Api(made.till_key),
+        account=created.account,
+        manager=Api(created.manager_key),
+        till=Api(created.till_key),
         nobody=Api(),
-        manager_key=made.manager_key,
-        till_key=made.till_key,
+        manager_key=created.manager_key,
+        till_key=created.till_key,
     )
 
 
@@ -81,7 +81,7 @@ def quoted(key: str) -> str:
 
 
 def errors_of(answer: Any) -> set[tuple[str, str | None]]:
-    """The (code, attr) pairs of a refusal."""
+    """Return the (code, attr) pairs of a refusal."""
     return {(error["code"], error["attr"]) for error in answer.json()["errors"]}
 
 

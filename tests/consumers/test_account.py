@@ -1,4 +1,4 @@
-"""The account: made by a command, changed by its manager."""
+"""The account: output by a command, changed by its manager."""
 
 import json
 from datetime import UTC, datetime
@@ -31,12 +31,12 @@ def create(*args: str) -> None:
 @pytest.mark.django_db
 def test_the_command_prints_one_object_with_working_keys(capsys: pytest.CaptureFixture[str]) -> None:
     create("acme", "--currency", "JPY", "--time-zone", "Asia/Tokyo", "--name", "Acme KK")
-    made = json.loads(capsys.readouterr().out)
-    assert set(made) == {"account", "manager_key", "till_key"}
-    assert made["account"] == "acme"
-    shown = Api(made["manager_key"]).get("account").json()
+    output = json.loads(capsys.readouterr().out)
+    assert set(output) == {"account", "manager_key", "till_key"}
+    assert output["account"] == "acme"
+    shown = Api(output["manager_key"]).get("account").json()
     assert (shown["name"], shown["currency"], shown["time_zone"]) == ("Acme KK", "JPY", "Asia/Tokyo")
-    assert Api(made["till_key"]).get("account").status_code == 403
+    assert Api(output["till_key"]).get("account").status_code == 403
 
 
 @pytest.mark.django_db
@@ -53,7 +53,7 @@ def test_the_command_prints_one_object_with_working_keys(capsys: pytest.CaptureF
         ("x" * 65, "GBP", "UTC", "code"),
     ],
 )
-def test_the_command_refuses_values_that_do_not_hold(code: str, currency: str, zone: str, named: str) -> None:
+def test_the_command_refuses_invalid_values(code: str, currency: str, zone: str, named: str) -> None:
     with pytest.raises(CommandError, match=named):
         create(code, "--currency", currency, "--time-zone", zone)
     assert not Account.objects.exists()
@@ -78,7 +78,7 @@ def test_a_patch_changes_what_it_names(shop: Shop) -> None:
     assert answer.json() == FRESH | body == shop.manager.get("account").json()
 
 
-def test_what_get_answers_can_be_patched_back(shop: Shop) -> None:
+def test_the_answer_of_get_can_be_sent_as_a_patch(shop: Shop) -> None:
     assert shop.manager.patch("account", FRESH).json() == FRESH
 
 
@@ -136,7 +136,7 @@ def test_other_earn_rates_are_merged_and_a_null_takes_one_away(shop: Shop) -> No
         ({"other_earn_rates": {"GBP": "1"}}, "other_earn_rates"),
     ],
 )
-def test_values_that_do_not_hold_are_named_and_change_nothing(shop: Shop, body: dict[str, Any], attr: str) -> None:
+def test_invalid_values_are_named_and_change_nothing(shop: Shop, body: dict[str, Any], attr: str) -> None:
     answer = shop.manager.patch("account", body)
     assert answer.status_code == 400
     assert attrs_of(answer) == [attr]
@@ -160,14 +160,14 @@ def test_the_currency_is_fixed_once_there_are_amounts_in_it(shop: Shop) -> None:
     assert shop.manager.patch("account", {"name": "x", "currency": "EUR"}).status_code == 200
 
 
-def test_changes_of_an_account_are_kept_with_the_key_that_made_them(shop: Shop) -> None:
+def test_the_history_of_an_account_names_the_key_that_changed_it(shop: Shop) -> None:
     shop.manager.patch("account", {"point_value": "0.02"})
     newest = Account.history.first()
     assert newest.history_change_reason == "API key manager"
     assert str(newest.point_value) == "0.020000"
 
 
-def test_each_change_counts_the_rulebook_up(shop: Shop) -> None:
+def test_each_change_increases_the_rulebook_version(shop: Shop) -> None:
     before = Account.objects.get().rulebook_version
     shop.manager.patch("account", {"point_value": "0.02"})
     assert Account.objects.get().rulebook_version == before + 1
@@ -175,7 +175,7 @@ def test_each_change_counts_the_rulebook_up(shop: Shop) -> None:
     assert Account.objects.get().rulebook_version == before + 1
 
 
-def test_the_rulebook_is_counted_up_once_for_each_change(shop: Shop) -> None:
+def test_a_change_increases_the_rulebook_version_once(shop: Shop) -> None:
     before = Account.objects.get()
     assert rulebook_version_bump(account_id=before.pk) == before.rulebook_version + 1
     account = Account.objects.get()

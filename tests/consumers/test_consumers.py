@@ -44,41 +44,41 @@ def shop(shop: Shop) -> Shop:
     return shop
 
 
-def said(answer: Any) -> dict[str, Any]:
+def values_of(answer: Any) -> dict[str, Any]:
     """The answer less what only the system sets."""
     document: dict[str, Any] = answer.json()
     return {name: document[name] for name in BARE}
 
 
-def test_everything_said_is_kept(shop: Shop) -> None:
+def test_every_field_is_stored(shop: Shop) -> None:
     answer = shop.manager.put("consumers/c", ADA)
     assert answer.status_code == 201
-    assert said(answer) == ADA == said(shop.manager.get("consumers/c"))
+    assert values_of(answer) == ADA == values_of(shop.manager.get("consumers/c"))
     assert answer.json()["points_balance"] == 0
 
 
 def test_a_put_replaces_everything(shop: Shop) -> None:
     shop.manager.put("consumers/c", ADA)
-    assert said(shop.manager.put("consumers/c", {})) == BARE
+    assert values_of(shop.manager.put("consumers/c", {})) == BARE
     assert not Membership.objects.exists()
     assert not Card.objects.exists()
 
 
-def test_what_get_answers_can_be_put_back(shop: Shop) -> None:
+def test_the_answer_of_get_can_be_sent_as_a_put(shop: Shop) -> None:
     shop.manager.put("consumers/c", ADA)
-    assert said(shop.manager.put("consumers/c", shop.manager.get("consumers/c").json())) == ADA
+    assert values_of(shop.manager.put("consumers/c", shop.manager.get("consumers/c").json())) == ADA
 
 
 def test_a_patch_merges_the_membership_and_replaces_lists(shop: Shop) -> None:
     shop.manager.put("consumers/c", ADA)
     merged = shop.manager.patch("consumers/c", {"loyalty": {"status": "active"}, "groups": ["b"]})
-    assert said(merged) == ADA | {"loyalty": ADA["loyalty"] | {"status": "active"}, "groups": ["b"]}
+    assert values_of(merged) == ADA | {"loyalty": ADA["loyalty"] | {"status": "active"}, "groups": ["b"]}
     replaced = shop.manager.patch("consumers/c", {"loyalty": {"cards": [{"number": "C3"}]}})
     assert replaced.json()["loyalty"]["cards"] == [{"number": "C3", "type": ""}]
     assert list(Card.objects.values_list("number", flat=True)) == ["C3"]
 
 
-def test_a_patch_makes_a_member_of_one_who_is_none(shop: Shop) -> None:
+def test_a_patch_can_start_a_membership(shop: Shop) -> None:
     shop.manager.put("consumers/c", {})
     assert shop.manager.patch("consumers/c", {"loyalty": {"status": "active"}}).status_code == 400
     assert shop.manager.patch("consumers/c", {"loyalty": MEMBER}).json()["loyalty"] == {
@@ -127,7 +127,7 @@ def test_a_patch_makes_a_member_of_one_who_is_none(shop: Shop) -> None:
         ({"points_balance": "x", "first_name": 5}, {("invalid", "first_name")}),
     ],
 )
-def test_values_that_do_not_hold_are_named_and_write_nothing(
+def test_invalid_values_are_named_and_write_nothing(
     shop: Shop, body: dict[str, Any], problems: set[tuple[str, str]]
 ) -> None:
     answer = shop.manager.put("consumers/c", body)
@@ -173,7 +173,7 @@ def test_two_rows_of_a_bulk_call_cannot_have_one_card(shop: Shop) -> None:
     assert not Consumer.objects.exists()
 
 
-def test_a_member_with_a_history_of_points_stays_one(shop: Shop) -> None:
+def test_a_membership_with_a_history_of_points_cannot_be_removed(shop: Shop) -> None:
     shop.manager.put("consumers/c", {"loyalty": MEMBER})
     shop.manager.post("consumers/c/points-adjustments", {"reference": "1", "points": 5})
     shop.manager.post("consumers/c/points-adjustments", {"reference": "2", "points": -5})
@@ -203,7 +203,7 @@ def test_a_consumer_without_history_is_deleted_with_their_cards(shop: Shop) -> N
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "consumer_ids"),
     [
         ("loyalty_card=C1", ["c"]),
         ("loyalty_card=C", []),
@@ -219,26 +219,26 @@ def test_a_consumer_without_history_is_deleted_with_their_cards(shop: Shop) -> N
         ("ordering=last_name", ["d", "c"]),
     ],
 )
-def test_consumers_are_found(shop: Shop, query: str, found: list[str]) -> None:
+def test_consumers_are_searched_and_filtered(shop: Shop, query: str, consumer_ids: list[str]) -> None:
     shop.manager.put("consumers/c", ADA)
     shop.manager.put("consumers/d", {})
     answer = shop.manager.get(f"consumers?{query}")
-    assert [row["consumer_id"] for row in answer.json()["results"]] == found
+    assert [row["consumer_id"] for row in answer.json()["results"]] == consumer_ids
 
 
 def test_a_filter_by_key_takes_it_verbatim(shop: Shop) -> None:
     shop.manager.put("groups/%20a", {"name": "Blank before"})
     shop.manager.put("consumers/c", {"groups": [" a"]})
-    found = {query: shop.manager.get(f"consumers?{query}").json()["results"] for query in ("group=%20a", "group=%20")}
-    assert {query: len(rows) for query, rows in found.items()} == {"group=%20a": 1, "group=%20": 0}
+    results = {query: shop.manager.get(f"consumers?{query}").json()["results"] for query in ("group=%20a", "group=%20")}
+    assert {query: len(rows) for query, rows in results.items()} == {"group=%20a": 1, "group=%20": 0}
 
 
 @pytest.mark.parametrize("value", ["maybe", "2", "yes", "%20"])
-def test_a_filter_by_flag_refuses_what_is_none(shop: Shop, value: str) -> None:
+def test_a_flag_filter_refuses_other_values(shop: Shop, value: str) -> None:
     assert errors_of(shop.manager.get(f"consumers?is_member={value}")) == {("invalid", "is_member")}
 
 
-def test_a_till_looks_up_a_card_and_nothing_more(shop: Shop) -> None:
+def test_a_till_may_only_look_up_a_card(shop: Shop) -> None:
     shop.manager.put("consumers/c", ADA)
     assert [row["consumer_id"] for row in shop.till.get("consumers?loyalty_card=C2").json()["results"]] == ["c"]
     assert shop.till.get("consumers?loyalty_card=").status_code == 403

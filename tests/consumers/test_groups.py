@@ -9,7 +9,7 @@ def test_a_group_has_a_name(shop: Shop) -> None:
     assert answer.json() == {"code": "vip", "name": "VIP", "archived": False}
 
 
-def test_a_group_with_members_stays(shop: Shop) -> None:
+def test_a_group_with_members_cannot_be_deleted(shop: Shop) -> None:
     shop.manager.put("groups/vip", {})
     shop.manager.put("consumers/c", {"groups": ["vip"]})
     answer = shop.manager.delete("groups/vip")

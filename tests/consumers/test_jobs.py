@@ -77,14 +77,14 @@ def test_a_job_is_done_with_its_result(account: Account) -> None:
     assert run() == 0
 
 
-def test_what_a_run_has_no_time_for_is_left_to_the_next(account: Account) -> None:
+def test_the_next_run_continues_an_unfinished_job(account: Account) -> None:
     job = ask(account)
     moments = (timezone.now() + timedelta(seconds=n) for n in range(1_000))
-    taken = jobs_run(clock=lambda: next(moments), for_at_most=timedelta(seconds=6))
-    assert 0 < taken < TOTAL
+    steps = jobs_run(clock=lambda: next(moments), for_at_most=timedelta(seconds=6))
+    assert 0 < steps < TOTAL
     job.refresh_from_db()
-    assert (job.state, job.done, job.claim) == (JobState.RUNNING, taken, None)
-    assert run() == TOTAL - taken
+    assert (job.state, job.done, job.claim) == (JobState.RUNNING, steps, None)
+    assert run() == TOTAL - steps
     assert result_of(job) == b"0;1;2;3;"
 
 
@@ -125,7 +125,7 @@ def test_a_job_that_kills_its_worker_again_and_again_is_given_up(account: Accoun
     assert "never got further" in job.error
 
 
-def test_a_worker_that_was_taken_for_dead_writes_nothing_more(account: Account) -> None:
+def test_a_worker_presumed_dead_writes_nothing_more(account: Account) -> None:
     def overtaken(job: Job) -> Iterator[Step]:
         for step in make_groups(job):
             if step.done == 2:
@@ -156,7 +156,7 @@ def test_a_cancelled_job_does_nothing_more_and_keeps_what_it_did(account: Accoun
     assert run(later=LEASE * 2) == 0
 
 
-def test_what_the_owner_must_mend_is_told_and_undone(account: Account) -> None:
+def test_an_error_for_the_owner_is_reported_and_rolled_back(account: Account) -> None:
     def refuses(job: Job) -> Iterator[Step]:
         for step in make_groups(job):
             if step.done == 1:
@@ -183,7 +183,7 @@ def test_one_job_that_fails_leaves_the_next_alone(account: Account) -> None:
     assert job.state == JobState.DONE
 
 
-def test_files_are_forgotten_in_time(account: Account) -> None:
+def test_old_files_are_deleted(account: Account) -> None:
     job = ask(account)
     run()
     run()
@@ -206,7 +206,7 @@ def test_three_workers_at_once_do_every_job_once(account: Account) -> None:
             connection.close()
 
     with ThreadPoolExecutor(3) as pool:
-        taken: list[Any] = [done.result() for done in [pool.submit(worker) for _ in range(3)]]
-    assert sum(taken) == 6 * TOTAL
+        steps: list[Any] = [done.result() for done in [pool.submit(worker) for _ in range(3)]]
+    assert sum(steps) == 6 * TOTAL
     assert ConsumerGroup.objects.count() == 6 * TOTAL
     assert set(Job.objects.values_list("state", flat=True)) == {JobState.DONE}

@@ -16,7 +16,7 @@ def test_the_sections_are_in_order_and_each_has_what_a_page_needs() -> None:
     assert [section.key for section in sections if section.is_answered and section.schema] == ANSWERED
 
 
-def test_a_stranger_has_an_empty_tab(shop: Shop) -> None:
+def test_a_consumer_without_membership_has_an_empty_tab(shop: Shop) -> None:
     shop.manager.put("consumers/c", {})
     assert shop.manager.get("consumers/c/loyalty").json() == {
         "consumer_id": "c",

@@ -45,7 +45,7 @@ def test_filters_compare_whole_values(shop: Shop) -> None:
     assert [row["number"] for row in shop.manager.get("sites?postcode=LS1+6HD").json()["results"]] == ["1"]
 
 
-def test_a_site_that_a_consumer_calls_home_stays(shop: Shop) -> None:
+def test_a_home_site_of_a_consumer_cannot_be_deleted(shop: Shop) -> None:
     shop.manager.put("sites/1", {})
     shop.manager.put("consumers/c", {"home_site": "1"})
     answer = shop.manager.delete("sites/1")
@@ -55,7 +55,7 @@ def test_a_site_that_a_consumer_calls_home_stays(shop: Shop) -> None:
     assert shop.manager.patch("sites/1", {"archived": True}).json()["archived"] is True
 
 
-def test_sites_count_the_rulebook_up(shop: Shop) -> None:
+def test_a_change_of_sites_increases_the_rulebook_version(shop: Shop) -> None:
     versions = [Account.objects.get().rulebook_version]
     for call in (("PUT", {}), ("PATCH", {"town": "x"}), ("DELETE", None)):
         shop.manager.call(call[0], "sites/1", call[1])

@@ -69,7 +69,7 @@ def test_a_member_without_a_password_cannot_log_in(account: Account, client: Cli
     assert not User.objects.get().has_usable_password()
 
 
-def test_one_who_is_known_keeps_their_password(account: Account, other: Account) -> None:
+def test_an_existing_user_keeps_their_password(account: Account, other: Account) -> None:
     make_staff(account)
     stored = User.objects.get().password
     staff_member_add(account_id=other.pk, username="sam", role=StaffRole.ADMINISTRATOR, password="another-one-1234")
@@ -77,7 +77,7 @@ def test_one_who_is_known_keeps_their_password(account: Account, other: Account)
     assert StaffMembership.objects.count() == 2
 
 
-def test_nobody_is_a_member_twice(account: Account) -> None:
+def test_a_user_cannot_be_added_twice(account: Account) -> None:
     make_staff(account)
     with pytest.raises(AlreadyExists):
         make_staff(account, role=StaffRole.ADMINISTRATOR)
@@ -95,7 +95,7 @@ def test_nobody_is_a_member_twice(account: Account) -> None:
         ({"password": "password"}, "password"),
     ],
 )
-def test_values_that_do_not_hold_are_named_and_make_nobody(account: Account, fields: dict[str, str], attr: str) -> None:
+def test_invalid_values_are_named_and_create_no_user(account: Account, fields: dict[str, str], attr: str) -> None:
     values: dict[str, Any] = {"username": "sam", "role": StaffRole.VIEWER, "password": PASSWORD, **fields}
     with pytest.raises(ConsumersError) as refused:
         staff_member_add(account_id=account.pk, **values)
@@ -161,7 +161,7 @@ def test_a_migration_brings_the_groups_in_line_with_the_tables() -> None:
     assert set(viewer.permissions.values_list("codename", flat=True)) == before
 
 
-def test_permissions_are_those_of_the_account_that_one_works_in(account: Account, other: Account) -> None:
+def test_permissions_follow_the_current_account(account: Account, other: Account) -> None:
     make_staff(account, role=StaffRole.MARKETER)
     client = signed_in(make_staff(other, role=StaffRole.VIEWER).user)
     assert staff_user(client).has_perm("promotions.change_product")
@@ -173,23 +173,23 @@ def test_permissions_are_those_of_the_account_that_one_works_in(account: Account
     assert staff_user(client).has_module_perms("promotions")
 
 
-def test_own_permissions_and_groups_count_for_nothing(account: Account) -> None:
+def test_permissions_and_groups_of_the_user_are_ignored(account: Account) -> None:
     user = make_staff(account, role=StaffRole.VIEWER).user
     user.user_permissions.set(Permission.objects.all())
     user.groups.set(Group.objects.all())
     assert not staff_user(signed_in(user)).has_perm("consumers.change_account")
 
 
-def test_one_without_an_account_may_do_nothing() -> None:
+def test_a_user_without_an_account_has_no_permissions() -> None:
     user = User.objects.create_user("sam", password=PASSWORD, is_staff=True)
     user.user_permissions.set(Permission.objects.all())
-    seen = staff_user(signed_in(user))
-    assert seen.current_membership is None
-    assert seen.get_all_permissions() == set()
-    assert not seen.has_module_perms("consumers")
+    current_user = staff_user(signed_in(user))
+    assert current_user.current_membership is None
+    assert current_user.get_all_permissions() == set()
+    assert not current_user.has_module_perms("consumers")
 
 
-def test_one_who_is_not_active_may_do_nothing(account: Account) -> None:
+def test_an_inactive_user_has_no_permissions(account: Account) -> None:
     membership = make_staff(account, role=StaffRole.ADMINISTRATOR)
     user = membership.user
     user.current_membership = membership
@@ -201,7 +201,7 @@ def test_one_who_is_not_active_may_do_nothing(account: Account) -> None:
 # --- where they do it -----------------------------------------------------------------------------------------------
 
 
-def test_one_works_in_the_first_account_by_name_until_they_switch(account: Account, other: Account) -> None:
+def test_a_user_works_in_the_first_account_by_name_until_they_switch(account: Account, other: Account) -> None:
     make_staff(other)
     client = signed_in(make_staff(account).user)
     worked = []
@@ -215,7 +215,7 @@ def test_one_works_in_the_first_account_by_name_until_they_switch(account: Accou
 
 
 @pytest.mark.parametrize("code", ["other", "nonsense", "", "\x00"])
-def test_one_cannot_switch_to_an_account_of_others(account: Account, other: Account, code: str) -> None:
+def test_a_user_cannot_switch_to_an_account_without_membership(account: Account, other: Account, code: str) -> None:
     client = signed_in(make_staff(account).user)
     assert switch(client, code) == 404
     membership = staff_user(client).current_membership
@@ -223,15 +223,15 @@ def test_one_cannot_switch_to_an_account_of_others(account: Account, other: Acco
     assert membership.account == account
 
 
-def test_the_switch_is_no_link(account: Account) -> None:
+def test_the_switch_needs_a_post(account: Account) -> None:
     assert signed_in(make_staff(account).user).get("/admin/switch-account/").status_code == 405
 
 
-def test_a_stranger_cannot_switch(account: Account, client: Client) -> None:
+def test_an_anonymous_visitor_cannot_switch(account: Account, client: Client) -> None:
     assert "login" in client.post("/admin/switch-account/", {"account": "acme"}).headers["Location"]
 
 
-def test_one_who_is_no_member_any_more_is_out_at_once(account: Account, other: Account) -> None:
+def test_a_removed_member_loses_access_at_once(account: Account, other: Account) -> None:
     make_staff(account)
     client = signed_in(make_staff(other).user)
     switch(client, "other")

@@ -16,29 +16,14 @@ from promotions.admin.editor.files import (
     DefinitionWidget,
     DocumentWidget,
     PromotionResource,
-    said_in_common,
+    common_document,
+    outcome_widgets,
 )
-from promotions.engine.definition.fields import CONDITIONS, LIMITS
+from promotions.engine.definition.fields import CONDITIONS, CONTENT_TEXTS, LIMITS, LOYALTY_OUTCOME
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionValues
 
-OUTCOME: Mapping[str, type[Widget]] = {
-    "points": DefinitionNumberWidget,
-    "multiplier": DefinitionWidget,
-    "multiplier_scope": DefinitionWidget,
-    "issue_points_on": DefinitionWidget,
-    "conversion_units": DefinitionWidget,
-    "conversion_points": DefinitionNumberWidget,
-    "whole_ratio_units_only": DefinitionFlagWidget,
-    "offer": DefinitionWidget,
-    "activity_description": DefinitionWidget,
-    "activity_type": DefinitionWidget,
-    "redemption_message_subject": DefinitionWidget,
-    "redemption_message": DefinitionWidget,
-    "product_selection": DocumentWidget,
-    "quantity_rule": DocumentWidget,
-    "pricing_rule": DocumentWidget,
-}
+OUTCOME = outcome_widgets(LOYALTY_OUTCOME)
 ELIGIBILITY: Mapping[str, type[Widget]] = {
     **dict.fromkeys(CONDITIONS, DocumentWidget),
     "application_rules": DocumentWidget,
@@ -47,10 +32,7 @@ ELIGIBILITY: Mapping[str, type[Widget]] = {
     "always_apply": DefinitionFlagWidget,
 }
 CONTENT: Mapping[str, type[Widget]] = {
-    "short_description": DefinitionWidget,
-    "long_description": DefinitionWidget,
-    "confirmation_message": DefinitionWidget,
-    "terms_and_conditions": DefinitionWidget,
+    **dict.fromkeys(CONTENT_TEXTS, DefinitionWidget),
     "links": DocumentWidget,
     "images": DocumentWidget,
 }
@@ -60,7 +42,7 @@ DOCUMENTS = {"outcome": OUTCOME, "eligibility": ELIGIBILITY, "content": CONTENT}
 class LoyaltyPromotionResource(PromotionResource):
     """Loyalty promotions, with their three documents."""
 
-    heads = tuple(DOCUMENTS)
+    object_columns = tuple(DOCUMENTS)
     columns: ClassVar[Mapping[str, type[Widget]]] = {
         "code": TextWidget,
         "type": TextWidget,
@@ -73,9 +55,11 @@ class LoyaltyPromotionResource(PromotionResource):
 
     def document(self, promotion: Promotion) -> dict[str, Any]:
         documents = {head: getattr(promotion, head) for head in DOCUMENTS}
-        return said_in_common(promotion) | {"type": promotion.type, **documents}
+        return common_document(promotion) | {"type": promotion.type, **documents}
 
-    def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def save_documents(self, documents: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         names = ("code", "type", *COMMON, *DOCUMENTS, "draft")
-        rows = [PromotionValues(**{name: one[name] for name in names if name in one}) for one in said]
+        rows = [
+            PromotionValues(**{name: document[name] for name in names if name in document}) for document in documents
+        ]
         return loyalty_promotions_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())

@@ -31,17 +31,22 @@ from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion, Offer
 from loyalty.selectors.promotion import offers_redeemable
 from loyalty.services.promotion import LOYALTY
-from promotions.admin.editor.form import GENERAL, Document, PromotionForm, as_written, number_text
-from promotions.admin.editor.number_inputs import decimal, whole
-from promotions.admin.editor.rich_text import InsertsInput, RichTextWidget
+from promotions.admin.editor.form import GENERAL, Document, PromotionForm, number_text, to_definition
+from promotions.admin.inputs.number_inputs import decimal, whole
+from promotions.admin.inputs.rich_text import InsertsInput, RichTextWidget
 from promotions.admin.rules.field import RulesField
 from promotions.engine.definition.fields import (
     ACTIVITY_INSERTS,
     CONDITIONS,
+    CONTENT_TEXTS,
     LIMITS,
+    LOYALTY_OUTCOME,
+    LOYALTY_TYPES,
     MAX_APPLICATION_RULES,
     MAX_PRODUCT_SETS,
     MESSAGE_INSERTS,
+    FieldKind,
+    own_fields,
 )
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
@@ -82,21 +87,11 @@ class KeyedRelation:
 GROUP: Any = KeyedRelation(model=ConsumerGroup, key="code")
 
 
-TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {
-    PromotionType.FIXED_POINTS: ("points",),
-    PromotionType.POINTS_MULTIPLIER: ("multiplier", "multiplier_scope"),
-    PromotionType.BONUS_POINTS: (
-        "issue_points_on",
-        "conversion_points",
-        "conversion_units",
-        "whole_ratio_units_only",
-    ),
-    PromotionType.REDEEM_OFFER: ("offer",),
-}
+TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(LOYALTY_OUTCOME, name) for name in LOYALTY_TYPES}
 """The fields of the Outcome tab that only one type has."""
 
-TEXTS = ("activity_description", "activity_type", "redemption_message_subject", "redemption_message")
-CONTENT = ("short_description", "long_description", "confirmation_message", "terms_and_conditions")
+TEXTS = tuple(name for name, field in LOYALTY_OUTCOME.items() if field.kind is FieldKind.TEXT)
+CONTENT = tuple(CONTENT_TEXTS)
 
 
 def fieldsets_of(promotion_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
@@ -109,7 +104,7 @@ def fieldsets_of(promotion_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
         ("Outcome", {"classes": ("tab",), "fields": issues}),
         (
             "Loyalty activity and message",
-            {"fields": ("activity_description", "activity_type", "redemption_message_subject", "redemption_message")},
+            {"fields": TEXTS},
         ),
         (
             "Product selection rules",
@@ -557,7 +552,7 @@ class LoyaltyPromotionForm(PromotionForm):
     def outcome(self) -> Document:
         """The document of the Outcome tab."""
         values = self.cleaned_data
-        document = {name: as_written(values.get(name)) for name in (*TYPE_FIELDS[self.promotion_type], *TEXTS)}
+        document = {name: to_definition(values.get(name)) for name in (*TYPE_FIELDS[self.promotion_type], *TEXTS)}
         document["product_selection"] = {"match": values["product_match"] or "any", "sets": values["product_sets"]}
         document["quantity_rule"] = self._quantity_rule()
         document["pricing_rule"] = self._pricing_rule()

@@ -16,6 +16,7 @@ from consumers.api.framework.views import ApiView, collection_paths
 from loyalty.choices import PromotionType
 from loyalty.selectors.promotion import loyalty_promotions_of
 from loyalty.services.promotion import loyalty_promotions_save
+from promotions.api.v1.fields import outcome_shape
 from promotions.api.v1.promotions import (
     CommonInput,
     DuplicateView,
@@ -27,6 +28,7 @@ from promotions.api.v1.promotions import (
     VersionsView,
 )
 from promotions.choices import PriceOrder
+from promotions.engine.definition.fields import LOYALTY_OUTCOME
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionValues
 
@@ -60,26 +62,29 @@ class PricingRuleShape(Output):
     by = serializers.ChoiceField(choices=["inc_tax", "ex_tax", "tax"], required=False)
 
 
+HINTS = {
+    "multiplier": "1 to 100",
+    "conversion_units": "a number above 0",
+    "offer": "the code of a personalised offer",
+    "redemption_message": "HTML; cleaned when saved",
+}
+"""What a field of an outcome may hold, where its kind does not tell."""
+
+
 class OutcomeShape(Output):
     """What the promotion gives; a field of another type than the promotion's is refused."""
 
-    points = serializers.IntegerField(required=False, min_value=1, help_text="fixed_points")
-    multiplier = serializers.CharField(required=False, help_text="points_multiplier: 1 to 100")
-    multiplier_scope = serializers.ChoiceField(choices=["basket", "line_items"], required=False)
-    issue_points_on = serializers.ChoiceField(
-        choices=["currency", "quantity"], required=False, help_text="bonus_points"
-    )
-    conversion_units = serializers.CharField(required=False, help_text="bonus_points: a number above 0")
-    conversion_points = serializers.IntegerField(required=False, min_value=1, help_text="bonus_points")
-    whole_ratio_units_only = serializers.BooleanField(required=False, help_text="bonus_points")
-    offer = serializers.CharField(required=False, help_text="redeem_offer: the code of a personalised offer")
-    activity_description = serializers.CharField(required=False)
-    activity_type = serializers.CharField(required=False)
-    redemption_message_subject = serializers.CharField(required=False)
-    redemption_message = serializers.CharField(required=False, help_text="HTML; cleaned when saved")
     product_selection = ProductSelectionShape(required=False)
     quantity_rule = QuantityRuleShape(required=False, allow_null=True)
     pricing_rule = PricingRuleShape(required=False, allow_null=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields of every type, from the table that the definition's check reads."""
+        documents = super().get_fields()
+        return {
+            name: documents.get(name) or outcome_shape(field, hint=HINTS.get(name, ""))
+            for name, field in LOYALTY_OUTCOME.items()
+        }
 
 
 class PeriodShape(Output):

@@ -29,7 +29,7 @@ from loyalty.management.demo.discounts import Lists, PlannedDiscount
 from loyalty.management.demo.programme import Planned
 from loyalty.management.demo.sales import Trade, returns, sales
 from loyalty.models import LedgerEntry, Offer, RedemptionMessage, Reversal, Transaction, Voucher
-from loyalty.selectors.rewards import vouchers_good
+from loyalty.selectors.rewards import voucher_is_valid
 from loyalty.services.points.adjustment import points_adjust
 from loyalty.services.promotion import loyalty_promotion_save
 from loyalty.services.rewards.claim import offer_claim
@@ -332,10 +332,10 @@ def _sales(account: Account, planned: Sequence[Sale], created_at: datetime, bar:
 
 
 def _purses(account: Account, *, at: datetime) -> dict[str, list[str]]:
-    """Return the codes of good vouchers by consumer id, and by card, newest first."""
-    good = Voucher.objects.filter(vouchers_good(at=at), account=account).order_by("-issued_at", "-pk")
+    """Return the codes of valid vouchers by consumer id, and by card, newest first."""
+    valid = Voucher.objects.filter(voucher_is_valid(at=at), account=account).order_by("-issued_at", "-pk")
     purses: dict[str, list[str]] = {}
-    for code, *keys in good.values_list("code", "consumer__consumer_id", "consumer__membership__cards__number"):
+    for code, *keys in valid.values_list("code", "consumer__consumer_id", "consumer__membership__cards__number"):
         for key in keys:
             purses.setdefault(key, []).append(code)
     return purses

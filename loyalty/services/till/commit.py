@@ -182,7 +182,7 @@ def _check_moment(account: Account, sale: Sale, at: datetime) -> None:
 def _stored_explanation(prepared: PreparedSale) -> ExplanationRequest:
     rulebook = prepared.snapshot.rulebook
     return ExplanationRequest(
-        promotions=rulebook.nearest(prepared.basket, prepared.shopper, most=MAX_NEAREST_PROMOTIONS),
+        promotions=rulebook.nearest(prepared.basket, prepared.shopper, limit=MAX_NEAREST_PROMOTIONS),
         max_refusals=MAX_STORED_REFUSALS,
     )
 
@@ -280,10 +280,10 @@ def _facts(quote: Quote) -> TransactionFacts:
         point_value=str(terms.point_value),
         is_loyalty_member=quote.record is not None and quote.record.is_member,
         applied=tuple([applied.promotion.id for applied in decision.applied]),
-        lists={backend_id: tuple(products) for backend_id, products in decision.listed.items()},
+        lists={backend_id: tuple(products) for backend_id, products in decision.effective_choices.items()},
         selections={
             backend_id: StoredSelection(selected=not quote.usage.lists[backend_id].choice.selected)
-            for backend_id in decision.choices
+            for backend_id in decision.choices_to_lock
         },
         vouchers=tuple(
             [
@@ -415,7 +415,7 @@ def _pay_vouchers(row: Transaction, quote: Quote, consumer: Consumer) -> None:
 def _lock_choices(row: Transaction, quote: Quote, at: datetime) -> None:
     """Make choices final where the promotion locks them after the first apply."""
     lists = quote.usage.lists
-    choices = {lists[backend_id].id: products for backend_id, products in quote.decision.choices.items()}
+    choices = {lists[backend_id].id: products for backend_id, products in quote.decision.choices_to_lock.items()}
     if choices:
         personalized_choices_lock(choices=choices, transaction_id=row.pk, at=at)
 

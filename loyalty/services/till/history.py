@@ -28,7 +28,9 @@ def basket_with_nets(transaction: Transaction, *, snapshot: AccountSnapshot) -> 
     lines = lines_from_json(transaction.lines)
     basket = _basket(transaction, lines, snapshot=snapshot, returned={})
     nets = {line.line_id: to_minor(Decimal(line.net), transaction.currency) for line in lines}
-    return basket, tuple(sum(nets[basket.lines[position].line_id] for position in run.lines) for run in basket.runs)
+    return basket, tuple(
+        sum(nets[basket.lines[position].line_id] for position in unit_group.lines) for unit_group in basket.unit_groups
+    )
 
 
 def _basket(

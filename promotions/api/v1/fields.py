@@ -1,4 +1,4 @@
-"""Money in bodies and answers."""
+"""Money, parts of definitions and fields of outcomes in bodies and answers."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from consumers.api.framework.fields import DecimalText
+from promotions.engine.definition.fields import FieldKind, OutcomeField
 from promotions.engine.money import exponent
 
 
@@ -36,3 +37,18 @@ def amount_output(amount: Decimal | None, currency: str) -> str | None:
 
 class MoneyOutput(serializers.CharField):
     """An amount that the serializer has made text of with ``amount_output``."""
+
+
+def outcome_shape(field: OutcomeField, *, hint: str) -> serializers.Field[Any, Any, Any, Any]:
+    """Return the shape of a field of an outcome for the API's document: which types have it, and what it may hold."""
+    types = field.types if len(field.types) == 1 else ()
+    help_text = ": ".join([*types, *([hint] if hint else [])])
+    match field.kind:
+        case FieldKind.WHOLE:
+            return serializers.IntegerField(required=False, min_value=1, help_text=help_text)
+        case FieldKind.FLAG:
+            return serializers.BooleanField(required=False, help_text=help_text)
+        case FieldKind.CHOICE:
+            return serializers.ChoiceField(choices=field.choices, required=False, help_text=help_text)
+        case _:
+            return serializers.CharField(required=False, help_text=help_text)

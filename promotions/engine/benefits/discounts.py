@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from promotions.engine.facts.basket import UnitGroups
 from promotions.engine.facts.consumer import PersonalizedChoice
 from promotions.engine.matching.item_rules import ItemRules, compile_item_rules
-from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices, shared
+from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices, share_reduction
 from promotions.engine.matching.selection import assign, most_bundles, units_lacking
 from promotions.engine.money import exponent, round_half_up_ratio
 
@@ -72,39 +72,39 @@ _NO_NUMBERS: frozenset[int] = frozenset()
 
 
 class Fit(NamedTuple):
-    """Which runs a discount's sets accept for one shopper.
+    """Which unit groups a discount's sets accept for one shopper.
 
-    ``accepted`` are the runs of each set, ``runs`` those of any. ``undecided`` are the personalized promotions, by
-    backend id, of which any listed product qualifies for want of a choice. ``defaults`` are the sets whose default
-    product fits.
+    ``accepted`` are the unit groups of each set, ``unit_groups`` those of any. ``undecided`` are the personalized
+    promotions, by backend id, of which any listed product qualifies for want of a choice. ``defaults`` are the sets
+    whose default product fits.
     """
 
     accepted: tuple[Set[int], ...]
-    runs: Set[int]
+    unit_groups: Set[int]
     undecided: frozenset[str]
     defaults: frozenset[int]
 
     def is_in(self, number: int, prices: Prices) -> bool:
         """Whether any unit fits a set."""
         accepted = self.accepted[number]
-        return any(stretch.run in accepted for stretch in prices.stretches)
+        return any(priced.unit_group in accepted for priced in prices.priced_units)
 
 
 class DiscountResult(NamedTuple):
-    """What a discount takes: redemptions, and a cut for every unit taken (zero for those that only qualified).
+    """What a discount takes: redemptions, and a price reduction of all units taken (0 where they only qualified).
 
-    ``listed`` are the products that were taken of each list, by backend id of its personalized promotion.
+    ``taken_from_lists`` are the products taken of each list, by the backend id of its personalized promotion.
     """
 
     redemptions: int
-    cuts: tuple[PriceReduction, ...]
+    reductions: tuple[PriceReduction, ...]
     fit: Fit
-    listed: Mapping[str, tuple[str, ...]]
+    taken_from_lists: Mapping[str, tuple[str, ...]]
 
     @property
     def off(self) -> int:
         """The discount in minor units."""
-        return sum(cut.off for cut in self.cuts)
+        return sum(reduction.off for reduction in self.reductions)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +119,7 @@ class MatchingSets:
         if count == self.count:
             return self
         columns = tuple(
-            tuple(stretch.part(0, stretch.units // self.count * count) for stretch in column) for column in self.columns
+            tuple(priced.part(0, priced.units // self.count * count) for priced in column) for column in self.columns
         )
         return MatchingSets(count=count, columns=columns)
 
@@ -153,25 +153,27 @@ class Discount:
 
     # --- what fits ---------------------------------------------------------------------------------------------------
 
-    def fit(self, runs: UnitGroups, prices: Prices, lists: Lists) -> Fit:
-        """Which runs its sets accept; ``prices`` are of the units that it may take."""
+    def fit(self, unit_groups: UnitGroups, prices: Prices, lists: Lists) -> Fit:
+        """Which unit groups its sets accept; ``prices`` are of the units that it may take."""
         if self._is_plain:
-            plain = tuple([_accepted(runs, one.products, one.rules) for one in self.sets])
+            plain = tuple([_accepted(unit_groups, one.products, one.rules) for one in self.sets])
             return Fit(plain, _any_of(plain), _NO_LISTS, _NO_NUMBERS)
         accepted: list[Set[int]] = []
         undecided, defaults = _NO_LISTS, _NO_NUMBERS
         for number, one in enumerate(self.sets):
             allowed = one.products
             if one.personalized is not None:
-                allowed, is_free = self._allowed(one, runs, prices, lists)
+                allowed, is_free = self._allowed(one, unit_groups, prices, lists)
                 if is_free:
                     undecided |= {one.personalized}
             if one.default_product is not None and (allowed is None or one.default_product in allowed):
                 defaults |= {number}
-            accepted.append(_accepted(runs, allowed, one.rules))
-        return Fit(accepted=tuple(accepted), runs=_any_of(accepted), undecided=undecided, defaults=defaults)
+            accepted.append(_accepted(unit_groups, allowed, one.rules))
+        return Fit(accepted=tuple(accepted), unit_groups=_any_of(accepted), undecided=undecided, defaults=defaults)
 
-    def _allowed(self, one: DiscountSet, runs: UnitGroups, prices: Prices, lists: Lists) -> tuple[frozenset[str], bool]:
+    def _allowed(
+        self, one: DiscountSet, unit_groups: UnitGroups, prices: Prices, lists: Lists
+    ) -> tuple[frozenset[str], bool]:
         """The products of a personalized set that qualify, and whether that is for want of a choice."""
         backend_id = one.personalized or ""
         term, choice = lists.terms.get(backend_id), lists.choices.get(backend_id)
@@ -184,9 +186,9 @@ class Discount:
         listed = frozenset(choice.products)
         if term.maximum_distinct_products is None or lists.any_listed:
             return listed, True
-        present = [runs[stretch.run].sku for stretch in prices.in_order(most_expensive=self.most_expensive)]
-        in_order = dict.fromkeys([*lists.taken.get(backend_id, ()), *(sku for sku in present if sku in listed)])
-        return frozenset(list(in_order)[: term.maximum_distinct_products]), True
+        present = [unit_groups[priced.unit_group].sku for priced in prices.by_price(most_expensive=self.most_expensive)]
+        by_price = dict.fromkeys([*lists.taken.get(backend_id, ()), *(sku for sku in present if sku in listed)])
+        return frozenset(list(by_price)[: term.maximum_distinct_products]), True
 
     def missing_products(self, prices: Prices, fit: Fit, *, most: int | None) -> list[tuple[str, int]]:
         """Default products of discounted sets of which the basket has no unit, with the units that would be taken.
@@ -201,13 +203,13 @@ class Discount:
         if not missing:
             return []
         rest = tuple(one for number, one in enumerate(self.sets) if number not in missing)
-        accepted = tuple(runs for number, runs in enumerate(fit.accepted) if number not in missing)
+        accepted = tuple(unit_groups for number, unit_groups in enumerate(fit.accepted) if number not in missing)
         sets = 1
         if rest:
             others = Discount(
                 kind=self.kind, value=self.value, maximum=None, most_expensive=self.most_expensive, sets=rest
             )
-            kept = fit._replace(accepted=accepted, runs=_any_of(accepted))
+            kept = fit._replace(accepted=accepted, unit_groups=_any_of(accepted))
             sets = sum(group.count for group in others.match(prices, kept))
         if most is not None:
             sets = min(sets, most)
@@ -218,15 +220,15 @@ class Discount:
 
     def match(self, prices: Prices, fit: Fit) -> list[MatchingSets]:
         """All matching sets that the units allow, in sorted order; those of one composition together."""
-        fitting = fit.runs
+        fitting = fit.unit_groups
         if not fitting:
             return []
         preferred = [
-            stretch for stretch in prices.in_order(most_expensive=self.most_expensive) if stretch.run in fitting
+            priced for priced in prices.by_price(most_expensive=self.most_expensive) if priced.unit_group in fitting
         ]
         if len(self.sets) == 1 and self.sets[0].required_spend is None:
             demand = self.sets[0].required_quantity
-            return _dealt([preferred], [demand], sum([stretch.units for stretch in preferred]) // demand)
+            return _dealt([preferred], [demand], sum([priced.units for priced in preferred]) // demand)
         by_quantity = self._by_quantity
         columns: dict[int, list[PricedUnits]] = {}
         if by_quantity:
@@ -241,7 +243,7 @@ class Discount:
             if len(by_quantity) == len(self.sets):
                 return _dealt([columns[number] for number in by_quantity], demands, bundles)
         for number, required, column in self._spent_on(preferred, fit):
-            if sum(stretch.total for stretch in column) < required:
+            if sum(priced.total for priced in column) < required:
                 return []
             columns[number] = column
         return [MatchingSets(count=1, columns=tuple(tuple(columns[number]) for number in range(len(self.sets))))]
@@ -250,9 +252,9 @@ class Discount:
         """What a first matching set lacks: units, and for each set with a required spend that falls short of it the
         amount lacking and the amount required."""
         demands = [self.sets[number].required_quantity for number in self._by_quantity]
-        if len(demands) == len(self.sets) and not fit.runs:
+        if len(demands) == len(self.sets) and not fit.unit_groups:
             return sum(demands), []
-        preferred = prices.in_order(most_expensive=self.most_expensive)
+        preferred = prices.by_price(most_expensive=self.most_expensive)
         units = 0
         if demands:
             supply = self._supply(preferred, fit)
@@ -261,15 +263,18 @@ class Discount:
                 _, preferred = self._assigned(preferred, supply, demands, 1)
         spends = []
         for _, required, column in self._spent_on(preferred, fit):
-            spent = sum(stretch.total for stretch in column)
+            spent = sum(priced.total for priced in column)
             if spent < required:
                 spends.append((required - spent, required))
         return units, spends
 
     def _supply(self, preferred: Sequence[PricedUnits], fit: Fit) -> list[tuple[int, int]]:
-        """Units and mask of each stretch, as the sets with a quantity see it."""
+        """Units and mask of the priced units, as the sets with a quantity see it."""
         accepted = [(1 << k, fit.accepted[number]) for k, number in enumerate(self._by_quantity)]
-        return [(stretch.units, sum([bit for bit, runs in accepted if stretch.run in runs])) for stretch in preferred]
+        return [
+            (priced.units, sum([bit for bit, unit_groups in accepted if priced.unit_group in unit_groups]))
+            for priced in preferred
+        ]
 
     def _assigned(
         self, preferred: Sequence[PricedUnits], supply: Sequence[tuple[int, int]], demands: Sequence[int], bundles: int
@@ -284,9 +289,9 @@ class Discount:
                 columns[number].append(preferred[index].part(used[index], units))
                 used[index] += units
         left = [
-            stretch.part(taken, stretch.units - taken)
-            for stretch, taken in zip(preferred, used, strict=True)
-            if taken < stretch.units
+            priced.part(taken, priced.units - taken)
+            for priced, taken in zip(preferred, used, strict=True)
+            if taken < priced.units
         ]
         return columns, left
 
@@ -295,22 +300,22 @@ class Discount:
         for number, one in enumerate(self.sets):
             if one.required_spend is not None:
                 accepted = fit.accepted[number]
-                column = [stretch for stretch in left if stretch.run in accepted]
-                left = [stretch for stretch in left if stretch.run not in accepted]
+                column = [priced for priced in left if priced.unit_group in accepted]
+                left = [priced for priced in left if priced.unit_group not in accepted]
                 yield number, one.required_spend, column
 
     # --- what is taken off -------------------------------------------------------------------------------------------
 
     def take_off(
-        self, groups: Sequence[MatchingSets], fit: Fit, runs: UnitGroups, *, redemptions_left: int | None
+        self, groups: Sequence[MatchingSets], fit: Fit, unit_groups: UnitGroups, *, redemptions_left: int | None
     ) -> DiscountResult:
         """What the matching sets get, the first so many that get anything where a limit leaves no more."""
         redemptions = off = 0
-        cuts: list[PriceReduction] = []
+        reductions: list[PriceReduction] = []
         taken: dict[str, dict[str, None]] = {}
         for group in groups:
             discounted, others = self._apart(group)
-            each = self._off(sum([stretch.total for stretch in discounted]) // group.count)
+            each = self._off(sum([priced.total for priced in discounted]) // group.count)
             if not each:
                 continue
             count = group.count if redemptions_left is None else min(group.count, redemptions_left - redemptions)
@@ -324,19 +329,19 @@ class Discount:
             for part, amount in parts:
                 if part is not group:
                     discounted, others = self._apart(part)
-                cuts += shared(amount, discounted, times=part.count)
-                cuts += [PriceReduction(stretch, 0) for stretch in others]
+                reductions += share_reduction(amount, discounted, times=part.count)
+                reductions += [PriceReduction(priced, 0) for priced in others]
                 redemptions += part.count
                 off += amount * part.count
                 for one, column in zip(self.sets, part.columns, strict=True):
                     if one.personalized is not None:
                         products = taken.setdefault(one.personalized, {})
-                        products.update(dict.fromkeys(runs[stretch.run].sku for stretch in column))
+                        products.update(dict.fromkeys(unit_groups[priced.unit_group].sku for priced in column))
         return DiscountResult(
             redemptions=redemptions,
-            cuts=tuple(cuts),
+            reductions=tuple(reductions),
             fit=fit,
-            listed={backend_id: tuple(products) for backend_id, products in taken.items()},
+            taken_from_lists={backend_id: tuple(products) for backend_id, products in taken.items()},
         )
 
     def _off(self, worth: int) -> int:
@@ -367,15 +372,19 @@ class Discount:
 
 
 def _any_of(accepted: Sequence[Set[int]]) -> Set[int]:
-    """The runs that any set accepts."""
+    """The unit groups that any set accepts."""
     return accepted[0] if len(accepted) == 1 else _NO_NUMBERS.union(*accepted)
 
 
-def _accepted(runs: UnitGroups, allowed: frozenset[str] | None, rules: ItemRules | None) -> Set[int]:
-    """The runs that a set accepts: those of the products allowed, or else those that satisfy the rules."""
+def _accepted(unit_groups: UnitGroups, allowed: frozenset[str] | None, rules: ItemRules | None) -> Set[int]:
+    """The unit groups that a set accepts: those of the products allowed, or else those that satisfy the rules."""
     if allowed is not None:
-        return _NO_NUMBERS if allowed.isdisjoint(runs.skus) else {run.ordinal for run in runs if run.sku in allowed}
-    return {run.ordinal for run in (runs if rules is None else rules.among(runs))}
+        return (
+            _NO_NUMBERS
+            if allowed.isdisjoint(unit_groups.skus)
+            else {unit_group.ordinal for unit_group in unit_groups if unit_group.sku in allowed}
+        )
+    return {unit_group.ordinal for unit_group in (unit_groups if rules is None else rules.select(unit_groups))}
 
 
 def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple[MatchingSets, int]]:
@@ -383,9 +392,7 @@ def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple
     parts = [(group.first(whole), each)] if whole else []
     if rest:
         after = tuple(
-            tuple(
-                stretch.part(stretch.units // group.count * whole, stretch.units // group.count) for stretch in column
-            )
+            tuple(priced.part(priced.units // group.count * whole, priced.units // group.count) for priced in column)
             for column in group.columns
         )
         parts.append((MatchingSets(count=1, columns=after), rest))
@@ -394,22 +401,23 @@ def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple
 
 def _split(column: Sequence[PricedUnits], left: int, first: list[PricedUnits], others: list[PricedUnits]) -> None:
     """Put the first so many units of a column with ``first``, the rest with ``others``."""
-    for stretch in column:
-        part = min(left, stretch.units)
+    for priced in column:
+        part = min(left, priced.units)
         if part:
-            first.append(stretch.part(0, part))
-        if part < stretch.units:
-            others.append(stretch.part(part, stretch.units - part))
+            first.append(priced.part(0, part))
+        if part < priced.units:
+            others.append(priced.part(part, priced.units - part))
         left -= part
 
 
 def _dealt(columns: Sequence[Sequence[PricedUnits]], demands: Sequence[int], bundles: int) -> list[MatchingSets]:
     """Deal the units of each column to the matching sets, first to last; equal neighbours are one group.
 
-    Within a group each column is one stretch, but for a single set that needs the end of one and the start of the next.
+    Within a group each column has units of one price, but for a single set that needs the last units of one price and
+    the first of the next.
     """
     if bundles and len(columns) == 1 and len(columns[0]) == 1:
-        # Mostly a discount speaks of one product, of which a basket has one stretch.
+        # Mostly a discount speaks of one product, of which a basket has units of one price.
         return [MatchingSets(count=bundles, columns=((columns[0][0].part(0, demands[0] * bundles),),))]
     groups: list[MatchingSets] = []
     places = [(0, 0)] * len(columns)

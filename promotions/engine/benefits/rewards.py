@@ -5,36 +5,40 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
-from promotions.engine.matching.selection import Selection, Taken, compile_selection
+from promotions.engine.matching.selection import Selection, TakenUnits, compile_selection
 from promotions.engine.money import exponent, floor_product, floor_quotient
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BasketValue:
-    """What the runs of a basket are worth once prices are settled: net values in minor units and base points."""
+    """What the unit groups of a basket are worth once prices are settled: net values in minor units and base points."""
 
     units: tuple[int, ...]
     net: tuple[int, ...]
     base_points: tuple[int, ...]
 
-    def net_of(self, taken: Taken) -> int | Fraction:
-        """Net value of some units, unrounded: a part of a run has its share."""
+    def net_of(self, taken: TakenUnits) -> int | Fraction:
+        """Net value of some units, unrounded: a part of a unit group has its share."""
         return _share(self.net, self.units, taken)
 
-    def base_points_of(self, taken: Taken) -> int | Fraction:
+    def base_points_of(self, taken: TakenUnits) -> int | Fraction:
         """Base points of some units, unrounded."""
         return _share(self.base_points, self.units, taken)
 
     @property
-    def everything(self) -> Taken:
+    def everything(self) -> TakenUnits:
         """All units of the basket."""
         return tuple(enumerate(self.units))
 
 
-def _share(values: Sequence[int], units: Sequence[int], taken: Taken) -> int | Fraction:
+def _share(values: Sequence[int], units: Sequence[int], taken: TakenUnits) -> int | Fraction:
     share: int | Fraction = 0
-    for run, count in taken:
-        share += values[run] if count == units[run] else Fraction(values[run] * count, units[run])
+    for unit_group, count in taken:
+        share += (
+            values[unit_group]
+            if count == units[unit_group]
+            else Fraction(values[unit_group] * count, units[unit_group])
+        )
     return share
 
 
@@ -42,7 +46,7 @@ class RewardResult(NamedTuple):
     """What an outcome gives for some matching sets, and the units that it counts as taken."""
 
     redemptions: int
-    taken: Taken
+    taken: TakenUnits
     points: int = 0
     vouchers: int = 0
 
@@ -55,7 +59,7 @@ class Outcome(Protocol):
         """Whether only active members can have it."""
         ...
 
-    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
         """What so many matching sets of the units taken give."""
         ...
 
@@ -67,7 +71,7 @@ class FixedPoints:
     points: int
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
         """Points times redemptions."""
         return RewardResult(redemptions=sets, taken=taken, points=self.points * sets)
 
@@ -79,7 +83,7 @@ class BasketMultiplier:
     extra: Fraction
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
         """floor(base points x (multiplier - 1)); one redemption however many sets matched."""
         return RewardResult(
             redemptions=1,
@@ -95,7 +99,7 @@ class LineItemMultiplier:
     extra: Fraction
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
         """floor(base points of the units x (multiplier - 1)), floored once at the end."""
         return RewardResult(
             redemptions=sets, taken=taken, points=floor_product(basket_value.base_points_of(taken), self.extra)
@@ -112,7 +116,7 @@ class BonusPoints:
     whole_only: bool
     gives_points: bool = True
 
-    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
         """floor(x / units) x points, or floor(x / units x points) where parts of a ratio count."""
         bought = sum([count for _, count in taken]) if self.on_quantity else basket_value.net_of(taken)
         if self.whole_only:
@@ -129,7 +133,7 @@ class RedeemOffer:
     offer: str
     gives_points: bool = False
 
-    def give(self, *, sets: int, taken: Taken, basket_value: BasketValue) -> RewardResult:
+    def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
         """As many vouchers as redemptions."""
         return RewardResult(redemptions=sets, taken=taken, vouchers=sets)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from promotions.engine.facts.basket import Basket
-from promotions.engine.matching.prices import PriceReduction, Prices, shared
+from promotions.engine.matching.prices import PriceReduction, Prices, share_reduction
 from promotions.engine.money import exponent, round_half_up
 
 
@@ -41,12 +41,12 @@ class PaidVoucher:
 
     voucher: PresentedVoucher
     kind: str
-    cuts: tuple[PriceReduction, ...]
+    reductions: tuple[PriceReduction, ...]
 
     @property
     def off(self) -> int:
         """What it pays, in minor units."""
-        return sum(cut.off for cut in self.cuts)
+        return sum(reduction.off for reduction in self.reductions)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,16 +65,16 @@ def pay(
     refused: list[RefusedVoucher] = []
     for voucher in vouchers:
         reason = _refused(voucher, basket.at)
-        cuts: list[PriceReduction] = []
+        reductions: list[PriceReduction] = []
         if not reason and voucher.benefit is not None:
-            cuts = _cuts(voucher.benefit, basket, prices)
-            if not any(cut.off for cut in cuts) and voucher.benefit.kind != "external":
+            reductions = _cuts(voucher.benefit, basket, prices)
+            if not any(reduction.off for reduction in reductions) and voucher.benefit.kind != "external":
                 reason = "not_applicable"
         if reason or voucher.benefit is None:
             refused.append(RefusedVoucher(code=voucher.code, reason=reason))
             continue
-        paid.append(PaidVoucher(voucher=voucher, kind=voucher.benefit.kind, cuts=tuple(cuts)))
-        prices = prices.after(cuts)
+        paid.append(PaidVoucher(voucher=voucher, kind=voucher.benefit.kind, reductions=tuple(reductions)))
+        prices = prices.after(reductions)
     return prices, paid, refused
 
 
@@ -98,14 +98,16 @@ def _cuts(benefit: Benefit, basket: Basket, prices: Prices) -> list[PriceReducti
     if benefit.kind == "external" or benefit.currency != basket.currency:
         return []
     if benefit.kind == "product":
-        fitting = [s for s in prices.stretches if basket.runs[s.run].sku == benefit.product and s.value]
+        fitting = [
+            s for s in prices.priced_units if basket.unit_groups[s.unit_group].sku == benefit.product and s.value
+        ]
         if not fitting:
             return []
-        cheapest = min(fitting, key=lambda stretch: (stretch.value, stretch.run, stretch.first))
-        return [PriceReduction(stretch=cheapest.part(0, 1), off=cheapest.value)]
+        cheapest = min(fitting, key=lambda priced: (priced.value, priced.unit_group, priced.first))
+        return [PriceReduction(priced=cheapest.part(0, 1), off=cheapest.value)]
     total = prices.total
     if benefit.kind == "percentage":
         off = round_half_up(benefit.value * total / 100)
     else:
         off = min(round_half_up(benefit.value * 10 ** exponent(basket.currency)), total)
-    return shared(off, prices.stretches)
+    return share_reduction(off, prices.priced_units)

@@ -3,16 +3,26 @@
 from promotions.engine.definition.content import blank_content
 from promotions.engine.definition.eligibility import read_discount_eligibility
 from promotions.engine.definition.fields import (
+    DISCOUNT_OUTCOME,
     DISCOUNT_TYPES,
-    MAX_LENGTHS,
+    MAX_NAME_LENGTH,
     MAX_PRODUCT_SETS,
     MAX_PRODUCTS_IN_SET,
     MAX_UNITS,
     PRICE_ORDERS,
 )
-from promotions.engine.definition.reader import Definition, Document, Findings, InvalidDefinition, ObjectReader
+from promotions.engine.definition.reader import (
+    Definition,
+    Document,
+    Findings,
+    InvalidDefinition,
+    ObjectReader,
+    read_key,
+)
 from promotions.engine.rules.attributes import Scope
-from promotions.engine.rules.problems import Reference, join_path
+from promotions.engine.rules.problems import join_path
+
+_SOURCES = ("rules", "products", "personalized_promotion")
 
 
 def check_discount(
@@ -33,42 +43,42 @@ def check_discount(
         catalogue_enabled: whether the account has its product catalogue switched on.
 
     Raises:
-        InvalidDefinition: with every problem found; paths begin with the document's name.
+        InvalidDefinition: with every problem; paths begin with the document's name.
     """
-    checks = Findings(catalogue_enabled=catalogue_enabled)
-    checked_outcome = _discount_outcome(discount_type, ObjectReader(outcome, "outcome", checks), currency)
-    checked_eligibility = read_discount_eligibility(ObjectReader(eligibility, "eligibility", checks))
-    if checks.problems:
-        raise InvalidDefinition(checks.problems)
-    personalized = any("personalized_promotion" in one for one in checked_outcome["product_sets"])
+    findings = Findings(catalogue_enabled=catalogue_enabled)
+    checked_outcome = _read_outcome(discount_type, ObjectReader(outcome, "outcome", findings), currency)
+    checked_eligibility = read_discount_eligibility(ObjectReader(eligibility, "eligibility", findings))
+    if findings.problems:
+        raise InvalidDefinition(findings.problems)
+    is_personalized = any("personalized_promotion" in document for document in checked_outcome["product_sets"])
     return Definition(
         type=discount_type,
-        subtype="personalized" if personalized else "product_sets",
+        subtype="personalized" if is_personalized else "product_sets",
         outcome=checked_outcome,
         eligibility=checked_eligibility,
         content=blank_content(),
-        references=tuple(checks.references),
+        references=tuple(findings.references),
     )
 
 
-def _discount_outcome(discount_type: str, sent: ObjectReader, currency: str) -> Document:
-    value = _discount_value(discount_type, sent, currency)
+def _read_outcome(discount_type: str, sent: ObjectReader, currency: str) -> Document:
+    value = _read_value(discount_type, sent, currency)
     maximum = None
-    if discount_type == "percentage":
+    if discount_type in DISCOUNT_OUTCOME["maximum_discount"].types:
         maximum = sent.optional_money("maximum_discount", currency=currency)
     else:
-        sent.nothing("maximum_discount", owner=f"A discount of type {discount_type}")
+        sent.refuse("maximum_discount", owner=f"A discount of type {discount_type}")
     outcome = {
         "value": value,
         "maximum_discount": maximum,
         "price_order": sent.choice("price_order", PRICE_ORDERS, default="cheapest"),
-        "product_sets": _discount_sets(sent, currency),
+        "product_sets": _read_product_sets(sent, currency),
     }
-    sent.end()
+    sent.finish()
     return outcome
 
 
-def _discount_value(discount_type: str, sent: ObjectReader, currency: str) -> str | None:
+def _read_value(discount_type: str, sent: ObjectReader, currency: str) -> str | None:
     match discount_type:
         case "amount":
             return sent.money("value", currency=currency)
@@ -81,117 +91,108 @@ def _discount_value(discount_type: str, sent: ObjectReader, currency: str) -> st
         case "fixed_price":
             return sent.money("value", currency=currency, above_zero=False)
         case "free_product":
-            sent.nothing("value", owner="A discount of type free_product")
+            sent.refuse("value", owner="A discount of type free_product")
         case _:
             sent.take("value")
-            sent.checks.problem("type", "invalid_choice", f"Must be one of {', '.join(DISCOUNT_TYPES)}.")
+            sent.findings.add_problem("type", "invalid_choice", f"Must be one of {', '.join(DISCOUNT_TYPES)}.")
     return None
 
 
-def _discount_sets(sent: ObjectReader, currency: str) -> list[Document]:
-    at = sent.at("product_sets")
+def _read_product_sets(sent: ObjectReader, currency: str) -> list[Document]:
     if sent.unread.get("product_sets") in (None, []):
-        sent.checks.problem(at, "required", "A discount has at least one product set.")
-    sets = [_discount_set(one, currency) for one in sent.objects("product_sets", most=MAX_PRODUCT_SETS)]
-    if sets and not any(one["gets_discount"] for one in sets):
-        sent.checks.problem(at, "no_discounted_set", "At least one product set must get the discount.")
+        sent.add_problem("product_sets", "required", "A discount has at least one product set.")
+    readers = sent.objects("product_sets", max_entries=MAX_PRODUCT_SETS)
+    sets = [_read_product_set(reader, currency) for reader in readers]
+    if sets and not any(product_set["gets_discount"] for product_set in sets):
+        sent.add_problem("product_sets", "no_discounted_set", "At least one product set must get the discount.")
     return sets
 
 
-def _discount_set(sent: ObjectReader, currency: str) -> Document:
-    source = _source(sent)
+def _read_product_set(sent: ObjectReader, currency: str) -> Document:
+    source = _read_source(sent)
     gets_discount = sent.boolean("gets_discount", default=True)
-    by_spend = sent.says("required_spend")
-    if by_spend and sent.says("required_quantity"):
-        sent.checks.problem(
-            sent.at("required_spend"), "not_together", "A product set requires a quantity or a spend, not both."
-        )
+    by_spend = sent.has_value("required_spend")
+    if by_spend and sent.has_value("required_quantity"):
+        sent.add_problem("required_spend", "not_together", "A product set requires a quantity or a spend, not both.")
     quantity = sent.optional_whole("required_quantity", lowest=1, highest=MAX_UNITS, digits=True)
-    checked = {
-        "name": sent.text("name", longest=MAX_LENGTHS["short"]),
+    product_set = {
+        "name": sent.text("name", max_length=MAX_NAME_LENGTH),
         **source,
         "required_quantity": None if by_spend else quantity or 1,
         "required_spend": sent.optional_money("required_spend", currency=currency),
         "gets_discount": gets_discount,
     }
-    checked["discounted_quantity"] = _discounted_quantity(sent, gets_discount, checked["required_quantity"])
-    checked["default_product"] = _default_product(sent, checked)
-    sent.end()
-    return checked
+    product_set["discounted_quantity"] = _read_discounted_quantity(
+        sent, gets_discount, product_set["required_quantity"]
+    )
+    product_set["default_product"] = _read_default_product(sent, product_set)
+    sent.finish()
+    return product_set
 
 
-def _source(sent: ObjectReader) -> Document:
-    """Where the products of a set come from; empty rules beside another source are no source."""
-    sources = ("rules", "products", "personalized_promotion")
+def _read_source(sent: ObjectReader) -> Document:
+    """Return where the products of a set come from. Empty rules next to another source are no source."""
     expected = "A product set has one source: rules, products or a personalized promotion."
-    said = {name: sent.take(name) for name in sources if name in sent.unread}
-    named = [name for name, value in said.items() if value is not None and not (name == "rules" and value == {})]
-    if len(named) > 1:
-        sent.checks.problem(sent.path, "one_source", expected)
-        return {}
-    match named:
-        case ["products"]:
-            return {"products": _products(sent.checks, said["products"], sent.at("products"))}
-        case ["personalized_promotion"]:
-            return {name: _named(sent.checks, said[name], kind=name, path=sent.at(name)) for name in named}
-    if "rules" not in said:
-        sent.checks.problem(sent.path, "required", expected)
-        return {}
-    tree = sent.checks.tree(said["rules"], Scope.LINE_ITEM, sent.at("rules"))
-    sent.checks.only_catalogue_free(tree, sent.at("rules"))
-    return {"rules": tree}
+    values = {name: sent.unread[name] for name in _SOURCES if name in sent.unread}
+    given = [name for name, value in values.items() if value is not None and not (name == "rules" and value == {})]
+    is_decided = len(given) == 1 or (not given and "rules" in values)
+    source: Document = {}
+    if not is_decided:
+        sent.findings.add_problem(sent.path, "one_source" if given else "required", expected)
+    elif given == ["products"]:
+        source = {"products": _read_products(sent)}
+    elif given == ["personalized_promotion"]:
+        source = {"personalized_promotion": sent.key("personalized_promotion", kind="personalized_promotion")}
+    else:
+        tree = sent.tree("rules", Scope.LINE_ITEM)
+        sent.findings.check_catalogue_free(tree, sent.at("rules"))
+        source = {"rules": tree}
+    for name in _SOURCES:
+        sent.take(name)
+    return source
 
 
-def _products(checks: Findings, value: object, path: str) -> list[str]:
+def _read_products(sent: ObjectReader) -> list[str]:
+    value, path, findings = sent.take("products"), sent.at("products"), sent.findings
     if not isinstance(value, list):
-        checks.problem(path, "invalid", "Expected a list of SKUs.")
+        findings.add_problem(path, "invalid", "Expected a list of SKUs.")
         return []
     if not value:
-        checks.problem(path, "required", "Name at least one product.")
+        findings.add_problem(path, "required", "Name at least one product.")
     if len(value) > MAX_PRODUCTS_IN_SET:
-        checks.problem(path, "max_length", f"Expected {MAX_PRODUCTS_IN_SET} products at most.")
+        findings.add_problem(path, "max_length", f"Expected {MAX_PRODUCTS_IN_SET} products at most.")
         return []
-    keys = [_named(checks, one, kind="product", path=join_path(path, i)) for i, one in enumerate(value)]
-    return list(dict.fromkeys(keys))
+    skus = [read_key(sku, kind="product", path=join_path(path, i), findings=findings) for i, sku in enumerate(value)]
+    return list(dict.fromkeys(skus))
 
 
-def _named(checks: Findings, value: object, *, kind: str, path: str) -> str:
-    """The key of a row of another table; without a catalogue any SKU is taken."""
-    if not isinstance(value, str) or not value.strip() or "\x00" in value or len(value) > MAX_LENGTHS["key"]:
-        checks.problem(path, "invalid", f"Expected a key of 1 to {MAX_LENGTHS['key']} characters.")
-        return ""
-    if kind != "product" or checks.catalogue_enabled:
-        checks.references.append(Reference(kind=kind, key=value, path=path))
-    return value
-
-
-def _discounted_quantity(sent: ObjectReader, gets_discount: bool, required_quantity: int | None) -> int | None:
-    """How many units of a matching set are discounted; None, of a set with a required spend: all of them."""
-    at = sent.at("discounted_quantity")
-    discounted = sent.optional_whole("discounted_quantity", lowest=int(gets_discount), highest=MAX_UNITS, digits=True)
+def _read_discounted_quantity(sent: ObjectReader, gets_discount: bool, required_quantity: int | None) -> int | None:
+    """Return how many units of a matching set are discounted; None, of a set with a required spend: all of them."""
+    name = "discounted_quantity"
+    discounted = sent.optional_whole(name, lowest=int(gets_discount), highest=MAX_UNITS, digits=True)
     if not gets_discount:
         if discounted:
-            sent.checks.problem(at, "not_discounted", "A product set that does not get the discount has none of these.")
+            sent.add_problem(name, "not_discounted", "A product set that does not get the discount has none of these.")
         return 0
     if discounted is None:
         return required_quantity
     if required_quantity is not None and discounted > required_quantity:
-        sent.checks.problem(
-            at, "above_required_quantity", f"At most the required quantity, which is {required_quantity}."
-        )
+        detail = f"At most the required quantity, which is {required_quantity}."
+        sent.add_problem(name, "above_required_quantity", detail)
     return discounted
 
 
-def _default_product(sent: ObjectReader, product_set: Document) -> str | None:
-    """The product that a till adds, or that is chosen for a consumer who has not chosen."""
-    at = sent.at("default_product")
-    value = sent.take("default_product")
-    if value is None or value == "":
+def _read_default_product(sent: ObjectReader, product_set: Document) -> str | None:
+    """Return the product that a till adds, or that counts as chosen for a consumer who has not chosen."""
+    name = "default_product"
+    if not sent.has_value(name):
+        sent.take(name)
         return None
     if not product_set["gets_discount"] and "personalized_promotion" not in product_set:
-        sent.checks.problem(at, "not_discounted", "A product set that only qualifies has no default product.")
+        sent.take(name)
+        sent.add_problem(name, "not_discounted", "A product set that only qualifies has no default product.")
         return None
-    sku = _named(sent.checks, value, kind="product", path=at)
+    sku = sent.key(name, kind="product")
     if sku and sku not in product_set.get("products", (sku,)):
-        sent.checks.problem(at, "not_in_set", "The default product is one of the set's products.")
+        sent.add_problem(name, "not_in_set", "The default product is one of the set's products.")
     return sku

@@ -1,88 +1,102 @@
 """Check the eligibility of a promotion: rules, repeat behaviour, control group and limits."""
 
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, LIMITS, MAX_APPLICATION_RULES
+from promotions.engine.definition.fields import (
+    CONDITIONS,
+    DISCOUNT_LIMITS,
+    LIMITS,
+    MAX_APPLICATION_RULES,
+    MAX_KEY_LENGTH,
+    MAX_PERIOD,
+    MAX_REDEMPTIONS,
+)
 from promotions.engine.definition.reader import Document, ObjectReader
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.problems import Reference
 
+_SCOPES = (Scope.SITE, Scope.CUSTOMER, Scope.TRANSACTION, Scope.LINE_ITEM)
+"""The scope of each of ``CONDITIONS``."""
+
 
 def read_discount_eligibility(sent: ObjectReader) -> Document:
+    """Return the eligibility of a discount in normal form: it has no application rules and no control group."""
     for name in ("application_rules", "control_group"):
         if sent.unread.get(name) == []:
             sent.take(name)
-        sent.nothing(name, owner="A discount")
+        sent.refuse(name, owner="A discount")
     eligibility = {
-        **_qualification(sent),
+        **_read_conditions(sent),
         "application_rules": [],
         "control_group": None,
-        **_limits(sent, DISCOUNT_LIMITS),
+        **_read_limits(sent, DISCOUNT_LIMITS),
         "always_apply": sent.boolean("always_apply", default=False),
     }
-    sent.end()
+    sent.finish()
     return eligibility
 
 
 def read_loyalty_eligibility(sent: ObjectReader) -> Document:
-    eligibility = _qualification(sent)
-    eligibility["application_rules"] = [
-        _application_rule(one) for one in sent.objects("application_rules", most=MAX_APPLICATION_RULES)
+    """Return the eligibility of a loyalty promotion in normal form."""
+    rules = _read_conditions(sent)
+    application_rules = [
+        _read_application_rule(rule) for rule in sent.objects("application_rules", max_entries=MAX_APPLICATION_RULES)
     ]
-    eligibility["control_group"] = _control_group(sent.optional_object("control_group"))
-    eligibility |= _limits(sent, LIMITS)
-    eligibility["always_apply"] = sent.boolean("always_apply", default=False)
-    sent.end()
+    eligibility = {
+        **rules,
+        "application_rules": application_rules,
+        "control_group": _read_control_group(sent.optional_object("control_group")),
+        **_read_limits(sent, LIMITS),
+        "always_apply": sent.boolean("always_apply", default=False),
+    }
+    sent.finish()
     return eligibility
 
 
-def _qualification(sent: ObjectReader) -> Document:
-    trees: Document = {}
-    for name, scope in zip(CONDITIONS, (Scope.SITE, Scope.CUSTOMER, Scope.TRANSACTION, Scope.LINE_ITEM), strict=True):
-        trees[name] = sent.checks.tree(sent.take(name), scope, sent.at(name))
-    return trees
+def _read_conditions(sent: ObjectReader) -> Document:
+    return {name: sent.tree(name, scope) for name, scope in zip(CONDITIONS, _SCOPES, strict=True)}
 
 
-def _limits(sent: ObjectReader, names: tuple[str, ...]) -> Document:
-    return {name: sent.optional_whole(name, lowest=1, highest=2_000_000_000) for name in names}
+def _read_limits(sent: ObjectReader, names: tuple[str, ...]) -> Document:
+    return {name: sent.optional_whole(name, lowest=1, highest=MAX_REDEMPTIONS) for name in names}
 
 
-def _application_rule(sent: ObjectReader) -> Document:
+def _read_application_rule(sent: ObjectReader) -> Document:
     rule = {
         "measure": sent.choice("measure", ("transactions", "quantity", "spend")),
         "threshold": sent.number("threshold", allowed=lambda number: number > 0, expected="Expected a number above 0."),
-        "period": _period(sent.optional_object("period"), sent),
-        "line_item_rules": sent.checks.tree(sent.take("line_item_rules"), Scope.LINE_ITEM, sent.at("line_item_rules")),
+        "period": _read_period(sent.optional_object("period"), sent),
+        "line_item_rules": sent.tree("line_item_rules", Scope.LINE_ITEM),
         "counting": sent.choice("counting", ("reached", "every"), default="reached"),
     }
-    sent.end()
+    sent.finish()
     return rule
 
 
-def _period(sent: ObjectReader | None, rule: ObjectReader) -> Document:
+def _read_period(sent: ObjectReader | None, rule: ObjectReader) -> Document:
     if sent is None:
-        rule.checks.problem(rule.at("period"), "required", "This field is required.")
+        rule.add_problem("period", "required", "This field is required.")
         return {"unit": "promotion", "length": None}
     unit = sent.choice("unit", ("days", "weeks", "months", "promotion"))
     if unit == "promotion":
         length = None
         sent.take("length")
     else:
-        length = sent.whole("length", lowest=1, highest=3650)
-    sent.end()
+        length = sent.whole("length", lowest=1, highest=MAX_PERIOD)
+    sent.finish()
     return {"unit": unit, "length": length}
 
 
-def _control_group(sent: ObjectReader | None) -> Document | None:
+def _read_control_group(sent: ObjectReader | None) -> Document | None:
     if sent is None or not sent.unread:
         return None
-    group = sent.text("group", longest=64)
+    group = sent.text("group", max_length=MAX_KEY_LENGTH)
     if group:
-        sent.checks.references.append(Reference(kind="group", key=group, path=sent.at("group")))
+        sent.findings.references.append(Reference(kind="group", key=group, path=sent.at("group")))
     else:
-        sent.checks.problem(sent.at("group"), "required", "This field is required.")
+        sent.add_problem("group", "required", "This field is required.")
     percentage = sent.number(
         "percentage",
         allowed=lambda number: 0 <= number <= 100,
         expected="Expected a percentage from 0 to 100.",
     )
-    sent.end()
+    sent.finish()
     return {"group": group, "percentage": percentage}

@@ -1,19 +1,18 @@
 """Check the definition of a loyalty promotion."""
 
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 
 from promotions.engine.definition.content import read_content
 from promotions.engine.definition.eligibility import read_loyalty_eligibility
 from promotions.engine.definition.fields import (
-    _OUTCOME_FIELDS,
-    ACTIVITY_INSERTS,
+    LOYALTY_OUTCOME,
     LOYALTY_TYPES,
-    MAX_LENGTHS,
-    MAX_POINTS,
+    MAX_NAME_LENGTH,
     MAX_PRODUCT_SETS,
     MAX_UNITS,
-    MESSAGE_INSERTS,
     PRICE_ORDERS,
+    FieldKind,
+    OutcomeField,
 )
 from promotions.engine.definition.reader import Definition, Document, Findings, InvalidDefinition, ObjectReader
 from promotions.engine.rules.attributes import Scope
@@ -38,105 +37,108 @@ def check_loyalty(
         catalogue_enabled: whether the account has its product catalogue switched on.
 
     Raises:
-        InvalidDefinition: with every problem found; paths begin with the document's name.
+        InvalidDefinition: with every problem; paths begin with the document's name.
     """
-    checks = Findings(catalogue_enabled=catalogue_enabled)
-    checked_outcome = _outcome(promotion_type, ObjectReader(outcome, "outcome", checks))
-    checked_eligibility = read_loyalty_eligibility(ObjectReader(eligibility, "eligibility", checks))
-    checked_content = read_content(ObjectReader(content, "content", checks))
-    if checks.problems:
-        raise InvalidDefinition(checks.problems)
+    findings = Findings(catalogue_enabled=catalogue_enabled)
+    checked_outcome = _read_outcome(promotion_type, ObjectReader(outcome, "outcome", findings))
+    checked_eligibility = read_loyalty_eligibility(ObjectReader(eligibility, "eligibility", findings))
+    checked_content = read_content(ObjectReader(content, "content", findings))
+    if findings.problems:
+        raise InvalidDefinition(findings.problems)
     return Definition(
         type=promotion_type,
         subtype=checked_outcome.get("multiplier_scope") or checked_outcome.get("issue_points_on") or "",
         outcome=checked_outcome,
         eligibility=checked_eligibility,
         content=checked_content,
-        references=tuple(checks.references),
+        references=tuple(findings.references),
     )
 
 
-def _outcome(promotion_type: str, sent: ObjectReader) -> Document:
-    checks = sent.checks
+def _read_outcome(promotion_type: str, sent: ObjectReader) -> Document:
+    if promotion_type not in LOYALTY_TYPES:
+        sent.findings.add_problem("type", "invalid_choice", f"Must be one of {', '.join(LOYALTY_TYPES)}.")
     outcome: Document = {}
-    match promotion_type:
-        case "fixed_points":
-            outcome["points"] = sent.whole("points", lowest=1, highest=MAX_POINTS)
-        case "points_multiplier":
-            outcome["multiplier"] = sent.number(
-                "multiplier",
-                allowed=lambda number: Decimal(1) <= number <= Decimal(100),
-                expected="A multiplier is at least 1 and at most 100.",
-            )
-            outcome["multiplier_scope"] = sent.choice("multiplier_scope", ("basket", "line_items"), default="basket")
-        case "bonus_points":
-            outcome["issue_points_on"] = sent.choice("issue_points_on", ("currency", "quantity"))
-            outcome["conversion_units"] = sent.number(
-                "conversion_units", allowed=lambda number: number > 0, expected="Expected a number above 0."
-            )
-            outcome["conversion_points"] = sent.whole("conversion_points", lowest=1, highest=MAX_POINTS)
-            outcome["whole_ratio_units_only"] = sent.boolean("whole_ratio_units_only", default=True)
-        case "redeem_offer":
-            outcome["offer"] = sent.text("offer", longest=64)
-            if outcome["offer"]:
-                checks.references.append(Reference(kind="offer", key=outcome["offer"], path=sent.at("offer")))
-            elif not checks.problems:
-                checks.problem(sent.at("offer"), "required", "Choose the offer to be redeemed.")
-        case _:
-            checks.problem("type", "invalid_choice", f"Must be one of {', '.join(LOYALTY_TYPES)}.")
-    outcome["activity_description"] = sent.text("activity_description", longest=500, inserts=ACTIVITY_INSERTS)
-    outcome["activity_type"] = sent.text("activity_type", longest=100)
-    outcome["redemption_message_subject"] = sent.text(
-        "redemption_message_subject", longest=200, inserts=MESSAGE_INSERTS
-    )
-    outcome["redemption_message"] = sent.text(
-        "redemption_message", longest=MAX_LENGTHS["text"], inserts=MESSAGE_INSERTS
-    )
-    outcome["product_selection"] = _product_selection(sent.optional_object("product_selection"))
-    outcome["quantity_rule"] = _quantity_rule(sent.optional_object("quantity_rule"))
-    outcome["pricing_rule"] = _pricing_rule(sent.optional_object("pricing_rule"))
-    others = frozenset().union(*(names for name, names in _OUTCOME_FIELDS.items() if name != promotion_type))
-    sent.end(elsewhere=others, owner=promotion_type)
+    for field in LOYALTY_OUTCOME.values():
+        if promotion_type in field.types or field.types == LOYALTY_TYPES:
+            outcome[field.name] = _read_field(field, sent)
+    sent.finish(fields_of_other_types=LOYALTY_OUTCOME, owner=promotion_type)
     return outcome
 
 
-def _product_selection(sent: ObjectReader | None) -> Document:
+def _read_field(field: OutcomeField, sent: ObjectReader) -> object:
+    match field.kind:
+        case FieldKind.TEXT:
+            return sent.text(field.name, max_length=field.max_length, inserts=field.inserts)
+        case FieldKind.WHOLE:
+            return sent.whole(field.name, lowest=1, highest=field.highest)
+        case FieldKind.NUMBER:
+            return sent.number(field.name, allowed=field.allowed, expected=field.expected)
+        case FieldKind.FLAG:
+            return sent.boolean(field.name, default=bool(field.default))
+        case FieldKind.CHOICE:
+            default = field.default if isinstance(field.default, str) else None
+            return sent.choice(field.name, field.choices, default=default)
+        case FieldKind.KEY:
+            return _read_offer(field, sent)
+        case FieldKind.DOCUMENT:
+            return _DOCUMENTS[field.name](sent.optional_object(field.name))
+
+
+def _read_offer(field: OutcomeField, sent: ObjectReader) -> str:
+    key = sent.text(field.name, max_length=field.max_length)
+    if key:
+        sent.findings.references.append(Reference(kind=field.reference, key=key, path=sent.at(field.name)))
+    elif not sent.findings.problems:
+        sent.findings.add_problem(sent.at(field.name), "required", "Choose the offer to be redeemed.")
+    return key
+
+
+def _read_product_selection(sent: ObjectReader | None) -> Document:
     if sent is None:
         return {"match": "any", "sets": []}
     match = sent.choice("match", ("all", "any"), default="any")
-    sets = []
-    for one in sent.objects("sets", most=MAX_PRODUCT_SETS):
-        tree = one.checks.tree(one.take("rules"), Scope.LINE_ITEM, one.at("rules"))
-        one.checks.only_catalogue_free(tree, one.at("rules"))
-        sets.append(
-            {
-                "name": one.text("name", longest=MAX_LENGTHS["short"]),
-                "rules": tree,
-                "units": one.whole("units", lowest=1, highest=MAX_UNITS, default=1, digits=True),
-            }
-        )
-        one.end()
-    sent.end()
+    sets = [_read_product_set(product_set) for product_set in sent.objects("sets", max_entries=MAX_PRODUCT_SETS)]
+    sent.finish()
     return {"match": match, "sets": sets}
 
 
-def _quantity_rule(sent: ObjectReader | None) -> Document | None:
+def _read_product_set(sent: ObjectReader) -> Document:
+    tree = sent.tree("rules", Scope.LINE_ITEM)
+    sent.findings.check_catalogue_free(tree, sent.at("rules"))
+    product_set = {
+        "name": sent.text("name", max_length=MAX_NAME_LENGTH),
+        "rules": tree,
+        "units": sent.whole("units", lowest=1, highest=MAX_UNITS, default=1, digits=True),
+    }
+    sent.finish()
+    return product_set
+
+
+def _read_quantity_rule(sent: ObjectReader | None) -> Document | None:
     if sent is None or not sent.unread:
         return None
     rule = {
         "apply_to": sent.choice("apply_to", ("all", "every", "first")),
         "units": sent.whole("units", lowest=1, highest=MAX_UNITS, default=1, digits=True),
     }
-    sent.end()
+    sent.finish()
     return rule
 
 
-def _pricing_rule(sent: ObjectReader | None) -> Document | None:
+def _read_pricing_rule(sent: ObjectReader | None) -> Document | None:
     if sent is None or not sent.unread:
         return None
     rule = {
         "order": sent.choice("order", PRICE_ORDERS, default="cheapest"),
         "by": sent.choice("by", ("inc_tax", "ex_tax", "tax"), default="inc_tax"),
     }
-    sent.end()
+    sent.finish()
     return rule
+
+
+_DOCUMENTS: Mapping[str, Callable[[ObjectReader | None], Document | None]] = {
+    "product_selection": _read_product_selection,
+    "quantity_rule": _read_quantity_rule,
+    "pricing_rule": _read_pricing_rule,
+}

@@ -1,25 +1,20 @@
-"""The one place that checks what a promotion says.
-
-A definition is three documents as marketers and integrators write them: ``outcome``, ``eligibility`` and ``content``.
-``check_loyalty`` and ``check_discount`` turn them into normal form (defaults filled in, numbers as plain text, trees
-checked) or say everything that is wrong, each with its path. The admin, the REST API and imports all call them; the
-rulebook compiles nothing else.
-"""
+"""Read the objects of a definition key by key, and collect what is wrong with them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from promotions.engine.definition.fields import MAX_LENGTHS
+from promotions.engine.definition.fields import MAX_KEY_LENGTH, MAX_URL_LENGTH
 from promotions.engine.money import money_text, to_minor
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.check import check_tree, normalized_number
 from promotions.engine.rules.problems import Problem, Reference, join_path
 
 Document = dict[str, Any]
+"""An object of a definition, as JSON holds it."""
 
 _INSERT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
@@ -46,161 +41,176 @@ class Definition:
 
 @dataclass(kw_only=True, slots=True)
 class Findings:
-    """What a check has found so far."""
+    """What the check of one definition has found so far."""
 
     catalogue_enabled: bool
     problems: list[Problem] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
 
-    def problem(self, path: str, code: str, detail: str) -> None:
+    def add_problem(self, path: str, code: str, detail: str) -> None:
+        """Add a problem at a path."""
         self.problems.append(Problem(path=path, code=code, detail=detail))
 
-    def tree(self, value: object, scope: Scope, path: str) -> Document | None:
+    def check_tree(self, value: object, scope: Scope, path: str) -> Document | None:
+        """Return a tree in normal form; add its problems and references."""
         tree, problems, references = check_tree(value, scope, path=path, catalogue_enabled=self.catalogue_enabled)
         self.problems += problems
         self.references += references
         return tree
 
-    def only_catalogue_free(self, tree: Document | None, path: str) -> None:
-        """Without a catalogue a product selection knows products by SKU alone."""
+    def check_catalogue_free(self, tree: Document | None, path: str) -> None:
+        """Check that a product selection knows products by SKU alone, where the account has no catalogue."""
         if tree is None or self.catalogue_enabled:
             return
         for i, rule in enumerate(tree["rules"]):
             if rule is None:
                 continue
-            at = join_path(path, "rules", i)
+            rule_path = join_path(path, "rules", i)
             if "rules" in rule:
-                self.only_catalogue_free(rule, at)
+                self.check_catalogue_free(rule, rule_path)
             elif rule["attribute"] != "sku":
-                self.problem(
-                    join_path(at, "attribute"),
+                self.add_problem(
+                    join_path(rule_path, "attribute"),
                     "catalogue_disabled",
                     "Without a product catalogue products are selected by SKU alone.",
                 )
 
 
 class ObjectReader:
-    """Reads one object of a definition, key by key; what is left unread at the end is unknown."""
+    """Reads one object of a definition key by key; a key that is left unread at the end is unknown."""
 
-    def __init__(self, value: object, path: str, checks: Findings) -> None:
-        self.path, self.checks = path, checks
+    def __init__(self, value: object, path: str, findings: Findings) -> None:
+        self.path, self.findings = path, findings
         self.unread: dict[str, Any] = {}
         if isinstance(value, Mapping):
             self.unread = dict(value)
         elif value is not None:
-            checks.problem(path, "invalid", "Expected an object.")
+            findings.add_problem(path, "invalid", "Expected an object.")
 
     def at(self, name: str) -> str:
+        """Return the path of a key."""
         return join_path(self.path, name)
 
+    def add_problem(self, name: str, code: str, detail: str) -> None:
+        """Add a problem with the value of a key."""
+        self.findings.add_problem(self.at(name), code, detail)
+
     def take(self, name: str) -> Any:
-        """What stands under a name, which is read then; None is nothing, as null is."""
+        """Return the value of a key, which is read then; None where it is absent or null."""
         return self.unread.pop(name, None)
 
-    def says(self, name: str) -> bool:
-        """Whether there is something under a name; null and an empty text say nothing."""
+    def has_value(self, name: str) -> bool:
+        """Return whether a key has a value; null and an empty text are none."""
         return self.unread.get(name) not in (None, "")
 
-    def nothing(self, name: str, *, owner: str) -> None:
-        """Take what only other types have."""
-        if self.says(name):
-            self.checks.problem(self.at(name), "not_of_type", f"{owner} has no such field.")
+    def refuse(self, name: str, *, owner: str) -> None:
+        """Take a key that only other types have, and report its value."""
+        if self.has_value(name):
+            self.add_problem(name, "not_of_type", f"{owner} has no such field.")
         self.take(name)
 
-    def end(self, *, elsewhere: frozenset[str] = frozenset(), owner: str = "") -> None:
+    def finish(self, *, fields_of_other_types: Container[str] = (), owner: str = "") -> None:
+        """Report the keys that were not read. ``owner`` is the promotion type, for keys that only other types have."""
         for name in self.unread:
-            if name in elsewhere:
-                self.checks.problem(
-                    self.at(str(name)), "not_of_type", f"A promotion of type {owner} has no such field."
-                )
+            if name in fields_of_other_types:
+                self.add_problem(str(name), "not_of_type", f"A promotion of type {owner} has no such field.")
             else:
-                self.checks.problem(self.at(str(name)), "unknown_field", "Unknown field.")
+                self.add_problem(str(name), "unknown_field", "Unknown field.")
 
-    def text(self, name: str, *, longest: int, inserts: tuple[str, ...] | None = None) -> str:
+    def text(self, name: str, *, max_length: int, inserts: tuple[str, ...] | None = None) -> str:
+        """Return a text, empty where it is absent; with ``inserts`` the names in double braces must be among them."""
         value = self.take(name)
         if value is None:
             return ""
         if not isinstance(value, str) or "\x00" in value:
-            self.checks.problem(self.at(name), "invalid", "Expected a text.")
+            self.add_problem(name, "invalid", "Expected a text.")
             return ""
-        if len(value) > longest:
-            self.checks.problem(self.at(name), "max_length", f"Expected {longest} characters at most.")
-        for insert in _INSERT.findall(value) if inserts is not None else ():
-            if insert.strip() not in (inserts or ()):
-                known = ", ".join(inserts or ())
-                self.checks.problem(
-                    self.at(name), "unknown_insert", f"Unknown insert {{{{{insert}}}}}; known are {known}."
-                )
+        if len(value) > max_length:
+            self.add_problem(name, "max_length", f"Expected {max_length} characters at most.")
+        if inserts is not None:
+            self._check_inserts(name, value, inserts)
         return value
 
+    def _check_inserts(self, name: str, text: str, inserts: tuple[str, ...]) -> None:
+        for insert in _INSERT.findall(text):
+            if insert.strip() not in inserts:
+                detail = f"Unknown insert {{{{{insert}}}}}; known are {', '.join(inserts)}."
+                self.add_problem(name, "unknown_insert", detail)
+
     def url(self, name: str) -> str:
-        value = self.text(name, longest=MAX_LENGTHS["url"]).strip()
+        """Return an address that begins with https://, empty where it is absent."""
+        value = self.text(name, max_length=MAX_URL_LENGTH).strip()
         if value and not _is_https(value):
-            self.checks.problem(self.at(name), "invalid_url", "Only addresses that start with https:// are allowed.")
+            self.add_problem(name, "invalid_url", "Only addresses that start with https:// are allowed.")
         return value
 
     def boolean(self, name: str, *, default: bool) -> bool:
+        """Return true or false."""
         value = self.take(name)
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.checks.problem(self.at(name), "invalid", "Expected true or false.")
+            self.add_problem(name, "invalid", "Expected true or false.")
             return default
         return value
 
     def choice(self, name: str, choices: tuple[str, ...], *, default: str | None = None) -> str:
+        """Return one of some choices."""
         value = self.take(name)
         if value is None and default is not None:
             return default
         if value is None or value == "":
-            self.checks.problem(self.at(name), "required", "This field is required.")
+            self.add_problem(name, "required", "This field is required.")
             return choices[0]
         if value not in choices:
-            self.checks.problem(self.at(name), "invalid_choice", f"Must be one of {', '.join(choices)}.")
+            self.add_problem(name, "invalid_choice", f"Must be one of {', '.join(choices)}.")
             return choices[0]
         return str(value)
 
     def whole(self, name: str, *, lowest: int, highest: int, default: int | None = None, digits: bool = False) -> int:
+        """Return a whole number; see ``optional_whole``."""
         value = self.optional_whole(name, lowest=lowest, highest=highest, digits=digits)
         if value is not None:
             return value
         if default is None:
-            if not any(problem.path == self.at(name) for problem in self.checks.problems):
-                self.checks.problem(self.at(name), "required", "This field is required.")
+            if not any(problem.path == self.at(name) for problem in self.findings.problems):
+                self.add_problem(name, "required", "This field is required.")
             return lowest
         return default
 
     def optional_whole(self, name: str, *, lowest: int, highest: int, digits: bool = False) -> int | None:
-        """A whole number. Quantities may be ``digits`` of a text too, as on a till's lines; points and limits not."""
+        """Return a whole number, or None.
+
+        With ``digits`` a text of digits is one too: so quantities are written on a till's lines, but points and limits
+        are not.
+        """
         value = self.take(name)
         if value is None:
             return None
         if digits and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            self.checks.problem(self.at(name), "invalid_number", f"Expected a whole number from {lowest} to {highest}.")
+            self.add_problem(name, "invalid_number", f"Expected a whole number from {lowest} to {highest}.")
             return None
         return value
 
-    def number(
-        self, name: str, *, allowed: Callable[[Decimal], bool], expected: str, default: str | None = None
-    ) -> str:
+    def number(self, name: str, *, allowed: Callable[[Decimal], bool], expected: str) -> str:
+        """Return a required number as plain text; ``expected`` is the problem of one that is not allowed."""
         value = self.take(name)
         if value is None or value == "":
-            if default is None:
-                self.checks.problem(self.at(name), "required", "This field is required.")
-            return default or "1"
+            self.add_problem(name, "required", "This field is required.")
+            return "1"
         try:
             text = normalized_number(value)
         except ValueError as error:
-            self.checks.problem(self.at(name), "invalid_number", str(error))
-            return default or "1"
+            self.add_problem(name, "invalid_number", str(error))
+            return "1"
         if not allowed(Decimal(text)):
-            self.checks.problem(self.at(name), "invalid_number", expected)
+            self.add_problem(name, "invalid_number", expected)
         return text
 
     def optional_money(self, name: str, *, currency: str, above_zero: bool = True) -> str | None:
-        """An amount with exactly the decimals of its currency."""
+        """Return an amount with exactly the decimals of its currency, or None."""
         value = self.take(name)
         if value is None or value == "":
             return None
@@ -208,42 +218,62 @@ class ObjectReader:
             amount = Decimal(normalized_number(value))
             text = money_text(to_minor(amount, currency), currency)
         except ValueError as error:
-            self.checks.problem(self.at(name), "invalid_number", f"{error}".removesuffix(".") + ".")
+            self.add_problem(name, "invalid_number", f"{error}".removesuffix(".") + ".")
             return None
         if amount < 0 or (above_zero and not amount):
             expected = "above 0" if above_zero else "of 0 or more"
-            self.checks.problem(self.at(name), "invalid_number", f"Expected an amount {expected}.")
+            self.add_problem(name, "invalid_number", f"Expected an amount {expected}.")
         return text
 
     def money(self, name: str, *, currency: str, above_zero: bool = True) -> str | None:
-        """An amount that must be there."""
-        if not self.says(name):
-            self.checks.problem(self.at(name), "required", "This field is required.")
+        """Return a required amount with exactly the decimals of its currency; None where it is not one."""
+        if not self.has_value(name):
+            self.add_problem(name, "required", "This field is required.")
         return self.optional_money(name, currency=currency, above_zero=above_zero)
 
-    def objects(self, name: str, *, most: int) -> "list[ObjectReader]":
+    def key(self, name: str, *, kind: str) -> str:
+        """Return the key of a row of another table; see ``read_key``."""
+        return read_key(self.take(name), kind=kind, path=self.at(name), findings=self.findings)
+
+    def tree(self, name: str, scope: Scope) -> Document | None:
+        """Return a tree of rules in normal form."""
+        return self.findings.check_tree(self.take(name), scope, self.at(name))
+
+    def objects(self, name: str, *, max_entries: int) -> "list[ObjectReader]":
+        """Return readers of a list of objects."""
         value = self.take(name)
         if value is None:
             return []
         if not isinstance(value, list):
-            self.checks.problem(self.at(name), "invalid", "Expected a list.")
+            self.add_problem(name, "invalid", "Expected a list.")
             return []
-        if len(value) > most:
-            self.checks.problem(self.at(name), "max_length", f"Expected {most} entries at most.")
-        entries = []
-        for i, one in enumerate(value[:most]):
+        if len(value) > max_entries:
+            self.add_problem(name, "max_length", f"Expected {max_entries} entries at most.")
+        readers = []
+        for i, entry in enumerate(value[:max_entries]):
             path = join_path(self.path, name, i)
-            if one is None:  # it leaves a field out; an entry that says nothing would be a set of every product
-                self.checks.problem(path, "invalid", "Expected an object.")
+            if entry is None:  # a null leaves a field out, but as an entry it would be a set of every product
+                self.findings.add_problem(path, "invalid", "Expected an object.")
             else:
-                entries.append(ObjectReader(one, path, self.checks))
-        return entries
+                readers.append(ObjectReader(entry, path, self.findings))
+        return readers
 
     def optional_object(self, name: str) -> "ObjectReader | None":
+        """Return the reader of an object, or None."""
         value = self.take(name)
         if value is None:
             return None
-        return ObjectReader(value, self.at(name), self.checks)
+        return ObjectReader(value, self.at(name), self.findings)
+
+
+def read_key(value: object, *, kind: str, path: str, findings: Findings) -> str:
+    """Return the key of a row of another table, and add the reference; without a catalogue any SKU is taken."""
+    if not isinstance(value, str) or not value.strip() or "\x00" in value or len(value) > MAX_KEY_LENGTH:
+        findings.add_problem(path, "invalid", f"Expected a key of 1 to {MAX_KEY_LENGTH} characters.")
+        return ""
+    if kind != "product" or findings.catalogue_enabled:
+        findings.references.append(Reference(kind=kind, key=value, path=path))
+    return value
 
 
 def _is_https(value: str) -> bool:

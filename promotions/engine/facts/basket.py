@@ -1,7 +1,7 @@
-"""What was bought: lines as the till sent them, and runs of equal units. Never one object per unit.
+"""What was bought: lines as the till sent them, and groups of equal units. Never one object per unit.
 
-Lines, items and runs are named tuples: a basket has dozens of them, and a frozen dataclass takes four times as long.
-Lines and runs are made by position: by name it takes nearly twice as long.
+Lines, items and unit groups are named tuples: a basket has dozens of them, and a frozen dataclass takes four times as
+long. Lines and unit groups are made by position: by name it takes nearly twice as long.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -16,14 +16,14 @@ from promotions.engine.money import from_minor, round_half_up
 from promotions.engine.rules.attributes import WEEKDAYS
 
 
-def folded(text: str) -> str | None:
-    """A text as rules compare it; None where it is blank."""
+def fold_text(text: str) -> str | None:
+    """Return a text as rules compare it, without regard to case; None where it is blank."""
     return text.casefold() or None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SiteFacts:
-    """A site as rules see it: texts folded, None where blank."""
+    """A site as rules see it: texts without regard to case, None where blank."""
 
     site_number: str
     site_name: str | None = None
@@ -35,7 +35,7 @@ class SiteFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductFacts:
-    """A catalogue entry, as it was when the basket was judged. Prices in the account's currency."""
+    """A product of the catalogue, as it was when the basket was evaluated. Prices in the account's currency."""
 
     product_brand: str = ""
     program_brand: str = ""
@@ -46,7 +46,7 @@ class ProductFacts:
 
 
 class Line(NamedTuple):
-    """One line as the till sent it. Unit prices and totals in minor units, zero or more.
+    """A line as the till sent it. Unit prices and totals in minor units, zero or more.
 
     A whole quantity is that many units; a fractional one (weighed goods) is one unit worth the whole line.
     """
@@ -82,7 +82,7 @@ def make_line(
     category: str = "",
     brand: str = "",
 ) -> Line:
-    """A line of unit prices in minor units; the value of weighed goods is rounded half up once."""
+    """Return a line with its unit prices in minor units; the value of weighed goods is rounded half up, once."""
     units = int(quantity)
     is_weighed = units != quantity
     if is_weighed:
@@ -111,7 +111,7 @@ class Item(NamedTuple):
 
     @property
     def profit_margin(self) -> Fraction | None:
-        """Percent of the retail price; unknown without both prices, or for a price of nothing."""
+        """The margin in percent of the retail price; None without both prices, or where the retail price is 0."""
         if self.cost_price is None or not self.retail_price:
             return None
         return 100 * Fraction(self.retail_price - self.cost_price) / Fraction(self.retail_price)
@@ -130,7 +130,7 @@ class UnitGroup(NamedTuple):
 
     @property
     def total_inc_tax(self) -> int:
-        """The run's value in minor units."""
+        """The value of all units, in minor units."""
         return self.units * self.unit_inc_tax
 
 
@@ -138,14 +138,14 @@ LINE_ITEM_KEYS = frozenset({"sku", "product", "category", "product_brand", "prog
 
 
 class UnitGroups(tuple[UnitGroup, ...]):
-    """The runs of a basket, by ordinal, and what they are known by: worked out once, when it is first asked."""
+    """The unit groups of a basket, by ordinal, with their keys and SKUs: computed once, when first asked for."""
 
     @cached_property
     def keys(self) -> Set[tuple[str, Any]]:
-        """The attributes of LINE_ITEM_KEYS with the values that any run has."""
+        """The attributes of LINE_ITEM_KEYS, each with every value that a unit group has."""
         keys: set[tuple[str, Any]] = set()
-        for run in self:
-            item = run.item
+        for group in self:
+            item = group.item
             keys.add(("sku", item.sku))
             keys.add(("category", item.category))
             keys.add(("product_brand", item.product_brand))
@@ -158,20 +158,20 @@ class UnitGroups(tuple[UnitGroup, ...]):
 
     @cached_property
     def skus(self) -> Set[str]:
-        """All SKUs as they are written."""
-        return {run.sku for run in self}
+        """All SKUs, as the lines write them."""
+        return {group.sku for group in self}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Basket:
-    """What a till asks about, at one moment and place. ``local`` is the moment in the site's zone."""
+    """What is bought, at one moment and site. ``local`` is the moment in the site's zone."""
 
     at: datetime
     local: datetime
     site: SiteFacts
     currency: str
     lines: tuple[Line, ...]
-    runs: UnitGroups
+    unit_groups: UnitGroups
     total_minor: int
     total_inc_tax: Decimal
     total_ex_tax: Decimal
@@ -203,7 +203,7 @@ def make_basket(
     source: str = "",
     loyalty_card_type: str = "",
 ) -> Basket:
-    """A basket with its runs, in an order that does not depend on the order of the lines."""
+    """Return a basket with its unit groups, in an order that does not depend on the order of the lines."""
     lines = tuple(lines)
     total = sum(line.total_inc_tax for line in lines)
     return Basket(
@@ -212,34 +212,35 @@ def make_basket(
         site=site,
         currency=currency,
         lines=lines,
-        runs=_runs(lines, products),
+        unit_groups=_unit_groups(lines, products),
         total_minor=total,
         total_inc_tax=from_minor(total, currency),
         total_ex_tax=from_minor(sum(line.total_ex_tax for line in lines), currency),
-        payment_card_type=folded(payment_card_type),
-        source=folded(source),
-        loyalty_card_type=folded(loyalty_card_type),
+        payment_card_type=fold_text(payment_card_type),
+        source=fold_text(source),
+        loyalty_card_type=fold_text(loyalty_card_type),
     )
 
 
-def _runs(lines: Sequence[Line], products: Mapping[str, ProductFacts]) -> UnitGroups:
-    alike: dict[tuple[str, int, int, str, str, Decimal | int], list[int]] = {}
-    bought: dict[str, int] = {}
+def _unit_groups(lines: Sequence[Line], products: Mapping[str, ProductFacts]) -> UnitGroups:
+    """Group the lines whose units are equal; weighed goods are equal where they weigh the same."""
+    positions_of: dict[tuple[str, int, int, str, str, Decimal | int], list[int]] = {}
+    units_of_sku: dict[str, int] = {}
     for position, line in enumerate(lines):
-        weighed = line.quantity if line.is_weighed else 0
-        key = (line.sku, line.unit_inc_tax, line.unit_ex_tax, line.category, line.brand, weighed)
-        alike.setdefault(key, []).append(position)
-        bought[line.sku] = bought.get(line.sku, 0) + line.units
+        weight = line.quantity if line.is_weighed else 0
+        key = (line.sku, line.unit_inc_tax, line.unit_ex_tax, line.category, line.brand, weight)
+        positions_of.setdefault(key, []).append(position)
+        units_of_sku[line.sku] = units_of_sku.get(line.sku, 0) + line.units
     items: dict[tuple[str, str, str], Item] = {}
-    runs = []
-    for ordinal, (key, positions) in enumerate(sorted(alike.items())):
+    unit_groups = []
+    for ordinal, (key, positions) in enumerate(sorted(positions_of.items())):
         sku, unit_inc_tax, unit_ex_tax, category, brand, _ = key
         item = items.get((sku, category, brand))
         if item is None:
-            item = items[sku, category, brand] = _item(sku, bought[sku], category, brand, products.get(sku))
+            item = items[sku, category, brand] = _item(sku, units_of_sku[sku], category, brand, products.get(sku))
         units = sum([lines[position].units for position in positions])
-        runs.append(UnitGroup(ordinal, sku, unit_inc_tax, unit_ex_tax, units, tuple(positions), item))
-    return UnitGroups(runs)
+        unit_groups.append(UnitGroup(ordinal, sku, unit_inc_tax, unit_ex_tax, units, tuple(positions), item))
+    return UnitGroups(unit_groups)
 
 
 def _item(sku: str, quantity: int, category: str, brand: str, product: ProductFacts | None) -> Item:
@@ -248,9 +249,9 @@ def _item(sku: str, quantity: int, category: str, brand: str, product: ProductFa
             sku=sku.casefold(),
             quantity=quantity,
             product=None,
-            product_brand=folded(brand),
+            product_brand=fold_text(brand),
             program_brand=None,
-            category=folded(category),
+            category=fold_text(category),
             labels=frozenset(),
             cost_price=None,
             retail_price=None,
@@ -259,9 +260,9 @@ def _item(sku: str, quantity: int, category: str, brand: str, product: ProductFa
         sku=sku.casefold(),
         quantity=quantity,
         product=sku,
-        product_brand=folded(product.product_brand),
-        program_brand=folded(product.program_brand),
-        category=folded(product.category),
+        product_brand=fold_text(product.product_brand),
+        program_brand=fold_text(product.program_brand),
+        category=fold_text(product.category),
         labels=frozenset([label.casefold() for label in product.labels]),
         cost_price=product.cost_price,
         retail_price=product.retail_price,

@@ -59,16 +59,16 @@ class ApplicationRule:
         return datetime.combine(_days_before(first, _ZONES_APART + 1), time.min, tzinfo=UTC)
 
     def measured(self, basket: Basket, net: Sequence[int]) -> Measured | None:
-        """What one transaction counts; None where no line of it qualifies. ``net`` is by run, in minor units."""
+        """What one transaction counts; None where no line of it qualifies. ``net`` is by unit group, in minor units."""
         if self.since is not None and basket.at < self.since:
             return None
         units = value = 0
         found = False
-        for run in basket.runs:
-            if self.line_items is None or self.line_items(run.item):
+        for group in basket.unit_groups:
+            if self.line_items is None or self.line_items(group.item):
                 found = True
-                units += run.units
-                value += net[run.ordinal]
+                units += group.units
+                value += net[group.ordinal]
         return (1, units, value) if found else None
 
     def amount(self, measured: Measured) -> int:

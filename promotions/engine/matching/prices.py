@@ -1,9 +1,10 @@
-"""What the units of a basket cost while discounts lower them.
+"""What the units of a basket cost while discounts lower their prices.
 
-A run's units stand in the order of its lines. Consecutive ones of one price are a stretch, so that a line of a million
-units is as cheap to hold as a line of one. Every unit has a whole number of minor units and none falls below zero.
+The units of a group are in the order of its lines. Consecutive units of one price are held together, so that a line of
+a million units costs no more than a line of one. Every unit costs a whole number of minor units, and none less than 0.
 
-Stretches and cuts are named tuples: a decision makes dozens of them, and a frozen dataclass takes four times as long.
+Priced units and reductions are named tuples: a decision makes dozens of them, and a frozen dataclass takes four times
+as long.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,134 +16,153 @@ from promotions.engine.money import allocate
 
 
 class PricedUnits(NamedTuple):
-    """Consecutive units of a run at one price. ``first`` counts from the run's start; ``value`` is a unit's, minor."""
+    """Consecutive units of a group at one price.
 
-    run: int
+    ``unit_group`` is the group's ordinal, ``first`` counts from the group's first unit, ``value`` is the price of one
+    unit in minor units.
+    """
+
+    unit_group: int
     first: int
     units: int
     value: int
 
     @property
     def total(self) -> int:
-        """What all its units cost."""
+        """What all the units cost, in minor units."""
         return self.units * self.value
 
     def part(self, start: int, units: int) -> "PricedUnits":
-        """Some of its units, counted from its own start."""
+        """Return some of the units, counted from the first of these."""
         if units == self.units:
             return self
-        return PricedUnits(self.run, self.first + start, units, self.value)
+        return PricedUnits(self.unit_group, self.first + start, units, self.value)
 
 
 class PriceReduction(NamedTuple):
-    """An amount off a stretch, in minor units, shared over its units to the penny; zero for one that only qualified."""
+    """An amount off some units, in minor units, shared over them to the penny; zero where they only qualified."""
 
-    stretch: PricedUnits
+    priced: PricedUnits
     off: int
 
     def off_of(self, units: int) -> int:
-        """The amount off its first so many units: the last units bear the odd pennies."""
-        low, dear = divmod(self.stretch.total - self.off, self.stretch.units)
-        return units * (self.stretch.value - low) - min(units, dear)
+        """Return the amount off the first ``units``: the last units bear the odd pennies."""
+        low_price, dearer_units = divmod(self.priced.total - self.off, self.priced.units)
+        return units * (self.priced.value - low_price) - min(units, dearer_units)
 
     def left(self) -> tuple[PricedUnits, ...]:
-        """Its units at their new prices."""
-        stretch = self.stretch
+        """Return the units at their new prices: the first may cost one minor unit more than the others."""
+        priced = self.priced
         if not self.off:
-            return (stretch,)
-        low, dear = divmod(stretch.total - self.off, stretch.units)
-        parts = ((0, dear, low + 1), (dear, stretch.units - dear, low))
+            return (priced,)
+        low_price, dearer_units = divmod(priced.total - self.off, priced.units)
+        parts = ((0, dearer_units, low_price + 1), (dearer_units, priced.units - dearer_units, low_price))
         return tuple(
-            PricedUnits(stretch.run, stretch.first + start, units, value) for start, units, value in parts if units
+            PricedUnits(priced.unit_group, priced.first + start, units, value) for start, units, value in parts if units
         )
+
+
+_Replacement = tuple[PricedUnits, tuple[PricedUnits, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prices:
-    """The stretches of a basket, by run and position. Never changed: a cut makes other prices."""
+    """The priced units of a basket, by unit group and position. Never changed: a reduction makes other prices."""
 
-    stretches: tuple[PricedUnits, ...]
-    _in_order: dict[bool, list[PricedUnits]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    priced_units: tuple[PricedUnits, ...]
+    _by_price: dict[bool, list[PricedUnits]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def of(cls, runs: Iterable[UnitGroup]) -> "Prices":
-        """Prices as the till sent them."""
-        return cls(stretches=tuple([PricedUnits(run.ordinal, 0, run.units, run.unit_inc_tax) for run in runs]))
+    def of(cls, unit_groups: Iterable[UnitGroup]) -> "Prices":
+        """Return the prices as the till sent them."""
+        return cls(
+            priced_units=tuple(
+                [
+                    PricedUnits(unit_group.ordinal, 0, unit_group.units, unit_group.unit_inc_tax)
+                    for unit_group in unit_groups
+                ]
+            )
+        )
 
     @property
     def total(self) -> int:
-        """What everything costs."""
-        return sum(stretch.total for stretch in self.stretches)
+        """What everything costs, in minor units."""
+        return sum(priced.total for priced in self.priced_units)
 
-    def in_order(self, *, most_expensive: bool) -> list[PricedUnits]:
-        """Units in the order of their prices; ties by SKU, which is the order of runs. Every discount asks for it."""
-        found = self._in_order.get(most_expensive)
-        if found is None:
+    def by_price(self, *, most_expensive: bool) -> list[PricedUnits]:
+        """Return the units in the order of their prices; ties by SKU, which is the order of unit groups."""
+        ordered = self._by_price.get(most_expensive)
+        if ordered is None:
             sign = -1 if most_expensive else 1
-            found = sorted(self.stretches, key=lambda stretch: (sign * stretch.value, stretch.run, stretch.first))
-            self._in_order[most_expensive] = found
-        return found
+            ordered = sorted(
+                self.priced_units, key=lambda priced: (sign * priced.value, priced.unit_group, priced.first)
+            )
+            self._by_price[most_expensive] = ordered
+        return ordered
 
-    def by_run(self, runs: int) -> list[int]:
-        """What each of so many runs costs."""
-        totals = [0] * runs
-        for run, _, units, value in self.stretches:
-            totals[run] += units * value
+    def by_unit_group(self, count: int) -> list[int]:
+        """Return what each of ``count`` unit groups costs, by ordinal."""
+        totals = [0] * count
+        for unit_group, _, units, value in self.priced_units:
+            totals[unit_group] += units * value
         return totals
 
-    def after(self, cuts: Iterable[PriceReduction]) -> "Prices":
-        """Prices after cuts, no two of which share a unit."""
-        return self._replaced([(cut.stretch, cut.left()) for cut in cuts if cut.off])
+    def after(self, reductions: Iterable[PriceReduction]) -> "Prices":
+        """Return the prices after reductions, no two of which share a unit."""
+        return self._replaced([(reduction.priced, reduction.left()) for reduction in reductions if reduction.off])
 
     def without(self, taken: Iterable[PricedUnits]) -> "Prices":
-        """What is left when some units, no two stretches of which overlap, are out of the game."""
-        return self._replaced([(stretch, ()) for stretch in taken])
+        """Return the prices of the other units; no two of the ``taken`` overlap."""
+        return self._replaced([(priced, ()) for priced in taken])
 
-    def _replaced(self, replacements: Sequence[tuple[PricedUnits, tuple[PricedUnits, ...]]]) -> "Prices":
+    def _replaced(self, replacements: Sequence[_Replacement]) -> "Prices":
+        """Return prices with some units replaced; those replaced lie within the priced units of these prices."""
         if not replacements:
             return self
-        by_run: dict[int, list[tuple[PricedUnits, tuple[PricedUnits, ...]]]] = {}
+        by_unit_group: dict[int, list[_Replacement]] = {}
         for old, new in replacements:
-            by_run.setdefault(old.run, []).append((old, new))
-        for pairs in by_run.values():
+            by_unit_group.setdefault(old.unit_group, []).append((old, new))
+        for pairs in by_unit_group.values():
             pairs.sort(key=lambda pair: pair[0].first)
-        stretches: list[PricedUnits] = []
-        for stretch in self.stretches:
-            of_run = by_run.get(stretch.run)
-            if of_run is None:
-                stretches.append(stretch)
+        priced_units: list[PricedUnits] = []
+        for priced in self.priced_units:
+            replaced = by_unit_group.get(priced.unit_group)
+            if replaced is None:
+                priced_units.append(priced)
                 continue
-            at, end = 0, stretch.first + stretch.units
-            for old, new in of_run:
-                if stretch.first <= old.first < end:
-                    start = old.first - stretch.first
-                    if start > at:
-                        stretches.append(stretch.part(at, start - at))
-                    stretches += new
-                    at = start + old.units
-            if at < stretch.units:
-                stretches.append(stretch.part(at, stretch.units - at))
-        return Prices(stretches=tuple(stretches))
+            position, end = 0, priced.first + priced.units
+            for old, new in replaced:
+                if priced.first <= old.first < end:
+                    start = old.first - priced.first
+                    if start > position:
+                        priced_units.append(priced.part(position, start - position))
+                    priced_units += new
+                    position = start + old.units
+            if position < priced.units:
+                priced_units.append(priced.part(position, priced.units - position))
+        return Prices(priced_units=tuple(priced_units))
 
 
-def shared(off: int, stretches: Sequence[PricedUnits], *, times: int = 1) -> list[PriceReduction]:
-    """An amount off shared over runs by value (ties by SKU, then unit price), and in a run over its stretches.
+def share_reduction(off: int, priced_units: Sequence[PricedUnits], *, times: int = 1) -> list[PriceReduction]:
+    """Share an amount off over unit groups by value (ties by SKU, then unit price), and within a group over its units.
 
     Args:
-        off: minor units for one of ``times`` equal parts of the stretches, at most what that part costs.
-        stretches: of one part; where there are several parts, each stretch has the units of all of them.
+        off: minor units for one of ``times`` equal parts of the units, at most what that part costs.
+        priced_units: the units of all parts together.
         times: how many parts there are.
     """
-    if len(stretches) == 1:
-        return [PriceReduction(stretches[0], off * times)]
-    by_run: dict[int, list[PricedUnits]] = {}
-    for stretch in stretches:
-        by_run.setdefault(stretch.run, []).append(stretch)
-    runs = sorted(by_run)
-    totals = [sum(stretch.total for stretch in by_run[run]) // times for run in runs]
-    cuts: list[PriceReduction] = []
-    for run, share in zip(runs, allocate(off, totals), strict=True):
-        inside = by_run[run]
-        parts = allocate(share, [stretch.total // times for stretch in inside])
-        cuts += [PriceReduction(stretch, part * times) for stretch, part in zip(inside, parts, strict=True)]
-    return cuts
+    if len(priced_units) == 1:
+        return [PriceReduction(priced_units[0], off * times)]
+    by_unit_group: dict[int, list[PricedUnits]] = {}
+    for priced in priced_units:
+        by_unit_group.setdefault(priced.unit_group, []).append(priced)
+    unit_groups = sorted(by_unit_group)
+    totals = [sum(priced.total for priced in by_unit_group[unit_group]) // times for unit_group in unit_groups]
+    reductions: list[PriceReduction] = []
+    for unit_group, share in zip(unit_groups, allocate(off, totals), strict=True):
+        priced_in_group = by_unit_group[unit_group]
+        parts = allocate(share, [priced.total // times for priced in priced_in_group])
+        reductions += [
+            PriceReduction(priced, part * times) for priced, part in zip(priced_in_group, parts, strict=True)
+        ]
+    return reductions

@@ -33,7 +33,7 @@ def apply_promotion(promotion: Promotion, context: EvaluationContext) -> Candida
 def apply_reward(promotion: Promotion, reward: RewardDefinition, context: EvaluationContext) -> Candidate | Refusal:
     """Apply a loyalty promotion to the basket's net values."""
     strategy = context.strategy
-    matched = reward.selection.match(context.basket.runs, context.basket_value.net)
+    matched = reward.selection.match(context.basket.unit_groups, context.basket_value.net)
     sets = matched.count
     if not sets:
         return Refusal(promotion, "no_matching_products", _NO_PRODUCTS)
@@ -74,20 +74,20 @@ def apply_discount(promotion: Promotion, context: EvaluationContext, *, fit: Fit
     redemptions_left = context.strategy.redemptions_left(promotion, context)
     if isinstance(redemptions_left, Refusal):
         return redemptions_left
-    result = discount.take_off(groups, fit, context.basket.runs, redemptions_left=redemptions_left)
+    result = discount.take_off(groups, fit, context.basket.unit_groups, redemptions_left=redemptions_left)
     if not result.redemptions:
         return Refusal(promotion, "no_value", _NO_VALUE)
     return Candidate(promotion, result, Fraction(result.off, 10 ** exponent(context.basket.currency)))
 
 
 def fit_of(discount: Discount, context: EvaluationContext, *, any_listed: bool = False) -> Fit:
-    """Return which runs of the basket a discount's sets accept for the shopper; ``any_listed``: could accept."""
+    """Return which unit groups of the basket a discount's sets accept for the shopper; ``any_listed``: could accept."""
     if not discount.personalized:
-        return discount.fit(context.basket.runs, context.prices, NO_LISTS)
+        return discount.fit(context.basket.unit_groups, context.prices, NO_LISTS)
     lists = Lists(
         terms=context.rulebook.personalized,
         choices=context.shopper.personalized if context.shopper else {},
         taken=context.taken_from_lists,
         any_listed=any_listed,
     )
-    return discount.fit(context.basket.runs, context.prices, lists)
+    return discount.fit(context.basket.unit_groups, context.prices, lists)

@@ -1,4 +1,4 @@
-"""What applies, to which units, what was refused and why."""
+"""The records of a decision: what applies and to which units, what does not and why; and the policy that decides."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,28 +38,28 @@ REASONS = (
 )
 """Why a promotion does not apply, in the order of the checks."""
 
-REASON_ORDER = {reason: place for place, reason in enumerate(REASONS)}
-"""How late the check comes that gives a reason."""
+REASON_ORDER = {reason: position for position, reason in enumerate(REASONS)}
+"""The position of each reason in the order of the checks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NearMiss:
     """The one thing that a promotion lacked: ``spend``, ``units``, ``transactions`` or a ``rule``.
 
-    ``amount`` in minor units; ``asked`` is the whole amount that is asked, as text; ``rule`` the condition, or the
-    group of them, that does not hold.
+    Of a spend, ``amount`` is what is missing in minor units and ``required`` the whole amount, as text; ``units`` and
+    ``count`` (of transactions) are what is missing. ``rule`` is the condition, or the group of them, that fails.
     """
 
     lacking: str
     amount: int | None = None
-    asked: str = ""
+    required: str = ""
     units: int | None = None
     count: int | None = None
     rule: Tree | None = None
 
 
 class Refusal(NamedTuple):
-    """That a promotion does not apply, and why. A lost conflict names the winners and what decided."""
+    """A promotion that does not apply, and why. A lost conflict names the winners and what decided."""
 
     promotion: Promotion
     reason: str
@@ -70,7 +70,7 @@ class Refusal(NamedTuple):
 
     @classmethod
     def lost(cls, loss: "Loss") -> "Refusal":
-        """The refusal of a candidate that was beaten."""
+        """Return the refusal of a candidate that was beaten."""
         return cls(
             promotion=loss.candidate.promotion,
             reason="lost_conflict",
@@ -81,11 +81,11 @@ class Refusal(NamedTuple):
 
 
 DECIDED_BY = {"bias": "saving", "age": "age", "code": "code"}
-"""What decided a conflict, as it is said: the ``decided_by`` of a loss."""
+"""What decided a conflict, in words, by the ``decided_by`` of a loss."""
 
 
 class Candidate(NamedTuple):
-    """A promotion that would apply: what a reward gives, or a discount takes off.
+    """A promotion that would apply if no other competed with it, with its result.
 
     ``saving`` is the customer's, in major units of money.
     """
@@ -120,13 +120,13 @@ class Candidate(NamedTuple):
 
     @property
     def starts_at(self) -> datetime:
-        """When the promotion began: its age."""
+        """When the promotion started: its age."""
         return self.promotion.source.starts_at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loss:
-    """A candidate that was beaten, by whom, and whether bias, age or code decided."""
+    """A candidate that was beaten, the codes of the winners, and whether bias, age or code decided."""
 
     candidate: Candidate
     won_by: tuple[str, ...]
@@ -135,30 +135,30 @@ class Loss:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resolution:
-    """How a conflict ended."""
+    """The result of a conflict."""
 
     winners: tuple[Candidate, ...]
     losers: tuple[Loss, ...]
 
 
 class Contest(Protocol):
-    """The units of a basket that discounts compete for; a winner takes its units out of the game."""
+    """The units of a basket that discounts compete for; a winner takes its units from the others."""
 
     def reapply(self, candidate: Candidate) -> Candidate | None:
         """Apply a candidate to the units that are left; None where it gives nothing any more."""
         ...
 
     def award(self, winner: Candidate) -> None:
-        """Let a candidate, as worked out on what is left, take its units."""
+        """Give a candidate, as applied to the units that are left, its units."""
         ...
 
     def holders(self, candidate: Candidate) -> tuple[str, ...]:
-        """The winners, in order, that hold units which the candidate's product sets fit."""
+        """Return the winners, in order, that hold units which the candidate's product sets accept."""
         ...
 
 
 class ConflictPolicy(Protocol):
-    """The account's way of deciding between promotions that compete; given to the engine."""
+    """Decides between promotions that compete: the account's settings at a sale, another policy at a return."""
 
     def resolve(self, candidates: Sequence[Candidate]) -> Resolution:
         """Decide between loyalty promotions of all kinds."""
@@ -170,7 +170,7 @@ class ConflictPolicy(Protocol):
 
 
 class LineShare(NamedTuple):
-    """A promotion's part in one line. Discount in minor units. A named tuple, as a decision makes dozens of them."""
+    """A promotion's share of one line. Discount in minor units. A named tuple, as a decision makes dozens of them."""
 
     line_id: str
     quantity: Decimal
@@ -212,7 +212,7 @@ class ProductToAdd:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonalizedState:
-    """Where the consumer stands with a personalized promotion that feeds a discount which this basket qualifies for."""
+    """The consumer's choice under a personalized promotion that feeds a discount this basket qualifies for."""
 
     backend_id: str
     requires_selection: bool
@@ -222,7 +222,7 @@ class PersonalizedState:
 
 
 class LineResult(NamedTuple):
-    """What becomes of one line, amounts in minor units. A named tuple, as a decision makes dozens of them."""
+    """One line after the decision, amounts in minor units. A named tuple, as a decision makes dozens of them."""
 
     line_id: str
     total: int
@@ -236,8 +236,8 @@ class Decision:
     """The whole answer for one basket, amounts in minor units.
 
     ``applied`` are discounts, then loyalty promotions, each in order of application; vouchers come between the two.
-    ``choices`` are what a commit makes final, by backend id: the products selected from then on. ``listed`` is what
-    counted as chosen, by backend id.
+    ``choices_to_lock`` are the products that a commit selects for good, and ``effective_choices`` those that counted as
+    chosen, both by the backend id of the personalized promotion.
     """
 
     basket: Basket
@@ -252,8 +252,8 @@ class Decision:
     vouchers_refused: tuple[RefusedVoucher, ...]
     add_products: tuple[ProductToAdd, ...]
     personalized: tuple[PersonalizedState, ...]
-    choices: Mapping[str, tuple[str, ...]]
-    listed: Mapping[str, tuple[str, ...]]
+    choices_to_lock: Mapping[str, tuple[str, ...]]
+    effective_choices: Mapping[str, tuple[str, ...]]
 
     @property
     def promotion_points(self) -> int:

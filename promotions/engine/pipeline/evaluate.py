@@ -95,15 +95,15 @@ def evaluate(
         vouchers_refused=tuple(price_phase.vouchers_refused),
         add_products=price_phase.add_products,
         personalized=price_phase.personalized,
-        choices=price_phase.choices,
-        listed=price_phase.listed,
+        choices_to_lock=price_phase.choices_to_lock,
+        effective_choices=price_phase.effective_choices,
     )
 
 
 def _context(case: EvaluationCase, rulebook: Rulebook, observer: Observer | None) -> EvaluationContext:
     """Return the context of the price phase. Base points are earned on what is paid, and there are none yet."""
-    runs = case.basket.runs
-    prices = Prices.of(runs)
+    unit_groups = case.basket.unit_groups
+    prices = Prices.of(unit_groups)
     return EvaluationContext(
         basket=case.basket,
         shopper=case.shopper,
@@ -113,7 +113,9 @@ def _context(case: EvaluationCase, rulebook: Rulebook, observer: Observer | None
         checks=case.strategy.checks,
         prices=prices,
         basket_value=BasketValue(
-            units=tuple([run.units for run in runs]), net=tuple(prices.by_run(len(runs))), base_points=()
+            units=tuple([unit_group.units for unit_group in unit_groups]),
+            net=tuple(prices.by_unit_group(len(unit_groups))),
+            base_points=(),
         ),
         observer=observer,
     )

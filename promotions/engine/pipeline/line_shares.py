@@ -1,4 +1,4 @@
-"""A decision shown on the till's lines: each unit of a run stands in one of the run's lines, in their order."""
+"""A decision shown on the till's lines: each unit of a unit group is in one of the group's lines, in their order."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -8,7 +8,7 @@ from promotions.engine.benefits.rewards import BasketValue
 from promotions.engine.benefits.vouchers import PaidVoucher
 from promotions.engine.facts.basket import Basket, Line
 from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices
-from promotions.engine.matching.selection import Taken
+from promotions.engine.matching.selection import TakenUnits
 from promotions.engine.money import allocate
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Candidate, LineResult, LineShare
 
@@ -17,12 +17,12 @@ def line_results(basket: Basket, prices: Prices, basket_value: BasketValue) -> t
     """What becomes of each line, in the order of lines."""
     lines = basket.lines
     nets = [0] * len(lines)
-    for stretch in prices.stretches:
-        for position, start, end in _overlaps(basket, stretch):
-            nets[position] += (end - start) * stretch.value
+    for priced in prices.priced_units:
+        for position, start, end in _overlaps(basket, priced):
+            nets[position] += (end - start) * priced.value
     points = [0] * len(lines)
-    for run, base_points in zip(basket.runs, basket_value.base_points, strict=True):
-        positions = run.lines
+    for unit_group, base_points in zip(basket.unit_groups, basket_value.base_points, strict=True):
+        positions = unit_group.lines
         if len(positions) == 1:
             points[positions[0]] = base_points
             continue
@@ -47,7 +47,7 @@ def applied_discount(winner: Candidate, basket: Basket) -> Applied:
         discount=result.off,
         saving=winner.saving,
         vouchers=0,
-        lines=cut_shares(basket, result.cuts),
+        lines=cut_shares(basket, result.reductions),
     )
 
 
@@ -56,8 +56,8 @@ def applied_reward(winner: Candidate, basket: Basket, basket_value: BasketValue)
     result = winner.reward_result
     net, all_units = basket_value.net, basket_value.units
     weights = [
-        net[run] if units == all_units[run] else Fraction(net[run] * units, all_units[run])
-        for run, units in result.taken
+        net[unit_group] if units == all_units[unit_group] else Fraction(net[unit_group] * units, all_units[unit_group])
+        for unit_group, units in result.taken
     ]
     return Applied(
         promotion=winner.promotion,
@@ -77,20 +77,20 @@ def applied_voucher(paid: PaidVoucher, basket: Basket) -> AppliedVoucher:
         offer=paid.voucher.offer,
         benefit=paid.kind,
         discount=paid.off,
-        lines=cut_shares(basket, paid.cuts),
+        lines=cut_shares(basket, paid.reductions),
     )
 
 
-def cut_shares(basket: Basket, cuts: Iterable[PriceReduction]) -> tuple[LineShare, ...]:
+def cut_shares(basket: Basket, reductions: Iterable[PriceReduction]) -> tuple[LineShare, ...]:
     """The parts of lines that a discount or voucher took, in the order of lines."""
     units: dict[int, int] = {}
     off: dict[int, int] = {}
-    for cut in cuts:
-        stretch = cut.stretch
-        for position, start, end in _overlaps(basket, stretch):
+    for reduction in reductions:
+        priced = reduction.priced
+        for position, start, end in _overlaps(basket, priced):
             part = end - start
             units[position] = units.get(position, 0) + part
-            taken_off = cut.off if part == stretch.units else cut.off_of(end) - cut.off_of(start)
+            taken_off = reduction.off if part == priced.units else reduction.off_of(end) - reduction.off_of(start)
             off[position] = off.get(position, 0) + taken_off
     return tuple(
         LineShare(
@@ -103,25 +103,25 @@ def cut_shares(basket: Basket, cuts: Iterable[PriceReduction]) -> tuple[LineShar
     )
 
 
-def point_shares(basket: Basket, taken: Taken, points: Sequence[int]) -> tuple[LineShare, ...]:
-    """The parts of lines that a loyalty promotion took, by run: the first units of each, in the order of its lines.
+def point_shares(basket: Basket, taken: TakenUnits, points: Sequence[int]) -> tuple[LineShare, ...]:
+    """Return the parts of lines that a loyalty promotion took: the first units of a group, in the order of its lines.
 
     Args:
         basket: whose units they are.
-        taken: runs and units.
+        taken: unit groups and units.
         points: of each of ``taken``.
     """
-    lines, runs = basket.lines, basket.runs
+    lines, unit_groups = basket.lines, basket.unit_groups
     shares: list[LineShare] = []
-    for (run, units), part in zip(taken, points, strict=True):
-        positions = runs[run].lines
+    for (unit_group, units), part in zip(taken, points, strict=True):
+        positions = unit_groups[unit_group].lines
         if len(positions) == 1:
             line = lines[positions[0]]
             # What _quantity says, without calling it: there is one of these for each promotion and line.
             quantity = line.quantity if line.is_weighed else Decimal(units)
             shares.append(LineShare(line.line_id, quantity, 0, part))
             continue
-        overlaps = _overlaps(basket, PricedUnits(run, 0, units, 0))
+        overlaps = _overlaps(basket, PricedUnits(unit_group, 0, units, 0))
         parts = allocate(part, [end - start for _, start, end in overlaps])
         for (position, start, end), share in zip(overlaps, parts, strict=True):
             line = lines[position]
@@ -129,17 +129,17 @@ def point_shares(basket: Basket, taken: Taken, points: Sequence[int]) -> tuple[L
     return tuple(shares)
 
 
-def _overlaps(basket: Basket, stretch: PricedUnits) -> list[tuple[int, int, int]]:
-    """The lines that a stretch's units stand in, each with the units' start and end within the stretch."""
-    positions = basket.runs[stretch.run].lines
+def _overlaps(basket: Basket, priced: PricedUnits) -> list[tuple[int, int, int]]:
+    """The lines that hold some priced units, each with the units' start and end among them."""
+    positions = basket.unit_groups[priced.unit_group].lines
     if len(positions) == 1:
-        return [(positions[0], 0, stretch.units)]
+        return [(positions[0], 0, priced.units)]
     found = []
-    at, end = 0, stretch.first + stretch.units
+    at, end = 0, priced.first + priced.units
     for position in positions:
         after = at + basket.lines[position].units
-        if after > stretch.first and at < end:
-            found.append((position, max(at, stretch.first) - stretch.first, min(after, end) - stretch.first))
+        if after > priced.first and at < end:
+            found.append((position, max(at, priced.first) - priced.first, min(after, end) - priced.first))
         at = after
     return found
 

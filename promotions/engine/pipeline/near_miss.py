@@ -1,4 +1,4 @@
-"""What one thing a promotion lacked: the money, units, transactions or rule without which it would have applied."""
+"""The one thing that a refused promotion lacked: money, units, transactions or a rule."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -17,7 +17,7 @@ from promotions.engine.rules.attributes import Operator, Scope
 from promotions.engine.rules.compile import compile_tree
 from promotions.engine.rules.tree import Tree
 
-_SPEND = frozenset({"total_inc_tax", "total_ex_tax"})
+_TOTALS = frozenset({"total_inc_tax", "total_ex_tax"})
 
 
 def with_near_miss(refusal: Refusal, context: EvaluationContext) -> Refusal:
@@ -30,20 +30,20 @@ def with_near_miss(refusal: Refusal, context: EvaluationContext) -> Refusal:
 
 
 def near_miss(promotion: Promotion, reason: str, context: EvaluationContext) -> NearMiss | None:
-    """The one thing that a refused promotion lacked; None where it was more, or nothing that a customer could bring.
+    """Return the one thing that a refused promotion lacked; None where more was missing, or no customer can change it.
 
     Args:
         promotion: that does not apply.
-        reason: why.
-        context: it was judged in.
+        reason: of its refusal.
+        context: in which it was evaluated.
     """
     finder = _FINDERS.get(reason)
-    lacking = None if finder is None else finder(promotion, context)
-    return lacking if lacking is not None and _passes_otherwise(promotion, reason, context) else None
+    miss = None if finder is None else finder(promotion, context)
+    return miss if miss is not None and _passes_otherwise(promotion, reason, context) else None
 
 
 def _passes_otherwise(promotion: Promotion, reason: str, context: EvaluationContext) -> bool:
-    """Whether nothing but the failed check stood in the way."""
+    """Return whether the promotion passes all checks but the one that failed."""
     if reason == "no_matching_products":
         return not isinstance(context.strategy.redemptions_left(promotion, context), Refusal)
     for check in _LATER_CHECKS[reason]:
@@ -59,10 +59,9 @@ _LATER_CHECKS = {reason: CHECKS[CHECKS.index(check) + 1 :] for reason, check in 
 
 
 def _failing(promotion: Promotion, name: str, scope: Scope) -> Failing:
-    """What fails of a promotion's rules for a subject that they do not hold for: the fewest conditions and groups that
-    would have to hold, as far as a glance tells.
+    """Return a function that finds, for a subject that fails a promotion's rules, the conditions that it fails.
 
-    Of an "any" group that does not hold, the group itself: there is more than one way.
+    Of an "any" group that fails, it finds the group itself, as there is more than one way to pass it.
     """
     failing = promotion.failing.get(name)
     if failing is None:
@@ -76,24 +75,24 @@ def _compiled(tree: Tree, scope: Scope) -> Failing:
 
 
 def _only_condition(tree: Tree) -> Tree | None:
-    """The one condition that a tree consists of; None where there are several."""
+    """Return the one condition that a tree consists of; None where there are several."""
     while "rules" in tree and len(tree["rules"]) == 1:
         (tree,) = tree["rules"]
     return None if "rules" in tree else tree
 
 
 def _failing_in(tree: Tree, scope: Scope) -> Failing:
-    """What fails of a tree that may hold."""
+    """Return a function that finds what a subject fails of a tree, which it may pass."""
     if "rules" not in tree:
         holds = compile_tree({"match": "all", "rules": [tree]}, scope)
         return lambda subject: [] if holds is None or holds(subject) else [tree]
     parts = [_failing_in(rule, scope) for rule in tree["rules"]]
     if tree["match"] == "all" or len(parts) == 1:
-        return lambda subject: [one for part in parts for one in part(subject)]
+        return lambda subject: [rule for part in parts for rule in part(subject)]
     return lambda subject: [tree] if all(part(subject) for part in parts) else []
 
 
-def _one_rule(name: str, scope: Scope) -> "Callable[[Promotion, EvaluationContext], NearMiss | None]":
+def _rule_finder(name: str, scope: Scope) -> "_Finder":
     def find(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
         subject = context.basket.site if scope is Scope.SITE else context.shopper
         failing = _failing(promotion, name, scope)(subject)
@@ -108,47 +107,47 @@ def _transaction_rule(promotion: Promotion, context: EvaluationContext) -> NearM
     if len(failing) != 1:
         return None
     (rule,) = failing
-    if rule.get("attribute") in _SPEND:
-        have: Decimal = getattr(basket, rule["attribute"])
-        asked = _least(rule, step=minor_unit(basket.currency))
-        if asked is not None and asked > have:
-            short = to_minor(_rounded_up(asked - have, minor_unit(basket.currency)), basket.currency)
-            return _spend(short, asked=money_text(to_minor(have, basket.currency) + short, basket.currency))
+    if rule.get("attribute") in _TOTALS:
+        total: Decimal = getattr(basket, rule["attribute"])
+        least = _least(rule, step=minor_unit(basket.currency))
+        if least is not None and least > total:
+            missing = to_minor(_rounded_up(least - total, minor_unit(basket.currency)), basket.currency)
+            return _spend(missing, to_minor(total, basket.currency) + missing, basket.currency)
     return _rule(rule)
 
 
 def _line_item_rule(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
-    """What the item that comes nearest lacks: the fewest units, or else the rule of the first that lacks but one."""
-    runs = context.basket.runs
+    """Return the fewest units that an item lacks, or else the rule of the first item that fails only one."""
+    unit_groups = context.basket.unit_groups
     only = _only_condition(promotion.source.eligibility["line_item_rules"])
     if only is not None and only["attribute"] != "quantity":
-        return _rule(only) if runs else None
+        return _rule(only) if unit_groups else None
     failing_of = _failing(promotion, "line_item_rules", Scope.LINE_ITEM)
     fewest: int | None = None
-    first: Tree | None = None
-    for item in {run.item.sku: run.item for run in runs}.values():
+    first_rule: Tree | None = None
+    for item in {unit_group.item.sku: unit_group.item for unit_group in unit_groups}.values():
         failing = failing_of(item)
         if len(failing) == 1:
-            short = _units_short(failing[0], item)
-            if short is None:
-                first = first or failing[0]
-            elif fewest is None or short < fewest:
-                fewest = short
+            missing = _missing_units(failing[0], item)
+            if missing is None:
+                first_rule = first_rule or failing[0]
+            elif fewest is None or missing < fewest:
+                fewest = missing
     if fewest is not None:
         return _units(fewest)
-    return None if first is None else _rule(first)
+    return None if first_rule is None else _rule(first_rule)
 
 
-def _units_short(rule: Tree, item: Item) -> int | None:
-    """How many more units of an item would satisfy a rule; None where it is not units that it lacks."""
+def _missing_units(rule: Tree, item: Item) -> int | None:
+    """Return how many more units of an item would satisfy a rule; None where more units would not."""
     if rule.get("attribute") != "quantity":
         return None
-    asked = _least(rule, step=Decimal(1))
-    return None if asked is None or asked <= item.quantity else ceil(asked - item.quantity)
+    least = _least(rule, step=Decimal(1))
+    return None if least is None or least <= item.quantity else ceil(least - item.quantity)
 
 
 def _least(rule: Tree, *, step: Decimal) -> Decimal | None:
-    """The least number that satisfies a condition, where having more is what it asks."""
+    """Return the least number that satisfies a condition; None where more is no help."""
     match rule["operator"]:
         case Operator.IS_AT_LEAST | Operator.IS:
             return Decimal(rule["value"])
@@ -164,58 +163,57 @@ def _rounded_up(amount: Decimal, unit: Decimal) -> Decimal:
     return ceil(amount / unit) * unit
 
 
-# --- repeat behaviour -------------------------------------------------------------------------------------------------
+# --- application rules ------------------------------------------------------------------------------------------------
 
 
 def _application_rule(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
-    """What one rule lacks to be reached; None where this transaction does not count at all, or two rules lack."""
+    """Return what one rule lacks; None where this transaction does not count at all, or several rules fail."""
     progress = context.usage.progress.get(promotion.id)
-    missing: list[NearMiss] = []
+    misses: list[NearMiss] = []
     for index, rule in enumerate(promotion.application_rules):
         now = rule.measured(context.basket, context.basket_value.net)
         if now is None:
             return None
-        have = rule.amount(now)
+        measured = rule.amount(now)
         if progress is not None:
-            have += rule.amount(progress.before(index, rule, context.basket.today))
-        if have < rule.threshold:
-            short = ceil(rule.threshold - have)
-            currency = context.basket.currency
+            measured += rule.amount(progress.before(index, rule, context.basket.today))
+        if measured < rule.threshold:
+            missing = ceil(rule.threshold - measured)
             match rule.measure:
                 case "transactions":
-                    missing.append(_transactions(short))
+                    misses.append(_transactions(missing))
                 case "quantity":
-                    missing.append(_units(short))
+                    misses.append(_units(missing))
                 case _:
-                    missing.append(_spend(short, asked=money_text(have + short, currency)))
-    return missing[0] if len(missing) == 1 else None
+                    misses.append(_spend(missing, measured + missing, context.basket.currency))
+    return misses[0] if len(misses) == 1 else None
 
 
 # --- products ---------------------------------------------------------------------------------------------------------
 
 
 def _products(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
-    """The units, or the spend on one product set, that a first matching set lacks."""
+    """Return the units, or the spend on one product set, that a first matching set lacks."""
     if isinstance(promotion.effect, Discount):
         units, spends = promotion.effect.lacking(context.prices, fit_of(promotion.effect, context))
     else:
-        units, spends = promotion.effect.selection.lacking(context.basket.runs), []
+        units, spends = promotion.effect.selection.lacking(context.basket.unit_groups), []
     if units and not spends:
         return _units(units)
     if len(spends) == 1 and not units:
-        short, asked = spends[0]
-        return _spend(short, asked=money_text(asked, context.basket.currency))
+        missing, required = spends[0]
+        return _spend(missing, required, context.basket.currency)
     return None
 
 
-# --- words ------------------------------------------------------------------------------------------------------------
+# --- near misses ------------------------------------------------------------------------------------------------------
 
 
 def sentence(miss: NearMiss, currency: str) -> str:
-    """What was lacking, for a person; empty for a rule, which has words of its own."""
+    """Return what was missing as a sentence; empty for a rule, which the caller describes."""
     match miss.lacking:
         case "spend":
-            return f"Spend {money_text(miss.amount or 0, currency)} more to reach {miss.asked} {currency}."
+            return f"Spend {money_text(miss.amount or 0, currency)} more to reach {miss.required} {currency}."
         case "units":
             return "One more unit would do." if miss.units == 1 else f"{miss.units} more units would do."
         case "transactions":
@@ -228,22 +226,24 @@ def _rule(rule: Tree) -> NearMiss:
     return NearMiss(lacking="rule", rule=rule)
 
 
-def _spend(short: int, *, asked: str) -> NearMiss:
-    return NearMiss(lacking="spend", amount=short, asked=asked)
+def _spend(missing: int, required: int, currency: str) -> NearMiss:
+    return NearMiss(lacking="spend", amount=missing, required=money_text(required, currency))
 
 
 @lru_cache(maxsize=100)
-def _units(short: int) -> NearMiss:
-    return NearMiss(lacking="units", units=short)
+def _units(missing: int) -> NearMiss:
+    return NearMiss(lacking="units", units=missing)
 
 
-def _transactions(short: int) -> NearMiss:
-    return NearMiss(lacking="transactions", count=short)
+def _transactions(missing: int) -> NearMiss:
+    return NearMiss(lacking="transactions", count=missing)
 
 
-_FINDERS: dict[str, Callable[[Promotion, EvaluationContext], NearMiss | None]] = {
-    "site_rules": _one_rule("site_rules", Scope.SITE),
-    "customer_rules": _one_rule("customer_rules", Scope.CUSTOMER),
+_Finder = Callable[[Promotion, EvaluationContext], NearMiss | None]
+
+_FINDERS: dict[str, _Finder] = {
+    "site_rules": _rule_finder("site_rules", Scope.SITE),
+    "customer_rules": _rule_finder("customer_rules", Scope.CUSTOMER),
     "transaction_rules": _transaction_rule,
     "line_item_rules": _line_item_rule,
     "application_rules": _application_rule,

@@ -22,9 +22,9 @@ class PointsPhaseResult(NamedTuple):
 
 
 def earn_base_points(context: EvaluationContext, prices: Prices) -> BasketValue:
-    """Return the net values at some prices, with the base points on them: one whole number, shared over the runs."""
+    """Return the net values at some prices, and the base points on them: one whole number, shared over unit groups."""
     basket, terms = context.basket, context.rulebook.terms
-    net = tuple(prices.by_run(len(basket.runs)))
+    net = tuple(prices.by_unit_group(len(basket.unit_groups)))
     points = 0
     if context.shopper is not None and context.shopper.is_loyalty_member:
         rate = terms.earn_rates.get(basket.currency, Fraction(0))

@@ -27,7 +27,7 @@ ProductsByList = Mapping[str, tuple[str, ...]]
 class PricePhaseResult:
     """Prices once discounts and vouchers have lowered them, and what lowered them.
 
-    ``refused`` are by promotion id; ``choices`` and ``listed`` are the decision's, see ``Decision``.
+    ``refused`` are by promotion id; ``choices_to_lock`` and ``effective_choices`` as in ``Decision``.
     """
 
     prices: Prices
@@ -37,8 +37,8 @@ class PricePhaseResult:
     vouchers_refused: Sequence[RefusedVoucher]
     add_products: tuple[ProductToAdd, ...]
     personalized: tuple[PersonalizedState, ...]
-    choices: ProductsByList
-    listed: ProductsByList
+    choices_to_lock: ProductsByList
+    effective_choices: ProductsByList
 
 
 def run_price_phase(
@@ -62,7 +62,7 @@ def run_price_phase(
     for loss in resolution.losers:
         qualifier.refused[loss.candidate.promotion.id] = Refusal.lost(loss)
     winners = list(resolution.winners)
-    prices = context.prices.after(cut for winner in winners for cut in winner.discount_result.cuts)
+    prices = context.prices.after(reduction for winner in winners for reduction in winner.discount_result.reductions)
     taken_from_lists = contest.taken_from_lists
 
     always = [promotion for promotion in discounts if promotion.always_apply]
@@ -70,7 +70,7 @@ def run_price_phase(
         reduced = context._replace(prices=prices, taken_from_lists=taken_from_lists)
         for winner in qualifier.qualified([promotion], reduced):
             winners.append(winner)
-            prices = prices.after(winner.discount_result.cuts)
+            prices = prices.after(winner.discount_result.reductions)
             taken_from_lists = _with_taken(taken_from_lists, winner.discount_result)
 
     prices, paid, vouchers_refused = pay(vouchers, context.basket, prices)
@@ -82,8 +82,8 @@ def run_price_phase(
         vouchers_refused=vouchers_refused,
         add_products=tuple(sorted(qualifier.products_to_add, key=lambda product: product.discount)),
         personalized=tuple(_personalized(winners, qualifier.refused.values(), context)),
-        choices=_choices(winners, context, taken_from_lists),
-        listed=_listed(winners, context),
+        choices_to_lock=_choices_to_lock(winners, context, taken_from_lists),
+        effective_choices=_effective_choices(winners, context),
     )
 
 
@@ -115,7 +115,7 @@ class UnitContest:
     def __init__(self, context: EvaluationContext) -> None:
         self._context = context
         self._runs_by_winner: list[tuple[str, set[int]]] = []
-        self._runs: set[int] = set()
+        self._unit_groups: set[int] = set()
         self._left = context.prices
         self._taken: list[PricedUnits] = []
         self.taken_from_lists: ProductsByList = {}
@@ -124,10 +124,10 @@ class UnitContest:
         """Apply a candidate to the units that are left; None where it gives nothing any more."""
         fit = candidate.discount_result.fit
         is_decided = not fit.undecided
-        if is_decided and fit.runs.isdisjoint(self._runs):
+        if is_decided and fit.unit_groups.isdisjoint(self._unit_groups):
             return candidate
         left = self._prices_left()
-        if is_decided and fit.runs.isdisjoint([stretch.run for stretch in left.stretches]):
+        if is_decided and fit.unit_groups.isdisjoint([priced.unit_group for priced in left.priced_units]):
             return None
         context = self._context._replace(prices=left, taken_from_lists=self.taken_from_lists)
         apply = context.observed(partial(apply_discount, fit=fit if is_decided else None))
@@ -136,10 +136,10 @@ class UnitContest:
 
     def award(self, winner: Candidate) -> None:
         """Give a winner its units, those that only qualified too."""
-        taken = [cut.stretch for cut in winner.discount_result.cuts]
-        runs = {stretch.run for stretch in taken}
-        self._runs_by_winner.append((winner.code, runs))
-        self._runs |= runs
+        taken = [reduction.priced for reduction in winner.discount_result.reductions]
+        unit_groups = {priced.unit_group for priced in taken}
+        self._runs_by_winner.append((winner.code, unit_groups))
+        self._unit_groups |= unit_groups
         self._taken += taken
         self.taken_from_lists = _with_taken(self.taken_from_lists, winner.discount_result)
 
@@ -158,8 +158,8 @@ class UnitContest:
         fit = candidate.discount_result.fit
         if fit.undecided:
             fit = fit_of(candidate.promotion.discount, self._context, any_listed=True)
-        accepted = fit.runs
-        return tuple(code for code, runs in self._runs_by_winner if not runs.isdisjoint(accepted))
+        accepted = fit.unit_groups
+        return tuple(code for code, unit_groups in self._runs_by_winner if not unit_groups.isdisjoint(accepted))
 
 
 def _with_taken(taken_from_lists: ProductsByList, result: DiscountResult) -> ProductsByList:
@@ -168,7 +168,7 @@ def _with_taken(taken_from_lists: ProductsByList, result: DiscountResult) -> Pro
         return taken_from_lists
     merged = dict(taken_from_lists)
     for backend_id in result.fit.undecided:
-        taken = result.listed.get(backend_id, ())
+        taken = result.taken_from_lists.get(backend_id, ())
         merged[backend_id] = tuple(dict.fromkeys([*merged.get(backend_id, ()), *taken]))
     return merged
 
@@ -209,18 +209,18 @@ def _personalized(
             )
 
 
-def _listed(winners: Iterable[Candidate], context: EvaluationContext) -> dict[str, tuple[str, ...]]:
+def _effective_choices(winners: Iterable[Candidate], context: EvaluationContext) -> dict[str, tuple[str, ...]]:
     """Return what counted as chosen: the shopper's choice, or where there is none the products taken, by backend id."""
     choices = context.shopper.personalized if context.shopper else {}
-    listed: dict[str, tuple[str, ...]] = {}
+    effective: dict[str, tuple[str, ...]] = {}
     for winner in winners:
-        for backend_id, taken in winner.discount_result.listed.items():
-            counted = choices[backend_id].selected or [*listed.get(backend_id, ()), *taken]
-            listed[backend_id] = tuple(dict.fromkeys(counted))
-    return listed
+        for backend_id, taken in winner.discount_result.taken_from_lists.items():
+            products = choices[backend_id].selected or [*effective.get(backend_id, ()), *taken]
+            effective[backend_id] = tuple(dict.fromkeys(products))
+    return effective
 
 
-def _choices(
+def _choices_to_lock(
     winners: Iterable[Candidate], context: EvaluationContext, taken_from_lists: ProductsByList
 ) -> dict[str, tuple[str, ...]]:
     """Return what becomes final when the decision is committed: a choice not locked yet, or else the products taken.

@@ -1,215 +1,366 @@
-"""Masks of promotions: Python integers with a bit for each promotion, by ordinal, that something allows.
+"""Indexes of a rulebook: each leaves out, without looking at them, the promotions that one stage of the checks refuses.
 
-What is asked is worked out the first time, and kept. Each kind can be copied and corrected for one promotion,
-so that an edit costs what it changes: ``put`` adds one whose ordinal is free, ``remove`` frees it.
+An index never loses a promotion: where it cannot tell, it lets the promotion through, and the checks decide. What it
+knows is computed when it is first asked; from then on an edit copies it and corrects what changed.
 """
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, time
-from decimal import Decimal
-from typing import TypeVar
+from typing import Protocol, Self
 
-from promotions.engine.facts.basket import Basket, SiteFacts
-from promotions.engine.rules.compile import Predicate
+from promotions.engine.benefits.discounts import Discount
+from promotions.engine.facts.basket import Basket
+from promotions.engine.facts.consumer import Shopper
+from promotions.engine.matching.item_rules import ItemRules
+from promotions.engine.matching.selection import Selection
+from promotions.engine.rulebook.life import life_moments, life_reason
+from promotions.engine.rulebook.masks import ALL, HourMasks, KeyMasks, LifeMasks, MinimumMasks, SiteMasks
+from promotions.engine.rulebook.promotion import Promotion, PromotionSource, needs_consumer
+from promotions.engine.rules.attributes import Scope
+from promotions.engine.rules.compile import compile_tree
+from promotions.engine.rules.index import Key, necessary_keys, necessary_minimum, necessary_part
+from promotions.engine.rules.tree import Tree, conditions
 
-ANSWERS_KEPT = 1_000
-"""Answers that are corrected at an edit; where there are more (the spans of a replay) they are found anew."""
-
-Asked = TypeVar("Asked")
-
-
-def mask_of(holds: Iterable[bool]) -> int:
-    """The mask of what holds, by ordinal. Written out as text: adding bit by bit copies the mask each time."""
-    digits = "".join(["1" if one else "0" for one in holds])
-    return int(digits[::-1], 2) if digits else 0
-
-
-def _kept(answers: dict[Asked, int]) -> dict[Asked, int]:
-    return answers.copy() if len(answers) <= ANSWERS_KEPT else {}
-
-
-def _add(answers: dict[Asked, int], bit: int, holds: Callable[[Asked], bool]) -> None:
-    for asked, mask in answers.items():
-        if holds(asked):
-            answers[asked] = mask | bit
+CUSTOMER_KEYS = frozenset({"groups", "home_site", "is_loyalty_member"})
+TRANSACTION_KEYS = frozenset(
+    {"payment_card_type", "source", "loyalty_card_type", "transaction_date", "transaction_weekday"}
+)
 
 
-def _take_out(answers: dict[Asked, int], bit: int) -> None:
-    for asked, mask in answers.items():
-        answers[asked] = mask & ~bit
+class PromotionIndex(Protocol):
+    """One stage of the checks, for all promotions of a rulebook."""
+
+    def copy(self, *, keep_masks: bool) -> Self:
+        """Return a copy to be corrected; without its masks where so much changes that computing them is cheaper."""
+        ...
+
+    def put(self, ordinal: int, promotion: Promotion) -> None:
+        """Add a promotion whose ordinal is free."""
+        ...
+
+    def remove(self, ordinal: int, promotion: Promotion) -> None:
+        """Remove a promotion that was put under this ordinal."""
+        ...
+
+    def mask(self, basket: Basket, shopper: Shopper | None) -> int:
+        """Return the mask of the promotions that a basket and its shopper may have."""
+        ...
 
 
-class LifeMasks:
-    """Promotions in force at a moment. Nothing begins or ends within a span, so that each is judged once.
+class LifeIndex:
+    """Promotions in force at the basket's moment."""
 
-    A span is known by the moment that it begins with; None for what is before all. A moment that nothing begins or ends
-    with any more parts a span in two, and does no harm.
+    def __init__(self) -> None:
+        self._sources: list[PromotionSource | None] = []
+        self._masks: LifeMasks | None = None
+
+    def copy(self, *, keep_masks: bool) -> "LifeIndex":
+        """Return a copy to be corrected."""
+        other = LifeIndex()
+        other._sources = self._sources.copy()
+        if keep_masks and self._masks is not None:
+            other._masks = self._masks.copy()
+        return other
+
+    def put(self, ordinal: int, promotion: Promotion) -> None:
+        """Add a promotion."""
+        source = promotion.source
+        if ordinal == len(self._sources):
+            self._sources.append(source)
+        else:
+            self._sources[ordinal] = source
+        if self._masks is not None:
+            self._masks.put(ordinal, life_moments(source), lambda at: life_reason(source, at) is None)
+
+    def remove(self, ordinal: int, promotion: Promotion) -> None:
+        """Remove a promotion."""
+        self._sources[ordinal] = None
+        if self._masks is not None:
+            self._masks.remove(ordinal)
+
+    def mask(self, basket: Basket, shopper: Shopper | None) -> int:
+        """Return the promotions in force."""
+        masks = self._masks
+        if masks is None:
+            sources = [source for source in self._sources if source is not None]
+            masks = self._masks = LifeMasks(moment for source in sources for moment in life_moments(source))
+        return masks.at(basket.at, lambda: self._are_live(basket.at))
+
+    def _are_live(self, at: datetime) -> Iterator[bool]:
+        return (source is not None and life_reason(source, at) is None for source in self._sources)
+
+
+class CurrencyIndex:
+    """Promotions in the basket's currency."""
+
+    def __init__(self) -> None:
+        self._by_currency: dict[str, int] = {}
+
+    def copy(self, *, keep_masks: bool) -> "CurrencyIndex":
+        """Return a copy to be corrected."""
+        other = CurrencyIndex()
+        other._by_currency = self._by_currency.copy()
+        return other
+
+    def put(self, ordinal: int, promotion: Promotion) -> None:
+        """Add a promotion."""
+        currency = promotion.source.currency
+        self._by_currency[currency] = self._by_currency.get(currency, 0) | 1 << ordinal
+
+    def remove(self, ordinal: int, promotion: Promotion) -> None:
+        """Remove a promotion."""
+        self._by_currency[promotion.source.currency] &= ~(1 << ordinal)
+
+    def mask(self, basket: Basket, shopper: Shopper | None) -> int:
+        """Return the promotions in the basket's currency."""
+        return self._by_currency.get(basket.currency, 0)
+
+
+class ConsumerIndex:
+    """Promotions that need a consumer, and those that need an active loyalty member."""
+
+    def __init__(self) -> None:
+        self._for_consumers = self._for_members = 0
+
+    def copy(self, *, keep_masks: bool) -> "ConsumerIndex":
+        """Return a copy to be corrected."""
+        other = ConsumerIndex()
+        other._for_consumers, other._for_members = self._for_consumers, self._for_members
+        return other
+
+    def put(self, ordinal: int, promotion: Promotion) -> None:
+        """Add a promotion."""
+        if needs_consumer(promotion):
+            self._for_consumers |= 1 << ordinal
+        if promotion.gives_points:
+            self._for_members |= 1 << ordinal
+
+    def remove(self, ordinal: int, promotion: Promotion) -> None:
+        """Remove a promotion."""
+        self._for_consumers &= ~(1 << ordinal)
+        self._for_members &= ~(1 << ordinal)
+
+    def mask(self, basket: Basket, shopper: Shopper | None) -> int:
+        """Return the promotions that whoever buys may have."""
+        if shopper is None:
+            return ~self._for_consumers
+        return ALL if shopper.is_loyalty_member else ~self._for_members
+
+
+class SiteIndex:
+    """Promotions whose site rules hold at the basket's site."""
+
+    def __init__(self) -> None:
+        self._sites = SiteMasks()
+
+    def copy(self, *, keep_masks: bool) -> "SiteIndex":
+        """Return a copy to be corrected."""
+        other = SiteIndex()
+        other._sites = self._sites.copy(keep_masks=keep_masks)
+        return other
+
+    def put(self, ordinal: int, promotion: Promotion) -> None:
+        """Add a promotion."""
+        self._sites.put(ordinal, promotion.site_rules)
+
+    def remove(self, ordinal: int, promotion: Promotion) -> None:
+        """Remove a promotion."""
+        self._sites.remove(ordinal)
+
+    def mask(self, basket: Basket, shopper: Shopper | None) -> int:
+        """Return the promotions that may apply at the site."""
+        return self._sites.at(basket.site)
+
+
+class CustomerIndex:
+    """Promotions whose customer rules may hold, by the shopper's keys and points balance."""
+
+    def __init__(self) -> None:
+        self._keys = KeyMasks()
+        self._points = MinimumMasks()
+
+    def copy(self, *, keep_masks: bool) -> "CustomerIndex":
+        """Return a copy to be corrected."""
+        other = CustomerIndex()
+        other._keys, other._points = self._keys.copy(), self._points.copy(keep_masks=keep_masks)
+        return other
+
+    def put(self, ordinal: int, promotion: Promotion) -> None:
+        """Add a promotion."""
+        self._keys.put(1 << ordinal, _customer_keys(promotion))
+        self._points.put(ordinal, necessary_minimum(promotion.source.eligibility["customer_rules"], "points_balance"))
+
+    def remove(self, ordinal: int, promotion: Promotion) -> None:
+        """Remove a promotion."""
+        self._keys.remove(1 << ordinal, _customer_keys(promotion))
+        self._points.remove(ordinal)
+
+    def mask(self, basket: Basket, shopper: Shopper | None) -> int:
+        """Return the promotions that may apply to the shopper; without one customer rules are left to the checks."""
+        if shopper is None:
+            return ALL
+        return self._keys.of(_keys_of_shopper(shopper)) & self._points.up_to(shopper.points_balance)
+
+
+class TransactionIndex:
+    """Promotions whose transaction rules may hold, by the basket's keys, totals and time of day."""
+
+    def __init__(self) -> None:
+        self._keys = KeyMasks()
+        self._total_inc_tax, self._total_ex_tax = MinimumMasks(), MinimumMasks()
+        self._hours = HourMasks()
+
+    def copy(self, *, keep_masks: bool) -> "TransactionIndex":
+        """Return a copy to be corrected."""
+        other = TransactionIndex()
+        other._keys = self._keys.copy()
+        other._total_inc_tax = self._total_inc_tax.copy(keep_masks=keep_masks)
+        other._total_ex_tax = self._total_ex_tax.copy(keep_masks=keep_masks)
+        other._hours = self._hours.copy(keep_masks=keep_masks)
+        return other
+
+    def put(self, ordinal: int, promotion: Promotion) -> None:
+        """Add a promotion."""
+        tree = promotion.source.eligibility["transaction_rules"]
+        hours = necessary_part(tree, "transaction_time")
+        self._keys.put(1 << ordinal, necessary_keys(tree, TRANSACTION_KEYS, Scope.TRANSACTION))
+        self._total_inc_tax.put(ordinal, necessary_minimum(tree, "total_inc_tax"))
+        self._total_ex_tax.put(ordinal, necessary_minimum(tree, "total_ex_tax"))
+        self._hours.put(ordinal, compile_tree(hours, Scope.TRANSACTION), _times(hours))
+
+    def remove(self, ordinal: int, promotion: Promotion) -> None:
+        """Remove a promotion."""
+        tree = promotion.source.eligibility["transaction_rules"]
+        self._keys.remove(1 << ordinal, necessary_keys(tree, TRANSACTION_KEYS, Scope.TRANSACTION))
+        self._total_inc_tax.remove(ordinal)
+        self._total_ex_tax.remove(ordinal)
+        self._hours.remove(ordinal)
+
+    def mask(self, basket: Basket, shopper: Shopper | None) -> int:
+        """Return the promotions that may apply to the transaction."""
+        return (
+            self._keys.of(_keys_of_basket(basket))
+            & self._total_inc_tax.up_to(basket.total_inc_tax)
+            & self._total_ex_tax.up_to(basket.total_ex_tax)
+            & self._hours.at(basket)
+        )
+
+
+class ItemIndex:
+    """Promotions of which the basket may have an item.
+
+    A personalized discount is let through whatever is bought: the answer says what the consumer may still choose.
     """
 
-    def __init__(self, moments: Iterable[datetime]) -> None:
-        self.life_moments = sorted(set(moments))
-        self._spans: dict[datetime | None, int] = {}
+    def __init__(self) -> None:
+        self._keys = KeyMasks()
+        self._personalized = 0
 
-    def copy(self) -> "LifeMasks":
-        """To be corrected."""
-        other = LifeMasks(())
-        other.life_moments, other._spans = self.life_moments.copy(), _kept(self._spans)
+    def copy(self, *, keep_masks: bool) -> "ItemIndex":
+        """Return a copy to be corrected."""
+        other = ItemIndex()
+        other._keys, other._personalized = self._keys.copy(), self._personalized
         return other
 
-    def put(self, ordinal: int, moments: Iterable[datetime], is_live: Callable[[datetime], bool]) -> None:
-        """Add a promotion whose life changes at some moments; it has not begun before the first of them."""
-        for moment in moments:
-            place = bisect_left(self.life_moments, moment)
-            if place < len(self.life_moments) and self.life_moments[place] == moment:
-                continue
-            around = self._spans.get(self.life_moments[place - 1] if place else None)
-            if around is not None:
-                self._spans[moment] = around
-            self.life_moments.insert(place, moment)
-        _add(self._spans, 1 << ordinal, lambda begin: begin is not None and is_live(begin))
-
-    def remove(self, ordinal: int) -> None:
-        """Take a promotion out."""
-        _take_out(self._spans, 1 << ordinal)
-
-    def at(self, moment: datetime, is_live: Callable[[], Iterable[bool]]) -> int:
-        """Those in force; ``is_live`` tells by ordinal, where it is not known yet."""
-        place = bisect_right(self.life_moments, moment)
-        begin = self.life_moments[place - 1] if place else None
-        mask = self._spans.get(begin)
-        if mask is None:
-            mask = self._spans[begin] = mask_of(is_live())
-        return mask
-
-
-class SiteMasks:
-    """Promotions whose site rules a site satisfies: judged once for each site."""
-
-    def __init__(self, free: int, rules: dict[int, Predicate]) -> None:
-        """``free`` are those without rules on the site; rules by ordinal."""
-        self._free = free
-        self._rules = rules
-        self._sites: dict[SiteFacts, int] = {}
-
-    def copy(self) -> "SiteMasks":
-        """To be corrected."""
-        other = SiteMasks(self._free, self._rules.copy())
-        other._sites = _kept(self._sites)
-        return other
-
-    def put(self, ordinal: int, rules: Predicate | None) -> None:
+    def put(self, ordinal: int, promotion: Promotion) -> None:
         """Add a promotion."""
-        bit = 1 << ordinal
-        if rules is None:
-            self._free |= bit
-        else:
-            self._rules[ordinal] = rules
-        _add(self._sites, bit, lambda site: rules is None or rules(site))
+        self._keys.put(1 << ordinal, _item_keys(promotion))
+        if promotion.personalized:
+            self._personalized |= 1 << ordinal
 
-    def remove(self, ordinal: int) -> None:
-        """Take a promotion out."""
-        self._free &= ~(1 << ordinal)
-        self._rules.pop(ordinal, None)
-        _take_out(self._sites, 1 << ordinal)
+    def remove(self, ordinal: int, promotion: Promotion) -> None:
+        """Remove a promotion."""
+        self._keys.remove(1 << ordinal, _item_keys(promotion))
+        self._personalized &= ~(1 << ordinal)
 
-    def at(self, site: SiteFacts) -> int:
-        """Those that may apply at a site."""
-        mask = self._sites.get(site)
-        if mask is None:
-            mask = self._free
-            for ordinal, rules in self._rules.items():
-                if rules(site):
-                    mask |= 1 << ordinal
-            self._sites[site] = mask
-        return mask
+    def mask(self, basket: Basket, shopper: Shopper | None) -> int:
+        """Return the promotions that may apply to what is bought."""
+        return self._keys.of(basket.unit_groups.keys) | self._personalized
 
 
-class HourMasks:
-    """Promotions whose rules on the time of day hold. No answer changes within a span, so that each is judged once."""
-
-    def __init__(self, free: int, rules: dict[int, Predicate], boundaries: Iterable[time]) -> None:
-        """``free`` are those without rules on the time of day; rules by ordinal, and the times at which they change."""
-        self._free = free
-        self._rules = rules
-        self._boundaries = sorted(set(boundaries))
-        self._spans: dict[tuple[int, int], int] = {}
-
-    def copy(self) -> "HourMasks":
-        """To be corrected."""
-        other = HourMasks(self._free, self._rules.copy(), self._boundaries)
-        other._spans = self._spans.copy()
-        return other
-
-    def put(self, ordinal: int, rules: Predicate | None, boundaries: Iterable[time]) -> None:
-        """Add a promotion, and the times at which what its rules say may change."""
-        bit = 1 << ordinal
-        if rules is None:
-            self._free |= bit
-            _add(self._spans, bit, lambda _span: True)
-            return
-        self._rules[ordinal] = rules
-        for boundary in boundaries:
-            if boundary not in self._boundaries:
-                insort(self._boundaries, boundary)
-        self._spans.clear()
-
-    def remove(self, ordinal: int) -> None:
-        """Take a promotion out."""
-        self._free &= ~(1 << ordinal)
-        self._rules.pop(ordinal, None)
-        _take_out(self._spans, 1 << ordinal)
-
-    def at(self, basket: Basket) -> int:
-        """Those that may apply at a basket's time of day."""
-        # At a boundary itself another condition may hold than on either side of it.
-        now = basket.transaction_time
-        span = bisect_left(self._boundaries, now), bisect_right(self._boundaries, now)
-        mask = self._spans.get(span)
-        if mask is None:
-            mask = self._free
-            for ordinal, rules in self._rules.items():
-                if rules(basket):
-                    mask |= 1 << ordinal
-            self._spans[span] = mask
-        return mask
+def empty_indexes() -> tuple[PromotionIndex, ...]:
+    """Return the indexes of a rulebook without promotions, in the order of the checks."""
+    return (
+        LifeIndex(),
+        CurrencyIndex(),
+        ConsumerIndex(),
+        SiteIndex(),
+        CustomerIndex(),
+        TransactionIndex(),
+        ItemIndex(),
+    )
 
 
-class MinimumMasks:
-    """Promotions that do not ask for more of a number than there is: for each amount asked those up to it."""
+# --- what a promotion needs -------------------------------------------------------------------------------------------
 
-    def __init__(self, free: int, minima: Iterable[tuple[int, Decimal]]) -> None:
-        """``free`` are those that ask for nothing; the others' ordinals, and how much they ask for."""
-        by_minimum: dict[Decimal, int] = {}
-        for ordinal, minimum in minima:
-            by_minimum[minimum] = by_minimum.get(minimum, 0) | 1 << ordinal
-        self._amounts = sorted(by_minimum)
-        self._masks = [free]
-        for amount in self._amounts:
-            self._masks.append(self._masks[-1] | by_minimum[amount])
 
-    def copy(self) -> "MinimumMasks":
-        """To be corrected."""
-        other = MinimumMasks(0, ())
-        other._amounts, other._masks = self._amounts.copy(), self._masks.copy()
-        return other
+def _customer_keys(promotion: Promotion) -> frozenset[Key] | None:
+    """Return the fewest keys known: of the customer rules, or any list under a personalized promotion that feeds it."""
+    tree = promotion.source.eligibility["customer_rules"]
+    lists: frozenset[Key] = frozenset(("personalized", backend_id) for backend_id in promotion.personalized)
+    return _fewest([necessary_keys(tree, CUSTOMER_KEYS, Scope.CUSTOMER), lists or None])
 
-    def put(self, ordinal: int, minimum: Decimal | None) -> None:
-        """Add a promotion that asks for so much; None for nothing."""
-        place = 0
-        if minimum is not None:
-            place = bisect_left(self._amounts, minimum) + 1
-            if place > len(self._amounts) or self._amounts[place - 1] != minimum:
-                self._amounts.insert(place - 1, minimum)
-                self._masks.insert(place, self._masks[place - 1])
-        bit = 1 << ordinal
-        self._masks[place:] = [mask | bit for mask in self._masks[place:]]
 
-    def remove(self, ordinal: int) -> None:
-        """Take a promotion out."""
-        bit = 1 << ordinal
-        self._masks = [mask & ~bit for mask in self._masks]
+def _item_keys(promotion: Promotion) -> frozenset[Key] | None:
+    """Return the fewest keys known: of the line item rules, or of the products that the promotion takes."""
+    known = [_necessary_keys(promotion.line_item_rules)]
+    effect = promotion.effect
+    known += _discount_keys(effect) if isinstance(effect, Discount) else _selection_keys(effect.selection)
+    return _fewest(known)
 
-    def up_to(self, have: Decimal | int | None) -> int:
-        """Those that ask for no more than this; None is no number."""
-        return self._masks[0] if have is None else self._masks[bisect_right(self._amounts, have)]
+
+def _discount_keys(discount: Discount) -> Iterator[frozenset[Key] | None]:
+    """Yield the keys of each set: all need their units, except one whose default product the till is told to add."""
+    for product_set in discount.sets:
+        if product_set.default_product is not None:
+            continue
+        if product_set.products is not None:
+            yield frozenset(("sku", sku.casefold()) for sku in product_set.products)
+        elif product_set.personalized is None:
+            yield _necessary_keys(product_set.rules)
+
+
+def _selection_keys(selection: Selection) -> Iterator[frozenset[Key] | None]:
+    """Yield the keys of each set of a bundle, or of the sets of a pool together, if all are known."""
+    keys = [_necessary_keys(product_set.rules) for product_set in selection.sets]
+    known = [keys_of_set for keys_of_set in keys if keys_of_set is not None]
+    if selection.bundle:
+        yield from known
+    elif keys and len(known) == len(keys):
+        yield frozenset().union(*known)
+
+
+def _necessary_keys(rules: ItemRules | None) -> frozenset[Key] | None:
+    return None if rules is None else rules.necessary_keys
+
+
+def _fewest(choices: Iterable[frozenset[Key] | None]) -> frozenset[Key] | None:
+    return min((keys for keys in choices if keys is not None), key=len, default=None)
+
+
+def _times(hours: Tree | None) -> Iterator[time]:
+    """Yield the times of day that rules name."""
+    for condition in conditions(hours):
+        value = condition["value"]
+        yield from map(time.fromisoformat, value if isinstance(value, list) else [value])
+
+
+# --- what a basket and its shopper have -------------------------------------------------------------------------------
+
+
+def _keys_of_shopper(shopper: Shopper) -> Iterator[Key]:
+    yield ("is_loyalty_member", shopper.is_loyalty_member)
+    if shopper.home_site is not None:
+        yield ("home_site", shopper.home_site)
+    for group in shopper.groups:
+        yield ("groups", group)
+    for backend_id in shopper.personalized:
+        yield ("personalized", backend_id)
+
+
+def _keys_of_basket(basket: Basket) -> Iterator[Key]:
+    yield ("transaction_date", basket.transaction_date)
+    yield ("transaction_weekday", basket.transaction_weekday)
+    yield ("source", basket.source)
+    yield ("payment_card_type", basket.payment_card_type)
+    yield ("loyalty_card_type", basket.loyalty_card_type)

@@ -35,3 +35,8 @@ def life_reason(life: Life, at: datetime) -> str | None:
     if life.ends_at is not None and life.ends_at <= at:
         return "ended"
     return None
+
+
+def life_moments(life: Life) -> list[datetime]:
+    """Return the moments at which a promotion may begin or cease to be in force."""
+    return [at for at in (life.starts_at, life.ends_at, life.stopped_at) if at is not None]

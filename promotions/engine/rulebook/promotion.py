@@ -1,6 +1,6 @@
 """A promotion as it is stored and compiled."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -206,11 +206,6 @@ def _rules_signature(source: PromotionSource) -> str:
         eligibility["transaction_rules"],
     )
     return sha256(repr(said).encode()).hexdigest()[:32]
-
-
-def life_moments(source: PromotionSource) -> Iterable[datetime]:
-    """The moments at which a promotion may begin or end to be in force."""
-    return [at for at in (source.starts_at, source.ends_at, source.stopped_at) if at is not None]
 
 
 def needs_consumer(promotion: Promotion) -> bool:

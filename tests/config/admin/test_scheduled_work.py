@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from config.scheduled_work import fared
+from config.scheduled_work import task_statuses
 from consumers.choices import StaffRole
 from consumers.models import ScheduledTask
 from consumers.services import schedule
@@ -24,7 +24,7 @@ def fails() -> int:
 
 
 def test_a_task_that_never_ran_is_late() -> None:
-    assert {task.work.key for task in fared(at=timezone.now()) if task.is_late} == {
+    assert {task.work.key for task in task_statuses(at=timezone.now()) if task.is_late} == {
         work.key for work in scheduled_work_all()
     }
 
@@ -34,7 +34,7 @@ def test_a_task_that_ran_is_not_late_until_it_misses_several_periods() -> None:
     now = timezone.now()
 
     def late(after: timedelta) -> set[str]:
-        return {task.work.key for task in fared(at=now + after) if task.is_late}
+        return {task.work.key for task in task_statuses(at=now + after) if task.is_late}
 
     assert "statuses_sync" not in late(timedelta())
     assert "statuses_sync" not in late(3 * MINUTE)
@@ -45,7 +45,7 @@ def test_the_lag_is_what_it_is_behind_its_period() -> None:
     statuses_sync()
     succeeded = ScheduledTask.objects.get(key="statuses_sync").succeeded_at
     assert succeeded is not None
-    one = next(task for task in fared(at=succeeded + 3 * MINUTE) if task.work.key == "statuses_sync")
+    one = next(task for task in task_statuses(at=succeeded + 3 * MINUTE) if task.work.key == "statuses_sync")
     assert one.lag == 2 * MINUTE
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conflicts.analysis.settings_example import example_of
+from conflicts.analysis.settings_example import example_rows
 from conflicts.models import ConflictSettings
 from conflicts.resolver import Policy
 from consumers.choices import StaffRole
@@ -14,14 +14,14 @@ SETTINGS = {"promotion_bias": "max_customer_saving", "promotions_per_type": "1",
 
 
 def outcome(**said: Any) -> dict[str, str]:
-    return {one.name: one.words for one in example_of(Policy(**said))}
+    return {one.name: one.outcome for one in example_rows(Policy(**said))}
 
 
 def applying(**said: Any) -> list[str]:
-    return [one.name for one in example_of(Policy(**said)) if one.applies]
+    return [one.name for one in example_rows(Policy(**said)) if one.applies]
 
 
-def test_the_best_and_newest_wins_unless_told_otherwise() -> None:
+def test_by_default_the_greatest_saving_and_then_the_newest_wins() -> None:
     found = outcome()
     assert found["Easter points"] == "gives 80 points"
     assert found["Spring points"] == "loses to Easter points: the age decides"
@@ -51,7 +51,7 @@ def test_discounts_share_the_units_and_a_limit_leaves_the_first() -> None:
 
 
 @pytest.mark.django_db
-def test_the_page_shows_it_under_the_settings_saved_and_anew_under_those_in_the_form() -> None:
+def test_the_page_shows_the_example_under_the_saved_settings_and_under_those_in_the_form() -> None:
     office = make_office()
     ConflictSettings.objects.create(account=office.account, promotion_age="oldest")
     page = office.page("conflicts_conflictsettings_change", office.account.pk)
@@ -63,7 +63,7 @@ def test_the_page_shows_it_under_the_settings_saved_and_anew_under_those_in_the_
 
 
 @pytest.mark.django_db
-def test_settings_that_are_wrong_show_none() -> None:
+def test_invalid_settings_show_no_example() -> None:
     office = make_office()
     answer = office.post("conflicts_conflictsettings_example", **(SETTINGS | {"promotions_per_type": "0"}))
     assert answer.context["rows"] == []
@@ -71,7 +71,7 @@ def test_settings_that_are_wrong_show_none() -> None:
 
 
 @pytest.mark.django_db
-def test_a_viewer_sees_the_example_and_a_look_is_no_way_to_ask() -> None:
+def test_a_viewer_may_post_for_the_example_and_nobody_may_get_it() -> None:
     viewer: Office = make_office().login(StaffRole.VIEWER)
     assert viewer.post("conflicts_conflictsettings_example", **SETTINGS).status_code == 200
     assert viewer.page("conflicts_conflictsettings_example").status_code == 405

@@ -25,7 +25,7 @@ def test_an_account_without_settings_is_shown_the_defaults(office: Office) -> No
     assert not ConflictSettings.objects.exists(), "a look writes nothing"
 
 
-def test_the_labels_are_the_marketers(office: Office) -> None:
+def test_the_labels_are_in_the_marketers_words(office: Office) -> None:
     form = office.client.get(page_of(office)).context["adminform"].form
     assert [field.label for field in form.fields.values()] == [
         "Promotion bias",
@@ -35,7 +35,7 @@ def test_the_labels_are_the_marketers(office: Office) -> None:
     ]
 
 
-def test_the_settings_are_saved_and_their_history_told(office: Office) -> None:
+def test_the_settings_are_saved_and_shown_in_their_history(office: Office) -> None:
     values = {"promotion_bias": "min_customer_saving", "promotions_per_type": "2", "promotion_age": "oldest"}
     assert office.client.post(page_of(office), values).status_code == 302
     assert office.client.post(page_of(office), values | {"discounts_per_transaction": "3"}).status_code == 302
@@ -57,7 +57,7 @@ def test_at_least_one_promotion_of_a_type_applies(office: Office, number: str) -
     assert set(answer.context["adminform"].form.errors) == {"promotions_per_type"}
 
 
-def test_a_viewer_looks_only(office: Office) -> None:
+def test_a_viewer_may_only_view(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
     assert viewer.client.get(page_of(office)).status_code == 200
     assert viewer.client.post(page_of(office), {"promotions_per_type": "5"}).status_code == 403

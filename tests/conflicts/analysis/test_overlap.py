@@ -260,14 +260,14 @@ def check(pair: Pair, found: Overlap, first: Promotion, second: Promotion) -> No
 
 
 @pytest.mark.parametrize("pair", LOYALTY, ids=lambda pair: pair.name)
-def test_a_pair_of_loyalty_promotions_is_judged_rightly(pair: Pair) -> None:
+def test_a_pair_of_loyalty_promotions_gets_the_right_verdict(pair: Pair) -> None:
     first, second = fixed("first", **pair.first), fixed("second", **pair.second)
     check(pair, judged(first, second), first, second)
     check(pair, judged(second, first), second, first)
 
 
 @pytest.mark.parametrize("pair", DISCOUNTS, ids=lambda pair: pair.name)
-def test_a_pair_of_discounts_is_judged_rightly(pair: Pair) -> None:
+def test_a_pair_of_discounts_gets_the_right_verdict(pair: Pair) -> None:
     first, second = off("one", **pair.first), off("two", **pair.second)
     check(pair, judged(first, second), first, second)
     check(pair, judged(second, first), second, first)
@@ -307,16 +307,16 @@ def test_discounts_of_other_products_compete_where_one_discount_is_allowed() -> 
     assert found.outcome.winner is not None
 
 
-def test_drafts_are_judged_as_if_they_were_published() -> None:
+def test_drafts_are_analysed_as_if_they_were_published() -> None:
     assert judged(fixed("first", draft=True), fixed("second")).verdict is OVERLAPPING
 
 
-def test_nobody_meets_where_there_is_no_site() -> None:
+def test_promotions_are_disjoint_without_a_site() -> None:
     found = analyse_overlap(fixed("first"), fixed("second"), catalogue=CATALOGUE, sites=[], policy=Policy(), at=NOON)
     assert (found.verdict, found.site) == (DISJOINT, DISJOINT)
 
 
-def test_a_free_voucher_of_an_offer_that_is_closed_is_not_shown() -> None:
+def test_a_voucher_of_a_closed_offer_makes_no_example() -> None:
     gifts = [make_promotion(code, "redeem_offer") for code in ("first", "second")]
     closed = CatalogueContext(terms=CATALOGUE.terms, products={}, offers={}, personalized={})
     assert judged(gifts[0], gifts[1]).verdict is OVERLAPPING

@@ -1,4 +1,4 @@
-"""A back office to test in: an account with rows of every kind, and a member of staff who is logged in."""
+"""Builders of an admin to test: an account with rows of every kind, and a logged-in member of staff."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -36,41 +36,41 @@ from promotions.services.promotion.values import PromotionValues
 
 @dataclass(frozen=True, kw_only=True)
 class Office:
-    """An account, and a browser in which a member of its staff is logged in."""
+    """An account, and a test client with a logged-in member of its staff."""
 
     account: Account
     user: User
     client: Client
 
     def page(self, name: str, /, *args: Any, query: str = "") -> Any:
-        """The answer to a look at a page of the admin, such as ``consumers_site_changelist``."""
+        """Open a page of the admin, such as ``consumers_site_changelist``; return the response."""
         return self.client.get(f"{reverse(f'admin:{name}', args=args)}{query}")
 
     def post(self, name: str, /, *args: Any, query: str = "", **values: Any) -> Any:
-        """The answer to a form sent to a page of the admin."""
+        """Send a form to a page of the admin; return the response."""
         return self.client.post(f"{reverse(f'admin:{name}', args=args)}{query}", values)
 
     def login(self, role: StaffRole, username: str = "") -> "Office":
-        """The same account, seen by somebody of another role."""
+        """Return the same account with a logged-in member of another role."""
         return log_in(self.account, role=role, username=username or f"{role.name.lower()}-{self.account.code}")
 
 
 def make_office(
     code: str = "acme", *, role: StaffRole = StaffRole.ADMINISTRATOR, time_zone: str = "Europe/London", **account: Any
 ) -> Office:
-    """An empty account with one member of staff."""
-    made = account_create(code=code, name=code, currency=account.pop("currency", "GBP"), time_zone=time_zone).account
+    """Create an empty account with one member of staff."""
+    created = account_create(code=code, name=code, currency=account.pop("currency", "GBP"), time_zone=time_zone).account
     if account:
-        Account.objects.filter(pk=made.pk).update(**account)
-        made.refresh_from_db()
-    return log_in(made, role=role, username=f"staff-{code}")
+        Account.objects.filter(pk=created.pk).update(**account)
+        created.refresh_from_db()
+    return log_in(created, role=role, username=f"staff-{code}")
 
 
 def log_in(account: Account, *, role: StaffRole, username: str) -> Office:
-    """A member of staff of a role, who is logged in."""
+    """Create and log in a member of staff with a role."""
     membership = staff_member_add(account_id=account.pk, username=username, role=role, password="correct-horse-7")
-    # Django asks for each of them once in a process, and forgets them when a test empties the tables: statements are
-    # counted as in a process that has served before.
+    # Django caches content types once per process and forgets them when a test empties the tables: fill the cache, so
+    # that tests count statements as in a process that has served requests before.
     ContentType.objects.get_for_models(*apps.get_models())
     client = Client()
     client.force_login(membership.user, backend="consumers.access.MembershipBackend")

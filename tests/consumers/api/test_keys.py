@@ -58,7 +58,7 @@ def test_an_expired_key_is_refused(shop: Shop) -> None:
     assert shop.manager.get("sites").status_code == 401
 
 
-def test_a_key_that_is_yet_to_expire_is_taken(shop: Shop) -> None:
+def test_a_key_works_until_it_expires(shop: Shop) -> None:
     ApiKey.objects.filter(account=shop.account).update(expiry_date=timezone.now() + timedelta(hours=1))
     assert shop.manager.get("sites").status_code == 200
 
@@ -74,7 +74,7 @@ def test_a_key_costs_one_statement(shop: Shop, django_assert_num_queries: Any) -
         assert shop.manager.get("account").status_code == 200
 
 
-def test_a_key_calls_so_often_a_minute_and_is_told_when_to_come_back(shop: Shop, settings: Any) -> None:
+def test_a_key_over_its_rate_limit_learns_when_to_retry(shop: Shop, settings: Any) -> None:
     settings.API_REQUESTS_PER_MINUTE = 3
     answers = [shop.manager.get("account") for _ in range(5)]
     assert 429 in [answer.status_code for answer in answers]

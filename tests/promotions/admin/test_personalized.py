@@ -10,7 +10,7 @@ from consumers.choices import StaffRole
 from consumers.models import Consumer
 from promotions.models import PersonalizedList, PersonalizedPromotion
 from promotions.services.personalized.lists import personalized_list_add, personalized_list_select
-from tests.consumers.admin.files.builders import KINDS, confirm, differences, export, preview, rows_of, told
+from tests.consumers.admin.files.builders import KINDS, confirm, differences, export, preview, problem_texts, rows_of
 from tests.consumers.admin.office import Office, make_office
 from tests.promotions.builders import make_consumers, make_personalized, make_products
 
@@ -346,12 +346,12 @@ def test_every_wrong_row_is_told_and_nothing_is_imported(office: Office) -> None
     make_list(office, "TEA")
     make_personalized(office.account, "QQ")
     text = HEAD + "PP,ada,TEA,\nPP,bob,TEA,\nPP,who,TEA,\nPP,cy,NOPE,\nQQ,ada,CAKE,\n"
-    assert told(preview(office, LISTS, text)) == [
+    assert problem_texts(preview(office, LISTS, text)) == [
         "Row 3, consumer_id: There is no consumer who.",
         "Row 4, consumer_id: There is no consumer cy.",
         "Row 4, products.0: There is no product NOPE.",
     ]
-    assert told(preview(office, LISTS, HEAD + "PP,bob,TEA,\nNOPE,bob,TEA,\n")) == [
+    assert problem_texts(preview(office, LISTS, HEAD + "PP,bob,TEA,\nNOPE,bob,TEA,\n")) == [
         "Row 2, backend_id: There is no personalized promotion NOPE."
     ]
     assert PersonalizedList.objects.count() == 1
@@ -359,10 +359,10 @@ def test_every_wrong_row_is_told_and_nothing_is_imported(office: Office) -> None
 
 def test_a_list_twice_in_a_file_is_refused(office: Office) -> None:
     make_personalized(office.account)
-    assert told(preview(office, LISTS, HEAD + "PP,ada,TEA,\nPP,ada,CAKE,\n")) == [
+    assert problem_texts(preview(office, LISTS, HEAD + "PP,ada,TEA,\nPP,ada,CAKE,\n")) == [
         "These are in the file twice: PP / ada."
     ]
-    assert told(preview(office, LISTS, "backend_id,products\nPP,TEA\n"))[0] == (
+    assert problem_texts(preview(office, LISTS, "backend_id,products\nPP,TEA\n"))[0] == (
         "The file has no column consumer_id, which says which row is which."
     )
 
@@ -375,6 +375,6 @@ def test_an_imports_statements_do_not_grow_with_its_rows(office: Office, django_
     for names in (people[:2], people):
         text = HEAD + "".join(f"PP,{name},TEA,\n" for name in names)
         with django_assert_num_queries(10_000, exact=False) as queries:
-            assert told(preview(office, LISTS, text)) == []
+            assert problem_texts(preview(office, LISTS, text)) == []
         counted.append(len(queries) - 2 * len(names))  # A savepoint is made and released for each row.
     assert counted[0] == counted[1]

@@ -13,7 +13,7 @@ from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
 from promotions.engine.definition.discount import check_discount
 from promotions.engine.definition.loyalty import check_loyalty
 from promotions.engine.facts import basket as baskets
-from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, folded
+from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, fold_text
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import to_minor
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, Refusal
@@ -55,7 +55,7 @@ def holds(tree: dict[str, Any] | None, scope: Scope, subject: Any) -> bool:
 
 
 def make_site(number: str = "1", **texts: str) -> SiteFacts:
-    return SiteFacts(site_number=number.casefold(), **{name: folded(text) for name, text in texts.items()})
+    return SiteFacts(site_number=number.casefold(), **{name: fold_text(text) for name, text in texts.items()})
 
 
 def line(

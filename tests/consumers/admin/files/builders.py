@@ -1,4 +1,4 @@
-"""Files as a member of staff exports and imports them."""
+"""Export and import files as a member of staff does."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ KINDS = tuple(FORMATS)
 
 
 def export(office: Office, page: str, kind: str = "csv", *, query: str = "", **values: str) -> bytes:
-    """The file that a page exports."""
+    """Return the file that a page exports."""
     answer = office.post(f"{page}_export", query=query, format=number_of(kind), **{"resource": "0", **values})
     assert answer.status_code == 200, answer.status_code
     assert answer.headers["Content-Disposition"].endswith(f'.{kind}"'), answer.content.decode()[:3000]
@@ -21,14 +21,14 @@ def export(office: Office, page: str, kind: str = "csv", *, query: str = "", **v
 
 
 def rows_of(content: bytes, kind: str = "csv") -> list[dict[str, Any]]:
-    """What a file says: texts of cells, or the objects of JSON."""
+    """Return the rows of a file: texts of cells, or JSON objects."""
     if kind == "json":
         return list(json.loads(content))
     return [dict(row) for row in FORMATS[kind]().create_dataset(content).dict]
 
 
 def file_of(rows: list[dict[str, Any]], kind: str = "csv") -> bytes:
-    """A file of rows with the same names."""
+    """Return a file of rows with the same columns."""
     if kind == "json":
         return json.dumps(rows).encode()
     headers = list(rows[0])
@@ -36,31 +36,31 @@ def file_of(rows: list[dict[str, Any]], kind: str = "csv") -> bytes:
 
 
 def preview(office: Office, page: str, content: bytes | str, kind: str = "csv", **values: str) -> Any:
-    """The answer to a file that is chosen."""
-    given = content.encode() if isinstance(content, str) else content
-    file = SimpleUploadedFile(f"rows.{kind}", given)
+    """Upload a file for a preview; return the response."""
+    encoded = content.encode() if isinstance(content, str) else content
+    file = SimpleUploadedFile(f"rows.{kind}", encoded)
     return office.post(f"{page}_import", import_file=file, format=number_of(kind), **{"resource": "0", **values})
 
 
 def confirm(office: Office, page: str, content: bytes | str, kind: str = "csv", **values: str) -> Any:
-    """The answer to a file that is looked at, and imported."""
+    """Preview and confirm a file; return the response."""
     answer = preview(office, page, content, kind, **values)
     form = answer.context.get("confirm_form")
-    assert form is not None, told(answer)
+    assert form is not None, problem_texts(answer)
     sent = {name: value for name, value in form.initial.items() if value is not False}
     return office.post(f"{page}_process_import", **sent)
 
 
-def told(answer: Any) -> list[str]:
-    """Everything that an import finds wrong, a line each."""
+def problem_texts(answer: Any) -> list[str]:
+    """Return the problems of an import, as texts."""
     if answer.context.get("result") is None:
         return [str(error) for error in answer.context["form"].errors.get("import_file", [])]
     return [problem.message for problem in answer.context["result"].problems]
 
 
 def differences(answer: Any) -> dict[str, dict[str, tuple[str, str]]]:
-    """What a preview shows: by row, before and after by label."""
-    assert answer.context.get("confirm_form") is not None, told(answer)
+    """Return the changes of a preview: by row, before and after by label."""
+    assert answer.context.get("confirm_form") is not None, problem_texts(answer)
     return {
         row.diff.title: {change.label: (change.before, change.after) for change in row.diff.changes}
         for row in answer.context["result"].shown_rows
@@ -68,5 +68,5 @@ def differences(answer: Any) -> dict[str, dict[str, tuple[str, str]]]:
 
 
 def number_of(kind: str) -> str:
-    """How the forms call a format."""
+    """Return the form's value of a format."""
     return str([CSV, XLSX, JSON].index(FORMATS[kind]))

@@ -146,12 +146,12 @@ def workbook(sheet: str, *, strings: str = "") -> bytes:
     out = io.BytesIO()
     Workbook().save(out)
     parts = zipfile.ZipFile(out)
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for part in parts.namelist():
             archive.writestr(part, sheet if part.endswith("sheet1.xml") else parts.read(part))
         archive.writestr("padding.xml", strings)
-    return made.getvalue()
+    return content.getvalue()
 
 
 SHEET = (

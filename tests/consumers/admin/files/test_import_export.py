@@ -24,8 +24,8 @@ from tests.consumers.admin.files.builders import (
     file_of,
     number_of,
     preview,
+    problem_texts,
     rows_of,
-    told,
 )
 from tests.consumers.admin.office import Office, fill, make_office
 
@@ -45,10 +45,10 @@ def test_products_are_added_and_changed(office: Office) -> None:
         'sku,name,labels,retail_price\nacme-p1,New name,"organic, new",4.50\nX1,Other,,\n',
     )
     assert answer.status_code == 302
-    changed, made = Product.objects.get(sku="acme-p1"), Product.objects.get(sku="X1")
+    changed, created = Product.objects.get(sku="acme-p1"), Product.objects.get(sku="X1")
     assert (changed.name, changed.labels, str(changed.retail_price)) == ("New name", ["organic", "new"], "4.5000")
     assert changed.category == "Tea", "a column that is not in the file leaves what is stored"
-    assert (made.account, made.retail_price) == (office.account, None)
+    assert (created.account, created.retail_price) == (office.account, None)
 
 
 def test_a_preview_writes_nothing(office: Office) -> None:
@@ -79,16 +79,16 @@ def test_an_import_cannot_reach_another_accounts_rows(office: Office) -> None:
         ("sku,name\n,Nameless\n", "blank"),
     ],
 )
-def test_a_bad_file_is_refused_whole_and_says_why(office: Office, text: str, words: str) -> None:
+def test_an_invalid_file_is_refused_as_a_whole_with_the_reason(office: Office, text: str, words: str) -> None:
     answer = preview(office, "promotions_product", text)
     assert answer.context.get("confirm_form") is None
-    assert words in " ".join(told(answer))
+    assert words in " ".join(problem_texts(answer))
     assert "Traceback" not in answer.content.decode()
 
 
-def test_what_the_service_refuses_names_the_row(office: Office) -> None:
+def test_a_refusal_of_the_service_names_the_row(office: Office) -> None:
     answer = preview(office, "consumers_consumer", "consumer_id,groups\nc-1,\nc-2,nope\n")
-    assert told(answer) == ["Row 2, groups.0: There is no group nope."]
+    assert problem_texts(answer) == ["Row 2, groups.0: There is no group nope."]
     assert not Consumer.objects.exists()
 
 
@@ -129,7 +129,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_exported_comes_to_an_empty_account_and_is_the_same(office: Office, kind: str) -> None:
+def test_an_export_imported_into_an_empty_account_gives_the_same_rows(office: Office, kind: str) -> None:
     fill(office.account, rows=3)
     Product.objects.filter(sku="acme-p2").update(labels=["a,b", "-5"], name="=1+1", cost_price="2.30")
     PersonalizedList.objects.filter(consumer__consumer_id="acme-c1").update(selected=["acme-p1"])
@@ -148,14 +148,14 @@ def test_what_is_exported_comes_to_an_empty_account_and_is_the_same(office: Offi
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("page", "resource"), PAGES)
-def test_what_is_exported_changes_nothing_when_imported(office: Office, page: str, resource: str, kind: str) -> None:
+def test_importing_an_export_changes_nothing(office: Office, page: str, resource: str, kind: str) -> None:
     fill(office.account, rows=2)
     answer = preview(office, page, export(office, page, kind, resource=resource), kind, resource=resource)
     assert differences(answer) == {}
     assert answer.context["result"].unchanged == 2
 
 
-def test_a_preview_tells_what_differs_by_column(office: Office) -> None:
+def test_a_preview_shows_the_changes_by_column(office: Office) -> None:
     fill(office.account, rows=2)
     text = "sku,name,labels,retail_price\nacme-p1,New name,organic,3\nacme-p2,Product of acme,,\nX1,Other,,\n"
     answer = preview(office, "promotions_product", text)
@@ -170,7 +170,7 @@ def test_a_preview_tells_what_differs_by_column(office: Office) -> None:
 
 
 def test_unknown_columns_are_refused_by_name(office: Office) -> None:
-    [words] = told(preview(office, "promotions_product", "sku,retail prise\nX1,3\n"))
+    [words] = problem_texts(preview(office, "promotions_product", "sku,retail prise\nX1,3\n"))
     assert words.startswith("The file has unknown columns: retail prise. Known are sku, name,")
 
 
@@ -186,21 +186,21 @@ def test_unknown_columns_are_refused_by_name(office: Office) -> None:
         ({"sku": "X1", "archived": {}}, "Row 1, archived: Expected yes or no."),
     ],
 )
-def test_a_value_of_json_that_is_none_of_its_column_is_refused(office: Office, row: dict[str, Any], words: str) -> None:
+def test_a_json_value_of_the_wrong_type_is_refused(office: Office, row: dict[str, Any], words: str) -> None:
     answer = preview(office, "promotions_product", json.dumps([row]), "json")
-    assert told(answer)[0].startswith(words)
+    assert problem_texts(answer)[0].startswith(words)
     assert not Product.objects.exists()
 
 
-def test_objects_of_json_leave_what_they_do_not_say(office: Office) -> None:
+def test_json_objects_leave_absent_fields_unchanged(office: Office) -> None:
     fill(office.account, rows=2)
     rows = [{"sku": "acme-p1", "name": "New"}, {"category": "Cake", "sku": "acme-p2"}]
     confirm(office, "promotions_product", json.dumps(rows), "json")
-    said = Product.objects.order_by("sku").values_list("sku", "name", "category")
-    assert list(said) == [("acme-p1", "New", "Tea"), ("acme-p2", "Product of acme", "Cake")]
+    products = Product.objects.order_by("sku").values_list("sku", "name", "category")
+    assert list(products) == [("acme-p1", "New", "Tea"), ("acme-p2", "Product of acme", "Cake")]
 
 
-def test_members_come_and_go_by_file_and_others_stay(office: Office) -> None:
+def test_a_file_adds_and_removes_members_and_others_stay(office: Office) -> None:
     fill(office.account, rows=3)
     text = "group,consumer_id,member\nacme-g1,acme-c1,no\nacme-g2,acme-c2,yes\nacme-g1,acme-c3,\n"
     answer = preview(office, "consumers_consumergroup", text, resource="1")
@@ -226,12 +226,12 @@ def test_members_of_the_groups_that_the_list_shows_are_exported(office: Office) 
     assert rows == [{"group": "acme-g2", "consumer_id": "acme-c2", "member": "yes"}]
 
 
-def test_unknown_groups_and_consumers_are_told_by_row_and_column(office: Office) -> None:
+def test_unknown_groups_and_consumers_are_reported_by_row_and_column(office: Office) -> None:
     fill(office.account)
     other = make_office("other")
     fill(other.account)
     text = "group,consumer_id\nacme-g1,acme-c1\nother-g1,acme-c1\nacme-g1,other-c1\n"
-    assert told(preview(office, "consumers_consumergroup", text, resource="1")) == [
+    assert problem_texts(preview(office, "consumers_consumergroup", text, resource="1")) == [
         "Row 2, group: There is no group other-g1.",
         "Row 3, consumer_id: There is no consumer other-c1.",
     ]
@@ -251,7 +251,7 @@ def test_no_cell_of_an_export_is_a_formula(office: Office, kind: str, text: str)
     assert rows_of(content, kind)[0]["name"] == text
 
 
-def test_a_text_like_a_formula_survives_export_and_import(office: Office) -> None:
+def test_a_text_that_looks_like_a_formula_survives_export_and_import(office: Office) -> None:
     Product.objects.create(account=office.account, sku="x", name="-5% deal")
     [row] = rows_of(export(office, "promotions_product"))
     assert row["name"] == "-5% deal"
@@ -259,12 +259,12 @@ def test_a_text_like_a_formula_survives_export_and_import(office: Office) -> Non
     assert Product.objects.get().name == "'=-6% deal"
 
 
-def test_a_text_that_a_person_typed_loses_the_blanks_around_it(office: Office) -> None:
+def test_blanks_around_a_typed_text_are_removed(office: Office) -> None:
     confirm(office, "promotions_product", "sku,name\n x1 , Tea \n")
     assert Product.objects.get().name == "Tea"
 
 
-def test_a_file_that_is_imported_already_is_asked_for_again(office: Office) -> None:
+def test_confirming_an_imported_file_asks_for_it_again(office: Office) -> None:
     answer = preview(office, "promotions_product", "sku,name\nX1,Tea\n")
     sent = answer.context["confirm_form"].initial
     assert office.post("promotions_product_process_import", **sent).url == "/admin/promotions/product/"
@@ -284,35 +284,35 @@ def test_a_confirmation_that_no_page_sends_imports_nothing(office: Office, sent:
     assert not Product.objects.exists()
 
 
-def test_what_became_wrong_since_the_preview_is_told_and_nothing_is_imported(office: Office) -> None:
+def test_a_row_that_became_invalid_since_the_preview_is_reported_and_nothing_is_imported(office: Office) -> None:
     fill(office.account)
     answer = preview(office, "consumers_consumer", "consumer_id,groups\nc-1,\nc-2,acme-g1\n")
     Consumer.objects.get().groups.clear()
     ConsumerGroup.objects.all().delete()
     answer = office.post("consumers_consumer_process_import", **answer.context["confirm_form"].initial)
-    assert told(answer) == ["Row 2, groups.0: There is no group acme-g1."]
+    assert problem_texts(answer) == ["Row 2, groups.0: There is no group acme-g1."]
     assert "Nothing was imported" in answer.content.decode()
     assert not Consumer.objects.filter(consumer_id__startswith="c-").exists()
 
 
 def test_an_export_holds_the_accounts_rows(office: Office) -> None:
     other = make_office("other")
-    for one in (office, other):
-        fill(one.account)
+    for each in (office, other):
+        fill(each.account)
     assert [row["number"] for row in rows_of(export(office, "consumers_site"))] == ["acme-001"]
 
 
-def test_chosen_rows_are_exported_where_they_are_the_accounts(office: Office) -> None:
+def test_selected_rows_of_the_account_are_exported(office: Office) -> None:
     other = make_office("other")
-    for one in (office, other):
-        fill(one.account, rows=2)
+    for each in (office, other):
+        fill(each.account, rows=2)
     keys = ",".join(str(site.pk) for site in Site.objects.filter(number__endswith="002"))
     assert [row["number"] for row in rows_of(export(office, "consumers_site", chosen=keys))] == ["acme-002"]
     assert rows_of(export(office, "consumers_site", "json", chosen="x, ,-1"), "json") == []
 
 
 @pytest.mark.parametrize(("role", "status"), [(StaffRole.VIEWER, 403), (StaffRole.CUSTOMER_SERVICE, 403)])
-def test_one_who_may_only_look_imports_nothing(office: Office, role: StaffRole, status: int) -> None:
+def test_a_viewer_cannot_import(office: Office, role: StaffRole, status: int) -> None:
     looker = office.login(role)
     assert looker.page("promotions_product_import").status_code == status
     file = SimpleUploadedFile("rows.csv", b"sku\nX1\n", content_type="text/csv")
@@ -339,7 +339,7 @@ def confirmed(office: Office, answer: Any, **changed: str) -> Any:
 LOOK_AGAIN = "The file is not here any more: it was imported already, or waited too long."
 
 
-def test_a_file_is_imported_once_however_often_yes_is_said(office: Office) -> None:
+def test_confirming_a_file_twice_imports_it_once(office: Office) -> None:
     answer = preview(office, "consumers_site", "number,name\n1,One\n")
     assert LOOK_AGAIN not in confirmed(office, answer).content.decode()
     again = confirmed(office, answer)
@@ -347,7 +347,7 @@ def test_a_file_is_imported_once_however_often_yes_is_said(office: Office) -> No
     assert Site.objects.count() == 1
 
 
-def test_a_file_that_has_waited_too_long_is_asked_for_again(office: Office) -> None:
+def test_an_expired_preview_asks_for_the_file_again(office: Office) -> None:
     answer = preview(office, "consumers_site", "number,name\n1,One\n")
     page: Any = admin.site.get_model_admin(Site)
     page.get_tmp_storage_class()(name=answer.context["confirm_form"].initial["import_file_name"]).remove()
@@ -357,7 +357,7 @@ def test_a_file_that_has_waited_too_long_is_asked_for_again(office: Office) -> N
 
 
 @pytest.mark.parametrize("changed", [{"format": "x"}, {"format": "9"}, {"resource": "7"}, {"import_file_name": ""}])
-def test_only_what_was_looked_at_is_imported(office: Office, changed: dict[str, str]) -> None:
+def test_only_a_previewed_file_is_imported(office: Office, changed: dict[str, str]) -> None:
     answer = confirmed(office, preview(office, "consumers_site", "number,name\n1,One\n"), **changed)
     assert (answer.status_code, LOOK_AGAIN in answer.content.decode()) == (200, True)
     assert Site.objects.count() == 0
@@ -372,7 +372,7 @@ def test_no_other_file_of_the_folder_is_read_or_removed(office: Office) -> None:
     assert Site.objects.count() == 0
 
 
-def test_what_was_looked_at_in_one_account_is_not_imported_into_another(office: Office) -> None:
+def test_a_file_previewed_in_one_account_cannot_be_imported_into_another(office: Office) -> None:
     other = make_office("other")
     staff_member_add(account_id=other.account.pk, username=office.user.username, role=StaffRole.ADMINISTRATOR)
     answer = preview(office, "consumers_site", "number,name\n1,One\n")
@@ -381,7 +381,7 @@ def test_what_was_looked_at_in_one_account_is_not_imported_into_another(office: 
     assert Site.objects.count() == 0
 
 
-def test_a_file_between_two_web_nodes_says_when_it_is_gone() -> None:
+def test_reading_a_file_that_the_cache_dropped_raises_an_error() -> None:
     waiting = CachedFile()
     waiting.save("number,name")
     assert waiting.read() == "number,name"

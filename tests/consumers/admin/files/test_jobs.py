@@ -50,7 +50,7 @@ def sites(count: int) -> str:
     return "number,name\n" + "".join(f"S{n:03},Site {n}\n" for n in range(1, count + 1))
 
 
-def test_a_small_file_is_previewed_as_ever(office: Office) -> None:
+def test_a_small_file_is_previewed_at_once(office: Office) -> None:
     assert send(office, "consumers_site", sites(2)).context["confirm_form"]
     assert not Job.objects.exists()
 
@@ -76,7 +76,7 @@ def test_a_large_file_is_imported_by_a_worker(office: Office, kind: str) -> None
         ("name\na\nb\nc\n", "no column number"),
     ],
 )
-def test_one_bad_row_anywhere_and_nothing_is_imported(office: Office, text: str, words: str) -> None:
+def test_one_invalid_row_stops_the_whole_import(office: Office, text: str, words: str) -> None:
     send(office, "consumers_site", text)
     jobs_run()
     job = Job.objects.get()
@@ -86,14 +86,14 @@ def test_one_bad_row_anywhere_and_nothing_is_imported(office: Office, text: str,
     assert not Site.objects.exists()
 
 
-def test_what_the_service_refuses_names_the_row_of_the_file(office: Office) -> None:
+def test_a_refusal_of_the_service_names_the_row_of_the_file(office: Office) -> None:
     send(office, "consumers_consumer", "consumer_id,groups\nc-1,\nc-2,\nc-3,\nc-4,nope\n")
     jobs_run()
     assert Job.objects.get().error == "Row 4, groups.0: There is no group nope."
     assert not Consumer.objects.exists()
 
 
-def test_a_large_assignment_of_lists_keeps_what_the_form_said(office: Office) -> None:
+def test_a_large_assignment_of_lists_keeps_the_options_of_the_form(office: Office) -> None:
     fill(office.account, rows=4)
     Job.objects.all().delete()
     PersonalizedList.objects.filter(consumer__consumer_id="acme-c1").update(locked=True, selected=["acme-p1"])
@@ -103,7 +103,7 @@ def test_a_large_assignment_of_lists_keeps_what_the_form_said(office: Office) ->
     jobs_run()
     assert Job.objects.get().state == JobState.DONE, Job.objects.get().error
     lists = PersonalizedList.objects.filter(promotion__backend_id="acme-pp1").order_by("consumer__consumer_id")
-    assert [one.products for one in lists] == [["acme-p1"], ["acme-p2"], ["acme-p2"], ["acme-p2"]]
+    assert [each.products for each in lists] == [["acme-p1"], ["acme-p2"], ["acme-p2"], ["acme-p2"]]
 
 
 def test_a_large_export_is_a_file_to_download(office: Office) -> None:
@@ -126,7 +126,7 @@ def result_of(office: Office, job: Job) -> bytes:
     return b"".join(office.page("consumers_job_download", job.pk).streaming_content)
 
 
-def test_promotions_go_out_and_in_by_a_worker_as_objects(office: Office) -> None:
+def test_a_worker_exports_and_imports_promotions_as_json_objects(office: Office) -> None:
     fill(office.account, rows=3)
     Job.objects.all().delete()
     office.post("loyalty_loyaltypromotion_export", format=JSON, resource="0")
@@ -144,8 +144,10 @@ def test_promotions_go_out_and_in_by_a_worker_as_objects(office: Office) -> None
     job = Job.objects.latest("pk")
     assert (job.state, job.phase, job.done, job.error) == (JobState.DONE, "imported", 6, "")
     changed = Promotion.objects.filter(family=Family.LOYALTY)
-    assert {(one.description, one.version) for one in changed} == {("Changed", 2)}
-    assert {one.versions.get(number=2).created_by for one in changed} == {office.user}, "a worker writes for who asked"
+    assert {(promotion.description, promotion.version) for promotion in changed} == {("Changed", 2)}
+    assert {promotion.versions.get(number=2).created_by for promotion in changed} == {office.user}, (
+        "a worker writes for who asked"
+    )
 
 
 def test_rows_that_are_deleted_meanwhile_are_left_out(office: Office) -> None:
@@ -162,7 +164,7 @@ def test_rows_that_are_deleted_meanwhile_are_left_out(office: Office) -> None:
     assert [row["code"] for row in json.loads(objects)] == ["acme-g4", "acme-g5"]
 
 
-def test_one_bad_promotion_anywhere_and_none_is_imported(office: Office) -> None:
+def test_one_invalid_promotion_stops_the_whole_import(office: Office) -> None:
     rows: list[dict[str, Any]] = [
         {"code": f"p{n}", "type": "fixed_points", "name": "P", "starts_at": "2030-01-01", "outcome": {"points": n}}
         for n in range(1, 6)
@@ -174,7 +176,7 @@ def test_one_bad_promotion_anywhere_and_none_is_imported(office: Office) -> None
     assert not Promotion.objects.exists()
 
 
-def test_members_of_a_large_group_go_out_and_in_by_a_worker(office: Office) -> None:
+def test_a_worker_exports_and_imports_the_members_of_a_large_group(office: Office) -> None:
     fill(office.account, rows=5)
     Job.objects.all().delete()
     office.post("consumers_consumergroup_export", format=CSV, resource="1", query="?q=g1")
@@ -191,7 +193,9 @@ def test_members_of_a_large_group_go_out_and_in_by_a_worker(office: Office) -> N
     assert group.consumers.count() == 5
 
 
-def test_what_is_packed_tightly_is_left_to_a_worker_unread(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_highly_compressed_file_becomes_a_job_without_being_parsed(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = Dataset(["S1", "Site 1"], headers=["number", "name"])
     content = FORMATS["xlsx"]().export_data(rows)
     monkeypatch.setattr(pages, "MAX_INLINE_UNPACKED_BYTES", 100)
@@ -204,7 +208,7 @@ def test_what_is_packed_tightly_is_left_to_a_worker_unread(office: Office, monke
     )
 
 
-def test_a_job_is_cancelled_by_a_question(office: Office) -> None:
+def test_cancelling_a_job_needs_a_confirmation(office: Office) -> None:
     send(office, "consumers_site", sites(5))
     job = Job.objects.get()
     page = office.page("consumers_job_change", job.pk)
@@ -222,7 +226,7 @@ def test_a_job_is_cancelled_by_a_question(office: Office) -> None:
     assert 'hx-trigger="every' not in page.content.decode()
 
 
-def test_each_sees_their_own_jobs_and_administrators_all(office: Office) -> None:
+def test_users_see_their_own_jobs_and_administrators_see_all(office: Office) -> None:
     marketer = office.login(StaffRole.MARKETER)
     send(office, "consumers_site", sites(5))
     job = Job.objects.get()
@@ -237,7 +241,7 @@ def test_each_sees_their_own_jobs_and_administrators_all(office: Office) -> None
     assert other.page("consumers_job_download", job.pk).status_code == 404
 
 
-def test_who_may_not_import_asks_for_no_job(office: Office) -> None:
+def test_a_user_without_permission_cannot_create_an_import_job(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
     assert send(viewer, "consumers_site", sites(5)).status_code == 403
     assert not Job.objects.exists()
@@ -249,7 +253,7 @@ def test_a_file_that_would_fill_the_memory_is_refused(office: Office, monkeypatc
     assert "Import it in parts" in answer.context["form"].errors["import_file"][0]
 
 
-def test_a_file_that_is_none_is_refused(office: Office) -> None:
+def test_a_file_in_another_format_is_refused(office: Office) -> None:
     answer = send(office, "consumers_site", b"\x00\x01nonsense", kind=XLSX)
     assert "import_file" in answer.context["form"].errors
     assert not Job.objects.exists()

@@ -26,7 +26,7 @@ def shown(office: Office, query: str = "", page: str = SITES) -> list[str]:
     return [str(row.number)[-1] for row in answer.context["cl"].result_list]
 
 
-def test_an_order_is_kept_until_it_is_changed_or_taken_back(office: Office) -> None:
+def test_an_order_is_remembered_until_it_is_changed_or_removed(office: Office) -> None:
     assert shown(office) == ["1", "2", "3"]
     assert shown(office, "?o=-1") == ["3", "2", "1"]
     assert shown(office) == ["3", "2", "1"]
@@ -39,7 +39,7 @@ def test_an_order_is_kept_until_it_is_changed_or_taken_back(office: Office) -> N
     assert User.objects.get(pk=office.user.pk).list_orders == {}
 
 
-def test_every_list_and_every_person_has_an_order_of_their_own(office: Office) -> None:
+def test_orders_are_remembered_per_list_and_user(office: Office) -> None:
     shown(office, "?o=-1")
     office.page("consumers_consumer_changelist", query="?o=-2.1")
     office.user.refresh_from_db()
@@ -49,18 +49,18 @@ def test_every_list_and_every_person_has_an_order_of_their_own(office: Office) -
 
 
 @pytest.mark.parametrize("order", ["x", "1;drop", "-", "99999", "1." * 60, "\x00", "1.x"])
-def test_what_is_no_order_is_not_kept(office: Office, order: str) -> None:
+def test_an_invalid_order_is_not_remembered(office: Office, order: str) -> None:
     assert office.page(SITES, query=f"?o={order}").status_code in {200, 302}
     office.user.refresh_from_db()
     assert office.user.list_orders == {}
 
 
-def test_an_order_by_a_column_that_is_gone_does_no_harm(office: Office) -> None:
+def test_an_order_by_a_removed_column_is_ignored(office: Office) -> None:
     User.objects.filter(pk=office.user.pk).update(list_orders={"consumers.site": "44"})
     assert sorted(shown(office)) == ["1", "2", "3"]
 
 
-def test_a_look_that_changes_no_order_writes_nothing(office: Office) -> None:
+def test_opening_a_list_in_its_remembered_order_writes_nothing(office: Office) -> None:
     shown(office, "?o=-1")
     with CaptureQueriesContext(connection) as queries:
         shown(office, "?o=-1")

@@ -40,7 +40,7 @@ def test_a_site_is_added_and_changed_but_its_number_stays(office: Office) -> Non
     assert (site.number, site.name, site.time_zone) == ("001", "Leeds 2", "Europe/Paris")
 
 
-def test_adding_a_site_whose_number_is_taken_does_not_overwrite_it(office: Office) -> None:
+def test_adding_a_site_with_an_existing_number_does_not_overwrite_it(office: Office) -> None:
     office.post("consumers_site_add", number="001", name="Leeds")
     answer = office.post("consumers_site_add", number="001", name="York")
     assert "number" in errors_of(answer)
@@ -66,13 +66,13 @@ def test_a_site_that_history_needs_is_not_deleted(office: Office) -> None:
     assert Site.objects.filter(pk=site.pk).exists()
 
 
-def test_what_is_being_added_is_not_offered_for_archiving(office: Office) -> None:
+def test_an_add_form_has_no_archived_field(office: Office) -> None:
     sites_save(account_id=office.account.pk, rows=[SiteValues(number="1", name="Shop")])
     assert 'name="archived"' not in office.page("consumers_site_add").content.decode()
     assert 'name="archived"' in office.page("consumers_site_change", Site.objects.get().pk).content.decode()
 
 
-def test_an_archived_site_is_hidden_unless_asked_for(office: Office) -> None:
+def test_archived_sites_are_hidden_by_default(office: Office) -> None:
     sites_save(account_id=office.account.pk, rows=[SiteValues(number="1", name="Closed shop", archived=True)])
     assert "Closed shop" not in office.page("consumers_site_changelist").content.decode()
     assert "Closed shop" in office.page("consumers_site_changelist", query="?archived=yes").content.decode()
@@ -93,7 +93,7 @@ def test_a_group_without_use_is_deleted(office: Office) -> None:
     assert not ConsumerGroup.objects.exists()
 
 
-def test_a_group_made_beside_a_promotion_comes_back_by_its_code(office: Office) -> None:
+def test_a_group_added_from_a_promotion_returns_its_code(office: Office) -> None:
     query = "?_to_field=code&_popup=1"
     answer = office.post(
         "consumers_consumergroup_add", query=query, code="vip", name="VIP", _to_field="code", _popup="1"
@@ -168,7 +168,7 @@ def test_a_new_consumer_has_no_loyalty_tab_yet(office: Office) -> None:
     assert [tab.name for tab in page.context["form_tabs"]] == ["General"]
 
 
-def test_consumers_are_found_by_card(office: Office) -> None:
+def test_consumers_can_be_searched_by_card(office: Office) -> None:
     fill(office.account, rows=3)
     page = office.page("consumers_consumer_changelist", query="?q=acme-card-2")
     assert [consumer.consumer_id for consumer in page.context["cl"].result_list] == ["acme-c2"]
@@ -187,7 +187,7 @@ def test_consumers_are_filtered(office: Office, query: str, number: int) -> None
 # --- account --------------------------------------------------------------------------------------------------------
 
 
-def test_the_account_has_one_page(office: Office) -> None:
+def test_the_account_settings_are_one_page(office: Office) -> None:
     answer = office.page("consumers_account_changelist")
     assert answer["Location"] == f"/admin/consumers/account/{office.account.pk}/change/"
     assert office.page("consumers_account_add").status_code == 403
@@ -266,9 +266,7 @@ def test_a_member_of_staff_is_added_and_can_log_in(office: Office) -> None:
     ("values", "field"),
     [({"password": "123"}, "password"), ({"username": "staff-acme"}, "username"), ({"username": "a b"}, "username")],
 )
-def test_what_is_wrong_with_a_new_member_is_told_at_its_field(
-    office: Office, values: dict[str, str], field: str
-) -> None:
+def test_errors_of_a_new_member_are_shown_at_their_fields(office: Office, values: dict[str, str], field: str) -> None:
     sent = {"username": "mary", "password": "a-good-long-one-7", "staff_role": StaffRole.VIEWER, **values}
     assert set(errors_of(office.post("consumers_staffmembership_add", **sent))) == {field}
 
@@ -305,15 +303,15 @@ def test_only_administrators_see_staff_and_keys(office: Office, role: StaffRole)
 
 def test_a_key_is_shown_once_and_works(office: Office) -> None:
     answer = office.client.post("/admin/consumers/apikey/add/", {"name": "Till 1", "role": KeyRole.TILL}, follow=True)
-    made = ApiKey.objects.get(name="Till 1")
+    key = ApiKey.objects.get(name="Till 1")
     [message] = answer.context["messages"]
     secret = str(message).split(">")[1].split("<")[0]
     usable = api_key_verified(key=secret)
     assert usable is not None
-    assert usable.pk == made.pk
-    again = office.page("consumers_apikey_change", made.pk).content.decode()
+    assert usable.pk == key.pk
+    again = office.page("consumers_apikey_change", key.pk).content.decode()
     assert secret not in again
-    assert made.prefix in again
+    assert key.prefix in again
 
 
 def test_a_revoked_key_opens_nothing(office: Office) -> None:
@@ -333,12 +331,12 @@ def test_a_key_is_neither_edited_nor_deleted(office: Office) -> None:
     assert office.post("consumers_apikey_delete", key.pk, post="yes").status_code == 403
 
 
-def test_settings_that_nobody_changed_have_an_empty_history() -> None:
+def test_unchanged_settings_have_an_empty_history() -> None:
     office = make_office()
     assert office.page("conflicts_conflictsettings_history", office.account.pk).status_code == 200
 
 
-def test_a_history_tells_of_rates_that_changed() -> None:
+def test_the_history_shows_changed_earn_rates() -> None:
     office = make_office()
     for rate in ("2", "3"):
         office.account.other_earn_rates = {"EUR": rate}
@@ -364,9 +362,7 @@ def title_of(html: str) -> str:
         ("loyalty_adjustmentlimits", "Points adjustments"),
     ],
 )
-def test_a_page_about_the_account_is_called_as_in_the_sidebar_and_leads_back_to_no_list(
-    office: Office, page: str, name: str
-) -> None:
+def test_a_settings_page_has_its_sidebar_name_and_no_link_to_a_list(office: Office, page: str, name: str) -> None:
     answer = office.page(f"{page}_change", office.account.pk)
     html = answer.content.decode()
     assert title_of(html) == f"{name} | Promotions"
@@ -386,18 +382,18 @@ def test_the_title_of_a_list_is_its_name(office: Office, page: str, name: str) -
     assert title_of(office.page(f"{page}_changelist").content.decode()) == f"{name} | Promotions"
 
 
-def test_a_form_that_adds_says_so_in_its_heading(office: Office) -> None:
+def test_the_heading_of_an_add_form_says_add(office: Office) -> None:
     assert ">Add consumer</span>" in office.page("consumers_consumer_add").content.decode()
 
 
-def test_whoever_may_only_look_at_settings_closes_them_to_the_overview(office: Office) -> None:
+def test_closing_settings_without_change_permission_leads_to_the_overview(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
     html = viewer.page("conflicts_conflictsettings_change", office.account.pk).content.decode()
     close = next(part for part in html.split("<a ") if "Close" in part.split("</a>")[0])
     assert f'href="{reverse("admin:index")}"' in close
 
 
-def test_the_question_before_deleting_names_the_row_and_that_it_is_for_good(office: Office) -> None:
+def test_the_delete_confirmation_names_the_row_and_says_it_cannot_be_undone(office: Office) -> None:
     office.post("consumers_site_add", number="001", name="Leeds")
     html = office.page("consumers_site_delete", Site.objects.get(number="001").pk).content.decode()
     assert "Delete “001 · Leeds”?" in html

@@ -34,7 +34,7 @@ from tests.consumers.builders import Shop, attrs_of, errors_of
     ],
 )
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_what_is_no_json_object_is_refused(shop: Shop, method: str, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(shop: Shop, method: str, body: bytes) -> None:
     shop.manager.put("sites/1", {"name": "before"})
     answer = shop.manager.raw(method, "sites/1", body)
     assert answer.status_code == 400, body[:40]
@@ -87,7 +87,7 @@ def test_a_text_is_a_string_of_its_length(shop: Shop, value: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["🛍️ Łódź 東京", "line\nbreak", "<script>", "' OR 1=1 --", "%s {} ${x}", "a\u202eb"])
-def test_any_other_text_is_kept_as_it_is(shop: Shop, name: str) -> None:
+def test_any_other_text_is_stored_unchanged(shop: Shop, name: str) -> None:
     assert shop.manager.put("sites/1", {"name": name}).status_code == 201
     assert shop.manager.get("sites/1").json()["name"] == name
 

@@ -50,7 +50,7 @@ def test_a_key_may_hold_any_character(shop: Shop, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["x" * 65, "a\x00b", "\x00", " ", "\t"])
-def test_a_key_that_cannot_be_is_refused_and_never_found(shop: Shop, key: str) -> None:
+def test_an_impossible_key_is_refused_and_never_found(shop: Shop, key: str) -> None:
     path = f"sites/{quoted(key)}"
     answer = shop.manager.put(path, {})
     assert answer.status_code == 400
@@ -68,7 +68,7 @@ def test_a_bulk_row_cannot_have_a_key_that_no_path_reaches(shop: Shop) -> None:
     assert attrs_of(answer) == [f"{row}.number" for row in range(5)]
 
 
-def test_what_get_answers_can_be_put_back(shop: Shop) -> None:
+def test_the_answer_of_get_can_be_sent_as_a_put(shop: Shop) -> None:
     shop.manager.put("sites/1", {"name": "Leeds", "time_zone": "Europe/London"})
     shown = shop.manager.get("sites/1").json()
     assert shop.manager.put("sites/1", shown).json() == shown

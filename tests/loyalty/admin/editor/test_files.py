@@ -29,8 +29,8 @@ from tests.consumers.admin.files.builders import (
     file_of,
     number_of,
     preview,
+    problem_texts,
     rows_of,
-    told,
 )
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
@@ -286,7 +286,7 @@ def test_an_empty_cell_takes_back_what_was_said(office: Office) -> None:
 )
 def test_what_is_wrong_is_told_by_row_column_and_path(office: Office, cells: dict[str, str], words: str) -> None:
     answer = preview(office, LOYALTY, edited(office, LOYALTY, "acme-fixed-1", **cells))
-    [one] = told(answer)
+    [one] = problem_texts(answer)
     assert one.startswith(words)
     assert answer.context.get("confirm_form") is None
 
@@ -313,7 +313,7 @@ def test_what_is_wrong_is_told_by_row_column_and_path(office: Office, cells: dic
     ],
 )
 def test_so_it_is_for_discounts(office: Office, cells: dict[str, str], words: str) -> None:
-    [one] = told(preview(office, DISCOUNT, edited(office, DISCOUNT, "acme-discount-1", **cells)))
+    [one] = problem_texts(preview(office, DISCOUNT, edited(office, DISCOUNT, "acme-discount-1", **cells)))
     assert one.startswith(words)
 
 
@@ -331,7 +331,7 @@ def test_so_it_is_for_discounts(office: Office, cells: dict[str, str], words: st
     ],
 )
 def test_so_it_is_for_json(office: Office, document: Any, words: str) -> None:
-    assert told(preview(office, LOYALTY, json.dumps(document), "json"))[0].startswith(words)
+    assert problem_texts(preview(office, LOYALTY, json.dumps(document), "json"))[0].startswith(words)
 
 
 def test_one_bad_row_and_nothing_is_imported(office: Office) -> None:
@@ -341,7 +341,7 @@ def test_one_bad_row_and_nothing_is_imported(office: Office) -> None:
         row["name"] = "Renamed"
     rows[-1]["starts_at"] = "never"
     answer = preview(office, LOYALTY, file_of(rows))
-    [words] = told(answer)
+    [words] = problem_texts(answer)
     assert words.startswith(f"Row {len(rows)}, starts_at: Expected a time such as")
     assert "Nothing was imported" in answer.content.decode()
     assert documents(office.account) == before
@@ -363,7 +363,7 @@ def test_times_without_an_offset_are_the_accounts(office: Office) -> None:
     assert bare.starts_at == datetime(2030, 7, 1, 8, tzinfo=UTC)
     assert bare.ends_at == datetime(2030, 7, 2, 9, tzinfo=UTC)
     answer = preview(office, LOYALTY, "code,starts_at\nbare,2030-03-31 01:30\n")
-    assert told(answer) == ["Row 1, starts_at: The clocks go forward then: there is no such time."]
+    assert problem_texts(answer) == ["Row 1, starts_at: The clocks go forward then: there is no such time."]
 
 
 def test_the_list_with_its_filters_is_exported_or_the_rows_that_are_chosen(office: Office) -> None:
@@ -389,7 +389,7 @@ def test_an_export_and_an_import_stay_within_the_account(office: Office) -> None
     assert rows_of(export(other, LOYALTY, "json", chosen=str(foreign.pk)), "json") == []
     confirm(other, LOYALTY, "code,type,name,starts_at,outcome.points\nbare,fixed_points,Mine,2030-01-01,5\n")
     assert LoyaltyPromotion.objects.get(account=office.account, code="bare").name == "Fifty points"
-    words = told(
+    words = problem_texts(
         preview(other, LOYALTY, "code,type,name,starts_at,outcome.offer\nv,redeem_offer,V,2030-01-01,acme-o1\n")
     )
     assert words == ["Row 1, outcome.offer: There is no personalised offer in use acme-o1."]

@@ -10,9 +10,9 @@ from fractions import Fraction
 
 @dataclass(frozen=True, kw_only=True)
 class NaiveUnit:
-    """One unit. ``run`` tells alike units apart from others and breaks ties; ``fits`` are the sets that accept it."""
+    """One unit. ``unit_group`` says which units are equal and breaks ties; ``fits`` are the sets that accept it."""
 
-    run: int
+    unit_group: int
     price: int
     fits: frozenset[int]
 
@@ -38,7 +38,7 @@ class NaiveDiscount:
 
 @dataclass(kw_only=True)
 class NaiveResult:
-    """What is taken: the units in each run and the minor units off each run."""
+    """What is taken: the units in each unit group and the minor units off each unit group."""
 
     found: int = 0
     redemptions: int = 0
@@ -49,7 +49,7 @@ class NaiveResult:
 def naive_result(discount: NaiveDiscount, units: list[NaiveUnit], *, limit: int | None = None) -> NaiveResult:
     """What a discount takes of a basket; ``found`` are the matching sets before limits and worth."""
     sign = -1 if discount.most_expensive else 1
-    in_order = sorted(units, key=lambda unit: (sign * unit.price, unit.run))
+    in_order = sorted(units, key=lambda unit: (sign * unit.price, unit.unit_group))
     matching = matching_sets(discount, in_order)
     result = NaiveResult(found=len(matching))
     room = discount.maximum
@@ -64,12 +64,12 @@ def naive_result(discount: NaiveDiscount, units: list[NaiveUnit], *, limit: int 
         result.redemptions += 1
         for chosen in one:
             for u in chosen:
-                result.taken[in_order[u].run] = result.taken.get(in_order[u].run, 0) + 1
-        by_run: dict[int, int] = {}
+                result.taken[in_order[u].unit_group] = result.taken.get(in_order[u].unit_group, 0) + 1
+        by_unit_group: dict[int, int] = {}
         for u in discounted:
-            by_run[in_order[u].run] = by_run.get(in_order[u].run, 0) + in_order[u].price
-        for run, share in shares(total, by_run).items():
-            result.off[run] = result.off.get(run, 0) + share
+            by_unit_group[in_order[u].unit_group] = by_unit_group.get(in_order[u].unit_group, 0) + in_order[u].price
+        for unit_group, share in shares(total, by_unit_group).items():
+            result.off[unit_group] = result.off.get(unit_group, 0) + share
     return result
 
 
@@ -91,12 +91,14 @@ def worth_off(discount: NaiveDiscount, worth: int) -> int:
     return worth
 
 
-def shares(total: int, by_run: dict[int, int]) -> dict[int, int]:
-    """A total by value: everyone's whole part, and one more for those who lost most by that, the first run first."""
-    whole = sum(by_run.values())
-    parts = {run: total * value // whole for run, value in by_run.items()}
-    for run in sorted(by_run, key=lambda run: (-(total * by_run[run] % whole), run))[: total - sum(parts.values())]:
-        parts[run] += 1
+def shares(total: int, by_unit_group: dict[int, int]) -> dict[int, int]:
+    """Share a total by value: the whole parts, and one more for those that lost most by rounding, the first first."""
+    whole = sum(by_unit_group.values())
+    parts = {unit_group: total * value // whole for unit_group, value in by_unit_group.items()}
+    for unit_group in sorted(
+        by_unit_group, key=lambda unit_group: (-(total * by_unit_group[unit_group] % whole), unit_group)
+    )[: total - sum(parts.values())]:
+        parts[unit_group] += 1
     return parts
 
 

@@ -67,9 +67,9 @@ def draw(random: Random, *, spend: bool) -> Drawn:
 
 
 def draw_lines(random: Random) -> list[Line]:
-    """One line for each run, in the order of runs."""
-    runs = random.sample([(sku, price) for sku in SKUS for price in PRICES], random.randint(1, 5))
-    return [line(sku, random.randint(1, 4), price) for sku, price in sorted(runs)]
+    """One line for each unit group, in the order of unit groups."""
+    unit_groups = random.sample([(sku, price) for sku in SKUS for price in PRICES], random.randint(1, 5))
+    return [line(sku, random.randint(1, 4), price) for sku, price in sorted(unit_groups)]
 
 
 def discount_of(drawn: Drawn, code: str = "promo", *, always_apply: bool = False) -> Promotion:
@@ -103,43 +103,45 @@ def pounds(pennies: int | Fraction) -> str:
 
 
 Unit = tuple[int, str, int]
-"""A unit's run, SKU and price."""
+"""A unit's unit group, SKU and price."""
 
 
 def units_of(lines: list[Line]) -> list[Unit]:
-    return [(run, one.sku, one.unit_inc_tax) for run, one in enumerate(lines) for _ in range(one.units)]
+    return [(unit_group, one.sku, one.unit_inc_tax) for unit_group, one in enumerate(lines) for _ in range(one.units)]
 
 
 def expected_of(drawn: Drawn, units: list[Unit]) -> NaiveResult:
     naive_units = [
         NaiveUnit(
-            run=run,
+            unit_group=unit_group,
             price=price,
             fits=frozenset(number for number, skus in enumerate(drawn.fitting) if sku in skus),
         )
-        for run, sku, price in units
+        for unit_group, sku, price in units
     ]
     return naive_result(drawn.naive, naive_units, limit=drawn.limit)
 
 
 def result_of(decision: Decision, code: str, lines: list[Line]) -> NaiveResult:
-    """What the engine took, by run; ``lines`` in the order of runs, those of one run beside each other."""
+    """What the engine took, by unit group; ``lines`` are in the order of unit groups."""
     result = NaiveResult()
-    runs = {key: run for run, key in enumerate(dict.fromkeys((one.sku, one.unit_inc_tax) for one in lines))}
-    run_of = {one.line_id: runs[one.sku, one.unit_inc_tax] for one in lines}
+    unit_groups = {
+        key: unit_group for unit_group, key in enumerate(dict.fromkeys((one.sku, one.unit_inc_tax) for one in lines))
+    }
+    unit_group_of = {one.line_id: unit_groups[one.sku, one.unit_inc_tax] for one in lines}
     for one in decision.applied:
         if one.promotion.code == code:
             result.redemptions = one.redemptions
             for share in one.lines:
-                run = run_of[share.line_id]
-                result.taken[run] = result.taken.get(run, 0) + int(share.quantity)
-                result.off[run] = result.off.get(run, 0) + share.discount
+                unit_group = unit_group_of[share.line_id]
+                result.taken[unit_group] = result.taken.get(unit_group, 0) + int(share.quantity)
+                result.off[unit_group] = result.off.get(unit_group, 0) + share.discount
     return result
 
 
 def assert_same(result: NaiveResult, expected: NaiveResult) -> None:
     assert (result.redemptions, result.taken) == (expected.redemptions, expected.taken)
-    assert result.off == {run: expected.off.get(run, 0) for run in expected.taken}
+    assert result.off == {unit_group: expected.off.get(unit_group, 0) for unit_group in expected.taken}
 
 
 def agree(drawn: Drawn, lines: list[Line]) -> None:
@@ -153,7 +155,7 @@ def agree(drawn: Drawn, lines: list[Line]) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("spend", [False, True])
-def test_units_are_matched_and_amounts_shared_as_unit_by_unit(seed: int, *, spend: bool) -> None:
+def test_units_are_matched_and_amounts_shared_as_the_naive_discount_does(seed: int, *, spend: bool) -> None:
     random = Random(seed)
     for _ in range(CASES_OF_A_SEED):
         agree(draw(random, spend=spend), draw_lines(random))
@@ -169,7 +171,7 @@ def in_single_units(lines: list[Line]) -> list[Line]:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_discount_that_competes_is_worked_out_on_the_units_that_the_better_one_left(seed: int) -> None:
+def test_a_competing_discount_is_applied_to_the_units_that_the_better_one_leaves(seed: int) -> None:
     random = Random(seed)
     for _ in range(CASES_OF_A_SEED):
         drawn = {"a": draw(random, spend=True), "b": draw(random, spend=True)}
@@ -184,8 +186,8 @@ def test_a_discount_that_competes_is_worked_out_on_the_units_that_the_better_one
         decision = decide(make_basket(*lines), *(discount_of(one, code) for code, one in drawn.items()))
         assert_same(result_of(decision, best, lines), alone[best])
         left: list[Unit] = []
-        for run, one in enumerate(lines):
-            left += [(run, one.sku, one.unit_inc_tax)] * (one.units - alone[best].taken.get(run, 0))
+        for unit_group, one in enumerate(lines):
+            left += [(unit_group, one.sku, one.unit_inc_tax)] * (one.units - alone[best].taken.get(unit_group, 0))
         expected = expected_of(drawn[other], left)
         assert_same(result_of(decision, other, lines), expected)
         if not expected.redemptions:
@@ -193,14 +195,17 @@ def test_a_discount_that_competes_is_worked_out_on_the_units_that_the_better_one
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_discount_that_always_applies_is_worked_out_on_reduced_prices(seed: int) -> None:
+def test_an_always_apply_discount_is_applied_to_reduced_prices(seed: int) -> None:
     random = Random(seed)
     for _ in range(CASES_OF_A_SEED):
         first, second = draw(random, spend=True), draw(random, spend=True)
-        runs = draw_lines(random)
-        lines = in_single_units(runs)
+        unit_groups = draw_lines(random)
+        lines = in_single_units(unit_groups)
         reduced = decide(make_basket(*lines), discount_of(first, "a"))
-        prices = [(run, sku, one.net) for (run, sku, _), one in zip(units_of(runs), reduced.lines, strict=True)]
+        prices = [
+            (unit_group, sku, one.net)
+            for (unit_group, sku, _), one in zip(units_of(unit_groups), reduced.lines, strict=True)
+        ]
         decision = decide(make_basket(*lines), discount_of(second, "b", always_apply=True), discount_of(first, "a"))
         assert_same(result_of(decision, "a", lines), result_of(reduced, "a", lines))
         assert_same(result_of(decision, "b", lines), expected_of(second, prices))

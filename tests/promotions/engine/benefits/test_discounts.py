@@ -195,7 +195,7 @@ def test_equal_remainders_go_by_sku_then_unit_price() -> None:
     assert off(applied(by_price)) == {"b": 0, "two": 1, "a": 1}
 
 
-def test_the_parts_of_a_run_are_shown_in_the_order_of_lines() -> None:
+def test_the_parts_of_a_unit_group_are_shown_in_the_order_of_lines() -> None:
     trio = make_discount("promo", "amount", value="0.02", sets=[TRIO])
     lines = [line("A", 1, "1.00", line_id=name) for name in "xyz"]
     assert off(applied(decide(make_basket(*lines), trio))) == {"x": 0, "y": 1, "z": 1}
@@ -242,7 +242,7 @@ def test_a_discount_of_another_currency_does_not_apply() -> None:
         ("0.01", (1, 1), 1),
     ],
 )
-def test_a_maximum_is_for_the_whole_transaction_and_no_set_is_formed_beyond_it(
+def test_a_maximum_discount_is_for_the_whole_transaction_and_no_set_is_formed_beyond_it(
     maximum: str | None, expected: tuple[int, int], units: int
 ) -> None:
     decision = decide(make_basket(line("A", 4)), make_discount(maximum_discount=maximum))
@@ -250,7 +250,7 @@ def test_a_maximum_is_for_the_whole_transaction_and_no_set_is_formed_beyond_it(
     assert sum(taken(applied(decision)).values()) == units
 
 
-def test_a_maximum_is_reached_by_the_cheapest_sets_first() -> None:
+def test_the_cheapest_sets_spend_the_maximum_discount_first() -> None:
     decision = decide(priced("2.00", "4.00", "6.00"), make_discount(maximum_discount="2.50"))
     assert off(applied(decision)) == {"2.00": 100, "4.00": 150}
 
@@ -293,7 +293,7 @@ def test_no_unit_serves_two_sets() -> None:
     assert result(decide(make_basket(line("A", 5)), discount)) == (2, 1000)
 
 
-def test_sets_take_in_the_order_written_and_deal_first_to_last() -> None:
+def test_sets_take_units_in_the_order_written_and_deal_them_first_to_last() -> None:
     pay, free = qualifying("A"), product_set("A")
     basket = priced("1.00", "2.00", "3.00", "4.00")
     assert off(applied(decide(basket, make_discount("promo", "free_product", sets=[pay, free])))) == {
@@ -314,17 +314,19 @@ SETS = st.integers(1, 3).flatmap(
 
 
 @given(SETS)
-def test_the_number_of_matching_sets_is_the_greatest_that_trying_everything_finds(
+def test_the_number_of_matching_sets_is_the_greatest_possible(
     case: tuple[list[tuple[int, int]], list[int]],
 ) -> None:
-    runs, demands = case
+    unit_groups, demands = case
     sets = [
-        product_set("none", *(str(i) for i, (_, mask) in enumerate(runs) if mask >> j & 1), required_quantity=wanted)
+        product_set(
+            "none", *(str(i) for i, (_, mask) in enumerate(unit_groups) if mask >> j & 1), required_quantity=wanted
+        )
         for j, wanted in enumerate(demands)
     ]
-    basket = make_basket(*(line(str(i), units, f"{i + 1}.00") for i, (units, _) in enumerate(runs)))
+    basket = make_basket(*(line(str(i), units, f"{i + 1}.00") for i, (units, _) in enumerate(unit_groups)))
     decision = decide(basket, make_discount(sets=sets))
-    most = most_by_trying(tuple(units for units, _ in runs), fitting(runs, demands))
+    most = most_by_trying(tuple(units for units, _ in unit_groups), fitting(unit_groups, demands))
     assert sum(one.redemptions for one in decision.applied) == most
 
 
@@ -338,7 +340,7 @@ def test_the_number_of_matching_sets_is_the_greatest_that_trying_everything_find
         (product_set(rules=every(condition("quantity", "is_at_least", 2))), {"b"}),
     ],
 )
-def test_a_set_takes_what_its_source_names(source: dict[str, Any], names: set[str]) -> None:
+def test_a_set_takes_the_products_of_its_source(source: dict[str, Any], names: set[str]) -> None:
     basket = make_basket(
         line("A", line_id="a"),
         line("B", 2, line_id="b"),
@@ -356,14 +358,14 @@ def test_a_set_with_a_spend_matches_once_however_much_is_spent() -> None:
 
 
 @pytest.mark.parametrize(("discounted", "expected"), [(None, 1050), (1, 50), (2, 450), (9, 1050)])
-def test_a_spend_discounts_all_its_units_or_the_first_of_them(discounted: int | None, expected: int) -> None:
+def test_a_set_with_a_spend_discounts_all_its_units_or_the_first_of_them(discounted: int | None, expected: int) -> None:
     spend = product_set(required_spend="20.00", discounted_quantity=discounted)
     decision = decide(priced("1.00", "8.00", "12.00"), make_discount(sets=[spend]))
     assert result(decision) == (1, expected)
     assert len(taken(applied(decision))) == 3
 
 
-def test_several_spends_take_in_the_order_written() -> None:
+def test_several_sets_with_a_spend_take_units_in_the_order_written() -> None:
     basket = make_basket(line("A", 1, "10.00", line_id="a"), line("B", 1, "10.00", line_id="b"))
     anything, a = product_set(required_spend="10.00"), product_set("A", required_spend="10.00")
     assert reason(decide(basket, make_discount(sets=[anything, a]))) == "no_matching_products"
@@ -371,7 +373,7 @@ def test_several_spends_take_in_the_order_written() -> None:
     assert off(applied(decision)) == {"a": 0, "b": 500}
 
 
-def test_a_spend_gets_what_the_sets_with_a_quantity_leave() -> None:
+def test_a_set_with_a_spend_gets_what_the_sets_with_a_quantity_leave() -> None:
     sets = [product_set(required_spend="20.00"), product_set("A", required_quantity=2, gets_discount=False)]
     basket = make_basket(line("A", 3, "5.00", line_id="a"), line("B", 1, "15.00", line_id="b"))
     decision = decide(basket, make_discount(sets=sets))
@@ -381,7 +383,7 @@ def test_a_spend_gets_what_the_sets_with_a_quantity_leave() -> None:
     assert reason(decide(lacking, make_discount(sets=sets))) == "no_matching_products"
 
 
-def test_a_quantity_beside_a_spend_matches_once() -> None:
+def test_a_set_with_a_quantity_matches_once_where_another_has_a_spend() -> None:
     sets = [product_set("A", required_quantity=1), qualifying("B", required_spend="10.00")]
     assert result(decide(make_basket(line("A", 5), line("B", 5)), make_discount(sets=sets))) == (1, 500)
 
@@ -408,7 +410,7 @@ def test_a_matching_set_that_gives_nothing_counts_no_redemption_and_holds_no_uni
     assert list(off(applied(decision))) == ["5.00"]
 
 
-def test_a_limit_is_left_to_the_matching_sets_that_give_something() -> None:
+def test_a_limit_counts_only_matching_sets_that_give_something() -> None:
     decision = decide(priced("0.00", "5.00", "6.00"), make_discount(transaction_redemption_limit=1))
     assert off(applied(decision)) == {"5.00": 250}
 
@@ -436,7 +438,7 @@ def test_a_limit_leaves_the_cheapest_sets_that_it_still_allows(name: str, used: 
         assert reason(decision) == f"{name}_limit"
 
 
-def test_a_transaction_limit_begins_anew_with_each_transaction() -> None:
+def test_a_transaction_limit_starts_again_with_each_transaction() -> None:
     discount = make_discount(transaction_redemption_limit=2)
     usage = Usage(total_redemptions={discount.id: 50}, customer_redemptions={discount.id: 50})
     assert result(decide(make_basket(line("A", 5)), discount, usage=usage)) == (2, 1000)
@@ -454,14 +456,14 @@ def test_the_least_of_three_limits_counts() -> None:
         assert applied(decide(make_basket(line("A", 5)), discount, usage=usage)).redemptions == left
 
 
-def test_limits_come_before_what_it_is_worth_and_after_what_matches() -> None:
+def test_limits_are_checked_after_products_and_before_the_value() -> None:
     discount = make_discount("promo", total_redemption_limit=1, sets=[product_set("A")])
     usage = Usage(total_redemptions={discount.id: 1})
     assert reason(decide(make_basket(line("A", 1, "0.00")), discount, usage=usage)) == "total_limit"
     assert reason(decide(make_basket(line("B")), discount, usage=usage)) == "no_matching_products"
 
 
-def test_limits_cut_sets_before_savings_are_compared() -> None:
+def test_limits_reduce_matching_sets_before_savings_are_compared() -> None:
     basket = make_basket(line("A", 4))
     limited = make_discount("limited", value="50", transaction_redemption_limit=1)
     other = make_discount("other", value="20")
@@ -488,7 +490,7 @@ def test_limits_cut_sets_before_savings_are_compared() -> None:
         ({"draft": True}, False, "draft"),
     ],
 )
-def test_a_discount_asks_for_a_consumer_only_where_it_needs_one(
+def test_a_discount_requires_a_consumer_only_where_it_needs_one(
     said: dict[str, Any], anonymous: bool, expected: str
 ) -> None:
     assert reason(decide(make_basket(), make_discount(**said), anonymous=anonymous)) == expected
@@ -548,7 +550,7 @@ def test_only_the_sets_that_are_not_present_are_proposed() -> None:
     assert proposed(decide(make_basket(line("BAP", 3), line("TEA", 1)), gift)) == []
 
 
-def test_nothing_is_proposed_for_what_a_return_leaves() -> None:
+def test_nothing_is_proposed_at_a_return() -> None:
     limits = {GIFT.id: ReturnLimit(position=0, redemptions=1, points=0)}
     case = EvaluationCase(
         basket=make_basket(line("BAP", 2)),
@@ -571,7 +573,7 @@ def test_a_basket_that_does_not_qualify_is_proposed_nothing() -> None:
     assert proposed(decide(make_basket(line("BAP")), gift)) == []
 
 
-def test_proposals_go_by_code() -> None:
+def test_proposals_are_ordered_by_code() -> None:
     def gift(code: str, added: str) -> Any:
         return make_discount(code, "free_product", sets=[qualifying("BAP"), product_set(added, default_product=added)])
 
@@ -600,7 +602,7 @@ def test_weighed_goods_are_one_unit_worth_the_whole_line() -> None:
     assert taken(applied(decision)) == {"1": Decimal("0.350")}
 
 
-def test_two_weighed_lines_are_two_units_and_one_of_them_all_that_was_weighed() -> None:
+def test_two_weighed_lines_are_two_units_each_of_all_that_was_weighed() -> None:
     basket = make_basket(
         line("CHEESE", "0.5", line_id="1"), line("CHEESE", "0.5", line_id="2"), line("A", 1, line_id="3")
     )

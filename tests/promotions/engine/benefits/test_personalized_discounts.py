@@ -56,7 +56,7 @@ def decided(
     return decide(basket, *discounts, shopper=shopper, **{"personalized": personalized, **said})
 
 
-def cut(decision: Decision, code: str = "promo") -> dict[str, int]:
+def reduction(decision: Decision, code: str = "promo") -> dict[str, int]:
     return off(applied(decision, code)) if decision.applied else {}
 
 
@@ -94,24 +94,24 @@ QUALIFY: list[tuple[PersonalizedChoice | None, int | None, str | None, set[str]]
 
 
 @pytest.mark.parametrize(("choice", "maximum", "default", "names"), QUALIFY)
-def test_what_of_a_list_qualifies(
+def test_which_products_of_a_list_qualify(
     choice: PersonalizedChoice | None, maximum: int | None, default: str | None, names: set[str]
 ) -> None:
     decision = decided(yours(default=default), choice=choice, maximum=maximum)
-    assert set(cut(decision)) == names
+    assert set(reduction(decision)) == names
     assert reason(decision) == ("" if names else "no_matching_products")
 
 
-def test_the_maximum_goes_by_the_discounts_price_order() -> None:
+def test_the_maximum_of_distinct_products_is_filled_in_price_order() -> None:
     decision = decided(yours(price_order="most_expensive"), choice=LIST, maximum=1)
-    assert cut(decision) == {"bap": 225}
+    assert reduction(decision) == {"bap": 225}
 
 
 def test_the_maximum_counts_products_and_not_units() -> None:
-    assert cut(decided(yours(), choice=LIST, maximum=1)) == {"cake": 250}
+    assert reduction(decided(yours(), choice=LIST, maximum=1)) == {"cake": 250}
 
 
-def test_a_list_is_one_consumers() -> None:
+def test_a_list_belongs_to_one_consumer() -> None:
     other = decide(BASKET, yours(), shopper=make_shopper("other"), personalized={"PP": make_personalized()})
     assert (reason(other), other.personalized) == ("no_matching_products", ())
 
@@ -121,16 +121,16 @@ def test_an_archived_definition_has_no_effect() -> None:
     assert (reason(decision), decision.personalized) == ("no_matching_products", ())
 
 
-def test_a_set_of_a_list_joins_others() -> None:
+def test_a_personalized_set_combines_with_other_sets() -> None:
     sets = [qualifying("COLA"), product_set(personalized_promotion="PP")]
-    assert cut(decided(yours(sets=sets), choice=LIST)) == {"cola": 0, "cake": 125}
+    assert reduction(decided(yours(sets=sets), choice=LIST)) == {"cola": 0, "cake": 125}
 
 
 def test_two_sets_of_one_discount_share_the_maximum_of_their_list() -> None:
     sets = [product_set(personalized_promotion="PP"), product_set(personalized_promotion="PP")]
     choice = make_list("BAP", "COLA", "TEA")
-    assert cut(decided(yours(sets=sets), choice=choice, maximum=1)) == {}
-    assert cut(decided(yours(sets=sets), choice=choice, maximum=2)) == {"cola": 75, "tea": 150}
+    assert reduction(decided(yours(sets=sets), choice=choice, maximum=1)) == {}
+    assert reduction(decided(yours(sets=sets), choice=choice, maximum=2)) == {"cola": 75, "tea": 150}
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_two_discounts_of_one_list_share_its_maximum(
     first = yours("a", value="80", **once)
     second = yours("b", value="40", price_order="most_expensive", **once)
     decision = decided(second, first, choice=LIST, maximum=maximum, locks=True)
-    assert (cut(decision, "a"), cut(decision, "b")) == ({"cake": 200}, expected)
-    assert decision.choices == {"PP": chosen}
+    assert (reduction(decision, "a"), reduction(decision, "b")) == ({"cake": 200}, expected)
+    assert decision.choices_to_lock == {"PP": chosen}
 
 
 # --- what is shown --------------------------------------------------------------------------------------------------
@@ -175,13 +175,13 @@ def test_a_list_is_shown_with_its_choice_and_lock(
     )
 
 
-def test_a_list_is_shown_also_where_another_that_feeds_the_discount_is_lacking() -> None:
+def test_a_list_is_shown_where_another_list_of_the_discount_is_missing() -> None:
     sets = [product_set(personalized_promotion="Other"), product_set(personalized_promotion="PP")]
     for said in (sets, sets[::-1]):
         assert state(decided(yours(sets=said), choice=LIST)).backend_id == "PP"
 
 
-def test_a_list_is_shown_where_only_its_products_are_lacking() -> None:
+def test_a_list_is_shown_where_only_its_products_are_missing() -> None:
     decision = decided(yours(), choice=make_list("WINE"))
     assert reason(decision) == "no_matching_products"
     assert state(decision).requires_selection
@@ -217,17 +217,17 @@ FINAL: list[tuple[PersonalizedChoice, str | None, bool, dict[str, tuple[str, ...
 def test_the_first_application_makes_the_choice_final(
     choice: PersonalizedChoice, default: str | None, locks: bool, expected: dict[str, tuple[str, ...]]
 ) -> None:
-    assert decided(yours(default=default), choice=choice, maximum=2, locks=locks).choices == expected
+    assert decided(yours(default=default), choice=choice, maximum=2, locks=locks).choices_to_lock == expected
 
 
 def test_only_products_that_were_taken_are_chosen() -> None:
     decision = decided(yours(transaction_redemption_limit=1), choice=LIST, locks=True)
-    assert decision.choices == {"PP": ("CAKE",)}
+    assert decision.choices_to_lock == {"PP": ("CAKE",)}
 
 
 def test_a_discount_that_was_beaten_chooses_nothing() -> None:
     decision = decided(yours(), make_discount("better", value="90"), choice=LIST, locks=True)
-    assert (reason(decision), decision.choices) == ("lost_conflict", {})
+    assert (reason(decision), decision.choices_to_lock) == ("lost_conflict", {})
 
 
 # --- a free product of the list -------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def test_the_winners_named_hold_a_listed_product() -> None:
     assert refusal(decision).won_by == ("cakes",)
 
 
-def test_whoever_used_up_the_choice_of_a_list_holds_what_it_lists() -> None:
+def test_the_discount_that_used_up_the_maximum_of_a_list_is_named_as_winner() -> None:
     """Only one product may be chosen: the first took the cake, and the second's bap is one product too many."""
     first = yours("first", value="90", transaction_redemption_limit=1)
     second = yours("second", value="10", price_order="most_expensive")

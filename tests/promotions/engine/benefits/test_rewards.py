@@ -65,7 +65,7 @@ def test_only_active_members_earn_base_points(member: bool) -> None:
     assert decision.base_points == (10 if member else 0)
 
 
-def test_nobody_earns_nothing() -> None:
+def test_a_basket_without_a_consumer_earns_nothing() -> None:
     assert decide(make_basket(line()), anonymous=True).points == 0
 
 
@@ -121,7 +121,7 @@ def test_a_line_item_multiplier_multiplies_the_base_points_of_its_units() -> Non
     assert given_by("points_multiplier", basket, **said) == (29, 1, 0)
 
 
-def test_a_part_of_a_run_has_its_share_of_base_points_unrounded_and_one_floor_at_the_end() -> None:
+def test_part_of_a_unit_group_has_an_unrounded_share_of_base_points_and_one_floor_at_the_end() -> None:
     basket = make_basket(line("A", 3, "9.99"), line("B", 1, "5.00"))
     said = {"multiplier_scope": "line_items", "product_selection": selection(sku("A")), **PAIRS}
     assert given_by("points_multiplier", basket, **said) == (19, 1, 0)
@@ -177,7 +177,7 @@ def test_the_bonus_of_a_currency_without_decimals() -> None:
     assert applied(decide(basket, promotion)).points == 2
 
 
-def test_weighed_goods_count_as_one_unit_of_their_whole_worth() -> None:
+def test_weighed_goods_count_as_one_unit_of_the_lines_whole_value() -> None:
     basket = make_basket(line("A", "2.5", "4.00"))
     assert given_by("bonus_points", basket)[0] == 1
     assert given_by("bonus_points", basket, issue_points_on="quantity", conversion_units="1")[0] == 1
@@ -226,7 +226,7 @@ WORTH = BasketValue(units=(2, 1), net=(1000, 500), base_points=(10, 5))
         ("redeem_offer", {"offer": "gift"}),
     ],
 )
-def test_an_outcome_gives_more_for_more(promotion_type: str, said: dict[str, Any]) -> None:
+def test_an_outcome_gives_no_less_for_more_units(promotion_type: str, said: dict[str, Any]) -> None:
     outcome: Outcome = compile_outcome(promotion_type, said, "GBP")
     some = outcome.give(sets=1, taken=((0, 1),), basket_value=WORTH)
     more = outcome.give(sets=2, taken=((0, 2), (1, 1)), basket_value=WORTH)
@@ -242,19 +242,19 @@ def test_an_unknown_outcome_cannot_be_compiled() -> None:
 # --- shares ---------------------------------------------------------------------------------------------------------
 
 
-def test_points_are_shared_over_the_runs_taken_by_their_value() -> None:
+def test_points_are_shared_over_the_unit_groups_taken_by_their_value() -> None:
     basket = make_basket(line("A", 1, "30.00"), line("B", 1, "10.00"), line("C", 1, "60.00"))
     one = applied(decide(basket, make_promotion(points=5, product_selection=selection(sku("A", "B")))))
     assert {share.line_id: share.points for share in one.lines} == {"A/1/30.00": 4, "B/1/10.00": 1}
 
 
-def test_inside_a_run_the_lines_are_served_in_their_order() -> None:
+def test_within_a_unit_group_lines_get_points_in_their_order() -> None:
     basket = make_basket(line("A", 2, line_id="1"), line("A", 2, line_id="2"), line("A", 2, line_id="3"))
     one = applied(decide(basket, make_promotion(quantity_rule={"apply_to": "first", "units": 3})))
     assert [(share.line_id, share.quantity) for share in one.lines] == [("1", Decimal(2)), ("2", Decimal(1))]
 
 
-def test_the_unit_of_weighed_goods_is_shown_as_what_was_weighed() -> None:
+def test_the_unit_of_weighed_goods_is_shown_as_the_quantity_weighed() -> None:
     basket = make_basket(line("A", "0.5", line_id="1"), line("A", "1.25", line_id="2"), line("A", 2, line_id="3"))
     one = applied(decide(basket, make_promotion()))
     assert {share.line_id: share.quantity for share in one.lines} == {

@@ -63,7 +63,7 @@ def test_a_voucher_pays_what_its_offer_says(voucher: PresentedVoucher, expected:
     assert refusals(decision) == []
 
 
-def test_an_amount_is_shared_over_runs_by_value_to_the_penny() -> None:
+def test_an_amount_is_shared_over_unit_groups_by_value_to_the_penny() -> None:
     basket = make_basket(line("C", line_id="c"), line("B", line_id="b"), line("A", line_id="a"))
     assert off(paid(decide(basket, vouchers=[make_voucher(value="1.00")]))) == {"c": 33, "b": 33, "a": 34}
 
@@ -135,7 +135,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("said", "expected"), REFUSED)
-def test_a_voucher_that_does_not_pay_says_why(said: dict[str, Any], expected: str) -> None:
+def test_a_voucher_that_does_not_pay_has_a_reason(said: dict[str, Any], expected: str) -> None:
     decision = decide(BASKET, vouchers=[make_voucher(**said)])
     assert (refusals(decision), decision.vouchers, decision.net) == ([("V", expected)], (), 1450)
 
@@ -195,7 +195,7 @@ def test_vouchers_pay_after_discounts_and_before_points_are_counted() -> None:
     assert (decision.base_points, decision.promotion_points) == (50, 50)
 
 
-def test_a_promotion_of_what_a_voucher_paid_has_no_value() -> None:
+def test_a_promotion_gives_nothing_on_what_a_voucher_paid() -> None:
     decision = decide(BASKET, make_promotion("x2", "points_multiplier"), vouchers=[make_voucher(value="99.00")])
     assert (reason(decision, "x2"), decision.base_points) == ("no_value", 0)
 

@@ -1,4 +1,4 @@
-"""Lines, the runs of equal units that they form, and weighed goods."""
+"""Lines, the unit groups of equal units that they form, and weighed goods."""
 
 from decimal import Decimal
 
@@ -9,34 +9,34 @@ from promotions.engine.facts.basket import Basket, Line, ProductFacts
 from tests.promotions.engine.builders import line, make_basket
 
 
-def runs(basket: Basket) -> list[tuple[str, int, int]]:
-    return [(run.sku, run.unit_inc_tax, run.units) for run in basket.runs]
+def unit_groups(basket: Basket) -> list[tuple[str, int, int]]:
+    return [(unit_group.sku, unit_group.unit_inc_tax, unit_group.units) for unit_group in basket.unit_groups]
 
 
 def test_units_of_one_sku_and_price_form_a_run_however_many_lines_hold_them() -> None:
     basket = make_basket(line("B", 2), line("A", 1), line("B", 3), line("B", 1, "9.00"))
-    assert runs(basket) == [("A", 1000, 1), ("B", 900, 1), ("B", 1000, 5)]
-    assert [run.lines for run in basket.runs] == [(1,), (3,), (0, 2)]
+    assert unit_groups(basket) == [("A", 1000, 1), ("B", 900, 1), ("B", 1000, 5)]
+    assert [unit_group.lines for unit_group in basket.unit_groups] == [(1,), (3,), (0, 2)]
 
 
 def test_price_tax_category_and_brand_each_separate_runs() -> None:
     basket = make_basket(
         line("A"), line("A", ex_tax="8.00"), line("A", category="Tea"), line("A", brand="Acme"), line("A", price="1.00")
     )
-    assert len(basket.runs) == 5
-    assert {run.item.quantity for run in basket.runs} == {5}
+    assert len(basket.unit_groups) == 5
+    assert {unit_group.item.quantity for unit_group in basket.unit_groups} == {5}
 
 
 def test_what_the_line_carries_separates_runs_but_not_the_facts_of_a_known_product() -> None:
     products = {"A": ProductFacts(category="Tea")}
     basket = make_basket(line("A", category="x"), line("A", category="y"), products=products)
-    assert [run.item.category for run in basket.runs] == ["tea", "tea"]
+    assert [unit_group.item.category for unit_group in basket.unit_groups] == ["tea", "tea"]
 
 
 def test_a_fractional_quantity_is_one_unit_worth_the_whole_line() -> None:
     basket = make_basket(line("A", "0.333", "3.00", ex_tax="2.50"), line("A", "1.5", "3.00"))
-    assert runs(basket) == [("A", 100, 1), ("A", 450, 1)]
-    assert [run.unit_ex_tax for run in basket.runs] == [83, 450]
+    assert unit_groups(basket) == [("A", 100, 1), ("A", 450, 1)]
+    assert [unit_group.unit_ex_tax for unit_group in basket.unit_groups] == [83, 450]
     assert (basket.total_inc_tax, basket.total_ex_tax) == (Decimal("5.50"), Decimal("5.33"))
 
 
@@ -45,16 +45,16 @@ def test_a_half_penny_of_weighed_goods_is_rounded_up() -> None:
 
 
 def test_weighed_goods_are_no_run_with_whole_units_of_the_same_worth() -> None:
-    assert len(make_basket(line("A", "0.5", "4.00"), line("A", 1, "2.00")).runs) == 2
-    assert len(make_basket(line("A", "0.5", "4.00"), line("A", "0.500", "4.00")).runs) == 1
+    assert len(make_basket(line("A", "0.5", "4.00"), line("A", 1, "2.00")).unit_groups) == 2
+    assert len(make_basket(line("A", "0.5", "4.00"), line("A", "0.500", "4.00")).unit_groups) == 1
 
 
 def test_a_whole_quantity_written_with_decimals_is_so_many_units() -> None:
-    assert runs(make_basket(line("A", "3.000"))) == [("A", 1000, 3)]
+    assert unit_groups(make_basket(line("A", "3.000"))) == [("A", 1000, 3)]
 
 
 def test_a_million_units_are_one_run() -> None:
-    assert runs(make_basket(line("A", 1_000_000))) == [("A", 1000, 1_000_000)]
+    assert unit_groups(make_basket(line("A", 1_000_000))) == [("A", 1000, 1_000_000)]
 
 
 LINES = st.lists(
@@ -72,7 +72,17 @@ LINES = st.lists(
 
 
 def facts(basket: Basket) -> list[object]:
-    return [(run.ordinal, run.sku, run.unit_inc_tax, run.unit_ex_tax, run.units, run.item) for run in basket.runs]
+    return [
+        (
+            unit_group.ordinal,
+            unit_group.sku,
+            unit_group.unit_inc_tax,
+            unit_group.unit_ex_tax,
+            unit_group.units,
+            unit_group.item,
+        )
+        for unit_group in basket.unit_groups
+    ]
 
 
 @given(LINES, st.randoms(use_true_random=False))
@@ -85,6 +95,12 @@ def test_runs_do_not_depend_on_the_order_of_lines(lines: list[Line], random: st.
 @given(LINES)
 def test_runs_hold_every_unit_and_all_the_value_of_the_basket(lines: list[Line]) -> None:
     basket = make_basket(*lines)
-    assert sum(run.units for run in basket.runs) == sum(one.units for one in lines)
-    assert sum(run.total_inc_tax for run in basket.runs) == basket.total_minor == sum(x.total_inc_tax for x in lines)
-    assert sorted(position for run in basket.runs for position in run.lines) == list(range(len(lines)))
+    assert sum(unit_group.units for unit_group in basket.unit_groups) == sum(one.units for one in lines)
+    assert (
+        sum(unit_group.total_inc_tax for unit_group in basket.unit_groups)
+        == basket.total_minor
+        == sum(x.total_inc_tax for x in lines)
+    )
+    assert sorted(position for unit_group in basket.unit_groups for position in unit_group.lines) == list(
+        range(len(lines))
+    )

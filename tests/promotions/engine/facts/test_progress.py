@@ -39,7 +39,7 @@ def rule(
 
 
 def net(basket: Basket) -> list[int]:
-    return [run.total_inc_tax for run in basket.runs]
+    return [unit_group.total_inc_tax for unit_group in basket.unit_groups]
 
 
 def history(promotion: Promotion, *baskets: Basket) -> list[bool]:

@@ -19,12 +19,12 @@ def test_they_accept_the_runs_that_asking_each_would(seed: int) -> None:
     by_keys = found = 0
     for _ in range(TREES):
         tree, _, _ = check_tree(draw_items(random), Scope.LINE_ITEM)
-        rules, runs = compile_item_rules(tree), draw_basket(random).runs
+        rules, unit_groups = compile_item_rules(tree), draw_basket(random).unit_groups
         assert rules is not None
-        accepted = [run for run in runs if rules.holds(run.item)]
-        assert list(rules.among(runs)) == accepted
-        assert rules.accept_any(runs) == bool(accepted)
-        by_keys += rules.keys is not None
+        accepted = [unit_group for unit_group in unit_groups if rules.holds(unit_group.item)]
+        assert list(rules.select(unit_groups)) == accepted
+        assert rules.accept_any(unit_groups) == bool(accepted)
+        by_keys += rules.deciding_keys is not None
         found += bool(accepted)
     assert 0 < by_keys < TREES
     assert 0 < found < TREES
@@ -36,8 +36,8 @@ def test_keys_decide_one_condition_and_a_choice_of_several() -> None:
     either_of_two = compile_item_rules(either(tea, every(milk)))
     assert one is not None
     assert either_of_two is not None
-    assert one.keys == frozenset({("sku", "tea")})
-    assert either_of_two.keys == frozenset({("sku", "tea"), ("category", "milk"), ("category", "cream")})
+    assert one.deciding_keys == frozenset({("sku", "tea")})
+    assert either_of_two.deciding_keys == frozenset({("sku", "tea"), ("category", "milk"), ("category", "cream")})
 
 
 def test_keys_do_not_decide_what_asks_for_more_than_one_thing() -> None:
@@ -45,4 +45,4 @@ def test_keys_do_not_decide_what_asks_for_more_than_one_thing() -> None:
     for tree in (every(tea, several), either(tea, several), every(condition("sku", "is_not", "TEA"))):
         rules = compile_item_rules(tree)
         assert rules is not None
-        assert rules.keys is None
+        assert rules.deciding_keys is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from promotions.engine.facts.basket import Basket, Line
 from promotions.engine.matching.item_rules import ItemRules
-from promotions.engine.matching.selection import Taken, assign, compile_selection, most_bundles
+from promotions.engine.matching.selection import TakenUnits, assign, compile_selection, most_bundles
 from tests.promotions.engine.builders import (
     applied,
     condition,
@@ -37,9 +37,11 @@ def matched(
 ) -> tuple[int, list[tuple[str, int, int]]]:
     """The number of matching sets, and SKU, unit price and units of what so many of them take."""
     promotion = make_promotion(product_selection=chosen, quantity_rule=quantity, pricing_rule=pricing)
-    found = compile_selection(promotion.source.outcome).match(basket.runs, [run.total_inc_tax for run in basket.runs])
+    found = compile_selection(promotion.source.outcome).match(
+        basket.unit_groups, [unit_group.total_inc_tax for unit_group in basket.unit_groups]
+    )
     units = found.take(found.count if sets is None else sets)
-    return found.count, [(basket.runs[i].sku, basket.runs[i].unit_inc_tax, n) for i, n in units]
+    return found.count, [(basket.unit_groups[i].sku, basket.unit_groups[i].unit_inc_tax, n) for i, n in units]
 
 
 MIXED = make_basket(line("A", 2, "3.00"), line("B", 3, "1.00"), line("C", 1, "2.00"))
@@ -122,8 +124,8 @@ def test_units_of_one_price_are_sorted_by_sku(order: str) -> None:
 def test_units_of_one_price_and_sku_are_sorted_by_net_value() -> None:
     basket = make_basket(line("A", 2, category="x"), line("A", 1, category="y"))
     chosen = compile_selection(make_promotion(quantity_rule={"apply_to": "first", "units": 1}).source.outcome)
-    assert chosen.match(basket.runs, [2000, 900]).take(1) == ((1, 1),)
-    assert chosen.match(basket.runs, [1700, 900]).take(1) == ((0, 1),)
+    assert chosen.match(basket.unit_groups, [2000, 900]).take(1) == ((1, 1),)
+    assert chosen.match(basket.unit_groups, [1700, 900]).take(1) == ((0, 1),)
 
 
 def test_buy_two_for_points_once_with_ten_bought_is_one_redemption_on_the_first_two() -> None:
@@ -213,7 +215,7 @@ def test_sets_take_what_they_prefer_in_the_order_written_and_deal_it_first_to_la
 
 @cache
 def most_by_trying(units: tuple[int, ...], demands: tuple[tuple[int, int], ...]) -> int:
-    """The greatest number of bundles, by trying every way of taking one. ``units`` is left by run."""
+    """The greatest number of bundles, by trying every way of taking one. ``units`` is left by unit group."""
     best = 0
     for rest in ways(units, demands):
         best = max(best, 1 + most_by_trying(rest, demands))
@@ -221,7 +223,7 @@ def most_by_trying(units: tuple[int, ...], demands: tuple[tuple[int, int], ...])
 
 
 def ways(units: tuple[int, ...], demands: Sequence[tuple[int, int]]) -> Iterator[tuple[int, ...]]:
-    """What may be left after one bundle. Each demand is the mask of runs that fit, and the units wanted."""
+    """What may be left after one bundle. Each demand is the mask of unit groups that fit, and the units wanted."""
     if not demands:
         yield units
         return
@@ -239,10 +241,11 @@ BUNDLES = st.integers(1, 3).flatmap(
 )
 
 
-def fitting(runs: list[tuple[int, int]], demands: list[int]) -> tuple[tuple[int, int], ...]:
-    """Each demand with the mask of the runs that fit it."""
+def fitting(unit_groups: list[tuple[int, int]], demands: list[int]) -> tuple[tuple[int, int], ...]:
+    """Each demand with the mask of the unit groups that fit it."""
     return tuple(
-        (sum(1 << i for i, (_, mask) in enumerate(runs) if mask >> j & 1), wanted) for j, wanted in enumerate(demands)
+        (sum(1 << i for i, (_, mask) in enumerate(unit_groups) if mask >> j & 1), wanted)
+        for j, wanted in enumerate(demands)
     )
 
 
@@ -250,23 +253,25 @@ def fitting(runs: list[tuple[int, int]], demands: list[int]) -> tuple[tuple[int,
 def test_the_number_of_bundles_is_the_greatest_that_trying_everything_finds(
     case: tuple[list[tuple[int, int]], list[int]],
 ) -> None:
-    runs, demands = case
-    assert most_bundles(runs, demands) == most_by_trying(tuple(n for n, _ in runs), fitting(runs, demands))
+    unit_groups, demands = case
+    assert most_bundles(unit_groups, demands) == most_by_trying(
+        tuple(n for n, _ in unit_groups), fitting(unit_groups, demands)
+    )
 
 
-def preferred_by_trying(runs: list[tuple[int, int]], demands: list[int], bundles: int) -> list[Taken]:
+def preferred_by_trying(unit_groups: list[tuple[int, int]], demands: list[int], bundles: int) -> list[TakenUnits]:
     """Unit by unit: each set in the order written takes the first unit after which all bundles are still possible."""
-    left = [units for units, _ in runs]
+    left = [units for units, _ in unit_groups]
     needs = [wanted * bundles for wanted in demands]
-    columns: list[Taken] = []
+    columns: list[TakenUnits] = []
     for j in range(len(demands)):
         column: dict[int, int] = {}
         while needs[j]:
-            for i, (_, mask) in enumerate(runs):
+            for i, (_, mask) in enumerate(unit_groups):
                 if left[i] and mask >> j & 1:
                     left[i] -= 1
                     needs[j] -= 1
-                    if can_fill(left, runs, needs):
+                    if can_fill(left, unit_groups, needs):
                         column[i] = column.get(i, 0) + 1
                         break
                     left[i] += 1
@@ -277,9 +282,9 @@ def preferred_by_trying(runs: list[tuple[int, int]], demands: list[int], bundles
     return columns
 
 
-def can_fill(left: list[int], runs: list[tuple[int, int]], needs: list[int]) -> bool:
+def can_fill(left: list[int], unit_groups: list[tuple[int, int]], needs: list[int]) -> bool:
     """Whether every need can be met at once, by augmenting paths over single units."""
-    units = [mask for n, (_, mask) in zip(left, runs, strict=True) for _ in range(n)]
+    units = [mask for n, (_, mask) in zip(left, unit_groups, strict=True) for _ in range(n)]
     slots = [j for j, need in enumerate(needs) for _ in range(need)]
     holder: dict[int, int] = {}
 
@@ -297,33 +302,33 @@ def can_fill(left: list[int], runs: list[tuple[int, int]], needs: list[int]) -> 
 
 @given(BUNDLES)
 def test_units_are_dealt_as_taking_them_one_by_one_would(case: tuple[list[tuple[int, int]], list[int]]) -> None:
-    runs, demands = case
-    bundles = most_bundles(runs, demands)
-    indexed = [(i, units, mask) for i, (units, mask) in enumerate(runs)]
-    assert assign(indexed, demands, bundles) == preferred_by_trying(runs, demands, bundles)
+    unit_groups, demands = case
+    bundles = most_bundles(unit_groups, demands)
+    indexed = [(i, units, mask) for i, (units, mask) in enumerate(unit_groups)]
+    assert assign(indexed, demands, bundles) == preferred_by_trying(unit_groups, demands, bundles)
 
 
 @given(BUNDLES)
 def test_an_assignment_uses_no_unit_twice_and_only_units_that_fit(
     case: tuple[list[tuple[int, int]], list[int]],
 ) -> None:
-    runs, demands = case
-    bundles = most_bundles(runs, demands)
-    columns = assign([(i, units, mask) for i, (units, mask) in enumerate(runs)], demands, bundles)
-    used = [0] * len(runs)
+    unit_groups, demands = case
+    bundles = most_bundles(unit_groups, demands)
+    columns = assign([(i, units, mask) for i, (units, mask) in enumerate(unit_groups)], demands, bundles)
+    used = [0] * len(unit_groups)
     for j, column in enumerate(columns):
         assert sum(units for _, units in column) == bundles * demands[j]
         for i, units in column:
-            assert runs[i][1] >> j & 1
+            assert unit_groups[i][1] >> j & 1
             used[i] += units
-    assert all(n <= units for n, (units, _) in zip(used, runs, strict=True))
+    assert all(n <= units for n, (units, _) in zip(used, unit_groups, strict=True))
 
 
 # --- a line of a million units costs what a line of one costs --------------------------------------------------------
 
 
 class Counter:
-    """Counts the work of a selection: how often a product set is asked about a run."""
+    """Counts the work of a selection: how often a product set is asked about a unit group."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -343,7 +348,10 @@ def test_the_work_does_not_depend_on_the_quantity(match: str, rule: dict[str, An
         )
         chosen = compile_selection(promotion.source.outcome)
         counter = Counter()
-        sets = tuple(type(one)(rules=ItemRules(holds=counter, keys=None), units=one.units) for one in chosen.sets)
+        sets = tuple(
+            type(one)(rules=ItemRules(holds=counter, deciding_keys=None, necessary_keys=None), units=one.units)
+            for one in chosen.sets
+        )
         counted = type(chosen)(
             bundle=chosen.bundle,
             sets=sets,
@@ -351,8 +359,8 @@ def test_the_work_does_not_depend_on_the_quantity(match: str, rule: dict[str, An
             most_expensive=chosen.most_expensive,
             by=chosen.by,
         )
-        found = counted.match(basket.runs, [run.total_inc_tax for run in basket.runs])
-        assert len(found.take(found.count)) <= len(basket.runs)
+        found = counted.match(basket.unit_groups, [unit_group.total_inc_tax for unit_group in basket.unit_groups])
+        assert len(found.take(found.count)) <= len(basket.unit_groups)
         return counter.calls, sum(len(column) for _, column in found.columns)
 
     few = [line("A", 10), line("B", 10), line("C", 10)]

@@ -171,7 +171,7 @@ LIMITS: list[tuple[dict[str, Any], int, int, int | str]] = [
 
 
 @pytest.mark.parametrize(("limits", "by_all", "by_customer", "expected"), LIMITS)
-def test_limits_count_redemptions_and_cut_matching_sets(
+def test_limits_count_redemptions_and_reduce_matching_sets(
     limits: dict[str, Any], by_all: int, by_customer: int, expected: int | str
 ) -> None:
     promotion = make_promotion(**EACH, **limits)
@@ -191,7 +191,7 @@ def test_a_basket_multiplier_is_one_redemption_whatever_is_left() -> None:
     assert applied(decide(make_basket(line("A", 10)), promotion, usage=usage)).points == 100
 
 
-def test_limits_cut_before_savings_are_compared() -> None:
+def test_limits_apply_before_savings_are_compared() -> None:
     limited = make_promotion("limited", points=10, **EACH, customer_redemption_limit=1)
     plain = make_promotion("plain", points=15)
     decision = decide(make_basket(line("A", 10)), limited, plain)
@@ -216,7 +216,7 @@ OFFERS: list[tuple[dict[str, Any], int | None, int | str]] = [
 
 
 @pytest.mark.parametrize(("dates", "left", "expected"), OFFERS)
-def test_an_offers_stock_cuts_like_a_limit_and_its_dates_hold(
+def test_an_offers_stock_is_a_limit_and_its_dates_are_checked(
     dates: dict[str, Any], left: int | None, expected: int | str
 ) -> None:
     promotion = make_promotion("promo", "redeem_offer", **EACH)
@@ -241,7 +241,7 @@ SHARED: list[tuple[int | None, dict[str, int]]] = [
 
 
 @pytest.mark.parametrize(("left", "expected"), SHARED)
-def test_promotions_of_one_offer_draw_on_its_stock_in_the_order_in_which_they_apply(
+def test_promotions_that_issue_one_offer_share_its_stock_in_the_order_in_which_they_apply(
     left: int | None, expected: dict[str, int]
 ) -> None:
     promotions = [
@@ -266,7 +266,7 @@ def test_an_unknown_offer_is_unavailable() -> None:
     assert reason(decide(make_basket(), make_promotion("promo", "redeem_offer"), offers=[])) == "offer_unavailable"
 
 
-def test_a_limit_is_named_before_the_offer() -> None:
+def test_limits_are_checked_before_the_offer() -> None:
     promotion = make_promotion("promo", "redeem_offer", total_redemption_limit=1)
     usage = Usage(total_redemptions={promotion.id: 1}, vouchers_left={"gift": 0})
     assert reason(decide(make_basket(), promotion, usage=usage)) == "total_limit"
@@ -320,7 +320,7 @@ def test_only_members_of_the_group_are_held_out() -> None:
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
-def test_always_apply_skips_only_the_conflict() -> None:
+def test_an_always_apply_promotion_skips_only_the_conflict() -> None:
     always = make_promotion("always", points=1, always_apply=True)
     other = make_promotion("other", points=100)
     decision = decide(make_basket(), always, other)
@@ -329,7 +329,7 @@ def test_always_apply_skips_only_the_conflict() -> None:
         assert reason(decided(fault | {"always_apply": True})) == name
 
 
-def test_always_apply_takes_no_slot_and_beats_nobody() -> None:
+def test_an_always_apply_promotion_takes_no_slot_and_beats_no_other() -> None:
     always = make_promotion("always", points=1000, always_apply=True)
     codes = [one.promotion.code for one in decide(make_basket(), always, make_promotion("b")).applied]
     assert codes == ["b", "always"]
@@ -347,7 +347,7 @@ def test_a_loser_names_the_winners_and_what_decided() -> None:
     assert (lost.reason, lost.won_by, lost.decided_by) == ("lost_conflict", ("a", "b"), "bias")
 
 
-def test_refusals_are_in_order_of_code_and_can_be_put_nearest_first() -> None:
+def test_refusals_are_ordered_by_code_and_can_be_sorted_nearest_first() -> None:
     decision = decide(
         make_basket(),
         make_promotion("b", draft=True),
@@ -360,7 +360,7 @@ def test_refusals_are_in_order_of_code_and_can_be_put_nearest_first() -> None:
     assert [one.promotion.code for one in nearest_first(decision.refused)] == ["e", "d", "a", "b"]
 
 
-def test_a_basket_of_any_moment_can_be_judged() -> None:
+def test_a_basket_of_any_moment_can_be_evaluated() -> None:
     for at in (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)):
         basket = make_basket(at=at)
         rules = [

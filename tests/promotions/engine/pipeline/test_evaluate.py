@@ -144,10 +144,10 @@ def split(lines: Sequence[Line], random: Any) -> list[Line]:
     """The same units, each line of whole units in two where it has more than one; in another order."""
     parts: list[Line] = []
     for one in lines:
-        cut = random.randint(1, one.units - 1) if one.units > 1 else 0
-        if cut:
-            parts.append(one._replace(units=cut, quantity=Decimal(cut)))
-        parts.append(one._replace(units=one.units - cut, quantity=one.quantity - cut))
+        reduction = random.randint(1, one.units - 1) if one.units > 1 else 0
+        if reduction:
+            parts.append(one._replace(units=reduction, quantity=Decimal(reduction)))
+        parts.append(one._replace(units=one.units - reduction, quantity=one.quantity - reduction))
     random.shuffle(parts)
     return parts
 
@@ -268,12 +268,12 @@ def test_competing_promotions_come_first_by_kind_then_those_that_always_apply_by
     ]
 
 
-def test_a_member_of_two_promotions_earns_base_points_and_both() -> None:
+def test_a_member_earns_base_points_and_those_of_two_promotions() -> None:
     decision = decide(make_basket(line(price="10.00")), make_promotion("fixed"), make_promotion("x", "bonus_points"))
     assert (decision.base_points, decision.promotion_points, decision.points) == (10, 51, 61)
 
 
-def test_a_promotion_is_explained_only_when_asked_for() -> None:
+def test_a_promotion_is_explained_only_on_request() -> None:
     decision = decide(make_basket(), make_promotion("draft", draft=True))
     assert reason(decision, "draft") == "draft"
 
@@ -282,7 +282,7 @@ LINE_ORDERS: list[Callable[[list[Line]], list[Line]]] = [lambda lines: lines, la
 
 
 @pytest.mark.parametrize("order", LINE_ORDERS)
-def test_two_lines_of_one_are_one_line_of_two(order: Callable[[list[Line]], list[Line]]) -> None:
+def test_two_lines_of_one_unit_equal_one_line_of_two(order: Callable[[list[Line]], list[Line]]) -> None:
     promotion = make_promotion(quantity_rule={"apply_to": "every", "units": 2})
     together = decide(make_basket(line("A", 2, line_id="1")), promotion)
     apart = decide(make_basket(*order([line("A", line_id="1"), line("A", line_id="2")])), promotion)

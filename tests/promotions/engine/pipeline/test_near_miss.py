@@ -44,8 +44,8 @@ def refused(promotion: Promotion, *lines: Any, usage: Usage | None = None, **fac
     return refusal
 
 
-def spend(amount: int, asked: str) -> NearMiss:
-    return NearMiss(lacking="spend", amount=amount, asked=asked)
+def spend(amount: int, required: str) -> NearMiss:
+    return NearMiss(lacking="spend", amount=amount, required=required)
 
 
 def units(number: int) -> NearMiss:
@@ -61,13 +61,13 @@ def units(number: int) -> NearMiss:
         (condition("total_ex_tax", "is_at_least", "17.005"), spend(21, "17.01")),
     ],
 )
-def test_a_total_too_low_is_told_to_the_penny(rule: dict[str, Any], lacking: NearMiss) -> None:
+def test_a_total_that_is_too_low_lacks_an_amount_to_the_penny(rule: dict[str, Any], lacking: NearMiss) -> None:
     refusal = refused(make_promotion(transaction_rules=every(rule)), line("A", 1, "16.80"))
     assert refusal.near_miss == lacking
-    assert refusal.detail.endswith(f"more to reach {lacking.asked} GBP.")
+    assert refusal.detail.endswith(f"more to reach {lacking.required} GBP.")
 
 
-def test_a_total_too_high_is_a_rule() -> None:
+def test_a_total_that_is_too_high_lacks_a_rule() -> None:
     rule = condition("total_inc_tax", "is_less_than", "10")
     refusal = refused(make_promotion(transaction_rules=every(rule)), line("A", 1, "16.80"))
     assert refusal.near_miss == NearMiss(lacking="rule", rule=rule)
@@ -82,11 +82,11 @@ def test_a_total_too_high_is_a_rule() -> None:
         ({"line_item_rules": every(condition("category", "is", "Cake"))}, condition("category", "is", "Cake")),
     ],
 )
-def test_one_rule_that_does_not_hold_is_named(said: dict[str, Any], rule: dict[str, Any]) -> None:
+def test_the_one_rule_that_fails_is_named(said: dict[str, Any], rule: dict[str, Any]) -> None:
     assert refused(make_promotion(**said), line("TEA")).near_miss == NearMiss(lacking="rule", rule=rule)
 
 
-def test_of_alternatives_none_of_which_holds_the_group_is_named() -> None:
+def test_where_all_alternatives_fail_their_group_is_named() -> None:
     group = either(condition("town", "is", "York"), condition("county", "is", "Kent"))
     assert refused(make_promotion(site_rules=every(group))).near_miss == NearMiss(lacking="rule", rule=group)
 
@@ -103,18 +103,18 @@ def test_of_alternatives_none_of_which_holds_the_group_is_named() -> None:
         {"transaction_rules": every(condition("total_inc_tax", "is_at_least", "20")), "draft": True},
     ],
 )
-def test_what_lacks_two_things_is_no_near_miss(said: dict[str, Any]) -> None:
+def test_a_promotion_that_lacks_two_things_has_no_near_miss(said: dict[str, Any]) -> None:
     assert refused(make_promotion(**said), line("A", 1, "5.00")).near_miss is None
 
 
-def test_what_no_customer_can_bring_is_no_near_miss() -> None:
+def test_what_no_customer_can_change_is_no_near_miss() -> None:
     promotion = make_promotion(customer_redemption_limit=1)
     used = Usage(customer_redemptions={promotion.id: 1})
     refusal = refused(promotion, usage=used)
     assert (refusal.reason, refusal.near_miss) == ("customer_limit", None)
 
 
-def test_a_limit_that_is_used_up_makes_missing_units_no_near_miss() -> None:
+def test_missing_units_are_no_near_miss_where_the_limit_is_reached() -> None:
     promotion = make_promotion(
         customer_redemption_limit=1,
         product_selection=selection(sku("A")),
@@ -134,14 +134,14 @@ def test_a_limit_that_is_used_up_makes_missing_units_no_near_miss() -> None:
         ({"product_selection": selection(sku("A", "B"), sku("B"), match="all", units=[1, 1])}, [("B", 1)], 1),
     ],
 )
-def test_units_that_a_first_matching_set_lacks(
+def test_the_units_that_a_first_matching_set_lacks(
     said: dict[str, Any], bought: list[tuple[str, int]], missing: int
 ) -> None:
     refusal = refused(make_promotion(**said), line("Z"), *(line(name, number) for name, number in bought))
     assert (refusal.reason, refusal.near_miss) == ("no_matching_products", units(missing))
 
 
-def test_units_of_a_line_item_are_counted_for_the_item_that_comes_nearest() -> None:
+def test_missing_units_are_counted_for_the_nearest_line_item() -> None:
     promotion = make_promotion(line_item_rules=every(condition("quantity", "is_at_least", "5")))
     refusal = refused(promotion, line("A", 1), line("B", 3))
     assert refusal.near_miss == units(2)
@@ -156,7 +156,7 @@ def test_units_of_a_line_item_are_counted_for_the_item_that_comes_nearest() -> N
         ("spend", "40", spend(1000, "40.00")),
     ],
 )
-def test_repeat_behaviour_says_how_much_is_missing(measure: str, threshold: str, lacking: NearMiss) -> None:
+def test_application_rules_tell_how_much_is_missing(measure: str, threshold: str, lacking: NearMiss) -> None:
     rule = {"measure": measure, "threshold": threshold, "period": {"unit": "days", "length": 7}}
     promotion = make_promotion(application_rules=[rule])
     before = Progress(({date(2026, 3, 1): (1, 2, 2000)},))
@@ -164,7 +164,7 @@ def test_repeat_behaviour_says_how_much_is_missing(measure: str, threshold: str,
     assert (refusal.reason, refusal.near_miss) == ("application_rules", lacking)
 
 
-def test_a_discount_says_what_its_product_sets_lack() -> None:
+def test_a_discount_tells_what_its_product_sets_lack() -> None:
     pair = make_discount(sets=[{"products": ["A"], "required_quantity": 2, "gets_discount": True}])
     assert refused(pair, line("A")).near_miss == units(1)
     rich = make_discount(sets=[{"rules": {}, "required_spend": "80", "gets_discount": True}])
@@ -178,7 +178,7 @@ def test_a_discount_says_what_its_product_sets_lack() -> None:
     assert refused(both, line("A", 1, "70.00")).near_miss is None
 
 
-def test_nothing_lacking_is_looked_for_unless_it_is_asked() -> None:
+def test_near_misses_are_found_only_on_request() -> None:
     promotion = make_promotion(site_rules=every(condition("town", "is", "York")))
     case = EvaluationCase(basket=make_basket(), shopper=make_shopper(), usage=Usage(), explain=[promotion])
     decision = evaluate(case, make_rulebook([promotion]), Policy())

@@ -85,18 +85,18 @@ def told(decision: Decision) -> Any:
 
 
 @pytest.mark.parametrize("drawn", [_competing, _refused])
-def test_a_decision_is_the_same_whatever_is_around_its_looks(drawn: Drawn) -> None:
+def test_a_decision_is_the_same_with_and_without_an_observer(drawn: Drawn) -> None:
     assert told(decided(drawn(), noting([]))) == told(decided(drawn()))
 
 
-def test_each_candidate_is_looked_at_and_the_explained_are_not() -> None:
+def test_each_candidate_is_observed_and_explained_promotions_are_not() -> None:
     seen: list[str] = []
     decision = decided(_refused(), noting(seen))
     assert sorted(set(seen)) == ["points", "two"]
     assert {one.promotion.code for one in decision.refused} == {"two", "web"}
 
 
-def test_a_discount_that_must_look_again_is_seen_again() -> None:
+def test_a_discount_that_is_applied_again_is_observed_again() -> None:
     seen: list[str] = []
     decided(_competing(), noting(seen))
     assert seen.count("both") == 2

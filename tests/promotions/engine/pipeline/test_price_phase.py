@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conflicts.resolver import Policy
 from promotions.engine.benefits.vouchers import PresentedVoucher
 from promotions.engine.facts.basket import Basket, Line, ProductFacts, UnitGroup
-from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices, shared
+from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices, share_reduction
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision
 from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rules.attributes import Scope
@@ -138,20 +138,22 @@ def decided(basket: Basket, promotions: Sequence[Promotion], **said: Any) -> Dec
 
 
 def summary(decision: Decision) -> dict[str, Any]:
-    """What must not depend on how the basket is written: all but the names of lines and what a run shows."""
-    runs = {
-        decision.basket.lines[position].line_id: run.ordinal for run in decision.basket.runs for position in run.lines
+    """What must not depend on how the basket is written: all but the names of lines and what a unit group shows."""
+    unit_groups = {
+        decision.basket.lines[position].line_id: unit_group.ordinal
+        for unit_group in decision.basket.unit_groups
+        for position in unit_group.lines
     }
 
-    def by_run(pairs: list[tuple[str, Any]]) -> dict[int, Any]:
+    def by_unit_group(pairs: list[tuple[str, Any]]) -> dict[int, Any]:
         found: dict[int, Any] = {}
         for line_id, amount in pairs:
-            found[runs[line_id]] = found.get(runs[line_id], 0) + amount
+            found[unit_groups[line_id]] = found.get(unit_groups[line_id], 0) + amount
         return found
 
     return {
         "totals": (decision.total, decision.net, decision.base_points, decision.points),
-        "net": by_run([(one.line_id, one.net) for one in decision.lines]),
+        "net": by_unit_group([(one.line_id, one.net) for one in decision.lines]),
         "applied": [
             (
                 one.promotion.code,
@@ -159,18 +161,18 @@ def summary(decision: Decision) -> dict[str, Any]:
                 one.discount,
                 one.points,
                 one.saving,
-                by_run([(share.line_id, share.quantity) for share in one.lines]),
-                by_run([(share.line_id, share.discount) for share in one.lines]),
+                by_unit_group([(share.line_id, share.quantity) for share in one.lines]),
+                by_unit_group([(share.line_id, share.discount) for share in one.lines]),
             )
             for one in decision.applied
         ],
         "vouchers": [
-            (one.code, one.discount, by_run([(share.line_id, share.discount) for share in one.lines]))
+            (one.code, one.discount, by_unit_group([(share.line_id, share.discount) for share in one.lines]))
             for one in decision.vouchers
         ],
         "refused": [(one.promotion.code, one.reason, one.won_by, one.decided_by) for one in decision.refused],
         "vouchers_refused": decision.vouchers_refused,
-        "others": (decision.add_products, decision.personalized, decision.choices, decision.listed),
+        "others": (decision.add_products, decision.personalized, decision.choices_to_lock, decision.effective_choices),
     }
 
 
@@ -194,7 +196,7 @@ def test_splitting_and_reordering_lines_changes_no_total(
 
 
 @given(LINES, WEIGHED, DISCOUNTS, POLICIES, st.randoms(use_true_random=False))
-def test_the_order_of_promotions_changes_nothing_at_all(
+def test_the_order_of_discounts_changes_nothing(
     lines: list[Line], weighed: list[Line], discounts: list[Promotion], policy: Policy, random: Any
 ) -> None:
     shuffled = list(discounts)
@@ -287,7 +289,7 @@ def test_under_the_greatest_saving_no_loser_saves_more_than_the_first_winner(
 
 
 @given(LINES, DISCOUNTS, st.sampled_from(["max_customer_saving", "min_customer_saving"]))
-def test_a_loser_names_those_before_it_that_took_units_which_its_sets_fit(
+def test_a_loser_names_the_earlier_winners_of_units_that_its_sets_accept(
     lines: list[Line], discounts: list[Promotion], bias: str
 ) -> None:
     basket = basket_of(lines)
@@ -301,72 +303,79 @@ def test_a_loser_names_those_before_it_that_took_units_which_its_sets_fit(
     for lost in (one for one in decision.refused if one.reason == "lost_conflict"):
         fitting = {
             basket.lines[position].line_id
-            for run in basket.runs
-            for position in run.lines
-            if any(fits(one, run) for one in lost.promotion.source.outcome["product_sets"])
+            for unit_group in basket.unit_groups
+            for position in unit_group.lines
+            if any(fits(one, unit_group) for one in lost.promotion.source.outcome["product_sets"])
         }
         before = [one for one in winners if rank(one.promotion) < rank(lost.promotion)]
         holding = [one.promotion.code for one in before if any(share.line_id in fitting for share in one.lines)]
         assert lost.won_by == tuple(holding)
 
 
-def fits(one: dict[str, Any], run: UnitGroup) -> bool:
-    """Whether a product set could take units of a run for SHOPPER."""
+def fits(one: dict[str, Any], unit_group: UnitGroup) -> bool:
+    """Whether a product set could take units of a unit group for SHOPPER."""
     if "products" in one:
-        return run.sku in one["products"]
+        return unit_group.sku in one["products"]
     if "personalized_promotion" in one:
         choice = SHOPPER.personalized[one["personalized_promotion"]]
-        return run.sku in (choice.selected or [one["default_product"] or run.sku]) and run.sku in choice.products
-    return holds(one["rules"], Scope.LINE_ITEM, run.item)
+        return (
+            unit_group.sku in (choice.selected or [one["default_product"] or unit_group.sku])
+            and unit_group.sku in choice.products
+        )
+    return holds(one["rules"], Scope.LINE_ITEM, unit_group.item)
 
 
-# --- stretches and cuts ---------------------------------------------------------------------------------------------
+# --- priced units and reductions -------------------------------------------------------------------------------------
 
-STRETCHES = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.integers(0, 300)), min_size=1, max_size=5).map(
+PRICED_UNITS = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(1, 4), st.integers(0, 300)), min_size=1, max_size=5
+).map(
     lambda drawn: [
-        PricedUnits(run=run, first=sum(n for r, n, _ in drawn[:i] if r == run), units=units, value=value)
-        for i, (run, units, value) in enumerate(drawn)
+        PricedUnits(
+            unit_group=unit_group, first=sum(n for r, n, _ in drawn[:i] if r == unit_group), units=units, value=value
+        )
+        for i, (unit_group, units, value) in enumerate(drawn)
     ]
 )
 
 
-@given(STRETCHES, st.integers(0, 100))
+@given(PRICED_UNITS, st.integers(0, 100))
 def test_an_amount_is_shared_to_the_penny_and_no_unit_falls_below_zero(
-    stretches: list[PricedUnits], percent: int
+    priced_units: list[PricedUnits], percent: int
 ) -> None:
-    before = Prices(stretches=tuple(sorted(stretches, key=lambda one: (one.run, one.first))))
+    before = Prices(priced_units=tuple(sorted(priced_units, key=lambda one: (one.unit_group, one.first))))
     off = before.total * percent // 100
-    cuts = shared(off, before.stretches)
-    after = before.after(cuts)
-    assert sum(cut.off for cut in cuts) == off
+    reductions = share_reduction(off, before.priced_units)
+    after = before.after(reductions)
+    assert sum(reduction.off for reduction in reductions) == off
     assert after.total == before.total - off
-    assert all(one.value >= 0 and one.units > 0 for one in after.stretches)
+    assert all(one.value >= 0 and one.units > 0 for one in after.priced_units)
     assert places(after) == places(before)
 
 
-@given(STRETCHES, st.data())
-def test_units_that_are_taken_are_no_longer_there(stretches: list[PricedUnits], data: st.DataObject) -> None:
-    before = Prices(stretches=tuple(sorted(stretches, key=lambda one: (one.run, one.first))))
+@given(PRICED_UNITS, st.data())
+def test_units_that_are_taken_are_left_out(priced_units: list[PricedUnits], data: st.DataObject) -> None:
+    before = Prices(priced_units=tuple(sorted(priced_units, key=lambda one: (one.unit_group, one.first))))
     parts = []
-    for one in data.draw(st.lists(st.sampled_from(stretches), unique=True)):
+    for one in data.draw(st.lists(st.sampled_from(priced_units), unique=True)):
         start = data.draw(st.integers(0, one.units - 1))
         parts.append(one.part(start, data.draw(st.integers(1, one.units - start))))
-    gone = {(part.run, part.first + i) for part in parts for i in range(part.units)}
+    gone = {(part.unit_group, part.first + i) for part in parts for i in range(part.units)}
     assert set(places(before.without(parts))) == set(places(before)) - gone
 
 
 def places(prices: Prices) -> list[tuple[int, int]]:
-    """Every unit by run and position."""
-    return [(one.run, one.first + i) for one in prices.stretches for i in range(one.units)]
+    """Every unit by unit group and position."""
+    return [(one.unit_group, one.first + i) for one in prices.priced_units for i in range(one.units)]
 
 
 @given(st.integers(1, 9), st.integers(0, 300), st.integers(0, 100))
-def test_the_parts_of_a_cut_add_up_from_unit_to_unit(units: int, value: int, percent: int) -> None:
-    cut = PriceReduction(
-        stretch=PricedUnits(run=0, first=0, units=units, value=value), off=units * value * percent // 100
+def test_the_parts_of_a_reduction_add_up_from_unit_to_unit(units: int, value: int, percent: int) -> None:
+    reduction = PriceReduction(
+        priced=PricedUnits(unit_group=0, first=0, units=units, value=value), off=units * value * percent // 100
     )
-    costs = [cut.off_of(n + 1) - cut.off_of(n) for n in range(units)]
-    left = [one.value for one in cut.left() for _ in range(one.units)]
+    costs = [reduction.off_of(n + 1) - reduction.off_of(n) for n in range(units)]
+    left = [one.value for one in reduction.left() for _ in range(one.units)]
     assert [value - cost for cost in costs] == left
-    assert sum(costs) == cut.off
+    assert sum(costs) == reduction.off
     assert max(left) - min(left) <= 1

@@ -15,9 +15,10 @@ from promotions.engine.facts.basket import LINE_ITEM_KEYS, Basket, ProductFacts
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.rulebook.indexes import CUSTOMER_KEYS, TRANSACTION_KEYS
 from promotions.engine.rulebook.life import life_reason
 from promotions.engine.rulebook.promotion import Promotion, needs_consumer
-from promotions.engine.rulebook.rulebook import CUSTOMER_KEYS, TRANSACTION_KEYS, Rulebook
+from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Scope
 from tests.promotions.engine.builders import (
     NOON,
@@ -260,7 +261,7 @@ def test_a_promotion_whose_rules_hold_is_a_candidate(
     subjects: dict[str, tuple[Scope, list[Any]]] = {
         "customer_rules": (Scope.CUSTOMER, [shopper]),
         "transaction_rules": (Scope.TRANSACTION, [basket]),
-        "line_item_rules": (Scope.LINE_ITEM, [run.item for run in basket.runs]),
+        "line_item_rules": (Scope.LINE_ITEM, [unit_group.item for unit_group in basket.unit_groups]),
     }
     scope, asked = subjects[name]
     if any(holds(tree, scope, subject) for subject in asked):
@@ -315,7 +316,7 @@ def test_a_changed_rulebook_is_as_one_built_afresh(
     fresh = make_rulebook((kept | {promotion.id: promotion for promotion in put}).values())
     assert same(changed) == same(fresh)
     assert same(changed.candidates(basket, shopper)) == same(fresh.candidates(basket, shopper))
-    assert same(changed.nearest(basket, shopper, most=99)) == same(fresh)
+    assert same(changed.nearest(basket, shopper, limit=99)) == same(fresh)
     assert decision_of(changed, basket, shopper) == decision_of(fresh, basket, shopper)
     assert decision_of(first, basket, shopper) == untouched
 
@@ -430,7 +431,7 @@ def test_the_nearest_are_those_that_fewer_checks_rule_out() -> None:
     )
     order = ["applies", "items", "transaction", "customer", "site", "currency", "draft"]
     for most in (0, 1, 3, 7, 99):
-        assert [one.code for one in rulebook.nearest(BASKET, make_shopper(), most=most)] == order[:most]
+        assert [one.code for one in rulebook.nearest(BASKET, make_shopper(), limit=most)] == order[:most]
 
 
 @given(PROMOTIONS, BASKETS, SHOPPERS, st.integers(0, 6), st.randoms(use_true_random=False))
@@ -439,8 +440,8 @@ def test_the_nearest_do_not_depend_on_the_order_of_storage(
 ) -> None:
     shuffled = list(promotions)
     random.shuffle(shuffled)
-    nearest = make_rulebook(promotions).nearest(basket, shopper, most=most)
-    assert same(make_rulebook(shuffled).nearest(basket, shopper, most=most)) == same(nearest)
+    nearest = make_rulebook(promotions).nearest(basket, shopper, limit=most)
+    assert same(make_rulebook(shuffled).nearest(basket, shopper, limit=most)) == same(nearest)
 
 
 def test_a_promotion_is_found_by_its_id_until_it_is_removed() -> None:

@@ -233,7 +233,7 @@ def draw_shopper(random: Random, basket: Basket) -> Shopper | None:
 
 
 def draw_usage(random: Random, promotions: Sequence[Promotion], basket: Basket) -> Usage:
-    net = [run.total_inc_tax for run in basket.runs]
+    net = [unit_group.total_inc_tax for unit_group in basket.unit_groups]
 
     def progress(promotion: Promotion) -> Progress:
         rules = promotion.application_rules
@@ -302,8 +302,8 @@ def test_a_rulebook_that_was_asked_and_edited_finds_what_one_built_anew_does(see
             basket = draw_basket(random)
             shopper = draw_shopper(random, basket)
             for most in (5, 60):
-                nearest = edited.nearest(basket, shopper, most=most)
-                assert named(nearest) == named(built.nearest(basket, shopper, most=most))
+                nearest = edited.nearest(basket, shopper, limit=most)
+                assert named(nearest) == named(built.nearest(basket, shopper, limit=most))
             found = named(edited.candidates(basket, shopper))
             assert found == named(built.candidates(basket, shopper))
             asked += bool(found)

@@ -113,7 +113,7 @@ def test_labels_compare_as_sets_of_texts(operator: str, value: Any, labelled: bo
     tree = every(condition("labels", operator, value))
     products = {"A": ProductFacts(labels=("New", "Organic Tea")), "B": ProductFacts()}
     basket = make_basket(line("A"), line("B"), line("C"), products=products)
-    said = {run.sku: holds(tree, Scope.LINE_ITEM, run.item) for run in basket.runs}
+    said = {unit_group.sku: holds(tree, Scope.LINE_ITEM, unit_group.item) for unit_group in basket.unit_groups}
     assert said == {"A": labelled, "B": bare, "C": bare}
 
 
@@ -169,7 +169,7 @@ def test_money_compares_as_numbers_do(operator: str, value: Any, expected: tuple
     prices = {"A": Decimal("99.00"), "B": Decimal("100.00"), "C": Decimal(101), "D": None}
     products = {sku: ProductFacts(retail_price=price) for sku, price in prices.items()}
     basket = make_basket(*map(line, prices), products=products)
-    assert tuple(holds(tree, Scope.LINE_ITEM, run.item) for run in basket.runs) == expected
+    assert tuple(holds(tree, Scope.LINE_ITEM, unit_group.item) for unit_group in basket.unit_groups) == expected
 
 
 def test_totals_of_the_basket_are_those_the_till_sent() -> None:
@@ -336,7 +336,7 @@ def test_weekdays(operator: str, value: Any, expected: bool) -> None:
 
 def test_quantity_is_that_of_the_sku_over_the_whole_basket() -> None:
     basket = make_basket(line("A", 2, "1.00"), line("A", 1, "2.00", category="x"), line("B", 2), line("C", "0.25"))
-    items = {run.sku: run.item for run in basket.runs}
+    items = {unit_group.sku: unit_group.item for unit_group in basket.unit_groups}
     assert holds(every(condition("quantity", "is", 3)), Scope.LINE_ITEM, items["A"])
     assert holds(every(condition("quantity", "is", 2)), Scope.LINE_ITEM, items["B"])
     assert holds(every(condition("quantity", "is", 1)), Scope.LINE_ITEM, items["C"])
@@ -364,13 +364,13 @@ def test_the_margin_is_a_percentage_of_the_retail_price(
         cost_price=Decimal(cost) if cost else None,
         retail_price=Decimal(retail) if retail else None,
     )
-    (run,) = make_basket(line("A"), products={"A": product}).runs
-    assert holds(every(condition("profit_margin", operator, value)), Scope.LINE_ITEM, run.item) is expected
+    (unit_group,) = make_basket(line("A"), products={"A": product}).unit_groups
+    assert holds(every(condition("profit_margin", operator, value)), Scope.LINE_ITEM, unit_group.item) is expected
 
 
 def test_product_attributes_come_from_the_catalogue_and_not_from_the_line() -> None:
     products = {"A": ProductFacts(product_brand="Acme", program_brand="Club", category="Tea")}
-    (run,) = make_basket(line("A", category="Coffee", brand="Other"), products=products).runs
+    (unit_group,) = make_basket(line("A", category="Coffee", brand="Other"), products=products).unit_groups
     for attribute, value in (
         ("product", "A"),
         ("product_brand", "acme"),
@@ -378,17 +378,17 @@ def test_product_attributes_come_from_the_catalogue_and_not_from_the_line() -> N
         ("category", "TEA"),
         ("sku", "a"),
     ):
-        assert holds(every(condition(attribute, "is", value)), Scope.LINE_ITEM, run.item), attribute
-    assert not holds(every(condition("category", "is", "coffee")), Scope.LINE_ITEM, run.item)
+        assert holds(every(condition(attribute, "is", value)), Scope.LINE_ITEM, unit_group.item), attribute
+    assert not holds(every(condition("category", "is", "coffee")), Scope.LINE_ITEM, unit_group.item)
 
 
 def test_an_unknown_sku_matches_by_sku_quantity_and_what_its_line_carries() -> None:
-    (run,) = make_basket(line("Z", 2, category="Tea", brand="Acme")).runs
+    (unit_group,) = make_basket(line("Z", 2, category="Tea", brand="Acme")).unit_groups
     for attribute, value in (("sku", "z"), ("quantity", 2), ("category", "tea"), ("product_brand", "ACME")):
-        assert holds(every(condition(attribute, "is", value)), Scope.LINE_ITEM, run.item), attribute
+        assert holds(every(condition(attribute, "is", value)), Scope.LINE_ITEM, unit_group.item), attribute
     for attribute, value in (("product", "Z"), ("program_brand", "Acme"), ("labels", "x"), ("cost_price", "1")):
-        assert not holds(every(condition(attribute, "is", value)), Scope.LINE_ITEM, run.item), attribute
-        assert holds(every(condition(attribute, "is_not", value)), Scope.LINE_ITEM, run.item), attribute
+        assert not holds(every(condition(attribute, "is", value)), Scope.LINE_ITEM, unit_group.item), attribute
+        assert holds(every(condition(attribute, "is_not", value)), Scope.LINE_ITEM, unit_group.item), attribute
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_every_attribute_can_be_read_from_its_subject() -> None:
         Scope.SITE: basket.site,
         Scope.CUSTOMER: make_shopper(),
         Scope.TRANSACTION: basket,
-        Scope.LINE_ITEM: basket.runs[0].item,
+        Scope.LINE_ITEM: basket.unit_groups[0].item,
     }
     for scope, subject in subjects.items():
         for name in ATTRIBUTES[scope]:
