@@ -14,7 +14,7 @@ serve: setup
 	$(BIN)/python -m config.serve
 
 test: setup-dev browser
-	$(BIN)/python -m pytest -n 2 $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 check: setup-dev
 	$(BIN)/ruff check .

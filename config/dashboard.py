@@ -13,7 +13,7 @@ from django.utils import timezone
 from consumers.models import Account, User
 from loyalty.choices import MessageState
 from loyalty.selectors.overview import (
-    messages_in_trouble,
+    messages_needing_attention,
     points_issued_by_day,
     promotions_by_status,
     promotions_ending,
@@ -23,7 +23,7 @@ from loyalty.selectors.overview import (
     sales_since,
     vouchers_issued_by_day,
 )
-from promotions.admin.editor.page import describe_redemptions
+from promotions.admin.editor.header import describe_redemptions
 from promotions.choices import Family, Status
 from promotions.models import Promotion
 
@@ -115,7 +115,7 @@ def _trouble(account: Account) -> list[dict[str, Any]]:
     messages = reverse("admin:loyalty_redemptionmessage_changelist")
     return [
         {"count": count, "words": _TROUBLE_TEXTS[state], "address": f"{messages}?{urlencode({'state': state.value})}"}
-        for state, count in messages_in_trouble(account_id=account.pk).items()
+        for state, count in messages_needing_attention(account_id=account.pk).items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""How Django knows the app."""
+"""Configure the app."""
 
 from django.apps import AppConfig
 
@@ -12,21 +12,20 @@ class LoyaltyConfig(AppConfig):
     verbose_name = "Loyalty"
 
     def ready(self) -> None:
-        """Say what history needs, and put what is known here where it is shown: on the Loyalty tab, and
-        before a promotion goes live."""
-        # The tables are there only now that every app is loaded.
+        """Register the app's reference checks, sections of the Loyalty tab, publish warning and grants of roles."""
+        # Models can be imported only after every app is loaded.
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
         from consumers.roles import role_grants_register  # noqa: PLC0415
-        from loyalty.admin.editor.publish_warning import dear_caution  # noqa: PLC0415
+        from loyalty.admin.editor.publish_warning import slow_draft_warning  # noqa: PLC0415
         from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
         from loyalty.roles import GRANTS  # noqa: PLC0415
         from loyalty.selectors.points import consumers_with_points_history  # noqa: PLC0415
         from loyalty.selectors.rewards import currencies_of_amounts  # noqa: PLC0415
-        from promotions.admin.editor.publish_warning import caution_register  # noqa: PLC0415
+        from promotions.admin.editor.publish_warning import publish_warning_register  # noqa: PLC0415
 
         reference_check_register("currency", currencies_of_amounts)
         reference_check_register("membership", consumers_with_points_history)
         for section in SECTIONS:
             loyalty_section_register(section)
-        caution_register(dear_caution)
+        publish_warning_register(slow_draft_warning)
         role_grants_register(self.label, GRANTS)

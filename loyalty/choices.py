@@ -23,7 +23,7 @@ class Benefit(models.TextChoices):
 
 
 class VoucherStatus(models.TextChoices):
-    """As stored; see ``Voucher`` for what is true of an end."""
+    """The stored status; see ``Voucher`` for why ``expires_at`` decides."""
 
     ISSUED = "issued", "Issued"
     REDEEMED = "redeemed", "Redeemed"
@@ -32,7 +32,7 @@ class VoucherStatus(models.TextChoices):
 
 
 class MessageState(models.TextChoices):
-    """Where a redemption message is on its way; ``uncertain`` and ``failed`` wait for a person."""
+    """The state of a redemption message; ``uncertain`` and ``failed`` need attention."""
 
     WAITING = "waiting", "Waiting"
     CLAIMED = "claimed", "Being sent"

@@ -1,14 +1,14 @@
-"""What the operations of loyalty refuse."""
+"""Refusals of loyalty's operations."""
 
 from consumers.exceptions import Refused
 
 
 class LoyaltyError(Refused):
-    """Base of what the till's calls and the operations on offers, vouchers and points refuse."""
+    """The base of every refusal of the till's calls and of operations on offers, vouchers and points."""
 
 
 class LedgerIsAppendOnly(LoyaltyError):
-    """A row of the ledger was to be changed or deleted: a correction is a new row."""
+    """A row of the ledger cannot be changed or deleted: a correction is a new row."""
 
     code = "ledger_is_append_only"
 
@@ -20,7 +20,7 @@ class UnreadableSalesFile(LoyaltyError):
 
 
 class ReplayTooLate(LoyaltyError):
-    """The account does not take transactions as old as those to be replayed."""
+    """The account does not accept transactions as old as those to be replayed."""
 
     code = "replay_too_late"
 
@@ -32,25 +32,25 @@ class SaleInvalid(LoyaltyError):
 
 
 class ReturnInvalid(LoyaltyError):
-    """A return names a line that the transaction has not, or more than is left of it."""
+    """A return names a line that the transaction does not have, or more of it than is left."""
 
     code = "invalid"
 
 
 class TransactionVoided(LoyaltyError):
-    """The transaction was voided: nothing of it is left."""
+    """The transaction was voided."""
 
     code = "voided"
 
 
 class ReferenceReused(LoyaltyError):
-    """A reference was used before, with other content."""
+    """A reference was used before with other content."""
 
     code = "reference_reused"
 
 
 class DecisionChanged(LoyaltyError):
-    """The decision is not what the till expected, and the till asked to be refused then."""
+    """The decision differs from what the till expected, and the till asked to be refused in that case."""
 
     code = "decision_changed"
 
@@ -62,13 +62,13 @@ class TransactionNotFound(LoyaltyError):
 
 
 class LimitOverrun(LoyaltyError):
-    """The database refused a redemption beyond a limit: the decision was made on figures that no longer held."""
+    """The database refused a redemption beyond a limit: the figures had changed since the decision read them."""
 
     code = "limit_overrun"
 
 
 class FigureTooLarge(LoyaltyError):
-    """Points, redemptions or amounts would be beyond what is kept of a transaction."""
+    """Points, redemptions or amounts are larger than a transaction can store."""
 
     code = "max_value"
 
@@ -92,31 +92,31 @@ class OfferUnavailable(LoyaltyError):
 
 
 class VoucherChanged(LoyaltyError):
-    """A voucher was no longer what was decided on: spent, taken back, over, or somebody else's."""
+    """A voucher changed since the decision read it: redeemed, cancelled, expired, or another consumer's."""
 
     code = "voucher_changed"
 
 
 class MessageSettled(LoyaltyError):
-    """The message is in a state in which that cannot be done with it."""
+    """The message's state does not allow the step."""
 
     code = "message_settled"
 
 
 class InsufficientPoints(LoyaltyError):
-    """The balance does not suffice."""
+    """The balance is too low."""
 
     code = "insufficient_points"
 
 
 class NotAMember(LoyaltyError):
-    """The consumer has no membership that allows it."""
+    """The consumer has no membership, or none that is active."""
 
     code = "not_a_member"
 
 
 class AdjustmentLimit(LoyaltyError):
-    """A member of staff adjusts more points, at once or in a day, than their role allows."""
+    """A member of staff would adjust more points, at once or in a day, than their role allows."""
 
     code = "adjustment_limit"
 

@@ -1,4 +1,4 @@
-"""What the loyalty programme shows on a consumer's Loyalty tab."""
+"""Sections of a consumer's Loyalty tab: activity, vouchers, redemptions and transactions."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -12,8 +12,8 @@ from loyalty.selectors.rewards import vouchers_of
 from loyalty.selectors.transaction import past_transactions
 from promotions.engine.money import money_text, to_minor
 
-LAST = 50
-"""How many entries, vouchers and promotions each section shows."""
+MAX_ROWS = 50
+"""Rows that each section shows."""
 
 _TEXT = {"type": "string"}
 _MAYBE_TEXT = {"type": ["string", "null"]}
@@ -26,7 +26,7 @@ def _rows(**properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def activity_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
-    """The last entries of the ledger, newest first."""
+    """Return the last entries of the ledger, newest first."""
     return [
         {
             "points": entry.points,
@@ -38,46 +38,48 @@ def activity_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
             "reference": entry.reference,
             "at": entry.at,
         }
-        for entry in activity_of(consumer=consumer)[:LAST]
+        for entry in activity_of(consumer=consumer)[:MAX_ROWS]
     ]
 
 
 def activity_page_data(consumer: Consumer, *, at: datetime) -> list[LedgerEntry]:
-    """The last entries as the page shows them, with links to their transactions."""
-    return list(activity_of(consumer=consumer)[:LAST])
+    """Return the last entries as rows, so that the page can link to their transactions."""
+    return list(activity_of(consumer=consumer)[:MAX_ROWS])
 
 
 def voucher_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
-    """The last vouchers, newest first."""
+    """Return the last vouchers, newest first."""
     vouchers = vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer)
     names = {"code": "code", "offer": "offer__code", "name": "offer__name", "status": "shown_status"} | {
         name: name for name in ("issued_at", "expires_at", "redeemed_at")
     }
-    return [{name: row[source] for name, source in names.items()} for row in vouchers.values(*names.values())[:LAST]]
+    return [
+        {name: row[source] for name, source in names.items()} for row in vouchers.values(*names.values())[:MAX_ROWS]
+    ]
 
 
 def voucher_page_data(consumer: Consumer, *, at: datetime) -> list[Voucher]:
-    """The last vouchers as the page shows them, with links to their own pages."""
+    """Return the last vouchers as rows, so that the page can link to them."""
     vouchers = vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer)
-    return list(vouchers.select_related("offer")[:LAST])
+    return list(vouchers.select_related("offer")[:MAX_ROWS])
 
 
 def redemption_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
-    """How often each promotion was redeemed, in order of code."""
+    """Return how often each promotion was redeemed, in the order of codes."""
     return [
-        {"promotion": one.promotion.code, "name": one.promotion.name, "redemptions": one.redemptions}
-        for one in redemption_page_data(consumer, at=at)
+        {"promotion": usage.promotion.code, "name": usage.promotion.name, "redemptions": usage.redemptions}
+        for usage in redemption_page_data(consumer, at=at)
     ]
 
 
 def redemption_page_data(consumer: Consumer, *, at: datetime) -> list[PromotionUsage]:
-    """The same as the page shows it, with links to the promotions."""
+    """Return the redemptions as rows, so that the page can link to the promotions."""
     usage = PromotionUsage.objects.filter(consumer=consumer, redemptions__gt=0).select_related("promotion")
-    return list(usage.order_by("promotion__code", "promotion__family")[:LAST])
+    return list(usage.order_by("promotion__code", "promotion__family")[:MAX_ROWS])
 
 
 def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
-    """The last transactions, newest first: what applied and paid, what it gave, and what came back."""
+    """Return the last transactions, newest first, with promotions applied, vouchers redeemed and returns."""
 
     def money(amount: Decimal, currency: str) -> str:
         return f"{money_text(to_minor(amount, currency), currency)} {currency}"
@@ -89,7 +91,7 @@ def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str,
             "net": money(transaction.net_total_inc_tax, transaction.currency),
             "points": transaction.base_points + transaction.promotion_points,
             "applied": [
-                *(one.promotion.name for one in transaction.applied.all()),
+                *(applied.promotion.name for applied in transaction.applied.all()),
                 *(f"Voucher: {voucher.offer.name}" for voucher in transaction.vouchers_redeemed.all()),
             ],
             "reversals": [
@@ -103,7 +105,7 @@ def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str,
                 for reversal in transaction.reversals.all()
             ],
         }
-        for transaction in past_transactions(consumer=consumer)[:LAST]
+        for transaction in past_transactions(consumer=consumer)[:MAX_ROWS]
     ]
 
 

@@ -1,7 +1,8 @@
-"""What staff of each role may do in the loyalty programme; see ``consumers.roles``.
+"""The permissions of each role in the loyalty programme; see ``consumers.roles``.
 
-Nobody changes or deletes a transaction, an entry of the ledger or a voucher. To add an entry is to adjust a balance, to
-add a voucher is to claim an offer, to change a redemption message is to send it again or to cancel it.
+Nobody may change or delete a transaction, an entry of the ledger or a voucher. Adding an entry means adjusting a
+balance, adding a voucher means claiming an offer, and changing a redemption message means sending it again or
+cancelling it.
 """
 
 from consumers.choices import StaffRole
@@ -13,15 +14,15 @@ _VIEWER = codenames(
     " triedbasket",
 )
 _LIMITS = codenames("view", "adjustmentlimits")
-_KEEPS_BASKETS = codenames("add delete", "triedbasket")
+_SAVES_BASKETS = codenames("add delete", "triedbasket")
 _CUSTOMER_SERVICE = (
     _VIEWER
-    | _KEEPS_BASKETS
+    | _SAVES_BASKETS
     | _LIMITS
     | codenames("add", "ledgerentry voucher")
     | codenames("change", "redemptionmessage")
 )
-_MARKETER = _VIEWER | _KEEPS_BASKETS | codenames("add change delete", "loyaltypromotion offer")
+_MARKETER = _VIEWER | _SAVES_BASKETS | codenames("add change delete", "loyaltypromotion offer")
 
 GRANTS: Grants = {
     StaffRole.ADMINISTRATOR: _CUSTOMER_SERVICE | _MARKETER | codenames("change", "adjustmentlimits"),

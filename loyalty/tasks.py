@@ -1,4 +1,4 @@
-"""What the worker runs: shells over services. A task only says "look now", and may run twice."""
+"""Scheduled tasks. Each calls one service, and may run twice."""
 
 from datetime import timedelta
 
@@ -11,17 +11,17 @@ from promotions.services.status import statuses_sync as promotions_statuses_sync
 
 @scheduled(title="Statuses of promotions", every=timedelta(minutes=1))
 def statuses_sync() -> int:
-    """Bring stored statuses up to date; returns how many promotions changed."""
+    """Bring stored statuses up to date; return how many promotions changed."""
     return promotions_statuses_sync(at=schedule.database_now())
 
 
 @scheduled(title="Vouchers that are over", every=timedelta(minutes=1))
 def vouchers_expire() -> int:
-    """Store which vouchers are over; returns how many."""
+    """Mark expired vouchers; return how many."""
     return loyalty_vouchers_expire(at=schedule.database_now())
 
 
 @scheduled(title="Redemption messages", every=timedelta(seconds=10))
 def messages_send() -> int:
-    """Send the redemption messages that are due; returns how many were tried."""
+    """Send the redemption messages that are due; return how many were tried."""
     return loyalty_messages_send(clock=schedule.database_now)

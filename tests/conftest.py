@@ -1,4 +1,4 @@
-"""What every test stands on."""
+"""Fixtures of all tests: the database, settings and the browser."""
 
 import os
 import shutil
@@ -7,7 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.test import TransactionTestCase
+from django.conf import settings
+from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -21,7 +22,7 @@ from tests.database import migrated_database, save_state
 # Playwright runs an event loop in the test's thread, where Django would refuse the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
-# Properties are tried on the same examples in every run; how long one takes is no property.
+# Properties are tried on the same examples in every run, however long one takes.
 hypothesis_settings.register_profile(
     "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -40,41 +41,48 @@ def django_db_setup(django_test_environment: None, django_db_modify_db_settings:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_settings(django_test_environment: None) -> Iterator[None]:
+    """Leave out what only costs time, and need no worker."""
+    static_files = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    with override_settings(
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        STORAGES={**settings.STORAGES, "staticfiles": static_files},
+        # No thread writes the durations of decisions while a test counts statements.
+        COST_SAMPLE_EVERY=0,
+    ):
+        celery_app.conf.task_always_eager = True
+        celery_app.conf.task_eager_propagates = True
+        yield
+
+
 @pytest.fixture(autouse=True)
-def quick_and_alone(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing that only costs time, nothing of another test or process, no worker needed."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    # A prefix of its own is an empty cache, without emptying the one that tests beside this use.
+def isolated(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep apart what tests, and processes that run them at the same time, would share."""
+    # A key prefix of its own is an empty cache, and leaves the other process's entries alone.
     settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid4().hex}}
-    # No thread writes beside a test what its decisions took.
-    settings.COST_SAMPLE_EVERY = 0
-    celery_app.conf.task_always_eager = True
-    celery_app.conf.task_eager_propagates = True
-    # The clock that tests turn is this process's.
+    # Tests turn the clock of this process, not the database's.
     monkeypatch.setattr(schedule, "database_now", timezone.now)
-    # Ids and versions begin anew in each test; what the process remembers of the last one's must not be taken for it.
+    # Ids and versions begin again in each test: a snapshot of the last test's account would pass for this one's.
     snapshots_forget()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, without a window."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert found, "The browser's tests need Chromium: make browser"
+    programs = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, programs)), None)
+    assert program, "The browser's tests need Chromium: make browser"
     with sync_playwright() as playwright:
         # A container has no user namespaces for the sandbox; only the project's own pages are opened.
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def page(chromium: Browser, live_server: Any) -> Iterator[Page]:
-    """A page of a fresh browser session at the running project; a script's error on it fails the test."""
+    """A page of a new browser session at the live server; an uncaught error of a script fails the test."""
     context = chromium.new_context(base_url=live_server.url)
     page = context.new_page()
     errors: list[str] = []

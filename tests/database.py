@@ -195,3 +195,14 @@ def build_once(build: Callable[[], T]) -> T:
         state.restore()
     built: T = pickle.loads(_built[build][1])  # noqa: S301 - pickled above
     return built
+
+
+@contextmanager
+def module_transaction() -> Iterator[None]:
+    """Roll back at the end what a module's fixtures write; the transactions of its tests are savepoints in this one."""
+    block: Any = transaction.atomic()
+    # As of a test of its own: services that must be outermost are not refused.
+    block._from_testcase = True
+    with block:
+        yield
+        transaction.set_rollback(True)

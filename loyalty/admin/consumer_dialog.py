@@ -1,4 +1,4 @@
-"""Steps that staff take with a consumer's points from the Loyalty tab: a question, which scripts show as a dialog."""
+"""Dialogs on a consumer's Loyalty tab, in which staff adjust points or claim a reward; a page without scripts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,50 +19,50 @@ from consumers.models import Consumer
 from consumers.selectors import consumers_of
 
 
-class ConsumerStepForm(BaseDialogForm):
-    """A question about a consumer; ``reference`` is of this showing of it, so that sending it twice acts once."""
+class ConsumerDialogForm(BaseDialogForm):
+    """A form about a consumer. Each time it is shown it has a new ``reference``, so that posting it twice acts once."""
 
     reference = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
     def __init__(self, request: HttpRequest, consumer: Consumer, **kwargs: Any) -> None:
-        # The page below has fields of the same names.
+        # The page behind the dialog has fields of the same names.
         super().__init__(request, consumer.pk, auto_id="dialog_%s", **kwargs)
         self.consumer = consumer
 
     @property
     def title(self) -> str:
-        """The question about this consumer."""
+        """The heading of the dialog."""
         raise NotImplementedError
 
     @property
     def back_url(self) -> str:
-        """Where the page without scripts leads back to."""
+        """The URL that the page without scripts leads back to."""
         return f"{reverse('admin:consumers_consumer_change', args=[self.consumer.pk])}#loyalty"
 
 
-def consumer_step(
+def consumer_dialog(
     request: HttpRequest,
     consumer_pk: int,
     *,
     permission: str,
-    form_class: type[ConsumerStepForm],
-    take: Callable[[Any], str],
+    form_class: type[ConsumerDialogForm],
+    run: Callable[[Any], str],
     description: str,
     button: str,
 ) -> HttpResponse:
-    """Ask, and take the step with a form that is valid.
+    """Show the form, and run the operation once it is valid.
 
     Args:
-        request: of one who has ``permission``.
-        consumer_pk: which of the account's consumers.
-        permission: what one must have.
-        form_class: the question.
-        take: does it, given the form, and says what was done.
-        description: what stands below the question.
-        button: the words on the button.
+        request: of a user who must have ``permission``.
+        consumer_pk: of one of the account's consumers.
+        permission: to run the operation.
+        form_class: the form.
+        run: the operation; takes the form and returns the message of success.
+        description: the text below the heading.
+        button: the text of the button.
 
     Raises:
-        PermissionDenied: who asks may not.
+        PermissionDenied: the user lacks the permission.
         Http404: the account has no such consumer.
     """
     if not request.user.has_perm(permission):
@@ -73,13 +73,13 @@ def consumer_step(
     form = form_class(request, consumer, data=request.POST or None)
     if form.is_valid():
         try:
-            done = take(form)
+            message = run(form)
         except Refused as refused:
-            shown = {field.name for field in form.visible_fields()}
+            visible = {field.name for field in form.visible_fields()}
             for problem in refused.problems:
-                form.add_error(problem.attr if problem.attr in shown else None, problem.detail)
+                form.add_error(problem.attr if problem.attr in visible else None, problem.detail)
         else:
-            messages.success(request, done)
+            messages.success(request, message)
             return dialog_refresh(request, form.back_url)
     dialog = {"title": form.title, "description": description}
     return render(request, "unfold/helpers/dialog.html", {"dialog": dialog, "form": form, "form_submit_text": button})

@@ -1,4 +1,4 @@
-"""Redemption messages: what became of them, and what a person can do about it."""
+"""The pages of redemption messages, with the steps to send one again or cancel it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +40,7 @@ CHANGE = ["loyalty.change_redemptionmessage"]
 
 
 class MessageForm(RowDialogForm):
-    """The question before a step, about one message of the account."""
+    """The confirmation of a step with one message of the account."""
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
@@ -52,7 +52,7 @@ class MessageForm(RowDialogForm):
 
 @admin.register(RedemptionMessage)
 class RedemptionMessageAdmin(LongListAdmin):
-    """Redemption messages."""
+    """The pages of redemption messages."""
 
     empty_text = "A promotion with a redemption message tells those who redeem it, by e-mail, what they got."
     list_display = ("moment", "consumer", "subject", "promotion", "state_label", "attempts")
@@ -110,17 +110,20 @@ class RedemptionMessageAdmin(LongListAdmin):
     def given_up(self, message: RedemptionMessage) -> str:
         return format_moment(message.give_up_at) if message.state == MessageState.WAITING else "–"
 
-    # --- what a person can do ---
+    # --- steps ---
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
-        """The steps that the message can take now."""
+        """Return the steps that the message allows now."""
         actions: list[UnfoldAction] = super().get_actions_detail(request, object_id)
         message = self.get_object(request, str(object_id))
         if message is None:
             return []
-        over = (MessageState.CLAIMED, MessageState.SENT, MessageState.CANCELLED)
-        possible = {"send_again": message.state != MessageState.CLAIMED, "cancel": message.state not in over}
-        return [one for one in actions if possible[one.method.original_function_name]]
+        not_cancellable = (MessageState.CLAIMED, MessageState.SENT, MessageState.CANCELLED)
+        allowed = {
+            "send_again": message.state != MessageState.CLAIMED,
+            "cancel": message.state not in not_cancellable,
+        }
+        return [action for action in actions if allowed[action.method.original_function_name]]
 
     @action(
         description="Send again",
@@ -161,11 +164,11 @@ class RedemptionMessageAdmin(LongListAdmin):
         request: HttpRequest,
         name: str,
         form: MessageForm,
-        take: Callable[[RedemptionMessage], RedemptionMessage],
+        operation: Callable[[RedemptionMessage], RedemptionMessage],
     ) -> HttpResponse:
-        """Take a step, or show in the question why it is refused."""
+        """Run a step, or show in the dialog why it is refused."""
         try:
-            message = take(form.message)
+            message = operation(form.message)
         except Refused as refused:
             form.add_error(None, refused.detail)
             return dialog_with_errors(request, getattr(self, name).dialog, form)

@@ -1,4 +1,4 @@
-"""Points that staff add or take away: how many they may, and who did."""
+"""Adjustments of points by staff: the limits, and who made which."""
 
 from typing import NamedTuple
 
@@ -12,24 +12,24 @@ from loyalty.models.ledger import LedgerEntry
 
 
 class Allowance(NamedTuple):
-    """The most points, added or taken away, in one adjustment and in one local day; None means no limit."""
+    """How many points a role may add or take away in one adjustment and in one local day; None means no limit."""
 
     at_once: int | None
     per_day: int | None
 
 
-def _most(default: int | None) -> "models.PositiveIntegerField[int | None, int | None]":
+def _limit(default: int | None) -> "models.PositiveIntegerField[int | None, int | None]":
     return models.PositiveIntegerField(null=True, blank=True, default=default, validators=[MinValueValidator(1)])
 
 
 class AdjustmentLimits(models.Model):
-    """What each member of staff of a role may adjust. One row per account; one without has the defaults."""
+    """How much each member of staff of a role may adjust. An account without a row has the defaults."""
 
     account = models.OneToOneField(Account, on_delete=models.CASCADE, related_name="adjustment_limits", editable=False)
-    customer_service_at_once = _most(1_000)
-    customer_service_per_day = _most(5_000)
-    administrator_at_once = _most(None)
-    administrator_per_day = _most(None)
+    customer_service_at_once = _limit(1_000)
+    customer_service_per_day = _limit(5_000)
+    administrator_at_once = _limit(None)
+    administrator_per_day = _limit(None)
 
     history = HistoricalRecords()
 
@@ -41,14 +41,14 @@ class AdjustmentLimits(models.Model):
         return f"Points adjustments in {self.account}"
 
     def of_role(self, role: str) -> Allowance:
-        """What a role may; one that adjusts nothing by its permissions is held to customer service's."""
+        """Return what a role may adjust; roles without a limit of their own have that of customer service."""
         if role == StaffRole.ADMINISTRATOR:
             return Allowance(self.administrator_at_once, self.administrator_per_day)
         return Allowance(self.customer_service_at_once, self.customer_service_per_day)
 
 
 class StaffAdjustment(AccountOwned):
-    """Which member of staff wrote an entry of the ledger, on which day of the account's zone."""
+    """The member of staff who wrote an entry of the ledger, and the day of the account's time zone."""
 
     entry = models.OneToOneField(
         LedgerEntry, on_delete=models.PROTECT, primary_key=True, related_name="staff_adjustment"

@@ -12,9 +12,9 @@ from promotions.models import Promotion
 
 
 class LedgerEntry(AccountOwned):
-    """A signed number of points; a consumer's balance is the sum of theirs. Rows are never changed or deleted.
+    """A signed number of points; a consumer's balance is the sum of their entries. Rows are never changed or deleted.
 
-    ``at`` is the moment that the points belong to (a late sale keeps its own), ``created_at`` when they were written.
+    ``at`` is the moment that the points belong to (a late sale has its own), ``created_at`` when they were written.
     """
 
     consumer = models.ForeignKey(Consumer, on_delete=models.PROTECT, related_name="ledger_entries", db_index=False)
@@ -43,7 +43,7 @@ class LedgerEntry(AccountOwned):
         indexes = [
             models.Index(fields=("consumer", "-at", "-id"), name="ledger_by_consumer"),
             models.Index(fields=("account", "-at", "-id"), name="ledger_by_moment"),
-            # For the few that are looked for among all: what a sale gives is in neither.
+            # For lists of the few entries that are no award of a sale: base and promotion points are in neither index.
             models.Index(
                 fields=("account", "-at", "-id"),
                 condition=~models.Q(kind__in=[EntryKind.BASE, EntryKind.PROMOTION]),
@@ -56,11 +56,11 @@ class LedgerEntry(AccountOwned):
         return f"{self.consumer}: {self.points:+}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert; an existing entry is refused."""
+        """Insert the entry; refuse to change one."""
         if not self._state.adding:
             raise LedgerIsAppendOnly
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: a correction is a new entry."""
+        """Refuse: a correction is a new entry."""
         raise LedgerIsAppendOnly

@@ -1,4 +1,4 @@
-"""What consumers are told about a redemption."""
+"""Messages to consumers about redemptions."""
 
 from django.db import models
 
@@ -8,11 +8,11 @@ from loyalty.models.transaction import AppliedPromotion
 
 
 class RedemptionMessage(AccountOwned):
-    """The e-mail about one promotion's part in one transaction: written in its transaction, sent by a worker.
+    """The e-mail about one promotion that applied to one transaction: recorded with the sale, sent by a worker.
 
-    ``address``, ``subject`` and ``body`` (HTML) are what they were at the commit. A waiting message is due from
-    ``next_attempt_at``; one that was surely not sent by ``give_up_at`` has failed. ``claimed_at`` is when a worker
-    last took it, and tells its claim from a later one.
+    ``address``, ``subject`` and ``body`` (HTML) are those of the commit. A waiting message is due from
+    ``next_attempt_at``; one that was not sent by ``give_up_at`` has failed. ``claimed_at`` is when a worker last
+    claimed it, and tells one claim from a later one.
     """
 
     applied = models.OneToOneField(AppliedPromotion, on_delete=models.PROTECT, related_name="message")

@@ -1,4 +1,4 @@
-"""Rewards, and the coded instances of them in consumers' hands."""
+"""Offers, and the vouchers issued of them."""
 
 from decimal import Decimal
 
@@ -24,10 +24,10 @@ _NOT_USED = "This kind of offer does not use it."
 class Offer(AccountOwned):
     """The definition of a reward.
 
-    ``stock`` is the number of vouchers that may be issued in all (empty: no limit) and ``issued`` the number that
-    were, less those taken back unused. ``valid_days`` counts from the issue; ``perceived_value`` is what one voucher
-    counts when savings are compared. ``currency`` may be left blank in a form; what is stored is never blank, because
-    ``offers_save`` keeps the account's then.
+    ``stock`` is the number of vouchers that may be issued in all (None: no limit) and ``issued`` the number that were,
+    without those cancelled. ``valid_days`` counts from the issue; ``perceived_value`` is what one voucher is worth when
+    savings are compared. ``currency`` may be blank in a form but is never stored blank: ``offers_save`` stores the
+    account's instead.
     """
 
     code = models.CharField(max_length=64)
@@ -69,7 +69,7 @@ class Offer(AccountOwned):
         return f"{self.name} ({self.code})"
 
     def clean(self) -> None:
-        """Check what the columns cannot: what each kind and benefit needs, decimals, dates and stock."""
+        """Check what the columns cannot: the fields that each kind and benefit needs, decimals, dates and stock."""
         problems: dict[str, ValidationError] = {}
         if self.currency and self.currency not in CURRENCIES:
             problems["currency"] = ValidationError(NO_CURRENCY, code="invalid_choice")
@@ -117,12 +117,12 @@ class Offer(AccountOwned):
 
 
 class Voucher(AccountOwned):
-    """One coded instance of an offer; it pays once and only for its own consumer.
+    """One coded instance of an offer; it can be redeemed once, by its own consumer.
 
-    What is true of its end is ``expires_at``: the stored status follows it when a sweep comes by, so an ``issued`` one
-    may be over and an ``expired`` one may still pay for a sale of a moment before. ``claimed_on`` is the day, in the
+    ``expires_at`` decides when it ends: the stored status follows when a sweep runs, so a voucher stored as ``issued``
+    may have expired, and one stored as ``expired`` may still pay for an earlier sale. ``claimed_on`` is the day, in the
     account's zone, of the claim that it was issued for, ``claimed_by`` the member of staff who made it, if one did.
-    Whoever writes to a voucher holds its consumer's row; the sweep alone does not.
+    Every write to a voucher holds the lock on its consumer's row; only the sweep does not.
     """
 
     code = models.CharField(max_length=32)

@@ -9,7 +9,7 @@ from promotions.models import Promotion
 
 
 class LoyaltyPromotionManager(models.Manager["LoyaltyPromotion"]):
-    """Only the promotions of the loyalty family."""
+    """Restricts queries to the loyalty family."""
 
     def get_queryset(self) -> "models.QuerySet[LoyaltyPromotion]":
         return super().get_queryset().filter(family=Family.LOYALTY)

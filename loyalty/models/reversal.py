@@ -1,4 +1,4 @@
-"""Returns and voids: what was taken back of a transaction."""
+"""Returns and voids of transactions."""
 
 from django.db import models
 
@@ -8,10 +8,10 @@ from loyalty.models.transaction import Transaction
 
 
 class Reversal(AccountOwned):
-    """A part of a transaction that was returned, or its void. Rows are never changed.
+    """A return of a part of a transaction, or its void. Rows are never changed.
 
     ``lines`` are what came back (line ids and quantities), ``reversed`` what was taken back for it, and ``answer`` the
-    JSON text that the till was given, kept verbatim for repeats.
+    JSON text of the response to the till, kept verbatim for repeated requests.
     """
 
     transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="reversals")

@@ -1,4 +1,4 @@
-"""What was bought, what was decided about it, and what it wrote."""
+"""Transactions with their decisions, and the promotions that applied."""
 
 from django.db import models
 
@@ -8,15 +8,15 @@ from promotions.models import Promotion, PromotionVersion
 
 
 class Transaction(AccountOwned):
-    """A basket that was paid, with the decision as it was.
+    """A basket that was paid, with its decision.
 
-    ``lines`` are the lines sold with their products as they were at the commit and their net values; ``answer`` is
-    the JSON text that the till was given, kept verbatim for repeats; ``explanation`` is why the nearest other
-    promotions did not apply; ``facts`` is what of the consumer and the rates the decision was judged by. One row
-    holds it all, so that a sale costs one insert whatever its lines. ``local_day`` is the day at the site.
+    ``lines`` are the lines sold with their net values and their products at the commit; ``answer`` is the JSON text of
+    the response to the till, kept verbatim for repeated requests; ``explanation`` is why the nearest other promotions
+    did not apply; ``facts`` are the facts about the consumer and the rates that the decision used. One row holds them
+    all, so that a sale takes one insert whatever its lines. ``local_day`` is the day at the site.
 
-    A return changes the amounts, points and ``lines`` (each says how much of it was ``returned``) to what is left, and
-    leaves the answer about that in ``state``. ``paid`` is the net total less what was refunded.
+    A return changes the amounts, points and ``lines`` (each with the quantity ``returned``) to what is left, and stores
+    the answer about that in ``state``. ``paid`` is the net total less what was refunded.
     """
 
     reference = models.CharField(max_length=100)
@@ -57,7 +57,7 @@ class Transaction(AccountOwned):
             models.Index(fields=("account", "-occurred_at", "-id"), name="transaction_by_moment"),
             models.Index(fields=("consumer", "-occurred_at", "-id"), name="transaction_by_consumer"),
             models.Index(fields=("site", "-occurred_at", "-id"), name="transaction_by_site"),
-            # For what begins with a text: an index in a language's order does not answer that.
+            # For searches by prefix: an index in a language's order cannot answer them.
             models.Index(
                 fields=("account", "reference"),
                 opclasses=("int8_ops", "varchar_pattern_ops"),
@@ -69,7 +69,7 @@ class Transaction(AccountOwned):
                 condition=~models.Q(loyalty_card=""),
                 name="transaction_by_card",
             ),
-            # For the few that are looked for among all: a sale as most of them is in neither.
+            # For filters that find few rows: an ordinary sale is in neither index.
             models.Index(
                 fields=("account", "-occurred_at", "-id"),
                 condition=~models.Q(status=TransactionStatus.COMMITTED),
@@ -87,7 +87,7 @@ class Transaction(AccountOwned):
 
 
 class AppliedPromotion(models.Model):
-    """One promotion's part in one transaction: how often it applied, to what, and what it gave."""
+    """A promotion that applied to a transaction: how often, to which lines, and what it gave."""
 
     transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="applied", db_index=False)
     promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="applied")

@@ -8,7 +8,7 @@ from promotions.models import Promotion
 
 
 class TriedBasket(AccountOwned):
-    """A basket that is kept to be tried again: with one promotion, or with all that there are.
+    """A basket that is saved to be tried again: with one promotion, or with all of them.
 
     ``basket`` is a ``BasketToTry`` of ``loyalty.services.tried_basket`` as JSON.
     """

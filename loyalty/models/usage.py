@@ -1,4 +1,4 @@
-"""How far each consumer has used, and come towards, each promotion."""
+"""Each consumer's redemptions of, and progress towards, each promotion."""
 
 from django.db import models
 
@@ -10,7 +10,7 @@ class PromotionUsage(models.Model):
     """A consumer's redemptions of a promotion, and their progress towards its application rules.
 
     ``progress`` is a summary of the consumer's qualifying transactions by local day, valid for the rules whose
-    signature is ``progress_signature``; with another signature it is computed anew from history.
+    signature is ``progress_signature``; for another signature it is computed again from history.
     """
 
     promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="usage", db_index=False)

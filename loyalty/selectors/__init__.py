@@ -1,1 +1,1 @@
-"""Reads, named <entity>_<what>."""
+"""Reads. A function is named for what it returns, the entity first."""

@@ -6,13 +6,13 @@ from loyalty.models import RedemptionMessage, Transaction
 
 
 def messages_of(*, account_id: int) -> QuerySet[RedemptionMessage]:
-    """The account's messages with consumer, transaction and promotion, newest first."""
+    """Return the account's messages with consumer, transaction and promotion, newest first."""
     return RedemptionMessage.objects.filter(account_id=account_id).select_related(
         "consumer", "applied__transaction", "applied__promotion", "applied__version"
     )
 
 
 def messages_of_transaction(*, transaction: Transaction) -> QuerySet[RedemptionMessage]:
-    """What a consumer was told about a transaction, in the order in which promotions were applied."""
+    """Return the messages about a transaction, in the order in which its promotions applied."""
     messages = RedemptionMessage.objects.filter(applied__transaction=transaction)
     return messages.select_related("applied__promotion").order_by("applied__position")

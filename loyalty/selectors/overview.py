@@ -1,4 +1,4 @@
-"""What the overview shows of an account, each thing in one SQL statement."""
+"""Reads for the overview page, one SQL statement each."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from promotions.selectors.life import promotions_live, promotions_with_status, s
 
 @dataclass(frozen=True, kw_only=True)
 class Sales:
-    """What was sold and given in some days; points without those taken back."""
+    """Transactions, consumers and points of a period; points without those taken back."""
 
     transactions: int
     consumers: int
@@ -28,62 +28,62 @@ class Sales:
 def promotions_by_status(
     *, account_id: int, families: Collection[Family], at: datetime
 ) -> dict[tuple[Family, Status], int]:
-    """How many promotions of each of ``families`` have which status at a moment, archived ones left out."""
-    asked = [(family, status) for family in families for status in Status]
-    counts = _shown(account_id, families).aggregate(
+    """Return the number of promotions of each family and status at a moment, without archived ones."""
+    keys = [(family, status) for family in families for status in Status]
+    counts = _not_archived(account_id, families).aggregate(
         **{
             f"{family.value}_{status.value}": Count("pk", filter=Q(family=family) & status_condition(status, at=at))
-            for family, status in asked
+            for family, status in keys
         }
     )
-    return {(family, status): counts[f"{family.value}_{status.value}"] for family, status in asked}
+    return {(family, status): counts[f"{family.value}_{status.value}"] for family, status in keys}
 
 
 def promotions_running(*, account_id: int, families: Collection[Family], at: datetime) -> QuerySet[Promotion]:
-    """Those that apply now, the most redeemed first."""
-    return promotions_live(_shown(account_id, families), at=at).order_by("-redemptions", "code", "family")
+    """Return the live promotions, the most redeemed first."""
+    return promotions_live(_not_archived(account_id, families), at=at).order_by("-redemptions", "code", "family")
 
 
 def promotions_starting(*, account_id: int, families: Collection[Family], at: datetime) -> QuerySet[Promotion]:
-    """Those that are scheduled, the next first."""
-    scheduled = promotions_with_status(_shown(account_id, families), statuses=[Status.SCHEDULED], at=at)
+    """Return the scheduled promotions, the next to start first."""
+    scheduled = promotions_with_status(_not_archived(account_id, families), statuses=[Status.SCHEDULED], at=at)
     return scheduled.order_by("starts_at", "code", "family")
 
 
 def promotions_ending(
     *, account_id: int, families: Collection[Family], at: datetime, within: timedelta
 ) -> QuerySet[Promotion]:
-    """Those that apply now and end soon, the next first."""
-    live = promotions_live(_shown(account_id, families), at=at)
+    """Return the live promotions that end soon, the next to end first."""
+    live = promotions_live(_not_archived(account_id, families), at=at)
     return live.filter(ends_at__lte=at + within).order_by("ends_at", "code", "family")
 
 
 def promotions_nearly_used(
     *, account_id: int, families: Collection[Family], at: datetime, percent: int
 ) -> QuerySet[Promotion]:
-    """Those that apply now and of whose total limit at least so many percent are used, the nearest to it first."""
-    limited = promotions_live(_shown(account_id, families), at=at).filter(total_redemption_limit__isnull=False)
-    # This way round: a limit times a percentage does not fit into the limit's column.
-    used = limited.filter(total_redemption_limit__lte=F("redemptions") * 100 / percent)
-    return used.order_by(F("total_redemption_limit") - F("redemptions"), "code", "family")
+    """Return the live promotions with at least ``percent`` of their total limit used, the nearest to it first."""
+    limited = promotions_live(_not_archived(account_id, families), at=at).filter(total_redemption_limit__isnull=False)
+    # Not the limit times the percentage: that can overflow the limit's column.
+    nearly_used = limited.filter(total_redemption_limit__lte=F("redemptions") * 100 / percent)
+    return nearly_used.order_by(F("total_redemption_limit") - F("redemptions"), "code", "family")
 
 
 def points_issued_by_day(*, account_id: int, since: datetime, zone: ZoneInfo) -> dict[date, int]:
-    """The points that were given, without those taken, by day in a zone; days without any are left out."""
-    given = LedgerEntry.objects.filter(account_id=account_id, at__gte=since, points__gt=0)
-    by_day = given.annotate(day=TruncDate("at", tzinfo=zone)).values_list("day").annotate(points=Sum("points"))
+    """Return the points issued, without those taken back, by day in a time zone; days without points are left out."""
+    entries = LedgerEntry.objects.filter(account_id=account_id, at__gte=since, points__gt=0)
+    by_day = entries.annotate(day=TruncDate("at", tzinfo=zone)).values_list("day").annotate(points=Sum("points"))
     return dict(by_day.order_by("day"))
 
 
 def vouchers_issued_by_day(*, account_id: int, since: datetime, zone: ZoneInfo) -> dict[date, int]:
-    """The vouchers that went out, by day in a zone; days without any are left out."""
-    issued = Voucher.objects.filter(account_id=account_id, issued_at__gte=since)
-    by_day = issued.annotate(day=TruncDate("issued_at", tzinfo=zone)).values_list("day").annotate(count=Count("pk"))
+    """Return the number of vouchers issued by day in a time zone; days without vouchers are left out."""
+    vouchers = Voucher.objects.filter(account_id=account_id, issued_at__gte=since)
+    by_day = vouchers.annotate(day=TruncDate("issued_at", tzinfo=zone)).values_list("day").annotate(count=Count("pk"))
     return dict(by_day.order_by("day"))
 
 
-def messages_in_trouble(*, account_id: int) -> dict[MessageState, int]:
-    """How many redemption messages wait for a person, by state: not sent, or nobody knows."""
+def messages_needing_attention(*, account_id: int) -> dict[MessageState, int]:
+    """Return the number of redemption messages that need attention, by state: not sent, or uncertain."""
     states = (MessageState.FAILED, MessageState.UNCERTAIN)
     messages = RedemptionMessage.objects.filter(account_id=account_id, state__in=states)
     counts = dict(messages.order_by("state").values_list("state").annotate(count=Count("pk")))
@@ -91,15 +91,15 @@ def messages_in_trouble(*, account_id: int) -> dict[MessageState, int]:
 
 
 def sales_since(*, account_id: int, since: datetime) -> Sales:
-    """What was sold since a moment, and what points it gave."""
-    sold = Transaction.objects.filter(account_id=account_id, occurred_at__gte=since).aggregate(
+    """Return the sales since a moment, and their points."""
+    totals = Transaction.objects.filter(account_id=account_id, occurred_at__gte=since).aggregate(
         transactions=Count("pk"),
         consumers=Count("consumer", distinct=True, filter=Q(consumer__isnull=False)),
         base_points=Sum("base_points", default=0),
         promotion_points=Sum("promotion_points", default=0),
     )
-    return Sales(**sold)
+    return Sales(**totals)
 
 
-def _shown(account_id: int, families: Collection[Family]) -> QuerySet[Promotion]:
+def _not_archived(account_id: int, families: Collection[Family]) -> QuerySet[Promotion]:
     return Promotion.objects.filter(account_id=account_id, family__in=families, archived=False)

@@ -12,28 +12,28 @@ from loyalty.models import AdjustmentLimits, LedgerEntry, StaffAdjustment
 
 
 def adjustments_of(*, consumer: Consumer) -> QuerySet[LedgerEntry]:
-    """What people added to a consumer's points or took away, newest first."""
+    """Return the adjustments of a consumer's balance, newest first."""
     return LedgerEntry.objects.filter(consumer=consumer, kind=EntryKind.ADJUSTMENT)
 
 
 def activity_of(*, consumer: Consumer) -> QuerySet[LedgerEntry]:
-    """Every entry of a consumer's ledger with its transaction and promotion, newest first."""
+    """Return every entry of a consumer's ledger with its transaction and promotion, newest first."""
     return LedgerEntry.objects.filter(consumer=consumer).select_related("transaction", "promotion")
 
 
 def consumers_with_points_history(*, account_id: int, keys: Collection[str]) -> set[str]:
-    """Those of the consumer ids ``keys`` that have entries in the ledger."""
+    """Return those of the consumer ids ``keys`` that have entries in the ledger."""
     entries = LedgerEntry.objects.filter(account_id=account_id, consumer__consumer_id__in=keys)
     return set(entries.values_list("consumer__consumer_id", flat=True).distinct())
 
 
 def adjustment_limits(*, account_id: int) -> AdjustmentLimits:
-    """The account's limits; an unsaved row with the defaults where nothing was set."""
-    found = AdjustmentLimits.objects.filter(account_id=account_id).first()
-    return found or AdjustmentLimits(account_id=account_id)
+    """Return the account's limits; an unsaved row with the defaults if none were set."""
+    limits = AdjustmentLimits.objects.filter(account_id=account_id).first()
+    return limits or AdjustmentLimits(account_id=account_id)
 
 
 def points_adjusted(*, account: Account, user: User, day: date) -> int:
-    """How many points, added or taken away, somebody adjusted on a local day of the account."""
-    made = StaffAdjustment.objects.filter(account=account, made_by=user, local_day=day)
-    return made.aggregate(points=Sum(Abs("entry__points")))["points"] or 0
+    """Return how many points a user added or took away on a day of the account's time zone."""
+    adjustments = StaffAdjustment.objects.filter(account=account, made_by=user, local_day=day)
+    return adjustments.aggregate(points=Sum(Abs("entry__points")))["points"] or 0

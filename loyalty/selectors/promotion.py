@@ -13,12 +13,12 @@ from promotions.selectors.references import REFERENCE_SOURCES, ReferenceSource
 
 
 def loyalty_promotions_of(*, account_id: int) -> QuerySet[Promotion]:
-    """The account's loyalty promotions, archived ones too."""
+    """Return the account's loyalty promotions, archived ones too."""
     return promotions_of(account_id=account_id, family=Family.LOYALTY)
 
 
 def offers_redeemable(account_id: int) -> QuerySet[Offer]:
-    """The account's offers that a promotion may issue: personalised ones that are not archived."""
+    """Return the account's offers that a promotion may issue: personalised ones that are not archived."""
     return Offer.objects.filter(account_id=account_id, kind=OfferKind.PERSONALISED, archived=False)
 
 

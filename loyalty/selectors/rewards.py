@@ -9,29 +9,29 @@ from loyalty.choices import OfferKind, VoucherStatus
 from loyalty.models import Offer, Transaction, Voucher
 
 UNUSED = (VoucherStatus.ISSUED, VoucherStatus.EXPIRED)
-"""Stored statuses of vouchers that nobody paid with or took back; which of the two says only how far the sweep is."""
+"""Stored statuses of vouchers neither redeemed nor cancelled. Which of the two depends only on how far the sweep is."""
 
 
 def offers_of(*, account_id: int) -> QuerySet[Offer]:
-    """The account's offers with their products."""
+    """Return the account's offers with their products."""
     return Offer.objects.filter(account_id=account_id).select_related("product")
 
 
 def offers_claimable(*, account_id: int, at: datetime) -> QuerySet[Offer]:
-    """The account's offers that can be claimed for points at a moment, the cheapest first."""
-    begun, not_over = Q(starts_at=None) | Q(starts_at__lte=at), Q(ends_at=None) | Q(ends_at__gt=at)
+    """Return the account's offers that can be claimed for points at a moment, the cheapest first."""
+    has_started, has_not_ended = Q(starts_at=None) | Q(starts_at__lte=at), Q(ends_at=None) | Q(ends_at__gt=at)
     in_stock = Q(stock=None) | Q(issued__lt=F("stock"))
     tiered = Offer.objects.filter(account_id=account_id, kind=OfferKind.TIERED, archived=False)
-    return tiered.filter(begun, not_over, in_stock).order_by("point_cost", "name", "code")
+    return tiered.filter(has_started, has_not_ended, in_stock).order_by("point_cost", "name", "code")
 
 
-def vouchers_good(*, at: datetime) -> Q:
-    """What holds for vouchers that can be paid with at a moment, however far the sweep of expired ones has come."""
+def voucher_is_valid(*, at: datetime) -> Q:
+    """Return the condition for vouchers that pay at a moment, however far the sweep of expired ones is."""
     return Q(Q(expires_at=None) | Q(expires_at__gt=at), status__in=UNUSED)
 
 
 def last_offer_day(*, consumer_pk: int) -> date | None:
-    """The day on which a consumer last paid with a voucher of a personalised offer, or claimed a tiered reward."""
+    """Return the day on which a consumer last redeemed a personalised offer's voucher, or claimed a tiered offer."""
     vouchers = Voucher.objects.filter(consumer_id=consumer_pk)
     days = vouchers.aggregate(
         claimed=Max("claimed_on"),
@@ -41,9 +41,9 @@ def last_offer_day(*, consumer_pk: int) -> date | None:
 
 
 def vouchers_of(*, account_id: int, at: datetime) -> QuerySet[Voucher]:
-    """The account's vouchers with offer and consumer, newest first.
+    """Return the account's vouchers with offer and consumer, newest first.
 
-    ``shown_status`` is the status at the moment given: an issued voucher past its end is expired.
+    ``shown_status`` is the status at the given moment: an issued voucher past its end is expired.
     """
     return (
         Voucher.objects.filter(account_id=account_id)
@@ -59,13 +59,13 @@ def vouchers_of(*, account_id: int, at: datetime) -> QuerySet[Voucher]:
 
 
 def vouchers_by_code(*, account_id: int, codes: Collection[str]) -> dict[str, Voucher]:
-    """Those of the account's vouchers that have one of ``codes``, with their offers, by code."""
+    """Return the account's vouchers that have one of ``codes``, with their offers, by code."""
     vouchers = Voucher.objects.filter(account_id=account_id, code__in=codes).select_related("offer")
     return {voucher.code: voucher for voucher in vouchers}
 
 
 def currencies_of_amounts(*, account_id: int, keys: Collection[str]) -> set[str]:
-    """All of ``keys``, the account's currency, if offers or transactions have amounts in it."""
+    """Return all of ``keys`` (the account's currency) if offers or transactions have amounts in it."""
     in_offers = Offer.objects.filter(account_id=account_id, currency__in=keys)
     if in_offers.exists() or Transaction.objects.filter(account_id=account_id).exists():
         return set(keys)

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from loyalty.models import Transaction
 from promotions.selectors.rule_values import TEXT_SOURCES, TextSource, texts_containing
 
-_TRANSACTIONS_LOOKED_AT = 1_000
+_MAX_TRANSACTIONS = 1_000
+"""Transactions whose texts are offered, the most recent ones."""
 
 
 def _latest(column: str) -> TextSource:
     def find(account_id: int, search: str) -> list[str]:
-        # The last sales know what tills send now; all of them would be a long read.
+        # The last sales have the texts that tills send now; reading all sales would take long.
         rows = Transaction.objects.filter(account_id=account_id).order_by("-occurred_at", "-id")
-        return texts_containing(set(rows.values_list(column, flat=True)[:_TRANSACTIONS_LOOKED_AT]), search)
+        return texts_containing(set(rows.values_list(column, flat=True)[:_MAX_TRANSACTIONS]), search)
 
     return TextSource(model=Transaction, find=find)
 

@@ -12,24 +12,24 @@ from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 
 LARGE_COLUMNS = ("explanation", "answer", "state", "facts", "lines")
-"""What only the decision's own page and the engine need of a transaction."""
+"""Columns that only the page of a decision and the engine read."""
 
 
 def transactions_of(*, account_id: int) -> QuerySet[Transaction]:
-    """The account's transactions."""
+    """Return the account's transactions."""
     return Transaction.objects.filter(account_id=account_id)
 
 
-def transactions_recent(*, account_id: int, most: int) -> list[Transaction]:
-    """The account's last sales of which something is left, the newest first, with their lines and who bought."""
-    sold = transactions_of(account_id=account_id).exclude(kind=TransactionKind.UNLINKED_RETURN)
-    kept = sold.exclude(status__in=(TransactionStatus.VOIDED, TransactionStatus.RETURNED))
-    rows = kept.select_related("consumer").defer("explanation", "answer", "state", "facts")
-    return list(rows.order_by("-occurred_at", "-id")[:most])
+def transactions_recent(*, account_id: int, limit: int) -> list[Transaction]:
+    """Return the account's last sales that were not wholly returned, newest first, with their lines and consumers."""
+    sales = transactions_of(account_id=account_id).exclude(kind=TransactionKind.UNLINKED_RETURN)
+    left = sales.exclude(status__in=(TransactionStatus.VOIDED, TransactionStatus.RETURNED))
+    rows = left.select_related("consumer").defer("explanation", "answer", "state", "facts")
+    return list(rows.order_by("-occurred_at", "-id")[:limit])
 
 
 def transaction_answer(transaction: Transaction, *, explain: bool) -> dict[str, Any]:
-    """The till's answer as it stands now; with ``explain``, why other promotions did not apply, as it was decided."""
+    """Return the till's answer about what is left; with ``explain``, why other promotions did not apply at the sale."""
     stored = transaction.state or transaction.answer
     answer: dict[str, Any] = json.loads(stored) if stored else _without_decision(transaction)
     if explain:
@@ -38,21 +38,21 @@ def transaction_answer(transaction: Transaction, *, explain: bool) -> dict[str, 
 
 
 def reversals_of(*, transaction: Transaction) -> QuerySet[Reversal]:
-    """What was returned of a transaction, and its void, in order."""
+    """Return the returns of a transaction, and its void, in order."""
     return Reversal.objects.filter(transaction=transaction).order_by("pk")
 
 
 def past_transactions(*, consumer: Consumer) -> QuerySet[Transaction]:
-    """A consumer's transactions with site, what applied and paid, and returns, newest first."""
+    """Return a consumer's transactions with site, promotions applied, vouchers redeemed and returns, newest first."""
     applied = AppliedPromotion.objects.select_related("promotion").order_by("position")
-    paid = Voucher.objects.select_related("offer").order_by("pk")
+    redeemed = Voucher.objects.select_related("offer").order_by("pk")
     reversals = Reversal.objects.order_by("pk").defer("answer", "lines")
     return (
         Transaction.objects.filter(consumer=consumer)
         .select_related("site")
         .prefetch_related(
             Prefetch("applied", queryset=applied),
-            Prefetch("vouchers_redeemed", queryset=paid),
+            Prefetch("vouchers_redeemed", queryset=redeemed),
             Prefetch("reversals", queryset=reversals),
         )
         .defer(*LARGE_COLUMNS)
@@ -61,22 +61,22 @@ def past_transactions(*, consumer: Consumer) -> QuerySet[Transaction]:
 
 
 def last_transaction_moment(*, consumer_pk: int) -> tuple[datetime | None, date | None]:
-    """The moment and local day of a consumer's last transaction of which something is left."""
-    sold = Transaction.objects.filter(consumer_id=consumer_pk).exclude(kind=TransactionKind.UNLINKED_RETURN)
-    kept = sold.exclude(status__in=(TransactionStatus.VOIDED, TransactionStatus.RETURNED))
-    last = kept.order_by("-occurred_at", "-id").values_list("occurred_at", "local_day").first()
+    """Return the moment and local day of a consumer's last transaction that was not wholly returned."""
+    sales = Transaction.objects.filter(consumer_id=consumer_pk).exclude(kind=TransactionKind.UNLINKED_RETURN)
+    left = sales.exclude(status__in=(TransactionStatus.VOIDED, TransactionStatus.RETURNED))
+    last = left.order_by("-occurred_at", "-id").values_list("occurred_at", "local_day").first()
     return last or (None, None)
 
 
 def last_promotion_day(*, consumer_pk: int) -> date | None:
-    """The local day on which a consumer last redeemed a promotion that stands."""
-    redeemed = AppliedPromotion.objects.filter(transaction__consumer_id=consumer_pk, redemptions__gt=0)
-    day: date | None = redeemed.aggregate(day=Max("transaction__local_day"))["day"]
+    """Return the local day on which a consumer last redeemed a promotion whose redemption was not taken back."""
+    applied = AppliedPromotion.objects.filter(transaction__consumer_id=consumer_pk, redemptions__gt=0)
+    day: date | None = applied.aggregate(day=Max("transaction__local_day"))["day"]
     return day
 
 
 def _without_decision(transaction: Transaction) -> dict[str, Any]:
-    """A sale brought in from elsewhere: nothing was decided about it."""
+    """Return the answer about an imported sale, which has no decision."""
     return {
         "reference": transaction.reference,
         "currency": transaction.currency,

@@ -1,6 +1,6 @@
-"""The proof of the ledger: every kept figure beside what history adds up to.
+"""Compare every stored figure with what the history adds up to.
 
-Each check is one statement that answers with the differences alone, so that memory stays flat whatever the history.
+Each check is one statement that returns only the differences, so that memory stays flat whatever the history.
 """
 
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ from django.db import connection
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """A kept figure that is not what history says."""
+    """A stored figure that differs from the history."""
 
     account: str
-    what: str
+    figure: str
     row: str
-    kept: int | str
+    stored: int | str
     history: int | str
 
     def __str__(self) -> str:
-        return f"{self.account}: {self.what} of {self.row} is {self.kept}, history says {self.history}"
+        return f"{self.account}: {self.figure} of {self.row} is {self.stored}, history says {self.history}"
 
 
 _CHECKS = {
@@ -163,20 +163,22 @@ _CHECKS = {
         ORDER BY a.code, o.code
     """,
 }
-"""For each figure: account, row, kept, history; only rows in which the two differ."""
+"""For each figure the SQL of account, row, stored and computed figure, only where the two differ."""
 
 
 def ledger_differences() -> Iterator[Difference]:
-    """Every figure of every account that is not what history says."""
-    for what, sql in _CHECKS.items():
+    """Yield every figure of every account that differs from the history."""
+    for figure, sql in _CHECKS.items():
         with connection.cursor() as cursor:
             cursor.execute(sql)
-            for account, row, kept, history in cursor:
-                yield Difference(account=account, what=what, row=row, kept=_figure(kept), history=_figure(history))
+            for account, row, stored, history in cursor:
+                yield Difference(
+                    account=account, figure=figure, row=row, stored=_value(stored), history=_value(history)
+                )
 
 
-def _figure(value: Any) -> int | str:
-    """A number, or a day as it is written; databases give both in types of their own."""
+def _value(value: Any) -> int | str:
+    """Return a number as int and a day as text, whatever type the database gives them."""
     if value is None:
         return "none"
     return str(value) if isinstance(value, str | date) else int(value)

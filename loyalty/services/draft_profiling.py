@@ -78,7 +78,7 @@ def draft_profile(
         seconds: the clock for ``MAX_SECONDS``.
     """
     deadline = seconds() + MAX_SECONDS
-    sales = transactions_recent(account_id=account.pk, most=MAX_BASKETS)
+    sales = transactions_recent(account_id=account.pk, limit=MAX_BASKETS)
     snapshot = snapshot_current(account=account)
     if not sales:
         return DraftProfile(time=None, baskets=0)

@@ -1,8 +1,8 @@
-"""Redemption messages: recorded with the sale, sent afterwards by workers, and what people do about them.
+"""Record redemption messages with the sale, send them in workers, send them again or cancel them.
 
-A message is claimed, and the claim committed, before it is handed to the mail server; what became of it is recorded
-after. So no message is sent twice by two workers, and one whose worker died in between is known as uncertain and left
-to a person, because sending it again could be the second time.
+A worker claims a message, and commits the claim, before it hands the message to the mail server; it records the result
+afterwards. So no two workers send the same message, and a message whose worker died in between is known as uncertain
+and left to staff, because sending it again might deliver it twice.
 """
 
 import logging
@@ -29,47 +29,47 @@ from consumers.models import Consumer
 from loyalty.choices import MessageState, TransactionStatus
 from loyalty.exceptions import MessageSettled
 from loyalty.models import AppliedPromotion, RedemptionMessage
-from loyalty.services.promotion_texts import message_text, plain_text
+from loyalty.services.promotion_texts import plain_text, redemption_message
 from loyalty.services.till.bulk_insert import rows_insert
 from promotions.engine.pipeline.decision import Applied
 
 logger = logging.getLogger(__name__)
 
-FIRST_RETRY = timedelta(seconds=30)
-LONGEST_RETRY = timedelta(hours=1)
-GIVE_UP = timedelta(days=1)
-CLAIM_HOLDS = timedelta(minutes=15)
-"""After this a worker that says nothing has died: every step of handing over a message has a shorter limit."""
+FIRST_RETRY_DELAY = timedelta(seconds=30)
+MAX_RETRY_DELAY = timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(days=1)
+CLAIM_TIMEOUT = timedelta(minutes=15)
+"""After this time a worker with no result has died: every step of handing over a message has a shorter limit."""
 
-AT_ONCE = 200
-"""Messages that one run tries at most."""
+MAX_MESSAGES_PER_RUN = 200
+"""Messages that one run tries to send."""
 
-PERMANENT = 500
-"""From here on a mail server's refusal is for good."""
+PERMANENT_ERROR = 500
+"""The lowest reply code with which a mail server refuses for good."""
 
-LONGEST_ERROR = 1_000
+MAX_ERROR_LENGTH = 1_000
 
 Clock = Callable[[], datetime]
 
 messages_waiting = Signal()
-"""Sent after the commit that recorded messages. Says "look now" and no more: a look is due every few seconds anyway."""
+"""Sent after the commit that recorded messages, to send them at once: the worker looks every few seconds anyway."""
 
 
 # --- recording ------------------------------------------------------------------------------------------------------
 
 
 def messages_of(*, applied: Sequence[Applied], consumer: Consumer, at: datetime) -> dict[int, RedemptionMessage]:
-    """What a consumer is to be told about a sale, unsaved, by the promotion's id. Nobody is told who has no address.
+    """Return the unsaved messages to a consumer about a sale, by the promotion's id; none without an e-mail address.
 
     Args:
-        applied: what was decided.
+        applied: the promotions that applied.
         consumer: with account and e-mail.
         at: now.
     """
     if not consumer.email:
         return {}
     return {
-        one.promotion.id: RedemptionMessage(
+        promotion.promotion.id: RedemptionMessage(
             account_id=consumer.account_id,
             consumer=consumer,
             address=consumer.email,
@@ -77,28 +77,28 @@ def messages_of(*, applied: Sequence[Applied], consumer: Consumer, at: datetime)
             body=text.body,
             recorded_at=at,
             next_attempt_at=at,
-            give_up_at=at + GIVE_UP,
+            give_up_at=at + GIVE_UP_AFTER,
         )
-        for one in applied
-        if (text := message_text(one.promotion.source))
+        for promotion in applied
+        if (text := redemption_message(promotion.promotion.source))
     }
 
 
 def messages_record(*, messages: Mapping[int, RedemptionMessage], rows: Mapping[int, AppliedPromotion]) -> None:
-    """Record messages in one statement. Belongs in the sale's transaction.
+    """Record messages in one statement. Call it in the sale's database transaction.
 
     Args:
         messages: unsaved, by the promotion's id.
-        rows: the saved row of what each is about, by the promotion's id.
+        rows: the saved row that each message is about, by the promotion's id.
     """
     if messages:
         for promotion_id, message in messages.items():
             message.applied = rows[promotion_id]
         rows_insert(list(messages.values()), ids=False)
-        _look_now()
+        _notify_worker()
 
 
-def _look_now() -> None:
+def _notify_worker() -> None:
     transaction.on_commit(partial(messages_waiting.send_robust, sender=RedemptionMessage))
 
 
@@ -106,28 +106,30 @@ def _look_now() -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What became of one attempt: sent; waiting, where it was surely not sent and may be tried again; failed, where it
-    was surely not sent and never will be; or uncertain."""
+class Attempt:
+    """The result of one attempt to send a message.
+
+    ``state`` is sent; waiting (not sent, to be tried again); failed (not sent, and never will be); or uncertain.
+    """
 
     state: MessageState
     error: str = ""
 
 
 def messages_send(*, clock: Clock) -> int:
-    """Send what is due, up to AT_ONCE messages; returns how many were tried.
+    """Send the messages that are due, up to ``MAX_MESSAGES_PER_RUN``; return how many were tried.
 
-    Can be run at any time and by any number of workers at once. ``clock`` is read anew for each message, because
-    handing one over takes its time.
+    Can run at any time and in any number of workers at once. ``clock`` is read for each message, because handing one
+    over takes time.
     """
     at = clock()
-    _uncertain_after(at=at)
+    _mark_uncertain(at=at)
     _cancel_voided(at=at)
     tried = 0
-    while tried < AT_ONCE and (message := _claim(at=clock())):
+    while tried < MAX_MESSAGES_PER_RUN and (message := _claim(at=clock())):
         tried += 1
-        outcome = _hand_over(message)
-        _record(message, outcome, at=clock())
+        attempt = _hand_over(message)
+        _record(message, attempt, at=clock())
     return tried
 
 
@@ -135,10 +137,12 @@ def _due(*, at: datetime) -> QuerySet[RedemptionMessage]:
     return RedemptionMessage.objects.filter(state=MessageState.WAITING, next_attempt_at__lte=at)
 
 
-def _uncertain_after(*, at: datetime) -> None:
-    """Leave to a person what a worker claimed and then said nothing about for CLAIM_HOLDS."""
-    lost = RedemptionMessage.objects.filter(state=MessageState.CLAIMED, claimed_at__lte=at - CLAIM_HOLDS)
-    lost.update(state=MessageState.UNCERTAIN, last_error="The worker stopped before it could say what became of it.")
+def _mark_uncertain(*, at: datetime) -> None:
+    """Leave to staff the messages that a worker claimed ``CLAIM_TIMEOUT`` ago without a result."""
+    abandoned = RedemptionMessage.objects.filter(state=MessageState.CLAIMED, claimed_at__lte=at - CLAIM_TIMEOUT)
+    abandoned.update(
+        state=MessageState.UNCERTAIN, last_error="The worker stopped before it could say what became of it."
+    )
 
 
 def _cancel_voided(*, at: datetime) -> None:
@@ -147,9 +151,9 @@ def _cancel_voided(*, at: datetime) -> None:
 
 
 def _claim(*, at: datetime) -> RedemptionMessage | None:
-    """Take the next message that is due; None if there is none that no other worker has."""
-    # Closes the race of two workers for one message: the second passes over what the first has locked, and where rows
-    # cannot be locked it waits for the claim. Ends before anything is sent.
+    """Claim the next message that is due and that no other worker holds; None if there is none."""
+    # Closes the race of two workers for one message: the second skips what the first has locked, or, in a database
+    # that cannot skip locked rows, waits for the claim. The transaction ends before anything is sent.
     with transaction.atomic():
         due = _due(at=at).exclude(applied__transaction__status=TransactionStatus.VOIDED)
         if connection.features.has_select_for_update_skip_locked:
@@ -162,8 +166,8 @@ def _claim(*, at: datetime) -> RedemptionMessage | None:
     return message
 
 
-def _hand_over(message: RedemptionMessage) -> Outcome:
-    """Give a message to the mail server, over a connection of its own: one left open may have died unnoticed."""
+def _hand_over(message: RedemptionMessage) -> Attempt:
+    """Hand a message to the mail server over a new connection: one that was left open may have died unnoticed."""
     email = mail.EmailMultiAlternatives(
         message.subject,
         plain_text(message.body),
@@ -175,41 +179,41 @@ def _hand_over(message: RedemptionMessage) -> Outcome:
         email.message()
         server = mail.get_connection()
         server.open()
-    except Exception as error:  # noqa: BLE001 - whatever it was, nothing has been handed over yet
-        return Outcome(state=MessageState.WAITING, error=_in_words(error))
+    except Exception as error:  # noqa: BLE001 - whatever happened, nothing has been handed over yet
+        return Attempt(state=MessageState.WAITING, error=_describe_error(error))
     try:
         server.send_messages([email])
-    except Exception as error:  # noqa: BLE001 - what is not known to be a refusal may have come after the hand-over
-        return Outcome(state=_state_after(error), error=_in_words(error))
+    except Exception as error:  # noqa: BLE001 - an error that is no refusal may have come after the hand-over
+        return Attempt(state=_state_after(error), error=_describe_error(error))
     finally:
-        # A good-bye that fails changes nothing.
+        # The message is handed over: an error while closing the connection changes nothing.
         with suppress(OSError):
             server.close()
-    return Outcome(state=MessageState.SENT)
+    return Attempt(state=MessageState.SENT)
 
 
 def _state_after(error: Exception) -> MessageState:
-    """What an error of a mail server's says: its refusals are sure (RFC 5321, 4.2.1), those from 500 on for good."""
+    """Return the state after an error: refusals are certain (RFC 5321, 4.2.1), and final from code 500 on."""
     match error:
         case SMTPRecipientsRefused(recipients=refused):
-            for_good = all(code >= PERMANENT for code, _ in refused.values())
+            is_final = all(code >= PERMANENT_ERROR for code, _ in refused.values())
         case SMTPDataError(smtp_code=code):
-            for_good = code >= PERMANENT
+            is_final = code >= PERMANENT_ERROR
         case SMTPSenderRefused() | SMTPHeloError() | SMTPNotSupportedError():
-            # Not about this message, but about how the two servers are set up, which can be mended.
-            for_good = False
+            # About how the two servers are set up, not about this message: that can be fixed.
+            is_final = False
         case _:
             return MessageState.UNCERTAIN
-    return MessageState.FAILED if for_good else MessageState.WAITING
+    return MessageState.FAILED if is_final else MessageState.WAITING
 
 
-def _in_words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
+def _describe_error(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:MAX_ERROR_LENGTH]
 
 
-def _record(message: RedemptionMessage, outcome: Outcome, *, at: datetime) -> None:
-    """Write down what became of the attempt, unless the message has been claimed or decided upon anew meanwhile."""
-    state, next_attempt_at = outcome.state, message.next_attempt_at
+def _record(message: RedemptionMessage, attempt: Attempt, *, at: datetime) -> None:
+    """Store the result of an attempt, unless the message was claimed again or changed by staff in the meantime."""
+    state, next_attempt_at = attempt.state, message.next_attempt_at
     if state == MessageState.WAITING:
         next_attempt_at = at + retry_after(message.attempts)
         if next_attempt_at > message.give_up_at:
@@ -221,56 +225,56 @@ def _record(message: RedemptionMessage, outcome: Outcome, *, at: datetime) -> No
         state=state,
         next_attempt_at=next_attempt_at,
         sent_at=at if state == MessageState.SENT else message.sent_at,
-        last_error=outcome.error,
+        last_error=attempt.error,
     )
     if state != MessageState.SENT:
-        logger.warning("Redemption message %s is %s: %s", message.pk, state, outcome.error)
+        logger.warning("Redemption message %s is %s: %s", message.pk, state, attempt.error)
 
 
 def retry_after(attempts: int) -> timedelta:
-    """How long to wait after so many attempts: twice as long each time, up to LONGEST_RETRY.
+    """Return the delay after a number of attempts: twice as long each time, up to ``MAX_RETRY_DELAY``.
 
-    Between half of that and all of it by chance, so that what failed together does not come back together.
+    It is a random part, from half of that to all of it, so that messages that failed together are not retried together.
     """
-    longest = min(FIRST_RETRY * (1 << min(attempts - 1, 10)), LONGEST_RETRY)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 - no secret
+    max_delay = min(FIRST_RETRY_DELAY * (1 << min(attempts - 1, 10)), MAX_RETRY_DELAY)
+    return max_delay * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
 
-# --- what people do -------------------------------------------------------------------------------------------------
+# --- staff ----------------------------------------------------------------------------------------------------------
 
 
 def message_send_again(*, message: RedemptionMessage, at: datetime) -> RedemptionMessage:
-    """Let a message be sent as if it had never been tried, to the address that its consumer has now, if any.
+    """Queue a message as if it had never been tried, to the consumer's current address, if there is one.
 
     Raises:
-        MessageSettled: it is being sent at this moment, or its transaction was voided.
+        MessageSettled: it is being sent right now, or its transaction was voided.
     """
-    # One transaction under the message's lock: no worker claims it while it is decided upon.
+    # One transaction under the message's lock: no worker can claim it in between.
     with transaction.atomic():
-        message = _locked(message)
+        message = _lock(message)
         if message.state == MessageState.CLAIMED:
             raise MessageSettled("It is being sent at this moment. Look again in a quarter of an hour.")
         if message.applied.transaction.status == TransactionStatus.VOIDED:
             raise MessageSettled("The transaction was voided.")
         message.address = message.consumer.email or message.address
         message.state, message.attempts, message.last_error = MessageState.WAITING, 0, ""
-        message.next_attempt_at, message.give_up_at = at, at + GIVE_UP
+        message.next_attempt_at, message.give_up_at = at, at + GIVE_UP_AFTER
         message.save(
             update_fields=["address", "state", "attempts", "last_error", "next_attempt_at", "give_up_at"],
         )
-        _look_now()
+        _notify_worker()
     return message
 
 
 def message_cancel(*, message: RedemptionMessage) -> RedemptionMessage:
-    """Give a message up: it is not sent any more.
+    """Cancel a message, so that it is not sent.
 
     Raises:
-        MessageSettled: it is sent, or being sent at this moment.
+        MessageSettled: it was sent, or is being sent right now.
     """
-    # One transaction under the message's lock: no worker claims it while it is decided upon.
+    # One transaction under the message's lock: no worker can claim it in between.
     with transaction.atomic():
-        message = _locked(message)
+        message = _lock(message)
         if message.state in (MessageState.CLAIMED, MessageState.SENT):
             raise MessageSettled("It is sent already, or being sent at this moment.")
         message.state = MessageState.CANCELLED
@@ -278,6 +282,6 @@ def message_cancel(*, message: RedemptionMessage) -> RedemptionMessage:
     return message
 
 
-def _locked(message: RedemptionMessage) -> RedemptionMessage:
+def _lock(message: RedemptionMessage) -> RedemptionMessage:
     rows = RedemptionMessage.objects.select_related("applied__transaction", "consumer")
     return rows.select_for_update(of=("self",)).get(pk=message.pk)

@@ -1,4 +1,4 @@
-"""Writes of loyalty promotions: the common lifecycle of promotions, with this family's documents."""
+"""Save loyalty promotions: the lifecycle of every promotion, with the documents of this family."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,7 +29,7 @@ def _check(values: PromotionValues, catalogue_enabled: bool) -> Definition:
 
 
 def _cleaned(document: object, names: Sequence[str]) -> object:
-    """The document with its rich texts cleaned, before their lengths are judged; anything malformed as it is."""
+    """Return the document with its rich texts cleaned, before their lengths are checked; a malformed one unchanged."""
     if not isinstance(document, Mapping):
         return document
     texts = {name: text for name in names if isinstance(text := document.get(name), str)}

@@ -11,7 +11,7 @@ from django.utils.html import strip_tags
 from loyalty.services.promotion import RICH_TEXTS
 from promotions.services.rich_text import rich_text_sanitised
 
-LONGEST_SUBJECT = 200
+MAX_SUBJECT_LENGTH = 200
 
 _INSERT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _LINK = re.compile(r'<a\b[^>]*\bhref="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
@@ -20,7 +20,7 @@ _BLANK_LINES = re.compile(r"\s*\n\s*\n\s*")
 
 
 class PromotionTexts(Protocol):
-    """What a promotion's words are made of: its name, and the documents of its outcome and content."""
+    """A promotion's name, and the documents of its outcome and content."""
 
     @property
     def name(self) -> str: ...
@@ -34,48 +34,48 @@ class PromotionTexts(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessageText:
-    """``subject`` is one line of plain text, ``body`` harmless HTML."""
+    """A message: ``subject`` is one line of plain text, ``body`` sanitised HTML."""
 
     subject: str
     body: str
 
 
-def message_text(source: PromotionTexts) -> MessageText | None:
-    """What a promotion says to those who redeem it; None where it says nothing.
+def redemption_message(source: PromotionTexts) -> MessageText | None:
+    """Return the message to consumers who redeem a promotion; None if it has none.
 
-    Values are escaped; those that are rich text themselves are inserted as such, and all of it is sanitised after. A
-    message without a subject of its own has the promotion's name for one.
+    Plain values are escaped, rich texts are inserted as HTML, and the whole is sanitised afterwards. The subject is the
+    promotion's name if it has no subject of its own.
     """
-    written = source.outcome.get("redemption_message", "")
-    if not written.strip():
+    template = source.outcome.get("redemption_message", "")
+    if not template.strip():
         return None
     values = dict(_values(source))
-    html = written if "<" in written else written.replace("\n", "<br>")
+    html = template if "<" in template else template.replace("\n", "<br>")
     subject = source.outcome.get("redemption_message_subject", "")
-    subject = inserts_filled(subject, {name: plain_text(value) for name, value in values.items()})
+    subject = fill_inserts(subject, {name: plain_text(value) for name, value in values.items()})
     return MessageText(
-        subject=" ".join((subject.strip() or source.name).split())[:LONGEST_SUBJECT],
-        body=rich_text_sanitised(inserts_filled(html, values)),
+        subject=" ".join((subject.strip() or source.name).split())[:MAX_SUBJECT_LENGTH],
+        body=rich_text_sanitised(fill_inserts(html, values)),
     )
 
 
 def plain_text(html: str) -> str:
-    """Harmless HTML as plain text, with addresses behind the words that lead there."""
+    """Return sanitised HTML as plain text, each link followed by its URL in brackets."""
     text = _LINK.sub(r"\2 (\1)", html.replace("\n", " "))
     text = unescape(strip_tags(_LINE_END.sub("\n", text)))
     return _BLANK_LINES.sub("\n\n", text).strip()
 
 
-def inserts_filled(written: str, values: Mapping[str, str]) -> str:
-    """A text with its inserts filled in, in one pass: what a value holds is never taken for an insert.
+def fill_inserts(template: str, values: Mapping[str, str]) -> str:
+    """Return a text with its inserts replaced, in one pass: an insert inside a value is not replaced.
 
-    One without a value is filled with nothing.
+    An insert without a value is replaced by nothing.
     """
-    return _INSERT.sub(lambda insert: values.get(insert.group(1), ""), written)
+    return _INSERT.sub(lambda insert: values.get(insert.group(1), ""), template)
 
 
 def _values(source: PromotionTexts) -> Iterator[tuple[str, str]]:
-    """Every insert that the promotion has a value for, as HTML."""
+    """Yield every insert that the promotion has a value for, as HTML."""
     content = source.content
     yield "promotion_name", escape(source.name)
     for name in ("short_description", "long_description", "confirmation_message", "terms_and_conditions"):
@@ -90,6 +90,6 @@ def _values(source: PromotionTexts) -> Iterator[tuple[str, str]]:
 
 
 def activity_description(source: PromotionTexts, *, currency: str, spend: str, site_name: str) -> str:
-    """The description of one award as plain text; a promotion without one of its own is described by its name."""
+    """Return the description of an award as plain text: the promotion's name if it has no description of its own."""
     values = {"promotion_name": source.name, "currency": currency, "spend": spend, "site_name": site_name}
-    return inserts_filled(source.outcome["activity_description"] or "{{ promotion_name }}", values)
+    return fill_inserts(source.outcome["activity_description"] or "{{ promotion_name }}", values)

@@ -1,4 +1,4 @@
-"""Try a basket: the decision that a till would get, with a draft counted in. Only a kept basket is written."""
+"""Try a basket: the decision that a till would get, with a draft counted in. Only a saved basket is written."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +21,7 @@ from promotions.models import Promotion
 
 @dataclass(frozen=True, kw_only=True)
 class LineToTry:
-    """One line. A unit price of None is the catalogue's retail price; without tax, the same as with it."""
+    """A line. A unit price of None is the catalogue's retail price; one without tax is then the price with tax."""
 
     sku: str
     quantity: Decimal
@@ -62,7 +62,7 @@ def basket_try(*, account: Account, basket: BasketToTry, promotion: Promotion | 
     """
     snapshot = snapshot_current(account=account)
     if promotion is not None:
-        snapshot = _with_draft_counted_in(snapshot, promotion.pk)
+        snapshot = _with_draft_published(snapshot, promotion.pk)
     sale = _sale(account, basket, at=at)
     context = sale_context_read(account=account, skus=sale.skus, consumer_id=sale.consumer, card=sale.loyalty_card)
     first_id = promotion.pk if promotion is not None else None
@@ -72,7 +72,7 @@ def basket_try(*, account: Account, basket: BasketToTry, promotion: Promotion | 
     return decide(prepare(sale, snapshot, context), explanation_of_first(explained))
 
 
-def _with_draft_counted_in(snapshot: AccountSnapshot, promotion_id: int) -> AccountSnapshot:
+def _with_draft_published(snapshot: AccountSnapshot, promotion_id: int) -> AccountSnapshot:
     compiled = snapshot.rulebook.get(promotion_id)
     if compiled is None or not compiled.source.draft:
         return snapshot
@@ -133,13 +133,13 @@ def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | Non
     )
 
 
-# --- keeping --------------------------------------------------------------------------------------------------------
+# --- saving ---------------------------------------------------------------------------------------------------------
 
 
-def tried_basket_keep(
+def tried_basket_save(
     *, account: Account, name: str, basket: BasketToTry, promotion: Promotion | None, author: Author, at: datetime
 ) -> TriedBasket:
-    """Keep a basket under a name, with a promotion or for all of them."""
+    """Save a basket under a name, to be tried with a promotion or, for None, with all of them."""
     return TriedBasket.objects.create(
         account=account,
         name=name,
@@ -150,11 +150,11 @@ def tried_basket_keep(
     )
 
 
-def tried_basket_forget(*, kept: TriedBasket) -> None:
-    """Delete a kept basket."""
-    kept.delete()
+def tried_basket_delete(*, saved: TriedBasket) -> None:
+    """Delete a saved basket."""
+    saved.delete()
 
 
-def basket_kept(kept: TriedBasket) -> BasketToTry:
-    """Return a kept basket as staff described it."""
-    return msgspec.convert(kept.basket, BasketToTry)
+def basket_of(saved: TriedBasket) -> BasketToTry:
+    """Return a saved basket as staff described it."""
+    return msgspec.convert(saved.basket, BasketToTry)

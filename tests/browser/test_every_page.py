@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import pytest
 from django.apps import apps
 from django.db.models import CharField
-from playwright.sync_api import ViewportSize, expect
+from playwright.sync_api import Browser, ViewportSize, expect
+from playwright.sync_api import Page as Tab
 
-from tests.browser.conftest import BLOCKED, Desk
+from tests.browser.conftest import BLOCKED, Desk, Scenery, logged_in, new_account
 from tests.config.admin.pages import PAGES, A, Page, address_of, is_about_a_row
+from tests.config.admin.scene import make_scene
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -16,55 +18,43 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 SCREEN: ViewportSize = {"width": 1280, "height": 900}
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen" * 4
 
+# --- which pages there are to look at ---------------------------------------------------------------------------------
 
-def shown(desk: Desk, pages: tuple[Page, ...] = PAGES) -> Iterator[tuple[Page, str]]:
-    """The pages that an administrator looks at, with their addresses: those that lead on and plain answers are none."""
+REDIRECT = (
+    "login",
+    "loyalty_loyaltypromotion_try_it",
+    "loyalty_loyaltypromotion_conflicts",
+    "loyalty_loyaltypromotion_versions",
+    "promotions_discount_try_it",
+    "promotions_discount_conflicts",
+    "promotions_discount_versions",
+    "promotions_personalizedpromotion_lists",
+    "conflicts_conflictsettings_changelist",
+    "consumers_account_changelist",
+    "loyalty_adjustmentlimits_changelist",
+)
+"""Pages that lead an administrator to another page."""
+
+DATA = ("autocomplete", "jsi18n", "rules_vocabulary", "choices_found", "consumers_job_download")
+"""Pages that answer with a file or JSON."""
+
+
+def address_key(page: Page) -> str:
+    """Return what a page's address depends on: buttons and actions are deeds at the address of their page."""
+    return page.name if page.name.endswith("_changelist") or page.name == "try_basket" else page.key
+
+
+def has_html(page: Page) -> bool:
+    """Return whether an administrator sees an HTML page there."""
+    return A in page.look and page.name not in (*REDIRECT, *DATA)
+
+
+def once_for_each_address(pages: Iterator[Page]) -> list[Page]:
+    """Return the pages without those at the address of an earlier one."""
+    by_address: dict[str, Page] = {}
     for page in pages:
-        if A in page.look:
-            address = address_of(page, desk.office.account)
-            answer = desk.office.client.get(address)
-            if answer.status_code == 200 and not answer.streaming and b"</html>" in answer.content:
-                yield page, address
-
-
-def opened(desk: Desk, address: str) -> None:
-    """Open a page anew, with every tab of its form laid open."""
-    desk.page.set_viewport_size(SCREEN)
-    desk.page.goto("about:blank")
-    desk.page.goto(address)
-    lay_open(desk)
-
-
-def lay_open(desk: Desk) -> None:
-    desk.page.evaluate("document.querySelectorAll('[role=tabpanel]').forEach(panel => panel.hidden = false)")
-
-
-def looked_at(desk: Desk) -> list[str]:
-    """What is wrong with the page as it stands: by day, by night, and on a telephone."""
-    turn = "scheme => document.documentElement.className = scheme"
-    desk.page.evaluate(turn, "light")
-    wrong = desk.faults()
-    desk.page.evaluate(turn, "dark")
-    # Colours are all that the night changes.
-    wrong += [f"by night: {fault}" for fault in desk.faults("color-contrast", "link-in-text-block")]
-    desk.page.set_viewport_size(PHONE)
-    return [*wrong, *too_wide(desk)]
-
-
-def too_wide(desk: Desk) -> list[str]:
-    """Whether the page is wider than a telephone that it is looked at with."""
-    width = int(desk.page.evaluate("document.documentElement.scrollWidth"))
-    return [f"{width} wide"] if width > PHONE["width"] else []
-
-
-def test_every_page_is_fit_by_day_by_night_and_on_a_telephone(whole_desk: Desk) -> None:
-    wrong = {}
-    whole_desk.page.add_init_script(BLOCKED)
-    for page, address in shown(whole_desk):
-        opened(whole_desk, address)
-        if found := [*looked_at(whole_desk), *whole_desk.blocked()]:
-            wrong[page.key] = found
-    assert wrong == {}
+        by_address.setdefault(address_key(page), page)
+    return list(by_address.values())
 
 
 NEED_A_ROW = (
@@ -75,16 +65,120 @@ NEED_A_ROW = (
 )
 """Pages about a row that their query, or a row of another table, names."""
 
+NOTHING_WRONG_BLANK = ("_changelist", "_delete", "_step:replace")
+"""Forms of these ends may be sent blank: a blank list in the place of another is a list."""
 
-def test_every_page_of_a_new_account_is_fit(new_desk: Desk) -> None:
-    pages = tuple(page for page in PAGES if not is_about_a_row(page) and page.name not in NEED_A_ROW)
-    wrong = {}
-    for page, address in shown(new_desk, pages):
-        opened(new_desk, address)
-        new_desk.page.set_viewport_size(PHONE)
-        if found := [*new_desk.faults(), *too_wide(new_desk)]:
-            wrong[page.key] = found
-    assert wrong == {}
+VISIBLE = once_for_each_address(page for page in PAGES if has_html(page))
+FORMS = once_for_each_address(
+    page for page in PAGES if has_html(page) and A in page.send and not page.key.endswith(NOTHING_WRONG_BLANK)
+)
+WITHOUT_ROWS = [page for page in VISIBLE if not is_about_a_row(page) and page.name not in NEED_A_ROW]
+
+
+def each(pages: list[Page]) -> pytest.MarkDecorator:
+    """Run a test for each of some pages."""
+    return pytest.mark.parametrize("page", pages, ids=lambda page: page.key)
+
+
+# --- what is looked at ------------------------------------------------------------------------------------------------
+
+
+def whole_account() -> Scenery:
+    """Build an account that has a row for every page."""
+    scene = make_scene()
+    scene.visited_by(A)
+    return scene.account, scene.users[A], scene.sessions[A]
+
+
+WRITTEN = ("name", "first_name", "last_name", "description", "subject", "title", "town", "category")
+"""Columns in which people write what they like."""
+
+
+def wordy_account() -> Scenery:
+    """Build an account that has a row for every page, with very long words wherever people write."""
+    built = whole_account()
+    for model in apps.get_models():
+        if model._meta.app_label in ("consumers", "promotions", "loyalty"):
+            for column in model._meta.concrete_fields:
+                if isinstance(column, CharField) and column.name in WRITTEN:
+                    model._default_manager.update(**{column.name: LONG[: column.max_length or 200]})
+    return built
+
+
+@pytest.fixture(scope="module")
+def tab(chromium: Browser, live_server: object) -> Iterator[Tab]:
+    """One browser session for all tests of this module: what pages load is loaded once."""
+    context = chromium.new_context(base_url=str(live_server))
+    tab = context.new_page()
+    tab.add_init_script(BLOCKED)
+    yield tab
+    context.close()
+
+
+@pytest.fixture
+def whole_desk(tab: Tab, live_server: object, transactional_db: None) -> Iterator[Desk]:
+    """An administrator at an account that has a row for every page."""
+    with logged_in(tab, str(live_server), whole_account) as desk:
+        yield desk
+
+
+@pytest.fixture
+def wordy_desk(tab: Tab, live_server: object, transactional_db: None) -> Iterator[Desk]:
+    """An administrator at an account with very long words."""
+    with logged_in(tab, str(live_server), wordy_account) as desk:
+        yield desk
+
+
+@pytest.fixture
+def empty_desk(tab: Tab, live_server: object, transactional_db: None) -> Iterator[Desk]:
+    """An administrator at an account that has nothing yet."""
+    with logged_in(tab, str(live_server), new_account) as desk:
+        yield desk
+
+
+def visit(desk: Desk, page: Page, size: ViewportSize) -> None:
+    """Open a page in a window of a size, with every tab of its form laid open."""
+    desk.page.set_viewport_size(size)
+    address = address_of(page, desk.office.account)
+    answer = desk.page.goto(address)
+    assert answer is not None
+    assert (answer.status, answer.header_value("content-type")) == (200, "text/html; charset=utf-8")
+    assert desk.page.url == f"{desk.home}{address}"
+    lay_open(desk)
+
+
+def lay_open(desk: Desk) -> None:
+    desk.page.evaluate("document.querySelectorAll('[role=tabpanel]').forEach(panel => panel.hidden = false)")
+
+
+def faults_everywhere(desk: Desk) -> list[str]:
+    """Return what is wrong with the open page by day, by night, and on a telephone."""
+    turn = "scheme => document.documentElement.className = scheme"
+    desk.page.evaluate(turn, "light")
+    faults = desk.faults()
+    desk.page.evaluate(turn, "dark")
+    # Colours are all that the night changes.
+    faults += [f"by night: {fault}" for fault in desk.faults("color-contrast", "link-in-text-block")]
+    return [*faults, *too_wide(desk)]
+
+
+def too_wide(desk: Desk) -> list[str]:
+    """Return how wide the open page is where that is wider than a telephone."""
+    desk.page.set_viewport_size(PHONE)
+    width = int(desk.page.evaluate("document.documentElement.scrollWidth"))
+    return [f"{width} wide"] if width > PHONE["width"] else []
+
+
+@each(VISIBLE)
+def test_a_page_is_fit_by_day_by_night_and_on_a_telephone(whole_desk: Desk, page: Page) -> None:
+    visit(whole_desk, page, SCREEN)
+    assert [*faults_everywhere(whole_desk), *whole_desk.blocked()] == []
+
+
+@each(WITHOUT_ROWS)
+def test_a_page_of_a_new_account_is_fit(empty_desk: Desk, page: Page) -> None:
+    visit(empty_desk, page, SCREEN)
+    assert [*too_wide(empty_desk), *empty_desk.faults()] == []
 
 
 SEND_BLANK = """() => {
@@ -102,50 +196,41 @@ SEND_BLANK = """() => {
 }"""
 
 
-def test_every_form_that_is_sent_blank_says_fitly_what_is_wrong(whole_desk: Desk) -> None:
-    desk, wrong, told = whole_desk, {}, set()
-    # A blank list in place of another is a list, and nothing to be told of.
-    fine_blank = ("_changelist", "_delete", "_step:replace")
-    forms = tuple(page for page in PAGES if A in page.send and not page.key.endswith(fine_blank))
-    for page, address in shown(desk, forms):
-        opened(desk, address)
-        desk.page.evaluate("window.isOld = true")
-        if not desk.page.evaluate(SEND_BLANK):
-            continue
-        desk.page.wait_for_function("!window.isOld && document.readyState === 'complete'")
-        if desk.page.locator(".errorlist, [role=alert], .errors").count():
-            told.add(page.name)
-            lay_open(desk)
-            desk.page.set_viewport_size(PHONE)
-            if found := [*desk.faults(), *too_wide(desk)]:
-                wrong[page.key] = found
-    assert wrong == {}
-    assert {page.name for page in forms if page.name.endswith("_add")} <= told
-
-
-WRITTEN = ("name", "first_name", "last_name", "description", "subject", "title", "town", "category")
-"""Columns in which people write what they like."""
-
-
-def test_no_page_is_made_wider_by_what_people_write(whole_desk: Desk) -> None:
-    desk, wide = whole_desk, {}
-    for model in apps.get_models():
-        if model._meta.app_label in ("consumers", "promotions", "loyalty"):
-            columns = [one for one in model._meta.concrete_fields if isinstance(one, CharField) and one.name in WRITTEN]
-            for column in columns:
-                model._default_manager.update(**{column.name: LONG[: column.max_length or 200]})
-    desk.page.set_viewport_size(PHONE)
-    for page, address in shown(desk):
-        desk.page.goto("about:blank")
-        desk.page.goto(address)
+@each(FORMS)
+def test_a_form_that_is_sent_blank_says_fitly_what_is_wrong(whole_desk: Desk, page: Page) -> None:
+    desk = whole_desk
+    visit(desk, page, SCREEN)
+    desk.page.evaluate("window.isOld = true")
+    if not desk.page.evaluate(SEND_BLANK):
+        return
+    desk.page.wait_for_function("!window.isOld && document.readyState === 'complete'")
+    says_what_is_wrong = desk.page.locator(".errorlist, [role=alert], .errors").count() > 0
+    assert says_what_is_wrong or not page.name.endswith("_add")
+    if says_what_is_wrong:
         lay_open(desk)
-        if found := too_wide(desk):
-            wide[page.key] = found
-    assert wide == {}
+        assert [*too_wide(desk), *desk.faults()] == []
+
+
+@each(VISIBLE)
+def test_a_page_is_not_made_wider_by_what_people_write(wordy_desk: Desk, page: Page) -> None:
+    visit(wordy_desk, page, PHONE)
+    assert too_wide(wordy_desk) == []
+
+
+def test_what_is_not_looked_at_is_elsewhere_or_no_page(whole_desk: Desk) -> None:
+    account, client = whole_desk.office.account, whole_desk.office.client
+    addresses = {address_of(page, account) for page in VISIBLE}
+    for page in PAGES:
+        if A in page.look and page not in VISIBLE:
+            address = address_of(page, account)
+            answer = client.get(address)
+            is_html = answer.status_code == 200 and not answer.streaming and b"</html>" in answer.content
+            assert (address in addresses) == is_html, page.key
 
 
 def test_what_is_wrong_in_a_file_is_told_fitly(whole_desk: Desk) -> None:
     desk = whole_desk
+    desk.page.set_viewport_size(SCREEN)
     page = desk.open("consumers/site/import/")
     rows = "".join(f"{number},Site,{LONG}\n" for number in range(3))
     page.locator("input[type=file]").set_input_files(
@@ -154,4 +239,4 @@ def test_what_is_wrong_in_a_file_is_told_fitly(whole_desk: Desk) -> None:
     page.locator("select[name=format]").select_option("0")
     page.locator("form [type=submit]").last.click()
     expect(page.get_by_text("row").first).to_be_visible()
-    assert looked_at(desk) == []
+    assert faults_everywhere(desk) == []

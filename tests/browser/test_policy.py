@@ -29,7 +29,7 @@ def test_nothing_is_blocked_beside_the_pages_of_the_table(desk: Desk) -> None:
         if bad := desk.blocked():
             found[address] = bad
     # That a page is not there is the one thing that the browser may say.
-    desk.said = [text for text in desk.said if "404 (Not Found)" not in text]
+    desk.errors = [text for text in desk.errors if "404 (Not Found)" not in text]
     assert found == {}
 
 

@@ -312,7 +312,7 @@ def test_when_the_server_cannot_be_asked_the_json_stays_the_field(desk: Desk) ->
     page.locator("#id_site_rules").fill(json.dumps(group("all", condition("town", "is", "Leeds"))))
     save(page)
     assert saved(promotion, "site_rules")["rules"][0]["value"] == "Leeds"
-    desk.said.clear()  # The browser says that it was refused.
+    desk.errors.clear()  # The browser says that it was refused.
 
 
 def test_without_scripts_the_json_is_the_field(desk: Desk, chromium: Browser) -> None:
@@ -372,7 +372,7 @@ def test_the_sentence_above_the_form_follows_what_is_entered(desk: Desk) -> None
     expect(sentence).to_contain_text("who buy products where Product is Product of acme (acme-p1) get 50 points.")
     page.get_by_role("tab", name="Eligibility").click()
     page.get_by_label("Limit redemptions per customer").fill("1")
-    expect(sentence).to_contain_text("get 50 points, at most once each.")
+    expect(sentence).to_contain_text("get 50 points, at most once per customer.")
     assert desk.faults() == []
 
 

@@ -30,11 +30,11 @@ from loyalty.choices import MessageState, TransactionStatus
 from loyalty.exceptions import MessageSettled
 from loyalty.models import RedemptionMessage, Transaction
 from loyalty.services.message import (
-    AT_ONCE,
-    CLAIM_HOLDS,
-    FIRST_RETRY,
-    GIVE_UP,
-    LONGEST_RETRY,
+    CLAIM_TIMEOUT,
+    FIRST_RETRY_DELAY,
+    GIVE_UP_AFTER,
+    MAX_MESSAGES_PER_RUN,
+    MAX_RETRY_DELAY,
     message_cancel,
     message_send_again,
     messages_send,
@@ -202,10 +202,10 @@ def test_what_is_not_due_waits(shop: Shop) -> None:
 
 
 def test_one_run_takes_a_limited_number(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loyalty.services.message.AT_ONCE", 2)
+    monkeypatch.setattr("loyalty.services.message.MAX_MESSAGES_PER_RUN", 2)
     for number in range(3):
         shop.sell(f"T{number}")
-    assert AT_ONCE > 2
+    assert MAX_MESSAGES_PER_RUN > 2
     assert [send(), send()] == [2, 1]
 
 
@@ -259,7 +259,12 @@ def test_one_message_in_trouble_does_not_hold_up_the_others(shop: Shop, server: 
 
 
 def test_the_wait_doubles_with_chance_up_to_a_limit() -> None:
-    for attempts, longest in ((1, FIRST_RETRY), (2, FIRST_RETRY * 2), (5, FIRST_RETRY * 16), (500, LONGEST_RETRY)):
+    for attempts, longest in (
+        (1, FIRST_RETRY_DELAY),
+        (2, FIRST_RETRY_DELAY * 2),
+        (5, FIRST_RETRY_DELAY * 16),
+        (500, MAX_RETRY_DELAY),
+    ):
         waits = {retry_after(attempts) for _ in range(200)}
         assert all(longest / 2 <= wait <= longest for wait in waits)
         assert len(waits) > 100
@@ -274,9 +279,9 @@ def test_after_a_day_of_trying_a_message_has_failed(shop: Shop, server: Callable
         assert send(message.next_attempt_at - timedelta(microseconds=1)) == 0
         assert send(message.next_attempt_at) == 1
     waits = [later - earlier for earlier, later in pairwise(tries)]
-    assert all(timedelta(seconds=15) <= wait <= LONGEST_RETRY for wait in waits)
+    assert all(timedelta(seconds=15) <= wait <= MAX_RETRY_DELAY for wait in waits)
     assert message.state == MessageState.FAILED
-    assert GIVE_UP - LONGEST_RETRY <= tries[-1] - NOON <= GIVE_UP
+    assert GIVE_UP_AFTER - MAX_RETRY_DELAY <= tries[-1] - NOON <= GIVE_UP_AFTER
     assert (message.attempts, message.last_error) == (len(tries), "ConnectionRefusedError: [Errno 111] refused")
 
 
@@ -295,7 +300,7 @@ def test_a_worker_that_died_in_between_leaves_the_message_to_a_person(shop: Shop
     with pytest.raises(SystemExit):
         send(NOON)
     seen = []
-    for at in (SOON, NOON + CLAIM_HOLDS - timedelta(seconds=1), NOON + CLAIM_HOLDS, NOON + timedelta(days=2)):
+    for at in (SOON, NOON + CLAIM_TIMEOUT - timedelta(seconds=1), NOON + CLAIM_TIMEOUT, NOON + timedelta(days=2)):
         assert send(at) == 0
         seen.append(the_message().state)
     assert seen == ["claimed", "claimed", "uncertain", "uncertain"]
@@ -306,7 +311,7 @@ def test_a_worker_that_was_only_slow_still_says_what_became_of_it(shop: Shop, mo
 
     class Slow(Server):
         def send_messages(self, messages: Any) -> int:
-            send(NOON + CLAIM_HOLDS)
+            send(NOON + CLAIM_TIMEOUT)
             assert the_message().state == "uncertain"
             return 1
 
@@ -320,7 +325,7 @@ def test_what_a_person_decided_meanwhile_stands(shop: Shop, monkeypatch: pytest.
 
     class Slow(Server):
         def send_messages(self, messages: Any) -> int:
-            send(NOON + CLAIM_HOLDS)
+            send(NOON + CLAIM_TIMEOUT)
             message_cancel(message=the_message())
             return 1
 
@@ -369,7 +374,7 @@ def test_a_process_killed_while_sending_has_claimed_and_no_more(monkeypatch: pyt
     message = the_message()
     assert (message.state, message.attempts) == ("claimed", 1)
     assert message.claimed_at is not None
-    assert send(message.claimed_at + CLAIM_HOLDS) == 0
+    assert send(message.claimed_at + CLAIM_TIMEOUT) == 0
     assert (the_message().state, mail.outbox) == ("uncertain", [])
 
 
@@ -440,7 +445,7 @@ def test_a_message_is_sent_again_as_if_it_were_new_to_the_address_of_now(shop: S
     Consumer.objects.update(email="new@consumer.example")
     message = message_send_again(message=the_message(), at=SOON)
     assert (message.state, message.attempts, message.last_error) == ("waiting", 0, "")
-    assert (message.next_attempt_at, message.give_up_at) == (SOON, SOON + GIVE_UP)
+    assert (message.next_attempt_at, message.give_up_at) == (SOON, SOON + GIVE_UP_AFTER)
     assert send() == 1
     assert (addresses(), the_message().state) == (["new@consumer.example"], "sent")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loyalty.services.promotion_texts import MessageText, message_text, plain_text
+from loyalty.services.promotion_texts import MessageText, plain_text, redemption_message
 from promotions.engine.rulebook.promotion import PromotionSource
 
 SCRIPT = "<script>x()</script>"
@@ -35,7 +35,7 @@ def make_source(message: str, *, subject: str = "", name: str = "Tea & cake", **
 
 
 def written(message: str, **more: Any) -> MessageText:
-    text = message_text(make_source(message, **more))
+    text = redemption_message(make_source(message, **more))
     assert text is not None
     return text
 
@@ -46,12 +46,15 @@ def body(message: str, **more: Any) -> str:
 
 @pytest.mark.parametrize("message", ["", "  \n"])
 def test_a_promotion_without_a_message_says_nothing(message: str) -> None:
-    assert message_text(make_source(message, subject="Thanks")) is None
+    assert redemption_message(make_source(message, subject="Thanks")) is None
 
 
 def test_a_discount_says_nothing() -> None:
     source = make_source("")
-    assert message_text(PromotionSource(**{**{n: getattr(source, n) for n in source.__slots__}, "outcome": {}})) is None
+    assert (
+        redemption_message(PromotionSource(**{**{n: getattr(source, n) for n in source.__slots__}, "outcome": {}}))
+        is None
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a search finds in the history: by how a reference, a code or a card begins, and by whom and what is meant."""
+"""Searches in the history: by the beginning of a reference, code or card, and by consumer, promotion and offer."""
 
 from collections.abc import Callable
 
@@ -24,14 +24,14 @@ SALES = {
     "%": set(),
     "_": set(),
 }
-"""Texts that are searched for, and the sales that they find."""
+"""The sales that a search for each text finds."""
 
 
 @pytest.fixture
 def office() -> Office:
     office, theirs = make_office("acme"), make_office("theirs")
-    for one in (office, theirs):
-        fill(one.account, rows=2)
+    for each in (office, theirs):
+        fill(each.account, rows=2)
     return office
 
 
@@ -41,14 +41,14 @@ def sales(office: Office, text: str) -> set[str]:
     return set(rows.filter(matching).values_list("reference", flat=True))
 
 
-@pytest.mark.parametrize("search", SALES)
-@pytest.mark.parametrize("most_named", [0, 1_000])
-def test_sales_are_found(office: Office, monkeypatch: pytest.MonkeyPatch, search: str, most_named: int) -> None:
-    monkeypatch.setattr(search, "MOST_NAMED", most_named)
-    assert sales(office, search) == SALES[search]
+@pytest.mark.parametrize("text", SALES)
+@pytest.mark.parametrize("max_named", [0, 1_000])
+def test_sales_are_found(office: Office, monkeypatch: pytest.MonkeyPatch, text: str, max_named: int) -> None:
+    monkeypatch.setattr(search, "MAX_NAMED_ROWS", max_named)
+    assert sales(office, text) == SALES[text]
 
 
-def test_a_sale_is_found_by_a_lost_card_by_both_names_and_in_capitals_or_small_letters(office: Office) -> None:
+def test_a_sale_is_found_by_card_or_both_names_in_any_case(office: Office) -> None:
     consumers_save(
         account_id=office.account.pk, rows=[ConsumerValues(consumer_id="ann", first_name="Ann", last_name="Lee")]
     )
@@ -70,7 +70,7 @@ def test_a_sale_is_found_by_a_lost_card_by_both_names_and_in_capitals_or_small_l
         (RedemptionMessage, search.messages_matching, {"acme-c1": 1, "acme-T2": 1, "acme-T": 2, "nobody": 0}),
     ],
 )
-def test_what_sales_wrote_is_found(
+def test_ledger_entries_vouchers_and_messages_are_found(
     office: Office, model: type[LedgerEntry], matching: Callable[..., Q], counts: dict[str, int]
 ) -> None:
     rows = model.objects.filter(account=office.account)
@@ -78,7 +78,7 @@ def test_what_sales_wrote_is_found(
     assert {text: rows.filter(matching(account_id=account_id, search=text)).count() for text in counts} == counts
 
 
-def test_a_voucher_is_found_by_how_its_code_begins(office: Office) -> None:
+def test_a_voucher_is_found_by_the_beginning_of_its_code(office: Office) -> None:
     voucher = Voucher.objects.filter(account=office.account).order_by("pk")[0]
     for text in (voucher.code[:10], voucher.code.lower()):
         matching = search.vouchers_matching(account_id=office.account.pk, search=text)

@@ -1,4 +1,4 @@
-"""The proof of the ledger finds every figure that is not what history says, and nothing else."""
+"""The verification of the ledger finds every figure that differs from the history, and no other."""
 
 from collections.abc import Callable
 
@@ -17,35 +17,35 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Shop:
-    """A history of everything: points, vouchers issued and paid, a choice made final, a return and a void."""
-    made = make_shop()
-    made.member()
-    made.product("TEA")
-    made.offer("thanks", stock=10)
-    made.promotion("fifty", customer_redemption_limit=5)
-    made.promotion("gift", kind="redeem_offer", outcome={"offer": "thanks"})
-    made.listed("PP", "TEA", lock_after_first_apply=True)
-    made.discount("yours", make_set(personalized_promotion="PP"), value="50")
-    made.sell("T1", lines=[make_line("TEA", "2"), make_line("CAKE")])
+    """A shop with every kind of history: points, vouchers issued and redeemed, a locked choice, a return and a void."""
+    shop = make_shop()
+    shop.member()
+    shop.product("TEA")
+    shop.offer("thanks", stock=10)
+    shop.promotion("fifty", customer_redemption_limit=5)
+    shop.promotion("gift", kind="redeem_offer", outcome={"offer": "thanks"})
+    shop.listed("PP", "TEA", lock_after_first_apply=True)
+    shop.discount("yours", make_set(personalized_promotion="PP"), value="50")
+    shop.sell("T1", lines=[make_line("TEA", "2"), make_line("CAKE")])
     voucher = Voucher.objects.filter(status=VoucherStatus.ISSUED).first()
     assert voucher is not None
-    made.sell("T2", vouchers=[voucher.code], lines=[make_line("CAKE", "2")])
-    made.give_back("T2", "R1", CAKE="1")
-    made.sell("T3")
-    made.void("T3", "V1")
-    return made
+    shop.sell("T2", vouchers=[voucher.code], lines=[make_line("CAKE", "2")])
+    shop.give_back("T2", "R1", CAKE="1")
+    shop.sell("T3")
+    shop.void("T3", "V1")
+    return shop
 
 
-def found() -> list[str]:
-    return sorted({difference.what for difference in ledger_differences()})
+def wrong_figures() -> list[str]:
+    return sorted({difference.figure for difference in ledger_differences()})
 
 
-def test_an_honest_history_has_no_differences(shop: Shop) -> None:
-    assert found() == []
+def test_a_correct_history_has_no_differences(shop: Shop) -> None:
+    assert wrong_figures() == []
 
 
 @pytest.mark.parametrize(
-    ("tamper", "what"),
+    ("tamper", "figure"),
     [
         (lambda: Consumer.objects.update(points_balance=F("points_balance") + 1), "points balance"),
         (lambda: Transaction.objects.filter(reference="T1").update(base_points=F("base_points") + 1), "points"),
@@ -66,6 +66,6 @@ def test_an_honest_history_has_no_differences(shop: Shop) -> None:
         (lambda: Transaction.objects.filter(reference="T1").update(status="voided"), "choice made final"),
     ],
 )
-def test_a_figure_that_history_does_not_bear_out_is_found(shop: Shop, tamper: Callable[[], int], what: str) -> None:
+def test_a_figure_that_differs_from_the_history_is_found(shop: Shop, tamper: Callable[[], int], figure: str) -> None:
     assert tamper()
-    assert what in found()
+    assert figure in wrong_figures()

@@ -181,7 +181,7 @@ def test_taking_back_is_counted_for_each_offer(shop: Shop) -> None:
     with transaction.atomic():
         vouchers_cancel(vouchers=vouchers)
     assert set(Offer.objects.values_list("code", "issued")) == {("pound", 0), ("tea", 0)}
-    assert not [each for each in ledger_differences() if each.what == "vouchers issued"]
+    assert not [each for each in ledger_differences() if each.figure == "vouchers issued"]
 
 
 def test_a_voucher_that_was_used_meanwhile_is_not_taken_back(shop: Shop) -> None:

@@ -169,5 +169,5 @@ def test_a_long_history_is_proved_and_its_faults_are_found(shop: Shop, record_pr
     for what, fault in FAULTS.items():
         with transaction.atomic():
             assert fault()
-            assert what in {difference.what for difference in ledger_differences()}
+            assert what in {difference.figure for difference in ledger_differences()}
             transaction.set_rollback(True)

@@ -1,4 +1,4 @@
-"""Loyalty promotions."""
+"""The pages of loyalty promotions."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,8 @@ from loyalty.admin.editor.summary import describe_loyalty_promotion
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save
-from promotions.admin.editor.page import PromotionAdmin, TypeCard, filters_of
+from promotions.admin.editor.filters import filters_of
+from promotions.admin.editor.page import PromotionAdmin, TypeCard
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionValues
 
@@ -52,7 +53,7 @@ TYPE_CARDS = (
 
 @admin.register(LoyaltyPromotion)
 class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
-    """Loyalty promotions."""
+    """The pages of loyalty promotions."""
 
     family = LOYALTY
     types = PromotionType

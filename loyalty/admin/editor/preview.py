@@ -18,7 +18,7 @@ from loyalty.admin.editor.form import LoyaltyPromotionForm
 from loyalty.choices import TransactionKind
 from loyalty.models import Transaction
 from loyalty.selectors.transaction import LARGE_COLUMNS
-from loyalty.services.promotion_texts import MessageText, activity_description, message_text
+from loyalty.services.promotion_texts import MessageText, activity_description, redemption_message
 from promotions.engine.money import minor_unit
 
 SAMPLE_SPEND = Decimal(20)
@@ -59,7 +59,7 @@ def preview_of(account: Account, texts: Texts, *, type_label: str, currency: str
     spend = sale.net_total_inc_tax if sale is not None else SAMPLE_SPEND
     return Preview(
         consumer=consumer,
-        message=message_text(texts),
+        message=redemption_message(texts),
         receipt=texts.content["confirmation_message"],
         pictures=[one for one in texts.content["images"] if one["url"].startswith("https://")],
         activity_type=texts.outcome["activity_type"] or type_label,
@@ -121,7 +121,7 @@ class PreviewMixin:
         """What a posted form would have a consumer read; one who sees no consumers gets a sample."""
         page: Any = self
         form = page.posted_form(request)
-        said = form.said()
+        said = form.partial_definition()
         account, consumer_id = account_of(request), request.POST.get("preview_consumer", "").strip()
         consumer = None
         if consumer_id and is_storable(consumer_id) and request.user.has_perm("consumers.view_consumer"):

@@ -1,4 +1,4 @@
-"""Adjusting a consumer's points from their Loyalty tab, and how much of it each role may do."""
+"""Adjust a consumer's points from their Loyalty tab, and set how much each role may adjust."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWid
 
 from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of, staff_user
 from consumers.models import Account, Consumer
-from loyalty.admin.consumer_dialog import ConsumerStepForm, consumer_step
+from loyalty.admin.consumer_dialog import ConsumerDialogForm, consumer_dialog
 from loyalty.models import AdjustmentLimits
 from loyalty.selectors.points import adjustment_limits, points_adjusted
-from loyalty.services.points.adjustment import MOST_ADJUSTED
+from loyalty.services.points.adjustment import MAX_ADJUSTMENT_POINTS
 from loyalty.services.points.staff_adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
-from promotions.admin.editor.number_inputs import whole
+from promotions.admin.inputs.number_inputs import whole
 
-ADJUST = "loyalty.add_ledgerentry"
+PERMISSION = "loyalty.add_ledgerentry"
 """The permission to adjust a balance."""
 
 
-class AdjustForm(ConsumerStepForm):
-    """How many points, which way, and why."""
+class AdjustForm(ConsumerDialogForm):
+    """The number of points, the direction and the reason."""
 
     direction = forms.ChoiceField(
         label="What to do",
@@ -31,18 +31,18 @@ class AdjustForm(ConsumerStepForm):
         initial="add",
         widget=UnfoldAdminRadioSelectWidget(),
     )
-    points = forms.IntegerField(label="Points", min_value=1, max_value=MOST_ADJUSTED, widget=whole("points"))
+    points = forms.IntegerField(label="Points", min_value=1, max_value=MAX_ADJUSTMENT_POINTS, widget=whole("points"))
     reason = forms.CharField(
         label="Reason",
         max_length=500,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="The consumer's points statement says it, and the ledger keeps it for good.",
+        help_text="Shown on the consumer's points statement and kept in the ledger.",
     )
 
     def __init__(self, request: HttpRequest, consumer: Consumer, **kwargs: Any) -> None:
         super().__init__(request, consumer, **kwargs)
         balance = f"The balance is {consumer.points_balance:,} points."
-        self.fields["points"].help_text = f"{balance} {allowance_in_words(request)}".strip()
+        self.fields["points"].help_text = f"{balance} {describe_allowance(request)}".strip()
 
     @property
     def title(self) -> str:
@@ -50,13 +50,13 @@ class AdjustForm(ConsumerStepForm):
 
     @property
     def signed_points(self) -> int:
-        """The points of a valid form, below zero where they are taken away."""
+        """The points of a valid form; negative where they are taken away."""
         points: int = self.cleaned_data["points"]
         return -points if self.cleaned_data["direction"] == "take" else points
 
 
-def allowance_in_words(request: HttpRequest) -> str:
-    """What the user may still adjust today; empty where nothing limits them."""
+def describe_allowance(request: HttpRequest) -> str:
+    """Describe how much the user may still adjust today; empty without a limit."""
     account, user = account_of(request), staff_user(request)
     at_once, per_day = adjustment_limits(account_id=account.pk).of_role(role_of(request))
     left = None
@@ -74,15 +74,15 @@ def allowance_in_words(request: HttpRequest) -> str:
 
 
 def role_of(request: HttpRequest) -> str:
-    """The name of the role in which the user works."""
+    """Return the name of the role in which the user works."""
     membership = staff_user(request).current_membership
     return membership.role.name if membership is not None else ""
 
 
 def adjust_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
-    """Ask how many points and why, and adjust a consumer's balance."""
+    """Ask for the number of points and the reason, and adjust the consumer's balance."""
 
-    def take(form: AdjustForm) -> str:
+    def adjust(form: AdjustForm) -> str:
         adjustment = staff_points_adjust(
             account=account_of(request),
             author=author_of(request, reason=form.cleaned_data["reason"]),
@@ -92,22 +92,22 @@ def adjust_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
             points=form.signed_points,
             at=timezone.now(),
         )
-        done = f"{adjustment.entry.points:+,} points for {form.consumer}."
-        return f"{done} The balance is {adjustment.balance:,} points now."
+        points, balance = adjustment.entry.points, adjustment.balance
+        return f"{points:+,} points for {form.consumer}. The balance is {balance:,} points now."
 
-    return consumer_step(
+    return consumer_dialog(
         request,
         consumer_pk,
-        permission=ADJUST,
+        permission=PERMISSION,
         form_class=AdjustForm,
-        take=take,
+        run=adjust,
         description="A correction later is another adjustment.",
         button="Adjust points",
     )
 
 
 class AdjustmentLimitsForm(ServiceForm):
-    """The limits, as their service takes them."""
+    """The limits of the account."""
 
     class Meta:
         model = AdjustmentLimits
@@ -123,13 +123,13 @@ class AdjustmentLimitsForm(ServiceForm):
             "administrator_at_once": "Administrators: at once",
             "administrator_per_day": "Administrators: in a day",
         }
-        help_texts = dict.fromkeys(fields, "Empty: no limit.")
+        help_texts = dict.fromkeys(fields, "Leave blank for no limit.")
         widgets = {name: whole("points") for name in fields}
 
 
 @admin.register(AdjustmentLimits)
 class AdjustmentLimitsAdmin(OnePageAdmin):
-    """Points adjustments."""
+    """The page of the account's limits on adjustments."""
 
     page_name = "Points adjustments"
     form = AdjustmentLimitsForm
@@ -137,8 +137,8 @@ class AdjustmentLimitsAdmin(OnePageAdmin):
         (
             "Points adjustments",
             {
-                "description": "How many points, added or taken away, each member of staff of a role may adjust. A day "
-                "is one of the account's time zone. Marketers and viewers adjust nothing.",
+                "description": "How many points each member of staff of a role may add or take away. Days are those "
+                "of the account's time zone. Marketers and viewers cannot adjust points.",
                 "fields": (
                     ("customer_service_at_once", "customer_service_per_day"),
                     ("administrator_at_once", "administrator_per_day"),

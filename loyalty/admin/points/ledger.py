@@ -1,4 +1,4 @@
-"""The points ledger."""
+"""The page of the points ledger."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ SIGNS = [("gained", "Points gained"), ("lost", "Points lost")]
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(LongListAdmin):
-    """Entries of the ledger, which are never changed or deleted."""
+    """Entries of the ledger, which cannot be changed or deleted."""
 
     page_name = "Points ledger"
     empty_text = "Every point that a consumer gains or loses is an entry here, for good."
@@ -62,8 +62,8 @@ class LedgerEntryAdmin(LongListAdmin):
 
     @display(description="Adjusted by")
     def made_by(self, entry: LedgerEntry) -> str:
-        made = getattr(entry, "staff_adjustment", None)
-        return str(made.made_by) if made is not None else "–"
+        adjustment = getattr(entry, "staff_adjustment", None)
+        return str(adjustment.made_by) if adjustment is not None else "–"
 
     @display(description="Points", ordering="points")
     def signed_points(self, entry: LedgerEntry) -> str:

@@ -1,4 +1,4 @@
-"""Claiming a reward for a consumer, from their Loyalty tab."""
+"""Claim a reward for a consumer, from their Loyalty tab."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from consumers.admin.framework.pages import account_of, author_of
 from consumers.models import Consumer
-from loyalty.admin.consumer_dialog import ConsumerStepForm, consumer_step
+from loyalty.admin.consumer_dialog import ConsumerDialogForm, consumer_dialog
 from loyalty.models import Offer
 from loyalty.selectors.rewards import offers_claimable
 from loyalty.services.rewards.claim import offer_claim
 
-CLAIM = "loyalty.add_voucher"
+PERMISSION = "loyalty.add_voucher"
 """The permission to claim an offer for a consumer."""
 
 
-class ClaimForm(ConsumerStepForm):
-    """Which reward."""
+class ClaimForm(ConsumerDialogForm):
+    """The choice of a reward."""
 
     offer = forms.ChoiceField(label="Reward", widget=UnfoldAdminSelectWidget())
 
@@ -28,7 +28,7 @@ class ClaimForm(ConsumerStepForm):
         offers = offers_claimable(account_id=consumer.account_id, at=timezone.now())
         field = self.fields["offer"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
-        field.choices = [(offer.code, self._in_words(offer)) for offer in offers]
+        field.choices = [(offer.code, self._label(offer)) for offer in offers]
         if field.choices:
             field.choices = [("", "Choose a reward"), *field.choices]
             field.help_text = f"The balance is {consumer.points_balance:,} points."
@@ -40,18 +40,18 @@ class ClaimForm(ConsumerStepForm):
     def title(self) -> str:
         return f"Claim a reward for {self.consumer}"
 
-    def _in_words(self, offer: Offer) -> str:
+    def _label(self, offer: Offer) -> str:
         cost = offer.point_cost or 0
-        short = cost - self.consumer.points_balance
-        words = f"{offer.name}: {cost:,} points"
-        return f"{words} ({short:,} too many)" if short > 0 else words
+        missing = cost - self.consumer.points_balance
+        label = f"{offer.name}: {cost:,} points"
+        return f"{label} ({missing:,} too many)" if missing > 0 else label
 
 
 def claim_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
-    """Ask which reward a consumer wants, and claim it for them."""
+    """Ask for the reward, and claim it for the consumer."""
 
-    def take(form: ClaimForm) -> str:
-        claim = offer_claim(
+    def claim(form: ClaimForm) -> str:
+        result = offer_claim(
             account=account_of(request),
             consumer_id=form.consumer.consumer_id,
             reference=str(form.cleaned_data["reference"]),
@@ -59,15 +59,18 @@ def claim_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
             at=timezone.now(),
             author=author_of(request),
         )
-        words = f"Voucher {claim.voucher.code} of “{claim.voucher.offer.name}” is issued for {claim.points:,} points."
-        return f"{words} The balance is {claim.balance:,} points now."
+        voucher = result.voucher
+        return (
+            f"Voucher {voucher.code} of “{voucher.offer.name}” is issued for {result.points:,} points. "
+            f"The balance is {result.balance:,} points now."
+        )
 
-    return consumer_step(
+    return consumer_dialog(
         request,
         consumer_pk,
-        permission=CLAIM,
+        permission=PERMISSION,
         form_class=ClaimForm,
-        take=take,
+        run=claim,
         description="It costs points, and issues a voucher at once.",
         button="Claim reward",
     )

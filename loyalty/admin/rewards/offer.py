@@ -22,7 +22,7 @@ from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_sav
 
 
 class OfferForm(ServiceForm):
-    """An offer, as its service takes it."""
+    """The form of an offer."""
 
     currency = forms.ChoiceField(
         label="Currency",
@@ -68,17 +68,17 @@ class OfferForm(ServiceForm):
             "stock": "Stock",
         }
         help_texts = {
-            "code": "As promotions and integrators name it. It cannot be changed later.",
+            "code": "Code used in promotions and integrations. It cannot be changed later.",
             "kind": "Personalised offers are issued by promotions; tiered ones are claimed for points.",
             "point_cost": "What a tiered offer costs.",
             "value": "An amount in the offer's currency, or a percentage up to 100.",
-            "product": "The cheapest present of it is free.",
-            "perceived_value": "What one voucher counts, in money, when savings are compared.",
-            "starts_at": "Empty: from now on.",
-            "ends_at": "Empty: for ever.",
-            "valid_days": "Counted from the issue of a voucher. Empty: it does not expire.",
-            "stock": "How many vouchers may be issued in all. Empty: no limit.",
-            "archived": "Hidden from lists, and issued no more; vouchers in consumers' hands stay good.",
+            "product": "The cheapest unit of it in the basket is free.",
+            "perceived_value": "What one voucher is worth when promotions compete.",
+            "starts_at": "Leave blank to start now.",
+            "ends_at": "Leave blank for no end.",
+            "valid_days": "Counted from the day a voucher is issued. Leave blank for vouchers that do not expire.",
+            "stock": "How many vouchers may be issued in all. Leave blank for no limit.",
+            "archived": "Hidden from lists and no longer issued. Vouchers already issued stay valid.",
         }
         widgets = {
             "kind": UnfoldAdminRadioSelectWidget(),
@@ -88,35 +88,35 @@ class OfferForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, when in (
+        for name, condition in (
             ("point_cost", "kind:tiered"),
             ("value", "benefit:amount,percentage"),
             ("product", "benefit:product"),
         ):
             widget: Any = self.fields[name].widget
-            # A relation's select stands in a frame, whose own attributes are not rendered.
-            getattr(widget, "widget", widget).attrs["data-shown-when"] = when
+            # A relation's select is wrapped in a widget whose own attributes are not rendered.
+            getattr(widget, "widget", widget).attrs["data-shown-when"] = condition
         field = self.fields["currency"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = [("", f"The account's ({self.account.currency})"), *currency_choices()]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        # What the screen does not show for this kind and benefit is not meant.
+        # A field that the page hides for this kind and benefit may still hold a value: it does not count.
         if cleaned.get("kind") != OfferKind.TIERED:
             cleaned["point_cost"] = None
         if cleaned.get("benefit") not in (Benefit.AMOUNT, Benefit.PERCENTAGE):
             cleaned["value"] = None
         if cleaned.get("benefit") != Benefit.PRODUCT:
             cleaned["product"] = None
-        # As the service keeps it: amounts are checked for their currency's decimals.
+        # Blank means the account's currency, as in the service; amounts are checked for its decimals.
         cleaned["currency"] = cleaned.get("currency") or self.account.currency
         return cleaned
 
 
 @admin.register(Offer)
 class OfferAdmin(KeyedAdmin):
-    """Offers."""
+    """The pages of offers."""
 
     key = "code"
     form = OfferForm

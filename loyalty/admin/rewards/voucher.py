@@ -32,7 +32,7 @@ def _by_voucher_status(request: HttpRequest, vouchers: QuerySet[Any], status: st
 
 @admin.register(Voucher)
 class VoucherAdmin(LongListAdmin):
-    """Vouchers, as tills and promotions left them."""
+    """The pages of vouchers, which cannot be edited."""
 
     empty_text = "A voucher is issued by a promotion of type redeem offer, or claimed for points."
     list_display = ("code", "offer", "consumer", "status_label", "issued", "expires")
@@ -76,8 +76,8 @@ class VoucherAdmin(LongListAdmin):
         if voucher.issued_by is None:
             if not voucher.claim_reference:
                 return "–"
-            who = f" by {voucher.claimed_by.get_full_name() or voucher.claimed_by}" if voucher.claimed_by else ""
-            return f"Claimed for points{who} ({voucher.claim_reference})"
+            staff = f" by {voucher.claimed_by.get_full_name() or voucher.claimed_by}" if voucher.claimed_by else ""
+            return f"Claimed for points{staff} ({voucher.claim_reference})"
         return f"Transaction {voucher.issued_by.transaction}, by {voucher.issued_by.promotion}"
 
     @display(description="Redeemed")

@@ -1,24 +1,37 @@
-"""What the page of a transaction shows of its decision: as it was at the sale, and what returns left of it."""
+"""Describe the decision of a transaction: as it was at the sale, and what returns left of it."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+
+from django.db.models import QuerySet
 
 from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.models import Account
-from loyalty.admin.wording import describe_amount, describe_type
+from loyalty.admin.wording import describe_amount, describe_lost_conflict, describe_type
 from loyalty.choices import Benefit, ReversalKind, TransactionStatus
-from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
+from loyalty.models import AppliedPromotion, RedemptionMessage, Reversal, Transaction, Voucher
 from loyalty.selectors.message import messages_of_transaction
 from loyalty.selectors.rewards import vouchers_by_code
+from loyalty.selectors.stored_decision import (
+    VOUCHER_FAMILY,
+    StoredAnswer,
+    StoredApplied,
+    StoredLine,
+    StoredRefusal,
+    StoredWarning,
+    answer_at_sale,
+    answer_now,
+    lines_of,
+    refusals_of,
+    returned_lines_of,
+    reversed_of,
+)
 from loyalty.selectors.transaction import reversals_of
-from promotions.admin.editor.summary import Trees, trees_of
+from promotions.admin.editor.summary import rule_describer
 from promotions.admin.rules.wording import SCOPES, label_of
 from promotions.choices import Family
-from promotions.engine.pipeline.decision import DECIDED_BY, REASONS
-from promotions.engine.rules.attributes import Scope
+from promotions.engine.pipeline.decision import REASONS
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_by_code
 
@@ -30,253 +43,336 @@ REFUSED_VOUCHERS = {
     "cancelled": "It had been taken back.",
     "not_applicable": "It would have given nothing.",
 }
-"""Why a voucher that was shown did not pay."""
+"""Why a voucher that was presented did not pay, by the reason's code."""
 
-Names = Mapping[tuple[str, str], Promotion]
-Document = Mapping[str, Any]
+Promotions = Mapping[tuple[str, str], Promotion]
+"""Promotions by family and code."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Something as it was at the sale and, where returns changed it, as it is ``now``."""
+    """A figure at the sale (``then``) and, where returns changed it, ``now``."""
 
     then: str
     now: str = ""
 
 
-def change_of(then: str, now: str) -> Change:
-    """What is the same is said once."""
-    return Change(then=then, now="" if then == now else now)
+@dataclass(frozen=True, kw_only=True)
+class LabelledChange:
+    """A figure of the transaction at the sale and now."""
+
+    label: str
+    then: str
+    now: str
 
 
-def decision_of(transaction: Transaction, *, account: Account) -> dict[str, Any]:
-    """The page's context, from what was stored at the time. A fixed number of SQL statements."""
-    sold = json.loads(transaction.answer) if transaction.answer else {}
-    left = json.loads(transaction.state) if transaction.state else sold
-    explanation = transaction.explanation
+@dataclass(frozen=True, kw_only=True)
+class Deduction:
+    """What a discount or a voucher took off a line."""
+
+    name: str
+    amount: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineRow:
+    """A line; the amounts are formatted with their currency."""
+
+    sku: str
+    category: str
+    quantity: str
+    returned: str
+    price: str
+    total: str
+    discount: str
+    deductions: Sequence[Deduction]
+    net: str
+    points: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppliedRow:
+    """A promotion that applied."""
+
+    promotion: Promotion
+    type: str
+    version: int
+    redemptions: Change
+    points: Change
+    discount: Change
+    saving: Change
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoucherRow:
+    """A voucher that paid, was refused or was issued; ``voucher`` is None for a code that the account does not have."""
+
+    code: str
+    voucher: Voucher | None
+    offer: str
+    at_sale: str
+    amount: str
+    now: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReversalRow:
+    """A return or void: what came back, and what was taken back for it."""
+
+    kind: str
+    reference: str
+    moment: str
+    items: Sequence[str]
+    refund: str
+    not_recovered: str
+    points: int
+    cancelled: Sequence[str]
+    already_redeemed: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusalRow:
+    """A promotion that did not apply; ``promotion`` is None for one that was deleted since."""
+
+    promotion: Promotion | None
+    code: str
+    check: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionPage:
+    """Everything that the page shows of a decision."""
+
+    lines: Sequence[LineRow]
+    any_returned: bool
+    applied: Sequence[AppliedRow]
+    vouchers: Sequence[VoucherRow]
+    reversals: Sequence[ReversalRow]
+    changes: Sequence[LabelledChange]
+    refused: Sequence[RefusalRow]
+    redemption_messages: QuerySet[RedemptionMessage]
+    warnings: Sequence[StoredWarning]
+
+
+def describe_decision(transaction: Transaction, *, account: Account) -> DecisionPage:
+    """Describe what was stored at the sale and after each return. A fixed number of SQL statements."""
+    at_sale, now = answer_at_sale(transaction), answer_now(transaction)
+    refusals, lines = refusals_of(transaction), lines_of(transaction)
     applied = list(transaction.applied.select_related("promotion", "version").order_by("position"))
-    # Who won against others applied.
-    names: dict[tuple[str, str], Promotion] = {
-        **promotions_by_code(account_id=account.pk, codes={refusal["promotion"] for refusal in explanation}),
-        **{(one.promotion.family, one.promotion.code): one.promotion for one in applied},
+    # A promotion that won against others applied itself.
+    promotions: dict[tuple[str, str], Promotion] = {
+        **promotions_by_code(account_id=account.pk, codes={refusal.promotion for refusal in refusals}),
+        **{(row.promotion.family, row.promotion.code): row.promotion for row in applied},
     }
-    shown = [code for name in ("vouchers_issued", "vouchers_refused") for code in _codes(sold.get(name, ()))]
-    paid = [one for one in sold.get("applied", ()) if one["family"] == "voucher"]
-    vouchers = vouchers_by_code(account_id=account.pk, codes=[*shown, *(one["vouchers"][0] for one in paid)])
+    vouchers = vouchers_by_code(account_id=account.pk, codes=list(_voucher_codes(at_sale)))
     reversals = list(reversals_of(transaction=transaction))
-    return {
-        "lines": list(lines_in_words(transaction, left.get("applied", ()), names, vouchers)),
-        "any_returned": any(Decimal(line.get("returned", 0)) for line in transaction.lines),
-        "applied": list(applied_in_words(applied, sold.get("applied", ()), transaction.currency)),
-        "vouchers": list(vouchers_in_words(sold, paid, vouchers, transaction.currency)),
-        "reversals": [reversal_in_words(one, transaction) for one in reversals],
-        "changes": list(changes_in_words(transaction, sold)) if reversals else [],
-        "refused": list(refusals_in_words(explanation, names, account=account, currency=transaction.currency)),
-        # Asked for by those alone who may look at them.
-        "redemption_messages": messages_of_transaction(transaction=transaction),
-        "warnings": sold.get("warnings", []),
-    }
+    currency = transaction.currency
+    return DecisionPage(
+        lines=list(describe_lines(lines, now.applied, promotions, vouchers, currency=currency)),
+        any_returned=any(line.returned for line in lines),
+        applied=list(describe_applied(applied, at_sale.applied, currency=currency)),
+        vouchers=list(describe_vouchers(at_sale, vouchers, currency=currency)),
+        reversals=[describe_reversal(reversal, lines, currency=currency) for reversal in reversals],
+        changes=list(describe_changes(transaction, at_sale)) if reversals else [],
+        refused=list(describe_refusals(refusals, promotions, account=account, currency=currency)),
+        # Lazy: the template asks for them only on behalf of users who may see them.
+        redemption_messages=messages_of_transaction(transaction=transaction),
+        warnings=at_sale.warnings,
+    )
 
 
-def _codes(vouchers: Iterable[Document]) -> Iterator[str]:
-    return (voucher["code"] for voucher in vouchers)
+def _voucher_codes(answer: StoredAnswer) -> Iterator[str]:
+    yield from (issued.code for issued in answer.vouchers_issued)
+    yield from (refused.code for refused in answer.vouchers_refused)
+    yield from (paid.vouchers[0] for paid in answer.vouchers_paid)
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
-def lines_in_words(
-    transaction: Transaction, applied: Iterable[Document], names: Names, vouchers: Mapping[str, Voucher]
-) -> Iterator[dict[str, Any]]:
-    """The lines as they are now, each with what took how much off it."""
-    currency = transaction.currency
-    cuts: dict[str, list[dict[str, str]]] = {}
-    for one in applied:
-        for share in one["lines"]:
-            if Decimal(share["discount"]):
-                cut = {"name": _giver(one, names, vouchers), "amount": describe_amount(share["discount"], currency)}
-                cuts.setdefault(share["line_id"], []).append(cut)
-    for line in transaction.lines:
-        yield {
-            "sku": line.get("sku", ""),
-            "category": line.get("category") or (line.get("product") or {}).get("category") or "",
-            "quantity": line.get("quantity", ""),
-            "returned": format_number(Decimal(line.get("returned", 0))),
-            "price": describe_amount(line.get("unit_price_inc_tax"), currency),
-            "total": describe_amount(line.get("total"), currency),
-            "discount": describe_amount(line.get("discount"), currency),
-            "cuts": cuts.get(line.get("line_id", ""), []),
-            "net": describe_amount(line.get("net"), currency),
-            "points": line.get("base_points", 0),
-        }
+def describe_lines(
+    lines: Iterable[StoredLine],
+    applied: Iterable[StoredApplied],
+    promotions: Promotions,
+    vouchers: Mapping[str, Voucher],
+    *,
+    currency: str,
+) -> Iterator[LineRow]:
+    """Describe the lines as they are now, each with what every discount and voucher took off it."""
+    deductions: dict[str, list[Deduction]] = {}
+    for given in applied:
+        for share in given.lines:
+            if share.discount:
+                name = _discount_name(given, promotions, vouchers)
+                deduction = Deduction(name=name, amount=describe_amount(share.discount, currency))
+                deductions.setdefault(share.line_id, []).append(deduction)
+    for line in lines:
+        yield LineRow(
+            sku=line.sku,
+            category=line.category or (line.product.category if line.product else ""),
+            quantity=line.quantity,
+            returned=format_number(line.returned),
+            price=describe_amount(line.unit_price_inc_tax, currency),
+            total=describe_amount(line.total, currency),
+            discount=describe_amount(line.discount, currency),
+            deductions=deductions.get(line.line_id, []),
+            net=describe_amount(line.net, currency),
+            points=line.base_points,
+        )
 
 
-def _giver(one: Document, names: Names, vouchers: Mapping[str, Voucher]) -> str:
-    """The name of a discount, or of the offer whose voucher paid."""
-    if one["family"] == "voucher":
-        voucher = vouchers.get(one["vouchers"][0])
-        return f"Voucher: {voucher.offer.name if voucher else one['promotion']}"
-    promotion = names.get((one["family"], one["promotion"]))
-    return promotion.name if promotion else str(one["promotion"])
+def _discount_name(applied: StoredApplied, promotions: Promotions, vouchers: Mapping[str, Voucher]) -> str:
+    """Return the name of a discount, or of the offer whose voucher paid; the code where it was deleted."""
+    if applied.family == VOUCHER_FAMILY:
+        voucher = vouchers.get(applied.vouchers[0])
+        return f"Voucher: {voucher.offer.name if voucher else applied.promotion}"
+    promotion = promotions.get(applied.key)
+    return promotion.name if promotion else applied.promotion
 
 
 # --- what applied -----------------------------------------------------------------------------------------------------
 
 
-def applied_in_words(
-    applied: Sequence[AppliedPromotion], sold: Iterable[Document], currency: str
-) -> Iterator[dict[str, Any]]:
-    """The promotions of a transaction: what each gave at the sale, and what is left of it."""
-    at_sale = {(one["family"], one["promotion"]): one for one in sold}
-    for one in applied:
-        then = at_sale.get((one.promotion.family, one.promotion.code), {})
-        is_discount = one.promotion.family == Family.DISCOUNT
-        yield {
-            "promotion": one.promotion,
-            "type": describe_type(one.promotion.type),
-            "version": one.version.number,
-            "redemptions": change_of(f"{then.get('redemptions', one.redemptions):,}", f"{one.redemptions:,}"),
-            "points": change_of(f"{then.get('points', one.points):,}", f"{one.points:,}"),
-            "discount": _amounts(then.get("discount"), one.discount, currency) if is_discount else Change(then="–"),
-            "saving": _amounts(then.get("saving"), one.saving, currency),
-        }
+def describe_applied(
+    rows: Sequence[AppliedPromotion], applied_at_sale: Iterable[StoredApplied], *, currency: str
+) -> Iterator[AppliedRow]:
+    """Describe the promotions that applied: what each gave at the sale, and what is left of it."""
+    by_key = {applied.key: applied for applied in applied_at_sale}
+    for row in rows:
+        then = by_key.get((row.promotion.family, row.promotion.code))
+        discount = describe_amount(row.discount, currency)
+        saving = describe_amount(row.saving, currency)
+        yield AppliedRow(
+            promotion=row.promotion,
+            type=describe_type(row.promotion.type),
+            version=row.version.number,
+            redemptions=change_of(f"{then.redemptions if then else row.redemptions:,}", f"{row.redemptions:,}"),
+            points=change_of(f"{then.points if then else row.points:,}", f"{row.points:,}"),
+            discount=(
+                change_of(describe_amount(then.discount, currency) if then else discount, discount)
+                if row.promotion.family == Family.DISCOUNT
+                else Change(then="–")
+            ),
+            saving=change_of(describe_amount(then.saving, currency) if then else saving, saving),
+        )
 
 
-def _amounts(then: Decimal | str | None, now: Decimal, currency: str) -> Change:
-    return change_of(describe_amount(now if then is None else then, currency), describe_amount(now, currency))
+def change_of(then: str, now: str) -> Change:
+    """Return the change from one text to another; ``now`` stays empty where they are the same."""
+    return Change(then=then, now="" if then == now else now)
 
 
 # --- vouchers ---------------------------------------------------------------------------------------------------------
 
 
-def vouchers_in_words(
-    sold: Document, paid: Iterable[Document], vouchers: Mapping[str, Voucher], currency: str
-) -> Iterator[dict[str, Any]]:
-    """The vouchers that paid, those that were refused, and those that were issued."""
-    for one in paid:
-        worth = describe_amount(one["discount"], currency)
-        amount = "For the till to honour" if one["type"] == Benefit.EXTERNAL else worth
-        yield _voucher(one["vouchers"][0], vouchers, offer=one["promotion"], became="Paid", amount=amount)
-    for one in sold.get("vouchers_refused", ()):
-        said = REFUSED_VOUCHERS.get(one["reason"], label_of(one["reason"]))
-        yield _voucher(one["code"], vouchers, became=f"Did not pay. {said}")
-    for one in sold.get("vouchers_issued", ()):
-        yield _voucher(one["code"], vouchers, offer=one["offer"], became="Issued")
+def describe_vouchers(answer: StoredAnswer, vouchers: Mapping[str, Voucher], *, currency: str) -> Iterator[VoucherRow]:
+    """Describe the vouchers that paid, those that were refused, and those that were issued."""
+    for paid in answer.vouchers_paid:
+        is_external = paid.type == Benefit.EXTERNAL
+        amount = "For the till to honour" if is_external else describe_amount(paid.discount, currency)
+        yield _voucher_row(paid.vouchers[0], vouchers, offer=paid.promotion, at_sale="Paid", amount=amount)
+    for refused in answer.vouchers_refused:
+        reason = REFUSED_VOUCHERS.get(refused.reason, label_of(refused.reason))
+        yield _voucher_row(refused.code, vouchers, at_sale=f"Did not pay. {reason}")
+    for issued in answer.vouchers_issued:
+        yield _voucher_row(issued.code, vouchers, offer=issued.offer, at_sale="Issued")
 
 
-def _voucher(
-    code: str, vouchers: Mapping[str, Voucher], *, became: str, offer: str = "–", amount: str = "–"
-) -> dict[str, Any]:
+def _voucher_row(
+    code: str, vouchers: Mapping[str, Voucher], *, at_sale: str, offer: str = "–", amount: str = "–"
+) -> VoucherRow:
     voucher = vouchers.get(code)
-    return {
-        "code": code,
-        "voucher": voucher,
-        "offer": voucher.offer.name if voucher else offer,
-        "became": became,
-        "amount": amount,
-        "now": voucher.get_status_display() if voucher else "–",
-    }
+    return VoucherRow(
+        code=code,
+        voucher=voucher,
+        offer=voucher.offer.name if voucher else offer,
+        at_sale=at_sale,
+        amount=amount,
+        now=voucher.get_status_display() if voucher else "–",
+    )
 
 
 # --- returns and voids ------------------------------------------------------------------------------------------------
 
 
-def reversal_in_words(reversal: Reversal, transaction: Transaction) -> dict[str, Any]:
-    """What came back, and what was taken back for it."""
-    skus = {line.get("line_id"): line.get("sku", "") for line in transaction.lines}
-    cancelled, spent = (reversal.reversed.get(name, []) for name in ("vouchers_cancelled", "vouchers_already_redeemed"))
-    return {
-        "kind": ReversalKind(reversal.kind).label,
-        "reference": reversal.reference,
-        "moment": format_moment(reversal.occurred_at),
-        "items": [
-            f"{format_number(Decimal(line['quantity']))} × {skus.get(line['line_id'], '')}" for line in reversal.lines
+def describe_reversal(reversal: Reversal, lines: Iterable[StoredLine], *, currency: str) -> ReversalRow:
+    """Describe what came back, and what was taken back for it."""
+    skus = {line.line_id: line.sku for line in lines}
+    taken_back = reversed_of(reversal)
+    return ReversalRow(
+        kind=ReversalKind(reversal.kind).label,
+        reference=reversal.reference,
+        moment=format_moment(reversal.occurred_at),
+        items=[
+            f"{format_number(line.quantity)} × {skus.get(line.line_id, '')}" for line in returned_lines_of(reversal)
         ],
-        "refund": describe_amount(reversal.refund_due, transaction.currency),
-        "not_recovered": (
-            describe_amount(reversal.not_recovered, transaction.currency) if reversal.not_recovered else ""
-        ),
-        "points": reversal.points,
-        "cancelled": cancelled,
-        "spent": spent,
-    }
+        refund=describe_amount(reversal.refund_due, currency),
+        not_recovered=describe_amount(reversal.not_recovered, currency) if reversal.not_recovered else "",
+        points=reversal.points,
+        cancelled=taken_back.vouchers_cancelled,
+        already_redeemed=taken_back.vouchers_already_redeemed,
+    )
 
 
-def changes_in_words(transaction: Transaction, sold: Document) -> Iterator[dict[str, str]]:
-    """The transaction at the sale against what is left of it."""
-    currency = transaction.currency
-    points = sold.get("points", {})
-    yield {
-        "label": "Status",
-        "then": TransactionStatus.COMMITTED.label,
-        "now": TransactionStatus(transaction.status).label,
-    }
-    for label, name, now in (
-        ("Total inc. tax", "total_inc_tax", transaction.total_inc_tax),
-        ("Discounts", "discount_total", transaction.discount_total),
-        ("Net total", "net_total_inc_tax", transaction.net_total_inc_tax),
-        ("Paid", "net_total_inc_tax", transaction.paid),
+def describe_changes(transaction: Transaction, at_sale: StoredAnswer) -> Iterator[LabelledChange]:
+    """Describe the transaction at the sale next to what is left of it."""
+    status = TransactionStatus(transaction.status)
+    yield LabelledChange(label="Status", then=TransactionStatus.COMMITTED.label, now=status.label)
+    amounts: tuple[tuple[str, Decimal | None, Decimal], ...] = (
+        ("Total inc. tax", at_sale.total_inc_tax, transaction.total_inc_tax),
+        ("Discounts", at_sale.discount_total, transaction.discount_total),
+        ("Net total", at_sale.net_total_inc_tax, transaction.net_total_inc_tax),
+        ("Paid", at_sale.net_total_inc_tax, transaction.paid),
+    )
+    for label, then, now in amounts:
+        yield LabelledChange(
+            label=label,
+            then=describe_amount(then, transaction.currency),
+            now=describe_amount(now, transaction.currency),
+        )
+    for label, points_then, points_now in (
+        ("Base points", at_sale.points.base, transaction.base_points),
+        ("Points by promotions", at_sale.points.promotion, transaction.promotion_points),
     ):
-        yield {
-            "label": label,
-            "then": describe_amount(sold.get(name), currency),
-            "now": describe_amount(now, currency),
-        }
-    yield {"label": "Base points", "then": f"{points.get('base', 0):,}", "now": f"{transaction.base_points:,}"}
-    yield {
-        "label": "Points by promotions",
-        "then": f"{points.get('promotion', 0):,}",
-        "now": f"{transaction.promotion_points:,}",
-    }
+        yield LabelledChange(label=label, then=f"{points_then:,}", now=f"{points_now:,}")
 
 
 # --- why others did not apply -----------------------------------------------------------------------------------------
 
 
-def refusals_in_words(
-    explanation: Sequence[Document], names: Names, *, account: Account, currency: str
-) -> Iterator[dict[str, Any]]:
-    """Each promotion that did not apply, with what it failed and the one thing that it lacked; the nearest first."""
-    explanation = sorted(explanation, key=_distance)
-    scopes = {index: SCOPES[one["reason"]] for index, one in enumerate(explanation) if _missed_rule(one)}
-    rules = {index: _as_tree(explanation[index]["near_miss"]["rule"]) for index in scopes}
-    trees = trees_of(account, currency=currency, written=[(rules[index], scopes[index]) for index in scopes])
-    for index, refusal in enumerate(explanation):
-        said = [_reason(refusal, names)]
-        if index in scopes:
-            said.append(_lacked(trees, rules[index], scopes[index]))
-        yield {
-            "promotion": names.get((refusal["family"], refusal["promotion"])),
-            "code": refusal["promotion"],
-            "check": label_of(refusal["reason"]),
-            "words": " ".join(one for one in said if one),
-        }
+def describe_refusals(
+    refusals: Iterable[StoredRefusal], promotions: Promotions, *, account: Account, currency: str
+) -> Iterator[RefusalRow]:
+    """Describe why each other promotion did not apply and the one thing that it lacked; the nearest come first."""
+    refusals = sorted(refusals, key=_distance)
+    rules = {
+        index: (rule if "rules" in rule else {"match": "all", "rules": [rule]}, SCOPES[refusal.reason])
+        for index, refusal in enumerate(refusals)
+        if (miss := refusal.near_miss) and (rule := miss.rule) and miss.lacking == "rule" and refusal.reason in SCOPES
+    }
+    describer = rule_describer(account, currency=currency, trees=list(rules.values()))
+    for index, refusal in enumerate(refusals):
+        reasons = [describe_reason(refusal, promotions)]
+        if index in rules and (missing := describer.describe(*rules[index])):
+            reasons.append(f"It would have applied if: {missing}.")
+        yield RefusalRow(
+            promotion=promotions.get(refusal.key),
+            code=refusal.promotion,
+            check=label_of(refusal.reason),
+            reason=" ".join(reason for reason in reasons if reason),
+        )
 
 
-def _distance(refusal: Document) -> tuple[bool, int, str]:
-    """Those that lacked one thing come first, then those that failed later in the order of checks."""
-    return refusal.get("near_miss") is None, -REASONS.index(refusal["reason"]), refusal["promotion"]
+def _distance(refusal: StoredRefusal) -> tuple[bool, int, str]:
+    """Order those that lacked one thing first, then those that failed later in the order of checks."""
+    return refusal.near_miss is None, -REASONS.index(refusal.reason), refusal.promotion
 
 
-def _missed_rule(refusal: Document) -> bool:
-    return (refusal.get("near_miss") or {}).get("lacking") == "rule" and refusal["reason"] in SCOPES
-
-
-def _as_tree(rule: Document) -> Document:
-    return rule if "rules" in rule else {"match": "all", "rules": [rule]}
-
-
-def _lacked(trees: Trees, rule: Document, scope: Scope) -> str:
-    words = trees.words(rule, scope)
-    return f"It would have applied if: {words}." if words else ""
-
-
-def _reason(refusal: Document, names: Names) -> str:
-    """The reason in words; a lost conflict names the winners by their names."""
-    winners = refusal.get("won_by") or ()
-    if not winners:
-        return str(refusal.get("detail") or "")
-    known = (names.get((refusal["family"], code)) for code in winners)
-    said = ", ".join(f"“{one.name}”" if one else code for one, code in zip(known, winners, strict=True))
-    decided = DECIDED_BY.get(refusal.get("decided_by") or "")
-    return f"Lost to {said}{f' because of its {decided}' if decided else ''}."
+def describe_reason(refusal: StoredRefusal, promotions: Promotions) -> str:
+    """Describe why a promotion did not apply; a lost conflict names the winners."""
+    if not refusal.won_by:
+        return refusal.detail or ""
+    winners = [(code, promotions.get((refusal.family, code))) for code in refusal.won_by]
+    names = [winner.name if winner else code for code, winner in winners]
+    return describe_lost_conflict(names, decided_by=refusal.decided_by or "")

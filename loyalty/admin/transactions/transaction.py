@@ -1,4 +1,4 @@
-"""Transactions, with what was decided about them and why."""
+"""The pages of transactions, with their decisions."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from unfold.utils import parse_date_str
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin, account_of
-from loyalty.admin.transactions.decision import decision_of
+from loyalty.admin.transactions.decision import describe_decision
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import Transaction
@@ -28,7 +28,7 @@ STATUS_COLOURS = {
 
 
 class DaysFilter(RangeDateFilter):
-    """Days at the site, with the moments between which they lie anywhere: those have an index."""
+    """Filter by the day at the site, and by the moments that such days can have: only moments have an index."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         rows: QuerySet[Any] | None = super().queryset(request, queryset)
@@ -36,7 +36,7 @@ class DaysFilter(RangeDateFilter):
             return None
         for name, days, lookup in (("from", -1, "occurred_at__gte"), ("to", 2, "occurred_at__lt")):
             day = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_{name}") or "")
-            # Beyond them there are no moments, and nothing to narrow.
+            # Outside these days there are no moments to filter by.
             if day is not None and date.min < day < date.max - timedelta(days=2):
                 rows = rows.filter(**{lookup: datetime.combine(day + timedelta(days=days), time(), tzinfo=UTC)})
         return rows
@@ -44,7 +44,7 @@ class DaysFilter(RangeDateFilter):
 
 @admin.register(Transaction)
 class TransactionAdmin(LongListAdmin):
-    """Transactions."""
+    """The pages of transactions."""
 
     empty_text = "A transaction is a basket that was paid: tills send them."
     list_display = ("reference", "moment", "site", "consumer", "net_total", "points", "status_label")
@@ -82,7 +82,7 @@ class TransactionAdmin(LongListAdmin):
     ) -> HttpResponse:
         transaction = self.get_object(request, object_id)
         if transaction is not None:
-            extra_context = decision_of(transaction, account=account_of(request))
+            extra_context = {"decision": describe_decision(transaction, account=account_of(request))}
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
 

@@ -1,21 +1,23 @@
 """Describe the decision on a tried basket."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
 
 from django.http import HttpRequest
 
 from consumers.admin.framework.pages import account_of
-from loyalty.admin.page_urls import promotion_address
-from loyalty.admin.wording import describe_amount, describe_type
+from loyalty.admin.page_urls import promotion_page_url
+from loyalty.admin.wording import describe_amount, describe_lost_conflict, describe_type
 from loyalty.services.till.quote import Quote
 from promotions.admin.rules.wording import SCOPES, describe_tree, label_of
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import ReferenceKind
 from promotions.engine.money import from_minor
-from promotions.engine.pipeline.decision import DECIDED_BY, Applied, Decision, Refusal
+from promotions.engine.pipeline.decision import Applied, Decision, Refusal
 from promotions.engine.pipeline.evaluate import nearest_first
+from promotions.engine.rulebook.promotion import PromotionSource
 from promotions.models import Promotion
 from promotions.selectors.references import REFERENCE_SOURCES, ReferenceKey
 from promotions.selectors.rule_values import reference_names
@@ -23,138 +25,239 @@ from promotions.selectors.rule_values import reference_names
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What became of the promotion that is tried."""
+    """Whether the promotion that is tried applies, with a sentence."""
 
     applies: bool
-    words: str
+    sentence: str
 
 
-# --- the decision in words --------------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class PromotionLink:
+    """A promotion as a row names it; ``url`` is empty for a user who may not open its page."""
+
+    name: str
+    code: str
+    url: str
+    is_tried: bool
 
 
-def decision_in_words(request: HttpRequest, quote: Quote, promotion: Promotion | None) -> dict[str, Any]:
-    """A decision as the page shows it, the refusals nearest to applying first."""
+@dataclass(frozen=True, kw_only=True)
+class LineRow:
+    """A line; ``is_known`` is whether the catalogue has its product."""
+
+    sku: str
+    name: str
+    quantity: Decimal
+    total: str
+    discount: str
+    net: str
+    base_points: int
+    is_known: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppliedRow:
+    """A promotion that applies, and what it gives."""
+
+    promotion: PromotionLink
+    type: str
+    redemptions: str
+    points: str
+    discount: str
+    vouchers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoucherRow:
+    """A voucher that pays."""
+
+    code: str
+    offer: str
+    discount: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusalRow:
+    """A promotion that does not apply."""
+
+    promotion: PromotionLink
+    check: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriedDecision:
+    """Everything that the page shows of a decision; amounts are formatted with their currency."""
+
+    verdict: Verdict | None
+    total: str
+    discounted: str
+    net: str
+    points: str
+    base_points: str
+    promotion_points: str
+    consumer: str
+    at: datetime
+    site: str
+    zone: str
+    lines: Sequence[LineRow]
+    applied: Sequence[AppliedRow]
+    vouchers: Sequence[VoucherRow]
+    refused: Sequence[RefusalRow]
+    notes: Sequence[str]
+
+
+def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion | None) -> TriedDecision:
+    """Describe a decision, the refusals nearest to applying first.
+
+    Args:
+        request: of the user who looks at it.
+        quote: the decision with its sale.
+        promotion: the one that is tried, if one is.
+    """
     decision = quote.decision
     currency = decision.basket.currency
-    names = {one.code: one.source.name for one in quote.prepared.snapshot.rulebook}
-    rows = _names_spoken_of(quote, account_id=account_of(request).pk)
+    promotion_names = {compiled.code: compiled.source.name for compiled in quote.prepared.snapshot.rulebook}
+    names = _reference_names(quote, account_id=account_of(request).pk)
 
-    def money(minor: int) -> str:
-        return describe_amount(from_minor(minor, currency), currency)
+    def link(source: PromotionSource) -> PromotionLink:
+        return PromotionLink(
+            name=source.name,
+            code=source.code,
+            url=promotion_page_url(request, family=source.family, promotion_id=source.id),
+            is_tried=promotion is not None and source.id == promotion.pk,
+        )
 
-    def told(one: Applied | Refusal) -> dict[str, Any]:
-        source = one.promotion.source
-        return {
-            "name": source.name,
-            "code": source.code,
-            "url": promotion_address(request, family=source.family, promotion_id=source.id),
-            "is_tried": promotion is not None and source.id == promotion.pk,
-        }
-
-    return {
-        "verdict": _verdict(decision, promotion, names),
-        "total": money(decision.total),
-        "discounted": money(decision.total - decision.net),
-        "net": money(decision.net),
-        "points": f"{decision.points:,}",
-        "base_points": f"{decision.base_points:,}",
-        "promotion_points": f"{decision.promotion_points:,}",
-        "consumer": quote.record.consumer.consumer_id if quote.record is not None else "",
-        "at": decision.basket.at,
-        "site": quote.prepared.site.name or quote.prepared.site.number,
-        "zone": quote.prepared.site.zone.key,
-        "lines": [
-            {
-                "sku": sold.sku,
-                "name": rows.get((ReferenceKind.PRODUCT, sold.sku), ""),
-                "quantity": sold.quantity,
-                "total": money(line.total),
-                "discount": money(line.discount),
-                "net": money(line.net),
-                "base_points": line.base_points,
-                "is_known": sold.sku in quote.prepared.products,
-            }
-            for line, sold in zip(decision.lines, quote.sale.lines, strict=True)
+    return TriedDecision(
+        verdict=describe_verdict(decision, promotion, promotion_names),
+        total=_amount(decision.total, currency),
+        discounted=_amount(decision.total - decision.net, currency),
+        net=_amount(decision.net, currency),
+        points=f"{decision.points:,}",
+        base_points=f"{decision.base_points:,}",
+        promotion_points=f"{decision.promotion_points:,}",
+        consumer=quote.record.consumer.consumer_id if quote.record is not None else "",
+        at=decision.basket.at,
+        site=quote.prepared.site.name or quote.prepared.site.number,
+        zone=quote.prepared.site.zone.key,
+        lines=list(_line_rows(quote, names)),
+        applied=[_applied_row(applied, link(applied.promotion.source), currency) for applied in decision.applied],
+        vouchers=[
+            VoucherRow(code=voucher.code, offer=voucher.offer, discount=_amount(voucher.discount, currency))
+            for voucher in decision.vouchers
         ],
-        "applied": [
-            {
-                **told(one),
-                "type": describe_type(one.promotion.source.type),
-                "redemptions": f"{one.redemptions:,}",
-                "points": f"{one.points:,}",
-                "discount": money(one.discount) if one.discount else "–",
-                "vouchers": one.vouchers,
-            }
-            for one in decision.applied
+        refused=[
+            RefusalRow(
+                promotion=link(refusal.promotion.source),
+                check=label_of(refusal.reason),
+                reason=describe_refusal(refusal, promotion_names),
+            )
+            for refusal in nearest_first(decision.refused)
         ],
-        "vouchers": [
-            {"code": one.code, "offer": one.offer, "discount": money(one.discount)} for one in decision.vouchers
-        ],
-        "refused": [
-            {**told(one), "check": label_of(one.reason), "words": refusal_in_words(one, names)}
-            for one in nearest_first(decision.refused)
-        ],
-        "notes": list(_notes(quote, names, rows, may_see=may_see_personalized(request))),
-    }
+        notes=list(_notes(quote, promotion_names, names, may_see=may_see_personalized(request))),
+    )
 
 
-def _names_spoken_of(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str]:
-    """The names of the products and personalized promotions that the page speaks of."""
-    skus = {line.sku for line in quote.sale.lines} | {add.sku for add in quote.decision.add_products}
+def _amount(minor: int, currency: str) -> str:
+    return describe_amount(from_minor(minor, currency), currency)
+
+
+def _line_rows(quote: Quote, names: Mapping[ReferenceKey, str]) -> Iterator[LineRow]:
+    currency = quote.decision.basket.currency
+    for line, sold in zip(quote.decision.lines, quote.sale.lines, strict=True):
+        yield LineRow(
+            sku=sold.sku,
+            name=names.get((ReferenceKind.PRODUCT, sold.sku), ""),
+            quantity=sold.quantity,
+            total=_amount(line.total, currency),
+            discount=_amount(line.discount, currency),
+            net=_amount(line.net, currency),
+            base_points=line.base_points,
+            is_known=sold.sku in quote.prepared.products,
+        )
+
+
+def _applied_row(applied: Applied, promotion: PromotionLink, currency: str) -> AppliedRow:
+    return AppliedRow(
+        promotion=promotion,
+        type=describe_type(applied.promotion.source.type),
+        redemptions=f"{applied.redemptions:,}",
+        points=f"{applied.points:,}",
+        discount=_amount(applied.discount, currency) if applied.discount else "–",
+        vouchers=applied.vouchers,
+    )
+
+
+def _reference_names(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str]:
+    """Return the names of the products and personalized promotions that the page mentions."""
+    skus = {line.sku for line in quote.sale.lines} | {addition.sku for addition in quote.decision.add_products}
     lists = {state.backend_id for state in quote.decision.personalized if state.requires_selection}
-    wanted = [
+    references = [
         (kind, key)
         for kind, keys in ((ReferenceKind.PRODUCT, skus), (ReferenceKind.PERSONALIZED_PROMOTION, lists))
         for key in keys
     ]
-    return reference_names(account_id=account_id, references=wanted, sources=REFERENCE_SOURCES)
+    return reference_names(account_id=account_id, references=references, sources=REFERENCE_SOURCES)
 
 
-def refusal_in_words(refusal: Refusal, names: dict[str, str]) -> str:
-    """Why a promotion does not apply, with the rule that it lacked; ``names`` of promotions by code."""
+def describe_refusal(refusal: Refusal, promotion_names: Mapping[str, str]) -> str:
+    """Describe why a promotion does not apply, with the rule that it lacked.
+
+    Args:
+        refusal: of the engine.
+        promotion_names: the names of promotions by code.
+    """
     if refusal.won_by:
-        winners = ", ".join(f"“{names.get(code, code)}”" for code in refusal.won_by)
-        return f"Lost to {winners}: the {DECIDED_BY[refusal.decided_by]} decided."
+        winners = [promotion_names.get(code, code) for code in refusal.won_by]
+        return describe_lost_conflict(winners, decided_by=refusal.decided_by)
     miss = refusal.near_miss
     if miss is not None and miss.rule is not None and refusal.reason in SCOPES:
-        asked = describe_tree({"match": "all", "rules": [miss.rule]}, SCOPES[refusal.reason])
-        return f"{refusal.detail} Only this is missing: {asked}."
+        missing = describe_tree({"match": "all", "rules": [miss.rule]}, SCOPES[refusal.reason])
+        return f"{refusal.detail} Only this is missing: {missing}."
     return refusal.detail
 
 
-def _verdict(decision: Decision, promotion: Promotion | None, names: dict[str, str]) -> Verdict | None:
+def describe_verdict(
+    decision: Decision, promotion: Promotion | None, promotion_names: Mapping[str, str]
+) -> Verdict | None:
+    """Describe whether the promotion that is tried applies; None where none is tried."""
     if promotion is None:
         return None
-    for one in decision.applied:
-        if one.promotion.id == promotion.pk:
-            gives = []
-            if one.discount:
-                currency = decision.basket.currency
-                gives.append(f"{describe_amount(from_minor(one.discount, currency), currency)} off")
-            if one.points:
-                gives.append(f"{one.points:,} points")
-            if one.vouchers:
-                gives.append("1 voucher" if one.vouchers == 1 else f"{one.vouchers:,} vouchers")
-            times = "once" if one.redemptions == 1 else f"{one.redemptions:,} times"
-            return Verdict(applies=True, words=f"It applies {times}: {', '.join(gives)}.")
+    for applied in decision.applied:
+        if applied.promotion.id == promotion.pk:
+            times = "once" if applied.redemptions == 1 else f"{applied.redemptions:,} times"
+            benefits = ", ".join(_benefits(applied, decision.basket.currency))
+            return Verdict(applies=True, sentence=f"It applies {times}: {benefits}.")
     for refusal in decision.refused:
         if refusal.promotion.id == promotion.pk:
-            return Verdict(applies=False, words=f"It does not apply. {refusal_in_words(refusal, names)}")
-    return Verdict(applies=False, words="It does not apply.")
+            reason = describe_refusal(refusal, promotion_names)
+            return Verdict(applies=False, sentence=f"It does not apply. {reason}")
+    return Verdict(applies=False, sentence="It does not apply.")
 
 
-def _notes(quote: Quote, names: Mapping[str, str], rows: Mapping[ReferenceKey, str], *, may_see: bool) -> Iterator[str]:
-    """What else the till would be told; of personalized promotions to those alone who ``may_see`` them."""
-    for warned in quote.warnings:
-        yield warned.detail
+def _benefits(applied: Applied, currency: str) -> Iterator[str]:
+    if applied.discount:
+        yield f"{_amount(applied.discount, currency)} off"
+    if applied.points:
+        yield f"{applied.points:,} points"
+    if applied.vouchers:
+        yield "1 voucher" if applied.vouchers == 1 else f"{applied.vouchers:,} vouchers"
+
+
+def _notes(
+    quote: Quote, promotion_names: Mapping[str, str], names: Mapping[ReferenceKey, str], *, may_see: bool
+) -> Iterator[str]:
+    """Yield what else the till would be told; personalized promotions only to users who ``may_see`` them."""
+    for warning in quote.warnings:
+        yield warning.detail
     for refused in quote.decision.vouchers_refused:
         yield f"Voucher {refused.code} does not pay: {label_of(refused.reason).lower()}."
-    for add in quote.decision.add_products:
-        product = rows.get((ReferenceKind.PRODUCT, add.sku))
-        said = f"“{product}” ({add.sku})" if product else add.sku
-        giver = names.get(add.discount, add.discount)
-        yield f"The till may add {add.quantity} of {said}, which “{giver}” gives for free."
+    for addition in quote.decision.add_products:
+        name = names.get((ReferenceKind.PRODUCT, addition.sku))
+        product = f"“{name}” ({addition.sku})" if name else addition.sku
+        discount = promotion_names.get(addition.discount, addition.discount)
+        yield f"The till may add {addition.quantity} of {product}, which “{discount}” gives for free."
     for state in quote.decision.personalized:
         if state.requires_selection and may_see:
-            of = rows.get((ReferenceKind.PERSONALIZED_PROMOTION, state.backend_id), state.backend_id)
-            yield f"The consumer has not chosen from the list of “{of}” yet."
+            list_name = names.get((ReferenceKind.PERSONALIZED_PROMOTION, state.backend_id), state.backend_id)
+            yield f"The consumer has not chosen from the list of “{list_name}” yet."

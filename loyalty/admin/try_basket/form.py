@@ -1,4 +1,4 @@
-"""The form of a basket to try."""
+"""The form that describes a basket to try."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -22,39 +22,46 @@ from consumers.selectors import consumer_names
 from consumers.services.upsert import is_storable
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
-from promotions.admin.editor.key_fields import KeyField, lines_of
+from promotions.admin.inputs.key_fields import KeyField, lines_of
 from promotions.selectors.rule_values import reference_names
 
-MAX_CONSUMER_ID_LENGTH = 100
-MOST_LINES = 100
-MOST_VOUCHERS = 20
+MAX_KEY_LENGTH = 100
+MAX_LINES = 100
+MAX_VOUCHERS = 20
 
 
 def _number(**kwargs: Any) -> forms.DecimalField:
     return forms.DecimalField(widget=UnfoldAdminDecimalFieldWidget({"inputmode": "decimal"}), **kwargs)
 
 
-def _price(label: str, *, empty: str) -> forms.DecimalField:
+def _price(label: str, *, blank: str) -> forms.DecimalField:
     return _number(
-        label=label, required=False, min_value=Decimal(0), max_digits=16, decimal_places=4, help_text=f"Empty: {empty}."
+        label=label,
+        required=False,
+        min_value=Decimal(0),
+        max_digits=16,
+        decimal_places=4,
+        help_text=f"Leave blank for {blank}.",
     )
 
 
-def _text(label: str, *, most: int = 100, **kwargs: Any) -> forms.CharField:
-    return forms.CharField(label=label, required=False, max_length=most, widget=UnfoldAdminTextInputWidget(), **kwargs)
+def _text(label: str, *, max_length: int = 100, **kwargs: Any) -> forms.CharField:
+    return forms.CharField(
+        label=label, required=False, max_length=max_length, widget=UnfoldAdminTextInputWidget(), **kwargs
+    )
 
 
 class LineForm(RowForm):
-    """One line of the basket."""
+    """A line of the basket."""
 
     sku = KeyField("product", noun="product", label="Product", required=True)
     quantity = _number(
         initial=1, min_value=Decimal("0.001"), max_value=Decimal(1_000_000), max_digits=10, decimal_places=3
     )
-    unit_price_inc_tax = _price("Unit price inc. tax", empty="the retail price")
-    unit_price_ex_tax = _price("Unit price excl. tax", empty="the same")
-    category = _text("Category at the till", most=200)
-    brand = _text("Brand at the till", most=200)
+    unit_price_inc_tax = _price("Unit price inc. tax", blank="the retail price")
+    unit_price_ex_tax = _price("Unit price excl. tax", blank="the same price")
+    category = _text("Category at the till", max_length=200)
+    brand = _text("Brand at the till", max_length=200)
 
     def __init__(self, *args: Any, names: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -62,26 +69,26 @@ class LineForm(RowForm):
 
     def clean_sku(self) -> str:
         sku: str = self.cleaned_data["sku"]
-        if len(sku) > 100 or not is_storable(sku):
+        if len(sku) > MAX_KEY_LENGTH or not is_storable(sku):
             raise ValidationError("There is no such SKU.")
         return sku
 
 
 class BasketForm(forms.Form):
-    """A basket: where, when, who, and what is bought."""
+    """A basket: where, when, by whom and what is bought."""
 
     site = KeyField("site", noun="site", label="Site", required=True)
-    at = ZonedDateTimeField(label="Moment", required=False, help_text="Past or future. Empty: now.")
+    at = ZonedDateTimeField(label="Moment", required=False, help_text="Past or future. Leave blank for now.")
     consumer = KeyField(
         "consumer",
         noun="consumer",
         label="Consumer",
-        help_text="Search by name, id, e-mail or card. Empty: nobody is named.",
+        help_text="Search by name, id, e-mail or card. Leave blank for an anonymous basket.",
     )
     loyalty_card = _text("Loyalty card", help_text="A card names its consumer too.")
     lines = FormSetField(
         form=LineForm,
-        max_rows=MOST_LINES,
+        max_rows=MAX_LINES,
         texts={"row": "Line", "add": "Add line", "empty": "Add what is bought."},
         label="Lines",
     )
@@ -103,21 +110,21 @@ class BasketForm(forms.Form):
         assert isinstance(currency, forms.ChoiceField)  # noqa: S101
         currency.choices = currency_choices(first=(account.currency,))
         currency.initial = account.currency
-        self._name_the_chosen()
+        self._show_names()
 
-    def _name_the_chosen(self) -> None:
-        """Let the searches show what is chosen by its name."""
+    def _show_names(self) -> None:
+        """Show the site, the consumer and the products that are chosen by their names."""
         site = self["site"].value()
         sites = lines_of(site)
-        shown = self["lines"].data if self.is_bound else None
-        if isinstance(shown, RowFormSet):
-            skus = [sku for row in shown.forms for sku in lines_of(row["sku"].value())]
+        rows = self["lines"].data if self.is_bound else None
+        if isinstance(rows, RowFormSet):
+            skus = [sku for row in rows.forms for sku in lines_of(row["sku"].value())]
         else:
             skus = [line["sku"] for line in self.initial.get("lines", ())]
-        wanted = {("site", key) for key in sites} | {("product", sku) for sku in skus}
+        references = {("site", key) for key in sites} | {("product", sku) for sku in skus}
         names = reference_names(
             account_id=self.account.pk,
-            references={(kind, key) for kind, key in wanted if is_storable(key)},
+            references={(kind, key) for kind, key in references if is_storable(key)},
             sources=LOYALTY_REFERENCE_SOURCES,
         )
         by_kind = {kind: {key: name for (of, key), name in names.items() if of == kind} for kind in ("site", "product")}
@@ -127,13 +134,13 @@ class BasketForm(forms.Form):
             consumer_ids=[key for key in lines_of(self["consumer"].value()) if is_storable(key)],
         )
         cast("FormSetField", self.fields["lines"]).widget.row_kwargs = {"names": by_kind["product"]}
-        if isinstance(shown, RowFormSet):
-            for row in shown.forms:
+        if isinstance(rows, RowFormSet):
+            for row in rows.forms:
                 row.fields["sku"].widget.names = by_kind["product"]
 
     def clean_consumer(self) -> str:
         consumer_id: str = self.cleaned_data["consumer"] or ""
-        if len(consumer_id) > MAX_CONSUMER_ID_LENGTH or not is_storable(consumer_id):
+        if len(consumer_id) > MAX_KEY_LENGTH or not is_storable(consumer_id):
             raise ValidationError("There is no such consumer.")
         return consumer_id
 
@@ -145,17 +152,17 @@ class BasketForm(forms.Form):
 
     def clean_vouchers(self) -> tuple[str, ...]:
         codes = tuple(dict.fromkeys(lines_of(self.cleaned_data["vouchers"])))
-        if len(codes) > MOST_VOUCHERS:
-            raise ValidationError(f"A till presents {MOST_VOUCHERS} vouchers at most.")
+        if len(codes) > MAX_VOUCHERS:
+            raise ValidationError(f"A till presents {MAX_VOUCHERS} vouchers at most.")
         return codes
 
     def basket(self) -> BasketToTry:
-        """What the form describes; it must be valid."""
+        """Return the basket of a valid form."""
         values = dict(self.cleaned_data)
         return BasketToTry(lines=tuple(LineToTry(**line) for line in values.pop("lines")), **values)
 
     def add_problem(self, problem: Problem) -> None:
-        """Show what was refused at its field, or at the field of its line."""
+        """Show a problem at its field, or at the field of its line."""
         name, _, rest = (problem.attr or "").partition(".")
         error = ValidationError(problem.detail, code=problem.code)
         if name == "lines" and rest:
@@ -168,9 +175,9 @@ class BasketForm(forms.Form):
 
 
 def initial_of(basket: BasketToTry) -> dict[str, Any]:
-    """The form's values for a basket that was kept."""
+    """Return the form's values for a saved basket."""
 
-    def shown(amount: Decimal | None) -> str | None:
+    def text_of(amount: Decimal | None) -> str | None:
         return None if amount is None else format_number(amount)
 
     values: dict[str, Any] = {name: getattr(basket, name) for name in BasketForm.base_fields if name != "lines"}
@@ -178,9 +185,9 @@ def initial_of(basket: BasketToTry) -> dict[str, Any]:
     values["lines"] = [
         {
             "sku": line.sku,
-            "quantity": shown(line.quantity),
-            "unit_price_inc_tax": shown(line.unit_price_inc_tax),
-            "unit_price_ex_tax": shown(line.unit_price_ex_tax),
+            "quantity": text_of(line.quantity),
+            "unit_price_inc_tax": text_of(line.unit_price_inc_tax),
+            "unit_price_ex_tax": text_of(line.unit_price_ex_tax),
             "category": line.category,
             "brand": line.brand,
         }

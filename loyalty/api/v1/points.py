@@ -14,7 +14,7 @@ from consumers.api.framework.views import ApiView, row_or_404
 from consumers.selectors import consumers_of
 from loyalty.models import LedgerEntry
 from loyalty.selectors.points import adjustments_of
-from loyalty.services.points.adjustment import MOST_ADJUSTED, points_adjust
+from loyalty.services.points.adjustment import MAX_ADJUSTMENT_POINTS, points_adjust
 
 
 class SignedPoints(WholeField):
@@ -23,7 +23,7 @@ class SignedPoints(WholeField):
     default_error_messages = {"zero": "An adjustment by nothing is none."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=-MOST_ADJUSTED, max_value=MOST_ADJUSTED, **kwargs)
+        super().__init__(min_value=-MAX_ADJUSTMENT_POINTS, max_value=MAX_ADJUSTMENT_POINTS, **kwargs)
 
     def to_internal_value(self, data: Any) -> int:
         points = super().to_internal_value(data)

@@ -29,7 +29,7 @@ from loyalty.management.demo.discounts import Lists, PlannedDiscount
 from loyalty.management.demo.programme import Planned
 from loyalty.management.demo.sales import Trade, returns, sales
 from loyalty.models import LedgerEntry, Offer, RedemptionMessage, Reversal, Transaction, Voucher
-from loyalty.selectors.rewards import vouchers_good
+from loyalty.selectors.rewards import voucher_is_valid
 from loyalty.services.points.adjustment import points_adjust
 from loyalty.services.promotion import loyalty_promotion_save
 from loyalty.services.rewards.claim import offer_claim
@@ -325,7 +325,7 @@ def _sales(account: Account, made: Sequence[Sale], made_at: datetime, bar: Bar) 
 
 def _purses(account: Account, *, at: datetime) -> dict[str, list[str]]:
     """The codes of good vouchers by consumer id, and by card, the newest first."""
-    good = Voucher.objects.filter(vouchers_good(at=at), account=account).order_by("-issued_at", "-pk")
+    good = Voucher.objects.filter(voucher_is_valid(at=at), account=account).order_by("-issued_at", "-pk")
     purses: dict[str, list[str]] = {}
     for code, *keys in good.values_list("code", "consumer__consumer_id", "consumer__membership__cards__number"):
         for key in keys:

@@ -1,4 +1,4 @@
-"""Writes of points that no sale makes."""
+"""Adjust a balance."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +12,13 @@ from loyalty.models import LedgerEntry
 
 ADJUSTMENT_ACTIVITY = "Adjustment"
 
-MOST_ADJUSTED = 10**12
-"""What one adjustment adds or takes away at most; forms and bodies refuse more."""
+MAX_ADJUSTMENT_POINTS = 10**12
+"""Points that one adjustment may add or take away; forms and request bodies refuse more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adjustment:
-    """An entry that a person wrote; ``created`` is False where it was there before; ``balance`` is now's."""
+    """The entry of an adjustment and the balance now; ``created`` is False for a repeated reference."""
 
     entry: LedgerEntry
     balance: int
@@ -26,7 +26,7 @@ class Adjustment:
 
 
 def consumer_lock(*, account_id: int, consumer_id: str) -> Consumer:
-    """The consumer with membership, their row held until the transaction ends; sales lock it first, too.
+    """Lock a consumer's row until the transaction ends, and return it with its membership. Sales lock it first, too.
 
     Raises:
         ConsumerNotFound: the account has no such consumer.

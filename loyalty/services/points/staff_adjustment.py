@@ -1,4 +1,4 @@
-"""Writes of points by staff, within the limits of their role, and of these limits."""
+"""Adjust a balance on behalf of staff, within the limits of their role; set these limits."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from loyalty.services.points.adjustment import Adjustment, points_adjust
 
 @dataclass(frozen=True, kw_only=True)
 class LimitValues:
-    """Everything that can be set; None means no limit."""
+    """The limits of an account; None means no limit."""
 
     customer_service_at_once: int | None = 1_000
     customer_service_per_day: int | None = 5_000
@@ -30,7 +30,7 @@ def adjustment_limits_save(*, account_id: int, values: LimitValues) -> Adjustmen
     """Replace the account's limits.
 
     Raises:
-        LoyaltyError: a value does not hold; each problem under its field.
+        LoyaltyError: a value is invalid; each problem under its field.
     """
     # One transaction under the account's lock: two first writers do not both insert the one row.
     with transaction.atomic():
@@ -57,7 +57,7 @@ def staff_points_adjust(
     """Add a signed number of points to a member's balance as ``author`` with their reason; once for each ``reference``.
 
     Raises:
-        AdjustmentLimit: the role of the author allows fewer points at once, or the rest of this day.
+        AdjustmentLimit: the role of the author allows fewer points at once, or in the rest of the day.
         ConsumerNotFound: the account has no such consumer.
         NotAMember: the consumer is no member of the loyalty programme.
         ReferenceReused: the reference was used for another number of points or another reason.
@@ -67,8 +67,8 @@ def staff_points_adjust(
     allowed = adjustment_limits(account_id=account.pk).of_role(role)
     if allowed.at_once is not None and abs(points) > allowed.at_once:
         raise AdjustmentLimit(f"Your role allows up to {allowed.at_once:,} points at once.", attr="points")
-    # One transaction under the lock of who adjusts, and then the consumer's: of two that together pass the day's limit,
-    # the second counts the first.
+    # One transaction under the user's lock and then the consumer's: of two adjustments that together exceed the day's
+    # limit, the second counts the first.
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         adjustment = points_adjust(

@@ -27,9 +27,9 @@ CLAIM_ACTIVITY = "Reward claimed"
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A voucher that was claimed for points; ``created`` is False where this claim was made before.
+    """A voucher that was claimed; ``created`` is False for a repeated reference.
 
-    ``points`` is what it cost, ``balance`` what the consumer has left now.
+    ``points`` is what it cost, ``balance`` the consumer's balance now.
     """
 
     voucher: Voucher
@@ -49,7 +49,7 @@ def offer_claim(
 ) -> Claim:
     """Debit a consumer the points that a tiered offer costs, and issue its voucher; once for each ``reference``.
 
-    ``author`` is the member of staff who does it for the consumer, if one does.
+    ``author`` is the member of staff who claims it for the consumer, if any.
 
     Raises:
         ConsumerNotFound: the account has no such consumer.
@@ -88,18 +88,15 @@ def offer_claim(
             created_at=at,
         )
         (voucher,) = voucher_rows(offer=offer, consumer=consumer, count=1, at=at)
-        voucher.claim_reference, voucher.claimed_on, voucher.claimed_by = (
-            reference,
-            day,
-            author.user if author else None,
-        )
+        voucher.claim_reference, voucher.claimed_on = reference, day
+        voucher.claimed_by = author.user if author else None
         voucher.save()
         Offer.objects.filter(pk=offer.pk).update(issued=F("issued") + 1)
     return Claim(voucher=voucher, points=cost, balance=consumer.points_balance, created=True)
 
 
 def _claimable_cost(offer: Offer | None, code: str, consumer: Consumer, at: datetime) -> int:
-    """What the offer costs the consumer; see ``offer_claim`` for what is raised."""
+    """Return what the offer costs the consumer; raise as ``offer_claim`` says."""
     if offer is None:
         raise LoyaltyError(problems=[Problem(code="does_not_exist", detail=f"There is no offer {code}.", attr="offer")])
     if offer.kind != OfferKind.TIERED or not offer.point_cost:

@@ -29,7 +29,7 @@ IN_USE = 'A promotion names this offer, or vouchers of it were issued. Archive i
 
 @dataclass(frozen=True, kw_only=True)
 class OfferValues:
-    """Everything that can be said of an offer; the product by SKU, a blank currency becomes the account's."""
+    """The values of an offer; the product by its SKU. A blank currency becomes the account's."""
 
     code: str
     name: str
@@ -49,11 +49,11 @@ class OfferValues:
 
 
 def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author, at: datetime) -> Saved:
-    """Create or replace offers by code: all of them or none. A currency that is left blank is kept as the account's.
+    """Create or replace offers by code: all of them or none. A blank currency becomes the account's.
 
     Raises:
         LoyaltyError: each problem under ``<index>.<field>``.
-        OfferInUse: the kind or the currency of an offer would change that a promotion names or vouchers are of.
+        OfferInUse: the kind or currency would change of an offer that a promotion names or that has vouchers.
     """
     # One transaction under the account's lock: of two writers of one code, the second replaces. The offers' own locks
     # keep sales from issuing vouchers while the stock is compared with what was issued.
@@ -63,8 +63,8 @@ def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author,
         codes = [row.code for row in rows]
         owned = Offer.objects.filter(account=account, code__in=codes).order_by("pk").select_for_update()
         existing = {offer.code: offer for offer in owned}
-        products = _products_named(account, rows)
-        _fixed_stay(account, existing, rows)
+        products = _products_of(account, rows)
+        _refuse_fixed_changes(account, existing, rows)
         offers, saved = rows_upsert(
             model=Offer,
             account=account,
@@ -93,8 +93,8 @@ def offer_delete(*, account_id: int, code: str, author: Author) -> None:
         OfferInUse: a promotion names it, or vouchers of it exist.
     """
     try:
-        # One transaction under the account's lock, which every writer of a promotion holds too: none can come to
-        # name the offer between the look and the deletion.
+        # One transaction under the account's lock, which every writer of a promotion holds too: no promotion can
+        # begin to name the offer between the check and the deletion.
         with transaction.atomic():
             account = account_lock(account_id=account_id)
             offer = Offer.objects.filter(account=account, code=code).first()
@@ -109,10 +109,11 @@ def offer_delete(*, account_id: int, code: str, author: Author) -> None:
         raise OfferInUse(IN_USE) from error
 
 
-def _products_named(account: Account, rows: Sequence[OfferValues]) -> dict[str, Product]:
-    """The products that ``rows`` name, by SKU."""
-    wanted = (row.product for row in rows if row.product)
-    products = {one.sku: one for one in rows_by_values(Product.objects.filter(account=account), "sku", wanted)}
+def _products_of(account: Account, rows: Sequence[OfferValues]) -> dict[str, Product]:
+    """Return the products that ``rows`` name, by SKU; refuse unknown ones."""
+    skus = (row.product for row in rows if row.product)
+    named = rows_by_values(Product.objects.filter(account=account), "sku", skus)
+    products = {product.sku: product for product in named}
     problems = [
         Problem(code="does_not_exist", detail=f"There is no product {row.product}.", attr=f"{index}.product")
         for index, row in enumerate(rows)
@@ -123,8 +124,8 @@ def _products_named(account: Account, rows: Sequence[OfferValues]) -> dict[str, 
     return products
 
 
-def _fixed_stay(account: Account, existing: Mapping[str, Offer], rows: Sequence[OfferValues]) -> None:
-    """Refuse another kind or currency for offers that a promotion names or vouchers are of."""
+def _refuse_fixed_changes(account: Account, existing: Mapping[str, Offer], rows: Sequence[OfferValues]) -> None:
+    """Refuse to change the kind or currency of offers that a promotion names or that have vouchers."""
     changed = [
         existing[row.code]
         for row in rows

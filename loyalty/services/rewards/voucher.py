@@ -1,8 +1,8 @@
-"""Vouchers: their codes, their issue, and what becomes of them.
+"""Issue vouchers, pay with them, give them back, cancel them and mark expired ones.
 
-Whoever issues, pays with, releases or cancels a voucher holds its consumer's row and has not locked an offer of a
-higher id; so what was read of a consumer's vouchers under that lock stays true. The sweep of expired ones alone holds
-nothing: the stored status that it sets decides nothing.
+Whoever issues, redeems, gives back or cancels a voucher holds the lock on its consumer's row, and has locked no offer
+of a higher id; so what was read of a consumer's vouchers under that lock stays true. Only the sweep of expired vouchers
+holds no lock: nothing is decided by the status that it stores.
 """
 
 import secrets
@@ -17,7 +17,7 @@ from consumers.models import Consumer
 from loyalty.choices import VoucherStatus
 from loyalty.exceptions import VoucherChanged
 from loyalty.models import Offer, Transaction, Voucher
-from loyalty.selectors.rewards import UNUSED, last_offer_day, vouchers_good
+from loyalty.selectors.rewards import UNUSED, last_offer_day, voucher_is_valid
 from loyalty.services.till.counters import counters_increase
 
 CHUNK = 500
@@ -30,14 +30,14 @@ CODE_LENGTH = 14
 
 
 def voucher_codes(count: int) -> list[str]:
-    """So many new codes, each from the system's source of randomness."""
+    """Return ``count`` new codes, each from the system's source of randomness."""
     return ["".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)) for _ in range(count)]
 
 
 def voucher_rows(*, offer: Offer, consumer: Consumer, count: int, at: datetime) -> list[Voucher]:
-    """So many unsaved vouchers of an offer, issued to a consumer at a moment.
+    """Return ``count`` unsaved vouchers of an offer, issued to a consumer at a moment.
 
-    One expires ``valid_days`` after its issue, and never later than its offer ends.
+    A voucher expires ``valid_days`` after its issue, and no later than its offer ends.
     """
     ends = [offer.ends_at] if offer.ends_at else []
     if offer.valid_days:
@@ -56,31 +56,33 @@ def voucher_rows(*, offer: Offer, consumer: Consumer, count: int, at: datetime) 
 
 
 def vouchers_pay(*, consumer_pk: int, voucher_pks: Collection[int], payer: Transaction, at: datetime) -> None:
-    """Spend a consumer's vouchers on a transaction, in one statement. Belongs in its transaction.
+    """Redeem a consumer's vouchers on a sale, in one statement. Call it in the sale's database transaction.
 
     Args:
-        consumer_pk: whose they must be.
-        voucher_pks: each once.
-        payer: the transaction, saved.
-        at: the moment of the sale, at which they must be good; a late sale has its own.
+        consumer_pk: the consumer who must own them.
+        voucher_pks: without duplicates.
+        payer: the saved transaction.
+        at: the moment of the sale, at which they must be valid; a late sale has its own.
 
     Raises:
-        VoucherChanged: one is not the consumer's or not good; the caller's transaction must end.
+        VoucherChanged: one is not the consumer's or not valid; the caller's transaction must roll back.
     """
-    good = Voucher.objects.filter(vouchers_good(at=at), consumer_id=consumer_pk, pk__in=voucher_pks)
-    if good.update(status=VoucherStatus.REDEEMED, redeemed_by=payer, redeemed_at=at) != len(voucher_pks):
+    valid = Voucher.objects.filter(voucher_is_valid(at=at), consumer_id=consumer_pk, pk__in=voucher_pks)
+    if valid.update(status=VoucherStatus.REDEEMED, redeemed_by=payer, redeemed_at=at) != len(voucher_pks):
         raise VoucherChanged("A voucher is no longer good.")
 
 
 def vouchers_release(*, payer: Transaction, at: datetime) -> int:
-    """Give back the vouchers that a voided or fully returned transaction was paid with; returns how many.
+    """Give back the vouchers that a voided or fully returned transaction was paid with; return how many.
 
-    They are issued again, or expired where their end has come meanwhile, and the consumer's day of the last offer is
-    what it is without them. Belongs in the caller's transaction.
+    They are issued again, or expired if their end has passed, and the consumer's day of the last offer is computed
+    without them. Call it in the caller's database transaction.
     """
-    left = Case(When(expires_at__lte=at, then=Value(VoucherStatus.EXPIRED)), default=Value(VoucherStatus.ISSUED))
+    unused_status = Case(
+        When(expires_at__lte=at, then=Value(VoucherStatus.EXPIRED)), default=Value(VoucherStatus.ISSUED)
+    )
     paid = Voucher.objects.filter(redeemed_by=payer, status=VoucherStatus.REDEEMED)
-    released = paid.update(status=left, redeemed_by=None, redeemed_at=None)
+    released = paid.update(status=unused_status, redeemed_by=None, redeemed_at=None)
     if released and payer.consumer_id is not None:
         day = last_offer_day(consumer_pk=payer.consumer_id)
         Consumer.objects.filter(pk=payer.consumer_id).update(last_offer_redeemed_on=day)
@@ -88,35 +90,35 @@ def vouchers_release(*, payer: Transaction, at: datetime) -> int:
 
 
 def vouchers_cancel(*, vouchers: Sequence[Voucher]) -> list[Voucher]:
-    """Take unused vouchers back into their offers' stock; returns those, without the ones that were spent.
+    """Cancel unused vouchers and put them back into their offers' stock; return those, without redeemed ones.
 
-    Belongs in the caller's transaction, in which ``vouchers`` were read under their consumer's lock.
+    Call it in the database transaction in which ``vouchers`` were read under their consumer's lock.
 
     Raises:
-        VoucherChanged: one is not as it was read; the caller's transaction must end.
+        VoucherChanged: one has changed since it was read; the caller's transaction must roll back.
     """
     unused = [voucher for voucher in vouchers if voucher.status in UNUSED]
     rows = Voucher.objects.filter(pk__in=[voucher.pk for voucher in unused], status__in=UNUSED)
     if rows.update(status=VoucherStatus.CANCELLED) != len(unused):
         raise VoucherChanged("A voucher was used in the meantime.")
-    back = Counter(voucher.offer_id for voucher in unused)
-    if back:
-        taken_back = {offer: -count for offer, count in back.items()}
-        counters_increase(Offer._meta.db_table, "issued", taken_back, limit_column="stock").raise_if_over_limit()
+    by_offer = Counter(voucher.offer_id for voucher in unused)
+    if by_offer:
+        changes = {offer_id: -count for offer_id, count in by_offer.items()}
+        counters_increase(Offer._meta.db_table, "issued", changes, limit_column="stock").raise_if_over_limit()
     return unused
 
 
 def vouchers_expire(*, at: datetime) -> int:
-    """Store of all vouchers whose end has come that they are expired; returns how many.
+    """Mark as expired all vouchers whose end has passed; return how many.
 
-    Can be run at any time and by any number of workers at once. Nothing depends on it but lists that read the column.
+    Can run at any time and in any number of workers at once. Only lists that read the column depend on it.
     """
     due = Voucher.objects.filter(status=VoucherStatus.ISSUED, expires_at__lte=at).order_by("expires_at", "pk")
-    # A sale that holds one is not waited for: the next sweep comes by.
+    # Do not wait for a sale that holds one: the next sweep marks it.
     due = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
     expired = 0
     while True:
-        # One transaction for each chunk, so that no lock is held for long: of two sweeps, each takes other rows.
+        # One transaction for each chunk, so that no lock is held for long; two sweeps at once take different rows.
         with transaction.atomic():
             chunk = list(due.values_list("pk", flat=True)[:CHUNK])
             rows = Voucher.objects.filter(pk__in=chunk, status=VoucherStatus.ISSUED)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from loyalty.admin.calendar import MOST, OPEN_IN_A_WEEK, describe_days, monday_of
+from loyalty.admin.calendar import MAX_OPEN_BARS, MAX_PROMOTIONS, describe_days, monday_of
 from loyalty.choices import PromotionType
 from promotions.choices import Family
 from promotions.models import Promotion
@@ -27,19 +27,19 @@ def at(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
 
 
-def calendar(office: Office, **asked: str) -> Any:
-    """The page around the middle of June 2026, unless told otherwise."""
-    answer = office.client.get(reverse("promotion_calendar"), {"day": "2026-06-15", **asked})
-    assert answer.status_code == 200
-    return answer
+def calendar(office: Office, **parameters: str) -> Any:
+    """Return the page around 15 June 2026, unless the parameters name another day."""
+    response = office.client.get(reverse("promotion_calendar"), {"day": "2026-06-15", **parameters})
+    assert response.status_code == 200
+    return response
 
 
-def names(answer: Any) -> list[str]:
-    return [bar.name for bar in answer.context["bars"]]
+def names(response: Any) -> list[str]:
+    return [bar.name for bar in response.context["bars"]]
 
 
 def many(office: Office, count: int) -> None:
-    """Promotions that run in June 2026, written past the services for speed."""
+    """Create promotions that run in June 2026, without the services: they are slower."""
     Promotion.objects.bulk_create(
         Promotion(
             account=office.account,
@@ -55,7 +55,7 @@ def many(office: Office, count: int) -> None:
     )
 
 
-def test_it_shows_every_family_that_runs_in_the_time(office: Office) -> None:
+def test_the_calendar_shows_promotions_of_every_family_that_run_in_the_period(office: Office) -> None:
     for name, start, end in (
         ("Before", at(2026, 1, 1), at(2026, 6, 7, 23)),
         ("Reaches in", at(2026, 1, 1), at(2026, 6, 9)),
@@ -75,10 +75,10 @@ def test_a_bar_covers_the_days_of_the_accounts_zone(office: Office) -> None:
     assert (bar.column, bar.past) == (3, 6)
 
 
-def test_a_stopped_promotion_ends_where_it_was_stopped_and_not_at_all_where_it_never_ran(office: Office) -> None:
+def test_a_stopped_promotion_ends_at_its_stop_and_is_not_shown_if_it_never_ran(office: Office) -> None:
     for code, stopped in (("ran", at(2026, 6, 11)), ("never", at(2026, 6, 1))):
-        made = save_promotion(office.account, code=code, name=code, starts_at=at(2026, 6, 10))
-        Promotion.objects.filter(pk=made.pk).update(stopped_at=stopped)
+        promotion = save_promotion(office.account, code=code, name=code, starts_at=at(2026, 6, 10))
+        Promotion.objects.filter(pk=promotion.pk).update(stopped_at=stopped)
     (bar,) = calendar(office).context["bars"]
     assert (bar.name, bar.past - bar.column) == ("ran", 2)
 
@@ -90,7 +90,7 @@ def test_a_promotion_without_an_end_goes_on_to_the_last_day(office: Office) -> N
 
 
 @pytest.mark.parametrize(
-    ("asked", "shown"),
+    ("parameters", "shown"),
     [
         ({"kind": "loyalty"}, ["Fifty", "Draft"]),
         ({"kind": "discount"}, ["Tenth"]),
@@ -101,33 +101,35 @@ def test_a_promotion_without_an_end_goes_on_to_the_last_day(office: Office) -> N
         ({"kind": "nonsense", "status": "x", "day": "never"}, ["Fifty", "Draft", "Tenth"]),
     ],
 )
-def test_it_can_be_narrowed_down(office: Office, asked: dict[str, str], shown: list[str]) -> None:
+def test_filters_narrow_and_invalid_values_are_ignored(
+    office: Office, parameters: dict[str, str], shown: list[str]
+) -> None:
     save_promotion(office.account, name="Fifty", starts_at=at(2026, 6, 1))
     save_promotion(office.account, code="draft", name="Draft", draft=True, starts_at=at(2026, 6, 2))
     save_discount(office.account, name="Tenth", starts_at=at(2026, 6, 3))
-    assert names(calendar(office, **asked)) == shown
+    assert names(calendar(office, **parameters)) == shown
 
 
-def test_every_bar_leads_to_its_promotion_and_says_its_status(office: Office) -> None:
+def test_every_bar_links_to_its_promotion_and_shows_its_status(office: Office) -> None:
     promotion = save_promotion(office.account, name="Fifty", starts_at=at(2026, 6, 1), ends_at=at(2026, 6, 20))
     discount = save_discount(office.account, name="Tenth", draft=True, starts_at=at(2026, 6, 3))
     for view in ("timeline", "month"):
         page = calendar(office, view=view).content.decode()
-        for address in (
+        for url in (
             reverse("admin:loyalty_loyaltypromotion_change", args=[promotion.pk]),
             reverse("admin:promotions_discount_change", args=[discount.pk]),
         ):
-            assert f'href="{address}"' in page
+            assert f'href="{url}"' in page
         assert "Draft" in page
         assert 'style="' not in page.split('id="content"')[1].split("</main>")[0]
 
 
-def test_a_month_has_its_weeks_and_hides_what_is_too_much(office: Office) -> None:
-    many(office, OPEN_IN_A_WEEK + 5)
+def test_a_month_shows_its_weeks_and_folds_bars_beyond_the_limit(office: Office) -> None:
+    many(office, MAX_OPEN_BARS + 5)
     context = calendar(office, view="month").context
     assert [week.days[0].date for week in context["weeks"]] == [date(2026, 6, day) for day in (1, 8, 15, 22, 29)]
     last = context["weeks"][-1]
-    assert (len(last.bars), len(last.more)) == (OPEN_IN_A_WEEK, 5)
+    assert (len(last.bars), len(last.more)) == (MAX_OPEN_BARS, 5)
     assert {(bar.column, bar.past) for bar in last.bars} == {(1, 4)}
 
 
@@ -137,10 +139,10 @@ def test_archived_promotions_and_those_of_other_accounts_are_not_shown(office: O
     assert names(calendar(office)) == []
 
 
-def test_five_hundred_promotions_cost_one_query_and_a_page_of_bounded_size(office: Office) -> None:
-    def queries(**asked: str) -> int:
+def test_five_hundred_promotions_take_one_query_and_a_page_of_bounded_size(office: Office) -> None:
+    def queries(**parameters: str) -> int:
         with CaptureQueriesContext(connection) as counted:
-            calendar(office, **asked)
+            calendar(office, **parameters)
         return len(counted)
 
     few = queries()
@@ -152,16 +154,16 @@ def test_five_hundred_promotions_cost_one_query_and_a_page_of_bounded_size(offic
     assert len(page.content) < 500_000
 
 
-def test_more_than_can_be_shown_is_said(office: Office) -> None:
-    many(office, MOST + 1)
+def test_the_page_says_when_there_are_more_promotions_than_it_shows(office: Office) -> None:
+    many(office, MAX_PROMOTIONS + 1)
     page = calendar(office)
-    assert len(page.context["bars"]) == MOST
+    assert len(page.context["bars"]) == MAX_PROMOTIONS
     assert "There are more than 1000" in page.content.decode()
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
 @pytest.mark.parametrize("view", ["timeline", "month"])
-def test_the_ends_of_the_calendar_are_no_error(office: Office, day: str, view: str) -> None:
+def test_the_first_and_last_days_of_all_are_no_error(office: Office, day: str, view: str) -> None:
     calendar(office, day=day, view=view)
 
 
@@ -172,6 +174,6 @@ def test_today_is_marked(office: Office) -> None:
     assert days[0].date == monday_of(days[0].date)
 
 
-def test_days_are_said_as_short_as_they_can_be() -> None:
+def test_days_are_described_as_briefly_as_possible() -> None:
     assert describe_days(date(2026, 6, 1), date(2026, 6, 1)) == "1 Jun 2026"
     assert describe_days(date(2025, 12, 30), date(2026, 1, 2)) == "30 Dec 2025 – 2 Jan 2026"

@@ -1,4 +1,4 @@
-"""The panel of a promotion's conflicts: verdicts, examples and winners in words."""
+"""The page of a promotion's conflicts: verdicts, examples and winners."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from loyalty.admin.conflicts import PER_PAGE
+from loyalty.admin.conflicts import PER_PAGE, ConflictRow
 from loyalty.choices import PromotionType
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
@@ -24,15 +24,15 @@ def office() -> Office:
 
 
 def panel(office: Office, promotion_id: int, page: str = "") -> Any:
-    asked = {"promotion": str(promotion_id), "page": page or "1"}
-    return office.client.get(reverse("promotion_conflicts"), asked)
+    parameters = {"promotion": str(promotion_id), "page": page or "1"}
+    return office.client.get(reverse("promotion_conflicts"), parameters)
 
 
-def rows(office: Office, promotion_id: int) -> dict[str, Any]:
-    return {row["code"]: row for row in panel(office, promotion_id).context["rows"]}
+def rows(office: Office, promotion_id: int) -> dict[str, ConflictRow]:
+    return {row.code: row for row in panel(office, promotion_id).context["rows"]}
 
 
-def test_those_of_its_kind_that_are_live_or_scheduled_are_judged(office: Office) -> None:
+def test_a_promotion_is_compared_with_live_and_scheduled_ones_of_its_kind(office: Office) -> None:
     now = timezone.now()
     own = save_promotion(office.account, code="own", draft=True)
     save_promotion(office.account, code="soon", starts_at=now + timedelta(days=2))
@@ -48,27 +48,30 @@ def test_those_of_its_kind_that_are_live_or_scheduled_are_judged(office: Office)
     assert set(rows(office, own.pk)) == {"acme-fixed-1", "soon"}
 
 
-def test_a_row_says_how_they_meet_and_who_wins(office: Office) -> None:
+def test_a_row_shows_an_example_and_the_winner(office: Office) -> None:
     own = save_promotion(office.account, code="own", name="More", outcome={"points": 90})
     row = rows(office, own.pk)["acme-fixed-1"]
-    assert (row["verdict"], row["winner"]) == ("Together in one basket", "“More” wins, because of the saving.")
-    assert row["example"]["place"] == "Site 1 of acme"
-    assert row["example"]["lines"] == ["1 × acme-p1 at 10.00 GBP"]
+    assert (row.verdict, row.winner) == ("Can clash", "“More” wins, because of the saving.")
+    assert row.example is not None
+    assert row.example.place == "Site 1 of acme"
+    assert row.example.lines == ["1 × acme-p1 at 10.00 GBP"]
 
 
-def test_an_example_tells_dates_as_the_rest_of_the_page_does(office: Office) -> None:
+def test_an_example_formats_dates_like_the_rest_of_the_page(office: Office) -> None:
     born = {"match": "all", "rules": [{"attribute": "date_of_birth", "operator": "is", "value": "1990-03-04"}]}
     own = save_promotion(office.account, code="own", eligibility={"customer_rules": born})
-    assert "born on 4 Mar 1990" in rows(office, own.pk)["acme-fixed-1"]["example"]["shopper"]
+    example = rows(office, own.pk)["acme-fixed-1"].example
+    assert example is not None
+    assert "born on 4 Mar 1990" in example.shopper
 
 
-def test_a_row_says_why_they_never_meet(office: Office) -> None:
+def test_a_row_says_why_a_pair_never_clashes(office: Office) -> None:
     now = timezone.now()
     own = save_promotion(office.account, code="own", ends_at=now + timedelta(days=1))
     save_promotion(office.account, code="later", starts_at=now + timedelta(days=1))
     row = rows(office, own.pk)["later"]
-    assert (row["verdict"], row["why"]) == ("Never together", "They are never in force at the same time.")
-    assert row["example"] is None
+    assert (row.verdict, row.reason) == ("Never clash", "They are never in force at the same time.")
+    assert row.example is None
 
 
 def test_a_product_of_the_catalogue_proves_discounts_apart_however_its_sku_is_spelt(office: Office) -> None:
@@ -78,19 +81,19 @@ def test_a_product_of_the_catalogue_proves_discounts_apart_however_its_sku_is_sp
     own = save_discount(office.account, code="own", product_sets=[{"name": "A", "rules": tree("sku", "ACME-P1")}])
     save_discount(office.account, code="tea", product_sets=[{"name": "B", "rules": tree("category", "Tea")}])
     save_discount(office.account, code="cake", product_sets=[{"name": "B", "rules": tree("category", "Cake")}])
-    found = rows(office, own.pk)
-    assert found["tea"]["verdict"] == "Together in one basket"
-    assert (found["cake"]["verdict"], found["cake"]["why"]) == ("Never together", "No basket holds what both ask for.")
+    others = rows(office, own.pk)
+    assert others["tea"].verdict == "Can clash"
+    assert (others["cake"].verdict, others["cake"].reason) == ("Never clash", "No basket holds what both ask for.")
 
 
 def test_an_archived_promotion_conflicts_with_nothing(office: Office) -> None:
     own = save_promotion(office.account, code="own", archived=True)
     page = panel(office, own.pk)
-    assert page.context["found"] is None
+    assert page.context["is_archived"]
     assert "It is archived" in page.content.decode()
 
 
-def test_many_are_shown_page_by_page(office: Office) -> None:
+def test_many_conflicts_are_shown_page_by_page(office: Office) -> None:
     own = save_promotion(office.account, code="own")
     for n in range(PER_PAGE):
         save_promotion(office.account, code=f"other-{n}")
@@ -100,7 +103,7 @@ def test_many_are_shown_page_by_page(office: Office) -> None:
     assert len(panel(office, own.pk, "nonsense").context["rows"]) == PER_PAGE
 
 
-def test_a_panel_costs_the_same_whatever_there_is(office: Office) -> None:
+def test_the_panel_takes_the_same_number_of_statements_whatever_there_is(office: Office) -> None:
     own = save_promotion(office.account, code="own")
 
     def queries() -> int:
@@ -116,7 +119,7 @@ def test_a_panel_costs_the_same_whatever_there_is(office: Office) -> None:
     assert (few, queries()) == (7, 7)
 
 
-def test_nothing_of_another_account_is_judged(office: Office) -> None:
+def test_promotions_of_another_account_are_not_compared(office: Office) -> None:
     theirs = make_office("theirs")
     own = save_promotion(theirs.account, code="theirs")
     assert panel(office, own.pk).status_code == 404
@@ -125,5 +128,5 @@ def test_nothing_of_another_account_is_judged(office: Office) -> None:
 
 def test_a_promotions_page_leads_to_its_conflicts(office: Office) -> None:
     own = save_promotion(office.account, code="own")
-    answer = office.page("loyalty_loyaltypromotion_conflicts", own.pk)
-    assert (answer.status_code, answer["Location"]) == (302, f"{reverse('promotion_conflicts')}?promotion={own.pk}")
+    response = office.page("loyalty_loyaltypromotion_conflicts", own.pk)
+    assert (response.status_code, response["Location"]) == (302, f"{reverse('promotion_conflicts')}?promotion={own.pk}")

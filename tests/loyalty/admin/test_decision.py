@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from consumers.author import Author
 from consumers.models import Account
+from loyalty.admin.transactions.decision import Change, DecisionPage, Deduction
 from loyalty.choices import Benefit, PromotionType, ReversalKind
 from loyalty.models import Transaction, Voucher
 from loyalty.services.rewards.offer import OfferValues, offers_save
@@ -34,7 +35,7 @@ def office() -> Office:
 def sell_some(
     account: Account, reference: str, *, quantity: int = 2, vouchers: Sequence[str] = (), at: datetime | None = None
 ) -> None:
-    """So many units at 3.00 to the member."""
+    """Sell ``quantity`` units at 3.00 to the member."""
     now = timezone.now()
     line = SaleLine(
         line_id="1",
@@ -56,7 +57,7 @@ def sell_some(
 
 
 def give_back(account: Account, sale: str, reference: str, *, quantity: int = 0) -> None:
-    """So many units come back; none voids the sale."""
+    """Return ``quantity`` units; none voids the sale."""
     lines = (ReturnedLine(line_id="1", quantity=Decimal(quantity)),) if quantity else ()
     kind = ReversalKind.RETURN if lines else ReversalKind.VOID
     request = ReversalRequest(kind=kind, transaction=sale, reference=reference, lines=lines)
@@ -65,28 +66,39 @@ def give_back(account: Account, sale: str, reference: str, *, quantity: int = 0)
 
 def page_of(office: Office, reference: str) -> Any:
     pk = Transaction.objects.get(account=office.account, reference=reference).pk
-    answer = office.page("loyalty_transaction_change", pk)
-    assert answer.status_code == 200
-    return answer
+    response = office.page("loyalty_transaction_change", pk)
+    assert response.status_code == 200
+    return response
 
 
-def test_each_line_says_which_discount_took_how_much(office: Office) -> None:
+def decision_of(office: Office, reference: str) -> DecisionPage:
+    decision: DecisionPage = page_of(office, reference).context["decision"]
+    return decision
+
+
+def refusal_of(office: Office, reference: str, code: str) -> str:
+    """Return the reason why the promotion of this code did not apply."""
+    (reason,) = (refusal.reason for refusal in decision_of(office, reference).refused if refusal.code == code)
+    return reason
+
+
+def test_each_line_shows_how_much_each_discount_took_off(office: Office) -> None:
     sell_some(office.account, "T-1")
-    (line,) = page_of(office, "T-1").context["lines"]
-    assert (line["total"], line["discount"], line["net"]) == ("6.00 GBP", "3.00 GBP", "3.00 GBP")
-    assert line["cuts"] == [{"name": "Half price", "amount": "3.00 GBP"}]
+    (line,) = decision_of(office, "T-1").lines
+    assert (line.total, line.discount, line.net) == ("6.00 GBP", "3.00 GBP", "3.00 GBP")
+    assert line.deductions == [Deduction(name="Half price", amount="3.00 GBP")]
 
 
-def test_vouchers_that_paid_are_refused_and_issued_are_told_apart(office: Office) -> None:
+def test_vouchers_that_paid_were_refused_or_were_issued_are_listed_as_such(office: Office) -> None:
     code = Voucher.objects.get().code
     sell_some(office.account, "T-1", quantity=4, vouchers=[code, "NONE-OF-OURS"])
-    page = page_of(office, "T-1")
-    paid, refused, issued = page.context["vouchers"]
-    assert (paid["code"], paid["offer"], paid["became"]) == (code, "Offer of acme", "Paid")
-    assert (paid["amount"], paid["now"]) == ("5.00 GBP", "Redeemed")
-    assert (refused["code"], refused["became"]) == ("NONE-OF-OURS", "Did not pay. There was no such voucher.")
-    assert (issued["became"], issued["now"]) == ("Issued", "Issued")
-    assert {"name": "Voucher: Offer of acme", "amount": "5.00 GBP"} in page.context["lines"][0]["cuts"]
+    decision = decision_of(office, "T-1")
+    paid, refused, issued = decision.vouchers
+    assert (paid.code, paid.offer, paid.at_sale) == (code, "Offer of acme", "Paid")
+    assert (paid.amount, paid.now) == ("5.00 GBP", "Redeemed")
+    assert (refused.code, refused.at_sale) == ("NONE-OF-OURS", "Did not pay. There was no such voucher.")
+    assert (issued.at_sale, issued.now) == ("Issued", "Issued")
+    assert Deduction(name="Voucher: Offer of acme", amount="5.00 GBP") in decision.lines[0].deductions
 
 
 def test_an_external_voucher_is_left_to_the_till(office: Office) -> None:
@@ -102,37 +114,32 @@ def test_an_external_voucher_is_left_to_the_till(office: Office) -> None:
     )  # fmt: skip
     sell_some(office.account, "T-1")
     sell_some(office.account, "T-2", vouchers=[Voucher.objects.get(offer__code="bag").code])
-    assert page_of(office, "T-2").context["vouchers"][0]["amount"] == "For the till to honour"
+    assert decision_of(office, "T-2").vouchers[0].amount == "For the till to honour"
 
 
-def test_a_return_says_what_came_back_and_what_was_taken_back(office: Office) -> None:
+def test_a_return_shows_what_came_back_and_what_was_taken_back(office: Office) -> None:
     sell_some(office.account, "T-1", quantity=4)
     give_back(office.account, "T-1", "R-1", quantity=1)
-    page = page_of(office, "T-1")
-    (came_back,) = page.context["reversals"]
-    assert {name: came_back[name] for name in ("kind", "reference", "items", "refund", "points")} == {
-        "kind": "Return",
-        "reference": "R-1",
-        "items": ["1 × acme-p1"],
-        "refund": "1.50 GBP",
-        "points": 2,
-    }
-    now = {one["label"]: (one["then"], one["now"]) for one in page.context["changes"]}
-    assert now["Status"] == ("Committed", "Partly returned")
-    assert now["Net total"] == now["Paid"] == ("6.00 GBP", "4.50 GBP")
-    assert page.context["lines"][0]["returned"] == "1"
+    decision = decision_of(office, "T-1")
+    (reversal,) = decision.reversals
+    assert (reversal.kind, reversal.reference) == ("Return", "R-1")
+    assert (reversal.items, reversal.refund, reversal.points) == (["1 × acme-p1"], "1.50 GBP", 2)
+    changes = {change.label: (change.then, change.now) for change in decision.changes}
+    assert changes["Status"] == ("Committed", "Partly returned")
+    assert changes["Net total"] == changes["Paid"] == ("6.00 GBP", "4.50 GBP")
+    assert decision.lines[0].returned == "1"
 
 
 def test_a_void_leaves_nothing_and_takes_the_vouchers_back(office: Office) -> None:
     sell_some(office.account, "T-1")
     issued = Voucher.objects.get(issued_by__transaction__reference="T-1").code
     give_back(office.account, "T-1", "V-1")
-    page = page_of(office, "T-1")
-    (void,) = page.context["reversals"]
-    assert (void["kind"], void["cancelled"], void["refund"]) == ("Void", [issued], "3.00 GBP")
-    half = next(one for one in page.context["applied"] if one["promotion"].code == "half")
-    assert (half["redemptions"].then, half["redemptions"].now) == ("2", "0")
-    assert (half["discount"].then, half["discount"].now) == ("3.00 GBP", "0.00 GBP")
+    decision = decision_of(office, "T-1")
+    (void,) = decision.reversals
+    assert (void.kind, void.cancelled, void.refund) == ("Void", (issued,), "3.00 GBP")
+    half = next(applied for applied in decision.applied if applied.promotion.code == "half")
+    assert half.redemptions == Change(then="2", now="0")
+    assert half.discount == Change(then="3.00 GBP", now="0.00 GBP")
 
 
 def test_a_voucher_spent_before_its_sale_came_back_is_named(office: Office) -> None:
@@ -140,13 +147,14 @@ def test_a_voucher_spent_before_its_sale_came_back_is_named(office: Office) -> N
     spent = Voucher.objects.get(issued_by__transaction__reference="T-1").code
     sell_some(office.account, "T-2", vouchers=[spent])
     give_back(office.account, "T-1", "V-1")
-    assert page_of(office, "T-1").context["reversals"][0]["spent"] == [spent]
+    assert decision_of(office, "T-1").reversals[0].already_redeemed == (spent,)
 
 
-def test_a_sale_of_which_nothing_came_back_is_not_compared(office: Office) -> None:
+def test_a_sale_without_returns_is_not_compared(office: Office) -> None:
     sell_some(office.account, "T-1")
     page = page_of(office, "T-1")
-    assert page.context["reversals"] == page.context["changes"] == []
+    decision = page.context["decision"]
+    assert decision.reversals == decision.changes == []
     assert "At the sale, and now" not in page.content.decode()
 
 
@@ -171,32 +179,30 @@ def test_a_sale_of_which_nothing_came_back_is_not_compared(office: Office) -> No
         ),
     ],
 )  # fmt: skip
-def test_the_one_thing_that_was_lacking_is_said_in_words(office: Office, eligibility: Any, words: str) -> None:
+def test_the_one_thing_that_was_lacking_is_described(office: Office, eligibility: Any, words: str) -> None:
     save_promotion(office.account, code="near", name="Near", eligibility=eligibility)
     sell_some(office.account, "T-1")
-    (said,) = (one["words"] for one in page_of(office, "T-1").context["refused"] if one["code"] == "near")
-    assert words in said
+    assert words in refusal_of(office, "T-1", "near")
 
 
-def test_those_that_lacked_one_thing_come_first(office: Office) -> None:
+def test_promotions_that_lacked_one_thing_come_first(office: Office) -> None:
     york = {"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": "York"}]}
     save_promotion(office.account, code="z-near", name="Near", eligibility={"site_rules": york})
     save_promotion(office.account, code="a-draft", name="Draft", draft=True)
     save_promotion(office.account, code="a-rival", name="Rival", outcome={"points": 1})
     sell_some(office.account, "T-1")
-    codes = [one["code"] for one in page_of(office, "T-1").context["refused"]]
+    codes = [refusal.code for refusal in decision_of(office, "T-1").refused]
     assert codes[:2] == ["acme-discount-1", "z-near"]
     assert codes.index("a-rival") < codes.index("a-draft")
 
 
-def test_who_won_is_called_by_name(office: Office) -> None:
+def test_the_winner_of_a_lost_conflict_is_named(office: Office) -> None:
     save_promotion(office.account, code="rival", name="Rival", outcome={"points": 1})
     sell_some(office.account, "T-1")
-    (said,) = (one["words"] for one in page_of(office, "T-1").context["refused"] if one["code"] == "rival")
-    assert said == "Lost to “Promotion of acme” because of its saving."
+    assert refusal_of(office, "T-1", "rival") == "Lost to “Promotion of acme” because of its saving."
 
 
-def test_the_page_costs_the_same_whatever_happened(office: Office) -> None:
+def test_the_page_takes_the_same_number_of_statements_whatever_happened(office: Office) -> None:
     sell_some(office.account, "T-1")
     sell_some(office.account, "T-2", quantity=4)
     give_back(office.account, "T-2", "R-1", quantity=1)
@@ -222,7 +228,7 @@ def test_the_loyalty_tab_leads_to_past_transactions_and_shows_their_returns(offi
     assert "1.50 GBP refunded, 2 points taken back" in page
 
 
-def test_the_loyalty_tab_costs_the_same_whatever_was_bought(office: Office) -> None:
+def test_the_loyalty_tab_takes_the_same_number_of_statements_whatever_was_bought(office: Office) -> None:
     consumer = Transaction.objects.get().consumer_id
     counted = []
     for reference in ("T-1", "T-2"):

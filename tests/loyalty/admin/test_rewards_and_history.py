@@ -98,25 +98,25 @@ def test_an_offer_of_which_vouchers_were_issued_is_not_deleted(office: Office) -
 
 
 @pytest.mark.parametrize(
-    ("most", "words"), [(2, "· The first 2 transactions"), (3, "· 3 transactions"), (4, "· 3 transactions")]
+    ("max_count", "words"), [(2, "· The first 2 transactions"), (3, "· 3 transactions"), (4, "· 3 transactions")]
 )
-def test_a_long_list_is_counted_and_leafed_through_no_further_than_it_helps(
-    office: Office, monkeypatch: pytest.MonkeyPatch, most: int, words: str
+def test_a_long_list_is_counted_and_paged_up_to_its_limit(
+    office: Office, monkeypatch: pytest.MonkeyPatch, max_count: int, words: str
 ) -> None:
     for reference in ("T-2", "T-3"):
         sell(office.account, reference=reference, consumer="acme-c1")
-    monkeypatch.setattr(CappedPaginator, "MOST", most)
+    monkeypatch.setattr(CappedPaginator, "MAX_COUNT", max_count)
     monkeypatch.setattr(TransactionAdmin, "list_per_page", 1)
     page = office.page("loyalty_transaction_changelist")
     assert words in " ".join(page.content.decode().split())
-    assert page.context["cl"].paginator.num_pages == min(most, 3)
+    assert page.context["cl"].paginator.num_pages == min(max_count, 3)
 
 
-def test_a_search_in_the_history_that_finds_nothing_says_how_it_looks(office: Office) -> None:
-    told = "A search here finds how a reference"
-    assert told in office.page("loyalty_transaction_changelist", query="?q=T1").content.decode()
-    assert told not in office.page("loyalty_transaction_changelist", query="?status=voided").content.decode()
-    assert told not in office.page("loyalty_offer_changelist", query="?q=nothing").content.decode()
+def test_a_search_without_results_explains_how_it_searches(office: Office) -> None:
+    hint = "A search here finds how a reference"
+    assert hint in office.page("loyalty_transaction_changelist", query="?q=T1").content.decode()
+    assert hint not in office.page("loyalty_transaction_changelist", query="?status=voided").content.decode()
+    assert hint not in office.page("loyalty_offer_changelist", query="?q=nothing").content.decode()
 
 
 def test_sales_are_found_by_the_day_at_their_site(office: Office) -> None:
@@ -148,9 +148,10 @@ def test_a_transaction_shows_lines_promotions_and_reasons(office: Office) -> Non
     save_promotion(office.account, code="rival", name="Rival", outcome={"points": 1})
     sell(office.account, reference="T-9", consumer="acme-c1")
     page = office.page("loyalty_transaction_change", Transaction.objects.get(reference="T-9").pk)
-    assert [line["sku"] for line in page.context["lines"]] == ["acme-p1"]
-    assert [one["promotion"].code for one in page.context["applied"]] == ["acme-fixed-1", "acme-voucher-1"]
-    reasons = {one["code"]: one["words"] for one in page.context["refused"]}
+    decision = page.context["decision"]
+    assert [line.sku for line in decision.lines] == ["acme-p1"]
+    assert [applied.promotion.code for applied in decision.applied] == ["acme-fixed-1", "acme-voucher-1"]
+    reasons = {refusal.code: refusal.reason for refusal in decision.refused}
     assert reasons["york"] == "The site does not qualify. It would have applied if: Town is York."
     assert "“Promotion of acme”" in reasons["rival"]
     words = page.content.decode()
@@ -173,7 +174,7 @@ def test_an_expired_voucher_is_shown_as_such(office: Office) -> None:
 
 
 @pytest.mark.parametrize("query", ["local_day_from=x", "site__id__exact=x", "o=99", "p=0", "e=1", "status=x", "q=%00"])
-def test_no_address_of_a_list_is_a_fault_of_ours(office: Office, query: str) -> None:
+def test_invalid_parameters_of_a_list_are_no_server_error(office: Office, query: str) -> None:
     answer = office.client.get(f"{reverse('admin:loyalty_transaction_changelist')}?{query}", follow=True)
     assert answer.status_code in (200, 302, 400)
 

@@ -1,5 +1,6 @@
 """Trying a basket in the back office: the engine's own decision, with a draft counted in, and nothing written."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from consumers.choices import StaffRole
 from consumers.models import Consumer
+from loyalty.admin.try_basket.decision import AppliedRow, RefusalRow, TriedDecision, Verdict
 from loyalty.models import LedgerEntry, Transaction, TriedBasket, Voucher
 from promotions.models import PersonalizedPromotion, Product
 from promotions.services.personalized.lists import personalized_list_add
@@ -35,24 +37,35 @@ def basket(*skus: str, **values: Any) -> dict[str, Any]:
     return sent | values
 
 
-def tried(office: Office, *skus: str, **values: Any) -> Any:
-    """The answer to a basket that is tried."""
+def try_it(office: Office, *skus: str, **values: Any) -> Any:
+    """Post a basket and return the response."""
     return office.client.post(reverse("try_basket"), basket(*skus, **values))
 
 
-def names_of(answer: Any, what: str) -> set[str]:
-    return {one["code"] for one in answer.context["decided"][what]}
+def decision_on(office: Office, *skus: str, **values: Any) -> TriedDecision:
+    decision: TriedDecision = try_it(office, *skus, **values).context["decision"]
+    return decision
+
+
+def verdict_on(office: Office, *skus: str, **values: Any) -> Verdict:
+    verdict = decision_on(office, *skus, **values).verdict
+    assert verdict is not None
+    return verdict
+
+
+def codes_of(rows: Sequence[AppliedRow] | Sequence[RefusalRow]) -> set[str]:
+    return {row.promotion.code for row in rows}
 
 
 def test_a_basket_shows_what_applies_and_why_others_do_not(office: Office) -> None:
-    decided = tried(office, "acme-p1").context["decided"]
-    assert {one["code"] for one in decided["applied"]} == {"acme-fixed-1", "acme-voucher-1"}
-    (refused,) = decided["refused"]
-    assert (refused["code"], refused["check"]) == ("acme-discount-1", "No matching products")
-    assert decided["total"] == "3.00 GBP"
+    decision = decision_on(office, "acme-p1")
+    assert codes_of(decision.applied) == {"acme-fixed-1", "acme-voucher-1"}
+    (refusal,) = decision.refused
+    assert (refusal.promotion.code, refusal.check) == ("acme-discount-1", "No matching products")
+    assert decision.total == "3.00 GBP"
 
 
-def test_products_and_lists_are_called_by_their_names(office: Office) -> None:
+def test_products_and_lists_are_shown_by_name(office: Office) -> None:
     PersonalizedPromotion.objects.create(account=office.account, backend_id="PP-7", name="Your teas")
     personalized_list_add(account_id=office.account.pk, backend_id="PP-7", consumer_id="acme-c1", products=["acme-p1"])
     save_discount(
@@ -60,57 +73,60 @@ def test_products_and_lists_are_called_by_their_names(office: Office) -> None:
         code="treat",
         product_sets=[{"personalized_promotion": "PP-7", "required_quantity": 1, "gets_discount": True}],
     )
-    answer = tried(office, "acme-p1")
-    assert "The consumer has not chosen from the list of “Your teas” yet." in answer.context["decided"]["notes"]
+    response = try_it(office, "acme-p1")
+    decision = response.context["decision"]
+    assert "The consumer has not chosen from the list of “Your teas” yet." in decision.notes
     product = Product.objects.get(sku="acme-p1")
-    assert answer.context["decided"]["lines"][0]["name"] == product.name
-    assert f"{product.name} <span" in answer.content.decode()
+    assert decision.lines[0].name == product.name
+    assert f"{product.name} <span" in response.content.decode()
 
 
 def test_a_large_number_of_points_is_grouped(office: Office) -> None:
     save_promotion(office.account, code="many", outcome={"points": 12345})
-    decided = tried(office, "acme-p1").context["decided"]
-    assert {one["code"]: one["points"] for one in decided["applied"]}["many"] == "12,345"
+    points = {row.promotion.code: row.points for row in decision_on(office, "acme-p1").applied}
+    assert points["many"] == "12,345"
 
 
-def test_the_answer_is_shown_where_the_page_opens(office: Office) -> None:
+def test_the_page_opens_at_the_decision(office: Office) -> None:
     page = office.client.get(reverse("try_basket")).content.decode()
     assert f'action="{reverse("try_basket")}#decision" class="try-form"' in page
-    assert '<section id="decision"' in tried(office, "acme-p1").content.decode()
-    assert tried(office, "acme-p1", _keep="1", name="Tea")["Location"].endswith("#decision")
+    assert '<section id="decision"' in try_it(office, "acme-p1").content.decode()
+    assert try_it(office, "acme-p1", _keep="1", name="Tea")["Location"].endswith("#decision")
 
 
 def test_a_draft_counts_as_if_it_were_published_for_its_own_page_alone(office: Office) -> None:
     draft = save_promotion(office.account, code="draft", draft=True, outcome={"points": 900})
-    answer = tried(office, "acme-p1", promotion=str(draft.pk))
-    assert answer.context["decided"]["verdict"].words == "It applies once: 900 points."
-    assert "acme-fixed-1" in names_of(answer, "refused")
-    others = tried(office, "acme-p1")
-    assert "draft" in names_of(others, "refused")
-    assert "acme-fixed-1" in names_of(others, "applied")
+    decision = decision_on(office, "acme-p1", promotion=str(draft.pk))
+    assert decision.verdict == Verdict(applies=True, sentence="It applies once: 900 points.")
+    assert "acme-fixed-1" in codes_of(decision.refused)
+    without_draft = decision_on(office, "acme-p1")
+    assert "draft" in codes_of(without_draft.refused)
+    assert "acme-fixed-1" in codes_of(without_draft.applied)
 
 
 def test_the_page_of_a_draft_begins_at_a_moment_at_which_it_is_in_force(office: Office) -> None:
     draft = save_promotion(office.account, code="later", draft=True, starts_at=timezone.now() + timedelta(days=9))
     page = office.client.get(f"{reverse('try_basket')}?promotion={draft.pk}")
     shown = page.context["form"]["at"].value().strftime("%Y-%m-%dT%H:%M")
-    assert tried(office, "acme-p1", promotion=str(draft.pk), at=shown).context["decided"]["verdict"].applies
-    refused = tried(office, "acme-p1", promotion=str(draft.pk)).context["decided"]["verdict"]
-    assert (refused.applies, refused.words) == (False, "It does not apply. It had not started.")
+    assert verdict_on(office, "acme-p1", promotion=str(draft.pk), at=shown).applies
+    verdict = verdict_on(office, "acme-p1", promotion=str(draft.pk))
+    assert verdict == Verdict(applies=False, sentence="It does not apply. It had not started.")
 
 
-def test_the_rule_that_alone_is_missing_is_said_in_words(office: Office) -> None:
+def test_the_one_missing_rule_is_described(office: Office) -> None:
     tree = {"match": "all", "rules": [{"attribute": "source", "operator": "is", "value": "web"}]}
     web = save_promotion(office.account, code="web", eligibility={"transaction_rules": tree})
-    said = tried(office, "acme-p1", promotion=str(web.pk), source="shop").context["decided"]["verdict"]
-    assert said.words == ("It does not apply. The transaction does not qualify. Only this is missing: Source is web.")
+    verdict = verdict_on(office, "acme-p1", promotion=str(web.pk), source="shop")
+    assert verdict.sentence == (
+        "It does not apply. The transaction does not qualify. Only this is missing: Source is web."
+    )
 
 
 def test_a_moment_of_the_past_is_judged_as_it_was(office: Office) -> None:
     before = timezone.localtime(timezone.now() - timedelta(days=40)).strftime("%Y-%m-%dT%H:%M")
-    answer = tried(office, "acme-p1", at=before)
-    assert names_of(answer, "applied") == set()
-    assert {one["check"] for one in answer.context["decided"]["refused"]} == {"Scheduled"}
+    decision = decision_on(office, "acme-p1", at=before)
+    assert codes_of(decision.applied) == set()
+    assert {refusal.check for refusal in decision.refused} == {"Scheduled"}
 
 
 def test_trying_writes_nothing(office: Office) -> None:
@@ -119,35 +135,35 @@ def test_trying_writes_nothing(office: Office) -> None:
         return [model.objects.count() for model in tables] + list(Consumer.objects.values_list("points_balance"))
 
     before = state()
-    assert tried(office, "acme-p1").context["decided"]["applied"]
+    assert decision_on(office, "acme-p1").applied
     assert state() == before
 
 
-def test_a_kept_basket_is_run_again_with_its_promotion(office: Office) -> None:
+def test_a_saved_basket_is_tried_again_with_its_promotion(office: Office) -> None:
     draft = save_promotion(office.account, code="draft", draft=True)
     values = {"lines-0-unit_price_inc_tax": "12.50", "lines-0-quantity": "2"}
-    kept = tried(office, "acme-p1", promotion=str(draft.pk), _keep="1", name="Two teas", **values)
+    kept = try_it(office, "acme-p1", promotion=str(draft.pk), _keep="1", name="Two teas", **values)
     assert TriedBasket.objects.get().promotion == draft
     again = office.client.get(kept["Location"])
     assert again.context["promotion"].pk == draft.pk
-    assert again.context["decided"]["total"] == "25.00 GBP"
+    assert again.context["decision"].total == "25.00 GBP"
     assert again.context["form"].initial["lines"][0]["unit_price_inc_tax"] == "12.5"
-    assert [one.name for one in again.context["baskets"]] == ["Two teas"]
+    assert [basket.name for basket in again.context["baskets"]] == ["Two teas"]
     assert not office.client.get(reverse("try_basket")).context["baskets"]
 
 
-def test_a_kept_basket_whose_site_is_gone_says_so(office: Office) -> None:
-    tried(office, "acme-p1", _keep="1", name="Elsewhere", at="2026-05-01T10:00")
+def test_a_saved_basket_whose_site_is_gone_shows_the_error(office: Office) -> None:
+    try_it(office, "acme-p1", _keep="1", name="Elsewhere", at="2026-05-01T10:00")
     kept = TriedBasket.objects.get()
     kept.basket["site"] = "gone"
     kept.save()
     page = office.client.get(f"{reverse('try_basket')}?basket={kept.pk}")
-    assert page.context["decided"] is None
+    assert page.context["decision"] is None
     assert page.context["form"].errors["site"] == ["There is no site gone."]
 
 
-def test_a_basket_is_kept_no_longer(office: Office) -> None:
-    tried(office, "acme-p1", _keep="1", name="Tea")
+def test_a_saved_basket_can_be_deleted(office: Office) -> None:
+    try_it(office, "acme-p1", _keep="1", name="Tea")
     office.client.post(reverse("try_basket"), {"_forget": str(TriedBasket.objects.get().pk)})
     assert not TriedBasket.objects.exists()
 
@@ -165,15 +181,15 @@ def test_a_basket_is_kept_no_longer(office: Office) -> None:
         ({"currency": "XXQ"}, "currency", "Select a valid choice. XXQ is not one of the available choices."),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(office: Office, values: dict[str, str], field: str, words: str) -> None:
-    answer = tried(office, "acme-p1", **values)
+def test_each_error_is_shown_at_its_field(office: Office, values: dict[str, str], field: str, words: str) -> None:
+    answer = try_it(office, "acme-p1", **values)
     assert answer.status_code == 200
-    assert answer.context["decided"] is None
+    assert answer.context["decision"] is None
     assert answer.context["form"].errors[field] == [words]
 
 
 @pytest.mark.parametrize("wanted", ["promotion=0", "promotion=x", "basket=0", "basket=x"])
-def test_what_is_not_there_is_not_found(office: Office, wanted: str) -> None:
+def test_an_unknown_promotion_or_basket_is_not_found(office: Office, wanted: str) -> None:
     assert office.client.get(f"{reverse('try_basket')}?{wanted}").status_code == 404
 
 
@@ -189,19 +205,19 @@ def test_nothing_of_another_account_is_tried(office: Office) -> None:
     assert answer.context["form"].errors["site"] == ["There is no site acme-001."]
 
 
-def test_a_viewer_tries_but_keeps_nothing(office: Office) -> None:
+def test_a_viewer_may_try_baskets_but_not_save_them(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
-    assert tried(viewer, "acme-p1").context["decided"]["applied"]
-    assert tried(viewer, "acme-p1", _keep="1", name="Mine").status_code == 403
+    assert decision_on(viewer, "acme-p1").applied
+    assert try_it(viewer, "acme-p1", _keep="1", name="Mine").status_code == 403
     assert not TriedBasket.objects.exists()
     assert viewer.client.post(reverse("try_basket"), {"_forget": "1"}).status_code == 403
 
 
-def test_a_page_costs_the_same_whatever_there_is(office: Office) -> None:
+def test_the_page_takes_the_same_number_of_statements_whatever_there_is(office: Office) -> None:
     def queries() -> int:
-        tried(office, "acme-p1", "acme-p1")  # The rulebook of this version is read once.
+        try_it(office, "acme-p1", "acme-p1")  # The rulebook of this version is read once.
         with CaptureQueriesContext(connection) as counted:
-            assert tried(office, "acme-p1", "acme-p1").status_code == 200
+            assert try_it(office, "acme-p1", "acme-p1").status_code == 200
         return len(counted)
 
     few = queries()
@@ -215,7 +231,7 @@ def test_a_page_costs_the_same_whatever_there_is(office: Office) -> None:
     assert (few, queries()) == (12, 12)
 
 
-def test_a_promotions_page_leads_to_its_trial(office: Office) -> None:
+def test_try_it_on_a_promotions_page_leads_to_its_trial(office: Office) -> None:
     promotion = save_promotion(office.account, code="mine")
     answer = office.page("loyalty_loyaltypromotion_try_it", promotion.pk)
     assert (answer.status_code, answer["Location"]) == (302, f"{reverse('try_basket')}?promotion={promotion.pk}")
@@ -225,5 +241,5 @@ def test_a_price_without_tax_may_differ(office: Office) -> None:
     tree = {"match": "all", "rules": [{"attribute": "total_ex_tax", "operator": "is", "value": "2.00"}]}
     save_promotion(office.account, code="net", eligibility={"transaction_rules": tree, "always_apply": True})
     prices = {"lines-0-unit_price_inc_tax": "2.40", "lines-0-unit_price_ex_tax": "2.00"}
-    assert "net" in names_of(tried(office, "acme-p1", **prices), "applied")
-    assert "net" not in names_of(tried(office, "acme-p1"), "applied")
+    assert "net" in codes_of(decision_on(office, "acme-p1", **prices).applied)
+    assert "net" not in codes_of(decision_on(office, "acme-p1").applied)

@@ -242,7 +242,7 @@ def test_ledger_verify_finds_what_is_wrong(shop: Shop) -> None:
     Consumer.objects.update(points_balance=1)
     Promotion.objects.update(redemptions=7)
     PromotionUsage.objects.update(redemptions=2)
-    found = {(one.what, one.kept, one.history) for one in ledger_differences()}
+    found = {(one.figure, one.stored, one.history) for one in ledger_differences()}
     assert found == {("points balance", 1, 53), ("redemptions", 7, 1), ("redemptions by consumer", 2, 1)}
 
 
