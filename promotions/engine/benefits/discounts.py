@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from promotions.engine.definition.reader import Document
+from promotions.engine.definition.fields import Document
 from promotions.engine.facts.basket import UnitGroups
 from promotions.engine.facts.consumer import PersonalizedChoice
 from promotions.engine.matching.item_rules import ItemRules, compile_item_rules

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
-from promotions.engine.definition.reader import Document
+from promotions.engine.definition.fields import Document
 from promotions.engine.matching.selection import Selection, TakenUnits, compile_selection
 from promotions.engine.money import exponent, floor_product, floor_quotient
 
