@@ -79,7 +79,7 @@ def _last_sale(consumer: Consumer) -> Transaction | None:
 
 
 def texts_of(form: LoyaltyPromotionForm) -> Texts:
-    """Return the texts of a form after ``form.said()``."""
+    """Return the texts of a form after ``form.partial_definition()``."""
     return Texts(
         name=form.cleaned_data["name"] or "",
         outcome=_with_empty_texts(form.outcome()),
@@ -119,7 +119,7 @@ class PreviewMixin:
         """Preview a posted form for the chosen consumer; a user who may not see consumers gets sample data."""
         page: Any = self
         form = page.posted_form(request)
-        definition = form.said()
+        definition = form.partial_definition()
         account, consumer_id = account_of(request), request.POST.get("preview_consumer", "").strip()
         consumer = None
         if consumer_id and is_storable(consumer_id) and request.user.has_perm("consumers.view_consumer"):

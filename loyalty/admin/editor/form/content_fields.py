@@ -6,7 +6,7 @@ from unfold.widgets import (
     UnfoldAdminURLInputWidget,
 )
 
-from promotions.admin.editor.rich_text import RichTextWidget
+from promotions.admin.inputs.rich_text import RichTextWidget
 from promotions.engine.definition.fields import MAX_LINKS
 
 PLACES = tuple(range(1, MAX_LINKS + 1))

@@ -4,7 +4,7 @@ from django import forms
 
 from consumers.admin.framework.formset_field import FormSetField
 from loyalty.admin.editor.form.row_forms import ApplicationRuleForm
-from promotions.admin.editor.number_inputs import decimal
+from promotions.admin.inputs.number_inputs import decimal
 from promotions.engine.definition.fields import (
     MAX_APPLICATION_RULES,
 )

@@ -11,8 +11,8 @@ from unfold.widgets import (
 
 from consumers.admin.framework.formset_field import FormSetField
 from loyalty.admin.editor.form.row_forms import ProductSetForm
-from promotions.admin.editor.number_inputs import decimal, whole
-from promotions.admin.editor.rich_text import InsertsInput, RichTextWidget
+from promotions.admin.inputs.number_inputs import decimal, whole
+from promotions.admin.inputs.rich_text import InsertsInput, RichTextWidget
 from promotions.engine.definition.fields import (
     ACTIVITY_INSERTS,
     MAX_PRODUCT_SETS,

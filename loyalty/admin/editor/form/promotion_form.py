@@ -29,7 +29,7 @@ from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion, Offer
 from loyalty.selectors.promotion import offers_redeemable
 from loyalty.services.promotion import LOYALTY
-from promotions.admin.editor.form import Document, PromotionForm, as_written, number_text
+from promotions.admin.editor.form import Document, PromotionForm, number_text, to_definition
 from promotions.engine.definition.fields import (
     CONDITIONS,
     LIMITS,
@@ -153,7 +153,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
     def outcome(self) -> Document:
         """Return the document of the Outcome tab."""
         values = self.cleaned_data
-        document = {name: as_written(values.get(name)) for name in (*TYPE_FIELDS[self.promotion_type], *TEXTS)}
+        document = {name: to_definition(values.get(name)) for name in (*TYPE_FIELDS[self.promotion_type], *TEXTS)}
         document["product_selection"] = {"match": values["product_match"] or "any", "sets": values["product_sets"]}
         document["quantity_rule"] = self._quantity_rule()
         document["pricing_rule"] = self._pricing_rule()

@@ -11,7 +11,7 @@ from unfold.widgets import (
 
 from consumers.admin.framework.formset_field import RowForm
 from promotions.admin.editor.form import Document, number_text
-from promotions.admin.editor.number_inputs import decimal, whole
+from promotions.admin.inputs.number_inputs import decimal, whole
 from promotions.admin.rules.field import RulesField
 from promotions.engine.rules.attributes import Scope
 
