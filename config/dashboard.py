@@ -23,7 +23,7 @@ from loyalty.selectors.overview import (
     sales_since,
     vouchers_issued_by_day,
 )
-from promotions.admin.editor.page import describe_redemptions
+from promotions.admin.editor.header import describe_redemptions
 from promotions.choices import Family, Status
 from promotions.models import Promotion
 

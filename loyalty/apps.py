@@ -21,11 +21,11 @@ class LoyaltyConfig(AppConfig):
         from loyalty.roles import GRANTS  # noqa: PLC0415
         from loyalty.selectors.points import consumers_with_points_history  # noqa: PLC0415
         from loyalty.selectors.rewards import currencies_of_amounts  # noqa: PLC0415
-        from promotions.admin.editor.publish_warning import caution_register  # noqa: PLC0415
+        from promotions.admin.editor.publish_warning import publish_warning_register  # noqa: PLC0415
 
         reference_check_register("currency", currencies_of_amounts)
         reference_check_register("membership", consumers_with_points_history)
         for section in SECTIONS:
             loyalty_section_register(section)
-        caution_register(slow_draft_warning)
+        publish_warning_register(slow_draft_warning)
         role_grants_register(self.label, GRANTS)

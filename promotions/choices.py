@@ -29,7 +29,7 @@ class Status(models.TextChoices):
 
 
 class ReferenceKind(models.TextChoices):
-    """What a promotion's configuration may name; such a row cannot be deleted."""
+    """The kinds of rows that a promotion may reference; such a row cannot be deleted."""
 
     GROUP = "group", "Group"
     SITE = "site", "Site"

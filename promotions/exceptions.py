@@ -1,10 +1,10 @@
-"""What the operations of promotions refuse."""
+"""Refusals of the operations on the catalogue and on promotions."""
 
 from consumers.exceptions import Refused
 
 
 class PromotionsError(Refused):
-    """Base of what the operations on the catalogue and on promotions refuse."""
+    """Base of all refusals of this app."""
 
 
 class ProductNotFound(PromotionsError):
@@ -14,7 +14,7 @@ class ProductNotFound(PromotionsError):
 
 
 class ProductInUse(PromotionsError):
-    """An offer, a promotion or a consumer's list names the product: it can be archived, not deleted."""
+    """An offer, a promotion or a consumer's list references the product: it can be archived, not deleted."""
 
     code = "in_use"
 
@@ -32,7 +32,7 @@ class PersonalizedPromotionNotFound(PromotionsError):
 
 
 class PersonalizedPromotionInUse(PromotionsError):
-    """Consumers have lists of it, or a discount names it: it can be archived, not deleted."""
+    """Consumers have lists of it, or a discount references it: it can be archived, not deleted."""
 
     code = "in_use"
 
@@ -44,7 +44,7 @@ class PersonalizedPromotionInUse(PromotionsError):
 
 
 class ListRefused(PromotionsError):
-    """A consumer's list, or a choice from it, does not hold; the problems say in what."""
+    """A consumer's list, or a choice from it, is invalid; see the problems."""
 
 
 class SelectionLocked(PromotionsError):
@@ -60,24 +60,24 @@ class PromotionNotFound(PromotionsError):
 
 
 class PromotionInUse(PromotionsError):
-    """History needs the promotion: it can be archived, not deleted."""
+    """A transaction needs the promotion: it can be archived, not deleted."""
 
     code = "in_use"
 
 
 class PromotionStopped(PromotionsError):
-    """The promotion was stopped, or has ended by itself: both are final."""
+    """The promotion was stopped or has ended, which is final."""
 
     code = "stopped"
 
 
 class AlreadyPublished(PromotionsError):
-    """A published promotion was to become a draft, or to be published again."""
+    """A published promotion cannot become a draft, or be published again."""
 
     code = "already_published"
 
 
 class NotPublished(PromotionsError):
-    """A draft has no life to end."""
+    """A draft cannot be stopped."""
 
     code = "not_published"

@@ -1,4 +1,4 @@
-"""What promotions show on a consumer's Loyalty tab."""
+"""The sections of promotions on a consumer's Loyalty tab."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from promotions.selectors.product import product_names
 
 
 def personalized_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
-    """The consumer's product lists, in order of the promotions' names; archived promotions aside."""
+    """Return the consumer's product lists by the promotions' names, without archived promotions."""
     return [
         {
             "backend_id": listed.promotion.backend_id,
@@ -28,14 +28,14 @@ def personalized_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any
 
 
 def choice_of(listed: PersonalizedList) -> str:
-    """How far the consumer's choice is: ``none``, ``open`` or ``final``."""
+    """Return the state of the consumer's choice: ``none``, ``open`` or ``final``."""
     if listed.locked:
         return "final"
     return "open" if listed.selected else "none"
 
 
 def lists_shown(lists: Sequence[PersonalizedList]) -> list[dict[str, Any]]:
-    """What a page shows of lists of one account, with their products by name: one SQL statement for all of them."""
+    """Return what a page shows of lists of one account; one SQL statement reads the names of all products."""
     skus = {sku for listed in lists for sku in listed.products}
     names = product_names(account_id=lists[0].promotion.account_id, skus=skus) if lists else {}
     return [
@@ -52,7 +52,7 @@ def lists_shown(lists: Sequence[PersonalizedList]) -> list[dict[str, Any]]:
 
 
 def personalized_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
-    """The consumer's lists as the page shows them."""
+    """Return the consumer's lists as the page shows them."""
     return lists_shown(list(personalized_lists_shown(account_id=consumer.account_id, consumer_pk=consumer.pk)))
 
 

@@ -1,4 +1,4 @@
-"""What staff of each role may do with the catalogue and with promotions; see ``consumers.roles``."""
+"""The permissions of each role for the catalogue and promotions; see ``consumers.roles``."""
 
 from consumers.choices import StaffRole
 from consumers.roles import Grants, codenames

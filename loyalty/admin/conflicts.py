@@ -18,7 +18,7 @@ from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.admin.wording import describe_amount
 from loyalty.services.conflicts import Conflict, promotion_conflicts
-from promotions.admin.editor.page import promotion_of
+from promotions.admin.editor.step_forms import promotion_of
 from promotions.choices import Family
 from promotions.engine.money import from_minor
 from promotions.models import Promotion

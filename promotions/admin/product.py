@@ -1,25 +1,28 @@
-"""The catalogue."""
+"""The pages of the catalogue, and its import and export."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from import_export.fields import Field
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.files.resource import AccountResource
+from consumers.admin.files.widgets import TextsWidget
 from consumers.admin.framework.filters import ArchivedFilter
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from consumers.author import Author
-from promotions.admin.resources import ProductResource
 from promotions.models import Product
 from promotions.services.product import ProductValues, product_delete, products_save
 
 
 class LabelsField(forms.CharField):
-    """Texts, separated by commas."""
+    """Texts separated by commas."""
 
     widget = UnfoldAdminTextInputWidget
 
@@ -59,10 +62,38 @@ class ProductForm(ServiceForm):
         labels = {"sku": "SKU", "name": "Product name"}
         help_texts = {
             "sku": "As the tills send it. It cannot be changed later.",
-            "cost_price": "In the account's currency; empty if unknown.",
-            "retail_price": "In the account's currency; empty if unknown. The margin is judged from the two prices.",
+            "cost_price": "In the account's currency; leave blank if unknown.",
+            "retail_price": "In the account's currency; leave blank if unknown. Both prices give the margin.",
             "archived": "Hidden from lists; rules that name it keep working.",
         }
+
+
+class ProductResource(AccountResource):
+    """Products by SKU; labels are separated by commas, an empty price is unknown."""
+
+    labels = Field(column_name="labels", attribute="labels", widget=TextsWidget())
+
+    class Meta(AccountResource.Meta):
+        model = Product
+        import_id_fields = ("sku",)
+        fields = (
+            "sku",
+            "name",
+            "product_brand",
+            "program_brand",
+            "category",
+            "labels",
+            "cost_price",
+            "retail_price",
+            "archived",
+        )
+
+    def save_rows(self, rows: Sequence[Product]) -> None:
+        values = [
+            ProductValues(**{name: getattr(row, name) for name in self.Meta.fields} | {"labels": tuple(row.labels)})
+            for row in rows
+        ]
+        products_save(account_id=self.account.pk, rows=values)
 
 
 @admin.register(Product)
@@ -77,7 +108,7 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
         "Rules choose products by SKU, brand, category, labels, prices and margin. "
         "Import a catalogue as CSV, XLSX or JSON."
     )
-    list_display = ("stock_keeping_unit", "name", "category", "product_brand", "labels_in_words", "price")
+    list_display = ("stock_keeping_unit", "name", "category", "product_brand", "labels_text", "price")
     list_display_links = ("stock_keeping_unit", "name")
     list_filter = (ArchivedFilter,)
     search_fields = ("sku", "name", "category", "product_brand", "program_brand")
@@ -93,7 +124,7 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
         return product.sku
 
     @display(description="Labels")
-    def labels_in_words(self, product: Product) -> str:
+    def labels_text(self, product: Product) -> str:
         return ", ".join(map(str, product.labels)) or "–"
 
     @display(description="Retail price", ordering="retail_price")

@@ -1,32 +1,32 @@
-"""What discounts say of personalized promotions, withheld from staff who may not see those."""
+"""Personalized promotions hidden from staff who may not see them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
 
-SEE = "promotions.view_personalizedpromotion"
-"""The permission to know of personalized promotions at all."""
+VIEW_PERSONALIZED = "promotions.view_personalizedpromotion"
+"""The permission to see personalized promotions."""
 
-ROW_OF_PERSONALIZED = "personalized_promotion"
-"""What a product set calls the personalized promotion that its products are of."""
+PERSONALIZED_SOURCE = "personalized_promotion"
+"""The key of a product set whose products come from the lists of a personalized promotion."""
 
 
 def may_see_personalized(request: HttpRequest) -> bool:
-    """Whether the user may know of the account's personalized promotions."""
-    return request.user.has_perm(SEE)
+    """Whether the user may see the account's personalized promotions."""
+    return request.user.has_perm(VIEW_PERSONALIZED)
 
 
 def without_personalized(document: Any) -> Any:
-    """A document of a promotion, or its whole definition, whose product sets name no personalized promotion.
+    """Return a document of a promotion, or its whole definition, without the names of personalized promotions.
 
-    That such a set is each consumer's own stays: without it nobody could tell what the discount does.
+    It still says that such a product set is each consumer's own: otherwise nobody could tell what the discount does.
     """
     if isinstance(document, Mapping):
-        said = {name: without_personalized(value) for name, value in document.items()}
-        if ROW_OF_PERSONALIZED in said:
-            said |= {ROW_OF_PERSONALIZED: None, "chosen_by": "each consumer"}
-        return said
+        visible = {name: without_personalized(value) for name, value in document.items()}
+        if PERSONALIZED_SOURCE in visible:
+            visible |= {PERSONALIZED_SOURCE: None, "chosen_by": "each consumer"}
+        return visible
     if isinstance(document, list | tuple):
-        return [without_personalized(one) for one in document]
+        return [without_personalized(inner) for inner in document]
     return document

@@ -1,4 +1,4 @@
-"""What promotions cost the decisions that looked at them, as some of them were timed."""
+"""What promotions cost the decisions that evaluate them, from sampled timings."""
 
 from django.db import models
 
@@ -6,9 +6,9 @@ from promotions.models.promotion import Promotion
 
 
 class PromotionCost(models.Model):
-    """How long so many sampled baskets took to look at a promotion as its version says it, in processor time.
+    """The processor time that sampled baskets took to evaluate one version of a promotion.
 
-    All nodes add to the one row; a newer version begins anew.
+    All nodes add to the one row; a newer version starts again from nothing.
     """
 
     promotion = models.OneToOneField(Promotion, on_delete=models.CASCADE, primary_key=True, related_name="cost")

@@ -9,7 +9,7 @@ from promotions.models.promotion import Promotion
 
 
 class DiscountManager(models.Manager["Discount"]):
-    """Only the promotions of the discount family."""
+    """Promotions of the discount family only."""
 
     def get_queryset(self) -> "models.QuerySet[Discount]":
         return super().get_queryset().filter(family=Family.DISCOUNT)

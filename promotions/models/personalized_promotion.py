@@ -1,4 +1,4 @@
-"""Product lists of consumers' own, and the definitions that give them."""
+"""Personalized promotions, and the product lists of consumers that belong to them."""
 
 from django.core.validators import MinLengthValidator, MinValueValidator
 from django.db import models
@@ -10,9 +10,9 @@ MAX_LIST_PRODUCTS = 100
 
 
 class PersonalizedPromotion(AccountOwned):
-    """What gives each enlisted consumer their own list of products to choose from.
+    """A promotion that gives each enlisted consumer their own list of products to choose from.
 
-    ``backend_id`` never changes. ``maximum_distinct_products`` is how many a consumer may choose, None all of the list.
+    ``backend_id`` never changes. ``maximum_distinct_products`` is how many a consumer may choose; None: the whole list.
     """
 
     backend_id = models.CharField(max_length=64)
@@ -42,10 +42,10 @@ class PersonalizedPromotion(AccountOwned):
 
 
 class PersonalizedList(models.Model):
-    """One consumer's list: up to ``MAX_LIST_PRODUCTS`` SKUs in order, those chosen of them, and whether that is final.
+    """One consumer's list: up to ``MAX_LIST_PRODUCTS`` SKUs in order, the chosen ones, and whether the choice is final.
 
-    Who has no product on a list has no row. ``locked_by_id`` names the transaction that made the choice and the lock;
-    None where the consumer chose. Every writer holds the consumer's row first.
+    A consumer without products has no row. ``locked_by_id`` is the transaction that made the choice final; None if the
+    consumer's own choice did. Every writer locks the consumer's row first.
     """
 
     promotion = models.ForeignKey(PersonalizedPromotion, on_delete=models.PROTECT, related_name="lists", db_index=False)
@@ -58,7 +58,7 @@ class PersonalizedList(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        # Who may see the promotion may see its lists, and one permission of the promotion lets people change them.
+        # Users who may view the promotion may view its lists; a permission of the promotion allows changes of them.
         default_permissions = ()
         verbose_name = "consumer’s list"
         verbose_name_plural = "consumers’ lists"

@@ -15,17 +15,17 @@ MAX_LABEL_LENGTH = 100
 
 
 def has_more_decimals(amount: Decimal | None, currency: str) -> bool:
-    """Whether an amount is finer than the currency's minor unit."""
+    """Whether an amount has more decimals than its currency."""
     return isinstance(amount, Decimal) and amount.is_finite() and amount != round(amount, exponent(currency))
 
 
 def decimals_error(currency: str) -> ValidationError:
-    """What is said of such an amount."""
+    """Return the error of an amount with too many decimals."""
     return ValidationError(f"{currency} has {exponent(currency) or 'no'} decimals.", code="max_decimal_places")
 
 
 class Product(AccountOwned):
-    """A catalogue entry. Prices are in the account's currency; an empty price is unknown."""
+    """A catalogue entry. Prices are in the account's currency; None is unknown."""
 
     sku = models.CharField(max_length=100)
     name = models.CharField(max_length=300, blank=True)
@@ -51,7 +51,7 @@ class Product(AccountOwned):
         return f"{self.sku} · {self.name}" if self.name else self.sku
 
     def clean(self) -> None:
-        """Check what the columns cannot, and drop labels named twice."""
+        """Check the prices' decimals and the labels; remove duplicate labels."""
         problems: dict[str, ValidationError] = {}
         for name in ("cost_price", "retail_price"):
             price = getattr(self, name)
@@ -66,16 +66,16 @@ class Product(AccountOwned):
 
 
 def checked_labels(labels: Any) -> list[str]:
-    """Labels as they are stored: without blanks around them, each once, in the order given.
+    """Return labels as they are stored: stripped, each once, in the given order.
 
     Raises:
-        ValueError: not a list of texts, or too many, or too long ones.
+        ValueError: not a list of texts, or too many or too long ones.
     """
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise ValueError('Labels are a list of texts, such as ["sale"].')
-    kept = list(dict.fromkeys(label.strip() for label in labels))
-    if "" in kept:
+    unique = list(dict.fromkeys(label.strip() for label in labels))
+    if "" in unique:
         raise ValueError("A label may not be blank.")
-    if len(kept) > MAX_LABELS or any(len(label) > MAX_LABEL_LENGTH for label in kept):
+    if len(unique) > MAX_LABELS or any(len(label) > MAX_LABEL_LENGTH for label in unique):
         raise ValueError(f"At most {MAX_LABELS} labels, each of at most {MAX_LABEL_LENGTH} characters.")
-    return kept
+    return unique

@@ -1,8 +1,8 @@
 """Promotions of every family: one lifecycle, one history of versions, one counter.
 
-What a promotion does is three documents (``outcome``, ``eligibility``, ``content``), validated by
-``promotions.engine.definition.reader`` wherever they come from, and stored in normal form. A family is a proxy of this
-table, so that limits, versions, redemptions and the rulebook are the same rows for all of them.
+A promotion's definition is three documents (``outcome``, ``eligibility``, ``content``), which
+``promotions.engine.definition`` checks wherever they come from; they are stored in normal form. A family is a
+proxy of this table, so that limits, versions, redemptions and the rulebook are the same rows for all of them.
 """
 
 from datetime import datetime
@@ -72,7 +72,7 @@ class Promotion(AccountOwned):
 
 
 class PromotionVersion(models.Model):
-    """An immutable snapshot of a promotion's definition; redemptions name the one they used."""
+    """An immutable snapshot of a promotion's definition; redemptions reference the one they used."""
 
     promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, related_name="versions", db_index=False)
     number = models.PositiveIntegerField()

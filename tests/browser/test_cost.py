@@ -16,7 +16,7 @@ DEAR = "It would take 5 ms for each basket."
 @pytest.fixture(autouse=True)
 def dear(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes live is dear."""
-    monkeypatch.setattr(words, "_cautions", [lambda _, __: DEAR])
+    monkeypatch.setattr(words, "_warnings", [lambda _, __: DEAR])
 
 
 def test_a_dear_draft_is_published_from_the_question_once_that_is_confirmed(desk: Desk) -> None:
@@ -33,7 +33,7 @@ def test_a_dear_draft_is_published_from_the_question_once_that_is_confirmed(desk
     question.get_by_role("button", name="Publish").click()
     expect(question.get_by_text("This field is required.")).to_be_visible()
     assert Promotion.objects.get(pk=draft.pk).draft
-    question.get_by_label("Publish it all the same").check()
+    question.get_by_label("Publish anyway").check()
     question.get_by_role("button", name="Publish").click()
     expect(page.get_by_text("It is active until somebody stops it.").first).to_be_visible()
     assert not Promotion.objects.get(pk=draft.pk).draft
@@ -49,7 +49,7 @@ def test_a_new_one_that_is_dear_is_saved_with_what_was_entered_once_that_is_conf
     for scheme in ("light", "dark"):
         page.evaluate("scheme => document.documentElement.className = scheme", scheme)
         assert desk.faults() == []
-    page.get_by_label("Publish it all the same").check()
+    page.get_by_label("Publish anyway").check()
     page.get_by_role("button", name="Save and exit").click()
     expect(page.get_by_role("row", name="Everything twice")).to_be_visible()
     assert Promotion.objects.get(name="Everything twice").outcome["points"] == 50

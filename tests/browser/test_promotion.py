@@ -369,7 +369,7 @@ def test_stopping_is_asked_in_a_dialog_that_takes_and_gives_back_the_focus(desk:
     expect(stop).to_be_focused()
     assert LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at is None
     page.keyboard.press("Enter")
-    dialog.get_by_role("button", name="Stop it").click()
+    dialog.get_by_role("button", name="Stop promotion").click()
     expect(page.get_by_text("It was stopped on").first).to_be_visible()
     stopped_at = LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at
     assert stopped_at is not None
@@ -427,6 +427,6 @@ def test_several_promotions_are_stopped_from_the_overview(desk: Desk) -> None:
     expect(page.get_by_role("heading", name="Stop these loyalty promotions?")).to_be_visible()
     assert desk.faults() == []
     page.get_by_label("Reason").fill("Out of stock")
-    page.get_by_role("button", name="Stop them").click()
+    page.get_by_role("button", name="Stop promotions").click()
     expect(page.get_by_text("2 stopped.")).to_be_visible()
     expect(page.get_by_role("row", name="Named one")).to_contain_text("Stopped")

@@ -372,7 +372,7 @@ def test_the_sentence_above_the_form_follows_what_is_entered(desk: Desk) -> None
     expect(sentence).to_contain_text("who buy products where Product is Product of acme (acme-p1) get 50 points.")
     page.get_by_role("tab", name="Eligibility").click()
     page.get_by_label("Limit redemptions per customer").fill("1")
-    expect(sentence).to_contain_text("get 50 points, at most once each.")
+    expect(sentence).to_contain_text("get 50 points, at most once per customer.")
     assert desk.faults() == []
 
 

@@ -141,6 +141,6 @@ def test_a_draft_and_a_stopped_promotion_change_nothing_for_the_till(new_desk: D
     expect(page.get_by_text("It is active until somebody stops it.").first).to_be_visible()
     assert told(till)["points"] == 50
     page.get_by_role("link", name="Stop").click()
-    page.get_by_role("dialog").get_by_role("button", name="Stop it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop promotion").click()
     expect(page.get_by_text("It was stopped on").first).to_be_visible()
     assert told(till) == NOTHING

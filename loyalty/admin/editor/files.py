@@ -16,8 +16,8 @@ from promotions.admin.editor.files import (
     DefinitionWidget,
     DocumentWidget,
     PromotionResource,
+    common_document,
     outcome_widgets,
-    said_in_common,
 )
 from promotions.engine.definition.fields import CONDITIONS, CONTENT_TEXTS, LIMITS, LOYALTY_OUTCOME
 from promotions.models import Promotion
@@ -42,7 +42,7 @@ DOCUMENTS = {"outcome": OUTCOME, "eligibility": ELIGIBILITY, "content": CONTENT}
 class LoyaltyPromotionResource(PromotionResource):
     """Loyalty promotions, with their three documents."""
 
-    heads = tuple(DOCUMENTS)
+    object_columns = tuple(DOCUMENTS)
     columns: ClassVar[Mapping[str, type[Widget]]] = {
         "code": TextWidget,
         "type": TextWidget,
@@ -55,9 +55,11 @@ class LoyaltyPromotionResource(PromotionResource):
 
     def document(self, promotion: Promotion) -> dict[str, Any]:
         documents = {head: getattr(promotion, head) for head in DOCUMENTS}
-        return said_in_common(promotion) | {"type": promotion.type, **documents}
+        return common_document(promotion) | {"type": promotion.type, **documents}
 
-    def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def save_documents(self, documents: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         names = ("code", "type", *COMMON, *DOCUMENTS, "draft")
-        rows = [PromotionValues(**{name: one[name] for name in names if name in one}) for one in said]
+        rows = [
+            PromotionValues(**{name: document[name] for name in names if name in document}) for document in documents
+        ]
         return loyalty_promotions_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())

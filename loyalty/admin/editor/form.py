@@ -31,9 +31,9 @@ from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion, Offer
 from loyalty.selectors.promotion import offers_redeemable
 from loyalty.services.promotion import LOYALTY
-from promotions.admin.editor.form import GENERAL, Document, PromotionForm, as_written, number_text
-from promotions.admin.editor.number_inputs import decimal, whole
-from promotions.admin.editor.rich_text import InsertsInput, RichTextWidget
+from promotions.admin.editor.form import GENERAL, Document, PromotionForm, number_text, to_definition
+from promotions.admin.inputs.number_inputs import decimal, whole
+from promotions.admin.inputs.rich_text import InsertsInput, RichTextWidget
 from promotions.admin.rules.field import RulesField
 from promotions.engine.definition.fields import (
     ACTIVITY_INSERTS,
@@ -552,7 +552,7 @@ class LoyaltyPromotionForm(PromotionForm):
     def outcome(self) -> Document:
         """The document of the Outcome tab."""
         values = self.cleaned_data
-        document = {name: as_written(values.get(name)) for name in (*TYPE_FIELDS[self.promotion_type], *TEXTS)}
+        document = {name: to_definition(values.get(name)) for name in (*TYPE_FIELDS[self.promotion_type], *TEXTS)}
         document["product_selection"] = {"match": values["product_match"] or "any", "sets": values["product_sets"]}
         document["quantity_rule"] = self._quantity_rule()
         document["pricing_rule"] = self._pricing_rule()

@@ -14,7 +14,8 @@ from loyalty.admin.editor.summary import describe_loyalty_promotion
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save
-from promotions.admin.editor.page import PromotionAdmin, TypeCard, filters_of
+from promotions.admin.editor.filters import filters_of
+from promotions.admin.editor.page import PromotionAdmin, TypeCard
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionValues
 

@@ -121,7 +121,7 @@ class PreviewMixin:
         """What a posted form would have a consumer read; one who sees no consumers gets a sample."""
         page: Any = self
         form = page.posted_form(request)
-        said = form.said()
+        said = form.partial_definition()
         account, consumer_id = account_of(request), request.POST.get("preview_consumer", "").strip()
         consumer = None
         if consumer_id and is_storable(consumer_id) and request.user.has_perm("consumers.view_consumer"):

@@ -2,7 +2,7 @@
 
 from consumers.models import Account
 from loyalty.services.draft_profiling import draft_profile
-from promotions.admin.editor.publish_warning import comparison, milliseconds
+from promotions.admin.editor.cost import describe_ratio, format_milliseconds
 from promotions.models import Promotion
 
 
@@ -13,7 +13,7 @@ def slow_draft_warning(account: Account, promotion: Promotion) -> str:
         return ""
     cost = profile.time
     return (
-        f"It would take {milliseconds(cost.nanoseconds)} for each basket that looks at it, {comparison(cost)}, as "
-        f"measured on {cost.baskets} of the last {profile.baskets} sales. Fewer or narrower product sets and shorter "
-        "rules make it quicker."
+        f"It would take {format_milliseconds(cost.nanoseconds)} for each basket that looks at it, "
+        f"{describe_ratio(cost)}, as measured on {cost.baskets} of the last {profile.baskets} sales. "
+        "Fewer or narrower product sets and shorter rules make it quicker."
     )

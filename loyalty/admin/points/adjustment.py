@@ -16,7 +16,7 @@ from loyalty.models import AdjustmentLimits
 from loyalty.selectors.points import adjustment_limits, points_adjusted
 from loyalty.services.points.adjustment import MAX_ADJUSTMENT_POINTS
 from loyalty.services.points.staff_adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
-from promotions.admin.editor.number_inputs import whole
+from promotions.admin.inputs.number_inputs import whole
 
 PERMISSION = "loyalty.add_ledgerentry"
 """The permission to adjust a balance."""

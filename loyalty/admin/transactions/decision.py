@@ -28,7 +28,7 @@ from loyalty.selectors.stored_decision import (
     reversed_of,
 )
 from loyalty.selectors.transaction import reversals_of
-from promotions.admin.editor.summary import trees_of
+from promotions.admin.editor.summary import rule_describer
 from promotions.admin.rules.wording import SCOPES, label_of
 from promotions.choices import Family
 from promotions.engine.pipeline.decision import REASONS
@@ -351,10 +351,10 @@ def describe_refusals(
         for index, refusal in enumerate(refusals)
         if (miss := refusal.near_miss) and (rule := miss.rule) and miss.lacking == "rule" and refusal.reason in SCOPES
     }
-    trees = trees_of(account, currency=currency, written=list(rules.values()))
+    describer = rule_describer(account, currency=currency, trees=list(rules.values()))
     for index, refusal in enumerate(refusals):
         reasons = [describe_reason(refusal, promotions)]
-        if index in rules and (missing := trees.words(*rules[index])):
+        if index in rules and (missing := describer.describe(*rules[index])):
             reasons.append(f"It would have applied if: {missing}.")
         yield RefusalRow(
             promotion=promotions.get(refusal.key),

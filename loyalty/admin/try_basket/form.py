@@ -22,7 +22,7 @@ from consumers.selectors import consumer_names
 from consumers.services.upsert import is_storable
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
-from promotions.admin.editor.key_fields import KeyField, lines_of
+from promotions.admin.inputs.key_fields import KeyField, lines_of
 from promotions.selectors.rule_values import reference_names
 
 MAX_KEY_LENGTH = 100

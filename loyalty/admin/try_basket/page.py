@@ -27,7 +27,8 @@ from loyalty.services.tried_basket import (
     tried_basket_delete,
     tried_basket_save,
 )
-from promotions.admin.editor.page import STATUS_COLOURS, promotion_of
+from promotions.admin.editor.header import STATUS_COLOURS
+from promotions.admin.editor.step_forms import promotion_of
 from promotions.choices import Status
 from promotions.models import Promotion
 

@@ -1,9 +1,8 @@
-"""Steps that several promotions of an overview take at once, asked about on a page of their own."""
+"""Steps that several promotions of a list take at once, after a page that asks about them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,143 +11,100 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from consumers.admin.framework.pages import author_of
-from consumers.author import MAX_REASON_LENGTH, Author
 from consumers.exceptions import Refused
-from promotions.choices import Family, Status
+from promotions.admin.editor.step_forms import reason_field
+from promotions.admin.editor.steps import DUPLICATE, STOP, BulkQuestion, Step, StepInput
 from promotions.models import Promotion
-from promotions.selectors.promotion import promotions_of
-from promotions.services.promotion.life import promotion_duplicate, promotion_stop
-from promotions.services.promotion.values import MAX_CODE_LENGTH
+from promotions.services.promotion.values import PromotionFamily
 
 CONFIRMED = "confirmed"
-MOST = 500
-"""Promotions that one step is taken with at most."""
-
-
-def reason_field() -> forms.CharField:
-    """Why a step is taken, for the history."""
-    return forms.CharField(
-        label="Reason",
-        required=False,
-        max_length=MAX_REASON_LENGTH,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text="For the history. It may stay empty.",
-    )
+MAX_PROMOTIONS = 500
+"""Promotions that can take one step at once."""
 
 
 class ReasonForm(forms.Form):
-    """Why a step is taken."""
+    """The reason of a step."""
 
     reason = reason_field()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChosenStep:
-    """A step for several promotions: what is asked, which can take it, and what it does to one."""
-
-    question: str
-    explanation: str
-    answer: str
-    done: str
-    asks_reason: bool
-    can_take: Callable[[Promotion, datetime], bool]
-    take: Callable[[Promotion, Author, datetime], object]
+def step_allowed(step: Step, question: BulkQuestion, promotion: Promotion, at: datetime) -> bool:
+    """Whether a promotion can take a step among several."""
+    return step.allowed(promotion, at) and not (question.skips_archived and promotion.archived)
 
 
-STOP = ChosenStep(
-    question="Stop these {}?",
-    explanation="They apply to no basket from now on, for good. What they gave until now stays.",
-    answer="Stop them",
-    done="stopped",
-    asks_reason=True,
-    can_take=lambda one, at: one.status_at(at) in (Status.ACTIVE, Status.SCHEDULED) and not one.archived,
-    take=lambda one, author, at: promotion_stop(promotion=one, author=author, at=at),
-)
-DUPLICATE = ChosenStep(
-    question="Duplicate these {}?",
-    explanation="Each copy is a draft that says the same, under a code of its own.",
-    answer="Duplicate them",
-    done="duplicated",
-    asks_reason=False,
-    can_take=lambda _one, _at: True,
-    take=lambda one, author, at: promotion_duplicate(promotion=one, code=code_of_copy(one), author=author, at=at),
-)
+class BulkStepsMixin:
+    """The steps for several promotions in the list of a family, for ``PromotionAdmin``."""
 
-
-def code_of_copy(promotion: Promotion) -> str:
-    """A code that no promotion of the family has, made from this one's."""
-    stem = promotion.code[: MAX_CODE_LENGTH - 9]
-    promotions = promotions_of(account_id=promotion.account_id, family=Family(promotion.family))
-    taken = set(promotions.filter(code__startswith=f"{stem}-copy").values_list("code", flat=True))
-    names = (f"{stem}-copy" if n == 1 else f"{stem}-copy-{n}" for n in range(1, len(taken) + 2))
-    return next(name for name in names if name not in taken)
-
-
-def step_taken(
-    page: Any, request: HttpRequest, chosen: QuerySet[Promotion], step: ChosenStep, *, action: str
-) -> HttpResponse | None:
-    """Ask about a step, or take it where it was asked about: each promotion by itself, as if one by one.
-
-    None leads back to the overview, which tells what became of it.
-    """
-    now = timezone.now()
-    promotions = list(chosen.order_by("code")[: MOST + 1])
-    if len(promotions) > MOST:
-        messages.error(request, f"At most {MOST} at once: choose fewer.")
-        return None
-    able = [one for one in promotions if step.can_take(one, now)]
-    form = ReasonForm(request.POST if CONFIRMED in request.POST else None)
-    if CONFIRMED in request.POST and form.is_valid():
-        _take(request, able, step, reason=form.cleaned_data["reason"], at=now)
-        return None
-    context = {
-        **page.admin_site.each_context(request),
-        "title": step.question.format(page.opts.verbose_name_plural),
-        "opts": page.opts,
-        "step": step,
-        "able": able,
-        "others": [
-            {"promotion": one, "status": one.status_at(now).label} for one in promotions if not step.can_take(one, now)
-        ],
-        "form": form if step.asks_reason else None,
-        "action": action,
-        "checkbox": ACTION_CHECKBOX_NAME,
-        "back": request.get_full_path(),
-    }
-    return TemplateResponse(request, "admin/promotions/promotion/chosen.html", context)
-
-
-def _take(
-    request: HttpRequest, promotions: Sequence[Promotion], step: ChosenStep, *, reason: str, at: datetime
-) -> None:
-    taken = 0
-    for promotion in promotions:
-        try:
-            step.take(promotion, author_of(request, reason=reason), at)
-            taken += 1
-        except Refused as refused:
-            messages.error(request, f"“{promotion.name}”: {refused.problems[0].detail}")
-    if taken:
-        messages.success(request, f"{taken} {step.done}.")
-    elif not promotions:
-        messages.warning(request, f"None of them can be {step.done}.")
-
-
-class ChosenStepsMixin:
-    """The steps for several, in the overview of a family."""
-
+    family: ClassVar[PromotionFamily]
     actions = ("stop_chosen", "duplicate_chosen")
     actions_selection_counter = True
 
-    @admin.action(description="Stop", permissions=["change"])
+    @admin.action(description=STOP.label, permissions=[STOP.permission])
     def stop_chosen(self, request: HttpRequest, chosen: QuerySet[Promotion]) -> HttpResponse | None:
-        """Stop those chosen, once that is confirmed."""
-        return step_taken(self, request, chosen, STOP, action="stop_chosen")
+        """Stop the chosen promotions once that is confirmed."""
+        return self._bulk_step(request, chosen, STOP, action="stop_chosen")
 
-    @admin.action(description="Duplicate", permissions=["copy"])
+    @admin.action(description=DUPLICATE.label, permissions=[DUPLICATE.permission])
     def duplicate_chosen(self, request: HttpRequest, chosen: QuerySet[Promotion]) -> HttpResponse | None:
-        """Duplicate those chosen, once that is confirmed."""
-        return step_taken(self, request, chosen, DUPLICATE, action="duplicate_chosen")
+        """Duplicate the chosen promotions once that is confirmed."""
+        return self._bulk_step(request, chosen, DUPLICATE, action="duplicate_chosen")
+
+    def _bulk_step(
+        self, request: HttpRequest, chosen: QuerySet[Promotion], step: Step, *, action: str
+    ) -> HttpResponse | None:
+        """Ask about a step, or take it once confirmed: each promotion by itself, as if one by one.
+
+        None redirects to the list, which shows the messages.
+        """
+        page: Any = self
+        question = step.bulk
+        assert question is not None  # noqa: S101 - a list offers only steps that have one
+        now = timezone.now()
+        promotions = list(chosen.order_by("code")[: MAX_PROMOTIONS + 1])
+        if len(promotions) > MAX_PROMOTIONS:
+            messages.error(request, f"At most {MAX_PROMOTIONS} at once: choose fewer.")
+            return None
+        allowed = [promotion for promotion in promotions if step_allowed(step, question, promotion, now)]
+        form = ReasonForm(request.POST if CONFIRMED in request.POST else None)
+        if CONFIRMED in request.POST and form.is_valid():
+            author = author_of(request, reason=form.cleaned_data["reason"])
+            given = StepInput(family=self.family, author=author, at=now, values={})
+            _take(request, allowed, step, question, given)
+            return None
+        context = {
+            **page.admin_site.each_context(request),
+            "title": question.question.format(page.opts.verbose_name_plural),
+            "opts": page.opts,
+            "question": question,
+            "allowed": allowed,
+            "skipped": [
+                {"promotion": promotion, "status": promotion.status_at(now).label}
+                for promotion in promotions
+                if not step_allowed(step, question, promotion, now)
+            ],
+            "form": form if "reason" in step.form.base_fields else None,
+            "action": action,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "back": request.get_full_path(),
+        }
+        return TemplateResponse(request, "admin/promotions/promotion/bulk_step.html", context)
+
+
+def _take(
+    request: HttpRequest, promotions: Sequence[Promotion], step: Step, question: BulkQuestion, given: StepInput
+) -> None:
+    """Take a step with each promotion, and leave messages of what was done and refused."""
+    count = 0
+    for promotion in promotions:
+        try:
+            step.run(promotion, given)
+            count += 1
+        except Refused as refused:
+            messages.error(request, f"“{promotion.name}”: {refused.problems[0].detail}")
+    if count:
+        messages.success(request, f"{count} {question.done}.")
+    elif not promotions:
+        messages.warning(request, f"None of them can be {question.done}.")

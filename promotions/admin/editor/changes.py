@@ -1,10 +1,10 @@
-"""What saving a form would change of a promotion, in words."""
+"""The changes that saving a form would make to a promotion, in words."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from consumers.admin.framework.history import Change, DescribeChange
-from promotions.admin.version import DOCUMENTS, promotion_change
+from promotions.admin.editor.history import DOCUMENTS, promotion_change
 from promotions.engine.definition.reader import InvalidDefinition
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionFamily, PromotionValues
@@ -15,13 +15,15 @@ GENERAL = ("name", "description", "currency", "starts_at", "ends_at")
 def changes_of(
     promotion: Promotion, form: Any, *, family: PromotionFamily, describe: DescribeChange = promotion_change
 ) -> list[Change]:
-    """What a form, which ``said`` has read, would change of the promotion that it edits.
+    """Return what a form would change of the promotion that it edits; ``partial_definition`` has read the form.
 
-    Nothing is told of a field in which something is wrong, nor of any beyond the General tab where one of those is: the
-    form shows what that is. ``describe`` is how a change is told.
+    A field with an error is left out, and so is every field beyond the General tab if one of those has an error: the
+    form shows that one. ``describe`` describes the change of a field.
     """
-    told = list(_general(promotion, form, describe))
-    return told if set(form.errors) - {*GENERAL, "__all__"} else [*told, *_documents(promotion, form, family, describe)]
+    changes = list(_general(promotion, form, describe))
+    if not set(form.errors) - {*GENERAL, "__all__"}:
+        changes += _documents(promotion, form, family, describe)
+    return changes
 
 
 def _general(promotion: Promotion, form: Any, describe: DescribeChange) -> Iterator[Change]:
@@ -32,9 +34,9 @@ def _general(promotion: Promotion, form: Any, describe: DescribeChange) -> Itera
 
 
 def _documents(promotion: Promotion, form: Any, family: PromotionFamily, describe: DescribeChange) -> Iterator[Change]:
-    written = {name: getattr(form, name)() for name in DOCUMENTS}
+    documents = {name: getattr(form, name)() for name in DOCUMENTS}
     values = PromotionValues(
-        code=promotion.code, type=promotion.type, name=promotion.name, starts_at=promotion.starts_at, **written
+        code=promotion.code, type=promotion.type, name=promotion.name, starts_at=promotion.starts_at, **documents
     )
     try:
         definition = family.check(values, form.account.catalogue_enabled)

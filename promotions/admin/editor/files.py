@@ -1,8 +1,8 @@
-"""Files of promotions: all that they say, in the fields of the contract.
+"""Import and export of promotions, in the fields of the REST contract.
 
-A column is a field of the contract by its path (``outcome.points``), a rule tree or a list of sets in it is a document.
-So a JSON file has promotions as the REST API has them, and what a service refuses already names its column. A family
-says which columns it has; see ``PromotionResource``.
+A column is a field of the contract by its path (``outcome.points``); a rule tree or a list of sets is one cell of JSON.
+So a JSON file has promotions as the REST API has them, and a service's problems name their column. A family lists its
+columns; see ``PromotionResource``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,22 +21,17 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.history import Change
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_by_values
-from promotions.admin.rules.wording import describe_document
+from promotions.admin.editor.history import document_changes
 from promotions.choices import Status
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME, FieldKind, OutcomeField
-from promotions.models import Discount, Promotion
-from promotions.services.discount import DiscountValues, discount_fields, discounts_save
-from promotions.services.promotion.values import promotion_definition
+from promotions.engine.definition.fields import FieldKind, OutcomeField
+from promotions.models import Promotion
 
 BLANK: tuple[Any, ...] = (None, "", [], {})
-"""What says nothing."""
-
-
-# --- values of columns ----------------------------------------------------------------------------------------------
+"""Cells that mean: not set."""
 
 
 class DefinitionWidget(Widget):
-    """A value that the check of the definition judges: as it was sent."""
+    """A value of the definition as it was sent: the service checks it."""
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
         return value
@@ -46,15 +41,15 @@ class DefinitionWidget(Widget):
 
 
 class DefinitionNumberWidget(DefinitionWidget):
-    """A whole number, if it is one."""
+    """A value of the definition that is read as a whole number where it is one."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
         digits = value.strip() if isinstance(value, str) else ""
-        return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _DIGITS else value
+        return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MAX_DIGITS else value
 
 
 class DefinitionFlagWidget(FlagWidget):
-    """Yes or no; an empty cell says nothing, and what is said then the definition knows."""
+    """Yes or no; an empty cell leaves the definition's default."""
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
         return value
@@ -64,7 +59,7 @@ class DefinitionFlagWidget(FlagWidget):
 
 
 class DocumentWidget(DefinitionWidget):
-    """A rule tree or a list of objects, in a cell as JSON."""
+    """A rule tree or a list of objects, as JSON in a cell."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
         if not isinstance(value, str):
@@ -91,7 +86,7 @@ def outcome_widgets(outcome: Mapping[str, OutcomeField]) -> dict[str, type[Widge
 
 
 class MomentWidget(Widget):
-    """A moment; without an offset it is the account's time, as in a form."""
+    """A moment; without an offset it is in the account's time zone, as in a form."""
 
     zone: tzinfo
 
@@ -116,18 +111,18 @@ class MomentWidget(Widget):
         return local
 
 
-_DIGITS = 19
+_MAX_DIGITS = 19
 
 
 class DefinitionField(Field):
-    """A column of what a promotion says, at its path in the contract's document."""
+    """A column of a promotion's definition, at its path in the contract's document."""
 
     def __init__(self, path: str, widget: Widget) -> None:
         super().__init__(column_name=path, attribute=path, widget=widget)
 
     def get_value(self, instance: Any) -> Any:
-        """What the promotion says there; ABSENT where it says nothing at all."""
-        value: Any = said_by(instance)
+        """Return the value at the path; ABSENT if there is none."""
+        value: Any = document_of(instance)
         for name in self.column_name.split("."):
             if not isinstance(value, Mapping) or name not in value:
                 return ABSENT
@@ -139,27 +134,24 @@ class DefinitionField(Field):
         return ABSENT if value is ABSENT else self.widget.render(value)
 
     def save(self, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
-        """Let the promotion say what the row says; what it says already stays as it is, to the letter."""
-        cleaned, said = self.clean(row, **kwargs), self.get_value(instance)
-        if cleaned == said or (cleaned in BLANK and (said is ABSENT or said in BLANK)):
+        """Set the row's value in the promotion's document; an equal one is kept as it is written."""
+        cleaned, stored = self.clean(row, **kwargs), self.get_value(instance)
+        if cleaned == stored or (cleaned in BLANK and (stored is ABSENT or stored in BLANK)):
             return
-        *above, name = self.column_name.split(".")
-        place = said_by(instance)
-        for part in above:
-            place = place.setdefault(part, {})
+        *parents, name = self.column_name.split(".")
+        parent = document_of(instance)
+        for part in parents:
+            parent = parent.setdefault(part, {})
         if cleaned in BLANK:
-            place.pop(name, None)
+            parent.pop(name, None)
         else:
-            place[name] = cleaned
+            parent[name] = cleaned
 
 
-def said_by(promotion: Any) -> dict[str, Any]:
-    """The contract's document of a promotion, made once; an import writes in it."""
-    said: dict[str, Any] = vars(promotion).setdefault("said", {})
-    return said
-
-
-# --- resources ------------------------------------------------------------------------------------------------------
+def document_of(promotion: Any) -> dict[str, Any]:
+    """Return the contract's document that a resource keeps on a promotion; an import changes it."""
+    document: dict[str, Any] = vars(promotion).setdefault("document", {})
+    return document
 
 
 COMMON: Mapping[str, type[Widget]] = {
@@ -170,15 +162,16 @@ COMMON: Mapping[str, type[Widget]] = {
     "ends_at": MomentWidget,
     "archived": FlagWidget,
 }
-"""The columns that every family has, beside its key, its type and its status."""
+"""The columns that every family has, besides its key, its type and its status."""
 
 
 class PromotionResource(AccountResource):
     """Promotions of one family by code.
 
-    A new one begins as a draft, whatever the file says of its status. One that is there is edited as its form would
-    edit it: it stays draft or published, and what cannot change any more is refused. ``columns`` are those of the
-    family, ``document`` says what a promotion says in the contract's fields, ``save_said`` calls the family's service.
+    A new promotion is created as a draft, whatever status the file has. A stored one is edited as its form would edit
+    it: it stays draft or published, and changes of fixed fields are refused. ``columns`` are those of the family,
+    ``object_columns`` the fields of the contract that are objects of columns; ``document`` returns a promotion in the
+    contract's fields, ``save_documents`` calls the family's service.
     """
 
     columns: ClassVar[Mapping[str, type[Widget]]] = {}
@@ -186,8 +179,7 @@ class PromotionResource(AccountResource):
         {"status", "draft", "subtype", "version", "redemptions", "created_at", "updated_at"}
     )
     type_name: ClassVar[str] = "type"
-    heads: ClassVar[tuple[str, ...]] = ()
-    """Fields of the contract that are objects of columns."""
+    object_columns: ClassVar[tuple[str, ...]] = ()
 
     class Meta(AccountResource.Meta):
         model = Promotion
@@ -205,147 +197,103 @@ class PromotionResource(AccountResource):
                 field.widget.zone = self.account.zone
 
     def document(self, promotion: Promotion) -> dict[str, Any]:
-        """What a stored promotion says, in the contract's fields."""
+        """Return a stored promotion in the contract's fields."""
         raise NotImplementedError
 
-    def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def save_documents(self, documents: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
         """Call the service with the documents of all rows."""
         raise NotImplementedError
 
-    # --- reading what is stored ---
-
-    def _knowing(self, promotion: Any) -> Any:
-        if "said" not in vars(promotion):
-            promotion.said = deepcopy(self.document(promotion)) if promotion.pk else {}
+    def _with_document(self, promotion: Any) -> Any:
+        if "document" not in vars(promotion):
+            promotion.document = deepcopy(self.document(promotion)) if promotion.pk else {}
         return promotion
 
     def stored_rows(self, keys: Any) -> dict[tuple[str, ...], Any]:
         rows = rows_by_values(self.get_queryset(), "code", [code for (code,) in keys if is_storable(code)])
-        return {(row.code,): self._knowing(row) for row in rows}
+        return {(row.code,): self._with_document(row) for row in rows}
 
     def init_instance(self, row: Any = None) -> Any:
-        return self._knowing(super().init_instance(row))
+        return self._with_document(super().init_instance(row))
 
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
-        self._knowing(instance)
+        self._with_document(instance)
         if field.column_name == "status":
             return instance.status_at(self.at).label if instance.pk else ABSENT
         return field.export(instance)
 
-    # --- reading a file ---
-
     def accepts_column(self, column: str) -> bool:
-        return column in self.heads or super().accepts_column(column)
+        return column in self.object_columns or super().accepts_column(column)
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
-        """Take the objects of a JSON file apart into columns.
+        """Divide the objects of a JSON file into columns.
 
         Raises:
             ValidationError: by column.
         """
         super().before_import_row(row, **kwargs)
-        wrong = {}
-        for head in self.heads:
+        problems = {}
+        for head in self.object_columns:
             if head not in row:
                 continue
             inside = row.pop(head)
             if inside is not None and not isinstance(inside, dict):
-                wrong[head] = "Expected an object."
+                problems[head] = "Expected an object."
                 continue
             for name, value in (inside or {}).items():
                 if f"{head}.{name}" in self.fields:
                     row[f"{head}.{name}"] = value
                 else:
-                    wrong[f"{head}.{name}"[:100]] = "Unknown field."
-        if wrong:
-            raise ValidationError(wrong)
+                    problems[f"{head}.{name}"[:100]] = "Unknown field."
+        if problems:
+            raise ValidationError(problems)
 
     def validate_instance(
         self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True
     ) -> None:
         errors = dict(import_validation_errors or {})
-        for name, words in (
+        for name, message in (
             ("starts_at", "Say when it starts."),
             (self.type_name, "Say of which type it is."),
         ):
-            if name not in said_by(instance) and name not in errors:
-                errors[name] = ValidationError(words)
+            if name not in document_of(instance) and name not in errors:
+                errors[name] = ValidationError(message)
         for name in (self.type_name, "name", "description", "currency"):
-            if not isinstance(said_by(instance).get(name, ""), str):
+            if not isinstance(document_of(instance).get(name, ""), str):
                 errors[name] = ValidationError("Expected a text.")
         if errors:
             raise ValidationError(errors)
 
     def save_rows(self, rows: Sequence[Any]) -> None:
         # The service writes all rows or none, under the account's lock: an edit made since the preview is replaced, as
-        # by a form, and one that made the file wrong refuses it.
-        saved = self.save_said([{"name": "", **said_by(row), "draft": row.draft if row.pk else True} for row in rows])
+        # by a form; if that edit made the file invalid, the file is refused.
+        saved = self.save_documents(
+            [{"name": "", **document_of(row), "draft": row.draft if row.pk else True} for row in rows]
+        )
         for row, (promotion, _) in zip(rows, saved, strict=True):
-            # What the definition's check made of it: the preview tells that.
-            row.said = deepcopy(self.document(promotion))
+            # The preview shows the definition in normal form.
+            row.document = deepcopy(self.document(promotion))
 
     def changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
         if not before:
             yield Change(label="Status", before="–", after=Status.DRAFT.label)
-        was, says = (dict(describe_document(_nested(said))) for said in (before, after))
-        for label in dict.fromkeys([*was, *says]):
-            if was.get(label) != says.get(label):
-                yield Change(label=label, before=was.get(label, "–"), after=says.get(label, "–"))
+        yield from document_changes(_nested(before), _nested(after))
 
 
-def _nested(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What a row says in words' terms: documents as objects again, moments as texts."""
-    made: dict[str, Any] = {}
-    for column, value in said.items():
+def _nested(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of columns as the nested document that ``describe_document`` reads, moments as text."""
+    document: dict[str, Any] = {}
+    for column, value in columns.items():
         if value is ABSENT or column == "status":
             continue
-        *above, name = column.split(".")
-        place = made
-        for part in above:
-            place = place.setdefault(part, {})
-        place[name] = value.isoformat() if isinstance(value, datetime) else value
-    return made
+        *parents, name = column.split(".")
+        parent = document
+        for part in parents:
+            parent = parent.setdefault(part, {})
+        parent[name] = value.isoformat() if isinstance(value, datetime) else value
+    return document
 
 
-class DiscountResource(PromotionResource):
-    """Discounts, in the flat fields that the contract has for them."""
-
-    type_name = "discount_type"
-    heads = ("conditions",)
-    columns: ClassVar[Mapping[str, type[Widget]]] = {
-        "code": TextWidget,
-        "discount_type": TextWidget,
-        **COMMON,
-        **outcome_widgets(DISCOUNT_OUTCOME),
-        **{f"conditions.{name}": DocumentWidget for name in CONDITIONS},
-        **dict.fromkeys(DISCOUNT_LIMITS, DefinitionNumberWidget),
-        "always_apply": DefinitionFlagWidget,
-    }
-
-    class Meta(PromotionResource.Meta):
-        model = Discount
-
-    def document(self, promotion: Promotion) -> dict[str, Any]:
-        return said_in_common(promotion) | discount_parts(promotion)
-
-    def save_said(self, said: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
-        names = [name for name in self.columns if not name.startswith("conditions.")]
-        rows = [
-            DiscountValues(**{name: one[name] for name in (*names, "conditions", "draft") if name in one})
-            for one in said
-        ]
-        return discounts_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())
-
-
-def discount_parts(promotion: Promotion) -> dict[str, Any]:
-    """What a discount says beside what every promotion does."""
-    fields = discount_fields(promotion_definition(promotion))
-    return {name: value for name, value in fields.items() if name not in _COMMON_NAMES}
-
-
-def said_in_common(promotion: Promotion) -> dict[str, Any]:
-    """What every promotion says."""
+def common_document(promotion: Promotion) -> dict[str, Any]:
+    """Return the fields of the contract that every family has."""
     return {name: getattr(promotion, name) for name in ("code", *COMMON)}
-
-
-_COMMON_NAMES = frozenset({"family", "subtype", "code", *COMMON})

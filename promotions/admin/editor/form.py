@@ -1,6 +1,6 @@
-"""What the forms of promotions of every family share: the General tab, conditions and limits, and where problems show.
+"""The form of promotions of every family: the General tab, conditions and limits, and where problems are shown.
 
-What the fields may hold is checked where every promotion is checked; its problems come back by their paths.
+The service that saves a promotion checks the values; its problems come back with their paths.
 """
 
 from copy import copy
@@ -22,8 +22,8 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.formset_field import FormSetBoundField, FormSetField
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
-from promotions.admin.editor.number_inputs import whole
-from promotions.admin.editor.summary import Said
+from promotions.admin.editor.summary import PartialDefinition
+from promotions.admin.inputs.number_inputs import whole
 from promotions.admin.rules.field import RulesField, problem_in_tree
 from promotions.engine.definition.fields import CONDITIONS
 from promotions.engine.rules.attributes import Scope
@@ -38,32 +38,32 @@ GENERAL = (
         "fields": ("name", "currency", "description", ("starts_at", "ends_at"), "code", "seen_version"),
     },
 )
-"""The first tab."""
+"""The fieldset of the first tab."""
 
 
-def limit_field(label: str, help_text: str = "Empty: no limit.") -> forms.IntegerField:
-    """A limit of redemptions."""
+def limit_field(label: str, help_text: str = "Leave blank for no limit.") -> forms.IntegerField:
+    """Return the field of a limit on redemptions."""
     return forms.IntegerField(
         label=label, required=False, widget=whole("redemptions"), min_value=1, help_text=help_text
     )
 
 
-def as_written(value: Any) -> Any:
-    """A field's value as the definition writes it: numbers with decimals as text."""
+def to_definition(value: Any) -> Any:
+    """Return a field's value as a definition has it: decimal numbers as text."""
     return number_text(value) if isinstance(value, Decimal) else value
 
 
 def number_text(value: Decimal | None) -> str | None:
-    """A number as the definition writes it."""
+    """Return a number as a definition has it."""
     return None if value is None else f"{value:f}"
 
 
 class PromotionForm(ServiceForm):
     """A promotion of one type, which its page sets on the class.
 
-    ``problem_rows`` maps the paths of lists to the fields whose rows show their own problems, ``problem_parts`` what is
-    inside a row to the field that shows it, where the names differ. ``stored`` is the promotion as it is, whatever the
-    form says.
+    ``problem_rows`` maps the paths of lists to the fields whose rows show their own problems; ``problem_parts`` maps
+    paths inside a row to the row's field, where the names differ. ``stored`` is the promotion without the form's
+    values.
     """
 
     promotion_type: ClassVar[str]
@@ -86,13 +86,15 @@ class PromotionForm(ServiceForm):
     starts_at = ZonedDateTimeField(
         label="Start date", help_text="Date and time. In the future, it is Scheduled until then."
     )
-    ends_at = ZonedDateTimeField(label="End date", required=False, help_text="Empty: active until somebody stops it.")
+    ends_at = ZonedDateTimeField(
+        label="End date", required=False, help_text="Leave blank to keep it active until somebody stops it."
+    )
     code = forms.CharField(
         label="Promotion code",
         required=False,
         max_length=MAX_CODE_LENGTH,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
-        help_text="The name that tills and integrators use. Empty: it is made from the name.",
+        help_text="Code used by tills and integrations. Leave blank to create it from the name.",
     )
 
     site_rules = RulesField(Scope.SITE, label="Site")
@@ -100,14 +102,15 @@ class PromotionForm(ServiceForm):
     transaction_rules = RulesField(Scope.TRANSACTION, label="Transaction")
     line_item_rules = RulesField(Scope.LINE_ITEM, label="Line items")
     total_redemption_limit = limit_field(
-        "Limit total number of redemptions", "Of all consumers together. Empty: no limit."
+        "Limit total number of redemptions", "Of all consumers together. Leave blank for no limit."
     )
     customer_redemption_limit = limit_field("Limit redemptions per customer")
     always_apply = forms.BooleanField(
         label="Always apply",
         required=False,
         widget=UnfoldBooleanSwitchWidget(),
-        help_text="Applies beside the promotions that win, whatever conflict management says. Rules and limits hold.",
+        help_text="Applies even when another promotion wins, whatever conflict management says. Rules and limits still "
+        "apply.",
     )
 
     class Meta:
@@ -116,7 +119,7 @@ class PromotionForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._judged = False
+        self._problems_added = False
         self.stored = copy(self.instance)
         self.instance.type = self.promotion_type
         self.initial = {**self.initial, **self.values_of(self.instance), **(kwargs.get("initial") or {})}
@@ -127,21 +130,20 @@ class PromotionForm(ServiceForm):
         self._fixed_fields()
 
     def values_of(self, promotion: Any) -> Document:
-        """The fields' values of a promotion, as its documents have them; of a new one, what it begins with."""
+        """Return the fields' values of a promotion from its documents; for a new one, the initial values."""
         raise NotImplementedError
 
-    def said(self) -> Said:
-        """What the form says, mistakes and all: what is wrong is not said. One that nobody sent says what it begins
-        with."""
+    def partial_definition(self) -> PartialDefinition:
+        """Return what is entered so far without fields that have errors; of an unbound form, its initial values."""
         if self.is_bound:
             if not hasattr(self, "cleaned_data"):
                 self.full_clean()
-            found = self.cleaned_data
+            entered = self.cleaned_data
         else:
-            found = {name: self.get_initial_for_field(field, name) for name, field in self.fields.items()}
-        self.cleaned_data = {name: found.get(name) for name in self.fields}
+            entered = {name: self.get_initial_for_field(field, name) for name, field in self.fields.items()}
+        self.cleaned_data = {name: entered.get(name) for name in self.fields}
         values = self.cleaned_data
-        return Said(
+        return PartialDefinition(
             type=self.promotion_type,
             currency=values["currency"] or self.account.currency,
             starts_at=values["starts_at"],
@@ -151,15 +153,15 @@ class PromotionForm(ServiceForm):
         )
 
     def outcome(self) -> Document:
-        """The document of what the promotion does."""
+        """Return the document of what the promotion does."""
         raise NotImplementedError
 
     def eligibility(self) -> Document:
-        """The document of where, to whom and how often it applies."""
+        """Return the document of where, to whom and how often it applies."""
         raise NotImplementedError
 
     def content(self) -> Document:
-        """The document of what consumers read; a family without any keeps what is stored."""
+        """Return the document of what consumers read; by default the stored one."""
         return dict(self.stored.content or {})
 
     def _currency_choices(self) -> None:
@@ -168,7 +170,7 @@ class PromotionForm(ServiceForm):
         field.choices = currency_choices(first=(self.account.currency, *sorted(self.account.other_earn_rates)))
 
     def _fixed_fields(self) -> None:
-        """What cannot change any more is shown, and not taken."""
+        """Disable the fields that can no longer change."""
         if self.instance.pk is None or self.instance.draft:
             return
         for name, words in (
@@ -184,20 +186,23 @@ class PromotionForm(ServiceForm):
     # --- checks of the form itself ---
 
     def is_valid(self) -> bool:
-        """Whether it can be saved. Where it cannot, all that is wrong is told at once: what the service would refuse of
-        the other fields too."""
+        """Whether it can be saved.
+
+        If it cannot, what the service would refuse of the other fields is added, so that all errors show at once.
+        """
         valid = bool(super().is_valid())
-        if not valid and not self.refused and not self._judged:
-            self._judged = True
-            wrong = set(self.errors)
+        if not valid and not self.refused and not self._problems_added:
+            self._problems_added = True
+            fields_with_errors = set(self.errors)
             for problem in self._problems(at=timezone.now()):
-                if self.shown_at(problem.attr or "") not in {None, *wrong}:
+                if self.shown_at(problem.attr or "") not in {None, *fields_with_errors}:
                     self.add_problem(problem)
         return valid
 
     def _problems(self, *, at: datetime) -> tuple[Problem, ...]:
-        """What the service would refuse of the form as it stands; of fields with a mistake too, which must be passed
-        over."""
+        """Return what the service would refuse of the form; those of fields with errors of their own are the caller's
+        to skip.
+        """
         cleaned = self.cleaned_data
         self.cleaned_data = {**dict.fromkeys(self.fields), **cleaned}
         values = self.cleaned_data
@@ -218,7 +223,7 @@ class PromotionForm(ServiceForm):
             self.cleaned_data = cleaned
 
     def problems(self, common: Document, *, before: Promotion | None, at: datetime) -> tuple[Problem, ...]:
-        """What the family's service would refuse; ``common`` has what every family has."""
+        """Return what the family's service would refuse; ``common`` are the values that every family has."""
         raise NotImplementedError
 
     def clean(self) -> Document:
@@ -227,7 +232,7 @@ class PromotionForm(ServiceForm):
             cleaned["code"] = self.instance.code or self._code_from(cleaned["name"])
         seen = cleaned.get("seen_version")
         if self.instance.pk is not None and seen is not None and seen != self.instance.version:
-            # What was entered is not lost: saving once more, with what that would change in view, is no accident.
+            # The entries are kept: the user sees what saving again would change, and can do so on purpose.
             sent: Any = self.data
             sent = sent.copy()
             sent[self.add_prefix("seen_version")] = str(self.instance.version)
@@ -240,8 +245,8 @@ class PromotionForm(ServiceForm):
         who = str(version.created_by or "") or version.created_with or "Somebody"
         return (
             f"{who} saved version {version.number} of this meanwhile, on {format_moment(version.created_at)}. "
-            "Nothing of yours is saved yet, and nothing is lost: save again to put it in place of theirs, or open the "
-            "page anew to keep theirs."
+            "Nothing of yours is saved yet, and nothing is lost: save again to replace theirs, or reload the page to "
+            "keep theirs."
         )
 
     def _code_from(self, name: str) -> str:
@@ -253,7 +258,7 @@ class PromotionForm(ServiceForm):
     # --- problems of the service ---
 
     def shown_at(self, path: str) -> str | None:
-        """The field that shows a problem at ``path``, in one of its rows or by itself."""
+        """Return the field that shows a problem at ``path``, in one of its rows or by itself."""
         in_rows = (name for start, name in self.problem_rows.items() if path.startswith(f"{start}."))
         return next(in_rows, None) or self.field_of(path)
 
@@ -271,7 +276,7 @@ class PromotionForm(ServiceForm):
         super().add_problem(problem)
 
     def _add_to_row(self, name: str, place: str, problem: Problem) -> None:
-        """Show a problem in the row that it belongs to."""
+        """Show a problem in its row."""
         index, _, inside = place.partition(".")
         bound = self[name]
         field = self.fields[name]

@@ -1,4 +1,4 @@
-"""A promotion as one sentence above its form, which follows what is being entered."""
+"""The sentence above a promotion's form that describes it and follows what is being entered."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +16,7 @@ from consumers.admin.framework.pages import account_of
 from consumers.models import Account
 from consumers.services.upsert import is_storable
 from promotions.admin.editor.changes import changes_of
-from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, amount_in_figures, describe_tree
+from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, describe_tree, format_amount
 from promotions.admin.visibility import may_see_personalized, without_personalized
 from promotions.engine.definition.fields import CONDITIONS
 from promotions.engine.rules.attributes import Scope
@@ -25,12 +25,12 @@ from promotions.models import Promotion
 from promotions.selectors.references import REFERENCE_SOURCES
 from promotions.selectors.rule_values import reference_names
 
-UNSAID = "…"
+MISSING = "…"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """What a promotion says, finished or not: anything in the documents may be missing."""
+class PartialDefinition:
+    """What is entered of a promotion so far: anything in the documents may be missing or wrong."""
 
     type: str
     currency: str
@@ -40,9 +40,9 @@ class Said:
     eligibility: Mapping[str, Any]
 
 
-def promotion_said(promotion: Promotion) -> Said:
-    """A stored promotion."""
-    return Said(
+def definition_of(promotion: Promotion) -> PartialDefinition:
+    """Return the definition of a stored promotion."""
+    return PartialDefinition(
         type=promotion.type,
         currency=promotion.currency,
         starts_at=promotion.starts_at,
@@ -53,120 +53,118 @@ def promotion_said(promotion: Promotion) -> Said:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trees:
-    """Reads trees of rules out, with the names of what they name."""
+class RuleDescriber:
+    """Describes rule trees with the names of the rows that they reference."""
 
     wording: Wording
 
-    def words(self, tree: Any, scope: Scope) -> str:
-        """The rules in words; empty where there are none, dots where they cannot be read."""
+    def describe(self, tree: Any, scope: Scope) -> str:
+        """Return the rules in words; empty if there are none, dots if they cannot be read."""
         try:
             return describe_tree(tree, scope, self.wording) if tree and tree.get("rules") else ""
         except UNREADABLE:
-            return UNSAID
+            return MISSING
 
 
-def trees_of(account: Account, *, currency: str, written: Iterable[tuple[Any, Scope]]) -> Trees:
-    """What reads these trees out: one SQL statement for each kind of row that they name."""
-    references = [one for tree, scope in written for one in check_tree(tree, scope)[2]]
+def rule_describer(account: Account, *, currency: str, trees: Iterable[tuple[Any, Scope]]) -> RuleDescriber:
+    """Return a describer of these trees, after one SQL statement for each kind of row that they reference."""
+    references = [reference for tree, scope in trees for reference in check_tree(tree, scope)[2]]
     names = reference_names(
         account_id=account.pk,
-        references={(one.kind, one.key) for one in references if is_storable(one.key)},
+        references={(reference.kind, reference.key) for reference in references if is_storable(reference.key)},
         sources=REFERENCE_SOURCES,
     )
-    return Trees(wording=Wording(names=names, currency=currency, catalogue_currency=account.currency))
+    return RuleDescriber(wording=Wording(names=names, currency=currency, catalogue_currency=account.currency))
 
 
-# --- what promotions of every family say ----------------------------------------------------------------------------
+def condition_trees(definition: PartialDefinition) -> list[tuple[Any, Scope]]:
+    """Return the rule trees of the conditions, each with its scope."""
+    return [(definition.eligibility.get(name), SCOPES[name]) for name in CONDITIONS]
 
 
-def conditions_written(said: Said) -> list[tuple[Any, Scope]]:
-    """The trees of the conditions."""
-    return [(said.eligibility.get(name), SCOPES[name]) for name in CONDITIONS]
-
-
-def describe_beginning(said: Said, trees: Trees, *, who: str, acts: Iterable[str] = ()) -> str:
-    """When, to whom and where; and what they must do, as clauses that end the part about them."""
-    start = format_moment(said.starts_at) if said.starts_at else UNSAID
-    until = f" until {format_moment(said.ends_at)}" if said.ends_at else ""
+def describe_beginning(
+    definition: PartialDefinition, describer: RuleDescriber, *, who: str, acts: Iterable[str] = ()
+) -> str:
+    """Describe when, to whom and where a promotion applies; ``acts`` are clauses about what they must do."""
+    start = format_moment(definition.starts_at) if definition.starts_at else MISSING
+    until = f" until {format_moment(definition.ends_at)}" if definition.ends_at else ""
     conditions = (
         ("customer_rules", "who fit “{}”"),
         ("site_rules", "at sites where {}"),
         ("transaction_rules", "in transactions where {}"),
         ("line_item_rules", "with a line item where {}"),
     )
-    judged = ((clause, trees.words(said.eligibility.get(name), SCOPES[name])) for name, clause in conditions)
-    clauses = [*(clause.format(words) for clause, words in judged if words), *acts]
+    described = (
+        (clause, describer.describe(definition.eligibility.get(name), SCOPES[name])) for name, clause in conditions
+    )
+    clauses = [*(clause.format(words) for clause, words in described if words), *acts]
     whom = f"{', '.join((who, *clauses))}," if len(clauses) > 1 else " ".join((who, *clauses))
     return f"From {start}{until}, {whom}"
 
 
-def counted(count: Any, noun: str) -> str:
-    """A number of things; dots for none."""
-    return f"{count or UNSAID} {noun if str(count) == '1' else f'{noun}s'}"
+def describe_count(count: Any, noun: str) -> str:
+    """Format a number of things; dots for none."""
+    return f"{count or MISSING} {noun if str(count) == '1' else f'{noun}s'}"
 
 
-def describe_set(one: Mapping[str, Any], trees: Trees) -> str:
-    """A set of products by its name, or by what is in it."""
-    if one.get("name"):
-        return f"“{one['name']}”"
-    if one.get("products"):
-        skus = one["products"]
+def describe_set(product_set: Mapping[str, Any], describer: RuleDescriber) -> str:
+    """Describe a product set by its name, or else by its products."""
+    if product_set.get("name"):
+        return f"“{product_set['name']}”"
+    if product_set.get("products"):
+        skus = product_set["products"]
         return f"{', '.join(skus[:3])}{f' and {len(skus) - 3} more' if len(skus) > 3 else ''}"
-    if "personalized_promotion" in one:
-        if one["personalized_promotion"] is None:
+    if "personalized_promotion" in product_set:
+        if product_set["personalized_promotion"] is None:
             return "their own products"
-        return f"their own products of “{one['personalized_promotion'] or UNSAID}”"
-    words = trees.words(one.get("rules"), Scope.LINE_ITEM)
+        return f"their own products of “{product_set['personalized_promotion'] or MISSING}”"
+    words = describer.describe(product_set.get("rules"), Scope.LINE_ITEM)
     return f"products where {words}" if words else "any product"
 
 
 def describe_money(value: Any, currency: str) -> str:
-    """An amount with its currency; dots for none."""
+    """Format an amount with its currency; dots for none."""
     try:
-        return f"{amount_in_figures(value, currency)} {currency}"
+        return f"{format_amount(value, currency)} {currency}"
     except ValueError:
-        return str(value or UNSAID)
+        return str(value or MISSING)
 
 
 def describe_limits(eligibility: Mapping[str, Any]) -> str:
-    """How often, as the end of a sentence."""
-    said = (
-        ("customer_redemption_limit", "at most {} each"),
+    """Describe how often a promotion can be redeemed, as the end of a sentence."""
+    limits = (
+        ("customer_redemption_limit", "at most {} per customer"),
         ("transaction_redemption_limit", "at most {} in a transaction"),
         ("total_redemption_limit", "at most {} in all"),
     )
-    return "".join(f", {words.format(_times(eligibility[name]))}" for name, words in said if eligibility.get(name))
+    return "".join(f", {words.format(_times(eligibility[name]))}" for name, words in limits if eligibility.get(name))
 
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def describe_asides(eligibility: Mapping[str, Any]) -> Iterator[str]:
-    """What is said of it in sentences of their own."""
+def describe_extras(eligibility: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is described in sentences of their own: a control group, and that it always applies."""
     if control := eligibility.get("control_group"):
-        percentage, group = control.get("percentage") or UNSAID, control.get("group") or UNSAID
+        percentage, group = control.get("percentage") or MISSING, control.get("group") or MISSING
         yield f"{percentage}% of group {group} are held out."
     if eligibility.get("always_apply"):
-        yield "It applies beside those that win."
-
-
-# --- the page -------------------------------------------------------------------------------------------------------
+        yield "It applies even when another promotion wins."
 
 
 class SummaryMixin:
-    """A page of promotions that says at the top of its form what the form says; for ``PromotionAdmin``."""
+    """The summary above the form, and its endpoint; for ``PromotionAdmin``."""
 
-    def summary(self, account: Account, said: Said) -> str:
-        """What a promotion says, in a sentence or two."""
+    def summary(self, account: Account, definition: PartialDefinition) -> str:
+        """Describe a promotion in a sentence or two."""
         raise NotImplementedError
 
-    def summary_for(self, request: HttpRequest, said: Said) -> str:
-        """The same, without what the user may not know."""
+    def summary_for(self, request: HttpRequest, definition: PartialDefinition) -> str:
+        """Return the summary without what the user may not see."""
         if not may_see_personalized(request):
-            said = replace(said, outcome=without_personalized(said.outcome))
-        return self.summary(account_of(request), said)
+            definition = replace(definition, outcome=without_personalized(definition.outcome))
+        return self.summary(account_of(request), definition)
 
     def get_urls(self) -> list[Any]:
         page: Any = self
@@ -179,10 +177,10 @@ class SummaryMixin:
         return urls
 
     def posted_form(self, request: HttpRequest) -> Any:
-        """What was posted as the form of a promotion: of the one that ``?id=`` names, or a new one of ``?type=``.
+        """Return the posted form of the promotion that ``?id=`` names, or of a new one of ``?type=``.
 
         Raises:
-            PermissionDenied: who asks may not see promotions.
+            PermissionDenied: the user may not see promotions.
             Http404: there is no such promotion, or no such type.
         """
         page: Any = self
@@ -194,15 +192,15 @@ class SummaryMixin:
         return page.get_form(request, promotion, change=promotion is not None)(request.POST, instance=promotion)
 
     def summary_view(self, request: HttpRequest) -> JsonResponse:
-        """What a posted form says, with its mistakes, and what it changes of its promotion; see ``posted_form``."""
+        """Answer the summary of a posted form, valid or not, and what it would change; see ``posted_form``."""
         form = self.posted_form(request)
-        words = self.summary_for(request, form.said())
-        return JsonResponse({"words": words, "changes": [asdict(one) for one in self.changes_for(request, form)]})
+        words = self.summary_for(request, form.partial_definition())
+        return JsonResponse({"words": words, "changes": [asdict(change) for change in self.changes_for(request, form)]})
 
     def changes_for(self, request: HttpRequest, form: Any) -> list[Change]:
-        """What a form that ``said`` has read changes of its promotion; of a new one nothing."""
+        """Return what a form would change, once ``partial_definition`` has read it; of a new promotion nothing."""
         page = cast("Any", self)
-        # One who may only look is shown a form that sends nothing.
+        # The form of a user who may only view has no fields to send.
         if form.stored.pk is None or not page.has_change_permission(request):
             return []
         return changes_of(form.stored, form, family=page.family, describe=page.describe_for(request))

@@ -1,4 +1,4 @@
-"""What the rule builder asks while somebody builds: the words of a tree and its problems, and what may be chosen."""
+"""The endpoints of the rule builder: the attributes, a tree in words with its problems, and values to choose from."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -24,14 +24,14 @@ from promotions.selectors.rule_values import TextSource, choosable_rows, referen
 from promotions.services.promotion.references import unknown_references
 
 Page = Callable[..., JsonResponse]
-_LONGEST_SEARCH = 100
+_MAX_SEARCH_LENGTH = 100
 
 CONSUMER = "consumer"
-"""The kind under which ``choices_found`` finds consumers, whom no rule names."""
+"""The kind under which ``choices_found`` finds consumers, whom no rule references."""
 
 
 def _for_readers_of_promotions(page: Page) -> Page:
-    """Only for staff who may see promotions in the account that they work in."""
+    """Admit only staff who may see promotions in the account that they work in."""
 
     @wraps(page)
     def guarded(request: HttpRequest, **kwargs: Any) -> JsonResponse:
@@ -48,15 +48,15 @@ def _for_readers_of_promotions(page: Page) -> Page:
 def rules_vocabulary(
     request: HttpRequest, *, sources: Mapping[str, ReferenceSource], texts: Mapping[str, TextSource]
 ) -> JsonResponse:
-    """The attributes that the account may use in each tree, with their operators, and how large trees may be.
+    """Answer the attributes that the account may use in each tree, with their operators, and the limits of trees.
 
-    ``choices`` of an attribute is the kind under which ``choices_found`` answers, empty where it has nothing to offer;
-    ``unit`` of a money attribute is empty where it is the promotion's own currency.
+    ``choices`` of an attribute is its kind for ``choices_found``; it is empty if there is nothing to choose from.
+    ``unit`` of a money attribute is empty if it is the promotion's own currency.
     """
     account = account_of(request)
     wording = Wording(catalogue_currency=account.currency)
 
-    def words_of(attribute: Attribute) -> dict[str, Any]:
+    def attribute_shape(attribute: Attribute) -> dict[str, Any]:
         return {
             "name": attribute.name,
             "label": attribute.label,
@@ -73,7 +73,9 @@ def rules_vocabulary(
         {
             "scopes": {
                 scope: [
-                    words_of(one) for one in attributes.values() if account.catalogue_enabled or one.without_catalogue
+                    attribute_shape(attribute)
+                    for attribute in attributes.values()
+                    if account.catalogue_enabled or attribute.without_catalogue
                 ]
                 for scope, attributes in ATTRIBUTES.items()
             },
@@ -91,9 +93,9 @@ def rules_vocabulary(
 @require_POST
 @_for_readers_of_promotions
 def rules_reading(request: HttpRequest) -> JsonResponse:
-    """What was posted as ``tree`` (JSON) for a ``scope``, in words, with its problems and the names of what it names.
+    """Answer the posted ``tree`` (JSON) of a ``scope`` in words, its problems, and the names of the rows it references.
 
-    ``currency`` is the promotion's. Problems are those that saving would find, each with its path inside the tree.
+    ``currency`` is the promotion's. The problems are those that saving would find, each with its path in the tree.
     """
     account = account_of(request)
     try:
@@ -105,30 +107,30 @@ def rules_reading(request: HttpRequest) -> JsonResponse:
     except ValidationError as error:
         return JsonResponse({"words": "", "problems": [{"path": "", "detail": error.messages[0]}], "names": []})
     _, problems, references = check_tree(tree, scope, catalogue_enabled=account.catalogue_enabled)
-    names, unknown = _looked_up(account, references)
+    names, unknown = _look_up(account, references)
     wording = Wording(
         names=names, currency=request.POST.get("currency", "") or account.currency, catalogue_currency=account.currency
     )
     return JsonResponse(
         {
             "words": _words(tree, scope, wording),
-            "problems": [{"path": one.path, "detail": one.detail} for one in problems] + unknown,
+            "problems": [{"path": problem.path, "detail": problem.detail} for problem in problems] + unknown,
             "names": [{"kind": kind, "key": key, "name": name} for (kind, key), name in names.items()],
         }
     )
 
 
-def _looked_up(
+def _look_up(
     account: Account, references: list[Reference]
 ) -> tuple[dict[tuple[str, str], str], list[dict[str, str | None]]]:
-    """The names of the rows that references name, and the problems of those that are not there."""
+    """Return the names of the referenced rows, and a problem for each row that does not exist."""
     names = reference_names(
         account_id=account.pk,
-        references={(one.kind, one.key) for one in references if is_storable(one.key)},
+        references={(reference.kind, reference.key) for reference in references if is_storable(reference.key)},
         sources=REFERENCE_SOURCES,
     )
     unknown = unknown_references(references, existing=names, sources=REFERENCE_SOURCES)
-    return names, [{"path": one.attr, "detail": one.detail} for one in unknown]
+    return names, [{"path": problem.attr, "detail": problem.detail} for problem in unknown]
 
 
 def _words(tree: Any, scope: Scope, wording: Wording) -> str:
@@ -142,27 +144,27 @@ def _words(tree: Any, scope: Scope, wording: Wording) -> str:
 def choices_found(
     request: HttpRequest, kind: str, *, sources: Mapping[str, ReferenceSource], texts: Mapping[str, TextSource]
 ) -> JsonResponse:
-    """The account's rows of a kind, or texts of an attribute, that contain ``q``, or consumers found by it: a few.
+    """Answer a few of the account's rows of ``kind``, or texts of an attribute, that contain ``q``, or consumers.
 
-    For staff who may see the table that they are in. An unknown kind is a 404.
+    Only to staff who may see their table. An unknown kind is a 404.
     """
     account = account_of(request)
-    search = request.GET.get("q", "").replace("\x00", "").strip()[:_LONGEST_SEARCH]
+    search = request.GET.get("q", "").replace("\x00", "").strip()[:_MAX_SEARCH_LENGTH]
     if kind == CONSUMER:
-        _may_see(request, Consumer)
-        found = consumers_search(account_id=account.pk, search=search)
+        _require_view(request, Consumer)
+        choices = consumers_search(account_id=account.pk, search=search)
     elif kind in sources:
         source = sources[kind]
-        _may_see(request, source.rows(account.pk).model)
-        found = choosable_rows(account_id=account.pk, source=source, search=search)
+        _require_view(request, source.rows(account.pk).model)
+        choices = choosable_rows(account_id=account.pk, source=source, search=search)
     elif kind in texts:
-        _may_see(request, texts[kind].model)
-        found = [(text, "") for text in texts[kind].find(account.pk, search)]
+        _require_view(request, texts[kind].model)
+        choices = [(text, "") for text in texts[kind].find(account.pk, search)]
     else:
         raise Http404("There is nothing of this kind to choose from.")
-    return JsonResponse({"choices": [{"key": key, "name": name} for key, name in found]})
+    return JsonResponse({"choices": [{"key": key, "name": name} for key, name in choices]})
 
 
-def _may_see(request: HttpRequest, model: Any) -> None:
+def _require_view(request: HttpRequest, model: Any) -> None:
     if not request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}"):
         raise PermissionDenied

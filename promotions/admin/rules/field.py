@@ -1,4 +1,4 @@
-"""The field of a rule tree: JSON that a builder writes, checked by the service that saves the promotion."""
+"""The form field of a rule tree: JSON that the rule builder writes; the service that saves the promotion checks it."""
 
 import json
 from decimal import Decimal
@@ -38,7 +38,7 @@ EXAMPLES: dict[Scope, dict[str, Any]] = {
 
 
 class RulesWidget(forms.Textarea):
-    """A textarea for the JSON of a tree, with what may be said beside it; scripts make it a builder."""
+    """A textarea of a tree's JSON with its reference; scripts turn it into the rule builder."""
 
     template_name = "admin/widgets/rules.html"
 
@@ -76,7 +76,7 @@ class RulesWidget(forms.Textarea):
         }
 
     def in_words(self, value: Any) -> str:
-        """The tree that is in the field, where it can be read."""
+        """Return the field's tree in words; empty if it cannot be read."""
         try:
             tree = json.loads(value or "null")
             return describe_tree(tree, self.scope) if tree else ""
@@ -85,9 +85,9 @@ class RulesWidget(forms.Textarea):
 
 
 class RulesField(forms.Field):
-    """A rule tree of one scope; its cleaned value is the tree as it was written, or None.
+    """A rule tree of one scope; its cleaned value is the tree as it was entered, or None.
 
-    Only that it is JSON is checked here: what a tree may say is checked in one place, with the rest of the promotion.
+    The field checks only that it is JSON: the tree is checked with the rest of the promotion, in one place.
     """
 
     widget: RulesWidget
@@ -129,10 +129,10 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def problem_in_tree(problem: Problem, *, at: str) -> str:
-    """A problem inside a tree, with the place in words: the third rule of the first group is rule 1.3."""
+    """Describe a problem inside a tree with its place: the third rule of the first group is rule 1.3."""
     place = (problem.attr or "").removeprefix(at).strip(".")
     numbers = [str(int(part) + 1) for part in place.split(".") if part.isdigit()]
-    named = [part for part in place.split(".") if part in ("attribute", "operator", "value", "match")]
+    parts = [part for part in place.split(".") if part in ("attribute", "operator", "value", "match")]
     if not numbers:
         return problem.detail
-    return f"Rule {'.'.join(numbers)}{f', {named[-1]}' if named else ''}: {problem.detail}"
+    return f"Rule {'.'.join(numbers)}{f', {parts[-1]}' if parts else ''}: {problem.detail}"

@@ -1,4 +1,4 @@
-"""Rules and definitions in words, for people who read no JSON."""
+"""Rules and definitions in words."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ OPERATORS = {
     Operator.IS_THIS_MONTH: "is this month",
     Operator.IS_WITHIN_DAYS: "is within … days:",
 }
-"""How an operator is said."""
+"""The words of each operator."""
 
 KINDS = {
     Kind.TEXT: "text",
@@ -50,7 +50,7 @@ KINDS = {
     Kind.TIME: "time, such as 09:30",
     Kind.WEEKDAY: "monday … sunday",
 }
-"""What a value of a kind is, for the help beside a rules field."""
+"""The form of a value of each kind, for the reference beside a rules field."""
 
 EMPTY = {
     Scope.SITE: "all sites qualify",
@@ -58,15 +58,15 @@ EMPTY = {
     Scope.TRANSACTION: "all transactions qualify",
     Scope.LINE_ITEM: "all line items qualify",
 }
-"""What no rules mean."""
+"""The words of a tree without rules."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
-    """What a reader is told that the tree does not say.
+    """What the description of a tree needs besides the tree.
 
-    ``names`` are those of rows, by kind and key; ``currency`` is that of totals, ``catalogue_currency`` that of prices
-    in the catalogue. What is not known is left out.
+    ``names`` are the names of referenced rows, by kind and key; ``currency`` is that of totals, ``catalogue_currency``
+    that of prices in the catalogue. Each may be left out.
     """
 
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Wording:
     catalogue_currency: str = ""
 
     def unit(self, attribute: Attribute) -> str:
-        """What an attribute's numbers are of."""
+        """Return the unit of an attribute's numbers."""
         if attribute.kind is not Kind.MONEY:
             return attribute.unit
         return self.currency if attribute.without_catalogue else self.catalogue_currency
@@ -83,11 +83,11 @@ class Wording:
 PLAIN = Wording()
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading a tree out raises where it is far from normal form, as one may be that is just being written."""
+"""What describing a tree raises if it is far from normal form, as an unfinished one may be."""
 
 
 def describe_tree(tree: Mapping[str, Any] | None, scope: Scope, wording: Wording = PLAIN) -> str:
-    """A rule tree as a sentence; a group within a group stands in brackets, a value that is not there yet is dots.
+    """Describe a rule tree in a sentence; inner groups are in brackets, a missing value is dots.
 
     Raises:
         UNREADABLE: the tree is far from normal form.
@@ -119,34 +119,34 @@ def _condition(condition: Mapping[str, Any], scope: Scope, wording: Wording) -> 
     if operand is Operand.DAYS:
         return f"{attribute.label} {words.removesuffix(':').replace('…', describe_value(value))}"
     values = value if isinstance(value, list | tuple) else [value]
-    said = [_one(attribute, one, wording) for one in values] or ["…"]
+    texts = [_value_text(attribute, value, wording) for value in values] or ["…"]
     joint = " and " if operand is Operand.RANGE else ", "
     unit = wording.unit(attribute)
-    if attribute.kind is Kind.NUMBER and said[-1] == "1":
+    if attribute.kind is Kind.NUMBER and texts[-1] == "1":
         unit = unit.removesuffix("s")
-    return f"{attribute.label} {words} {joint.join(said)}{f' {unit}' if unit else ''}"
+    return f"{attribute.label} {words} {joint.join(texts)}{f' {unit}' if unit else ''}"
 
 
-def _one(attribute: Attribute, value: Any, wording: Wording) -> str:
-    """One value of an attribute as it is read."""
+def _value_text(attribute: Attribute, value: Any, wording: Wording) -> str:
+    """Format one value of an attribute."""
     if attribute.reference:
         name = wording.names.get((attribute.reference, value))
         return f"{name} ({value})" if name else describe_value(value)
     try:
         match attribute.kind:
             case Kind.MONEY:
-                return amount_in_figures(value, wording.unit(attribute))
+                return format_amount(value, wording.unit(attribute))
             case Kind.DATE:
                 return date_format(date.fromisoformat(value), "j M Y")
             case Kind.WEEKDAY:
                 return str(value).capitalize() or "…"
     except (ValueError, TypeError):
-        pass  # Not such a value yet: it is shown as it is.
+        pass  # An unfinished value is shown as it is.
     return describe_value(value)
 
 
-def amount_in_figures(value: Any, currency: str) -> str:
-    """An amount with the decimals of its currency, or more if it has more.
+def format_amount(value: Any, currency: str) -> str:
+    """Format an amount with the decimals of its currency, or more if it has more.
 
     Raises:
         ValueError: it is no number that a rule may have.
@@ -157,18 +157,18 @@ def amount_in_figures(value: Any, currency: str) -> str:
 
 
 def describe_value(value: Any) -> str:
-    """One value or several as they are read; dots for none."""
+    """Format a value or several; dots for none."""
     if value is None or value == "":
         return "…"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(describe_value(one) for one in value)
+        return ", ".join(describe_value(inner) for inner in value)
     return str(value)
 
 
 def label_of(name: str) -> str:
-    """A field's name as a label."""
+    """Return a field's name as a label."""
     return name.replace("_", " ").capitalize()
 
 
@@ -202,7 +202,7 @@ SCOPES = {
 
 
 def describe_document(document: Mapping[str, Any], *, before: str = "") -> Iterator[tuple[str, str]]:
-    """A document of a definition as (label, words), one pair for each thing that is said; what is empty is left out."""
+    """Yield a label and words for each field of a document that is not empty; ``before`` is the label above them."""
     for name, value in document.items():
         label = f"{before} · {label_of(name)}" if before else label_of(name)
         if name in SCOPES:
@@ -210,8 +210,8 @@ def describe_document(document: Mapping[str, Any], *, before: str = "") -> Itera
         elif isinstance(value, Mapping):
             yield from describe_document(value, before=label)
         elif isinstance(value, Sequence) and not isinstance(value, str) and any(isinstance(v, Mapping) for v in value):
-            for number, one in enumerate(value, start=1):
-                yield from describe_document(one, before=f"{label} {number}")
+            for number, inner in enumerate(value, start=1):
+                yield from describe_document(inner, before=f"{label} {number}")
         elif name in MOMENTS and value:
             yield label, format_moment(datetime.fromisoformat(value))
         elif name in CODED and value:

@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.pages import AccountAdmin, OnePageAdmin
 from consumers.models import Account, Consumer
-from promotions.admin.personalized_list import STEPS
+from promotions.admin.personalized.list_steps import STEPS
 from promotions.admin.rules.endpoints import CONSUMER
 from promotions.models import PersonalizedList, Promotion
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from consumers.models import Consumer
 from loyalty.models import RedemptionMessage
-from promotions.admin.editor.rich_text import insert_menu
+from promotions.admin.inputs.rich_text import insert_menu
 from promotions.engine.definition.fields import MESSAGE_INSERTS
 from promotions.models import Promotion
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion

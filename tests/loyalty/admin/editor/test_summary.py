@@ -12,7 +12,7 @@ from django.urls import reverse
 from consumers.choices import StaffRole
 from loyalty.admin.editor.summary import describe_loyalty_promotion
 from loyalty.choices import PromotionType
-from promotions.admin.editor.summary import Said
+from promotions.admin.editor.summary import PartialDefinition
 from promotions.choices import DiscountType
 from promotions.models import PromotionVersion
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion
@@ -44,7 +44,7 @@ def office() -> Office:
 def read_out(
     office: Office, kind: str, outcome: dict[str, Any], *, ends_at: datetime | None = None, **eligibility: Any
 ) -> str:
-    said = Said(
+    definition = PartialDefinition(
         type=kind,
         currency="GBP",
         starts_at=datetime(2026, 3, 1, tzinfo=UTC),
@@ -52,7 +52,7 @@ def read_out(
         outcome=outcome,
         eligibility=eligibility,
     )
-    return describe_loyalty_promotion(office.account, said).removeprefix("From 1 Mar 2026, 00:00 UTC, ")
+    return describe_loyalty_promotion(office.account, definition).removeprefix("From 1 Mar 2026, 00:00 UTC, ")
 
 
 def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str,
             {"total_redemption_limit": 1000, "always_apply": True},
             (
                 "loyalty members get 2.5 times the base points on the whole basket, at most 1,000 times in all. "
-                "It applies beside those that win."
+                "It applies even when another promotion wins."
             ),
         ),
         (
@@ -115,8 +115,8 @@ def test_a_promotion_is_said_in_a_sentence(
 
 
 def test_an_end_is_said() -> None:
-    said = read_out(make_office(), "fixed_points", {"points": 1}, ends_at=datetime(2026, 4, 1, tzinfo=UTC))
-    assert said == "From 1 Mar 2026, 00:00 UTC until 1 Apr 2026, 00:00 UTC, loyalty members get 1 point."
+    definition = read_out(make_office(), "fixed_points", {"points": 1}, ends_at=datetime(2026, 4, 1, tzinfo=UTC))
+    assert definition == "From 1 Mar 2026, 00:00 UTC until 1 Apr 2026, 00:00 UTC, loyalty members get 1 point."
 
 
 @pytest.mark.parametrize("tree", [7, "x", [], {"match": "all", "rules": [{"attribute": "x"}]}, {"rules": 7}])
@@ -196,10 +196,10 @@ def test_one_who_may_look_may_read(office: Office) -> None:
 
 
 def test_a_sentence_costs_a_statement_for_each_kind_of_row_that_is_named(office: Office) -> None:
-    counted = []
-    for trees in ({}, {"customer_rules": VIP}, {"customer_rules": VIP, "line_item_rules": TEA}):
-        values = {**BLANK, **OWN["fixed_points"], **{name: json.dumps(tree) for name, tree in trees.items()}}
+    describe_count = []
+    for rules in ({}, {"customer_rules": VIP}, {"customer_rules": VIP, "line_item_rules": TEA}):
+        values = {**BLANK, **OWN["fixed_points"], **{name: json.dumps(tree) for name, tree in rules.items()}}
         with CaptureQueriesContext(connection) as queries:
             assert ask(office, "?type=fixed_points", **values).status_code == 200
-        counted.append(len(queries))
-    assert counted[1:] == [counted[0] + 1, counted[0] + 1]
+        describe_count.append(len(queries))
+    assert describe_count[1:] == [describe_count[0] + 1, describe_count[0] + 1]

@@ -37,8 +37,8 @@ def statuses() -> dict[str, str]:
 def test_stopping_several_is_asked_about_first(office: Office) -> None:
     before = statuses()
     page = ask(office, "stop_chosen", "one", "two", "draft")
-    assert [one.code for one in page.context["able"]] == ["one", "two"]
-    assert [one["promotion"].code for one in page.context["others"]] == ["draft"]
+    assert [promotion.code for promotion in page.context["allowed"]] == ["one", "two"]
+    assert [row["promotion"].code for row in page.context["skipped"]] == ["draft"]
     assert statuses() == before
 
 

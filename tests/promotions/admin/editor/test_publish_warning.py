@@ -8,13 +8,13 @@ from django.urls import reverse
 from consumers.choices import StaffRole
 from consumers.models import Account
 from promotions.admin.editor import publish_warning as words
-from promotions.admin.editor.publish_warning import describe_cost, milliseconds, two_digits
+from promotions.admin.editor.cost import describe_cost, format_milliseconds, format_two_digits
 from promotions.models import Promotion
 from promotions.selectors.profiling import EvaluationTime
 from promotions.services.profiling import EvaluationSample, evaluation_samples_add
 from tests.consumers.admin.office import Office, make_office, save_promotion
 from tests.loyalty.admin.promotion_page import add, errors_of
-from tests.promotions.admin import discount_page
+from tests.promotions.admin.discount import discount_page
 
 pytestmark = pytest.mark.django_db
 
@@ -69,13 +69,13 @@ def page(office: Office, code: str) -> str:
     ],
 )
 def test_numbers_have_two_digits_that_count(number: float, text: str) -> None:
-    assert two_digits(number) == text
+    assert format_two_digits(number) == text
 
 
 def test_durations_are_in_milliseconds() -> None:
-    assert spaced(milliseconds(80_000)) == "0.08 ms"
-    assert spaced(milliseconds(1_590_000)) == "1.6 ms"
-    assert spaced(milliseconds(999)) == "under 0.001 ms"
+    assert spaced(format_milliseconds(80_000)) == "0.08 ms"
+    assert spaced(format_milliseconds(1_590_000)) == "1.6 ms"
+    assert spaced(format_milliseconds(999)) == "under 0.001 ms"
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         codes.append(promotion.code)
         return DEAR
 
-    monkeypatch.setattr(words, "_cautions", [dear])
+    monkeypatch.setattr(words, "_warnings", [dear])
     return codes
 
 
 @pytest.fixture
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "_cautions", [lambda _, __: ""])
+    monkeypatch.setattr(words, "_warnings", [lambda _, __: ""])
 
 
 def publish(office: Office, promotion: Promotion, **values: str) -> Any:
@@ -182,7 +182,7 @@ def test_the_question_warns_of_a_dear_draft(office: Office, asked: list[str]) ->
     draft = save_promotion(office.account, draft=True)
     question = office.page("loyalty_loyaltypromotion_publish", draft.pk).content.decode()
     assert DEAR in question
-    assert "Publish it all the same" in question
+    assert "Publish anyway" in question
     assert asked == ["fifty"]
 
 
@@ -190,7 +190,7 @@ def test_the_question_warns_of_a_dear_draft(office: Office, asked: list[str]) ->
 def test_the_question_says_nothing_of_a_cheap_draft(office: Office) -> None:
     draft = save_promotion(office.account, draft=True)
     question = office.page("loyalty_loyaltypromotion_publish", draft.pk).content.decode()
-    assert "all the same" not in question
+    assert "anyway" not in question
     assert publish(office, draft).status_code == 302
     assert not is_draft(draft)
 

@@ -1,4 +1,4 @@
-"""Fields that hold keys of rows, such as SKUs: a text that scripts make a search."""
+"""Fields of keys of rows, such as SKUs: a textarea that scripts turn into a search."""
 
 import json
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from unfold.widgets import BASE_INPUT_CLASSES
 
 
 class KeysWidget(forms.Textarea):
-    """A textarea of keys, one a line; with scripts, chips and a search of the rows of a kind.
+    """A textarea of keys, one on each line; scripts turn it into chips and a search among the rows of ``kind``.
 
-    ``names`` are those of the rows that are chosen already, by key.
+    ``names`` are the names of the rows that are chosen already, by key.
     """
 
     template_name = "admin/widgets/keys.html"
@@ -20,9 +20,9 @@ class KeysWidget(forms.Textarea):
     class Media:
         js = ("js/choice_box.js", "js/choice_keys.js")
 
-    def __init__(self, kind: str, *, noun: str, most: int, attrs: Mapping[str, Any] | None = None) -> None:
-        super().__init__({"class": " ".join(BASE_INPUT_CLASSES), "rows": 3 if most > 1 else 1, **(attrs or {})})
-        self.kind, self.noun, self.most = kind, noun, most
+    def __init__(self, kind: str, *, noun: str, max_keys: int, attrs: Mapping[str, Any] | None = None) -> None:
+        super().__init__({"class": " ".join(BASE_INPUT_CLASSES), "rows": 3 if max_keys > 1 else 1, **(attrs or {})})
+        self.kind, self.noun, self.max_keys = kind, noun, max_keys
         self.names: Mapping[str, str] = {}
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class KeysWidget(forms.Textarea):
         return context | {
             "address": reverse("choices_found", args=[self.kind]),
             "noun": self.noun,
-            "most": self.most,
+            "most": self.max_keys,
             "names": json.dumps(chosen),
         }
 
@@ -40,15 +40,15 @@ class KeysWidget(forms.Textarea):
 
 
 class KeysField(forms.Field):
-    """Keys, one a line; its cleaned value is the list of them. That the rows are there, the service checks."""
+    """Keys, one on each line; its cleaned value is their list. The service checks that the rows exist."""
 
     widget: KeysWidget
 
     def __init__(
-        self, kind: str, *, noun: str, most: int, attrs: Mapping[str, Any] | None = None, **kwargs: Any
+        self, kind: str, *, noun: str, max_keys: int, attrs: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> None:
         kwargs.setdefault("required", False)
-        super().__init__(widget=KeysWidget(kind, noun=noun, most=most, attrs=attrs), **kwargs)
+        super().__init__(widget=KeysWidget(kind, noun=noun, max_keys=max_keys, attrs=attrs), **kwargs)
 
     def to_python(self, value: Any) -> list[str]:
         return lines_of(value)
@@ -58,10 +58,10 @@ class KeysField(forms.Field):
 
 
 class KeyField(KeysField):
-    """One key; its cleaned value is the key, or None."""
+    """One key; its cleaned value is the key or None."""
 
     def __init__(self, kind: str, *, noun: str, attrs: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(kind, noun=noun, most=1, attrs=attrs, **kwargs)
+        super().__init__(kind, noun=noun, max_keys=1, attrs=attrs, **kwargs)
 
     def clean(self, value: Any) -> str | None:
         keys = super().clean(value)
@@ -71,6 +71,6 @@ class KeyField(KeysField):
 
 
 def lines_of(value: Any) -> list[str]:
-    """The keys that a field's value names."""
+    """Return the keys in a field's value."""
     lines = value.splitlines() if isinstance(value, str) else value or []
     return [key for line in lines if (key := line.strip())]

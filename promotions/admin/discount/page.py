@@ -9,10 +9,11 @@ from django.http import HttpRequest
 from consumers.admin.framework.pages import ModelForm
 from consumers.author import Author
 from consumers.models import Account
-from promotions.admin.discount_form import DiscountForm, fieldsets_of
-from promotions.admin.discount_summary import describe_discount
-from promotions.admin.editor.files import DiscountResource
-from promotions.admin.editor.page import PromotionAdmin, TypeCard, filters_of
+from promotions.admin.discount.files import DiscountResource
+from promotions.admin.discount.form import DiscountForm, fieldsets_of
+from promotions.admin.discount.summary import describe_discount
+from promotions.admin.editor.filters import filters_of
+from promotions.admin.editor.page import PromotionAdmin, TypeCard
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import DiscountType
 from promotions.models import Discount, Promotion

@@ -1,5 +1,6 @@
-"""The chapter of personalized promotions."""
+"""The pages of personalized promotions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -13,11 +14,11 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.files.resource import AccountResource
 from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
-from consumers.author import Author
-from promotions.admin.resources import PersonalizedPromotionResource
+from consumers.author import IMPORT_LABEL, Author
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotions_enlisting
 from promotions.services.personalized.promotion import (
@@ -52,9 +53,9 @@ class PersonalizedPromotionForm(ServiceForm):
         }
         help_texts = {
             "description": "For colleagues; consumers do not see it.",
-            "backend_id": "As integrators name it. Empty: it is made for you. It cannot be changed later.",
-            "maximum_distinct_products": "How many products of the list a consumer may choose. Empty: all of the list. "
-            "What somebody has chosen already stays chosen.",
+            "backend_id": "Code used in integrations. Leave blank to create one. It cannot be changed later.",
+            "maximum_distinct_products": "How many products of the list a consumer may choose. Leave blank for "
+            "all of the list. What somebody has chosen already stays chosen.",
             "lock_after_first_apply": "The first choice is final, as is the first purchase with a discount from it. "
             "Staff can reset it.",
             "archived": "Without effect and hidden from lists; the consumers' products stay.",
@@ -67,8 +68,32 @@ class PersonalizedPromotionForm(ServiceForm):
             self.fields["backend_id"].required = False
 
     def clean_backend_id(self) -> str:
-        """The id that was given, or a new one."""
+        """Return the entered id, or a new one."""
         return self.cleaned_data["backend_id"].strip() or backend_id_new()
+
+
+class PersonalizedPromotionResource(AccountResource):
+    """Personalized promotions by backend id; consumers' lists of them are files of their own."""
+
+    class Meta(AccountResource.Meta):
+        model = PersonalizedPromotion
+        import_id_fields = ("backend_id",)
+        fields = (
+            "backend_id",
+            "name",
+            "description",
+            "maximum_distinct_products",
+            "lock_after_first_apply",
+            "archived",
+        )
+
+    def save_rows(self, rows: Sequence[PersonalizedPromotion]) -> None:
+        values = [
+            PersonalizedPromotionValues(**{name: getattr(row, name) for name in self.Meta.fields}) for row in rows
+        ]
+        personalized_promotions_save(
+            account_id=self.account.pk, rows=values, author=Author(label=IMPORT_LABEL), at=timezone.now()
+        )
 
 
 @admin.register(PersonalizedPromotion)
@@ -115,10 +140,10 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
 
     @display(description="Consumers choose", ordering="maximum_distinct_products")
     def choice(self, promotion: PersonalizedPromotion) -> str:
-        most = promotion.maximum_distinct_products
-        if most is None:
+        maximum = promotion.maximum_distinct_products
+        if maximum is None:
             return "All of the list"
-        return f"Up to {most:,} {'product' if most == 1 else 'products'}"
+        return f"Up to {maximum:,} {'product' if maximum == 1 else 'products'}"
 
     @display(description="Lock", ordering="lock_after_first_apply", label=LOCK_COLOURS)
     def lock_label(self, promotion: PersonalizedPromotion) -> str:
@@ -126,10 +151,10 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
 
     @display(description="Consumers enlisted", ordering="enlisted")
     def enlisted(self, promotion: Any) -> str:
-        words = f"{promotion.enlisted:,}"
+        count = f"{promotion.enlisted:,}"
         if not promotion.enlisted:
-            return words
-        return format_html('<a class="text-link" href="{}">{}</a>', lists_address(promotion.pk), words)
+            return count
+        return format_html('<a class="text-link" href="{}">{}</a>', lists_address(promotion.pk), count)
 
     @display(description="Changed", ordering="updated_at")
     def changed(self, promotion: PersonalizedPromotion) -> str:
@@ -137,11 +162,11 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
 
     @action(description="Consumers’ lists", icon="checklist", permissions=["view"])
     def lists(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The lists that consumers have of it."""
+        """Redirect to the lists that consumers have of it."""
         return HttpResponseRedirect(lists_address(object_id))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # The theme asks for an action with the row's id in place of the row.
+        # For an action the theme passes the row's id as the row.
         return bool(super().has_view_permission(request))
 
     def save_values(self, *, account_id: int, author: Author, obj: PersonalizedPromotion, form: Any) -> None:
@@ -156,5 +181,5 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
 
 
 def lists_address(promotion_pk: Any) -> str:
-    """The page of the lists of one personalized promotion."""
+    """Return the address of the lists of one personalized promotion."""
     return f"{reverse('admin:promotions_personalizedlist_changelist')}?promotion__id__exact={promotion_pk}"

@@ -1,4 +1,4 @@
-"""The form of a discount: fields as marketers know them, to and from a discount's own fields."""
+"""The form of a discount, from and to a discount's own fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from promotions.admin.editor.form import (
     GENERAL,
     Document,
     PromotionForm,
-    as_written,
     limit_field,
     number_text,
+    to_definition,
 )
-from promotions.admin.editor.key_fields import KeyField, KeysField
-from promotions.admin.editor.number_inputs import CURRENCY, decimal, whole
+from promotions.admin.inputs.key_fields import KeyField, KeysField
+from promotions.admin.inputs.number_inputs import CURRENCY, decimal, whole
 from promotions.admin.rules.field import RulesField
-from promotions.admin.visibility import ROW_OF_PERSONALIZED
+from promotions.admin.visibility import PERSONALIZED_SOURCE
 from promotions.choices import DiscountType, PriceOrder
 from promotions.engine.definition.fields import (
     CONDITIONS,
@@ -39,7 +39,7 @@ from promotions.selectors.product import product_names
 from promotions.services.discount import OUTCOME, RESTRICTIONS, DiscountValues, discount_problems
 
 TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(DISCOUNT_OUTCOME, name) for name in DISCOUNT_TYPES}
-"""The fields of the Discount tab that only some types have."""
+"""The fields of the Discount tab that only this type has."""
 
 VALUES: Mapping[str, tuple[str, str]] = {
     DiscountType.AMOUNT: (
@@ -52,29 +52,29 @@ VALUES: Mapping[str, tuple[str, str]] = {
         "What the discounted products cost together each time the product sets are found. It never raises a price.",
     ),
 }
-"""What the value is called and means, by type."""
+"""The label and help text of the value, by type."""
 
 
 SOURCES = [("rules", "Products that fit rules"), ("products", "Products that you choose")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offered:
-    """The personalized promotions that a product set may name: key and label, by what the browser sends for each.
+class PersonalizedChoices:
+    """The personalized promotions that a product set may reference: key and label, by the choice's form value.
 
-    To staff who may not know of them they are withheld: offered are those alone that the discount names already, and
-    without a name.
+    With ``hide_names``, for staff who may not see them, only those that the discount references already are offered,
+    without their names.
     """
 
-    withheld: bool = False
+    hide_names: bool = False
     rows: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
-NONE_OFFERED = Offered()
+NO_PERSONALIZED = PersonalizedChoices()
 
 
 def fieldsets_of(discount_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
-    """The four tabs with their sections, for one type."""
+    """Return the four tabs with their sections for one type."""
     own = TYPE_FIELDS[discount_type]
     return (
         GENERAL,
@@ -83,8 +83,8 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
             "What must be bought",
             {
                 "fields": ("product_sets",),
-                "description": "The discount is given each time that the basket has what all product sets require. No "
-                "product serves two sets.",
+                "description": "The discount is given each time that the basket has what all product sets require. A "
+                "product counts for one set only.",
             },
         ),
         (
@@ -110,7 +110,7 @@ class DiscountSetForm(RowForm):
         label="Products of this set",
         choices=[
             *SOURCES,
-            (ROW_OF_PERSONALIZED, "Each consumer's own: a personalized promotion"),
+            (PERSONALIZED_SOURCE, "Each consumer's own: a personalized promotion"),
         ],
         initial="rules",
         widget=UnfoldAdminSelectWidget(),
@@ -119,15 +119,15 @@ class DiscountSetForm(RowForm):
     products = KeysField(
         "product",
         noun="product",
-        most=MAX_PRODUCTS_IN_SET,
+        max_keys=MAX_PRODUCTS_IN_SET,
         label="Products",
         attrs={"data-shown-when": "source:products"},
-        help_text="Find them by name or SKU, or paste SKUs, one a line.",
+        help_text="Find them by name or SKU, or paste SKUs, one on each line.",
     )
     personalized_promotion = forms.ChoiceField(
         label="Personalized promotion",
         required=False,
-        widget=UnfoldAdminSelectWidget({"data-shown-when": f"source:{ROW_OF_PERSONALIZED}"}),
+        widget=UnfoldAdminSelectWidget({"data-shown-when": f"source:{PERSONALIZED_SOURCE}"}),
         help_text="Consumers choose from their own lists.",
     )
     required_by = forms.ChoiceField(
@@ -161,13 +161,13 @@ class DiscountSetForm(RowForm):
         required=False,
         min_value=1,
         widget=whole("products", **{"data-shown-when": "gets_discount:on"}),
-        help_text="Empty: all of those required.",
+        help_text="Leave blank for all of those required.",
     )
     default_product = KeyField(
         "product",
         noun="product",
         label="Default product",
-        attrs={"data-shown-when": f"source:{ROW_OF_PERSONALIZED}"},
+        attrs={"data-shown-when": f"source:{PERSONALIZED_SOURCE}"},
         help_text="Chosen for a consumer who has not chosen.",
     )
 
@@ -175,45 +175,45 @@ class DiscountSetForm(RowForm):
         self,
         *args: Any,
         discount_type: str = "",
-        personalized: Offered = NONE_OFFERED,
+        personalized: PersonalizedChoices = NO_PERSONALIZED,
         names: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._offer(personalized)
+        self._set_personalized_choices(personalized)
         self.fields["rules"].widget.attrs["data-shown-when"] = "source:rules"
         if discount_type == DiscountType.FREE_PRODUCT:
             default = self.fields["default_product"]
             default.widget.attrs["data-shown-when"] += "|gets_discount:on"
             default.help_text = "What the till adds to a basket that has none of them."
-        for one in self.fields.values():
-            if isinstance(one, KeysField):
-                one.widget.names = names or {}
+        for form_field in self.fields.values():
+            if isinstance(form_field, KeysField):
+                form_field.widget.names = names or {}
 
-    def _offer(self, personalized: Offered) -> None:
+    def _set_personalized_choices(self, personalized: PersonalizedChoices) -> None:
         self.personalized = personalized
-        choice, source = self.fields[ROW_OF_PERSONALIZED], self.fields["source"]
+        choice, source = self.fields[PERSONALIZED_SOURCE], self.fields["source"]
         assert isinstance(choice, forms.ChoiceField) and isinstance(source, forms.ChoiceField)  # noqa: S101, PT018
-        named = self.initial.get(ROW_OF_PERSONALIZED)
-        sent = next((value for value, (key, _) in personalized.rows.items() if key == named), named)
-        self.initial = {**self.initial, ROW_OF_PERSONALIZED: sent}
+        named = self.initial.get(PERSONALIZED_SOURCE)
+        form_value = next((value for value, (key, _) in personalized.rows.items() if key == named), named)
+        self.initial = {**self.initial, PERSONALIZED_SOURCE: form_value}
         offered = [(value, label) for value, (_, label) in personalized.rows.items()]
-        if not personalized.withheld:
+        if not personalized.hide_names:
             choice.choices = [("", "Choose a personalized promotion"), *offered]
             return
         by_consumer = "Each consumer's own"
-        source.choices = [*SOURCES, *([(ROW_OF_PERSONALIZED, by_consumer)] if offered else [])]
+        source.choices = [*SOURCES, *([(PERSONALIZED_SOURCE, by_consumer)] if offered else [])]
         choice.choices, choice.label = [("", "Choose"), *offered], by_consumer
         if not offered:
-            del self.fields[ROW_OF_PERSONALIZED]
+            del self.fields[PERSONALIZED_SOURCE]
 
     def clean(self) -> Document:
         cleaned: Document = super().clean() or self.cleaned_data
-        if chosen := cleaned.get(ROW_OF_PERSONALIZED):
-            cleaned[ROW_OF_PERSONALIZED] = self.personalized.rows[chosen][0]
+        if chosen := cleaned.get(PERSONALIZED_SOURCE):
+            cleaned[PERSONALIZED_SOURCE] = self.personalized.rows[chosen][0]
         missing = {
             "products": "Choose at least one product.",
-            ROW_OF_PERSONALIZED: "Choose one." if self.personalized.withheld else "Choose a personalized promotion.",
+            PERSONALIZED_SOURCE: "Choose one." if self.personalized.hide_names else "Choose a personalized promotion.",
         }
         source = cleaned.get("source", "")
         if source in missing and not cleaned.get(source) and source not in self.errors:
@@ -234,12 +234,12 @@ class DiscountSetForm(RowForm):
             "required_spend": number_text(values["required_spend"]) if by_spend else None,
             "gets_discount": gets_discount,
             "discounted_quantity": values["discounted_quantity"] if gets_discount else None,
-            "default_product": values["default_product"] if gets_discount or source == ROW_OF_PERSONALIZED else None,
+            "default_product": values["default_product"] if gets_discount or source == PERSONALIZED_SOURCE else None,
         }
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Document:
-        source = next(name for name in ("products", ROW_OF_PERSONALIZED, "rules") if name in values)
+        source = next(name for name in ("products", PERSONALIZED_SOURCE, "rules") if name in values)
         return {
             **values,
             "source": source,
@@ -260,14 +260,14 @@ class DiscountForm(PromotionForm):
         label="Maximum discount",
         required=False,
         widget=decimal(CURRENCY),
-        help_text="In one transaction, in the discount's currency. Empty: no maximum.",
+        help_text="In one transaction, in the discount's currency. Leave blank for no maximum.",
     )
     price_order = forms.ChoiceField(
-        label="Discount first",
+        label="Discount which units?",
         choices=PriceOrder.choices,
         initial=PriceOrder.CHEAPEST,
         widget=UnfoldAdminSelectWidget(),
-        help_text="Which products are taken first where there are more than a set needs.",
+        help_text="Where there are more than a set needs.",
     )
     product_sets = FormSetField(
         form=DiscountSetForm,
@@ -281,7 +281,7 @@ class DiscountForm(PromotionForm):
         },
         add_buttons={
             "Add product set": {},
-            "Add personalized promotion": {"source": ROW_OF_PERSONALIZED},
+            "Add personalized promotion": {"source": PERSONALIZED_SOURCE},
         },
     )
     transaction_redemption_limit = limit_field("Limit redemptions per transaction")
@@ -310,30 +310,38 @@ class DiscountForm(PromotionForm):
         assert isinstance(sets, FormSetField)  # noqa: S101
         sets.widget.row_kwargs = {
             "discount_type": self.promotion_type,
-            "personalized": self._personalized_offered(),
+            "personalized": self._personalized_choices(),
             "names": self._product_names(),
         }
         if not self.may_see_personalized:
             sets.widget.add_buttons = {
                 label: preset
                 for label, preset in sets.widget.add_buttons.items()
-                if preset.get("source") != ROW_OF_PERSONALIZED
+                if preset.get("source") != PERSONALIZED_SOURCE
             }
 
-    def _personalized_offered(self) -> Offered:
-        """Those in use, and those that the discount names already."""
-        named = {one[ROW_OF_PERSONALIZED] for one in self._stored_sets() if one.get(ROW_OF_PERSONALIZED)}
+    def _personalized_choices(self) -> PersonalizedChoices:
+        """Return the choices: those in use, and those that the discount references already."""
+        referenced = {
+            product_set[PERSONALIZED_SOURCE]
+            for product_set in self._stored_sets()
+            if product_set.get(PERSONALIZED_SOURCE)
+        }
         if not self.may_see_personalized:
-            own = {str(n): (key, "As it is") for n, key in enumerate(sorted(named), start=1)}
-            return Offered(withheld=True, rows=own)
+            own = {str(n): (key, "As it is") for n, key in enumerate(sorted(referenced), start=1)}
+            return PersonalizedChoices(hide_names=True, rows=own)
         rows = personalized_promotions_of(account_id=self.account.pk).order_by("name", "backend_id")
-        offered = (one for one in rows if not one.archived or one.backend_id in named)
-        return Offered(rows={one.backend_id: (one.backend_id, str(one)) for one in offered})
+        offered = (promotion for promotion in rows if not promotion.archived or promotion.backend_id in referenced)
+        return PersonalizedChoices(
+            rows={promotion.backend_id: (promotion.backend_id, str(promotion)) for promotion in offered}
+        )
 
     def _product_names(self) -> dict[str, str]:
-        """The names of the products that the discount names, by SKU."""
-        skus = {one["default_product"] for one in self._stored_sets() if one.get("default_product")}
-        skus.update(sku for one in self._stored_sets() for sku in one.get("products", ()))
+        """Return the names of the products that the discount references, by SKU."""
+        skus = {
+            product_set["default_product"] for product_set in self._stored_sets() if product_set.get("default_product")
+        }
+        skus.update(sku for product_set in self._stored_sets() for sku in product_set.get("products", ()))
         return product_names(account_id=self.account.pk, skus=skus)
 
     def _stored_sets(self) -> list[Document]:
@@ -349,16 +357,16 @@ class DiscountForm(PromotionForm):
         }
 
     def outcome(self) -> Document:
-        return {name: as_written(self.cleaned_data.get(name)) for name in OUTCOME}
+        return {name: to_definition(self.cleaned_data.get(name)) for name in OUTCOME}
 
     def eligibility(self) -> Document:
         return {name: self.cleaned_data[name] for name in (*CONDITIONS, *RESTRICTIONS)}
 
     def discount_values(self) -> Document:
-        """What the discount says, as ``DiscountValues`` takes it."""
+        """Return the discount's own values for ``DiscountValues``."""
         values = self.cleaned_data
         return {
-            **{name: as_written(values.get(name)) for name in (*OUTCOME, *RESTRICTIONS)},
+            **{name: to_definition(values.get(name)) for name in (*OUTCOME, *RESTRICTIONS)},
             "conditions": {name: values[name] for name in CONDITIONS},
         }
 

@@ -1,4 +1,4 @@
-"""Widgets of texts that carry inserts, and of texts that carry markup."""
+"""Widgets of texts with inserts (placeholders that a message fills in), and of rich texts."""
 
 import json
 import re
@@ -22,7 +22,7 @@ INSERT_LABELS = {
     "terms_and_conditions": "Applied promotion terms and conditions",
 }
 PLACES = (1, 2, 3)
-_OF_A_PLACE = (
+_LINKS_AND_IMAGES = (
     ("Links", "link", "Applied promotion link", ("link_url", "link URL"), ("anchor_text", "anchor text")),
     ("Images", "image", "Applied promotion image", ("image_url", "image URL"), ("alt_text", "alt text")),
 )
@@ -35,9 +35,9 @@ _IMAGE_IN_EDITOR = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Insert:
-    """An entry of the menu of inserts: ``text`` is written as it is, or the link or image of ``place`` is put in.
+    """An entry of the menu of inserts: it inserts ``text``, or the link or image number ``place`` of the Content tab.
 
-    ``needs`` names the field of the Content tab that gives it its value; until that has one, it inserts nothing.
+    ``needs`` names the field of the Content tab that has its value; while that is blank, it inserts nothing.
     """
 
     label: str
@@ -47,33 +47,33 @@ class Insert:
     needs: str = ""
 
 
-def _written(name: str) -> str:
+def _placeholder(name: str) -> str:
     return f"{{{{ {name} }}}}"
 
 
 def inserts_offered(names: tuple[str, ...]) -> list[Insert]:
-    """Inserts that stand for a text of the promotion or its transaction."""
-    return [Insert(label=INSERT_LABELS[name], text=_written(name)) for name in names if name in INSERT_LABELS]
+    """Return the inserts of texts of the promotion or its transaction."""
+    return [Insert(label=INSERT_LABELS[name], text=_placeholder(name)) for name in names if name in INSERT_LABELS]
 
 
 def insert_menu(names: tuple[str, ...]) -> list[tuple[str, list[Insert]]]:
-    """The menu of a message: texts, and the links and images of the Content tab, as wholes and in their parts."""
+    """Return the menu of a message: texts, and the links and images of the Content tab, whole and in parts."""
     if not names:
         return []
     menu = [("Texts", inserts_offered(names))]
-    for group, kind, whole, *parts in _OF_A_PLACE:
+    for group, kind, whole, *parts in _LINKS_AND_IMAGES:
         entries: list[Insert] = []
         for place in PLACES:
             entries.append(Insert(label=f"{whole} {place}", kind=kind, place=place, needs=f"{parts[0][0]}_{place}"))
             for name, words in parts:
                 label, name_of_place = f"Applied promotion {words} {place}", f"{name}_{place}"
-                entries.append(Insert(label=label, text=_written(name_of_place), needs=name_of_place))
+                entries.append(Insert(label=label, text=_placeholder(name_of_place), needs=name_of_place))
         menu.append((group, entries))
     return menu
 
 
 class InsertsInput(forms.TextInput):
-    """One line of text with buttons for inserts."""
+    """A line of text with buttons for inserts."""
 
     template_name = "admin/widgets/inserts_input.html"
 
@@ -90,16 +90,16 @@ class InsertsInput(forms.TextInput):
 
 
 class RichTextWidget(forms.Textarea):
-    """Text with markup: an editor over the textarea that stays the field. What is saved is cleaned by the service.
+    """An editor of rich text over a textarea, which stays the field. The service cleans what is saved.
 
-    With ``inserts`` it offers them in a menu, the links and images of the Content tab too.
+    With ``inserts`` it has a menu of them and of the links and images of the Content tab.
     """
 
     template_name = "admin/widgets/rich_text.html"
 
     class Media:
         css = {"all": ("unfold/forms/css/trix/trix.css",)}
-        # Deferred: an editor that starts while the page is read would not find its toolbar filled.
+        # Deferred: an editor that starts before the page is parsed would find its toolbar empty.
         js = (Script("unfold/forms/js/trix/trix.js", defer=True), "js/message_editor.js")
 
     def __init__(self, label: str, inserts: tuple[str, ...] = ()) -> None:
@@ -123,8 +123,8 @@ class RichTextWidget(forms.Textarea):
         return _IMAGE_IN_EDITOR.sub(r'<img src="{{ image_url_\1 }}" alt="{{ alt_text_\1 }}">', value)
 
 
-def _image_for_editor(found: re.Match[str]) -> str:
-    number = found[1]
+def _image_for_editor(match: re.Match[str]) -> str:
+    number = match[1]
     content = {
         "content": f'<span class="insert-image">Image {number}</span>',
         "contentType": f"application/x-image-{number}",

@@ -11,7 +11,7 @@ from loyalty.models import Transaction
 from promotions.models import Discount, PersonalizedPromotion, PromotionVersion
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion, sell
 from tests.loyalty.admin.promotion_page import errors_of, values_of_form
-from tests.promotions.admin.discount_page import EVERYTHING, add, rows
+from tests.promotions.admin.discount.discount_page import EVERYTHING, add, rows
 
 pytestmark = pytest.mark.django_db
 
@@ -86,7 +86,7 @@ def test_each_type_has_its_fields_in_their_tabs(office: Office, discount_type: s
     }
     assert labels == {
         "General": GENERAL,
-        "Discount": [*own, "Discount first", "Product sets"],
+        "Discount": [*own, "Discount which units?", "Product sets"],
         "Conditions": CONDITIONS,
         "Limits": LIMITS,
     }

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from promotions.admin.discount_summary import describe_discount
-from promotions.admin.editor.summary import Said
+from promotions.admin.discount.summary import describe_discount
+from promotions.admin.editor.summary import PartialDefinition
 from tests.consumers.admin.office import Office, make_office
-from tests.promotions.admin.discount_page import BLANK, EVERYTHING, rows
+from tests.promotions.admin.discount.discount_page import BLANK, EVERYTHING, rows
 
 pytestmark = pytest.mark.django_db
 
@@ -65,8 +65,10 @@ def test_a_discount_is_said_in_a_sentence(
     office: Office, kind: str, outcome: dict[str, Any], eligibility: dict[str, Any], words: str
 ) -> None:
     start = datetime(2026, 3, 1, tzinfo=UTC)
-    said = Said(type=kind, currency="GBP", starts_at=start, ends_at=None, outcome=outcome, eligibility=eligibility)
-    assert describe_discount(office.account, said) == f"From 1 Mar 2026, 00:00 UTC, {words}"
+    definition = PartialDefinition(
+        type=kind, currency="GBP", starts_at=start, ends_at=None, outcome=outcome, eligibility=eligibility
+    )
+    assert describe_discount(office.account, definition) == f"From 1 Mar 2026, 00:00 UTC, {words}"
 
 
 def test_a_form_is_said_as_it_is_being_entered(office: Office) -> None:

@@ -1,4 +1,4 @@
-"""Inputs of numbers, with their unit beside them."""
+"""Inputs of numbers with their unit."""
 
 import json
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from typing import Any
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget
 
 Unit = str | Mapping[str, str]
-"""A word; or which word goes with which value of the field that is named under ``of``. ``currency`` is the form's."""
+"""A unit; or the unit for each value of the field named under ``of``. The field ``currency`` is its own unit."""
 
 CURRENCY: Unit = {"of": "currency"}
-"""The form's own currency, whichever is chosen."""
+"""The currency that is chosen in the form."""
 
 
 class NumberWithUnit(UnfoldAdminIntegerFieldWidget):
-    """A number with its unit."""
+    """The input of a number with its unit."""
 
     template_name = "admin/widgets/number_with_unit.html"
 
@@ -33,12 +33,12 @@ class NumberWithUnit(UnfoldAdminIntegerFieldWidget):
 
 
 def whole(unit: Unit = "", **attrs: Any) -> UnfoldAdminIntegerFieldWidget:
-    """An input of a whole number."""
+    """Return the input of a whole number."""
     attrs = {"inputmode": "numeric", "min": "1", **attrs}
     return NumberWithUnit(attrs, unit=unit) if unit else UnfoldAdminIntegerFieldWidget(attrs)
 
 
 def decimal(unit: Unit = "", **attrs: Any) -> UnfoldAdminDecimalFieldWidget:
-    """An input of a number with decimals."""
+    """Return the input of a decimal number."""
     attrs = {"inputmode": "decimal", "step": "any", **attrs}
     return NumberWithUnit(attrs, unit=unit) if unit else UnfoldAdminDecimalFieldWidget(attrs)

@@ -1,0 +1,49 @@
+"""What a promotion costs the decisions of tills, in words."""
+
+from typing import Any
+
+from promotions.selectors.profiling import EvaluationTime
+
+NOT_MEASURED = "Not measured yet"
+NBSP = "\N{NO-BREAK SPACE}"
+
+COST_HELP = (
+    "How long the server works on it for one basket, on average over sampled baskets; those that cannot have it are "
+    "ruled out beforehand and not counted. It is dear with many product sets, sets of every product and long rules. "
+    "One whose rules name no product is looked at by every basket."
+)
+
+
+def cost_of(promotion: Any, *, median: float | None) -> EvaluationTime | None:
+    """Return the time that ``promotions_with_evaluation_time`` read with a promotion; None if it was not measured."""
+    if promotion.cost_nanoseconds is None:
+        return None
+    return EvaluationTime(nanoseconds=promotion.cost_nanoseconds, baskets=promotion.cost_baskets, median=median)
+
+
+def describe_cost(cost: EvaluationTime | None) -> str:
+    """Describe a cost in full, as the promotion's own page does."""
+    if cost is None:
+        return NOT_MEASURED
+    compared = f"{describe_ratio(cost)}, " if cost.times_median is not None else ""
+    baskets = f"{cost.baskets:,} sampled basket{'s' if cost.baskets != 1 else ''}"
+    return f"{format_milliseconds(cost.nanoseconds)} per basket looked at, {compared}from {baskets}"
+
+
+def describe_ratio(cost: EvaluationTime, median_label: str = "the account's median") -> str:
+    """Describe a cost as a multiple of the account's median; empty if there is no median."""
+    times = cost.times_median
+    return "" if times is None else f"{format_two_digits(times)}{NBSP}× {median_label}"
+
+
+def format_milliseconds(nanoseconds: float) -> str:
+    """Format a duration in milliseconds with two significant digits."""
+    milliseconds = nanoseconds / 1e6
+    return f"{format_two_digits(milliseconds)}{NBSP}ms" if milliseconds >= 0.001 else f"under 0.001{NBSP}ms"
+
+
+def format_two_digits(number: float) -> str:
+    """Format a number with two significant digits, without an exponent or trailing zeros."""
+    decimals = next((places for places in range(5) if number >= 10 ** (1 - places)), 4)
+    rounded = f"{number:,.{decimals}f}"
+    return rounded.rstrip("0").rstrip(".") if decimals else rounded

@@ -1,0 +1,59 @@
+"""The header above a promotion's form: its status, version and redemptions."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from consumers.admin.framework.formatting import format_moment
+from promotions.choices import Status
+from promotions.models import Promotion
+
+STATUS_COLOURS = {
+    Status.DRAFT.label: "default",
+    Status.SCHEDULED.label: "info",
+    Status.ACTIVE.label: "success",
+    Status.STOPPED.label: "danger",
+    Status.ENDED.label: "warning",
+}
+
+
+def describe_redemptions(promotion: Promotion) -> str:
+    """Format the number of redemptions, with the limit if there is one."""
+    limit = promotion.total_redemption_limit
+    return f"{promotion.redemptions:,} of {limit:,}" if limit else f"{promotion.redemptions:,}"
+
+
+def describe_life(promotion: Promotion, *, at: datetime) -> str:
+    """Describe a promotion's status at ``at`` and what ends it, in a sentence."""
+    if promotion.archived:
+        return "It is archived."
+    match promotion.status_at(at):
+        case Status.DRAFT:
+            return "It is a draft: nothing applies until it is published."
+        case Status.SCHEDULED:
+            return f"It is scheduled and starts on {format_moment(promotion.starts_at)}."
+        case Status.STOPPED:
+            return f"It was stopped on {format_moment(promotion.stopped_at)}."
+        case Status.ENDED:
+            return f"It ended on {format_moment(promotion.ends_at)}."
+        case _ if promotion.ends_at:
+            return f"It is active until {format_moment(promotion.ends_at)}."
+        case _:
+            return "It is active until somebody stops it."
+
+
+def header_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[str, Any]:
+    """Return what the template shows above the form of a stored promotion."""
+    return {
+        "status": status.label,
+        "colour": STATUS_COLOURS[status.label],
+        "archived": promotion.archived,
+        "type": type_label,
+        "version": promotion.version,
+        "next_version": promotion.version + 1,
+        "redeemed": promotion.redemptions,
+        "redemptions": describe_redemptions(promotion),
+        "life": describe_life(promotion, at=timezone.now()),
+        "running": status == Status.ACTIVE and not promotion.archived,
+    }

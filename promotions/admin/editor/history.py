@@ -1,0 +1,40 @@
+"""The history of a promotion: changes of its documents line by line, and the changes of its status."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from consumers.admin.framework.history import MAX_HISTORY_ENTRIES, Change, HistoryEntry, describe_field_change
+from promotions.admin.rules.wording import describe_document
+from promotions.admin.visibility import without_personalized
+from promotions.choices import Status
+from promotions.models import Promotion
+
+DOCUMENTS = ("outcome", "eligibility", "content")
+"""The columns of a promotion that hold a document of its definition."""
+
+
+def promotion_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
+    """Describe the change of a field; of a document, only the lines that differ."""
+    if field.name in DOCUMENTS:
+        yield from document_changes(before or {}, after or {})
+    else:
+        yield from describe_field_change(field, before, after)
+
+
+def document_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    """Describe the lines in which two documents of a definition differ."""
+    lines_before, lines_after = dict(describe_document(before)), dict(describe_document(after))
+    for label in dict.fromkeys([*lines_before, *lines_after]):
+        if lines_before.get(label) != lines_after.get(label):
+            yield Change(label=label, before=lines_before.get(label, "–"), after=lines_after.get(label, "–"))
+
+
+def promotion_change_without_personalized(field: Any, before: Any, after: Any) -> Iterator[Change]:
+    """Describe the change of a field without the names of personalized promotions."""
+    yield from promotion_change(field, without_personalized(before), without_personalized(after))
+
+
+def status_entries(promotion: Promotion) -> Sequence[HistoryEntry]:
+    """Return the changes of a promotion's status, each at the moment from which it held, newest first."""
+    events = promotion.status_events.order_by("-effective_at", "-pk")[:MAX_HISTORY_ENTRIES]
+    return [HistoryEntry(at=event.effective_at, kind=f"Became {Status(event.status).label}") for event in events]

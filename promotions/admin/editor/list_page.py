@@ -1,0 +1,68 @@
+"""The list of a family's promotions: its columns, and what they need."""
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet, TextChoices, Value
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.decorators import display
+
+from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import account_of
+from promotions.admin.editor.cost import NOT_MEASURED, cost_of, describe_ratio, format_milliseconds
+from promotions.admin.editor.header import STATUS_COLOURS, describe_redemptions
+from promotions.models import Promotion
+from promotions.selectors.profiling import EvaluationTime, evaluation_time_median, promotions_with_evaluation_time
+
+
+class PromotionListMixin:
+    """The columns of a list of promotions, for ``PromotionAdmin``."""
+
+    types: ClassVar[type[TextChoices]]
+    list_display = ("title", "type_label", "status_label", "starts", "ends", "redeemed", "cost_per_basket")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # The clock is read once for all rows of a page.
+        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        promotions: QuerySet[Any] = promotions_with_evaluation_time(rows.annotate(seen_at=Value(timezone.now())))
+        return promotions
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)  # type: ignore[misc]
+        # The account's median is the same for all rows of a page.
+        median = evaluation_time_median(account_id=account_of(request).pk, at=timezone.now())
+        for promotion in changelist.result_list:
+            promotion.measured_cost = cost_of(promotion, median=median)
+        return changelist
+
+    @display(description="Name", ordering="name", header=True)
+    def title(self, promotion: Promotion) -> list[str]:
+        return [promotion.name, promotion.code]
+
+    @display(description="Type", ordering="type")
+    def type_label(self, promotion: Promotion) -> str:
+        return str(self.types(promotion.type).label)
+
+    @display(description="Status", label=STATUS_COLOURS)
+    def status_label(self, promotion: Any) -> str:
+        return str(promotion.status_at(promotion.seen_at).label)
+
+    @display(description="Starts", ordering="starts_at")
+    def starts(self, promotion: Promotion) -> str:
+        return format_moment(promotion.starts_at)
+
+    @display(description="Ends", ordering="ends_at")
+    def ends(self, promotion: Promotion) -> str:
+        return format_moment(promotion.stopped_at or promotion.ends_at)
+
+    @display(description="Redemptions", ordering="redemptions")
+    def redeemed(self, promotion: Promotion) -> str:
+        return describe_redemptions(promotion)
+
+    @display(description="EvaluationTime per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
+    def cost_per_basket(self, promotion: Any) -> list[str]:
+        cost: EvaluationTime | None = promotion.measured_cost
+        if cost is None:
+            return [NOT_MEASURED, ""]
+        return [format_milliseconds(cost.nanoseconds), describe_ratio(cost, "the median")]
