@@ -63,12 +63,9 @@ def offer_claim(
     # spent twice, nor the last voucher issued twice.
     with transaction.atomic():
         consumer = consumer_lock(account_id=account.pk, consumer_id=consumer_id)
-        earlier = Voucher.objects.select_related("offer").filter(consumer=consumer, claim_reference=reference).first()
+        earlier = _earlier_claim(consumer, reference=reference, offer_code=offer_code)
         if earlier is not None:
-            if earlier.offer.code != offer_code:
-                raise ReferenceReused(f"Reference {reference} claimed another offer.", attr="reference")
-            entry = LedgerEntry.objects.get(consumer=consumer, kind=EntryKind.CLAIM, reference=reference)
-            return Claim(voucher=earlier, points=-entry.points, balance=consumer.points_balance, created=False)
+            return earlier
         offer = Offer.objects.select_for_update().filter(account=account, code=offer_code).first()
         cost = _claimable_cost(offer, offer_code, consumer, at)
         assert offer is not None  # noqa: S101 - it has a cost
@@ -93,6 +90,17 @@ def offer_claim(
         voucher.save()
         Offer.objects.filter(pk=offer.pk).update(issued=F("issued") + 1)
     return Claim(voucher=voucher, points=cost, balance=consumer.points_balance, created=True)
+
+
+def _earlier_claim(consumer: Consumer, *, reference: str, offer_code: str) -> Claim | None:
+    """Return the claim that was made under a reference, if one was; refuse one of another offer."""
+    voucher = Voucher.objects.select_related("offer").filter(consumer=consumer, claim_reference=reference).first()
+    if voucher is None:
+        return None
+    if voucher.offer.code != offer_code:
+        raise ReferenceReused(f"Reference {reference} claimed another offer.", attr="reference")
+    entry = LedgerEntry.objects.get(consumer=consumer, kind=EntryKind.CLAIM, reference=reference)
+    return Claim(voucher=voucher, points=-entry.points, balance=consumer.points_balance, created=False)
 
 
 def _claimable_cost(offer: Offer | None, code: str, consumer: Consumer, at: datetime) -> int:

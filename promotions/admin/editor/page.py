@@ -27,13 +27,17 @@ from promotions.admin.editor.bulk_steps import BulkStepsMixin
 from promotions.admin.editor.cost import COST_HELP, cost_of, describe_cost
 from promotions.admin.editor.form import PromotionForm
 from promotions.admin.editor.header import describe_life, header_of
-from promotions.admin.editor.history import promotion_change, promotion_change_without_personalized, status_entries
+from promotions.admin.editor.history import (
+    promotion_change,
+    promotion_change_without_personalized,
+    status_entries,
+    versions_address,
+)
 from promotions.admin.editor.list_page import PromotionListMixin
 from promotions.admin.editor.publish_warning import publish_warning
 from promotions.admin.editor.step_forms import PUBLISH_ANYWAY, promotion_of
 from promotions.admin.editor.steps import StepsMixin
 from promotions.admin.editor.summary import SummaryMixin, definition_of
-from promotions.admin.version import versions_address
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import Status
 from promotions.exceptions import PromotionsError
