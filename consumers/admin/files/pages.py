@@ -260,7 +260,7 @@ class ImportExportMixin(ImportExportModelAdmin):
             initial={"chosen": ",".join(map(str, keys))},
         )
         context = self.init_request_context_data(request, form)
-        context |= {"number": len(keys), "number_in_words": f"{len(keys):,}", "chosen": True}
+        context |= {"number": len(keys), "formatted_number": f"{len(keys):,}", "chosen": True}
         context["export_url"] = f"{self.url_of('export')}?{request.GET.urlencode()}"
         return TemplateResponse(request, [self.export_template_name], context)
 

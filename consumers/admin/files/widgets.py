@@ -28,13 +28,13 @@ class TextsWidget(Widget):
     """Several texts, in a cell separated by commas."""
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
-        return [str(one) for one in value or ()]
+        return [str(item) for item in value or ()]
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
         if value is None:
             return []
-        if isinstance(value, list) and all(isinstance(one, str) for one in value):
-            return list(dict.fromkeys(one for one in value if one))
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return list(dict.fromkeys(item for item in value if item))
         if not isinstance(value, str):
             raise ValueError("Expected a list of texts.")
         return split_items(value)

@@ -69,27 +69,32 @@ def offer_claim(
         offer = Offer.objects.select_for_update().filter(account=account, code=offer_code).first()
         cost = _claimable_cost(offer, offer_code, consumer, at)
         assert offer is not None  # noqa: S101 - it has a cost
-        consumer.points_balance -= cost
         day = at.astimezone(account.zone).date()
         consumer.last_offer_redeemed_on = max(day, consumer.last_offer_redeemed_on or day)
-        consumer.save(update_fields=["points_balance", "last_offer_redeemed_on", "updated_at"])
-        LedgerEntry.objects.create(
-            account=account,
-            consumer=consumer,
-            points=-cost,
-            kind=EntryKind.CLAIM,
-            activity_type=CLAIM_ACTIVITY,
-            description=offer.name,
-            reference=reference,
-            at=at,
-            created_at=at,
-        )
+        _debit(consumer, offer, points=cost, reference=reference, at=at)
         (voucher,) = voucher_rows(offer=offer, consumer=consumer, count=1, at=at)
         voucher.claim_reference, voucher.claimed_on = reference, day
         voucher.claimed_by = author.user if author else None
         voucher.save()
         Offer.objects.filter(pk=offer.pk).update(issued=F("issued") + 1)
     return Claim(voucher=voucher, points=cost, balance=consumer.points_balance, created=True)
+
+
+def _debit(consumer: Consumer, offer: Offer, *, points: int, reference: str, at: datetime) -> None:
+    """Take the points of a claim off the balance, and record them in the ledger."""
+    consumer.points_balance -= points
+    consumer.save(update_fields=["points_balance", "last_offer_redeemed_on", "updated_at"])
+    LedgerEntry.objects.create(
+        account_id=consumer.account_id,
+        consumer=consumer,
+        points=-points,
+        kind=EntryKind.CLAIM,
+        activity_type=CLAIM_ACTIVITY,
+        description=offer.name,
+        reference=reference,
+        at=at,
+        created_at=at,
+    )
 
 
 def _earlier_claim(consumer: Consumer, *, reference: str, offer_code: str) -> Claim | None:

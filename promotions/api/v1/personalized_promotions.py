@@ -308,7 +308,7 @@ class PersonalizedAssignments(BelowPromotionView):
     @extend_schema(request=AssignmentInput(many=True), responses={200: AssignmentOutput}, parameters=flags)
     def post(self, request: Request, backend_id: str) -> Response:
         """Push a list to each of up to 10,000 consumers: to all of them or none."""
-        rows = self.documents(AssignmentInput(), key="consumer", most=MAX_ROWS)
+        rows = self.documents(AssignmentInput(), key="consumer", max_rows=MAX_ROWS)
         assigned = personalized_lists_assign(
             **self.place(),
             rows=[ConsumerProducts(consumer_id=row["consumer"], products=row["products"]) for row in rows],
