@@ -39,13 +39,7 @@ class Claim:
 
 
 def offer_claim(
-    *,
-    account: Account,
-    consumer_id: str,
-    reference: str,
-    offer_code: str,
-    at: datetime,
-    author: Author | None = None,
+    *, account: Account, consumer_id: str, reference: str, offer_code: str, at: datetime, author: Author | None = None
 ) -> Claim:
     """Debit a consumer the points that a tiered offer costs, and issue its voucher; once for each ``reference``.
 
