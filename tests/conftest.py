@@ -22,19 +22,19 @@ from tests.database import migrated_database, save_state
 # Playwright runs an event loop in the test's thread, where Django would refuse the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
-# Properties are tried on the same examples in every run, however long one takes.
+# Properties are tested with the same examples in every run, without a deadline.
 hypothesis_settings.register_profile(
     "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("same")
 
-# What a page comes to show is waited for: a busy machine may take longer than the five seconds that Playwright allows.
+# A busy machine may take longer to update a page than the five seconds that Playwright allows.
 expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any) -> Any:
-    """Give this process a migrated database of its own, and let a test that commits leave it as that was.
+    """Give this process a migrated database of its own, and restore that after each test that commits.
 
     Django would delete the rows of every table, and write permissions, content types and roles again.
     """
@@ -46,7 +46,7 @@ def django_db_setup(django_test_environment: None, django_db_modify_db_settings:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_settings(django_test_environment: None) -> Iterator[None]:
-    """Leave out what only costs time, and need no worker."""
+    """Replace slow settings with fast ones, and run tasks without a worker."""
     static_files = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     with override_settings(
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
@@ -61,7 +61,7 @@ def quick_settings(django_test_environment: None) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def isolated(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep apart what tests, and processes that run them at the same time, would share."""
+    """Isolate what tests, and processes that run them at the same time, would share."""
     # A key prefix of its own is an empty cache, and leaves the other process's entries alone.
     settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid4().hex}}
     # Tests turn the clock of this process, not the database's.
@@ -72,7 +72,7 @@ def isolated(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, without a window."""
+    """Start the system's Chromium without a window."""
     programs = ("chromium", "chromium-browser", "google-chrome")
     program = next(filter(None, map(shutil.which, programs)), None)
     assert program, "The browser's tests need Chromium: make browser"
@@ -85,7 +85,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser, live_server: Any) -> Iterator[Page]:
-    """A page of a new browser session at the live server; an uncaught error of a script fails the test."""
+    """Open a page in a new browser session at the live server; an uncaught script error fails the test."""
     context = chromium.new_context(base_url=live_server.url)
     page = context.new_page()
     errors: list[str] = []

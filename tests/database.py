@@ -1,4 +1,4 @@
-"""The tests' database: migrated once and copied, and put back to a saved state instead of emptied and refilled."""
+"""Provide the test database: migrated once and copied, restored to a saved state instead of emptied and refilled."""
 
 import fcntl
 import hashlib
@@ -108,7 +108,7 @@ def _migrate(name: str) -> None:
 
 
 def _use(name: str) -> None:
-    """Let the connection be to another database of the same server."""
+    """Connect to another database of the same server."""
     _disconnect()
     settings.DATABASES[connection.alias]["NAME"] = name
     connection.settings_dict["NAME"] = name
@@ -129,7 +129,7 @@ class SavedState(ABC):
 
     @abstractmethod
     def restore(self) -> None:
-        """Put the saved rows in the place of those that are there now."""
+        """Replace the current rows with the saved ones."""
 
 
 class SqliteState(SavedState):
@@ -182,7 +182,7 @@ _built: dict[Callable[[], Any], tuple[SavedState, bytes]] = {}
 
 
 def build_once(build: Callable[[], T]) -> T:
-    """Return what ``build`` returns, and leave the database as it leaves it: built once in a process, then restored.
+    """Return the result of ``build`` and its rows in the database: built once in a process, then restored.
 
     The database must be empty but for what migrations leave. What ``build`` returns is pickled, so that no test sees
     what another does to it.

@@ -1,4 +1,4 @@
-"""Servers of a test's own, on free ports, to be ended at will: PostgreSQL, Redis, and the project's processes."""
+"""Start and stop servers for a test on free ports: PostgreSQL, Redis, and the project's processes."""
 
 import os
 import shutil
@@ -22,32 +22,35 @@ T = TypeVar("T")
 
 
 def postgres_programs() -> Path | None:
-    """Where the newest PostgreSQL's own programs are, if it is installed."""
-    found = [*Path("/usr/lib/postgresql").glob("*/bin/postgres"), *map(Path, filter(None, [shutil.which("postgres")]))]
-    return max(found, key=str).parent if found else None
+    """Return the folder of the newest PostgreSQL's server programs; None where none is installed."""
+    programs_found = [
+        *Path("/usr/lib/postgresql").glob("*/bin/postgres"),
+        *map(Path, filter(None, [shutil.which("postgres")])),
+    ]
+    return max(programs_found, key=str).parent if programs_found else None
 
 
 def redis_program() -> str | None:
-    """The Redis server, if it is installed."""
+    """Return the path of the Redis server; None where it is not installed."""
     return shutil.which("redis-server")
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
 
 
-def wait_for(look: Callable[[], T], *, seconds: float = 60.0, what: str = "it") -> T:
-    """The first true value that ``look`` returns; its errors count as not yet."""
+def wait_for(probe: Callable[[], T], *, seconds: float = 60.0, what: str = "it") -> T:
+    """Call ``probe`` until it returns a true value, and return that. Raise AssertionError after ``seconds``."""
     until = time.monotonic() + seconds
     error: Exception | None = None
     while time.monotonic() < until:
         try:
-            if found := look():
-                return found
+            if programs_found := probe():
+                return programs_found
         except Exception as caught:  # noqa: BLE001 - servers that start or stop answer anything
             error = caught
         time.sleep(0.1)
@@ -87,7 +90,7 @@ class Process:
             self.running = None
 
     def kill(self) -> None:
-        """End it, with all of its children, without a word."""
+        """Kill it with all of its children, without warning."""
         if self.running is not None:
             os.killpg(self.running.pid, signal.SIGKILL)
             self.running.wait()
@@ -117,13 +120,13 @@ class Postgres(Process):
         command = (
             *(str(programs / "postgres"), "-D", str(data), "-p", str(self.port), "-k", str(self.folder)),
             *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"),
-            # What a killed client had asked for ends with it.
+            # The statements of a killed client end with it.
             *("-c", "client_connection_check_interval=200ms"),
         )
         super().__init__(command, environment={**os.environ, "LC_ALL": "C"}, log=self.folder / "log", user=user)
 
     def remove(self) -> None:
-        """End it for good."""
+        """Kill it and delete its data."""
         self.kill()
         shutil.rmtree(self.folder)
 
@@ -135,11 +138,11 @@ class Postgres(Process):
         wait_for(lambda: self.ask("SELECT 1"), what="PostgreSQL")
 
     def stop(self) -> None:
-        """What a restart does: those who are connected are thrown out."""
+        """Stop it as a restart does: open connections are closed."""
         self.end(signal.SIGINT)
 
     def ask(self, statement: str, *values: Any, name: str = "postgres") -> list[Any]:
-        """The rows that a statement answers, each a tuple; none where it answers nothing."""
+        """Run a statement; return its rows as tuples, and no rows where it returns none."""
         with psycopg.connect(self.url(name), autocommit=True, connect_timeout=5) as connection:
             cursor = connection.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
@@ -165,10 +168,10 @@ class Redis(Process):
 
 
 def project_environment(*, database: str, redis: str = "", folder: Path, **more: str) -> dict[str, str]:
-    """The environment of the project's processes, as an installation without TLS has it."""
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "PYTHONPATH")}
+    """Return the environment of the project's processes in an installation without TLS."""
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "PYTHONPATH")}
     return {
-        **kept,
+        **inherited,
         "DATABASE_URL": database,
         "REDIS_URL": redis,
         "SECRET_KEY": SECRET,
@@ -181,7 +184,7 @@ def project_environment(*, database: str, redis: str = "", folder: Path, **more:
 
 
 def web_command(port: int, *, workers: int = 1) -> Sequence[str]:
-    """The web server as ``config.serve`` starts it."""
+    """Return the command that ``config.serve`` starts the web server with."""
     return (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
         *("--port", str(port), "--workers", str(workers), "--blocking-threads", "2", "--respawn-failed-workers"),
@@ -190,18 +193,18 @@ def web_command(port: int, *, workers: int = 1) -> Sequence[str]:
 
 
 def worker_command(*more: str) -> Sequence[str]:
-    """A worker that takes from every queue."""
+    """Return the command of a worker that serves every queue."""
     start = (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "worker", "--pool", "threads")
     return (*start, "--concurrency", "4", "--without-gossip", "--without-mingle", "--loglevel", "WARNING", *more)
 
 
 def beat_command() -> Sequence[str]:
-    """A schedule."""
+    """Return the command of the scheduler."""
     return (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "beat", "--pidfile=", "-l", "WARNING")
 
 
 def manage(*arguments: str, environment: Mapping[str, str]) -> str:
-    """What one of the project's commands prints."""
+    """Run one of the project's commands and return what it prints."""
     done = subprocess.run(
         (sys.executable, "manage.py", *arguments),
         cwd=ROOT,

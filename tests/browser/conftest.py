@@ -1,4 +1,4 @@
-"""A desk: somebody logged in at a filled account, in a real browser that is watched."""
+"""Fixtures of the browser tests: a desk is a member of staff logged in to an account, in a real browser."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,24 +28,24 @@ document.addEventListener("securitypolicyviolation", event => {
 
 @dataclass(kw_only=True)
 class Desk:
-    """An office, and the browser's page in which its member of staff is logged in; ``errors`` is what pages logged."""
+    """An office, the browser page in which its member of staff is logged in, and the errors that pages logged."""
 
     office: Office
     page: Page
     home: str
-    errors: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
 
     def open(self, address: str) -> Page:
         """Open a page below the admin, such as ``loyalty/loyaltypromotion/``."""
         self.page.goto(f"/admin/{address}")
         return self.page
 
-    def faults(self, *rules: str) -> list[str]:
+    def accessibility_faults(self, *rules: str) -> list[str]:
         """Return the serious accessibility violations of the page in its present state: rule, and first elements.
 
         Axe applies all of its rules, or only ``rules``.
         """
-        # Media that play by themselves are the one thing that axe would load a page's files again for; there are none.
+        # Axe loads a page's files again only to find media that play automatically; no page has any.
         options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
         if rules:
             options["runOnly"] = list(rules)
@@ -59,7 +59,7 @@ class Desk:
         ]
 
     def blocked(self) -> list[str]:
-        """Return what the policy kept from the open page, where ``BLOCKED`` runs."""
+        """Return what the Content-Security-Policy blocked on the open page, where ``BLOCKED`` runs."""
         blocked: list[str] = self.page.evaluate("window.blocked || []")
         return blocked
 
@@ -92,9 +92,9 @@ def session_of(client: Client) -> str:
 
 @pytest.fixture
 def desk(page: Page, live_server: Any, transactional_db: None) -> Iterator[Desk]:
-    """An administrator at a filled account. A page that logs an error or asks another host fails the test.
+    """Log an administrator in to a filled account. A page that logs an error or requests another host fails the test.
 
-    Pictures of promotions are on hosts of their own, here all below ``PICTURES``, and never fetched.
+    Promotion pictures are on other hosts: those below ``PICTURES`` are answered here and never fetched.
     """
     with logged_in(page, live_server.url, filled_account) as desk:
         yield desk
@@ -102,14 +102,14 @@ def desk(page: Page, live_server: Any, transactional_db: None) -> Iterator[Desk]
 
 @pytest.fixture
 def new_desk(page: Page, live_server: Any, transactional_db: None) -> Iterator[Desk]:
-    """An administrator at an account that has nothing yet; else as ``desk``."""
+    """Log an administrator in to an account that has nothing yet; otherwise the same as ``desk``."""
     with logged_in(page, live_server.url, new_account) as desk:
         yield desk
 
 
 @contextmanager
 def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[Desk]:
-    """Log a member of staff in at what ``build`` builds, and check afterwards what the pages logged and requested."""
+    """Log a member of staff in to the account from ``build``; check afterwards what the pages logged and requested."""
     account, user, session = build_once(build)
     client = Client()
     client.cookies[settings.SESSION_COOKIE_NAME] = session
@@ -120,10 +120,10 @@ def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[D
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type == "error":
-            desk.errors.append(message.text)
+            desk.console_errors.append(message.text)
 
     def on_error(error: Error) -> None:
-        desk.errors.append(str(error))
+        desk.console_errors.append(str(error))
 
     def on_request(request: Request) -> None:
         requests.append(request.url)
@@ -137,5 +137,5 @@ def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[D
     page.remove_listener("pageerror", on_error)
     page.context.remove_listener("request", on_request)
     page.context.unroute(f"{PICTURES}**")
-    assert desk.errors == []
+    assert desk.console_errors == []
     assert [url for url in requests if not url.startswith((home, PICTURES, "data:", "blob:"))] == []

@@ -1,4 +1,4 @@
-"""A marketer is warned of a dear promotion in a real browser, and goes on."""
+"""A marketer is warned of an expensive promotion in a real browser, and publishes it anyway."""
 
 import pytest
 from playwright.sync_api import expect
@@ -10,26 +10,26 @@ from tests.consumers.admin.office import save_promotion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-DEAR = "It would take 5 ms for each basket."
+COST_WARNING = "It would take 5 ms for each basket."
 
 
 @pytest.fixture(autouse=True)
-def dear(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes live is dear."""
-    monkeypatch.setattr(words, "_warnings", [lambda _, __: DEAR])
+def warn_of_every_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warn of the cost of every promotion that goes live."""
+    monkeypatch.setattr(words, "_warnings", [lambda _, __: COST_WARNING])
 
 
-def test_a_dear_draft_is_published_from_the_question_once_that_is_confirmed(desk: Desk) -> None:
+def test_an_expensive_draft_is_published_once_the_warning_is_confirmed(desk: Desk) -> None:
     draft = save_promotion(desk.office.account, code="dear", draft=True)
     page = desk.open(f"loyalty/loyaltypromotion/{draft.pk}/change/")
     page.get_by_text("Cost: Not measured yet").click()
     expect(page.get_by_text("How long the server works on it for one basket")).to_be_visible()
     page.get_by_role("link", name="Publish").or_(page.get_by_role("button", name="Publish")).first.click()
     question = page.get_by_role("dialog")
-    expect(question.get_by_role("alert")).to_contain_text(DEAR)
+    expect(question.get_by_role("alert")).to_contain_text(COST_WARNING)
     for scheme in ("light", "dark"):
         page.evaluate("scheme => document.documentElement.className = scheme", scheme)
-        assert desk.faults() == []
+        assert desk.accessibility_faults() == []
     question.get_by_role("button", name="Publish").click()
     expect(question.get_by_text("This field is required.")).to_be_visible()
     assert Promotion.objects.get(pk=draft.pk).draft
@@ -39,16 +39,16 @@ def test_a_dear_draft_is_published_from_the_question_once_that_is_confirmed(desk
     assert not Promotion.objects.get(pk=draft.pk).draft
 
 
-def test_a_new_one_that_is_dear_is_saved_with_what_was_entered_once_that_is_confirmed(desk: Desk) -> None:
+def test_a_new_expensive_promotion_is_saved_once_the_warning_is_confirmed(desk: Desk) -> None:
     page = desk.open("loyalty/loyaltypromotion/add/?type=fixed_points")
     page.get_by_label("Promotion name").fill("Everything twice")
     page.get_by_role("tab", name="Outcome").click()
     page.get_by_label("Points", exact=False).first.fill("50")
     page.get_by_role("button", name="Save and exit").click()
-    expect(page.get_by_role("alert").filter(has_text=DEAR)).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text=COST_WARNING)).to_be_visible()
     for scheme in ("light", "dark"):
         page.evaluate("scheme => document.documentElement.className = scheme", scheme)
-        assert desk.faults() == []
+        assert desk.accessibility_faults() == []
     page.get_by_label("Publish anyway").check()
     page.get_by_role("button", name="Save and exit").click()
     expect(page.get_by_role("row", name="Everything twice")).to_be_visible()

@@ -33,7 +33,7 @@ def choose(row: Locator, text: str) -> None:
     box.press("Enter")
 
 
-def test_a_discount_from_its_type_to_the_list(desk: Desk) -> None:
+def test_a_discount_is_made_from_its_type_and_listed(desk: Desk) -> None:
     PersonalizedPromotion.objects.create(account=desk.office.account, backend_id="PP-1", name="Your favourites")
     page = desk.open(ADD)
     page.get_by_role("link", name="Percentage off").click()
@@ -55,7 +55,7 @@ def test_a_discount_from_its_type_to_the_list(desk: Desk) -> None:
     page.get_by_role("button", name="Add personalized promotion").click()
     third = set_at(page, 3)
     third.get_by_label("Personalized promotion", exact=True).select_option("PP-1")
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     page.get_by_role("button", name="Save and exit").click()
     expect(page.get_by_role("row", name="Half-price trousers")).to_contain_text("Scheduled")
     tees, chosen, personalized = Discount.objects.get(name="Half-price trousers").outcome["product_sets"]
@@ -77,13 +77,15 @@ def test_sets_are_moved_and_removed_by_the_keyboard(desk: Desk) -> None:
     set_at(page, 2).get_by_role("button", name="Remove").press("Enter")
     page.get_by_role("button", name="Save and exit").click()
     expect(page.get_by_role("row", name="Half-price trousers")).to_be_visible()
-    assert [one["name"] for one in Discount.objects.get(name="Half-price trousers").outcome["product_sets"]] == [
+    assert [
+        product_set["name"] for product_set in Discount.objects.get(name="Half-price trousers").outcome["product_sets"]
+    ] == [
         "Three",
         "Two",
     ]
 
 
-def test_an_error_is_shown_at_its_set_and_what_was_chosen_stays(desk: Desk) -> None:
+def test_an_error_is_shown_at_its_product_set_and_the_input_is_kept(desk: Desk) -> None:
     page = begin(desk)
     page.get_by_label("Percentage off").fill("50")
     page.get_by_role("button", name="Add product set").click()
@@ -97,20 +99,20 @@ def test_an_error_is_shown_at_its_set_and_what_was_chosen_stays(desk: Desk) -> N
     expect(set_at(page, 2)).to_contain_text("At most the required quantity, which is 1.")
     expect(set_at(page, 1)).not_to_contain_text("At most")
     expect(set_at(page, 2).locator(".chip")).to_have_count(1)
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
-def test_the_form_is_fit_for_a_telephone_and_for_the_night(desk: Desk, width: int, scheme: str) -> None:
+def test_the_form_is_accessible_on_a_phone_and_in_dark_mode(desk: Desk, width: int, scheme: str) -> None:
     desk.page.set_viewport_size({"width": width, "height": 900})
     desk.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page = begin(desk, "free_product")
     page.get_by_role("button", name="Add product set").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
 
 
-def test_without_scripts_the_spare_rows_are_enough(desk: Desk, chromium: Browser) -> None:
+def test_without_scripts_a_discount_is_made_with_the_spare_rows(desk: Desk, chromium: Browser) -> None:
     context = chromium.new_context(base_url=desk.home, java_script_enabled=False)
     context.add_cookies(desk.page.context.cookies())  # type: ignore[arg-type]
     page = context.new_page()

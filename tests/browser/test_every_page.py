@@ -1,4 +1,4 @@
-"""Every page of the table of pages in a real browser: by day, by night, on a telephone, empty, wrong and very long."""
+"""Open every admin page in a real browser: light, dark, on a phone, empty, with errors and with very long texts."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 SCREEN: ViewportSize = {"width": 1280, "height": 900}
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen" * 4
 
-# --- which pages there are to look at ---------------------------------------------------------------------------------
+# --- the pages to open ------------------------------------------------------------------------------------------------
 
 REDIRECT = (
     "login",
@@ -40,7 +40,7 @@ DATA = ("autocomplete", "jsi18n", "rules_vocabulary", "choices_found", "consumer
 
 
 def address_key(page: Page) -> str:
-    """Return what a page's address depends on: buttons and actions are deeds at the address of their page."""
+    """Return what a page's address depends on: buttons and actions are sent to the address of their page."""
     return page.name if page.name.endswith("_changelist") or page.name == "try_basket" else page.key
 
 
@@ -66,7 +66,7 @@ NEED_A_ROW = (
 """Pages about a row that their query, or a row of another table, names."""
 
 NOTHING_WRONG_BLANK = ("_changelist", "_delete", "_step:replace")
-"""Forms of these ends may be sent blank: a blank list in the place of another is a list."""
+"""Key endings of pages whose form is valid when blank: an empty list may replace another list."""
 
 VISIBLE = once_for_each_address(page for page in PAGES if has_html(page))
 FORMS = once_for_each_address(
@@ -76,11 +76,11 @@ WITHOUT_ROWS = [page for page in VISIBLE if not is_about_a_row(page) and page.na
 
 
 def each(pages: list[Page]) -> pytest.MarkDecorator:
-    """Run a test for each of some pages."""
+    """Parametrize a test with pages."""
     return pytest.mark.parametrize("page", pages, ids=lambda page: page.key)
 
 
-# --- what is looked at ------------------------------------------------------------------------------------------------
+# --- the accounts and the checks --------------------------------------------------------------------------------------
 
 
 def whole_account() -> Scenery:
@@ -90,24 +90,24 @@ def whole_account() -> Scenery:
     return scene.account, scene.users[A], scene.sessions[A]
 
 
-WRITTEN = ("name", "first_name", "last_name", "description", "subject", "title", "town", "category")
-"""Columns in which people write what they like."""
+FREE_TEXT_COLUMNS = ("name", "first_name", "last_name", "description", "subject", "title", "town", "category")
+"""Columns that hold free text."""
 
 
 def wordy_account() -> Scenery:
-    """Build an account that has a row for every page, with very long words wherever people write."""
+    """Build an account that has a row for every page, with very long words in every free text."""
     built = whole_account()
     for model in apps.get_models():
         if model._meta.app_label in ("consumers", "promotions", "loyalty"):
             for column in model._meta.concrete_fields:
-                if isinstance(column, CharField) and column.name in WRITTEN:
+                if isinstance(column, CharField) and column.name in FREE_TEXT_COLUMNS:
                     model._default_manager.update(**{column.name: LONG[: column.max_length or 200]})
     return built
 
 
 @pytest.fixture(scope="module")
 def tab(chromium: Browser, live_server: object) -> Iterator[Tab]:
-    """One browser session for all tests of this module: what pages load is loaded once."""
+    """Share one browser session in this module, so that static files are loaded once."""
     context = chromium.new_context(base_url=str(live_server))
     tab = context.new_page()
     tab.add_init_script(BLOCKED)
@@ -117,68 +117,70 @@ def tab(chromium: Browser, live_server: object) -> Iterator[Tab]:
 
 @pytest.fixture
 def whole_desk(tab: Tab, live_server: object, transactional_db: None) -> Iterator[Desk]:
-    """An administrator at an account that has a row for every page."""
+    """Log an administrator in to an account that has a row for every page."""
     with logged_in(tab, str(live_server), whole_account) as desk:
         yield desk
 
 
 @pytest.fixture
 def wordy_desk(tab: Tab, live_server: object, transactional_db: None) -> Iterator[Desk]:
-    """An administrator at an account with very long words."""
+    """Log an administrator in to an account with very long words."""
     with logged_in(tab, str(live_server), wordy_account) as desk:
         yield desk
 
 
 @pytest.fixture
 def empty_desk(tab: Tab, live_server: object, transactional_db: None) -> Iterator[Desk]:
-    """An administrator at an account that has nothing yet."""
+    """Log an administrator in to an account that has nothing yet."""
     with logged_in(tab, str(live_server), new_account) as desk:
         yield desk
 
 
 def visit(desk: Desk, page: Page, size: ViewportSize) -> None:
-    """Open a page in a window of a size, with every tab of its form laid open."""
+    """Open a page in a window of a size, with every tab of its form shown."""
     desk.page.set_viewport_size(size)
     address = address_of(page, desk.office.account)
     answer = desk.page.goto(address)
     assert answer is not None
     assert (answer.status, answer.header_value("content-type")) == (200, "text/html; charset=utf-8")
     assert desk.page.url == f"{desk.home}{address}"
-    lay_open(desk)
+    open_all_tabs(desk)
 
 
-def lay_open(desk: Desk) -> None:
+def open_all_tabs(desk: Desk) -> None:
     desk.page.evaluate("document.querySelectorAll('[role=tabpanel]').forEach(panel => panel.hidden = false)")
 
 
-def faults_everywhere(desk: Desk) -> list[str]:
-    """Return what is wrong with the open page by day, by night, and on a telephone."""
+def page_problems(desk: Desk) -> list[str]:
+    """Return the accessibility faults of the open page in light and dark mode, and its width if a phone is narrower."""
     turn = "scheme => document.documentElement.className = scheme"
     desk.page.evaluate(turn, "light")
-    faults = desk.faults()
+    accessibility_faults = desk.accessibility_faults()
     desk.page.evaluate(turn, "dark")
-    # Colours are all that the night changes.
-    faults += [f"by night: {fault}" for fault in desk.faults("color-contrast", "link-in-text-block")]
-    return [*faults, *too_wide(desk)]
+    # Dark mode changes nothing but colours.
+    accessibility_faults += [
+        f"dark: {fault}" for fault in desk.accessibility_faults("color-contrast", "link-in-text-block")
+    ]
+    return [*accessibility_faults, *width_problems(desk)]
 
 
-def too_wide(desk: Desk) -> list[str]:
-    """Return how wide the open page is where that is wider than a telephone."""
+def width_problems(desk: Desk) -> list[str]:
+    """Return the width of the open page where it is wider than a phone."""
     desk.page.set_viewport_size(PHONE)
     width = int(desk.page.evaluate("document.documentElement.scrollWidth"))
     return [f"{width} wide"] if width > PHONE["width"] else []
 
 
 @each(VISIBLE)
-def test_a_page_is_fit_by_day_by_night_and_on_a_telephone(whole_desk: Desk, page: Page) -> None:
+def test_a_page_is_accessible_in_light_and_dark_mode_and_on_a_phone(whole_desk: Desk, page: Page) -> None:
     visit(whole_desk, page, SCREEN)
-    assert [*faults_everywhere(whole_desk), *whole_desk.blocked()] == []
+    assert [*page_problems(whole_desk), *whole_desk.blocked()] == []
 
 
 @each(WITHOUT_ROWS)
-def test_a_page_of_a_new_account_is_fit(empty_desk: Desk, page: Page) -> None:
+def test_a_page_of_a_new_account_is_accessible(empty_desk: Desk, page: Page) -> None:
     visit(empty_desk, page, SCREEN)
-    assert [*too_wide(empty_desk), *empty_desk.faults()] == []
+    assert [*width_problems(empty_desk), *empty_desk.accessibility_faults()] == []
 
 
 SEND_BLANK = """() => {
@@ -197,7 +199,7 @@ SEND_BLANK = """() => {
 
 
 @each(FORMS)
-def test_a_form_that_is_sent_blank_says_fitly_what_is_wrong(whole_desk: Desk, page: Page) -> None:
+def test_a_blank_form_shows_accessible_errors(whole_desk: Desk, page: Page) -> None:
     desk = whole_desk
     visit(desk, page, SCREEN)
     desk.page.evaluate("window.isOld = true")
@@ -207,17 +209,17 @@ def test_a_form_that_is_sent_blank_says_fitly_what_is_wrong(whole_desk: Desk, pa
     says_what_is_wrong = desk.page.locator(".errorlist, [role=alert], .errors").count() > 0
     assert says_what_is_wrong or not page.name.endswith("_add")
     if says_what_is_wrong:
-        lay_open(desk)
-        assert [*too_wide(desk), *desk.faults()] == []
+        open_all_tabs(desk)
+        assert [*width_problems(desk), *desk.accessibility_faults()] == []
 
 
 @each(VISIBLE)
-def test_a_page_is_not_made_wider_by_what_people_write(wordy_desk: Desk, page: Page) -> None:
+def test_long_texts_do_not_widen_a_page(wordy_desk: Desk, page: Page) -> None:
     visit(wordy_desk, page, PHONE)
-    assert too_wide(wordy_desk) == []
+    assert width_problems(wordy_desk) == []
 
 
-def test_what_is_not_looked_at_is_elsewhere_or_no_page(whole_desk: Desk) -> None:
+def test_pages_left_out_are_shown_elsewhere_or_are_no_html(whole_desk: Desk) -> None:
     account, client = whole_desk.office.account, whole_desk.office.client
     addresses = {address_of(page, account) for page in VISIBLE}
     for page in PAGES:
@@ -228,7 +230,7 @@ def test_what_is_not_looked_at_is_elsewhere_or_no_page(whole_desk: Desk) -> None
             assert (address in addresses) == is_html, page.key
 
 
-def test_what_is_wrong_in_a_file_is_told_fitly(whole_desk: Desk) -> None:
+def test_errors_in_a_file_are_shown_accessibly(whole_desk: Desk) -> None:
     desk = whole_desk
     desk.page.set_viewport_size(SCREEN)
     page = desk.open("consumers/site/import/")
@@ -239,4 +241,4 @@ def test_what_is_wrong_in_a_file_is_told_fitly(whole_desk: Desk) -> None:
     page.locator("select[name=format]").select_option("0")
     page.locator("form [type=submit]").last.click()
     expect(page.get_by_text("row").first).to_be_visible()
-    assert faults_everywhere(desk) == []
+    assert page_problems(desk) == []

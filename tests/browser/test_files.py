@@ -25,14 +25,14 @@ def readable(desk: Desk) -> None:
     """No faults by day and by night, and nothing beyond the edge of a phone."""
     for scheme in ("light", "dark"):
         desk.page.evaluate("scheme => document.documentElement.className = scheme", scheme)
-        assert desk.faults() == []
+        assert desk.accessibility_faults() == []
     desk.page.set_viewport_size({"width": 390, "height": 844})
     assert desk.page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     desk.page.set_viewport_size({"width": 1280, "height": 900})
 
 
-def test_promotions_are_exported_changed_looked_at_and_imported(desk: Desk, tmp_path: Path) -> None:
+def test_promotions_are_exported_changed_previewed_and_imported(desk: Desk, tmp_path: Path) -> None:
     page = desk.open(f"{LIST}?q=fixed-1")
     page.get_by_role("link", name="Export", exact=True).click()
     expect(page.get_by_text("The one that the list shows with its search and filters.")).to_be_visible()
@@ -67,4 +67,4 @@ def test_chosen_rows_are_exported_from_the_list(desk: Desk) -> None:
     page.locator("select[name=action]").select_option("Export")
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("The one that you chose.")).to_be_visible()
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []

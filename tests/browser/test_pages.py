@@ -1,6 +1,6 @@
 """The frame of the pages in a real browser: landmarks, menus, tabs, without a mouse and without scripts.
 
-That every single page is fit is tried in ``test_every_page``.
+``test_every_page`` checks the accessibility of every page.
 """
 
 import pytest
@@ -16,18 +16,18 @@ from tests.consumers.admin.office import make_office, save_promotion
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_a_list_without_rows_has_no_fault(desk: Desk) -> None:
+def test_an_empty_list_is_accessible(desk: Desk) -> None:
     empty = make_office("empty")
     StaffMembership.objects.filter(user=desk.office.user).update(account=empty.account)
     page = desk.open("loyalty/loyaltypromotion/")
     expect(page.get_by_role("heading", name="No loyalty promotions yet")).to_be_visible()
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
 
 
-def test_the_log_in_page_has_no_fault_and_lets_in(desk: Desk) -> None:
+def test_the_log_in_page_is_accessible_and_logs_in(desk: Desk) -> None:
     desk.page.context.clear_cookies()
     page = desk.open("")
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     page.get_by_label("Username").fill(desk.office.user.username)
     page.get_by_label("Password").fill("correct-horse-7")
     page.get_by_role("button", name="Log in").click()
@@ -75,7 +75,7 @@ def test_the_menu_of_the_user_opens_by_keyboard_and_logs_out(desk: Desk) -> None
     expect(page.get_by_role("link", name="Consumers")).to_have_count(0)
 
 
-def test_the_sidebar_marks_the_open_page_alone(desk: Desk) -> None:
+def test_the_sidebar_marks_only_the_open_page(desk: Desk) -> None:
     for address, name in (
         ("loyalty/loyaltypromotion/add/", "Loyalty promotions"),
         ("consumers/consumer/", "Consumers"),
@@ -98,7 +98,7 @@ def test_the_loyalty_tab_shows_balance_activity_and_vouchers(desk: Desk) -> None
     expect(panel.get_by_role("row", name="acme-T1").first).to_be_visible()
 
 
-def test_a_transaction_says_why_others_did_not_apply(desk: Desk) -> None:
+def test_a_transaction_shows_why_other_promotions_did_not_apply(desk: Desk) -> None:
     transaction = Transaction.objects.get(reference="acme-T1")
     page = desk.open(f"loyalty/transaction/{transaction.pk}/change/")
     expect(page.get_by_role("heading", name="Why others did not apply")).to_be_visible()
@@ -123,7 +123,7 @@ def test_without_scripts_every_tab_is_shown_and_a_promotion_is_saved(desk: Desk,
     context.close()
 
 
-def test_a_telephone_shows_the_rows_of_a_table_as_cards_and_leaves_nothing_aside(desk: Desk) -> None:
+def test_a_phone_shows_table_rows_as_cards_with_every_column(desk: Desk) -> None:
     desk.page.set_viewport_size({"width": 390, "height": 844})
     consumer = Consumer.objects.filter(account=desk.office.account, ledger_entries__isnull=False).first()
     assert consumer is not None

@@ -23,7 +23,7 @@ def selected(page: Page) -> str:
     return page.locator('[role="tab"][aria-selected="true"]').inner_text().split("\n")[0].strip()
 
 
-def test_a_fixed_points_promotion_from_the_overview_to_the_list(desk: Desk) -> None:
+def test_a_fixed_points_promotion_is_made_from_the_overview_and_listed(desk: Desk) -> None:
     page = desk.open("")
     page.get_by_role("link", name="Add promotion").click()
     page.get_by_role("link", name="Fixed points").click()
@@ -99,7 +99,7 @@ def test_the_first_tab_with_an_error_opens_with_the_focus_on_it(desk: Desk) -> N
     expect(page.get_by_text("Rule 1, attribute: Unknown attribute")).to_be_visible()
 
 
-def test_the_focus_finds_an_error_in_an_editor(desk: Desk) -> None:
+def test_an_error_in_an_editor_takes_the_focus(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points#outcome")
     page.locator("#id_points").fill("10")
     page.get_by_role("textbox", name="Redemption message").last.click()
@@ -112,7 +112,7 @@ def test_the_focus_finds_an_error_in_an_editor(desk: Desk) -> None:
     expect(page.get_by_role("textbox", name="Redemption message").last).to_be_focused()
 
 
-def test_what_somebody_else_saved_meanwhile_is_shown_beside_what_was_entered(desk: Desk) -> None:
+def test_a_concurrent_change_is_shown_next_to_the_input(desk: Desk) -> None:
     promotion = save_promotion(desk.office.account)
     page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#outcome")
     page.locator("#id_points").fill("60")
@@ -125,7 +125,7 @@ def test_what_somebody_else_saved_meanwhile_is_shown_beside_what_was_entered(des
     assert LoyaltyPromotion.objects.get(pk=promotion.pk).outcome["points"] == 60
 
 
-def test_inserts_side_by_side_stay_apart(desk: Desk) -> None:
+def test_adjacent_inserts_stay_separate(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points#outcome")
     description = page.locator(".field-activity_description")
     for entry in ("Applied promotion name", "Spend"):
@@ -164,10 +164,10 @@ def test_rows_are_added_and_removed(desk: Desk) -> None:
     page.get_by_role("button", name="Save as draft").click()
     page.wait_for_load_state()
     sets = LoyaltyPromotion.objects.get(name="Rows").outcome["product_selection"]["sets"]
-    assert [one["name"] for one in sets] == ["First", "Third"]
+    assert [product_set["name"] for product_set in sets] == ["First", "Third"]
 
 
-def test_fields_show_when_they_matter(desk: Desk) -> None:
+def test_fields_are_shown_only_when_they_apply(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points#outcome")
     units = page.get_by_label("X", exact=True)
     expect(units).to_be_hidden()
@@ -180,7 +180,7 @@ def test_fields_show_when_they_matter(desk: Desk) -> None:
     expect(bundle).to_be_visible()
 
 
-def test_numbers_have_their_unit_beside_them(desk: Desk) -> None:
+def test_numbers_show_their_unit(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=bonus_points#outcome")
     rate = page.locator(".field-conversion_units")
     expect(rate).to_contain_text("GBP")
@@ -205,7 +205,7 @@ def test_an_offer_is_found_by_typing(desk: Desk) -> None:
     page.keyboard.type("o2")
     page.keyboard.press("Enter")
     expect(page.locator("#id_offer")).to_have_value("acme-o2")
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
 
 
 def test_a_message_is_written_with_inserts_links_and_images(desk: Desk) -> None:
@@ -245,7 +245,7 @@ def test_a_message_is_written_with_inserts_links_and_images(desk: Desk) -> None:
     assert (promotion.outcome["redemption_message"], promotion.version) == (stored, 1)
 
 
-def test_the_menu_of_inserts_shows_what_there_is_and_is_walked_by_the_keyboard(desk: Desk) -> None:
+def test_the_menu_of_inserts_lists_them_and_is_used_by_keyboard(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points#content")
     page.get_by_label("Link URL 2").fill("https://shop.example/tea")
     tab(page, "Outcome")
@@ -255,7 +255,7 @@ def test_the_menu_of_inserts_shows_what_there_is_and_is_walked_by_the_keyboard(d
     page.keyboard.press("Enter")
     expect(menu.get_by_role("button", name="Applied promotion link 1")).to_be_disabled()
     expect(menu.get_by_role("button", name="Applied promotion link URL 2")).to_contain_text("https://shop.example/tea")
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     for entry in ("Applied promotion name", "Applied promotion short description"):
         page.keyboard.press("ArrowDown")
         expect(menu.get_by_role("button", name=entry)).to_be_focused()
@@ -264,7 +264,7 @@ def test_the_menu_of_inserts_shows_what_there_is_and_is_walked_by_the_keyboard(d
     expect(menu.get_by_role("button", name="Applied promotion name")).to_be_hidden()
 
 
-def test_what_a_consumer_reads_follows_the_form(desk: Desk) -> None:
+def test_the_message_preview_follows_the_form(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points")
     page.get_by_label("Promotion name").fill("Tea time")
     tab(page, "Content")
@@ -279,10 +279,10 @@ def test_what_a_consumer_reads_follows_the_form(desk: Desk) -> None:
     page.keyboard.type("Thanks!")
     expect(preview.locator(".preview-message")).to_have_text("Thanks!")
     expect(preview).to_contain_text("<person-2@acme.example>")
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
 
 
-def test_enter_in_a_line_publishes_nothing(desk: Desk) -> None:
+def test_enter_in_a_text_field_does_not_publish(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points")
     page.get_by_label("Promotion name").fill("Half a promotion")
     page.keyboard.press("Enter")
@@ -296,7 +296,7 @@ def test_enter_in_a_line_publishes_nothing(desk: Desk) -> None:
     assert LoyaltyPromotion.objects.filter(name="Half a promotion").count() == 1
 
 
-def test_an_edit_shows_what_it_would_change(desk: Desk) -> None:
+def test_an_edit_shows_its_changes_before_saving(desk: Desk) -> None:
     promotion = save_promotion(desk.office.account)
     page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#outcome")
     changed = page.locator("[data-changes]")
@@ -305,13 +305,13 @@ def test_an_edit_shows_what_it_would_change(desk: Desk) -> None:
     expect(changed.locator("summary")).to_have_text("What saving would change: Points")
     changed.locator("summary").click()
     expect(changed.get_by_role("row", name="Points 50 60")).to_be_visible()
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     page.locator("#id_points").fill("50")
     expect(changed.locator("summary")).to_have_text("What saving would change: nothing")
 
 
 @pytest.mark.parametrize("kind", ["new", "stored"])
-def test_nothing_moves_from_under_the_pointer_while_a_form_is_read(desk: Desk, kind: str) -> None:
+def test_a_form_does_not_shift_while_it_loads(desk: Desk, kind: str) -> None:
     stored = f"loyalty/loyaltypromotion/{save_promotion(desk.office.account).pk}/change/"
     page = desk.open({"new": f"{ADD}?type=fixed_points", "stored": stored}[kind])
     outcome = page.get_by_role("tab", name="Outcome")
@@ -331,28 +331,28 @@ new PerformanceObserver(list => list.getEntries().forEach(entry => { window.shif
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("address", ["", "loyalty/loyaltypromotion/", ADD, f"{ADD}?type=fixed_points"])
-def test_a_page_stands_still_once_it_is_seen(desk: Desk, address: str, width: int) -> None:
+def test_a_page_does_not_shift_after_it_is_shown(desk: Desk, address: str, width: int) -> None:
     desk.page.set_viewport_size({"width": width, "height": 844})
     desk.page.add_init_script(SHIFTED)
-    shown = desk.open(address)
-    shown.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
-    assert shown.evaluate("window.shifted") < 0.01
+    opened_page = desk.open(address)
+    opened_page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
+    assert opened_page.evaluate("window.shifted") < 0.01
 
 
-def test_what_a_form_says_is_written_when_the_pointer_is_let_go(desk: Desk) -> None:
+def test_the_summary_is_updated_when_the_pointer_is_released(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points#outcome")
     page.locator("#id_points").fill("60")
     page.locator("#id_points").hover()
     page.mouse.down()
     with page.expect_response("**/summary/**"):
         pass
-    said = page.locator("[data-summary-words]")
-    expect(said).to_contain_text("get … points")
+    summary = page.locator("[data-summary-words]")
+    expect(summary).to_contain_text("get … points")
     page.mouse.up()
-    expect(said).to_contain_text("get 60 points")
+    expect(summary).to_contain_text("get 60 points")
 
 
-def test_stopping_is_asked_in_a_dialog_that_takes_and_gives_back_the_focus(desk: Desk) -> None:
+def test_the_stop_dialog_takes_the_focus_and_returns_it(desk: Desk) -> None:
     promotion = save_promotion(desk.office.account)
     page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/")
     stop = page.get_by_role("link", name="Stop")
@@ -405,7 +405,7 @@ def test_the_list_is_filtered_by_the_keyboard(desk: Desk) -> None:
     expect(page.get_by_text("Promotion of acme")).to_have_count(0)
 
 
-def test_a_control_group_is_made_beside_the_promotion(desk: Desk) -> None:
+def test_a_control_group_is_made_without_leaving_the_promotion(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points#eligibility")
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="New group").click()
@@ -425,7 +425,7 @@ def test_several_promotions_are_stopped_from_the_overview(desk: Desk) -> None:
     page.get_by_label("Select action to run").select_option(label="Stop")
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_role("heading", name="Stop these loyalty promotions?")).to_be_visible()
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     page.get_by_label("Reason").fill("Out of stock")
     page.get_by_role("button", name="Stop promotions").click()
     expect(page.get_by_text("2 stopped.")).to_be_visible()

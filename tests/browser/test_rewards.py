@@ -47,12 +47,12 @@ def mugs() -> int:
 def test_a_reward_is_claimed_by_keyboard(desk: Desk) -> None:
     consumer = make_reward(desk)
     page = desk.open(f"consumers/consumer/{consumer.pk}/change/#loyalty")
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     page.get_by_role("link", name="Claim a reward").press("Enter")
     question = page.get_by_role("dialog")
     expect(question).to_be_visible()
     expect(question.get_by_label("Reward")).to_be_focused()
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     question.get_by_label("Reward").select_option("mug")
     question.get_by_role("button", name="Claim reward").press("Enter")
     expect(page.get_by_text("of “Mug” is issued for 100 points")).to_be_visible()
@@ -60,7 +60,7 @@ def test_a_reward_is_claimed_by_keyboard(desk: Desk) -> None:
     assert mugs() == 1
 
 
-def test_what_is_refused_is_told_in_the_question(desk: Desk) -> None:
+def test_a_refusal_is_shown_in_the_dialog(desk: Desk) -> None:
     consumer = make_reward(desk)
     page = desk.open(f"consumers/consumer/{consumer.pk}/change/#loyalty")
     page.get_by_role("link", name="Claim a reward").click()
@@ -82,14 +82,14 @@ def test_a_reward_is_claimed_without_scripts(desk: Desk, bare: Page) -> None:
     assert mugs() == 1
 
 
-def test_a_message_is_cancelled_after_a_question(desk: Desk) -> None:
+def test_a_message_is_cancelled_after_confirmation(desk: Desk) -> None:
     message = RedemptionMessage.objects.earliest("pk")
     RedemptionMessage.objects.update(state="uncertain")
     page = desk.open(f"loyalty/redemptionmessage/{message.pk}/change/")
     page.get_by_role("link", name="Cancel").click()
     question = page.get_by_role("dialog")
     expect(question).to_be_visible()
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     question.get_by_role("button", name="Cancel message").click()
     expect(page.get_by_text("is cancelled now.")).to_be_visible()
     assert RedemptionMessage.objects.get(pk=message.pk).state == "cancelled"
@@ -105,11 +105,11 @@ def test_a_message_is_sent_again_without_scripts(desk: Desk, bare: Page) -> None
     assert RedemptionMessage.objects.get(pk=message.pk).sent_at is not None
 
 
-def test_a_question_of_its_own_page_looks_like_the_others(desk: Desk) -> None:
+def test_a_confirmation_page_looks_like_the_dialogs(desk: Desk) -> None:
     consumer = make_reward(desk)
     message = RedemptionMessage.objects.earliest("pk")
     for address in (f"voucher/claim/{consumer.pk}/", f"redemptionmessage/{message.pk}/send_again"):
         page = desk.open(f"loyalty/{address}")
         button = page.locator("#dialog button[type=submit]")
         assert button.evaluate("each => getComputedStyle(each).backgroundColor") != "rgba(0, 0, 0, 0)"
-        assert desk.faults() == []
+        assert desk.accessibility_faults() == []

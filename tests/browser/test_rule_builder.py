@@ -60,7 +60,7 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
-def test_a_nested_tree_is_built_by_keyboard_alone(desk: Desk) -> None:
+def test_a_nested_tree_is_built_by_keyboard(desk: Desk) -> None:
     promotion = draft(desk)
     page = form(desk, promotion)
     site = builder(page, "Site")
@@ -100,58 +100,58 @@ def test_a_tree_is_built_by_mouse_with_a_control_for_each_kind_of_value(desk: De
 
     def add(attribute: str, operator: str) -> Locator:
         customer.get_by_role("button", name="Add condition").last.click()
-        made = rule(customer, str(len(values) + 1))
-        made.get_by_label("Attribute").select_option(attribute)
-        made.get_by_label("Operator").select_option(operator)
-        return made
+        row = rule(customer, str(len(values) + 1))
+        row.get_by_label("Attribute").select_option(attribute)
+        row.get_by_label("Operator").select_option(operator)
+        return row
 
-    made = add("groups", "is_any_of")
-    made.get_by_role("combobox", name="Value: add").click()
-    made.get_by_role("option", name="Group of acme acme-g2").click()
-    expect(made.get_by_role("list", name="Value: chosen")).to_contain_text("Group of acme")
+    row = add("groups", "is_any_of")
+    row.get_by_role("combobox", name="Value: add").click()
+    row.get_by_role("option", name="Group of acme acme-g2").click()
+    expect(row.get_by_role("list", name="Value: chosen")).to_contain_text("Group of acme")
     values.append(condition("groups", "is_any_of", ["acme-g2"]))
 
-    made = add("home_site", "is")
-    made.get_by_role("combobox", name="Value").fill("site 2")
-    made.get_by_role("option", name="Site 2 of acme").click()
+    row = add("home_site", "is")
+    row.get_by_role("combobox", name="Value").fill("site 2")
+    row.get_by_role("option", name="Site 2 of acme").click()
     values.append(condition("home_site", "is", "acme-002"))
 
-    made = add("is_loyalty_member", "is")
-    made.get_by_label("Value").select_option("no")
+    row = add("is_loyalty_member", "is")
+    row.get_by_label("Value").select_option("no")
     values.append(condition("is_loyalty_member", "is", value=False))
 
-    made = add("enrolled_on", "is_between")
-    made.get_by_label("From").fill("2026-01-01")
-    made.get_by_label("To", exact=True).fill("2026-03-31")
+    row = add("enrolled_on", "is_between")
+    row.get_by_label("From").fill("2026-01-01")
+    row.get_by_label("To", exact=True).fill("2026-03-31")
     values.append(condition("enrolled_on", "is_between", ["2026-01-01", "2026-03-31"]))
 
     add("birthday", "is_this_month")
     values.append(condition("birthday", "is_this_month", value=True))
 
-    made = add("points_balance", "is_at_least")
-    expect(made.get_by_text("points", exact=True)).to_be_visible()
-    made.get_by_label("Value").fill("500")
+    row = add("points_balance", "is_at_least")
+    expect(row.get_by_text("points", exact=True)).to_be_visible()
+    row.get_by_label("Value").fill("500")
     values.append(condition("points_balance", "is_at_least", "500"))
 
-    made = add("last_transaction_on", "is_in_last_days")
-    made.get_by_label("Days").fill("30")
+    row = add("last_transaction_on", "is_in_last_days")
+    row.get_by_label("Days").fill("30")
     values.append(condition("last_transaction_on", "is_in_last_days", 30))
 
     transaction = builder(page, "Transaction")
     transaction.get_by_role("button", name="Add condition").click()
-    made = rule(transaction, "1")
-    made.get_by_label("Attribute").select_option("transaction_weekday")
-    made.get_by_label("Operator").select_option("is_any_of")
-    made.get_by_text("Sat").click()
-    made.get_by_text("Sun").click()
+    row = rule(transaction, "1")
+    row.get_by_label("Attribute").select_option("transaction_weekday")
+    row.get_by_label("Operator").select_option("is_any_of")
+    row.get_by_text("Sat").click()
+    row.get_by_text("Sun").click()
     transaction.get_by_role("button", name="Add condition").click()
-    made = rule(transaction, "2")
-    made.get_by_label("Attribute").select_option("transaction_time")
-    made.get_by_label("Operator").select_option("is_before")
-    made.get_by_label("Value").fill("11:30")
+    row = rule(transaction, "2")
+    row.get_by_label("Attribute").select_option("transaction_time")
+    row.get_by_label("Operator").select_option("is_before")
+    row.get_by_label("Value").fill("11:30")
     transaction.get_by_text("Any of these").click()
     expect(transaction.get_by_text("is any of Saturday, Sunday or Transaction time is before 11:30")).to_be_visible()
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     save(page)
     assert saved(promotion, "customer_rules") == group("all", *values)
     assert saved(promotion, "transaction_rules") == group(
@@ -161,7 +161,7 @@ def test_a_tree_is_built_by_mouse_with_a_control_for_each_kind_of_value(desk: De
     )
 
 
-def test_what_nobody_touched_is_saved_as_it_was(desk: Desk) -> None:
+def test_untouched_rules_are_saved_unchanged(desk: Desk) -> None:
     rules = group(
         "all", condition("total_inc_tax", "is_at_least", "20.00"), group("any", condition("source", "is", "web"))
     )
@@ -173,7 +173,7 @@ def test_what_nobody_touched_is_saved_as_it_was(desk: Desk) -> None:
     assert (after.eligibility["transaction_rules"], after.version) == (rules, 1)
 
 
-def test_removing_goes_to_the_next_rule_and_the_last_one_empties_the_field(desk: Desk) -> None:
+def test_removing_focuses_the_next_rule_and_removing_the_last_empties_the_field(desk: Desk) -> None:
     nested = group("any", condition("county", "is", "Kent"))
     promotion = draft(desk, site_rules=group("all", condition("town", "is", "Leeds"), nested))
     page = form(desk, promotion)
@@ -188,7 +188,7 @@ def test_removing_goes_to_the_next_rule_and_the_last_one_empties_the_field(desk:
     assert saved(promotion, "site_rules") is None
 
 
-def test_a_value_stays_where_it_still_fits(desk: Desk) -> None:
+def test_a_value_is_kept_when_it_suits_the_new_operator(desk: Desk) -> None:
     page = form(desk, draft(desk, site_rules=group("all", condition("town", "is", "Leeds"))))
     first = rule(builder(page, "Site"), "1")
     first.get_by_label("Operator").select_option("is_any_of")
@@ -199,7 +199,7 @@ def test_a_value_stays_where_it_still_fits(desk: Desk) -> None:
     expect(first.get_by_role("combobox", name="Value")).to_have_value("")
 
 
-def test_an_error_is_marked_at_its_condition_which_takes_the_focus(desk: Desk) -> None:
+def test_an_error_is_marked_at_its_condition_and_takes_the_focus(desk: Desk) -> None:
     promotion = draft(desk)
     page = form(desk, promotion)
     customer = builder(page, "Customer")
@@ -219,7 +219,7 @@ def test_an_error_is_marked_at_its_condition_which_takes_the_focus(desk: Desk) -
     expect(wrong).to_have_attribute("aria-invalid", "true")
     expect(rule(customer, "2.1").get_by_text("Expected a number")).to_be_visible()
     expect(rule(customer, "1").get_by_role("combobox", name="Value: add")).to_be_focused()
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
     wrong.fill("100")
     expect(rule(customer, "2.1").locator(".rule-problem")).to_be_hidden()
     rule(customer, "1").get_by_role("button", name="Remove condition").click()
@@ -240,7 +240,7 @@ def test_without_the_catalogue_only_its_attributes_are_offered(desk: Desk) -> No
     assert offered == ["Quantity", "SKU", "Product brand", "Category"]
 
 
-def test_a_set_that_is_added_has_a_builder_of_its_own(desk: Desk) -> None:
+def test_an_added_product_set_has_its_own_builder(desk: Desk) -> None:
     promotion = draft(desk)
     page = form(desk, promotion, "outcome")
     for name, category in (("Teas", "Tea"), ("Coffees", "Coffee")):
@@ -252,7 +252,7 @@ def test_a_set_that_is_added_has_a_builder_of_its_own(desk: Desk) -> None:
         rule(row, "1").get_by_role("combobox", name="Value").fill(category)
     save(page)
     sets = LoyaltyPromotion.objects.get(pk=promotion.pk).outcome["product_selection"]["sets"]
-    assert [(one["name"], one["rules"]) for one in sets] == [
+    assert [(product_set["name"], product_set["rules"]) for product_set in sets] == [
         (name, group("all", condition("category", "is", category)))
         for name, category in (("Teas", "Tea"), ("Coffees", "Coffee"))
     ]
@@ -274,7 +274,7 @@ def test_skus_are_pasted_from_a_spreadsheet(desk: Desk) -> None:
     assert saved(promotion, "line_item_rules")["rules"][0]["value"] == ["acme-p1", "acme-p2"]
 
 
-def test_experts_write_json_and_see_it_built(desk: Desk) -> None:
+def test_json_entered_by_hand_is_shown_in_the_builder(desk: Desk) -> None:
     page = form(desk, draft(desk))
     site = builder(page, "Site")
     site.get_by_text("JSON, for experts").click()
@@ -284,10 +284,10 @@ def test_experts_write_json_and_see_it_built(desk: Desk) -> None:
     expect(site.get_by_text("Town starts with Le or Town is York")).to_be_visible()
     rule(site, "1").get_by_role("button", name="Remove condition").click()
     assert json.loads(text.input_value()) == group("any", condition("town", "is", "York"))
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
 
 
-def test_json_that_is_no_tree_is_left_to_the_textarea(desk: Desk) -> None:
+def test_json_that_is_no_tree_stays_in_the_textarea(desk: Desk) -> None:
     promotion = draft(desk)
     page = form(desk, promotion)
     site = builder(page, "Site")
@@ -305,17 +305,17 @@ def test_json_that_is_no_tree_is_left_to_the_textarea(desk: Desk) -> None:
     expect(site.get_by_role("button", name="Add condition")).to_be_visible()
 
 
-def test_when_the_server_cannot_be_asked_the_json_stays_the_field(desk: Desk) -> None:
+def test_without_the_server_the_json_stays_editable(desk: Desk) -> None:
     promotion = draft(desk)
     desk.page.route("**/rules/vocabulary/", lambda route: route.fulfill(status=403))
     page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#eligibility")
     page.locator("#id_site_rules").fill(json.dumps(group("all", condition("town", "is", "Leeds"))))
     save(page)
     assert saved(promotion, "site_rules")["rules"][0]["value"] == "Leeds"
-    desk.errors.clear()  # The browser says that it was refused.
+    desk.console_errors.clear()  # The browser says that it was refused.
 
 
-def test_without_scripts_the_json_is_the_field(desk: Desk, chromium: Browser) -> None:
+def test_without_scripts_the_json_is_editable(desk: Desk, chromium: Browser) -> None:
     promotion = draft(desk, site_rules=group("all", condition("town", "is", "Leeds")))
     context = chromium.new_context(base_url=desk.home, java_script_enabled=False)
     context.add_cookies(desk.page.context.cookies())  # type: ignore[arg-type]
@@ -328,7 +328,7 @@ def test_without_scripts_the_json_is_the_field(desk: Desk, chromium: Browser) ->
     context.close()
 
 
-def test_one_who_may_only_look_sees_the_tree_and_changes_nothing(desk: Desk) -> None:
+def test_a_viewer_sees_the_tree_and_cannot_change_it(desk: Desk) -> None:
     promotion = draft(desk, site_rules=group("all", condition("town", "is_any_of", ["Leeds"])))
     viewer = desk.office.login(StaffRole.VIEWER)
     desk.page.context.add_cookies(
@@ -341,7 +341,7 @@ def test_one_who_may_only_look_sees_the_tree_and_changes_nothing(desk: Desk) -> 
     expect(site.get_by_role("button")).to_have_count(0)
 
 
-def test_a_tree_fits_a_phone_by_day_and_by_night(desk: Desk) -> None:
+def test_a_tree_fits_a_phone_in_light_and_dark_mode(desk: Desk) -> None:
     deep = group("all", condition("is_loyalty_member", "is", value=True))
     for _ in range(4):
         deep = group("any", condition("enrolled_on", "is_between", ["2026-01-01", "2026-03-31"]), deep)
@@ -355,7 +355,7 @@ def test_a_tree_fits_a_phone_by_day_and_by_night(desk: Desk) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     for scheme in ("light", "dark"):
         page.evaluate("scheme => document.documentElement.className = scheme", scheme)
-        assert desk.faults() == []
+        assert desk.accessibility_faults() == []
 
 
 def test_the_sentence_above_the_form_follows_what_is_entered(desk: Desk) -> None:
@@ -373,10 +373,10 @@ def test_the_sentence_above_the_form_follows_what_is_entered(desk: Desk) -> None
     page.get_by_role("tab", name="Eligibility").click()
     page.get_by_label("Limit redemptions per customer").fill("1")
     expect(sentence).to_contain_text("get 50 points, at most once per customer.")
-    assert desk.faults() == []
+    assert desk.accessibility_faults() == []
 
 
-def test_enter_in_a_value_saves_nothing_and_a_text_that_does_not_occur_is_said_to_be_kept(desk: Desk) -> None:
+def test_enter_in_a_value_does_not_save_and_an_unknown_text_is_kept(desk: Desk) -> None:
     promotion = draft(desk)
     page = form(desk, promotion)
     lines = builder(page, "Line items")

@@ -1,4 +1,4 @@
-"""What a marketer makes with the forms, and what a till is told then that it was not told before."""
+"""Promotions made in the admin forms change what the till is answered."""
 
 from collections.abc import Callable
 from datetime import date
@@ -26,11 +26,11 @@ from tests.consumers.builders import Api
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-NOTHING: dict[str, Any] = {"points": 0, "discount": "0.00", "applied": []}
+NO_PROMOTIONS: dict[str, Any] = {"points": 0, "discount": "0.00", "applied": []}
 
 
-def stocked(account: Account) -> Api:
-    """A shop with tea, a member, an offer and a list to choose from, and its till."""
+def make_till(account: Account) -> Api:
+    """Fill an account with products, a member, an offer and a personalized list; return its till."""
     now = timezone.now()
     sites_save(account_id=account.pk, rows=[SiteValues(number="001", name="Leeds")])
     products_save(
@@ -49,8 +49,8 @@ def stocked(account: Account) -> Api:
     return Api(key)
 
 
-def told(till: Api, sku: str = "tea") -> dict[str, Any]:
-    """What the till is told of two of a product at 3.00 each, bought by the member, beside base points."""
+def promotions_applied(till: Api, sku: str = "tea") -> dict[str, Any]:
+    """Evaluate two units at 3.00 for the member; return promotion points, discount and the promotions applied."""
     line = {"line_id": "1", "sku": sku, "quantity": "2", "unit_price_inc_tax": "3.00"}
     answer = till.post(
         "baskets/evaluate", {"site": "001", "currency": "GBP", "consumer": "ann", "lines": [line]}
@@ -58,12 +58,14 @@ def told(till: Api, sku: str = "tea") -> dict[str, Any]:
     return {
         "points": answer["points"]["promotion"],
         "discount": answer["discount_total"],
-        "applied": [(one["type"], len(one["vouchers"]), one["redemptions"]) for one in answer["applied"]],
+        "applied": [
+            (promotion["type"], len(promotion["vouchers"]), promotion["redemptions"]) for promotion in answer["applied"]
+        ],
     }
 
 
-def begin(desk: Desk, family: str, card: str, name: str, tab: str) -> Page:
-    """Choose a type and name what is made; it starts now."""
+def begin_promotion(desk: Desk, family: str, card: str, name: str, tab: str) -> Page:
+    """Open the form of a promotion type, enter the name and open a tab; the promotion starts now."""
     page = desk.open(f"{family}/add/")
     page.get_by_role("link", name=card).click()
     page.locator("#id_name").fill(name)
@@ -100,47 +102,49 @@ def redeem_offer(page: Page) -> None:
         ("Redeem offer", redeem_offer, {"points": 0, "applied": [("redeem_offer", 0, 1)]}),
     ],
 )
-def test_a_loyalty_promotion_of_each_type_is_made_and_the_till_knows(
+def test_a_loyalty_promotion_of_each_type_made_in_the_form_applies_at_the_till(
     new_desk: Desk, card: str, outcome: Callable[[Page], None], expected: dict[str, Any]
 ) -> None:
-    till = stocked(new_desk.office.account)
-    assert told(till) == NOTHING
-    page = begin(new_desk, "loyalty/loyaltypromotion", card, "Made by hand", "Outcome")
+    till = make_till(new_desk.office.account)
+    assert promotions_applied(till) == NO_PROMOTIONS
+    page = begin_promotion(new_desk, "loyalty/loyaltypromotion", card, "Made by hand", "Outcome")
     outcome(page)
     page.get_by_role("button", name="Save and exit").click()
     expect(page.get_by_role("row", name="Made by hand")).to_contain_text("Active")
-    assert told(till) == {**NOTHING, **expected}
+    assert promotions_applied(till) == {**NO_PROMOTIONS, **expected}
 
 
-def test_a_discount_on_what_each_consumer_chose_is_made_and_the_till_knows(new_desk: Desk) -> None:
+def test_a_personalized_discount_made_in_the_form_applies_at_the_till(new_desk: Desk) -> None:
     account = new_desk.office.account
-    till = stocked(account)
-    assert (told(till, "tea"), told(till, "mug")) == (NOTHING, NOTHING)
-    page = begin(new_desk, "promotions/discount", "Percentage off", "Your favourites", "Discount")
+    till = make_till(account)
+    assert (promotions_applied(till, "tea"), promotions_applied(till, "mug")) == (NO_PROMOTIONS, NO_PROMOTIONS)
+    page = begin_promotion(new_desk, "promotions/discount", "Percentage off", "Your favourites", "Discount")
     page.get_by_label("Percentage off").fill("50")
     page.get_by_role("button", name="Add personalized promotion").click()
     row = page.locator("[data-row]:visible").first
     row.get_by_label("Personalized promotion", exact=True).select_option("pick")
     page.get_by_role("button", name="Save and exit").click()
     expect(page.get_by_role("row", name="Your favourites")).to_contain_text("Active")
-    half = {**NOTHING, "discount": "3.00", "applied": [("percentage", 0, 2)]}
-    assert (told(till, "tea"), told(till, "mug")) == (half, half), "as long as nothing is chosen, all of the list"
+    half = {**NO_PROMOTIONS, "discount": "3.00", "applied": [("percentage", 0, 2)]}
+    assert (promotions_applied(till, "tea"), promotions_applied(till, "mug")) == (half, half), (
+        "as long as nothing is chosen, all of the list"
+    )
     personalized_list_select(account_id=account.pk, backend_id="pick", consumer_id="ann", products=["mug"])
-    assert (told(till, "tea"), told(till, "mug")) == (NOTHING, half)
+    assert (promotions_applied(till, "tea"), promotions_applied(till, "mug")) == (NO_PROMOTIONS, half)
 
 
-def test_a_draft_and_a_stopped_promotion_change_nothing_for_the_till(new_desk: Desk) -> None:
-    till = stocked(new_desk.office.account)
-    page = begin(new_desk, "loyalty/loyaltypromotion", "Fixed points", "Later", "Outcome")
+def test_drafts_and_stopped_promotions_do_not_apply_at_the_till(new_desk: Desk) -> None:
+    till = make_till(new_desk.office.account)
+    page = begin_promotion(new_desk, "loyalty/loyaltypromotion", "Fixed points", "Later", "Outcome")
     fixed_points(page)
     page.get_by_role("button", name="Save as draft").click()
     page.get_by_role("link", name="Later").first.click()
-    assert told(till) == NOTHING
+    assert promotions_applied(till) == NO_PROMOTIONS
     page.get_by_role("link", name="Publish").click()
     page.get_by_role("dialog").get_by_role("button", name="Publish").click()
     expect(page.get_by_text("It is active until somebody stops it.").first).to_be_visible()
-    assert told(till)["points"] == 50
+    assert promotions_applied(till)["points"] == 50
     page.get_by_role("link", name="Stop").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop promotion").click()
     expect(page.get_by_text("It was stopped on").first).to_be_visible()
-    assert told(till) == NOTHING
+    assert promotions_applied(till) == NO_PROMOTIONS

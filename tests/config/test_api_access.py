@@ -1,4 +1,4 @@
-"""Every path below /api/v1/, found by asking the URL configuration: who may call it, and what no input does to it."""
+"""Call every path below /api/v1/ of the URL configuration: access by role, and no input causes a server error."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from consumers.models import ApiKey
 from promotions.models import Promotion
-from tests.config.admin.sending import written
+from tests.config.admin.sending import recorded_writes
 from tests.consumers.builders import MEMBER, Api, Shop, make_shop, make_staff
 
 KEYS = {"number": "S", "sku": "A", "consumer_id": "c", "reference": "T", "code": "x", "backend_id": "PP"}
@@ -96,7 +96,7 @@ WRITES = [
 @pytest.fixture
 def shop(db: None) -> Shop:
     """A shop with one row of each kind, under the keys that the paths name."""
-    made = make_shop()
+    shop = make_shop()
     rows: dict[str, dict[str, Any]] = {
         "sites/S": {},
         "products/A": {"retail_price": "1.00"},
@@ -120,18 +120,18 @@ def shop(db: None) -> Shop:
         },
     }
     for path, body in rows.items():
-        assert made.manager.put(path, body).status_code == 201, path
-    return made
+        assert shop.manager.put(path, body).status_code == 201, path
+    return shop
 
 
-def test_the_endpoints_are_found() -> None:
+def test_the_url_configuration_lists_every_endpoint() -> None:
     assert {("GET", "account"), ("POST", "sites/bulk"), ("DELETE", "sites/S"), ("POST", "transactions")} <= set(
         ENDPOINTS
     )
     assert len(ENDPOINTS) > 50
 
 
-def test_without_a_key_nothing_is_answered(db: None) -> None:
+def test_every_call_needs_a_key(db: None) -> None:
     statuses = {
         (method, path): APIClient().generic(method, f"/api/v1/{path}").status_code for method, path in ENDPOINTS
     }
@@ -165,12 +165,12 @@ def test_a_row_of_another_account_is_a_404(shop: Shop, method: str, path: str) -
 
 def test_a_till_of_another_account_finds_no_row(shop: Shop) -> None:
     other = make_shop("other")
-    found = {
+    statuses = {
         (method, path): other.till.call(method, path, None if method == "GET" else BODIES.get(path, {})).status_code
         for method, path in sorted(TILL_MAY)
         if path.partition("/")[2] not in ("", "bulk", "batch", "evaluate")
     }
-    assert {pair: status for pair, status in found.items() if status != 404} == {}
+    assert {pair: status for pair, status in statuses.items() if status != 404} == {}
 
 
 def test_a_list_has_no_row_of_another_account(shop: Shop) -> None:
@@ -200,7 +200,7 @@ def _as_asked(path: str) -> str:
     return path
 
 
-def test_a_verb_that_a_path_has_not_is_a_405(shop: Shop) -> None:
+def test_a_method_that_a_path_lacks_is_a_405(shop: Shop) -> None:
     verbs = {"GET", "POST", "PUT", "PATCH", "DELETE"}
     statuses = {
         (verb, path): shop.manager.call(verb, path, None if verb in ("GET", "DELETE") else {}).status_code
@@ -220,10 +220,10 @@ def test_a_manager_may_do_everything(shop: Shop) -> None:
     assert {pair: status for pair, status in statuses.items() if status in (401, 403)} == {}
 
 
-def test_what_a_till_may_not_do_it_does_not_do(shop: Shop) -> None:
+def test_a_call_refused_to_a_till_changes_nothing(shop: Shop) -> None:
     wrote = {}
     for method, path in set(ENDPOINTS) - TILL_MAY:
-        with written() as statements:
+        with recorded_writes() as statements:
             shop.till.call(method, path, None if method in ("GET", "DELETE") else {"name": "Changed"})
         if statements:
             wrote[method, path] = statements
@@ -231,7 +231,7 @@ def test_what_a_till_may_not_do_it_does_not_do(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("over", ["revoked", "expired", "unknown", "of a session"])
-def test_a_key_that_is_none_opens_nothing(shop: Shop, over: str) -> None:
+def test_an_invalid_key_is_refused_everywhere(shop: Shop, over: str) -> None:
     client = Api({"unknown": "abcdefgh.nonsense", "of a session": ""}.get(over, shop.manager_key))
     if over == "revoked":
         ApiKey.objects.update(revoked=True)
@@ -241,7 +241,7 @@ def test_a_key_that_is_none_opens_nothing(shop: Shop, over: str) -> None:
         client.client.force_login(make_staff(shop.account).user, backend="consumers.access.MembershipBackend")
     statuses, statements = {}, []
     for method, path in ENDPOINTS:
-        with written() as wrote:
+        with recorded_writes() as wrote:
             body: Any = None if method in ("GET", "DELETE") else {}
             statuses[method, path] = client.call(method, path, body).status_code
         statements += wrote
@@ -300,7 +300,7 @@ VALUES: list[Any] = [
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-def test_no_body_is_a_fault_of_the_server(shop: Shop, method: str, path: str) -> None:
+def test_no_body_causes_a_server_error(shop: Shop, method: str, path: str) -> None:
     for body in ODD:
         answer = shop.manager.raw(method, path, body)
         assert answer.status_code < 500, (method, path, body[:60], answer.content)
@@ -309,7 +309,7 @@ def test_no_body_is_a_fault_of_the_server(shop: Shop, method: str, path: str) ->
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-def test_no_value_of_a_field_is_a_fault_of_the_server(shop: Shop, method: str, path: str) -> None:
+def test_no_field_value_causes_a_server_error(shop: Shop, method: str, path: str) -> None:
     names = FIELDS[path]
     for value in VALUES:
         for body in (dict.fromkeys(names, value), *({name: value} for name in names)):
@@ -318,7 +318,7 @@ def test_no_value_of_a_field_is_a_fault_of_the_server(shop: Shop, method: str, p
 
 
 @pytest.mark.parametrize(("method", "path"), [pair for pair in ENDPOINTS if pair[0] == "GET"])
-def test_no_query_string_is_a_fault_of_the_server(shop: Shop, method: str, path: str) -> None:
+def test_no_query_string_causes_a_server_error(shop: Shop, method: str, path: str) -> None:
     for value in ("", "x", "\x00", "-1", "🎈", "9" * 400, "true", "2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00"):
         for name in QUERIES:
             answer = shop.manager.get(f"{path}?{name}={quote(value)}")
@@ -326,7 +326,7 @@ def test_no_query_string_is_a_fault_of_the_server(shop: Shop, method: str, path:
 
 
 @pytest.mark.parametrize("key", ["\x00", "x" * 5_000, "🎈", "..", "\n", "a/b/c", "%", " "])
-def test_no_key_is_a_fault_of_the_server(shop: Shop, key: str) -> None:
+def test_no_key_causes_a_server_error(shop: Shop, key: str) -> None:
     for method, path in ENDPOINTS:
         parts = path.split("/")
         if len(parts) > 1 and parts[1] not in ("bulk", "evaluate"):

@@ -7,7 +7,7 @@ from celery import current_app
 from config.celery import app
 
 
-def test_every_entry_of_the_schedule_is_a_task_that_looks_whether_it_is_due() -> None:
+def test_every_scheduled_task_checks_whether_it_is_due() -> None:
     schedule = app.conf.beat_schedule
     assert {"statuses_sync", "messages_send", "vouchers_expire", "jobs_run"} == set(schedule)
     app.loader.import_default_modules()
@@ -16,12 +16,12 @@ def test_every_entry_of_the_schedule_is_a_task_that_looks_whether_it_is_due() ->
         assert entry["kwargs"] == {"due": True}
 
 
-def test_what_may_take_its_time_has_a_queue_of_its_own() -> None:
+def test_slow_tasks_have_a_queue_of_their_own() -> None:
     queues = {task: route["queue"] for task, route in app.conf.task_routes.items()}
     assert [task for task, queue in queues.items() if queue == "bulk"] == ["consumers.tasks.jobs_run"]
     assert set(queues.values()) == set(app.conf.task_queues)
 
 
-def test_every_thread_speaks_to_the_projects_broker() -> None:
+def test_every_thread_uses_the_projects_broker() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(lambda: current_app.main).result() == app.main

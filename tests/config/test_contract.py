@@ -35,5 +35,5 @@ def key(db: None) -> Iterator[str]:
 
 @document.parametrize()
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_one_that_the_document_names(case: Any, key: str) -> None:
+def test_every_response_is_described_in_the_openapi_document(case: Any, key: str) -> None:
     case.call_and_validate(checks=CHECKS, headers={"Authorization": f"Api-Key {key}"})

@@ -33,13 +33,13 @@ def test_a_process_is_the_same_command_under_compose(process: str) -> None:
     assert composed()[process]["command"].split() == command.split()
 
 
-def test_the_release_migrates_before_anything_of_ours_starts() -> None:
+def test_the_release_migrates_before_any_process_starts() -> None:
     assert composed()["migrate"]["command"] == procfile()["release"]
     for process in PROCESSES:
         assert composed()[process]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
-def test_every_process_is_given_the_same_installation() -> None:
+def test_every_process_has_the_same_environment() -> None:
     given = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "EMAIL_URL", "EMAIL_FROM")
     for process in (*PROCESSES, "migrate"):
         assert {name: composed()[process]["environment"][name] for name in given} == {

@@ -1,4 +1,4 @@
-"""The examples of the documentation work: each call is made as written, and answers what is printed below it."""
+"""The examples of the documentation work: each call is sent as written, and returns the answer printed below it."""
 
 import json
 import re
@@ -46,16 +46,16 @@ def run_example(command: str, variables: dict[str, str]) -> tuple[int, Any]:
         return error.code, json.load(error)
 
 
-def differences(written: Any, answered: Any, path: str = "") -> Iterator[str]:
+def differences(recorded_writes: Any, answered: Any, path: str = "") -> Iterator[str]:
     """Yield each place where the answer differs from what is written; fields that are not written may be anything."""
-    if isinstance(written, dict) and isinstance(answered, dict):
-        for name, value in written.items():
+    if isinstance(recorded_writes, dict) and isinstance(answered, dict):
+        for name, value in recorded_writes.items():
             yield from differences(value, answered.get(name, "nothing"), f"{path}.{name}")
-    elif isinstance(written, list) and isinstance(answered, list) and len(written) == len(answered):
-        for index, (expected, actual) in enumerate(zip(written, answered, strict=True)):
+    elif isinstance(recorded_writes, list) and isinstance(answered, list) and len(recorded_writes) == len(answered):
+        for index, (expected, actual) in enumerate(zip(recorded_writes, answered, strict=True)):
             yield from differences(expected, actual, f"{path}.{index}")
-    elif written not in (answered, ANYTHING):
-        yield f"{path}: expected {written!r}, got {answered!r}"
+    elif recorded_writes not in (answered, ANYTHING):
+        yield f"{path}: expected {recorded_writes!r}, got {answered!r}"
 
 
 def test_the_examples_for_tills_work(live_server: Any, transactional_db: None) -> None:

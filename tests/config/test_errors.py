@@ -35,7 +35,7 @@ def test_a_refusal_is_a_400_that_names_code_and_path() -> None:
     }
 
 
-def test_every_problem_of_a_refusal_is_told() -> None:
+def test_every_problem_of_a_refusal_is_reported() -> None:
     problems = [
         Problem(code="required", detail="Name it.", attr="name"),
         Problem(code="unknown", detail="No such group.", attr="eligibility.control_group.group"),
@@ -59,13 +59,13 @@ def test_a_conflict_is_a_409_with_its_code() -> None:
         (ValidationError({"__all__": ["Contradiction."]}), [None]),
     ],
 )
-def test_what_a_model_refuses_is_a_400(error: ValidationError, attrs: list[str | None]) -> None:
+def test_a_model_validation_error_is_a_400(error: ValidationError, attrs: list[str | None]) -> None:
     answer = answer_to(error)
     assert answer.status_code == 400
     assert [e["attr"] for e in answer.data["errors"]] == attrs
 
 
-def test_a_fault_of_ours_tells_nothing() -> None:
+def test_a_server_error_discloses_nothing() -> None:
     answer = answer_to(RuntimeError("a secret"))
     assert answer.status_code == 500
     assert "secret" not in str(answer.data)

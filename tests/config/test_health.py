@@ -10,7 +10,7 @@ from health_check.checks import Database
 from config.health import Migrations
 
 
-def test_a_process_that_answers_is_up_whatever_the_database_does(client: Client) -> None:
+def test_a_process_is_healthy_whatever_the_database_does(client: Client) -> None:
     assert client.get("/healthz").status_code == 200
 
 
@@ -19,7 +19,7 @@ def test_a_migrated_database_is_ready(client: Client) -> None:
     assert client.get("/readyz").json() == {"status": "ready"}
 
 
-def test_no_database_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_database_the_process_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(check: Database) -> None:
         raise OperationalError("connection refused")
 
@@ -30,7 +30,7 @@ def test_no_database_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.django_db
-def test_a_missing_migration_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_missing_migration_the_process_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def one_missing(*args: Any) -> list[tuple[str, bool]]:
         return [("0002_later", False)]
 

@@ -18,7 +18,7 @@ def test_after_five_wrong_passwords_even_the_right_one_is_refused(client: Client
 
 
 @pytest.mark.django_db
-def test_the_right_password_forgets_the_wrong_ones_before_it(client: Client) -> None:
+def test_the_right_password_resets_the_count_of_wrong_ones(client: Client) -> None:
     User.objects.create_user("mary", password="right", is_staff=True)
     for _ in range(3):
         assert [log_in(client, "wrong") for _ in range(4)] == [200] * 4

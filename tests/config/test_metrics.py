@@ -1,4 +1,4 @@
-"""What Prometheus is told, and whom nothing is told."""
+"""Report metrics to Prometheus, and only to allowed networks."""
 
 from datetime import timedelta
 from ipaddress import ip_network
@@ -19,8 +19,8 @@ from tests.consumers.admin.office import fill, make_office, save_promotion
 pytestmark = pytest.mark.django_db
 
 
-def told(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
-    """Every sample by name and labels."""
+def samples(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Read the metrics; return every sample by name and label values."""
     answer = client.get("/metrics")
     assert answer.status_code == 200
     return {
@@ -32,9 +32,9 @@ def told(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
 
 def test_decisions_are_counted_by_outcome_and_timed(client: Client) -> None:
     office = make_office()
-    before = told(client)
+    before = samples(client)
     fill(office.account)
-    after = told(client)
+    after = samples(client)
     applied = ("promotions_decisions_total", ("applied",))
     timed = ("promotions_evaluation_seconds_count", ())
     assert after[applied] - before.get(applied, 0) == 1
@@ -42,26 +42,26 @@ def test_decisions_are_counted_by_outcome_and_timed(client: Client) -> None:
     assert after["promotions_rulebook_version", ()] > 0
 
 
-def test_work_that_waits_is_told(client: Client) -> None:
+def test_waiting_work_is_reported(client: Client) -> None:
     office = make_office()
     fill(office.account)
     RedemptionMessage.objects.update(state="failed")
     save_promotion(office.account, code="late")
     Promotion.objects.filter(code="late").update(status="scheduled")
-    found = told(client)
-    assert found["promotions_messages", ("failed",)] == 1
-    assert found["promotions_messages", ("waiting",)] == 0
-    assert found["promotions_jobs", ("waiting",)] == 1
-    assert found["promotions_statuses_out_of_date", ()] == 1
-    assert {labels for name, labels in found if name == "promotions_queue_length"} == {("urgent",), ("bulk",)}
+    current = samples(client)
+    assert current["promotions_messages", ("failed",)] == 1
+    assert current["promotions_messages", ("waiting",)] == 0
+    assert current["promotions_jobs", ("waiting",)] == 1
+    assert current["promotions_statuses_out_of_date", ()] == 1
+    assert {labels for name, labels in current if name == "promotions_queue_length"} == {("urgent",), ("bulk",)}
 
 
-def test_the_age_of_a_sweep_is_told(client: Client) -> None:
+def test_the_age_of_the_status_task_is_reported(client: Client) -> None:
     statuses_sync()
-    assert 0 <= told(client)["promotions_task_age_seconds", ("statuses_sync",)] < 30
+    assert 0 <= samples(client)["promotions_task_age_seconds", ("statuses_sync",)] < 30
 
 
-def test_nothing_is_told_of_any_account(client: Client) -> None:
+def test_metrics_never_name_an_account(client: Client) -> None:
     fill(make_office("some-retailer").account)
     assert "some-retailer" not in client.get("/metrics").content.decode()
 
@@ -76,21 +76,21 @@ def test_nothing_is_told_of_any_account(client: Client) -> None:
         (["10.0.0.0/8"], "", 404),
     ],
 )
-def test_only_those_who_may_are_told(
+def test_only_allowed_networks_may_read_the_metrics(
     settings: Any, client: Client, networks: list[str], address: str, status: int
 ) -> None:
-    settings.METRICS_NETWORKS = [ip_network(one) for one in networks]
+    settings.METRICS_NETWORKS = [ip_network(network) for network in networks]
     assert client.get("/metrics", REMOTE_ADDR=address).status_code == status
 
 
-def test_a_broker_that_is_away_leaves_the_rest(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_broker_the_other_metrics_are_still_reported(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "connection_for_read", lambda: app.connection("redis://127.0.0.1:1/0"))
-    found = told(client)
-    assert ("promotions_messages", ("waiting",)) in found
-    assert ("promotions_queue_length", ("urgent",)) not in found
+    current = samples(client)
+    assert ("promotions_messages", ("waiting",)) in current
+    assert ("promotions_queue_length", ("urgent",)) not in current
 
 
-def test_the_time_since_is_that_of_the_last_success(client: Client) -> None:
+def test_the_age_of_a_task_counts_from_its_last_success(client: Client) -> None:
     statuses_sync()
     ScheduledTask.objects.update(succeeded_at=timezone.now() - timedelta(hours=1))
-    assert told(client)["promotions_task_age_seconds", ("statuses_sync",)] >= 3600
+    assert samples(client)["promotions_task_age_seconds", ("statuses_sync",)] >= 3600

@@ -11,7 +11,7 @@ from django.test import Client
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The document, which must be valid and made without a warning."""
+    """Generate the OpenAPI document, which must be valid and give no warning."""
     file: Path = tmp_path_factory.mktemp("openapi") / "schema.json"
     call_command("spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json", "--file", str(file))
     return json.loads(file.read_text())

@@ -5,7 +5,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 
-def test_the_address_itself_leads_to_the_admin(client: Client) -> None:
+def test_the_root_address_redirects_to_the_admin(client: Client) -> None:
     answer = client.get("/")
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
 
@@ -18,7 +18,7 @@ def test_schema_docs_and_metrics_need_no_key(client: Client, path: str) -> None:
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-def test_the_docs_page_asks_no_other_host(page: Page, live_server: object) -> None:
+def test_the_docs_page_loads_nothing_from_other_hosts(page: Page, live_server: object) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto("/api/v1/docs")
@@ -29,6 +29,6 @@ def test_the_docs_page_asks_no_other_host(page: Page, live_server: object) -> No
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-def test_the_log_in_page_stands(page: Page) -> None:
+def test_the_log_in_page_is_served(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("button", name="Log in")).to_be_visible()

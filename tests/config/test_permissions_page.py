@@ -10,7 +10,7 @@ ACTIONS = ("view", "add", "change", "delete")
 
 def test_the_page_shows_every_permission_of_every_role() -> None:
     lines = (settings.BASE_DIR / "docs" / "permissions.md").read_text().splitlines()
-    shown = {
+    permissions_shown = {
         cells[0].strip("`"): [set(cell.split()) - {"–"} for cell in cells[1:]]
         for cells in ([cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `"))
     }
@@ -19,4 +19,4 @@ def test_the_page_shows_every_permission_of_every_role() -> None:
         for app, grants in role_grants().items()
         for model in {name.partition("_")[2] for names in grants.values() for name in names}
     }
-    assert shown == granted
+    assert permissions_shown == granted

@@ -68,7 +68,7 @@ def pid_of(service: Service) -> int:
     return service.process.pid
 
 
-def test_what_died_is_started_again() -> None:
+def test_a_dead_process_is_started_again() -> None:
     service = Service(name="web", command=SLEEPS, environment=os.environ)
     with Running(service):
         first = pid_of(service)
@@ -76,7 +76,7 @@ def test_what_died_is_started_again() -> None:
         wait_for(lambda: service.process is not None and service.process.pid != first)
 
 
-def test_one_that_dies_leaves_the_others_alone() -> None:
+def test_a_dead_process_does_not_affect_the_others() -> None:
     web = Service(name="web", command=SLEEPS, environment=os.environ)
     worker = Service(name="worker", command=SLEEPS, environment=os.environ)
     with Running(web, worker):
@@ -97,14 +97,14 @@ def test_a_dead_process_leaves_no_children_behind(tmp_path: Path) -> None:
         wait_for(lambda: not is_alive(child))
 
 
-def test_all_end_together() -> None:
+def test_all_processes_end_together() -> None:
     services = [Service(name=name, command=SLEEPS, environment=os.environ) for name in ("web", "worker")]
     with Running(*services):
         pids = [pid_of(service) for service in services]
     assert not any(is_alive(pid) for pid in pids)
 
 
-def test_one_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "STOP_GRACE_SECONDS", 0.5)
     service = Service(name="worker", command=IGNORES_TERM, environment=os.environ)
     with Running(service):
@@ -113,7 +113,7 @@ def test_one_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not is_alive(pid)
 
 
-def test_a_service_that_cannot_start_is_tried_ever_more_slowly() -> None:
+def test_a_service_that_cannot_start_is_retried_with_growing_delays() -> None:
     service = Service(name="web", command=(sys.executable, "-c", "raise SystemExit(3)"), environment=os.environ)
     pauses = []
     now = 0.0
@@ -127,7 +127,7 @@ def test_a_service_that_cannot_start_is_tried_ever_more_slowly() -> None:
     assert pauses == [1.0, 2.0, 5.0, 10.0, 10.0, 10.0]
 
 
-def test_ones_own_machine_gets_a_secret_of_its_own_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_installation_gets_one_generated_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "VAR_DIR", tmp_path / "var")
     first, second = local_environment({}), local_environment({})
     assert first["SECRET_KEY"] == second["SECRET_KEY"]
@@ -136,16 +136,16 @@ def test_ones_own_machine_gets_a_secret_of_its_own_once(tmp_path: Path, monkeypa
     assert (first["DEBUG"], first["HTTPS"], first["HOST"]) == ("false", "false", "127.0.0.1")
 
 
-def test_what_the_environment_says_is_kept() -> None:
+def test_settings_from_the_environment_are_kept() -> None:
     environment = local_environment({"SECRET_KEY": "given", "PORT": "9000"})
     assert (environment["SECRET_KEY"], environment["PORT"]) == ("given", "9000")
     assert "HTTPS" not in environment
 
 
-def test_a_port_in_use_is_noticed() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        environment = {"HOST": "127.0.0.1", "PORT": str(taken.getsockname()[1])}
+def test_a_port_in_use_is_reported() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        environment = {"HOST": "127.0.0.1", "PORT": str(listener.getsockname()[1])}
         assert not port_is_free(environment)
     assert port_is_free(environment)

@@ -33,7 +33,7 @@ def test_production_refuses_to_start_with_a_secret_that_can_be_guessed(secret: s
     assert "can be guessed" in refusal.value.stderr
 
 
-def test_a_secret_means_production_unless_said_otherwise() -> None:
+def test_a_secret_means_production_unless_debug_is_set() -> None:
     names = ("DEBUG", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
     assert set(settings_in({"SECRET_KEY": SECRET}, *names).values()) == {True, False}
     assert settings_in({"SECRET_KEY": SECRET}, *names)["DEBUG"] is False

@@ -22,7 +22,7 @@ def test_the_version_is_that_of_the_project() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
 
 
-def test_the_changes_tell_of_the_version() -> None:
+def test_the_changelog_names_the_version() -> None:
     releases = re.findall(
         r"^## (\d+\.\d+\.\d+) \(\d{4}-\d{2}-\d{2}\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
     )
@@ -54,7 +54,7 @@ def test_the_pages_of_the_admin_show_the_version() -> None:
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_version_is_in_view_below_the_log_in(page: Page, live_server: object, width: int) -> None:
+def test_the_version_is_visible_below_the_log_in_form(page: Page, live_server: object, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     page.goto("/admin/login/")
     expect(page.get_by_role("contentinfo")).to_have_text(f"Promotions {VERSION}")

@@ -39,12 +39,12 @@ def put(shop: Shop, body: bytes, *, ends: bool = True) -> Any:
     return application(environ, lambda *_: pytest.fail("The test's Django starts no answer."))
 
 
-def test_a_body_in_chunks_is_taken_as_any_other(shop: Shop) -> None:
+def test_a_chunked_body_is_accepted(shop: Shop) -> None:
     assert put(shop, b'{"name": "Leeds Briggate", "town": "Leeds"}').status_code == 201
     assert shop.manager.get("sites/1").json()["name"] == "Leeds Briggate"
 
 
-def test_a_body_in_chunks_has_the_same_limit(shop: Shop, settings: Any) -> None:
+def test_a_chunked_body_has_the_same_size_limit(shop: Shop, settings: Any) -> None:
     body = b'{"name": "Leeds"}'
     settings.API_MAX_BODY_BYTES = len(body)
     assert put(shop, body).status_code == 201
@@ -52,5 +52,5 @@ def test_a_body_in_chunks_has_the_same_limit(shop: Shop, settings: Any) -> None:
     assert put(shop, body).status_code == 413
 
 
-def test_a_body_that_nothing_ends_is_not_waited_for(shop: Shop) -> None:
+def test_a_body_without_an_end_is_not_waited_for(shop: Shop) -> None:
     assert put(shop, b"{}", ends=False).status_code == 400

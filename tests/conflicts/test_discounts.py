@@ -29,9 +29,9 @@ FEBRUARY = datetime(2026, 2, 1, tzinfo=UTC)
 JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def off_sku(code: str, value: str, *skus: str, **said: Any) -> Promotion:
+def off_sku(code: str, value: str, *skus: str, **overrides: Any) -> Promotion:
     """A percentage off products, each unit a matching set."""
-    return make_discount(code, value=value, sets=[product_set(*skus)], **said)
+    return make_discount(code, value=value, sets=[product_set(*skus)], **overrides)
 
 
 def order(decision: Decision) -> list[str]:
@@ -39,9 +39,9 @@ def order(decision: Decision) -> list[str]:
 
 
 def lost(decision: Decision, code: str) -> tuple[tuple[str, ...], str]:
-    found = refusal(decision, code)
-    assert found.reason == "lost_conflict"
-    return found.won_by, found.decided_by
+    lost = refusal(decision, code)
+    assert lost.reason == "lost_conflict"
+    return lost.won_by, lost.decided_by
 
 
 SHAMPOO = product_set("SHAMPOO", required_quantity=3, discounted_quantity=1)
@@ -85,8 +85,8 @@ def test_a_discount_is_applied_again_to_the_units_that_are_left() -> None:
     pair = make_discount("pair", value="50", sets=[product_set(required_quantity=2)], transaction_redemption_limit=1)
     decision = decide(basket, pair, off_sku("fifth", "10", "A"))
     assert order(decision) == ["pair", "fifth"]
-    one = applied(decision, "fifth")
-    assert (one.redemptions, one.discount, one.saving) == (3, 300, Fraction(3))
+    winner = applied(decision, "fifth")
+    assert (winner.redemptions, winner.discount, winner.saving) == (3, 300, Fraction(3))
 
 
 def test_units_beyond_the_maximum_discount_are_left_to_others() -> None:
@@ -185,7 +185,7 @@ def test_the_bias_decides_who_gets_the_places() -> None:
     assert order(decide(FOUR, *EACH, policy=policy)) == ["d"]
 
 
-def test_a_discount_that_finds_no_units_takes_no_place() -> None:
+def test_a_discount_that_matches_no_units_takes_no_place() -> None:
     decision = decide(FOUR, *EACH[:2], off_sku("again", "35", "A"), policy=Policy(discounts_per_transaction=2))
     assert order(decision) == ["a", "b"]
     assert lost(decision, "again") == (("a",), "bias")

@@ -19,10 +19,10 @@ APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 
 
 def candidate(
-    code: str, saving: str = "1", starts_at: datetime = MARCH, promotion_type: str = "fixed_points", **said: Any
+    code: str, saving: str = "1", starts_at: datetime = MARCH, promotion_type: str = "fixed_points", **overrides: Any
 ) -> Candidate:
     return Candidate(
-        promotion=make_promotion(code, promotion_type, starts_at=starts_at, **said),
+        promotion=make_promotion(code, promotion_type, starts_at=starts_at, **overrides),
         result=RewardResult(redemptions=1, taken=((0, 1),), points=1),
         saving=Fraction(saving),
     )
@@ -156,7 +156,7 @@ CANDIDATES = st.lists(
         st.sampled_from(["fixed_points", "points_multiplier"]),
     ),
     max_size=5,
-    unique_by=lambda one: one.code,
+    unique_by=lambda candidate: candidate.code,
 )
 POLICIES = st.builds(
     Policy,
@@ -176,7 +176,9 @@ def test_the_order_of_candidates_does_not_matter(candidates: list[Candidate], po
 def test_every_candidate_wins_or_loses_and_the_best_win(candidates: list[Candidate], policy: Policy) -> None:
     resolution = policy.resolve(candidates)
     losers = [loss.candidate for loss in resolution.losers]
-    assert sorted(one.code for one in (*resolution.winners, *losers)) == sorted(one.code for one in candidates)
+    assert sorted(candidate.code for candidate in (*resolution.winners, *losers)) == sorted(
+        candidate.code for candidate in candidates
+    )
     for kind in {candidate.kind for candidate in candidates}:
         winners = [winner for winner in resolution.winners if winner.kind == kind]
         assert len(winners) == min(policy.promotions_per_type, sum(candidate.kind == kind for candidate in candidates))

@@ -1,4 +1,4 @@
-"""Outages are tried where PostgreSQL is the database of the tests: there its programs, and Redis, must be found."""
+"""Run the outage tests only with PostgreSQL, where its server programs and Redis must be installed."""
 
 from django.db import connection
 

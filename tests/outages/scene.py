@@ -1,9 +1,9 @@
-"""Fills the database of the environment for the tests of outages, by the project's own services.
+"""Fill the database of the environment for the outage tests, with the project's own services.
 
     python -m tests.outages.scene        prints the key of a till, as JSON
 
-What the clock is to do is prepared and not yet stored: promotions that have started, vouchers that are over, others of
-both that are due in half an hour; a message to each consumer who bought something; an import of sites.
+It holds work that is due: promotions to start, vouchers to expire, a message to each consumer who bought something and
+an import of sites; and promotions and vouchers that are due in half an hour.
 """
 
 import json
@@ -37,7 +37,7 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 
 def fill() -> str:
-    """The key of a till of the filled account."""
+    """Fill an account and return the key of its till."""
     now = timezone.now()
     account = account_create(code="acme", name="Acme", currency="GBP", time_zone="Europe/London").account
     sites_save(account_id=account.pk, rows=[SiteValues(number="acme-001", name="Leeds")])
@@ -50,7 +50,7 @@ def fill() -> str:
     for when, moved in (("due", -HALF_AN_HOUR), ("later", HALF_AN_HOUR)):
         for n in range(MANY):
             save_promotion(account, code=f"{when}-{n}", starts_at=now + moved)
-    # As if they had been saved an hour ago, and no worker had run since.
+    # Make them look as if saved an hour ago, with no worker run since.
     started = Promotion.objects.filter(code__startswith="due-")
     StatusEvent.objects.filter(promotion__in=started).delete()
     started.update(status=Status.SCHEDULED)

@@ -1,4 +1,4 @@
-"""Servers that stop, die, come back or are wrong about the time: nothing is lost, nothing doubled."""
+"""When servers stop, die, come back or have a wrong clock, nothing is lost and nothing is done twice."""
 
 import json
 import re
@@ -85,17 +85,17 @@ class Installation:
     def ask(self, statement: str) -> list[Any]:
         return self.postgres.ask(statement, name=self.name)
 
-    def one(self, statement: str) -> Any:
+    def query_value(self, statement: str) -> Any:
         return self.ask(statement)[0][0]
 
-    def say(self, *tasks: str) -> None:
-        """Tell the workers to look now."""
+    def start_tasks(self, *tasks: str) -> None:
+        """Start tasks now, all of them unless some are named."""
         with Celery(broker=self.redis.url) as app:
             for task in tasks or TASKS:
                 app.send_task(task, queue=TASKS[task])
 
     def call(self, path: str, body: Any = None, *, port: int | None = None) -> tuple[int, Any]:
-        """The status and answer of a call of the till."""
+        """Call the API as the till; return the status with the body, or with the headers of a refusal."""
         headers = {"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"}
         sent = None if body is None else json.dumps(body).encode()
         address = f"http://127.0.0.1:{port or self.port}/{path}"
@@ -111,15 +111,15 @@ class Installation:
         sale = {"reference": reference, "site": "acme-001", "currency": "GBP", "consumer": "c0", "lines": [line]}
         return self.call("api/v1/transactions", sale)
 
-    def told(self) -> list[str]:
-        """Whom a mail has reached, as often as it has."""
+    def mail_recipients(self) -> list[str]:
+        """Return the address of every mail sent, repeated if it received several."""
         texts = [file.read_text() for file in (self.folder / "mail").glob("*")]
         return re.findall(r"^To: (\S+)$", "\n".join(texts), flags=re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, Redis, str]]:
-    """PostgreSQL with a filled database to copy, Redis, and the key of the till in it."""
+    """Start PostgreSQL with a filled database to copy and Redis; yield them with the key of the till."""
     folder = tmp_path_factory.mktemp("servers")
     postgres, redis = Postgres(), Redis(folder)
     try:
@@ -138,19 +138,19 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres
 
 @pytest.fixture
 def here(servers: tuple[Postgres, Redis, str], tmp_path: Path) -> Iterator[Installation]:
-    """A copy of the filled database, an empty Redis, and no process yet."""
+    """Make an installation from a copy of the filled database and an empty Redis; no process runs yet."""
     postgres, redis, key = servers
     redis.kill()
     redis.start()
     postgres.ask("DROP DATABASE IF EXISTS outage WITH (FORCE)")
     postgres.ask("CREATE DATABASE outage TEMPLATE scene")
-    made = Installation(postgres=postgres, redis=redis, folder=tmp_path, name="outage", key=key)
+    installation = Installation(postgres=postgres, redis=redis, folder=tmp_path, name="outage", key=key)
     try:
-        yield made
+        yield installation
     finally:
         if postgres.running is None:
             postgres.start()
-    for process in made.processes:
+    for process in installation.processes:
         process.kill()
         # Shown where the test fails.
         sys.stderr.write(process.log.read_text()[-4_000:])
@@ -162,24 +162,25 @@ def statuses(here: Installation) -> dict[str, int]:
 
 
 def settled(here: Installation) -> bool:
-    """Whether every task has done what there was to do."""
+    """Return whether every task has finished its work."""
     return (
         statuses(here) == {"due active": MANY, "later scheduled": MANY}
-        and here.one("SELECT count(*) FROM loyalty_voucher WHERE status = 'expired'") == MANY
-        and here.one("SELECT count(*) FROM loyalty_redemptionmessage WHERE state IN ('waiting', 'claimed')") == 0
-        and here.one("SELECT state FROM consumers_job") == "done"
+        and here.query_value("SELECT count(*) FROM loyalty_voucher WHERE status = 'expired'") == MANY
+        and here.query_value("SELECT count(*) FROM loyalty_redemptionmessage WHERE state IN ('waiting', 'claimed')")
+        == 0
+        and here.query_value("SELECT state FROM consumers_job") == "done"
     )
 
 
-def run_price_phase(here: Installation) -> None:
-    """Let the workers look, as a schedule would, until there is nothing left to do."""
+def finish_all_work(here: Installation) -> None:
+    """Start the tasks repeatedly, as the scheduler does, until no work is left."""
 
-    def look() -> bool:
-        here.say()
+    def start_tasks_and_check() -> bool:
+        here.start_tasks()
         time.sleep(1)
         return settled(here)
 
-    wait_for(look, what="everything to be done", seconds=90)
+    wait_for(start_tasks_and_check, what="everything to be done", seconds=90)
 
 
 def check_nothing_lost_or_doubled(here: Installation) -> None:
@@ -189,16 +190,16 @@ def check_nothing_lost_or_doubled(here: Installation) -> None:
         " WHERE e.status = 'active' AND code LIKE 'due-%'"
     )
     assert events == [(MANY, MANY, True)]
-    assert here.one("SELECT count(*) FROM loyalty_voucher WHERE status = 'issued'") == MANY
-    sent = here.one("SELECT count(*) FROM loyalty_redemptionmessage WHERE state = 'sent'")
-    uncertain = here.one("SELECT count(*) FROM loyalty_redemptionmessage WHERE state = 'uncertain'")
-    total = here.one("SELECT count(*) FROM loyalty_redemptionmessage")
+    assert here.query_value("SELECT count(*) FROM loyalty_voucher WHERE status = 'issued'") == MANY
+    sent = here.query_value("SELECT count(*) FROM loyalty_redemptionmessage WHERE state = 'sent'")
+    uncertain = here.query_value("SELECT count(*) FROM loyalty_redemptionmessage WHERE state = 'uncertain'")
+    total = here.query_value("SELECT count(*) FROM loyalty_redemptionmessage")
     assert sent + uncertain == total
-    told = here.told()
+    mail_recipients = here.mail_recipients()
     recorded = Counter(address for (address,) in here.ask("SELECT address FROM loyalty_redemptionmessage"))
-    assert Counter(told) <= recorded, "nobody is told twice"
-    assert sent <= len(told) <= total
-    assert here.one("SELECT count(*) FROM consumers_site") == SITES + 1
+    assert Counter(mail_recipients) <= recorded, "nobody is told twice"
+    assert sent <= len(mail_recipients) <= total
+    assert here.query_value("SELECT count(*) FROM consumers_site") == SITES + 1
     manage("ledger_verify", environment=here.environment)
 
 
@@ -206,20 +207,20 @@ def test_a_worker_killed_in_the_middle_of_every_task(here: Installation) -> None
     here.postgres.ask(SLOW, name=here.name)
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'outage' AND wait_event = 'PgSleep'"
     worker = here.worker()
-    here.say()
+    here.start_tasks()
     for _ in range(2):
-        wait_for(lambda: here.one(sleeping) == len(TASKS), what="all tasks to be at work", seconds=40)
+        wait_for(lambda: here.query_value(sleeping) == len(TASKS), what="all tasks to be at work", seconds=40)
         worker.kill()
-        wait_for(lambda: here.one(sleeping) == 0, what="the dead worker's statements to end", seconds=40)
-        # As if a quarter of an hour had passed, after which a silent worker counts as dead.
+        wait_for(lambda: here.query_value(sleeping) == 0, what="the dead worker's statements to end", seconds=40)
+        # A worker that is silent for a quarter of an hour counts as dead: move its claims that far back.
         here.ask("UPDATE consumers_job SET lease_until = now() WHERE lease_until IS NOT NULL")
         here.ask("UPDATE loyalty_redemptionmessage SET claimed_at = now() - interval '1 hour' WHERE state = 'claimed'")
         worker.start()
-        here.say()
+        here.start_tasks()
     here.ask("ALTER TABLE promotions_statusevent DISABLE TRIGGER slow")
     for table in ("loyalty_voucher", "loyalty_redemptionmessage", "consumers_site"):
         here.ask(f"ALTER TABLE {table} DISABLE TRIGGER slow")
-    run_price_phase(here)
+    finish_all_work(here)
     check_nothing_lost_or_doubled(here)
 
 
@@ -235,14 +236,14 @@ def test_redis_stopped_and_started(here: Installation) -> None:
     here.redis.start()
     assert worker.running is not None
     assert worker.running.poll() is None
-    run_price_phase(here)
+    finish_all_work(here)
     check_nothing_lost_or_doubled(here)
 
 
 def test_postgresql_restarted(here: Installation) -> None:
     here.worker()
     here.web()
-    here.say()
+    here.start_tasks()
     assert here.sell("before")[0] == 201
     here.postgres.stop()
     status, headers = here.sell("during")
@@ -250,10 +251,10 @@ def test_postgresql_restarted(here: Installation) -> None:
     assert (here.call("readyz")[0], here.call("healthz")[0]) == (503, 200)
     here.postgres.start()
     wait_for(lambda: here.sell("during")[0] == 201, what="the sale to be taken", seconds=30)
-    assert [here.sell(one)[0] for one in ("before", "during")] == [200, 200]
+    assert [here.sell(reference)[0] for reference in ("before", "during")] == [200, 200]
     here.ask("UPDATE consumers_job SET lease_until = now() WHERE lease_until IS NOT NULL")
     here.ask("UPDATE loyalty_redemptionmessage SET claimed_at = now() - interval '1 hour' WHERE state = 'claimed'")
-    run_price_phase(here)
+    finish_all_work(here)
     check_nothing_lost_or_doubled(here)
 
 
@@ -269,15 +270,17 @@ def test_two_schedules_and_a_worker_with_a_clock_an_hour_ahead(here: Installatio
     )
     for command in (beat_command(), beat_command(), (sys.executable, "-m", "tests.outages.worker_ahead")):
         here.start(command)
-    wait_for(lambda: here.one("SELECT count(*) FROM runs WHERE key = 'messages_send'") >= 2, what="the schedule")
-    closest = here.one(
+    wait_for(
+        lambda: here.query_value("SELECT count(*) FROM runs WHERE key = 'messages_send'") >= 2, what="the schedule"
+    )
+    closest = here.query_value(
         "SELECT min(extract(epoch FROM later - at)) FROM"
         " (SELECT at, lead(at) OVER (ORDER BY at) AS later FROM runs WHERE key = 'messages_send') pairs"
     )
     assert closest >= 5, "two schedules start a task once in a period"
-    run_price_phase(here)
+    finish_all_work(here)
     check_nothing_lost_or_doubled(here)
-    recorded = here.one("SELECT max(recorded_at) FROM promotions_statusevent")
+    recorded = here.query_value("SELECT max(recorded_at) FROM promotions_statusevent")
     assert recorded <= datetime.now(UTC), "moments are the database's, not the worker's"
 
 
@@ -286,7 +289,7 @@ def test_the_calls_of_a_key_are_counted_over_all_nodes(here: Installation) -> No
     nodes = (here.port, free_port())
     for node in nodes:
         here.web(node)
-    while time.time() % 60 > 40:  # the counter begins anew with each minute of the clock
+    while time.time() % 60 > 40:  # the counter restarts with each minute of the clock
         time.sleep(0.5)
     answers = [here.call("api/v1/promotions", port=node) for _ in range(15) for node in nodes]
     assert Counter(status for status, _ in answers) == {200: 20, 429: 10}
@@ -312,10 +315,10 @@ def test_a_backup_taken_while_sales_go_on_is_restored_and_proved(here: Installat
     environment = {**here.environment, "DATABASE_URL": here.postgres.url("restored")}
     restore = (str(ROOT / "deploy" / "restore"), backup.stdout.strip())
     subprocess.run(restore, env=environment, capture_output=True, text=True, check=True)
-    kept = here.postgres.ask(
+    restored_sales = here.postgres.ask(
         "SELECT count(*) FROM loyalty_transaction WHERE reference IN ('kept', 'lost')", name="restored"
     )
-    assert kept == [(1,)]
+    assert restored_sales == [(1,)]
     manage("ledger_verify", environment=environment)
     again = subprocess.run(restore, env=environment, capture_output=True, text=True, check=False)
     assert again.returncode == 1

@@ -1,6 +1,6 @@
-"""Crashes are tried where PostgreSQL is the database of the tests: there its programs, and Redis, must be found.
+"""Run the crash tests only with PostgreSQL, where its server programs and Redis must be installed.
 
-With ``SOAK=full`` the run ends with a table of what was done, which docs/soak.md keeps of the last one.
+With ``SOAK=full`` the run ends with a table of its results; docs/soak.md keeps the last one.
 """
 
 import os
@@ -20,7 +20,7 @@ else:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say of each test of a full run what it did, as a table in Markdown."""
+    """Print the results of a full run as a table in Markdown."""
     if os.environ.get("SOAK") != "full":
         return
     write = terminalreporter.write_line

@@ -1,8 +1,8 @@
-"""How much is done: ``SOAK=full`` asks for all of it, else it is as much as every run of the tests can bear."""
+"""Set the size of the soak tests: full with ``SOAK=full``, otherwise small enough for every test run."""
 
 import os
 
 
 def size(small: int, full: int) -> int:
-    """One of the two, by what the environment asks for."""
+    """Return ``full`` where the environment asks for it, otherwise ``small``."""
     return full if os.environ.get("SOAK") == "full" else small

@@ -1,4 +1,4 @@
-"""Servers that die while tills sell: whatever a till was told stands, and what it asked for again was done once."""
+"""Servers die while tills sell: every answer to a till stays true, and a repeated request is executed once."""
 
 import json
 import os
@@ -27,8 +27,8 @@ TILLS = 8
 CONSUMERS = 25
 SALES = size(200, 2_000)
 LIMIT = SALES * 3 // 4
-MOST_SECONDS = 60.0
-"""How long a till asks again before it gives up."""
+MAX_RETRY_SECONDS = 60.0
+"""Time that a till repeats a request before it gives up."""
 
 
 @dataclass(kw_only=True)
@@ -53,13 +53,13 @@ class Installation:
         wait_for(lambda: self.call("GET", "/readyz")[0] == 200, what="the web server")
 
     def workers(self) -> list[int]:
-        """The processes that the web server's main one has started."""
+        """Return the ids of the web server's child processes."""
         assert self.web.running is not None
         main = self.web.running.pid
         return [int(pid) for pid in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
 
     def call(self, method: str, path: str, body: Any = None, *, role: str = "till") -> tuple[int, Any]:
-        """One call: the status, and the answer or, for a refusal, the headers."""
+        """Call the API; return the status with the body, or with the headers of a refusal."""
         request = urllib.request.Request(  # noqa: S310 - a server of this test
             urljoin(f"http://127.0.0.1:{self.port}/api/v1/", path),
             data=None if body is None else json.dumps(body).encode(),
@@ -72,15 +72,15 @@ class Installation:
         except urllib.error.HTTPError as error:
             return error.code, error.headers
 
-    def opened(self, code: str) -> None:
-        """A shop of its own for a test: consumers, a promotion that runs out, one that does not, and an offer."""
-        made = json.loads(
+    def open_shop(self, code: str) -> None:
+        """Make a shop for a test: consumers, a promotion that runs out, one that does not, and an offer."""
+        installation = json.loads(
             manage(
                 *("account_create", code, "--currency", "GBP", "--time-zone", "Europe/London"),
                 environment=self.environment,
             )
         )
-        self.keys = {"till": made["till_key"], "manager": made["manager_key"]}
+        self.keys = {"till": installation["till_key"], "manager": installation["manager_key"]}
         begun = {"name": "Promotion", "currency": "GBP", "starts_at": "2026-01-01T00:00:00Z"}
         member = {"enrolled_on": "2026-01-01", "status": "active", "cards": []}
         consumers = [
@@ -109,47 +109,47 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("soak")
     postgres, redis = Postgres(), Redis(folder)
-    here = Installation(postgres=postgres, redis=redis, folder=folder)
+    server = Installation(postgres=postgres, redis=redis, folder=folder)
     try:
         postgres.start()
         redis.start()
         postgres.ask("CREATE DATABASE soak")
-        manage("migrate", "--noinput", "--verbosity", "0", environment=here.environment)
-        yield here
+        manage("migrate", "--noinput", "--verbosity", "0", environment=server.environment)
+        yield server
     finally:
-        here.web.kill()
+        server.web.kill()
         redis.kill()
         postgres.remove()
 
 
 @pytest.fixture
-def here(made: Installation, request: pytest.FixtureRequest) -> Iterator[Installation]:
-    made.begin()
-    made.opened(request.node.name.removeprefix("test_"))
-    yield made
-    made.web.kill()
+def server(installation: Installation, request: pytest.FixtureRequest) -> Iterator[Installation]:
+    installation.begin()
+    installation.open_shop(request.node.name.removeprefix("test_"))
+    yield installation
+    installation.web.kill()
 
 
 @dataclass
 class Day:
-    """What the tills of a shop were told: answers by reference, and how often each other outcome."""
+    """A day of sales: the answer to each by reference, how often each outcome occurred, and the waits asked for."""
 
-    here: Installation
-    noted: Callable[..., None]
+    server: Installation
+    record: Callable[..., None]
     answers: dict[str, Any] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     waits: set[str | None] = field(default_factory=set)
 
     def sell(self, number: int) -> None:
-        """What a till does: it asks until it is answered."""
+        """Sell as a till does: repeat the request until it is answered."""
         body = make_basket(reference=f"T{number}", consumer=f"c{number % CONSUMERS}", sold=[make_line(quantity="2")])
-        until = time.monotonic() + MOST_SECONDS
+        until = time.monotonic() + MAX_RETRY_SECONDS
         while time.monotonic() < until:
             try:
-                status, answer = self.here.call("POST", "transactions", body)
+                status, answer = self.server.call("POST", "transactions", body)
             except (OSError, HTTPException, ValueError) as error:
                 self.outcomes[type(error).__name__] += 1
                 time.sleep(0.2)
@@ -163,75 +163,77 @@ class Day:
             time.sleep(float(answer["Retry-After"]))
         raise AssertionError(f"T{number} was not answered")
 
-    def disturbed_by(self, *faults: Callable[[], None]) -> None:
-        """Let all tills sell, and let each fault happen at some moment of it."""
+    def sell_during(self, *faults: Callable[[], None]) -> None:
+        """Let all tills sell, and cause each fault at a random moment of that."""
         moments = sorted(Random(len(faults)).sample(range(SALES // 10, SALES * 9 // 10), len(faults)))
         with ThreadPoolExecutor(TILLS) as tills:
             sales = [tills.submit(self.sell, number) for number in range(SALES)]
             for moment, fault in zip(moments, faults, strict=True):
-                wait_for(partial(self.has_come_to, moment), seconds=300, what="sales")
+                wait_for(partial(self.has_answered, moment), seconds=300, what="sales")
                 fault()
             for sale in sales:
                 sale.result()
 
-    def has_come_to(self, sales: int) -> bool:
-        """Whether so many have been answered."""
+    def has_answered(self, sales: int) -> bool:
+        """Return whether at least this many sales have been answered."""
         return len(self.answers) >= sales
 
     def check(self) -> None:
-        """Nothing lost, nothing doubled: what tills were told is what is kept, and the books balance."""
-        self.noted("sales", SALES)
-        self.noted("answers", ", ".join(f"{count} × {outcome}" for outcome, count in self.outcomes.most_common()))
-        manage("ledger_verify", environment=self.here.environment)
+        """Check that every sale is stored once and as answered, and that the ledger balances."""
+        self.record("sales", SALES)
+        self.record("answers", ", ".join(f"{count} × {outcome}" for outcome, count in self.outcomes.most_common()))
+        manage("ledger_verify", environment=self.server.environment)
         assert len(self.answers) == SALES
         for reference, answer in list(self.answers.items())[:: max(1, SALES // 50)]:
-            assert self.here.call("GET", f"transactions/{reference}") == (200, answer)
+            assert self.server.call("GET", f"transactions/{reference}") == (200, answer)
         issued = [voucher["code"] for answer in self.answers.values() for voucher in answer["vouchers_issued"]]
         assert len(set(issued)) == len(issued) == LIMIT
         for number in range(CONSUMERS):
             sold = len(range(number, SALES, CONSUMERS))
-            status, loyalty = self.here.call("GET", f"consumers/c{number}/loyalty")
+            status, loyalty = self.server.call("GET", f"consumers/c{number}/loyalty")
             assert (status, loyalty["balance"]) == (200, 16 * sold)
 
 
-def test_web_processes_that_are_killed(here: Installation, record_property: Callable[..., None]) -> None:
-    day = Day(here, record_property)
+def test_no_sale_is_lost_when_web_processes_are_killed(
+    server: Installation, record_property: Callable[..., None]
+) -> None:
+    day = Day(server, record_property)
 
     def kill_all() -> None:
-        here.web.kill()
-        here.web.start()
+        server.web.kill()
+        server.web.start()
 
     def kill_one() -> None:
-        workers = wait_for(here.workers, what="the processes of the web server")
+        workers = wait_for(server.workers, what="the processes of the web server")
         os.kill(workers[len(day.answers) % len(workers)], signal.SIGKILL)
 
-    day.disturbed_by(*[kill_all, kill_one] * size(2, 20))
+    day.sell_during(*[kill_all, kill_one] * size(2, 20))
     assert len(day.outcomes) > 1, "tills noticed"
     day.check()
 
 
-def test_a_database_that_is_restarted(here: Installation, record_property: Callable[..., None]) -> None:
-    day = Day(here, record_property)
+def test_no_sale_is_lost_when_the_database_restarts(server: Installation, record_property: Callable[..., None]) -> None:
+    day = Day(server, record_property)
 
     def restart(how: signal.Signals) -> None:
-        here.postgres.end(how)
+        server.postgres.end(how)
         with ThreadPoolExecutor(1) as another:
-            sale = another.submit(here.call, "POST", "transactions", make_basket(reference="X"))
-            assert here.call("GET", "/healthz")[0] == 200
-            assert here.call("GET", "/readyz")[0] == 503
+            sale = another.submit(server.call, "POST", "transactions", make_basket(reference="X"))
+            assert server.call("GET", "/healthz")[0] == 200
+            assert server.call("GET", "/readyz")[0] == 503
             status, headers = sale.result()
         assert (status, headers["Retry-After"]) == (503, "1")
-        here.postgres.start()
+        server.postgres.start()
 
     asked_to_end, crashed = partial(restart, signal.SIGINT), partial(restart, signal.SIGQUIT)
-    day.disturbed_by(*[asked_to_end, crashed] * size(1, 5))
+    day.sell_during(*[asked_to_end, crashed] * size(1, 5))
     assert day.outcomes["503"]
     assert day.waits == {"1"}
     day.check()
 
 
-def test_a_cache_that_goes_away_and_comes_back(here: Installation, record_property: Callable[..., None]) -> None:
-    day = Day(here, record_property)
-    day.disturbed_by(here.redis.kill, here.redis.start)
+def test_no_till_notices_when_the_cache_restarts(server: Installation, record_property: Callable[..., None]) -> None:
+    day = Day(server, record_property)
+    day.sell_during(server.redis.kill, server.redis.start)
     assert set(day.outcomes) == {"201"}, "no till notices"
     day.check()

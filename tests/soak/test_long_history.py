@@ -22,7 +22,7 @@ ON_POSTGRESQL = connection.vendor == "postgresql"
 SALES = size(3_000, 1_000_000) if ON_POSTGRESQL else size(3_000, 100_000)
 CONSUMERS = SALES // 100
 FIRST_ID = 10**12
-"""Far from the ids that the database gives."""
+"""Larger than any id that the database assigns."""
 
 # Of each hundred of a consumer's sales every second earned ten points more, every tenth a voucher, of which every
 # third paid for the consumer's next sale; and every fiftieth, which earned base points alone, was voided.
@@ -86,7 +86,7 @@ _BALANCES = """
 
 
 def make_history(shop: Shop) -> None:
-    """So many sales that were never rung up, with all that they would have written."""
+    """Insert ``SALES`` sales, with every row that their commits would have written."""
     offer = shop.offer("thanks", kind="personalised", stock=SALES)
     ten, gift = shop.promotion("ten"), shop.promotion("gift", kind="redeem_offer", outcome={"offer": "thanks"})
     version = {row.promotion_id: row.pk for row in PromotionVersion.objects.all()}
@@ -116,13 +116,13 @@ def make_history(shop: Shop) -> None:
         (_USAGE, {}),
         (_BALANCES, {}),
     ):
-        _written(sql, {**names, **own})
+        _run_for_all_sales(sql, {**names, **own})
     Promotion.objects.filter(pk=ten.pk).update(redemptions=SALES // 2)
     Promotion.objects.filter(pk=gift.pk).update(redemptions=SALES // 10)
     Offer.objects.update(issued=SALES // 10)
 
 
-def _written(sql: str, names: dict[str, Any]) -> None:
+def _run_for_all_sales(sql: str, names: dict[str, Any]) -> None:
     """Run one statement for the numbers 0 to SALES - 1."""
     numbers = "generate_series(0, :sales - 1) AS numbers(i)"
     if not ON_POSTGRESQL:
@@ -130,7 +130,7 @@ def _written(sql: str, names: dict[str, Any]) -> None:
             "(WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :sales - 1) SELECT i FROM n)"
         )
     sql = sql.replace("FROM numbers", f"FROM {numbers}")
-    for name, value in sorted(names.items(), key=lambda one: -len(one[0])):
+    for name, value in sorted(names.items(), key=lambda item: -len(item[0])):
         sql = sql.replace(f":{name}", str(value))
     with connection.cursor() as cursor:
         cursor.execute(sql)
@@ -138,12 +138,12 @@ def _written(sql: str, names: dict[str, Any]) -> None:
 
 @pytest.fixture
 def shop() -> Shop:
-    made = make_shop()
-    made.member("lister")
-    made.product("TEA")
-    made.listed("PP", "TEA", consumer_id="lister", lock_after_first_apply=True)
-    make_history(made)
-    return made
+    shop = make_shop()
+    shop.member("lister")
+    shop.product("TEA")
+    shop.listed("PP", "TEA", consumer_id="lister", lock_after_first_apply=True)
+    make_history(shop)
+    return shop
 
 
 FAULTS: dict[str, Callable[[], int]] = {
@@ -157,7 +157,7 @@ FAULTS: dict[str, Callable[[], int]] = {
 }
 
 
-def test_a_long_history_is_proved_and_its_faults_are_found(shop: Shop, record_property: Callable[..., None]) -> None:
+def test_a_long_history_is_verified_and_every_fault_is_found(shop: Shop, record_property: Callable[..., None]) -> None:
     begun = time.monotonic()
     tracemalloc.start()
     assert list(ledger_differences()) == []

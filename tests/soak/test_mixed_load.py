@@ -30,7 +30,7 @@ REFUSALS = {"more_than_bought", "voided", "insufficient_points", "offer_unavaila
 
 @dataclass
 class Street:
-    """What the tills of one street know of each other's sales and vouchers."""
+    """The sales and vouchers that the tills share, and the database errors that they met."""
 
     shop: Shop
     sales: list[dict[str, Any]] = field(default_factory=list)
@@ -45,7 +45,7 @@ def only(sku: str) -> dict[str, Any]:
 
 
 def make_street() -> Street:
-    """50 members, 10 promotions that run out, others that do not, offers with a stock and without."""
+    """Make a shop: 50 members, 10 promotions that run out, others that do not, offers with a stock and without."""
     shop = make_shop()
     for consumer_id in CONSUMERS:
         shop.member(consumer_id)
@@ -66,12 +66,12 @@ def make_street() -> Street:
 
 
 def work(street: Street, number: int) -> None:
-    """What one till does of all there is to do."""
+    """Send the calls of one till: sales, returns, voids, repeats, adjustments and claims."""
     shop = Shop(account=street.shop.account, keys=street.shop.keys, client=Client())
     shop.client.handler = street.shop.client.handler
     random = Random(number)
 
-    def noted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    def record_database_errors(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         try:
             return execute(sql, params, many, context)
         except DatabaseError as error:
@@ -79,7 +79,7 @@ def work(street: Street, number: int) -> None:
             raise
 
     try:
-        with connection.execute_wrapper(noted):
+        with connection.execute_wrapper(record_database_errors):
             for call in range(CALLS // TILLS):
                 _do(street, shop, random, f"{number}-{call}")
     finally:
@@ -124,7 +124,7 @@ def _sell(street: Street, shop: Shop, random: Random, reference: str) -> None:
 
 
 def _ask(shop: Shop, path: str, body: dict[str, Any]) -> Any:
-    """The answer, which must be one that a till can do something with."""
+    """Call the API; check that the answer is a success or an expected refusal, and return it."""
     answer = shop.call("post", path, body, role="manager")
     assert answer.status_code in EXPECTED, (path, answer.status_code, answer.content)
     if answer.status_code >= 400:
@@ -132,20 +132,20 @@ def _ask(shop: Shop, path: str, body: dict[str, Any]) -> Any:
     return answer
 
 
-def test_sales_returns_and_voids_of_many_tills_leave_clean_books(
+def test_sales_returns_and_voids_of_many_tills_leave_a_balanced_ledger(
     record_property: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Limits and stocks begin with more left than this, and most of them end with nothing.
     monkeypatch.setattr("loyalty.services.till.commit.LOCK_FREE_MARGIN", CALLS // 15)
     street = make_street()
     street.shop.client.handler.load_middleware()
-    connections.close_all()  # the pool has one for each till, and none for who only waits
+    connections.close_all()  # the pool has one connection for each till, and none for this thread
     with ThreadPoolExecutor(TILLS) as pool:
         list(pool.map(lambda number: work(street, number), range(TILLS)))
     record_property("calls", CALLS)
     record_property("tills", TILLS)
     record_property("sales", len(street.sales))
-    # The database ended nobody's transaction for the sake of another's: locks are taken in one order.
+    # The database broke no deadlock: all transactions take their locks in the same order.
     assert street.faults == []
     assert Transaction.objects.count() == len(street.sales)
     assert not list(ledger_differences())

@@ -1,4 +1,4 @@
-"""Every page of the back office and every deed on it, with who may do what: one table, and how each is reached.
+"""List every page and action of the back office with the roles that may use it, and build its address.
 
 Tests try all of it for every role, look at all of it in a browser, and benchmarks measure all of it: what is not in the
 table fails ``test_roles``, so nothing new is forgotten.
@@ -256,8 +256,8 @@ consumers_apikey_revoke                             SAP     SAP
 """
 """Who may look at a page, and who may send its form.
 
-Behind the colon stands a deed of the page: a button or an action, a type, a step, a kind of choice. What is sent
-changes something, unless it only ``reads``. Everybody else is refused, and changes nothing.
+The part after the colon is an action of the page: a button, a list action, a type, a step or a kind of choice. Sending
+the form changes something, unless it only ``reads``. All other roles are refused, and change nothing.
 """
 
 
@@ -266,7 +266,7 @@ class Page:
     """A line of the table."""
 
     name: str
-    deed: str
+    action: str
     look: frozenset[str]
     send: frozenset[str]
     reads: bool
@@ -274,7 +274,7 @@ class Page:
     @property
     def key(self) -> str:
         """As the table names it."""
-        return f"{self.name}:{self.deed}" if self.deed else self.name
+        return f"{self.name}:{self.action}" if self.action else self.name
 
     @property
     def view_name(self) -> str:
@@ -291,9 +291,9 @@ def _pages() -> Iterator[Page]:
     for line in TABLE.strip().splitlines()[1:]:
         if line.strip():
             key, look, send, *reads = line.split()
-            name, _, deed = key.partition(":")
+            name, _, action = key.partition(":")
             roles = [frozenset(letters.replace("-", "")) for letters in (look, send)]
-            yield Page(name=name, deed=deed, look=roles[0], send=roles[1], reads=bool(reads))
+            yield Page(name=name, action=action, look=roles[0], send=roles[1], reads=bool(reads))
 
 
 # --- what there is ----------------------------------------------------------------------------------------------------
@@ -324,8 +324,8 @@ def _routes(resolver: URLResolver, before: str = "") -> Iterator[Route]:
 
 def _names(entry: URLPattern | URLResolver) -> Iterator[str | None]:
     if isinstance(entry, URLResolver):
-        for one in entry.url_patterns:
-            yield from _names(one)
+        for pattern in entry.url_patterns:
+            yield from _names(pattern)
     else:
         yield entry.name
 
@@ -339,9 +339,9 @@ _BESIDE_THE_SITE = {route.name for route in routes() if route.name} - _OF_THE_SI
 PAGES: tuple[Page, ...] = tuple(_pages())
 
 
-def deeds() -> dict[str, set[str]]:
-    """What can be done on a page beside looking at it and sending its form, as far as the code tells."""
-    found: dict[str, set[str]] = {
+def page_actions() -> dict[str, set[str]]:
+    """Return the actions of each page besides viewing it and sending its form, as found in the code."""
+    actions_by_page: dict[str, set[str]] = {
         "promotions_personalizedlist_step": set(STEPS),
         "choices_found": {
             kind
@@ -353,10 +353,10 @@ def deeds() -> dict[str, set[str]]:
     for name, page in _ADMINS.items():
         of_files = {"export_chosen"} if isinstance(page, ImportExportMixin) else set()
         if actions := {*page.actions, *of_files}:
-            found[f"{name}_changelist"] = actions
+            actions_by_page[f"{name}_changelist"] = actions
         if hasattr(page, "types"):
-            found[f"{name}_add"] = set(page.types.values)
-    return found
+            actions_by_page[f"{name}_add"] = set(page.types.values)
+    return actions_by_page
 
 
 # --- how it is reached ------------------------------------------------------------------------------------------------
@@ -406,25 +406,25 @@ def rows_of(page: Page, account: Account) -> list[Any]:
 
 def _list_of(account: Account) -> PersonalizedList:
     lists = PersonalizedList.objects.filter(promotion__account=account, locked=False).order_by("pk")
-    found = lists.exclude(selected=[]).first() or lists.first()
-    assert found is not None
-    return found
+    personalized_list = lists.exclude(selected=[]).first() or lists.first()
+    assert personalized_list is not None
+    return personalized_list
 
 
 def arguments_of(page: Page, account: Account) -> list[Any]:
-    """What the page's URL names, of an account."""
+    """Return the arguments of the page's URL for an account."""
     match page.name:
         case "app_list":
             return ["promotions"]
         case "view_on_site":
             return [1, 1]
         case "choices_found":
-            return [page.deed]
+            return [page.action]
         case "loyalty_voucher_claim" | "loyalty_ledgerentry_adjust":
             consumers = Consumer.objects.filter(account=account).exclude(membership=None)
             return [consumers.order_by("-points_balance", "pk").values_list("pk", flat=True)[0]]
         case "promotions_personalizedlist_step":
-            return [page.deed, _list_of(account).consumer_id]
+            return [page.action, _list_of(account).consumer_id]
         case _ if is_about_a_row(page):
             return [rows_of(page, account)[0]]
         case _:
@@ -432,7 +432,7 @@ def arguments_of(page: Page, account: Account) -> list[Any]:
 
 
 def is_about_a_row(page: Page) -> bool:
-    """Whether its URL names a row of its model, and no more."""
+    """Return whether the page's URL names a row of its model, and nothing else."""
     return any(f"/{part}" in _PATHS[page.name] for part in ("<path:object_id>", "<int:pk>")) and page.name in _ABOUT
 
 
@@ -441,17 +441,17 @@ _ABOUT = {page.name for page in PAGES if page.model_admin is not None}
 
 
 def query_of(page: Page, account: Account) -> str:
-    """The query string with which the page has something to say."""
+    """Return the query string that the page needs to show its content."""
     promotions = Promotion.objects.filter(account=account)
     match page.name:
         case "autocomplete":
             return "?app_label=loyalty&model_name=offer&field_name=product&term="
         case "promotion_conflicts":
             return f"?promotion={promotions.filter(draft=False).order_by('pk').values_list('pk', flat=True)[0]}"
-        case "promotions_personalizedlist_step" if page.deed != "give":
+        case "promotions_personalizedlist_step" if page.action != "give":
             return f"?promotion={_list_of(account).promotion.backend_id}"
-        case "loyalty_loyaltypromotion_add" | "promotions_discount_add" if page.deed:
-            return f"?type={page.deed}"
+        case "loyalty_loyaltypromotion_add" | "promotions_discount_add" if page.action:
+            return f"?type={page.action}"
         case "loyalty_loyaltypromotion_summary" | "loyalty_loyaltypromotion_preview":
             return "?type=fixed_points"
         case "promotions_discount_summary":
@@ -461,12 +461,12 @@ def query_of(page: Page, account: Account) -> str:
 
 
 def address_of(page: Page, account: Account) -> str:
-    """Where the page of an account is found."""
+    """Return the address of the page for an account."""
     return f"{reverse(page.view_name, args=arguments_of(page, account))}{query_of(page, account)}"
 
 
 def addresses_of(page: Page, account: Account) -> list[str]:
-    """Where the page is found for each row of the account that it can be about."""
+    """Return the addresses of the page for each row of the account that it can show."""
     if not is_about_a_row(page):
         return [address_of(page, account)]
     return [f"{reverse(page.view_name, args=[row])}{query_of(page, account)}" for row in rows_of(page, account)]

@@ -1,4 +1,4 @@
-"""An account with a row for every page and every deed, and a browser for each kind of visitor."""
+"""Make an account with a row for every page and every action, and a browser session for each role."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ from promotions.models import PersonalizedList, Promotion
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from tests.config.admin.pages import PAGES, A, C, M, P, Page, S, V, address_of
-from tests.config.admin.sending import form_of
+from tests.config.admin.sending import form_values
 from tests.consumers.admin.office import fill, make_office, save_discount, save_promotion, sell
 
 PASSWORD = "blue-lantern-7"
@@ -36,29 +36,29 @@ PASSWORD = "blue-lantern-7"
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """An account, and who may visit it: the session of each by the letter of their role."""
+    """An account, with its staff and their sessions by the letter of their role."""
 
     account: Account
     users: Mapping[str, User]
     sessions: Mapping[str, str]
 
     def browser(self, role: str) -> Client:
-        """A browser in which a visitor of a role is logged in; nobody for no role."""
+        """Return a client logged in with a role; anonymous where the role is empty."""
         client = Client(raise_request_exception=False)
         if role:
             client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[role]
         return client
 
     def visited_by(self, role: str) -> None:
-        """Let the large jobs be the visitor's own, which is all that most may see."""
+        """Make the visitor the owner of the jobs: most roles may see only their own."""
         snapshots_forget()
         if role:
             Job.objects.filter(account=self.account).update(asked_by=self.users[role])
 
     def sent(self, page: Page, role: str = S) -> dict[str, Any]:
-        """What the form of a page sends when it is filled in by one who may; of a page without a form, a guess.
+        """Return what the form of a page sends when filled in with permission; a guess for a page without a form.
 
-        A ``role`` that may import confirms what it has looked at itself.
+        A ``role`` that may import confirms its own preview.
         """
         code = self.account.code
         if not page.send:
@@ -74,7 +74,7 @@ class Scene:
         sent: dict[str, Any] = {}
         if S in page.look:
             answer = reader.get(address)
-            sent = form_of(answer.content.decode()) if answer.status_code == 200 and not answer.streaming else {}
+            sent = form_values(answer.content.decode()) if answer.status_code == 200 and not answer.streaming else {}
         if "name" in sent and not page.name.startswith("try"):
             sent["name"] = "Changed"
         filled = FILLED.get(page.key)
@@ -89,7 +89,7 @@ def _without_unset(initial: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def imported(name: str, code: str) -> dict[str, Any]:
-    """A file as the import of a page takes it."""
+    """Return the form values of an import with a file that suits the page."""
     texts = {
         "consumers_consumer": f"consumer_id,first_name\n{code}-c1,Imported\n",
         "consumers_consumergroup": f"code,name\n{code}-g1,Imported\n",
@@ -107,17 +107,22 @@ def imported(name: str, code: str) -> dict[str, Any]:
 
 
 def chosen(account: Account, action: str) -> dict[str, Any]:
-    """An action on the running promotions of a list, confirmed."""
+    """Return a confirmed action on the running promotions of a list."""
     family = Promotion.objects.filter(account=account, draft=False, archived=False)
-    return {"action": action, "_selected_action": [str(one.pk) for one in family], "confirmed": "yes", "reason": ""}
+    return {
+        "action": action,
+        "_selected_action": [str(promotion.pk) for promotion in family],
+        "confirmed": "yes",
+        "reason": "",
+    }
 
 
 def exported(page: Any) -> Fill:
-    """The rows of a list, chosen to be exported."""
+    """Select the rows of a list for an export."""
 
     def fill(account: Account) -> dict[str, Any]:
         rows = page.model._default_manager.filter(**{page.account_path: account})
-        return {"action": "export_chosen", "_selected_action": [str(one.pk) for one in rows]}
+        return {"action": "export_chosen", "_selected_action": [str(row.pk) for row in rows]}
 
     return fill
 
@@ -151,7 +156,7 @@ def coded(**values: str) -> Fill:
 
 
 def basket(account: Account) -> dict[str, Any]:
-    """A basket to try."""
+    """Return a basket to try."""
     return {
         "site": f"{account.code}-001",
         "currency": account.currency,
@@ -180,7 +185,7 @@ FILLED: Mapping[str, Fill] = {
         for page in ("loyalty_loyaltypromotion", "promotions_discount")
         for action in ("stop_chosen", "duplicate_chosen")
     },
-    **{page.key: exported(page.model_admin) for page in PAGES if page.deed == "export_chosen"},
+    **{page.key: exported(page.model_admin) for page in PAGES if page.action == "export_chosen"},
     "loyalty_ledgerentry_adjust": lambda _: {"direction": "add", "points": "5", "reason": "Sorry"},
     "loyalty_adjustmentlimits_change": lambda _: {"customer_service_at_once": "7"},
     "loyalty_loyaltypromotion_add:fixed_points": promotion(points="5"),
@@ -204,41 +209,41 @@ FILLED: Mapping[str, Fill] = {
     "consumers_site_add": coded(number="new", name="New"),
     "consumers_staffmembership_add": coded(username="new", password=PASSWORD),
 }
-"""What is filled in beside what stands in the form already."""
+"""By page key: the values that are filled in over those in the form."""
 
 
 def belongings(account: Account) -> set[str]:
-    """Every row of every table that belongs to an account, as text."""
-    found = set()
+    """Return every row of every table that belongs to an account, as text."""
+    rows_found = set()
     for model in apps.get_models():
         path = _path_to_account(model)
         if path is not None:
             label = model._meta.label
-            found |= {f"{label} {row}" for row in model._default_manager.filter(**{path: account.pk}).values()}
-    return found
+            rows_found |= {f"{label} {row}" for row in model._default_manager.filter(**{path: account.pk}).values()}
+    return rows_found
 
 
 def _path_to_account(model: type[Model]) -> str | None:
-    """The shortest way from a model to its account; None where there is none."""
+    """Return the shortest lookup path from a model to its account; None where there is none."""
     if model is Account:
         return "pk"
-    ways = deque([(model, "")])
-    seen = {model}
-    while ways:
-        at, path = ways.popleft()
+    paths = deque([(model, "")])
+    visited = {model}
+    while paths:
+        at, path = paths.popleft()
         for field in at._meta.concrete_fields:
             related = field.related_model
-            if isinstance(related, type) and related not in seen:
-                way = f"{path}__{field.name}" if path else field.name
+            if isinstance(related, type) and related not in visited:
+                path_to_related = f"{path}__{field.name}" if path else field.name
                 if related is Account:
-                    return way
-                seen.add(related)
-                ways.append((related, way))
+                    return path_to_related
+                visited.add(related)
+                paths.append((related, path_to_related))
     return None
 
 
 def make_scene(code: str = "ostrich") -> Scene:
-    """An account that has everything, with a member of staff of every kind."""
+    """Make an account that has every kind of row, with a member of staff in every role."""
     office = make_office(code)
     account = office.account
     fill(account)
@@ -268,7 +273,7 @@ def _member(account: Account, role: StaffRole, name: str = "") -> User:
 
 
 def _without_personalized_promotions() -> Group:
-    """What an administrator may, but for the permissions on personalized promotions themselves."""
+    """Return a role with an administrator's permissions except those on personalized promotions."""
     group, _ = Group.objects.get_or_create(name="Partial administrator")
     whole = Group.objects.get(name=StaffRole.ADMINISTRATOR)
     group.permissions.set(whole.permissions.exclude(content_type__model="personalizedpromotion"))
@@ -276,7 +281,7 @@ def _without_personalized_promotions() -> Group:
 
 
 def _spare(account: Account) -> None:
-    """Rows that nothing needs, which can be deleted."""
+    """Add rows that no other row refers to, so that they can be deleted."""
     code = account.code
     sites_save(account_id=account.pk, rows=[SiteValues(number=f"{code}-spare", name=f"Spare site of {code}")])
     groups_save(account_id=account.pk, rows=[GroupValues(code=f"{code}-spare", name=f"Spare group of {code}")])
@@ -303,7 +308,7 @@ def _spare(account: Account) -> None:
 
 
 def _states(account: Account, user: User) -> None:
-    """Rows in every state that a deed asks for."""
+    """Add rows in every state that an action needs."""
     code = account.code
     save_promotion(account, code=f"{code}-draft", name=f"Draft of {code}", draft=True)
     save_promotion(account, code=f"{code}-archived", name=f"Archived of {code}", archived=True)

@@ -1,4 +1,4 @@
-"""What a browser would send of the form on a page, and what a request writes to the database."""
+"""Read the values that a browser would send from a page's form, and record the statements that write."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _OF_EVERY_REQUEST = ('"django_session"', '"axes_')
 
 
 class _Forms(HTMLParser):
-    """The forms that post, each with its address and what it would send."""
+    """A parser of the forms that post, each with its address and values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,36 +26,36 @@ class _Forms(HTMLParser):
         self._area: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = dict(attrs)
+        attributes = dict(attrs)
         if tag == "template":
             self._in_template += 1
         elif tag == "form":
-            self._in_form = (said.get("method") or "").lower() == "post"
+            self._in_form = (attributes.get("method") or "").lower() == "post"
             if self._in_form:
-                self.forms.append((said.get("action") or "", {}))
-        if not self._in_form or self._in_template or "disabled" in said:
+                self.forms.append((attributes.get("action") or "", {}))
+        if not self._in_form or self._in_template or "disabled" in attributes:
             return
-        name, value = said.get("name") or "", said.get("value") or ""
+        name, value = attributes.get("name") or "", attributes.get("value") or ""
         if tag == "input" and name:
-            self._input(name, said)
+            self._input(name, attributes)
         elif tag == "select" and name:
-            self._select, self._first_option, self._chosen = (name, "multiple" in said), None, []
+            self._select, self._first_option, self._chosen = (name, "multiple" in attributes), None, []
         elif tag == "option" and self._select is not None:
             if self._first_option is None:
                 self._first_option = value
-            if "selected" in said:
+            if "selected" in attributes:
                 self._chosen.append(value)
         elif tag == "textarea" and name:
             self._area = name
             self._add(name, "")
 
-    def _input(self, name: str, said: dict[str, str | None]) -> None:
-        kind = said.get("type") or "text"
+    def _input(self, name: str, attributes: dict[str, str | None]) -> None:
+        kind = attributes.get("type") or "text"
         if kind in ("checkbox", "radio"):
-            if "checked" in said:
-                self._add(name, said.get("value") or "on")
+            if "checked" in attributes:
+                self._add(name, attributes.get("value") or "on")
         elif kind not in _NOT_SENT:
-            self._add(name, said.get("value") or "")
+            self._add(name, attributes.get("value") or "")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "template":
@@ -73,7 +73,7 @@ class _Forms(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._area is not None and self._in_form:
-            # A browser leaves the line break behind the tag out.
+            # A browser drops a line break directly after the tag.
             self.forms[-1][1][self._area] = (self.forms[-1][1][self._area] + data).removeprefix("\n")
 
     def _add(self, name: str, value: str) -> None:
@@ -84,8 +84,8 @@ class _Forms(HTMLParser):
             sent[name] = value
 
 
-def form_of(html: str) -> dict[str, Any]:
-    """What the page's own form would send as it stands; nothing where it has none."""
+def form_values(html: str) -> dict[str, Any]:
+    """Return the values that the page's own form would send unchanged; empty where it has no form."""
     parser = _Forms()
     parser.feed(html)
     own = [sent for action, sent in parser.forms if not action.endswith(("/logout/", "/switch-account/"))]
@@ -94,8 +94,8 @@ def form_of(html: str) -> dict[str, Any]:
 
 
 @contextmanager
-def written() -> Iterator[list[str]]:
-    """The statements that write, of whatever is done meanwhile; those of the session and of the log-ins aside."""
+def recorded_writes() -> Iterator[list[str]]:
+    """Collect the statements that write to the database, without those of the session and log-ins."""
     statements: list[str] = []
 
     def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Pages for what cannot be shown."""
+"""Error pages of the admin."""
 
 from urllib.parse import quote
 
@@ -13,13 +13,13 @@ from tests.consumers.admin.office import make_office
 pytestmark = pytest.mark.django_db
 
 
-def test_a_page_that_is_not_there_leads_back(client: Client) -> None:
+def test_a_missing_page_links_back(client: Client) -> None:
     answer = client.get("/nowhere")
     assert answer.status_code == 404
     assert "To the overview" in answer.content.decode()
 
 
-def test_a_page_that_is_not_for_the_role_says_so() -> None:
+def test_a_page_forbidden_to_the_role_says_so() -> None:
     viewer = make_office().login(StaffRole.VIEWER)
     answer = viewer.page("consumers_apikey_changelist")
     assert answer.status_code == 403
@@ -38,11 +38,11 @@ def test_a_page_that_is_not_for_the_role_says_so() -> None:
         "/admin/consumers/job/{}/cancel/",
     ],
 )
-def test_what_is_no_rows_id_leads_nowhere(address: str, text: str) -> None:
+def test_an_invalid_row_id_is_not_found(address: str, text: str) -> None:
     assert make_office().client.get(address.format(quote(text))).status_code == 404
 
 
-def test_an_export_passes_over_what_is_no_rows_id() -> None:
+def test_an_export_skips_invalid_row_ids() -> None:
     office = make_office()
     site = Site.objects.create(account=office.account, number="1")
     answer = office.post("consumers_site_export", chosen=f"{site.pk},²", format="0", resource="0")
@@ -50,13 +50,13 @@ def test_an_export_passes_over_what_is_no_rows_id() -> None:
     assert answer.content.decode().splitlines()[1].startswith("1,")
 
 
-def test_a_fault_of_ours_shows_a_page_that_needs_nothing() -> None:
+def test_the_server_error_page_needs_no_database_or_assets() -> None:
     answer = defaults.server_error(RequestFactory().get("/admin/"))
     assert answer.status_code == 500
     assert "Something went wrong" in answer.content.decode()
 
 
-def test_too_many_wrong_passwords_show_a_page(client: Client) -> None:
+def test_too_many_wrong_passwords_show_an_error_page(client: Client) -> None:
     office = make_office()
     wrong = {"username": office.user.username, "password": "wrong"}
     answer = [client.post("/admin/login/", wrong) for _ in range(6)][-1]

@@ -17,7 +17,7 @@ def pages() -> list[ImportExportMixin]:
     return [page for page in admin.site._registry.values() if isinstance(page, ImportExportMixin)]
 
 
-def test_these_pages_have_files() -> None:
+def test_these_pages_have_import_and_export() -> None:
     assert sorted(page.opts.label_lower for page in pages()) == [
         "consumers.consumer",
         "consumers.consumergroup",
@@ -31,7 +31,7 @@ def test_these_pages_have_files() -> None:
 
 
 @pytest.mark.parametrize("role", StaffRole)
-def test_who_may_look_exports_and_who_may_add_and_change_imports(role: StaffRole) -> None:
+def test_viewers_export_and_editors_import(role: StaffRole) -> None:
     person = make_office(role=role)
     for page in pages():
         name = f"{page.opts.app_label}_{page.opts.model_name}"
@@ -44,5 +44,5 @@ def test_who_may_look_exports_and_who_may_add_and_change_imports(role: StaffRole
         assert person.page(f"{name}_import").status_code == (200 if writes else 403), name
         assert preview(person, name, "x\n1\n").status_code == (200 if writes else 403), name
         assert person.post(f"{name}_process_import").status_code == (302 if writes else 403), name
-        shown = person.page(f"{name}_changelist").content.decode()
-        assert (f"/{page.opts.model_name}/import/" in shown) is writes, name
+        page_text = person.page(f"{name}_changelist").content.decode()
+        assert (f"/{page.opts.model_name}/import/" in page_text) is writes, name

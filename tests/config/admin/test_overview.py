@@ -15,9 +15,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def office() -> Office:
-    made = make_office()
-    fill(made.account)
-    return made
+    new_office = make_office()
+    fill(new_office.account)
+    return new_office
 
 
 def page(office: Office) -> str:
@@ -25,9 +25,9 @@ def page(office: Office) -> str:
 
 
 def chart(office: Office, title: str) -> list[int]:
-    """The values of a chart, the last of which is today's."""
-    (found,) = [one for one in office.page("index").context["charts"] if one.title == title]
-    return [bar.value for bar in found.bars]
+    """Return the values of a chart; the last is today's."""
+    (matching_chart,) = [chart for chart in office.page("index").context["charts"] if chart.title == title]
+    return [bar.value for bar in matching_chart.bars]
 
 
 def test_points_and_vouchers_are_charted_by_day(office: Office) -> None:
@@ -37,7 +37,7 @@ def test_points_and_vouchers_are_charted_by_day(office: Office) -> None:
     assert chart(office, "Vouchers out") == [0] * 13 + [Voucher.objects.filter(account=office.account).count()]
 
 
-def test_a_day_is_one_of_the_account_and_points_taken_are_not_issued() -> None:
+def test_days_follow_the_accounts_time_zone_and_deductions_are_not_issued() -> None:
     office = make_office(time_zone="Pacific/Auckland")
     fill(office.account)
     sold = LedgerEntry.objects.filter(account=office.account)
@@ -53,11 +53,11 @@ def test_a_day_is_one_of_the_account_and_points_taken_are_not_issued() -> None:
     assert chart(office, "Points issued")[-2:] == [7, issued]
 
 
-def test_a_chart_is_told_as_a_table_too(office: Office) -> None:
+def test_each_chart_has_a_table_too(office: Office) -> None:
     assert page(office).count('<table class="chart-table">') == 2
 
 
-def test_an_account_that_gave_nothing_says_so() -> None:
+def test_an_account_without_activity_says_so() -> None:
     assert page(make_office("new")).count("Nothing in the last two weeks.") == 2
 
 
@@ -67,17 +67,17 @@ def test_a_limit_that_is_nearly_used_up_is_shown_and_others_are_not(office: Offi
         Promotion.objects.filter(code=code).update(total_redemption_limit=None)
         Promotion.objects.filter(code=code).update(redemptions=used)
         Promotion.objects.filter(code=code).update(total_redemption_limit=100)
-    lists = {one["title"]: [row["name"] for row in one["rows"]] for one in office.page("index").context["lists"]}
+    lists = {table["title"]: [row["name"] for row in table["rows"]] for table in office.page("index").context["lists"]}
     assert lists["Limits nearly used up"] == ["Named over", "Named almost"]
 
 
-def test_the_largest_limit_of_all_is_no_trouble(office: Office) -> None:
+def test_a_very_large_limit_is_accepted(office: Office) -> None:
     save_promotion(office.account, code="huge", eligibility={"total_redemption_limit": 2_000_000_000})
-    lists = {one["title"]: one["rows"] for one in office.page("index").context["lists"]}
+    lists = {table["title"]: table["rows"] for table in office.page("index").context["lists"]}
     assert lists["Limits nearly used up"] == []
 
 
-def test_messages_that_wait_for_a_person_are_told_of(office: Office) -> None:
+def test_messages_that_wait_for_a_person_are_listed(office: Office) -> None:
     assert "Redemption messages wait for you" not in page(office)
     sell(office.account, reference="one-more", consumer="acme-c1")
     message = RedemptionMessage.objects.filter(account=office.account).first()
@@ -92,11 +92,11 @@ def test_messages_that_wait_for_a_person_are_told_of(office: Office) -> None:
 
 
 @pytest.mark.parametrize("role", StaffRole)
-def test_everybody_sees_the_charts_that_they_may(office: Office, role: StaffRole) -> None:
-    seen = office.login(role).page("index")
-    user = seen.wsgi_request.user
+def test_each_role_sees_the_charts_it_may(office: Office, role: StaffRole) -> None:
+    overview = office.login(role).page("index")
+    user = overview.wsgi_request.user
     allowed = {"Points issued": "loyalty.view_ledgerentry", "Vouchers out": "loyalty.view_voucher"}
-    assert [one.title for one in seen.context["charts"]] == [
+    assert [chart.title for chart in overview.context["charts"]] == [
         title for title, permission in allowed.items() if user.has_perm(permission)
     ]
-    assert ("trouble" in seen.context) == user.has_perm("loyalty.view_redemptionmessage")
+    assert ("trouble" in overview.context) == user.has_perm("loyalty.view_redemptionmessage")

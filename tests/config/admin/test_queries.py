@@ -45,7 +45,7 @@ def queries_of_lists(office: Office) -> dict[str, int]:
     return counted
 
 
-def test_lists_cost_the_same_whatever_their_rows() -> None:
+def test_lists_run_the_same_queries_whatever_their_rows() -> None:
     few, many = make_office("few"), make_office("many")
     fill(few.account, rows=2)
     fill(many.account, rows=7)
@@ -54,7 +54,7 @@ def test_lists_cost_the_same_whatever_their_rows() -> None:
     assert counted == {label: FRAME + own for label, own in QUERIES.items()}
 
 
-def test_the_overview_costs_the_same_whatever_there_is() -> None:
+def test_the_overview_runs_the_same_queries_whatever_its_rows() -> None:
     few, many = make_office("few"), make_office("many")
     fill(many.account, rows=7)
     counted = []

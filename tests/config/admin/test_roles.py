@@ -1,4 +1,4 @@
-"""Every page and every deed, tried by every kind of visitor: they get what the table says, and change nothing else."""
+"""Visit every page and send every action in every role: each gets what the table says, and changes nothing else."""
 
 import re
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from tests.config.admin.pages import (
     address_of,
     addresses_of,
     arguments_of,
-    deeds,
+    page_actions,
     routes,
 )
 from tests.config.admin.scene import Scene, belongings, make_scene
-from tests.config.admin.sending import written
+from tests.config.admin.sending import recorded_writes
 from tests.database import module_transaction
 
 pytestmark = pytest.mark.django_db
@@ -36,31 +36,31 @@ ROLES = (S, A, P, M, C, V)
 
 @pytest.fixture(scope="module")
 def scene(django_db_setup: None, django_db_blocker: Any) -> Iterator[Scene]:
-    """One account for all tests of this module: each undoes what it does."""
+    """Make one account for this module; each test rolls back its changes."""
     with django_db_blocker.unblock(), module_transaction():
         yield make_scene()
 
 
 @pytest.fixture(scope="module")
 def other_scene(scene: Scene) -> Scene:
-    """Another account beside it."""
+    """Make a second account."""
     return make_scene("penguin")
 
 
 @pytest.fixture(scope="module")
 def scene_rows(scene: Scene, other_scene: Scene) -> set[str]:
-    """Every row of the first account."""
+    """Return every row of the first account."""
     return belongings(scene.account)
 
 
 @pytest.fixture(scope="module")
 def forms(scene: Scene) -> dict[str, dict[str, Any]]:
-    """What the form of each page sends, by the page's key, as far as tests have asked for it."""
+    """Cache what the form of each page sends, by the page's key."""
     return {}
 
 
 def form_sent(scene: Scene, forms: dict[str, dict[str, Any]], page: Page) -> dict[str, Any]:
-    """Return what the form of a page sends; what confirms an import is sent once, and read anew each time."""
+    """Return what the form of a page sends; the confirmation of an import is read again each time."""
     if page.name.endswith("_process_import"):
         return scene.sent(page)
     if page.key not in forms:
@@ -69,45 +69,45 @@ def form_sent(scene: Scene, forms: dict[str, dict[str, Any]], page: Page) -> dic
 
 
 def rewind(sent: dict[str, Any] | None) -> None:
-    """Let the files that are sent be read from their beginning."""
+    """Reset the files that are sent to their beginning."""
     for value in (sent or {}).values():
         if isinstance(value, SimpleUploadedFile):
             value.seek(0)
 
 
 def each_page(*without: str) -> pytest.MarkDecorator:
-    """Run a test for each page of the table."""
+    """Parametrize a test with the pages of the table."""
     pages = [page for page in PAGES if page.name not in without]
     return pytest.mark.parametrize("page", pages, ids=lambda page: page.key)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
-    """What came of a visit: the answer, the statements that wrote, and whether any row is another for it."""
+class Visit:
+    """A visit to a page: the answer, the statements that wrote, and whether any row changed."""
 
     answer: Any
     statements: list[str]
     changed: bool
 
 
-def tried(scene: Scene, role: str, page: Page, sent: dict[str, Any] | None = None) -> Tried:
-    """Look at a page, or send something to it; all of it is undone."""
+def visit_page(scene: Scene, role: str, page: Page, sent: dict[str, Any] | None = None) -> Visit:
+    """Open a page or send its form, and roll back what that changed."""
     client = scene.browser(role)
     with transaction.atomic():
         scene.visited_by(role)
         address = address_of(page, scene.account)
         rewind(sent)
-        # Only where something is written in a trial, which the page itself undoes, must the rows be compared.
+        # An import preview writes and rolls back by itself: there the rows are compared, not the statements.
         before = belongings(scene.account) if page.name.endswith("_import") else None
-        with written() as statements:
+        with recorded_writes() as statements:
             answer = client.get(address) if sent is None else client.post(address, sent)
         changed = bool(statements) if before is None else belongings(scene.account) != before
         transaction.set_rollback(True)
-    return Tried(answer=answer, statements=statements, changed=changed)
+    return Visit(answer=answer, statements=statements, changed=changed)
 
 
 def errors_of(answer: Any) -> Any:
-    """What the form of an answer finds wrong, to be read when a test fails."""
+    """Return the form errors of an answer, to be shown when a test fails."""
     context = answer.context or {}
     form = context["adminform"].form if "adminform" in context else context.get("form")
     return getattr(form, "errors", None)
@@ -121,17 +121,17 @@ def test_the_table_names_every_page_and_no_other() -> None:
     assert len({page.key for page in PAGES}) == len(PAGES)
 
 
-def test_the_table_names_every_deed_and_no_other() -> None:
+def test_the_table_names_every_action_and_no_other() -> None:
     listed: dict[str, set[str]] = {}
     for page in PAGES:
-        if page.deed:
-            listed.setdefault(page.name, set()).add(page.deed)
+        if page.action:
+            listed.setdefault(page.name, set()).add(page.action)
     # The buttons of this page are known to its template alone.
     assert listed.pop("try_basket") == {"_keep", "_forget"}
-    assert listed == deeds()
+    assert listed == page_actions()
 
 
-def test_pages_without_a_name_lead_on_or_are_not_there(scene: Scene) -> None:
+def test_pages_without_a_name_redirect_or_are_not_found(scene: Scene) -> None:
     unnamed = [route.path for route in routes() if not route.name]
     assert {path.rpartition("/<")[2] for path in unnamed} == {"path:object_id>/", "admin/(?P<url>.*)$"}
     assert scene.browser(V).get("/admin/nowhere/").status_code == 404
@@ -143,9 +143,9 @@ def test_pages_without_a_name_lead_on_or_are_not_there(scene: Scene) -> None:
 
 
 @each_page("login", "logout")
-def test_nobody_is_sent_to_the_log_in(scene: Scene, page: Page) -> None:
+def test_an_anonymous_visitor_is_sent_to_the_log_in(scene: Scene, page: Page) -> None:
     for sent in (None, {"name": "Changed", "post": "yes", "_form_submitted": "True"}):
-        visit = tried(scene, "", page, sent)
+        visit = visit_page(scene, "", page, sent)
         assert (visit.answer.status_code, visit.statements) == (302, [])
         assert "/admin/login/" in visit.answer["Location"]
 
@@ -154,7 +154,7 @@ def test_nobody_is_sent_to_the_log_in(scene: Scene, page: Page) -> None:
 def test_every_role_sees_a_page_as_the_table_says(scene: Scene, page: Page) -> None:
     wrong: dict[str, Any] = {}
     for role in ROLES:
-        visit = tried(scene, role, page)
+        visit = visit_page(scene, role, page)
         answer, expected = visit.answer, {200, 302} if role in page.look else REFUSED
         if answer.status_code not in expected or "/login/" in answer.get("Location", "") or visit.statements:
             wrong[role] = (answer.status_code, visit.statements)
@@ -162,20 +162,20 @@ def test_every_role_sees_a_page_as_the_table_says(scene: Scene, page: Page) -> N
 
 
 @each_page()
-def test_every_role_does_a_deed_as_the_table_says(scene: Scene, forms: dict[str, dict[str, Any]], page: Page) -> None:
+def test_every_role_sends_a_form_as_the_table_says(scene: Scene, forms: dict[str, dict[str, Any]], page: Page) -> None:
     wrong: dict[str, Any] = {}
     sent = form_sent(scene, forms, page)
     for role in ROLES:
         if page.name.endswith("_process_import"):
             # A file is imported once.
             sent = scene.sent(page, role)
-        visit = tried(scene, role, page, sent)
+        visit = visit_page(scene, role, page, sent)
         status = visit.answer.status_code
         if role in page.send:
             fine = status in (200, 302) and visit.changed != page.reads
         else:
-            # An action that is not offered is passed over.
-            passed_over = bool(page.deed) and status in (200, 302)
+            # The changelist ignores an action that it does not offer.
+            passed_over = bool(page.action) and status in (200, 302)
             fine = (status in REFUSED or passed_over) and not visit.statements
         if not fine:
             wrong[role] = (status, visit.statements[:2], errors_of(visit.answer))
@@ -186,8 +186,8 @@ def test_every_role_does_a_deed_as_the_table_says(scene: Scene, forms: dict[str,
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if P in page.look], ids=lambda page: page.key)
-def test_without_the_permission_a_page_says_no_word_of_personalized_promotions(scene: Scene, page: Page) -> None:
-    """Neither that there are such, nor what they are called, nor where they are."""
+def test_without_the_permission_no_page_mentions_personalized_promotions(scene: Scene, page: Page) -> None:
+    """Neither their existence, nor their names, nor their addresses."""
     code, client = scene.account.code, scene.browser(P)
     words = ("personalized promotion", "personalizedpromotion", "personalizedlist", f"{code}-pp", f"pick of {code}")
     scene.visited_by(P)
@@ -201,12 +201,12 @@ def test_without_the_permission_a_page_says_no_word_of_personalized_promotions(s
 
 
 def words_with(code: str, text: str) -> set[str]:
-    """The words of a text that begin with an account's code."""
+    """Return the words of a text that begin with an account's code."""
     return set(re.findall(rf"{code}[\w-]*", text))
 
 
-def said_by(sent: dict[str, Any] | None) -> str:
-    """Everything that is sent, as one text."""
+def sent_text(sent: dict[str, Any] | None) -> str:
+    """Join everything that is sent into one text."""
     texts = []
     for value in (sent or {}).values():
         if isinstance(value, SimpleUploadedFile):
@@ -219,21 +219,23 @@ def said_by(sent: dict[str, Any] | None) -> str:
 
 
 @each_page()
-def test_nobody_of_another_account_sees_or_changes_anything(
+def test_staff_of_another_account_see_and_change_nothing(
     scene: Scene, other_scene: Scene, scene_rows: set[str], forms: dict[str, dict[str, Any]], page: Page
 ) -> None:
     code, client = scene.account.code, other_scene.browser(A)
     address = address_of(page, scene.account)
-    names_a_row = bool(set(arguments_of(page, scene.account)) - {page.deed, "promotions"})
+    names_a_row = bool(set(arguments_of(page, scene.account)) - {page.action, "promotions"})
     for sent in (None, form_sent(scene, forms, page)):
         rewind(sent)
         with transaction.atomic():
-            with written() as statements:
+            with recorded_writes() as statements:
                 answer = client.get(address) if sent is None else client.post(address, sent)
             changed = scene_rows ^ belongings(scene.account) if statements else set()
             transaction.set_rollback(True)
-        # What was sent may be said back.
-        told = words_with(code, "" if answer.streaming else answer.content.decode()) - words_with(code, said_by(sent))
+        # The answer may repeat what was sent.
+        disclosed = words_with(code, "" if answer.streaming else answer.content.decode()) - words_with(
+            code, sent_text(sent)
+        )
         assert answer.status_code < 500
-        assert (changed, told) == (set(), set())
+        assert (changed, disclosed) == (set(), set())
         assert not names_a_row or answer.status_code != 200

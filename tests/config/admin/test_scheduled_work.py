@@ -41,15 +41,15 @@ def test_a_task_that_ran_is_not_late_until_it_misses_several_periods() -> None:
     assert "statuses_sync" in late(4 * MINUTE)
 
 
-def test_the_lag_is_what_it_is_behind_its_period() -> None:
+def test_the_lag_is_the_time_beyond_the_period() -> None:
     statuses_sync()
     succeeded = ScheduledTask.objects.get(key="statuses_sync").succeeded_at
     assert succeeded is not None
-    one = next(task for task in task_statuses(at=succeeded + 3 * MINUTE) if task.work.key == "statuses_sync")
-    assert one.lag == 2 * MINUTE
+    status = next(task for task in task_statuses(at=succeeded + 3 * MINUTE) if task.work.key == "statuses_sync")
+    assert status.lag == 2 * MINUTE
 
 
-def test_a_failure_is_recorded_by_its_kind_alone_and_passed_on() -> None:
+def test_a_failure_is_recorded_by_its_type_alone_and_raised_again() -> None:
     scheduled_task_run(work=WORK, due=True, do=lambda: 7)
     with pytest.raises(ValueError, match="Secret"):
         scheduled_task_run(work=WORK, due=False, do=fails)
@@ -59,7 +59,7 @@ def test_a_failure_is_recorded_by_its_kind_alone_and_passed_on() -> None:
     assert row.succeeded_at is not None
 
 
-def test_what_is_due_is_started_once_in_a_period_however_often_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_due_task_starts_once_per_period_however_often_it_is_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     now = timezone.now()
     done = 0
     for seconds in (0, 0, 1, 29, 31, 60, 61, 120):
@@ -84,7 +84,7 @@ def test_the_page_shows_every_task_and_warns() -> None:
 
 
 @pytest.mark.parametrize("role", [StaffRole.MARKETER, StaffRole.CUSTOMER_SERVICE, StaffRole.VIEWER])
-def test_the_page_is_for_administrators(role: StaffRole) -> None:
+def test_only_administrators_see_the_page(role: StaffRole) -> None:
     office = make_office(role=role)
     assert office.client.get("/admin/scheduled-work/").status_code == 403
     assert "/admin/scheduled-work/" not in office.page("index").content.decode()

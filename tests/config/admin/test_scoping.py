@@ -47,12 +47,12 @@ def theirs() -> Office:
     return office
 
 
-def test_every_page_is_of_an_account() -> None:
+def test_every_page_is_scoped_to_an_account() -> None:
     assert models_with_pages()
     assert [model for model in models_with_pages() if not isinstance(admin.site._registry[model], AccountAdmin)] == []
 
 
-def test_every_kind_of_row_is_there_to_be_tried(ours: Office) -> None:
+def test_the_office_has_every_kind_of_row(ours: Office) -> None:
     assert [model._meta.label for model in models_with_pages() if not rows_of(model, ours.account)] == []
 
 
@@ -64,7 +64,7 @@ def test_lists_show_the_accounts_rows_and_no_others(ours: Office, theirs: Office
 
 
 @pytest.mark.parametrize("page", ["change", "delete", "history"])
-def test_a_page_of_another_accounts_row_is_not_there(ours: Office, theirs: Office, page: str) -> None:
+def test_the_page_of_another_accounts_row_is_not_found(ours: Office, theirs: Office, page: str) -> None:
     for model in models_with_pages():
         for pk in rows_of(model, theirs.account):
             for answer in (ours.page(name_of(model, page), pk), ours.post(name_of(model, page), pk, post="yes")):
@@ -73,7 +73,7 @@ def test_a_page_of_another_accounts_row_is_not_there(ours: Office, theirs: Offic
         assert len(rows_of(model, theirs.account)) >= 1, model
 
 
-def test_a_page_of_ones_own_row_is_there(ours: Office) -> None:
+def test_the_page_of_an_accounts_own_row_is_shown(ours: Office) -> None:
     for model in models_with_pages():
         answer = ours.page(name_of(model, "change"), rows_of(model, ours.account)[0])
         assert answer.status_code == 200, model
@@ -81,7 +81,7 @@ def test_a_page_of_ones_own_row_is_there(ours: Office) -> None:
 
 @pytest.mark.parametrize("page", ["loyalty_loyaltypromotion", "promotions_discount"])
 @pytest.mark.parametrize("step", ["publish", "stop", "duplicate", "archive", "bring_back", "versions"])
-def test_no_step_is_taken_with_another_accounts_promotion(ours: Office, theirs: Office, page: str, step: str) -> None:
+def test_another_accounts_promotion_cannot_be_changed(ours: Office, theirs: Office, page: str, step: str) -> None:
     before = list(Promotion.objects.filter(account=theirs.account).values())
     for pk in [row["id"] for row in before]:
         for answer in (
@@ -94,7 +94,7 @@ def test_no_step_is_taken_with_another_accounts_promotion(ours: Office, theirs: 
 
 
 @pytest.mark.parametrize("step", ["choose", "add", "remove", "replace", "reset", "give"])
-def test_no_step_is_taken_with_a_list_of_another_account(ours: Office, theirs: Office, step: str) -> None:
+def test_another_accounts_list_cannot_be_changed(ours: Office, theirs: Office, step: str) -> None:
     before = list(PersonalizedList.objects.filter(promotion__account=theirs.account).values())
     consumer = Consumer.objects.get(account=theirs.account)
     for backend_id in ("theirs-pp1", "ours-pp1"):
@@ -127,7 +127,7 @@ def test_a_list_of_another_accounts_promotion_cannot_be_given(ours: Office, thei
     assert "theirs" not in ours.page("promotions_personalizedlist_step", "give", own.pk).content.decode()
 
 
-def test_no_key_of_another_account_is_revoked(ours: Office, theirs: Office) -> None:
+def test_another_accounts_key_cannot_be_revoked(ours: Office, theirs: Office) -> None:
     key = theirs.account.api_keys.first()
     assert key is not None
     ours.page("consumers_apikey_revoke", key.pk)
@@ -152,9 +152,9 @@ def test_a_search_for_related_rows_finds_the_accounts(
             "term": "",
         },
     )
-    found = [result["text"] for result in answer.json()["results"]]
-    assert found
-    assert not [text for text in found if "theirs" in text]
+    texts = [result["text"] for result in answer.json()["results"]]
+    assert texts
+    assert not [text for text in texts if "theirs" in text]
 
 
 def test_a_related_row_of_another_account_is_refused(ours: Office, theirs: Office) -> None:
@@ -180,7 +180,7 @@ def test_another_accounts_offer_and_group_cannot_be_chosen_for_a_promotion(ours:
     assert "theirs" not in page
 
 
-def test_a_row_with_a_key_of_another_account_is_ones_own(ours: Office, theirs: Office) -> None:
+def test_rows_of_two_accounts_may_share_a_key(ours: Office, theirs: Office) -> None:
     answer = ours.post("promotions_product_add", sku="theirs-p1", name="Mine")
     assert answer.status_code == 302
     assert Product.objects.get(account=ours.account, sku="theirs-p1").name == "Mine"
@@ -207,7 +207,7 @@ def test_the_overview_counts_the_accounts_promotions(ours: Office, theirs: Offic
     assert "theirs" not in answer.content.decode()
 
 
-def test_the_other_account_is_seen_after_a_switch(ours: Office, theirs: Office) -> None:
+def test_after_a_switch_the_other_account_is_shown(ours: Office, theirs: Office) -> None:
     ours.client.post(reverse("account_switch"), {"account": "theirs"})
     assert "Person 1 of ours" in ours.page("consumers_consumer_changelist").content.decode()
     StaffMembership.objects.create(
@@ -228,7 +228,7 @@ def test_staff_without_an_account_see_nothing(ours: Office) -> None:
 
 
 @pytest.mark.parametrize("role", list(StaffRole))
-def test_every_role_gets_an_answer_on_every_page(ours: Office, role: StaffRole) -> None:
+def test_every_page_answers_every_role(ours: Office, role: StaffRole) -> None:
     office = ours.login(role)
     Job.objects.update(asked_by=office.user)
     assert office.page("index").status_code == 200

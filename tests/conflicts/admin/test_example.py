@@ -1,4 +1,4 @@
-"""The example beside the conflict settings: decided by the engine, anew with every change."""
+"""The example on the page of the conflict settings: the engine decides it again after every change."""
 
 from typing import Any
 
@@ -13,23 +13,23 @@ from tests.consumers.admin.office import Office, make_office
 SETTINGS = {"promotion_bias": "max_customer_saving", "promotions_per_type": "1", "promotion_age": "newest"}
 
 
-def outcome(**said: Any) -> dict[str, str]:
-    return {one.name: one.outcome for one in example_rows(Policy(**said))}
+def example_outcomes(**settings: Any) -> dict[str, str]:
+    return {row.name: row.outcome for row in example_rows(Policy(**settings))}
 
 
-def applying(**said: Any) -> list[str]:
-    return [one.name for one in example_rows(Policy(**said)) if one.applies]
+def winning_promotions(**settings: Any) -> list[str]:
+    return [row.name for row in example_rows(Policy(**settings)) if row.applies]
 
 
 def test_by_default_the_greatest_saving_and_then_the_newest_wins() -> None:
-    found = outcome()
-    assert found["Easter points"] == "gives 80 points"
-    assert found["Spring points"] == "loses to Easter points: the age decides"
-    assert found["Welcome points"] == "loses to Easter points: the saving decides"
+    outcomes = example_outcomes()
+    assert outcomes["Easter points"] == "gives 80 points"
+    assert outcomes["Spring points"] == "loses to Easter points: the age decides"
+    assert outcomes["Welcome points"] == "loses to Easter points: the saving decides"
 
 
 @pytest.mark.parametrize(
-    ("said", "winners"),
+    ("settings", "winners"),
     [
         ({"promotion_bias": "min_customer_saving"}, {"Welcome points"}),
         ({"promotion_age": "oldest"}, {"Spring points"}),
@@ -37,16 +37,16 @@ def test_by_default_the_greatest_saving_and_then_the_newest_wins() -> None:
         ({"promotions_per_type": 3}, {"Easter points", "Spring points", "Welcome points"}),
     ],
 )
-def test_each_setting_changes_who_wins(said: dict[str, Any], winners: set[str]) -> None:
-    assert {name for name in applying(**said) if name.endswith("points")} == winners
+def test_each_setting_changes_who_wins(settings: dict[str, Any], winners: set[str]) -> None:
+    assert {name for name in winning_promotions(**settings) if name.endswith("points")} == winners
 
 
-def test_discounts_share_the_units_and_a_limit_leaves_the_first() -> None:
-    def discounts(**said: Any) -> list[str]:
-        return [name for name in applying(**said) if not name.endswith("points")]
+def test_discounts_share_units_and_a_limit_of_one_keeps_the_first() -> None:
+    def discounts(**settings: Any) -> list[str]:
+        return [name for name in winning_promotions(**settings) if not name.endswith("points")]
 
     assert discounts() == ["Three for two on shampoo", "10% off everything"]
-    assert outcome()["1.00 off coffee"] == "loses to 10% off everything: the saving decides"
+    assert example_outcomes()["1.00 off coffee"] == "loses to 10% off everything: the saving decides"
     assert discounts(discounts_per_transaction=1) == ["Three for two on shampoo"]
 
 
@@ -71,7 +71,7 @@ def test_invalid_settings_show_no_example() -> None:
 
 
 @pytest.mark.django_db
-def test_a_viewer_may_post_for_the_example_and_nobody_may_get_it() -> None:
+def test_a_viewer_may_post_for_the_example_but_get_is_not_allowed() -> None:
     viewer: Office = make_office().login(StaffRole.VIEWER)
     assert viewer.post("conflicts_conflictsettings_example", **SETTINGS).status_code == 200
     assert viewer.page("conflicts_conflictsettings_example").status_code == 405

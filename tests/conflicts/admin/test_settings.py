@@ -47,7 +47,9 @@ def test_the_settings_are_saved_and_shown_in_their_history(office: Office) -> No
     )
     history = office.page("conflicts_conflictsettings_history", office.account.pk)
     [changed, _] = history.context["entries"]
-    assert [(one.label, one.before, one.after) for one in changed.changes] == [("Discounts per transaction", "–", "3")]
+    assert [(change.label, change.before, change.after) for change in changed.changes] == [
+        ("Discounts per transaction", "–", "3")
+    ]
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x"])

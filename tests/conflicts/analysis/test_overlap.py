@@ -254,8 +254,10 @@ def check(pair: Pair, overlap: Overlap, first: Promotion, second: Promotion) -> 
     assert (overlap.example is not None) is (pair.verdict is OVERLAPPING)
     if overlap.example is not None:
         assert overlap.outcome is not None
-        codes = {one.promotion.code for one in overlap.example.decision.applied}
-        codes |= {one.promotion.code for one in overlap.example.decision.refused if one.reason == "lost_conflict"}
+        codes = {result.promotion.code for result in overlap.example.decision.applied}
+        codes |= {
+            refusal.promotion.code for refusal in overlap.example.decision.refused if refusal.reason == "lost_conflict"
+        }
         assert codes == {first.code, second.code}
 
 

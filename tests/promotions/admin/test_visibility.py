@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission
 
 from consumers.choices import StaffRole
 from promotions.models import Discount
-from tests.config.admin.sending import form_of
+from tests.config.admin.sending import form_values
 from tests.consumers.admin.office import Office, fill, make_office, save_discount
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def own() -> Discount:
 
 def form_sent(office: Office, **changed: str) -> dict[str, Any]:
     page = office.page("promotions_discount_change", own().pk).content.decode()
-    return {**form_of(page), **changed}
+    return {**form_values(page), **changed}
 
 
 def named() -> list[str]:
@@ -86,7 +86,7 @@ def test_a_new_discount_cannot_be_given_one(partly: Office) -> None:
         "product_sets-0-gets_discount": "on",
     }
     page = partly.page("promotions_discount_add", query="?type=percentage").content.decode()
-    answer = partly.post("promotions_discount_add", query="?type=percentage", **{**form_of(page), **sent})
+    answer = partly.post("promotions_discount_add", query="?type=percentage", **{**form_values(page), **sent})
     assert set(answer.context["adminform"].form.errors) == {"product_sets"}
     assert not Discount.objects.filter(name="New").exists()
 

@@ -101,7 +101,7 @@ def make_basket(
 
 
 def make_shopper(consumer_id: str = "anna", **facts: Any) -> Shopper:
-    """An active member unless said otherwise. ``personalized`` are lists by backend id."""
+    """Make a shopper: an active member unless overridden. ``personalized`` are lists by backend id."""
     return Shopper(
         **{
             "consumer_id": consumer_id,
@@ -244,7 +244,7 @@ def make_voucher(
     currency: str = "GBP",
     **fields: Any,
 ) -> PresentedVoucher:
-    """A good voucher in its own consumer's hands, unless said otherwise."""
+    """Make a voucher that pays, presented by its own consumer, unless overridden."""
     benefit = Benefit(kind=kind, currency=currency, value=Fraction(value), product=product)
     return PresentedVoucher(
         **{"code": code, "offer": "gift", "benefit": benefit, "status": "issued", "is_own": True, **fields}
@@ -337,10 +337,10 @@ def applied(decision: Decision, code: str = "promo") -> Applied:
 
 
 def taken(winner: Applied | AppliedVoucher) -> dict[str, Decimal]:
-    """Quantities taken, by line id."""
+    """Return the quantities taken, by line id."""
     return {share.line_id: share.quantity for share in winner.lines}
 
 
 def off(winner: Applied | AppliedVoucher) -> dict[str, int]:
-    """What was taken off, in minor units by line id; units that only qualified have 0."""
+    """Return the discount in minor units by line id; 0 for units that only qualified."""
     return {share.line_id: share.discount for share in winner.lines}

@@ -19,7 +19,7 @@ class NaiveUnit:
 
 @dataclass(frozen=True, kw_only=True)
 class NaiveSet:
-    """What a matching set needs of one product set; ``spend`` in minor units stands for the quantity."""
+    """The requirement of one product set; ``spend`` in minor units replaces the quantity."""
 
     quantity: int = 1
     spend: int | None = None
@@ -38,23 +38,25 @@ class NaiveDiscount:
 
 @dataclass(kw_only=True)
 class NaiveResult:
-    """What is taken: the units in each unit group and the minor units off each unit group."""
+    """The result of a discount: the units taken of each unit group and the minor units off each."""
 
-    found: int = 0
+    matching_sets_found: int = 0
     redemptions: int = 0
     taken: dict[int, int] = field(default_factory=dict)
     off: dict[int, int] = field(default_factory=dict)
 
 
 def naive_result(discount: NaiveDiscount, units: list[NaiveUnit], *, limit: int | None = None) -> NaiveResult:
-    """What a discount takes of a basket; ``found`` are the matching sets before limits and worth."""
+    """Apply a discount to a basket; ``matching_sets_found`` are the matching sets before limits and value."""
     sign = -1 if discount.most_expensive else 1
     in_order = sorted(units, key=lambda unit: (sign * unit.price, unit.unit_group))
     matching = matching_sets(discount, in_order)
-    result = NaiveResult(found=len(matching))
+    result = NaiveResult(matching_sets_found=len(matching))
     room = discount.maximum
-    for one in matching:
-        discounted = [u for number, chosen in enumerate(one) for u in chosen[: discounts(discount.sets[number])]]
+    for matching_set in matching:
+        discounted = [
+            u for number, chosen in enumerate(matching_set) for u in chosen[: discounts(discount.sets[number])]
+        ]
         total = worth_off(discount, sum(in_order[u].price for u in discounted))
         if room is not None:
             total = min(total, room)
@@ -62,7 +64,7 @@ def naive_result(discount: NaiveDiscount, units: list[NaiveUnit], *, limit: int 
         if not total or result.redemptions == limit:
             continue
         result.redemptions += 1
-        for chosen in one:
+        for chosen in matching_set:
             for u in chosen:
                 result.taken[in_order[u].unit_group] = result.taken.get(in_order[u].unit_group, 0) + 1
         by_unit_group: dict[int, int] = {}
@@ -73,13 +75,13 @@ def naive_result(discount: NaiveDiscount, units: list[NaiveUnit], *, limit: int 
     return result
 
 
-def discounts(one: NaiveSet) -> int | None:
-    """How many of its units in a matching set are discounted; None for all."""
-    return one.discounted if one.gets_discount else 0
+def discounts(naive_set: NaiveSet) -> int | None:
+    """Return how many units of a product set are discounted in a matching set; None for all."""
+    return naive_set.discounted if naive_set.gets_discount else 0
 
 
 def worth_off(discount: NaiveDiscount, worth: int) -> int:
-    """The discount of one matching set whose discounted units cost so much."""
+    """Return the discount of one matching set, from the price of its discounted units."""
     if discount.kind == "amount":
         return min(worth, int(discount.value))
     if discount.kind == "percentage":
@@ -104,8 +106,8 @@ def shares(total: int, by_unit_group: dict[int, int]) -> dict[int, int]:
 
 def matching_sets(discount: NaiveDiscount, units: list[NaiveUnit]) -> list[list[list[int]]]:
     """For each matching set and each product set the positions of its units, in price order."""
-    counted = [number for number, one in enumerate(discount.sets) if one.spend is None]
-    spent = [number for number, one in enumerate(discount.sets) if one.spend is not None]
+    counted = [number for number, product_set in enumerate(discount.sets) if product_set.spend is None]
+    spent = [number for number, product_set in enumerate(discount.sets) if product_set.spend is not None]
     count = 1
     if counted:
         count = 0
@@ -134,8 +136,8 @@ def matching_sets(discount: NaiveDiscount, units: list[NaiveUnit]) -> list[list[
         return [list(columns.values())] if count else []
     return [
         [
-            column[i * one.quantity : (i + 1) * one.quantity]
-            for column, one in zip(columns.values(), discount.sets, strict=True)
+            column[i * product_set.quantity : (i + 1) * product_set.quantity]
+            for column, product_set in zip(columns.values(), discount.sets, strict=True)
         ]
         for i in range(count)
     ]

@@ -53,7 +53,7 @@ def draw(random: Random, *, spend: bool) -> Drawn:
     kind = random.choice(sorted(VALUES))
     value = Fraction(random.choice(VALUES[kind]))
     sets = [draw_set(random, spend=spend) for _ in range(random.randint(1, 3))]
-    if not any(one.gets_discount for one in sets):
+    if not any(naive_set.gets_discount for naive_set in sets):
         sets.append(NaiveSet())
     naive = NaiveDiscount(
         kind=kind,
@@ -73,18 +73,18 @@ def draw_lines(random: Random) -> list[Line]:
 
 
 def discount_of(drawn: Drawn, code: str = "promo", *, always_apply: bool = False) -> Promotion:
-    """The same discount as the engine is told it."""
+    """Return the same discount in the engine's own form."""
     naive = drawn.naive
     sets: list[dict[str, Any]] = []
-    for one, skus in zip(naive.sets, drawn.fitting, strict=True):
-        said: dict[str, Any] = {"gets_discount": one.gets_discount}
-        if one.spend is not None:
-            said["required_spend"] = pounds(one.spend)
+    for naive_set, skus in zip(naive.sets, drawn.fitting, strict=True):
+        set_fields: dict[str, Any] = {"gets_discount": naive_set.gets_discount}
+        if naive_set.spend is not None:
+            set_fields["required_spend"] = pounds(naive_set.spend)
         else:
-            said["required_quantity"] = one.quantity
-        if one.gets_discount:
-            said["discounted_quantity"] = one.discounted
-        sets.append(product_set(*skus, **said))
+            set_fields["required_quantity"] = naive_set.quantity
+        if naive_set.gets_discount:
+            set_fields["discounted_quantity"] = naive_set.discounted
+        sets.append(product_set(*skus, **set_fields))
     value = pounds(naive.value) if naive.kind != "percentage" else pounds(naive.value * 100)
     return make_discount(
         code,
@@ -107,7 +107,11 @@ Unit = tuple[int, str, int]
 
 
 def units_of(lines: list[Line]) -> list[Unit]:
-    return [(unit_group, one.sku, one.unit_inc_tax) for unit_group, one in enumerate(lines) for _ in range(one.units)]
+    return [
+        (unit_group, basket_line.sku, basket_line.unit_inc_tax)
+        for unit_group, basket_line in enumerate(lines)
+        for _ in range(basket_line.units)
+    ]
 
 
 def expected_of(drawn: Drawn, units: list[Unit]) -> NaiveResult:
@@ -129,10 +133,10 @@ def result_of(decision: Decision, code: str, lines: list[Line]) -> NaiveResult:
         key: unit_group for unit_group, key in enumerate(dict.fromkeys((row.sku, row.unit_inc_tax) for row in lines))
     }
     unit_group_of = {row.line_id: unit_groups[row.sku, row.unit_inc_tax] for row in lines}
-    for one in decision.applied:
-        if one.promotion.code == code:
-            result.redemptions = one.redemptions
-            for share in one.lines:
+    for winner in decision.applied:
+        if winner.promotion.code == code:
+            result.redemptions = winner.redemptions
+            for share in winner.lines:
                 unit_group = unit_group_of[share.line_id]
                 result.taken[unit_group] = result.taken.get(unit_group, 0) + int(share.quantity)
                 result.off[unit_group] = result.off.get(unit_group, 0) + share.discount
@@ -150,7 +154,7 @@ def agree(drawn: Drawn, lines: list[Line]) -> None:
     assert_same(result_of(decision, "promo", lines), expected)
     assert decision.total - decision.net == sum(expected.off.values())
     if not expected.redemptions:
-        assert reason(decision) == ("no_value" if expected.found else "no_matching_products")
+        assert reason(decision) == ("no_value" if expected.matching_sets_found else "no_matching_products")
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -164,9 +168,9 @@ def test_units_are_matched_and_amounts_shared_as_the_naive_discount_does(seed: i
 def in_single_units(lines: list[Line]) -> list[Line]:
     """Every unit on a line of its own."""
     return [
-        one._replace(line_id=f"{one.line_id} {i}", units=1, quantity=Decimal(1))
-        for one in lines
-        for i in range(one.units)
+        basket_line._replace(line_id=f"{basket_line.line_id} {i}", units=1, quantity=Decimal(1))
+        for basket_line in lines
+        for i in range(basket_line.units)
     ]
 
 
@@ -176,18 +180,22 @@ def test_a_competing_discount_is_applied_to_the_units_that_the_better_one_leaves
     for _ in range(CASES_OF_A_SEED):
         drawn = {"a": draw(random, spend=True), "b": draw(random, spend=True)}
         lines = draw_lines(random)
-        alone = {code: expected_of(one, units_of(lines)) for code, one in drawn.items()}
+        alone = {code: expected_of(drawn_discount, units_of(lines)) for code, drawn_discount in drawn.items()}
         ranked = sorted(
             (code for code in alone if alone[code].off), key=lambda code: (-sum(alone[code].off.values()), code)
         )
         if len(ranked) < len(drawn):
             continue
         best, other = ranked
-        decision = decide(make_basket(*lines), *(discount_of(one, code) for code, one in drawn.items()))
+        decision = decide(
+            make_basket(*lines), *(discount_of(drawn_discount, code) for code, drawn_discount in drawn.items())
+        )
         assert_same(result_of(decision, best, lines), alone[best])
         left: list[Unit] = []
-        for unit_group, one in enumerate(lines):
-            left += [(unit_group, one.sku, one.unit_inc_tax)] * (one.units - alone[best].taken.get(unit_group, 0))
+        for unit_group, basket_line in enumerate(lines):
+            left += [(unit_group, basket_line.sku, basket_line.unit_inc_tax)] * (
+                basket_line.units - alone[best].taken.get(unit_group, 0)
+            )
         expected = expected_of(drawn[other], left)
         assert_same(result_of(decision, other, lines), expected)
         if not expected.redemptions:
@@ -203,8 +211,8 @@ def test_an_always_apply_discount_is_applied_to_reduced_prices(seed: int) -> Non
         lines = in_single_units(unit_groups)
         reduced = decide(make_basket(*lines), discount_of(first, "a"))
         prices = [
-            (unit_group, sku, one.net)
-            for (unit_group, sku, _), one in zip(units_of(unit_groups), reduced.lines, strict=True)
+            (unit_group, sku, basket_line.net)
+            for (unit_group, sku, _), basket_line in zip(units_of(unit_groups), reduced.lines, strict=True)
         ]
         decision = decide(make_basket(*lines), discount_of(second, "b", always_apply=True), discount_of(first, "a"))
         assert_same(result_of(decision, "a", lines), result_of(reduced, "a", lines))

@@ -43,8 +43,8 @@ def priced(*prices: str, name: str = "A") -> Basket:
 
 def result(decision: Decision, code: str = "promo") -> tuple[int, int]:
     """Redemptions and amount off."""
-    one = applied(decision, code)
-    return one.redemptions, one.discount
+    winner = applied(decision, code)
+    return winner.redemptions, winner.discount
 
 
 def proposed(decision: Decision) -> list[tuple[str, str, int]]:
@@ -71,9 +71,9 @@ def test_only_the_t_shirts_that_qualify_are_taken_and_cost_what_they_did() -> No
         make_basket(line("TEE", 4, line_id="tees"), line("TROUSERS", 1, "30.00", line_id="trousers")),
         HALF_PRICE_TROUSERS,
     )
-    one = applied(decision)
-    assert taken(one) == {"tees": Decimal(2), "trousers": Decimal(1)}
-    assert off(one) == {"tees": 0, "trousers": 1500}
+    winner = applied(decision)
+    assert taken(winner) == {"tees": Decimal(2), "trousers": Decimal(1)}
+    assert off(winner) == {"tees": 0, "trousers": 1500}
     assert [(each.line_id, each.total, each.discount, each.net) for each in decision.lines] == [
         ("tees", 4000, 0, 4000),
         ("trousers", 3000, 1500, 1500),
@@ -428,8 +428,8 @@ def test_sets_that_a_fixed_price_does_not_lower_are_not_formed() -> None:
 @pytest.mark.parametrize("name", ["total", "customer"])
 @pytest.mark.parametrize(("used", "left"), [(0, 3), (1, 2), (2, 1), (3, 0), (9, 0)])
 def test_a_limit_leaves_the_cheapest_sets_that_it_still_allows(name: str, used: int, left: int) -> None:
-    said: dict[str, Any] = {f"{name}_redemption_limit": 3}
-    discount = make_discount(**said)
+    overrides: dict[str, Any] = {f"{name}_redemption_limit": 3}
+    discount = make_discount(**overrides)
     counted: dict[str, Any] = {f"{name}_redemptions": {discount.id: used}}
     decision = decide(priced("1.00", "2.00", "3.00", "4.00", "5.00"), discount, usage=Usage(**counted))
     if left:
@@ -476,7 +476,7 @@ def test_limits_reduce_matching_sets_before_savings_are_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "anonymous", "expected"),
+    ("overrides", "anonymous", "expected"),
     [
         ({}, True, ""),
         ({"customer_redemption_limit": 1}, True, "consumer_required"),
@@ -491,9 +491,9 @@ def test_limits_reduce_matching_sets_before_savings_are_compared() -> None:
     ],
 )
 def test_a_discount_requires_a_consumer_only_where_it_needs_one(
-    said: dict[str, Any], anonymous: bool, expected: str
+    overrides: dict[str, Any], anonymous: bool, expected: str
 ) -> None:
-    assert reason(decide(make_basket(), make_discount(**said), anonymous=anonymous)) == expected
+    assert reason(decide(make_basket(), make_discount(**overrides), anonymous=anonymous)) == expected
 
 
 def test_transaction_rules_see_the_total_before_any_discount() -> None:
@@ -623,7 +623,7 @@ MANY: list[dict[str, Any]] = [
 
 
 def test_a_million_units_take_no_more_steps_than_ten() -> None:
-    discounts = [make_discount(f"d{i}", **said) for i, said in enumerate(MANY)]
+    discounts = [make_discount(f"d{i}", **overrides) for i, overrides in enumerate(MANY)]
 
     def steps(quantity: int) -> int:
         calls = 0
@@ -664,5 +664,5 @@ def test_a_loyalty_promotion_counts_what_is_left_after_discounts() -> None:
 
 def test_a_discount_earns_no_points_and_shows_its_saving_in_money() -> None:
     lines: list[Line] = [line("A", 1, "12.34")]
-    one = applied(decide(make_basket(*lines), make_discount(value="50")))
-    assert (one.points, one.vouchers, one.discount, one.saving) == (0, 0, 617, Fraction("6.17"))
+    winner = applied(decide(make_basket(*lines), make_discount(value="50")))
+    assert (winner.points, winner.vouchers, winner.discount, winner.saving) == (0, 0, 617, Fraction("6.17"))

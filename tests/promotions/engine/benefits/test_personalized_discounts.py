@@ -35,11 +35,11 @@ BASKET = make_basket(
 
 
 def yours(
-    code: str = "promo", discount_type: str = "percentage", *, default: str | None = None, **said: Any
+    code: str = "promo", discount_type: str = "percentage", *, default: str | None = None, **overrides: Any
 ) -> Promotion:
     """A discount on one product of the consumer's list."""
     sets = [product_set(personalized_promotion="PP", default_product=default)]
-    return make_discount(code, discount_type, **{"sets": sets, **said})
+    return make_discount(code, discount_type, **{"sets": sets, **overrides})
 
 
 def decided(
@@ -48,12 +48,12 @@ def decided(
     maximum: int | None = None,
     locks: bool = False,
     basket: Basket = BASKET,
-    **said: Any,
+    **overrides: Any,
 ) -> Decision:
     """A decision for a consumer with one list (or none), under a personalized promotion in force."""
     shopper = make_shopper(personalized={} if choice is None else {"PP": choice})
     personalized = {"PP": make_personalized(maximum, locks=locks)}
-    return decide(basket, *discounts, shopper=shopper, **{"personalized": personalized, **said})
+    return decide(basket, *discounts, shopper=shopper, **{"personalized": personalized, **overrides})
 
 
 def reduction(decision: Decision, code: str = "promo") -> dict[str, int]:
@@ -61,8 +61,8 @@ def reduction(decision: Decision, code: str = "promo") -> dict[str, int]:
 
 
 def state(decision: Decision) -> PersonalizedState:
-    (found,) = decision.personalized
-    return found
+    (selection_state,) = decision.personalized
+    return selection_state
 
 
 LIST = make_list("BAP", "CAKE", "TEA")
@@ -177,8 +177,8 @@ def test_a_list_is_shown_with_its_choice_and_lock(
 
 def test_a_list_is_shown_where_another_list_of_the_discount_is_missing() -> None:
     sets = [product_set(personalized_promotion="Other"), product_set(personalized_promotion="PP")]
-    for said in (sets, sets[::-1]):
-        assert state(decided(yours(sets=said), choice=LIST)).backend_id == "PP"
+    for overrides in (sets, sets[::-1]):
+        assert state(decided(yours(sets=overrides), choice=LIST)).backend_id == "PP"
 
 
 def test_a_list_is_shown_where_only_its_products_are_missing() -> None:

@@ -79,10 +79,10 @@ def test_only_the_accounts_currency_and_those_it_names_earn(currency: str, rates
     assert decide(basket, terms=make_terms(**rates)).base_points == points
 
 
-def given_by(promotion_type: str, basket: Basket, **said: Any) -> tuple[int, int, int]:
+def given_by(promotion_type: str, basket: Basket, **overrides: Any) -> tuple[int, int, int]:
     """Points, redemptions and vouchers of a promotion that applies."""
-    one = applied(decide(basket, make_promotion("promo", promotion_type, **said)))
-    return one.points, one.redemptions, one.vouchers
+    winner = applied(decide(basket, make_promotion("promo", promotion_type, **overrides)))
+    return winner.points, winner.redemptions, winner.vouchers
 
 
 PAIRS = {"quantity_rule": {"apply_to": "every", "units": 2}}
@@ -107,29 +107,29 @@ def test_a_basket_multiplier_is_the_floor_of_base_points_times_what_is_above_one
 
 def test_a_basket_multiplier_multiplies_everything_once_when_its_products_are_there() -> None:
     basket = make_basket(line("A", 4), line("B", 1))
-    said = {"product_selection": selection(sku("A")), **PAIRS}
-    assert given_by("points_multiplier", basket, **said) == (50, 1, 0)
-    assert reason(decide(make_basket(line("B")), make_promotion("promo", "points_multiplier", **said))) == (
+    overrides = {"product_selection": selection(sku("A")), **PAIRS}
+    assert given_by("points_multiplier", basket, **overrides) == (50, 1, 0)
+    assert reason(decide(make_basket(line("B")), make_promotion("promo", "points_multiplier", **overrides))) == (
         "no_matching_products"
     )
 
 
 def test_a_line_item_multiplier_multiplies_the_base_points_of_its_units() -> None:
     basket = make_basket(line("A", 3, "9.99"), line("B", 1, "5.00"))
-    said = {"multiplier_scope": "line_items", "product_selection": selection(sku("A"))}
+    overrides = {"multiplier_scope": "line_items", "product_selection": selection(sku("A"))}
     # 34 base points: 29.142 of A and 4.857 of B become 29 and 5.
-    assert given_by("points_multiplier", basket, **said) == (29, 1, 0)
+    assert given_by("points_multiplier", basket, **overrides) == (29, 1, 0)
 
 
 def test_part_of_a_unit_group_has_an_unrounded_share_of_base_points_and_one_floor_at_the_end() -> None:
     basket = make_basket(line("A", 3, "9.99"), line("B", 1, "5.00"))
-    said = {"multiplier_scope": "line_items", "product_selection": selection(sku("A")), **PAIRS}
-    assert given_by("points_multiplier", basket, **said) == (19, 1, 0)
-    assert given_by("points_multiplier", basket, **said | {"multiplier": "2.5"}) == (29, 1, 0)
+    overrides = {"multiplier_scope": "line_items", "product_selection": selection(sku("A")), **PAIRS}
+    assert given_by("points_multiplier", basket, **overrides) == (19, 1, 0)
+    assert given_by("points_multiplier", basket, **overrides | {"multiplier": "2.5"}) == (29, 1, 0)
 
 
 @pytest.mark.parametrize(
-    ("said", "points"),
+    ("overrides", "points"),
     [
         ({}, 2),
         ({"conversion_points": 5}, 10),
@@ -152,23 +152,23 @@ def test_part_of_a_unit_group_has_an_unrounded_share_of_base_points_and_one_floo
         ({"issue_points_on": "quantity", "conversion_units": "1.5"}, 2),
     ],
 )
-def test_bonus_points_on_29_97_spent_and_three_units(said: dict[str, Any], points: int) -> None:
-    assert given_by("bonus_points", make_basket(line("A", 3, "9.99")), **said)[0] == points
+def test_bonus_points_on_29_97_spent_and_three_units(overrides: dict[str, Any], points: int) -> None:
+    assert given_by("bonus_points", make_basket(line("A", 3, "9.99")), **overrides)[0] == points
 
 
 @pytest.mark.parametrize(
-    "said", [{"conversion_units": "29.98"}, {"issue_points_on": "quantity", "conversion_units": 4}]
+    "overrides", [{"conversion_units": "29.98"}, {"issue_points_on": "quantity", "conversion_units": 4}]
 )
-def test_less_than_one_whole_ratio_gives_nothing(said: dict[str, Any]) -> None:
+def test_less_than_one_whole_ratio_gives_nothing(overrides: dict[str, Any]) -> None:
     basket = make_basket(line("A", 3, "9.99"))
-    assert reason(decide(basket, make_promotion("promo", "bonus_points", **said))) == "no_value"
+    assert reason(decide(basket, make_promotion("promo", "bonus_points", **overrides))) == "no_value"
 
 
 def test_bonus_points_count_only_the_applied_sets() -> None:
     basket = make_basket(line("A", 5, "5.00"), line("B", 9, "5.00"))
-    said = {"product_selection": selection(sku("A")), **PAIRS}
-    assert given_by("bonus_points", basket, **said) == (2, 2, 0)
-    assert given_by("bonus_points", basket, **said, total_redemption_limit=1) == (1, 1, 0)
+    overrides = {"product_selection": selection(sku("A")), **PAIRS}
+    assert given_by("bonus_points", basket, **overrides) == (2, 2, 0)
+    assert given_by("bonus_points", basket, **overrides, total_redemption_limit=1) == (1, 1, 0)
 
 
 def test_the_bonus_of_a_currency_without_decimals() -> None:
@@ -188,15 +188,15 @@ def test_an_offer_gives_one_voucher_per_redemption() -> None:
 
 
 @pytest.mark.parametrize(
-    ("promotion_type", "said", "saving"),
+    ("promotion_type", "overrides", "saving"),
     [
         ("fixed_points", {"points": 50, **PAIRS}, "1"),
         ("points_multiplier", {}, "0.5"),
         ("redeem_offer", PAIRS, "7"),
     ],
 )
-def test_the_customers_saving_in_money(promotion_type: str, said: dict[str, Any], saving: str) -> None:
-    promotion = make_promotion("promo", promotion_type, **said)
+def test_the_customers_saving_in_money(promotion_type: str, overrides: dict[str, Any], saving: str) -> None:
+    promotion = make_promotion("promo", promotion_type, **overrides)
     decision = decide(make_basket(line("A", 5)), promotion, offers=[make_offer(perceived_value="3.50")])
     assert applied(decision).saving == Fraction(saving)
 
@@ -210,7 +210,7 @@ WORTH = BasketValue(units=(2, 1), net=(1000, 500), base_points=(10, 5))
 
 
 @pytest.mark.parametrize(
-    ("promotion_type", "said"),
+    ("promotion_type", "overrides"),
     [
         ("fixed_points", {"points": 3}),
         ("points_multiplier", {"multiplier": "3", "multiplier_scope": "line_items"}),
@@ -226,8 +226,8 @@ WORTH = BasketValue(units=(2, 1), net=(1000, 500), base_points=(10, 5))
         ("redeem_offer", {"offer": "gift"}),
     ],
 )
-def test_an_outcome_gives_no_less_for_more_units(promotion_type: str, said: dict[str, Any]) -> None:
-    outcome: Outcome = compile_outcome(promotion_type, said, "GBP")
+def test_an_outcome_gives_no_less_for_more_units(promotion_type: str, overrides: dict[str, Any]) -> None:
+    outcome: Outcome = compile_outcome(promotion_type, overrides, "GBP")
     some = outcome.give(sets=1, taken=((0, 1),), basket_value=WORTH)
     more = outcome.give(sets=2, taken=((0, 2), (1, 1)), basket_value=WORTH)
     assert some.points + some.vouchers < more.points + more.vouchers
@@ -244,20 +244,20 @@ def test_an_unknown_outcome_cannot_be_compiled() -> None:
 
 def test_points_are_shared_over_the_unit_groups_taken_by_their_value() -> None:
     basket = make_basket(line("A", 1, "30.00"), line("B", 1, "10.00"), line("C", 1, "60.00"))
-    one = applied(decide(basket, make_promotion(points=5, product_selection=selection(sku("A", "B")))))
-    assert {share.line_id: share.points for share in one.lines} == {"A/1/30.00": 4, "B/1/10.00": 1}
+    winner = applied(decide(basket, make_promotion(points=5, product_selection=selection(sku("A", "B")))))
+    assert {share.line_id: share.points for share in winner.lines} == {"A/1/30.00": 4, "B/1/10.00": 1}
 
 
 def test_within_a_unit_group_lines_get_points_in_their_order() -> None:
     basket = make_basket(line("A", 2, line_id="1"), line("A", 2, line_id="2"), line("A", 2, line_id="3"))
-    one = applied(decide(basket, make_promotion(quantity_rule={"apply_to": "first", "units": 3})))
-    assert [(share.line_id, share.quantity) for share in one.lines] == [("1", Decimal(2)), ("2", Decimal(1))]
+    winner = applied(decide(basket, make_promotion(quantity_rule={"apply_to": "first", "units": 3})))
+    assert [(share.line_id, share.quantity) for share in winner.lines] == [("1", Decimal(2)), ("2", Decimal(1))]
 
 
 def test_the_unit_of_weighed_goods_is_shown_as_the_quantity_weighed() -> None:
     basket = make_basket(line("A", "0.5", line_id="1"), line("A", "1.25", line_id="2"), line("A", 2, line_id="3"))
-    one = applied(decide(basket, make_promotion()))
-    assert {share.line_id: share.quantity for share in one.lines} == {
+    winner = applied(decide(basket, make_promotion()))
+    assert {share.line_id: share.quantity for share in winner.lines} == {
         "1": Decimal("0.5"),
         "2": Decimal("1.25"),
         "3": Decimal(2),
@@ -284,7 +284,10 @@ LINES = st.lists(
     rate=st.sampled_from(["0", "0.7", "1", "13"]),
 )
 def test_shares_add_up(lines: list[Line], rule: Any, scope: str, rate: str) -> None:
-    named = [*(one._replace(line_id=str(i)) for i, one in enumerate(lines)), line("D", 2, "7.77", line_id="D")]
+    named = [
+        *(basket_line._replace(line_id=str(i)) for i, basket_line in enumerate(lines)),
+        line("D", 2, "7.77", line_id="D"),
+    ]
     decision = decide(
         make_basket(*named),
         make_promotion("fixed", points=101, quantity_rule=rule),
@@ -297,8 +300,8 @@ def test_shares_add_up(lines: list[Line], rule: Any, scope: str, rate: str) -> N
     assert sum(row.net for row in decision.lines) == decision.net
     assert sum(row.total for row in decision.lines) == decision.total
     assert decision.points == decision.base_points + sum(winner.points for winner in decision.applied)
-    bought = {one.line_id: one.quantity for one in named}
-    for one in decision.applied:
-        assert sum(share.points for share in one.lines) == one.points
-        assert sum(share.discount for share in one.lines) == one.discount == 0
-        assert all(0 < share.quantity <= bought[share.line_id] and share.points >= 0 for share in one.lines)
+    bought = {basket_line.line_id: basket_line.quantity for basket_line in named}
+    for winner in decision.applied:
+        assert sum(share.points for share in winner.lines) == winner.points
+        assert sum(share.discount for share in winner.lines) == winner.discount == 0
+        assert all(0 < share.quantity <= bought[share.line_id] and share.points >= 0 for share in winner.lines)

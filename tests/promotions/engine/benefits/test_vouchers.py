@@ -31,8 +31,8 @@ BASKET = make_basket(
 
 
 def paid(decision: Decision) -> AppliedVoucher:
-    (found,) = decision.vouchers
-    return found
+    (voucher,) = decision.vouchers
+    return voucher
 
 
 def refusals(decision: Decision) -> list[tuple[str, str]]:
@@ -56,9 +56,13 @@ PAY: list[tuple[PresentedVoucher, dict[str, int]]] = [
 @pytest.mark.parametrize(("voucher", "expected"), PAY)
 def test_a_voucher_pays_what_its_offer_says(voucher: PresentedVoucher, expected: dict[str, int]) -> None:
     decision = decide(BASKET, vouchers=[voucher])
-    one = paid(decision)
-    assert (off(one), one.discount) == (expected, sum(expected.values()))
-    assert (one.code, one.offer, one.benefit) == ("V", "gift", voucher.benefit and voucher.benefit.kind)
+    paid_voucher = paid(decision)
+    assert (off(paid_voucher), paid_voucher.discount) == (expected, sum(expected.values()))
+    assert (paid_voucher.code, paid_voucher.offer, paid_voucher.benefit) == (
+        "V",
+        "gift",
+        voucher.benefit and voucher.benefit.kind,
+    )
     assert decision.net == 1450 - sum(expected.values())
     assert refusals(decision) == []
 
@@ -75,8 +79,8 @@ def test_a_percentage_is_rounded_half_up_once(value: str, price: str, expected: 
 
 
 def test_a_product_voucher_makes_one_unit_free() -> None:
-    one = paid(decide(BASKET, vouchers=[make_voucher(kind="product", product="TEA")]))
-    assert (taken(one), off(one)) == ({"tea": Decimal(1)}, {"tea": 300})
+    paid_voucher = paid(decide(BASKET, vouchers=[make_voucher(kind="product", product="TEA")]))
+    assert (taken(paid_voucher), off(paid_voucher)) == ({"tea": Decimal(1)}, {"tea": 300})
 
 
 def test_a_product_voucher_frees_the_unit_that_is_cheapest_after_discounts() -> None:
@@ -95,8 +99,8 @@ def test_a_product_voucher_is_not_spent_on_a_unit_that_is_free_already() -> None
 
 def test_a_weighed_product_is_free_as_a_whole() -> None:
     basket = make_basket(line("CHEESE", "0.350", "10.00", line_id="1"), line("A", line_id="2"))
-    one = paid(decide(basket, vouchers=[make_voucher(kind="product", product="CHEESE")]))
-    assert (taken(one), off(one)) == ({"1": Decimal("0.350")}, {"1": 350})
+    paid_voucher = paid(decide(basket, vouchers=[make_voucher(kind="product", product="CHEESE")]))
+    assert (taken(paid_voucher), off(paid_voucher)) == ({"1": Decimal("0.350")}, {"1": 350})
 
 
 @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "product", "product": "WINE"}, "not_applicable"),
     ({"currency": "EUR"}, "not_applicable"),
     ({"kind": "percentage", "value": "0.01"}, "not_applicable"),
-    # the state of somebody else's voucher is not told, nor is a spent one expired
+    # the state of another consumer's voucher is not disclosed, and a spent one does not expire
     ({"is_own": False, "status": "redeemed"}, "other_consumer"),
     ({"is_own": False, "expires_at": JUST_OVER}, "other_consumer"),
     ({"status": "redeemed", "expires_at": JUST_OVER}, "redeemed"),
@@ -134,15 +138,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "expected"), REFUSED)
-def test_a_voucher_that_does_not_pay_has_a_reason(said: dict[str, Any], expected: str) -> None:
-    decision = decide(BASKET, vouchers=[make_voucher(**said)])
+@pytest.mark.parametrize(("overrides", "expected"), REFUSED)
+def test_a_voucher_that_does_not_pay_has_a_reason(overrides: dict[str, Any], expected: str) -> None:
+    decision = decide(BASKET, vouchers=[make_voucher(**overrides)])
     assert (refusals(decision), decision.vouchers, decision.net) == ([("V", expected)], (), 1450)
 
 
-@pytest.mark.parametrize("said", [{}, {"expires_at": SOON}, {"expires_at": SOON, "status": "expired"}])
-def test_a_voucher_is_good_until_its_end_at_the_moment_of_the_sale(said: dict[str, Any]) -> None:
-    assert paid(decide(BASKET, vouchers=[make_voucher(**said)])).discount == 100
+@pytest.mark.parametrize("overrides", [{}, {"expires_at": SOON}, {"expires_at": SOON, "status": "expired"}])
+def test_a_voucher_is_good_until_its_end_at_the_moment_of_the_sale(overrides: dict[str, Any]) -> None:
+    assert paid(decide(BASKET, vouchers=[make_voucher(**overrides)])).discount == 100
 
 
 @pytest.mark.parametrize("kind", ["amount", "percentage", "product"])
@@ -153,8 +157,8 @@ def test_a_voucher_that_would_give_nothing_stays_unused(kind: str) -> None:
 
 
 def test_an_external_voucher_is_reported_though_nothing_is_left_to_pay() -> None:
-    one = paid(decide(make_basket(line("A", 1, "0.00")), vouchers=[make_voucher(kind="external")]))
-    assert (one.benefit, one.discount, one.lines) == ("external", 0, ())
+    paid_voucher = paid(decide(make_basket(line("A", 1, "0.00")), vouchers=[make_voucher(kind="external")]))
+    assert (paid_voucher.benefit, paid_voucher.discount, paid_voucher.lines) == ("external", 0, ())
 
 
 # --- order ----------------------------------------------------------------------------------------------------------

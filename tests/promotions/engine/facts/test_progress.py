@@ -1,4 +1,4 @@
-"""Repeat behaviour: what counts towards an application rule, over which period, and when counting starts anew."""
+"""Repeat behaviour: what counts towards an application rule, over which period, and when counting restarts."""
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta

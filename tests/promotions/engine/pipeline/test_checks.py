@@ -89,12 +89,12 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
 """What makes a promotion fail one check, in the order of the checks."""
 
 
-def decided(faults: dict[str, Any], promotion_type: str = "bonus_points", **said: Any) -> Decision:
+def decided(faults: dict[str, Any], promotion_type: str = "bonus_points", **overrides: Any) -> Decision:
     faults = dict(faults)
     anonymous = faults.pop("anonymous", False)
     member = faults.pop("is_loyalty_member", True)
     promotion = make_promotion("promo", promotion_type, **faults)
-    usage = Usage(total_redemptions={promotion.id: 3}, customer_redemptions={promotion.id: 2}, **said)
+    usage = Usage(total_redemptions={promotion.id: 3}, customer_redemptions={promotion.id: 2}, **overrides)
     shopper = make_shopper(is_loyalty_member=member, groups=["held"])
     return decide(make_basket(line("A")), promotion, shopper=shopper, anonymous=anonymous, usage=usage)
 
@@ -180,9 +180,9 @@ def test_limits_count_redemptions_and_reduce_matching_sets(
     if isinstance(expected, str):
         assert reason(decision) == expected
     else:
-        one = applied(decision)
-        assert (one.redemptions, one.points) == (expected, 50 * expected)
-        assert sum(share.quantity for share in one.lines) == expected
+        winner = applied(decision)
+        assert (winner.redemptions, winner.points) == (expected, 50 * expected)
+        assert sum(share.quantity for share in winner.lines) == expected
 
 
 def test_a_basket_multiplier_is_one_redemption_whatever_is_left() -> None:
@@ -288,7 +288,7 @@ def held_out(code: str, percentage: str, *, of: int, family: str = "loyalty") ->
     plain = make_promotion(code)
     promotion = replace(plain, source=replace(plain.source, family=family))
     group = ControlGroup(group="held", percentage=Decimal(percentage))
-    return {number for number, one in enumerate(members(of)) if group.holds_out(promotion, one)}
+    return {number for number, member in enumerate(members(of)) if group.holds_out(promotion, member)}
 
 
 @pytest.mark.parametrize(("percentage", "least", "most"), [("0", 0, 0), ("20", 160, 240), ("100", 1000, 1000)])
@@ -331,7 +331,7 @@ def test_an_always_apply_promotion_skips_only_the_conflict() -> None:
 
 def test_an_always_apply_promotion_takes_no_slot_and_beats_no_other() -> None:
     always = make_promotion("always", points=1000, always_apply=True)
-    codes = [one.promotion.code for one in decide(make_basket(), always, make_promotion("b")).applied]
+    codes = [winner.promotion.code for winner in decide(make_basket(), always, make_promotion("b")).applied]
     assert codes == ["b", "always"]
 
 

@@ -75,10 +75,10 @@ SAID = st.tuples(
 )
 
 
-def promotions_of(said: Sequence[tuple[tuple[str, dict[str, Any]], dict[str, Any]]]) -> list[Promotion]:
+def promotions_of(draws: Sequence[tuple[tuple[str, dict[str, Any]], dict[str, Any]]]) -> list[Promotion]:
     return [
         make_promotion(f"p{i}", promotion_type, **outcome, **others)
-        for i, ((promotion_type, outcome), others) in enumerate(said)
+        for i, ((promotion_type, outcome), others) in enumerate(draws)
     ]
 
 
@@ -107,34 +107,34 @@ POLICIES = st.builds(
 
 
 def basket_of(lines: Sequence[Line]) -> Basket:
-    numbered = [one._replace(line_id=str(i)) for i, one in enumerate(lines)]
+    numbered = [basket_line._replace(line_id=str(i)) for i, basket_line in enumerate(lines)]
     return make_basket(*numbered, products=PRODUCTS)
 
 
 def summary(decision: Decision) -> dict[str, Any]:
     """What must not depend on how the basket is written: everything but the lines' names."""
-    skus = {one.line_id: one.sku for one in decision.basket.lines}
+    skus = {basket_line.line_id: basket_line.sku for basket_line in decision.basket.lines}
 
     def by_sku(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        totals: dict[str, Any] = {}
         for line_id, amount in pairs:
-            found[skus[line_id]] = found.get(skus[line_id], 0) + amount
-        return found
+            totals[skus[line_id]] = totals.get(skus[line_id], 0) + amount
+        return totals
 
     return {
         "totals": (decision.total, decision.net, decision.base_points, decision.points),
         "base_points": by_sku([(row.line_id, row.base_points) for row in decision.lines]),
         "applied": [
             (
-                one.promotion.code,
-                one.redemptions,
-                one.points,
-                one.vouchers,
-                one.saving,
-                by_sku([(share.line_id, share.quantity) for share in one.lines]),
-                by_sku([(share.line_id, share.points) for share in one.lines]),
+                winner.promotion.code,
+                winner.redemptions,
+                winner.points,
+                winner.vouchers,
+                winner.saving,
+                by_sku([(share.line_id, share.quantity) for share in winner.lines]),
+                by_sku([(share.line_id, share.points) for share in winner.lines]),
             )
-            for one in decision.applied
+            for winner in decision.applied
         ],
         "refused": [
             (refusal.promotion.code, refusal.reason, refusal.won_by, refusal.decided_by) for refusal in decision.refused
@@ -145,11 +145,13 @@ def summary(decision: Decision) -> dict[str, Any]:
 def split(lines: Sequence[Line], random: Any) -> list[Line]:
     """The same units, each line of whole units in two where it has more than one; in another order."""
     parts: list[Line] = []
-    for one in lines:
-        reduction = random.randint(1, one.units - 1) if one.units > 1 else 0
-        if reduction:
-            parts.append(one._replace(units=reduction, quantity=Decimal(reduction)))
-        parts.append(one._replace(units=one.units - reduction, quantity=one.quantity - reduction))
+    for basket_line in lines:
+        split_units = random.randint(1, basket_line.units - 1) if basket_line.units > 1 else 0
+        if split_units:
+            parts.append(basket_line._replace(units=split_units, quantity=Decimal(split_units)))
+        parts.append(
+            basket_line._replace(units=basket_line.units - split_units, quantity=basket_line.quantity - split_units)
+        )
     random.shuffle(parts)
     return parts
 
@@ -189,9 +191,9 @@ def test_the_order_of_promotions_changes_nothing(
     ),
 )
 def test_a_promotion_that_does_not_qualify_changes_nothing(
-    lines: list[Line], promotions: list[Promotion], policy: Policy, said: Any, fault: dict[str, Any]
+    lines: list[Line], promotions: list[Promotion], policy: Policy, draw: Any, fault: dict[str, Any]
 ) -> None:
-    (promotion_type, outcome), others = said
+    (promotion_type, outcome), others = draw
     other = make_promotion("other", promotion_type, **outcome, **(others | fault))
     basket = basket_of(lines)
     without = decide(basket, *promotions, policy=policy)
@@ -222,16 +224,18 @@ def test_shares_add_up_and_no_unit_is_taken_twice(
     decision = decide(basket, *promotions, policy=policy)
     bought = {row.line_id: row.quantity for row in basket.lines}
     assert sum(row.base_points for row in decision.lines) == decision.base_points
-    assert [one.net for one in decision.lines] == [one.total_inc_tax for one in basket.lines]
-    for one in decision.applied:
-        assert sum(share.points for share in one.lines) == one.points
-        assert len({share.line_id for share in one.lines}) == len(one.lines)
-        assert all(0 < share.quantity <= bought[share.line_id] for share in one.lines)
+    assert [basket_line.net for basket_line in decision.lines] == [
+        basket_line.total_inc_tax for basket_line in basket.lines
+    ]
+    for winner in decision.applied:
+        assert sum(share.points for share in winner.lines) == winner.points
+        assert len({share.line_id for share in winner.lines}) == len(winner.lines)
+        assert all(0 < share.quantity <= bought[share.line_id] for share in winner.lines)
 
 
 @given(WHOLE_LINES, SAID)
-def test_more_redemptions_are_left_than_used(lines: list[Line], said: Any) -> None:
-    (promotion,) = promotions_of([said])
+def test_more_redemptions_are_left_than_used(lines: list[Line], draw: Any) -> None:
+    (promotion,) = promotions_of([draw])
     limit = promotion.total_limit
     if limit is not None:
         usage = Usage(total_redemptions={promotion.id: limit - 1})

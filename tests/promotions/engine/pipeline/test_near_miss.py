@@ -74,7 +74,7 @@ def test_a_total_that_is_too_high_lacks_a_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "rule"),
+    ("overrides", "rule"),
     [
         ({"site_rules": every(condition("town", "is", "York"))}, condition("town", "is", "York")),
         ({"customer_rules": every(condition("groups", "is", "vip"))}, condition("groups", "is", "vip")),
@@ -82,8 +82,8 @@ def test_a_total_that_is_too_high_lacks_a_rule() -> None:
         ({"line_item_rules": every(condition("category", "is", "Cake"))}, condition("category", "is", "Cake")),
     ],
 )
-def test_the_one_rule_that_fails_is_named(said: dict[str, Any], rule: dict[str, Any]) -> None:
-    assert refused(make_promotion(**said), line("TEA")).near_miss == NearMiss(lacking="rule", rule=rule)
+def test_the_one_rule_that_fails_is_named(overrides: dict[str, Any], rule: dict[str, Any]) -> None:
+    assert refused(make_promotion(**overrides), line("TEA")).near_miss == NearMiss(lacking="rule", rule=rule)
 
 
 def test_where_all_alternatives_fail_their_group_is_named() -> None:
@@ -92,7 +92,7 @@ def test_where_all_alternatives_fail_their_group_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "overrides",
     [
         {"site_rules": every(condition("town", "is", "York"), condition("county", "is", "Kent"))},
         {"site_rules": every(condition("town", "is", "York")), "customer_rules": every(condition("groups", "is", "x"))},
@@ -103,8 +103,8 @@ def test_where_all_alternatives_fail_their_group_is_named() -> None:
         {"transaction_rules": every(condition("total_inc_tax", "is_at_least", "20")), "draft": True},
     ],
 )
-def test_a_promotion_that_lacks_two_things_has_no_near_miss(said: dict[str, Any]) -> None:
-    assert refused(make_promotion(**said), line("A", 1, "5.00")).near_miss is None
+def test_a_promotion_that_lacks_two_things_has_no_near_miss(overrides: dict[str, Any]) -> None:
+    assert refused(make_promotion(**overrides), line("A", 1, "5.00")).near_miss is None
 
 
 def test_what_no_customer_can_change_is_no_near_miss() -> None:
@@ -125,7 +125,7 @@ def test_missing_units_are_no_near_miss_where_the_limit_is_reached() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "bought", "missing"),
+    ("overrides", "bought", "missing"),
     [
         ({"product_selection": selection(sku("A"))}, [], 1),
         ({"product_selection": selection(sku("A")), "quantity_rule": {"apply_to": "first", "units": 3}}, [], 1),
@@ -135,9 +135,9 @@ def test_missing_units_are_no_near_miss_where_the_limit_is_reached() -> None:
     ],
 )
 def test_the_units_that_a_first_matching_set_lacks(
-    said: dict[str, Any], bought: list[tuple[str, int]], missing: int
+    overrides: dict[str, Any], bought: list[tuple[str, int]], missing: int
 ) -> None:
-    refusal = refused(make_promotion(**said), line("Z"), *(line(name, number) for name, number in bought))
+    refusal = refused(make_promotion(**overrides), line("Z"), *(line(name, number) for name, number in bought))
     assert (refusal.reason, refusal.near_miss) == ("no_matching_products", units(missing))
 
 

@@ -82,16 +82,16 @@ SAID = st.tuples(
 )
 
 
-def discount_of(code: str, said: Any, **others: Any) -> Promotion:
+def discount_of(code: str, draw: Any, **others: Any) -> Promotion:
     """A discount as drawn; one set more gets the discount, where none of those drawn does."""
-    (discount_type, outcome), sets, conditions = said
-    if not any(one.get("gets_discount", True) for one in sets):
+    (discount_type, outcome), sets, conditions = draw
+    if not any(product_set.get("gets_discount", True) for product_set in sets):
         sets = [*sets, product_set()]
     return make_discount(code, discount_type, sets=sets, **outcome, **(conditions | others))
 
 
 DISCOUNTS = st.lists(SAID, min_size=1, max_size=4).map(
-    lambda said: [discount_of(f"d{i}", one) for i, one in enumerate(said)]
+    lambda draws: [discount_of(f"d{i}", draw) for i, draw in enumerate(draws)]
 )
 LINES = st.lists(
     st.builds(
@@ -118,7 +118,7 @@ VOUCHERS = st.lists(
         ]
     ),
     max_size=3,
-    unique_by=lambda one: one.code,
+    unique_by=lambda promotion: promotion.code,
 )
 POLICIES = st.builds(
     Policy,
@@ -130,11 +130,13 @@ PERSONALIZED = {"PP": make_personalized(1, locks=True), "Other": make_personaliz
 
 
 def basket_of(lines: Sequence[Line]) -> Basket:
-    return make_basket(*(one._replace(line_id=str(i)) for i, one in enumerate(lines)), products=PRODUCTS)
+    return make_basket(
+        *(basket_line._replace(line_id=str(i)) for i, basket_line in enumerate(lines)), products=PRODUCTS
+    )
 
 
-def decided(basket: Basket, promotions: Sequence[Promotion], **said: Any) -> Decision:
-    return decide(basket, *promotions, shopper=SHOPPER, personalized=PERSONALIZED, **said)
+def decided(basket: Basket, promotions: Sequence[Promotion], **overrides: Any) -> Decision:
+    return decide(basket, *promotions, shopper=SHOPPER, personalized=PERSONALIZED, **overrides)
 
 
 def summary(decision: Decision) -> dict[str, Any]:
@@ -146,29 +148,33 @@ def summary(decision: Decision) -> dict[str, Any]:
     }
 
     def by_unit_group(pairs: list[tuple[str, Any]]) -> dict[int, Any]:
-        found: dict[int, Any] = {}
+        totals: dict[int, Any] = {}
         for line_id, amount in pairs:
-            found[unit_groups[line_id]] = found.get(unit_groups[line_id], 0) + amount
-        return found
+            totals[unit_groups[line_id]] = totals.get(unit_groups[line_id], 0) + amount
+        return totals
 
     return {
         "totals": (decision.total, decision.net, decision.base_points, decision.points),
         "net": by_unit_group([(row.line_id, row.net) for row in decision.lines]),
         "applied": [
             (
-                one.promotion.code,
-                one.redemptions,
-                one.discount,
-                one.points,
-                one.saving,
-                by_unit_group([(share.line_id, share.quantity) for share in one.lines]),
-                by_unit_group([(share.line_id, share.discount) for share in one.lines]),
+                winner.promotion.code,
+                winner.redemptions,
+                winner.discount,
+                winner.points,
+                winner.saving,
+                by_unit_group([(share.line_id, share.quantity) for share in winner.lines]),
+                by_unit_group([(share.line_id, share.discount) for share in winner.lines]),
             )
-            for one in decision.applied
+            for winner in decision.applied
         ],
         "vouchers": [
-            (one.code, one.discount, by_unit_group([(share.line_id, share.discount) for share in one.lines]))
-            for one in decision.vouchers
+            (
+                voucher.code,
+                voucher.discount,
+                by_unit_group([(share.line_id, share.discount) for share in voucher.lines]),
+            )
+            for voucher in decision.vouchers
         ],
         "refused": [
             (refusal.promotion.code, refusal.reason, refusal.won_by, refusal.decided_by) for refusal in decision.refused
@@ -186,10 +192,10 @@ def test_splitting_and_reordering_lines_changes_no_total(
     lines: list[Line],
     weighed: list[Line],
     discounts: list[Promotion],
-    said: tuple[list[PresentedVoucher], Policy],
+    vouchers_and_policy: tuple[list[PresentedVoucher], Policy],
     random: Any,
 ) -> None:
-    vouchers, policy = said
+    vouchers, policy = vouchers_and_policy
     promotions = [*discounts, make_promotion("points", "bonus_points", conversion_units="1.5")]
     whole = decided(basket_of([*lines, *weighed]), promotions, policy=policy, vouchers=vouchers)
     parts = [*split(lines, random), *weighed]
@@ -223,9 +229,9 @@ def test_the_order_of_discounts_changes_nothing(
     ),
 )
 def test_a_discount_that_does_not_qualify_changes_nothing(
-    lines: list[Line], discounts: list[Promotion], policy: Policy, said: Any, fault: dict[str, Any]
+    lines: list[Line], discounts: list[Promotion], policy: Policy, draw: Any, fault: dict[str, Any]
 ) -> None:
-    other = discount_of("other", said, **fault)
+    other = discount_of("other", draw, **fault)
     basket = basket_of(lines)
     without, joined = decided(basket, discounts, policy=policy), decided(basket, [*discounts, other], policy=policy)
     assert replace(joined, refused=()) == replace(without, refused=())
@@ -248,16 +254,16 @@ def test_amounts_off_lines_add_up_to_the_discounts_and_vouchers(
     decision = decided(basket, discounts, policy=policy, vouchers=vouchers)
     given_off: list[Applied | AppliedVoucher] = [*decision.applied, *decision.vouchers]
     bought = {row.line_id: row.quantity for row in basket.lines}
-    for one in given_off:
-        assert sum(share.discount for share in one.lines) == one.discount
-        assert len({share.line_id for share in one.lines}) == len(one.lines)
-        assert all(0 < share.quantity <= bought[share.line_id] and share.discount >= 0 for share in one.lines)
+    for benefit in given_off:
+        assert sum(share.discount for share in benefit.lines) == benefit.discount
+        assert len({share.line_id for share in benefit.lines}) == len(benefit.lines)
+        assert all(0 < share.quantity <= bought[share.line_id] and share.discount >= 0 for share in benefit.lines)
     for each in decision.lines:
-        off_line = [share.discount for one in given_off for share in one.lines if share.line_id == each.line_id]
+        off_line = [share.discount for benefit in given_off for share in benefit.lines if share.line_id == each.line_id]
         assert sum(off_line) == each.discount
         assert (each.total - each.discount, each.net >= 0) == (each.net, True)
     assert sum(each.discount for each in decision.lines) == decision.total - decision.net
-    assert sum(one.discount for one in given_off) == decision.total - decision.net
+    assert sum(benefit.discount for benefit in given_off) == decision.total - decision.net
     assert all(winner.discount for winner in decision.applied)
 
 
@@ -268,8 +274,8 @@ def test_no_unit_is_in_two_competing_discounts(
     basket = basket_of([*lines, *weighed])
     decision = decided(basket, discounts, policy=policy)
     used: dict[str, Decimal] = {}
-    for one in decision.applied:
-        for share in one.lines if not one.promotion.always_apply else ():
+    for winner in decision.applied:
+        for share in winner.lines if not winner.promotion.always_apply else ():
             used[share.line_id] = used.get(share.line_id, Decimal(0)) + share.quantity
     assert all(used.get(row.line_id, 0) <= row.quantity for row in basket.lines)
 
@@ -279,7 +285,7 @@ def test_under_the_greatest_saving_no_loser_saves_more_than_the_first_winner(
     lines: list[Line], discounts: list[Promotion], places: int | None
 ) -> None:
     basket = basket_of(lines)
-    competing = [replace(one, always_apply=False) for one in discounts]
+    competing = [replace(discount, always_apply=False) for discount in discounts]
     decision = decided(basket, competing, policy=Policy(discounts_per_transaction=places))
     winners = [winner.promotion.code for winner in decision.applied]
     for lost in decision.refused:
@@ -307,24 +313,26 @@ def test_a_loser_names_the_earlier_winners_of_units_that_its_sets_accept(
             basket.lines[position].line_id
             for unit_group in basket.unit_groups
             for position in unit_group.lines
-            if any(fits(one, unit_group) for one in lost.promotion.source.outcome["product_sets"])
+            if any(fits(product_set, unit_group) for product_set in lost.promotion.source.outcome["product_sets"])
         }
         before = [winner for winner in winners if rank(winner.promotion) < rank(lost.promotion)]
-        holding = [one.promotion.code for one in before if any(share.line_id in fitting for share in one.lines)]
+        holding = [
+            winner.promotion.code for winner in before if any(share.line_id in fitting for share in winner.lines)
+        ]
         assert lost.won_by == tuple(holding)
 
 
-def fits(one: dict[str, Any], unit_group: UnitGroup) -> bool:
+def fits(product_set: dict[str, Any], unit_group: UnitGroup) -> bool:
     """Whether a product set could take units of a unit group for SHOPPER."""
-    if "products" in one:
-        return unit_group.sku in one["products"]
-    if "personalized_promotion" in one:
-        choice = SHOPPER.personalized[one["personalized_promotion"]]
+    if "products" in product_set:
+        return unit_group.sku in product_set["products"]
+    if "personalized_promotion" in product_set:
+        choice = SHOPPER.personalized[product_set["personalized_promotion"]]
         return (
-            unit_group.sku in (choice.selected or [one["default_product"] or unit_group.sku])
+            unit_group.sku in (choice.selected or [product_set["default_product"] or unit_group.sku])
             and unit_group.sku in choice.products
         )
-    return holds(one["rules"], Scope.LINE_ITEM, unit_group.item)
+    return holds(product_set["rules"], Scope.LINE_ITEM, unit_group.item)
 
 
 # --- priced units and reductions -------------------------------------------------------------------------------------
@@ -345,7 +353,7 @@ PRICED_UNITS = st.lists(
 def test_an_amount_is_shared_to_the_penny_and_no_unit_falls_below_zero(
     priced_units: list[PricedUnits], percent: int
 ) -> None:
-    before = Prices(priced_units=tuple(sorted(priced_units, key=lambda one: (one.unit_group, one.first))))
+    before = Prices(priced_units=tuple(sorted(priced_units, key=lambda units: (units.unit_group, units.first))))
     off = before.total * percent // 100
     reductions = share_reduction(off, before.priced_units)
     after = before.after(reductions)
@@ -357,11 +365,11 @@ def test_an_amount_is_shared_to_the_penny_and_no_unit_falls_below_zero(
 
 @given(PRICED_UNITS, st.data())
 def test_units_that_are_taken_are_left_out(priced_units: list[PricedUnits], data: st.DataObject) -> None:
-    before = Prices(priced_units=tuple(sorted(priced_units, key=lambda one: (one.unit_group, one.first))))
+    before = Prices(priced_units=tuple(sorted(priced_units, key=lambda units: (units.unit_group, units.first))))
     parts = []
-    for one in data.draw(st.lists(st.sampled_from(priced_units), unique=True)):
-        start = data.draw(st.integers(0, one.units - 1))
-        parts.append(one.part(start, data.draw(st.integers(1, one.units - start))))
+    for units in data.draw(st.lists(st.sampled_from(priced_units), unique=True)):
+        start = data.draw(st.integers(0, units.units - 1))
+        parts.append(units.part(start, data.draw(st.integers(1, units.units - start))))
     gone = {(part.unit_group, part.first + i) for part in parts for i in range(part.units)}
     assert set(places(before.without(parts))) == set(places(before)) - gone
 
@@ -377,7 +385,7 @@ def test_the_parts_of_a_reduction_add_up_from_unit_to_unit(units: int, value: in
         priced=PricedUnits(unit_group=0, first=0, units=units, value=value), off=units * value * percent // 100
     )
     costs = [reduction.off_of(n + 1) - reduction.off_of(n) for n in range(units)]
-    left = [one.value for one in reduction.left() for _ in range(one.units)]
+    left = [part.value for part in reduction.left() for _ in range(part.units)]
     assert [value - cost for cost in costs] == left
     assert sum(costs) == reduction.off
     assert max(left) - min(left) <= 1

@@ -319,12 +319,12 @@ def test_a_changed_rulebook_equals_a_new_one(
     first = make_rulebook(before)
     untouched = decision_of(first, basket, shopper)
     changed = first.changed(put=put[::2], removed=gone).changed(put=put[1::2])
-    kept = {promotion.id: promotion for promotion in before if promotion.id not in gone}
-    fresh = make_rulebook((kept | {promotion.id: promotion for promotion in put}).values())
-    assert same(changed) == same(fresh)
-    assert same(changed.candidates(basket, shopper)) == same(fresh.candidates(basket, shopper))
-    assert same(changed.nearest(basket, shopper, limit=99)) == same(fresh)
-    assert decision_of(changed, basket, shopper) == decision_of(fresh, basket, shopper)
+    remaining = {promotion.id: promotion for promotion in before if promotion.id not in gone}
+    rebuilt = make_rulebook((remaining | {promotion.id: promotion for promotion in put}).values())
+    assert same(changed) == same(rebuilt)
+    assert same(changed.candidates(basket, shopper)) == same(rebuilt.candidates(basket, shopper))
+    assert same(changed.nearest(basket, shopper, limit=99)) == same(rebuilt)
+    assert decision_of(changed, basket, shopper) == decision_of(rebuilt, basket, shopper)
     assert decision_of(first, basket, shopper) == untouched
 
 
@@ -417,7 +417,7 @@ def test_a_thousand_promotions_for_other_products_are_no_candidates() -> None:
     assert candidates([*others, make_promotion("mine", product_selection=selection(sku("a")))], BASKET) == ["mine"]
 
 
-def test_site_rules_are_judged_once_for_each_site() -> None:
+def test_site_rules_are_evaluated_once_for_each_site() -> None:
     rulebook = make_rulebook([make_promotion(site_rules=every(condition("town", "is", "Leeds")))])
     for _ in range(2):
         assert rulebook.candidates(make_basket(site=make_site(town="Leeds")), make_shopper())

@@ -1,4 +1,4 @@
-"""What a rule tree may say, and how it is told what is wrong with it."""
+"""Validation of rule trees, and the errors that it reports."""
 
 from decimal import Decimal
 from typing import Any
