@@ -49,8 +49,8 @@ def wait_for(probe: Callable[[], T], *, seconds: float = 60.0, what: str = "it")
     error: Exception | None = None
     while time.monotonic() < until:
         try:
-            if programs_found := probe():
-                return programs_found
+            if value := probe():
+                return value
         except Exception as caught:  # noqa: BLE001 - servers that start or stop answer anything
             error = caught
         time.sleep(0.1)

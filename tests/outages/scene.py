@@ -18,7 +18,7 @@ from consumers.author import Author
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from django.utils import timezone  # noqa: E402 - the apps are there only now
+from django.utils import timezone  # noqa: E402 - apps can be imported only after setup
 
 from consumers.choices import KeyRole  # noqa: E402
 from consumers.models import Consumer  # noqa: E402

@@ -13,12 +13,12 @@ from tests.consumers.admin.office import Office, make_office
 SETTINGS = {"promotion_bias": "max_customer_saving", "promotions_per_type": "1", "promotion_age": "newest"}
 
 
-def example_outcomes(**settings: Any) -> dict[str, str]:
-    return {row.name: row.outcome for row in example_rows(Policy(**settings))}
+def example_outcomes(**policy_fields: Any) -> dict[str, str]:
+    return {row.name: row.outcome for row in example_rows(Policy(**policy_fields))}
 
 
-def winning_promotions(**settings: Any) -> list[str]:
-    return [row.name for row in example_rows(Policy(**settings)) if row.applies]
+def winning_promotions(**policy_fields: Any) -> list[str]:
+    return [row.name for row in example_rows(Policy(**policy_fields)) if row.applies]
 
 
 def test_by_default_the_greatest_saving_and_then_the_newest_wins() -> None:
@@ -29,7 +29,7 @@ def test_by_default_the_greatest_saving_and_then_the_newest_wins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "winners"),
+    ("policy_fields", "winners"),
     [
         ({"promotion_bias": "min_customer_saving"}, {"Welcome points"}),
         ({"promotion_age": "oldest"}, {"Spring points"}),
@@ -37,13 +37,13 @@ def test_by_default_the_greatest_saving_and_then_the_newest_wins() -> None:
         ({"promotions_per_type": 3}, {"Easter points", "Spring points", "Welcome points"}),
     ],
 )
-def test_each_setting_changes_who_wins(settings: dict[str, Any], winners: set[str]) -> None:
-    assert {name for name in winning_promotions(**settings) if name.endswith("points")} == winners
+def test_each_setting_changes_who_wins(policy_fields: dict[str, Any], winners: set[str]) -> None:
+    assert {name for name in winning_promotions(**policy_fields) if name.endswith("points")} == winners
 
 
 def test_discounts_share_units_and_a_limit_of_one_keeps_the_first() -> None:
-    def discounts(**settings: Any) -> list[str]:
-        return [name for name in winning_promotions(**settings) if not name.endswith("points")]
+    def discounts(**policy_fields: Any) -> list[str]:
+        return [name for name in winning_promotions(**policy_fields) if not name.endswith("points")]
 
     assert discounts() == ["Three for two on shampoo", "10% off everything"]
     assert example_outcomes()["1.00 off coffee"] == "loses to 10% off everything: the saving decides"
