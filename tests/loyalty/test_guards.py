@@ -1,4 +1,4 @@
-"""What no fault of the service can write: the database refuses it by name."""
+"""Database constraints: the database itself refuses rows that break a limit or a balance."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,21 +16,21 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Shop:
-    """Limits of which all but nothing is used: two redemptions, two for each customer, two vouchers."""
-    made = make_shop()
-    made.member()
-    made.offer("thanks", stock=2)
-    made.promotion("fifty", total_redemption_limit=2)
-    made.promotion(
+    """Return a shop whose limits are used up: two redemptions, two for each customer, two vouchers."""
+    shop = make_shop()
+    shop.member()
+    shop.offer("thanks", stock=2)
+    shop.promotion("fifty", total_redemption_limit=2)
+    shop.promotion(
         "mine",
         kind="points_multiplier",
         outcome={"multiplier": "2", "multiplier_scope": "basket"},
         customer_redemption_limit=2,
     )
-    made.promotion("gift", kind="redeem_offer", outcome={"offer": "thanks"})
+    shop.promotion("gift", kind="redeem_offer", outcome={"offer": "thanks"})
     for reference in ("T1", "T2"):
-        made.sell(reference, lines=[make_line("TEA", "2")])
-    return made
+        shop.sell(reference, lines=[make_line("TEA", "2")])
+    return shop
 
 
 def first_voucher_paid_for(reference: str) -> int:

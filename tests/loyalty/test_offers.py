@@ -31,12 +31,12 @@ POUND: dict[str, Any] = {
 
 @pytest.fixture
 def shop(db: None) -> Shop:
-    made = make_shop()
-    made.manager.put("products/TEA", {})
-    return made
+    shop = make_shop()
+    shop.manager.put("products/TEA", {})
+    return shop
 
 
-def said(answer: Any) -> dict[str, Any]:
+def values_of(answer: Any) -> dict[str, Any]:
     document: dict[str, Any] = answer.json()
     return {name: document[name] for name in POUND}
 
@@ -44,12 +44,12 @@ def said(answer: Any) -> dict[str, Any]:
 def test_everything_said_is_kept(shop: Shop) -> None:
     answer = shop.manager.put("offers/pound", POUND)
     assert answer.status_code == 201
-    assert said(answer) == POUND == said(shop.manager.get("offers/pound"))
-    assert said(shop.manager.put("offers/pound", answer.json())) == POUND
+    assert values_of(answer) == POUND == values_of(shop.manager.get("offers/pound"))
+    assert values_of(shop.manager.put("offers/pound", answer.json())) == POUND
 
 
 def test_what_is_left_out_has_its_default(shop: Shop) -> None:
-    assert said(shop.manager.put("offers/x", {"name": "x", "value": "1"})) == POUND | {
+    assert values_of(shop.manager.put("offers/x", {"name": "x", "value": "1"})) == POUND | {
         "name": "x",
         "description": "",
         "perceived_value": "0.00",
@@ -138,8 +138,8 @@ def test_the_product_is_one_of_the_account(shop: Shop) -> None:
     assert errors_of(make_shop("other").manager.put("offers/x", body)) == {("does_not_exist", "product")}
 
 
-def issue(shop: Shop) -> None:
-    """A tiered offer of stock 2, of which one voucher is out."""
+def issue_voucher(shop: Shop) -> None:
+    """Create a tiered offer with a stock of 2 and issue one voucher of it."""
     shop.manager.put(
         "offers/mug", {"name": "Mug", "kind": "tiered", "point_cost": 10, "benefit": "external", "stock": 2}
     )
@@ -149,14 +149,14 @@ def issue(shop: Shop) -> None:
 
 
 def test_the_stock_is_never_below_what_was_issued(shop: Shop) -> None:
-    issue(shop)
+    issue_voucher(shop)
     assert errors_of(shop.manager.patch("offers/mug", {"stock": 0})) == {("min_value", "stock")}
     assert shop.manager.patch("offers/mug", {"stock": 1}).json()["issued"] == 1
     assert shop.manager.patch("offers/mug", {"stock": None}).json()["issued"] == 1
 
 
 def test_kind_and_currency_are_fixed_once_vouchers_are_out(shop: Shop) -> None:
-    issue(shop)
+    issue_voucher(shop)
     for patch in ({"kind": "personalised", "point_cost": None}, {"currency": "EUR"}):
         answer = shop.manager.patch("offers/mug", patch)
         assert answer.status_code == 409
@@ -199,11 +199,11 @@ def test_an_unused_offer_is_deleted(shop: Shop) -> None:
 
 def test_the_bulk_call_creates_and_replaces(shop: Shop) -> None:
     shop.manager.put("offers/pound", POUND)
-    made = Offer.objects.get().created_at
+    created_at = Offer.objects.get().created_at
     rows = [{"code": "pound", **POUND, "name": "One pound"}, {"code": "tea", "name": "Tea", "benefit": "external"}]
     assert shop.manager.post("offers/bulk", rows).json() == {"created": 1, "updated": 1}
     assert dict(Offer.objects.values_list("code", "name")) == {"pound": "One pound", "tea": "Tea"}
-    assert Offer.objects.get(code="pound").created_at == made
+    assert Offer.objects.get(code="pound").created_at == created_at
     rows[1] |= {"kind": "tiered"}
     rows[0] |= {"product": "NOPE"}
     assert errors_of(shop.manager.post("offers/bulk", rows)) == {("does_not_exist", "0.product")}
@@ -216,8 +216,8 @@ def test_each_change_is_kept_with_its_author_and_counts_the_rulebook_up(shop: Sh
     shop.manager.put("offers/pound", POUND)
     shop.manager.patch("offers/pound", {"name": "x"})
     shop.manager.delete("offers/pound")
-    kept = list(Offer.history.order_by("history_id").values_list("history_type", "name", "history_change_reason"))
-    assert kept == [
+    changes = list(Offer.history.order_by("history_id").values_list("history_type", "name", "history_change_reason"))
+    assert changes == [
         ("+", "A pound off", "API key manager"),
         ("~", "x", "API key manager"),
         ("-", "x", "API key manager"),
@@ -226,7 +226,7 @@ def test_each_change_is_kept_with_its_author_and_counts_the_rulebook_up(shop: Sh
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("kind=tiered", ["mug"]),
         ("benefit=amount", ["pound"]),
@@ -237,11 +237,11 @@ def test_each_change_is_kept_with_its_author_and_counts_the_rulebook_up(shop: Sh
         ("ordering=-code", ["tea", "pound", "mug"]),
     ],
 )
-def test_offers_are_found(shop: Shop, query: str, found: list[str]) -> None:
+def test_offers_are_found(shop: Shop, query: str, expected: list[str]) -> None:
     shop.manager.put("offers/pound", POUND)
     shop.manager.put("offers/tea", {"name": "Tea", "benefit": "product", "product": "TEA"})
     shop.manager.put("offers/mug", {"name": "Mug", "kind": "tiered", "point_cost": 5, "benefit": "external"})
-    assert [row["code"] for row in shop.manager.get(f"offers?{query}").json()["results"]] == found
+    assert [row["code"] for row in shop.manager.get(f"offers?{query}").json()["results"]] == expected
 
 
 def test_a_list_costs_two_statements(shop: Shop, django_assert_num_queries: Any) -> None:

@@ -1,4 +1,4 @@
-"""Points that no sale makes: adjustments by people, and claims of tiered offers."""
+"""Points without a sale: adjustments by staff and claims of tiered offers."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ MUG: dict[str, Any] = {"name": "Mug", "kind": "tiered", "point_cost": 100, "bene
 
 
 def open_shop(*, balance: int = 0, **offer: Any) -> Shop:
-    """A shop with the member c and the tiered offer mug."""
+    """Create a shop with the member c and the tiered offer mug."""
     shop = make_shop()
     shop.manager.put("consumers/c", {"loyalty": MEMBER})
     assert shop.manager.put("offers/mug", MUG | offer).status_code == 201
@@ -38,7 +38,7 @@ def claim(shop: Shop, reference: str, offer: str = "mug") -> Any:
 
 
 def balance() -> int:
-    """The balance, which must be the sum of the ledger."""
+    """Return the balance; check that it is the sum of the ledger."""
     consumer = Consumer.objects.get(consumer_id="c")
     assert consumer.points_balance == sum(
         LedgerEntry.objects.filter(consumer=consumer).values_list("points", flat=True)
@@ -138,8 +138,8 @@ def test_adjustments_are_listed_newest_first_and_claims_are_none(shop: Shop) -> 
         ("A2", 20, "Gift"),
         ("A1", 100, ""),
     ]
-    found = shop.manager.get("consumers/c/points-adjustments?search=gift").json()["results"]
-    assert [row["reference"] for row in found] == ["A2"]
+    matching = shop.manager.get("consumers/c/points-adjustments?search=gift").json()["results"]
+    assert [row["reference"] for row in matching] == ["A2"]
     page = shop.manager.get("consumers/c/points-adjustments?limit=1").json()
     assert [row["reference"] for row in shop.manager.get(page["next"]).json()["results"]] == ["A1"]
 

@@ -40,9 +40,9 @@ class Api:
     """Calls with the keys of one new account."""
 
     def __init__(self, code: str = "shop") -> None:
-        made = account_create(code=code, currency="GBP", time_zone="Europe/London")
-        self.account: Account = made.account
-        self.keys = {"manager": made.manager_key, "till": made.till_key}
+        created = account_create(code=code, currency="GBP", time_zone="Europe/London")
+        self.account: Account = created.account
+        self.keys = {"manager": created.manager_key, "till": created.till_key}
         self.client = Client()
 
     def __call__(self, method: str, path: str, body: Any = None, *, role: str = "manager") -> Any:
@@ -51,13 +51,13 @@ class Api:
         return self.client.generic(method, f"/api/v1/{path}", sent, "application/json", headers=headers)
 
     def errors(self, method: str, path: str, body: Any = None, *, status: int = 400) -> list[tuple[str | None, str]]:
-        """The problems of a refused call, each as path and code."""
+        """Return the problems of a refused call, each as path and code."""
         answer = self(method, path, body)
         assert answer.status_code == status, answer.content
         return [(error["attr"], error["code"]) for error in answer.json()["errors"]]
 
     def codes(self, query: str = "") -> list[str]:
-        """The codes that a list shows, in order."""
+        """Return the codes that a list shows, in order."""
         answer = self("GET", f"promotions?{query}")
         assert answer.status_code == 200, answer.content
         return [row["code"] for row in answer.json()["results"]]
@@ -483,13 +483,16 @@ FULL: dict[str, Any] = {
 
 
 def paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """The path of everything in a document."""
+    """Return the path of every value in a document."""
     inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [*([path] if path else []), *(one for name, each in inner for one in paths(each, (*path, name)))]
+    return [
+        *([path] if path else []),
+        *(inner_path for name, each in inner for inner_path in paths(each, (*path, name))),
+    ]
 
 
 def with_value(document: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    """The document with something else at a path."""
+    """Return the document with another value at a path."""
     if not path:
         return value
     changed: Any = dict(document) if isinstance(document, dict) else list(document)

@@ -34,14 +34,14 @@ def make_source(message: str, *, subject: str = "", name: str = "Tea & cake", **
     )
 
 
-def written(message: str, **more: Any) -> MessageText:
+def message_text(message: str, **more: Any) -> MessageText:
     text = redemption_message(make_source(message, **more))
     assert text is not None
     return text
 
 
 def body(message: str, **more: Any) -> str:
-    return written(message, **more).body
+    return message_text(message, **more).body
 
 
 @pytest.mark.parametrize("message", ["", "  \n"])
@@ -123,7 +123,7 @@ def test_what_a_value_says_is_no_insert() -> None:
     ],
 )
 def test_the_subject_is_one_line_of_plain_text(subject: str, content: dict[str, Any], line: str) -> None:
-    assert written("Hi", subject=subject, **content).subject == line
+    assert message_text("Hi", subject=subject, **content).subject == line
 
 
 def test_mail_programs_without_html_get_words_and_addresses() -> None:

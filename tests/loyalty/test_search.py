@@ -35,7 +35,7 @@ def office() -> Office:
     return office
 
 
-def sales(office: Office, text: str) -> set[str]:
+def sales_matching(office: Office, text: str) -> set[str]:
     rows = Transaction.objects.filter(account=office.account)
     matching = search.transactions_matching(account_id=office.account.pk, search=text)
     return set(rows.filter(matching).values_list("reference", flat=True))
@@ -45,7 +45,7 @@ def sales(office: Office, text: str) -> set[str]:
 @pytest.mark.parametrize("max_named", [0, 1_000])
 def test_sales_are_found(office: Office, monkeypatch: pytest.MonkeyPatch, text: str, max_named: int) -> None:
     monkeypatch.setattr(search, "MAX_NAMED_ROWS", max_named)
-    assert sales(office, text) == SALES[text]
+    assert sales_matching(office, text) == SALES[text]
 
 
 def test_a_sale_is_found_by_card_or_both_names_in_any_case(office: Office) -> None:
@@ -55,7 +55,7 @@ def test_a_sale_is_found_by_card_or_both_names_in_any_case(office: Office) -> No
     sell(office.account, reference="TILL-7", consumer="ann")
     Transaction.objects.filter(reference="TILL-7").update(loyalty_card="LOST-0815")
     for text in ("lost-0815", "LOST", "till-7", "lee ann"):
-        assert sales(office, text) == {"TILL-7"}
+        assert sales_matching(office, text) == {"TILL-7"}
 
 
 @pytest.mark.parametrize(

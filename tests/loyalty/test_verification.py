@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Shop:
-    """A shop with every kind of history: points, vouchers issued and redeemed, a locked choice, a return and a void."""
+    """Return a shop with every kind of history: points, vouchers, a locked choice, a return and a void."""
     shop = make_shop()
     shop.member()
     shop.product("TEA")

@@ -121,7 +121,7 @@ def test_a_search_without_results_explains_how_it_searches(office: Office) -> No
 
 def test_sales_are_found_by_the_day_at_their_site(office: Office) -> None:
     Transaction.objects.update(local_day=date(2026, 3, 10), occurred_at=datetime(2026, 3, 9, 11, tzinfo=UTC))
-    for query, found in (
+    for query, count in (
         ("local_day_from=2026-03-10&local_day_to=2026-03-10", 1),
         ("local_day_from=2026-03-11", 0),
         ("local_day_to=2026-03-09", 0),
@@ -129,7 +129,7 @@ def test_sales_are_found_by_the_day_at_their_site(office: Office) -> None:
         ("local_day_from=0001-01-02&local_day_to=9999-12-30", 1),
     ):
         page = office.page("loyalty_transaction_changelist", query=f"?{query}")
-        assert len(page.context["cl"].result_list) == found, query
+        assert len(page.context["cl"].result_list) == count, query
 
 
 @pytest.mark.parametrize("model", [Voucher, Transaction, LedgerEntry])
@@ -169,8 +169,8 @@ def test_the_ledger_shows_every_point(office: Office) -> None:
 def test_an_expired_voucher_is_shown_as_such(office: Office) -> None:
     Voucher.objects.update(expires_at="2020-01-01T00:00:00Z")
     assert "Expired" in office.page("loyalty_voucher_changelist").content.decode()
-    found = office.page("loyalty_voucher_changelist", query="?status=expired")
-    assert len(found.context["cl"].result_list) == 1
+    expired_page = office.page("loyalty_voucher_changelist", query="?status=expired")
+    assert len(expired_page.context["cl"].result_list) == 1
 
 
 @pytest.mark.parametrize("query", ["local_day_from=x", "site__id__exact=x", "o=99", "p=0", "e=1", "status=x", "q=%00"])

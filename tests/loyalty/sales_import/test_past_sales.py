@@ -1,4 +1,4 @@
-"""Past sales of a file become history, whole and once; unusable rows are rejected with their reason."""
+"""Past sales of a file are imported whole and once; unusable rows are rejected with their reason."""
 
 import csv
 import gzip
@@ -246,10 +246,10 @@ def test_without_the_option_nobody_becomes_a_member(import_rows: ImportRows) -> 
 def test_a_second_run_imports_nothing_twice_and_says_so(import_rows: ImportRows) -> None:
     rows = [f"{i},A,LAMP,1,2026-03-01T09:{i}:00,2,c,L" for i in range(10, 20)]
     import_rows(*rows, members=True)
-    before = picture()
+    before = import_snapshot()
     summary, _ = import_rows(*rows, members=True)
     assert (summary["past_sales"], summary["already_there"], summary["created"]) == (0, 10, {})
-    assert picture() == before
+    assert import_snapshot() == before
 
 
 def test_a_reference_with_other_content_than_was_imported_is_rejected(import_rows: ImportRows) -> None:
@@ -267,15 +267,15 @@ def test_an_import_that_was_cut_off_is_completed_by_the_next(
     rows.append("12,A,LAMP,0,2026-03-01T09:12:00,2,c-0,L")
     monkeypatch.setattr(past_sales, "BATCH_SIZE", 4)
     whole, whole_rejects = import_rows(*rows, members=True)
-    expected = picture()
+    expected = import_snapshot()
     for model in (Transaction, Membership, Consumer, Product, Site):
         model.objects.all().delete()
 
-    written = past_sales._consumers_update
+    original = past_sales._consumers_update
     batches = iter(range(99))
 
     def fail_in_the_third_batch(created: Any) -> None:
-        written(created)
+        original(created)
         if next(batches) == 2:
             raise KeyboardInterrupt
 
@@ -283,15 +283,15 @@ def test_an_import_that_was_cut_off_is_completed_by_the_next(
     with pytest.raises(KeyboardInterrupt):
         import_rows(*rows, members=True)
     assert Transaction.objects.count() == 8
-    monkeypatch.setattr(past_sales, "_consumers_update", written)
+    monkeypatch.setattr(past_sales, "_consumers_update", original)
     rest, rest_rejects = import_rows(*rows, members=True)
     assert (rest["already_there"], rest["past_sales"]) == (8, whole["past_sales"] - 8)
     assert rest_rejects == whole_rejects
-    assert picture() == expected
+    assert import_snapshot() == expected
 
 
-def picture() -> list[list[Any]]:
-    """All that an import writes, but for ids and the time of writing."""
+def import_snapshot() -> list[list[Any]]:
+    """Return everything that an import writes except ids and the time of writing."""
     return [
         list(
             Transaction.objects.order_by("id").values_list(

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Shop:
-    made = make_shop()
-    made.member()
-    return made
+    shop = make_shop()
+    shop.member()
+    return shop
 
 
 def on_day(day: int) -> str:
@@ -34,7 +34,7 @@ def send(shop: Shop, *baskets: Json) -> list[Json]:
 
 
 def outcomes(results: list[Json]) -> list[tuple[str | None, int]]:
-    return [(one["reference"], one["status"]) for one in results]
+    return [(result["reference"], result["status"]) for result in results]
 
 
 def raw(shop: Shop, body: bytes) -> Answer:
@@ -47,7 +47,7 @@ def test_a_batch_is_committed_oldest_first_whatever_its_order(shop: Shop) -> Non
     baskets = [make_basket(reference=f"T{day}", occurred_at=on_day(day)) for day in (3, 1, 2)]
     results = send(shop, *baskets)
     assert outcomes(results) == [("T1", 201), ("T2", 201), ("T3", 201)]
-    assert [bool(one["answer"]["applied"]) for one in results] == [True, False, False]
+    assert [bool(result["answer"]["applied"]) for result in results] == [True, False, False]
     assert not list(ledger_differences())
 
 
@@ -58,7 +58,11 @@ def test_moments_are_compared_and_not_their_spelling(shop: Shop) -> None:
 
 
 def test_baskets_of_one_moment_keep_their_order(shop: Shop) -> None:
-    assert outcomes(send(shop, *(make_basket(reference=one) for one in "bca"))) == [("b", 201), ("c", 201), ("a", 201)]
+    assert outcomes(send(shop, *(make_basket(reference=reference) for reference in "bca"))) == [
+        ("b", 201),
+        ("c", 201),
+        ("a", 201),
+    ]
 
 
 def test_a_basket_without_a_moment_happened_now(shop: Shop) -> None:
@@ -87,11 +91,11 @@ def test_a_refused_basket_stops_no_other_and_is_answered_as_a_single_call(shop: 
         {"lines": []},
     ]
     results = send(shop, *bad, make_basket(reference="good"))
-    found = {one["reference"]: (one["status"], one["answer"]) for one in results}
+    answers = {result["reference"]: (result["status"], result["answer"]) for result in results}
     for body in bad:
         alone = shop.call("post", "transactions", body)
-        assert found[body.get("reference")] == (alone.status_code, alone.json())
-    assert {status for status, _ in found.values()} == {400, 409, 201}
+        assert answers[body.get("reference")] == (alone.status_code, alone.json())
+    assert {status for status, _ in answers.values()} == {400, 409, 201}
     assert set(Transaction.objects.values_list("reference", flat=True)) == {"used", "good"}
 
 
@@ -107,7 +111,7 @@ def test_a_batch_sent_again_writes_nothing_more(shop: Shop) -> None:
     first = send(shop, *baskets)
     again = send(shop, *baskets)
     assert outcomes(again) == [("T1", 200), ("T2", 200)]
-    assert [one["answer"] for one in again] == [one["answer"] for one in first]
+    assert [result["answer"] for result in again] == [result["answer"] for result in first]
     assert Consumer.objects.get().points_balance == 106
 
 
@@ -129,7 +133,7 @@ def test_late_sales_are_evaluated_at_their_own_moment_by_todays_definitions(shop
     shop.promotion("short", **march)
     shop.promotion("short", outcome={"points": 7}, **march)
     results = send(shop, *(make_basket(reference=f"T{day}", occurred_at=on_day(day)) for day in (1, 3, 5)))
-    assert [one["answer"]["points"]["promotion"] for one in results] == [0, 7, 0]
+    assert [result["answer"]["points"]["promotion"] for result in results] == [0, 7, 0]
 
 
 def test_late_sales_meet_todays_counters(shop: Shop) -> None:
@@ -180,7 +184,7 @@ def test_an_unreadable_batch_is_refused(shop: Shop, body: bytes) -> None:
     answer = raw(shop, body)
     assert answer.status_code in (200, 400), answer.content
     if answer.status_code == 200:
-        assert [one["status"] for one in answer.json()["results"]] == [400]
+        assert [result["status"] for result in answer.json()["results"]] == [400]
     assert not Transaction.objects.exists()
 
 
@@ -188,7 +192,7 @@ def test_an_invalid_moment_stops_only_its_basket(shop: Shop) -> None:
     moments = ["yesterday", "0001-01-01T00:00:00+14:00", 5, "2026-03-04T12:00:00"]
     bad = [make_basket(reference=str(i), occurred_at=moment) for i, moment in enumerate(moments)]
     results = send(shop, *bad, make_basket(reference="good"))
-    assert [one["status"] for one in results] == [201, 400, 400, 400, 400]
+    assert [result["status"] for result in results] == [201, 400, 400, 400, 400]
 
 
 def test_a_transaction_called_batch_can_be_read(shop: Shop) -> None:

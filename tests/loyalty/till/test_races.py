@@ -34,7 +34,7 @@ def shop() -> Shop:
 
 
 def at_once(shop: Shop, tills: int, act: Callable[[Shop, int], T]) -> list[T]:
-    """Return what each till gets that acts in the same moment."""
+    """Return what each till gets when all act at the same moment."""
     start = Barrier(tills)
     shop.client.handler.load_middleware()
 
@@ -52,7 +52,7 @@ def at_once(shop: Shop, tills: int, act: Callable[[Shop, int], T]) -> list[T]:
 
 
 def sold_at_once(shop: Shop, tills: int, sale: Callable[[int], Json]) -> list[Answer]:
-    """Return the answers to sales that all tills commit in the same moment; one that is told to wait tries again."""
+    """Return the answers to sales that all tills commit at the same moment; a till that gets a 503 tries again."""
 
     def commit(own: Shop, number: int) -> Answer:
         while (answer := own.call("post", "transactions", sale(number))).status_code == 503:
@@ -62,7 +62,7 @@ def sold_at_once(shop: Shop, tills: int, sale: Callable[[int], Json]) -> list[An
     return at_once(shop, tills, commit)
 
 
-def codes(answers: list[Answer]) -> list[int]:
+def status_codes(answers: list[Answer]) -> list[int]:
     return sorted(answer.status_code for answer in answers)
 
 
@@ -78,7 +78,7 @@ def test_a_reference_that_many_tills_commit_awards_once_and_all_get_the_same_ans
     shop.member()
     shop.promotion("fifty", customer_redemption_limit=5)
     answers = sold_at_once(shop, TILLS, lambda _: make_basket(reference="T1"))
-    assert codes(answers) == [200] * (TILLS - 1) + [201]
+    assert status_codes(answers) == [200] * (TILLS - 1) + [201]
     assert len({answer.content for answer in answers}) == 1
     assert Consumer.objects.get().points_balance == 53
     assert Transaction.objects.count() == 1
@@ -88,7 +88,7 @@ def test_a_reference_that_many_tills_commit_awards_once_and_all_get_the_same_ans
 def test_an_anonymous_reference_that_many_tills_commit_is_one_sale(shop: Shop) -> None:
     shop.discount("half", value="50", total_redemption_limit=5)
     answers = sold_at_once(shop, TILLS, lambda _: make_basket(reference="T1", consumer=None))
-    assert codes(answers) == [200] * (TILLS - 1) + [201]
+    assert status_codes(answers) == [200] * (TILLS - 1) + [201]
     assert len({answer.content for answer in answers}) == 1
     assert Promotion.objects.get().redemptions == 1
 
@@ -99,7 +99,7 @@ def test_a_reference_with_two_contents_is_one_sale_and_conflicts(shop: Shop) -> 
         shop, TILLS, lambda till: make_basket(reference="T1", sold=[make_line(quantity=str(1 + till % 2))])
     )
     half = TILLS // 2
-    assert codes(answers) == [200] * (half - 1) + [201] + [409] * half
+    assert status_codes(answers) == [200] * (half - 1) + [201] + [409] * half
     assert not list(ledger_differences())
 
 
@@ -107,7 +107,7 @@ def test_a_consumers_own_sales_wait_for_each_other(shop: Shop) -> None:
     shop.member()
     shop.promotion("once", customer_redemption_limit=1)
     answers = sold_at_once(shop, TILLS, lambda till: make_basket(reference=f"T{till}"))
-    assert codes(answers) == [201] * TILLS
+    assert status_codes(answers) == [201] * TILLS
     assert sum(redemptions(answers)) == 1
     assert Consumer.objects.get().points_balance == 50 + 3 * TILLS
     assert not list(ledger_differences())
@@ -140,7 +140,7 @@ def test_a_limit_holds_without_locks_while_much_is_left(
     answers = sold_at_once(
         shop, CROWD, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}", sold=[make_line(quantity="2")])
     )
-    assert codes(answers) == [201] * CROWD
+    assert status_codes(answers) == [201] * CROWD
     assert sum(redemptions(answers)) == limit + CROWD // 2
     assert Promotion.objects.get(code="limited").redemptions == limit
     assert Voucher.objects.count() == Offer.objects.get().issued == CROWD // 2
@@ -154,7 +154,7 @@ def test_a_stock_of_vouchers_holds_over_many_consumers(shop: Shop) -> None:
     shop.offer("coffee", stock=stock)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
     answers = sold_at_once(shop, CROWD, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}"))
-    assert codes(answers) == [201] * CROWD
+    assert status_codes(answers) == [201] * CROWD
     assert Voucher.objects.count() == Offer.objects.get().issued == stock
     assert not list(ledger_differences())
 
@@ -226,7 +226,7 @@ def test_a_return_that_many_tills_send_takes_back_once_and_all_get_the_same_answ
     shop.member()
     shop.sell("T1", sold=[make_line(quantity="9")])
     answers = returned_at_once(shop, TILLS, "transactions/T1/returns", lambda _: make_return("R1", TEA="1"))
-    assert codes(answers) == [200] * (TILLS - 1) + [201]
+    assert status_codes(answers) == [200] * (TILLS - 1) + [201]
     assert len({answer.content for answer in answers}) == 1
     assert Consumer.objects.get().points_balance == 24
     assert not list(ledger_differences())
@@ -239,7 +239,7 @@ def test_no_more_comes_back_than_was_bought(shop: Shop, consumer: str | None) ->
     bought = TILLS // 2
     shop.sell("T1", consumer=consumer, sold=[make_line(quantity=str(bought))])
     answers = returned_at_once(shop, TILLS, "transactions/T1/returns", lambda till: make_return(f"R{till}", TEA="1"))
-    assert codes(answers) == [201] * bought + [400] * bought
+    assert status_codes(answers) == [201] * bought + [400] * bought
     assert {answer.json()["refund_due"] for answer in answers if answer.status_code == 201} == {"1.50"}
     assert Promotion.objects.get().redemptions == 0
     assert not list(ledger_differences())
@@ -254,7 +254,7 @@ def test_one_return_reference_for_many_sales_is_one_return(shop: Shop) -> None:
         TILLS,
         lambda own, till: own.call("post", f"transactions/T{till}/returns", make_return("R1", TEA="1")),
     )
-    assert codes(answers) == [201] + [409] * (TILLS - 1)
+    assert status_codes(answers) == [201] + [409] * (TILLS - 1)
     assert Reversal.objects.count() == 1
     assert not list(ledger_differences())
 
@@ -311,6 +311,6 @@ def test_returned_redemptions_are_used_again_and_no_limit_is_overrun(shop: Shop)
         return own.call("post", "transactions", make_basket(reference=f"T{number}", consumer=f"c{number}"))
 
     answers = at_once(shop, TILLS, act)
-    assert codes(answers) == [201] * TILLS
+    assert status_codes(answers) == [201] * TILLS
     assert Promotion.objects.get().redemptions == sum(redemptions(answers[TILLS // 2 :])) <= TILLS // 2
     assert not list(ledger_differences())

@@ -68,7 +68,11 @@ def saved(account: Account, code: str) -> LoyaltyPromotion:
 def labels_of(answer: Any) -> dict[str, list[str]]:
     return {
         tab.name: [
-            one.field.label for section in tab.sections for line in section for one in line if not one.field.is_hidden
+            cell.field.label
+            for section in tab.sections
+            for line in section
+            for cell in line
+            if not cell.field.is_hidden
         ]
         for tab in answer.context["form_tabs"]
     }
@@ -342,7 +346,7 @@ def test_an_error_stands_at_its_field_and_opens_its_tab(
     answer = add(office.client, **values)
     assert list(errors_of(answer)) == [field]
     assert answer.context["form_tab_with_error"] == tab
-    assert [one.slug for one in answer.context["form_tabs"] if one.errors] == [tab]
+    assert [form_tab.slug for form_tab in answer.context["form_tabs"] if form_tab.errors] == [tab]
     assert not LoyaltyPromotion.objects.filter(account=office.account, name="Tea time").exists()
 
 

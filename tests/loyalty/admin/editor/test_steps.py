@@ -1,4 +1,4 @@
-"""The steps of a promotion's life, each asked for before it is taken."""
+"""The steps of a promotion's life, each confirmed in a dialog first."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,14 +23,14 @@ def office() -> Office:
 
 
 PROMOTION_EVALUATION = ("Try it", "Conflicts")
-"""What only looks, and can be done at any time."""
+"""Actions that change nothing and are always offered."""
 
 
 def status_of(promotion: Promotion) -> str:
     return str(Promotion.objects.get(pk=promotion.pk).status_at(timezone.now()))
 
 
-def offered(office: Office, promotion: Promotion) -> list[str]:
+def steps_offered(office: Office, promotion: Promotion) -> list[str]:
     page = office.page("loyalty_loyaltypromotion_change", promotion.pk)
     return [action["title"] for action in page.context["actions_detail"]]
 
@@ -49,7 +49,7 @@ def offered(office: Office, promotion: Promotion) -> list[str]:
     ],
 )
 def test_only_steps_that_can_be_taken_are_offered(office: Office, life: dict[str, Any], steps: list[str]) -> None:
-    assert offered(office, save_promotion(office.account, **life)) == steps
+    assert steps_offered(office, save_promotion(office.account, **life)) == steps
 
 
 @pytest.mark.parametrize("step", ["publish", "stop", "duplicate", "archive", "bring_back"])
@@ -91,9 +91,9 @@ def test_a_copy_is_a_draft_under_a_code_of_its_own(office: Office) -> None:
     question = office.page("loyalty_loyaltypromotion_duplicate", promotion.pk).content.decode()
     assert 'value="fifty-copy"' in question
     answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, code="sixty", name="Sixty", **YES)
-    made = Promotion.objects.get(code="sixty")
-    assert (made.draft, made.outcome, made.name) == (True, promotion.outcome, "Sixty")
-    assert answer["Location"] == f"/admin/loyalty/loyaltypromotion/{made.pk}/change/"
+    copy = Promotion.objects.get(code="sixty")
+    assert (copy.draft, copy.outcome, copy.name) == (True, promotion.outcome, "Sixty")
+    assert answer["Location"] == f"/admin/loyalty/loyaltypromotion/{copy.pk}/change/"
 
 
 def test_a_code_that_is_taken_is_told_in_the_question(office: Office) -> None:
@@ -128,8 +128,8 @@ def test_the_reason_of_a_step_is_in_the_history(office: Office, step: str, life:
     promotion = save_promotion(office.account, **life)
     office.post(f"loyalty_loyaltypromotion_{step}", promotion.pk, reason="The supplier asked for it", **YES)
     page = office.page("loyalty_loyaltypromotion_history", promotion.pk)
-    taken, created = [entry for entry in page.context["entries"] if entry.who]
-    assert (taken.who, taken.why) == (office.user.username, "The supplier asked for it")
+    step_entry, created = [entry for entry in page.context["entries"] if entry.who]
+    assert (step_entry.who, step_entry.why) == (office.user.username, "The supplier asked for it")
     assert (created.who, created.why) == ("test", "")
     assert "The supplier asked for it" in page.content.decode()
 
@@ -145,7 +145,7 @@ def test_a_step_needs_no_reason_and_takes_none_that_is_too_long(office: Office) 
 def test_a_viewer_takes_no_step(office: Office, step: str) -> None:
     promotion = save_promotion(office.account, draft=step == "publish")
     viewer = office.login(StaffRole.VIEWER)
-    assert offered(viewer, promotion) == [*PROMOTION_EVALUATION, "Versions"]
+    assert steps_offered(viewer, promotion) == [*PROMOTION_EVALUATION, "Versions"]
     before = list(Promotion.objects.values())
     answer = viewer.post(f"loyalty_loyaltypromotion_{step}", promotion.pk, code="x", name="x", **YES)
     assert answer.status_code == 403
@@ -177,7 +177,7 @@ def test_the_history_tells_what_changed_in_words(office: Office) -> None:
     page = office.page("loyalty_loyaltypromotion_history", promotion.pk)
     stopped, edited, created = [entry for entry in page.context["entries"] if entry.who]
     assert created.kind == "Created"
-    assert {(one.label, one.before, one.after) for one in edited.changes} >= {
+    assert {(field.label, field.before, field.after) for field in edited.changes} >= {
         ("Name", "Fifty points", "Sixty points"),
         ("Points", "50", "60"),
     }
