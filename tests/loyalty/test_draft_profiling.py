@@ -125,7 +125,7 @@ def test_a_draft_is_measured_beyond_its_application_rules(shop: Shop, work: Work
     assert time.baskets == 4
 
 
-def test_a_draft_that_no_basket_evaluates_has_no_time(shop: Shop, work: Work) -> None:
+def test_a_draft_that_no_basket_evaluates_has_no_measured_time(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True, currency="EUR")
     assert profile_of(shop, draft, work) == DraftProfile(time=None, baskets=4)
 
@@ -141,7 +141,7 @@ def test_sales_of_other_accounts_are_not_measured_on(shop: Shop, work: Work) -> 
     assert profile_of(other, other.promotion("draft", draft=True), work).baskets == 0
 
 
-def test_two_other_promotions_make_no_median(shop: Shop, work: Work) -> None:
+def test_two_other_promotions_are_too_few_for_a_median(shop: Shop, work: Work) -> None:
     Promotion.objects.filter(code="c").delete()
     shop.account.rulebook_epoch += 1
     shop.account.save()

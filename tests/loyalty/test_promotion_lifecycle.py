@@ -98,7 +98,7 @@ def test_the_same_put_twice_writes_nothing_the_second_time(account: Account) -> 
     assert (again.versions.count(), again.history.count(), again.status_events.count()) == (1, 1, 1)
 
 
-def test_what_is_stored_is_itself_a_valid_input(account: Account) -> None:
+def test_a_stored_promotion_can_be_saved_again_unchanged(account: Account) -> None:
     group = ConsumerGroup.objects.create(account=account, code="staff")
     promotion, _ = save(
         account,
@@ -170,7 +170,7 @@ def test_a_code_that_would_not_survive_in_an_address_is_refused(account: Account
         ),
     ],
 )
-def test_what_is_wrong_is_named_by_its_path(account: Account, fields: Any, problems: Any) -> None:
+def test_each_problem_has_the_path_of_its_field(account: Account, fields: Any, problems: Any) -> None:
     assert problems_of(account, **fields) == problems
 
 
@@ -182,7 +182,7 @@ def test_a_promotion_without_a_currency_is_in_the_accounts(account: Account) -> 
     assert save(account, currency="")[0].currency == "GBP"
 
 
-def test_rich_text_is_cleaned_and_plain_text_is_kept(account: Account) -> None:
+def test_rich_text_is_cleaned_and_plain_text_is_unchanged(account: Account) -> None:
     written = "<b>Hi</b><script>x()</script>"
     promotion, _ = save(
         account,
@@ -233,7 +233,7 @@ def create_referenced_rows(account: Account) -> None:
     Offer.objects.create(account=account, code="coffee", name="Coffee", currency="GBP")
 
 
-def test_every_row_that_is_named_must_be_the_accounts_own(account: Account) -> None:
+def test_every_referenced_row_must_belong_to_the_account(account: Account) -> None:
     create_referenced_rows(make_account("other"))
     assert problems_of(account, **referencing_fields(account)) == {
         "outcome.offer": "unknown_reference",
@@ -271,7 +271,7 @@ def test_a_promotion_may_keep_an_offer_that_was_archived_since(account: Account)
     assert problems_of(account, code="new", **referencing_fields(account)) == {"outcome.offer": "unknown_reference"}
 
 
-def test_publishing_judges_everything_anew(account: Account) -> None:
+def test_publishing_validates_the_whole_promotion_again(account: Account) -> None:
     create_referenced_rows(account)
     draft = make_promotion(account, draft=True, **referencing_fields(account))
     Offer.objects.update(archived=True)
@@ -293,7 +293,7 @@ def test_references_follow_the_definition(account: Account) -> None:
     assert not promotion.references.exists()
 
 
-def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: Account) -> None:
+def test_rows_that_a_promotion_references_are_reported_as_in_use(account: Account) -> None:
     create_referenced_rows(account)
     make_promotion(account, **referencing_fields(account))
     other = make_account("other")
@@ -303,7 +303,7 @@ def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: A
     assert InUse.code == PromotionInUse.code
 
 
-def test_an_account_without_a_catalogue_can_still_put_away_what_needed_it(account: Account) -> None:
+def test_an_account_without_a_catalogue_can_still_archive_a_promotion_that_needs_one(account: Account) -> None:
     promotion = make_promotion(account, eligibility={"line_item_rules": rule("labels", "is", "organic")})
     Account.objects.update(catalogue_enabled=False)
     archived = archive(promotion=promotion, **BY)
@@ -327,7 +327,7 @@ def test_saving_takes_a_fixed_number_of_statements(account: Account, rows: int, 
         loyalty_promotions_save(account_id=account.pk, rows=edited, **BY)
 
 
-# --- what is fixed when ---------------------------------------------------------------------------------------------
+# --- fixed fields ---------------------------------------------------------------------------------------------------
 
 
 def test_the_type_never_changes(account: Account) -> None:
@@ -360,7 +360,7 @@ def test_a_published_promotion_cannot_become_a_draft_again(account: Account) -> 
     assert problems_of(account, draft=True) == {"draft": AlreadyPublished.code}
 
 
-def test_a_draft_is_published_by_saving_it_as_none(account: Account) -> None:
+def test_saving_a_draft_without_the_draft_flag_publishes_it(account: Account) -> None:
     draft = make_promotion(account, draft=True)
     published, created = save(account)
     assert (published.pk, created, published.draft, published.status) == (draft.pk, False, False, Status.ACTIVE)
@@ -393,7 +393,7 @@ def test_the_code_of_a_draft_can_change_and_that_of_a_published_promotion_cannot
 # --- versions and history -------------------------------------------------------------------------------------------
 
 
-def test_every_change_of_the_definition_makes_one_version_and_changes_none_before(account: Account) -> None:
+def test_each_change_of_the_definition_adds_a_version_and_leaves_earlier_ones_unchanged(account: Account) -> None:
     user = User.objects.create(username="mary")
     first = make_promotion(account)
     version = PromotionVersion.objects.values().get()
@@ -406,7 +406,7 @@ def test_every_change_of_the_definition_makes_one_version_and_changes_none_befor
     assert second.definition == {**version["definition"], "name": "Other name"}
 
 
-def test_a_version_holds_the_whole_contract(account: Account) -> None:
+def test_a_version_contains_the_whole_definition(account: Account) -> None:
     promotion = make_promotion(account, ends_at=day(20))
     definition = promotion.versions.get().definition
     assert definition["starts_at"] == "2026-03-01T12:00:00Z"
@@ -428,7 +428,7 @@ def test_steps_of_life_make_no_version(account: Account) -> None:
     assert promotion.history.count() == 5
 
 
-def test_the_history_says_who(account: Account) -> None:
+def test_the_history_names_the_author(account: Account) -> None:
     user = User.objects.create(username="mary")
     promotion = make_promotion(account)
     promotion_stop(promotion=promotion, author=Author(user=user), at=NOW)
@@ -488,7 +488,7 @@ def test_an_ended_promotion_and_a_draft_cannot_be_stopped(account: Account) -> N
         promotion_stop(promotion=draft, **BY)
 
 
-def test_a_copy_is_a_draft_that_says_the_same(account: Account) -> None:
+def test_a_copy_is_a_draft_with_the_same_definition(account: Account) -> None:
     create_referenced_rows(account)
     source = make_promotion(account, **referencing_fields(account))
     Promotion.objects.update(redemptions=7, archived=True)
@@ -531,7 +531,7 @@ def test_a_promotion_that_never_applied_can_be_deleted(account: Account) -> None
     assert save(account, **referencing_fields(account))[1]
 
 
-def test_history_keeps_a_promotion_from_being_deleted(account: Account) -> None:
+def test_a_promotion_with_history_cannot_be_deleted(account: Account) -> None:
     applied, used = make_promotion(account), make_promotion(account, code="used")
     site = Site.objects.create(account=account, number="001")
     consumer = Consumer.objects.create(account=account, consumer_id="c-1")
@@ -560,7 +560,7 @@ def test_a_promotion_deleted_meanwhile_is_not_found(account: Account) -> None:
             step(promotion=promotion, **BY)
 
 
-# --- many at once ---------------------------------------------------------------------------------------------------
+# --- many rows and concurrent saves ----------------------------------------------------------------------------------
 
 
 def test_many_rows_are_saved_all_or_none_and_problems_name_their_row(account: Account) -> None:
@@ -613,7 +613,7 @@ def run_together(*calls: Any) -> list[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_writers_of_a_new_code_one_creates_and_the_other_replaces() -> None:
+def test_two_saves_of_a_new_code_at_once_create_and_then_replace() -> None:
     account = make_account()
 
     def writer(values: PromotionValues) -> Any:
@@ -628,7 +628,7 @@ def test_of_two_writers_of_a_new_code_one_creates_and_the_other_replaces() -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_stops_one_is_refused_and_an_edit_is_kept() -> None:
+def test_two_stops_at_once_refuse_one_and_keep_a_concurrent_edit() -> None:
     account = make_account()
     promotion = make_promotion(account)
 

@@ -74,7 +74,7 @@ def statuses() -> list[str]:
 # --- paying ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_voucher_that_paid_names_its_transaction(shop: Shop) -> None:
+def test_a_redeemed_voucher_links_to_its_transaction(shop: Shop) -> None:
     vouchers, payer = issue(count=2), sell(shop)
     pay(vouchers, payer)
     assert statuses() == ["redeemed", "redeemed"]
@@ -89,7 +89,7 @@ def test_a_voucher_pays_once(shop: Shop) -> None:
     assert Voucher.objects.get().redeemed_by == Transaction.objects.get(reference="T1")
 
 
-def test_of_several_vouchers_all_pay_or_none(shop: Shop) -> None:
+def test_several_vouchers_are_redeemed_all_or_none(shop: Shop) -> None:
     good, cancelled = issue(count=2)
     Voucher.objects.filter(pk=cancelled.pk).update(status=VoucherStatus.CANCELLED)
     with pytest.raises(VoucherChanged):
@@ -120,11 +120,13 @@ def test_the_moment_of_the_sale_decides_and_not_how_far_the_sweep_is(
     assert (statuses() == ["redeemed"]) is is_good
 
 
-# --- giving back ----------------------------------------------------------------------------------------------------
+# --- releasing ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("after", "status"), [(DAY - timedelta(seconds=1), "issued"), (DAY, "expired")])
-def test_a_voucher_given_back_is_as_good_as_its_end_allows(shop: Shop, after: timedelta, status: str) -> None:
+def test_a_released_voucher_is_issued_or_expired_depending_on_its_end(
+    shop: Shop, after: timedelta, status: str
+) -> None:
     payer = sell(shop)
     pay(issue(), payer)
     assert vouchers_release(payer=payer, at=NOON + after) == 1
@@ -132,7 +134,7 @@ def test_a_voucher_given_back_is_as_good_as_its_end_allows(shop: Shop, after: ti
     assert (voucher.status, voucher.redeemed_by, voucher.redeemed_at) == (status, None, None)
 
 
-def test_what_others_paid_with_is_not_given_back(shop: Shop) -> None:
+def test_vouchers_redeemed_by_other_sales_are_not_released(shop: Shop) -> None:
     mine, other = sell(shop, "T1"), sell(shop, "T2")
     first, second = issue(count=2)
     pay([first], mine)
@@ -141,7 +143,7 @@ def test_what_others_paid_with_is_not_given_back(shop: Shop) -> None:
     assert statuses() == ["issued", "redeemed"]
 
 
-def test_giving_back_leaves_the_day_of_the_last_offer_as_it_was(shop: Shop) -> None:
+def test_releasing_a_voucher_keeps_the_day_of_the_last_offer(shop: Shop) -> None:
     earlier, later = sell(shop, "T1"), sell(shop, "T2", at=NOON + DAY)
     first, second = issue(count=2, expires_at=None)
     pay([first], earlier)
@@ -162,7 +164,7 @@ def test_the_voucher_of_a_tiered_reward_counts_on_the_day_of_its_claim_alone(sho
     assert Consumer.objects.get().last_offer_redeemed_on is None
 
 
-# --- taking back ----------------------------------------------------------------------------------------------------
+# --- cancelling -----------------------------------------------------------------------------------------------------
 
 
 def test_unused_vouchers_return_to_the_stock_and_spent_ones_do_not(shop: Shop) -> None:
@@ -195,7 +197,7 @@ def test_a_voucher_that_was_used_meanwhile_is_not_taken_back(shop: Shop) -> None
 # --- the sweep ------------------------------------------------------------------------------------------------------
 
 
-def test_the_sweep_stores_what_is_over_and_nothing_else(shop: Shop) -> None:
+def test_the_sweep_expires_only_vouchers_past_their_end(shop: Shop) -> None:
     issue()
     issue(expires_at=None)
     issue(status=VoucherStatus.REDEEMED)
@@ -247,7 +249,7 @@ def test_one_voucher_pays_one_of_many_sales(shop: Shop) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sweeps_never_take_a_voucher_from_a_sale_of_a_moment_before(shop: Shop) -> None:
+def test_sweeps_never_expire_a_voucher_that_a_sale_just_redeemed(shop: Shop) -> None:
     vouchers = issue(count=8)
     payers = [sell(shop, f"T{number}") for number in range(4)]
     sweep = partial(vouchers_expire, at=NOON + DAY)

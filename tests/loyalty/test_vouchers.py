@@ -78,7 +78,7 @@ def test_a_voucher_past_its_end_is_shown_as_expired(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("status", [VoucherStatus.REDEEMED, VoucherStatus.CANCELLED])
-def test_what_is_spent_or_cancelled_does_not_expire(shop: Shop, status: VoucherStatus) -> None:
+def test_redeemed_and_cancelled_vouchers_do_not_expire(shop: Shop, status: VoucherStatus) -> None:
     voucher = issue(at=datetime(2020, 1, 1, tzinfo=UTC), status=status)
     assert shop.manager.get(f"vouchers/{voucher.code}").json()["status"] == status
 
@@ -111,7 +111,7 @@ def test_a_voucher_names_its_offer_and_consumer(shop: Shop) -> None:
         ("search=tea", [("tea", "c")]),
     ],
 )
-def test_vouchers_are_found(shop: Shop, query: str, expected: list[tuple[str, str]]) -> None:
+def test_vouchers_are_filtered(shop: Shop, query: str, expected: list[tuple[str, str]]) -> None:
     for days, offer, consumer in ((0, "pound", "c"), (1, "pound", "d"), (2, "tea", "c")):
         issue(offer, consumer, at=NOON + timedelta(days=days))
     with time_machine.travel(NOON + timedelta(days=3)):
@@ -120,7 +120,7 @@ def test_vouchers_are_found(shop: Shop, query: str, expected: list[tuple[str, st
 
 
 @pytest.mark.parametrize("query", ["status=spent", "issued_from=soon", "issued_before=2026-03-11T99:00:00Z"])
-def test_a_filter_that_does_not_hold_is_named(shop: Shop, query: str) -> None:
+def test_an_invalid_filter_is_refused_by_name(shop: Shop, query: str) -> None:
     answer = shop.manager.get(f"vouchers?{query}")
     assert answer.status_code == 400
     assert attrs_of(answer) == [query.partition("=")[0]]

@@ -66,7 +66,7 @@ def test_points_are_added_and_taken_away_with_a_reason_and_a_name(office: Office
     assert str(office.user) in page
 
 
-def test_a_question_sent_twice_adjusts_once(office: Office) -> None:
+def test_a_form_sent_twice_adjusts_once(office: Office) -> None:
     before, reference = member().points_balance, uuid4()
     set_limits(office, customer_service_per_day=30)
     for _ in range(3):
@@ -89,7 +89,7 @@ def test_a_question_sent_twice_adjusts_once(office: Office) -> None:
         ({"points": "5", "reference": "again"}, "reference"),
     ],
 )
-def test_mistakes_are_told_at_their_fields_and_change_nothing(
+def test_errors_are_shown_at_their_fields_and_nothing_changes(
     office: Office, fields: dict[str, Any], wrong: str
 ) -> None:
     entries = LedgerEntry.objects.count()
@@ -97,7 +97,7 @@ def test_mistakes_are_told_at_their_fields_and_change_nothing(
     assert LedgerEntry.objects.count() == entries
 
 
-def test_the_tab_offers_it_to_those_who_may_and_for_members_only(office: Office) -> None:
+def test_the_tab_offers_adjustments_of_members_to_permitted_staff_only(office: Office) -> None:
     page = ("consumers_consumer_change", member().pk)
     assert address() in office.page(*page).content.decode()
     for role in (StaffRole.MARKETER, StaffRole.VIEWER):
@@ -113,7 +113,7 @@ def test_the_tab_offers_it_to_those_who_may_and_for_members_only(office: Office)
     assert "Only a member" in errors_of(adjust(office, 5))["__all__"][0]
 
 
-def test_more_at_once_than_the_role_allows_is_refused(office: Office) -> None:
+def test_an_adjustment_above_the_limit_of_the_role_is_refused(office: Office) -> None:
     before = member().points_balance
     assert "1,000 points at once" in errors_of(adjust(office, 1_001))["points"][0]
     assert "1,000 points at once" in errors_of(adjust(office, 1_001, direction="take"))["points"][0]
@@ -122,7 +122,7 @@ def test_more_at_once_than_the_role_allows_is_refused(office: Office) -> None:
     assert adjust(office.login(StaffRole.ADMINISTRATOR), 1_000_000).status_code == 302
 
 
-def test_a_day_is_over_when_it_is_used_up_both_ways(office: Office) -> None:
+def test_the_daily_limit_counts_points_added_and_points_taken(office: Office) -> None:
     set_limits(office, customer_service_per_day=100)
     assert adjust(office, 60).status_code == 302
     assert adjust(office, 30, direction="take").status_code == 302
@@ -135,7 +135,7 @@ def test_a_day_is_over_when_it_is_used_up_both_ways(office: Office) -> None:
     assert adjust(colleague, 100).status_code == 302
 
 
-def test_a_day_is_one_of_the_accounts_zone(office: Office) -> None:
+def test_the_daily_limit_uses_days_of_the_accounts_zone(office: Office) -> None:
     # London's summer time is an hour ahead of UTC.
     set_limits(office, customer_service_per_day=10)
 
@@ -156,7 +156,7 @@ def test_a_day_is_one_of_the_accounts_zone(office: Office) -> None:
         adjust_at(datetime(2026, 6, 2, 22, 59, tzinfo=UTC))
 
 
-def test_the_question_says_what_is_left(office: Office) -> None:
+def test_the_dialog_shows_the_balance_and_the_remaining_limits(office: Office) -> None:
     balance = member().points_balance
     words = office.client.get(address()).content.decode()
     assert f"The balance is {balance:,} points. You may adjust up to 1,000 at once, and 5,000 more today." in words
@@ -190,14 +190,14 @@ def test_administrators_set_the_limits_and_customer_service_sees_them(office: Of
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "x", "9" * 20])
-def test_a_limit_is_a_number_from_one(office: Office, value: str) -> None:
+def test_a_limit_is_at_least_one(office: Office, value: str) -> None:
     answer = settings_page(office.login(StaffRole.ADMINISTRATOR), customer_service_at_once=value)
     assert "customer_service_at_once" in answer.context["adminform"].form.errors
     assert not AdjustmentLimits.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_adjustments_at_once_by_one_person_stay_within_the_day() -> None:
+def test_concurrent_adjustments_by_one_person_stay_within_the_daily_limit() -> None:
     office = make_office(role=StaffRole.CUSTOMER_SERVICE)
     fill(office.account, rows=2)
     set_limits(office, customer_service_per_day=100)

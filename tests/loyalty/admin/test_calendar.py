@@ -83,7 +83,7 @@ def test_a_stopped_promotion_ends_at_its_stop_and_is_not_shown_if_it_never_ran(o
     assert (bar.name, bar.past - bar.column) == ("ran", 2)
 
 
-def test_a_promotion_without_an_end_goes_on_to_the_last_day(office: Office) -> None:
+def test_a_promotion_without_an_end_runs_to_the_last_day(office: Office) -> None:
     save_promotion(office.account, starts_at=at(2026, 6, 10))
     (bar,) = calendar(office).context["bars"]
     assert (bar.past, bar.dates) == (43, "from 10 Jun 2026, no end")
@@ -163,7 +163,7 @@ def test_the_page_says_when_there_are_more_promotions_than_it_shows(office: Offi
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
 @pytest.mark.parametrize("view", ["timeline", "month"])
-def test_the_first_and_last_days_of_all_are_no_error(office: Office, day: str, view: str) -> None:
+def test_the_first_and_last_possible_days_cause_no_error(office: Office, day: str, view: str) -> None:
     calendar(office, day=day, view=view)
 
 

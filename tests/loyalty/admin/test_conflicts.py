@@ -65,7 +65,7 @@ def test_an_example_formats_dates_like_the_rest_of_the_page(office: Office) -> N
     assert "born on 4 Mar 1990" in example.shopper
 
 
-def test_a_row_says_why_a_pair_never_clashes(office: Office) -> None:
+def test_a_row_explains_why_a_pair_never_conflicts(office: Office) -> None:
     now = timezone.now()
     own = save_promotion(office.account, code="own", ends_at=now + timedelta(days=1))
     save_promotion(office.account, code="later", starts_at=now + timedelta(days=1))
@@ -74,7 +74,7 @@ def test_a_row_says_why_a_pair_never_clashes(office: Office) -> None:
     assert row.example is None
 
 
-def test_a_product_of_the_catalogue_proves_discounts_apart_however_its_sku_is_spelt(office: Office) -> None:
+def test_catalogue_data_separates_discounts_whatever_the_case_of_the_sku(office: Office) -> None:
     def tree(attribute: str, value: str) -> dict[str, Any]:
         return {"match": "all", "rules": [{"attribute": attribute, "operator": "is", "value": value}]}
 
@@ -103,7 +103,7 @@ def test_many_conflicts_are_shown_page_by_page(office: Office) -> None:
     assert len(panel(office, own.pk, "nonsense").context["rows"]) == PER_PAGE
 
 
-def test_the_panel_takes_the_same_number_of_statements_whatever_there_is(office: Office) -> None:
+def test_the_panel_takes_a_fixed_number_of_statements(office: Office) -> None:
     own = save_promotion(office.account, code="own")
 
     def queries() -> int:

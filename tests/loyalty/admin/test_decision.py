@@ -89,7 +89,7 @@ def test_each_line_shows_how_much_each_discount_took_off(office: Office) -> None
     assert line.deductions == [Deduction(name="Half price", amount="3.00 GBP")]
 
 
-def test_vouchers_that_paid_were_refused_or_were_issued_are_listed_as_such(office: Office) -> None:
+def test_redeemed_refused_and_issued_vouchers_are_listed_separately(office: Office) -> None:
     code = Voucher.objects.get().code
     sell(office.account, "T-1", quantity=4, vouchers=[code, "NONE-OF-OURS"])
     decision = decision_of(office, "T-1")
@@ -117,7 +117,7 @@ def test_an_external_voucher_is_left_to_the_till(office: Office) -> None:
     assert decision_of(office, "T-2").vouchers[0].amount == "For the till to honour"
 
 
-def test_a_return_shows_what_came_back_and_what_was_taken_back(office: Office) -> None:
+def test_a_return_shows_its_lines_and_what_it_reversed(office: Office) -> None:
     sell(office.account, "T-1", quantity=4)
     give_back(office.account, "T-1", "R-1", quantity=1)
     decision = decision_of(office, "T-1")
@@ -179,13 +179,13 @@ def test_a_sale_without_returns_is_not_compared(office: Office) -> None:
         ),
     ],
 )  # fmt: skip
-def test_the_one_thing_that_was_lacking_is_described(office: Office, eligibility: Any, words: str) -> None:
+def test_the_single_unmet_condition_is_described(office: Office, eligibility: Any, words: str) -> None:
     save_promotion(office.account, code="near", name="Near", eligibility=eligibility)
     sell(office.account, "T-1")
     assert words in refusal_of(office, "T-1", "near")
 
 
-def test_promotions_that_lacked_one_thing_come_first(office: Office) -> None:
+def test_promotions_with_one_unmet_condition_are_listed_first(office: Office) -> None:
     york = {"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": "York"}]}
     save_promotion(office.account, code="z-near", name="Near", eligibility={"site_rules": york})
     save_promotion(office.account, code="a-draft", name="Draft", draft=True)
@@ -202,7 +202,7 @@ def test_the_winner_of_a_lost_conflict_is_named(office: Office) -> None:
     assert refusal_of(office, "T-1", "rival") == "Lost to “Promotion of acme” because of its saving."
 
 
-def test_the_page_takes_the_same_number_of_statements_whatever_happened(office: Office) -> None:
+def test_the_page_takes_a_fixed_number_of_statements(office: Office) -> None:
     sell(office.account, "T-1")
     sell(office.account, "T-2", quantity=4)
     give_back(office.account, "T-2", "R-1", quantity=1)
@@ -228,7 +228,7 @@ def test_the_loyalty_tab_leads_to_past_transactions_and_shows_their_returns(offi
     assert "1.50 GBP refunded, 2 points taken back" in page
 
 
-def test_the_loyalty_tab_takes_the_same_number_of_statements_whatever_was_bought(office: Office) -> None:
+def test_the_loyalty_tab_takes_a_fixed_number_of_statements(office: Office) -> None:
     consumer = Transaction.objects.get().consumer_id
     counted = []
     for reference in ("T-1", "T-2"):

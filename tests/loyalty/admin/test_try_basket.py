@@ -57,7 +57,7 @@ def codes_of(rows: Sequence[AppliedRow] | Sequence[RefusalRow]) -> set[str]:
     return {row.promotion.code for row in rows}
 
 
-def test_a_basket_shows_what_applies_and_why_others_do_not(office: Office) -> None:
+def test_a_basket_shows_promotions_that_apply_and_reasons_of_those_that_do_not(office: Office) -> None:
     decision = decision_on(office, "acme-p1")
     assert codes_of(decision.applied) == {"acme-fixed-1", "acme-voucher-1"}
     (refusal,) = decision.refused
@@ -94,7 +94,7 @@ def test_the_page_opens_at_the_decision(office: Office) -> None:
     assert post_basket(office, "acme-p1", _keep="1", name="Tea")["Location"].endswith("#decision")
 
 
-def test_a_draft_counts_as_if_it_were_published_for_its_own_page_alone(office: Office) -> None:
+def test_a_draft_is_evaluated_only_on_its_own_page(office: Office) -> None:
     draft = save_promotion(office.account, code="draft", draft=True, outcome={"points": 900})
     decision = decision_on(office, "acme-p1", promotion=str(draft.pk))
     assert decision.verdict == Verdict(applies=True, sentence="It applies once: 900 points.")
@@ -104,7 +104,7 @@ def test_a_draft_counts_as_if_it_were_published_for_its_own_page_alone(office: O
     assert "acme-fixed-1" in codes_of(without_draft.applied)
 
 
-def test_the_page_of_a_draft_begins_at_a_moment_at_which_it_is_in_force(office: Office) -> None:
+def test_the_page_of_a_draft_proposes_a_time_within_its_period(office: Office) -> None:
     draft = save_promotion(office.account, code="later", draft=True, starts_at=timezone.now() + timedelta(days=9))
     page = office.client.get(f"{reverse('try_basket')}?promotion={draft.pk}")
     shown = page.context["form"]["at"].value().strftime("%Y-%m-%dT%H:%M")
@@ -113,7 +113,7 @@ def test_the_page_of_a_draft_begins_at_a_moment_at_which_it_is_in_force(office: 
     assert verdict == Verdict(applies=False, sentence="It does not apply. It had not started.")
 
 
-def test_the_one_missing_rule_is_described(office: Office) -> None:
+def test_the_single_unmet_rule_is_described(office: Office) -> None:
     tree = {"match": "all", "rules": [{"attribute": "source", "operator": "is", "value": "web"}]}
     web = save_promotion(office.account, code="web", eligibility={"transaction_rules": tree})
     verdict = verdict_on(office, "acme-p1", promotion=str(web.pk), source="shop")
@@ -122,14 +122,14 @@ def test_the_one_missing_rule_is_described(office: Office) -> None:
     )
 
 
-def test_a_moment_of_the_past_is_judged_as_it_was(office: Office) -> None:
+def test_a_past_moment_is_evaluated_with_the_promotions_of_that_time(office: Office) -> None:
     before = timezone.localtime(timezone.now() - timedelta(days=40)).strftime("%Y-%m-%dT%H:%M")
     decision = decision_on(office, "acme-p1", at=before)
     assert codes_of(decision.applied) == set()
     assert {refusal.check for refusal in decision.refused} == {"Scheduled"}
 
 
-def test_trying_writes_nothing(office: Office) -> None:
+def test_trying_a_basket_writes_nothing(office: Office) -> None:
     def state() -> list[Any]:
         tables = (LedgerEntry, Transaction, Voucher, TriedBasket)
         return [model.objects.count() for model in tables] + list(Consumer.objects.values_list("points_balance"))
@@ -193,7 +193,7 @@ def test_an_unknown_promotion_or_basket_is_not_found(office: Office, wanted: str
     assert office.client.get(f"{reverse('try_basket')}?{wanted}").status_code == 404
 
 
-def test_nothing_of_another_account_is_tried(office: Office) -> None:
+def test_baskets_and_promotions_of_another_account_cannot_be_tried(office: Office) -> None:
     theirs = make_office("theirs")
     promotion = save_promotion(theirs.account, draft=True)
     office.client.post(reverse("try_basket"), basket("acme-p1", _keep="1", name="Ours"))
@@ -213,7 +213,7 @@ def test_a_viewer_may_try_baskets_but_not_save_them(office: Office) -> None:
     assert viewer.client.post(reverse("try_basket"), {"_forget": "1"}).status_code == 403
 
 
-def test_the_page_takes_the_same_number_of_statements_whatever_there_is(office: Office) -> None:
+def test_the_page_takes_a_fixed_number_of_statements(office: Office) -> None:
     def queries() -> int:
         post_basket(office, "acme-p1", "acme-p1")  # The rulebook of this version is read once.
         with CaptureQueriesContext(connection) as counted:
@@ -231,7 +231,7 @@ def test_the_page_takes_the_same_number_of_statements_whatever_there_is(office: 
     assert (few, queries()) == (12, 12)
 
 
-def test_try_it_on_a_promotions_page_leads_to_its_trial(office: Office) -> None:
+def test_a_promotions_page_links_to_trying_it_on_a_basket(office: Office) -> None:
     promotion = save_promotion(office.account, code="mine")
     answer = office.page("loyalty_loyaltypromotion_try_it", promotion.pk)
     assert (answer.status_code, answer["Location"]) == (302, f"{reverse('try_basket')}?promotion={promotion.pk}")

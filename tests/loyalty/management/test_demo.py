@@ -60,7 +60,7 @@ def row_counts() -> dict[str, Any]:
     }
 
 
-def test_it_shows_every_type_of_promotion_in_every_status() -> None:
+def test_the_demo_has_promotions_of_every_type_in_every_status() -> None:
     run_demo()
     promotions = LoyaltyPromotion.objects.filter(account__code="demo")
     shown = set(promotions.values_list("type", "status"))
@@ -73,7 +73,7 @@ def test_it_shows_every_type_of_promotion_in_every_status() -> None:
     assert {promotion.currency for promotion in promotions} == {"GBP", "EUR", "USD"}
 
 
-def test_it_shows_discounts_of_every_type_in_every_status_and_of_every_source() -> None:
+def test_the_demo_has_discounts_of_every_type_status_and_source() -> None:
     run_demo()
     shown = Discount.objects.filter(account__code="demo")
     assert set(shown.values_list("type", flat=True)) == set(DiscountType)
@@ -84,7 +84,7 @@ def test_it_shows_discounts_of_every_type_in_every_status_and_of_every_source() 
     assert any(discount.always_apply for discount in shown)
 
 
-def test_each_personalized_promotion_has_lists_choices_and_a_discount_that_it_feeds() -> None:
+def test_each_personalized_promotion_has_lists_choices_and_a_discount() -> None:
     run_demo()
     for promotion in PersonalizedPromotion.objects.all():
         lists = PersonalizedList.objects.filter(promotion=promotion)
@@ -114,7 +114,7 @@ def test_a_second_run_changes_nothing() -> None:
     assert row_counts() == before
 
 
-def test_a_run_that_was_cut_off_is_completed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_is_completed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     commit = fill.transaction_commit  # type: ignore[attr-defined]
     calls = iter(range(99))
 
@@ -139,7 +139,7 @@ def test_points_add_up() -> None:
     assert set(LedgerEntry.objects.values_list("kind", flat=True)) >= {"base", "promotion", "adjustment"}
 
 
-def test_the_log_ins_printed_work_and_have_their_roles(client: Client) -> None:
+def test_the_printed_logins_work_and_have_their_roles(client: Client) -> None:
     printed = dict(re.findall(r"^  (demo-\w+) +(\S+-hearth)", run_demo(), re.MULTILINE))
     assert set(printed) == {"demo-admin", "demo-marketer", "demo-service", "demo-viewer"}
     for username, password in printed.items():
@@ -151,7 +151,7 @@ def test_the_log_ins_printed_work_and_have_their_roles(client: Client) -> None:
     assert StaffMembership.objects.filter(user__username="demo-admin").count() == 2
 
 
-def test_the_call_printed_works_and_the_keys_of_the_run_before_do_not(client: Client) -> None:
+def test_the_printed_call_works_and_keys_of_an_earlier_run_do_not(client: Client) -> None:
     first, second = (PrintedCall(run_demo()) for _ in range(2))
     assert first.path == "/api/v1/baskets/evaluate"
     assert evaluate(client, first).status_code == 401
@@ -191,7 +191,7 @@ def test_passwords_follow_from_the_installations_secret(settings: Any) -> None:
     assert user.check_password(passwords[1]["demo-viewer"])
 
 
-def test_nothing_of_another_account_is_touched() -> None:
+def test_rows_of_another_account_are_unchanged() -> None:
     other = Account.objects.create(code="other", name="Other", currency="GBP")
     Consumer.objects.create(account=other, consumer_id="c-00001")
     run_demo()
@@ -199,7 +199,7 @@ def test_nothing_of_another_account_is_touched() -> None:
     assert not Product.objects.filter(account=other).exists()
 
 
-def test_the_shop_has_what_it_promises() -> None:
+def test_the_shop_has_the_documented_products_sites_offers_and_consumers() -> None:
     products = shop.products()
     assert len({product.sku for product in products}) == 300
     assert all(product.cost_price < product.retail_price for product in products if product.cost_price)  # type: ignore[operator]

@@ -53,7 +53,7 @@ def test_units_of_matching_lines_within_a_week(shop: Shop) -> None:
     assert not applies(shop, "T3", 8, sold=[make_line(quantity="2")])
 
 
-def test_a_promotion_counts_what_was_bought_before_it_existed(shop: Shop) -> None:
+def test_a_promotion_counts_purchases_from_before_it_existed(shop: Shop) -> None:
     shop.sell("T0", occurred_at=on_day(0))
     shop.sell("T1", occurred_at=on_day(1))
     shop.promotion("third", application_rules=[rule("transactions", "3")])
@@ -119,7 +119,7 @@ def test_progress_stored_by_commits_equals_the_sum_of_history(shop: Shop) -> Non
     assert shop.evaluate(occurred_at=on_day(41)) == answer
 
 
-def test_a_quote_for_the_past_does_not_count_what_came_later(shop: Shop) -> None:
+def test_a_quote_for_the_past_ignores_later_sales(shop: Shop) -> None:
     shop.promotion("second", application_rules=[rule("transactions", "2")])
     shop.sell("T3", occurred_at=on_day(3))
     assert shop.evaluate(occurred_at=on_day(1))["applied"] == []

@@ -125,7 +125,7 @@ def test_a_balance_beyond_all_limits_is_refused(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("error", [DataError, OverflowError])
-def test_a_figure_that_a_column_does_not_hold_is_refused(shop: Shop, error: type[Exception]) -> None:
+def test_a_figure_too_large_for_its_column_is_refused(shop: Shop, error: type[Exception]) -> None:
     def write(_attempt: int) -> None:
         raise error
 
@@ -156,13 +156,13 @@ def test_a_body_that_is_no_basket_is_refused(shop: Shop, raw: str) -> None:
     assert answer.json()["errors"]
 
 
-def test_a_commit_needs_its_reference(shop: Shop) -> None:
+def test_a_commit_requires_a_reference(shop: Shop) -> None:
     for reference in (None, "", "  "):
         answer = shop.call("post", "transactions", make_basket(reference=reference))
         assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "reference")
 
 
-def test_a_sale_may_be_late_up_to_a_limit_and_hardly_early() -> None:
+def test_a_sale_may_be_late_up_to_a_limit_and_early_by_a_small_margin() -> None:
     shop = make_shop("strict", late_transaction_days=30)
     shop.member()
     for moment in ("2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"):

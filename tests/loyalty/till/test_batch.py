@@ -51,13 +51,13 @@ def test_a_batch_is_committed_oldest_first_whatever_its_order(shop: Shop) -> Non
     assert not list(ledger_differences())
 
 
-def test_moments_are_compared_and_not_their_spelling(shop: Shop) -> None:
+def test_moments_are_compared_whatever_their_offset(shop: Shop) -> None:
     late = make_basket(reference="late", occurred_at="2026-03-04T12:00:00+00:00")
     early = make_basket(reference="early", occurred_at="2026-03-04T13:30:00+02:00")
     assert outcomes(send(shop, late, early)) == [("early", 201), ("late", 201)]
 
 
-def test_baskets_of_one_moment_keep_their_order(shop: Shop) -> None:
+def test_baskets_of_the_same_moment_keep_their_order(shop: Shop) -> None:
     assert outcomes(send(shop, *(make_basket(reference=reference) for reference in "bca"))) == [
         ("b", 201),
         ("c", 201),
@@ -72,14 +72,14 @@ def test_a_basket_without_a_moment_happened_now(shop: Shop) -> None:
     assert timezone.now() - Transaction.objects.get(reference="now").occurred_at < timedelta(minutes=1)
 
 
-def test_each_answer_is_that_of_the_single_call(shop: Shop) -> None:
+def test_each_answer_equals_that_of_a_single_call(shop: Shop) -> None:
     shop.promotion("fifty")
     (result,) = send(shop, make_basket(reference="T1"))
     again = shop.call("post", "transactions", make_basket(reference="T1"))
     assert (again.status_code, again.json()) == (200, result["answer"])
 
 
-def test_a_refused_basket_stops_no_other_and_is_answered_as_a_single_call(shop: Shop) -> None:
+def test_a_refused_basket_affects_no_other_and_gets_the_answer_of_a_single_call(shop: Shop) -> None:
     shop.sell("used")
     bad = [
         make_basket(reference="used", sold=[make_line(quantity="9")]),
@@ -100,12 +100,12 @@ def test_a_refused_basket_stops_no_other_and_is_answered_as_a_single_call(shop: 
 
 
 @pytest.mark.parametrize("body", [None, 5, "T1", [], [[]], True])
-def test_an_entry_that_is_no_basket_is_refused_in_its_place(shop: Shop, body: Json) -> None:
+def test_an_entry_that_is_no_basket_is_refused_at_its_position(shop: Shop, body: Json) -> None:
     results = send(shop, make_basket(reference="good"), body)
     assert outcomes(results) == [("good", 201), (None, 400)]
 
 
-def test_a_batch_sent_again_writes_nothing_more(shop: Shop) -> None:
+def test_a_batch_sent_again_writes_nothing(shop: Shop) -> None:
     shop.promotion("fifty")
     baskets = [make_basket(reference=f"T{day}", occurred_at=on_day(day)) for day in (1, 2)]
     first = send(shop, *baskets)
@@ -160,7 +160,7 @@ def test_at_most_500_baskets_are_accepted_at_once(shop: Shop) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (413, "too_large")
 
 
-def test_no_baskets_are_no_results(shop: Shop) -> None:
+def test_an_empty_batch_has_no_results(shop: Shop) -> None:
     assert send(shop) == []
 
 

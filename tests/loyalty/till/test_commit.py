@@ -53,7 +53,7 @@ def test_a_quote_writes_nothing(shop: Shop) -> None:
     assert not PromotionUsage.objects.exists()
 
 
-def test_the_same_commit_again_gives_the_stored_answer_and_awards_nothing(shop: Shop) -> None:
+def test_a_repeated_commit_returns_the_stored_answer_and_awards_nothing(shop: Shop) -> None:
     shop.promotion("fifty")
     first = shop.sell("T1")
     for _ in range(3):
@@ -144,7 +144,7 @@ def test_a_consumers_groups_decide(shop: Shop) -> None:
     assert shop.evaluate(consumer="d")["applied"] == []
 
 
-def test_a_card_names_its_consumer(shop: Shop) -> None:
+def test_a_card_identifies_its_consumer(shop: Shop) -> None:
     shop.member("d", card="4711")
     rules = {"match": "all", "rules": [{"attribute": "loyalty_card_type", "operator": "is", "value": "Gold"}]}
     shop.promotion("gold", transaction_rules=rules)
@@ -172,7 +172,7 @@ def test_sales_are_searched_by_their_texts(shop: Shop, search: str, expected: li
     assert [row["reference"] for row in rows] == expected
 
 
-def test_sales_are_filtered_by_what_applied_to_them_and_by_who_bought(shop: Shop) -> None:
+def test_sales_are_filtered_by_applied_promotion_and_by_consumer(shop: Shop) -> None:
     shop.promotion("small", outcome={"points": 10})
     shop.member("zoe-1")
     shop.sell("1")
@@ -252,7 +252,7 @@ def test_a_stock_cannot_be_overrun_in_the_database(shop: Shop) -> None:
         Offer.objects.filter(pk=offer.pk).update(issued=2)
 
 
-def test_a_limit_that_the_snapshot_does_not_have_yet_holds(shop: Shop) -> None:
+def test_a_limit_newer_than_the_snapshot_is_enforced(shop: Shop) -> None:
     promotion = shop.promotion("fifty")
     shop.sell("T1")
     # The process still holds the unlimited promotion, and its next sale has read the account before the change.

@@ -365,7 +365,7 @@ class Tills(RuleBasedStateMachine):
         }
 
 
-def test_any_sequence_of_calls_leaves_what_the_model_expects() -> None:
+def test_any_sequence_of_calls_agrees_with_the_model() -> None:
     run_state_machine_as_test(
         Tills,
         settings=hypothesis_settings(

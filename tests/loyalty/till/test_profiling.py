@@ -78,7 +78,7 @@ def evaluate(shop: Shop, times: int = 1) -> None:
 
 
 @pytest.mark.parametrize(("every", "timed"), [(1, 12), (3, 4), (5, 2), (100, 0), (0, 0), (-1, 0)])
-def test_one_decision_in_a_given_number_is_timed(
+def test_every_nth_decision_is_timed(
     shop: Shop, profiler: PromotionProfiler, settings: Settings, every: int, timed: int
 ) -> None:
     settings.COST_SAMPLE_EVERY = every
@@ -88,7 +88,7 @@ def test_one_decision_in_a_given_number_is_timed(
     assert stored_costs() == ({"tea": (timed, 7 * timed)} if timed else {})
 
 
-def test_after_a_quiet_time_the_next_decision_is_timed(
+def test_the_first_decision_after_a_pause_is_timed(
     shop: Shop, profiler: PromotionProfiler, seconds: Seconds, settings: Settings
 ) -> None:
     settings.COST_SAMPLE_EVERY = 100
@@ -136,7 +136,7 @@ def test_only_promotions_that_a_basket_evaluates_are_measured(
     assert set(stored_costs()) == {"here"}
 
 
-def test_a_discount_that_is_evaluated_twice_counts_one_basket(
+def test_a_discount_evaluated_twice_counts_as_one_basket(
     shop: Shop, profiler: PromotionProfiler, settings: Settings
 ) -> None:
     settings.COST_SAMPLE_EVERY = 1
@@ -148,9 +148,7 @@ def test_a_discount_that_is_evaluated_twice_counts_one_basket(
     assert stored_costs() == {"half": (1, 7), "third": (1, 14)}
 
 
-def test_a_decision_is_the_same_whether_it_is_timed_or_not(
-    shop: Shop, profiler: PromotionProfiler, settings: Settings
-) -> None:
+def test_timing_does_not_change_a_decision(shop: Shop, profiler: PromotionProfiler, settings: Settings) -> None:
     shop.promotion("tea")
     shop.discount("half", value="50")
     plain = shop.evaluate(consumer="c")

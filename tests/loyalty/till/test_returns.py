@@ -56,10 +56,10 @@ def balance(consumer_id: str = "c") -> int:
     return Consumer.objects.get(consumer_id=consumer_id).points_balance
 
 
-# --- by what was true at the commit ---------------------------------------------------------------------------------
+# --- on the terms of the sale ---------------------------------------------------------------------------------------
 
 
-def test_what_applied_is_applied_again_to_what_is_left(shop: Shop) -> None:
+def test_a_return_applies_the_promotions_of_the_sale_to_the_remaining_units(shop: Shop) -> None:
     shop.promotion("pairs", outcome={"points": 50, "quantity_rule": {"apply_to": "every", "units": 2}})
     shop.sell("T1", sold=[make_line(quantity="4")])
     answer = shop.give_back("T1", "R1", TEA="1")
@@ -105,7 +105,7 @@ def test_discounts_count_in_the_version_that_applied(shop: Shop) -> None:
         ("patch", "promotions/fifty", {"eligibility": {"line_item_rules": single_rule("sku", "is", "CAKE")}}),
     ],
 )
-def test_later_changes_of_a_promotion_do_not_matter(shop: Shop, method: str, path: str, body: Rules) -> None:
+def test_a_return_ignores_later_changes_of_a_promotion(shop: Shop, method: str, path: str, body: Rules) -> None:
     shop.promotion("fifty", outcome={"points": 50, "quantity_rule": EVERY})
     shop.sell("T1", sold=[make_line(quantity="3")])
     assert shop.call(method, path, body, role="manager").status_code == 200
@@ -201,7 +201,7 @@ def test_a_choice_is_that_of_the_sale(shop: Shop) -> None:
     assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("5.50", "1.50", "0.00")
 
 
-def test_without_a_choice_the_products_that_it_applied_to_count_as_one(shop: Shop) -> None:
+def test_without_a_choice_the_products_discounted_at_the_sale_stay_discounted(shop: Shop) -> None:
     for sku in ("TEA", "CAKE"):
         shop.product(sku)
     shop.listed("PP", "TEA", "CAKE", maximum_distinct_products=1)
@@ -211,7 +211,7 @@ def test_without_a_choice_the_products_that_it_applied_to_count_as_one(shop: Sho
     assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("4.00", "1.50", "0.00")
 
 
-def test_an_archived_definition_keeps_its_effect_on_what_was_bought_under_it(shop: Shop) -> None:
+def test_an_archived_definition_still_applies_to_sales_made_under_it(shop: Shop) -> None:
     shop.product("TEA")
     shop.listed("PP", "TEA")
     shop.discount("yours", make_set(personalized_promotion="PP"), value="50")
@@ -220,17 +220,17 @@ def test_an_archived_definition_keeps_its_effect_on_what_was_bought_under_it(sho
     assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("1.50", "1.50", "0.00")
 
 
-def test_a_voucher_gives_what_it_gave_at_the_sale(shop: Shop) -> None:
+def test_a_voucher_keeps_its_value_at_the_sale(shop: Shop) -> None:
     shop.offer("five", value="5")
     shop.sell("T1", vouchers=[shop.voucher("five")], sold=[make_line(quantity="4", price="5.00")])
     assert shop.call("patch", "offers/five", {"value": "1.00"}, role="manager").status_code == 200
     assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("10.00", "5.00", "0.00")
 
 
-# --- judged anew ----------------------------------------------------------------------------------------------------
+# --- evaluated again ------------------------------------------------------------------------------------------------
 
 
-def test_transaction_rules_are_evaluated_on_what_is_left(shop: Shop) -> None:
+def test_transaction_rules_are_evaluated_on_the_remaining_units(shop: Shop) -> None:
     shop.promotion("ten", transaction_rules=single_rule("total_inc_tax", "is_at_least", "10.00"))
     shop.sell("T1", sold=[make_line(quantity="5")])
     assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"ten": (1, 50)}
@@ -238,14 +238,14 @@ def test_transaction_rules_are_evaluated_on_what_is_left(shop: Shop) -> None:
     assert balance() == 9
 
 
-def test_line_item_rules_are_evaluated_on_what_is_left(shop: Shop) -> None:
+def test_line_item_rules_are_evaluated_on_the_remaining_units(shop: Shop) -> None:
     shop.promotion("three", line_item_rules=single_rule("quantity", "is_at_least", 3))
     shop.sell("T1", sold=[make_line(quantity="4")])
     assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"three": (1, 50)}
     assert applied_by_code(shop.give_back("T1", "R2", TEA="1")) == {}
 
 
-def test_products_are_selected_from_what_is_left(shop: Shop) -> None:
+def test_products_are_selected_from_the_remaining_units(shop: Shop) -> None:
     sets = [{"name": sku, "rules": single_rule("sku", "is", sku), "units": 1} for sku in ("TEA", "CAKE")]
     shop.promotion("both", outcome={"points": 50, "product_selection": {"match": "all", "sets": sets}})
     shop.sell("T1", sold=[make_line(quantity="2"), make_line("CAKE", "2")])
@@ -253,13 +253,13 @@ def test_products_are_selected_from_what_is_left(shop: Shop) -> None:
     assert applied_by_code(shop.give_back("T1", "R2", CAKE="2")) == {}
 
 
-def test_no_promotion_gets_more_redemptions_than_it_had(shop: Shop) -> None:
+def test_a_return_never_increases_redemptions(shop: Shop) -> None:
     shop.promotion("once", outcome={"points": 50, "quantity_rule": EVERY}, customer_redemption_limit=1)
     shop.sell("T1", sold=[make_line(quantity="3")])
     assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"once": (1, 50)}
 
 
-def test_no_promotion_gets_more_points_than_it_had(shop: Shop) -> None:
+def test_a_return_never_increases_points(shop: Shop) -> None:
     first = {"apply_to": "first", "units": 1}
     spend = {"issue_points_on": "currency", "conversion_units": "1", "conversion_points": 1, "quantity_rule": first}
     shop.promotion("cheapest", kind="bonus_points", outcome=spend)
@@ -268,7 +268,7 @@ def test_no_promotion_gets_more_points_than_it_had(shop: Shop) -> None:
     assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"cheapest": (1, 2)}
 
 
-def test_no_promotion_gets_more_than_it_had_just_before(shop: Shop) -> None:
+def test_a_later_return_never_increases_points(shop: Shop) -> None:
     first = {"apply_to": "first", "units": 1}
     spend = {"issue_points_on": "currency", "conversion_units": "1", "conversion_points": 1, "quantity_rule": first}
     shop.promotion("dearest", kind="bonus_points", outcome={**spend, "pricing_rule": {"order": "most_expensive"}})
@@ -289,7 +289,7 @@ def test_a_discount_gets_no_more_redemptions_though_units_are_free_again(shop: S
     assert amounts_of(answer) == ("29.00", "1.00", "0.00")
 
 
-def test_a_promotion_that_no_longer_applied_stays_out(shop: Shop) -> None:
+def test_a_promotion_dropped_by_a_return_never_applies_again(shop: Shop) -> None:
     twelve_or_three = {
         "match": "any",
         "rules": [{"attribute": "total_inc_tax", "operator": "is", "value": value} for value in ("12.00", "3.00")],
@@ -300,7 +300,7 @@ def test_a_promotion_that_no_longer_applied_stays_out(shop: Shop) -> None:
     assert applied_by_code(shop.give_back("T1", "R2", TEA="1")) == {}
 
 
-def test_a_promotion_that_lost_at_the_sale_does_not_replace_one_that_falls_out(shop: Shop) -> None:
+def test_a_promotion_that_lost_a_conflict_at_the_sale_replaces_none_on_return(shop: Shop) -> None:
     shop.promotion("small", outcome={"points": 10})
     shop.promotion(
         "large", outcome={"points": 20}, transaction_rules=single_rule("total_inc_tax", "is_at_least", "6.00")
@@ -312,7 +312,7 @@ def test_a_promotion_that_lost_at_the_sale_does_not_replace_one_that_falls_out(s
 # --- money ----------------------------------------------------------------------------------------------------------
 
 
-def test_three_for_two_is_three_for_two_of_what_is_left(shop: Shop) -> None:
+def test_three_for_two_is_applied_to_the_remaining_units(shop: Shop) -> None:
     shop.discount("3for2", make_set(3, 1), kind="free_product")
     sold = shop.sell("T1", sold=[make_line(f"P{price}", price=f"{price}.00") for price in range(7, 13)])
     assert sold["net_total_inc_tax"] == "40.00"
@@ -338,7 +338,7 @@ def test_discounts_are_worked_out_in_the_order_in_which_they_applied(shop: Shop)
     assert amounts_of(answer) == ("14.40", "4.00", "0.00")
 
 
-def test_a_percentage_voucher_is_of_what_is_left_after_discounts(shop: Shop) -> None:
+def test_a_percentage_voucher_applies_to_the_price_after_discounts(shop: Shop) -> None:
     shop.offer("tenth", benefit="percentage", value="10")
     shop.discount("pound", make_set(2), kind="amount", value="1.00")
     sold = shop.sell("T1", vouchers=[shop.voucher("tenth")], sold=[make_line(quantity="3", price="5.00")])
@@ -373,7 +373,7 @@ def test_an_amount_that_cannot_be_recovered_is_answered_and_settled_by_later_ret
     assert (third["status"], third["points"]["base"], balance()) == ("returned", 0, 0)
 
 
-def test_base_points_follow_what_was_paid_where_less_was_paid_than_is_left(shop: Shop) -> None:
+def test_base_points_are_limited_by_the_amount_paid(shop: Shop) -> None:
     shop.product("TEA")
     shop.discount("3for15", make_set(3, products=["TEA"]), kind="fixed_price", value="15.00")
     shop.promotion("double", kind="points_multiplier", outcome={"multiplier": "2"})
@@ -388,7 +388,7 @@ def test_base_points_follow_what_was_paid_where_less_was_paid_than_is_left(shop:
     assert Transaction.objects.get().paid == Decimal(17)
 
 
-def test_weighed_goods_are_given_back_by_weight(shop: Shop) -> None:
+def test_weighed_goods_are_returned_by_weight(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="1.250", price="4.00")])
     answer = shop.give_back("T1", "R1", TEA="0.500")
     assert amounts_of(answer) == ("3.00", "2.00", "0.00")
@@ -439,7 +439,7 @@ SOLD = st.lists(
 """Lines: a price and, for each unit, which of three returns it is part of."""
 
 
-def test_any_number_of_partial_returns_takes_back_what_one_full_return_does(shop: Shop) -> None:
+def test_partial_returns_reverse_the_same_as_a_single_full_return(shop: Shop) -> None:
     fill_shop(shop)
     code = shop.voucher("pound")
     before = sale_effects()
@@ -480,7 +480,7 @@ def test_a_full_return_frees_limits_and_stock(shop: Shop) -> None:
     assert set(applied_by_code(shop.sell("T2"))) == {"once", "thanks"}
 
 
-def test_a_limit_set_below_its_count_stops_no_return(shop: Shop) -> None:
+def test_a_limit_set_below_its_count_prevents_no_return(shop: Shop) -> None:
     shop.promotion("each", outcome={"points": 5, "quantity_rule": EVERY}, total_redemption_limit=9)
     shop.sell("T1", sold=[make_line(quantity="3")])
     shop.sell("T2", sold=[make_line(quantity="3")])
@@ -500,7 +500,7 @@ def test_a_balance_may_go_below_zero(shop: Shop) -> None:
     assert shop.give_back("T1", "R1", TEA="1")["points"]["balance"] == balance() == -53
 
 
-def test_the_ledger_keeps_what_was_given_and_what_was_taken_back(shop: Shop) -> None:
+def test_the_ledger_records_points_awarded_and_points_reversed(shop: Shop) -> None:
     shop.promotion("fifty")
     shop.sell("T1", sold=[make_line(quantity="2")])
     shop.give_back("T1", "R1", TEA="1")
@@ -545,7 +545,7 @@ def test_an_expired_voucher_is_taken_back_too(shop: Shop) -> None:
     assert Offer.objects.get().issued == 0
 
 
-def test_a_spent_voucher_is_reported_and_stays_spent(shop: Shop) -> None:
+def test_a_redeemed_voucher_is_reported_and_stays_redeemed(shop: Shop) -> None:
     codes = issue_three_vouchers(shop)
     shop.sell("T2", vouchers=[codes[0]])
     answer = shop.give_back("T1", "R1", TEA="3")
@@ -555,7 +555,7 @@ def test_a_spent_voucher_is_reported_and_stays_spent(shop: Shop) -> None:
     assert Offer.objects.get().issued == 1
 
 
-def test_unused_vouchers_are_taken_back_before_spent_ones_are_reported(shop: Shop) -> None:
+def test_unused_vouchers_are_cancelled_before_redeemed_ones_are_reported(shop: Shop) -> None:
     codes = issue_three_vouchers(shop)
     shop.sell("T2", vouchers=[codes[2]])
     for reference in ("R1", "R2"):
@@ -565,7 +565,7 @@ def test_unused_vouchers_are_taken_back_before_spent_ones_are_reported(shop: Sho
     assert (reversed_["vouchers_cancelled"], reversed_["vouchers_already_redeemed"]) == ([], [codes[2]])
 
 
-def test_each_spent_voucher_is_reported_once(shop: Shop) -> None:
+def test_each_redeemed_voucher_is_reported_once(shop: Shop) -> None:
     codes = issue_three_vouchers(shop)
     shop.sell("T2", vouchers=codes[:2])
     reported = []
@@ -576,7 +576,7 @@ def test_each_spent_voucher_is_reported_once(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("parts", [("2",), ("1", "1")])
-def test_a_voucher_that_paid_is_good_again_after_a_full_return(shop: Shop, parts: tuple[str, ...]) -> None:
+def test_a_redeemed_voucher_is_valid_again_after_a_full_return(shop: Shop, parts: tuple[str, ...]) -> None:
     shop.offer("pound")
     code = shop.voucher("pound")
     shop.sell("T1", vouchers=[code], sold=[make_line(quantity="2")])
@@ -587,7 +587,7 @@ def test_a_voucher_that_paid_is_good_again_after_a_full_return(shop: Shop, parts
     assert shop.sell("T2", vouchers=[code])["discount_total"] == "1.00"
 
 
-def test_a_voucher_that_paid_and_has_ended_since_is_expired(shop: Shop) -> None:
+def test_a_redeemed_voucher_past_its_end_is_expired_after_a_full_return(shop: Shop) -> None:
     shop.offer("pound")
     code = shop.voucher("pound", expires_at=datetime(2026, 3, 5, tzinfo=UTC))
     shop.sell("T1", vouchers=[code])
@@ -595,7 +595,7 @@ def test_a_voucher_that_paid_and_has_ended_since_is_expired(shop: Shop) -> None:
     assert shop.call("get", f"vouchers/{code}", role="manager").json()["status"] == "expired"
 
 
-def test_a_voucher_that_pays_nothing_of_what_is_left_stays_redeemed(shop: Shop) -> None:
+def test_a_voucher_that_no_longer_reduces_the_price_stays_redeemed(shop: Shop) -> None:
     shop.offer("cake", benefit="product", value=None, product=shop.product("CAKE"))
     code = shop.voucher("cake")
     shop.sell("T1", vouchers=[code], sold=[make_line(), make_line("CAKE")])
@@ -607,7 +607,7 @@ def test_a_voucher_that_pays_nothing_of_what_is_left_stays_redeemed(shop: Shop) 
 # --- once -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_preview_answers_what_the_return_answers_and_writes_and_locks_nothing(shop: Shop) -> None:
+def test_a_preview_equals_the_return_and_writes_and_locks_nothing(shop: Shop) -> None:
     fill_shop(shop)
     shop.sell("T1", vouchers=[shop.voucher("pound")], sold=[make_line(quantity="5")])
     before = sale_effects()
@@ -620,7 +620,7 @@ def test_a_preview_answers_what_the_return_answers_and_writes_and_locks_nothing(
     assert {**previewed, "return_reference": "R1"} == returned
 
 
-def test_the_same_return_again_gives_the_stored_answer(shop: Shop) -> None:
+def test_a_repeated_return_returns_the_stored_answer(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="3"), make_line("CAKE")])
     first = shop.give_back("T1", "R1", TEA="1", CAKE="1")
     shop.give_back("T1", "R2", TEA="1")
@@ -728,7 +728,7 @@ def test_a_full_return_leaves_nothing_to_return(shop: Shop) -> None:
     assert shop.call("post", "transactions/T1/returns", make_return("R2", TEA="1")).status_code == 400
 
 
-# --- what the consumer's own row and rules about them say right afterwards -------------------------------------------
+# --- the consumer's columns, and rules about them, after a return ----------------------------------------------------
 
 
 def last_days() -> tuple[date | None, date | None, date | None]:
@@ -736,7 +736,7 @@ def last_days() -> tuple[date | None, date | None, date | None]:
     return consumer.last_transaction_on, consumer.last_promotion_redeemed_on, consumer.last_offer_redeemed_on
 
 
-def test_the_last_days_are_those_of_what_is_not_returned(shop: Shop) -> None:
+def test_the_last_days_are_those_of_sales_not_returned(shop: Shop) -> None:
     shop.offer("pound")
     shop.promotion("fifty", transaction_rules=single_rule("total_inc_tax", "is_at_least", "6.00"))
     first, third = date(2026, 3, 1), date(2026, 3, 3)
@@ -771,7 +771,7 @@ def rule(measure: str, threshold: str, **more: Json) -> Rules:
     return {"measure": measure, "threshold": threshold, "period": {"unit": "days", "length": 30}, **more}
 
 
-def test_a_returned_transaction_counts_no_more(shop: Shop) -> None:
+def test_a_returned_transaction_is_not_counted(shop: Shop) -> None:
     shop.promotion("third", application_rules=[rule("transactions", "3")])
     shop.sell("T1", occurred_at=on_day(1))
     shop.sell("T2", occurred_at=on_day(2), sold=[make_line(quantity="2")])
@@ -782,7 +782,7 @@ def test_a_returned_transaction_counts_no_more(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("measure", "threshold"), [("spend", "15.00"), ("quantity", "5")])
-def test_progress_is_less_what_was_returned(shop: Shop, measure: str, threshold: str) -> None:
+def test_progress_excludes_returned_units(shop: Shop, measure: str, threshold: str) -> None:
     shop.promotion("much", application_rules=[rule(measure, threshold)])
     shop.sell("T1", occurred_at=on_day(1), sold=[make_line(quantity="4")])
     assert applied_by_code(shop.evaluate(occurred_at=on_day(2))) == {"much": (1, 50)}
@@ -811,7 +811,7 @@ def test_a_late_sale_after_a_return_counts_at_its_own_moment(shop: Shop) -> None
     assert applied_by_code(shop.sell("T6", occurred_at=on_day(6))) == {"third": (1, 50)}
 
 
-# --- whose sale it was ----------------------------------------------------------------------------------------------
+# --- anonymous and imported sales ------------------------------------------------------------------------------------
 
 
 def test_an_anonymous_sale_is_returned_without_points(shop: Shop) -> None:
@@ -874,7 +874,7 @@ def test_an_imported_past_sale_can_be_returned(shop: Shop) -> None:
     assert shop.call("get", "transactions/P1").json()["status"] == "returned"
 
 
-# --- what is told afterwards ----------------------------------------------------------------------------------------
+# --- records of a return ---------------------------------------------------------------------------------------------
 
 
 def test_a_transaction_shows_its_state_after_returns(shop: Shop) -> None:
@@ -889,7 +889,7 @@ def test_a_transaction_shows_its_state_after_returns(shop: Shop) -> None:
     assert listed == [answer]
 
 
-def test_a_commit_sent_again_after_a_return_still_gives_its_own_answer(shop: Shop) -> None:
+def test_a_commit_repeated_after_a_return_returns_its_original_answer(shop: Shop) -> None:
     sale = shop.sell("T1", sold=[make_line(quantity="2")])
     shop.give_back("T1", "R1", TEA="1")
     again = shop.call("post", "transactions", make_basket(reference="T1", sold=[make_line(quantity="2")]))

@@ -103,7 +103,7 @@ def test_an_amount_that_could_not_be_recovered_is_settled_by_a_void(shop: Shop) 
     assert (answer["refund_due"], answer["not_recovered"]) == ("15.00", "0.00")
 
 
-def test_the_same_void_again_gives_the_stored_answer(shop: Shop) -> None:
+def test_a_repeated_void_returns_the_stored_answer(shop: Shop) -> None:
     shop.sell("T1")
     first = shop.void("T1")
     again = shop.call("post", "transactions/T1/void", {"reference": "V1"})
@@ -122,7 +122,7 @@ def test_a_voided_sale_is_neither_voided_nor_returned_again(shop: Shop) -> None:
     assert (stored.status_code, stored.json()["status"]) == (200, "partly_returned")
 
 
-def test_a_reference_of_another_void_is_a_conflict(shop: Shop) -> None:
+def test_a_reference_used_for_another_void_is_a_conflict(shop: Shop) -> None:
     shop.sell("T1")
     shop.sell("T2")
     shop.void("T1")
@@ -157,7 +157,7 @@ def test_bad_input_is_refused_by_name(shop: Shop, body: Json, attr: str) -> None
     assert Transaction.objects.get().status == "committed"
 
 
-def test_the_voucher_that_paid_is_good_again(shop: Shop) -> None:
+def test_a_void_makes_its_redeemed_voucher_valid_again(shop: Shop) -> None:
     shop.offer("pound")
     code = shop.voucher("pound")
     shop.sell("T1", vouchers=[code])
@@ -169,7 +169,7 @@ def test_the_voucher_that_paid_is_good_again(shop: Shop) -> None:
     assert Voucher.objects.get().redeemed_by == Transaction.objects.get(reference="T2")
 
 
-def test_a_voucher_spent_elsewhere_since_is_left_alone(shop: Shop) -> None:
+def test_a_voucher_redeemed_elsewhere_since_is_unchanged(shop: Shop) -> None:
     shop.offer("pound")
     code = shop.voucher("pound")
     shop.sell("T1", vouchers=[code])
@@ -191,7 +191,7 @@ def test_a_voucher_that_has_ended_when_the_sale_is_voided_is_expired(
     assert Voucher.objects.get().status == status
 
 
-def test_a_spent_voucher_is_reported_and_not_undone(shop: Shop) -> None:
+def test_a_redeemed_voucher_is_reported_and_not_cancelled(shop: Shop) -> None:
     shop.offer("pound", stock=1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "pound"})
     code = shop.sell("T1")["vouchers_issued"][0]["code"]
@@ -201,9 +201,7 @@ def test_a_spent_voucher_is_reported_and_not_undone(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("order", [("T1", "T2"), ("T2", "T1")])
-def test_nothing_is_left_of_a_voucher_when_the_sale_that_issued_it_and_the_one_it_paid_are_void(
-    shop: Shop, order: tuple[str, str]
-) -> None:
+def test_voiding_the_issuing_and_the_redeeming_sale_cancels_the_voucher(shop: Shop, order: tuple[str, str]) -> None:
     shop.offer("pound", stock=1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "pound"})
     code = shop.sell("T1")["vouchers_issued"][0]["code"]
@@ -214,7 +212,7 @@ def test_nothing_is_left_of_a_voucher_when_the_sale_that_issued_it_and_the_one_i
     assert Offer.objects.get().issued == 0
 
 
-def test_a_voucher_is_good_again_though_another_of_its_sale_could_not_be_recovered(shop: Shop) -> None:
+def test_a_voucher_is_valid_again_even_if_another_of_its_sale_was_not_recovered(shop: Shop) -> None:
     shop.offer("pound", stock=2)
     each = {"offer": "pound", "quantity_rule": {"apply_to": "every", "units": 1}}
     shop.promotion("thanks", kind="redeem_offer", outcome=each)

@@ -39,7 +39,7 @@ def changes_shown(office: Office, promotion: Promotion, **values: Any) -> list[t
 
 
 @pytest.mark.parametrize("kind", OUTCOMES)
-def test_a_form_that_nobody_touched_changes_nothing(office: Office, kind: str) -> None:
+def test_an_unchanged_form_shows_no_changes(office: Office, kind: str) -> None:
     promotion = save_promotion(
         office.account,
         type=kind,
@@ -56,7 +56,7 @@ def test_a_form_that_nobody_touched_changes_nothing(office: Office, kind: str) -
 @pytest.mark.parametrize(
     ("kind", "shown"), [(DiscountType.PERCENTAGE, ("10", "12")), (DiscountType.AMOUNT, ("10.00", "12.00"))]
 )
-def test_a_discount_that_nobody_touched_changes_nothing(office: Office, kind: str, shown: tuple[str, str]) -> None:
+def test_an_unchanged_discount_shows_no_changes(office: Office, kind: str, shown: tuple[str, str]) -> None:
     discount = save_discount(office.account, discount_type=kind, conditions={"site_rules": KENT})
     page = office.page("promotions_discount_change", discount.pk)
     sent = values_of_form(page.context["adminform"].form, office.account.zone)
@@ -66,7 +66,7 @@ def test_a_discount_that_nobody_touched_changes_nothing(office: Office, kind: st
     assert [(difference["before"], difference["after"]) for difference in changed] == [shown]
 
 
-def test_each_difference_is_told_in_words(office: Office) -> None:
+def test_each_change_is_described_in_words(office: Office) -> None:
     promotion = save_promotion(office.account, eligibility={"customer_redemption_limit": 3})
     differences = changes_shown(
         office,
@@ -86,7 +86,7 @@ def test_each_difference_is_told_in_words(office: Office) -> None:
     ]
 
 
-def test_what_is_wrong_is_not_told_as_a_change(office: Office) -> None:
+def test_invalid_values_are_not_listed_as_changes(office: Office) -> None:
     promotion = save_promotion(office.account)
     assert changes_shown(office, promotion, points="many", name="") == []
     assert changes_shown(office, promotion, points="60", site_rules="{", ends_at="never", name="Sixty") == [
@@ -94,7 +94,7 @@ def test_what_is_wrong_is_not_told_as_a_change(office: Office) -> None:
     ]
 
 
-def test_saving_changes_what_was_told_and_past_sales_keep_their_version(office: Office) -> None:
+def test_saving_adds_the_announced_version_and_past_sales_keep_theirs(office: Office) -> None:
     promotion = Promotion.objects.get(code="acme-fixed-1")
     page = office.page("loyalty_loyaltypromotion_change", promotion.pk).content.decode()
     assert "It was redeemed once." in page
@@ -107,7 +107,7 @@ def test_saving_changes_what_was_told_and_past_sales_keep_their_version(office: 
     assert used.definition["outcome"]["points"] == 50
 
 
-def test_one_who_may_only_look_changes_nothing(office: Office) -> None:
+def test_a_viewer_changes_nothing(office: Office) -> None:
     promotion = save_promotion(office.account)
     viewer = office.login(StaffRole.VIEWER)
     address = f"{reverse('admin:loyalty_loyaltypromotion_summary')}?id={promotion.pk}"

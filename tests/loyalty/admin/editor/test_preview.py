@@ -43,7 +43,7 @@ def text_of(answer: Any) -> str:
     return " ".join(answer.content.decode().split())
 
 
-def test_a_sample_says_what_the_form_says(office: Office) -> None:
+def test_a_sample_shows_the_texts_of_the_form(office: Office) -> None:
     text = text_of(preview(office))
     assert "<p>Tea time: <a " in text
     assert 'href="https://shop.example/tea"' in text
@@ -59,7 +59,7 @@ def test_a_consumer_is_shown_with_their_address_and_their_last_sale(office: Offi
     assert "With the spend and site of their last transaction, acme-" in text
 
 
-def test_it_reads_as_the_sale_then_tells_it(office: Office) -> None:
+def test_the_preview_equals_the_message_that_a_sale_sends(office: Office) -> None:
     # What fill() sold sent a message: the preview of that promotion is the message that was sent.
     sent = RedemptionMessage.objects.first()
     assert sent is not None
@@ -82,12 +82,12 @@ def test_pictures_are_shown_with_their_words(office: Office) -> None:
     assert "ftp://" not in text
 
 
-def test_one_without_an_address_gets_nothing(office: Office) -> None:
+def test_a_consumer_without_an_address_gets_no_message(office: Office) -> None:
     Consumer.objects.filter(consumer_id="acme-c1").update(email="")
     assert "Person 1 of acme has no e-mail address" in text_of(preview(office, preview_consumer="acme-c1"))
 
 
-def test_a_promotion_without_texts_says_so(office: Office) -> None:
+def test_the_preview_of_a_promotion_without_texts_says_that_nothing_is_sent(office: Office) -> None:
     text = text_of(preview(office, redemption_message="", confirmation_message="", activity_description=""))
     assert "None: nothing is sent." in text
     assert "No confirmation message to print." in text
@@ -95,7 +95,7 @@ def test_a_promotion_without_texts_says_so(office: Office) -> None:
 
 
 @pytest.mark.parametrize("body", ["<script>alert(1)</script>Hi", '<img src="http://x.example/a.png" onerror="x()">Hi'])
-def test_what_would_not_be_sent_is_not_shown(office: Office, body: str) -> None:
+def test_markup_that_is_not_sent_is_not_shown(office: Office, body: str) -> None:
     text = text_of(preview(office, redemption_message=body))
     assert "Hi" in text
     assert "script" not in text
@@ -104,7 +104,7 @@ def test_what_would_not_be_sent_is_not_shown(office: Office, body: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["{{ nothing }}", "{{", "<p", "\x00", "a" * 200_000])
-def test_mistakes_are_no_errors(office: Office, body: str) -> None:
+def test_invalid_input_causes_no_server_error(office: Office, body: str) -> None:
     answer = preview(office, redemption_message=body, link_url_1="nowhere", name="", starts_at="soon", points="x")
     assert answer.status_code == 200
 
@@ -112,7 +112,7 @@ def test_mistakes_are_no_errors(office: Office, body: str) -> None:
 @pytest.mark.parametrize(
     "consumer", ["nobody", "theirs-c1", "a\x00", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")]
 )
-def test_only_ones_own_consumers_are_shown(office: Office, consumer: str) -> None:
+def test_consumers_of_another_account_are_not_shown(office: Office, consumer: str) -> None:
     theirs = make_office("theirs")
     fill(theirs.account)
     text = text_of(preview(office, preview_consumer=consumer))
@@ -120,7 +120,7 @@ def test_only_ones_own_consumers_are_shown(office: Office, consumer: str) -> Non
     assert "theirs.example" not in text
 
 
-def test_who_may_not_see_consumers_gets_a_sample(office: Office) -> None:
+def test_staff_who_may_not_see_consumers_get_a_sample(office: Office) -> None:
     office.user.staff_memberships.get().role.permissions.remove(
         *office.user.staff_memberships.get().role.permissions.filter(codename="view_consumer")
     )
@@ -132,7 +132,7 @@ def test_who_may_not_see_consumers_gets_a_sample(office: Office) -> None:
     )
 
 
-def test_it_writes_nothing_and_asks_little(office: Office) -> None:
+def test_a_preview_writes_nothing_and_takes_few_statements(office: Office) -> None:
     before = (Promotion.objects.count(), RedemptionMessage.objects.count())
     with CaptureQueriesContext(connection) as queries:
         preview(office)
@@ -144,7 +144,7 @@ def test_it_writes_nothing_and_asks_little(office: Office) -> None:
     assert (Promotion.objects.count(), RedemptionMessage.objects.count()) == before
 
 
-def test_only_ones_own_promotions_are_previewed(office: Office) -> None:
+def test_promotions_of_another_account_are_not_previewed(office: Office) -> None:
     theirs = make_office("theirs")
     promotion = save_promotion(theirs.account)
     for query in (f"?id={promotion.pk}", "?type=weather", "?id=x", ""):
@@ -175,14 +175,16 @@ def test_the_menu_offers_every_insert_that_a_message_takes() -> None:
         ("", ["acme-c1"]),
     ],
 )
-def test_consumers_are_found_by_name_id_address_and_card(office: Office, search: str, expected: list[str]) -> None:
+def test_consumers_can_be_searched_by_name_id_address_and_card(
+    office: Office, search: str, expected: list[str]
+) -> None:
     theirs = make_office("theirs")
     fill(theirs.account)
     answer = office.client.get(reverse("choices_found", args=["consumer"]), {"q": search})
     assert [choice["key"] for choice in answer.json()["choices"]] == expected
 
 
-def test_consumers_are_found_only_by_those_who_may_see_them(office: Office) -> None:
+def test_only_staff_who_may_see_consumers_can_search_them(office: Office) -> None:
     role = office.user.staff_memberships.get().role
     role.permissions.remove(*role.permissions.filter(codename="view_consumer"))
     assert office.client.get(reverse("choices_found", args=["consumer"]), {"q": "a"}).status_code == 403
