@@ -17,8 +17,8 @@ class MoneyText(DecimalText):
         super().__init__(max_digits=14, decimal_places=4, min_value=0, **kwargs)
 
 
-class AsSent(serializers.Field[Any, Any, Any, Any]):
-    """A part of a definition, as it was sent; what it may be, the definition's check says."""
+class UncheckedField(serializers.Field[Any, Any, Any, Any]):
+    """A part of a definition as it was sent: the service checks it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"allow_null": True, "default": None, **kwargs})
@@ -31,12 +31,12 @@ class AsSent(serializers.Field[Any, Any, Any, Any]):
 
 
 def amount_output(amount: Decimal | None, currency: str) -> str | None:
-    """An amount with exactly the decimals of its currency; None stays None."""
+    """Return an amount with exactly the decimals of its currency; None stays None."""
     return None if amount is None else f"{amount:.{exponent(currency)}f}"
 
 
 class MoneyOutput(serializers.CharField):
-    """An amount that the serializer has made text of with ``amount_output``."""
+    """An amount that the serializer has formatted with ``amount_output``."""
 
 
 def outcome_shape(field: OutcomeField, *, hint: str) -> serializers.Field[Any, Any, Any, Any]:
