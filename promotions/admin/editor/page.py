@@ -92,12 +92,12 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         """Return the form's tabs with their sections for one type."""
         raise NotImplementedError
 
-    def values_from(self, form: Any, *, common: dict[str, Any]) -> PromotionValues:
+    def values_from(self, form: object, *, common: dict[str, object]) -> PromotionValues:
         """Return the values of a valid form; ``common`` are those that every family has."""
         raise NotImplementedError
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
+        self, form: object, *, common: dict[str, object], account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
         """Call the service with ``common``, the values that every family has, and those of the form.
 
@@ -119,7 +119,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
     def _type(request: HttpRequest, promotion: Promotion | None) -> str:
         return promotion.type if promotion is not None else request.GET.get("type", "")
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: object = None) -> HttpResponse:
         """Ask for the type first, which cannot be changed later; then show the form."""
         if request.GET.get("type") in self.types.values:
             warning = self._warning_before_adding(request)
@@ -156,7 +156,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         return TemplateResponse(request, "admin/promotions/promotion/choose_type.html", context)
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: object = None
     ) -> HttpResponse:
         promotion = self.get_object(request, object_id)
         if promotion is not None:
@@ -245,10 +245,10 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
     def delete_row(self, request: HttpRequest, obj: Any) -> None:
         promotion_delete(promotion=self.promotion_of(request, obj.pk), author=author_of(request))
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+    def response_add(self, request: HttpRequest, obj: object, post_url_continue: str | None = None) -> HttpResponse:
         return self._after_saving(request, obj)
 
-    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+    def response_change(self, request: HttpRequest, obj: object) -> HttpResponse:
         return self._after_saving(request, obj)
 
     def _after_saving(self, request: HttpRequest, promotion: Any) -> HttpResponse:
@@ -256,7 +256,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         page = self.url_of("change", promotion.pk) if "_continue" in request.POST else self.url_of("changelist")
         return HttpResponseRedirect(page)
 
-    def promotion_of(self, request: HttpRequest, object_id: Any) -> Promotion:
+    def promotion_of(self, request: HttpRequest, object_id: object) -> Promotion:
         """Return a promotion of this family.
 
         Raises:
@@ -268,15 +268,15 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         return promotion
 
     @action(description="Try it", icon="play_circle", permissions=["promotions.view_promotion"])
-    def try_it(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+    def try_it(self, request: HttpRequest, object_id: object) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('try_basket')}?{query}")
 
     @action(description="Conflicts", icon="balance", permissions=["promotions.view_promotion"])
-    def conflicts(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+    def conflicts(self, request: HttpRequest, object_id: object) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('promotion_conflicts')}?{query}")
 
     @action(description="Versions", icon="history", permissions=["promotions.view_promotionversion"])
-    def versions(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+    def versions(self, request: HttpRequest, object_id: object) -> HttpResponse:
         return HttpResponseRedirect(versions_address(self.promotion_of(request, object_id).code))

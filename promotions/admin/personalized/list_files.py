@@ -57,7 +57,7 @@ class PersonalizedListResource(AccountResource):
     def get_queryset(self) -> QuerySet[PersonalizedList]:
         return personalized_lists(account_id=self.account.pk)
 
-    def init_instance(self, row: Mapping[str, Any] | None = None) -> PersonalizedList:
+    def init_instance(self, row: Mapping[str, object] | None = None) -> PersonalizedList:
         # For the preview only; the service checks that the promotion and the consumer exist.
         backend_id, consumer_id = self.key_of(row or {})
         return PersonalizedList(

@@ -75,7 +75,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
     class Media:
         js = ("js/choice_box.js", "js/choice_keys.js")
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         # Lists have no permission of their own: users who may view the promotions may view them.
         return request.user.has_perm("promotions.view_personalizedpromotion")
 

@@ -13,7 +13,7 @@ from promotions.engine.money import exponent
 class MoneyText(DecimalText):
     """An amount of 0 or more, as a string or an integer. How many decimals it may have, its currency says."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: object) -> None:
         super().__init__(max_digits=14, decimal_places=4, min_value=0, **kwargs)
 
 
@@ -23,10 +23,10 @@ class UncheckedField(serializers.Field[Any, Any, Any, Any]):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"allow_null": True, "default": None, **kwargs})
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:
         return data
 
-    def to_representation(self, value: Any) -> Any:
+    def to_representation(self, value: object) -> Any:
         return value
 
 

@@ -120,7 +120,7 @@ class SkusField(serializers.Field[Any, Any, Any, Any]):
 
     default_error_messages = {"not_a_list": "A list of SKUs is expected."}
 
-    def to_internal_value(self, data: Any) -> list[str]:
+    def to_internal_value(self, data: object) -> list[str]:
         if not isinstance(data, list):
             self.fail("not_a_list")
         if len(data) > MAX_SENT_PRODUCTS:
@@ -131,7 +131,7 @@ class SkusField(serializers.Field[Any, Any, Any, Any]):
             raise ValidationError({str(index): invalid for index in invalid_indexes})
         return data
 
-    def to_representation(self, value: Any) -> Any:
+    def to_representation(self, value: object) -> Any:
         return value
 
 
@@ -165,7 +165,7 @@ class RemoveInput(Input):
     products = SkusField(default=list)
     remove_all = FlagField(default=False)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, Any]:
         if attrs["remove_all"] and attrs["products"]:
             detail = "Name the products to remove, or remove all."
             raise ValidationError({"remove_all": [ErrorDetail(detail, code="invalid")]})

@@ -33,7 +33,7 @@ class TimedView(ApiView):
 
     at: datetime
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         self.at = timezone.now()
         super().initial(request, *args, **kwargs)
 
@@ -146,11 +146,11 @@ class PromotionCollection(TimedView, Collection):
     ordering_fields = ("code", "name", "starts_at", "redemptions", "created_at", "updated_at")
     default_ordering = "-starts_at"
 
-    def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def write(self, rows: Sequence[dict[str, object]]) -> list[tuple[Promotion, bool]]:
         """Save all checked rows or none; return each promotion with whether it is new."""
         raise NotImplementedError
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[dict[str, object]]) -> Saved:
         saved = self.write(rows)
         created = sum(is_new for _, is_new in saved)
         return Saved(created=created, updated=len(saved) - created)

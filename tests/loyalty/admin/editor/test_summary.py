@@ -70,7 +70,7 @@ def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str,
             {"customer_redemption_limit": 1},
             (
                 "loyalty members who buy products where Category is Tea get 50 points for every 2 units, at most once "
-                "each."
+                "per customer."
             ),
         ),
         (
