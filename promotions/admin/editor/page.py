@@ -24,7 +24,7 @@ from consumers.author import Author
 from consumers.exceptions import Problem
 from consumers.models import Account
 from promotions.admin.editor.bulk_steps import BulkStepsMixin
-from promotions.admin.editor.cost import COST_HELP, cost_of, describe_cost
+from promotions.admin.editor.evaluation_time import EVALUATION_TIME_HELP, describe_evaluation_time, evaluation_time_of
 from promotions.admin.editor.form import PromotionForm
 from promotions.admin.editor.header import describe_life, header_of
 from promotions.admin.editor.history import promotion_change, promotion_change_without_personalized, status_entries
@@ -166,8 +166,8 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
                 "show_save_and_add_another": False,
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'id': promotion.pk})}",
                 "header": header_of(promotion, status, type_label=self.type_label(promotion)),
-                "cost": self._cost_of(request, promotion),
-                "cost_help": COST_HELP,
+                "cost": self._evaluation_time_text(request, promotion),
+                "cost_help": EVALUATION_TIME_HELP,
                 # Deleting a promotion that was redeemed would be refused; it can be archived.
                 "show_delete": not promotion.redemptions,
                 "submit_note": "A draft: nothing applies until you publish it." if status == Status.DRAFT else "",
@@ -189,12 +189,12 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         return response
 
     @staticmethod
-    def _cost_of(request: HttpRequest, promotion: Any) -> str:
+    def _evaluation_time_text(request: HttpRequest, promotion: Any) -> str:
         """Describe what a promotion costs."""
         median = None
         if promotion.cost_nanoseconds is not None:
             median = evaluation_time_median(account_id=account_of(request).pk, at=promotion.seen_at)
-        return describe_cost(cost_of(promotion, median=median))
+        return describe_evaluation_time(evaluation_time_of(promotion, median=median))
 
     def _warning_before_adding(self, request: HttpRequest) -> str:
         """Return what to warn of before a new promotion is saved that would be live at once; empty: nothing.

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Kind, Operand, Operator, Scope
-from promotions.engine.rules.problems import Problem, Reference, join_path
+from promotions.engine.rules.problems import DefinitionProblem, Reference, join_path
 from promotions.engine.rules.tree import COMPARABLE
 
 MAX_TREE_DEPTH = 5
@@ -23,12 +23,12 @@ class _Checker:
     def __init__(self, scope: Scope, *, catalogue_enabled: bool) -> None:
         self.scope = scope
         self.catalogue_enabled = catalogue_enabled
-        self.problems: list[Problem] = []
+        self.problems: list[DefinitionProblem] = []
         self.references: list[Reference] = []
         self.conditions = 0
 
     def problem(self, path: str, code: str, detail: str) -> None:
-        self.problems.append(Problem(path=path, code=code, detail=detail))
+        self.problems.append(DefinitionProblem(path=path, code=code, detail=detail))
 
     def node(self, node: object, path: str, depth: int) -> dict[str, Any] | None:
         if not isinstance(node, Mapping):
@@ -100,7 +100,7 @@ class _Checker:
 
 def check_tree(
     tree: object, scope: Scope, *, path: str = "", catalogue_enabled: bool = True
-) -> tuple[dict[str, Any] | None, list[Problem], list[Reference]]:
+) -> tuple[dict[str, Any] | None, list[DefinitionProblem], list[Reference]]:
     """Check a tree as it was sent.
 
     Returns its normal form (None where every subject satisfies it), what is wrong with it, and what it names.
@@ -108,7 +108,7 @@ def check_tree(
     if tree is None or tree == {}:
         return None, [], []
     if not isinstance(tree, Mapping):
-        return None, [Problem(path=path, code="invalid", detail="Expected a group of rules.")], []
+        return None, [DefinitionProblem(path=path, code="invalid", detail="Expected a group of rules.")], []
     checker = _Checker(scope, catalogue_enabled=catalogue_enabled)
     checked = checker.group(tree, path, 1)
     if checked is not None and not checked["rules"]:

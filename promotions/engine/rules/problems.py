@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
+class DefinitionProblem:
     """What is wrong with a definition: where (a dotted path), a stable code, and a sentence for a person."""
 
     path: str

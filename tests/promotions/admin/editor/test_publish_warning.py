@@ -8,7 +8,7 @@ from django.urls import reverse
 from consumers.choices import StaffRole
 from consumers.models import Account
 from promotions.admin.editor import publish_warning as words
-from promotions.admin.editor.cost import describe_cost, format_milliseconds, format_two_digits
+from promotions.admin.editor.evaluation_time import describe_evaluation_time, format_milliseconds, format_two_digits
 from promotions.models import Promotion
 from promotions.selectors.profiling import EvaluationTime
 from promotions.services.profiling import EvaluationSample, evaluation_samples_add
@@ -90,7 +90,7 @@ def test_durations_are_in_milliseconds() -> None:
     ],
 )
 def test_a_cost_is_said_in_words(cost: EvaluationTime | None, said: str) -> None:
-    assert spaced(describe_cost(cost)) == said
+    assert spaced(describe_evaluation_time(cost)) == said
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
