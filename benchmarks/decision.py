@@ -1,4 +1,4 @@
-"""What one decision costs, from the till's JSON to its answer's, and how that grows."""
+"""How long one decision takes, from the till's JSON to its answer's, and how that grows."""
 
 import gc
 import tracemalloc
@@ -23,41 +23,41 @@ LINES = (1, 10, 30, 100, 500)
 
 @dataclass(frozen=True, kw_only=True)
 class Mix:
-    """A way to draw promotions: how many match, and what part has no product key."""
+    """A kind of workload: how many promotions match, and what part has no product key."""
 
     name: str
     constant: bool
     unkeyed: float
 
-    def drawn(self, count: int) -> Workload:
-        """So many of them."""
+    def workload(self, count: int) -> Workload:
+        """Generate a number of promotions."""
         matching = CONSTANT if self.constant else max(count // 100, 1)
         return workload(count, matching=matching, unkeyed=self.unkeyed)
 
 
 ONE_PERCENT = Mix(name="1% matching", constant=False, unkeyed=MIXED)
 ONE_PERCENT_KEYED = Mix(name="1% matching, all with a product key", constant=False, unkeyed=0)
-CONSTANTLY = Mix(name=f"{CONSTANT} matching", constant=True, unkeyed=MIXED)
-CONSTANTLY_KEYED = Mix(name=f"{CONSTANT} matching, all with a product key", constant=True, unkeyed=0)
-MIXES = (ONE_PERCENT, CONSTANTLY, ONE_PERCENT_KEYED, CONSTANTLY_KEYED)
-KEYED_OF = {ONE_PERCENT: ONE_PERCENT_KEYED, CONSTANTLY: CONSTANTLY_KEYED}
+TEN_MATCHING = Mix(name=f"{CONSTANT} matching", constant=True, unkeyed=MIXED)
+TEN_MATCHING_KEYED = Mix(name=f"{CONSTANT} matching, all with a product key", constant=True, unkeyed=0)
+MIXES = (ONE_PERCENT, TEN_MATCHING, ONE_PERCENT_KEYED, TEN_MATCHING_KEYED)
+KEYED_OF = {ONE_PERCENT: ONE_PERCENT_KEYED, TEN_MATCHING: TEN_MATCHING_KEYED}
 GROWTH_LIMITS = {True: 1.5, False: 12.0}
 MEDIAN_LIMIT = 150e-6
 UNKEYED_LIMIT = 5.0
 SAMPLED_LIMIT = 1.01
 TURN = 200
-"""Decisions of one turn: of the default sample, two are timed."""
+"""Decisions of one turn: two of them are timed at the default sample."""
 
 
 def run(report: Report, *, quick: bool) -> None:
     """Measure decisions over promotions, lines, units and explanations."""
     sizes = QUICK_SIZES if quick else SIZES
     budget = 0.4 if quick else 2.0
-    found: dict[tuple[Mix, int], Times] = {}
+    times_of: dict[tuple[Mix, int], Times] = {}
     with without_database():
         for mix in MIXES:
             for size in sizes:
-                times = found[mix, size] = _of_promotions(report, mix, size, budget=budget)
+                times = times_of[mix, size] = _of_promotions(report, mix, size, budget=budget)
                 if mix is ONE_PERCENT and size == 1_000:
                     median = times.median
                     report.add(
@@ -67,15 +67,15 @@ def run(report: Report, *, quick: bool) -> None:
                         target=f"≤ {duration(MEDIAN_LIMIT)}",
                         met=median <= MEDIAN_LIMIT,
                     )
-        _growth(report, found, sizes)
+        _growth(report, times_of, sizes)
         _of_baskets(report, budget=budget, quick=quick)
         _sampled(report, budget=5 * budget)
 
 
 def _of_promotions(report: Report, mix: Mix, size: int, *, budget: float) -> Times:
-    drawn = mix.drawn(size)
-    till, basket = Till(drawn.rulebook()), body(10)
-    if till.matches(basket) != drawn.matching:
+    generated = mix.workload(size)
+    till, basket = Till(generated.rulebook()), body(10)
+    if till.matches(basket) != generated.matching:
         raise AssertionError("The workload does not match what it says.")
     gc.collect()
     times = timed(lambda: till.answer(basket), budget=budget)
@@ -85,7 +85,7 @@ def _of_promotions(report: Report, mix: Mix, size: int, *, budget: float) -> Tim
 
 
 def _peak(till: Till, basket: bytes) -> int:
-    """The most memory that one answer holds at a time, in bytes."""
+    """Return the peak memory of one answer, in bytes."""
     tracemalloc.start()
     till.answer(basket)
     peak = tracemalloc.get_traced_memory()[1]
@@ -93,33 +93,33 @@ def _peak(till: Till, basket: bytes) -> int:
     return peak
 
 
-def _growth(report: Report, found: dict[tuple[Mix, int], Times], sizes: tuple[int, ...]) -> None:
-    least, most = sizes[0], sizes[-1]
+def _growth(report: Report, times_of: dict[tuple[Mix, int], Times], sizes: tuple[int, ...]) -> None:
+    fewest, most = sizes[0], sizes[-1]
     for mix in MIXES:
-        low, high = found[mix, least].median, found[mix, most].median
+        low, high = times_of[mix, fewest].median, times_of[mix, most].median
         report.at_most(
             GROUP,
-            f"growth from {least:,} to {most:,} promotions, {mix.name}",
+            f"growth from {fewest:,} to {most:,} promotions, {mix.name}",
             value=high / low,
             limit=GROWTH_LIMITS[mix.constant],
             figure=f"{duration(low)} → {duration(high)}",
         )
     for mix, keyed in KEYED_OF.items():
         for size in sizes[1:]:
-            one, other = found[mix, size].median, found[keyed, size].median
+            mixed, all_keyed = times_of[mix, size].median, times_of[keyed, size].median
             report.at_most(
                 GROUP,
                 f"10% with no product key against none, {size:,} promotions, {mix.name}",
-                value=one / other,
+                value=mixed / all_keyed,
                 limit=UNKEYED_LIMIT,
-                figure=f"{duration(other)} → {duration(one)}",
+                figure=f"{duration(all_keyed)} → {duration(mixed)}",
             )
 
 
 def _of_baskets(report: Report, *, budget: float, quick: bool) -> None:
-    """Sizes of baskets and explanations, at 1,000 promotions of which 1% match."""
-    drawn = ONE_PERCENT.drawn(1_000)
-    till = Till(drawn.rulebook())
+    """Measure sizes of baskets and explanations, at 1,000 promotions of which 1% match."""
+    generated = ONE_PERCENT.workload(1_000)
+    till = Till(generated.rulebook())
     ten_lines = body(10)
     ten = timed(lambda: till.answer(ten_lines), budget=budget).median
     for lines in LINES[:3] if quick else LINES:
@@ -147,17 +147,17 @@ def _of_basket(report: Report, name: str, till: Till, basket: bytes, ten: float,
 
 
 def _sampled(report: Report, *, budget: float) -> None:
-    """What timing some of the decisions costs all of them: pairs of turns, so that what disturbs one disturbs both."""
-    till, basket = Till(CONSTANTLY.drawn(1_000).rulebook()), body(10)
+    """Measure what timing some decisions costs all of them, in pairs of turns: what disturbs one disturbs both."""
+    till, basket = Till(TEN_MATCHING.workload(1_000).rulebook()), body(10)
     default = settings.COST_SAMPLE_EVERY
     for every, name in ((default, f"one decision in {default}, the default,"), (1, "every decision")):
         ratios: list[float] = []
-        until = perf_counter() + budget
-        while perf_counter() < until or len(ratios) < 5:
-            # Who begins alternates: the second of a pair finds the processor as the first has left it.
+        deadline = perf_counter() + budget
+        while perf_counter() < deadline or len(ratios) < 5:
+            # Which comes first alternates: the second of a pair finds the processor as the first has left it.
             turns = (every, 0) if len(ratios) % 2 else (0, every)
-            took = {sampled: _turn(till, basket, every=sampled) for sampled in turns}
-            ratios.append(took[every] / took[0])
+            nanoseconds = {sampled: _turn(till, basket, every=sampled) for sampled in turns}
+            ratios.append(nanoseconds[every] / nanoseconds[0])
         figure = f"{len(ratios)} pairs of {TURN} decisions"
         title = f"{name} timed by promotion, against none, 10 matching"
         if every == default:
@@ -167,9 +167,9 @@ def _sampled(report: Report, *, budget: float) -> None:
 
 
 def _turn(till: Till, basket: bytes, *, every: int) -> int:
-    """Nanoseconds of processor time that some decisions took, of which one in ``every`` was timed by promotion."""
+    """Return the nanoseconds of processor time of ``TURN`` decisions, one in ``every`` of them timed by promotion."""
     with override_settings(COST_SAMPLE_EVERY=every):
-        begun = process_time_ns()
+        started = process_time_ns()
         for _ in range(TURN):
             till.answer(basket)
-        return process_time_ns() - begun
+        return process_time_ns() - started

@@ -20,11 +20,11 @@ from django.test import Client
 from django.utils import timezone
 from msgspec import json
 
-from benchmarks.database import MISSING, made
+from benchmarks.database import NO_DATABASE, database_create
 from benchmarks.decision import CONSTANT
 from benchmarks.pages import LIMIT
 from benchmarks.report import Report, Times, duration, spread, timed
-from benchmarks.shop import Shop, shop_filled
+from benchmarks.shop import Shop, shop_create
 from benchmarks.workload import SITE, body, workload
 from consumers.choices import KeyRole, StaffRole
 from consumers.models import Account, Consumer, Site
@@ -54,10 +54,10 @@ SALES = {
 }
 ENTRIES = {"all": "", "a reference": "q=past-3-12345", "nobody's name": "q=nobody", "adjustments": "kind=adjustment"}
 CALLS = ("", "search=past-3-12345", "search=nobody", "status=voided", "promotion=none", "ordering=reference")
-"""What is looked for in the history: by a list's query, or by REST."""
+"""Searches of the history: by a list's query, or by REST."""
 FLAT = 1.5
 PATTERN = "pattern"
-"""A sale of three lines, which gives those of the past their shape and size."""
+"""The reference of a sale of three lines, which past sales are copies of."""
 VARIABLE = "BENCHMARK_HISTORY"
 
 _TRANSACTIONS = """
@@ -86,7 +86,7 @@ _LEDGER = """
     SELECT account_id, consumer_id, 75, 'base', '', 'Points on the purchase', id, NULL, '', occurred_at, occurred_at
     FROM loyalty_transaction WHERE id > %(after)s
 """
-_STANDING = """
+_CONSUMER_ACTIVITY = """
     UPDATE consumers_consumer SET last_transaction_at = %(until)s::timestamptz - interval '1 day',
         last_transaction_on = (%(until)s::timestamptz - interval '1 day')::date
     WHERE account_id = %(account)s
@@ -95,34 +95,36 @@ _STANDING = """
 
 def run(report: Report, *, quick: bool) -> None:
     """Measure before there is a history, write it, and measure again."""
-    if not made():
-        report.skip(GROUP, "all of it", MISSING)
+    if not database_create():
+        report.skip(GROUP, "all of it", NO_DATABASE)
         return
     rows = QUICK_ROWS if quick else int(os.environ.get(VARIABLE) or ROWS)
     budget = 1.0 if quick else 5.0
-    shop = shop_filled("history", workload(100, matching=CONSTANT), consumers=CONSUMERS)
+    shop = shop_create("history", workload(100, matching=CONSTANT), consumers=CONSUMERS)
     tills = _Tills(shop)
-    young = _Tills(shop_filled("young", workload(100, matching=CONSTANT), consumers=10))
+    young = _Tills(shop_create("young", workload(100, matching=CONSTANT), consumers=10))
     others = len(PAST)
     tills.commit(others, lines=3, reference=PATTERN)
-    began = time.perf_counter()
-    _written(shop, rows)
-    minutes = (time.perf_counter() - began) / 60
-    report.add(GROUP, f"{rows:,} past transactions written", f"{minutes:.1f} minutes, {_gigabytes():.1f} GB")
+    started = time.perf_counter()
+    _write_history(shop, rows)
+    minutes = (time.perf_counter() - started) / 60
+    report.add(GROUP, f"{rows:,} past transactions written", f"{minutes:.1f} minutes, {_database_gigabytes():.1f} GB")
     pasts = (*PAST, (rows - sum(PAST)) // (CONSUMERS - len(PAST)))
     for n, past in enumerate(pasts):
         name = f"{past:,} past transactions: the first sale, which adds up progress"
         report.add(GROUP, name, duration(tills.first(n)))
-    *found, none = measured([*((tills, n) for n in range(len(pasts))), (young, 0)], budget=budget * (len(pasts) + 1))
-    for past, one in zip(pasts, found, strict=True):
+    *times_of, empty = measure_in_turns(
+        [*((tills, n) for n in range(len(pasts))), (young, 0)], budget=budget * (len(pasts) + 1)
+    )
+    for past, times in zip(pasts, times_of, strict=True):
         for verb in VERBS:
             value, name = (
-                one[verb].median / found[0][verb].median,
+                times[verb].median / times_of[0][verb].median,
                 f"{past:,} past transactions of the consumer: {verb}",
             )
-            report.at_most(GROUP, name, value=value, limit=FLAT, figure=spread(one[verb]))
+            report.at_most(GROUP, name, value=value, limit=FLAT, figure=spread(times[verb]))
     for verb in VERBS:
-        many, few = found[others][verb].median, none[verb].median
+        many, few = times_of[others][verb].median, empty[verb].median
         report.at_most(
             GROUP,
             f"{verb} in the account of {rows:,} transactions against one of none",
@@ -134,37 +136,37 @@ def run(report: Report, *, quick: bool) -> None:
 
 
 def _looked_through(report: Report, shop: Shop, *, consumer: int, budget: float) -> None:
-    """The times of what people and integrators look for in the history, each found by its own index."""
+    """Measure what people and integrators search for in the history; each search has its own index."""
     # As the server does before it serves: a page asks for its files by the names that they have then.
     call_command("collectstatic", interactive=False, verbosity=0)
-    # Each answer is a line of the log, which is none of the figures.
+    # Each answer is logged, which should not count in the figures.
     logging.disable(logging.INFO)
     clerk = staff_member_add(account_id=shop.account_id, username="clerk", role=StaffRole.ADMINISTRATOR, password=None)
     client = Client(SERVER_NAME="localhost")
     client.force_login(clerk.user, backend="consumers.access.MembershipBackend")
     _, key = api_key_create(account_id=shop.account_id, name="Integrator", role=KeyRole.MANAGER)
-    until = shop.at.date()
-    asked = {
+    last_day = shop.at.date()
+    addresses = {
         **{f"transactions: {what}": f"/admin/loyalty/transaction/?{query}" for what, query in SALES.items()},
         **{f"points ledger: {what}": f"/admin/loyalty/ledgerentry/?{query}" for what, query in ENTRIES.items()},
-        "transactions: days": f"/admin/loyalty/transaction/?local_day_from={until - timedelta(days=200)}"
-        f"&local_day_to={until - timedelta(days=199)}",
+        "transactions: days": f"/admin/loyalty/transaction/?local_day_from={last_day - timedelta(days=200)}"
+        f"&local_day_to={last_day - timedelta(days=199)}",
         "the overview": "/admin/",
         "the consumer of the longest history": f"/admin/consumers/consumer/{consumer}/change/",
         **{f"REST: {query}": f"/api/v1/transactions?limit=100&{query}" for query in CALLS},
     }
-    taken: dict[str, Times] = {}
-    for name, address in asked.items():
+    times: dict[str, Times] = {}
+    for name, address in addresses.items():
         headers = {"Authorization": f"Api-Key {key}"} if address.startswith("/api/") else {}
-        look = partial(client.get, address, headers=headers)
-        assert look().status_code == 200, address
-        taken[name] = timed(look, budget=budget, least=3)
+        search = partial(client.get, address, headers=headers)
+        assert search().status_code == 200, address
+        times[name] = timed(search, budget=budget, min_calls=3)
     logging.disable(logging.NOTSET)
-    report.each_within(GROUP, "pages and lists of the history", taken, limit=LIMIT)
+    report.each_within(GROUP, "pages and lists of the history", times, limit=LIMIT)
 
 
 def ids_of(shop: Shop) -> list[int]:
-    """The ids of a shop's consumers."""
+    """Return the ids of a shop's consumers."""
     return list(Consumer.objects.filter(account_id=shop.account_id).order_by("id").values_list("id", flat=True))
 
 
@@ -177,37 +179,37 @@ class _Tills:
         self.references = (f"{uuid4().hex[:8]}-{n}" for n in count())
 
     def commit(self, n: int, *, lines: int = 10, reference: str = "") -> None:
-        """One sale of the n-th consumer."""
+        """Commit a sale of the n-th consumer."""
         reference = reference or next(self.references)
         sent = body(lines, consumer=self.shop.consumers[n], reference=reference, at=self.shop.at)
         now = timezone.now()
         transaction_commit(account=self.account, sale=sale_decoded(sent, now=now, commit=True), at=now)
 
     def evaluate(self, n: int) -> None:
-        """One question of the n-th consumer."""
+        """Evaluate a basket of the n-th consumer."""
         sent = body(10, consumer=self.shop.consumers[n], at=self.shop.at)
         quote(account=self.account, sale=sale_decoded(sent, now=timezone.now(), commit=False))
 
     def first(self, n: int) -> float:
-        """Seconds of one sale."""
-        began = time.perf_counter()
+        """Commit a sale; return the seconds that it took."""
+        started = time.perf_counter()
         self.commit(n)
-        return time.perf_counter() - began
+        return time.perf_counter() - started
 
 
-def measured(buyers: Sequence[tuple[_Tills, int]], *, budget: float) -> list[dict[str, Times]]:
-    """Times of each consumer's calls by verb; in turns, so that what disturbs the machine disturbs all alike."""
-    found: list[dict[str, list[float]]] = [{verb: [] for verb in VERBS} for _ in buyers]
-    until = time.perf_counter() + budget
-    while time.perf_counter() < until:
-        for (tills, n), taken in zip(buyers, found, strict=True):
+def measure_in_turns(buyers: Sequence[tuple[_Tills, int]], *, budget: float) -> list[dict[str, Times]]:
+    """Measure each consumer's calls by verb, in turns, so that what disturbs the machine disturbs all alike."""
+    durations: list[dict[str, list[float]]] = [{verb: [] for verb in VERBS} for _ in buyers]
+    deadline = time.perf_counter() + budget
+    while time.perf_counter() < deadline:
+        for (tills, n), of_buyer in zip(buyers, durations, strict=True):
             for verb in VERBS:
-                taken[verb].extend(timed(partial(getattr(tills, verb), n), budget=0).seconds)
-    return [{verb: Times(seconds=tuple(sorted(taken[verb]))) for verb in VERBS} for taken in found]
+                of_buyer[verb].extend(timed(partial(getattr(tills, verb), n), budget=0).seconds)
+    return [{verb: Times(seconds=tuple(sorted(of_buyer[verb]))) for verb in VERBS} for of_buyer in durations]
 
 
-def _written(shop: Shop, rows: int) -> None:
-    """Write the past: the first consumers' own, and the rest shared out among the others."""
+def _write_history(shop: Shop, rows: int) -> None:
+    """Write past transactions: those of the first consumers, and the rest shared among the others."""
     ids = ids_of(shop)
     promotion = Promotion.objects.filter(account_id=shop.account_id).order_by("id")[0]
     pattern = Transaction.objects.get(account_id=shop.account_id, reference=PATTERN)
@@ -234,13 +236,13 @@ def _written(shop: Shop, rows: int) -> None:
                 chunk = values | {"part": str(part), "low": low, "high": min(low + CHUNK, past), "past": past}
                 for statement in (_TRANSACTIONS, _APPLIED, _LEDGER):
                     cursor.execute(statement, chunk | {"after": after, "consumer": consumer})
-        cursor.execute(_STANDING, values)
+        cursor.execute(_CONSUMER_ACTIVITY, values)
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("DELETE FROM loyalty_promotionusage")
         cursor.execute("ANALYZE")
 
 
-def _gigabytes() -> float:
+def _database_gigabytes() -> float:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         return float(cursor.fetchone()[0]) / 1e9

@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from benchmarks.database import MISSING, made
+from benchmarks.database import NO_DATABASE, database_create
 from benchmarks.report import Report, Times, timed
 from consumers.choices import StaffRole
 from consumers.models import Account, StaffMembership
@@ -20,25 +20,25 @@ LIMIT = 0.3
 
 def run(report: Report, *, quick: bool) -> None:
     """Measure every page that an administrator may open, and name the slowest."""
-    if not made():
-        report.skip(GROUP, "all of it", MISSING)
+    if not database_create():
+        report.skip(GROUP, "all of it", NO_DATABASE)
         return
-    # As the server does before it serves: a page asks for its files by the names that they have then.
+    # As a server does before it starts: pages name their files by what this has made of them.
     call_command("collectstatic", interactive=False, verbosity=0)
     demo_fill(at=timezone.now(), bar=lambda words, total: bar(words, unit=" sales", total=total))
     account = Account.objects.get(code=ACCOUNT)
-    measured(report, account, budget=0.1 if quick else 1.0)
+    measure_pages(report, account, budget=0.1 if quick else 1.0)
 
 
-def measured(report: Report, account: Account, *, budget: float) -> None:
-    """The times of every page of an account; ``budget`` is what each is measured for, in seconds."""
+def measure_pages(report: Report, account: Account, *, budget: float) -> None:
+    """Measure every page of an account, each for ``budget`` seconds."""
     administrator = StaffMembership.objects.filter(account=account, role__name=StaffRole.ADMINISTRATOR)[0].user
     client = Client(SERVER_NAME="localhost")
     client.force_login(administrator, backend="consumers.access.MembershipBackend")
     client.post("/admin/switch-account/", {"account": account.code})
-    taken: dict[str, Times] = {}
-    without: list[str] = []
-    # Each answer is a line of the log, which is none of the figures.
+    times: dict[str, Times] = {}
+    without_row: list[str] = []
+    # Each answer is logged, which should not count in the figures.
     logging.disable(logging.INFO)
     for page in PAGES:
         if A not in page.look:
@@ -46,11 +46,11 @@ def measured(report: Report, account: Account, *, budget: float) -> None:
         try:
             address = address_of(page, account)
         except LookupError:
-            without.append(page.key)
+            without_row.append(page.key)
             continue
         assert client.get(address).status_code in (200, 302), address
-        taken[page.key] = timed(lambda address=address: client.get(address), budget=budget, least=3)  # type: ignore[misc]
+        times[page.key] = timed(lambda address=address: client.get(address), budget=budget, min_calls=3)  # type: ignore[misc]
     logging.disable(logging.NOTSET)
-    report.each_within(GROUP, "pages", taken, limit=LIMIT)
-    if without:
-        report.skip(GROUP, ", ".join(without), "the demo has no such row")
+    report.each_within(GROUP, "pages", times, limit=LIMIT)
+    if without_row:
+        report.skip(GROUP, ", ".join(without_row), "the demo has no such row")

@@ -21,7 +21,7 @@ Answer = Callable[[str], str]
 
 
 def plain_loop(work: Work) -> Answer:
-    """A loop over predicates, as one would write it."""
+    """A plain loop over predicates."""
 
     def of_skus(skus: frozenset[str]) -> Callable[[Any], bool]:
         return lambda line: line["sku"] in skus
@@ -30,8 +30,11 @@ def plain_loop(work: Work) -> Answer:
         return lambda line: bool(line["category"] == category)
 
     predicates = [
-        (one["code"], of_skus(frozenset(one["skus"])) if one["skus"] else of_category(one["category"]))
-        for one in work["promotions"]
+        (
+            promotion["code"],
+            of_skus(frozenset(promotion["skus"])) if promotion["skus"] else of_category(promotion["category"]),
+        )
+        for promotion in work["promotions"]
     ]
 
     def answer(basket: str) -> str:
@@ -46,12 +49,12 @@ def json_logic(work: Work) -> Answer:
     logic = import_module("json_logic").jsonLogic
     rules = [
         (
-            one["code"],
-            {"or": [{"in": [sku, {"var": "skus"}]} for sku in one["skus"]]}
-            if one["skus"]
-            else {"in": [one["category"], {"var": "categories"}]},
+            promotion["code"],
+            {"or": [{"in": [sku, {"var": "skus"}]} for sku in promotion["skus"]]}
+            if promotion["skus"]
+            else {"in": [promotion["category"], {"var": "categories"}]},
         )
-        for one in work["promotions"]
+        for promotion in work["promotions"]
     ]
 
     def answer(basket: str) -> str:
@@ -93,15 +96,15 @@ def business_rules(work: Work) -> Answer:
             "conditions": {
                 "all": [
                     {
-                        "name": "skus" if one["skus"] else "categories",
+                        "name": "skus" if promotion["skus"] else "categories",
                         "operator": "shares_at_least_one_element_with",
-                        "value": one["skus"] or [one["category"]],
+                        "value": promotion["skus"] or [promotion["category"]],
                     }
                 ]
             },
-            "actions": [{"name": "match", "params": {"code": one["code"]}}],
+            "actions": [{"name": "match", "params": {"code": promotion["code"]}}],
         }
-        for one in work["promotions"]
+        for promotion in work["promotions"]
     ]
 
     def answer(basket: str) -> str:
@@ -123,12 +126,12 @@ def zen_engine(work: Work) -> Answer:
         "outputs": [{"id": "code", "name": "Code", "field": "code"}],
         "rules": [
             {
-                "_id": one["code"],
-                "sku": ", ".join(json.dumps(sku) for sku in one["skus"]),
-                "category": "" if one["skus"] else json.dumps(one["category"]),
-                "code": json.dumps(one["code"]),
+                "_id": promotion["code"],
+                "sku": ", ".join(json.dumps(sku) for sku in promotion["skus"]),
+                "category": "" if promotion["skus"] else json.dumps(promotion["category"]),
+                "code": json.dumps(promotion["code"]),
             }
-            for one in work["promotions"]
+            for promotion in work["promotions"]
         ],
         "inputField": "lines",
         "outputPath": "matched",
@@ -166,7 +169,7 @@ def django_oscar(work: Work) -> Answer:
     lines = json.loads(work["basket"])["lines"]
     categories = {
         name: model("catalogue", "Category").add_root(name=name)
-        for name in sorted({one["category"] for one in work["promotions"] if not one["skus"]})
+        for name in sorted({promotion["category"] for promotion in work["promotions"] if not promotion["skus"]})
     }
     products = {}
     kind = model("catalogue", "ProductClass").objects.create(name="Thing", requires_shipping=False)
@@ -177,19 +180,19 @@ def django_oscar(work: Work) -> Answer:
             product.categories.add(categories[line["category"]])
     elsewhere = [
         model("catalogue", "Product")(upc=sku, title=sku, slug=sku.lower(), product_class=kind, structure="standalone")
-        for sku in sorted({sku for one in work["promotions"] for sku in one["skus"]} - set(products))
+        for sku in sorted({sku for promotion in work["promotions"] for sku in promotion["skus"]} - set(products))
     ]
     products |= {product.upc: product for product in model("catalogue", "Product").objects.bulk_create(elsewhere)}
-    for one in work["promotions"]:
-        taken = model("offer", "Range").objects.create(name=one["code"])
-        for sku in one["skus"]:
-            taken.add_product(products[sku])
-        if not one["skus"]:
-            taken.included_categories.add(categories[one["category"]])
+    for promotion in work["promotions"]:
+        offer_range = model("offer", "Range").objects.create(name=promotion["code"])
+        for sku in promotion["skus"]:
+            offer_range.add_product(products[sku])
+        if not promotion["skus"]:
+            offer_range.included_categories.add(categories[promotion["category"]])
         model("offer", "ConditionalOffer").objects.create(
-            name=one["code"],
-            condition=model("offer", "Condition").objects.create(range=taken, type="Count", value=1),
-            benefit=model("offer", "Benefit").objects.create(range=taken, type="Percentage", value=10),
+            name=promotion["code"],
+            condition=model("offer", "Condition").objects.create(range=offer_range, type="Count", value=1),
+            benefit=model("offer", "Benefit").objects.create(range=offer_range, type="Percentage", value=10),
         )
 
     def answer(basket: str) -> str:
@@ -264,22 +267,22 @@ def main() -> None:
     work = json.loads(Path(sys.argv[2]).read_text())
     budget = float(sys.argv[3])
     answer = prepare(work)
-    taken = []
-    begun = perf_counter()
+    durations = []
+    started = perf_counter()
     matched = json.loads(answer(work["basket"]))
-    # The first call warms up, but where one takes so long that nothing else counts.
-    if (first := perf_counter() - begun) > 2 * budget:
-        taken.append(first)
-    while not taken or (perf_counter() - begun < budget and len(taken) < 20_000):
+    # The first call warms up, unless it takes so long that there is time for no other.
+    if (first := perf_counter() - started) > 2 * budget:
+        durations.append(first)
+    while not durations or (perf_counter() - started < budget and len(durations) < 20_000):
         start = perf_counter_ns()
         answer(work["basket"])
-        taken.append((perf_counter_ns() - start) / 1e9)
+        durations.append((perf_counter_ns() - start) / 1e9)
     print(
         json.dumps(
             {
                 "version": version(package) if package else sys.version.split()[0],
                 "matches": sorted(matched),
-                "seconds": sorted(taken),
+                "seconds": sorted(durations),
             }
         )
     )

@@ -1,8 +1,8 @@
-"""Other engines beside this one, in the same run, on the same work; each must give the same matches.
+"""Other engines next to this one, in the same run, on the same work; each must give the same matches.
 
 The work: every promotion takes a tenth off three products, or off a category, and each that matches takes its own line
-of the basket. The others only say what matches (django-oscar takes prices off, too); this one answers what the till is
-answered: prices, points, shares of lines.
+of the basket. The others only say what matches (django-oscar takes prices off, too); this one gives the till's whole
+answer: prices, points, shares of lines.
 """
 
 import json
@@ -15,12 +15,12 @@ from typing import Any
 from benchmarks.peer_engines import ENGINES
 from benchmarks.report import Report, Times, duration, timed
 from benchmarks.till import Till, without_database
-from benchmarks.workload import ABSENT, Said, Workload, body, category, promotion_source, sku
+from benchmarks.workload import FIRST_ABSENT_PRODUCT, PromotionSpec, Workload, body, category, promotion_source, sku
 
 GROUP = "Side by side: 10 lines, 1% of the promotions matching, bytes to bytes"
 PACKAGES = ("django-oscar==4.2.1", "zen-engine==2.1.3", "json-logic-qubit==0.9.1", "business-rules==1.1.1")
 EXTRAS = ("setuptools<80",)
-SLOW = "django-oscar"
+OSCAR = "django-oscar"
 HERE = "this project"
 OSCAR_TARGET = 50_000
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,8 +30,8 @@ Entry = dict[str, Any]
 
 
 def entries(count: int, *, matching: int) -> list[Entry]:
-    """What the promotions say: a code, and either SKUs or a category; the first ones match a line each."""
-    return [_entry(n, n if n < matching else ABSENT + n) for n in range(count)]
+    """Return the promotions: a code, and either SKUs or a category; the first ``matching`` match a line each."""
+    return [_entry(n, n if n < matching else FIRST_ABSENT_PRODUCT + n) for n in range(count)]
 
 
 def _entry(n: int, product: int) -> Entry:
@@ -43,21 +43,23 @@ def _entry(n: int, product: int) -> Entry:
     }
 
 
-def workload_of(said: list[Entry], *, matching: int) -> Workload:
-    """The same as this project's promotions."""
-    sources = tuple(promotion_source(n + 1, Said.percentage_off(_set(one))) for n, one in enumerate(said))
-    return Workload(sources=sources, matching=frozenset(one["code"] for one in said[:matching]))
+def workload_of(promotions: list[Entry], *, matching: int) -> Workload:
+    """Return the same promotions as this project's."""
+    sources = tuple(
+        promotion_source(n + 1, PromotionSpec.percentage_off(_set(entry))) for n, entry in enumerate(promotions)
+    )
+    return Workload(sources=sources, matching=frozenset(entry["code"] for entry in promotions[:matching]))
 
 
-def _set(one: Entry) -> dict[str, Any]:
-    if one["skus"]:
-        return {"products": one["skus"]}
-    rule = {"attribute": "category", "operator": "is", "value": one["category"]}
+def _set(entry: Entry) -> Entry:
+    if entry["skus"]:
+        return {"products": entry["skus"]}
+    rule = {"attribute": "category", "operator": "is", "value": entry["category"]}
     return {"rules": {"match": "all", "rules": [rule]}}
 
 
-def installed() -> dict[str, str]:
-    """Make the others' environment; why a package cannot be had, by its name, for those that cannot."""
+def install_peers() -> dict[str, str]:
+    """Make the other engines' environment; return why a package could not be installed, by its name."""
     environment = FOLDER / "peers"
     program = environment / "bin" / "python"
     if not program.exists():
@@ -76,11 +78,11 @@ def installed() -> dict[str, str]:
     return failures
 
 
-def measured(engine: str, work: Path, *, budget: float) -> tuple[Times, list[str], str]:
-    """An engine's times, matches and version on the work in a file.
+def measure_engine(engine: str, work: Path, *, budget: float) -> tuple[Times, list[str], str]:
+    """Return an engine's times, matches and version on the work in a file.
 
     Raises:
-        ChildProcessError: it failed; with its last words.
+        ChildProcessError: it failed; with the last line of its errors.
     """
     program = FOLDER / "peers" / "bin" / "python"
     script = Path(__file__).with_name("peer_engines.py")
@@ -93,29 +95,29 @@ def measured(engine: str, work: Path, *, budget: float) -> tuple[Times, list[str
     )
     if done.returncode:
         raise ChildProcessError((done.stderr.strip() or "no words").splitlines()[-1][:100])
-    said = json.loads(done.stdout.splitlines()[-1])
-    return Times(seconds=tuple(said["seconds"])), said["matches"], said["version"]
+    result = json.loads(done.stdout.splitlines()[-1])
+    return Times(seconds=tuple(result["seconds"])), result["matches"], result["version"]
 
 
 def run(report: Report, *, quick: bool) -> None:
     """Measure all of them at two numbers of promotions."""
-    failures = installed()
+    failures = install_peers()
     for count in (100,) if quick else (100, 1_000):
         _side_by_side(report, count, failures, budget=0.5 if quick else 2.0)
 
 
 def _side_by_side(report: Report, count: int, failures: dict[str, str], *, budget: float) -> None:
     matching = max(count // 100, 1)
-    said = entries(count, matching=matching)
+    promotions = entries(count, matching=matching)
     basket = body(10)
     work = FOLDER / f"work-{count}.json"
-    work.write_text(json.dumps({"promotions": said, "basket": basket.decode()}))
-    generated = workload_of(said, matching=matching)
+    work.write_text(json.dumps({"promotions": promotions, "basket": basket.decode()}))
+    generated = workload_of(promotions, matching=matching)
     expected = sorted(generated.matching)
     with without_database():
         till = Till(generated.rulebook())
         if sorted(till.matches(basket)) != expected:
-            raise AssertionError("This project does not match what the work says.")
+            raise AssertionError("This project does not match the promotions that the work has.")
         own = timed(lambda: till.answer(basket), budget=budget)
     report.add(GROUP, f"{count:,} promotions: {HERE}, whole answer", duration(own.median), ratio="1 ×")
     for name, package in _engines():
@@ -124,7 +126,7 @@ def _side_by_side(report: Report, count: int, failures: dict[str, str], *, budge
             report.skip(GROUP, label, f"{package} could not be installed: {failures[package]}")
             continue
         try:
-            times, matches, version = measured(name, work, budget=budget)
+            times, matches, version = measure_engine(name, work, budget=budget)
         except ChildProcessError as error:
             report.skip(GROUP, label, f"it failed: {error}")
             continue
@@ -132,8 +134,8 @@ def _side_by_side(report: Report, count: int, failures: dict[str, str], *, budge
             report.skip(GROUP, label, f"it matches {len(matches)} promotions and not {len(expected)}")
             continue
         ratio = times.median / own.median
-        label = f"{label} {version}, {'prices too' if name == SLOW else 'matching only'}, same matches"
-        if name == SLOW and count == 1_000:
+        label = f"{label} {version}, {'prices too' if name == OSCAR else 'matching only'}, same matches"
+        if name == OSCAR and count == 1_000:
             report.at_least(
                 GROUP,
                 label,

@@ -1,7 +1,7 @@
-"""What the till's calls are measured against, in the same server: two views as one writes them.
+"""Two ordinary views in the same server, against which the till's calls are measured.
 
 Both are plain Django REST framework. One takes a basket through nested serializers and answers it; the other also does
-one SELECT and one INSERT by the ORM. Neither asks for a key, and neither decides anything.
+one SELECT and one INSERT by the ORM. Neither needs a key, and neither decides anything.
 """
 
 from typing import Any
@@ -46,7 +46,7 @@ class Nothing(APIView):
     permission_classes = ()
 
     def post(self, request: Request) -> Response:
-        """The basket, as it was read."""
+        """Answer the basket as it was read."""
         basket = BasketSerializer(data=request.data)
         basket.is_valid(raise_exception=True)
         return Response(BasketSerializer(basket.validated_data).data)
@@ -58,7 +58,7 @@ class OneOfEach(APIView):
     permission_classes = ()
 
     def post(self, request: Request) -> Response:
-        """The basket, as it was read."""
+        """Answer the basket as it was read."""
         basket = BasketSerializer(data=request.data)
         basket.is_valid(raise_exception=True)
         Consumer.objects.filter(consumer_id=basket.validated_data["consumer"]).first()

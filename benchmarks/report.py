@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, perf_counter_ns
 
-SLOWEST = 10
-"""How many of many have a line of their own."""
+MAX_SLOWEST_ROWS = 10
+"""Measurements that have a line of their own where there are many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Times:
     seconds: tuple[float, ...]
 
     def share(self, part: float) -> float:
-        """The duration below which that part (0 to 1) of the calls lie."""
+        """Return the duration below which a part (0 to 1) of the calls lie."""
         return self.seconds[min(int(len(self.seconds) * part), len(self.seconds) - 1)]
 
     @property
@@ -34,33 +34,33 @@ class Times:
         return self.share(0.99)
 
 
-def timed(call: Callable[[], object], *, budget: float, least: int = 5, most: int = 20_000) -> Times:
-    """Call again and again, for so many seconds, at least and at most so many times."""
+def timed(call: Callable[[], object], *, budget: float, min_calls: int = 5, max_calls: int = 20_000) -> Times:
+    """Call repeatedly for ``budget`` seconds, ``min_calls`` to ``max_calls`` times, after one to warm up."""
     call()
-    taken: list[int] = []
-    until = perf_counter() + budget
-    while len(taken) < least or (perf_counter() < until and len(taken) < most):
-        begun = perf_counter_ns()
+    durations: list[int] = []
+    deadline = perf_counter() + budget
+    while len(durations) < min_calls or (perf_counter() < deadline and len(durations) < max_calls):
+        started = perf_counter_ns()
         call()
-        taken.append(perf_counter_ns() - begun)
-    return Times(seconds=tuple(nanoseconds / 1e9 for nanoseconds in sorted(taken)))
+        durations.append(perf_counter_ns() - started)
+    return Times(seconds=tuple(nanoseconds / 1e9 for nanoseconds in sorted(durations)))
 
 
 def duration(seconds: float) -> str:
-    """A duration as one reads it."""
+    """Return a duration in the unit that fits."""
     if seconds < 1e-3:
         return f"{seconds * 1e6:.1f} µs"
     return f"{seconds * 1e3:.2f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def spread(times: Times) -> str:
-    """Median (p50) and p99."""
+    """Return the median (p50) and the p99 as text."""
     return f"p50 {duration(times.median)}, p99 {duration(times.p99)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table; ``met`` is None where there is no target."""
+    """A line of the table; ``met`` is None where there is no target."""
 
     group: str
     name: str
@@ -71,7 +71,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """The target with its verdict."""
+        """The target, and whether it was met."""
         if self.met is None:
             return self.target
         return f"{self.target}: {'met' if self.met else 'MISSED'}"
@@ -79,7 +79,7 @@ class Row:
 
 @dataclass(kw_only=True)
 class Report:
-    """The lines of one run, printed as they come."""
+    """The lines of one run, printed as they are added."""
 
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     rows: list[Row] = field(default_factory=list)
@@ -95,35 +95,35 @@ class Report:
         print(f"  {name:<74} {figure:<38} {ratio:<18} {row.verdict}", flush=True)
 
     def at_most(self, group: str, name: str, *, value: float, limit: float, figure: str, ratio: str = "") -> None:
-        """A line whose target is a limit of a ratio, ``1.5 ×``."""
+        """Add a line whose target is the largest ratio, ``≤ 1.5 ×``."""
         self.add(group, name, figure, ratio=ratio or f"{value:.2f} ×", target=f"≤ {limit:g} ×", met=value <= limit)
 
     def at_least(self, group: str, name: str, *, value: float, limit: float, figure: str, ratio: str = "") -> None:
-        """A line whose target is the least of a ratio."""
+        """Add a line whose target is the smallest ratio, ``≥ 0.9 ×``."""
         self.add(group, name, figure, ratio=ratio or f"{value:.2f} ×", target=f"≥ {limit:g} ×", met=value >= limit)
 
-    def each_within(self, group: str, name: str, taken: Mapping[str, Times], *, limit: float) -> None:
-        """The slowest of many, and a line of all of them; ``limit`` is in seconds, for the median of each."""
+    def each_within(self, group: str, name: str, times: Mapping[str, Times], *, limit: float) -> None:
+        """Add the slowest of many, and a line of all of them; ``limit`` is in seconds, for the median of each."""
         target = f"≤ {duration(limit)}"
-        for one in sorted(taken, key=lambda one: taken[one].median, reverse=True)[:SLOWEST]:
-            self.add(group, one, spread(taken[one]), target=target, met=taken[one].median <= limit)
-        medians = [times.median for times in taken.values()]
+        for slow in sorted(times, key=lambda key: times[key].median, reverse=True)[:MAX_SLOWEST_ROWS]:
+            self.add(group, slow, spread(times[slow]), target=target, met=times[slow].median <= limit)
+        medians = [measured.median for measured in times.values()]
         figure = f"half of them within {duration(median(medians))}"
-        self.add(group, f"all {len(taken)} {name}", figure, target=f"{target} each", met=max(medians) <= limit)
+        self.add(group, f"all {len(times)} {name}", figure, target=f"{target} each", met=max(medians) <= limit)
 
     def skip(self, group: str, name: str, why: str) -> None:
-        """A line that could not be measured, and why."""
+        """Add a line that could not be measured, with the reason."""
         self.add(group, name, f"skipped: {why}")
 
     def summary(self) -> str:
-        """How many targets were met."""
-        judged = [row for row in self.rows if row.met is not None]
-        missed = [f"{row.group}: {row.name}" for row in judged if not row.met]
-        said = f"{len(judged) - len(missed)} of {len(judged)} targets met."
-        return "\n".join([said, *(f"MISSED  {name}" for name in missed)])
+        """Return how many targets were met, and those that were missed."""
+        targets = [row for row in self.rows if row.met is not None]
+        missed = [f"{row.group}: {row.name}" for row in targets if not row.met]
+        met = f"{len(targets) - len(missed)} of {len(targets)} targets met."
+        return "\n".join([met, *(f"MISSED  {name}" for name in missed)])
 
     def markdown(self, *, called: str) -> str:
-        """The run as a document's section."""
+        """Return the run as a Markdown document."""
         parts = ["# One run of the benchmarks", "", "[What each line means](benchmarks.md).", ""]
         parts += [f"{self.began_at:%Y-%m-%d %H:%M} UTC, `{called}`, on {machine()}.", "", self.summary()]
         group = ""
@@ -141,7 +141,7 @@ def _cell(text: str) -> str:
 
 
 def machine() -> str:
-    """The machine that the figures are of."""
+    """Return the machine on which the figures were measured."""
     return ", ".join(
         [_processor(), f"{os.cpu_count()} cores", _memory(), f"{platform.system()} {platform.release()}", _python()]
     )
@@ -152,16 +152,16 @@ def _python() -> str:
 
 
 def _processor() -> str:
-    names = _said("/proc/cpuinfo", "model name")
+    names = _values_in("/proc/cpuinfo", "model name")
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def _memory() -> str:
-    said = _said("/proc/meminfo", "MemTotal")
-    return f"{int(said[0].split()[0]) / 2**20:.0f} GB of memory" if said else "memory unknown"
+    values = _values_in("/proc/meminfo", "MemTotal")
+    return f"{int(values[0].split()[0]) / 2**20:.0f} GB of memory" if values else "memory unknown"
 
 
-def _said(file: str, name: str) -> Sequence[str]:
+def _values_in(file: str, name: str) -> Sequence[str]:
     path = Path(file)
     lines = path.read_text().splitlines() if path.exists() else []
     return [line.partition(":")[2].strip() for line in lines if line.startswith(name)]

@@ -1,4 +1,4 @@
-"""What a rulebook costs: to build, to edit, and to keep."""
+"""How long it takes to build and edit a rulebook, and the memory that it needs."""
 
 import gc
 import tracemalloc
@@ -19,9 +19,9 @@ BUILD_LIMIT, EDIT_LIMIT, MEMORY_LIMIT = 2.0, 0.020, 200.0
 def run(report: Report, *, quick: bool) -> None:
     """Measure the rulebook of many promotions; the targets are those of 10,000."""
     count = 1_000 if quick else 10_000
-    drawn = workload(count, matching=count // 100)
+    generated = workload(count, matching=count // 100)
     gc.collect()
-    build = timed(drawn.rulebook, budget=0.5 if quick else 4.0, least=3).median
+    build = timed(generated.rulebook, budget=0.5 if quick else 4.0, min_calls=3).median
     report.add(
         GROUP,
         f"built of {count:,} promotions",
@@ -29,14 +29,14 @@ def run(report: Report, *, quick: bool) -> None:
         target=f"≤ {duration(BUILD_LIMIT)}",
         met=build <= BUILD_LIMIT,
     )
-    rulebook = drawn.rulebook()
-    source = drawn.sources[count // 2]
+    rulebook = generated.rulebook()
+    source = generated.sources[count // 2]
     edit = timed(lambda: rulebook.changed(put=[compile_promotion(source)]), budget=0.5 if quick else 2.0).median
     report.add(
         GROUP, f"one of {count:,} edited", duration(edit), target=f"≤ {duration(EDIT_LIMIT)}", met=edit <= EDIT_LIMIT
     )
     with without_database():
-        built = _first(drawn.rulebook, times=3)
+        built = _first(generated.rulebook, times=3)
         Till(rulebook).answer(body(10))
         edited = _first(lambda: rulebook.changed(put=[compile_promotion(source)]), times=10)
     report.add(GROUP, f"the first decision with {count:,}", duration(built))
@@ -52,25 +52,25 @@ def run(report: Report, *, quick: bool) -> None:
 
 
 def _first(rulebook: Callable[[], Rulebook], *, times: int) -> float:
-    """The first answer by a rulebook, which also finds what is live and what applies at the site."""
+    """Return the seconds of a rulebook's first answer, which also finds what is live and what applies at the site."""
     basket = body(10)
-    taken = []
+    seconds = []
     for _ in range(times):
         till = Till(rulebook())
-        begun = perf_counter()
+        started = perf_counter()
         till.answer(basket)
-        taken.append(perf_counter() - begun)
-    return median(taken)
+        seconds.append(perf_counter() - started)
+    return median(seconds)
 
 
 def _megabytes(count: int) -> float:
-    """What Python holds for a rulebook, everything that it is made from included."""
+    """Return the megabytes that Python holds for a rulebook and for everything that it is made from."""
     gc.collect()
     tracemalloc.start()
-    kept = workload(count, matching=count // 100).rulebook()
+    rulebook = workload(count, matching=count // 100).rulebook()
     gc.collect()
-    held = tracemalloc.get_traced_memory()[0]
+    size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    if len(kept) != count:
+    if len(rulebook) != count:
         raise AssertionError("The rulebook has lost promotions.")
-    return held / 1e6
+    return size / 1e6

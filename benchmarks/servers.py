@@ -1,6 +1,6 @@
-"""Which web server: the till's calls on several, each with its own settings tried, on the same database and run.
+"""The choice of web server: the till's calls on several servers and settings, on the same database and run.
 
-Servers that the project does not have are installed beside it, in ``var/benchmarks/servers``, and put on the path.
+Servers that the project does not have are installed next to it, in ``var/benchmarks/servers``, and put on the path.
 """
 
 import os
@@ -12,11 +12,11 @@ from importlib.metadata import version
 
 from django.db import connections
 
-from benchmarks.database import MISSING, made
+from benchmarks.database import NO_DATABASE, database_create
 from benchmarks.decision import CONSTANT
 from benchmarks.report import Report
 from benchmarks.serving import FOLDER, free_port, granian, served
-from benchmarks.shop import shop_filled
+from benchmarks.shop import shop_create
 from benchmarks.web import CONNECTIONS, Call, commits, evaluations, rounds
 from benchmarks.workload import workload
 
@@ -36,7 +36,7 @@ class Choice:
 
 
 def choices(port: int) -> list[Choice]:
-    """All that are tried."""
+    """Return the servers and settings to measure."""
     python = sys.executable
     gunicorn = (python, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "error")
     wsgi = "config.wsgi:application"
@@ -81,7 +81,7 @@ def choices(port: int) -> list[Choice]:
 
 
 def _installed() -> str:
-    """Install the servers that the project has not; why they cannot be had, or nothing."""
+    """Install the servers that the project does not have; return why that failed, or nothing."""
     command = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade")
     done = subprocess.run((*command, "--target", str(TARGET), *PACKAGES), capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else (done.stderr.strip() or "no reason given").splitlines()[-1][:100]
@@ -89,16 +89,16 @@ def _installed() -> str:
 
 def run(report: Report, *, quick: bool) -> None:
     """Measure every server with the same calls."""
-    if not made():
-        report.skip(GROUP, "all of it", MISSING)
+    if not database_create():
+        report.skip(GROUP, "all of it", NO_DATABASE)
         return
     failure = _installed()
-    shop = shop_filled("servers", workload(100, matching=CONSTANT), consumers=40 * CONNECTIONS)
+    shop = shop_create("servers", workload(100, matching=CONSTANT), consumers=40 * CONNECTIONS)
     connections.close_all()
     port = free_port()
     path = os.pathsep.join(filter(None, [str(TARGET), os.environ.get("PYTHONPATH", "")]))
-    tried = choices(port)
-    for choice in tried[::3] if quick else tried:
+    measured = choices(port)
+    for choice in measured[::3] if quick else measured:
         if failure and choice.package != "granian":
             report.skip(GROUP, choice.name, f"could not be installed: {failure}")
             continue
@@ -106,16 +106,16 @@ def run(report: Report, *, quick: bool) -> None:
         try:
             with served(choice.command, port, more={"PYTHONPATH": path}) as server:
                 seconds = 1.0 if quick else 2.5
-                found = rounds(server, calls, seconds=seconds, times=1 if quick else 3, hang_up=choice.hang_up)
+                results = rounds(server, calls, seconds=seconds, times=1 if quick else 3, hang_up=choice.hang_up)
                 memory = server.memory()
         except (ChildProcessError, ConnectionError) as error:
             report.skip(GROUP, choice.name, str(error)[:120])
             continue
-        for name, one in found.items():
-            report.add(GROUP, f"{choice.name} ({_version(choice.package)}): {name}", f"{one}, {memory:.0f} MB")
+        for name, result in results.items():
+            report.add(GROUP, f"{choice.name} ({_version(choice.package)}): {name}", f"{result}, {memory:.0f} MB")
 
 
-def _version(package: str) -> str:
-    if package == "granian":
-        return version(package)
-    return next((one.partition("==")[2] for one in PACKAGES if one.startswith(f"{package}==")), "")
+def _version(name: str) -> str:
+    if name == "granian":
+        return version(name)
+    return next((package.partition("==")[2] for package in PACKAGES if package.startswith(f"{name}==")), "")

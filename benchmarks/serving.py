@@ -1,4 +1,4 @@
-"""The project's web server under a benchmark: started, measured, stopped."""
+"""Start, measure and stop the project's web server."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def granian(port: int, *, workers: int = WORKERS, threads: int = THREADS) -> Sequence[str]:
-    """The web server as the Procfile starts it."""
+    """Return the command that starts the web server, as in the Procfile."""
     return (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
         *("--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads)),
@@ -29,7 +29,7 @@ def granian(port: int, *, workers: int = WORKERS, threads: int = THREADS) -> Seq
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """Return a port at which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 class Server:
-    """A running server: where it listens, and the processes that it is."""
+    """A running server: its port and its processes."""
 
     def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
         self.port, self.process = port, process
@@ -51,12 +51,12 @@ class Server:
         return sum(_pss(pid) for pid in self._pids()) / 1024
 
     def _pids(self) -> list[int]:
-        found = [self.process.pid]
-        for pid in found:
+        pids = [self.process.pid]
+        for pid in pids:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
                 with suppress(FileNotFoundError):
-                    found += [int(child) for child in task.read_text().split()]
-        return found
+                    pids += [int(child) for child in task.read_text().split()]
+        return pids
 
 
 def _cpu(pid: int) -> float:
@@ -109,13 +109,13 @@ def served(command: Sequence[str], port: int, *, more: Mapping[str, str] | None 
 
 
 def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
             probe.settimeout(30)
             probe.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
             if probe.recv(64).startswith(b"HTTP/1.1 200"):
                 return
         time.sleep(0.2)
-    said = log.read_text(errors="replace").strip().splitlines() or ["no words"]
-    raise ChildProcessError(f"The server did not start: {said[-1][:200]}")
+    lines = log.read_text(errors="replace").strip().splitlines() or ["nothing in its log"]
+    raise ChildProcessError(f"The server did not start: {lines[-1][:200]}")

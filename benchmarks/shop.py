@@ -1,4 +1,4 @@
-"""Accounts in the database that tills can sell in, written in bulk: nothing of how they are made is measured."""
+"""Accounts in the database that tills can sell in, written in bulk: creating them is not measured."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from promotions.models import (
 )
 
 PRODUCTS = 500
-BATCH = 1_000
+BATCH_SIZE = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,18 +34,18 @@ class Shop:
     at: datetime
 
 
-def shop_filled(code: str, drawn: Workload, *, consumers: int) -> Shop:
-    """An account with a workload's promotions, and everything that they and the baskets name."""
+def shop_create(code: str, generated: Workload, *, consumers: int) -> Shop:
+    """Create an account with a workload's promotions, and everything that they and the baskets name."""
     new = account_create(code=code, currency=CURRENCY, time_zone="Europe/London")
     account = new.account
     Site.objects.create(account=account, number=SITE, name="York", town=TOWN)
-    Product.objects.bulk_create(_products(account), batch_size=BATCH)
+    Product.objects.bulk_create(_products(account), batch_size=BATCH_SIZE)
     Offer.objects.create(account=account, code=OFFER, name="Gift", currency=CURRENCY, value="1", perceived_value="3")
     members = _members(account, consumers)
-    _lists(account, drawn.sources, members)
-    promotions_saved(account, drawn.sources)
+    _lists(account, generated.sources, members)
+    promotions_create(account, generated.sources)
     with connection.cursor() as cursor:
-        # As a server does by itself within a minute: until then it knows nothing of what is in its tables.
+        # PostgreSQL does this by itself within a minute; until then it plans for empty tables.
         cursor.execute("ANALYZE")
     # Yesterday at noon, at which all of the promotions are in force and a sale may still be sent.
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -77,20 +77,24 @@ def _members(account: Account, count: int) -> list[Consumer]:
     group = ConsumerGroup.objects.create(account=account, code=GROUP)
     members = Consumer.objects.bulk_create(
         [Consumer(account=account, consumer_id=f"c-{n}", points_balance=BALANCE) for n in range(count)],
-        batch_size=BATCH,
+        batch_size=BATCH_SIZE,
     )
     Membership.objects.bulk_create(
-        [Membership(consumer=member, enrolled_on=date(2025, 1, 1)) for member in members], batch_size=BATCH
+        [Membership(consumer=member, enrolled_on=date(2025, 1, 1)) for member in members], batch_size=BATCH_SIZE
     )
     group.consumers.add(*members)
     return members
 
 
 def _lists(account: Account, sources: Iterable[PromotionSource], members: Iterable[Consumer]) -> None:
-    named = {one.get("personalized_promotion") for source in sources for one in source.outcome.get("product_sets", ())}
+    named = {
+        product_set.get("personalized_promotion")
+        for source in sources
+        for product_set in source.outcome.get("product_sets", ())
+    }
     rows = PersonalizedPromotion.objects.bulk_create(
         [PersonalizedPromotion(account=account, backend_id=name, name=name) for name in sorted(filter(None, named))],
-        batch_size=BATCH,
+        batch_size=BATCH_SIZE,
     )
     PersonalizedList.objects.bulk_create(
         [
@@ -99,12 +103,12 @@ def _lists(account: Account, sources: Iterable[PromotionSource], members: Iterab
             if row.backend_id in CHOICES
             for member in members
         ],
-        batch_size=BATCH,
+        batch_size=BATCH_SIZE,
     )
 
 
-def promotions_saved(account: Account, sources: Iterable[PromotionSource]) -> None:
-    """Promotions with a first version of each."""
+def promotions_create(account: Account, sources: Iterable[PromotionSource]) -> None:
+    """Create promotions with a first version of each."""
     rows = Promotion.objects.bulk_create(
         [
             Promotion(
@@ -127,9 +131,9 @@ def promotions_saved(account: Account, sources: Iterable[PromotionSource]) -> No
             )
             for source in sources
         ],
-        batch_size=BATCH,
+        batch_size=BATCH_SIZE,
     )
     PromotionVersion.objects.bulk_create(
         [PromotionVersion(promotion=row, number=1, definition={}, created_at=row.created_at) for row in rows],
-        batch_size=BATCH,
+        batch_size=BATCH_SIZE,
     )

@@ -1,4 +1,4 @@
-"""The till's calls over HTTP and PostgreSQL, beside two plain views in the same server and run."""
+"""The till's calls over HTTP and PostgreSQL, against two plain views in the same server and run."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from uuid import uuid4
 
 from django.db import connections
 
-from benchmarks.database import MISSING, made
+from benchmarks.database import NO_DATABASE, database_create
 from benchmarks.decision import CONSTANT
-from benchmarks.load import Load, busied, request
+from benchmarks.load import Load, keep_busy, request
 from benchmarks.report import Report, Times, duration
 from benchmarks.serving import THREADS, WORKERS, Server, free_port, granian, served
-from benchmarks.shop import Shop, shop_filled
+from benchmarks.shop import Shop, shop_create
 from benchmarks.workload import body, workload
 
 CONNECTIONS = 8
 GROUP = f"HTTP: granian with {WORKERS} workers of {THREADS} threads, PostgreSQL, {CONNECTIONS} connections, 10 lines"
 SIZES = (10, 10_000)
 Requests = Callable[[int], Iterator[bytes]]
-"""What the n-th connection sends."""
+"""Yields what the n-th connection sends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What rounds of a call came to: requests in a second, their times, and CPU time for each."""
+class CallResult:
+    """The result of rounds of a call: requests in a second, their times, and CPU time for each."""
 
     per_second: float
     times: Times
@@ -46,97 +46,97 @@ class Measured:
 
 
 def evaluations(shop: Shop) -> Requests:
-    """The same basket, of one consumer for each connection."""
+    """Return requests with the same basket, of one consumer for each connection."""
 
     def requests(n: int) -> Iterator[bytes]:
-        sent = body(10, consumer=shop.consumers[n % len(shop.consumers)], at=shop.at)
-        return cycle([request("/api/v1/baskets/evaluate", sent, key=shop.till_key)])
+        basket = body(10, consumer=shop.consumers[n % len(shop.consumers)], at=shop.at)
+        return cycle([request("/api/v1/baskets/evaluate", basket, key=shop.till_key)])
 
     return requests
 
 
 def commits(shop: Shop) -> Requests:
-    """One sale after the other; each connection has consumers of its own, as tills in a chain have."""
+    """Return requests with new sales; each connection has consumers of its own, as tills in a chain have."""
     run = uuid4().hex[:8]
 
     def requests(n: int) -> Iterator[bytes]:
         consumers = cycle(shop.consumers[n::CONNECTIONS])
         for number in count():
-            sent = body(10, consumer=next(consumers), reference=f"{run}-{n}-{number}", at=shop.at)
-            yield request("/api/v1/transactions", sent, key=shop.till_key)
+            basket = body(10, consumer=next(consumers), reference=f"{run}-{n}-{number}", at=shop.at)
+            yield request("/api/v1/transactions", basket, key=shop.till_key)
 
     return requests
 
 
-def plain(path: str) -> Requests:
-    """A basket to a plain view."""
+def plain_requests(path: str) -> Requests:
+    """Return requests with a basket to a plain view."""
     return lambda n: cycle([request(path, body(10, consumer=f"c-{n}"))])
 
 
 def rounds(
     server: Server, calls: list[Call], *, seconds: float, times: int, hang_up: bool = False
-) -> dict[str, Measured]:
-    """Measure calls in turns, so that what disturbs the machine disturbs all of them; medians of the turns."""
-    found: dict[str, list[tuple[Load, float]]] = {call.name: [] for call in calls}
+) -> dict[str, CallResult]:
+    """Measure calls in turns, so that what disturbs the machine disturbs all; return the medians of the turns."""
+    loads: dict[str, list[tuple[Load, float]]] = {call.name: [] for call in calls}
     sources = {call.name: [call.requests(n) for n in range(CONNECTIONS)] for call in calls}
     for call in calls:
-        busied(server.port, sources[call.name], seconds=min(seconds, 1.0), hang_up=hang_up)
+        keep_busy(server.port, sources[call.name], seconds=min(seconds, 1.0), hang_up=hang_up)
     for _ in range(times):
         for call in calls:
             before = server.cpu()
-            load = busied(server.port, sources[call.name], seconds=seconds, hang_up=hang_up)
-            found[call.name].append((load, (server.cpu() - before) / len(load.times.seconds)))
-    return {name: _measured(loads) for name, loads in found.items()}
+            load = keep_busy(server.port, sources[call.name], seconds=seconds, hang_up=hang_up)
+            loads[call.name].append((load, (server.cpu() - before) / len(load.times.seconds)))
+    return {name: _result(rounds_of_call) for name, rounds_of_call in loads.items()}
 
 
-def _measured(loads: list[tuple[Load, float]]) -> Measured:
-    taken = sorted(second for load, _ in loads for second in load.times.seconds)
-    return Measured(
+def _result(loads: list[tuple[Load, float]]) -> CallResult:
+    seconds = sorted(second for load, _ in loads for second in load.times.seconds)
+    return CallResult(
         per_second=median(load.per_second for load, _ in loads),
-        times=Times(seconds=tuple(taken)),
+        times=Times(seconds=tuple(seconds)),
         server_cpu=median(cpu for _, cpu in loads),
-        client_cpu=sum(load.client_cpu for load, _ in loads) / len(taken),
+        client_cpu=sum(load.client_cpu for load, _ in loads) / len(seconds),
     )
 
 
 def run(report: Report, *, quick: bool) -> None:
-    """Measure evaluate and commit at few and many promotions, beside the plain views."""
-    if not made():
-        report.skip(GROUP, "all of it", MISSING)
+    """Measure evaluate and commit at few and many promotions, and the plain views."""
+    if not database_create():
+        report.skip(GROUP, "all of it", NO_DATABASE)
         return
     sizes = (10, 1_000) if quick else SIZES
     shops = {
-        size: shop_filled(f"web-{size}", workload(size, matching=CONSTANT), consumers=40 * CONNECTIONS)
+        size: shop_create(f"web-{size}", workload(size, matching=CONSTANT), consumers=40 * CONNECTIONS)
         for size in sizes
     }
-    unlimited = shop_filled(
+    unlimited = shop_create(
         "web-unlimited", workload(sizes[0], matching=CONSTANT, limited=False), consumers=40 * CONNECTIONS
     )
     connections.close_all()
     nothing, one_of_each = "do-nothing view, nested serializers", "view with one SELECT and one INSERT"
-    calls = [Call(name=nothing, requests=plain("/plain/nothing"))]
+    calls = [Call(name=nothing, requests=plain_requests("/plain/nothing"))]
     calls += [Call(name=f"evaluate, {size:,} promotions", requests=evaluations(shops[size])) for size in sizes]
-    calls += [Call(name=one_of_each, requests=plain("/plain/one-of-each"))]
+    calls += [Call(name=one_of_each, requests=plain_requests("/plain/one-of-each"))]
     calls += [Call(name=f"commit, {size:,} promotions", requests=commits(shops[size])) for size in sizes]
     calls += [Call(name=f"commit, {sizes[0]:,} promotions, none with a total limit", requests=commits(unlimited))]
     port = free_port()
     with served(granian(port), port) as server:
-        found = rounds(server, calls, seconds=1.0 if quick else 3.0, times=2 if quick else 5)
+        results = rounds(server, calls, seconds=1.0 if quick else 3.0, times=2 if quick else 5)
         memory = server.memory()
     for call in calls:
-        report.add(GROUP, call.name, str(found[call.name]))
-    for verb, beside in (("evaluate", nothing), ("commit", one_of_each)):
-        few, many = (found[f"{verb}, {size:,} promotions"] for size in sizes)
-        for size, one in zip(sizes, (few, many), strict=True):
+        report.add(GROUP, call.name, str(results[call.name]))
+    for verb, view in (("evaluate", nothing), ("commit", one_of_each)):
+        few, many = (results[f"{verb}, {size:,} promotions"] for size in sizes)
+        for size, result in zip(sizes, (few, many), strict=True):
             report.at_least(
                 GROUP,
-                f"{verb}, {size:,} promotions, against the {beside}",
-                value=one.per_second / found[beside].per_second,
+                f"{verb}, {size:,} promotions, against the {view}",
+                value=result.per_second / results[view].per_second,
                 limit=1.0,
-                figure=f"{one.per_second:,.0f}/s : {found[beside].per_second:,.0f}/s",
+                figure=f"{result.per_second:,.0f}/s : {results[view].per_second:,.0f}/s",
             )
-            cpu, plain_cpu = one.server_cpu, found[beside].server_cpu
-            name = f"{verb}, {size:,} promotions: CPU time against the {beside}"
+            cpu, plain_cpu = result.server_cpu, results[view].server_cpu
+            name = f"{verb}, {size:,} promotions: CPU time against the {view}"
             report.add(GROUP, name, f"{duration(cpu)} : {duration(plain_cpu)}", ratio=f"{cpu / plain_cpu:.2f} ×")
         report.at_least(
             GROUP,
@@ -145,6 +145,6 @@ def run(report: Report, *, quick: bool) -> None:
             limit=0.9,
             figure=f"{many.per_second:,.0f}/s : {few.per_second:,.0f}/s",
         )
-    client = median(one.client_cpu for one in found.values())
+    client = median(result.client_cpu for result in results.values())
     report.add(GROUP, "the client's own CPU time for a request", duration(client))
     report.add(GROUP, "memory of the server's processes, all rulebooks in each worker", f"{memory:.0f} MB")

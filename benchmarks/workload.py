@@ -1,8 +1,8 @@
 """Promotions and baskets to measure with, generated so that it is known which promotions match.
 
-Line ``n`` of every basket is of the product ``n``, with a category, brand and label of its own. A promotion that is to
-match names what one of the first ten lines has; one that is not names what no basket has, or asks something else that
-does not hold.
+Line ``n`` of every basket is of the product ``n``, with a category, brand and label of its own. A promotion that should
+match names what one of the first ten lines has; one that should not names what no basket has, or has another condition
+that does not hold.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,9 +28,9 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday."""
 BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
 CURRENCY, SITE, TOWN, GROUP, CONSUMER, OFFER = "GBP", "S1", "York", "regulars", "c-0", "gift"
-THEMES = 10
-"""Lines whose products matching promotions speak of."""
-ABSENT = 1_000
+MATCHING_PRODUCTS = 10
+"""The first lines: matching promotions name their products."""
+FIRST_ABSENT_PRODUCT = 1_000
 """The first product that no basket has."""
 ABSENT_PRODUCTS = 4_000
 LISTS = 10
@@ -40,32 +40,32 @@ Document = dict[str, Any]
 
 
 def sku(product: int) -> str:
-    """The SKU of a product."""
+    """Return the SKU of a product."""
     return f"P{product:05d}"
 
 
 def category(product: int) -> str:
-    """Its category."""
+    """Return the category of a product."""
     return f"Category {product}"
 
 
 def brand(product: int) -> str:
-    """Its brand."""
+    """Return the brand of a product."""
     return f"Brand {product}"
 
 
 def label(product: int) -> str:
-    """Its label."""
+    """Return the label of a product."""
     return f"Label {product}"
 
 
 def backend_id(product: int) -> str:
-    """The personalized promotion whose list has the product."""
+    """Return the personalized promotion whose lists have the product."""
     return f"list-{product}"
 
 
 def product_facts(product: int) -> ProductFacts:
-    """A product as the catalogue has it."""
+    """Return a product as it is in the catalogue."""
     return ProductFacts(
         product_brand=brand(product),
         program_brand="House",
@@ -77,18 +77,22 @@ def product_facts(product: int) -> ProductFacts:
 
 
 def condition(attribute: str, operator: str, value: Any) -> Document:
-    """A tree of one condition."""
+    """Return a tree of one condition."""
     return {"match": "all", "rules": [{"attribute": attribute, "operator": operator, "value": value}]}
 
 
-def _three(product: int) -> list[str]:
-    """The product's SKU, and two that no basket has."""
-    return [sku(product), sku(ABSENT + ABSENT_PRODUCTS + product), sku(ABSENT + 2 * ABSENT_PRODUCTS + product)]
+def _three_skus(product: int) -> list[str]:
+    """Return the product's SKU, and two that no basket has."""
+    return [
+        sku(product),
+        sku(FIRST_ABSENT_PRODUCT + ABSENT_PRODUCTS + product),
+        sku(FIRST_ABSENT_PRODUCT + 2 * ABSENT_PRODUCTS + product),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """What a promotion says."""
+class PromotionSpec:
+    """A promotion's type, outcome and eligibility, as they are typed in."""
 
     type: str
     outcome: Document
@@ -100,12 +104,12 @@ class Said:
         return "product_sets" in self.outcome
 
     @classmethod
-    def percentage_off(cls, product_set: Document) -> "Said":
-        """A tenth off whatever a product set has."""
+    def percentage_off(cls, product_set: Document) -> "PromotionSpec":
+        """Return a discount of a tenth on a product set."""
         return cls(type="percentage", outcome={"value": "10", "product_sets": [product_set]}, eligibility={})
 
     def definition(self) -> Definition:
-        """Checked and in normal form, as it is stored."""
+        """Check it; return its normal form, as it is stored."""
         if self.is_discount:
             return check_discount(
                 self.type,
@@ -119,30 +123,30 @@ class Said:
         )
 
 
-def _said(promotion_type: str, outcome: Document, **eligibility: Any) -> Said:
-    return Said(type=promotion_type, outcome=outcome, eligibility=eligibility)
+def _spec(promotion_type: str, outcome: Document, **eligibility: Any) -> PromotionSpec:
+    return PromotionSpec(type=promotion_type, outcome=outcome, eligibility=eligibility)
 
 
 def _selected(tree: Document) -> Document:
     return {"match": "any", "sets": [{"rules": tree, "units": 1}]}
 
 
-# --- kinds of promotions: each takes the product it speaks of ---------------------------------------------------------
+# --- kinds of promotions by a product: each takes the product that it names -------------------------------------------
 
 
-def _points_on_sku(product: int) -> Said:
-    rules = condition("sku", "is_any_of", _three(product))
-    return _said("fixed_points", {"points": 50}, line_item_rules=rules, total_redemption_limit=1_000_000_000)
+def _points_on_sku(product: int) -> PromotionSpec:
+    rules = condition("sku", "is_any_of", _three_skus(product))
+    return _spec("fixed_points", {"points": 50}, line_item_rules=rules, total_redemption_limit=1_000_000_000)
 
 
-def _multiplied_category(product: int) -> Said:
+def _multiplied_category(product: int) -> PromotionSpec:
     selection = _selected(condition("category", "is_any_of", [category(product), "Nothing"]))
     outcome = {"multiplier": "2", "multiplier_scope": "line_items", "product_selection": selection}
-    return _said("points_multiplier", outcome | {"quantity_rule": {"apply_to": "all"}})
+    return _spec("points_multiplier", outcome | {"quantity_rule": {"apply_to": "all"}})
 
 
-def _multiplied_basket(product: int) -> Said:
-    return _said(
+def _multiplied_basket(product: int) -> PromotionSpec:
+    return _spec(
         "points_multiplier",
         {"multiplier": "1.5", "multiplier_scope": "basket"},
         line_item_rules=condition("product_brand", "is", brand(product)),
@@ -150,15 +154,15 @@ def _multiplied_basket(product: int) -> Said:
     )
 
 
-def _bonus_on_spend(product: int) -> Said:
+def _bonus_on_spend(product: int) -> PromotionSpec:
     outcome = {"issue_points_on": "currency", "conversion_units": "5", "conversion_points": 1}
     selection = _selected(condition("labels", "is_any_of", [label(product)]))
     rules = condition("town", "is", TOWN)
-    return _said("bonus_points", outcome | {"product_selection": selection}, site_rules=rules)
+    return _spec("bonus_points", outcome | {"product_selection": selection}, site_rules=rules)
 
 
-def _bonus_on_quantity(product: int) -> Said:
-    return _said(
+def _bonus_on_quantity(product: int) -> PromotionSpec:
+    return _spec(
         "bonus_points",
         {"issue_points_on": "quantity", "conversion_units": "1", "conversion_points": 3},
         line_item_rules=condition("sku", "is", sku(product)),
@@ -167,37 +171,37 @@ def _bonus_on_quantity(product: int) -> Said:
     )
 
 
-def _offer_for_returning(product: int) -> Said:
+def _offer_for_returning(product: int) -> PromotionSpec:
     repeat = {"measure": "transactions", "threshold": "1", "period": {"unit": "days", "length": 30}}
     rules = condition("category", "is", category(product))
-    return _said("redeem_offer", {"offer": OFFER}, line_item_rules=rules, application_rules=[repeat])
+    return _spec("redeem_offer", {"offer": OFFER}, line_item_rules=rules, application_rules=[repeat])
 
 
-def _amount_off(product: int) -> Said:
-    return _said("amount", {"value": "0.25", "product_sets": [{"products": _three(product)}]})
+def _amount_off(product: int) -> PromotionSpec:
+    return _spec("amount", {"value": "0.25", "product_sets": [{"products": _three_skus(product)}]})
 
 
-def _percentage_off(product: int) -> Said:
+def _percentage_off(product: int) -> PromotionSpec:
     sets = [{"rules": condition("category", "is", category(product))}]
-    return _said("percentage", {"value": "10", "maximum_discount": "5.00", "product_sets": sets})
+    return _spec("percentage", {"value": "10", "maximum_discount": "5.00", "product_sets": sets})
 
 
-def _fixed_price(product: int) -> Said:
+def _fixed_price(product: int) -> PromotionSpec:
     sets = [{"rules": condition("product_brand", "is_any_of", [brand(product)]), "required_quantity": 1}]
-    return _said("fixed_price", {"value": "1.00", "product_sets": sets}, total_redemption_limit=1_000_000_000)
+    return _spec("fixed_price", {"value": "1.00", "product_sets": sets}, total_redemption_limit=1_000_000_000)
 
 
-def _free_product(product: int) -> Said:
-    sets = [{"products": _three(product), "required_quantity": 1}]
-    return _said("free_product", {"product_sets": sets}, transaction_redemption_limit=1)
+def _free_product(product: int) -> PromotionSpec:
+    sets = [{"products": _three_skus(product), "required_quantity": 1}]
+    return _spec("free_product", {"product_sets": sets}, transaction_redemption_limit=1)
 
 
-def _personalized(product: int) -> Said:
+def _personalized(product: int) -> PromotionSpec:
     sets = [{"personalized_promotion": backend_id(product)}]
-    return _said("percentage", {"value": "20", "product_sets": sets})
+    return _spec("percentage", {"value": "20", "product_sets": sets})
 
 
-KEYED: tuple[Callable[[int], Said], ...] = (
+KEYED: tuple[Callable[[int], PromotionSpec], ...] = (
     _points_on_sku,
     _amount_off,
     _multiplied_category,
@@ -210,46 +214,46 @@ KEYED: tuple[Callable[[int], Said], ...] = (
     _free_product,
     _bonus_on_quantity,
 )
-"""Kinds that a product, or a consumer's list of products, decides."""
+"""Kinds that depend on a product, or on a consumer's list of products."""
 
 
-# --- kinds that no product key can index: whether they hold is said ---------------------------------------------------
+# --- kinds that no product key can index: each is told whether it should hold -----------------------------------------
 
 
-def _points_on_total(*, holds: bool) -> Said:
+def _points_on_total(*, holds: bool) -> PromotionSpec:
     rules = condition("total_inc_tax", "is_at_least", "1.00" if holds else "900000000.00")
-    return _said("fixed_points", {"points": 10}, transaction_rules=rules)
+    return _spec("fixed_points", {"points": 10}, transaction_rules=rules)
 
 
-def _points_for_balance(*, holds: bool) -> Said:
+def _points_for_balance(*, holds: bool) -> PromotionSpec:
     rules = condition("points_balance", "is_at_most" if holds else "is_greater_than", "100000000")
-    return _said("fixed_points", {"points": 5}, customer_rules=rules)
+    return _spec("fixed_points", {"points": 5}, customer_rules=rules)
 
 
-def _multiplied_for_group(*, holds: bool) -> Said:
+def _multiplied_for_group(*, holds: bool) -> PromotionSpec:
     rules = condition("groups", "is_any_of", [GROUP if holds else "strangers"])
-    return _said("points_multiplier", {"multiplier": "3", "multiplier_scope": "basket"}, customer_rules=rules)
+    return _spec("points_multiplier", {"multiplier": "3", "multiplier_scope": "basket"}, customer_rules=rules)
 
 
-def _bonus_at_hours(*, holds: bool) -> Said:
+def _bonus_at_hours(*, holds: bool) -> PromotionSpec:
     rules = condition("transaction_time", "is_between", ["09:00", "21:00"] if holds else ["21:00", "09:00"])
     outcome = {"issue_points_on": "currency", "conversion_units": "10", "conversion_points": 1}
-    return _said("bonus_points", outcome, transaction_rules=rules)
+    return _spec("bonus_points", outcome, transaction_rules=rules)
 
 
-def _percentage_on_weekday(*, holds: bool) -> Said:
+def _percentage_on_weekday(*, holds: bool) -> PromotionSpec:
     rules = condition("source", "is", "web" if holds else "telephone")
-    return _said("percentage", {"value": "5", "product_sets": [{"rules": {}}]}, transaction_rules=rules)
+    return _spec("percentage", {"value": "5", "product_sets": [{"rules": {}}]}, transaction_rules=rules)
 
 
-UNKEYED: tuple[Callable[..., Said], ...] = (
+UNKEYED: tuple[Callable[..., PromotionSpec], ...] = (
     _points_on_total,
     _points_for_balance,
     _multiplied_for_group,
     _bonus_at_hours,
     _percentage_on_weekday,
 )
-"""Kinds that speak of no product; two of the five are ones that no mask and no threshold narrows either."""
+"""Kinds that name no product; two of the five are narrowed by no mask and no threshold either."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +264,7 @@ class Workload:
     matching: frozenset[str]
 
     def rulebook(self) -> Rulebook:
-        """Compiled and indexed."""
+        """Compile and index the promotions."""
         return Rulebook.build(
             (compile_promotion(source) for source in self.sources),
             terms=TERMS,
@@ -275,15 +279,15 @@ OFFERS: Mapping[str, OfferFacts] = {
 }
 PERSONALIZED: Mapping[str, PersonalizedTerms] = {
     backend_id(product): PersonalizedTerms(maximum_distinct_products=None, lock_after_first_apply=False)
-    for product in (*range(LISTS), *range(ABSENT, ABSENT + ABSENT_PRODUCTS))
+    for product in (*range(LISTS), *range(FIRST_ABSENT_PRODUCT, FIRST_ABSENT_PRODUCT + ABSENT_PRODUCTS))
 }
 CHOICES: Mapping[str, PersonalizedChoice] = {
-    backend_id(product): PersonalizedChoice(products=tuple(_three(product))) for product in range(LISTS)
+    backend_id(product): PersonalizedChoice(products=tuple(_three_skus(product))) for product in range(LISTS)
 }
 
 
 def workload(count: int, *, matching: int, unkeyed: float = 0.1, limited: bool = True) -> Workload:
-    """So many promotions, that many of them matching, a part (0 to 1) of each with no product key.
+    """Generate ``count`` promotions, ``matching`` of them matching; a part (0 to 1) of each has no product key.
 
     Without ``limited`` none has a total limit, whose counter tills must take turns at.
     """
@@ -293,32 +297,34 @@ def workload(count: int, *, matching: int, unkeyed: float = 0.1, limited: bool =
     counts = {True: 0, False: 0}
     for place in range(count):
         holds = place in places
-        said = _of_kind(counts[holds], holds=holds, unkeyed=unkeyed)
+        spec = _of_kind(counts[holds], holds=holds, unkeyed=unkeyed)
         counts[holds] += 1
         if not limited:
-            said.eligibility.pop("total_redemption_limit", None)
-        source = promotion_source(place + 1, said)
+            spec.eligibility.pop("total_redemption_limit", None)
+        source = promotion_source(place + 1, spec)
         sources.append(source)
         if holds:
             codes.append(source.code)
     return Workload(sources=tuple(sources), matching=frozenset(codes))
 
 
-def _of_kind(n: int, *, holds: bool, unkeyed: float) -> Said:
-    """The n-th of those that match, or of the others."""
+def _of_kind(n: int, *, holds: bool, unkeyed: float) -> PromotionSpec:
+    """Return the n-th of those that match, or of the others."""
     before = int(n * unkeyed)
     if int((n + 1) * unkeyed) > before:
         return UNKEYED[before % len(UNKEYED)](holds=holds)
     keyed = n - before
-    return KEYED[keyed % len(KEYED)](keyed % THEMES if holds else ABSENT + keyed % ABSENT_PRODUCTS)
+    return KEYED[keyed % len(KEYED)](
+        keyed % MATCHING_PRODUCTS if holds else FIRST_ABSENT_PRODUCT + keyed % ABSENT_PRODUCTS
+    )
 
 
-def promotion_source(number: int, said: Said) -> PromotionSource:
-    """A published promotion, as the rulebook is given it."""
-    definition = said.definition()
+def promotion_source(number: int, spec: PromotionSpec) -> PromotionSource:
+    """Return a published promotion, as the rulebook is given it."""
+    definition = spec.definition()
     return PromotionSource(
         id=number,
-        family="discount" if said.is_discount else "loyalty",
+        family="discount" if spec.is_discount else "loyalty",
         code=f"promotion-{number}",
         type=definition.type,
         subtype=definition.subtype,
@@ -339,8 +345,8 @@ def promotion_source(number: int, said: Said) -> PromotionSource:
 def body(
     lines: int, *, units: int = 1, consumer: str = CONSUMER, reference: str = "", at: datetime | None = NOW
 ) -> bytes:
-    """What a till sends: a basket of so many lines, each of that many units; of now where ``at`` is None."""
-    said: Document = {
+    """Return what a till sends: a basket of lines of ``units`` units each; without a moment if ``at`` is None."""
+    basket: Document = {
         "site": SITE,
         "currency": CURRENCY,
         "consumer": consumer,
@@ -349,10 +355,10 @@ def body(
         "lines": list(_lines(range(lines), units)),
     }
     if reference:
-        said["reference"] = reference
+        basket["reference"] = reference
     if at is not None:
-        said["occurred_at"] = at.isoformat()
-    return msgspec.json.encode(said)
+        basket["occurred_at"] = at.isoformat()
+    return msgspec.json.encode(basket)
 
 
 def _lines(products: Iterable[int], units: int) -> Iterator[Document]:

@@ -1,4 +1,4 @@
-"""What the commands about files of past sales share: their options, their bar, their report."""
+"""What the commands for files of past sales share: options, progress bar, report."""
 
 import json
 import resource
@@ -19,12 +19,14 @@ from loyalty.services.sales_import.sales_file import Layout, SalesFile, layout_r
 
 
 def arguments_add(parser: ArgumentParser) -> None:
-    """FILE, --account, --mapping and an option for each field of the layout."""
+    """Add FILE, --account, --mapping and an option for each field of the layout."""
     parser.add_argument("file", type=Path, help="a CSV of past sales, one row per line of an invoice; may be gzipped")
     parser.add_argument("--account", required=True, metavar="CODE", help="the account that gets them")
     parser.add_argument("--mapping", type=Path, metavar="FILE", help="a JSON or TOML file with the options below")
-    for name, words in _OPTIONS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", metavar="COLUMN" if name in _COLUMNS else "TEXT", help=words)
+    for name, help_text in _OPTIONS.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", metavar="COLUMN" if name in _COLUMNS else "TEXT", help=help_text
+        )
 
 
 _COLUMNS = {
@@ -53,7 +55,7 @@ _OPTIONS = {
 
 
 def file_open(options: Mapping[str, Any]) -> tuple[Account, SalesFile]:
-    """The account and the file that the options name.
+    """Return the account and the file that the options name.
 
     Raises:
         CommandError: there is no such account.
@@ -69,7 +71,7 @@ def file_open(options: Mapping[str, Any]) -> tuple[Account, SalesFile]:
 
 @contextmanager
 def refusals_as_errors() -> Iterator[None]:
-    """A refusal of a service ends the command with its words."""
+    """End the command with the text of a service's refusal."""
     try:
         yield
     except Refused as refused:
@@ -77,28 +79,28 @@ def refusals_as_errors() -> Iterator[None]:
 
 
 @contextmanager
-def bar(words: str, *, unit: str, total: int | None = None) -> Iterator[Callable[[int], object]]:
-    """A progress bar on standard error, drawn seldom where that is a log; yields what moves it on."""
+def bar(label: str, *, unit: str, total: int | None = None) -> Iterator[Callable[[int], object]]:
+    """Show a progress bar on standard error, drawn seldom if that is a log; yield the function that advances it."""
     pause = 0.5 if sys.stderr.isatty() else 15.0
-    with tqdm(desc=words, unit=unit, total=total, file=sys.stderr, mininterval=pause) as drawn:
+    with tqdm(desc=label, unit=unit, total=total, file=sys.stderr, mininterval=pause) as drawn:
         yield drawn.update
 
 
 def stopwatch() -> Callable[[], float]:
-    """A function that answers the seconds since now."""
+    """Return a function that returns the seconds since now."""
     started = time.perf_counter()
     return lambda: time.perf_counter() - started
 
 
-def report(out: OutputWrapper, words: OutputWrapper, summary: Mapping[str, Any]) -> None:
-    """The summary as text for people on ``words``, and as one JSON object on ``out``."""
+def report(out: OutputWrapper, notes: OutputWrapper, summary: Mapping[str, object]) -> None:
+    """Write the summary as text for people to ``notes``, and as one JSON object to ``out``."""
     complete = {**summary, "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
     for line in _lines(complete):
-        words.write(line, style_func=str)
+        notes.write(line, style_func=str)
     out.write(json.dumps(complete, indent=2))
 
 
-def _lines(values: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+def _lines(values: Mapping[str, object], indent: str = "") -> Iterator[str]:
     for name, value in values.items():
         label = f"{indent}{str(name).replace('_', ' ')}"
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The client counts answers, and takes nothing but success for one."""
+"""The client counts answers, and ends the measurement at one that is no success."""
 
 import threading
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from itertools import repeat
 import pytest
 from django.test import Client, override_settings
 
-from benchmarks.load import busied, request
-from benchmarks.shop import shop_filled
+from benchmarks.load import keep_busy, request
+from benchmarks.shop import shop_create
 from benchmarks.workload import body, workload
 from loyalty.models import Transaction
 
@@ -18,11 +18,11 @@ class Till(BaseHTTPRequestHandler):
     """Answers a body with itself; an empty one is refused."""
 
     protocol_version = "HTTP/1.1"
-    seen: list[bytes] = []
+    received: list[bytes] = []
 
     def do_POST(self) -> None:
         sent = self.rfile.read(int(self.headers["Content-Length"]))
-        self.seen.append(sent)
+        self.received.append(sent)
         self.send_response(200 if sent else 400)
         self.send_header("Content-Length", str(len(sent)))
         self.end_headers()
@@ -34,7 +34,7 @@ class Till(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    Till.seen.clear()
+    Till.received.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Till) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]
@@ -44,19 +44,19 @@ def port() -> Iterator[int]:
 @pytest.mark.parametrize("hang_up", [False, True])
 def test_every_answer_is_counted_once(port: int, *, hang_up: bool) -> None:
     sent = request("/", b"x" * 100_000)
-    load = busied(port, [repeat(sent), repeat(sent)], seconds=0.05, hang_up=hang_up)
-    assert len(load.times.seconds) == len(Till.seen) >= 2
+    load = keep_busy(port, [repeat(sent), repeat(sent)], seconds=0.05, hang_up=hang_up)
+    assert len(load.times.seconds) == len(Till.received) >= 2
     assert load.seconds >= 0.05
 
 
 def test_a_refusal_ends_the_measurement(port: int) -> None:
     with pytest.raises(ConnectionError, match="400"):
-        busied(port, [repeat(request("/", b""))], seconds=0.05)
+        keep_busy(port, [repeat(request("/", b""))], seconds=0.05)
 
 
 @pytest.mark.django_db
-def test_what_the_client_sends_is_taken_by_the_till_and_by_the_plain_views_beside_it(client: Client) -> None:
-    shop = shop_filled("served", workload(10, matching=10), consumers=1)
+def test_the_till_and_the_plain_views_accept_what_the_client_sends(client: Client) -> None:
+    shop = shop_create("served", workload(10, matching=10), consumers=1)
     sale = body(10, consumer=shop.consumers[0], reference="R1", at=shop.at)
     key = {"HTTP_AUTHORIZATION": f"Api-Key {shop.till_key}"}
     with override_settings(ROOT_URLCONF="benchmarks.server_urls"):

@@ -1,4 +1,4 @@
-"""A run is a table in which each figure stands beside its target."""
+"""A run is a table of figures, each with its target."""
 
 import pytest
 
@@ -6,23 +6,23 @@ from benchmarks.__main__ import main
 from benchmarks.report import Report, Times, duration, timed
 
 
-def test_the_median_and_the_slowest_of_a_hundred_are_told_apart() -> None:
+def test_the_median_and_the_slowest_of_a_hundred_are_distinguished() -> None:
     times = Times(seconds=tuple(n / 1000 for n in range(100)))
     assert (times.median, times.p99) == (0.050, 0.099)
 
 
-def test_a_call_is_made_as_often_as_is_asked_for_at_least_and_once_to_warm_up() -> None:
+def test_a_call_is_made_at_least_min_calls_times_and_once_to_warm_up() -> None:
     calls: list[int] = []
-    assert len(timed(lambda: calls.append(1), budget=0, least=7).seconds) == 7
+    assert len(timed(lambda: calls.append(1), budget=0, min_calls=7).seconds) == 7
     assert len(calls) == 8
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.0000441, "44.1 µs"), (0.0025, "2.50 ms"), (12.0, "12.00 s")])
-def test_a_duration_is_said_in_the_unit_that_fits(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+@pytest.mark.parametrize(("seconds", "text"), [(0.0000441, "44.1 µs"), (0.0025, "2.50 ms"), (12.0, "12.00 s")])
+def test_a_duration_is_written_in_the_unit_that_fits(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
-def test_a_table_says_of_each_target_whether_it_is_met(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_shows_for_each_target_whether_it_is_met(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report()
     report.at_most("Growth", "of one | thing", value=1.4, limit=1.5, figure="1 → 2")
     report.at_least("Growth", "of another", value=0.8, limit=0.9, figure="8 : 10")

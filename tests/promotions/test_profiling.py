@@ -47,7 +47,7 @@ def test_what_is_measured_later_is_added(shop: Shop) -> None:
 
 
 @pytest.mark.django_db
-def test_a_newer_version_begins_anew_and_an_older_one_is_dropped(shop: Shop) -> None:
+def test_a_newer_version_replaces_the_samples_and_an_older_one_is_dropped(shop: Shop) -> None:
     tea = shop.promotion("tea")
     evaluation_samples_add(samples=[measured(tea, baskets=2, nanoseconds=10, version=1)], at=AT)
     evaluation_samples_add(samples=[measured(tea, baskets=1, nanoseconds=9, version=2)], at=AT)
@@ -65,7 +65,7 @@ def test_a_promotion_that_is_gone_is_dropped_and_the_others_are_kept(shop: Shop)
 
 
 @pytest.mark.django_db
-def test_of_many_baskets_the_older_count_half(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_older_baskets_of_many_count_half(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profiling, "FULL_WEIGHT_BASKETS", 10)
     tea = shop.promotion("tea")
     evaluation_samples_add(samples=[measured(tea, baskets=10, nanoseconds=1000)], at=AT)
@@ -124,7 +124,7 @@ def measure(shop: Shop, **average: int) -> None:
         ({"a": 10, "b": 50, "c": 20, "d": 40}, 30),
     ],
 )
-def test_the_median_needs_three(shop: Shop, averages: dict[str, int], expected: float | None) -> None:
+def test_the_median_needs_three_promotions(shop: Shop, averages: dict[str, int], expected: float | None) -> None:
     measure(shop, **averages)
     assert evaluation_time_median(account_id=shop.account.pk, at=AT) == expected
 
@@ -140,7 +140,7 @@ def test_the_median_is_of_live_promotions_of_the_account_as_they_are_now(shop: S
 
 
 @pytest.mark.django_db
-def test_the_median_costs_two_statements(shop: Shop, django_assert_num_queries: Any) -> None:
+def test_the_median_takes_two_statements(shop: Shop, django_assert_num_queries: Any) -> None:
     measure(shop, **{f"p{n}": n for n in range(1, 30)})
     with django_assert_num_queries(2):
         assert evaluation_time_median(account_id=shop.account.pk, at=AT) == 15

@@ -37,7 +37,7 @@ from loyalty.choices import TransactionStatus
 from loyalty.models import AppliedPromotion, Transaction
 from loyalty.selectors.search import transactions_matching
 from loyalty.selectors.transaction import transaction_answer, transactions_of
-from loyalty.services.till.answer import answer_of, explanation_of
+from loyalty.services.till.answer import Answer, answer_of, explanation_of
 from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.quote import quote
 from loyalty.services.till.reversal import ReversalRequest, transaction_return_preview, transaction_reverse
@@ -46,7 +46,7 @@ from promotions.models import Promotion
 
 Decoded = TypeVar("Decoded")
 
-MOST_IN_BATCH = 500
+MAX_BATCH_BASKETS = 500
 
 EXPLAIN = OpenApiParameter("explain", bool, description="Say of every promotion that did not apply why.")
 EXPLAIN_ONE = OpenApiParameter("promotion", str, description="With explain: of this promotion alone.")
@@ -71,7 +71,7 @@ class BytesRenderer(BaseRenderer):
     charset = None
 
     def render(
-        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+        self, data: object, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
         if data is None:
             return b""
@@ -93,7 +93,7 @@ class TillView(ApiView):
             bind_contextvars(transaction=kwargs["reference"])
 
     def decoded(self, decode: Callable[[bytes], Decoded]) -> Decoded:
-        """The body, decoded and checked."""
+        """Return the body, decoded and checked."""
         data: object = self.request.data
         try:
             return decode(data if isinstance(data, bytes) else b"")
@@ -101,7 +101,7 @@ class TillView(ApiView):
             raise ParseError(f"The body is not JSON: {error}"[:300]) from error
 
     def sale(self, *, commit: bool) -> Sale:
-        """The body as a sale, its moment now where it names none."""
+        """Return the body as a sale; its moment is now if it names none."""
         sale = self.decoded(lambda raw: sale_decoded(raw, now=timezone.now(), commit=commit))
         bind_contextvars(transaction=sale.reference)
         return sale
@@ -148,27 +148,27 @@ class TransactionFilters(filters.FilterSet):
         model = Transaction
         fields = ("currency",)
 
-    # What is named is looked up first: of a row that it knows the database knows how many sales it has, and so whether
-    # to begin with them or with the newest of all.
+    # The consumer or promotion is looked up first: for an id the database knows how many sales there are, and so
+    # whether to start from these or from the newest of all.
 
     def of_consumer(self, rows: QuerySet[Transaction], _: str, consumer_id: str) -> QuerySet[Transaction]:
-        """Those of a consumer."""
-        named = Consumer.objects.filter(account=self.request.auth.account, consumer_id=consumer_id)
-        return rows.filter(consumer__in=list(named.values_list("pk", flat=True)))
+        """Keep the transactions of a consumer."""
+        consumers = Consumer.objects.filter(account=self.request.auth.account, consumer_id=consumer_id)
+        return rows.filter(consumer__in=list(consumers.values_list("pk", flat=True)))
 
     def with_promotion(self, rows: QuerySet[Transaction], _: str, code: str) -> QuerySet[Transaction]:
-        """Those to which the promotion or the discount of a code applied."""
-        named = Promotion.objects.filter(account=self.request.auth.account, code=code)
+        """Keep the transactions to which the promotion or discount of a code applied."""
+        promotions = Promotion.objects.filter(account=self.request.auth.account, code=code)
         applied = AppliedPromotion.objects.filter(
-            transaction=OuterRef("pk"), promotion__in=list(named.values_list("pk", flat=True))
+            transaction=OuterRef("pk"), promotion__in=list(promotions.values_list("pk", flat=True))
         )
         return rows.filter(Exists(applied))
 
 
 class TransactionOutput(Output):
-    """A transaction in a list: the till's answer, as it stands now."""
+    """A transaction in a list: the till's answer, as it is now."""
 
-    def to_representation(self, instance: Transaction) -> Any:
+    def to_representation(self, instance: Transaction) -> dict[str, object]:
         return transaction_answer(instance, explain=False)
 
 
@@ -195,9 +195,9 @@ class Transactions(TillView):
         """Commit a paid basket: 201, or 200 with the same answer where it was committed before."""
         explain = self.explain  # a flag that cannot be read refuses the call before anything is written
         committed = transaction_commit(account=self.account, sale=self.sale(commit=True), at=timezone.now())
-        answer: Any = committed.answer.encode()
+        answer: bytes | Answer = committed.answer.encode()
         if explain:
-            answer = {**msgspec.json.decode(answer), "not_applied": committed.explanation}
+            answer = {**msgspec.json.decode(committed.answer), "not_applied": committed.explanation}
         return Response(answer, status=status.HTTP_201_CREATED if committed.created else status.HTTP_200_OK)
 
 
@@ -232,11 +232,11 @@ class TransactionBatch(TransactionRow):
         """
         now = timezone.now()
         bodies = self.decoded(lambda raw: batch_decoded(raw, now=now))
-        if len(bodies) > MOST_IN_BATCH:
-            raise TooLarge(f"At most {MOST_IN_BATCH} baskets are taken at once.")
+        if len(bodies) > MAX_BATCH_BASKETS:
+            raise TooLarge(f"At most {MAX_BATCH_BASKETS} baskets are taken at once.")
         return Response({"results": [self._committed(reference, body, now) for reference, body in bodies]})
 
-    def _committed(self, reference: str, body: bytes, now: datetime) -> dict[str, Any]:
+    def _committed(self, reference: str, body: bytes, now: datetime) -> Answer:
         try:
             sale = sale_decoded(body, now=now, commit=True)
             committed = transaction_commit(account=self.account, sale=sale, at=now)
@@ -259,11 +259,11 @@ class TransactionReturns(TillView):
     )
     def post(self, request: Request, reference: str) -> Response:
         """Take back a part of a transaction: 201, or 200 for a preview and for a return that was taken before."""
-        wanted = self.decoded(lambda raw: return_decoded(raw, transaction=reference))
+        asked = self.decoded(lambda raw: return_decoded(raw, transaction=reference))
         if self.flag("preview"):
-            answer = transaction_return_preview(account=self.account, request=wanted, at=timezone.now())
+            answer = transaction_return_preview(account=self.account, request=asked, at=timezone.now())
             return Response(answer.encode())
-        return _reversed(self.account, wanted)
+        return _reverse(self.account, asked)
 
 
 class TransactionVoid(TillView):
@@ -274,9 +274,10 @@ class TransactionVoid(TillView):
     @extend_schema(request=VOID_SCHEMA, responses={201: RETURN_ANSWER_SCHEMA, 200: RETURN_ANSWER_SCHEMA})
     def post(self, request: Request, reference: str) -> Response:
         """Take back all of a transaction, and the choices that it made final: 201, or 200 where it was done before."""
-        return _reversed(self.account, self.decoded(lambda raw: void_decoded(raw, transaction=reference)))
+        return _reverse(self.account, self.decoded(lambda raw: void_decoded(raw, transaction=reference)))
 
 
-def _reversed(account: Account, request: ReversalRequest) -> Response:
-    made = transaction_reverse(account=account, request=request, at=timezone.now())
-    return Response(made.answer.encode(), status=status.HTTP_201_CREATED if made.created else status.HTTP_200_OK)
+def _reverse(account: Account, request: ReversalRequest) -> Response:
+    reversal = transaction_reverse(account=account, request=request, at=timezone.now())
+    code = status.HTTP_201_CREATED if reversal.created else status.HTTP_200_OK
+    return Response(reversal.answer.encode(), status=code)

@@ -17,14 +17,14 @@ from loyalty.services.till.reversal import ReturnedLine, ReversalRequest
 from loyalty.services.till.sale import Expectation, Sale, SaleLine
 from promotions.engine.money import exponent
 
-MOST_LINES = 500
-MOST_VOUCHERS = 20
-_MOST = Decimal(10) ** 12
-"""No number is larger, nor what a basket is worth."""
-MOST_UNITS = 1_000_000_000
-"""No line has more, nor a whole basket."""
+MAX_LINES = 500
+MAX_VOUCHERS = 20
+_MAX_NUMBER = Decimal(10) ** 12
+"""The largest number, and the largest value of a basket."""
+MAX_UNITS = 1_000_000_000
+"""Units of a line, and of a whole basket."""
 _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
-_PLAIN = re.compile(r"\d{1,12}(\.(?P<decimals>\d{1,15}))?", re.ASCII)
+_COMMON_PRICE = re.compile(r"\d{1,12}(\.(?P<decimals>\d{1,15}))?", re.ASCII)
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters")]
 Text = Annotated[str, Meta(max_length=200)]
@@ -70,7 +70,7 @@ class SaleBody(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ReturnedLineBody(Struct, kw_only=True, forbid_unknown_fields=True):
-    """So much of a line that came back."""
+    """How much of a line came back."""
 
     line_id: Name
     quantity: Number
@@ -103,12 +103,12 @@ class NotJson(Exception):
 
 
 def sale_decoded(raw: bytes, *, now: datetime, commit: bool) -> Sale:
-    """The sale that a body holds.
+    """Return the sale in a body.
 
     Args:
         raw: the body.
         now: the moment of a basket that names none.
-        commit: whether it is to be committed: then it must have a reference.
+        commit: whether it will be committed: then it must have a reference.
 
     Raises:
         NotJson: it is not JSON.
@@ -118,7 +118,7 @@ def sale_decoded(raw: bytes, *, now: datetime, commit: bool) -> Sale:
 
 
 def return_decoded(raw: bytes, *, transaction: str) -> ReversalRequest:
-    """The return of a part of a transaction that a body holds.
+    """Return the request in a body for a return of a part of a transaction.
 
     Raises:
         NotJson: it is not JSON.
@@ -126,14 +126,14 @@ def return_decoded(raw: bytes, *, transaction: str) -> ReversalRequest:
     """
     body = _decoded(raw, ReturnBody, ReturnInvalid)
     checks = _Checks()
-    if not 1 <= len(body.lines) <= MOST_LINES:
-        checks.problem("lines", "length", f"A return has 1 to {MOST_LINES} lines.")
+    if not 1 <= len(body.lines) <= MAX_LINES:
+        checks.problem("lines", "length", f"A return has 1 to {MAX_LINES} lines.")
     lines = []
-    seen: set[str] = set()
-    for i, line in enumerate(body.lines[:MOST_LINES]):
-        if line.line_id in seen:
+    line_ids: set[str] = set()
+    for i, line in enumerate(body.lines[:MAX_LINES]):
+        if line.line_id in line_ids:
             checks.problem(f"lines.{i}.line_id", "duplicate", f"The line id {line.line_id} is used twice.")
-        seen.add(line.line_id)
+        line_ids.add(line.line_id)
         lines.append(
             ReturnedLine(
                 line_id=checks.text(line.line_id, f"lines.{i}.line_id"),
@@ -144,7 +144,7 @@ def return_decoded(raw: bytes, *, transaction: str) -> ReversalRequest:
 
 
 def void_decoded(raw: bytes, *, transaction: str) -> ReversalRequest:
-    """The void of a transaction that a body holds.
+    """Return the request in a body for the void of a transaction.
 
     Raises:
         NotJson: it is not JSON.
@@ -174,33 +174,32 @@ def _reversal(
 
 
 def batch_decoded(raw: bytes, *, now: datetime) -> list[tuple[str, bytes]]:
-    """The bodies of an offline till, each as it was sent with its reference, the oldest first.
+    """Return the bodies of an offline till, each as it was sent with its reference, the oldest first.
 
-    A body that cannot be read stands where its moment, or else ``now``, puts it.
+    A body that cannot be read is placed by its moment too, or else by ``now``.
 
     Raises:
         NotJson: it is not a JSON list.
     """
     try:
-        bodies = [bytes(one) for one in _batch_decoder.decode(raw)]
-        read = [(body, _fields(body)) for body in bodies]
+        bodies = [(bytes(body), _fields(bytes(body))) for body in _batch_decoder.decode(raw)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson(str(error)) from None
     dated = []
-    for body, fields in read:
+    for body, fields in bodies:
         reference, moment = fields.get("reference"), fields.get("occurred_at")
         at = _Checks().moment(moment, "") if isinstance(moment, str) else None
         dated.append((at or now, reference if isinstance(reference, str) else "", body))
-    return [(reference, body) for _, reference, body in sorted(dated, key=lambda one: one[0])]
+    return [(reference, body) for _, reference, body in sorted(dated, key=lambda entry: entry[0])]
 
 
 def _fields(body: bytes) -> dict[str, object]:
-    """What a body of a batch says; nothing where it is no object, or holds a number beyond all bounds."""
+    """Return the fields of a body of a batch; none if it is no object, or has a number beyond all bounds."""
     try:
-        said = msgspec.json.decode(body)
+        document = msgspec.json.decode(body)
     except msgspec.ValidationError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _decoded(raw: bytes, struct: type[Body], refusal: type[LoyaltyError]) -> Body:
@@ -213,7 +212,7 @@ def _decoded(raw: bytes, struct: type[Body], refusal: type[LoyaltyError]) -> Bod
 
 
 def _decode_problem(message: str) -> Problem:
-    """What msgspec found, with its path in dots: ``lines.0.quantity``."""
+    """Return msgspec's error as a problem, with its path in dots: ``lines.0.quantity``."""
     match = _PATH.match(message)
     what, path = (match["what"], match["path"] or "") if match else (message, "")
     dotted = path.removeprefix("$").replace("[", ".").replace("]", "").strip(".")
@@ -230,24 +229,24 @@ def _joined(path: str, name: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _plain_price(text: str, places: int) -> Decimal | None:
-    """A price written as nearly all are, in which nothing can be wrong; None for any other text.
+def _common_price(text: str, places: int) -> Decimal | None:
+    """Return a price written as nearly all are, in which nothing can be wrong; None for any other text.
 
-    A shop has a few thousand prices, and every line of every basket names two: kept, they cost a third.
+    A shop has a few thousand prices, and every line of every basket names two: cached, they take a third of the time.
     """
-    match = _PLAIN.fullmatch(text)
+    match = _COMMON_PRICE.fullmatch(text)
     return Decimal(text) if match and len(match["decimals"] or "") <= places else None
 
 
 @lru_cache(maxsize=10_000)
-def _plain_quantity(text: str) -> Decimal | None:
-    """A quantity written as nearly all are; None for any other text."""
-    quantity = _plain_price(text, 3)
-    return quantity if quantity and quantity <= MOST_UNITS else None
+def _common_quantity(text: str) -> Decimal | None:
+    """Return a quantity written as nearly all are; None for any other text."""
+    quantity = _common_price(text, 3)
+    return quantity if quantity and quantity <= MAX_UNITS else None
 
 
 class _Checks:
-    """Reads values, each at a path; collects what is wrong with them."""
+    """Checks values, each at a path, and collects the problems."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
@@ -269,18 +268,18 @@ class _Checks:
         except InvalidOperation:
             self.problem(".".join(path), "invalid", 'Expected a number as text, such as "12.50".')
             return Decimal(1)
-        if abs(number) > _MOST:
+        if abs(number) > _MAX_NUMBER:
             self.problem(".".join(path), "max_value", "The number is too large.")
             return Decimal(1)
         return number
 
-    def money(self, value: str | int, currency: str, *path: str, lowest: int | None = 0) -> Decimal:
+    def money(self, value: str | int, currency: str, *path: str, minimum: int | None = 0) -> Decimal:
         places = exponent(currency)
-        plain = _plain_price(str(value), places)
-        if plain is not None:
-            return plain
+        price = _common_price(str(value), places)
+        if price is not None:
+            return price
         amount = self.number(value, *path)
-        if lowest is not None and amount < lowest:
+        if minimum is not None and amount < minimum:
             self.problem(".".join(path), "min_value", "A price is 0 or more.")
         if amount != round(amount, places):
             self.problem(".".join(path), "max_decimal_places", f"{currency} has {places} decimals.")
@@ -288,16 +287,16 @@ class _Checks:
         return amount
 
     def quantity(self, value: str | int, *path: str) -> Decimal:
-        plain = _plain_quantity(str(value))
-        if plain is not None:
-            return plain
+        common = _common_quantity(str(value))
+        if common is not None:
+            return common
         quantity = self.number(value, *path)
         if quantity <= 0:
             self.problem(".".join(path), "min_value", "A quantity is above 0.")
         elif quantity != round(quantity, 3):
             self.problem(".".join(path), "max_decimal_places", "A quantity has 3 decimals at most.")
-        elif quantity > MOST_UNITS:
-            self.problem(".".join(path), "max_value", f"A quantity is {MOST_UNITS:,} at most.")
+        elif quantity > MAX_UNITS:
+            self.problem(".".join(path), "max_value", f"A quantity is {MAX_UNITS:,} at most.")
         else:
             return quantity
         return Decimal(1)
@@ -319,7 +318,7 @@ class _Checks:
 
 
 def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
-    """A decoded body as a sale.
+    """Check a decoded body and return it as a sale.
 
     Raises:
         SaleInvalid: with the path of everything that is wrong.
@@ -334,8 +333,8 @@ def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
     elif len(reference) > 100:
         checks.problem("reference", "max_length", "A reference has 100 characters at most.")
     vouchers = tuple(checks.text(code, f"vouchers.{i}") for i, code in enumerate(body.vouchers or ()))
-    if len(vouchers) > MOST_VOUCHERS:
-        checks.problem("vouchers", "max_length", f"At most {MOST_VOUCHERS} vouchers.")
+    if len(vouchers) > MAX_VOUCHERS:
+        checks.problem("vouchers", "max_length", f"At most {MAX_VOUCHERS} vouchers.")
     elif len(set(vouchers)) < len(vouchers):
         checks.problem("vouchers", "duplicate", "A voucher is presented once.")
     lines = _lines(body, checks)
@@ -354,25 +353,25 @@ def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
         expected=_expected(body, checks),
         on_difference=body.on_difference,
     )
-    for name, longest in (("loyalty_card", 64), ("source", 64), ("payment_card_type", 64), ("consumer", 100)):
-        if len(getattr(sale, name)) > longest:
-            checks.problem(name, "max_length", f"At most {longest} characters.")
+    for name, max_length in (("loyalty_card", 64), ("source", 64), ("payment_card_type", 64), ("consumer", 100)):
+        if len(getattr(sale, name)) > max_length:
+            checks.problem(name, "max_length", f"At most {max_length} characters.")
     if checks.problems:
         raise SaleInvalid(problems=checks.problems)
     return sale
 
 
 def _lines(body: SaleBody, checks: _Checks) -> tuple[SaleLine, ...]:
-    if not 1 <= len(body.lines) <= MOST_LINES:
-        checks.problem("lines", "length", f"A basket has 1 to {MOST_LINES} lines.")
+    if not 1 <= len(body.lines) <= MAX_LINES:
+        checks.problem("lines", "length", f"A basket has 1 to {MAX_LINES} lines.")
         return ()
     lines = []
-    seen: set[str] = set()
+    line_ids: set[str] = set()
     for i, line in enumerate(body.lines):
         at = f"lines.{i}"
-        if line.line_id in seen:
+        if line.line_id in line_ids:
             checks.problem(f"{at}.line_id", "duplicate", f"The line id {line.line_id} is used twice.")
-        seen.add(line.line_id)
+        line_ids.add(line.line_id)
         inc_tax = checks.money(line.unit_price_inc_tax, body.currency, at, "unit_price_inc_tax")
         ex_tax = inc_tax
         if line.unit_price_ex_tax is not None:
@@ -388,10 +387,10 @@ def _lines(body: SaleBody, checks: _Checks) -> tuple[SaleLine, ...]:
                 brand=checks.text(line.brand, at, "brand"),
             )
         )
-    if sum(line.quantity for line in lines) > MOST_UNITS:
-        checks.problem("lines", "max_value", f"A basket has {MOST_UNITS:,} units at most.")
-    if sum(line.quantity * max(line.unit_price_inc_tax, line.unit_price_ex_tax) for line in lines) > _MOST:
-        checks.problem("lines", "max_value", f"A basket is worth {_MOST:,} at most.")
+    if sum(line.quantity for line in lines) > MAX_UNITS:
+        checks.problem("lines", "max_value", f"A basket has {MAX_UNITS:,} units at most.")
+    if sum(line.quantity * max(line.unit_price_inc_tax, line.unit_price_ex_tax) for line in lines) > _MAX_NUMBER:
+        checks.problem("lines", "max_value", f"A basket is worth {_MAX_NUMBER:,} at most.")
     return tuple(lines)
 
 
@@ -403,7 +402,7 @@ def _expected(body: SaleBody, checks: _Checks) -> Expectation | None:
     return Expectation(
         net_total_inc_tax=None
         if total is None
-        else checks.money(total, body.currency, "expected.net_total_inc_tax", lowest=None),
+        else checks.money(total, body.currency, "expected.net_total_inc_tax", minimum=None),
         points=expected.points,
         applied=None if expected.applied is None else frozenset(expected.applied),
     )

@@ -6,11 +6,13 @@ import msgspec
 
 from loyalty.api.v1.till_bodies import ReturnBody, SaleBody, VoidBody
 
+Schema = dict[str, Any]
 
-def _inlined(schema: Any, components: dict[str, Any]) -> Any:
-    """A schema with its references filled in, as a document of its own components cannot be."""
+
+def _inlined(schema: object, components: Schema) -> Any:
+    """Return a schema with its references filled in: the OpenAPI document does not take its components."""
     if isinstance(schema, list):
-        return [_inlined(one, components) for one in schema]
+        return [_inlined(part, components) for part in schema]
     if not isinstance(schema, dict):
         return schema
     reference = schema.get("$ref")
@@ -19,17 +21,17 @@ def _inlined(schema: Any, components: dict[str, Any]) -> Any:
     return {name: _inlined(value, components) for name, value in schema.items()}
 
 
-def _schema_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
+def _schema_of(struct: type[msgspec.Struct]) -> Schema:
     (schema,), components = msgspec.json.schema_components((struct,), ref_template="{name}")
-    inlined: dict[str, Any] = _inlined(schema, components)
+    inlined: Schema = _inlined(schema, components)
     return inlined
 
 
-def _object(**properties: Any) -> dict[str, Any]:
+def _object(**properties: object) -> Schema:
     return {"type": "object", "properties": properties}
 
 
-def _list(of: dict[str, Any]) -> dict[str, Any]:
+def _list(of: Schema) -> Schema:
     return {"type": "array", "items": of}
 
 

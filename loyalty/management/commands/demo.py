@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from loyalty.management.demo.fill import Demo, demo_fill
+from loyalty.management.demo.fill import Demo, LogIn, demo_fill
 from loyalty.management.sales_files import bar, refusals_as_errors, stopwatch
 
 BASKET = {
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         elapsed = stopwatch()
         with refusals_as_errors():
-            demo = demo_fill(at=timezone.now(), bar=lambda words, total: bar(words, unit=" sales", total=total))
+            demo = demo_fill(at=timezone.now(), bar=lambda label, total: bar(label, unit=" sales", total=total))
         for line in _lines(demo, port=os.environ.get("PORT", "8000"), seconds=elapsed()):
             self.stdout.write(line)
 
@@ -48,10 +48,7 @@ def _lines(demo: Demo, *, port: str, seconds: float) -> list[str]:
         f"API        {address}/api/v1/docs",
         "",
         "Log-ins",
-        *(
-            f"  {one.username:<14} {one.password:<22} {', '.join(f'{role} of {name}' for name, role in one.roles)}"
-            for one in demo.log_ins
-        ),
+        *(_log_in_line(log_in) for log_in in demo.log_ins),
         "",
         f"API keys of {demo.account.name} (those of the run before have ended)",
         f"  manager    {demo.manager_key}",
@@ -61,3 +58,8 @@ def _lines(demo: Demo, *, port: str, seconds: float) -> list[str]:
         f"  curl -s {address}/api/v1/baskets/evaluate {headers} -d '{basket}'",
         "",
     ]
+
+
+def _log_in_line(log_in: LogIn) -> str:
+    roles = ", ".join(f"{role} of {name}" for name, role in log_in.roles)
+    return f"  {log_in.username:<14} {log_in.password:<22} {roles}"

@@ -13,10 +13,10 @@ class Command(BaseCommand):
     help = "Recompute balances, redemption counters, stocks, vouchers and final choices, and list the differences."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = 0
+        count = 0
         for difference in ledger_differences():
-            found += 1
+            count += 1
             self.stdout.write(str(difference))
-        if found:
-            raise CommandError(f"{found} difference{'' if found == 1 else 's'} between what is kept and history.")
+        if count:
+            raise CommandError(f"{count} difference{'' if count == 1 else 's'} between what is stored and history.")
         self.stdout.write(self.style.SUCCESS("Balances, counters, stocks, vouchers and choices are what history says."))

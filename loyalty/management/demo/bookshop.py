@@ -29,7 +29,7 @@ _NAMES = ("Aoife Byrne", "Conor Walsh", "Niamh Ryan", "Seán Doyle", "Ciara Nola
 
 
 def products() -> list[ProductValues]:
-    """Twelve books."""
+    """Return twelve books."""
     return [
         ProductValues(
             sku=f"BK-{place:03}",
@@ -46,7 +46,7 @@ def products() -> list[ProductValues]:
 
 
 def consumers(*, today: date) -> list[ConsumerValues]:
-    """Readers, all of them members."""
+    """Return the readers, all of them members."""
     chance = random.Random(NAME)  # noqa: S311 - a demo has no secrets
     rows = []
     for place in range(1, CONSUMERS + 1):

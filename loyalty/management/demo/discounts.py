@@ -16,10 +16,10 @@ from promotions.services.personalized.assignments import ConsumerProducts
 from promotions.services.personalized.promotion import PersonalizedPromotionValues
 
 ENLISTED = 200
-"""How many consumers have lists."""
+"""Consumers who have lists."""
 
 _CHOSEN_BY = 5
-"""Every so manieth of them has chosen."""
+"""One consumer in this many has made a choice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class PlannedDiscount(Term):
     restrictions: Document = field(default_factory=dict)
 
     def values(self, *, made_at: datetime) -> DiscountValues:
-        """The discount with its dates, in the account's currency."""
+        """Return the discount with its dates, in the account's currency."""
         return DiscountValues(
             code=self.code,
             discount_type=self.type,
@@ -58,7 +58,7 @@ class PlannedDiscount(Term):
 
 @dataclass(frozen=True, kw_only=True)
 class Lists:
-    """A personalized promotion, and how many of which products each enlisted consumer is given of it."""
+    """A personalized promotion, and how many of which products are on each consumer's list."""
 
     promotion: PersonalizedPromotionValues
     skus: tuple[str, ...]
@@ -66,9 +66,9 @@ class Lists:
     choose: int
 
     def rows(self, consumers: Iterable[ConsumerValues]) -> list[ConsumerProducts]:
-        """The lists of the first members, with what some of them choose."""
+        """Return the lists of the first members, with the choices of some of them."""
         chance = random.Random(f"{NAME} {self.promotion.backend_id}")  # noqa: S311 - a demo has no secrets
-        members = [one.consumer_id for one in consumers if one.loyalty is not None][:ENLISTED]
+        members = [consumer.consumer_id for consumer in consumers if consumer.loyalty is not None][:ENLISTED]
         rows = []
         for place, consumer_id in enumerate(members):
             products = chance.sample(self.skus, self.each)

@@ -1,7 +1,7 @@
-"""Filling the demo accounts: all of it through the services that the admin, the REST API and tills use.
+"""Fill the demo accounts, through the services that the admin, the REST API and tills use.
 
-Every step makes only what is missing, so that a run that was cut off is completed by the next, and one more run changes
-nothing. Dates count from the moment at which an account was made.
+Every step creates only what is missing, so that a run that was cut off is completed by the next, and one more run
+changes nothing. Dates are relative to the moment at which an account was created.
 """
 
 import random
@@ -50,16 +50,16 @@ from promotions.services.status import statuses_sync
 
 ACCOUNT, SECOND_ACCOUNT = "demo", "demo-books"
 SALES, SECOND_SALES = 6000, 150
-BATCH = 250
+BATCH_SIZE = 250
 DEMO = Author(label="demo")
-SENT_AFTER = timedelta(seconds=2)
-"""How soon after a sale its till sent it."""
+SEND_DELAY = timedelta(seconds=2)
+"""How long after a sale its till sends it."""
 
-VOUCHERS_SHOWN = 0.6
-"""How often those who have a voucher think of it."""
+VOUCHER_USE_RATE = 0.6
+"""How often those who have a voucher present it."""
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
-"""Given words and a total, shows progress; yields what moves it on."""
+"""Given a label and a total, shows progress; yields the function that advances it."""
 
 STAFF = (
     ("demo-admin", "Hana", "Whitaker", StaffRole.ADMINISTRATOR),
@@ -68,7 +68,7 @@ STAFF = (
     ("demo-viewer", "Vic", "Palmer", StaffRole.VIEWER),
 )
 SECOND_STAFF = (("demo-admin", "Hana", "Whitaker", StaffRole.ADMINISTRATOR),)
-"""One of the staff works in both accounts."""
+"""One member of staff works in both accounts."""
 
 KEYS = (("demo-manager", KeyRole.MANAGER), ("demo-till", KeyRole.TILL))
 _GOODWILL = (
@@ -77,7 +77,7 @@ _GOODWILL = (
     (120, "Prize draw in the newsletter"),
     (-30, "Correction: a receipt was counted twice"),
 )
-_TROUBLE = (
+_MESSAGE_ERRORS = (
     (MessageState.UNCERTAIN, "SMTPServerDisconnected: Connection unexpectedly closed"),
     (MessageState.FAILED, "SMTPRecipientsRefused: 550 No such user here"),
 )
@@ -94,7 +94,7 @@ class LogIn:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """What there is to look at, and how to get in. Keys are new at every run: only their hashes are stored."""
+    """The demo accounts, and how to log in. Keys are new at every run: only their hashes are stored."""
 
     account: Account
     second_account: Account
@@ -107,7 +107,7 @@ class Demo:
 
 @dataclass(frozen=True, kw_only=True)
 class _Content:
-    """All that an account is filled with."""
+    """What an account is filled with."""
 
     trade: Trade
     promotions: Sequence[Planned | PlannedDiscount]
@@ -120,16 +120,16 @@ class _Content:
 
 
 def demo_fill(*, at: datetime, bar: Bar) -> Demo:
-    """Make the demo accounts, or what is missing of them.
+    """Create the demo accounts, or what is missing of them.
 
     Args:
         at: now, by which statuses are brought up to date.
-        bar: shows how far the sales are.
+        bar: shows the progress of the sales.
     """
     account, new_sales = _shop(bar)
     second = _bookshop(bar)
     statuses_sync(at=at)
-    # This process ends before its thread would write what its sales cost.
+    # This process ends before its thread would write what it measured.
     PROFILER.write()
     log_ins = _staff({account: STAFF, second: SECOND_STAFF})
     manager_key, till_key = _keys(account)
@@ -145,7 +145,7 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
 
 
 def _shop(bar: Bar) -> tuple[Account, int]:
-    """The account to look at, with how many of its sales are new."""
+    """Fill the main account; return it and the number of its sales that are new."""
     account = _account(
         code=ACCOUNT,
         values=AccountValues(
@@ -155,14 +155,14 @@ def _shop(bar: Bar) -> tuple[Account, int]:
             other_earn_rates=shop.EARN_RATES,
         ),
     )
-    made_at = account.created_at.astimezone(account.zone)
+    created_at = account.created_at.astimezone(account.zone)
     trade = Trade(
         zone=shop.TIME_ZONE,
         currency=shop.CURRENCY,
         currencies=shop.CURRENCIES,
         sites=shop.SITES,
         products=shop.products(),
-        consumers=shop.consumers(today=made_at.date()),
+        consumers=shop.consumers(today=created_at.date()),
     )
     content = _Content(
         trade=trade,
@@ -174,101 +174,110 @@ def _shop(bar: Bar) -> tuple[Account, int]:
         adjustments=40,
         claims=60,
     )
-    return account, _fill(account, content, made_at, bar)
+    return account, _fill(account, content, created_at, bar)
 
 
 def _bookshop(bar: Bar) -> Account:
-    """A second account, so that there is one to switch to."""
+    """Fill a second account, so that there is one to switch to."""
     account = _account(
         code=SECOND_ACCOUNT,
         values=AccountValues(name=bookshop.NAME, currency=bookshop.CURRENCY, time_zone=bookshop.TIME_ZONE),
     )
-    made_at = account.created_at.astimezone(account.zone)
+    created_at = account.created_at.astimezone(account.zone)
     trade = Trade(
         zone=bookshop.TIME_ZONE,
         currency=bookshop.CURRENCY,
         currencies={},
         sites=bookshop.SITES,
         products=bookshop.products(),
-        consumers=bookshop.consumers(today=made_at.date()),
+        consumers=bookshop.consumers(today=created_at.date()),
     )
-    _fill(account, _Content(trade=trade, promotions=bookshop.PROMOTIONS, sales=SECOND_SALES), made_at, bar)
+    _fill(account, _Content(trade=trade, promotions=bookshop.PROMOTIONS, sales=SECOND_SALES), created_at, bar)
     return account
 
 
 def _account(*, code: str, values: AccountValues) -> Account:
     account = Account.objects.filter(code=code).first()
     if account is None:
-        # One transaction: an account is either made whole, or not at all. Its first keys are replaced by the demo's.
+        # One transaction: an account is created whole, or not at all. Its first keys are replaced by the demo's.
         with transaction.atomic():
-            made = account_create(code=code, currency=values.currency, time_zone=values.time_zone, name=values.name)
-            account = account_update(account_id=made.account.pk, values=values, author=DEMO)
+            new = account_create(code=code, currency=values.currency, time_zone=values.time_zone, name=values.name)
+            account = account_update(account_id=new.account.pk, values=values, author=DEMO)
             ApiKey.objects.filter(account=account).delete()
     return account
 
 
-def _fill(account: Account, content: _Content, made_at: datetime, bar: Bar) -> int:
-    """Everything in an account but staff and keys; how many sales were new."""
+def _fill(account: Account, content: _Content, created_at: datetime, bar: Bar) -> int:
+    """Fill an account, except staff and keys; return how many sales were new."""
     trade = content.trade
-    had_before = made_at - timedelta(days=400)
+    before_first_sale = created_at - timedelta(days=400)
 
-    def missing(known: Iterable[str], wanted: Iterable[str]) -> set[str]:
-        return set(wanted).difference(known)
+    _consumers_and_catalogue(account, content)
+    codes = _missing(
+        Offer.objects.filter(account=account).values_list("code", flat=True),
+        (offer.code for offer in content.offers),
+    )
+    if codes:
+        offers = [offer for offer in content.offers if offer.code in codes]
+        offers_save(account_id=account.pk, rows=offers, at=before_first_sale, author=DEMO)
+    for lists in content.lists:
+        _lists(account, lists, trade.consumers, before_first_sale)
+    _promotions(account, content.promotions, created_at)
+    new = _sales(account, sales(trade, until=created_at, count=content.sales), created_at, bar)
+    _adjustments(account, content.adjustments, created_at)
+    _claims(account, content.claims, created_at)
+    return new
 
-    numbers = missing(
+
+def _missing(existing: Iterable[str], planned: Iterable[str]) -> set[str]:
+    return set(planned).difference(existing)
+
+
+def _consumers_and_catalogue(account: Account, content: _Content) -> None:
+    """Create the sites, products, groups and consumers that are missing."""
+    trade = content.trade
+    numbers = _missing(
         Site.objects.filter(account=account).values_list("number", flat=True),
         (site.number for site in trade.sites),
     )
     if numbers:
         sites: list[SiteValues] = [site for site in trade.sites if site.number in numbers]
         sites_save(account_id=account.pk, rows=sites)
-    skus = missing(
+    skus = _missing(
         Product.objects.filter(account=account).values_list("sku", flat=True),
-        (one.sku for one in trade.products),
+        (product.sku for product in trade.products),
     )
     if skus:
         products: list[ProductValues] = [product for product in trade.products if product.sku in skus]
         products_save(account_id=account.pk, rows=products)
-    codes = missing(
+    codes = _missing(
         ConsumerGroup.objects.filter(account=account).values_list("code", flat=True),
         (group.code for group in content.groups),
     )
     if codes:
         groups_save(account_id=account.pk, rows=[group for group in content.groups if group.code in codes])
-    consumer_ids = missing(
+    consumer_ids = _missing(
         Consumer.objects.filter(account=account).values_list("consumer_id", flat=True),
         (consumer.consumer_id for consumer in trade.consumers),
     )
     if consumer_ids:
-        consumers: list[ConsumerValues] = [one for one in trade.consumers if one.consumer_id in consumer_ids]
+        consumers: list[ConsumerValues] = [
+            consumer for consumer in trade.consumers if consumer.consumer_id in consumer_ids
+        ]
         consumers_save(account_id=account.pk, rows=consumers)
-    codes = missing(
-        Offer.objects.filter(account=account).values_list("code", flat=True),
-        (offer.code for offer in content.offers),
-    )
-    if codes:
-        offers = [offer for offer in content.offers if offer.code in codes]
-        offers_save(account_id=account.pk, rows=offers, at=had_before, author=DEMO)
-    for lists in content.lists:
-        _lists(account, lists, trade.consumers, had_before)
-    _promotions(account, content.promotions, made_at)
-    new = _sales(account, sales(trade, until=made_at, count=content.sales), made_at, bar)
-    _adjustments(account, content.adjustments, made_at)
-    _claims(account, content.claims, made_at)
-    return new
 
 
-def _lists(account: Account, lists: Lists, consumers: Sequence[ConsumerValues], had_before: datetime) -> None:
-    """A personalized promotion with its lists, unless it is there."""
+def _lists(account: Account, lists: Lists, consumers: Sequence[ConsumerValues], before_first_sale: datetime) -> None:
+    """Create a personalized promotion with its lists, unless it exists."""
     backend_id = lists.promotion.backend_id
     if PersonalizedPromotion.objects.filter(account=account, backend_id=backend_id).exists():
         return
     rows = lists.rows(consumers)
-    # One transaction: it is made with its lists and choices, or not at all.
+    # One transaction: it is created with its lists and choices, or not at all.
     with transaction.atomic():
-        personalized_promotions_save(account_id=account.pk, rows=[lists.promotion], at=had_before, author=DEMO)
-        given = [replace(row, selected=()) for row in rows]
-        personalized_lists_assign(account_id=account.pk, backend_id=backend_id, rows=given)
+        personalized_promotions_save(account_id=account.pk, rows=[lists.promotion], at=before_first_sale, author=DEMO)
+        lists_only = [replace(row, selected=()) for row in rows]
+        personalized_lists_assign(account_id=account.pk, backend_id=backend_id, rows=lists_only)
         for row in rows:
             if row.selected:
                 personalized_list_select(
@@ -279,44 +288,43 @@ def _lists(account: Account, lists: Lists, consumers: Sequence[ConsumerValues], 
                 )
 
 
-def _promotions(account: Account, planned: Sequence[Planned | PlannedDiscount], made_at: datetime) -> None:
-    """Each as if it had been written before its start, and stopped when it was."""
-    known = {(one.family, one.code): one for one in Promotion.objects.filter(account=account)}
-    for one in planned:
-        promotion = known.get((one.family, one.code)) or _promotion(account, one, made_at)
-        stopped_at = one.stopped_at(made_at=made_at)
+def _promotions(account: Account, planned: Sequence[Planned | PlannedDiscount], created_at: datetime) -> None:
+    """Create each as if it had been written before its start, and stop those that are planned to be stopped."""
+    existing = {(row.family, row.code): row for row in Promotion.objects.filter(account=account)}
+    for plan in planned:
+        promotion = existing.get((plan.family, plan.code)) or _promotion(account, plan, created_at)
+        stopped_at = plan.stopped_at(made_at=created_at)
         if stopped_at is not None and promotion.stopped_at is None:
             promotion_stop(promotion=promotion, author=DEMO, at=stopped_at)
 
 
-def _promotion(account: Account, planned: Planned | PlannedDiscount, made_at: datetime) -> Promotion:
-    at = planned.written_at(made_at=made_at)
+def _promotion(account: Account, planned: Planned | PlannedDiscount, created_at: datetime) -> Promotion:
+    at = planned.written_at(made_at=created_at)
     if isinstance(planned, PlannedDiscount):
-        values = planned.values(made_at=made_at)
+        values = planned.values(made_at=created_at)
         return discount_save(account=account, values=values, author=DEMO, at=at)[0]
-    said = planned.values(made_at=made_at)
-    return loyalty_promotion_save(account=account, values=said, author=DEMO, at=at)[0]
+    return loyalty_promotion_save(account=account, values=planned.values(made_at=created_at), author=DEMO, at=at)[0]
 
 
-def _sales(account: Account, made: Sequence[Sale], made_at: datetime, bar: Bar) -> int:
-    """Commit the sales that are not there yet, each as if its till had sent it at once; how many. Some come back."""
+def _sales(account: Account, planned: Sequence[Sale], created_at: datetime, bar: Bar) -> int:
+    """Commit the missing sales, each as if its till had sent it at once, and returns of some; count the new sales."""
     new = 0
     account = Account.objects.get(pk=account.pk)
-    with bar(f"sales of {account.name}", len(made)) as progress:
-        for batch in batched(made, BATCH):
-            there = set(
+    with bar(f"sales of {account.name}", len(planned)) as progress:
+        for batch in batched(planned, BATCH_SIZE):
+            existing = set(
                 Transaction.objects.filter(
                     account=account, reference__in=[sale.reference for sale in batch]
                 ).values_list("reference", flat=True)
             )
             purses = _purses(account, at=batch[0].occurred_at)
             for sale in batch:
-                if sale.reference not in there:
-                    shown = replace(sale, vouchers=_voucher_shown(sale, purses))
-                    transaction_commit(account=account, sale=shown, at=sale.occurred_at + SENT_AFTER)
+                if sale.reference not in existing:
+                    paid = replace(sale, vouchers=_voucher_presented(sale, purses))
+                    transaction_commit(account=account, sale=paid, at=sale.occurred_at + SEND_DELAY)
                     new += 1
                 progress(1)
-            _returns(account, batch, made_at)
+            _returns(account, batch, created_at)
             _messages_settle(account, [sale.reference for sale in batch])
             # With DEBUG every statement is kept.
             reset_queries()
@@ -324,85 +332,85 @@ def _sales(account: Account, made: Sequence[Sale], made_at: datetime, bar: Bar) 
 
 
 def _purses(account: Account, *, at: datetime) -> dict[str, list[str]]:
-    """The codes of good vouchers by consumer id, and by card, the newest first."""
-    good = Voucher.objects.filter(voucher_is_valid(at=at), account=account).order_by("-issued_at", "-pk")
+    """Return the codes of valid vouchers by consumer id, and by card, newest first."""
+    valid = Voucher.objects.filter(voucher_is_valid(at=at), account=account).order_by("-issued_at", "-pk")
     purses: dict[str, list[str]] = {}
-    for code, *keys in good.values_list("code", "consumer__consumer_id", "consumer__membership__cards__number"):
+    for code, *keys in valid.values_list("code", "consumer__consumer_id", "consumer__membership__cards__number"):
         for key in keys:
             purses.setdefault(key, []).append(code)
     return purses
 
 
-def _voucher_shown(sale: Sale, purses: dict[str, list[str]]) -> tuple[str, ...]:
-    """The voucher that a shopper shows at the till, if they think of it: their oldest, be it still good or not."""
+def _voucher_presented(sale: Sale, purses: dict[str, list[str]]) -> tuple[str, ...]:
+    """Return the voucher that a shopper presents, if any: their oldest, whether still good or not."""
     purse = purses.get(sale.consumer or sale.loyalty_card)
-    # The same for the same sale, so that a run that was cut off is completed alike.
-    if not purse or random.Random(sale.reference).random() > VOUCHERS_SHOWN:  # noqa: S311 - a demo has no secrets
+    # The same for the same sale, so that a run that was cut off is completed in the same way.
+    if not purse or random.Random(sale.reference).random() > VOUCHER_USE_RATE:  # noqa: S311 - a demo has no secrets
         return ()
     return (purse.pop(),)
 
 
-def _returns(account: Account, made: Sequence[Sale], made_at: datetime) -> None:
-    """What of these sales came back, each part of it unless it is there."""
-    asked = returns(made, until=made_at)
-    named = Reversal.objects.filter(account=account, reference__in=[request.reference for request in asked])
-    there = set(named.values_list("reference", flat=True))
-    for request in asked:
-        if request.reference not in there and request.occurred_at is not None:
-            transaction_reverse(account=account, request=request, at=request.occurred_at + SENT_AFTER)
+def _returns(account: Account, batch: Sequence[Sale], created_at: datetime) -> None:
+    """Commit the returns of these sales that are missing."""
+    requests = returns(batch, until=created_at)
+    rows = Reversal.objects.filter(account=account, reference__in=[request.reference for request in requests])
+    existing = set(rows.values_list("reference", flat=True))
+    for request in requests:
+        if request.reference not in existing and request.occurred_at is not None:
+            transaction_reverse(account=account, request=request, at=request.occurred_at + SEND_DELAY)
 
 
 def _messages_settle(account: Account, references: Sequence[str]) -> None:
-    """What was to be said about these sales was sent at the time, but for a few: nobody is written to now."""
+    """Record the messages about these sales as sent then, and a few as failed: nobody is written to now."""
     waiting = RedemptionMessage.objects.filter(
         account=account, state=MessageState.WAITING, applied__transaction__reference__in=references
     )
     tried = {"attempts": 1, "claimed_at": F("recorded_at")}
-    for place, (state, error) in enumerate(_TROUBLE):
-        few = waiting.annotate(place=F("id") % 40).filter(place=place)
+    for remainder, (state, error) in enumerate(_MESSAGE_ERRORS):
+        few = waiting.annotate(remainder=F("id") % 40).filter(remainder=remainder)
         few.update(state=state, last_error=error, **tried)
     waiting.update(state=MessageState.SENT, sent_at=F("recorded_at"), **tried)
 
 
-def _adjustments(account: Account, count: int, made_at: datetime) -> None:
-    there = _references(account)
+def _adjustments(account: Account, count: int, created_at: datetime) -> None:
+    existing = _references(account)
     members = Consumer.objects.filter(account=account, membership__status=MembershipStatus.ACTIVE)
     ids = list(members.order_by("consumer_id").values_list("consumer_id", flat=True)[: count * 20 : 20])
-    for place, consumer_id in enumerate(ids, start=1):
-        reference = f"goodwill-{place:03}"
-        if reference not in there:
-            points, description = _GOODWILL[place % len(_GOODWILL)]
+    for number, consumer_id in enumerate(ids, start=1):
+        reference = f"goodwill-{number:03}"
+        if reference not in existing:
+            points, description = _GOODWILL[number % len(_GOODWILL)]
             points_adjust(
                 account=account,
                 consumer_id=consumer_id,
                 reference=reference,
                 points=points,
                 description=description,
-                at=made_at - timedelta(hours=31 * place),
+                at=created_at - timedelta(hours=31 * number),
             )
 
 
-def _claims(account: Account, count: int, made_at: datetime) -> None:
-    """The best customers claim rewards, as far as their points go."""
-    there = _references(account)
+def _claims(account: Account, count: int, created_at: datetime) -> None:
+    """Let the best customers claim rewards, as far as their points allow."""
+    existing = _references(account)
     earned = Sum("transactions__base_points") + Sum("transactions__promotion_points")
     best = Consumer.objects.filter(account=account, membership__status=MembershipStatus.ACTIVE).annotate(earned=earned)
     ids = best.filter(earned__gt=0).order_by("-earned", "consumer_id").values_list("consumer_id", flat=True)[:count]
     rewards = ("reward-ten", "reward-pastry", "reward-pastry", "reward-tasting", "reward-pastry")
-    for place, consumer_id in enumerate(list(ids), start=1):
-        reference = f"claim-{place:03}"
-        if reference in there:
+    for number, consumer_id in enumerate(list(ids), start=1):
+        reference = f"claim-{number:03}"
+        if reference in existing:
             continue
         try:
             offer_claim(
                 account=account,
                 consumer_id=consumer_id,
                 reference=reference,
-                offer_code=rewards[place % len(rewards)],
-                at=made_at - timedelta(hours=9 * place),
+                offer_code=rewards[number % len(rewards)],
+                at=created_at - timedelta(hours=9 * number),
             )
         except LoyaltyError:
-            # Too few points: people try that, too.
+            # Too few points: that happens in a shop, too.
             continue
 
 
@@ -411,7 +419,7 @@ def _references(account: Account) -> set[str]:
 
 
 def _staff(members: dict[Account, Sequence[tuple[str, str, str, StaffRole]]]) -> tuple[LogIn, ...]:
-    """The staff, each with the password that is theirs on this installation."""
+    """Create the staff, each with a password of this installation."""
     roles: dict[str, list[tuple[str, str]]] = {}
     for account, staff in members.items():
         for username, first_name, last_name, role in staff:
@@ -437,12 +445,12 @@ def _staff(members: dict[Account, Sequence[tuple[str, str, str, StaffRole]]]) ->
 
 
 def _password(username: str) -> str:
-    """Follows from the installation's secret: the same at every run here, and unknown elsewhere."""
+    """Derive a password from the installation's secret: the same at every run here, and unknown elsewhere."""
     return f"{salted_hmac('demo password', username, algorithm='sha256').hexdigest()[:14]}-hearth"
 
 
 def _keys(account: Account) -> tuple[str, str]:
-    """A manager's and a till's key; those of the last run end."""
+    """Create a manager's and a till's key; those of the last run end."""
     # One transaction: there is always one working key of each name.
     with transaction.atomic():
         ApiKey.objects.filter(account=account, name__in=[name for name, _ in KEYS]).delete()

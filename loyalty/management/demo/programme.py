@@ -93,7 +93,7 @@ OFFERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
-    """When a promotion runs, its days counted from the day on which the demo was made.
+    """When a promotion runs, its days counted from the day on which the demo was created.
 
     ``stops`` is when somebody stopped it.
     """
@@ -103,19 +103,19 @@ class Term:
     stops: int | None = None
 
     def starts_at(self, *, made_at: datetime) -> datetime:
-        """Midnight of the zone that ``made_at`` is in."""
+        """Return the midnight at which it starts, in the zone of ``made_at``."""
         return _midnight(made_at, self.starts)
 
     def ends_at(self, *, made_at: datetime) -> datetime | None:
-        """Midnight of the zone that ``made_at`` is in; None if it has no end."""
+        """Return the midnight at which it ends, in the zone of ``made_at``; None if it has no end."""
         return None if self.ends is None else _midnight(made_at, self.ends)
 
     def written_at(self, *, made_at: datetime) -> datetime:
-        """When it was entered: a fortnight before its start, or lately."""
+        """Return when it was entered: a fortnight before its start, or recently."""
         return min(self.starts_at(made_at=made_at) - timedelta(days=14), made_at - timedelta(days=2))
 
     def stopped_at(self, *, made_at: datetime) -> datetime | None:
-        """When it was stopped, a working hour of that day; None if it was not."""
+        """Return when it was stopped, at a working hour of that day; None if it was not."""
         return None if self.stops is None else _midnight(made_at, self.stops) + timedelta(hours=11)
 
 
@@ -135,7 +135,7 @@ class Planned(Term):
     content: Document = field(default_factory=dict)
 
     def values(self, *, made_at: datetime) -> PromotionValues:
-        """The promotion with its dates."""
+        """Return the promotion with its dates."""
         return PromotionValues(
             code=self.code,
             type=self.type,
@@ -156,13 +156,13 @@ def _midnight(made_at: datetime, days: int) -> datetime:
 
 
 def all_of(*conditions: tuple[str, str, Any]) -> Document:
-    """Rules that hold when all conditions do."""
-    return {"match": "all", "rules": [_condition(*one) for one in conditions]}
+    """Return rules that hold when all conditions do."""
+    return {"match": "all", "rules": [_condition(*condition) for condition in conditions]}
 
 
 def any_of(*conditions: tuple[str, str, Any]) -> Document:
-    """Rules that hold when one condition does."""
-    return {"match": "any", "rules": [_condition(*one) for one in conditions]}
+    """Return rules that hold when one condition does."""
+    return {"match": "any", "rules": [_condition(*condition) for condition in conditions]}
 
 
 def _condition(attribute: str, operator: str, value: Any) -> Document:
@@ -170,12 +170,12 @@ def _condition(attribute: str, operator: str, value: Any) -> Document:
 
 
 def _products(name: str, *conditions: tuple[str, str, Any]) -> Document:
-    """A selection of one set."""
+    """Return a selection of one set."""
     return {"match": "any", "sets": [{"name": name, "rules": all_of(*conditions)}]}
 
 
 def _bundle(*sets: tuple[str, int, Document]) -> Document:
-    """A selection that takes some units of every set."""
+    """Return a selection that takes some units of every set."""
     return {"match": "all", "sets": [{"name": name, "units": units, "rules": rules} for name, units, rules in sets]}
 
 

@@ -1,4 +1,4 @@
-"""A year of sales that look like a shop's: regulars and strangers, mornings and weekends, small baskets and large."""
+"""A year of sales like a shop's: regulars and strangers, mornings and weekends, small baskets and large."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ _QUANTITIES, _QUANTITY_WEIGHTS = (1, 2, 3, 4, 6), (78, 15, 4, 2, 1)
 
 @dataclass(frozen=True, kw_only=True)
 class Trade:
-    """What sales are made of. ``currencies`` are those of sites that do not take ``currency``; SKUs end in numbers."""
+    """What sales are generated from. ``currencies`` are those of sites that differ; SKUs end in numbers."""
 
     zone: str
     currency: str
@@ -37,16 +37,16 @@ class Trade:
 
 
 def sales(trade: Trade, *, until: datetime, count: int) -> list[Sale]:
-    """The sales of the year up to a moment, in order of time, the same for the same moment; references D-00001…"""
+    """Return a year of sales up to a moment, in order of time, always the same for a moment; references D-00001…"""
     chance = random.Random(f"{trade.zone} sales")  # noqa: S311 - a demo has no secrets
     shelves = _shelves(trade.products)
     loyalty = [min(chance.paretovariate(0.9), 60.0) for _ in trade.consumers]
-    # The first consumer is the one to look at: a regular.
+    # The first consumer, whose page is shown first, is a regular.
     loyalty[0] = 60.0
     days = [until.date() - timedelta(days=back) for back in range(DAYS)]
     busy = [(1.4 if day.weekday() >= 5 else 1.0) * (1.3 - 0.6 * back / DAYS) for back, day in enumerate(days)]
-    made: list[Sale] = []
-    while len(made) < count:
+    generated: list[Sale] = []
+    while len(generated) < count:
         (consumer,) = chance.choices(trade.consumers, loyalty)
         (day,) = chance.choices(days, busy)
         site = _site(trade, consumer, chance)
@@ -57,7 +57,7 @@ def sales(trade: Trade, *, until: datetime, count: int) -> list[Sale]:
         shopper, card = _shopper(consumer, day, chance)
         if at > until:
             continue
-        made.append(
+        generated.append(
             Sale(
                 occurred_at=at,
                 site=site.number,
@@ -69,36 +69,36 @@ def sales(trade: Trade, *, until: datetime, count: int) -> list[Sale]:
                 lines=_sold(chosen, currency, chance),
             )
         )
-    made.sort(key=lambda sale: (sale.occurred_at, sale.site, sale.consumer, sale.loyalty_card))
-    return [replace(sale, reference=f"D-{place:05}") for place, sale in enumerate(made, start=1)]
+    generated.sort(key=lambda sale: (sale.occurred_at, sale.site, sale.consumer, sale.loyalty_card))
+    return [replace(sale, reference=f"D-{number:05}") for number, sale in enumerate(generated, start=1)]
 
 
-def returns(made: Sequence[Sale], *, until: datetime) -> list[ReversalRequest]:
-    """What of these sales came back up to a moment: of some a unit, of some all in two parts; some were voided."""
-    asked = (request for sale in made for request in _returns_of(sale))
-    return [request for request in asked if request.occurred_at and request.occurred_at <= until]
+def returns(sold: Sequence[Sale], *, until: datetime) -> list[ReversalRequest]:
+    """Return the returns of sales up to a moment: of some a unit, of some all in two parts; some sales are voided."""
+    requests = (request for sale in sold for request in _returns_of(sale))
+    return [request for request in requests if request.occurred_at and request.occurred_at <= until]
 
 
 def _returns_of(sale: Sale) -> list[ReversalRequest]:
-    place = int(sale.reference.rpartition("-")[2])
+    number = int(sale.reference.rpartition("-")[2])
     whole = [ReturnedLine(line_id=line.line_id, quantity=line.quantity) for line in sale.lines]
 
     def back(*lines: ReturnedLine, after: timedelta, part: str = "") -> ReversalRequest:
         return ReversalRequest(
             kind=ReversalKind.RETURN if lines else ReversalKind.VOID,
             transaction=sale.reference,
-            reference=f"{'R' if lines else 'V'}-{place:05}{part}",
+            reference=f"{'R' if lines else 'V'}-{number:05}{part}",
             lines=lines,
             occurred_at=sale.occurred_at + after,
         )
 
-    # No number leaves two of these remainders.
-    if place % 120 == 12:
+    # No number has two of these remainders.
+    if number % 120 == 12:
         return [back(replace(whole[0], quantity=Decimal(1)), after=timedelta(days=2, hours=1))]
-    if place % 180 == 30:
+    if number % 180 == 30:
         rest = [back(*whole[1:], after=timedelta(days=6), part="-B")] if whole[1:] else []
         return [back(whole[0], after=timedelta(days=3), part="-A"), *rest]
-    if place % 300 == 45:
+    if number % 300 == 45:
         return [back(after=timedelta(minutes=4))]
     return []
 
@@ -115,7 +115,7 @@ class _Shelf:
 
 
 def _shelves(products: Sequence[ProductValues]) -> dict[str, _Shelf]:
-    """By category, by program brand, and all of them under an empty name."""
+    """Return shelves by category, by program brand, and one of all products under an empty name."""
     shelves: dict[str, _Shelf] = {}
     for product in products:
         weight = _POPULARITY.get(product.program_brand, 1.0) / (1 + int(product.sku[-3:]) / 6)
@@ -127,7 +127,7 @@ def _shelves(products: Sequence[ProductValues]) -> dict[str, _Shelf]:
 
 
 def _cafe_visit(shelves: Mapping[str, _Shelf], chance: random.Random) -> list[ProductValues]:
-    """Mostly a hot drink, often something baked with it, now and then a little more."""
+    """Return mostly a hot drink, often a pastry with it, sometimes more."""
     chosen: list[ProductValues] = []
     for name, share in (("Hot drinks", 0.7), ("Pastries", 0.35), ("Sandwiches", 0.2), ("Café", 0.3), ("Pantry", 0.1)):
         if chance.random() < share:
@@ -136,16 +136,16 @@ def _cafe_visit(shelves: Mapping[str, _Shelf], chance: random.Random) -> list[Pr
 
 
 def _errand(shelves: Mapping[str, _Shelf], chance: random.Random) -> list[ProductValues]:
-    """A basket of anything the shop has."""
+    """Return a basket of any products of the shop."""
     return shelves[""].pick(chance, chance.choices((1, 2, 3, 4, 5, 6, 8), (18, 24, 20, 14, 11, 8, 5))[0])
 
 
 def _site(trade: Trade, consumer: ConsumerValues, chance: random.Random) -> SiteValues:
     by_number = {site.number: site for site in trade.sites}
-    drawn = chance.random()
-    if drawn < 0.08 and WEB in by_number:
+    draw = chance.random()
+    if draw < 0.08 and WEB in by_number:
         return by_number[WEB]
-    if drawn < 0.9 and consumer.home_site:
+    if draw < 0.9 and consumer.home_site:
         return by_number[consumer.home_site]
     return chance.choice(trade.sites)
 
@@ -159,14 +159,14 @@ def _moment(day: date, site: SiteValues, trade: Trade, chance: random.Random) ->
 
 def _sold(chosen: Sequence[ProductValues], currency: str, chance: random.Random) -> tuple[SaleLine, ...]:
     lines = []
-    for place, product in enumerate(chosen, start=1):
+    for number, product in enumerate(chosen, start=1):
         price = (product.retail_price or Decimal(0)) * _ABROAD.get(currency, Decimal(1))
         inc_tax = (price * 20).quantize(Decimal(1)) / 20
         rate = Decimal(1) if product.program_brand in _ZERO_RATED or product.category == "Books" else _STANDARD_RATE
         (quantity,) = chance.choices(_QUANTITIES, _QUANTITY_WEIGHTS)
         lines.append(
             SaleLine(
-                line_id=str(place),
+                line_id=str(number),
                 sku=product.sku,
                 quantity=Decimal(quantity),
                 unit_price_inc_tax=inc_tax.quantize(Decimal("0.01")),
@@ -177,12 +177,12 @@ def _sold(chosen: Sequence[ProductValues], currency: str, chance: random.Random)
 
 
 def _shopper(consumer: ConsumerValues, day: date, chance: random.Random) -> tuple[str, str]:
-    """The consumer id and the card that the till sends: one of them, or neither; now and then a card nobody has."""
-    drawn = chance.random()
-    if drawn < 0.005:
+    """Return the consumer id and the card that the till sends: one of them, or neither; sometimes an unknown card."""
+    draw = chance.random()
+    if draw < 0.005:
         return "", UNKNOWN_CARD
     if consumer.loyalty is None:
-        return (consumer.consumer_id, "") if drawn < 0.3 else ("", "")
-    if drawn < 0.1 or consumer.loyalty.enrolled_on > day:
+        return (consumer.consumer_id, "") if draw < 0.3 else ("", "")
+    if draw < 0.1 or consumer.loyalty.enrolled_on > day:
         return "", ""
-    return ("", consumer.loyalty.cards[0].number) if drawn < 0.6 else (consumer.consumer_id, "")
+    return ("", consumer.loyalty.cards[0].number) if draw < 0.6 else (consumer.consumer_id, "")

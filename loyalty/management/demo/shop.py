@@ -50,7 +50,7 @@ SITES = (
     SiteValues(number="900", name="Web shop"),
 )
 CURRENCIES = {"101": "EUR", "102": "EUR", "201": "USD", "202": "USD"}
-"""What sites abroad take; the others take the account's currency."""
+"""Currencies of sites abroad; the others have the account's currency."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,21 +287,21 @@ _LAST_NAMES = (
 
 
 def products() -> list[ProductValues]:
-    """Three hundred products, each with brand, category, labels and both prices."""
+    """Return three hundred products, each with brand, category, labels and both prices."""
     chance = _seeded("products")
     rows = []
-    for one in RANGES:
-        for place in range(len(one.subjects) * len(one.forms)):
-            subject, form = one.subjects[place // 2], place % 2
-            price = Decimal(one.prices[form]) + Decimal("0.05") * chance.randrange(0, 9)
-            labels = [label for label in one.labels if chance.random() < 0.5]
+    for product_range in RANGES:
+        for number in range(len(product_range.subjects) * len(product_range.forms)):
+            subject, form = product_range.subjects[number // 2], number % 2
+            price = Decimal(product_range.prices[form]) + Decimal("0.05") * chance.randrange(0, 9)
+            labels = [label for label in product_range.labels if chance.random() < 0.5]
             rows.append(
                 ProductValues(
-                    sku=f"{one.code}-{place + 1:03}",
-                    name=f"{subject} {one.forms[form]}",
-                    product_brand=one.brands[place % len(one.brands)],
-                    program_brand=one.program_brand,
-                    category=one.category,
+                    sku=f"{product_range.code}-{number + 1:03}",
+                    name=f"{subject} {product_range.forms[form]}",
+                    product_brand=product_range.brands[number % len(product_range.brands)],
+                    program_brand=product_range.program_brand,
+                    category=product_range.category,
                     labels=tuple(labels),
                     retail_price=price,
                     cost_price=(price * Decimal(chance.randrange(28, 62)) / 100).quantize(Decimal("0.01")),

@@ -16,7 +16,7 @@ from loyalty.exceptions import LoyaltyError, ReplayTooLate
 from loyalty.models import Transaction
 from loyalty.services.sales_import.past_sales import batches_analyzed, parties_ensure
 from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
-from loyalty.services.till.commit import sale_fingerprint, transaction_commit
+from loyalty.services.till.commit import Committed, sale_fingerprint, transaction_commit
 from loyalty.services.till.reads import StoredDecision
 from loyalty.services.till.records import Document
 from loyalty.services.till.sale import Sale, SaleLine
@@ -123,22 +123,12 @@ def sales_replay(
         account = _create_parties(account, [invoice for invoice, _ in batch], index, summary)
         stored = _stored_decisions(account, [sale for _, sale in batch])
         for invoice, sale in batch:
-            summary.sales += 1
-            fingerprint = sale_fingerprint(sale)
-            decision = stored.get(sale.reference)
-            if decision is not None and decision.fingerprint == fingerprint:
-                summary.already_there += 1
-                decisions.add(decision.answer, decision.explanation)
-                continue
             try:
-                committed = transaction_commit(account=account, sale=sale, at=at, fingerprint=fingerprint)
+                decisions.add(_decision(account, sale, at, stored.get(sale.reference), summary))
             except LoyaltyError as refused:
                 summary.refused[refused.code] += 1
                 for row in invoice.rows:
                     rejected(RejectedRow(number=row.number, reason=Reason.REFUSED, raw=row.raw))
-                continue
-            summary.posted += 1
-            decisions.add(committed.answer, committed.explanation)
         # With DEBUG every statement is kept.
         reset_queries()
     summary.digest = decisions.digest()
@@ -152,17 +142,35 @@ class _Decisions:
         self._summary = summary
         self._hash = hashlib.sha256()
 
-    def add(self, answer_text: str, explanation: list[Document]) -> None:
-        answer = _answer.decode(answer_text)
+    def add(self, decision: StoredDecision | Committed) -> None:
+        answer = _answer.decode(decision.answer)
         self._summary.base_points += answer.points.base
         self._summary.promotion_points += answer.points.promotion
         self._summary.vouchers_issued += len(answer.vouchers_issued)
         for applied in answer.applied:
             self._summary.redemptions[applied.promotion] += applied.redemptions
-        self._hash.update(_canonical.encode((answer, explanation)))
+        self._hash.update(_canonical.encode((answer, decision.explanation)))
 
     def digest(self) -> str:
         return self._hash.hexdigest()
+
+
+def _decision(
+    account: Account, sale: Sale, at: datetime, stored: StoredDecision | None, summary: ReplaySummary
+) -> StoredDecision | Committed:
+    """Return the decision of a sale that was committed before, or commit it.
+
+    Raises:
+        LoyaltyError: the commit was refused.
+    """
+    summary.sales += 1
+    fingerprint = sale_fingerprint(sale)
+    if stored is not None and stored.fingerprint == fingerprint:
+        summary.already_there += 1
+        return stored
+    committed = transaction_commit(account=account, sale=sale, at=at, fingerprint=fingerprint)
+    summary.posted += 1
+    return committed
 
 
 def _stored_decisions(account: Account, sales: Sequence[Sale]) -> dict[str, StoredDecision]:

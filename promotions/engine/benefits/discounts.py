@@ -1,7 +1,7 @@
-"""Discounts: which units of a basket make matching sets, and what is taken off them."""
+"""Discounts: which units of a basket form matching sets, and what is taken off their prices."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -15,19 +15,19 @@ from promotions.engine.money import exponent, round_half_up_ratio
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonalizedTerms:
-    """What a decision needs of a personalized promotion; without a maximum all of a list may be chosen."""
+    """The terms of a personalized promotion. Without a maximum all products of a list may be chosen."""
 
     maximum_distinct_products: int | None
     lock_after_first_apply: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DiscountSet:
-    """One product set: where its products come from, what a matching set needs of it, and how much is discounted.
+class DiscountProductSet:
+    """A product set of a discount: where its products come from, what a matching set takes, how much is discounted.
 
-    One of ``products``, ``personalized`` (a backend id) and rules says what fits; all None is every product.
-    ``required_spend`` in minor units stands for a quantity. Without a ``discounted_quantity`` all its units are
-    discounted; 0 is a set that only qualifies.
+    One of ``products``, ``personalized`` (a backend id) and ``rules`` is its source; all None is every product.
+    ``required_spend``, in minor units, takes the place of a quantity. A ``discounted_quantity`` of None discounts all
+    units of a set with a spend.
     """
 
     rules: ItemRules | None
@@ -40,24 +40,20 @@ class DiscountSet:
     default_product: str | None
 
     @property
-    def is_discounted_whole(self) -> bool:
+    def discounts_all_units(self) -> bool:
         """Whether all the units that it takes are discounted."""
         if self.required_spend is None:
             return self.discounted_quantity == self.required_quantity
         return self.discounted_quantity is None
 
-    def discounted(self, sets: int) -> int:
-        """The units that so many matching sets discount, of a set of which not all are."""
-        return (self.discounted_quantity or 0) * sets
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lists:
-    """What personalized sets draw from.
+class PersonalizedLists:
+    """What the personalized product sets of a discount choose from, all by backend id.
 
     ``terms`` are the personalized promotions in force, ``choices`` the shopper's lists, and ``taken`` the products that
-    other discounts of the decision took of lists without a choice, all by backend id. ``any_listed`` asks what could
-    qualify without a choice, however many distinct products may be taken.
+    other discounts of the decision took from lists without a choice. With ``any_listed`` every listed product is
+    accepted where there is no choice, beyond the maximum of distinct products too.
     """
 
     terms: Mapping[str, PersonalizedTerms]
@@ -66,17 +62,17 @@ class Lists:
     any_listed: bool = False
 
 
-NO_LISTS = Lists(terms={}, choices={}, taken={})
-_NO_LISTS: frozenset[str] = frozenset()
-_NO_NUMBERS: frozenset[int] = frozenset()
+NO_LISTS = PersonalizedLists(terms={}, choices={}, taken={})
+_NO_BACKEND_IDS: frozenset[str] = frozenset()
+_NO_ORDINALS: frozenset[int] = frozenset()
 
 
 class Fit(NamedTuple):
-    """Which unit groups a discount's sets accept for one shopper.
+    """Which unit groups, by ordinal, a discount's product sets accept for one shopper.
 
-    ``accepted`` are the unit groups of each set, ``unit_groups`` those of any. ``undecided`` are the personalized
-    promotions, by backend id, of which any listed product qualifies for want of a choice. ``defaults`` are the sets
-    whose default product fits.
+    ``accepted`` are those of each set, ``unit_groups`` those of any. ``undecided`` are the personalized promotions, by
+    backend id, of which any listed product is accepted because there is no choice. ``defaults`` are the indexes of the
+    sets that accept their default product.
     """
 
     accepted: tuple[Set[int], ...]
@@ -84,16 +80,30 @@ class Fit(NamedTuple):
     undecided: frozenset[str]
     defaults: frozenset[int]
 
-    def is_in(self, number: int, prices: Prices) -> bool:
-        """Whether any unit fits a set."""
-        accepted = self.accepted[number]
+    def has_units(self, index: int, prices: Prices) -> bool:
+        """Return whether there is any unit that a set accepts."""
+        accepted = self.accepted[index]
         return any(priced.unit_group in accepted for priced in prices.priced_units)
 
 
-class DiscountResult(NamedTuple):
-    """What a discount takes: redemptions, and a price reduction of all units taken (0 where they only qualified).
+class MissingProduct(NamedTuple):
+    """A default product of which the basket has no unit, and the units that a till should add."""
 
-    ``taken_from_lists`` are the products taken of each list, by the backend id of its personalized promotion.
+    sku: str
+    units: int
+
+
+class MissingSpend(NamedTuple):
+    """What a product set's units fall short of its required spend, in minor units."""
+
+    missing: int
+    required: int
+
+
+class DiscountResult(NamedTuple):
+    """The result of a discount: redemptions, and a price reduction of all units taken (0 where they only qualified).
+
+    ``taken_from_lists`` are the products taken from each list, by the backend id of its personalized promotion.
     """
 
     redemptions: int
@@ -109,117 +119,128 @@ class DiscountResult(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MatchingSets:
-    """So many matching sets of one composition: for each product set the units of all of them, in price order."""
+    """``count`` matching sets of one composition: for each product set the units of all of them, in price order."""
 
     count: int
-    columns: tuple[tuple[PricedUnits, ...], ...]
+    units_by_set: tuple[tuple[PricedUnits, ...], ...]
 
-    def first(self, count: int) -> "MatchingSets":
-        """The first so many of them."""
+    def part(self, start: int, count: int) -> "MatchingSets":
+        """Return some of the matching sets, counted from the first."""
         if count == self.count:
             return self
-        columns = tuple(
-            tuple(priced.part(0, priced.units // self.count * count) for priced in column) for column in self.columns
+        units_by_set = tuple(
+            tuple(
+                [
+                    priced.part(priced.units // self.count * start, priced.units // self.count * count)
+                    for priced in units
+                ]
+            )
+            for units in self.units_by_set
         )
-        return MatchingSets(count=count, columns=columns)
+        return MatchingSets(count=count, units_by_set=units_by_set)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Discount:
     """A compiled discount.
 
-    ``value`` is a percentage, or an amount in minor units; ``maximum`` in minor units. ``personalized`` are the backend
-    ids of the personalized promotions that feed it, each once, in the order written; ``_by_quantity`` are the numbers
-    of the sets that require a quantity. ``_is_plain`` says that no set has a list or a default product.
+    ``value`` is a percentage, or an amount in minor units; ``maximum`` is in minor units. ``personalized`` are the
+    backend ids of the personalized promotions that feed it, each once, in the order written. ``_quantity_sets`` are the
+    indexes of the sets that require a quantity; ``_is_plain``: no set has a list or a default product.
     """
 
     kind: str
     value: Fraction
     maximum: int | None
     most_expensive: bool
-    sets: tuple[DiscountSet, ...]
+    sets: tuple[DiscountProductSet, ...]
     personalized: tuple[str, ...] = field(init=False)
-    _by_quantity: tuple[int, ...] = field(init=False)
+    _quantity_sets: tuple[int, ...] = field(init=False)
     _is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
         # Asked of every candidate of every basket.
-        lists = dict.fromkeys(one.personalized for one in self.sets if one.personalized is not None)
-        by_quantity = [number for number, one in enumerate(self.sets) if one.required_spend is None]
+        lists = dict.fromkeys(
+            product_set.personalized for product_set in self.sets if product_set.personalized is not None
+        )
+        quantity_sets = [index for index, product_set in enumerate(self.sets) if product_set.required_spend is None]
+        has_default = any(product_set.default_product is not None for product_set in self.sets)
         object.__setattr__(self, "personalized", tuple(lists))
-        object.__setattr__(self, "_by_quantity", tuple(by_quantity))
-        has_default = any(one.default_product is not None for one in self.sets)
+        object.__setattr__(self, "_quantity_sets", tuple(quantity_sets))
         object.__setattr__(self, "_is_plain", not lists and not has_default)
 
-    # --- what fits ---------------------------------------------------------------------------------------------------
+    # --- which units fit ----------------------------------------------------------------------------------------------
 
-    def fit(self, unit_groups: UnitGroups, prices: Prices, lists: Lists) -> Fit:
-        """Which unit groups its sets accept; ``prices`` are of the units that it may take."""
+    def fit(self, unit_groups: UnitGroups, prices: Prices, lists: PersonalizedLists) -> Fit:
+        """Return which unit groups the sets accept; ``prices`` are of the units that the discount may take."""
         if self._is_plain:
-            plain = tuple([_accepted(unit_groups, one.products, one.rules) for one in self.sets])
-            return Fit(plain, _any_of(plain), _NO_LISTS, _NO_NUMBERS)
+            plain = tuple(
+                [_accepted(unit_groups, product_set.products, product_set.rules) for product_set in self.sets]
+            )
+            return Fit(plain, _union(plain), _NO_BACKEND_IDS, _NO_ORDINALS)
         accepted: list[Set[int]] = []
-        undecided, defaults = _NO_LISTS, _NO_NUMBERS
-        for number, one in enumerate(self.sets):
-            allowed = one.products
-            if one.personalized is not None:
-                allowed, is_free = self._allowed(one, unit_groups, prices, lists)
-                if is_free:
-                    undecided |= {one.personalized}
-            if one.default_product is not None and (allowed is None or one.default_product in allowed):
-                defaults |= {number}
-            accepted.append(_accepted(unit_groups, allowed, one.rules))
-        return Fit(accepted=tuple(accepted), unit_groups=_any_of(accepted), undecided=undecided, defaults=defaults)
+        undecided, defaults = _NO_BACKEND_IDS, _NO_ORDINALS
+        for index, product_set in enumerate(self.sets):
+            allowed = product_set.products
+            if product_set.personalized is not None:
+                allowed, is_undecided = self._allowed(product_set, unit_groups, prices, lists)
+                if is_undecided:
+                    undecided |= {product_set.personalized}
+            default = product_set.default_product
+            if default is not None and (allowed is None or default in allowed):
+                defaults |= {index}
+            accepted.append(_accepted(unit_groups, allowed, product_set.rules))
+        return Fit(accepted=tuple(accepted), unit_groups=_union(accepted), undecided=undecided, defaults=defaults)
 
     def _allowed(
-        self, one: DiscountSet, unit_groups: UnitGroups, prices: Prices, lists: Lists
+        self, product_set: DiscountProductSet, unit_groups: UnitGroups, prices: Prices, lists: PersonalizedLists
     ) -> tuple[frozenset[str], bool]:
-        """The products of a personalized set that qualify, and whether that is for want of a choice."""
-        backend_id = one.personalized or ""
-        term, choice = lists.terms.get(backend_id), lists.choices.get(backend_id)
-        if term is None or choice is None:
+        """Return the products that a personalized set accepts, and whether that is because there is no choice."""
+        backend_id = product_set.personalized or ""
+        terms, choice = lists.terms.get(backend_id), lists.choices.get(backend_id)
+        if terms is None or choice is None:
             return frozenset(), False
         if choice.selected:
             return frozenset(choice.selected), False
-        if one.default_product in choice.products:
-            return frozenset([one.default_product]), False
+        if product_set.default_product in choice.products:
+            return frozenset([product_set.default_product]), False
         listed = frozenset(choice.products)
-        if term.maximum_distinct_products is None or lists.any_listed:
+        if terms.maximum_distinct_products is None or lists.any_listed:
             return listed, True
-        present = [unit_groups[priced.unit_group].sku for priced in prices.by_price(most_expensive=self.most_expensive)]
-        by_price = dict.fromkeys([*lists.taken.get(backend_id, ()), *(sku for sku in present if sku in listed)])
-        return frozenset(list(by_price)[: term.maximum_distinct_products]), True
+        skus = (unit_groups[priced.unit_group].sku for priced in prices.by_price(most_expensive=self.most_expensive))
+        preferred = dict.fromkeys([*lists.taken.get(backend_id, ()), *(sku for sku in skus if sku in listed)])
+        return frozenset(list(preferred)[: terms.maximum_distinct_products]), True
 
-    def missing_products(self, prices: Prices, fit: Fit, *, most: int | None) -> list[tuple[str, int]]:
-        """Default products of discounted sets of which the basket has no unit, with the units that would be taken.
+    def missing_products(self, prices: Prices, fit: Fit, *, redemptions_left: int | None) -> list[MissingProduct]:
+        """Return default products of discounted sets of which the basket has no unit.
 
-        Empty where the rest of the basket does not qualify. ``most`` is what the limits leave.
+        There are none where the rest of the basket does not qualify, or where the limits leave no redemption.
         """
         missing = [
-            number
-            for number, one in enumerate(self.sets)
-            if one.gets_discount and number in fit.defaults and not fit.is_in(number, prices)
+            index
+            for index, product_set in enumerate(self.sets)
+            if product_set.gets_discount and index in fit.defaults and not fit.has_units(index, prices)
         ]
         if not missing:
             return []
-        rest = tuple(one for number, one in enumerate(self.sets) if number not in missing)
-        accepted = tuple(unit_groups for number, unit_groups in enumerate(fit.accepted) if number not in missing)
-        sets = 1
-        if rest:
-            others = Discount(
-                kind=self.kind, value=self.value, maximum=None, most_expensive=self.most_expensive, sets=rest
-            )
-            kept = fit._replace(accepted=accepted, unit_groups=_any_of(accepted))
-            sets = sum(group.count for group in others.match(prices, kept))
-        if most is not None:
-            sets = min(sets, most)
-        found = [self.sets[number] for number in missing]
-        return [(one.default_product or "", one.required_quantity * sets) for one in found if sets]
+        others = [index for index in range(len(self.sets)) if index not in missing]
+        count = 1
+        if others:
+            accepted = tuple([fit.accepted[index] for index in others])
+            rest = replace(self, maximum=None, sets=tuple([self.sets[index] for index in others]))
+            matching_sets = rest.match(prices, fit._replace(accepted=accepted, unit_groups=_union(accepted)))
+            count = sum(sets.count for sets in matching_sets)
+        if redemptions_left is not None:
+            count = min(count, redemptions_left)
+        if not count:
+            return []
+        product_sets = [self.sets[index] for index in missing]
+        return [MissingProduct(part.default_product or "", part.required_quantity * count) for part in product_sets]
 
     # --- matching sets -----------------------------------------------------------------------------------------------
 
     def match(self, prices: Prices, fit: Fit) -> list[MatchingSets]:
-        """All matching sets that the units allow, in sorted order; those of one composition together."""
+        """Return all matching sets that the units allow, in sorted order; those of one composition together."""
         fitting = fit.unit_groups
         if not fitting:
             return []
@@ -228,223 +249,227 @@ class Discount:
         ]
         if len(self.sets) == 1 and self.sets[0].required_spend is None:
             demand = self.sets[0].required_quantity
-            return _dealt([preferred], [demand], sum([priced.units for priced in preferred]) // demand)
-        by_quantity = self._by_quantity
-        columns: dict[int, list[PricedUnits]] = {}
-        if by_quantity:
-            demands = [self.sets[number].required_quantity for number in by_quantity]
+            return _deal([preferred], [demand], sum([priced.units for priced in preferred]) // demand)
+        quantity_sets = self._quantity_sets
+        taken: dict[int, list[PricedUnits]] = {}
+        if quantity_sets:
+            demands = [self.sets[index].required_quantity for index in quantity_sets]
             supply = self._supply(preferred, fit)
-            bundles = most_bundles(supply, demands)
-            if len(by_quantity) < len(self.sets):
-                bundles = min(bundles, 1)
-            if not bundles:
+            count = most_bundles(supply, demands)
+            if len(quantity_sets) < len(self.sets):
+                count = min(count, 1)
+            if not count:
                 return []
-            columns, preferred = self._assigned(preferred, supply, demands, bundles)
-            if len(by_quantity) == len(self.sets):
-                return _dealt([columns[number] for number in by_quantity], demands, bundles)
-        for number, required, column in self._spent_on(preferred, fit):
-            if sum(priced.total for priced in column) < required:
+            taken, preferred = self._assign(preferred, supply, demands, count)
+            if len(quantity_sets) == len(self.sets):
+                return _deal([taken[index] for index in quantity_sets], demands, count)
+        for index, required, units in self._units_of_spends(preferred, fit):
+            if sum(priced.total for priced in units) < required:
                 return []
-            columns[number] = column
-        return [MatchingSets(count=1, columns=tuple(tuple(columns[number]) for number in range(len(self.sets))))]
+            taken[index] = units
+        return [MatchingSets(count=1, units_by_set=tuple(tuple(taken[index]) for index in range(len(self.sets))))]
 
-    def lacking(self, prices: Prices, fit: Fit) -> tuple[int, list[tuple[int, int]]]:
-        """What a first matching set lacks: units, and for each set with a required spend that falls short of it the
-        amount lacking and the amount required."""
-        demands = [self.sets[number].required_quantity for number in self._by_quantity]
+    def lacking(self, prices: Prices, fit: Fit) -> tuple[int, list[MissingSpend]]:
+        """Return the units that a first matching set lacks, and what each set with a required spend falls short of."""
+        demands = [self.sets[index].required_quantity for index in self._quantity_sets]
         if len(demands) == len(self.sets) and not fit.unit_groups:
             return sum(demands), []
         preferred = prices.by_price(most_expensive=self.most_expensive)
-        units = 0
+        units_missing = 0
         if demands:
             supply = self._supply(preferred, fit)
-            units = units_lacking(supply, demands)
-            if not units:
-                _, preferred = self._assigned(preferred, supply, demands, 1)
+            units_missing = units_lacking(supply, demands)
+            if not units_missing:
+                _, preferred = self._assign(preferred, supply, demands, 1)
         spends = []
-        for _, required, column in self._spent_on(preferred, fit):
-            spent = sum(priced.total for priced in column)
+        for _, required, units in self._units_of_spends(preferred, fit):
+            spent = sum(priced.total for priced in units)
             if spent < required:
-                spends.append((required - spent, required))
-        return units, spends
+                spends.append(MissingSpend(required - spent, required))
+        return units_missing, spends
 
     def _supply(self, preferred: Sequence[PricedUnits], fit: Fit) -> list[tuple[int, int]]:
-        """Units and mask of the priced units, as the sets with a quantity see it."""
-        accepted = [(1 << k, fit.accepted[number]) for k, number in enumerate(self._by_quantity)]
+        """Return for all priced units how many they are, and a mask of the sets with a quantity that accept them."""
+        accepted = [(1 << bit, fit.accepted[index]) for bit, index in enumerate(self._quantity_sets)]
         return [
-            (priced.units, sum([bit for bit, unit_groups in accepted if priced.unit_group in unit_groups]))
+            (priced.units, sum([bit for bit, ordinals in accepted if priced.unit_group in ordinals]))
             for priced in preferred
         ]
 
-    def _assigned(
-        self, preferred: Sequence[PricedUnits], supply: Sequence[tuple[int, int]], demands: Sequence[int], bundles: int
+    def _assign(
+        self, preferred: Sequence[PricedUnits], supply: Sequence[tuple[int, int]], demands: Sequence[int], count: int
     ) -> tuple[dict[int, list[PricedUnits]], list[PricedUnits]]:
-        """What each set with a quantity takes, by its number, and what they leave."""
-        columns: dict[int, list[PricedUnits]] = {}
+        """Return what each set with a quantity takes for some matching sets, by its index, and the units left."""
+        taken: dict[int, list[PricedUnits]] = {}
         used = [0] * len(preferred)
-        numbered = [(index, units, mask) for index, (units, mask) in enumerate(supply)]
-        for number, column in zip(self._by_quantity, assign(numbered, demands, bundles), strict=True):
-            columns[number] = []
-            for index, units in column:
-                columns[number].append(preferred[index].part(used[index], units))
-                used[index] += units
+        numbered = [(position, units, mask) for position, (units, mask) in enumerate(supply)]
+        for index, assigned in zip(self._quantity_sets, assign(numbered, demands, count), strict=True):
+            taken[index] = []
+            for position, units in assigned:
+                taken[index].append(preferred[position].part(used[position], units))
+                used[position] += units
         left = [
-            priced.part(taken, priced.units - taken)
-            for priced, taken in zip(preferred, used, strict=True)
-            if taken < priced.units
+            priced.part(units, priced.units - units)
+            for priced, units in zip(preferred, used, strict=True)
+            if units < priced.units
         ]
-        return columns, left
+        return taken, left
 
-    def _spent_on(self, left: Sequence[PricedUnits], fit: Fit) -> Iterator[tuple[int, int, list[PricedUnits]]]:
-        """For each set with a required spend its number, the amount and all units that it fits and none before took."""
-        for number, one in enumerate(self.sets):
-            if one.required_spend is not None:
-                accepted = fit.accepted[number]
-                column = [priced for priced in left if priced.unit_group in accepted]
+    def _units_of_spends(self, left: Sequence[PricedUnits], fit: Fit) -> Iterator[tuple[int, int, list[PricedUnits]]]:
+        """Yield for each set with a spend its index, the spend, and all units that it accepts and no set before it."""
+        for index, product_set in enumerate(self.sets):
+            if product_set.required_spend is not None:
+                accepted = fit.accepted[index]
+                units = [priced for priced in left if priced.unit_group in accepted]
                 left = [priced for priced in left if priced.unit_group not in accepted]
-                yield number, one.required_spend, column
+                yield index, product_set.required_spend, units
 
     # --- what is taken off -------------------------------------------------------------------------------------------
 
     def take_off(
-        self, groups: Sequence[MatchingSets], fit: Fit, unit_groups: UnitGroups, *, redemptions_left: int | None
+        self,
+        matching_sets: Sequence[MatchingSets],
+        fit: Fit,
+        unit_groups: UnitGroups,
+        *,
+        redemptions_left: int | None,
     ) -> DiscountResult:
-        """What the matching sets get, the first so many that get anything where a limit leaves no more."""
+        """Discount the matching sets that get something, up to the redemptions that the limits leave."""
         redemptions = off = 0
         reductions: list[PriceReduction] = []
-        taken: dict[str, dict[str, None]] = {}
-        for group in groups:
-            discounted, others = self._apart(group)
-            each = self._off(sum([priced.total for priced in discounted]) // group.count)
+        taken_from_lists: dict[str, dict[str, None]] = {}
+        for sets in matching_sets:
+            discounted, others = self._apart(sets)
+            each = self._discount_on(sum([priced.total for priced in discounted]) // sets.count)
             if not each:
                 continue
-            count = group.count if redemptions_left is None else min(group.count, redemptions_left - redemptions)
+            count = sets.count if redemptions_left is None else min(sets.count, redemptions_left - redemptions)
             if count <= 0:
                 break
-            parts = [(group.first(count), each)]
-            if self.maximum is not None and off + each * count > self.maximum:
-                room = self.maximum - off
-                whole, rest = divmod(room, each)
-                parts = _capped(group.first(count), each, whole, rest)
-            for part, amount in parts:
-                if part is not group:
+            for part, amount in self._within_maximum(sets.part(0, count), each, off):
+                if part is not sets:
                     discounted, others = self._apart(part)
                 reductions += share_reduction(amount, discounted, times=part.count)
                 reductions += [PriceReduction(priced, 0) for priced in others]
                 redemptions += part.count
                 off += amount * part.count
-                for one, column in zip(self.sets, part.columns, strict=True):
-                    if one.personalized is not None:
-                        products = taken.setdefault(one.personalized, {})
-                        products.update(dict.fromkeys(unit_groups[priced.unit_group].sku for priced in column))
+                if self.personalized:
+                    self._note_taken(part, unit_groups, taken_from_lists)
         return DiscountResult(
             redemptions=redemptions,
             reductions=tuple(reductions),
             fit=fit,
-            taken_from_lists={backend_id: tuple(products) for backend_id, products in taken.items()},
+            taken_from_lists={backend_id: tuple(skus) for backend_id, skus in taken_from_lists.items()},
         )
 
-    def _off(self, worth: int) -> int:
-        """The discount of one matching set whose discounted units are worth so much, rounded once."""
-        value = self.value
+    def _discount_on(self, value: int) -> int:
+        """Return the discount of one matching set whose discounted units cost ``value``, rounded once."""
+        own = self.value
         match self.kind:
             case "amount":
-                return min(value.numerator // value.denominator, worth)
+                return min(own.numerator // own.denominator, value)
             case "percentage":
-                return round_half_up_ratio(value.numerator * worth, value.denominator * 100)
+                return round_half_up_ratio(own.numerator * value, own.denominator * 100)
             case "fixed_price":
-                return max(worth - value.numerator // value.denominator, 0)
+                return max(value - own.numerator // own.denominator, 0)
             case _:
-                return worth
+                return value
 
-    def _apart(self, group: MatchingSets) -> tuple[list[PricedUnits], list[PricedUnits]]:
-        """The units of all matching sets of a group that are discounted, and those that only qualify."""
+    def _within_maximum(self, sets: MatchingSets, each: int, off: int) -> list[tuple[MatchingSets, int]]:
+        """Return matching sets with the amount off each of them; the maximum leaves the last one only the rest.
+
+        ``off`` is what was taken off before.
+        """
+        if self.maximum is None or off + each * sets.count <= self.maximum:
+            return [(sets, each)]
+        whole, rest = divmod(self.maximum - off, each)
+        parts = [(sets.part(0, whole), each)] if whole else []
+        if rest:
+            parts.append((sets.part(whole, 1), rest))
+        return parts
+
+    def _apart(self, sets: MatchingSets) -> tuple[list[PricedUnits], list[PricedUnits]]:
+        """Return the units of matching sets that are discounted, and those that only qualify."""
         discounted: list[PricedUnits] = []
         others: list[PricedUnits] = []
-        for one, column in zip(self.sets, group.columns, strict=True):
-            if not one.gets_discount:
-                others += column
-            elif one.is_discounted_whole:
-                discounted += column
+        for product_set, units in zip(self.sets, sets.units_by_set, strict=True):
+            if not product_set.gets_discount:
+                others += units
+            elif product_set.discounts_all_units:
+                discounted += units
             else:
-                _split(column, one.discounted(group.count), discounted, others)
+                _split(units, (product_set.discounted_quantity or 0) * sets.count, discounted, others)
         return discounted, others
 
+    def _note_taken(self, sets: MatchingSets, unit_groups: UnitGroups, taken: dict[str, dict[str, None]]) -> None:
+        """Add the products that matching sets take from lists to those taken before, by backend id."""
+        for product_set, units in zip(self.sets, sets.units_by_set, strict=True):
+            if product_set.personalized is not None:
+                skus = taken.setdefault(product_set.personalized, {})
+                skus.update(dict.fromkeys([unit_groups[priced.unit_group].sku for priced in units]))
 
-def _any_of(accepted: Sequence[Set[int]]) -> Set[int]:
-    """The unit groups that any set accepts."""
-    return accepted[0] if len(accepted) == 1 else _NO_NUMBERS.union(*accepted)
+
+def _union(accepted: Sequence[Set[int]]) -> Set[int]:
+    """Return the unit groups that any set accepts."""
+    return accepted[0] if len(accepted) == 1 else _NO_ORDINALS.union(*accepted)
 
 
 def _accepted(unit_groups: UnitGroups, allowed: frozenset[str] | None, rules: ItemRules | None) -> Set[int]:
-    """The unit groups that a set accepts: those of the products allowed, or else those that satisfy the rules."""
-    if allowed is not None:
-        return (
-            _NO_NUMBERS
-            if allowed.isdisjoint(unit_groups.skus)
-            else {unit_group.ordinal for unit_group in unit_groups if unit_group.sku in allowed}
-        )
-    return {unit_group.ordinal for unit_group in (unit_groups if rules is None else rules.select(unit_groups))}
+    """Return the unit groups that a set accepts: of the products allowed, or else those that satisfy the rules."""
+    if allowed is None:
+        return {group.ordinal for group in (unit_groups if rules is None else rules.select(unit_groups))}
+    if allowed.isdisjoint(unit_groups.skus):
+        return _NO_ORDINALS
+    return {group.ordinal for group in unit_groups if group.sku in allowed}
 
 
-def _capped(group: MatchingSets, each: int, whole: int, rest: int) -> list[tuple[MatchingSets, int]]:
-    """A group of which only ``whole`` sets get their amount, and one more the rest."""
-    parts = [(group.first(whole), each)] if whole else []
-    if rest:
-        after = tuple(
-            tuple(priced.part(priced.units // group.count * whole, priced.units // group.count) for priced in column)
-            for column in group.columns
-        )
-        parts.append((MatchingSets(count=1, columns=after), rest))
-    return parts
-
-
-def _split(column: Sequence[PricedUnits], left: int, first: list[PricedUnits], others: list[PricedUnits]) -> None:
-    """Put the first so many units of a column with ``first``, the rest with ``others``."""
-    for priced in column:
-        part = min(left, priced.units)
+def _split(units: Sequence[PricedUnits], count: int, first: list[PricedUnits], others: list[PricedUnits]) -> None:
+    """Add the first ``count`` of some units to ``first``, the rest to ``others``."""
+    for priced in units:
+        part = min(count, priced.units)
         if part:
             first.append(priced.part(0, part))
         if part < priced.units:
             others.append(priced.part(part, priced.units - part))
-        left -= part
+        count -= part
 
 
-def _dealt(columns: Sequence[Sequence[PricedUnits]], demands: Sequence[int], bundles: int) -> list[MatchingSets]:
-    """Deal the units of each column to the matching sets, first to last; equal neighbours are one group.
+def _deal(taken: Sequence[Sequence[PricedUnits]], demands: Sequence[int], count: int) -> list[MatchingSets]:
+    """Deal the units that each product set takes to ``count`` matching sets, first to last.
 
-    Within a group each column has units of one price, but for a single set that needs the last units of one price and
-    the first of the next.
+    Equal neighbours are dealt together: of each product set they have units of one price, but for a single matching set
+    that needs the last units of one price and the first of the next.
     """
-    if bundles and len(columns) == 1 and len(columns[0]) == 1:
-        # Mostly a discount speaks of one product, of which a basket has units of one price.
-        return [MatchingSets(count=bundles, columns=((columns[0][0].part(0, demands[0] * bundles),),))]
-    groups: list[MatchingSets] = []
-    places = [(0, 0)] * len(columns)
-    while bundles:
-        count = bundles
-        for column, (index, used), demand in zip(columns, places, demands, strict=True):
-            count = min(count, max((column[index].units - used) // demand, 1))
-        dealt = []
-        for j, (column, demand) in enumerate(zip(columns, demands, strict=True)):
-            (index, used), need = places[j], demand * count
+    if count and len(taken) == 1 and len(taken[0]) == 1:
+        # Mostly a discount is on one product, of which a basket has units of one price.
+        return [MatchingSets(count=count, units_by_set=((taken[0][0].part(0, demands[0] * count),),))]
+    dealt: list[MatchingSets] = []
+    # For each product set the position in its units, and how many of the units there are dealt already.
+    places = [(0, 0)] * len(taken)
+    while count:
+        alike = count
+        for units, (position, used), demand in zip(taken, places, demands, strict=True):
+            alike = min(alike, max((units[position].units - used) // demand, 1))
+        units_by_set = []
+        for index, (units, demand) in enumerate(zip(taken, demands, strict=True)):
+            (position, used), needed = places[index], demand * alike
             pieces = []
-            while need:
-                part = min(need, column[index].units - used)
-                pieces.append(column[index].part(used, part))
-                need -= part
+            while needed:
+                part = min(needed, units[position].units - used)
+                pieces.append(units[position].part(used, part))
+                needed -= part
                 used += part
-                if used == column[index].units:
-                    index, used = index + 1, 0
-            places[j] = (index, used)
-            dealt.append(tuple(pieces))
-        groups.append(MatchingSets(count=count, columns=tuple(dealt)))
-        bundles -= count
-    return groups
+                if used == units[position].units:
+                    position, used = position + 1, 0
+            places[index] = (position, used)
+            units_by_set.append(tuple(pieces))
+        dealt.append(MatchingSets(count=alike, units_by_set=tuple(units_by_set)))
+        count -= alike
+    return dealt
 
 
 def compile_discount(discount_type: str, outcome: Mapping[str, Any], currency: str) -> Discount:
-    """The discount of an outcome in normal form."""
+    """Compile the outcome of a discount, which must be in normal form."""
     minor = 10 ** exponent(currency)
 
     def amount(text: str) -> int:
@@ -457,16 +482,16 @@ def compile_discount(discount_type: str, outcome: Mapping[str, Any], currency: s
         maximum=amount(outcome["maximum_discount"]) if outcome["maximum_discount"] else None,
         most_expensive=outcome["price_order"] == "most_expensive",
         sets=tuple(
-            DiscountSet(
-                rules=compile_item_rules(one.get("rules")),
-                products=frozenset(one["products"]) if "products" in one else None,
-                personalized=one.get("personalized_promotion"),
-                required_quantity=one["required_quantity"] or 1,
-                required_spend=amount(one["required_spend"]) if one["required_spend"] else None,
-                discounted_quantity=one["discounted_quantity"],
-                gets_discount=one["gets_discount"],
-                default_product=one["default_product"],
+            DiscountProductSet(
+                rules=compile_item_rules(product_set.get("rules")),
+                products=frozenset(product_set["products"]) if "products" in product_set else None,
+                personalized=product_set.get("personalized_promotion"),
+                required_quantity=product_set["required_quantity"] or 1,
+                required_spend=amount(product_set["required_spend"]) if product_set["required_spend"] else None,
+                discounted_quantity=product_set["discounted_quantity"],
+                gets_discount=product_set["gets_discount"],
+                default_product=product_set["default_product"],
             )
-            for one in outcome["product_sets"]
+            for product_set in outcome["product_sets"]
         ),
     )

@@ -1,4 +1,4 @@
-"""What a promotion gives: points or a voucher, from the units that it takes."""
+"""Rewards of loyalty promotions: points or vouchers for the units that a promotion takes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,23 @@ from promotions.engine.money import exponent, floor_product, floor_quotient
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BasketValue:
-    """What the unit groups of a basket are worth once prices are settled: net values in minor units and base points."""
+    """The value of a basket at some prices, by unit group: units, net value in minor units, base points."""
 
     units: tuple[int, ...]
     net: tuple[int, ...]
     base_points: tuple[int, ...]
 
+    def net_shares(self, taken: TakenUnits) -> list[int | Fraction]:
+        """Return the net value of the units taken of each group, unrounded: part of a group has its share."""
+        return _shares(self.net, self.units, taken)
+
     def net_of(self, taken: TakenUnits) -> int | Fraction:
-        """Net value of some units, unrounded: a part of a unit group has its share."""
-        return _share(self.net, self.units, taken)
+        """Return the net value of some units, unrounded."""
+        return sum(_shares(self.net, self.units, taken))
 
     def base_points_of(self, taken: TakenUnits) -> int | Fraction:
-        """Base points of some units, unrounded."""
-        return _share(self.base_points, self.units, taken)
+        """Return the base points of some units, unrounded."""
+        return sum(_shares(self.base_points, self.units, taken))
 
     @property
     def everything(self) -> TakenUnits:
@@ -31,19 +35,15 @@ class BasketValue:
         return tuple(enumerate(self.units))
 
 
-def _share(values: Sequence[int], units: Sequence[int], taken: TakenUnits) -> int | Fraction:
-    share: int | Fraction = 0
-    for unit_group, count in taken:
-        share += (
-            values[unit_group]
-            if count == units[unit_group]
-            else Fraction(values[unit_group] * count, units[unit_group])
-        )
-    return share
+def _shares(values: Sequence[int], units: Sequence[int], taken: TakenUnits) -> list[int | Fraction]:
+    return [
+        values[group] if count == units[group] else Fraction(values[group] * count, units[group])
+        for group, count in taken
+    ]
 
 
 class RewardResult(NamedTuple):
-    """What an outcome gives for some matching sets, and the units that it counts as taken."""
+    """What an outcome gives for some matching sets, and the units that count as taken."""
 
     redemptions: int
     taken: TakenUnits
@@ -56,11 +56,11 @@ class Outcome(Protocol):
 
     @property
     def gives_points(self) -> bool:
-        """Whether only active members can have it."""
+        """Whether it gives points, which only active members can get."""
         ...
 
     def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
-        """What so many matching sets of the units taken give."""
+        """Return what ``sets`` matching sets give, which take these units together."""
         ...
 
 
@@ -72,7 +72,7 @@ class FixedPoints:
     gives_points: bool = True
 
     def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
-        """Points times redemptions."""
+        """Return the points, times the redemptions."""
         return RewardResult(redemptions=sets, taken=taken, points=self.points * sets)
 
 
@@ -84,7 +84,7 @@ class BasketMultiplier:
     gives_points: bool = True
 
     def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
-        """floor(base points x (multiplier - 1)); one redemption however many sets matched."""
+        """Return floor(base points x (multiplier - 1)), and one redemption however many sets matched."""
         return RewardResult(
             redemptions=1,
             taken=basket_value.everything,
@@ -100,7 +100,7 @@ class LineItemMultiplier:
     gives_points: bool = True
 
     def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
-        """floor(base points of the units x (multiplier - 1)), floored once at the end."""
+        """Return floor(base points of the units x (multiplier - 1)), with one floor at the end."""
         return RewardResult(
             redemptions=sets, taken=taken, points=floor_product(basket_value.base_points_of(taken), self.extra)
         )
@@ -108,21 +108,21 @@ class LineItemMultiplier:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BonusPoints:
-    """Points for every so much spent (``units`` in minor units) or so many units bought."""
+    """``conversion_points`` for every ``conversion_units``: units bought, or minor units of money spent."""
 
     on_quantity: bool
-    units: Fraction
-    points: int
-    whole_only: bool
+    conversion_units: Fraction
+    conversion_points: int
+    whole_ratio_units_only: bool
     gives_points: bool = True
 
     def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
-        """floor(x / units) x points, or floor(x / units x points) where parts of a ratio count."""
+        """Return floor(x / units) x points, or floor(x / units x points) where parts of a ratio unit count."""
         bought = sum([count for _, count in taken]) if self.on_quantity else basket_value.net_of(taken)
-        if self.whole_only:
-            points = floor_quotient(bought, self.units) * self.points
+        if self.whole_ratio_units_only:
+            points = floor_quotient(bought, self.conversion_units) * self.conversion_points
         else:
-            points = floor_quotient(bought * self.points, self.units)
+            points = floor_quotient(bought * self.conversion_points, self.conversion_units)
         return RewardResult(redemptions=sets, taken=taken, points=points)
 
 
@@ -134,13 +134,13 @@ class RedeemOffer:
     gives_points: bool = False
 
     def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
-        """As many vouchers as redemptions."""
+        """Return as many vouchers as redemptions."""
         return RewardResult(redemptions=sets, taken=taken, vouchers=sets)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RewardDefinition:
-    """What a loyalty promotion takes and gives. ``offer`` is the code of what it issues vouchers of, or empty."""
+    """Which units a loyalty promotion takes and what it gives; ``offer`` is the code of the offer to issue, if any."""
 
     selection: Selection
     outcome: Outcome
@@ -148,7 +148,7 @@ class RewardDefinition:
 
 
 def compile_reward(promotion_type: str, outcome: Mapping[str, Any], currency: str) -> RewardDefinition:
-    """The reward of a loyalty promotion in normal form."""
+    """Compile the reward of a loyalty promotion, which must be in normal form."""
     return RewardDefinition(
         selection=compile_selection(outcome),
         outcome=compile_outcome(promotion_type, outcome, currency),
@@ -157,7 +157,7 @@ def compile_reward(promotion_type: str, outcome: Mapping[str, Any], currency: st
 
 
 def compile_outcome(promotion_type: str, outcome: Mapping[str, Any], currency: str) -> Outcome:
-    """The outcome of a promotion in normal form; amounts of money become minor units of its currency."""
+    """Compile the outcome of a promotion in normal form; amounts of money become minor units of its currency."""
     match promotion_type:
         case "fixed_points":
             return FixedPoints(points=outcome["points"])
@@ -171,9 +171,9 @@ def compile_outcome(promotion_type: str, outcome: Mapping[str, Any], currency: s
             units = Fraction(outcome["conversion_units"])
             return BonusPoints(
                 on_quantity=on_quantity,
-                units=units if on_quantity else units * 10 ** exponent(currency),
-                points=outcome["conversion_points"],
-                whole_only=outcome["whole_ratio_units_only"],
+                conversion_units=units if on_quantity else units * 10 ** exponent(currency),
+                conversion_points=outcome["conversion_points"],
+                whole_ratio_units_only=outcome["whole_ratio_units_only"],
             )
         case "redeem_offer":
             return RedeemOffer(offer=outcome["offer"])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from typing import NamedTuple
 
 from promotions.engine.facts.basket import Basket
 from promotions.engine.matching.prices import PriceReduction, Prices, share_reduction
@@ -12,7 +13,10 @@ from promotions.engine.money import exponent, round_half_up
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Benefit:
-    """What an offer's voucher gives: ``kind`` amount (major units), percentage, product (one of a SKU) or external."""
+    """What an offer's voucher gives.
+
+    ``kind`` is amount (``value`` in major units), percentage, product (one unit of the SKU ``product``) or external.
+    """
 
     kind: str
     currency: str
@@ -22,9 +26,9 @@ class Benefit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PresentedVoucher:
-    """A code as the till sent it, with what is known of it; ``benefit`` None for a code that nobody has.
+    """A voucher's code as the till sent it, with what is stored of it.
 
-    ``is_own`` says whether the basket's consumer holds it.
+    ``benefit`` is None for an unknown code; ``is_own``: the basket's consumer holds it.
     """
 
     code: str
@@ -37,7 +41,7 @@ class PresentedVoucher:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaidVoucher:
-    """A voucher that pays, and the units it lowers."""
+    """A voucher that pays, and the prices it reduces."""
 
     voucher: PresentedVoucher
     kind: str
@@ -45,29 +49,35 @@ class PaidVoucher:
 
     @property
     def off(self) -> int:
-        """What it pays, in minor units."""
+        """The amount it pays, in minor units."""
         return sum(reduction.off for reduction in self.reductions)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefusedVoucher:
-    """A voucher that does not pay, and why."""
+    """A voucher that does not pay, and the reason."""
 
     code: str
     reason: str
 
 
-def pay(
-    vouchers: Sequence[PresentedVoucher], basket: Basket, prices: Prices
-) -> tuple[Prices, list[PaidVoucher], list[RefusedVoucher]]:
-    """Let vouchers pay in the order presented, each from what those before it left."""
+class VoucherPayment(NamedTuple):
+    """The prices after vouchers have paid, and the vouchers that paid and that did not."""
+
+    prices: Prices
+    paid: Sequence[PaidVoucher]
+    refused: Sequence[RefusedVoucher]
+
+
+def pay_with_vouchers(vouchers: Sequence[PresentedVoucher], basket: Basket, prices: Prices) -> VoucherPayment:
+    """Let vouchers pay in the order presented, each from what the ones before it left."""
     paid: list[PaidVoucher] = []
     refused: list[RefusedVoucher] = []
     for voucher in vouchers:
-        reason = _refused(voucher, basket.at)
+        reason = _refusal_reason(voucher, basket.at)
         reductions: list[PriceReduction] = []
         if not reason and voucher.benefit is not None:
-            reductions = _cuts(voucher.benefit, basket, prices)
+            reductions = _reductions(voucher.benefit, basket, prices)
             if not any(reduction.off for reduction in reductions) and voucher.benefit.kind != "external":
                 reason = "not_applicable"
         if reason or voucher.benefit is None:
@@ -75,13 +85,14 @@ def pay(
             continue
         paid.append(PaidVoucher(voucher=voucher, kind=voucher.benefit.kind, reductions=tuple(reductions)))
         prices = prices.after(reductions)
-    return prices, paid, refused
+    return VoucherPayment(prices, paid, refused)
 
 
-def _refused(voucher: PresentedVoucher, at: datetime) -> str:
-    """Why a voucher may not pay whatever the basket; the state of somebody else's is not told.
+def _refusal_reason(voucher: PresentedVoucher, at: datetime) -> str:
+    """Return why a voucher may pay for no basket at this moment; empty where it may.
 
-    Whether it is expired follows its end and the moment of the basket, never a stored status.
+    The status of another consumer's voucher is not disclosed. Whether one is expired follows its end and the moment of
+    the basket, never a stored status.
     """
     if voucher.benefit is None:
         return "unknown"
@@ -94,12 +105,15 @@ def _refused(voucher: PresentedVoucher, at: datetime) -> str:
     return ""
 
 
-def _cuts(benefit: Benefit, basket: Basket, prices: Prices) -> list[PriceReduction]:
+def _reductions(benefit: Benefit, basket: Basket, prices: Prices) -> list[PriceReduction]:
+    """Return what a benefit takes off the prices; nothing in another currency."""
     if benefit.kind == "external" or benefit.currency != basket.currency:
         return []
     if benefit.kind == "product":
         fitting = [
-            s for s in prices.priced_units if basket.unit_groups[s.unit_group].sku == benefit.product and s.value
+            priced
+            for priced in prices.priced_units
+            if priced.value and basket.unit_groups[priced.unit_group].sku == benefit.product
         ]
         if not fitting:
             return []

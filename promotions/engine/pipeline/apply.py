@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from promotions.engine.benefits.discounts import NO_LISTS, Discount, Fit, Lists
+from promotions.engine.benefits.discounts import NO_LISTS, Discount, Fit, PersonalizedLists
 from promotions.engine.benefits.rewards import RewardDefinition, RewardResult
 from promotions.engine.money import exponent
 from promotions.engine.pipeline.context import EvaluationContext
@@ -68,13 +68,13 @@ def apply_discount(promotion: Promotion, context: EvaluationContext, *, fit: Fit
     discount = promotion.discount
     if fit is None:
         fit = fit_of(discount, context)
-    groups = discount.match(context.prices, fit)
-    if not groups:
+    matching_sets = discount.match(context.prices, fit)
+    if not matching_sets:
         return Refusal(promotion, "no_matching_products", _NO_PRODUCTS)
     redemptions_left = context.strategy.redemptions_left(promotion, context)
     if isinstance(redemptions_left, Refusal):
         return redemptions_left
-    result = discount.take_off(groups, fit, context.basket.unit_groups, redemptions_left=redemptions_left)
+    result = discount.take_off(matching_sets, fit, context.basket.unit_groups, redemptions_left=redemptions_left)
     if not result.redemptions:
         return Refusal(promotion, "no_value", _NO_VALUE)
     return Candidate(promotion, result, Fraction(result.off, 10 ** exponent(context.basket.currency)))
@@ -84,7 +84,7 @@ def fit_of(discount: Discount, context: EvaluationContext, *, any_listed: bool =
     """Return which unit groups of the basket a discount's sets accept for the shopper; ``any_listed``: could accept."""
     if not discount.personalized:
         return discount.fit(context.basket.unit_groups, context.prices, NO_LISTS)
-    lists = Lists(
+    lists = PersonalizedLists(
         terms=context.rulebook.personalized,
         choices=context.shopper.personalized if context.shopper else {},
         taken=context.taken_from_lists,

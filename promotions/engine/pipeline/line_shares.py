@@ -1,8 +1,7 @@
-"""A decision shown on the till's lines: each unit of a unit group is in one of the group's lines, in their order."""
+"""Share a decision over the till's lines: the units of a unit group are in the group's lines, in their order."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from fractions import Fraction
 
 from promotions.engine.benefits.rewards import BasketValue
 from promotions.engine.benefits.vouchers import PaidVoucher
@@ -14,11 +13,11 @@ from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Candida
 
 
 def line_results(basket: Basket, prices: Prices, basket_value: BasketValue) -> tuple[LineResult, ...]:
-    """What becomes of each line, in the order of lines."""
+    """Return each line with its net value and base points, in the order of lines."""
     lines = basket.lines
     nets = [0] * len(lines)
     for priced in prices.priced_units:
-        for position, start, end in _overlaps(basket, priced):
+        for position, start, end in _line_parts(basket, priced):
             nets[position] += (end - start) * priced.value
     points = [0] * len(lines)
     for unit_group, base_points in zip(basket.unit_groups, basket_value.base_points, strict=True):
@@ -47,18 +46,14 @@ def applied_discount(winner: Candidate, basket: Basket) -> Applied:
         discount=result.off,
         saving=winner.saving,
         vouchers=0,
-        lines=cut_shares(basket, result.reductions),
+        lines=_discount_shares(basket, result.reductions),
     )
 
 
 def applied_reward(winner: Candidate, basket: Basket, basket_value: BasketValue) -> Applied:
     """Return a loyalty promotion as it applies, its points shared over the lines by net value."""
     result = winner.reward_result
-    net, all_units = basket_value.net, basket_value.units
-    weights = [
-        net[unit_group] if units == all_units[unit_group] else Fraction(net[unit_group] * units, all_units[unit_group])
-        for unit_group, units in result.taken
-    ]
+    points = allocate(result.points, basket_value.net_shares(result.taken))
     return Applied(
         promotion=winner.promotion,
         redemptions=result.redemptions,
@@ -66,7 +61,7 @@ def applied_reward(winner: Candidate, basket: Basket, basket_value: BasketValue)
         discount=0,
         saving=winner.saving,
         vouchers=result.vouchers,
-        lines=point_shares(basket, result.taken, allocate(result.points, weights)),
+        lines=_point_shares(basket, result.taken, points),
     )
 
 
@@ -77,21 +72,21 @@ def applied_voucher(paid: PaidVoucher, basket: Basket) -> AppliedVoucher:
         offer=paid.voucher.offer,
         benefit=paid.kind,
         discount=paid.off,
-        lines=cut_shares(basket, paid.reductions),
+        lines=_discount_shares(basket, paid.reductions),
     )
 
 
-def cut_shares(basket: Basket, reductions: Iterable[PriceReduction]) -> tuple[LineShare, ...]:
-    """The parts of lines that a discount or voucher took, in the order of lines."""
+def _discount_shares(basket: Basket, reductions: Iterable[PriceReduction]) -> tuple[LineShare, ...]:
+    """Return the parts of lines that a discount or voucher took, in the order of lines."""
     units: dict[int, int] = {}
     off: dict[int, int] = {}
     for reduction in reductions:
         priced = reduction.priced
-        for position, start, end in _overlaps(basket, priced):
+        for position, start, end in _line_parts(basket, priced):
             part = end - start
             units[position] = units.get(position, 0) + part
-            taken_off = reduction.off if part == priced.units else reduction.off_of(end) - reduction.off_of(start)
-            off[position] = off.get(position, 0) + taken_off
+            part_off = reduction.off if part == priced.units else reduction.off_of(end) - reduction.off_of(start)
+            off[position] = off.get(position, 0) + part_off
     return tuple(
         LineShare(
             line_id=basket.lines[position].line_id,
@@ -103,7 +98,7 @@ def cut_shares(basket: Basket, reductions: Iterable[PriceReduction]) -> tuple[Li
     )
 
 
-def point_shares(basket: Basket, taken: TakenUnits, points: Sequence[int]) -> tuple[LineShare, ...]:
+def _point_shares(basket: Basket, taken: TakenUnits, points: Sequence[int]) -> tuple[LineShare, ...]:
     """Return the parts of lines that a loyalty promotion took: the first units of a group, in the order of its lines.
 
     Args:
@@ -113,37 +108,37 @@ def point_shares(basket: Basket, taken: TakenUnits, points: Sequence[int]) -> tu
     """
     lines, unit_groups = basket.lines, basket.unit_groups
     shares: list[LineShare] = []
-    for (unit_group, units), part in zip(taken, points, strict=True):
+    for (unit_group, units), group_points in zip(taken, points, strict=True):
         positions = unit_groups[unit_group].lines
         if len(positions) == 1:
             line = lines[positions[0]]
-            # What _quantity says, without calling it: there is one of these for each promotion and line.
+            # As _quantity does, without the call: there is one of these for each promotion and line.
             quantity = line.quantity if line.is_weighed else Decimal(units)
-            shares.append(LineShare(line.line_id, quantity, 0, part))
+            shares.append(LineShare(line.line_id, quantity, 0, group_points))
             continue
-        overlaps = _overlaps(basket, PricedUnits(unit_group, 0, units, 0))
-        parts = allocate(part, [end - start for _, start, end in overlaps])
-        for (position, start, end), share in zip(overlaps, parts, strict=True):
+        parts = _line_parts(basket, PricedUnits(unit_group, 0, units, 0))
+        shared = allocate(group_points, [end - start for _, start, end in parts])
+        for (position, start, end), share in zip(parts, shared, strict=True):
             line = lines[position]
             shares.append(LineShare(line.line_id, _quantity(line, end - start), 0, share))
     return tuple(shares)
 
 
-def _overlaps(basket: Basket, priced: PricedUnits) -> list[tuple[int, int, int]]:
-    """The lines that hold some priced units, each with the units' start and end among them."""
+def _line_parts(basket: Basket, priced: PricedUnits) -> list[tuple[int, int, int]]:
+    """Return the positions of the lines that hold some priced units, each with its start and end among them."""
     positions = basket.unit_groups[priced.unit_group].lines
     if len(positions) == 1:
         return [(positions[0], 0, priced.units)]
-    found = []
+    parts = []
     at, end = 0, priced.first + priced.units
     for position in positions:
         after = at + basket.lines[position].units
         if after > priced.first and at < end:
-            found.append((position, max(at, priced.first) - priced.first, min(after, end) - priced.first))
+            parts.append((position, max(at, priced.first) - priced.first, min(after, end) - priced.first))
         at = after
-    return found
+    return parts
 
 
 def _quantity(line: Line, units: int) -> Decimal:
-    """Units as a quantity: the one unit of weighed goods is all that was weighed."""
+    """Return units as a quantity: the one unit of weighed goods is all that was weighed."""
     return line.quantity if line.is_weighed else Decimal(units)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from promotions.engine.benefits.discounts import DiscountResult
-from promotions.engine.benefits.vouchers import PaidVoucher, PresentedVoucher, RefusedVoucher, pay
+from promotions.engine.benefits.vouchers import PaidVoucher, PresentedVoucher, RefusedVoucher, pay_with_vouchers
 from promotions.engine.matching.prices import PricedUnits, Prices
 from promotions.engine.pipeline.apply import apply_discount, evaluate_promotion, fit_of
 from promotions.engine.pipeline.context import EvaluationContext
@@ -73,13 +73,13 @@ def run_price_phase(
             prices = prices.after(winner.discount_result.reductions)
             taken_from_lists = _with_taken(taken_from_lists, winner.discount_result)
 
-    prices, paid, vouchers_refused = pay(vouchers, context.basket, prices)
+    payment = pay_with_vouchers(vouchers, context.basket, prices)
     return PricePhaseResult(
-        prices=prices,
+        prices=payment.prices,
         winners=tuple(winners),
         refused=qualifier.refused,
-        paid=paid,
-        vouchers_refused=vouchers_refused,
+        paid=payment.paid,
+        vouchers_refused=payment.refused,
         add_products=tuple(sorted(qualifier.products_to_add, key=lambda product: product.discount)),
         personalized=tuple(_personalized(winners, qualifier.refused.values(), context)),
         choices_to_lock=_choices_to_lock(winners, context, taken_from_lists),
@@ -183,7 +183,7 @@ def _products_to_add(refusal: Refusal, context: EvaluationContext) -> list[Produ
     redemptions_left = context.strategy.redemptions_left(refusal.promotion, context)
     if isinstance(redemptions_left, Refusal):
         return []
-    missing = discount.missing_products(context.prices, fit_of(discount, context), most=redemptions_left)
+    missing = discount.missing_products(context.prices, fit_of(discount, context), redemptions_left=redemptions_left)
     return [ProductToAdd(discount=refusal.promotion.code, sku=sku, quantity=quantity) for sku, quantity in missing]
 
 

@@ -95,10 +95,10 @@ def test_each_personalized_promotion_has_lists_choices_and_a_discount_that_it_fe
     assert PersonalizedPromotion.objects.values("lock_after_first_apply").distinct().count() == 2
 
 
-def test_sales_are_discounted_paid_with_vouchers_and_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sales_are_discounted_paid_with_vouchers_and_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fill, "SALES", 200)
-    monkeypatch.setattr(fill, "BATCH", 10)
-    monkeypatch.setattr(fill, "VOUCHERS_SHOWN", 1)
+    monkeypatch.setattr(fill, "BATCH_SIZE", 10)
+    monkeypatch.setattr(fill, "VOUCHER_USE_RATE", 1)
     run()
     assert AppliedPromotion.objects.filter(promotion__family="discount", discount__gt=0).exists()
     assert Voucher.objects.filter(redeemed_by__isnull=False).exists()
@@ -230,7 +230,7 @@ def test_sales_are_the_same_for_the_same_moment_and_fill_the_year_before_it() ->
     assert made[-1].occurred_at <= until
 
 
-def test_progress_is_told_of_each_shops_sales() -> None:
+def test_progress_is_shown_for_each_shops_sales() -> None:
     drawn: list[tuple[str, int]] = []
 
     class Silent:

@@ -1,4 +1,4 @@
-"""Past sales of a file become history, whole and once; what is dirty is set aside with its reason."""
+"""Past sales of a file become history, whole and once; unusable rows are rejected with their reason."""
 
 import csv
 import gzip
@@ -24,6 +24,10 @@ from promotions.models import Product, Promotion
 
 pytestmark = pytest.mark.django_db
 
+Summary = dict[str, Any]
+Rejects = list[dict[str, str]]
+ImportRows = Callable[..., tuple[Summary, Rejects]]
+
 HEADER = "reference,sku,description,quantity,moment,unit_price,consumer,site"
 
 
@@ -33,10 +37,10 @@ def account() -> Account:
 
 
 @pytest.fixture
-def import_rows(tmp_path: Path, account: Account) -> Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]:
-    """Runs the command over rows; answers its summary and its rejects."""
+def import_rows(tmp_path: Path, account: Account) -> ImportRows:
+    """Run the command over rows; return its summary and its rejected rows."""
 
-    def run(*rows: str, header: str = HEADER, **options: Any) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    def run(*rows: str, header: str = HEADER, **options: object) -> tuple[Summary, Rejects]:
         file = tmp_path / "sales.csv"
         file.write_text("\n".join([header, *rows]) + "\n")
         return run_file(file, tmp_path, **options)
@@ -44,7 +48,7 @@ def import_rows(tmp_path: Path, account: Account) -> Callable[..., tuple[dict[st
     return run
 
 
-def run_file(file: Path, tmp_path: Path, **options: Any) -> tuple[dict[str, Any], list[dict[str, str]]]:
+def run_file(file: Path, tmp_path: Path, **options: object) -> tuple[Summary, Rejects]:
     out, rejects = StringIO(), tmp_path / "rejects.csv"
     options = {"return_prefix": "C", **options}
     call_command("sales_import", file, account="shop", rejects=rejects, stdout=out, stderr=StringIO(), **options)
@@ -52,7 +56,7 @@ def run_file(file: Path, tmp_path: Path, **options: Any) -> tuple[dict[str, Any]
         return json.loads(out.getvalue()), list(csv.DictReader(rejected))
 
 
-def test_an_invoice_becomes_one_past_sale_with_its_lines(import_rows: Any) -> None:
+def test_an_invoice_becomes_one_past_sale_with_its_lines(import_rows: ImportRows) -> None:
     summary, rejects = import_rows(
         "1001,A,BLUE METAL LANTERN,2,2026-03-01T09:00:00,2.55,c-1,Leeds",
         "1001,B,JAM POT,3,2026-03-01T09:00:00,1,c-1,Leeds",
@@ -89,14 +93,14 @@ def test_an_invoice_becomes_one_past_sale_with_its_lines(import_rows: Any) -> No
     assert not LedgerEntry.objects.exists()
 
 
-def test_products_get_their_name_and_a_category_from_its_last_word(import_rows: Any) -> None:
+def test_products_get_their_name_and_a_category_from_its_last_word(import_rows: ImportRows) -> None:
     import_rows("1,A,WHITE HANGING HEART T-LIGHT HOLDER,2,2026-03-01T09:00:00,2.55,,Leeds")
     product = Product.objects.get()
     assert (product.sku, product.name, product.category) == ("A", "WHITE HANGING HEART T-LIGHT HOLDER", "Holder")
     assert [category_of(name) for name in ("", "123", "SET/6 CAKE CASES ", "Tea for 2")] == ["", "", "Cases", "For"]
 
 
-def test_a_product_that_the_catalogue_knows_stays_as_it_is(import_rows: Any, account: Account) -> None:
+def test_a_product_that_the_catalogue_knows_stays_as_it_is(import_rows: ImportRows, account: Account) -> None:
     Product.objects.create(account=account, sku="A", name="Lantern", category="Lights", labels=["metal"])
     summary, _ = import_rows("1,A,BLUE LANTERN,2,2026-03-01T09:00:00,2.55,,Leeds")
     assert Product.objects.get().name == "Lantern"
@@ -104,20 +108,20 @@ def test_a_product_that_the_catalogue_knows_stays_as_it_is(import_rows: Any, acc
     assert summary["created"] == {"sites": 1}
 
 
-def test_a_category_column_is_believed(import_rows: Any) -> None:
+def test_a_category_column_sets_the_category(import_rows: ImportRows) -> None:
     import_rows("1,A,LAMP,2,2026-03-01T09:00,2,,L,Lights", header=HEADER + ",category")
     assert Product.objects.get().category == "Lights"
     assert Transaction.objects.get().lines[0]["category"] == "Lights"
 
 
-def test_a_new_product_makes_rulebooks_look_again(import_rows: Any, account: Account) -> None:
+def test_a_new_product_raises_the_rulebook_version(import_rows: ImportRows, account: Account) -> None:
     import_rows("1,A,LAMP,2,2026-03-01T09:00,2,,L")
     before = account.rulebook_version
     account.refresh_from_db()
     assert account.rulebook_version > before
 
 
-def test_an_invoice_marked_as_a_return_is_kept_with_totals_below_zero(import_rows: Any) -> None:
+def test_an_invoice_marked_as_a_return_is_kept_with_totals_below_zero(import_rows: ImportRows) -> None:
     summary, rejects = import_rows("C7,A,LAMP,-2,2026-03-01T09:00:00,2.50,c-1,Leeds", members=True)
     assert (summary["unlinked_returns"], summary["past_sales"], rejects) == (1, 0, [])
     row = Transaction.objects.get()
@@ -130,13 +134,13 @@ def test_an_invoice_marked_as_a_return_is_kept_with_totals_below_zero(import_row
     assert not Membership.objects.exists()
 
 
-def test_a_row_without_a_consumer_is_an_anonymous_sale(import_rows: Any) -> None:
+def test_a_row_without_a_consumer_is_an_anonymous_sale(import_rows: ImportRows) -> None:
     summary, _ = import_rows("1,A,LAMP,2,2026-03-01T09:00:00,2.50,,Leeds", members=True)
     assert summary["past_sales"] == 1
     assert Transaction.objects.get().consumer is None
 
 
-def test_a_stock_code_that_is_no_product_is_an_ordinary_line(import_rows: Any) -> None:
+def test_a_stock_code_that_is_no_product_is_an_ordinary_line(import_rows: ImportRows) -> None:
     import_rows("1,POST,POSTAGE,1,2026-03-01T09:00:00,18.00,,France")
     assert Transaction.objects.get().total_inc_tax == Decimal("18.00")
 
@@ -165,7 +169,7 @@ def test_a_stock_code_that_is_no_product_is_an_ordinary_line(import_rows: Any) -
         (f"9,{'A' * 101},LAMP,1,2026-03-01T09:00:00,2,c,L", "unusable_text"),
     ],
 )
-def test_a_dirty_row_is_set_aside_with_its_reason(import_rows: Any, row: str, reason: str) -> None:
+def test_an_unusable_row_is_rejected_with_its_reason(import_rows: ImportRows, row: str, reason: str) -> None:
     summary, rejects = import_rows("1,A,LAMP,1,2026-03-01T09:00:00,2,c,L", row)
     assert [(reject["line"], reject["reason"]) for reject in rejects] == [("3", reason)]
     assert rejects[0]["sku"] == (row.split(",")[1])
@@ -173,12 +177,12 @@ def test_a_dirty_row_is_set_aside_with_its_reason(import_rows: Any, row: str, re
     assert list(Transaction.objects.values_list("reference", flat=True)) == ["1"]
 
 
-def test_the_clean_rows_of_an_invoice_with_a_dirty_one_are_imported(import_rows: Any) -> None:
+def test_the_clean_rows_of_an_invoice_with_an_unusable_one_are_imported(import_rows: ImportRows) -> None:
     summary, _ = import_rows("1,A,LAMP,1,2026-03-01T09:00:00,2,c,L", "1,A,LAMP,1,2026-03-01T09:00:00,,c,L")
     assert (summary["past_sales"], summary["partly_rejected_invoices"], summary["imported_rows"]) == (1, 1, 1)
 
 
-def test_an_invoice_of_more_than_500_lines_is_rejected_whole(import_rows: Any) -> None:
+def test_an_invoice_of_more_than_500_lines_is_rejected_whole(import_rows: ImportRows) -> None:
     summary, rejects = import_rows(
         *["1,A,LAMP,1,2026-03-01T09:00:00,2,c,L"] * 501, *["2,A,LAMP,1,2026-03-01T09:00:00,2,c,L"] * 500
     )
@@ -195,13 +199,13 @@ def test_an_invoice_of_more_than_500_lines_is_rejected_whole(import_rows: Any) -
         "1,B,POT,1,2026-03-03T09:00:00,2,c-1,L",
     ],
 )
-def test_a_row_that_contradicts_its_invoice_is_set_aside(import_rows: Any, other: str) -> None:
+def test_a_row_that_contradicts_its_invoice_is_rejected(import_rows: ImportRows, other: str) -> None:
     summary, _ = import_rows("1,A,LAMP,1,2026-03-01T09:00:00,2,c-1,L", other)
     assert (summary["rejected_rows"], summary["past_sales"]) == ({"conflicting_repeat": 1}, 1)
     assert Consumer.objects.get().consumer_id == "c-1"
 
 
-def test_an_invoice_is_as_old_as_its_earliest_row_wherever_its_rows_lie(import_rows: Any) -> None:
+def test_an_invoice_is_as_old_as_its_earliest_row_wherever_its_rows_lie(import_rows: ImportRows) -> None:
     import_rows(
         "2,A,LAMP,1,2026-03-01T10:00:00,2,c,L",
         "1,A,LAMP,1,2026-03-01T09:01:00,2,c,L",
@@ -215,14 +219,14 @@ def test_an_invoice_is_as_old_as_its_earliest_row_wherever_its_rows_lie(import_r
     assert [len(sale.lines) for sale in Transaction.objects.all()] == [2, 2]
 
 
-def test_local_times_are_read_in_the_zone_named(import_rows: Any) -> None:
+def test_local_times_are_read_in_the_zone_named(import_rows: ImportRows) -> None:
     import_rows("1,A,LAMP,1,01/07/2026 20:30,2,c,L", time_zone="America/New_York", date_format="%d/%m/%Y %H:%M")
     sale = Transaction.objects.get()
     assert sale.occurred_at == datetime(2026, 7, 1, 20, 30, tzinfo=ZoneInfo("America/New_York"))
     assert sale.local_day == date(2026, 7, 2)
 
 
-def test_consumers_become_members_on_the_day_of_their_first_sale(import_rows: Any) -> None:
+def test_consumers_become_members_on_the_day_of_their_first_sale(import_rows: ImportRows) -> None:
     import_rows(
         "2,A,LAMP,1,2026-03-02T10:00:00,2,c,L",
         "C1,A,LAMP,-1,2026-02-01T10:00:00,2,c,L",
@@ -234,12 +238,12 @@ def test_consumers_become_members_on_the_day_of_their_first_sale(import_rows: An
     assert (consumer.last_transaction_on, consumer.points_balance) == (date(2026, 3, 2), 0)
 
 
-def test_without_the_option_nobody_becomes_a_member(import_rows: Any) -> None:
+def test_without_the_option_nobody_becomes_a_member(import_rows: ImportRows) -> None:
     import_rows("1,A,LAMP,1,2026-03-01T10:00:00,2,c,L")
     assert not Membership.objects.exists()
 
 
-def test_a_second_run_imports_nothing_twice_and_says_so(import_rows: Any) -> None:
+def test_a_second_run_imports_nothing_twice_and_says_so(import_rows: ImportRows) -> None:
     rows = [f"{i},A,LAMP,1,2026-03-01T09:{i}:00,2,c,L" for i in range(10, 20)]
     import_rows(*rows, members=True)
     before = picture()
@@ -248,7 +252,7 @@ def test_a_second_run_imports_nothing_twice_and_says_so(import_rows: Any) -> Non
     assert picture() == before
 
 
-def test_a_reference_with_other_content_than_was_imported_is_rejected(import_rows: Any) -> None:
+def test_a_reference_with_other_content_than_was_imported_is_rejected(import_rows: ImportRows) -> None:
     import_rows("1,A,LAMP,1,2026-03-01T09:00:00,2,c,L")
     summary, rejects = import_rows("1,A,LAMP,5,2026-03-01T09:00:00,2,c,L")
     assert [reject["reason"] for reject in rejects] == ["reference_in_use"]
@@ -257,7 +261,7 @@ def test_a_reference_with_other_content_than_was_imported_is_rejected(import_row
 
 
 def test_an_import_that_was_cut_off_is_completed_by_the_next(
-    import_rows: Any, monkeypatch: pytest.MonkeyPatch, account: Account
+    import_rows: ImportRows, monkeypatch: pytest.MonkeyPatch, account: Account
 ) -> None:
     rows = [f"{i},{'AB'[i % 2]},LAMP {i % 2},{i},2026-03-01T09:{i}:00,2,c-{i % 3},{'LM'[i % 2]}" for i in range(10, 31)]
     rows.append("12,A,LAMP,0,2026-03-01T09:12:00,2,c-0,L")
@@ -310,7 +314,7 @@ def picture() -> list[list[Any]]:
     ]
 
 
-def test_every_invoice_is_imported_there_already_or_rejected(import_rows: Any) -> None:
+def test_every_invoice_is_imported_there_already_or_rejected(import_rows: ImportRows) -> None:
     import_rows("1,A,LAMP,1,2026-03-01T09:00:00,2,c,L")
     summary, _ = import_rows(
         "1,A,LAMP,1,2026-03-01T09:00:00,2,c,L",
@@ -326,7 +330,7 @@ def test_every_invoice_is_imported_there_already_or_rejected(import_rows: Any) -
     )
 
 
-def test_progress_towards_application_rules_is_counted_anew(import_rows: Any, account: Account) -> None:
+def test_progress_towards_application_rules_is_added_up_again(import_rows: ImportRows, account: Account) -> None:
     promotion = Promotion.objects.create(
         account=account,
         family=Family.LOYALTY,
@@ -347,7 +351,7 @@ def test_progress_towards_application_rules_is_counted_anew(import_rows: Any, ac
     }
 
 
-def test_a_later_sale_on_record_stays_the_last_one(import_rows: Any, account: Account) -> None:
+def test_a_later_sale_on_record_stays_the_last_one(import_rows: ImportRows, account: Account) -> None:
     later = datetime(2026, 5, 1, tzinfo=UTC)
     Consumer.objects.create(
         account=account, consumer_id="c", last_transaction_at=later, last_transaction_on=later.date()
@@ -372,13 +376,13 @@ def test_any_delimiter_decimal_mark_names_and_gzip_are_read(tmp_path: Path, acco
     assert sale.occurred_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
-def test_a_price_finer_than_the_currency_is_rounded_after_the_line_was_worked_out(import_rows: Any) -> None:
+def test_a_price_finer_than_the_currency_is_rounded_after_the_lines_total(import_rows: ImportRows) -> None:
     import_rows("1,A,LAMP,3,2026-03-01T09:00:00,0.125,c,L")
     line = Transaction.objects.get().lines[0]
     assert (line["unit_price_inc_tax"], line["total"]) == ("0.13", "0.38")
 
 
-def test_rejected_cells_are_no_formulas(import_rows: Any) -> None:
+def test_rejected_cells_are_no_formulas(import_rows: ImportRows) -> None:
     _, rejects = import_rows('1,A,"=1+1",-2,2026-03-01T09:00:00,2,c,L')
     assert (rejects[0]["description"], rejects[0]["quantity"]) == ("'=1+1", "-2")
 
@@ -413,7 +417,7 @@ def test_an_unknown_account_is_an_error(tmp_path: Path) -> None:
         run_file(tmp_path / "none.csv", tmp_path)
 
 
-def test_an_import_reaches_no_other_account(import_rows: Any) -> None:
+def test_an_import_reaches_no_other_account(import_rows: ImportRows) -> None:
     other = Account.objects.create(code="other", name="Other", currency="EUR")
     Consumer.objects.create(account=other, consumer_id="c")
     import_rows("1,A,LAMP,1,2026-03-01T09:00:00,2,c,L", members=True)

@@ -1,4 +1,4 @@
-"""A file's sales are sold again by the till's own commit: in order, once, and the same everywhere."""
+"""A file's sales are replayed by the till's own commit: in order, once, and the same everywhere."""
 
 import csv
 import json
@@ -35,7 +35,9 @@ SALES = (
     "4,A,TIN LANTERN,1,2026-03-04T09:00:00,2.55,c-1,Leeds",
 )
 
-Replay = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
+Summary = dict[str, Any]
+Rejects = list[dict[str, str]]
+Replay = Callable[..., tuple[Summary, Rejects]]
 
 
 def shop(code: str = "shop", *, days: int = 36500) -> Account:
@@ -73,9 +75,9 @@ def shop(code: str = "shop", *, days: int = 36500) -> Account:
 
 @pytest.fixture
 def replay_rows(tmp_path: Path) -> Replay:
-    """Runs the command over rows; answers its summary and its rejects."""
+    """Run the command over rows; return its summary and its rejected rows."""
 
-    def run(*rows: str, account: str = "shop", **options: Any) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    def run(*rows: str, account: str = "shop", **options: object) -> tuple[Summary, Rejects]:
         file, out, rejects = tmp_path / "sales.csv", StringIO(), tmp_path / "rejects.csv"
         file.write_text("\n".join([HEADER, *rows]) + "\n")
         call_command(
@@ -136,7 +138,7 @@ def test_a_second_run_posts_nothing_and_has_the_same_digest(replay_rows: Replay)
     assert Transaction.objects.count() == 4
 
 
-def test_a_replay_that_was_cut_off_goes_on_where_it_was(replay_rows: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_that_was_cut_off_continues_where_it_was(replay_rows: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
     shop()
     shop("whole")
     whole, _ = replay_rows(*SALES, account="whole")
@@ -167,20 +169,20 @@ def test_another_decision_has_another_digest(replay_rows: Replay) -> None:
     assert other["digest"] != plain["digest"]
 
 
-def test_a_limit_stops_after_so_many_sales(replay_rows: Replay) -> None:
+def test_a_limit_stops_after_that_many_sales(replay_rows: Replay) -> None:
     shop()
     assert replay_rows(*SALES, limit=3)[0]["posted"] == 3
     assert Transaction.objects.count() == 3
 
 
-def test_a_price_that_no_till_could_send_is_set_aside(replay_rows: Replay) -> None:
+def test_a_price_that_no_till_could_send_is_rejected(replay_rows: Replay) -> None:
     shop()
     summary, rejects = replay_rows("1,A,LANTERN,1,2026-03-01T09:00:00,0.001,c-1,Leeds", SALES[0])
     assert [reject["reason"] for reject in rejects] == ["price_finer_than_currency"]
     assert (summary["posted"], Transaction.objects.get().total_inc_tax) == (1, Decimal("5.10"))
 
 
-def test_a_sale_whose_reference_was_used_otherwise_is_set_aside(replay_rows: Replay) -> None:
+def test_a_sale_whose_reference_has_other_content_is_rejected(replay_rows: Replay) -> None:
     shop()
     replay_rows(*SALES)
     summary, rejects = replay_rows(*SALES[:4], "4,A,TIN LANTERN,8,2026-03-04T09:00:00,2.55,c-1,Leeds")

@@ -1,7 +1,6 @@
 """Repeat behaviour over real transactions: what is kept at a commit, and what history says, agree."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -9,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from loyalty.models import PromotionUsage
 from loyalty.selectors.verification import ledger_differences
-from tests.loyalty.till.shop import Shop, make_line, make_shop
+from tests.loyalty.till.shop import Json, Shop, make_line, make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +20,7 @@ def shop() -> Shop:
     return made
 
 
-def rule(measure: str, threshold: str, unit: str = "days", length: int | None = 30, **more: Any) -> dict[str, Any]:
+def rule(measure: str, threshold: str, unit: str = "days", length: int | None = 30, **more: Json) -> Json:
     return {"measure": measure, "threshold": threshold, "period": {"unit": unit, "length": length}, **more}
 
 
@@ -29,7 +28,7 @@ def on_day(day: int, hour: int = 12) -> str:
     return (datetime(2026, 3, 1, hour, tzinfo=UTC) + timedelta(days=day)).isoformat()
 
 
-def applies(shop: Shop, reference: str, day: int, hour: int = 12, **basket: Any) -> bool:
+def applies(shop: Shop, reference: str, day: int, hour: int = 12, **basket: Json) -> bool:
     return bool(shop.sell(reference, occurred_at=on_day(day, hour), **basket)["applied"])
 
 
@@ -54,7 +53,7 @@ def test_units_of_matching_lines_within_a_week(shop: Shop) -> None:
     assert not applies(shop, "T3", 8, sold=[make_line(quantity="2")])
 
 
-def test_a_promotion_counts_what_was_bought_before_it_was_made(shop: Shop) -> None:
+def test_a_promotion_counts_what_was_bought_before_it_existed(shop: Shop) -> None:
     shop.sell("T0", occurred_at=on_day(0))
     shop.sell("T1", occurred_at=on_day(1))
     shop.promotion("third", application_rules=[rule("transactions", "3")])
@@ -81,7 +80,7 @@ def test_a_late_sale_counts_at_its_own_moment(shop: Shop) -> None:
     assert not applies(shop, "T7", 7)
 
 
-def test_a_late_sale_leaves_no_progress_standing_and_keeps_every_redemption(shop: Shop) -> None:
+def test_a_late_sale_voids_progress_and_keeps_every_redemption(shop: Shop) -> None:
     shop.promotion("third", application_rules=[rule("transactions", "3", counting="every")])
     shop.promotion("fifty", always_apply=True)
     shop.sell("T0", occurred_at=on_day(0))
@@ -93,7 +92,7 @@ def test_a_late_sale_leaves_no_progress_standing_and_keeps_every_redemption(shop
     assert not list(ledger_differences())
 
 
-def test_another_rule_is_judged_by_history_and_not_by_progress_of_the_old_one(shop: Shop) -> None:
+def test_a_changed_rule_counts_history_and_not_the_old_progress(shop: Shop) -> None:
     shop.promotion("often", application_rules=[rule("transactions", "9")])
     for day in range(3):
         assert not applies(shop, f"T{day}", day)
@@ -110,7 +109,7 @@ def test_only_transactions_that_qualify_count(shop: Shop) -> None:
     assert applies(shop, "T3", 3, payment_card_type="VISA")
 
 
-def test_progress_kept_at_commits_is_what_history_adds_up_to(shop: Shop) -> None:
+def test_progress_stored_by_commits_equals_the_sum_of_history(shop: Shop) -> None:
     rules = [rule("spend", "20", counting="every"), rule("transactions", "2", "months", 1)]
     shop.promotion("mixed", application_rules=rules)
     for day in range(0, 40, 3):

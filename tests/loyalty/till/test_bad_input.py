@@ -1,7 +1,5 @@
 """Whatever a till sends: a named refusal that changes nothing, never a fault of the server."""
 
-from typing import Any
-
 import pytest
 from django.db import DataError
 
@@ -9,7 +7,7 @@ from consumers.models import Consumer
 from loyalty.exceptions import FigureTooLarge
 from loyalty.models import Transaction
 from loyalty.services.till.retry import run_with_retry
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
+from tests.loyalty.till.shop import Json, Shop, make_basket, make_line, make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +20,7 @@ def shop() -> Shop:
 
 
 LINE = make_line()
-CASES: list[tuple[dict[str, Any], str]] = [
+CASES: list[tuple[Json, str]] = [
     ({"colour": "red"}, "colour"),
     ({"lines": []}, "lines"),
     ({"lines": [{**LINE, "line_id": str(i)} for i in range(501)]}, "lines"),
@@ -70,7 +68,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize("path", ["baskets/evaluate", "transactions"])
 @pytest.mark.parametrize(("change", "attr"), CASES, ids=lambda case: str(case)[:50])
-def test_bad_input_is_refused_by_name(shop: Shop, path: str, change: dict[str, Any], attr: str) -> None:
+def test_bad_input_is_refused_by_name(shop: Shop, path: str, change: Json, attr: str) -> None:
     answer = shop.call("post", path, {**make_basket(reference="T1"), **change})
     assert answer.status_code == 400, answer.content
     document = answer.json()
@@ -97,9 +95,7 @@ def test_a_flag_that_is_neither_yes_nor_no_is_refused_before_anything_is_written
     ids=["worth", "units", "points"],
 )
 @pytest.mark.parametrize("path", ["baskets/evaluate", "transactions"])
-def test_a_basket_beyond_all_measure_is_refused(
-    shop: Shop, path: str, lines: list[dict[str, Any]], outcome: dict[str, Any] | None
-) -> None:
+def test_a_basket_beyond_all_limits_is_refused(shop: Shop, path: str, lines: list[Json], outcome: Json | None) -> None:
     if outcome:
         shop.promotion("much", outcome=outcome)
     answer = shop.call("post", path, make_basket(reference="T1", lines=lines))
@@ -108,7 +104,7 @@ def test_a_basket_beyond_all_measure_is_refused(
     assert not Transaction.objects.exists()
 
 
-def test_a_commit_issues_so_many_vouchers_at_most_and_a_quote_none(shop: Shop) -> None:
+def test_a_commit_issues_at_most_10000_vouchers_and_a_quote_none(shop: Shop) -> None:
     shop.offer("pound")
     outcome = {"offer": "pound", "quantity_rule": {"apply_to": "every", "units": 1}}
     shop.promotion("much", kind="redeem_offer", outcome=outcome)
@@ -120,7 +116,7 @@ def test_a_commit_issues_so_many_vouchers_at_most_and_a_quote_none(shop: Shop) -
     assert not Transaction.objects.exists()
 
 
-def test_a_balance_beyond_all_measure_is_refused(shop: Shop) -> None:
+def test_a_balance_beyond_all_limits_is_refused(shop: Shop) -> None:
     Consumer.objects.update(points_balance=10**18 - 9)
     answer = shop.call("post", "transactions", make_basket(make_line(price="10.00"), reference="T1"))
     assert answer.status_code == 400, answer.content
@@ -129,7 +125,7 @@ def test_a_balance_beyond_all_measure_is_refused(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("error", [DataError, OverflowError])
-def test_what_a_column_does_not_hold_is_a_refusal(shop: Shop, error: type[Exception]) -> None:
+def test_a_figure_that_a_column_does_not_hold_is_refused(shop: Shop, error: type[Exception]) -> None:
     def write(_attempt: int) -> None:
         raise error
 
@@ -149,7 +145,7 @@ def test_every_problem_is_named_at_once(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("raw", ["", "{", "null", "[]", '"x"', "\xff", "[" * 5000, '{"lines": NaN}'])
-def test_what_is_no_basket_at_all_is_refused(shop: Shop, raw: str) -> None:
+def test_a_body_that_is_no_basket_is_refused(shop: Shop, raw: str) -> None:
     answer = shop.client.post(
         "/api/v1/baskets/evaluate",
         data=raw.encode("latin-1"),
@@ -166,7 +162,7 @@ def test_a_commit_needs_its_reference(shop: Shop) -> None:
         assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "reference")
 
 
-def test_a_sale_may_be_late_only_so_long_and_hardly_early() -> None:
+def test_a_sale_may_be_late_up_to_a_limit_and_hardly_early() -> None:
     shop = make_shop("strict", late_transaction_days=30)
     shop.member()
     for moment in ("2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"):

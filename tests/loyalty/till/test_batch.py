@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -11,7 +10,7 @@ from consumers.models import Consumer
 from loyalty.models import Transaction
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import Promotion
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_shop
+from tests.loyalty.till.shop import Answer, Json, Shop, make_basket, make_line, make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -27,23 +26,23 @@ def on_day(day: int) -> str:
     return datetime(2026, 3, day, 12, tzinfo=UTC).isoformat()
 
 
-def send(shop: Shop, *baskets: Any) -> list[dict[str, Any]]:
+def send(shop: Shop, *baskets: Json) -> list[Json]:
     answer = shop.call("post", "transactions/batch", list(baskets))
     assert answer.status_code == 200, answer.content
-    results: list[dict[str, Any]] = answer.json()["results"]
+    results: list[Json] = answer.json()["results"]
     return results
 
 
-def outcomes(results: list[dict[str, Any]]) -> list[tuple[str | None, int]]:
+def outcomes(results: list[Json]) -> list[tuple[str | None, int]]:
     return [(one["reference"], one["status"]) for one in results]
 
 
-def raw(shop: Shop, body: bytes) -> Any:
+def raw(shop: Shop, body: bytes) -> Answer:
     key = {"Authorization": f"Api-Key {shop.keys['till']}"}
     return shop.client.post("/api/v1/transactions/batch", body, content_type="application/json", headers=key)
 
 
-def test_a_batch_is_judged_oldest_first_whatever_its_order(shop: Shop) -> None:
+def test_a_batch_is_committed_oldest_first_whatever_its_order(shop: Shop) -> None:
     shop.promotion("once", customer_redemption_limit=1)
     baskets = [make_basket(reference=f"T{day}", occurred_at=on_day(day)) for day in (3, 1, 2)]
     results = send(shop, *baskets)
@@ -62,21 +61,21 @@ def test_baskets_of_one_moment_keep_their_order(shop: Shop) -> None:
     assert outcomes(send(shop, *(make_basket(reference=one) for one in "bca"))) == [("b", 201), ("c", 201), ("a", 201)]
 
 
-def test_one_without_a_moment_happened_now(shop: Shop) -> None:
+def test_a_basket_without_a_moment_happened_now(shop: Shop) -> None:
     undated = make_basket(reference="now", occurred_at=None)
     results = send(shop, undated, make_basket(reference="then"))
     assert outcomes(results) == [("then", 201), ("now", 201)]
     assert timezone.now() - Transaction.objects.get(reference="now").occurred_at < timedelta(minutes=1)
 
 
-def test_each_answer_is_the_one_of_the_single_call(shop: Shop) -> None:
+def test_each_answer_is_that_of_the_single_call(shop: Shop) -> None:
     shop.promotion("fifty")
     (result,) = send(shop, make_basket(reference="T1"))
     again = shop.call("post", "transactions", make_basket(reference="T1"))
     assert (again.status_code, again.json()) == (200, result["answer"])
 
 
-def test_a_refused_basket_stops_no_other_and_is_answered_as_alone(shop: Shop) -> None:
+def test_a_refused_basket_stops_no_other_and_is_answered_as_a_single_call(shop: Shop) -> None:
     shop.sell("used")
     bad = [
         make_basket(reference="used", sold=[make_line(quantity="9")]),
@@ -97,7 +96,7 @@ def test_a_refused_basket_stops_no_other_and_is_answered_as_alone(shop: Shop) ->
 
 
 @pytest.mark.parametrize("body", [None, 5, "T1", [], [[]], True])
-def test_what_is_no_basket_is_refused_in_its_place(shop: Shop, body: Any) -> None:
+def test_an_entry_that_is_no_basket_is_refused_in_its_place(shop: Shop, body: Json) -> None:
     results = send(shop, make_basket(reference="good"), body)
     assert outcomes(results) == [("good", 201), (None, 400)]
 
@@ -125,8 +124,8 @@ def test_one_reference_twice_in_a_batch_is_one_sale(shop: Shop) -> None:
     assert outcomes(send(shop, same, same, other)) == [("T1", 201), ("T1", 200), ("T1", 409)]
 
 
-def test_late_sales_are_judged_at_their_own_moment_by_todays_definitions(shop: Shop) -> None:
-    march: dict[str, Any] = {"starts_at": datetime(2026, 3, 2, tzinfo=UTC), "ends_at": datetime(2026, 3, 4, tzinfo=UTC)}
+def test_late_sales_are_evaluated_at_their_own_moment_by_todays_definitions(shop: Shop) -> None:
+    march: Json = {"starts_at": datetime(2026, 3, 2, tzinfo=UTC), "ends_at": datetime(2026, 3, 4, tzinfo=UTC)}
     shop.promotion("short", **march)
     shop.promotion("short", outcome={"points": 7}, **march)
     results = send(shop, *(make_basket(reference=f"T{day}", occurred_at=on_day(day)) for day in (1, 3, 5)))
@@ -151,7 +150,7 @@ def test_a_sale_may_be_as_late_as_the_account_allows(shop: Shop) -> None:
     assert results[0]["answer"]["errors"][0]["attr"] == "occurred_at"
 
 
-def test_at_most_500_baskets_are_taken_at_once(shop: Shop) -> None:
+def test_at_most_500_baskets_are_accepted_at_once(shop: Shop) -> None:
     assert shop.call("post", "transactions/batch", [{}] * 500).status_code == 200
     answer = shop.call("post", "transactions/batch", [{}] * 501)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (413, "too_large")
@@ -177,7 +176,7 @@ def test_no_baskets_are_no_results(shop: Shop) -> None:
         b'[{"reference": 1e999}]',
     ],
 )
-def test_what_cannot_be_read_is_refused(shop: Shop, body: bytes) -> None:
+def test_an_unreadable_batch_is_refused(shop: Shop, body: bytes) -> None:
     answer = raw(shop, body)
     assert answer.status_code in (200, 400), answer.content
     if answer.status_code == 200:
@@ -185,7 +184,7 @@ def test_what_cannot_be_read_is_refused(shop: Shop, body: bytes) -> None:
     assert not Transaction.objects.exists()
 
 
-def test_a_moment_that_is_none_stops_only_its_basket(shop: Shop) -> None:
+def test_an_invalid_moment_stops_only_its_basket(shop: Shop) -> None:
     moments = ["yesterday", "0001-01-01T00:00:00+14:00", 5, "2026-03-04T12:00:00"]
     bad = [make_basket(reference=str(i), occurred_at=moment) for i, moment in enumerate(moments)]
     results = send(shop, *bad, make_basket(reference="good"))

@@ -77,7 +77,7 @@ def test_other_content_under_the_same_reference_is_a_conflict(shop: Shop) -> Non
     assert answer.json()["errors"][0]["code"] == "reference_reused"
 
 
-def test_a_till_that_expected_otherwise_is_told_the_differences(shop: Shop) -> None:
+def test_a_till_that_expected_otherwise_gets_the_differences(shop: Shop) -> None:
     shop.promotion("fifty")
     expected = {"net_total_inc_tax": "3.00", "points": 3, "applied": []}
     answer = shop.sell("T1", expected=expected)
@@ -164,7 +164,7 @@ def test_an_unknown_card_does_not_stop_a_sale(shop: Shop) -> None:
     ("search", "found"),
     [("leeds-1", ["leeds-17", "leeds-1"]), ("LEEDS-17", ["leeds-17"]), ("card", ["york"]), ("zoe", [])],
 )
-def test_sales_are_searched_by_what_they_say(shop: Shop, search: str, found: list[str]) -> None:
+def test_sales_are_searched_by_their_texts(shop: Shop, search: str, found: list[str]) -> None:
     shop.sell("leeds-1")
     shop.sell("leeds-17")
     shop.sell("york", consumer=None, loyalty_card="card-9")
@@ -236,7 +236,7 @@ def test_the_database_refuses_to_change_the_ledger_too(shop: Shop) -> None:
     assert LedgerEntry.objects.get().points == 3
 
 
-def test_ledger_verify_finds_what_is_wrong(shop: Shop) -> None:
+def test_ledger_verify_finds_differences(shop: Shop) -> None:
     shop.promotion("fifty", customer_redemption_limit=2)
     shop.sell("T1")
     Consumer.objects.update(points_balance=1)
@@ -252,7 +252,7 @@ def test_a_stock_cannot_be_overrun_in_the_database(shop: Shop) -> None:
         Offer.objects.filter(pk=offer.pk).update(issued=2)
 
 
-def test_a_limit_that_the_book_does_not_know_yet_holds_all_the_same(shop: Shop) -> None:
+def test_a_limit_that_the_snapshot_does_not_have_yet_holds(shop: Shop) -> None:
     promotion = shop.promotion("fifty")
     shop.sell("T1")
     # The process still holds the unlimited promotion, and its next sale has read the account before the change.

@@ -1,4 +1,4 @@
-"""Which counters a sale holds while it is decided: those of which little is left, and no others."""
+"""Counters that are locked while a sale is decided: those of which little is left, and no others."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +29,8 @@ def shop() -> Shop:
 
 
 @contextmanager
-def being_decided(shop: Shop, *, lock_free_margin: int | None = LOCK_FREE_MARGIN) -> Iterator[set[str]]:
-    """A sale is decided and not written yet: the codes of what applies to it."""
+def sale_decided(shop: Shop, *, lock_free_margin: int | None = LOCK_FREE_MARGIN) -> Iterator[set[str]]:
+    """Decide a sale without writing it; yield the codes of what applies."""
     sale = sale_decoded(msgspec.json.encode(make_basket(reference="T1", consumer="c")), now=timezone.now(), commit=True)
     shop.account.refresh_from_db()
     with transaction.atomic():
@@ -40,10 +40,10 @@ def being_decided(shop: Shop, *, lock_free_margin: int | None = LOCK_FREE_MARGIN
         yield {applied.promotion.code for applied in quote.decision.applied}
 
 
-def free() -> set[str]:
-    """The codes of promotions and offers whose rows another till's sale could have at once."""
+def unlocked() -> set[str]:
+    """Return the codes of the promotions and offers whose rows another till's sale could lock now."""
 
-    def asked() -> set[str]:
+    def lock_what_is_free() -> set[str]:
         try:
             with transaction.atomic():
                 promotions = Promotion.objects.select_for_update(skip_locked=True, no_key=True)
@@ -56,45 +56,45 @@ def free() -> set[str]:
             connections.close_all()
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asked).result()
+        return pool.submit(lock_what_is_free).result()
 
 
-def test_nobody_waits_for_a_sale_that_is_decided_while_much_is_left(shop: Shop) -> None:
+def test_no_counter_is_locked_while_much_is_left(shop: Shop) -> None:
     shop.offer("coffee", stock=LOCK_FREE_MARGIN + 1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
     shop.promotion("limited", always_apply=True, total_redemption_limit=LOCK_FREE_MARGIN + 1)
-    with being_decided(shop) as applied:
+    with sale_decided(shop) as applied:
         assert applied == {"thanks", "limited"}
-        assert free() == {"thanks", "limited", "coffee"}
+        assert unlocked() == {"thanks", "limited", "coffee"}
 
 
-def test_what_little_is_left_of_is_held_with_all_else_that_is_limited(shop: Shop) -> None:
+def test_a_scarce_counter_is_locked_with_all_other_limited_ones(shop: Shop) -> None:
     shop.offer("coffee", stock=LOCK_FREE_MARGIN + 1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
     shop.promotion("scarce", always_apply=True, total_redemption_limit=LOCK_FREE_MARGIN)
     shop.promotion("limited", always_apply=True, total_redemption_limit=LOCK_FREE_MARGIN + 1)
     shop.promotion("unlimited", always_apply=True)
-    with being_decided(shop) as applied:
+    with sale_decided(shop) as applied:
         assert applied == {"thanks", "scarce", "limited", "unlimited"}
-        assert free() == {"thanks", "unlimited"}
+        assert unlocked() == {"thanks", "unlimited"}
 
 
-def test_a_scarce_stock_is_held(shop: Shop) -> None:
+def test_a_scarce_stock_is_locked(shop: Shop) -> None:
     shop.offer("coffee", stock=1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
-    with being_decided(shop):
-        assert free() == {"thanks"}
+    with sale_decided(shop):
+        assert unlocked() == {"thanks"}
 
 
-def test_a_sale_that_is_decided_again_holds_whatever_is_left(shop: Shop) -> None:
+def test_a_second_attempt_locks_counters_however_much_is_left(shop: Shop) -> None:
     shop.promotion("limited", always_apply=True, total_redemption_limit=LOCK_FREE_MARGIN + 1)
-    with being_decided(shop, lock_free_margin=None):
-        assert free() == set()
+    with sale_decided(shop, lock_free_margin=None):
+        assert unlocked() == set()
 
 
-def test_what_cannot_apply_is_not_held_for_the_reason_that_is_kept(shop: Shop) -> None:
+def test_a_promotion_that_cannot_apply_is_not_locked_for_its_explanation(shop: Shop) -> None:
     york = {"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": "York"}]}
     shop.promotion("elsewhere", total_redemption_limit=1, site_rules=york)
-    with being_decided(shop) as applied:
+    with sale_decided(shop) as applied:
         assert applied == set()
-        assert free() == {"elsewhere"}
+        assert unlocked() == {"elsewhere"}

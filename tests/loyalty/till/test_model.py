@@ -7,7 +7,6 @@ counters, stock, vouchers and choices must say too.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, assume
@@ -26,7 +25,7 @@ from consumers.models import Consumer
 from loyalty.models import Offer, PromotionUsage, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import PersonalizedList, Promotion
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_return, make_set, make_shop
+from tests.loyalty.till.shop import Json, Shop, make_basket, make_line, make_return, make_set, make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -122,7 +121,7 @@ class Tills(RuleBasedStateMachine):
         self.shop: Shop = make_shop(f"shop{Tills.shops}")
         self.books = Books()
         self.calls = 0
-        self.answered: list[tuple[str, Any, Any]] = []
+        self.answered: list[tuple[str, Json, Json]] = []
         for consumer in CONSUMERS:
             self.shop.member(consumer)
         for sku in PRICES:
@@ -139,7 +138,7 @@ class Tills(RuleBasedStateMachine):
         self.shop.discount("yours", make_set(personalized_promotion="PP"), value="50")
 
     @staticmethod
-    def _on(sku: str) -> dict[str, Any]:
+    def _on(sku: str) -> Json:
         rules = {"match": "all", "rules": [{"attribute": "sku", "operator": "is", "value": sku}]}
         return {"product_selection": {"match": "any", "sets": [{"name": sku, "rules": rules}]}}
 
@@ -158,7 +157,7 @@ class Tills(RuleBasedStateMachine):
         self.calls += 1
         return f"N{self.calls}"
 
-    def _ask(self, path: str, body: Any, *, status: int) -> Any:
+    def _ask(self, path: str, body: Json, *, status: int) -> Json:
         answer = self.shop.call("post", path, body, role="manager")
         assert answer.status_code == status, (answer.status_code, answer.content)
         if status == 201 and path.startswith("transactions"):
@@ -240,7 +239,7 @@ class Tills(RuleBasedStateMachine):
         self._taken(sale, Counter(sale.left), path, body)
         sale.status = "voided"
 
-    def _taken(self, sale: Sale, back: Counter[str], path: str, body: Any) -> Any:
+    def _taken(self, sale: Sale, back: Counter[str], path: str, body: Json) -> Json:
         books, points, cancelled, spent = self.books, sale.points, [], []
         sale.left -= back
         sale.gifts = min(sale.gifts, sale.left["CAKE"])
@@ -362,7 +361,7 @@ class Tills(RuleBasedStateMachine):
         }
 
 
-def test_any_sequence_of_calls_leaves_what_the_model_says() -> None:
+def test_any_sequence_of_calls_leaves_what_the_model_expects() -> None:
     run_state_machine_as_test(
         Tills,
         settings=hypothesis_settings(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from time import sleep
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 from django.db import connection, connections
@@ -14,7 +14,7 @@ from consumers.models import Consumer
 from loyalty.models import LedgerEntry, Offer, Reversal, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import PersonalizedList, Promotion
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_return, make_set, make_shop
+from tests.loyalty.till.shop import Answer, Json, Shop, make_basket, make_line, make_return, make_set, make_shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,8 +33,8 @@ def shop() -> Shop:
     return make_shop()
 
 
-def at_once(shop: Shop, tills: int, deed: Callable[[Shop, int], T]) -> list[T]:
-    """What each till gets that begins its deed in the same moment."""
+def at_once(shop: Shop, tills: int, act: Callable[[Shop, int], T]) -> list[T]:
+    """Return what each till gets that acts in the same moment."""
     start = Barrier(tills)
     shop.client.handler.load_middleware()
 
@@ -43,7 +43,7 @@ def at_once(shop: Shop, tills: int, deed: Callable[[Shop, int], T]) -> list[T]:
         own.client.handler = shop.client.handler  # one for all threads, as a server has it
         start.wait()
         try:
-            return deed(own, number)
+            return act(own, number)
         finally:
             connections.close_all()
 
@@ -51,10 +51,10 @@ def at_once(shop: Shop, tills: int, deed: Callable[[Shop, int], T]) -> list[T]:
         return list(pool.map(till, range(tills)))
 
 
-def sold_at_once(shop: Shop, tills: int, sale: Callable[[int], dict[str, Any]]) -> list[Any]:
-    """The answers to sales that all tills commit in the same moment; one that is told to wait asks again."""
+def sold_at_once(shop: Shop, tills: int, sale: Callable[[int], Json]) -> list[Answer]:
+    """Return the answers to sales that all tills commit in the same moment; one that is told to wait tries again."""
 
-    def commit(own: Shop, number: int) -> Any:
+    def commit(own: Shop, number: int) -> Answer:
         while (answer := own.call("post", "transactions", sale(number))).status_code == 503:
             sleep(int(answer.headers["Retry-After"]))
         return answer
@@ -62,19 +62,19 @@ def sold_at_once(shop: Shop, tills: int, sale: Callable[[int], dict[str, Any]]) 
     return at_once(shop, tills, commit)
 
 
-def codes(answers: list[Any]) -> list[int]:
+def codes(answers: list[Answer]) -> list[int]:
     return sorted(answer.status_code for answer in answers)
 
 
-def redemptions(answers: list[Any]) -> list[int]:
-    """Of each sale the redemptions of all promotions."""
-    return [sum(one["redemptions"] for one in answer.json()["applied"]) for answer in answers]
+def redemptions(answers: list[Answer]) -> list[int]:
+    """Return the redemptions of all promotions by each sale."""
+    return [sum(applied["redemptions"] for applied in answer.json()["applied"]) for answer in answers]
 
 
 # --- sales ----------------------------------------------------------------------------------------------------------
 
 
-def test_one_reference_committed_at_once_awards_once_and_answers_all_alike(shop: Shop) -> None:
+def test_a_reference_that_many_tills_commit_awards_once_and_all_get_the_same_answer(shop: Shop) -> None:
     shop.member()
     shop.promotion("fifty", customer_redemption_limit=5)
     answers = sold_at_once(shop, TILLS, lambda _: make_basket(reference="T1"))
@@ -85,7 +85,7 @@ def test_one_reference_committed_at_once_awards_once_and_answers_all_alike(shop:
     assert not list(ledger_differences())
 
 
-def test_one_reference_of_nobody_committed_at_once_is_one_sale(shop: Shop) -> None:
+def test_an_anonymous_reference_that_many_tills_commit_is_one_sale(shop: Shop) -> None:
     shop.discount("half", value="50", total_redemption_limit=5)
     answers = sold_at_once(shop, TILLS, lambda _: make_basket(reference="T1", consumer=None))
     assert codes(answers) == [200] * (TILLS - 1) + [201]
@@ -93,7 +93,7 @@ def test_one_reference_of_nobody_committed_at_once_is_one_sale(shop: Shop) -> No
     assert Promotion.objects.get().redemptions == 1
 
 
-def test_one_reference_with_two_contents_is_one_sale_and_conflicts(shop: Shop) -> None:
+def test_a_reference_with_two_contents_is_one_sale_and_conflicts(shop: Shop) -> None:
     shop.member()
     answers = sold_at_once(
         shop, TILLS, lambda till: make_basket(reference="T1", sold=[make_line(quantity=str(1 + till % 2))])
@@ -126,11 +126,11 @@ def test_a_total_limit_holds_over_many_consumers(shop: Shop) -> None:
     assert not list(ledger_differences())
 
 
-@pytest.mark.parametrize("ample", [-1, 0, 1, 50])
-def test_a_limit_that_nothing_was_locked_for_holds_all_the_same(
-    shop: Shop, ample: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lock_free_margin", [-1, 0, 1, 50])
+def test_a_limit_holds_without_locks_while_much_is_left(
+    shop: Shop, lock_free_margin: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loyalty.services.till.commit.LOCK_FREE_MARGIN", ample)
+    monkeypatch.setattr("loyalty.services.till.commit.LOCK_FREE_MARGIN", lock_free_margin)
     limit = CROWD + CROWD // 2 + 3  # the last takes one of the two it would have had
     shop.offer("coffee", stock=CROWD // 2)
     shop.promotion("limited", outcome={"points": 10, "quantity_rule": EVERY}, total_redemption_limit=limit)
@@ -175,7 +175,7 @@ def test_a_voucher_pays_at_one_of_many_tills(shop: Shop) -> None:
     code = shop.voucher("pound")
     answers = sold_at_once(shop, TILLS, lambda till: make_basket(reference=f"T{till}", vouchers=[code]))
     assert sorted(answer.json()["discount_total"] for answer in answers) == ["0.00"] * (TILLS - 1) + ["1.00"]
-    refused = [one["reason"] for answer in answers for one in answer.json()["vouchers_refused"]]
+    refused = [voucher["reason"] for answer in answers for voucher in answer.json()["vouchers_refused"]]
     assert refused == ["redeemed"] * (TILLS - 1)
     assert not list(ledger_differences())
 
@@ -201,12 +201,12 @@ def test_a_choice_made_while_sales_are_committed_is_final_once(shop: Shop) -> No
     shop.listed("PP", "TEA", "CAKE", lock_after_first_apply=True)
     shop.discount("yours", make_set(personalized_promotion="PP"), value="50")
 
-    def deed(own: Shop, number: int) -> Any:
+    def act(own: Shop, number: int) -> Answer:
         if number:
             return own.call("post", "transactions", make_basket(reference=f"T{number}"))
         return own.call("put", "personalized-promotions/PP/consumers/c/selection", {"products": ["CAKE"]})
 
-    chose, *sales = at_once(shop, TILLS, deed)
+    chose, *sales = at_once(shop, TILLS, act)
     listed = PersonalizedList.objects.get()
     assert listed.locked
     if chose.status_code == 409:
@@ -218,11 +218,11 @@ def test_a_choice_made_while_sales_are_committed_is_final_once(shop: Shop) -> No
 # --- returns --------------------------------------------------------------------------------------------------------
 
 
-def returned_at_once(shop: Shop, tills: int, path: str, body: Callable[[int], dict[str, Any]]) -> list[Any]:
+def returned_at_once(shop: Shop, tills: int, path: str, body: Callable[[int], Json]) -> list[Answer]:
     return at_once(shop, tills, lambda own, number: own.call("post", path, body(number)))
 
 
-def test_one_return_sent_at_once_takes_back_once_and_answers_all_alike(shop: Shop) -> None:
+def test_a_return_that_many_tills_send_takes_back_once_and_all_get_the_same_answer(shop: Shop) -> None:
     shop.member()
     shop.sell("T1", sold=[make_line(quantity="9")])
     answers = returned_at_once(shop, TILLS, "transactions/T1/returns", lambda _: make_return("R1", TEA="1"))
@@ -259,17 +259,17 @@ def test_one_return_reference_for_many_sales_is_one_return(shop: Shop) -> None:
     assert not list(ledger_differences())
 
 
-def test_of_voids_and_returns_at_once_everything_comes_back_once(shop: Shop) -> None:
+def test_voids_and_returns_at_once_take_everything_back_once(shop: Shop) -> None:
     shop.member()
     shop.promotion("each", outcome={"points": 10, "quantity_rule": EVERY}, total_redemption_limit=50)
     shop.sell("T1", sold=[make_line(quantity="9")])
 
-    def deed(own: Shop, number: int) -> Any:
+    def act(own: Shop, number: int) -> Answer:
         if number % 2:
             return own.call("post", "transactions/T1/void", {"reference": f"V{number}"})
         return own.call("post", "transactions/T1/returns", make_return(f"R{number}", TEA="1"))
 
-    answers = at_once(shop, TILLS, deed)
+    answers = at_once(shop, TILLS, act)
     assert sum(answer.json()["reversed"]["points"] for answer in answers if answer.status_code == 201) == 117
     assert Transaction.objects.get().status == "voided"
     assert (Consumer.objects.get().points_balance, Promotion.objects.get().redemptions) == (0, 0)
@@ -282,12 +282,12 @@ def test_a_voucher_is_spent_or_taken_back_and_never_both(shop: Shop) -> None:
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "pound"})
     code = shop.sell("T0")["vouchers_issued"][0]["code"]
 
-    def deed(own: Shop, number: int) -> Any:
+    def act(own: Shop, number: int) -> Answer:
         if number % 2:
             return own.call("post", "transactions", make_basket(reference=f"T{number}", vouchers=[code]))
         return own.call("post", "transactions/T0/void", {"reference": f"V{number}"})
 
-    answers = at_once(shop, TILLS, deed)
+    answers = at_once(shop, TILLS, act)
     spent = sum(answer.json()["discount_total"] == "1.00" for answer in answers[1::2])
     (voided,) = (answer.json()["reversed"] for answer in answers[::2] if answer.status_code == 201)
     assert (voided["vouchers_cancelled"], voided["vouchers_already_redeemed"]) == (
@@ -298,19 +298,19 @@ def test_a_voucher_is_spent_or_taken_back_and_never_both(shop: Shop) -> None:
     assert not list(ledger_differences())
 
 
-def test_what_comes_back_is_sold_again_and_no_limit_is_overrun(shop: Shop) -> None:
+def test_returned_redemptions_are_used_again_and_no_limit_is_overrun(shop: Shop) -> None:
     for till in range(TILLS):
         shop.member(f"c{till}")
     shop.promotion("few", outcome={"points": 10}, total_redemption_limit=TILLS // 2)
     for till in range(TILLS // 2):
         shop.sell(f"T{till}", consumer=f"c{till}")
 
-    def deed(own: Shop, number: int) -> Any:
+    def act(own: Shop, number: int) -> Answer:
         if number < TILLS // 2:
             return own.call("post", f"transactions/T{number}/void", {"reference": f"V{number}"})
         return own.call("post", "transactions", make_basket(reference=f"T{number}", consumer=f"c{number}"))
 
-    answers = at_once(shop, TILLS, deed)
+    answers = at_once(shop, TILLS, act)
     assert codes(answers) == [201] * TILLS
     assert Promotion.objects.get().redemptions == sum(redemptions(answers[TILLS // 2 :])) <= TILLS // 2
     assert not list(ledger_differences())

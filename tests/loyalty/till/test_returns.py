@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -18,12 +17,12 @@ from loyalty.choices import TransactionKind
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Reversal, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import Product, Promotion
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_return, make_set, make_shop
+from tests.loyalty.till.shop import Json, Shop, make_basket, make_line, make_return, make_set, make_shop
 
 pytestmark = pytest.mark.django_db
 
 EVERY = {"apply_to": "every", "units": 1}
-Rules = dict[str, Any]
+Rules = Json
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def shop() -> Iterator[Shop]:
     assert not list(ledger_differences())
 
 
-def one_rule(attribute: str, operator: str, value: Any) -> Rules:
+def one_rule(attribute: str, operator: str, value: Json) -> Rules:
     return {"match": "all", "rules": [{"attribute": attribute, "operator": operator, "value": value}]}
 
 
@@ -43,12 +42,12 @@ def on_day(day: int) -> str:
     return datetime(2026, 3, day, 12, tzinfo=UTC).isoformat()
 
 
-def applied(answer: Any) -> dict[str, tuple[int, int]]:
+def applied(answer: Json) -> dict[str, tuple[int, int]]:
     """Redemptions and points by promotion."""
     return {one["promotion"]: (one["redemptions"], one["points"]) for one in answer["applied"]}
 
 
-def money(answer: Any) -> tuple[str, str, str]:
+def money(answer: Json) -> tuple[str, str, str]:
     """What is left, what is paid back and what could not be had back."""
     return answer["net_total_inc_tax"], answer["refund_due"], answer["not_recovered"]
 
@@ -106,7 +105,7 @@ def test_discounts_count_in_the_version_that_applied(shop: Shop) -> None:
         ("patch", "promotions/fifty", {"eligibility": {"line_item_rules": one_rule("sku", "is", "CAKE")}}),
     ],
 )
-def test_what_became_of_a_promotion_since_does_not_matter(shop: Shop, method: str, path: str, body: Rules) -> None:
+def test_later_changes_of_a_promotion_do_not_matter(shop: Shop, method: str, path: str, body: Rules) -> None:
     shop.promotion("fifty", outcome={"points": 50, "quantity_rule": EVERY})
     shop.sell("T1", sold=[make_line(quantity="3")])
     assert shop.call(method, path, body, role="manager").status_code == 200
@@ -114,7 +113,7 @@ def test_what_became_of_a_promotion_since_does_not_matter(shop: Shop, method: st
     assert Promotion.objects.get().redemptions == 2
 
 
-def test_products_are_as_they_were(shop: Shop) -> None:
+def test_products_count_as_they_were_at_the_sale(shop: Shop) -> None:
     shop.product("TEA", category="Drinks")
     drinks = one_rule("category", "is", "Drinks")
     shop.promotion(
@@ -128,34 +127,34 @@ def test_products_are_as_they_were(shop: Shop) -> None:
     assert money(answer) == ("1.50", "1.50", "0.00")
 
 
-def test_the_earn_rate_is_as_it_was(shop: Shop) -> None:
+def test_the_earn_rate_is_that_of_the_sale(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="2")])
     shop.call("patch", "account", {"points_per_currency_unit": "5"}, role="manager")
     assert shop.give_back("T1", "R1", TEA="1")["points"]["base"] == 3
 
 
-def test_the_rate_of_another_currency_is_as_it_was(shop: Shop) -> None:
+def test_the_rate_of_another_currency_is_that_of_the_sale(shop: Shop) -> None:
     shop.call("patch", "account", {"other_earn_rates": {"EUR": "2"}}, role="manager")
     assert shop.sell("T1", currency="EUR", sold=[make_line(quantity="2")])["points"]["base"] == 12
     shop.call("patch", "account", {"other_earn_rates": {"EUR": None}}, role="manager")
     assert shop.give_back("T1", "R1", TEA="1")["points"]["base"] == 6
 
 
-def test_the_value_of_a_point_is_as_it_was(shop: Shop) -> None:
+def test_the_value_of_a_point_is_that_of_the_sale(shop: Shop) -> None:
     shop.promotion("fifty")
     shop.sell("T1", sold=[make_line(quantity="2")])
     shop.call("patch", "account", {"point_value": "0.5"}, role="manager")
     assert shop.give_back("T1", "R1", TEA="1")["applied"][0]["saving"] == "0.50"
 
 
-def test_the_membership_is_as_it_was(shop: Shop) -> None:
+def test_the_membership_is_that_of_the_sale(shop: Shop) -> None:
     shop.promotion("fifty")
     shop.sell("T1", sold=[make_line(quantity="2")])
     Membership.objects.update(status="withdrawn")
     assert shop.give_back("T1", "R1", TEA="1")["points"] == {"base": 3, "promotion": 50, "total": 53, "balance": 53}
 
 
-def test_the_customers_groups_are_not_asked_again(shop: Shop) -> None:
+def test_the_customers_groups_are_not_checked_again(shop: Shop) -> None:
     vip = ConsumerGroup.objects.create(account=shop.account, code="vip")
     consumer = Consumer.objects.get()
     consumer.groups.add(vip)
@@ -165,14 +164,14 @@ def test_the_customers_groups_are_not_asked_again(shop: Shop) -> None:
     assert applied(shop.give_back("T1", "R1", TEA="1")) == {"vips": (1, 50)}
 
 
-def test_the_site_is_not_asked_again(shop: Shop) -> None:
+def test_the_site_is_not_checked_again(shop: Shop) -> None:
     shop.promotion("leeds", site_rules=one_rule("town", "is", "Leeds"))
     shop.sell("T1", sold=[make_line(quantity="2")])
     Site.objects.update(town="York")
     assert applied(shop.give_back("T1", "R1", TEA="1")) == {"leeds": (1, 50)}
 
 
-def test_what_was_bought_before_is_not_asked_again(shop: Shop) -> None:
+def test_application_rules_are_not_checked_again(shop: Shop) -> None:
     often = {"measure": "transactions", "threshold": "2", "period": {"unit": "days", "length": 30}}
     shop.promotion("often", application_rules=[often])
     shop.sell("T1", occurred_at=on_day(1))
@@ -181,7 +180,7 @@ def test_what_was_bought_before_is_not_asked_again(shop: Shop) -> None:
     assert applied(shop.give_back("T2", "R1", TEA="1")) == {"often": (1, 50)}
 
 
-def test_the_stock_and_dates_of_an_offer_are_not_asked_again(shop: Shop) -> None:
+def test_the_stock_and_dates_of_an_offer_are_not_checked_again(shop: Shop) -> None:
     shop.offer("coffee", stock=1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
     shop.sell("T1", sold=[make_line(quantity="2")])
@@ -191,7 +190,7 @@ def test_the_stock_and_dates_of_an_offer_are_not_asked_again(shop: Shop) -> None
     assert Voucher.objects.get().status == "issued"
 
 
-def test_a_choice_is_as_it_was(shop: Shop) -> None:
+def test_a_choice_is_that_of_the_sale(shop: Shop) -> None:
     for sku in ("TEA", "CAKE"):
         shop.product(sku)
     shop.listed("PP", "TEA", "CAKE", selected=["TEA"])
@@ -202,7 +201,7 @@ def test_a_choice_is_as_it_was(shop: Shop) -> None:
     assert money(shop.give_back("T1", "R1", TEA="1")) == ("5.50", "1.50", "0.00")
 
 
-def test_where_there_was_no_choice_the_products_it_was_applied_to_stand_in_for_one(shop: Shop) -> None:
+def test_without_a_choice_the_products_that_it_applied_to_count_as_one(shop: Shop) -> None:
     for sku in ("TEA", "CAKE"):
         shop.product(sku)
     shop.listed("PP", "TEA", "CAKE", maximum_distinct_products=1)
@@ -221,7 +220,7 @@ def test_an_archived_definition_keeps_its_effect_on_what_was_bought_under_it(sho
     assert money(shop.give_back("T1", "R1", TEA="1")) == ("1.50", "1.50", "0.00")
 
 
-def test_a_voucher_gives_what_it_gave(shop: Shop) -> None:
+def test_a_voucher_gives_what_it_gave_at_the_sale(shop: Shop) -> None:
     shop.offer("five", value="5")
     shop.sell("T1", vouchers=[shop.voucher("five")], sold=[make_line(quantity="4", price="5.00")])
     assert shop.call("patch", "offers/five", {"value": "1.00"}, role="manager").status_code == 200
@@ -231,7 +230,7 @@ def test_a_voucher_gives_what_it_gave(shop: Shop) -> None:
 # --- judged anew ----------------------------------------------------------------------------------------------------
 
 
-def test_transaction_rules_are_judged_on_what_is_left(shop: Shop) -> None:
+def test_transaction_rules_are_evaluated_on_what_is_left(shop: Shop) -> None:
     shop.promotion("ten", transaction_rules=one_rule("total_inc_tax", "is_at_least", "10.00"))
     shop.sell("T1", sold=[make_line(quantity="5")])
     assert applied(shop.give_back("T1", "R1", TEA="1")) == {"ten": (1, 50)}
@@ -239,7 +238,7 @@ def test_transaction_rules_are_judged_on_what_is_left(shop: Shop) -> None:
     assert balance() == 9
 
 
-def test_line_item_rules_are_judged_on_what_is_left(shop: Shop) -> None:
+def test_line_item_rules_are_evaluated_on_what_is_left(shop: Shop) -> None:
     shop.promotion("three", line_item_rules=one_rule("quantity", "is_at_least", 3))
     shop.sell("T1", sold=[make_line(quantity="4")])
     assert applied(shop.give_back("T1", "R1", TEA="1")) == {"three": (1, 50)}
@@ -290,7 +289,7 @@ def test_a_discount_gets_no_more_redemptions_though_units_are_free_again(shop: S
     assert money(answer) == ("29.00", "1.00", "0.00")
 
 
-def test_what_fell_out_stays_out(shop: Shop) -> None:
+def test_a_promotion_that_no_longer_applied_stays_out(shop: Shop) -> None:
     twelve_or_three = {
         "match": "any",
         "rules": [{"attribute": "total_inc_tax", "operator": "is", "value": value} for value in ("12.00", "3.00")],
@@ -301,7 +300,7 @@ def test_what_fell_out_stays_out(shop: Shop) -> None:
     assert applied(shop.give_back("T1", "R2", TEA="1")) == {}
 
 
-def test_what_lost_at_the_sale_does_not_come_in_for_what_falls_out(shop: Shop) -> None:
+def test_a_promotion_that_lost_at_the_sale_does_not_replace_one_that_falls_out(shop: Shop) -> None:
     shop.promotion("small", outcome={"points": 10})
     shop.promotion("large", outcome={"points": 20}, transaction_rules=one_rule("total_inc_tax", "is_at_least", "6.00"))
     assert applied(shop.sell("T1", sold=[make_line(quantity="2")])) == {"large": (1, 20)}
@@ -357,7 +356,7 @@ def test_the_free_product_of_a_voucher_comes_back_without_money(shop: Shop) -> N
     assert Voucher.objects.get(code=code).status == "issued"
 
 
-def test_what_a_broken_offer_cannot_recover_is_said_and_settled_by_later_returns(shop: Shop) -> None:
+def test_an_amount_that_cannot_be_recovered_is_answered_and_settled_by_later_returns(shop: Shop) -> None:
     shop.discount("3for20", make_set(3), kind="fixed_price", value="20.00")
     sold = shop.sell("T1", sold=[make_line(quantity="3", price="12.00")])
     assert (sold["net_total_inc_tax"], sold["points"]["base"]) == ("20.00", 20)
@@ -416,7 +415,7 @@ def rich(shop: Shop) -> None:
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee", "quantity_rule": EVERY})
 
 
-def standing() -> tuple[Any, ...]:
+def standing() -> tuple[Json, ...]:
     """Everything that a sale changes and its full return changes back."""
     consumer = Consumer.objects.get()
     return (
@@ -479,7 +478,7 @@ def test_a_full_return_frees_limits_and_stock(shop: Shop) -> None:
     assert set(applied(shop.sell("T2"))) == {"once", "thanks"}
 
 
-def test_a_limit_set_below_its_count_stands_in_no_returns_way(shop: Shop) -> None:
+def test_a_limit_set_below_its_count_stops_no_return(shop: Shop) -> None:
     shop.promotion("each", outcome={"points": 5, "quantity_rule": EVERY}, total_redemption_limit=9)
     shop.sell("T1", sold=[make_line(quantity="3")])
     shop.sell("T2", sold=[make_line(quantity="3")])
@@ -554,7 +553,7 @@ def test_a_spent_voucher_is_reported_and_stays_spent(shop: Shop) -> None:
     assert Offer.objects.get().issued == 1
 
 
-def test_unused_vouchers_are_taken_back_before_spent_ones_are_missed(shop: Shop) -> None:
+def test_unused_vouchers_are_taken_back_before_spent_ones_are_reported(shop: Shop) -> None:
     codes = thankful(shop)
     shop.sell("T2", vouchers=[codes[2]])
     for reference in ("R1", "R2"):
@@ -575,7 +574,7 @@ def test_each_spent_voucher_is_reported_once(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("parts", [("2",), ("1", "1")])
-def test_a_voucher_that_paid_is_good_again_after_everything_came_back(shop: Shop, parts: tuple[str, ...]) -> None:
+def test_a_voucher_that_paid_is_good_again_after_a_full_return(shop: Shop, parts: tuple[str, ...]) -> None:
     shop.offer("pound")
     code = shop.voucher("pound")
     shop.sell("T1", vouchers=[code], sold=[make_line(quantity="2")])
@@ -586,7 +585,7 @@ def test_a_voucher_that_paid_is_good_again_after_everything_came_back(shop: Shop
     assert shop.sell("T2", vouchers=[code])["discount_total"] == "1.00"
 
 
-def test_a_voucher_that_paid_and_is_over_meanwhile_is_expired(shop: Shop) -> None:
+def test_a_voucher_that_paid_and_has_ended_since_is_expired(shop: Shop) -> None:
     shop.offer("pound")
     code = shop.voucher("pound", expires_at=datetime(2026, 3, 5, tzinfo=UTC))
     shop.sell("T1", vouchers=[code])
@@ -606,7 +605,7 @@ def test_a_voucher_that_pays_nothing_of_what_is_left_stays_redeemed(shop: Shop) 
 # --- once -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_preview_says_what_the_return_says_and_writes_and_locks_nothing(shop: Shop) -> None:
+def test_a_preview_answers_what_the_return_answers_and_writes_and_locks_nothing(shop: Shop) -> None:
     rich(shop)
     shop.sell("T1", vouchers=[shop.voucher("pound")], sold=[make_line(quantity="5")])
     before = standing()
@@ -669,7 +668,7 @@ def test_another_account_may_use_the_same_references(shop: Shop) -> None:
         ({}, "length", "lines"),
     ],
 )
-def test_more_than_is_left_and_what_was_not_bought_are_refused(shop: Shop, lines: Any, code: str, attr: str) -> None:
+def test_more_than_is_left_and_unknown_lines_are_refused(shop: Shop, lines: Json, code: str, attr: str) -> None:
     shop.sell("T1", sold=[make_line(quantity="3"), make_line("CAKE")])
     shop.give_back("T1", "R1", TEA="1")
     for query in ("", "?preview=true"):
@@ -702,7 +701,7 @@ def test_bad_input_is_refused_by_name(shop: Shop, body: Rules, attr: str) -> Non
 
 
 @pytest.mark.parametrize("value", ["yes", "maybe", "tru", "2"])
-def test_a_preview_asked_for_in_other_words_is_refused_instead_of_taking_back(shop: Shop, value: str) -> None:
+def test_an_unreadable_preview_flag_is_refused_and_returns_nothing(shop: Shop, value: str) -> None:
     shop.sell("T1", sold=[make_line(quantity="3")])
     answer = shop.call("post", f"transactions/T1/returns?preview={value}", make_return("R1", TEA="1"))
     assert answer.status_code == 400
@@ -721,7 +720,7 @@ def test_a_transaction_that_the_account_does_not_have_is_not_found(shop: Shop, r
     assert preview.status_code == 404
 
 
-def test_nothing_is_left_to_return_of_what_came_back(shop: Shop) -> None:
+def test_a_full_return_leaves_nothing_to_return(shop: Shop) -> None:
     shop.sell("T1")
     shop.give_back("T1", "R1", TEA="1")
     assert shop.call("post", "transactions/T1/returns", make_return("R2", TEA="1")).status_code == 400
@@ -735,7 +734,7 @@ def days() -> tuple[date | None, date | None, date | None]:
     return consumer.last_transaction_on, consumer.last_promotion_redeemed_on, consumer.last_offer_redeemed_on
 
 
-def test_the_last_days_are_those_of_what_still_stands(shop: Shop) -> None:
+def test_the_last_days_are_those_of_what_is_not_returned(shop: Shop) -> None:
     shop.offer("pound")
     shop.promotion("fifty", transaction_rules=one_rule("total_inc_tax", "is_at_least", "6.00"))
     first, third = date(2026, 3, 1), date(2026, 3, 3)
@@ -750,7 +749,7 @@ def test_the_last_days_are_those_of_what_still_stands(shop: Shop) -> None:
     assert days() == (None, None, None)
 
 
-def test_the_last_days_stay_where_an_older_sale_comes_back(shop: Shop) -> None:
+def test_the_last_days_stay_when_an_older_sale_is_returned(shop: Shop) -> None:
     shop.promotion("fifty")
     shop.sell("T1", occurred_at=on_day(1))
     shop.sell("T3", occurred_at=on_day(3))
@@ -758,7 +757,7 @@ def test_the_last_days_stay_where_an_older_sale_comes_back(shop: Shop) -> None:
     assert days() == (date(2026, 3, 3), date(2026, 3, 3), None)
 
 
-def test_rules_about_the_last_transaction_follow_at_once(shop: Shop) -> None:
+def test_rules_about_the_last_transaction_change_at_once(shop: Shop) -> None:
     shop.promotion("back", customer_rules=one_rule("last_transaction_on", "is_not_in_last_days", 5))
     shop.sell("T1", occurred_at=on_day(3))
     assert applied(shop.evaluate(occurred_at=on_day(4))) == {}
@@ -766,11 +765,11 @@ def test_rules_about_the_last_transaction_follow_at_once(shop: Shop) -> None:
     assert applied(shop.evaluate(occurred_at=on_day(4))) == {"back": (1, 50)}
 
 
-def rule(measure: str, threshold: str, **more: Any) -> Rules:
+def rule(measure: str, threshold: str, **more: Json) -> Rules:
     return {"measure": measure, "threshold": threshold, "period": {"unit": "days", "length": 30}, **more}
 
 
-def test_a_transaction_that_came_back_counts_no_more(shop: Shop) -> None:
+def test_a_returned_transaction_counts_no_more(shop: Shop) -> None:
     shop.promotion("third", application_rules=[rule("transactions", "3")])
     shop.sell("T1", occurred_at=on_day(1))
     shop.sell("T2", occurred_at=on_day(2), sold=[make_line(quantity="2")])
@@ -790,7 +789,7 @@ def test_progress_is_less_what_was_returned(shop: Shop, measure: str, threshold:
     assert applied(shop.evaluate(occurred_at=on_day(2), sold=[make_line(quantity="2")])) == {"much": (1, 50)}
 
 
-def test_counting_does_not_start_anew_after_a_sale_that_the_promotion_fell_out_of(shop: Shop) -> None:
+def test_counting_does_not_restart_after_a_sale_that_the_promotion_fell_out_of(shop: Shop) -> None:
     two = one_rule("quantity", "is_at_least", 2)
     shop.promotion("second", line_item_rules=two, application_rules=[rule("transactions", "2", counting="every")])
     pair = [make_line(quantity="2")]
@@ -813,7 +812,7 @@ def test_a_late_sale_after_a_return_counts_at_its_own_moment(shop: Shop) -> None
 # --- whose sale it was ----------------------------------------------------------------------------------------------
 
 
-def test_an_anonymous_sale_comes_back_without_points(shop: Shop) -> None:
+def test_an_anonymous_sale_is_returned_without_points(shop: Shop) -> None:
     shop.discount("pair", make_set(2), kind="amount", value="1.00", total_redemption_limit=2)
     shop.sell("T1", consumer=None, sold=[make_line(quantity="4")])
     answer = shop.give_back("T1", "R1", TEA="1")
@@ -830,7 +829,7 @@ def test_a_customer_who_is_no_member_has_no_balance(shop: Shop) -> None:
     assert shop.give_back("T1", "R1", TEA="1")["points"]["balance"] is None
 
 
-def test_an_imported_past_sale_can_come_back(shop: Shop) -> None:
+def test_an_imported_past_sale_can_be_returned(shop: Shop) -> None:
     shop.promotion("third", application_rules=[rule("transactions", "2")])
     past = Transaction(
         account=shop.account,
@@ -895,7 +894,7 @@ def test_a_commit_sent_again_after_a_return_still_gives_its_own_answer(shop: Sho
     assert (again.status_code, again.json()) == (200, sale)
 
 
-def test_what_the_sale_was_told_beside_its_decision_stays_told(shop: Shop) -> None:
+def test_warnings_and_personalized_states_of_the_sale_stay_in_the_answer(shop: Shop) -> None:
     shop.product("TEA")
     shop.listed("PP", "TEA")
     shop.discount("yours", make_set(personalized_promotion="PP"), value="50")
@@ -928,7 +927,7 @@ def test_statements_do_not_grow_with_lines_or_promotions(shop: Shop, promotions:
     assert len(asked) <= 24, "\n".join(sql[:150] for sql in asked)
 
 
-def test_a_return_of_long_ago_is_dated_when_it_happened(shop: Shop) -> None:
+def test_a_late_return_is_dated_when_it_happened(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="2")])
     when = datetime(2026, 3, 6, 9, tzinfo=UTC)
     body = {**make_return("R1", TEA="1"), "occurred_at": when.isoformat()}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -10,7 +9,7 @@ from consumers.models import Consumer
 from loyalty.models import LedgerEntry, Offer, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import PersonalizedList, Promotion
-from tests.loyalty.till.shop import Shop, make_basket, make_line, make_return, make_set, make_shop
+from tests.loyalty.till.shop import Json, Shop, make_basket, make_line, make_return, make_set, make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +23,7 @@ def shop() -> Iterator[Shop]:
     assert not list(ledger_differences())
 
 
-def refused(shop: Shop, path: str, body: Any) -> tuple[int, str]:
+def refused(shop: Shop, path: str, body: Json) -> tuple[int, str]:
     answer = shop.call("post", path, body)
     return answer.status_code, answer.json()["errors"][0]["code"]
 
@@ -96,7 +95,7 @@ def test_a_void_after_partial_returns_takes_the_rest(shop: Shop) -> None:
     assert Consumer.objects.get().points_balance == 0
 
 
-def test_what_could_not_be_recovered_is_settled_by_a_void(shop: Shop) -> None:
+def test_an_amount_that_could_not_be_recovered_is_settled_by_a_void(shop: Shop) -> None:
     shop.discount("3for15", make_set(3), kind="fixed_price", value="15.00")
     shop.sell("T1", sold=[make_line(quantity="3", price="10.00")])
     assert shop.give_back("T1", "R1", TEA="1")["not_recovered"] == "5.00"
@@ -112,7 +111,7 @@ def test_the_same_void_again_gives_the_stored_answer(shop: Shop) -> None:
     assert LedgerEntry.objects.count() == 2
 
 
-def test_what_is_voided_is_neither_voided_nor_returned_again(shop: Shop) -> None:
+def test_a_voided_sale_is_neither_voided_nor_returned_again(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="2")])
     shop.give_back("T1", "R1", TEA="1")
     shop.void("T1")
@@ -150,7 +149,7 @@ def test_a_voided_sale_keeps_its_reference(shop: Shop) -> None:
         ({"reference": "V1", "occurred_at": "soon"}, "occurred_at"),
     ],
 )
-def test_bad_input_is_refused_by_name(shop: Shop, body: Any, attr: str) -> None:
+def test_bad_input_is_refused_by_name(shop: Shop, body: Json, attr: str) -> None:
     shop.sell("T1")
     answer = shop.call("post", "transactions/T1/void", body)
     assert answer.status_code == 400
@@ -181,7 +180,9 @@ def test_a_voucher_spent_elsewhere_since_is_left_alone(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("moment", "status"), [("2026-03-04T18:00:00Z", "issued"), (None, "expired")])
-def test_a_voucher_that_is_over_when_the_sale_is_voided_is_expired(shop: Shop, moment: str | None, status: str) -> None:
+def test_a_voucher_that_has_ended_when_the_sale_is_voided_is_expired(
+    shop: Shop, moment: str | None, status: str
+) -> None:
     shop.offer("pound")
     code = shop.voucher("pound", expires_at=datetime(2026, 3, 5, tzinfo=UTC))
     shop.sell("T1", vouchers=[code])
@@ -213,7 +214,7 @@ def test_nothing_is_left_of_a_voucher_when_the_sale_that_issued_it_and_the_one_i
     assert Offer.objects.get().issued == 0
 
 
-def test_a_voucher_that_is_not_missed_is_good_again_though_another_of_its_sale_is(shop: Shop) -> None:
+def test_a_voucher_is_good_again_though_another_of_its_sale_could_not_be_recovered(shop: Shop) -> None:
     shop.offer("pound", stock=2)
     each = {"offer": "pound", "quantity_rule": {"apply_to": "every", "units": 1}}
     shop.promotion("thanks", kind="redeem_offer", outcome=each)
@@ -256,7 +257,7 @@ def test_a_return_frees_no_lock(shop: Shop, parts: tuple[str, ...]) -> None:
         assert choice() == (["TEA"], True)
 
 
-def test_a_void_of_what_came_back_frees_the_lock(shop: Shop) -> None:
+def test_a_void_after_a_full_return_frees_the_lock(shop: Shop) -> None:
     choosy(shop)
     shop.sell("T1")
     shop.give_back("T1", "R1", TEA="1")
@@ -273,7 +274,7 @@ def test_a_void_frees_no_lock_of_another_sale(shop: Shop) -> None:
     assert choice() == (["TEA"], True)
 
 
-def test_a_void_leaves_a_choice_that_was_made_since_alone(shop: Shop) -> None:
+def test_a_void_keeps_a_choice_that_was_made_after_the_sale(shop: Shop) -> None:
     choosy(shop)
     shop.sell("T1")
     shop.listed("PP", "CAKE", "BAP", selected=["BAP"], lock_after_first_apply=True)
