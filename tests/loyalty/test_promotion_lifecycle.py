@@ -98,7 +98,7 @@ def test_the_same_put_twice_writes_nothing_the_second_time(account: Account) -> 
     assert (again.versions.count(), again.history.count(), again.status_events.count()) == (1, 1, 1)
 
 
-def test_what_is_stored_is_itself_a_valid_input(account: Account) -> None:
+def test_stored_documents_are_valid_input(account: Account) -> None:
     group = ConsumerGroup.objects.create(account=account, code="staff")
     promotion, _ = save(
         account,
@@ -170,7 +170,7 @@ def test_a_code_that_would_not_survive_in_an_address_is_refused(account: Account
         ),
     ],
 )
-def test_what_is_wrong_is_named_by_its_path(account: Account, fields: Any, problems: Any) -> None:
+def test_every_problem_has_its_path(account: Account, fields: Any, problems: Any) -> None:
     assert refusal(account, **fields) == problems
 
 
@@ -269,7 +269,7 @@ def test_a_promotion_may_keep_an_offer_that_was_archived_since(account: Account)
     assert refusal(account, code="new", **naming(account)) == {"outcome.offer": "unknown_reference"}
 
 
-def test_publishing_judges_everything_anew(account: Account) -> None:
+def test_publishing_checks_the_whole_definition_again(account: Account) -> None:
     stock(account)
     draft = make_promotion(account, draft=True, **naming(account))
     Offer.objects.update(archived=True)
@@ -291,7 +291,7 @@ def test_references_follow_the_definition(account: Account) -> None:
     assert not promotion.references.exists()
 
 
-def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: Account) -> None:
+def test_a_deletion_sees_what_promotions_reference(account: Account) -> None:
     stock(account)
     make_promotion(account, **naming(account))
     other = make_account("other")
@@ -301,7 +301,7 @@ def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: A
     assert InUse.code == PromotionInUse.code
 
 
-def test_an_account_without_a_catalogue_can_still_put_away_what_needed_it(account: Account) -> None:
+def test_a_promotion_that_needs_the_catalogue_can_be_archived_without_one(account: Account) -> None:
     promotion = make_promotion(account, eligibility={"line_item_rules": rule("labels", "is", "organic")})
     Account.objects.update(catalogue_enabled=False)
     archived = archive(promotion=promotion, **BY)

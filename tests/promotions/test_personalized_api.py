@@ -43,7 +43,7 @@ def found(api: Api, query: str) -> list[str]:
 # --- definitions ----------------------------------------------------------------------------------------------------
 
 
-def test_everything_said_is_kept_and_can_be_put_back(shop: Shop) -> None:
+def test_every_field_is_stored_and_can_be_put_back(shop: Shop) -> None:
     answer = shop.manager.get(PP)
     assert said(answer) == YOURS
     again = shop.manager.put(PP, answer.json())
@@ -75,7 +75,7 @@ def test_a_put_replaces_and_a_patch_merges(shop: Shop) -> None:
         ("products", [], "unknown_field"),
     ],
 )
-def test_what_does_not_hold_is_named(shop: Shop, field: str, value: Any, code: str) -> None:
+def test_an_invalid_value_is_refused_at_its_field(shop: Shop, field: str, value: Any, code: str) -> None:
     answer = shop.manager.put(PP, YOURS | {field: value})
     assert answer.status_code == 400
     assert errors_of(answer) == {(code, field)}
@@ -97,7 +97,7 @@ def test_the_list_is_filtered_by_name_description_backend_id_lock_and_archived(s
     assert found(shop.manager, "search=sun") == ["SUMMER"]
 
 
-def test_one_that_enlists_a_consumer_is_archived_instead_of_deleted(shop: Shop) -> None:
+def test_a_promotion_with_a_consumers_list_is_archived_instead_of_deleted(shop: Shop) -> None:
     shop.manager.post(f"{ADA}/products", {"products": ["TEA"]})
     refused = shop.manager.delete(PP)
     assert refused.status_code == 409

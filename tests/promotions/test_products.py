@@ -30,7 +30,7 @@ def said(answer: Any) -> dict[str, Any]:
     return {name: document[name] for name in BLUE}
 
 
-def test_everything_said_is_kept(shop: Shop) -> None:
+def test_every_field_is_stored(shop: Shop) -> None:
     answer = shop.manager.put("products/BLUE", BLUE)
     assert answer.status_code == 201
     assert said(answer) == BLUE == said(shop.manager.get("products/BLUE"))

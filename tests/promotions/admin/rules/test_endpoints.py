@@ -126,14 +126,14 @@ def test_a_total_is_in_the_promotions_currency(office: Office) -> None:
     assert reading(office, "transaction", tree, currency="JPY")["words"].endswith("is between 500 and 900 JPY")
 
 
-def test_what_is_not_said_yet_is_dots_and_a_problem_at_its_place(office: Office) -> None:
+def test_a_missing_value_is_dots_and_a_problem_at_its_path(office: Office) -> None:
     tree = group("all", condition("town", "is", "Leeds"), group("any", condition("county", "is_any_of", [])))
     read = reading(office, "site", tree)
     assert read["words"] == "Town is Leeds and (County is any of …)"
     assert read["problems"] == [{"path": "rules.1.rules.0.value", "detail": "The value is missing."}]
 
 
-def test_what_is_named_and_not_there_is_a_problem_at_its_place(office: Office) -> None:
+def test_an_unknown_reference_is_a_problem_at_its_path(office: Office) -> None:
     tree = group("all", condition("groups", "is_any_of", ["acme-g1", "nobody"]), condition("home_site", "is", "X\x001"))
     read = reading(office, "customer", tree)
     assert [one["path"] for one in read["problems"]] == ["rules.1.value", "rules.0.value"]
@@ -187,7 +187,7 @@ def test_an_unknown_tree_is_refused(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("attribute", "column"), [("category", "category"), ("labels", "labels")])
-def test_texts_that_begin_with_what_is_sought_come_first(office: Office, attribute: str, column: str) -> None:
+def test_texts_that_begin_with_the_search_come_first(office: Office, attribute: str, column: str) -> None:
     texts = ("New York", "Yorkshire", "York", "Leeds")
     rows: list[dict[str, Any]] = [{column: (text,) if column == "labels" else text} for text in texts]
     products_save(
@@ -268,7 +268,7 @@ def test_every_role_may_read_rules(office: Office, role: StaffRole) -> None:
     assert found(seen_by, "product") == ["acme-p1"]
 
 
-def test_one_who_may_not_see_a_table_is_offered_nothing_of_it(office: Office) -> None:
+def test_a_user_is_offered_nothing_of_a_table_they_may_not_see(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
     role = viewer.user.staff_memberships.get().role
     role.permissions.remove(role.permissions.get(codename="view_product"))
@@ -279,7 +279,7 @@ def test_one_who_may_not_see_a_table_is_offered_nothing_of_it(office: Office) ->
     assert viewer.client.post(reverse("rules_reading"), {"scope": "site"}).status_code == 403
 
 
-def test_staff_without_an_account_and_strangers_are_told_nothing(office: Office) -> None:
+def test_staff_without_an_account_and_strangers_are_refused(office: Office) -> None:
     pages = [reverse("rules_vocabulary"), reverse("choices_found", args=["product"])]
     user = User.objects.create_user("nobody", password="correct-horse-7", is_staff=True)
     office.client.force_login(user, backend="consumers.access.MembershipBackend")
@@ -304,7 +304,7 @@ def queries(office: Office, page: str, **post: str) -> int:
     return len(captured) - FRAME
 
 
-def test_questions_cost_one_statement_for_each_table(office: Office) -> None:
+def test_endpoints_run_one_statement_for_each_table(office: Office) -> None:
     assert queries(office, reverse("rules_vocabulary")) == 0
     for kind in ("product", "category", "labels", "source"):
         assert queries(office, reverse("choices_found", args=[kind])) == 1, kind
