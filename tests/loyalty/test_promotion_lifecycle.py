@@ -1,4 +1,4 @@
-"""A loyalty promotion's life: what may be saved, what is fixed when, and what every change leaves behind."""
+"""A loyalty promotion's life: valid input, fields that become fixed, and the versions, history and events of changes."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -381,11 +381,11 @@ def test_the_code_of_a_draft_can_change_and_that_of_a_published_promotion_cannot
     for code, wrong in (("taken", "unique"), ("a/b", "invalid")):
         with pytest.raises(PromotionsError) as refused:
             promotion_rename(promotion=draft, code=code, **BY)
-        assert [(one.attr, one.code) for one in refused.value.problems] == [("code", wrong)]
+        assert [(problem.attr, problem.code) for problem in refused.value.problems] == [("code", wrong)]
     published = publish(promotion=draft, **BY)
     with pytest.raises(PromotionsError) as refused:
         promotion_rename(promotion=published, code="seventy", **BY)
-    assert [(one.attr, one.code) for one in refused.value.problems] == [("code", "immutable")]
+    assert [(problem.attr, problem.code) for problem in refused.value.problems] == [("code", "immutable")]
 
 
 # --- versions and history -------------------------------------------------------------------------------------------
@@ -506,7 +506,7 @@ def test_a_copy_needs_a_free_code(account: Account) -> None:
     for code, wrong in (("fifty", "unique"), ("", "invalid"), ("a/b", "invalid")):
         with pytest.raises(PromotionsError) as refused:
             promotion_duplicate(promotion=source, code=code, **BY)
-        assert [(one.attr, one.code) for one in refused.value.problems] == [("code", wrong)]
+        assert [(problem.attr, problem.code) for problem in refused.value.problems] == [("code", wrong)]
     assert Promotion.objects.count() == 1
 
 
@@ -570,7 +570,7 @@ def test_many_rows_are_saved_all_or_none_and_problems_name_their_row(account: Ac
     ]
     with pytest.raises(PromotionsError) as refused:
         loyalty_promotions_save(account_id=account.pk, rows=rows, **BY)
-    assert [(one.attr, one.code) for one in refused.value.problems] == [
+    assert [(problem.attr, problem.code) for problem in refused.value.problems] == [
         ("1.outcome.points", "invalid_number"),
         ("2.type", "immutable"),
     ]
@@ -590,7 +590,7 @@ def test_unknown_references_of_many_rows_name_their_row(account: Account) -> Non
     ]
     with pytest.raises(PromotionsError) as refused:
         loyalty_promotions_save(account_id=account.pk, rows=rows, **BY)
-    assert [one.attr for one in refused.value.problems] == ["1.eligibility.customer_rules.rules.0.value"]
+    assert [problem.attr for problem in refused.value.problems] == ["1.eligibility.customer_rules.rules.0.value"]
 
 
 def together(*calls: Any) -> list[Any]:
@@ -637,6 +637,6 @@ def test_of_two_stops_one_is_refused_and_an_edit_is_kept() -> None:
         return loyalty_promotion_save(account=account, values=make_values(name="Other name"), **BY)
 
     first, second, _ = together(stop, stop, edit)
-    assert sorted(isinstance(one, PromotionStopped) for one in (first, second)) == [False, True]
+    assert sorted(isinstance(result, PromotionStopped) for result in (first, second)) == [False, True]
     promotion.refresh_from_db()
     assert (promotion.name, promotion.status) == ("Other name", Status.STOPPED)

@@ -44,7 +44,7 @@ def test_an_invalid_value_is_refused_at_its_field(
 ) -> None:
     with pytest.raises(PromotionsError) as refused:
         make_personalized(account, **{"backend_id": "PP", **fields})
-    assert [(one.code, one.attr) for one in refused.value.problems] == [problem]
+    assert [(problem.code, problem.attr) for problem in refused.value.problems] == [problem]
     assert not PersonalizedPromotion.objects.exists()
 
 
@@ -104,4 +104,4 @@ def test_a_personalized_promotion_of_another_account_does_not_exist(account: Acc
 def test_a_backend_id_that_nobody_chose_is_not_guessed_twice() -> None:
     made = {backend_id_new() for _ in range(1_000)}
     assert len(made) == 1_000
-    assert all(len(one) == 11 and one.startswith("PP-") for one in made)
+    assert all(len(backend_id) == 11 and backend_id.startswith("PP-") for backend_id in made)

@@ -1,4 +1,4 @@
-"""The chapter of personalized promotions, consumers' lists, and what staff do with them on the Loyalty tab."""
+"""The pages of personalized promotions and consumers' lists, and the steps of staff on the Loyalty tab."""
 
 from typing import Any
 

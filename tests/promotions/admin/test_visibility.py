@@ -1,4 +1,4 @@
-"""What discounts say to staff who may not know of personalized promotions: that a set is each consumer's own."""
+"""Staff who may not see personalized promotions see only that a set is each consumer's own."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def form_sent(office: Office, **changed: str) -> dict[str, Any]:
 
 
 def named() -> list[str]:
-    return [one["personalized_promotion"] for one in own().outcome["product_sets"]]
+    return [product_set["personalized_promotion"] for product_set in own().outcome["product_sets"]]
 
 
 def test_a_discount_is_saved_and_keeps_what_its_editor_may_not_see(partly: Office) -> None:

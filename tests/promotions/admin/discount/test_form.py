@@ -204,13 +204,13 @@ def test_an_edit_makes_a_version(office: Office) -> None:
 def test_sets_are_kept_in_the_order_that_was_chosen(office: Office) -> None:
     sets = [{**EVERYTHING, "name": name, "ORDER": order} for name, order in (("c", "3"), ("a", "1"), ("b", "2"))]
     add(office.client, "percentage", *sets)
-    assert [one["name"] for one in saved(office).outcome["product_sets"]] == ["a", "b", "c"]
+    assert [product_set["name"] for product_set in saved(office).outcome["product_sets"]] == ["a", "b", "c"]
 
 
 def test_a_removed_set_is_not_saved_whatever_is_in_it(office: Office) -> None:
     gone = {**EVERYTHING, "required_quantity": "none", "DELETE": "on"}
     assert add(office.client, "percentage", gone, {**EVERYTHING, "name": "kept"}).status_code == 302
-    assert [one["name"] for one in saved(office).outcome["product_sets"]] == ["kept"]
+    assert [product_set["name"] for product_set in saved(office).outcome["product_sets"]] == ["kept"]
 
 
 def test_values_of_hidden_fields_are_ignored(office: Office) -> None:
@@ -241,7 +241,7 @@ def test_without_scripts_there_are_spare_rows_and_those_left_untouched_are_passe
          **rows(*sets, spare=3)},
     )  # fmt: skip
     assert answer.status_code == 302, errors_of(answer)
-    assert [one["name"] for one in saved(office, "gift").outcome["product_sets"]] == ["One"]
+    assert [product_set["name"] for product_set in saved(office, "gift").outcome["product_sets"]] == ["One"]
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a promotion costs is shown where it is looked after, and said before a dear one goes live."""
+"""The pages show a promotion's evaluation time, and warn before a slow one is published."""
 
 from typing import Any
 

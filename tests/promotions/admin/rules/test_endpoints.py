@@ -1,4 +1,4 @@
-"""What the rule builder is told, and who may ask."""
+"""The endpoints of the rule builder, and who may use them."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def group(match: str, *rules: dict[str, Any]) -> dict[str, Any]:
 
 
 def attributes(office: Office, scope: str) -> list[str]:
-    return [one["name"] for one in office.client.get(reverse("rules_vocabulary")).json()["scopes"][scope]]
+    return [attribute["name"] for attribute in office.client.get(reverse("rules_vocabulary")).json()["scopes"][scope]]
 
 
 def reading(office: Office, scope: str, tree: Any, **values: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def reading(office: Office, scope: str, tree: Any, **values: str) -> dict[str, A
 def found(office: Office, kind: str, search: str = "") -> list[str]:
     answer = office.client.get(reverse("choices_found", args=[kind]), {"q": search})
     assert answer.status_code == 200
-    return [one["key"] for one in answer.json()["choices"]]
+    return [choice["key"] for choice in answer.json()["choices"]]
 
 
 # --- attributes and operators ---------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_the_builder_offers_every_attribute_with_its_operators(office: Office) -
         "transaction": 8,
         "line_item": 10,
     }
-    balance = next(one for one in scopes["customer"] if one["name"] == "points_balance")
+    balance = next(attribute for attribute in scopes["customer"] if attribute["name"] == "points_balance")
     assert (balance["label"], balance["unit"], balance["kind"]) == ("Points balance", "points", "number")
     assert {"name": "is_between", "label": "is between", "operand": "range"} in balance["operators"]
 
@@ -80,7 +80,12 @@ def test_without_the_catalogue_only_its_attributes_are_offered(office: Office) -
 
 def test_prices_of_the_catalogue_are_in_the_accounts_currency_and_totals_in_the_promotions(office: Office) -> None:
     scopes = office.client.get(reverse("rules_vocabulary")).json()["scopes"]
-    units = {one["name"]: one["unit"] for scope in scopes.values() for one in scope if one["kind"] == "money"}
+    units = {
+        attribute["name"]: attribute["unit"]
+        for scope in scopes.values()
+        for attribute in scope
+        if attribute["kind"] == "money"
+    }
     assert units == {"total_inc_tax": "", "total_ex_tax": "", "cost_price": "GBP", "retail_price": "GBP"}
 
 
@@ -136,7 +141,7 @@ def test_a_missing_value_is_dots_and_a_problem_at_its_path(office: Office) -> No
 def test_an_unknown_reference_is_a_problem_at_its_path(office: Office) -> None:
     tree = group("all", condition("groups", "is_any_of", ["acme-g1", "nobody"]), condition("home_site", "is", "X\x001"))
     read = reading(office, "customer", tree)
-    assert [one["path"] for one in read["problems"]] == ["rules.1.value", "rules.0.value"]
+    assert [problem["path"] for problem in read["problems"]] == ["rules.1.value", "rules.0.value"]
     assert read["problems"][1]["detail"] == "There is no group nobody."
     assert read["names"] == [{"kind": "group", "key": "acme-g1", "name": "Group of acme"}]
 
