@@ -1,4 +1,4 @@
-"""A loyalty promotion's life: valid input, fields that become fixed, and the versions, history and events of changes."""
+"""A loyalty promotion's life: valid input, fields that become fixed, and what each change records."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
