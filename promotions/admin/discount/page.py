@@ -82,7 +82,7 @@ class DiscountAdmin(PromotionAdmin):
     def has_export_permission(self, request: HttpRequest) -> bool:
         return may_see_personalized(request) and bool(super().has_export_permission(request))
 
-    def fieldsets_of(self, promotion_type: str) -> Any:
+    def fieldsets_of(self, promotion_type: str) -> object:
         return fieldsets_of(promotion_type)
 
     def values_from(self, form: object, *, common: dict[str, object]) -> PromotionValues:

@@ -33,17 +33,17 @@ BLANK: tuple[Any, ...] = (None, "", [], {})
 class DefinitionWidget(Widget):
     """A value of the definition as it was sent: the service checks it."""
 
-    def render(self, value: object, obj: object = None, **kwargs: object) -> Any:
+    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
         return value
 
-    def clean(self, value: object, row: object = None, **kwargs: object) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         return value
 
 
 class DefinitionNumberWidget(DefinitionWidget):
     """A value of the definition that is read as a whole number where it is one."""
 
-    def clean(self, value: object, row: object = None, **kwargs: object) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         digits = value.strip() if isinstance(value, str) else ""
         return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MAX_DIGITS else value
 
@@ -51,17 +51,17 @@ class DefinitionNumberWidget(DefinitionWidget):
 class DefinitionFlagWidget(FlagWidget):
     """Yes or no; an empty cell leaves the definition's default."""
 
-    def render(self, value: object, obj: object = None, **kwargs: object) -> Any:
+    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
         return value
 
-    def clean(self, value: object, row: object = None, **kwargs: object) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         return None if value in BLANK else super().clean(value, row, **kwargs)
 
 
 class DocumentWidget(DefinitionWidget):
     """A rule tree or a list of objects, as JSON in a cell."""
 
-    def clean(self, value: object, row: object = None, **kwargs: object) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         if not isinstance(value, str):
             return value
         if not value.strip():
@@ -90,10 +90,10 @@ class MomentWidget(Widget):
 
     zone: tzinfo
 
-    def render(self, value: object, obj: object = None, **kwargs: object) -> Any:
+    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
         return timezone.localtime(value, self.zone) if isinstance(value, datetime) else value
 
-    def clean(self, value: object, row: object = None, **kwargs: object) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         if value in BLANK:
             return None
         expected = "Expected a time such as 2026-03-31 09:00, or with its offset 2026-03-31T09:00:00+01:00."
@@ -120,16 +120,16 @@ class DefinitionField(Field):
     def __init__(self, path: str, widget: Widget) -> None:
         super().__init__(column_name=path, attribute=path, widget=widget)
 
-    def get_value(self, instance: object) -> Any:
+    def get_value(self, instance: object) -> object:
         """Return the value at the path; ABSENT if there is none."""
-        value: Any = document_of(instance)
+        value: object = document_of(instance)
         for name in self.column_name.split("."):
             if not isinstance(value, Mapping) or name not in value:
                 return ABSENT
             value = value[name]
         return value
 
-    def export(self, instance: object, **kwargs: object) -> Any:
+    def export(self, instance: object, **kwargs: object) -> object:
         value = self.get_value(instance)
         return ABSENT if value is ABSENT else self.widget.render(value)
 
@@ -196,7 +196,7 @@ class PromotionResource(AccountResource):
             if isinstance(field.widget, MomentWidget):
                 field.widget.zone = self.account.zone
 
-    def document(self, promotion: Promotion) -> dict[str, Any]:
+    def document(self, promotion: Promotion) -> dict[str, object]:
         """Return a stored promotion in the contract's fields."""
         raise NotImplementedError
 
@@ -204,19 +204,19 @@ class PromotionResource(AccountResource):
         """Call the service with the documents of all rows."""
         raise NotImplementedError
 
-    def _with_document(self, promotion: Any) -> Any:
+    def _with_document(self, promotion: Any) -> object:
         if "document" not in vars(promotion):
             promotion.document = deepcopy(self.document(promotion)) if promotion.pk else {}
         return promotion
 
-    def stored_rows(self, keys: Any) -> dict[tuple[str, ...], Any]:
+    def stored_rows(self, keys: Any) -> dict[tuple[str, ...], object]:
         rows = rows_by_values(self.get_queryset(), "code", [code for (code,) in keys if is_storable(code)])
         return {(row.code,): self._with_document(row) for row in rows}
 
-    def init_instance(self, row: object = None) -> Any:
+    def init_instance(self, row: object = None) -> object:
         return self._with_document(super().init_instance(row))
 
-    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> object:
         self._with_document(instance)
         if field.column_name == "status":
             return instance.status_at(self.at).label if instance.pk else ABSENT
@@ -294,6 +294,6 @@ def _nested(columns: Mapping[str, object]) -> dict[str, Any]:
     return document
 
 
-def common_document(promotion: Promotion) -> dict[str, Any]:
+def common_document(promotion: Promotion) -> dict[str, object]:
     """Return the fields of the contract that every family has."""
     return {name: getattr(promotion, name) for name in ("code", *COMMON)}

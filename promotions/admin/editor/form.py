@@ -48,7 +48,7 @@ def limit_field(label: str, help_text: str = "Leave blank for no limit.") -> for
     )
 
 
-def to_definition(value: object) -> Any:
+def to_definition(value: object) -> object:
     """Return a field's value as a definition has it: decimal numbers as text."""
     return number_text(value) if isinstance(value, Decimal) else value
 

@@ -33,7 +33,7 @@ class PromotionListMixin:
         promotions: QuerySet[Any] = promotions_with_evaluation_time(rows.annotate(seen_at=Value(timezone.now())))
         return promotions
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def get_changelist_instance(self, request: HttpRequest) -> object:
         changelist = super().get_changelist_instance(request)  # type: ignore[misc]
         # The account's median is the same for all rows of a page.
         median = evaluation_time_median(account_id=account_of(request).pk, at=timezone.now())

@@ -88,7 +88,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
 
     # --- the form ---
 
-    def fieldsets_of(self, promotion_type: str) -> Any:
+    def fieldsets_of(self, promotion_type: str) -> object:
         """Return the form's tabs with their sections for one type."""
         raise NotImplementedError
 
@@ -106,7 +106,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         """
         raise NotImplementedError
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> object:
         return self.fieldsets_of(self._type(request, obj))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
@@ -219,7 +219,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         return publish_warning(account, promotion)
 
     @staticmethod
-    def _common(form: Any) -> dict[str, Any]:
+    def _common(form: Any) -> dict[str, object]:
         """Return the values of a valid form that every family has, without the code."""
         names = ("name", "description", "currency", "starts_at", "ends_at")
         return {name: form.cleaned_data[name] for name in names}

@@ -1,6 +1,6 @@
 """The forms of the dialogs that ask before a promotion takes a step of its life."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.http import Http404, HttpRequest
@@ -68,7 +68,7 @@ class PublishForm(StepForm):
         if not self.warning:
             del self.fields["publish_anyway"]
 
-    def get_before_template_context(self, request: HttpRequest, object_id: object = None) -> dict[str, Any]:
+    def get_before_template_context(self, request: HttpRequest, object_id: object = None) -> dict[str, object]:
         return {"publish_warning": self.warning}
 
 

@@ -158,14 +158,14 @@ BRING_BACK = Step(
 STEPS: Mapping[str, Step] = {step.name: step for step in (PUBLISH, STOP, DUPLICATE, ARCHIVE, BRING_BACK)}
 
 
-def step_action(step: Step) -> Any:
+def step_action(step: Step) -> object:
     """Return the action that asks about a step on the page of one promotion, and takes it."""
 
     def take(page: "StepsMixin", request: HttpRequest, form: StepForm, object_id: object) -> HttpResponse:
         return page.take_step(request, step, form)
 
     take.__name__ = step.name
-    dialog: dict[str, Any] = {
+    dialog: dict[str, object] = {
         "title": step.question,
         "description": step.explanation,
         "form_class": type("QuestionForm", (step.form,), {"question": step.question}),

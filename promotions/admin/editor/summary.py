@@ -77,7 +77,7 @@ def rule_describer(account: Account, *, currency: str, trees: Iterable[tuple[obj
     return RuleDescriber(wording=Wording(names=names, currency=currency, catalogue_currency=account.currency))
 
 
-def condition_trees(definition: PartialDefinition) -> list[tuple[Any, Scope]]:
+def condition_trees(definition: PartialDefinition) -> list[tuple[object, Scope]]:
     """Return the rule trees of the conditions, each with its scope."""
     return [(definition.eligibility.get(name), SCOPES[name]) for name in CONDITIONS]
 

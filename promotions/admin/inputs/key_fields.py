@@ -25,8 +25,8 @@ class KeysWidget(forms.Textarea):
         self.kind, self.noun, self.max_keys = kind, noun, max_keys
         self.names: Mapping[str, str] = {}
 
-    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
+    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, object]:
+        context: dict[str, object] = super().get_context(name, value, attrs)
         chosen = {key: self.names[key] for key in lines_of(value) if key in self.names}
         return context | {
             "address": reverse("choices_found", args=[self.kind]),

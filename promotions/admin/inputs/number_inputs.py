@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget
 
@@ -25,8 +24,8 @@ class NumberWithUnit(UnfoldAdminIntegerFieldWidget):
         super().__init__(attrs)
         self.unit = unit
 
-    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
+    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, object]:
+        context: dict[str, object] = super().get_context(name, value, attrs)
         if isinstance(self.unit, str):
             return context | {"unit": self.unit}
         return context | {"units": json.dumps(dict(self.unit))}

@@ -84,8 +84,8 @@ class InsertsInput(forms.TextInput):
         super().__init__({"class": " ".join(BASE_INPUT_CLASSES), **(attrs or {})})
         self.inserts = inserts
 
-    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
+    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, object]:
+        context: dict[str, object] = super().get_context(name, value, attrs)
         return context | {"inserts": inserts_offered(self.inserts)}
 
 
@@ -106,8 +106,8 @@ class RichTextWidget(forms.Textarea):
         super().__init__({"class": " ".join(BASE_INPUT_CLASSES), "rows": 6})
         self.label, self.inserts = label, inserts
 
-    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
+    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, object]:
+        context: dict[str, object] = super().get_context(name, value, attrs)
         return context | {
             "label": self.label,
             "menu": insert_menu(self.inserts),

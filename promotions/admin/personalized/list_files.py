@@ -49,7 +49,7 @@ class PersonalizedListResource(AccountResource):
         super().__init__(**kwargs)
         self.keep_locked = keep_locked
 
-    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], object]:
         consumer_ids = [consumer_id for _, consumer_id in keys if is_storable(consumer_id)]
         lists = rows_by_values(self.get_queryset(), "consumer__consumer_id", consumer_ids)
         return {(listed.promotion.backend_id, listed.consumer.consumer_id): listed for listed in lists}

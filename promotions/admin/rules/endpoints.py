@@ -56,7 +56,7 @@ def rules_vocabulary(
     account = account_of(request)
     wording = Wording(catalogue_currency=account.currency)
 
-    def attribute_shape(attribute: Attribute) -> dict[str, Any]:
+    def attribute_shape(attribute: Attribute) -> dict[str, object]:
         return {
             "name": attribute.name,
             "label": attribute.label,

@@ -131,7 +131,7 @@ class SkusField(serializers.Field[Any, Any, Any, Any]):
             raise ValidationError({str(index): invalid for index in invalid_indexes})
         return data
 
-    def to_representation(self, value: object) -> Any:
+    def to_representation(self, value: object) -> object:
         return value
 
 
@@ -147,7 +147,7 @@ class PushedProducts(serializers.ListField):
 
     child = PushedProduct()
 
-    def to_internal_value(self, data: Any) -> list[Any]:
+    def to_internal_value(self, data: Any) -> list[object]:
         if isinstance(data, list) and len(data) > MAX_SENT_PRODUCTS:
             raise too_many_products()
         return super().to_internal_value(data)
@@ -165,7 +165,7 @@ class RemoveInput(Input):
     products = SkusField(default=list)
     remove_all = FlagField(default=False)
 
-    def validate(self, attrs: dict[str, object]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         if attrs["remove_all"] and attrs["products"]:
             detail = "Name the products to remove, or remove all."
             raise ValidationError({"remove_all": [ErrorDetail(detail, code="invalid")]})

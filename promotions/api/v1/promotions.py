@@ -92,9 +92,9 @@ class VersionOutput(Output):
     created_at = MomentField()
     created_by = serializers.SerializerMethodField()
 
-    def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
+    def get_definition(self, version: PromotionVersion) -> dict[str, object]:
         """Return the definition of this version."""
-        definition: dict[str, Any] = version.definition
+        definition: dict[str, object] = version.definition
         return definition
 
     def get_created_by(self, version: PromotionVersion) -> str:
