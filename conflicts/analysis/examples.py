@@ -23,7 +23,7 @@ from conflicts.analysis.satisfiability import (
     satisfying_values,
 )
 from conflicts.resolver import Policy
-from promotions.engine.facts.basket import Basket, Line, SiteFacts, make_basket, make_line
+from promotions.engine.facts.basket import Basket, Line, SiteFacts, TransactionTexts, make_basket, make_line
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import from_minor, minor_unit, to_minor
 from promotions.engine.pipeline.decision import Decision
@@ -226,7 +226,7 @@ def _baskets(pair: Sequence[Promotion], trial: _Trial, catalogue: CatalogueConte
                 lines=_lines(lines, inc_tax, ex_tax),
                 products={line.sku: line.facts for line in lines if line.facts is not None}
                 | catalogue.products_of(lines),
-                **texts,
+                texts=TransactionTexts(**texts),
             )
 
 

@@ -21,19 +21,19 @@ EXPONENTS = {code: exponent for exponent, codes in _OTHER_EXPONENTS.items() for 
 
 
 def exponent(currency: str) -> int:
-    """The number of decimals of a currency (ISO 4217)."""
+    """Return the number of decimals of a currency (ISO 4217)."""
     return EXPONENTS.get(currency, 2)
 
 
 @cache
 def minor_unit(currency: str) -> Decimal:
-    """The smallest amount of a currency, such as ``Decimal("0.01")``."""
+    """Return the smallest amount of a currency, such as ``Decimal("0.01")``."""
     return Decimal(1).scaleb(-exponent(currency))
 
 
 @lru_cache(maxsize=10_000)
 def to_minor(amount: Decimal, currency: str) -> int:
-    """An amount in minor units.
+    """Return an amount in minor units.
 
     Raises:
         ValueError: the amount has more decimals than the currency.
@@ -46,51 +46,51 @@ def to_minor(amount: Decimal, currency: str) -> int:
 
 
 def to_minor_fraction(amount: Decimal, currency: str) -> Fraction:
-    """An amount in minor units, unrounded."""
+    """Return an amount in minor units, unrounded."""
     return Fraction(amount) * Fraction(10) ** exponent(currency)
 
 
 def from_minor(minor: int, currency: str) -> Decimal:
-    """An amount of minor units as a decimal with the currency's decimals."""
+    """Return an amount of minor units as a decimal with the currency's decimals."""
     return Decimal(minor).scaleb(-exponent(currency))
 
 
 @lru_cache(maxsize=10_000)
 def money_text(minor: int, currency: str) -> str:
-    """An amount of minor units as text with the currency's decimals, such as ``"-0.05"``."""
-    places = exponent(currency)
-    if not places:
+    """Return an amount of minor units as text with the currency's decimals, such as ``"-0.05"``."""
+    decimals = exponent(currency)
+    if not decimals:
         return str(minor)
-    digits = str(abs(minor)).rjust(places + 1, "0")
-    return f"{'-' if minor < 0 else ''}{digits[:-places]}.{digits[-places:]}"
+    digits = str(abs(minor)).rjust(decimals + 1, "0")
+    return f"{'-' if minor < 0 else ''}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
 def round_half_up(value: Fraction) -> int:
-    """The nearest whole number; a half goes away from zero."""
+    """Return the nearest whole number; a half goes away from zero."""
     return round_half_up_ratio(value.numerator, value.denominator)
 
 
 def round_half_up_ratio(numerator: int, denominator: int) -> int:
-    """The whole number nearest to a ratio; a half goes away from zero. The denominator is above zero."""
+    """Return the whole number nearest to a ratio; a half goes away from zero. The denominator is above zero."""
     rounded = (2 * abs(numerator) + denominator) // (2 * denominator)
     return rounded if numerator >= 0 else -rounded
 
 
 def floor_product(amount: int | Fraction, factor: int | Fraction) -> int:
-    """The whole part of a product of numbers. Fractions take ten times as long to multiply."""
+    """Return the whole part of a product, in a tenth of the time that multiplying fractions takes."""
     return amount.numerator * factor.numerator // (amount.denominator * factor.denominator)
 
 
 def floor_quotient(amount: int | Fraction, divisor: int | Fraction) -> int:
-    """The whole part of a quotient; the divisor is above zero."""
+    """Return the whole part of a quotient; the divisor is above zero."""
     return amount.numerator * divisor.denominator // (amount.denominator * divisor.numerator)
 
 
 def allocate(total: int, weights: Sequence[int | Fraction]) -> list[int]:
     """Share a whole total over weights so that the parts add up to it (largest remainder).
 
-    Equal remainders go to the earlier weight: give them in the order in which ties are to be broken. Weights are
-    zero or more; where all are zero each counts the same. An empty list takes nothing and its total must be 0.
+    Of equal remainders the earlier weight wins: give the weights in the order in which ties are to be broken. Weights
+    are zero or more; where all are zero each counts the same. Without weights the total must be 0.
     """
     if not weights:
         if total:
@@ -100,7 +100,7 @@ def allocate(total: int, weights: Sequence[int | Fraction]) -> list[int]:
         return [total]
     if not total:
         return [0] * len(weights)
-    shares = _in_one_measure(weights)
+    shares = _whole_weights(weights)
     whole = sum(shares)
     if not whole:
         shares, whole = [1] * len(shares), len(shares)
@@ -108,15 +108,15 @@ def allocate(total: int, weights: Sequence[int | Fraction]) -> list[int]:
     left = total - sum(parts)
     if left:
         remainders = [total * share % whole for share in shares]
-        # Reversed, a sort still leaves equals in their order.
+        # A reversed sort keeps equal remainders in their order.
         by_remainder = sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)
         for i in by_remainder[:left]:
             parts[i] += 1
     return parts
 
 
-def _in_one_measure(weights: Sequence[int | Fraction]) -> Sequence[int]:
-    """Whole numbers in the same ratios; most weights are whole as they come."""
+def _whole_weights(weights: Sequence[int | Fraction]) -> Sequence[int]:
+    """Return whole numbers in the same ratios; most weights are whole already."""
     if Fraction not in map(type, weights):
         return cast(Sequence[int], weights)
     scale = lcm(*(weight.denominator for weight in weights))

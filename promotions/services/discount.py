@@ -15,8 +15,8 @@ from consumers.models import Account
 from promotions.choices import Family
 from promotions.engine.definition.content import blank_content
 from promotions.engine.definition.discount import check_discount
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME
-from promotions.engine.definition.reader import Definition, Document
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME, Document
+from promotions.engine.definition.reader import Definition
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
 from promotions.services.promotion.save import promotion_problems, promotion_save, promotions_save

@@ -461,7 +461,7 @@ def _progress_after(quote: Quote, redemptions: Mapping[int, int]) -> Iterator[tu
         if promotion.counts(basket):
             progress = (before or Progress.none(rules)).with_transaction(
                 rules,
-                [rule.measured(basket, net) for rule in rules],
+                [rule.totals_of(basket, net) for rule in rules],
                 day=basket.today,
                 applied=promotion.id in redemptions,
             )

@@ -8,7 +8,7 @@ from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import Transaction
 from loyalty.services.till.records import StoredLine, TransactionFacts, lines_from_json
 from loyalty.services.till.snapshot import AccountSnapshot
-from promotions.engine.facts.basket import Basket, SiteFacts, make_basket
+from promotions.engine.facts.basket import Basket, SiteFacts, TransactionTexts, make_basket
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor
 from promotions.engine.rulebook.promotion import Promotion
@@ -46,9 +46,11 @@ def _basket(
         currency=currency,
         lines=[line.engine_line(quantity, currency) for line, quantity in quantities if quantity > 0],
         products={line.sku: line.product.facts for line in lines if line.product is not None},
-        payment_card_type=transaction.payment_card_type,
-        source=transaction.source,
-        loyalty_card_type=transaction.loyalty_card_type,
+        texts=TransactionTexts(
+            payment_card_type=transaction.payment_card_type,
+            source=transaction.source,
+            loyalty_card_type=transaction.loyalty_card_type,
+        ),
     )
 
 
@@ -86,7 +88,7 @@ def progress_from_history(
             if promotion.counts(basket):
                 progress[promotion.id] = progress[promotion.id].with_transaction(
                     promotion.application_rules,
-                    [rule.measured(basket, net) for rule in promotion.application_rules],
+                    [rule.totals_of(basket, net) for rule in promotion.application_rules],
                     day=transaction.local_day,
                     applied=promotion.id in applied,
                 )

@@ -29,7 +29,7 @@ from loyalty.services.till.reads import (
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import AccountSnapshot, SitePlace, snapshot_current
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
-from promotions.engine.facts.basket import Basket, ProductFacts, make_basket, make_line
+from promotions.engine.facts.basket import Basket, ProductFacts, TransactionTexts, make_basket, make_line
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor
@@ -276,9 +276,9 @@ def sale_basket(sale: Sale, *, site: SitePlace, products: dict[str, ProductFacts
         currency=sale.currency,
         lines=lines,
         products=products,
-        payment_card_type=sale.payment_card_type,
-        source=sale.source,
-        loyalty_card_type=card_type,
+        texts=TransactionTexts(
+            payment_card_type=sale.payment_card_type, source=sale.source, loyalty_card_type=card_type
+        ),
     )
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from promotions.engine.definition.fields import Document
 from promotions.engine.facts.basket import UnitGroups
 from promotions.engine.facts.consumer import PersonalizedChoice
 from promotions.engine.matching.item_rules import ItemRules, compile_item_rules
@@ -468,7 +469,7 @@ def _deal(taken: Sequence[Sequence[PricedUnits]], demands: Sequence[int], count:
     return dealt
 
 
-def compile_discount(discount_type: str, outcome: Mapping[str, Any], currency: str) -> Discount:
+def compile_discount(discount_type: str, outcome: Document, currency: str) -> Discount:
     """Compile the outcome of a discount, which must be in normal form."""
     minor = 10 ** exponent(currency)
 

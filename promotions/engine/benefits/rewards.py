@@ -1,10 +1,11 @@
 """Rewards of loyalty promotions: points or vouchers for the units that a promotion takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+from promotions.engine.definition.fields import Document
 from promotions.engine.matching.selection import Selection, TakenUnits, compile_selection
 from promotions.engine.money import exponent, floor_product, floor_quotient
 
@@ -147,7 +148,7 @@ class RewardDefinition:
     offer: str
 
 
-def compile_reward(promotion_type: str, outcome: Mapping[str, Any], currency: str) -> RewardDefinition:
+def compile_reward(promotion_type: str, outcome: Document, currency: str) -> RewardDefinition:
     """Compile the reward of a loyalty promotion, which must be in normal form."""
     return RewardDefinition(
         selection=compile_selection(outcome),
@@ -156,7 +157,7 @@ def compile_reward(promotion_type: str, outcome: Mapping[str, Any], currency: st
     )
 
 
-def compile_outcome(promotion_type: str, outcome: Mapping[str, Any], currency: str) -> Outcome:
+def compile_outcome(promotion_type: str, outcome: Document, currency: str) -> Outcome:
     """Compile the outcome of a promotion in normal form; amounts of money become minor units of its currency."""
     match promotion_type:
         case "fixed_points":

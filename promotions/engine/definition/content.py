@@ -1,7 +1,7 @@
 """Check the content of a promotion: descriptions, links and images."""
 
-from promotions.engine.definition.fields import CONTENT_TEXTS, MAX_LINKS, MAX_NAME_LENGTH
-from promotions.engine.definition.reader import Document, Findings, ObjectReader
+from promotions.engine.definition.fields import CONTENT_TEXTS, MAX_LINKS, MAX_NAME_LENGTH, Document
+from promotions.engine.definition.reader import Findings, ObjectReader
 
 
 def blank_content() -> Document:

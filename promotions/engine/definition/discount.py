@@ -10,15 +10,9 @@ from promotions.engine.definition.fields import (
     MAX_PRODUCTS_IN_SET,
     MAX_UNITS,
     PRICE_ORDERS,
-)
-from promotions.engine.definition.reader import (
-    Definition,
     Document,
-    Findings,
-    InvalidDefinition,
-    ObjectReader,
-    read_key,
 )
+from promotions.engine.definition.reader import Definition, Findings, InvalidDefinition, ObjectReader, read_key
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.problems import join_path
 

@@ -8,8 +8,9 @@ from promotions.engine.definition.fields import (
     MAX_KEY_LENGTH,
     MAX_PERIOD,
     MAX_REDEMPTIONS,
+    Document,
 )
-from promotions.engine.definition.reader import Document, ObjectReader
+from promotions.engine.definition.reader import ObjectReader
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.problems import Reference
 

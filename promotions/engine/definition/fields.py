@@ -4,6 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
+
+Document = dict[str, Any]
+"""An object of a definition, as JSON holds it."""
 
 LOYALTY_TYPES = ("fixed_points", "points_multiplier", "bonus_points", "redeem_offer")
 DISCOUNT_TYPES = ("amount", "percentage", "fixed_price", "free_product")

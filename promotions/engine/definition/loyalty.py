@@ -11,10 +11,11 @@ from promotions.engine.definition.fields import (
     MAX_PRODUCT_SETS,
     MAX_UNITS,
     PRICE_ORDERS,
+    Document,
     FieldKind,
     OutcomeField,
 )
-from promotions.engine.definition.reader import Definition, Document, Findings, InvalidDefinition, ObjectReader
+from promotions.engine.definition.reader import Definition, Findings, InvalidDefinition, ObjectReader
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.problems import Reference
 

@@ -7,14 +7,11 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from promotions.engine.definition.fields import MAX_KEY_LENGTH, MAX_URL_LENGTH
+from promotions.engine.definition.fields import MAX_KEY_LENGTH, MAX_URL_LENGTH, Document
 from promotions.engine.money import money_text, to_minor
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.check import check_tree, normalized_number
 from promotions.engine.rules.problems import DefinitionProblem, Reference, join_path
-
-Document = dict[str, Any]
-"""An object of a definition, as JSON holds it."""
 
 _INSERT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 

@@ -10,10 +10,11 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from promotions.engine.money import from_minor, round_half_up
 from promotions.engine.rules.attributes import WEEKDAYS
+from promotions.engine.rules.index import Key
 
 
 def fold_text(text: str) -> str | None:
@@ -141,9 +142,9 @@ class UnitGroups(tuple[UnitGroup, ...]):
     """The unit groups of a basket, by ordinal, with their keys and SKUs: computed once, when first asked for."""
 
     @cached_property
-    def keys(self) -> Set[tuple[str, Any]]:
+    def keys(self) -> Set[Key]:
         """The attributes of LINE_ITEM_KEYS, each with every value that a unit group has."""
-        keys: set[tuple[str, Any]] = set()
+        keys: set[Key] = set()
         for group in self:
             item = group.item
             keys.add(("sku", item.sku))
@@ -160,6 +161,17 @@ class UnitGroups(tuple[UnitGroup, ...]):
     def skus(self) -> Set[str]:
         """All SKUs, as the lines write them."""
         return {group.sku for group in self}
+
+
+class TransactionTexts(NamedTuple):
+    """What a till says of a transaction besides its lines, blank where it does not."""
+
+    payment_card_type: str = ""
+    source: str = ""
+    loyalty_card_type: str = ""
+
+
+NO_TEXTS = TransactionTexts()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,9 +211,7 @@ def make_basket(
     currency: str,
     lines: Iterable[Line],
     products: Mapping[str, ProductFacts],
-    payment_card_type: str = "",
-    source: str = "",
-    loyalty_card_type: str = "",
+    texts: TransactionTexts = NO_TEXTS,
 ) -> Basket:
     """Return a basket with its unit groups, in an order that does not depend on the order of the lines."""
     lines = tuple(lines)
@@ -216,9 +226,9 @@ def make_basket(
         total_minor=total,
         total_inc_tax=from_minor(total, currency),
         total_ex_tax=from_minor(sum(line.total_ex_tax for line in lines), currency),
-        payment_card_type=fold_text(payment_card_type),
-        source=fold_text(source),
-        loyalty_card_type=fold_text(loyalty_card_type),
+        payment_card_type=fold_text(texts.payment_card_type),
+        source=fold_text(texts.source),
+        loyalty_card_type=fold_text(texts.loyalty_card_type),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is known of the consumer, and what they and others have used so far."""
+"""The consumer as of now, and what they and others have used so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from promotions.engine.facts.progress import Progress
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonalizedChoice:
-    """A consumer's list under a personalized promotion, by SKU in the list's order, and what they chose of it."""
+    """A consumer's list under a personalized promotion: SKUs in the list's order, and those that they chose."""
 
     products: tuple[str, ...]
     selected: tuple[str, ...] = ()
@@ -39,18 +39,21 @@ class Shopper:
 
     @property
     def birthday(self) -> date | None:
-        """The day that recurs every year."""
+        """The date whose day and month recur every year."""
         return self.date_of_birth
 
     @property
     def membership_anniversary(self) -> date | None:
-        """The day that recurs every year."""
+        """The date whose day and month recur every year."""
         return self.enrolled_on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Counters and progress, by promotion id; what is not there is zero. Vouchers left are by offer code."""
+    """Redemptions and progress by promotion id, and the vouchers left by offer code; a missing entry is zero.
+
+    An offer without an entry has no stock limit.
+    """
 
     total_redemptions: Mapping[int, int] = field(default_factory=dict)
     customer_redemptions: Mapping[int, int] = field(default_factory=dict)

@@ -5,8 +5,8 @@ Everything here counts the units of unit groups, so that a line of a million uni
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from promotions.engine.definition.fields import Document
 from promotions.engine.facts.basket import UnitGroup, UnitGroups
 from promotions.engine.matching.item_rules import ItemRules, compile_item_rules
 
@@ -274,7 +274,7 @@ def _spare(supply: Sequence[tuple[int, int]], demands: Sequence[int], bundles: i
     return [units - bundles * _demand(demands, subset) for subset, units in enumerate(by_subset)]
 
 
-def compile_selection(outcome: Mapping[str, Any]) -> Selection:
+def compile_selection(outcome: Document) -> Selection:
     """Compile the selection of an outcome in normal form.
 
     Without a quantity rule a pool is one matching set, and each bundle is one.

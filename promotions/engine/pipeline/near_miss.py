@@ -12,7 +12,7 @@ from promotions.engine.pipeline.apply import apply_promotion, fit_of
 from promotions.engine.pipeline.checks import CHECK_BY_REASON, CHECKS
 from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import NearMiss, Refusal
-from promotions.engine.rulebook.promotion import Failing, Promotion
+from promotions.engine.rulebook.promotion import FailureFinder, Promotion
 from promotions.engine.rules.attributes import Operator, Scope
 from promotions.engine.rules.compile import compile_tree
 from promotions.engine.rules.tree import Tree
@@ -58,18 +58,18 @@ _LATER_CHECKS = {reason: CHECKS[CHECKS.index(check) + 1 :] for reason, check in 
 # --- rules ------------------------------------------------------------------------------------------------------------
 
 
-def _failing(promotion: Promotion, name: str, scope: Scope) -> Failing:
+def _failing(promotion: Promotion, name: str, scope: Scope) -> FailureFinder:
     """Return a function that finds, for a subject that fails a promotion's rules, the conditions that it fails.
 
     Of an "any" group that fails, it finds the group itself, as there is more than one way to pass it.
     """
-    failing = promotion.failing.get(name)
+    failing = promotion.failure_finders.get(name)
     if failing is None:
-        failing = promotion.failing[name] = _compiled(promotion.source.eligibility[name], scope)
+        failing = promotion.failure_finders[name] = _compiled(promotion.source.eligibility[name], scope)
     return failing
 
 
-def _compiled(tree: Tree, scope: Scope) -> Failing:
+def _compiled(tree: Tree, scope: Scope) -> FailureFinder:
     only = _only_condition(tree)
     return _failing_in(tree, scope) if only is None else lambda _subject: [only]
 
@@ -81,7 +81,7 @@ def _only_condition(tree: Tree) -> Tree | None:
     return None if "rules" in tree else tree
 
 
-def _failing_in(tree: Tree, scope: Scope) -> Failing:
+def _failing_in(tree: Tree, scope: Scope) -> FailureFinder:
     """Return a function that finds what a subject fails of a tree, which it may pass."""
     if "rules" not in tree:
         holds = compile_tree({"match": "all", "rules": [tree]}, scope)
@@ -171,7 +171,7 @@ def _application_rule(promotion: Promotion, context: EvaluationContext) -> NearM
     progress = context.usage.progress.get(promotion.id)
     misses: list[NearMiss] = []
     for index, rule in enumerate(promotion.application_rules):
-        now = rule.measured(context.basket, context.basket_value.net)
+        now = rule.totals_of(context.basket, context.basket_value.net)
         if now is None:
             return None
         measured = rule.amount(now)

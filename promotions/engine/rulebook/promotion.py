@@ -10,6 +10,7 @@ from typing import Any
 
 from promotions.engine.benefits.discounts import Discount, compile_discount
 from promotions.engine.benefits.rewards import RewardDefinition, compile_reward
+from promotions.engine.definition.fields import Document
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper
 from promotions.engine.facts.progress import ApplicationRule, compile_application_rule
@@ -21,7 +22,11 @@ from promotions.engine.rules.tree import Tree
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
-    """The account's terms. Earn rates are base points for one unit of a currency, by ISO code."""
+    """The account's loyalty terms.
+
+    ``earn_rates`` are base points for one unit of a currency, by ISO code; ``point_value`` is what one point is worth
+    in the account's currency.
+    """
 
     currency: str
     earn_rates: Mapping[str, Fraction]
@@ -30,7 +35,7 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OfferFacts:
-    """What a decision needs of an offer. ``perceived_value`` in major units of its currency."""
+    """An offer as decisions need it. ``perceived_value`` in major units of its currency."""
 
     code: str
     perceived_value: Fraction
@@ -39,7 +44,7 @@ class OfferFacts:
     archived: bool = False
 
     def is_open(self, at: datetime) -> bool:
-        """Whether the moment is within the offer's dates."""
+        """Return whether a moment is within the offer's dates."""
         return (
             not self.archived
             and (self.starts_at is None or self.starts_at <= at)
@@ -49,13 +54,13 @@ class OfferFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControlGroup:
-    """Members of a group that are held out so that an effect can be measured."""
+    """Members of a group who do not get the promotion, so that its effect can be measured."""
 
     group: str
     percentage: Decimal
 
     def holds_out(self, promotion: "Promotion", shopper: Shopper) -> bool:
-        """Whether the shopper is held out: a stable hash of promotion and consumer falls under the percentage.
+        """Return whether the shopper is held out: a stable hash of promotion and consumer is below the percentage.
 
         A promotion is known by family and code, which are the same on every machine.
         """
@@ -83,23 +88,23 @@ class PromotionSource:
     ends_at: datetime | None
     draft: bool
     stopped_at: datetime | None
-    outcome: Mapping[str, Any]
-    eligibility: Mapping[str, Any]
-    content: Mapping[str, Any]
+    outcome: Document
+    eligibility: Document
+    content: Document
 
 
-Failing = Callable[[Any], list[Tree]]
-"""The conditions and groups of a tree that fail for a subject."""
+FailureFinder = Callable[[Any], list[Tree]]
+"""Returns the conditions and groups of a tree that fail for a subject."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion:
     """A compiled promotion.
 
-    What follows from the rest is worked out once: ``code`` is unique within its family, ``gives_points`` says whether
-    only active members can have it, ``offer`` is the code of what it issues vouchers of (empty for none),
-    ``personalized`` are the backend ids of what feeds it, and ``is_tracked`` says whether what a consumer did before
-    matters to it. ``failing`` tells of its rules, by name, what fails: compiled when it is first asked.
+    The fields that follow from the others are computed once: ``code`` is unique within the family; ``gives_points``
+    says whether only active members can have it; ``offer`` is the code of the offer whose vouchers it issues, or empty;
+    ``personalized`` are the backend ids of the personalized promotions that feed it; ``is_tracked`` says whether it
+    depends on what the consumer did before. ``failure_finders``, by name of its rules, are compiled when first needed.
     """
 
     source: PromotionSource
@@ -123,12 +128,12 @@ class Promotion:
     personalized: tuple[str, ...] = field(init=False)
     is_tracked: bool = field(init=False)
     is_limited: bool = field(init=False)
-    failing: dict[str, Failing] = field(default_factory=dict, init=False, repr=False, compare=False)
+    failure_finders: dict[str, FailureFinder] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Asked of every candidate of every basket: as fields they take a third of what properties do.
+        # Read for every candidate of every basket: fields take a third of the time of properties.
         reward = self.effect if isinstance(self.effect, RewardDefinition) else None
-        follows = {
+        derived = {
             "id": self.source.id,
             "code": self.source.code,
             "is_discount": self.source.family == "discount",
@@ -140,18 +145,22 @@ class Promotion:
                 limit is not None for limit in (self.total_limit, self.customer_limit, self.transaction_limit)
             ),
         }
-        for name, value in follows.items():
+        for name, value in derived.items():
             object.__setattr__(self, name, value)
 
     @property
     def discount(self) -> Discount:
-        """What it takes off prices. It must be a discount."""
+        """What it takes off prices.
+
+        Raises:
+            TypeError: it is a loyalty promotion.
+        """
         if not isinstance(self.effect, Discount):
             raise TypeError(f"{self.code} is no discount")
         return self.effect
 
     def counts(self, basket: Basket) -> bool:
-        """Whether a transaction qualifies to be measured by the application rules."""
+        """Return whether a transaction qualifies for the application rules."""
         return (
             basket.currency == self.source.currency
             and (self.site_rules is None or self.site_rules(basket.site))
@@ -189,27 +198,27 @@ def compile_promotion(source: PromotionSource) -> Promotion:
 
 
 def _effect(source: PromotionSource) -> RewardDefinition | Discount:
-    compiled = compile_discount if source.family == "discount" else compile_reward
-    return compiled(source.type, source.outcome, source.currency)
+    compile_effect = compile_discount if source.family == "discount" else compile_reward
+    return compile_effect(source.type, source.outcome, source.currency)
 
 
 def _rules_signature(source: PromotionSource) -> str:
-    """Changes when progress that was added up under other rules no longer holds."""
+    """Return a text that changes when progress added up under the rules before no longer holds."""
     eligibility = source.eligibility
     if not eligibility["application_rules"]:
         return ""
-    said = (
+    configuration = (
         source.currency,
         source.starts_at.isoformat(),
         eligibility["application_rules"],
         eligibility["site_rules"],
         eligibility["transaction_rules"],
     )
-    return sha256(repr(said).encode()).hexdigest()[:32]
+    return sha256(repr(configuration).encode()).hexdigest()[:32]
 
 
 def needs_consumer(promotion: Promotion) -> bool:
-    """Whether a basket without a consumer cannot have the promotion."""
+    """Return whether only baskets with a consumer can have the promotion."""
     return (
         promotion.source.family == "loyalty"
         or promotion.customer_rules is not None

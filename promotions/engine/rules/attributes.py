@@ -1,4 +1,4 @@
-"""What rules may speak of: one table that the engine, the rule builder, imports and the API's documents read."""
+"""The attributes of rules: one table that the engine, the rule builder, imports and the API's documents read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Scope(StrEnum):
 
 
 class Kind(StrEnum):
-    """What sort of value an attribute has; it decides the operators."""
+    """The sort of value that an attribute has; it decides the operators."""
 
     TEXT = "text"
     TEXTS = "texts"
@@ -118,17 +118,17 @@ OPERATORS: Mapping[Kind, Mapping[Operator, Operand]] = {
         Operator.IS_NOT_ANY_OF: Operand.MANY,
     },
 }
-"""The operators of each kind, each with what it compares with."""
+"""The operators of each kind, each with its operand."""
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attribute:
-    """Something a condition may speak of.
+    """An attribute of a subject, which a condition may compare.
 
-    ``reference`` names the table whose keys are its values; ``unit`` is how its number is read; an attribute that is
-    not ``without_catalogue`` needs the account's catalogue.
+    ``reference`` names the table whose keys are its values; ``unit`` is the unit of its number; an attribute that is
+    not ``without_catalogue`` needs the account's product catalogue.
     """
 
     scope: Scope
@@ -141,7 +141,7 @@ class Attribute:
 
     @property
     def operators(self) -> Mapping[Operator, Operand]:
-        """The operators allowed, each with what it compares with."""
+        """The operators allowed, each with its operand."""
         return OPERATORS[self.kind]
 
 

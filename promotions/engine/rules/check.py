@@ -7,14 +7,24 @@ from typing import Any
 
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Kind, Operand, Operator, Scope
 from promotions.engine.rules.problems import DefinitionProblem, Reference, join_path
-from promotions.engine.rules.tree import COMPARABLE
+from promotions.engine.rules.tree import COMPARABLE, Tree
 
 MAX_TREE_DEPTH = 5
 MAX_TREE_CONDITIONS = 200
 MAX_CONDITION_VALUES = 1000
 MAX_CONDITION_TEXT = 300
+"""The most characters of a text that a condition compares with."""
+
 _MAX_NUMBER = Decimal(10) ** 12
+_MAX_NUMBER_LENGTH = 40
+_MAX_DECIMALS = 6
 _MAX_DAYS = 36_500
+
+Node = dict[str, Any]
+"""A tree or a condition in normal form."""
+
+Value = str | int | list[str | bool]
+"""What a condition compares with, in normal form."""
 
 
 class _Checker:
@@ -27,80 +37,85 @@ class _Checker:
         self.references: list[Reference] = []
         self.conditions = 0
 
-    def problem(self, path: str, code: str, detail: str) -> None:
+    def add_problem(self, path: str, code: str, detail: str) -> None:
         self.problems.append(DefinitionProblem(path=path, code=code, detail=detail))
 
-    def node(self, node: object, path: str, depth: int) -> dict[str, Any] | None:
+    def check_node(self, node: object, path: str, depth: int) -> Node | None:
         if not isinstance(node, Mapping):
-            self.problem(path, "invalid", "Expected a group of rules or a condition.")
+            self.add_problem(path, "invalid", "Expected a group of rules or a condition.")
             return None
         if "rules" in node or "match" in node:
-            return self.group(node, path, depth)
-        return self.condition(node, path)
+            return self.check_group(node, path, depth)
+        return self.check_condition(node, path)
 
-    def group(self, group: Mapping[str, Any], path: str, depth: int) -> dict[str, Any] | None:
+    def check_group(self, group: Tree, path: str, depth: int) -> Node | None:
         if depth > MAX_TREE_DEPTH:
-            self.problem(path, "too_deep", f"Rules nest to {MAX_TREE_DEPTH} levels at most.")
+            self.add_problem(path, "too_deep", f"Rules nest to {MAX_TREE_DEPTH} levels at most.")
             return None
-        self.unknown_keys(group, ("match", "rules"), path)
+        self.check_keys(group, ("match", "rules"), path)
         match, rules = group.get("match"), group.get("rules")
         if match not in ("all", "any"):
-            self.problem(join_path(path, "match"), "invalid_choice", 'Must be "all" or "any".')
+            self.add_problem(join_path(path, "match"), "invalid_choice", 'Must be "all" or "any".')
         if not isinstance(rules, list):
-            self.problem(join_path(path, "rules"), "invalid", "Expected a list of rules.")
+            self.add_problem(join_path(path, "rules"), "invalid", "Expected a list of rules.")
             return None
         nodes = []
         for i, rule in enumerate(rules):
             if self.conditions > MAX_TREE_CONDITIONS:
                 break
-            nodes.append(self.node(rule, join_path(path, "rules", i), depth + 1))
+            nodes.append(self.check_node(rule, join_path(path, "rules", i), depth + 1))
         return {"match": match, "rules": nodes}
 
-    def condition(self, condition: Mapping[str, Any], path: str) -> dict[str, Any] | None:
+    def check_condition(self, condition: Tree, path: str) -> Node | None:
         self.conditions += 1
         if self.conditions == MAX_TREE_CONDITIONS + 1:
-            self.problem(path, "too_many_conditions", f"A tree holds {MAX_TREE_CONDITIONS} conditions at most.")
+            self.add_problem(path, "too_many_conditions", f"A tree holds {MAX_TREE_CONDITIONS} conditions at most.")
             return None
-        self.unknown_keys(condition, ("attribute", "operator", "value"), path)
-        name = condition.get("attribute")
-        attribute = ATTRIBUTES[self.scope].get(name) if isinstance(name, str) else None
+        self.check_keys(condition, ("attribute", "operator", "value"), path)
+        attribute = self.attribute_of(condition, path)
         if attribute is None:
-            self.problem(join_path(path, "attribute"), "unknown_attribute", f"Unknown attribute {_shown(name)}.")
-            return None
-        if not (self.catalogue_enabled or attribute.without_catalogue):
-            self.problem(
-                join_path(path, "attribute"), "catalogue_disabled", f"{attribute.label} needs the product catalogue."
-            )
             return None
         operator = condition.get("operator")
         if not isinstance(operator, str) or operator not in attribute.operators:
             allowed = ", ".join(attribute.operators)
-            self.problem(
+            self.add_problem(
                 join_path(path, "operator"),
                 "unknown_operator",
-                f"{attribute.label} cannot be compared with {_shown(operator)}; it takes {allowed}.",
+                f"{attribute.label} cannot be compared with {_quoted(operator)}; it takes {allowed}.",
             )
             return None
         try:
-            value = _checked_value(attribute, attribute.operators[Operator(operator)], condition.get("value"))
+            value = _normal_value(attribute, attribute.operators[Operator(operator)], condition.get("value"))
         except ValueError as error:
-            self.problem(join_path(path, "value"), "invalid_value", str(error))
+            self.add_problem(join_path(path, "value"), "invalid_value", str(error))
             return None
         if attribute.reference:
             keys = value if isinstance(value, list) else [value]
-            at = join_path(path, "value")
-            self.references += [Reference(kind=attribute.reference, key=key, path=at) for key in keys]
+            path_of_value = join_path(path, "value")
+            self.references += [Reference(kind=attribute.reference, key=str(key), path=path_of_value) for key in keys]
         return {"attribute": attribute.name, "operator": operator, "value": value}
 
-    def unknown_keys(self, node: Mapping[str, Any], known: tuple[str, ...], path: str) -> None:
+    def attribute_of(self, condition: Tree, path: str) -> Attribute | None:
+        """Return the attribute that a condition names, if the scope and the account have it."""
+        name = condition.get("attribute")
+        attribute = ATTRIBUTES[self.scope].get(name) if isinstance(name, str) else None
+        path = join_path(path, "attribute")
+        if attribute is None:
+            self.add_problem(path, "unknown_attribute", f"Unknown attribute {_quoted(name)}.")
+        elif not (self.catalogue_enabled or attribute.without_catalogue):
+            self.add_problem(path, "catalogue_disabled", f"{attribute.label} needs the product catalogue.")
+            return None
+        return attribute
+
+    def check_keys(self, node: Tree, known: tuple[str, ...], path: str) -> None:
         for key in node:
             if key not in known:
-                self.problem(join_path(path, str(key)), "unknown_field", "Unknown field.")
+                self.add_problem(join_path(path, str(key)), "unknown_field", "Unknown field.")
 
 
 def check_tree(
     tree: object, scope: Scope, *, path: str = "", catalogue_enabled: bool = True
-) -> tuple[dict[str, Any] | None, list[DefinitionProblem], list[Reference]]:
+) -> tuple[Node | None, list[DefinitionProblem], list[Reference]]:
     """Check a tree as it was sent.
 
     Returns its normal form (None where every subject satisfies it), what is wrong with it, and what it names.
@@ -110,18 +125,18 @@ def check_tree(
     if not isinstance(tree, Mapping):
         return None, [DefinitionProblem(path=path, code="invalid", detail="Expected a group of rules.")], []
     checker = _Checker(scope, catalogue_enabled=catalogue_enabled)
-    checked = checker.group(tree, path, 1)
-    if checked is not None and not checked["rules"]:
-        checked = None
-    return checked, checker.problems, checker.references
+    node = checker.check_group(tree, path, 1)
+    if node is not None and not node["rules"]:
+        node = None
+    return node, checker.problems, checker.references
 
 
-def _shown(value: object) -> str:
+def _quoted(value: object) -> str:
     return repr(value if isinstance(value, str) else str(value))[:80]
 
 
-def _checked_value(attribute: Attribute, operand: Operand, value: object) -> Any:
-    """The value in normal form; ValueError says what was expected."""
+def _normal_value(attribute: Attribute, operand: Operand, value: object) -> Value:
+    """Return a condition's value in normal form; ValueError says what was expected."""
     if value is None or value in ("", []):
         raise ValueError("The value is missing.")
     if operand is Operand.TRUE:
@@ -130,19 +145,19 @@ def _checked_value(attribute: Attribute, operand: Operand, value: object) -> Any
         return True
     if operand is Operand.DAYS:
         lowest = 0 if attribute.kind is Kind.RECURRING_DAY else 1
-        return _checked_days(value, lowest)
+        return _normal_days(value, lowest=lowest)
     if operand is Operand.ONE:
-        return _ONE[attribute.kind](value)
+        return _NORMAL_VALUE[attribute.kind](value)
     if not isinstance(value, list):
         raise ValueError("Expected a list of values.")
     if operand is Operand.RANGE:
-        return _checked_range(attribute.kind, value)
+        return _normal_range(attribute.kind, value)
     if not 1 <= len(value) <= MAX_CONDITION_VALUES:
         raise ValueError(f"Expected a list of 1 to {MAX_CONDITION_VALUES} values.")
-    return [_ONE[attribute.kind](one) for one in value]
+    return [_NORMAL_VALUE[attribute.kind](entry) for entry in value]
 
 
-def _checked_days(value: object, lowest: int) -> int:
+def _normal_days(value: object, *, lowest: int) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= _MAX_DAYS:
@@ -150,10 +165,10 @@ def _checked_days(value: object, lowest: int) -> int:
     return value
 
 
-def _checked_range(kind: Kind, value: list[object]) -> list[Any]:
+def _normal_range(kind: Kind, value: list[object]) -> list[str | bool]:
     if len(value) != 2:
         raise ValueError("Expected a list of two values, from and to.")
-    low, high = (_ONE[kind](one) for one in value)
+    low, high = (_NORMAL_VALUE[kind](entry) for entry in value)
     if kind is Kind.TIME:
         if low == high:
             raise ValueError("The two times must differ.")
@@ -162,7 +177,7 @@ def _checked_range(kind: Kind, value: list[object]) -> list[Any]:
     return [low, high]
 
 
-def _checked_text(value: object) -> str:
+def _normal_text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("Expected a text that is not blank.")
     if len(value) > MAX_CONDITION_TEXT or "\x00" in value:
@@ -170,17 +185,17 @@ def _checked_text(value: object) -> str:
     return value
 
 
-def _checked_boolean(value: object) -> bool:
+def _normal_boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("Expected true or false.")
     return value
 
 
 def normalized_number(value: object) -> str:
-    """A number in normal form (a plain decimal text); floats are refused because they are not exact."""
+    """Return a number in normal form (a plain decimal text); floats are refused because they are not exact."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError('Expected a number as text, such as "12.50".')
-    if isinstance(value, str) and len(value) > 40:
+    if isinstance(value, str) and len(value) > _MAX_NUMBER_LENGTH:
         raise ValueError("Expected a shorter number.")
     try:
         number = Decimal(value)
@@ -189,12 +204,12 @@ def normalized_number(value: object) -> str:
     if not number.is_finite() or number.copy_abs() > _MAX_NUMBER:
         raise ValueError("Expected a number between -10^12 and 10^12.")
     decimals = -int(number.as_tuple().exponent)
-    if decimals > 6:
-        raise ValueError("Expected a number with 6 decimals at most.")
+    if decimals > _MAX_DECIMALS:
+        raise ValueError(f"Expected a number with {_MAX_DECIMALS} decimals at most.")
     return f"{number:f}"
 
 
-def _checked_date(value: object) -> str:
+def _normal_date(value: object) -> str:
     if isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-":
         try:
             return date.fromisoformat(value).isoformat()
@@ -203,7 +218,7 @@ def _checked_date(value: object) -> str:
     raise ValueError("Expected a date such as 2026-03-01.")
 
 
-def _checked_time(value: object) -> str:
+def _normal_time(value: object) -> str:
     if isinstance(value, str) and len(value) in (5, 8) and value[2::3] in (":", "::"):
         try:
             return time.fromisoformat(value).isoformat("minutes" if len(value) == 5 else "seconds")
@@ -212,21 +227,21 @@ def _checked_time(value: object) -> str:
     raise ValueError("Expected a time of day such as 17:30.")
 
 
-def _checked_weekday(value: object) -> str:
+def _normal_weekday(value: object) -> str:
     if not isinstance(value, str) or value.casefold() not in WEEKDAYS:
         raise ValueError("Expected a weekday from monday to sunday.")
     return value.casefold()
 
 
-_ONE: Mapping[Kind, Callable[[object], Any]] = {
-    Kind.TEXT: _checked_text,
-    Kind.TEXTS: _checked_text,
-    Kind.REFERENCE: _checked_text,
-    Kind.REFERENCES: _checked_text,
-    Kind.BOOLEAN: _checked_boolean,
+_NORMAL_VALUE: Mapping[Kind, Callable[[object], str | bool]] = {
+    Kind.TEXT: _normal_text,
+    Kind.TEXTS: _normal_text,
+    Kind.REFERENCE: _normal_text,
+    Kind.REFERENCES: _normal_text,
+    Kind.BOOLEAN: _normal_boolean,
     Kind.NUMBER: normalized_number,
     Kind.MONEY: normalized_number,
-    Kind.DATE: _checked_date,
-    Kind.TIME: _checked_time,
-    Kind.WEEKDAY: _checked_weekday,
+    Kind.DATE: _normal_date,
+    Kind.TIME: _normal_time,
+    Kind.WEEKDAY: _normal_weekday,
 }

@@ -2,19 +2,30 @@
 
 import calendar
 from collections.abc import Callable
-from datetime import date
+from datetime import date, time
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol, cast
 
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operator, Scope
-from promotions.engine.rules.tree import COMPARABLE, MANY_VALUED, Tree
+from promotions.engine.rules.tree import COMPARABLE, MANY_VALUED, Comparable, Tree
 
 Predicate = Callable[[Any], bool]
 """Whether a subject (site, shopper, basket or item) satisfies a tree."""
 
+_Getter = Callable[[object], Any]
+"""Returns a subject's value of one attribute: None, a comparable value, or a frozenset of them."""
+
+
+class _Dated(Protocol):
+    """A subject of which some attribute is a date."""
+
+    @property
+    def today(self) -> date:
+        """The day that dates are compared with."""
+
 
 def compile_tree(tree: Tree | None, scope: Scope) -> Predicate | None:
-    """The predicate of a tree in normal form; None where every subject satisfies it."""
+    """Return the predicate of a tree in normal form; None where every subject satisfies it."""
     if not tree or not tree["rules"]:
         return None
     return _compile_node(tree, scope)
@@ -34,135 +45,134 @@ def _compile_node(node: Tree, scope: Scope) -> Predicate:
 
 
 def _compile_condition(attribute: Attribute, operator: Operator, value: Any) -> Predicate:
-    read = attrgetter(attribute.name)
+    get = attrgetter(attribute.name)
     kind = attribute.kind
     if kind is Kind.RECURRING_DAY:
-        return _recurring(read, operator, value)
+        return _recurring(get, operator, value)
     if operator in (Operator.IS_IN_LAST_DAYS, Operator.IS_NOT_IN_LAST_DAYS):
-        return _last_days(read, operator, value)
+        return _last_days(get, operator, value)
     comparable = COMPARABLE[kind]
-    if isinstance(value, list):
-        values = [comparable(one) for one in value]
-        if operator is Operator.IS_BETWEEN:
-            return _between(read, kind, values[0], values[1])
-        chosen = frozenset(values)
-    else:
-        values = [comparable(value)]
-        chosen = frozenset(values)
+    values = [comparable(entry) for entry in value] if isinstance(value, list) else [comparable(value)]
+    if operator is Operator.IS_BETWEEN:
+        if kind is Kind.TIME:
+            return _between_times(get, cast(time, values[0]), cast(time, values[1]))
+        return _between(get, values[0], values[1])
     if kind in MANY_VALUED:
-        return _many_valued(read, operator, chosen, values[0])
-    return _single_valued(read, operator, chosen, values[0])
+        return _many_valued(get, operator, frozenset(values), values[0])
+    return _single_valued(get, operator, frozenset(values), values[0])
 
 
-def _many_valued(read: Callable[[Any], Any], operator: Operator, chosen: frozenset[Any], value: Any) -> Predicate:
-    """Set comparisons of an attribute that is a (possibly empty) frozenset."""
+def _many_valued(get: _Getter, operator: Operator, values: frozenset[Comparable], value: Comparable) -> Predicate:
+    """Compare an attribute that is a (possibly empty) frozenset."""
     match operator:
         case Operator.IS | Operator.IS_ALL_OF:
-            return lambda subject: chosen <= read(subject)
+            return lambda subject: values <= get(subject)
         case Operator.IS_NOT | Operator.IS_NOT_ALL_OF:
-            return lambda subject: not chosen <= read(subject)
+            return lambda subject: not values <= get(subject)
         case Operator.IS_ANY_OF:
-            return lambda subject: not chosen.isdisjoint(read(subject))
+            return lambda subject: not values.isdisjoint(get(subject))
         case Operator.IS_NOT_ANY_OF:
-            return lambda subject: chosen.isdisjoint(read(subject))
+            return lambda subject: values.isdisjoint(get(subject))
         case Operator.CONTAINS:
-            return lambda subject: any(value in one for one in read(subject))
+            return lambda subject: any(value in text for text in get(subject))
         case Operator.STARTS_WITH:
-            return lambda subject: any(one.startswith(value) for one in read(subject))
+            return lambda subject: any(text.startswith(value) for text in get(subject))
         case _:
             raise AssertionError(operator)
 
 
-def _single_valued(  # noqa: C901 - one branch for each operator reads better than any table
-    read: Callable[[Any], Any], operator: Operator, chosen: frozenset[Any], value: Any
-) -> Predicate:
-    """Comparisons of an attribute that is one value or None; None is the empty set and fails every order."""
-
-    def ordered(compare: Callable[[Any], bool]) -> Predicate:
-        def predicate(subject: Any) -> bool:
-            have = read(subject)
-            return have is not None and compare(have)
-
-        return predicate
-
-    only = len(chosen) == 1
+def _single_valued(get: _Getter, operator: Operator, values: frozenset[Comparable], value: Comparable) -> Predicate:
+    """Compare an attribute that is one value or None; None equals no value, and fails every order."""
     match operator:
         case Operator.IS:
-            return lambda subject: read(subject) == value
+            return lambda subject: get(subject) == value
         case Operator.IS_NOT:
-            return lambda subject: read(subject) != value
+            return lambda subject: get(subject) != value
         case Operator.IS_ALL_OF:
-            return (lambda subject: read(subject) == value) if only else (lambda _subject: False)
+            return (lambda subject: get(subject) == value) if len(values) == 1 else (lambda _subject: False)
         case Operator.IS_NOT_ALL_OF:
-            return (lambda subject: read(subject) != value) if only else (lambda _subject: True)
+            return (lambda subject: get(subject) != value) if len(values) == 1 else (lambda _subject: True)
         case Operator.IS_ANY_OF:
-            return lambda subject: read(subject) in chosen
+            return lambda subject: get(subject) in values
         case Operator.IS_NOT_ANY_OF:
-            return lambda subject: read(subject) not in chosen
+            return lambda subject: get(subject) not in values
+        case _:
+            return _ordered(get, operator, value)
+
+
+def _ordered(get: _Getter, operator: Operator, value: Comparable) -> Predicate:
+    """Compare an attribute that is one value or None by order, or by the text that it has."""
+    match operator:
         case Operator.CONTAINS:
-            return ordered(lambda have: value in have)
+            return lambda subject: (have := get(subject)) is not None and value in have
         case Operator.STARTS_WITH:
-            return ordered(lambda have: have.startswith(value))
+            return lambda subject: (have := get(subject)) is not None and have.startswith(value)
         case Operator.IS_GREATER_THAN | Operator.IS_AFTER:
-            return ordered(lambda have: have > value)
+            return lambda subject: (have := get(subject)) is not None and have > value
         case Operator.IS_AT_LEAST:
-            return ordered(lambda have: have >= value)
+            return lambda subject: (have := get(subject)) is not None and have >= value
         case Operator.IS_LESS_THAN | Operator.IS_BEFORE:
-            return ordered(lambda have: have < value)
+            return lambda subject: (have := get(subject)) is not None and have < value
         case Operator.IS_AT_MOST:
-            return ordered(lambda have: have <= value)
+            return lambda subject: (have := get(subject)) is not None and have <= value
         case _:
             raise AssertionError(operator)
 
 
-def _between(read: Callable[[Any], Any], kind: Kind, low: Any, high: Any) -> Predicate:
-    """From low to high: inclusive, but the end of a time of day is exclusive and may lie on the next day."""
-
-    def within(subject: Any) -> bool:
-        have = read(subject)
-        return have is not None and low <= have <= high
-
-    def within_times(subject: Any) -> bool:
-        have = read(subject)
-        if have is None:
-            return False
-        return bool(low <= have < high) if low < high else bool(have >= low or have < high)
-
-    return within_times if kind is Kind.TIME else within
+def _between(get: _Getter, low: Comparable, high: Comparable) -> Predicate:
+    """Compare with a range, both ends included."""
+    return lambda subject: (have := get(subject)) is not None and low <= have <= high
 
 
-def _last_days(read: Callable[[Any], Any], operator: Operator, days: int) -> Predicate:
-    """Whether a date is today or one of the n - 1 days before; ``today`` is the subject's."""
+def _between_times(get: _Getter, low: time, high: time) -> Predicate:
+    """Compare a time of day with a range: its end is excluded, and may lie on the next day."""
+    if low < high:
+        return lambda subject: (have := get(subject)) is not None and low <= have < high
+    return lambda subject: (have := get(subject)) is not None and (have >= low or have < high)
 
-    def recent(subject: Any) -> bool:
-        have = read(subject)
+
+def _last_days(get: _Getter, operator: Operator, days: int) -> Predicate:
+    """Compare a date with the last ``days`` days, the subject's ``today`` included."""
+
+    def is_recent(subject: _Dated) -> bool:
+        have = get(subject)
         return have is not None and 0 <= (subject.today - have).days < days
 
-    return recent if operator is Operator.IS_IN_LAST_DAYS else lambda subject: not recent(subject)
+    return is_recent if operator is Operator.IS_IN_LAST_DAYS else lambda subject: not is_recent(subject)
 
 
 def anniversary_in(day: date, year: int) -> date:
-    """The day on which a recurring day is kept in a year: 29 February on the 28th where there is none."""
+    """Return the day on which a recurring day falls in a year: 29 February on the 28th where there is none."""
     if day.month == 2 and day.day == 29 and not calendar.isleap(year):
         return date(year, 2, 28)
     return day.replace(year=year)
 
 
-def _recurring(read: Callable[[Any], Any], operator: Operator, value: Any) -> Predicate:
-    def today(subject: Any) -> bool:
-        have = read(subject)
+def _recurring(get: _Getter, operator: Operator, days: int) -> Predicate:
+    """Compare the day and month of a date with the subject's ``today``."""
+
+    def is_today(subject: _Dated) -> bool:
+        have = get(subject)
         return have is not None and anniversary_in(have, subject.today.year) == subject.today
 
-    def this_month(subject: Any) -> bool:
-        have = read(subject)
+    def is_this_month(subject: _Dated) -> bool:
+        have = get(subject)
         return have is not None and have.month == subject.today.month
 
-    def within(subject: Any) -> bool:
-        have = read(subject)
+    def is_within_days(subject: _Dated) -> bool:
+        have = get(subject)
         if have is None:
             return False
-        now = subject.today
-        years = (year for year in (now.year - 1, now.year, now.year + 1) if 1 <= year <= 9999)
-        return any(abs((anniversary_in(have, year) - now).days) <= value for year in years)
+        today = subject.today
+        years = (year for year in (today.year - 1, today.year, today.year + 1) if 1 <= year <= 9999)
+        return any(abs((anniversary_in(have, year) - today).days) <= days for year in years)
 
-    return {Operator.IS_TODAY: today, Operator.IS_THIS_MONTH: this_month, Operator.IS_WITHIN_DAYS: within}[operator]
+    match operator:
+        case Operator.IS_TODAY:
+            return is_today
+        case Operator.IS_THIS_MONTH:
+            return is_this_month
+        case Operator.IS_WITHIN_DAYS:
+            return is_within_days
+        case _:
+            raise AssertionError(operator)

@@ -1,33 +1,30 @@
 """Derive from a tree what every subject that satisfies it must have: keys, minima, a part of the tree."""
 
 from decimal import Decimal
-from typing import Any
 
 from promotions.engine.rules.attributes import ATTRIBUTES, Operator, Scope
-from promotions.engine.rules.tree import COMPARABLE, Tree
+from promotions.engine.rules.tree import COMPARABLE, Comparable, Tree
 
-Key = tuple[str, Any]
-"""An attribute's name and a comparable value it must have."""
+Key = tuple[str, Comparable | None]
+"""An attribute's name, and a value that a subject has of it."""
 
 
 def necessary_keys(tree: Tree | None, attributes: frozenset[str], scope: Scope) -> frozenset[Key] | None:
-    """Keys of which a subject that satisfies the tree has at least one; None where no such set is known.
+    """Return keys of which every subject that satisfies the tree has at least one; None where none are known.
 
-    It never loses a subject: a rule that cannot be put as equality of one of the attributes gives None. Of the
-    members of an "all" group the one with the fewest keys is enough.
+    No subject is lost: a condition that is not an equality of one of the attributes gives None. Of the rules of an
+    "all" group, the one with the fewest keys is enough.
     """
     if not tree:
         return None
     if "rules" in tree:
         if not tree["rules"]:
             return None
-        sets = [necessary_keys(rule, attributes, scope) for rule in tree["rules"]]
+        keys_of_rules = [necessary_keys(rule, attributes, scope) for rule in tree["rules"]]
+        known = [keys for keys in keys_of_rules if keys is not None]
         if tree["match"] == "all":
-            known = [keys for keys in sets if keys is not None]
             return min(known, key=len) if known else None
-        if any(keys is None for keys in sets):
-            return None
-        return frozenset().union(*(keys for keys in sets if keys is not None))
+        return frozenset().union(*known) if len(known) == len(keys_of_rules) else None
     if tree["attribute"] not in attributes:
         return None
     attribute = ATTRIBUTES[scope][tree["attribute"]]
@@ -38,27 +35,27 @@ def necessary_keys(tree: Tree | None, attributes: frozenset[str], scope: Scope) 
     if operator == Operator.IS:
         return frozenset({(attribute.name, comparable(value))})
     if operator in (Operator.IS_ANY_OF, Operator.IS_ALL_OF):
-        keys = [(attribute.name, comparable(one)) for one in value]
+        keys = [(attribute.name, comparable(entry)) for entry in value]
         return frozenset(keys[:1] if operator == Operator.IS_ALL_OF else keys)
     return None
 
 
 def deciding_keys(tree: Tree | None, attributes: frozenset[str], scope: Scope) -> frozenset[Key] | None:
-    """Keys of which a subject has one exactly where it satisfies the tree; None where no such keys are known."""
+    """Return keys of which a subject has one exactly when it satisfies the tree; None where none are known."""
     if not tree:
         return None
     if "rules" not in tree:
-        is_one_of = tree["operator"] in (Operator.IS, Operator.IS_ANY_OF)
-        return necessary_keys(tree, attributes, scope) if is_one_of else None
+        is_equality = tree["operator"] in (Operator.IS, Operator.IS_ANY_OF)
+        return necessary_keys(tree, attributes, scope) if is_equality else None
     if tree["match"] == "all" and len(tree["rules"]) > 1:
         return None
-    sets = [deciding_keys(rule, attributes, scope) for rule in tree["rules"]]
-    known = [keys for keys in sets if keys is not None]
-    return frozenset().union(*known) if known and len(known) == len(sets) else None
+    keys_of_rules = [deciding_keys(rule, attributes, scope) for rule in tree["rules"]]
+    known = [keys for keys in keys_of_rules if keys is not None]
+    return frozenset().union(*known) if known and len(known) == len(keys_of_rules) else None
 
 
 def necessary_minimum(tree: Tree | None, name: str) -> Decimal | None:
-    """The least that an attribute of money or a number must be for the tree to hold, where that is known."""
+    """Return the least value of a number or amount that can satisfy the tree; None where it is not known."""
     if not tree:
         return None
     if "rules" in tree:
@@ -79,7 +76,7 @@ def necessary_minimum(tree: Tree | None, name: str) -> Decimal | None:
 
 
 def necessary_part(tree: Tree | None, name: str) -> Tree | None:
-    """What a tree asks of one attribute alone: a tree that holds wherever the whole does; None if it asks nothing."""
+    """Return the part of a tree on one attribute alone, which holds wherever the whole does, or None."""
     if not tree:
         return None
     if "rules" not in tree:

@@ -1,11 +1,11 @@
-"""What a check of a definition reports: problems, and references to rows of other tables."""
+"""Problems of a definition, and references to rows of other tables."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DefinitionProblem:
-    """What is wrong with a definition: where (a dotted path), a stable code, and a sentence for a person."""
+    """A fault of a definition: its dotted path, a stable code, and a sentence for a person."""
 
     path: str
     code: str
@@ -14,7 +14,7 @@ class DefinitionProblem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reference:
-    """That a definition names a row of another table, by its key, at a path."""
+    """A row of another table that a definition names, by its key, at a path."""
 
     kind: str
     key: str
@@ -22,5 +22,5 @@ class Reference:
 
 
 def join_path(*parts: str | int) -> str:
-    """A dotted path of the parts that are not empty."""
+    """Return a dotted path of the parts that are not empty."""
     return ".".join(str(part) for part in parts if part != "")

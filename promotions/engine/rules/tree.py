@@ -1,7 +1,8 @@
-"""And/Or trees: checked once when they are written, compiled once to predicates, then called.
+"""Trees of rules: all or any of some conditions and further trees.
 
 A tree is ``{"match": "all"|"any", "rules": [tree or condition, …]}``; a condition is
-``{"attribute", "operator", "value"}``. An absent or empty tree is satisfied.
+``{"attribute", "operator", "value"}``. An absent or empty tree is satisfied. A tree is checked once, when it is
+written; compiled once to a predicate; then called.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,13 +14,14 @@ from typing import Any
 from promotions.engine.rules.attributes import Kind
 
 Tree = Mapping[str, Any]
+"""A tree or a condition, as JSON holds it."""
+
+Comparable = str | int | Fraction | Decimal | date | time
+"""A value as subjects have it: text without regard to case, a flag, a number, an amount, a date, a time of day."""
 
 
-# --- compiling ------------------------------------------------------------------------------------------------------
-
-
-def _number(text: Any) -> int | Fraction:
-    """A number to compare with; whole ones are compared many times as fast as fractions."""
+def _number(text: str) -> int | Fraction:
+    """Return a number to compare with; whole numbers compare many times as fast as fractions."""
     number = Fraction(text)
     return number.numerator if number.denominator == 1 else number
 
@@ -36,13 +38,14 @@ COMPARABLE: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.TIME: time.fromisoformat,
     Kind.WEEKDAY: str,
 }
-"""From a value in normal form to what subjects carry: folded text, Fraction, Decimal, date, time."""
+"""For each kind of attribute, what makes of a condition's value in normal form the value that subjects have."""
 
 MANY_VALUED = frozenset({Kind.TEXTS, Kind.REFERENCES})
+"""The kinds of attributes of which a subject has any number of values."""
 
 
 def conditions(tree: Tree | None) -> Iterator[Tree]:
-    """Every condition of a tree, in the order written."""
+    """Yield every condition of a tree, in the order written."""
     if tree:
         if "rules" in tree:
             for rule in tree["rules"]:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from consumers.moments import moment_text
 from promotions.choices import Family
-from promotions.engine.definition.reader import Definition, Document
+from promotions.engine.definition.fields import Document
+from promotions.engine.definition.reader import Definition
 from promotions.models import Promotion
 from promotions.selectors.references import REFERENCE_SOURCES, ReferenceSource
 

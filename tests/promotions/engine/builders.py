@@ -13,7 +13,7 @@ from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
 from promotions.engine.definition.discount import check_discount
 from promotions.engine.definition.loyalty import check_loyalty
 from promotions.engine.facts import basket as baskets
-from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, fold_text
+from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, TransactionTexts, fold_text
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import to_minor
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, Refusal
@@ -96,7 +96,7 @@ def make_basket(
         currency=currency,
         lines=lines or (line(),),
         products=products or {},
-        **texts,
+        texts=TransactionTexts(**texts),
     )
 
 

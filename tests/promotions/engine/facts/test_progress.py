@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Usage
-from promotions.engine.facts.progress import Progress, is_reached
+from promotions.engine.facts.progress import Progress, Totals, is_reached
 from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     NOON,
@@ -48,7 +48,7 @@ def history(promotion: Promotion, *baskets: Basket) -> list[bool]:
     applies = []
     for basket in baskets:
         applied = reason(decide(basket, promotion, usage=Usage(progress={promotion.id: progress}))) == ""
-        measured = [one.measured(basket, net(basket)) for one in promotion.application_rules]
+        measured = [one.totals_of(basket, net(basket)) for one in promotion.application_rules]
         progress = Progress.from_json(
             progress.with_transaction(
                 promotion.application_rules, measured, day=basket.today, applied=applied
@@ -87,7 +87,7 @@ def test_counting_starts_anew_only_where_the_promotion_was_applied() -> None:
     first, second, third, fourth = spends("1.00", "1.00", "1.00", "1.00")
     progress = Progress.none(promotion.application_rules)
     for basket, applied in ((first, False), (second, False), (third, True)):
-        measured = [one.measured(basket, net(basket)) for one in promotion.application_rules]
+        measured = [one.totals_of(basket, net(basket)) for one in promotion.application_rules]
         progress = progress.with_transaction(promotion.application_rules, measured, day=basket.today, applied=applied)
     assert not is_reached(promotion.application_rules, progress, fourth, net(fourth))
 
@@ -219,7 +219,7 @@ def test_spend_is_compared_in_the_currencys_own_units() -> None:
 def test_spend_is_net_value() -> None:
     (compiled,) = make_promotion(application_rules=[rule("spend", "10")]).application_rules
     basket = make_basket(line("A", 2, "10.00"))
-    assert compiled.measured(basket, [1500]) == (1, 2, 1500)
+    assert compiled.totals_of(basket, [1500]) == (1, 2, 1500)
     assert compiled.threshold == Fraction(1000)
 
 
@@ -233,7 +233,7 @@ def test_a_period_may_begin_before_the_calendar(unit: str) -> None:
 
 
 def test_progress_is_plain_data_and_back() -> None:
-    progress = Progress(({date(2026, 3, 1): (1, 2, 300), date(2026, 3, 2): (4, 5, 600)}, {}))
+    progress = Progress(({date(2026, 3, 1): Totals(1, 2, 300), date(2026, 3, 2): Totals(4, 5, 600)}, {}))
     stored = progress.as_json()
     assert stored == [{"2026-03-01": [1, 2, 300], "2026-03-02": [4, 5, 600]}, {}]
     assert Progress.from_json(stored) == progress
@@ -244,7 +244,7 @@ def test_days_that_can_no_longer_count_are_dropped() -> None:
     progress = Progress.none(promotion.application_rules)
     for number in range(400):
         progress = progress.with_transaction(
-            promotion.application_rules, [(1, 1, 100)], day=YEAR_START.date() + number * DAY, applied=False
+            promotion.application_rules, [Totals(1, 1, 100)], day=YEAR_START.date() + number * DAY, applied=False
         )
     assert len(progress.days[0]) <= 10
 
@@ -254,7 +254,7 @@ def test_a_promotions_own_period_is_one_sum() -> None:
     progress = Progress.none(promotion.application_rules)
     for number in range(50):
         progress = progress.with_transaction(
-            promotion.application_rules, [(1, 2, 3)], day=YEAR_START.date() + number * DAY, applied=False
+            promotion.application_rules, [Totals(1, 2, 3)], day=YEAR_START.date() + number * DAY, applied=False
         )
     assert list(progress.days[0].values()) == [(50, 100, 150)]
 

@@ -237,7 +237,7 @@ def draw_usage(random: Random, promotions: Sequence[Promotion], basket: Basket) 
 
     def progress(promotion: Promotion) -> Progress:
         rules = promotion.application_rules
-        measured = [rule.measured(basket, net) for rule in rules]
+        measured = [rule.totals_of(basket, net) for rule in rules]
         return Progress.none(rules).with_transaction(rules, measured, day=basket.today, applied=random.random() < 0.3)
 
     return Usage(
