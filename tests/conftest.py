@@ -12,7 +12,7 @@ from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from config.celery import app as celery_app
 from consumers.services import schedule
@@ -27,6 +27,9 @@ hypothesis_settings.register_profile(
     "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("same")
+
+# What a page comes to show is waited for: a busy machine may take longer than the five seconds that Playwright allows.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

@@ -84,5 +84,5 @@ class ConflictSettingsAdmin(OnePageAdmin):
         return conflict_settings_save(account_id=obj.account_id, values=values, author=author_of(request))
 
 
-def _context(rows: list[ExampleRow]) -> dict[str, Any]:
+def _context(rows: list[ExampleRow]) -> dict[str, object]:
     return {"basket": BASKET, "rows": rows}

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice, product
-from typing import Any
+from typing import TypeVar
 
 from conflicts.analysis.satisfiability import (
     Conjunction,
@@ -32,6 +32,8 @@ _MAX_BASKETS = 12
 
 _MAX_PRODUCTS_SORTED = 50
 """Products among which those of the catalogue are preferred."""
+
+T = TypeVar("T")
 
 _USUAL_PRICE = 10
 _ANY_DAY = date(2000, 1, 1)
@@ -288,7 +290,7 @@ def _sufficient_units(solved: Mapping[str, SatisfyingValues], requirement: Requi
     """Return the fewest units that meet a requirement; None where no quantity satisfies the rules."""
     if "quantity" not in solved:
         return requirement.units
-    quantities = sorted(int(value) for value in solved["quantity"].values if value is not None)
+    quantities = sorted(int(value) for value in solved["quantity"].values if isinstance(value, Decimal))
     if not quantities:
         return None
     return next((quantity for quantity in quantities if quantity >= requirement.units), requirement.units)
@@ -318,7 +320,7 @@ def _named_skus(
 
 def _invented_skus(solved: Mapping[str, SatisfyingValues]) -> list[str]:
     if "sku" in solved:
-        return [value for value in solved["sku"].values if value]
+        return [value for value in solved["sku"].values if isinstance(value, str) and value]
     return ["EXAMPLE"]
 
 
@@ -327,30 +329,33 @@ def _lines_of(sku: str, solved: Mapping[str, SatisfyingValues], catalogue: Catal
     if sku in catalogue.products:
         yield ExampleLine(sku=sku, units=1, price=0)
         return
+    facts = _invented_facts(solved)
+    yield ExampleLine(sku=sku, units=1, price=0, category=facts.category, brand=facts.product_brand)
+    yield ExampleLine(sku=sku, units=1, price=0, facts=facts)
 
-    def value(name: str, default: Any) -> Any:
-        values = [value for value in solved[name].values if value is not None] if name in solved else []
-        return values[0] if values else default
 
-    yield ExampleLine(sku=sku, units=1, price=0, category=value("category", ""), brand=value("product_brand", ""))
-    retail_price: Decimal = value("retail_price", Decimal(_USUAL_PRICE))
-    cost_price = value("cost_price", None)
+def _invented_facts(solved: Mapping[str, SatisfyingValues]) -> ProductFacts:
+    retail_price = _first_value(solved, "retail_price", Decimal)
+    if retail_price is None:
+        retail_price = Decimal(_USUAL_PRICE)
+    cost_price = _first_value(solved, "cost_price", Decimal)
     if "profit_margin" in solved and retail_price:
-        margin = Fraction(value("profit_margin", 0))
-        cost_price = Decimal(retail_price) * (100 * margin.denominator - margin.numerator) / (100 * margin.denominator)
-    yield ExampleLine(
-        sku=sku,
-        units=1,
-        price=0,
-        facts=ProductFacts(
-            product_brand=value("product_brand", ""),
-            program_brand=value("program_brand", ""),
-            category=value("category", ""),
-            labels=tuple(sorted(value("labels", frozenset()))),
-            cost_price=cost_price,
-            retail_price=retail_price,
-        ),
+        margin = _first_value(solved, "profit_margin", Fraction) or Fraction(0)
+        cost_price = retail_price * (100 * margin.denominator - margin.numerator) / (100 * margin.denominator)
+    return ProductFacts(
+        product_brand=_first_value(solved, "product_brand", str) or "",
+        program_brand=_first_value(solved, "program_brand", str) or "",
+        category=_first_value(solved, "category", str) or "",
+        labels=tuple(sorted(_first_value(solved, "labels", frozenset) or ())),
+        cost_price=cost_price,
+        retail_price=retail_price,
     )
+
+
+def _first_value(solved: Mapping[str, SatisfyingValues], name: str, kind: type[T]) -> T | None:
+    """Return the first value of an attribute that satisfies its conditions, if it is a value at all."""
+    values = solved[name].values if name in solved else ()
+    return next((value for value in values if isinstance(value, kind)), None)
 
 
 def _item(line: ExampleLine, units: int, catalogue: CatalogueContext) -> Item:

@@ -213,7 +213,7 @@ def _baskets(pair: Sequence[Promotion], trial: _Trial, catalogue: CatalogueConte
         values = satisfying_values(Scope.TRANSACTION, on_it, today=trial.moment.date()).values
         if not values:
             return
-        texts[name] = values[0] or ""
+        texts[name] = str(values[0] or "")
     currency = pair[0].source.currency
     usual = sum(line.price * line.units for line in lines)
     for inc_tax in _totals(conditions.get("total_inc_tax", ()), currency, usual):
@@ -239,7 +239,7 @@ def _totals(conditions: Sequence[Tree], currency: str, usual: int) -> list[int]:
         Scope.TRANSACTION, [*conditions, not_negative], today=_ANY_DAY, domain=amounts_of(currency)
     ).values
     admits = compile_tree({"match": "all", "rules": list(conditions)}, Scope.TRANSACTION)
-    amounts = {usual, *(to_minor(value, currency) for value in values)}
+    amounts = {usual, *(to_minor(value, currency) for value in values if isinstance(value, Decimal))}
     admitted = [amount for amount in amounts if admits is None or admits(_Total(from_minor(amount, currency)))]
     return sorted(admitted, key=lambda amount: (abs(amount - usual), amount))
 

@@ -121,7 +121,7 @@ def _days_to_try(clock: Conjunction, first: date, last: date | None, at: datetim
         return _DaysToTry(_days_from(first, (last - first).days + 1), are_all=True)
     on_date = [condition for condition in clock if condition["attribute"] == "transaction_date"]
     named = satisfying_values(Scope.TRANSACTION, on_date, today=at.date()).values
-    days = {day for day in named if day is not None}
+    days = {day for day in named if isinstance(day, date)}
     days.update(_days_from(max(first, at.date()), _NEXT_DAYS), _days_from(first, _NEXT_DAYS))
     within = (day for day in days if first <= day and (last is None or day <= last))
     return _DaysToTry(sorted(within), are_all=False)
@@ -138,7 +138,7 @@ def _moments_on(days: Sequence[date], clock: Conjunction, starts: Sequence[time]
     """
     on_time = [condition for condition in clock if condition["attribute"] == "transaction_time"]
     named = satisfying_values(Scope.TRANSACTION, on_time, today=date.min).values
-    times = tuple(value for value in named if value is not None)[:_MAX_TIMES] if on_time else _USUAL_TIMES
+    times = tuple(value for value in named if isinstance(value, time))[:_MAX_TIMES] if on_time else _USUAL_TIMES
     admits = compile_tree({"match": "all", "rules": list(clock)}, Scope.TRANSACTION)
     for number, day in enumerate(days):
         for moment in (*times, *starts[:_MAX_TIMES]) if number <= _FIRST_DAYS else times:

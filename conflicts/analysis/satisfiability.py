@@ -12,7 +12,6 @@ from fractions import Fraction
 from itertools import combinations, count, pairwise, product
 from math import ceil, floor
 from types import SimpleNamespace
-from typing import Any
 
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Kind, Operator, Scope
 from promotions.engine.rules.compile import compile_tree
@@ -26,6 +25,9 @@ _MAX_VALUES_FOR_SUBSETS = 8
 
 _RELATIVE_OPERATORS = frozenset({Operator.IS_IN_LAST_DAYS, Operator.IS_NOT_IN_LAST_DAYS})
 _LARGE_STEPS = (Decimal(100), Decimal(1000))
+
+Value = bool | str | date | time | Decimal | Fraction | frozenset[str] | None
+"""A value of an attribute; None is a missing one."""
 
 Conjunction = tuple[Tree, ...]
 """Conditions that, where all of them hold, satisfy the trees they come from."""
@@ -87,7 +89,7 @@ def conditions_by_attribute(conjunction: Conjunction) -> dict[str, list[Tree]]:
 class SatisfyingValues:
     """Values that satisfy conditions, the least demanding first; ``impossible``: it is proved that there are none."""
 
-    values: tuple[Any, ...]
+    values: tuple[Value, ...]
     impossible: bool = False
 
 
@@ -140,23 +142,23 @@ def _are_trials_complete(scope: Scope, conditions: Sequence[Tree]) -> bool:
     return True
 
 
-def _is_satisfied(scope: Scope, conditions: Sequence[Tree], value: Any, today: date) -> bool:
+def _is_satisfied(scope: Scope, conditions: Sequence[Tree], value: Value, today: date) -> bool:
     predicate = compile_tree({"match": "all", "rules": list(conditions)}, scope)
     names = (condition["attribute"] for condition in conditions)
     subject = SimpleNamespace(today=today, **dict.fromkeys(names, value))
     return predicate is None or predicate(subject)
 
 
-def _named_values(conditions: Iterable[Tree]) -> list[Any]:
+def _named_values(conditions: Iterable[Tree]) -> list[str]:
     """Return the values that conditions name, each once, in the order written."""
-    values: dict[Any, None] = {}
+    values: dict[str, None] = {}
     for condition in conditions:
         value = condition["value"]
         values.update(dict.fromkeys(value if isinstance(value, list) else [value]))
     return list(values)
 
 
-def _trial_values(scope: Scope, conditions: Sequence[Tree], *, today: date, domain: NumberDomain) -> Iterator[Any]:
+def _trial_values(scope: Scope, conditions: Sequence[Tree], *, today: date, domain: NumberDomain) -> Iterator[Value]:
     """Yield values to try."""
     if not conditions:
         yield None

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 from conflicts.resolver import Policy
 from promotions.engine.definition.discount import check_discount
@@ -108,10 +107,10 @@ def _promotions() -> Iterator[Promotion]:
             "fixed_points", outcome={"points": gives}, eligibility={}, content={}, catalogue_enabled=True
         )
         yield _promotion(number, name, month, "fixed_points", definition)
-    shampoo = {"name": "Shampoo", "products": ["SHAMPOO"]}
-    everything = {"name": "Everything", "rules": {}}
-    coffee = {"name": "Coffee", "products": ["COFFEE"]}
-    discounts: tuple[tuple[str, int, str, str, dict[str, Any]], ...] = (
+    shampoo: dict[str, object] = {"name": "Shampoo", "products": ["SHAMPOO"]}
+    everything: dict[str, object] = {"name": "Everything", "rules": {}}
+    coffee: dict[str, object] = {"name": "Coffee", "products": ["COFFEE"]}
+    discounts: tuple[tuple[str, int, str, str, dict[str, object]], ...] = (
         ("Three for two on shampoo", 2, "percentage", "100", {**shampoo, "required_quantity": 3}),
         ("10% off everything", 1, "percentage", "10", everything),
         ("1.00 off coffee", 4, "amount", "1", coffee),

@@ -35,7 +35,7 @@ def off_sku(code: str, value: str, *skus: str, **said: Any) -> Promotion:
 
 
 def order(decision: Decision) -> list[str]:
-    return [one.promotion.code for one in decision.applied]
+    return [winner.promotion.code for winner in decision.applied]
 
 
 def lost(decision: Decision, code: str) -> tuple[tuple[str, ...], str]:
@@ -92,7 +92,7 @@ def test_a_discount_is_applied_again_to_the_units_that_are_left() -> None:
 def test_units_beyond_the_maximum_discount_are_left_to_others() -> None:
     capped = make_discount("capped", value="50", maximum_discount="5.00")
     decision = decide(make_basket(line("A", 3, "10.00")), capped, make_discount("tenth", value="10"))
-    assert {one.promotion.code: one.discount for one in decision.applied} == {"capped": 500, "tenth": 200}
+    assert {winner.promotion.code: winner.discount for winner in decision.applied} == {"capped": 500, "tenth": 200}
 
 
 def test_units_of_sets_that_give_nothing_are_left_to_others() -> None:
@@ -111,7 +111,7 @@ def test_discounts_are_ranked_once_by_their_saving_on_the_whole_basket() -> None
     third = off_sku("third", "80", "B")
     decision = decide(basket, third, second, first)
     assert order(decision) == ["first", "second", "third"]
-    assert [one.saving for one in decision.applied] == [Fraction(18), Fraction(1, 2), Fraction(8)]
+    assert [winner.saving for winner in decision.applied] == [Fraction(18), Fraction(1, 2), Fraction(8)]
 
 
 def test_won_by_names_only_winners_that_hold_units_the_loser_accepts() -> None:
@@ -205,7 +205,7 @@ def test_always_apply_discounts_follow_by_code_on_the_reduced_prices() -> None:
         make_discount("competes", value="20"),
         make_discount("y", value="10", always_apply=True),
     )
-    assert [(one.promotion.code, one.discount) for one in decision.applied] == [
+    assert [(winner.promotion.code, winner.discount) for winner in decision.applied] == [
         ("competes", 2000),
         ("y", 800),
         ("z", 3600),

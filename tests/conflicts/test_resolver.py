@@ -29,7 +29,7 @@ def candidate(
 
 
 def won(resolution: Resolution) -> list[str]:
-    return [one.code for one in resolution.winners]
+    return [winner.code for winner in resolution.winners]
 
 
 def lost(resolution: Resolution) -> list[tuple[str, tuple[str, ...], str]]:
@@ -125,7 +125,7 @@ def test_types_and_subtypes_do_not_compete() -> None:
         candidate("offer", promotion_type="redeem_offer"),
     ]
     resolution = resolve(candidates, Policy())
-    assert sorted(won(resolution)) == sorted(one.code for one in candidates)
+    assert sorted(won(resolution)) == sorted(candidate.code for candidate in candidates)
     assert resolution.losers == ()
 
 
@@ -177,12 +177,12 @@ def test_every_candidate_wins_or_loses_and_the_best_win(candidates: list[Candida
     resolution = policy.resolve(candidates)
     losers = [loss.candidate for loss in resolution.losers]
     assert sorted(one.code for one in (*resolution.winners, *losers)) == sorted(one.code for one in candidates)
-    for kind in {one.kind for one in candidates}:
-        winners = [one for one in resolution.winners if one.kind == kind]
-        assert len(winners) == min(policy.promotions_per_type, sum(one.kind == kind for one in candidates))
+    for kind in {candidate.kind for candidate in candidates}:
+        winners = [winner for winner in resolution.winners if winner.kind == kind]
+        assert len(winners) == min(policy.promotions_per_type, sum(candidate.kind == kind for candidate in candidates))
         for loss in resolution.losers:
             if loss.candidate.kind != kind:
                 continue
-            assert loss.won_by == tuple(one.code for one in winners)
+            assert loss.won_by == tuple(winner.code for winner in winners)
             best, saving = winners[0].saving, loss.candidate.saving
             assert best >= saving if policy.promotion_bias == "max_customer_saving" else best <= saving

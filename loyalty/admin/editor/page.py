@@ -8,7 +8,8 @@ from django.contrib import admin
 from consumers.author import Author
 from consumers.models import Account
 from loyalty.admin.editor.files import LoyaltyPromotionResource
-from loyalty.admin.editor.form import LoyaltyPromotionForm, fieldsets_of
+from loyalty.admin.editor.form.layout import fieldsets_of
+from loyalty.admin.editor.form.promotion_form import LoyaltyPromotionForm
 from loyalty.admin.editor.preview import PreviewMixin
 from loyalty.admin.editor.summary import describe_loyalty_promotion
 from loyalty.choices import PromotionType

@@ -1,4 +1,4 @@
-"""What a consumer would read of a promotion: the message, the receipt and the statement, as its form stands."""
+"""Preview what a consumer would read of a promotion as its form is filled in: message, receipt and statement."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from consumers.admin.framework.pages import account_of
 from consumers.models import Account, Consumer
 from consumers.selectors import sites_of
 from consumers.services.upsert import is_storable
-from loyalty.admin.editor.form import LoyaltyPromotionForm
+from loyalty.admin.editor.form.promotion_form import LoyaltyPromotionForm
 from loyalty.choices import TransactionKind
 from loyalty.models import Transaction
 from loyalty.selectors.transaction import LARGE_COLUMNS
@@ -22,12 +22,12 @@ from loyalty.services.promotion_texts import MessageText, activity_description, 
 from promotions.engine.money import minor_unit
 
 SAMPLE_SPEND = Decimal(20)
-"""What a basket came to, where there is no sale to take it from."""
+"""The spend in the preview for a consumer without sales."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """What a form says so far; what is missing is empty."""
+    """The texts of a form as it is filled in; a missing one is empty."""
 
     name: str
     outcome: Mapping[str, Any]
@@ -36,37 +36,37 @@ class Texts:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What one consumer would read, or nobody in particular.
+    """What a consumer would read, or for None consumers in general.
 
-    ``message`` is None where nothing is sent; ``sale`` is the consumer's last one, which the statement's line is
-    about, or None where that is made up.
+    ``message`` is None where nothing is sent; ``sale`` is the consumer's last sale, from which the statement takes
+    spend and site, or None where these are sample data.
     """
 
     consumer: Consumer | None
     message: MessageText | None
     receipt: str
-    pictures: Sequence[Mapping[str, str]]
+    images: Sequence[Mapping[str, str]]
     activity_type: str
     activity: str
     sale: Transaction | None
 
 
 def preview_of(account: Account, texts: Texts, *, type_label: str, currency: str, consumer: Consumer | None) -> Preview:
-    """What ``consumer`` would read of a promotion in ``currency``: up to two SQL statements."""
+    """Return what ``consumer`` would read of a promotion in ``currency``: up to two SQL statements."""
     sale = _last_sale(consumer) if consumer is not None else None
     site = sale.site if sale is not None else sites_of(account_id=account.pk).filter(archived=False).first()
-    spent_in = sale.currency if sale is not None else currency
+    spend_currency = sale.currency if sale is not None else currency
     spend = sale.net_total_inc_tax if sale is not None else SAMPLE_SPEND
     return Preview(
         consumer=consumer,
         message=redemption_message(texts),
         receipt=texts.content["confirmation_message"],
-        pictures=[one for one in texts.content["images"] if one["url"].startswith("https://")],
+        images=[image for image in texts.content["images"] if image["url"].startswith("https://")],
         activity_type=texts.outcome["activity_type"] or type_label,
         activity=activity_description(
             texts,
-            currency=spent_in,
-            spend=f"{spend.quantize(minor_unit(spent_in)):f}",
+            currency=spend_currency,
+            spend=f"{spend.quantize(minor_unit(spend_currency)):f}",
             site_name=(site.name or site.number) if site is not None else "",
         ),
         sale=sale,
@@ -79,49 +79,47 @@ def _last_sale(consumer: Consumer) -> Transaction | None:
 
 
 def texts_of(form: LoyaltyPromotionForm) -> Texts:
-    """The texts of a form, which ``said`` has read."""
+    """Return the texts of a form after ``form.partial_definition()``."""
     return Texts(
         name=form.cleaned_data["name"] or "",
-        outcome=_without_gaps(form.outcome()),
-        content=_without_gaps(form.content()),
+        outcome=_with_empty_texts(form.outcome()),
+        content=_with_empty_texts(form.content()),
     )
 
 
-def _without_gaps(value: Any) -> Any:
+def _with_empty_texts(value: Any) -> Any:
+    """Return a document with an empty text for every None."""
     match value:
         case None:
             return ""
         case dict():
-            return {name: _without_gaps(one) for name, one in value.items()}
+            return {name: _with_empty_texts(item) for name, item in value.items()}
         case list():
-            return [_without_gaps(one) for one in value]
+            return [_with_empty_texts(item) for item in value]
         case _:
             return value
 
 
 class PreviewMixin:
-    """A page of promotions with a preview, below the tabs that it is about, of what consumers read.
-
-    For ``PromotionAdmin``.
-    """
+    """Adds to a ``PromotionAdmin`` a preview of what consumers read, below the tabs Outcome and Content."""
 
     tab_templates = dict.fromkeys(("Outcome", "Content"), "admin/loyalty/promotion/preview.html")
 
     def get_urls(self) -> list[Any]:
         page: Any = self
-        address = path(
+        preview = path(
             "preview/",
             page.admin_site.admin_view(require_POST(self.preview_view)),
             name=f"{page.opts.app_label}_{page.opts.model_name}_preview",
         )
-        urls: list[Any] = [address, *super().get_urls()]  # type: ignore[misc]
+        urls: list[Any] = [preview, *super().get_urls()]  # type: ignore[misc]
         return urls
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """What a posted form would have a consumer read; one who sees no consumers gets a sample."""
+        """Preview a posted form for the chosen consumer; a user who may not see consumers gets sample data."""
         page: Any = self
         form = page.posted_form(request)
-        said = form.partial_definition()
+        definition = form.partial_definition()
         account, consumer_id = account_of(request), request.POST.get("preview_consumer", "").strip()
         consumer = None
         if consumer_id and is_storable(consumer_id) and request.user.has_perm("consumers.view_consumer"):
@@ -129,12 +127,12 @@ class PreviewMixin:
         preview = preview_of(
             account,
             texts_of(form),
-            type_label=str(page.types(said.type).label),
-            currency=said.currency,
+            type_label=str(page.types(definition.type).label),
+            currency=definition.currency,
             consumer=consumer,
         )
         return render(
             request,
             "admin/loyalty/promotion/preview_answer.html",
-            {"preview": preview, "unknown": consumer_id if consumer is None else ""},
+            {"preview": preview, "unknown_consumer": consumer_id if consumer is None else ""},
         )

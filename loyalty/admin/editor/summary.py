@@ -1,4 +1,4 @@
-"""A loyalty promotion as one sentence."""
+"""Describe a loyalty promotion in one sentence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -23,21 +23,22 @@ from promotions.engine.rules.attributes import Scope
 
 
 def describe_loyalty_promotion(account: Account, definition: PartialDefinition) -> str:
-    """When, to whom, where, for what, what they get, and how often."""
+    """Describe when, to whom, where and for what it applies, what it gives, and how often."""
     rules = definition.eligibility.get("application_rules") or []
     trees = [
         *condition_trees(definition),
-        *((one.get("rules"), Scope.LINE_ITEM) for one in _sets(definition)),
-        *((one.get("line_item_rules"), Scope.LINE_ITEM) for one in rules),
+        *((product_set.get("rules"), Scope.LINE_ITEM) for product_set in _sets(definition)),
+        *((rule.get("line_item_rules"), Scope.LINE_ITEM) for rule in rules),
     ]
     describer = rule_describer(account, currency=definition.currency, trees=trees)
     who = "consumers" if definition.type == PromotionType.REDEEM_OFFER else "loyalty members"
-    acts = [*_bought(definition, describer), *(_repeated(one, definition, describer) for one in rules)]
-    sentence = (
-        f"{describe_beginning(definition, describer, who=who, acts=acts)} get {_given(account, definition)}"
-        f"{_for_how_many(definition)}{describe_limits(definition.eligibility)}."
-    )
-    return " ".join((sentence, *describe_extras(definition.eligibility)))
+    acts = [
+        *_purchase_clauses(definition, describer),
+        *(_history_clause(rule, definition, describer) for rule in rules),
+    ]
+    beginning = describe_beginning(definition, describer, who=who, acts=acts)
+    benefit = f"{_benefit(account, definition)}{_quantity_clause(definition)}{describe_limits(definition.eligibility)}"
+    return " ".join((f"{beginning} get {benefit}.", *describe_extras(definition.eligibility)))
 
 
 def _sets(definition: PartialDefinition) -> Sequence[Mapping[str, Any]]:
@@ -48,15 +49,15 @@ def _in_bundles(definition: PartialDefinition) -> bool:
     return (definition.outcome.get("product_selection") or {}).get("match") == "all" and len(_sets(definition)) > 1
 
 
-def _bought(definition: PartialDefinition, describer: RuleDescriber) -> Iterator[str]:
-    sets = [(one, describe_set(one, describer)) for one in _sets(definition)]
+def _purchase_clauses(definition: PartialDefinition, describer: RuleDescriber) -> Iterator[str]:
+    sets = [(product_set, describe_set(product_set, describer)) for product_set in _sets(definition)]
     if _in_bundles(definition):
-        yield "who buy " + " and ".join(f"{one.get('units') or 1} of {words}" for one, words in sets)
+        yield "who buy " + " and ".join(f"{product_set.get('units') or 1} of {words}" for product_set, words in sets)
     elif sets:
         yield "who buy " + " or ".join(words for _, words in sets)
 
 
-def _repeated(rule: Mapping[str, Any], definition: PartialDefinition, describer: RuleDescriber) -> str:
+def _history_clause(rule: Mapping[str, Any], definition: PartialDefinition, describer: RuleDescriber) -> str:
     threshold = rule.get("threshold")
     reached = {
         "transactions": f"made {describe_count(threshold, 'transaction')}",
@@ -72,7 +73,7 @@ def _repeated(rule: Mapping[str, Any], definition: PartialDefinition, describer:
     return f"{each} they have {reached}{f' of line items where {items}' if items else ''} {within}"
 
 
-def _given(account: Account, definition: PartialDefinition) -> str:
+def _benefit(account: Account, definition: PartialDefinition) -> str:
     outcome = definition.outcome
     match definition.type:
         case PromotionType.FIXED_POINTS:
@@ -94,10 +95,10 @@ def _given(account: Account, definition: PartialDefinition) -> str:
             return f"a voucher of “{name or code or MISSING}”"
 
 
-def _for_how_many(definition: PartialDefinition) -> str:
-    one = "bundle" if _in_bundles(definition) else "unit"
+def _quantity_clause(definition: PartialDefinition) -> str:
+    noun = "bundle" if _in_bundles(definition) else "unit"
     usual = {"apply_to": "every", "units": 1} if _in_bundles(definition) else {}
     rule = definition.outcome.get("quantity_rule") or usual
     units = rule.get("units") or MISSING
-    several = one if units == 1 else f"{units} {one}s"
+    several = noun if units == 1 else f"{units} {noun}s"
     return {"every": f" for every {several}", "first": f" for the first {several}"}.get(str(rule.get("apply_to")), "")

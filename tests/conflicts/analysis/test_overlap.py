@@ -1,4 +1,4 @@
-"""Pairs of promotions that meet, that cannot, and of which it is not known: all judged rightly."""
+"""Pairs of promotions that meet, that cannot, and of which it is not known: each gets the right verdict."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,22 +50,22 @@ def at(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
 
 
-def judged(
+def overlap_of(
     first: Promotion, second: Promotion, *, policy: Policy | None = None, catalogue: CatalogueContext = CATALOGUE
 ) -> Overlap:
     return analyse_overlap(first, second, catalogue=catalogue, sites=[LEEDS, YORK], policy=policy or Policy(), at=NOON)
 
 
-def fixed(code: str, **said: Any) -> Promotion:
-    return make_promotion(code, **said)
+def fixed(code: str, **fields: Any) -> Promotion:
+    return make_promotion(code, **fields)
 
 
-def off(code: str, *skus: str, **said: Any) -> Promotion:
-    return make_discount(code, value="10", sets=said.pop("sets", None) or [product_set(*skus)], **said)
+def off(code: str, *skus: str, **fields: Any) -> Promotion:
+    return make_discount(code, value="10", sets=fields.pop("sets", None) or [product_set(*skus)], **fields)
 
 
 def rules(*conditions: tuple[str, str, Any]) -> dict[str, Any]:
-    return every(*[condition(*one) for one in conditions])
+    return every(*[condition(*each) for each in conditions])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,38 +248,38 @@ DISCOUNTS = [
 ]
 
 
-def check(pair: Pair, found: Overlap, first: Promotion, second: Promotion) -> None:
-    apart = {name for name in ("time", "site", "audience", "products") if getattr(found, name) is DISJOINT}
-    assert (found.verdict, apart) == (pair.verdict, {pair.apart} - {""})
-    assert (found.example is not None) is (pair.verdict is OVERLAPPING)
-    if found.example is not None:
-        assert found.outcome is not None
-        codes = {one.promotion.code for one in found.example.decision.applied}
-        codes |= {one.promotion.code for one in found.example.decision.refused if one.reason == "lost_conflict"}
+def check(pair: Pair, overlap: Overlap, first: Promotion, second: Promotion) -> None:
+    apart = {name for name in ("time", "site", "audience", "products") if getattr(overlap, name) is DISJOINT}
+    assert (overlap.verdict, apart) == (pair.verdict, {pair.apart} - {""})
+    assert (overlap.example is not None) is (pair.verdict is OVERLAPPING)
+    if overlap.example is not None:
+        assert overlap.outcome is not None
+        codes = {one.promotion.code for one in overlap.example.decision.applied}
+        codes |= {one.promotion.code for one in overlap.example.decision.refused if one.reason == "lost_conflict"}
         assert codes == {first.code, second.code}
 
 
 @pytest.mark.parametrize("pair", LOYALTY, ids=lambda pair: pair.name)
 def test_a_pair_of_loyalty_promotions_gets_the_right_verdict(pair: Pair) -> None:
     first, second = fixed("first", **pair.first), fixed("second", **pair.second)
-    check(pair, judged(first, second), first, second)
-    check(pair, judged(second, first), second, first)
+    check(pair, overlap_of(first, second), first, second)
+    check(pair, overlap_of(second, first), second, first)
 
 
 @pytest.mark.parametrize("pair", DISCOUNTS, ids=lambda pair: pair.name)
 def test_a_pair_of_discounts_gets_the_right_verdict(pair: Pair) -> None:
     first, second = off("one", **pair.first), off("two", **pair.second)
-    check(pair, judged(first, second), first, second)
-    check(pair, judged(second, first), second, first)
+    check(pair, overlap_of(first, second), first, second)
+    check(pair, overlap_of(second, first), second, first)
 
 
 def test_an_example_is_confirmed_by_the_engine() -> None:
     first, second = fixed("first", points=10), fixed("second", points=90)
-    found = judged(first, second)
-    assert found.example is not None
+    overlap = overlap_of(first, second)
+    assert overlap.example is not None
     for promotion in (first, second):
-        decision = decide(found.example.basket, promotion, shopper=found.example.shopper)
-        assert [one.promotion.code for one in decision.applied] == [promotion.code]
+        decision = decide(overlap.example.basket, promotion, shopper=overlap.example.shopper)
+        assert [winner.promotion.code for winner in decision.applied] == [promotion.code]
 
 
 @pytest.mark.parametrize(
@@ -292,32 +292,32 @@ def test_an_example_is_confirmed_by_the_engine() -> None:
 )
 def test_who_would_win_follows_the_settings(policy: Policy, winner: str | None, decided_by: str) -> None:
     first, second = fixed("first", points=10), fixed("second", points=90)
-    found = judged(first, second, policy=policy).outcome
-    assert found is not None
+    outcome = overlap_of(first, second, policy=policy).outcome
+    assert outcome is not None
     ids = {first.code: first.id, second.code: second.id, None: None}
-    assert (found.winner, found.decided_by) == (ids[winner], decided_by)
+    assert (outcome.winner, outcome.decided_by) == (ids[winner], decided_by)
 
 
 def test_discounts_of_other_products_compete_where_one_discount_is_allowed() -> None:
     pair = off("one", "TEA"), off("two", "COFFEE")
-    assert judged(*pair).verdict is DISJOINT
-    found = judged(*pair, policy=Policy(discounts_per_transaction=1))
-    assert found.verdict is OVERLAPPING
-    assert found.outcome is not None
-    assert found.outcome.winner is not None
+    assert overlap_of(*pair).verdict is DISJOINT
+    overlap = overlap_of(*pair, policy=Policy(discounts_per_transaction=1))
+    assert overlap.verdict is OVERLAPPING
+    assert overlap.outcome is not None
+    assert overlap.outcome.winner is not None
 
 
 def test_drafts_are_analysed_as_if_they_were_published() -> None:
-    assert judged(fixed("first", draft=True), fixed("second")).verdict is OVERLAPPING
+    assert overlap_of(fixed("first", draft=True), fixed("second")).verdict is OVERLAPPING
 
 
 def test_promotions_are_disjoint_without_a_site() -> None:
-    found = analyse_overlap(fixed("first"), fixed("second"), catalogue=CATALOGUE, sites=[], policy=Policy(), at=NOON)
-    assert (found.verdict, found.site) == (DISJOINT, DISJOINT)
+    overlap = analyse_overlap(fixed("first"), fixed("second"), catalogue=CATALOGUE, sites=[], policy=Policy(), at=NOON)
+    assert (overlap.verdict, overlap.site) == (DISJOINT, DISJOINT)
 
 
 def test_a_voucher_of_a_closed_offer_makes_no_example() -> None:
     gifts = [make_promotion(code, "redeem_offer") for code in ("first", "second")]
     closed = CatalogueContext(terms=CATALOGUE.terms, products={}, offers={}, personalized={})
-    assert judged(gifts[0], gifts[1]).verdict is OVERLAPPING
-    assert judged(gifts[0], gifts[1], catalogue=closed).verdict is POSSIBLE
+    assert overlap_of(gifts[0], gifts[1]).verdict is OVERLAPPING
+    assert overlap_of(gifts[0], gifts[1], catalogue=closed).verdict is POSSIBLE

@@ -43,14 +43,17 @@ def test_no_conditions_are_satisfied_by_no_value() -> None:
     ],
 )
 def test_a_satisfying_value_is_found(scope: Scope, conditions: list[tuple[str, str, Any]], value: Any) -> None:
-    assert value in satisfying_values(scope, [condition(*one) for one in conditions], today=TODAY).values
+    assert value in satisfying_values(scope, [condition(*each) for each in conditions], today=TODAY).values
 
 
 def test_a_birthday_and_a_date_of_birth_are_one_day() -> None:
     rules = [condition("birthday", "is_within_days", 0), condition("date_of_birth", "is_before", "1990-01-01")]
     days = satisfying_values(Scope.CUSTOMER, rules, today=TODAY).values
     assert days
-    assert all(day < date(1990, 1, 1) and (day.month, day.day) == (3, 2) for day in days)
+    for day in days:
+        assert isinstance(day, date)
+        assert day < date(1990, 1, 1)
+        assert (day.month, day.day) == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_a_birthday_and_a_date_of_birth_are_one_day() -> None:
 def test_conditions_that_exclude_each_other_are_proved_impossible(
     scope: Scope, conditions: list[tuple[str, str, Any]]
 ) -> None:
-    result = satisfying_values(scope, [condition(*one) for one in conditions], today=TODAY)
+    result = satisfying_values(scope, [condition(*each) for each in conditions], today=TODAY)
     assert (result.values, result.impossible) == ((), True)
 
 

@@ -1,4 +1,4 @@
-"""What engine tests build with: baskets, shoppers and promotions of which only what matters is said."""
+"""What engine tests build with: baskets, shoppers and promotions of which a test names only what matters."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -136,14 +136,14 @@ _ELIGIBILITY = (
 _ids: dict[str, int] = {}
 
 
-def make_promotion(code: str = "promo", promotion_type: str = "fixed_points", **said: Any) -> Promotion:
+def make_promotion(code: str = "promo", promotion_type: str = "fixed_points", **fields: Any) -> Promotion:
     """A published promotion of the whole year; one code always has one id. Unknown names belong to the outcome."""
-    life = {name: said.pop(name) for name in _LIFE if name in said}
-    eligibility = {name: said.pop(name) for name in _ELIGIBILITY if name in said}
-    transaction_limit = said.pop("transaction_redemption_limit", None)
+    life = {name: fields.pop(name) for name in _LIFE if name in fields}
+    eligibility = {name: fields.pop(name) for name in _ELIGIBILITY if name in fields}
+    transaction_limit = fields.pop("transaction_redemption_limit", None)
     definition = check_loyalty(
         promotion_type,
-        outcome=_OUTCOMES[promotion_type] | said,
+        outcome=_OUTCOMES[promotion_type] | fields,
         eligibility=eligibility,
         content={},
         catalogue_enabled=True,
@@ -181,18 +181,18 @@ def make_discount(
     discount_type: str = "percentage",
     *,
     sets: Iterable[dict[str, Any]] | None = None,
-    **said: Any,
+    **fields: Any,
 ) -> Promotion:
     """A published discount of the whole year, off everything unless sets are named; one code always has one id.
 
     Unknown names belong to the outcome: ``value``, ``maximum_discount`` and ``price_order``.
     """
-    life = {"currency": "GBP"} | {name: said.pop(name) for name in _LIFE if name in said}
-    eligibility = {name: said.pop(name) for name in (*_ELIGIBILITY, "transaction_redemption_limit") if name in said}
+    life = {"currency": "GBP"} | {name: fields.pop(name) for name in _LIFE if name in fields}
+    eligibility = {name: fields.pop(name) for name in (*_ELIGIBILITY, "transaction_redemption_limit") if name in fields}
     outcome = {"value": _VALUES[discount_type], "product_sets": [product_set()] if sets is None else list(sets)}
     definition = check_discount(
         discount_type,
-        outcome=outcome | said,
+        outcome=outcome | fields,
         eligibility=eligibility,
         currency=life["currency"],
         catalogue_enabled=True,
@@ -215,16 +215,16 @@ def make_discount(
     )
 
 
-def product_set(*skus: str, **said: Any) -> dict[str, Any]:
-    """A product set of some SKUs, or without any of what is said, which is every product if it names no source."""
+def product_set(*skus: str, **fields: Any) -> dict[str, Any]:
+    """A product set of some SKUs, or with the fields given; without a source it is every product."""
     if skus:
-        return {"products": list(skus)} | said
-    return said if "rules" in said or "personalized_promotion" in said else {"rules": {}} | said
+        return {"products": list(skus)} | fields
+    return fields if "rules" in fields or "personalized_promotion" in fields else {"rules": {}} | fields
 
 
-def qualifying(*skus: str, **said: Any) -> dict[str, Any]:
+def qualifying(*skus: str, **fields: Any) -> dict[str, Any]:
     """A product set that does not get the discount."""
-    return product_set(*skus, gets_discount=False, **said)
+    return product_set(*skus, gets_discount=False, **fields)
 
 
 def make_personalized(maximum: int | None = None, *, locks: bool = False) -> PersonalizedTerms:
@@ -242,12 +242,12 @@ def make_voucher(
     *,
     product: str = "",
     currency: str = "GBP",
-    **said: Any,
+    **fields: Any,
 ) -> PresentedVoucher:
     """A good voucher in its own consumer's hands, unless said otherwise."""
     benefit = Benefit(kind=kind, currency=currency, value=Fraction(value), product=product)
     return PresentedVoucher(
-        **{"code": code, "offer": "gift", "benefit": benefit, "status": "issued", "is_own": True, **said}
+        **{"code": code, "offer": "gift", "benefit": benefit, "status": "issued", "is_own": True, **fields}
     )
 
 
@@ -307,7 +307,7 @@ def decide(
     personalized: Mapping[str, PersonalizedTerms] | None = None,
     vouchers: Sequence[PresentedVoucher] = (),
 ) -> Decision:
-    """The decision on a basket, every promotion explained. A member buys unless it is said to be anonymous."""
+    """The decision on a basket, every promotion explained. A member buys unless it is anonymous."""
     rulebook = make_rulebook(promotions, terms=terms, offers=offers, personalized=personalized)
     case = EvaluationCase(
         basket=basket,
@@ -320,27 +320,27 @@ def decide(
 
 
 def refusal(decision: Decision, code: str = "promo") -> Refusal:
-    (found,) = (one for one in decision.refused if one.promotion.code == code)
-    return found
+    (refused,) = (refusal for refusal in decision.refused if refusal.promotion.code == code)
+    return refused
 
 
 def reason(decision: Decision, code: str = "promo") -> str:
     """Why a promotion does not apply; empty where it does."""
-    if any(one.promotion.code == code for one in decision.applied):
+    if any(winner.promotion.code == code for winner in decision.applied):
         return ""
     return refusal(decision, code).reason
 
 
 def applied(decision: Decision, code: str = "promo") -> Applied:
-    (found,) = (one for one in decision.applied if one.promotion.code == code)
-    return found
+    (winner,) = (winner for winner in decision.applied if winner.promotion.code == code)
+    return winner
 
 
-def taken(one: Applied | AppliedVoucher) -> dict[str, Decimal]:
+def taken(winner: Applied | AppliedVoucher) -> dict[str, Decimal]:
     """Quantities taken, by line id."""
-    return {share.line_id: share.quantity for share in one.lines}
+    return {share.line_id: share.quantity for share in winner.lines}
 
 
-def off(one: Applied | AppliedVoucher) -> dict[str, int]:
+def off(winner: Applied | AppliedVoucher) -> dict[str, int]:
     """What was taken off, in minor units by line id; units that only qualified have 0."""
-    return {share.line_id: share.discount for share in one.lines}
+    return {share.line_id: share.discount for share in winner.lines}

@@ -126,9 +126,9 @@ def result_of(decision: Decision, code: str, lines: list[Line]) -> NaiveResult:
     """What the engine took, by unit group; ``lines`` are in the order of unit groups."""
     result = NaiveResult()
     unit_groups = {
-        key: unit_group for unit_group, key in enumerate(dict.fromkeys((one.sku, one.unit_inc_tax) for one in lines))
+        key: unit_group for unit_group, key in enumerate(dict.fromkeys((row.sku, row.unit_inc_tax) for row in lines))
     }
-    unit_group_of = {one.line_id: unit_groups[one.sku, one.unit_inc_tax] for one in lines}
+    unit_group_of = {row.line_id: unit_groups[row.sku, row.unit_inc_tax] for row in lines}
     for one in decision.applied:
         if one.promotion.code == code:
             result.redemptions = one.redemptions

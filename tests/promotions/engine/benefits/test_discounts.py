@@ -48,7 +48,7 @@ def result(decision: Decision, code: str = "promo") -> tuple[int, int]:
 
 
 def proposed(decision: Decision) -> list[tuple[str, str, int]]:
-    return [(one.discount, one.sku, one.quantity) for one in decision.add_products]
+    return [(product.discount, product.sku, product.quantity) for product in decision.add_products]
 
 
 # --- the examples of the specification ------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ def test_the_number_of_matching_sets_is_the_greatest_possible(
     basket = make_basket(*(line(str(i), units, f"{i + 1}.00") for i, (units, _) in enumerate(unit_groups)))
     decision = decide(basket, make_discount(sets=sets))
     most = most_by_trying(tuple(units for units, _ in unit_groups), fitting(unit_groups, demands))
-    assert sum(one.redemptions for one in decision.applied) == most
+    assert sum(winner.redemptions for winner in decision.applied) == most
 
 
 @pytest.mark.parametrize(
@@ -468,7 +468,7 @@ def test_limits_reduce_matching_sets_before_savings_are_compared() -> None:
     limited = make_discount("limited", value="50", transaction_redemption_limit=1)
     other = make_discount("other", value="20")
     decision = decide(basket, limited, other)
-    assert [(one.promotion.code, one.saving) for one in decision.applied] == [("other", Fraction(8))]
+    assert [(winner.promotion.code, winner.saving) for winner in decision.applied] == [("other", Fraction(8))]
     assert reason(decision, "limited") == "lost_conflict"
 
 

@@ -249,7 +249,7 @@ def test_the_default_product_is_proposed_where_it_would_be_free(
     sets = [qualifying("TEA"), product_set(personalized_promotion="PP", default_product="WINE")]
     gift = yours("gift", "free_product", sets=sets)
     decision = decided(gift, choice=choice)
-    assert [one.sku for one in decision.add_products] == expected
+    assert [product.sku for product in decision.add_products] == expected
     for added in expected:
         joined = make_basket(*BASKET.lines, line(added, 1, "9.00", line_id="added"))
         assert off(applied(decided(gift, choice=choice, basket=joined), "gift"))["added"] == 900

@@ -27,7 +27,7 @@ from tests.promotions.engine.builders import (
 
 
 def base(decision: Decision) -> dict[str, int]:
-    return {one.line_id: one.base_points for one in decision.lines}
+    return {row.line_id: row.base_points for row in decision.lines}
 
 
 @pytest.mark.parametrize(
@@ -293,10 +293,10 @@ def test_shares_add_up(lines: list[Line], rule: Any, scope: str, rate: str) -> N
         make_promotion("gift", "redeem_offer", quantity_rule=rule),
         terms=make_terms(rate=rate),
     )
-    assert sum(one.base_points for one in decision.lines) == decision.base_points
-    assert sum(one.net for one in decision.lines) == decision.net
-    assert sum(one.total for one in decision.lines) == decision.total
-    assert decision.points == decision.base_points + sum(one.points for one in decision.applied)
+    assert sum(row.base_points for row in decision.lines) == decision.base_points
+    assert sum(row.net for row in decision.lines) == decision.net
+    assert sum(row.total for row in decision.lines) == decision.total
+    assert decision.points == decision.base_points + sum(winner.points for winner in decision.applied)
     bought = {one.line_id: one.quantity for one in named}
     for one in decision.applied:
         assert sum(share.points for share in one.lines) == one.points

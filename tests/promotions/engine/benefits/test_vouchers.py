@@ -36,7 +36,7 @@ def paid(decision: Decision) -> AppliedVoucher:
 
 
 def refusals(decision: Decision) -> list[tuple[str, str]]:
-    return [(one.code, one.reason) for one in decision.vouchers_refused]
+    return [(voucher.code, voucher.reason) for voucher in decision.vouchers_refused]
 
 
 # --- what a voucher pays --------------------------------------------------------------------------------------------
@@ -168,8 +168,8 @@ HALF, FIVE = make_voucher("half", "percentage", "50"), make_voucher("five", "amo
 )
 def test_vouchers_pay_in_the_order_presented(vouchers: list[PresentedVoucher], expected: dict[str, int]) -> None:
     decision = decide(BASKET, vouchers=vouchers)
-    assert {one.code: one.discount for one in decision.vouchers} == expected
-    assert [one.code for one in decision.vouchers] == list(expected)
+    assert {voucher.code: voucher.discount for voucher in decision.vouchers} == expected
+    assert [voucher.code for voucher in decision.vouchers] == list(expected)
     assert decision.net == 1450 - sum(expected.values())
 
 
@@ -177,7 +177,7 @@ def test_a_voucher_after_one_that_paid_everything_stays_unused() -> None:
     decision = decide(
         BASKET, vouchers=[make_voucher("all", value="14.50"), make_voucher("late"), make_voucher("bad", is_own=False)]
     )
-    assert [one.code for one in decision.vouchers] == ["all"]
+    assert [voucher.code for voucher in decision.vouchers] == ["all"]
     assert refusals(decision) == [("late", "not_applicable"), ("bad", "other_consumer")]
 
 
@@ -190,7 +190,7 @@ def test_vouchers_pay_after_discounts_and_before_points_are_counted() -> None:
         make_promotion("x2", "points_multiplier"),
         vouchers=[make_voucher(value="22.00")],
     )
-    assert [one.discount for one in decision.applied] == [1000, 1800, 0]
+    assert [winner.discount for winner in decision.applied] == [1000, 1800, 0]
     assert (paid(decision).discount, decision.net) == (2200, 5000)
     assert (decision.base_points, decision.promotion_points) == (50, 50)
 

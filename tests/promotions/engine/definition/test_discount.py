@@ -23,19 +23,19 @@ def check(
     catalogue_enabled: bool = True,
     **outcome: Any,
 ) -> Definition:
-    said = {"value": VALUES.get(discount_type), "product_sets": list(sets) if isinstance(sets, tuple) else sets}
+    fields = {"value": VALUES.get(discount_type), "product_sets": list(sets) if isinstance(sets, tuple) else sets}
     return check_discount(
         discount_type,
-        outcome=said | outcome,
+        outcome=fields | outcome,
         eligibility=eligibility,
         currency=currency,
         catalogue_enabled=catalogue_enabled,
     )
 
 
-def refused(discount_type: str = "percentage", **said: Any) -> list[tuple[str, str]]:
+def refused(discount_type: str = "percentage", **arguments: Any) -> list[tuple[str, str]]:
     with pytest.raises(InvalidDefinition) as caught:
-        check(discount_type, **said)
+        check(discount_type, **arguments)
     return [(problem.path, problem.code) for problem in caught.value.problems]
 
 
@@ -43,7 +43,7 @@ def refused(discount_type: str = "percentage", **said: Any) -> list[tuple[str, s
     ("discount_type", "value"),
     [("amount", "5.00"), ("percentage", "50"), ("fixed_price", "20.00"), ("free_product", None)],
 )
-def test_what_is_left_out_takes_its_default(discount_type: str, value: str | None) -> None:
+def test_absent_fields_have_their_defaults(discount_type: str, value: str | None) -> None:
     definition = check(discount_type)
     assert (definition.type, definition.subtype) == (discount_type, "product_sets")
     assert definition.outcome == {
@@ -169,7 +169,7 @@ def test_a_discount_names_groups_sites_products_and_personalized_promotions() ->
     }
 
 
-def test_without_a_catalogue_any_sku_is_taken_as_it_is() -> None:
+def test_without_a_catalogue_any_sku_is_accepted() -> None:
     sets = ({"products": ["A"], "default_product": "A"}, {"rules": every(sku("B"))})
     assert check(sets=sets, catalogue_enabled=False).references == ()
 
@@ -185,7 +185,7 @@ def test_without_a_catalogue_any_sku_is_taken_as_it_is() -> None:
         ("free_product", None),
     ],
 )
-def test_values_at_the_edge_are_taken(discount_type: str, value: Any) -> None:
+def test_the_lowest_and_highest_values_are_accepted(discount_type: str, value: Any) -> None:
     assert check(discount_type, value=value).type == discount_type
 
 
@@ -209,7 +209,7 @@ def test_values_at_the_edge_are_taken(discount_type: str, value: Any) -> None:
         ("free_product", {"value": "1"}, "not_of_type"),
     ],
 )
-def test_a_value_that_its_type_does_not_take_is_refused(discount_type: str, outcome: dict[str, Any], code: str) -> None:
+def test_a_value_that_does_not_fit_the_type_is_refused(discount_type: str, outcome: dict[str, Any], code: str) -> None:
     assert refused(discount_type, **outcome) == [("outcome.value", code)]
 
 
@@ -272,7 +272,7 @@ AT = "outcome.product_sets.0"
         ({"rules": None, "units": 2}, (f"{AT}.units", "unknown_field")),
     ],
 )
-def test_a_malformed_set_is_refused_at_its_place(product_set: dict[str, Any], problem: tuple[str, str]) -> None:
+def test_a_malformed_set_is_refused_by_its_path(product_set: dict[str, Any], problem: tuple[str, str]) -> None:
     assert refused(sets=(product_set, ALL_PRODUCTS)) == [problem]
 
 
@@ -315,7 +315,7 @@ def test_without_a_catalogue_sets_select_by_sku_alone() -> None:
         ({"colour": "red"}, ("eligibility.colour", "unknown_field")),
     ],
 )
-def test_conditions_and_limits_are_refused_at_their_place(
+def test_wrong_conditions_and_limits_are_refused_by_their_path(
     eligibility: dict[str, Any], problem: tuple[str, str]
 ) -> None:
     assert refused(eligibility=eligibility) == [problem]

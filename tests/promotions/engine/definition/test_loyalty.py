@@ -34,8 +34,8 @@ def refused(promotion_type: str = "fixed_points", **documents: Any) -> list[tupl
     return [(problem.path, problem.code) for problem in caught.value.problems]
 
 
-def with_outcome(promotion_type: str = "fixed_points", **said: Any) -> dict[str, Any]:
-    return {"promotion_type": promotion_type, "outcome": SMALLEST[promotion_type] | said}
+def with_outcome(promotion_type: str = "fixed_points", **fields: Any) -> dict[str, Any]:
+    return {"promotion_type": promotion_type, "outcome": SMALLEST[promotion_type] | fields}
 
 
 SHARED_OUTCOME = {
@@ -67,7 +67,7 @@ SHARED_OUTCOME = {
         ("redeem_offer", "", {"offer": "gift"}),
     ],
 )
-def test_what_is_left_out_takes_its_default(promotion_type: str, subtype: str, outcome: dict[str, Any]) -> None:
+def test_absent_fields_have_their_defaults(promotion_type: str, subtype: str, outcome: dict[str, Any]) -> None:
     definition = check(promotion_type)
     assert (definition.type, definition.subtype) == (promotion_type, subtype)
     assert definition.outcome == SHARED_OUTCOME | outcome
@@ -93,19 +93,19 @@ def test_what_is_left_out_takes_its_default(promotion_type: str, subtype: str, o
 
 
 @pytest.mark.parametrize(
-    ("promotion_type", "said", "subtype"),
+    ("promotion_type", "fields", "subtype"),
     [
         ("points_multiplier", {"multiplier_scope": "line_items"}, "line_items"),
         ("bonus_points", {"issue_points_on": "quantity"}, "quantity"),
     ],
 )
-def test_the_subtype_is_what_the_outcome_says(promotion_type: str, said: dict[str, Any], subtype: str) -> None:
-    assert check(**with_outcome(promotion_type, **said)).subtype == subtype
+def test_the_subtype_follows_from_the_outcome(promotion_type: str, fields: dict[str, Any], subtype: str) -> None:
+    assert check(**with_outcome(promotion_type, **fields)).subtype == subtype
 
 
 @pytest.mark.parametrize("promotion_type", LOYALTY_TYPES)
 def test_a_normal_form_checks_to_itself(promotion_type: str) -> None:
-    said = {
+    fields = {
         "product_selection": {"match": "all", "sets": [{"name": "x", "rules": sku("A"), "units": 2}]},
         "quantity_rule": {"apply_to": "first", "units": 3},
         "pricing_rule": {"order": "most_expensive", "by": "tax"},
@@ -120,7 +120,7 @@ def test_a_normal_form_checks_to_itself(promotion_type: str) -> None:
         "total_redemption_limit": 5,
     }
     content = {"links": [{"url": "https://example.com", "anchor_text": "Here"}]}
-    once = check(**with_outcome(promotion_type, **said), eligibility=eligibility, content=content)
+    once = check(**with_outcome(promotion_type, **fields), eligibility=eligibility, content=content)
     twice = check(promotion_type, outcome=once.outcome, eligibility=once.eligibility, content=once.content)
     assert once == twice
 
@@ -196,11 +196,11 @@ REFUSED_OUTCOMES = [
 ]
 
 
-@pytest.mark.parametrize(("promotion_type", "said", "path", "code"), REFUSED_OUTCOMES)
+@pytest.mark.parametrize(("promotion_type", "fields", "path", "code"), REFUSED_OUTCOMES)
 def test_a_wrong_outcome_is_refused_by_its_path(
-    promotion_type: str, said: dict[str, Any], path: str, code: str
+    promotion_type: str, fields: dict[str, Any], path: str, code: str
 ) -> None:
-    assert refused(**with_outcome(promotion_type, **said)) == [(path, code)]
+    assert refused(**with_outcome(promotion_type, **fields)) == [(path, code)]
 
 
 @pytest.mark.parametrize("multiplier", ["1", "1.000001", "100", 3])
@@ -371,11 +371,11 @@ def test_the_inserts_are_those_specified() -> None:
     ],
 )
 def test_an_unknown_insert_is_refused(name: str, text: str, accepted: bool) -> None:
-    said = with_outcome(**{name: text})
+    fields = with_outcome(**{name: text})
     if accepted:
-        assert check(**said).outcome[name] == text
+        assert check(**fields).outcome[name] == text
     else:
-        assert refused(**said) == [(f"outcome.{name}", "unknown_insert")]
+        assert refused(**fields) == [(f"outcome.{name}", "unknown_insert")]
 
 
 ADDRESSES = [
@@ -421,9 +421,9 @@ def test_wrong_content_is_refused_by_its_path(content: dict[str, Any], path: str
     assert refused(content=content) == [(path, code)]
 
 
-def test_everything_that_is_wrong_in_all_documents_is_said_at_once() -> None:
-    found = refused(outcome={"points": 0}, eligibility={"always_apply": 1}, content={"x": 1})
-    assert found == [
+def test_problems_of_all_documents_are_reported_at_once() -> None:
+    problems = refused(outcome={"points": 0}, eligibility={"always_apply": 1}, content={"x": 1})
+    assert problems == [
         ("outcome.points", "invalid_number"),
         ("eligibility.always_apply", "invalid"),
         ("content.x", "unknown_field"),

@@ -13,13 +13,13 @@ def unit_groups(basket: Basket) -> list[tuple[str, int, int]]:
     return [(unit_group.sku, unit_group.unit_inc_tax, unit_group.units) for unit_group in basket.unit_groups]
 
 
-def test_units_of_one_sku_and_price_form_a_run_however_many_lines_hold_them() -> None:
+def test_units_of_one_sku_and_price_form_one_unit_group_however_many_lines_hold_them() -> None:
     basket = make_basket(line("B", 2), line("A", 1), line("B", 3), line("B", 1, "9.00"))
     assert unit_groups(basket) == [("A", 1000, 1), ("B", 900, 1), ("B", 1000, 5)]
     assert [unit_group.lines for unit_group in basket.unit_groups] == [(1,), (3,), (0, 2)]
 
 
-def test_price_tax_category_and_brand_each_separate_runs() -> None:
+def test_price_tax_category_and_brand_each_separate_unit_groups() -> None:
     basket = make_basket(
         line("A"), line("A", ex_tax="8.00"), line("A", category="Tea"), line("A", brand="Acme"), line("A", price="1.00")
     )
@@ -27,7 +27,7 @@ def test_price_tax_category_and_brand_each_separate_runs() -> None:
     assert {unit_group.item.quantity for unit_group in basket.unit_groups} == {5}
 
 
-def test_what_the_line_carries_separates_runs_but_not_the_facts_of_a_known_product() -> None:
+def test_what_the_line_carries_separates_unit_groups_but_not_the_facts_of_a_known_product() -> None:
     products = {"A": ProductFacts(category="Tea")}
     basket = make_basket(line("A", category="x"), line("A", category="y"), products=products)
     assert [unit_group.item.category for unit_group in basket.unit_groups] == ["tea", "tea"]
@@ -44,16 +44,16 @@ def test_a_half_penny_of_weighed_goods_is_rounded_up() -> None:
     assert make_basket(line("A", "0.5", "0.05")).total_inc_tax == Decimal("0.03")
 
 
-def test_weighed_goods_are_no_run_with_whole_units_of_the_same_worth() -> None:
+def test_weighed_goods_are_not_grouped_with_whole_units_of_the_same_value() -> None:
     assert len(make_basket(line("A", "0.5", "4.00"), line("A", 1, "2.00")).unit_groups) == 2
     assert len(make_basket(line("A", "0.5", "4.00"), line("A", "0.500", "4.00")).unit_groups) == 1
 
 
-def test_a_whole_quantity_written_with_decimals_is_so_many_units() -> None:
+def test_a_whole_quantity_written_with_decimals_counts_as_units() -> None:
     assert unit_groups(make_basket(line("A", "3.000"))) == [("A", 1000, 3)]
 
 
-def test_a_million_units_are_one_run() -> None:
+def test_a_million_units_are_one_unit_group() -> None:
     assert unit_groups(make_basket(line("A", 1_000_000))) == [("A", 1000, 1_000_000)]
 
 
@@ -86,16 +86,16 @@ def facts(basket: Basket) -> list[object]:
 
 
 @given(LINES, st.randoms(use_true_random=False))
-def test_runs_do_not_depend_on_the_order_of_lines(lines: list[Line], random: st.DataObject) -> None:
+def test_unit_groups_do_not_depend_on_the_order_of_lines(lines: list[Line], random: st.DataObject) -> None:
     shuffled = list(lines)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert facts(make_basket(*lines)) == facts(make_basket(*shuffled))
 
 
 @given(LINES)
-def test_runs_hold_every_unit_and_all_the_value_of_the_basket(lines: list[Line]) -> None:
+def test_unit_groups_have_every_unit_and_all_the_value_of_the_basket(lines: list[Line]) -> None:
     basket = make_basket(*lines)
-    assert sum(unit_group.units for unit_group in basket.unit_groups) == sum(one.units for one in lines)
+    assert sum(unit_group.units for unit_group in basket.unit_groups) == sum(basket_line.units for basket_line in lines)
     assert (
         sum(unit_group.total_inc_tax for unit_group in basket.unit_groups)
         == basket.total_minor

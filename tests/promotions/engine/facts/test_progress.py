@@ -32,10 +32,10 @@ DAY = timedelta(days=1)
 
 
 def rule(
-    measure: str = "transactions", threshold: Any = 2, unit: str = "days", length: int = 30, **said: Any
+    measure: str = "transactions", threshold: Any = 2, unit: str = "days", length: int = 30, **fields: Any
 ) -> dict[str, Any]:
     period = {"unit": unit} if unit == "promotion" else {"unit": unit, "length": length}
-    return {"measure": measure, "threshold": threshold, "period": period, **said}
+    return {"measure": measure, "threshold": threshold, "period": period, **fields}
 
 
 def net(basket: Basket) -> list[int]:
@@ -48,11 +48,9 @@ def history(promotion: Promotion, *baskets: Basket) -> list[bool]:
     applies = []
     for basket in baskets:
         applied = reason(decide(basket, promotion, usage=Usage(progress={promotion.id: progress}))) == ""
-        measured = [one.totals_of(basket, net(basket)) for one in promotion.application_rules]
+        totals = [application_rule.totals_of(basket, net(basket)) for application_rule in promotion.application_rules]
         progress = Progress.from_json(
-            progress.with_transaction(
-                promotion.application_rules, measured, day=basket.today, applied=applied
-            ).as_json()
+            progress.with_transaction(promotion.application_rules, totals, day=basket.today, applied=applied).as_json()
         )
         applies.append(applied)
     return applies
@@ -76,19 +74,19 @@ def test_reached_applies_from_the_threshold_on() -> None:
     assert history(promotion, *spends("9.00", "1.00", "0.01", "27.00")) == [False, True, True, True]
 
 
-def test_every_fifth_transaction() -> None:
+def test_a_rule_may_apply_at_every_fifth_transaction() -> None:
     promotion = make_promotion(application_rules=[rule(threshold=5, counting="every")])
     assert history(promotion, *spends(*["1.00"] * 11)) == [i in (5, 10) for i in range(1, 12)]
 
 
-def test_counting_starts_anew_only_where_the_promotion_was_applied() -> None:
+def test_counting_starts_again_only_where_the_promotion_was_applied() -> None:
     # The second time the site does not qualify: counting goes on, and the next one applies.
     promotion = make_promotion(application_rules=[rule(counting="every")])
     first, second, third, fourth = spends("1.00", "1.00", "1.00", "1.00")
     progress = Progress.none(promotion.application_rules)
     for basket, applied in ((first, False), (second, False), (third, True)):
-        measured = [one.totals_of(basket, net(basket)) for one in promotion.application_rules]
-        progress = progress.with_transaction(promotion.application_rules, measured, day=basket.today, applied=applied)
+        totals = [application_rule.totals_of(basket, net(basket)) for application_rule in promotion.application_rules]
+        progress = progress.with_transaction(promotion.application_rules, totals, day=basket.today, applied=applied)
     assert not is_reached(promotion.application_rules, progress, fourth, net(fourth))
 
 
@@ -108,7 +106,7 @@ def test_line_item_rules_count_matching_lines_and_only_transactions_that_have_on
             [line("A", 1, "3.00"), line("B")],
             [line("A", 2, "1.00")],
         ]
-        return [make_basket(*one, at=NOON + i * DAY) for i, one in enumerate(lines)]
+        return [make_basket(*lines_of_day, at=NOON + i * DAY) for i, lines_of_day in enumerate(lines)]
 
     for measure, threshold, expected in (
         ("transactions", 2, [False, False, True, True]),
@@ -125,7 +123,7 @@ def test_all_rules_must_hold() -> None:
     assert history(promotion, *spends("4.00", "5.00", "1.00")) == [False, False, True]
 
 
-def test_a_rule_that_counts_until_reached_goes_on_beside_one_that_starts_anew() -> None:
+def test_a_rule_that_counts_until_reached_goes_on_when_another_starts_again() -> None:
     promotion = make_promotion(application_rules=[rule(threshold=2, counting="every"), rule("spend", "3")])
     assert history(promotion, *spends(*["1.00"] * 7)) == [False, False, True, False, True, False, True]
 
@@ -302,30 +300,34 @@ def first_day(period: dict[str, Any], today: date) -> date:
             return YEAR_START.date()
 
 
-def figure(said: dict[str, Any], basket: Basket) -> Decimal | None:
-    lines = [one for one in basket.lines if said["line_item_rules"] is None or one.sku == "A"]
+def figure(document: dict[str, Any], basket: Basket) -> Decimal | None:
+    lines = [bought for bought in basket.lines if document["line_item_rules"] is None or bought.sku == "A"]
     if not lines:
         return None
-    match said["measure"]:
+    match document["measure"]:
         case "transactions":
             return Decimal(1)
         case "quantity":
-            return sum((one.quantity for one in lines), Decimal(0))
+            return sum((bought.quantity for bought in lines), Decimal(0))
         case _:
-            return Decimal(sum(one.total_inc_tax for one in lines)) / 100
+            return Decimal(sum(bought.total_inc_tax for bought in lines)) / 100
 
 
 def by_the_whole_history(rules: list[dict[str, Any]], baskets: list[Basket]) -> list[bool]:
     applies: list[bool] = []
     for i, basket in enumerate(baskets):
         held = True
-        for said in rules:
+        for document in rules:
             since = (
-                max((j + 1 for j, was in enumerate(applies) if was), default=0) if said["counting"] == "every" else 0
+                max((j + 1 for j, was in enumerate(applies) if was), default=0)
+                if document["counting"] == "every"
+                else 0
             )
-            first = first_day(said["period"], basket.today)
-            figures = [figure(said, past) for past in baskets[since : i + 1] if past.today >= first]
-            held &= figures[-1] is not None and sum(one for one in figures if one is not None) >= said["threshold"]
+            first = first_day(document["period"], basket.today)
+            figures = [figure(document, past) for past in baskets[since : i + 1] if past.today >= first]
+            held &= (
+                figures[-1] is not None and sum(part for part in figures if part is not None) >= document["threshold"]
+            )
         applies.append(held)
     return applies
 

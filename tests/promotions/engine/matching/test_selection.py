@@ -37,11 +37,11 @@ def matched(
 ) -> tuple[int, list[tuple[str, int, int]]]:
     """The number of matching sets, and SKU, unit price and units of what so many of them take."""
     promotion = make_promotion(product_selection=chosen, quantity_rule=quantity, pricing_rule=pricing)
-    found = compile_selection(promotion.source.outcome).match(
+    result = compile_selection(promotion.source.outcome).match(
         basket.unit_groups, [unit_group.total_inc_tax for unit_group in basket.unit_groups]
     )
-    units = found.take(found.count if sets is None else sets)
-    return found.count, [(basket.unit_groups[i].sku, basket.unit_groups[i].unit_inc_tax, n) for i, n in units]
+    units = result.take(result.count if sets is None else sets)
+    return result.count, [(basket.unit_groups[i].sku, basket.unit_groups[i].unit_inc_tax, n) for i, n in units]
 
 
 MIXED = make_basket(line("A", 2, "3.00"), line("B", 3, "1.00"), line("C", 1, "2.00"))
@@ -61,11 +61,11 @@ def test_units_of_a_set_are_not_used_in_a_pool() -> None:
     assert matched(MIXED, selection(sku("A"), match="all", units=[9]))[0] == 1
 
 
-def test_a_set_with_no_rules_holds_every_unit() -> None:
+def test_a_set_without_rules_accepts_every_unit() -> None:
     assert matched(MIXED, selection({}))[1] == matched(MIXED)[1]
 
 
-def test_nothing_that_fits_is_no_matching_set() -> None:
+def test_without_a_fitting_unit_there_is_no_matching_set() -> None:
     assert matched(MIXED, selection(sku("Z"))) == (0, [])
 
 
@@ -110,8 +110,8 @@ def test_pricing_rules_sort_by_unit_sales_value(pricing: dict[str, Any] | None, 
         line("A", price="5.00", ex_tax="4.90"), line("B", price="6.00", ex_tax="3.00"), line("C", price="4.00")
     )
     rule = {"apply_to": "first", "units": 1}
-    ((found, _, _),) = matched(basket, quantity=rule, pricing=pricing)[1]
-    assert found == first
+    ((chosen_sku, _, _),) = matched(basket, quantity=rule, pricing=pricing)[1]
+    assert chosen_sku == first
 
 
 @pytest.mark.parametrize("order", ["cheapest", "most_expensive"])
@@ -134,8 +134,8 @@ def test_buy_two_for_points_once_with_ten_bought_is_one_redemption_on_the_first_
         quantity_rule={"apply_to": "every", "units": 2},
         customer_redemption_limit=1,
     )
-    one = applied(decide(make_basket(line("W", 10)), promotion))
-    assert (one.redemptions, one.points, taken(one)) == (1, 50, {"W/10/10.00": Decimal(2)})
+    winner = applied(decide(make_basket(line("W", 10)), promotion))
+    assert (winner.redemptions, winner.points, taken(winner)) == (1, 50, {"W/10/10.00": Decimal(2)})
 
 
 def test_limits_keep_the_first_sets_in_sorted_order() -> None:
@@ -188,8 +188,8 @@ def test_all_bundles_as_one_set_still_take_the_units_preferred() -> None:
     basket = make_basket(line("A", 1, "1.00"), line("A", 1, "5.00"), line("B", 1))
     chosen = selection(sku("A"), sku("B"), match="all")
     for order, price in (("cheapest", 100), ("most_expensive", 500)):
-        found = matched(basket, chosen, {"apply_to": "all"}, {"order": order})
-        assert found == (1, [("A", price, 1), ("B", 1000, 1)])
+        result = matched(basket, chosen, {"apply_to": "all"}, {"order": order})
+        assert result == (1, [("A", price, 1), ("B", 1000, 1)])
 
 
 def test_overlapping_sets_make_as_many_bundles_as_the_basket_allows() -> None:
@@ -199,12 +199,12 @@ def test_overlapping_sets_make_as_many_bundles_as_the_basket_allows() -> None:
     assert matched(basket, chosen) == (2, [("A", 100, 2), ("B", 500, 2)])
 
 
-def test_no_unit_serves_two_sets() -> None:
+def test_a_unit_counts_for_one_set_only() -> None:
     chosen = selection(sku("A"), sku("A"), match="all")
     assert matched(make_basket(line("A", 5)), chosen) == (2, [("A", 1000, 4)])
 
 
-def test_sets_take_what_they_prefer_in_the_order_written_and_deal_it_first_to_last() -> None:
+def test_sets_take_their_preferred_units_in_the_order_written() -> None:
     # Two bundles: the first set takes A at 1 and 2, the second what is left, cheapest first.
     basket = make_basket(line("A", 1, "1.00"), line("A", 1, "2.00"), line("A", 1, "3.00"), line("A", 1, "4.00"))
     chosen = selection(sku("A"), sku("A"), match="all")
@@ -349,8 +349,10 @@ def test_the_work_does_not_depend_on_the_quantity(match: str, rule: dict[str, An
         chosen = compile_selection(promotion.source.outcome)
         counter = Counter()
         sets = tuple(
-            type(one)(rules=ItemRules(holds=counter, deciding_keys=None, necessary_keys=None), units=one.units)
-            for one in chosen.sets
+            type(product_set)(
+                rules=ItemRules(holds=counter, deciding_keys=None, necessary_keys=None), units=product_set.units
+            )
+            for product_set in chosen.sets
         )
         counted = type(chosen)(
             bundle=chosen.bundle,
@@ -359,9 +361,9 @@ def test_the_work_does_not_depend_on_the_quantity(match: str, rule: dict[str, An
             most_expensive=chosen.most_expensive,
             by=chosen.by,
         )
-        found = counted.match(basket.unit_groups, [unit_group.total_inc_tax for unit_group in basket.unit_groups])
-        assert len(found.take(found.count)) <= len(basket.unit_groups)
-        return counter.calls, sum(len(column) for _, column in found.columns)
+        result = counted.match(basket.unit_groups, [unit_group.total_inc_tax for unit_group in basket.unit_groups])
+        assert len(result.take(result.count)) <= len(basket.unit_groups)
+        return counter.calls, sum(len(column) for _, column in result.columns)
 
     few = [line("A", 10), line("B", 10), line("C", 10)]
     many = [line("A", 1_000_000), line("B", 1_000_000), line("C", 1_000_000)]
@@ -372,5 +374,5 @@ def test_a_million_units_share_the_points_of_their_matching_sets() -> None:
     promotion = make_promotion(
         product_selection=selection(sku("A"), every(condition("sku", "is", "B")), match="all"),
     )
-    one = applied(decide(make_basket(line("A", 1_000_000), line("B", 999_999)), promotion))
-    assert (one.redemptions, one.points) == (999_999, 50 * 999_999)
+    winner = applied(decide(make_basket(line("A", 1_000_000), line("B", 999_999)), promotion))
+    assert (winner.redemptions, winner.points) == (999_999, 50 * 999_999)

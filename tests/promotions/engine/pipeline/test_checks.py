@@ -195,7 +195,7 @@ def test_limits_apply_before_savings_are_compared() -> None:
     limited = make_promotion("limited", points=10, **EACH, customer_redemption_limit=1)
     plain = make_promotion("plain", points=15)
     decision = decide(make_basket(line("A", 10)), limited, plain)
-    assert [one.promotion.code for one in decision.applied] == ["plain"]
+    assert [winner.promotion.code for winner in decision.applied] == ["plain"]
 
 
 # --- offers ---------------------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def test_promotions_that_issue_one_offer_share_its_stock_in_the_order_in_which_t
         policy=Policy(promotions_per_type=2),
         offers=[make_offer(), make_offer("mug", perceived_value="0.50")],
     )
-    assert {one.promotion.code: one.redemptions for one in decision.applied} == expected
+    assert {winner.promotion.code: winner.redemptions for winner in decision.applied} == expected
     for code in {"dear", "young", "always"} - set(expected):
         assert reason(decision, code) == "offer_unavailable"
 
@@ -324,7 +324,7 @@ def test_an_always_apply_promotion_skips_only_the_conflict() -> None:
     always = make_promotion("always", points=1, always_apply=True)
     other = make_promotion("other", points=100)
     decision = decide(make_basket(), always, other)
-    assert {one.promotion.code for one in decision.applied} == {"always", "other"}
+    assert {winner.promotion.code for winner in decision.applied} == {"always", "other"}
     for name, fault in FAULTS:
         assert reason(decided(fault | {"always_apply": True})) == name
 
@@ -356,8 +356,8 @@ def test_refusals_are_ordered_by_code_and_can_be_sorted_nearest_first() -> None:
         make_promotion("c", points=2),
         make_promotion("e", points=1),
     )
-    assert [one.promotion.code for one in decision.refused] == ["a", "b", "d", "e"]
-    assert [one.promotion.code for one in nearest_first(decision.refused)] == ["e", "d", "a", "b"]
+    assert [refusal.promotion.code for refusal in decision.refused] == ["a", "b", "d", "e"]
+    assert [refusal.promotion.code for refusal in nearest_first(decision.refused)] == ["e", "d", "a", "b"]
 
 
 def test_a_basket_of_any_moment_can_be_evaluated() -> None:

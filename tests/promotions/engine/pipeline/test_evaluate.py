@@ -123,7 +123,7 @@ def summary(decision: Decision) -> dict[str, Any]:
 
     return {
         "totals": (decision.total, decision.net, decision.base_points, decision.points),
-        "base_points": by_sku([(one.line_id, one.base_points) for one in decision.lines]),
+        "base_points": by_sku([(row.line_id, row.base_points) for row in decision.lines]),
         "applied": [
             (
                 one.promotion.code,
@@ -136,7 +136,9 @@ def summary(decision: Decision) -> dict[str, Any]:
             )
             for one in decision.applied
         ],
-        "refused": [(one.promotion.code, one.reason, one.won_by, one.decided_by) for one in decision.refused],
+        "refused": [
+            (refusal.promotion.code, refusal.reason, refusal.won_by, refusal.decided_by) for refusal in decision.refused
+        ],
     }
 
 
@@ -195,7 +197,7 @@ def test_a_promotion_that_does_not_qualify_changes_nothing(
     without = decide(basket, *promotions, policy=policy)
     joined = decide(basket, *promotions, other, policy=policy)
     assert replace(joined, refused=()) == replace(without, refused=())
-    assert [one for one in joined.refused if one.promotion is not other] == list(without.refused)
+    assert [refusal for refusal in joined.refused if refusal.promotion is not other] == list(without.refused)
 
 
 @given(WHOLE_LINES, PROMOTIONS, st.integers(1, 3))
@@ -209,7 +211,7 @@ def test_under_the_greatest_saving_no_loser_of_a_kind_saves_more_than_its_first_
             alone = applied(decide(basket, lost.promotion), lost.promotion.code)
             first = applied(decision, lost.won_by[0])
             assert first.saving >= alone.saving
-            assert lost.won_by[-1] in [one.promotion.code for one in decision.applied]
+            assert lost.won_by[-1] in [winner.promotion.code for winner in decision.applied]
 
 
 @given(WHOLE_LINES, WEIGHED, PROMOTIONS, POLICIES)
@@ -218,8 +220,8 @@ def test_shares_add_up_and_no_unit_is_taken_twice(
 ) -> None:
     basket = basket_of([*lines, *weighed])
     decision = decide(basket, *promotions, policy=policy)
-    bought = {one.line_id: one.quantity for one in basket.lines}
-    assert sum(one.base_points for one in decision.lines) == decision.base_points
+    bought = {row.line_id: row.quantity for row in basket.lines}
+    assert sum(row.base_points for row in decision.lines) == decision.base_points
     assert [one.net for one in decision.lines] == [one.total_inc_tax for one in basket.lines]
     for one in decision.applied:
         assert sum(share.points for share in one.lines) == one.points
@@ -234,15 +236,15 @@ def test_more_redemptions_are_left_than_used(lines: list[Line], said: Any) -> No
     if limit is not None:
         usage = Usage(total_redemptions={promotion.id: limit - 1})
         decision = decide(basket_of(lines), promotion, usage=usage)
-        assert sum(one.redemptions for one in decision.applied) <= 1
+        assert sum(winner.redemptions for winner in decision.applied) <= 1
 
 
 @given(WHOLE_LINES, PROMOTIONS)
 def test_an_anonymous_basket_has_its_prices_and_no_points(lines: list[Line], promotions: list[Promotion]) -> None:
     decision = decide(basket_of(lines), *promotions, anonymous=True)
     assert (decision.points, decision.applied) == (0, ())
-    assert decision.net == decision.total == sum(one.total_inc_tax for one in lines)
-    assert {one.reason for one in decision.refused} == {"consumer_required"}
+    assert decision.net == decision.total == sum(row.total_inc_tax for row in lines)
+    assert {refusal.reason for refusal in decision.refused} == {"consumer_required"}
 
 
 # --- what a decision says -------------------------------------------------------------------------------------------
@@ -258,7 +260,7 @@ def test_competing_promotions_come_first_by_kind_then_those_that_always_apply_by
         make_promotion("times", "points_multiplier"),
         make_promotion("bonus", "bonus_points"),
     )
-    assert [one.promotion.code for one in decision.applied] == [
+    assert [winner.promotion.code for winner in decision.applied] == [
         "bonus",
         "fixed",
         "times",

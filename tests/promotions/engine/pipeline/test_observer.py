@@ -1,4 +1,4 @@
-"""What is put around the looks at promotions sees each of them, and changes nothing."""
+"""An observer sees the evaluation of each candidate, and changes nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ from tests.promotions.engine.builders import (
     sku,
 )
 
-Drawn = Callable[[], list[Promotion]]
+MakePromotions = Callable[[], list[Promotion]]
 
 
 def _competing() -> list[Promotion]:
@@ -61,43 +61,46 @@ def decided(promotions: list[Promotion], observer: Observer | None = None) -> De
     return evaluate(case, rulebook, Policy(), observer)
 
 
-def noting(seen: list[str]) -> Observer:
-    def around(look: Evaluator) -> Evaluator:
-        def noted(promotion: Promotion, situation: EvaluationContext) -> Candidate | Refusal:
-            seen.append(promotion.code)
-            return look(promotion, situation)
+def recording(codes: list[str]) -> Observer:
+    def observe(evaluator: Evaluator) -> Evaluator:
+        def recorded(promotion: Promotion, context: EvaluationContext) -> Candidate | Refusal:
+            codes.append(promotion.code)
+            return evaluator(promotion, context)
 
-        return noted
+        return recorded
 
-    return around
+    return observe
 
 
-def told(decision: Decision) -> Any:
-    """All of a decision but the compiled promotions, which are of one run."""
+def comparable(decision: Decision) -> Any:
+    """A decision without the compiled promotions, which differ from run to run."""
     return (
         decision.net,
         decision.base_points,
         decision.lines,
-        [(one.promotion.code, one.redemptions, one.points, one.discount, one.lines) for one in decision.applied],
-        [(one.promotion.code, one.reason, one.detail, one.won_by) for one in decision.refused],
+        [
+            (winner.promotion.code, winner.redemptions, winner.points, winner.discount, winner.lines)
+            for winner in decision.applied
+        ],
+        [(refusal.promotion.code, refusal.reason, refusal.detail, refusal.won_by) for refusal in decision.refused],
         decision.vouchers,
     )
 
 
-@pytest.mark.parametrize("drawn", [_competing, _refused])
-def test_a_decision_is_the_same_with_and_without_an_observer(drawn: Drawn) -> None:
-    assert told(decided(drawn(), noting([]))) == told(decided(drawn()))
+@pytest.mark.parametrize("make", [_competing, _refused])
+def test_a_decision_is_the_same_with_and_without_an_observer(make: MakePromotions) -> None:
+    assert comparable(decided(make(), recording([]))) == comparable(decided(make()))
 
 
 def test_each_candidate_is_observed_and_explained_promotions_are_not() -> None:
-    seen: list[str] = []
-    decision = decided(_refused(), noting(seen))
-    assert sorted(set(seen)) == ["points", "two"]
-    assert {one.promotion.code for one in decision.refused} == {"two", "web"}
+    observed: list[str] = []
+    decision = decided(_refused(), recording(observed))
+    assert sorted(set(observed)) == ["points", "two"]
+    assert {refusal.promotion.code for refusal in decision.refused} == {"two", "web"}
 
 
 def test_a_discount_that_is_applied_again_is_observed_again() -> None:
-    seen: list[str] = []
-    decided(_competing(), noting(seen))
-    assert seen.count("both") == 2
-    assert seen.count("half") == 1
+    observed: list[str] = []
+    decided(_competing(), recording(observed))
+    assert observed.count("both") == 2
+    assert observed.count("half") == 1

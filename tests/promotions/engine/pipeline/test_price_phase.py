@@ -153,7 +153,7 @@ def summary(decision: Decision) -> dict[str, Any]:
 
     return {
         "totals": (decision.total, decision.net, decision.base_points, decision.points),
-        "net": by_unit_group([(one.line_id, one.net) for one in decision.lines]),
+        "net": by_unit_group([(row.line_id, row.net) for row in decision.lines]),
         "applied": [
             (
                 one.promotion.code,
@@ -170,7 +170,9 @@ def summary(decision: Decision) -> dict[str, Any]:
             (one.code, one.discount, by_unit_group([(share.line_id, share.discount) for share in one.lines]))
             for one in decision.vouchers
         ],
-        "refused": [(one.promotion.code, one.reason, one.won_by, one.decided_by) for one in decision.refused],
+        "refused": [
+            (refusal.promotion.code, refusal.reason, refusal.won_by, refusal.decided_by) for refusal in decision.refused
+        ],
         "vouchers_refused": decision.vouchers_refused,
         "others": (decision.add_products, decision.personalized, decision.choices_to_lock, decision.effective_choices),
     }
@@ -227,7 +229,7 @@ def test_a_discount_that_does_not_qualify_changes_nothing(
     basket = basket_of(lines)
     without, joined = decided(basket, discounts, policy=policy), decided(basket, [*discounts, other], policy=policy)
     assert replace(joined, refused=()) == replace(without, refused=())
-    assert [one for one in joined.refused if one.promotion is not other] == list(without.refused)
+    assert [refusal for refusal in joined.refused if refusal.promotion is not other] == list(without.refused)
     assert reason(joined, "other") == next(iter(fault))
 
 
@@ -245,7 +247,7 @@ def test_amounts_off_lines_add_up_to_the_discounts_and_vouchers(
     basket = basket_of([*lines, *weighed])
     decision = decided(basket, discounts, policy=policy, vouchers=vouchers)
     given_off: list[Applied | AppliedVoucher] = [*decision.applied, *decision.vouchers]
-    bought = {one.line_id: one.quantity for one in basket.lines}
+    bought = {row.line_id: row.quantity for row in basket.lines}
     for one in given_off:
         assert sum(share.discount for share in one.lines) == one.discount
         assert len({share.line_id for share in one.lines}) == len(one.lines)
@@ -256,7 +258,7 @@ def test_amounts_off_lines_add_up_to_the_discounts_and_vouchers(
         assert (each.total - each.discount, each.net >= 0) == (each.net, True)
     assert sum(each.discount for each in decision.lines) == decision.total - decision.net
     assert sum(one.discount for one in given_off) == decision.total - decision.net
-    assert all(one.discount for one in decision.applied)
+    assert all(winner.discount for winner in decision.applied)
 
 
 @given(LINES, WEIGHED, DISCOUNTS, POLICIES)
@@ -269,7 +271,7 @@ def test_no_unit_is_in_two_competing_discounts(
     for one in decision.applied:
         for share in one.lines if not one.promotion.always_apply else ():
             used[share.line_id] = used.get(share.line_id, Decimal(0)) + share.quantity
-    assert all(used.get(one.line_id, 0) <= one.quantity for one in basket.lines)
+    assert all(used.get(row.line_id, 0) <= row.quantity for row in basket.lines)
 
 
 @given(LINES, DISCOUNTS, st.sampled_from([None, 1, 2]))
@@ -279,7 +281,7 @@ def test_under_the_greatest_saving_no_loser_saves_more_than_the_first_winner(
     basket = basket_of(lines)
     competing = [replace(one, always_apply=False) for one in discounts]
     decision = decided(basket, competing, policy=Policy(discounts_per_transaction=places))
-    winners = [one.promotion.code for one in decision.applied]
+    winners = [winner.promotion.code for winner in decision.applied]
     for lost in decision.refused:
         if lost.reason == "lost_conflict":
             alone = applied(decided(basket, [lost.promotion]), lost.promotion.code)
@@ -294,20 +296,20 @@ def test_a_loser_names_the_earlier_winners_of_units_that_its_sets_accept(
 ) -> None:
     basket = basket_of(lines)
     decision = decided(basket, discounts, policy=Policy(promotion_bias=bias))
-    winners = [one for one in decision.applied if not one.promotion.always_apply]
+    winners = [winner for winner in decision.applied if not winner.promotion.always_apply]
 
     def rank(promotion: Promotion) -> tuple[Fraction, str]:
         saving = applied(decided(basket, [promotion]), promotion.code).saving
         return saving if bias == "min_customer_saving" else -saving, promotion.code
 
-    for lost in (one for one in decision.refused if one.reason == "lost_conflict"):
+    for lost in (refusal for refusal in decision.refused if refusal.reason == "lost_conflict"):
         fitting = {
             basket.lines[position].line_id
             for unit_group in basket.unit_groups
             for position in unit_group.lines
             if any(fits(one, unit_group) for one in lost.promotion.source.outcome["product_sets"])
         }
-        before = [one for one in winners if rank(one.promotion) < rank(lost.promotion)]
+        before = [winner for winner in winners if rank(winner.promotion) < rank(lost.promotion)]
         holding = [one.promotion.code for one in before if any(share.line_id in fitting for share in one.lines)]
         assert lost.won_by == tuple(holding)
 
@@ -349,7 +351,7 @@ def test_an_amount_is_shared_to_the_penny_and_no_unit_falls_below_zero(
     after = before.after(reductions)
     assert sum(reduction.off for reduction in reductions) == off
     assert after.total == before.total - off
-    assert all(one.value >= 0 and one.units > 0 for one in after.priced_units)
+    assert all(priced.value >= 0 and priced.units > 0 for priced in after.priced_units)
     assert places(after) == places(before)
 
 
@@ -366,7 +368,7 @@ def test_units_that_are_taken_are_left_out(priced_units: list[PricedUnits], data
 
 def places(prices: Prices) -> list[tuple[int, int]]:
     """Every unit by unit group and position."""
-    return [(one.unit_group, one.first + i) for one in prices.priced_units for i in range(one.units)]
+    return [(priced.unit_group, priced.first + i) for priced in prices.priced_units for i in range(priced.units)]
 
 
 @given(st.integers(1, 9), st.integers(0, 300), st.integers(0, 100))

@@ -68,14 +68,14 @@ def values(attribute: Attribute, operand: Operand) -> st.SearchStrategy[Any]:
         return st.just(value=True)
     if operand is Operand.DAYS:
         return st.integers(1, 5)
-    one = ONE[attribute.kind]
+    values_of_kind = ONE[attribute.kind]
     if operand is Operand.ONE:
-        return one
+        return values_of_kind
     if operand is Operand.MANY:
-        return st.lists(one, min_size=1, max_size=3)
+        return st.lists(values_of_kind, min_size=1, max_size=3)
     if attribute.kind is Kind.TIME:
-        return st.lists(one, min_size=2, max_size=2, unique=True)
-    return st.lists(one, min_size=2, max_size=2).map(lambda two: sorted(two, key=ORDERED[attribute.kind]))
+        return st.lists(values_of_kind, min_size=2, max_size=2, unique=True)
+    return st.lists(values_of_kind, min_size=2, max_size=2).map(lambda two: sorted(two, key=ORDERED[attribute.kind]))
 
 
 @st.composite
@@ -99,7 +99,7 @@ def trees(scope: Scope, names: frozenset[str] | None = None) -> st.SearchStrateg
 
 def sometimes(strategy: st.SearchStrategy[Any], *, else_: Any = None) -> st.SearchStrategy[Any]:
     """Most promotions and shoppers are plain: one in four draws from the strategy."""
-    return st.integers(0, 3).flatmap(lambda one: strategy if one == 2 else st.just(else_))
+    return st.integers(0, 3).flatmap(lambda number: strategy if number == 2 else st.just(else_))
 
 
 SELECTIONS = st.builds(
@@ -107,7 +107,7 @@ SELECTIONS = st.builds(
     st.sampled_from(["any", "all"]),
     st.lists(st.fixed_dictionaries({"rules": trees(Scope.LINE_ITEM), "units": st.integers(1, 2)}), max_size=2),
 )
-SAID = st.fixed_dictionaries(
+FIELDS = st.fixed_dictionaries(
     {
         "site_rules": sometimes(trees(Scope.SITE)),
         "customer_rules": sometimes(trees(Scope.CUSTOMER)),
@@ -128,8 +128,10 @@ SAID = st.fixed_dictionaries(
     }
 )
 TYPES = st.sampled_from(["fixed_points", "points_multiplier", "bonus_points", "redeem_offer"])
-PROMOTIONS = st.lists(st.tuples(TYPES, SAID), min_size=1, max_size=5).map(
-    lambda said: [make_promotion(f"p{i}", promotion_type, **one) for i, (promotion_type, one) in enumerate(said)]
+PROMOTIONS = st.lists(st.tuples(TYPES, FIELDS), min_size=1, max_size=5).map(
+    lambda drawn: [
+        make_promotion(f"p{i}", promotion_type, **fields) for i, (promotion_type, fields) in enumerate(drawn)
+    ]
 )
 SKUS = st.lists(st.sampled_from(["A", "b", "Tea", "x"]), min_size=1, max_size=2, unique=True)
 SOURCES = st.one_of(
@@ -143,18 +145,18 @@ SOURCES = st.one_of(
     ),
 )
 NEEDS = st.sampled_from([{}, {}, {"required_quantity": 2, "discounted_quantity": 1}, {"required_spend": "5.00"}])
-DISCOUNT_SAID = SAID.map(
-    lambda said: {name: one for name, one in said.items() if name not in ("product_selection", "quantity_rule")}
+DISCOUNT_FIELDS = FIELDS.map(
+    lambda fields: {name: value for name, value in fields.items() if name not in ("product_selection", "quantity_rule")}
 )
 DISCOUNTS = st.lists(
     st.tuples(
         st.sampled_from(["amount", "percentage", "fixed_price", "free_product", "free_product"]),
         st.lists(st.builds(lambda source, needs: source | needs, SOURCES, NEEDS), min_size=1, max_size=2),
-        DISCOUNT_SAID,
+        DISCOUNT_FIELDS,
     ),
     min_size=1,
     max_size=3,
-).map(lambda said: [make_discount(f"d{i}", kind, sets=sets, **others) for i, (kind, sets, others) in enumerate(said)])
+).map(lambda drawn: [make_discount(f"d{i}", kind, sets=sets, **others) for i, (kind, sets, others) in enumerate(drawn)])
 TEXT = st.sampled_from(["", "A", "a", "b", "Tea", "web"])
 PRODUCTS = st.dictionaries(
     st.sampled_from(["A", "b", "Tea"]),
@@ -181,7 +183,7 @@ LINES = st.lists(
     max_size=4,
 )
 BASKETS = st.builds(
-    lambda lines, **said: make_basket(*lines, **said),
+    lambda lines, **facts: make_basket(*lines, **facts),
     LINES,
     at=sometimes(
         st.sampled_from([NOON + timedelta(minutes=30), NOON + timedelta(days=9), NOON - timedelta(days=8)]), else_=NOON
@@ -242,6 +244,11 @@ def decision_of(rulebook: Rulebook, basket: Basket, shopper: Shopper | None, pol
     return evaluate(case, rulebook, policy or Policy())
 
 
+def codes_in(decision: Decision) -> list[str]:
+    applied = [winner.promotion.code for winner in decision.applied]
+    return [*applied, *(refusal.promotion.code for refusal in decision.refused)]
+
+
 INDEXED: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "customer_rules": trees(Scope.CUSTOMER, CUSTOMER_KEYS),
     "transaction_rules": trees(Scope.TRANSACTION, TRANSACTION_KEYS | {"total_inc_tax"}),
@@ -263,8 +270,8 @@ def test_a_promotion_whose_rules_hold_is_a_candidate(
         "transaction_rules": (Scope.TRANSACTION, [basket]),
         "line_item_rules": (Scope.LINE_ITEM, [unit_group.item for unit_group in basket.unit_groups]),
     }
-    scope, asked = subjects[name]
-    if any(holds(tree, scope, subject) for subject in asked):
+    scope, subjects_of_scope = subjects[name]
+    if any(holds(tree, scope, subject) for subject in subjects_of_scope):
         assert make_rulebook([promotion]).candidates(basket, shopper) == [promotion]
 
 
@@ -277,7 +284,7 @@ def test_a_promotion_whose_total_is_reached_is_a_candidate(tree: dict[str, Any],
 
 @settings(max_examples=300)
 @given(PROMOTIONS, BASKETS, SHOPPERS, POLICIES)
-def test_the_index_decides_as_looking_at_every_promotion_would(
+def test_a_decision_by_the_indexes_is_the_decision_by_checking_every_promotion(
     promotions: list[Promotion], basket: Basket, shopper: Shopper | None, policy: Policy
 ) -> None:
     offers = {"gift": make_offer()}
@@ -285,13 +292,13 @@ def test_the_index_decides_as_looking_at_every_promotion_would(
     unindexed = Unindexed.build(promotions, terms=make_terms(), offers=offers)
     decision = decision_of(indexed, basket, shopper, policy)
     assert decision == decision_of(unindexed, basket, shopper, policy)
-    codes = [*(one.promotion.code for one in decision.applied), *(one.promotion.code for one in decision.refused)]
+    codes = codes_in(decision)
     assert sorted(codes) == [promotion.code for promotion in promotions]
 
 
 @settings(max_examples=200)
 @given(DISCOUNTS, BASKETS, SHOPPERS, POLICIES)
-def test_the_index_loses_no_discount(
+def test_the_indexes_lose_no_discount(
     discounts: list[Promotion], basket: Basket, shopper: Shopper | None, policy: Policy
 ) -> None:
     known = {"PP": make_personalized(1, locks=True), "Other": make_personalized()}
@@ -299,13 +306,13 @@ def test_the_index_loses_no_discount(
     unindexed = Unindexed.build(discounts, terms=make_terms(), personalized=known)
     decision = decision_of(indexed, basket, shopper, policy)
     assert decision == decision_of(unindexed, basket, shopper, policy)
-    codes = [*(one.promotion.code for one in decision.applied), *(one.promotion.code for one in decision.refused)]
+    codes = codes_in(decision)
     assert sorted(codes) == [promotion.code for promotion in discounts]
 
 
 @settings(max_examples=100)
 @given(PROMOTIONS, PROMOTIONS, st.sets(st.integers(0, 5)), BASKETS, SHOPPERS)
-def test_a_changed_rulebook_is_as_one_built_afresh(
+def test_a_changed_rulebook_equals_a_new_one(
     before: list[Promotion], put: list[Promotion], removed: set[int], basket: Basket, shopper: Shopper | None
 ) -> None:
     gone = {before[i].id for i in removed if i < len(before)}
@@ -329,7 +336,7 @@ def same(promotions: Iterable[Promotion]) -> list[Promotion]:
 
 
 def candidates(promotions: list[Promotion], basket: Basket, shopper: Shopper | None = None) -> list[str]:
-    return [one.code for one in make_rulebook(promotions).candidates(basket, shopper or make_shopper())]
+    return [promotion.code for promotion in make_rulebook(promotions).candidates(basket, shopper or make_shopper())]
 
 
 BASKET = make_basket(
@@ -360,9 +367,9 @@ IRRELEVANT: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("said", IRRELEVANT)
-def test_what_cannot_apply_is_not_looked_at(said: dict[str, Any]) -> None:
-    assert candidates([make_promotion(**said)], BASKET) == []
+@pytest.mark.parametrize("fields", IRRELEVANT)
+def test_a_promotion_that_cannot_apply_is_no_candidate(fields: dict[str, Any]) -> None:
+    assert candidates([make_promotion(**fields)], BASKET) == []
 
 
 RELEVANT: list[dict[str, Any]] = [
@@ -381,16 +388,16 @@ RELEVANT: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("said", RELEVANT)
-def test_what_may_apply_is_looked_at(said: dict[str, Any]) -> None:
-    assert candidates([make_promotion(**said)], BASKET) == ["promo"]
+@pytest.mark.parametrize("fields", RELEVANT)
+def test_a_promotion_that_may_apply_is_a_candidate(fields: dict[str, Any]) -> None:
+    assert candidates([make_promotion(**fields)], BASKET) == ["promo"]
 
 
-def without_list(**said: Any) -> list[str]:
-    return candidates([make_discount(**said)], BASKET)
+def without_list(**fields: Any) -> list[str]:
+    return candidates([make_discount(**fields)], BASKET)
 
 
-def test_a_discount_on_other_products_is_not_looked_at_unless_the_till_is_to_add_one() -> None:
+def test_a_discount_on_other_products_is_no_candidate_unless_the_till_is_to_add_one() -> None:
     other, mine = product_set("B"), product_set("A")
     assert without_list(sets=[other]) == []
     assert without_list(sets=[product_set("A", "C"), other]) == []
@@ -399,13 +406,13 @@ def test_a_discount_on_other_products_is_not_looked_at_unless_the_till_is_to_add
     assert without_list(sets=[product_set(rules=sku("B"), required_spend="5.00")]) == []
 
 
-def test_a_discount_on_a_list_is_looked_at_for_those_who_have_one_whatever_they_buy() -> None:
+def test_a_discount_on_a_list_is_a_candidate_for_those_who_have_one_whatever_they_buy() -> None:
     discount = make_discount(sets=[product_set(personalized_promotion="PP"), product_set("B")])
     assert candidates([discount], BASKET) == []
     assert candidates([discount], BASKET, make_shopper(personalized={"PP": make_list("B")})) == ["promo"]
 
 
-def test_a_thousand_promotions_for_other_products_are_not_looked_at() -> None:
+def test_a_thousand_promotions_for_other_products_are_no_candidates() -> None:
     others = [make_promotion(f"other-{i}", product_selection=selection(sku(f"X{i}"))) for i in range(1000)]
     assert candidates([*others, make_promotion("mine", product_selection=selection(sku("a")))], BASKET) == ["mine"]
 
@@ -431,7 +438,7 @@ def test_the_nearest_are_those_that_fewer_checks_rule_out() -> None:
     )
     order = ["applies", "items", "transaction", "customer", "site", "currency", "draft"]
     for most in (0, 1, 3, 7, 99):
-        assert [one.code for one in rulebook.nearest(BASKET, make_shopper(), limit=most)] == order[:most]
+        assert [promotion.code for promotion in rulebook.nearest(BASKET, make_shopper(), limit=most)] == order[:most]
 
 
 @given(PROMOTIONS, BASKETS, SHOPPERS, st.integers(0, 6), st.randoms(use_true_random=False))
@@ -463,11 +470,11 @@ def test_terms_and_offers_change_too() -> None:
     assert decision_of(rulebook, make_basket(), make_shopper()).base_points == 10
 
 
-def test_progress_added_up_under_other_rules_is_known_by_its_signature() -> None:
+def test_the_signature_changes_with_the_rules_that_progress_depends_on() -> None:
     rule = {"measure": "spend", "threshold": 2, "period": {"unit": "promotion"}}
 
-    def signature(**said: Any) -> str:
-        return make_promotion(**{"application_rules": [rule], **said}).rules_signature
+    def signature(**fields: Any) -> str:
+        return make_promotion(**{"application_rules": [rule], **fields}).rules_signature
 
     assert signature() == signature(points=99, total_redemption_limit=5, customer_rules=every())
     assert make_promotion().rules_signature == ""
@@ -485,7 +492,7 @@ def test_progress_added_up_under_other_rules_is_known_by_its_signature() -> None
 
 
 def test_a_promotion_is_a_candidate_at_the_hours_that_it_asks_for_and_at_no_other() -> None:
-    asked = {
+    rules_by_code = {
         "before": ("is_before", "09:00"),
         "after": ("is_after", "09:00"),
         "between": ("is_between", ["09:00", "17:30"]),
@@ -495,7 +502,7 @@ def test_a_promotion_is_a_candidate_at_the_hours_that_it_asks_for_and_at_no_othe
         [make_promotion("always")]
         + [
             make_promotion(code, transaction_rules=every(condition("transaction_time", operator, value)))
-            for code, (operator, value) in asked.items()
+            for code, (operator, value) in rules_by_code.items()
         ]
     )
     for clock, expected in {
@@ -509,8 +516,8 @@ def test_a_promotion_is_a_candidate_at_the_hours_that_it_asks_for_and_at_no_othe
         "06:00:00": {"before"},
     }.items():
         at = datetime.fromisoformat(f"2026-03-02T{clock}+00:00")
-        found = {one.code for one in rulebook.candidates(make_basket(at=at), make_shopper())}
-        assert found == {"always", *expected}, clock
+        codes = {promotion.code for promotion in rulebook.candidates(make_basket(at=at), make_shopper())}
+        assert codes == {"always", *expected}, clock
 
 
 def test_a_promotion_that_asks_for_more_points_than_there_are_is_no_candidate() -> None:
@@ -520,4 +527,4 @@ def test_a_promotion_that_asks_for_more_points_than_there_are_is_no_candidate() 
     )
     for balance, expected in ((None, []), (0, ["from-0"]), (50, ["from-0", "from-50"]), (99, ["from-0", "from-50"])):
         shopper = make_shopper(points_balance=balance)
-        assert [one.code for one in rulebook.candidates(make_basket(), shopper)] == expected
+        assert [promotion.code for promotion in rulebook.candidates(make_basket(), shopper)] == expected

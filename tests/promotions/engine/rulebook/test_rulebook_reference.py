@@ -68,14 +68,14 @@ def draw_value(random: Random, attribute: Attribute, operand: Operand) -> Any:
         return True
     if operand is Operand.DAYS:
         return random.randint(1, 5)
-    one = ONE[attribute.kind]
+    draw = ONE[attribute.kind]
     if operand is Operand.ONE:
-        return one(random)
+        return draw(random)
     if operand is Operand.MANY:
-        return [one(random) for _ in range(random.randint(1, 4))]
+        return [draw(random) for _ in range(random.randint(1, 4))]
     if attribute.kind is Kind.TIME:
         return random.sample(TIMES, 2)
-    two = [one(random), one(random)]
+    two = [draw(random), draw(random)]
     return sorted(two, key=str if attribute.kind is Kind.DATE else Decimal)
 
 
@@ -105,10 +105,10 @@ def draw_moment(random: Random) -> datetime:
     return NOON + timedelta(days=random.randint(-6, 6), minutes=random.choice([0, 0, 30]))
 
 
-def draw_said(random: Random) -> dict[str, Any]:
+def draw_fields(random: Random) -> dict[str, Any]:
     """What any promotion may say; most say little of it."""
     starts_at = NOON - timedelta(days=20) if random.random() < 0.8 else draw_moment(random)
-    said: dict[str, Callable[[], Any]] = {
+    draws: dict[str, Callable[[], Any]] = {
         "site_rules": lambda: draw_tree(random, Scope.SITE),
         "customer_rules": lambda: draw_tree(random, Scope.CUSTOMER),
         "transaction_rules": lambda: draw_tree(random, Scope.TRANSACTION),
@@ -121,21 +121,21 @@ def draw_said(random: Random) -> dict[str, Any]:
         "stopped_at": lambda: draw_moment(random),
     }
     likely = {"customer_rules": 0.25, "transaction_rules": 0.25, "site_rules": 0.15}
-    drawn = {name: draw() for name, draw in said.items() if random.random() < likely.get(name, 0.08)}
+    drawn = {name: draw() for name, draw in draws.items() if random.random() < likely.get(name, 0.08)}
     if random.random() < 0.6:
         drawn["line_item_rules"] = draw_items(random)
     return {"starts_at": starts_at, **drawn}
 
 
 def draw_reward(random: Random, code: str) -> Promotion:
-    said = draw_said(random)
+    fields = draw_fields(random)
     if random.random() < 0.4:
         sets = [{"rules": draw_items(random), "units": random.randint(1, 2)} for _ in range(random.randint(1, 2))]
-        said["product_selection"] = {"match": random.choice(["any", "all"]), "sets": sets}
+        fields["product_selection"] = {"match": random.choice(["any", "all"]), "sets": sets}
     if random.random() < 0.3:
-        said["quantity_rule"] = {"apply_to": random.choice(["all", "every", "first"]), "units": random.randint(1, 3)}
+        fields["quantity_rule"] = {"apply_to": random.choice(["all", "every", "first"]), "units": random.randint(1, 3)}
     if random.random() < 0.15:
-        said["application_rules"] = [
+        fields["application_rules"] = [
             {
                 "measure": random.choice(["transactions", "quantity", "spend"]),
                 "threshold": random.choice(["1", "2", "20"]),
@@ -144,9 +144,9 @@ def draw_reward(random: Random, code: str) -> Promotion:
             }
         ]
     if random.random() < 0.1:
-        said["control_group"] = {"group": random.choice(GROUPS), "percentage": "50"}
+        fields["control_group"] = {"group": random.choice(GROUPS), "percentage": "50"}
     kind = random.choice(["fixed_points", "points_multiplier", "bonus_points", "redeem_offer"])
-    return make_promotion(code, kind, **said)
+    return make_promotion(code, kind, **fields)
 
 
 def draw_set(random: Random) -> dict[str, Any]:
@@ -168,7 +168,9 @@ def draw_set(random: Random) -> dict[str, Any]:
 
 def draw_discount(random: Random, code: str) -> Promotion:
     kind = random.choice(["amount", "percentage", "fixed_price", "free_product"])
-    return make_discount(code, kind, sets=[draw_set(random) for _ in range(random.randint(1, 2))], **draw_said(random))
+    return make_discount(
+        code, kind, sets=[draw_set(random) for _ in range(random.randint(1, 2))], **draw_fields(random)
+    )
 
 
 def draw_promotions(random: Random) -> list[Promotion]:
@@ -241,9 +243,13 @@ def draw_usage(random: Random, promotions: Sequence[Promotion], basket: Basket) 
         return Progress.none(rules).with_transaction(rules, measured, day=basket.today, applied=random.random() < 0.3)
 
     return Usage(
-        total_redemptions={one.id: random.randint(0, 3) for one in promotions if random.random() < 0.5},
-        customer_redemptions={one.id: random.randint(0, 3) for one in promotions if random.random() < 0.5},
-        progress={one.id: progress(one) for one in promotions if one.application_rules and random.random() < 0.5},
+        total_redemptions={promotion.id: random.randint(0, 3) for promotion in promotions if random.random() < 0.5},
+        customer_redemptions={promotion.id: random.randint(0, 3) for promotion in promotions if random.random() < 0.5},
+        progress={
+            promotion.id: progress(promotion)
+            for promotion in promotions
+            if promotion.application_rules and random.random() < 0.5
+        },
     )
 
 
@@ -251,7 +257,7 @@ def draw_usage(random: Random, promotions: Sequence[Promotion], basket: Basket) 
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_an_index_over_hundreds_of_promotions_decides_as_looking_at_each_of_them_would(seed: int) -> None:
+def test_over_hundreds_of_promotions_the_indexes_decide_as_checking_each_of_them_would(seed: int) -> None:
     random = Random(seed)
     promotions = draw_promotions(random)
     terms, offers = make_terms(EUR="2"), {"gift": make_offer()}
@@ -273,9 +279,9 @@ def test_an_index_over_hundreds_of_promotions_decides_as_looking_at_each_of_them
             rulebook: Rulebook,
             explain: Sequence[Promotion] = (),
             *,
-            asked: tuple[Basket, Shopper | None, Usage, Policy] = (basket, shopper, usage, policy),
+            subject: tuple[Basket, Shopper | None, Usage, Policy] = (basket, shopper, usage, policy),
         ) -> Decision:
-            basket, shopper, usage, policy = asked
+            basket, shopper, usage, policy = subject
             case = EvaluationCase(basket=basket, shopper=shopper, usage=usage, explain=tuple(explain))
             return evaluate(case, rulebook, policy)
 
@@ -291,11 +297,11 @@ EDITS = 40
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_rulebook_that_was_asked_and_edited_finds_what_one_built_anew_does(seed: int) -> None:
+def test_a_rulebook_edited_after_use_finds_what_a_new_one_finds(seed: int) -> None:
     random = Random(seed)
-    promotions = {one.id: one for one in draw_promotions(random)[:100]}
+    promotions = {promotion.id: promotion for promotion in draw_promotions(random)[:100]}
     edited = Rulebook.build(promotions.values(), terms=make_terms())
-    asked = 0
+    baskets_with_candidates = 0
     for n in range(EDITS):
         built = Rulebook.build(promotions.values(), terms=make_terms())
         for _ in range(3):
@@ -304,19 +310,19 @@ def test_a_rulebook_that_was_asked_and_edited_finds_what_one_built_anew_does(see
             for most in (5, 60):
                 nearest = edited.nearest(basket, shopper, limit=most)
                 assert named(nearest) == named(built.nearest(basket, shopper, limit=most))
-            found = named(edited.candidates(basket, shopper))
-            assert found == named(built.candidates(basket, shopper))
-            asked += bool(found)
+            candidates = named(edited.candidates(basket, shopper))
+            assert candidates == named(built.candidates(basket, shopper))
+            baskets_with_candidates += bool(candidates)
         removed = random.sample(sorted(promotions), random.choice([0, 0, 1, 2]))
         put = [draw_reward(random, f"p{random.randrange(150)}"), draw_discount(random, f"p{random.randrange(150)}")]
         if n == EDITS // 2:
             put += draw_promotions(random)[:120]
         edited = edited.changed(put=put, removed=removed)
-        promotions = {key: one for key, one in promotions.items() if key not in removed}
-        promotions |= {one.id: one for one in put}
-    assert asked > EDITS
+        promotions = {key: promotion for key, promotion in promotions.items() if key not in removed}
+        promotions |= {promotion.id: promotion for promotion in put}
+    assert baskets_with_candidates > EDITS
 
 
-def named(found: Sequence[Promotion]) -> list[tuple[str, str]]:
+def named(promotions: Sequence[Promotion]) -> list[tuple[str, str]]:
     """By code: which of two came first into a rulebook is no part of what it finds."""
-    return sorted((one.code, one.source.family) for one in found)
+    return sorted((promotion.code, promotion.source.family) for promotion in promotions)

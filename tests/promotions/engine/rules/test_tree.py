@@ -82,13 +82,13 @@ def test_groups_compare_as_sets(operator: str, chosen: Any, of_both: bool, of_on
 def test_set_operators_are_their_definitions(have: set[str], chosen: set[str]) -> None:
     shopper = make_shopper(groups=have)
 
-    def said(operator: str) -> bool:
+    def satisfied(operator: str) -> bool:
         return holds(every(condition("groups", operator, sorted(chosen))), Scope.CUSTOMER, shopper)
 
-    assert said("is_all_of") is (chosen <= have)
-    assert said("is_any_of") is bool(chosen & have)
-    assert said("is_not_all_of") is (not chosen <= have)
-    assert said("is_not_any_of") is (not chosen & have)
+    assert satisfied("is_all_of") is (chosen <= have)
+    assert satisfied("is_any_of") is bool(chosen & have)
+    assert satisfied("is_not_all_of") is (not chosen <= have)
+    assert satisfied("is_not_any_of") is (not chosen & have)
 
 
 LABELS = [
@@ -113,8 +113,8 @@ def test_labels_compare_as_sets_of_texts(operator: str, value: Any, labelled: bo
     tree = every(condition("labels", operator, value))
     products = {"A": ProductFacts(labels=("New", "Organic Tea")), "B": ProductFacts()}
     basket = make_basket(line("A"), line("B"), line("C"), products=products)
-    said = {unit_group.sku: holds(tree, Scope.LINE_ITEM, unit_group.item) for unit_group in basket.unit_groups}
-    assert said == {"A": labelled, "B": bare, "C": bare}
+    satisfied = {unit_group.sku: holds(tree, Scope.LINE_ITEM, unit_group.item) for unit_group in basket.unit_groups}
+    assert satisfied == {"A": labelled, "B": bare, "C": bare}
 
 
 HOME_SITES = [
@@ -135,10 +135,10 @@ def test_a_single_reference_is_a_set_of_one(operator: str, value: Any, present: 
 
 
 @pytest.mark.parametrize("member", [True, False])
-def test_yes_or_no_is_one_of_them(member: bool) -> None:
+def test_a_flag_is_true_or_false(member: bool) -> None:
     shopper = make_shopper(is_loyalty_member=member)
-    for said in (True, False):
-        assert holds(every(condition("is_loyalty_member", "is", said)), Scope.CUSTOMER, shopper) is (said == member)
+    for value in (True, False):
+        assert holds(every(condition("is_loyalty_member", "is", value)), Scope.CUSTOMER, shopper) is (value == member)
 
 
 NUMBERS: list[tuple[str, Any, tuple[bool, ...]]] = [
@@ -330,7 +330,7 @@ def test_the_time_of_a_transaction_is_that_of_its_site_in_summer_too() -> None:
         ("is_not_any_of", ["sunday", "monday"], False),
     ],
 )
-def test_weekdays(operator: str, value: Any, expected: bool) -> None:
+def test_weekdays_compare_by_the_day_at_the_site(operator: str, value: Any, expected: bool) -> None:
     assert holds(every(condition("transaction_weekday", operator, value)), Scope.TRANSACTION, make_basket()) is expected
 
 
@@ -455,7 +455,9 @@ def test_each_kind_takes_the_operators_specified_and_no_other() -> None:
 
 
 def test_the_attributes_of_each_tree_and_their_kinds() -> None:
-    assert {scope: {name: str(one.kind) for name, one in table.items()} for scope, table in ATTRIBUTES.items()} == {
+    assert {
+        scope: {name: str(attribute.kind) for name, attribute in table.items()} for scope, table in ATTRIBUTES.items()
+    } == {
         Scope.SITE: dict.fromkeys(("site_name", "site_number", "address_line_1", "town", "county", "postcode"), "text"),
         Scope.CUSTOMER: {
             "groups": "references",

@@ -13,8 +13,8 @@ from tests.promotions.engine.builders import condition, either, every, line, mak
 TOWN = condition("town", "is", "Leeds")
 
 
-def problems(tree: Any, scope: Scope = Scope.SITE, **said: Any) -> list[tuple[str, str]]:
-    return [(problem.path, problem.code) for problem in check_tree(tree, scope, **said)[1]]
+def problems(tree: Any, scope: Scope = Scope.SITE, **options: Any) -> list[tuple[str, str]]:
+    return [(problem.path, problem.code) for problem in check_tree(tree, scope, **options)[1]]
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def test_a_tree_of_a_thousand_levels_is_refused_without_being_walked() -> None:
     assert [code for _, code in problems(nested(800))] == ["too_deep"]
 
 
-def test_a_tree_holds_200_conditions_wherever_they_stand() -> None:
+def test_a_tree_has_at_most_200_conditions_at_all_levels_together() -> None:
     assert problems(every(*[TOWN] * 200)) == []
     assert problems(every(*[TOWN] * 201)) == [("rules.200", "too_many_conditions")]
     assert problems(either(every(*[TOWN] * 150), every(*[TOWN] * 50))) == []
@@ -74,13 +74,13 @@ def test_an_error_names_its_path(tree: Any, path: str, code: str) -> None:
     assert problems(tree) == [(path, code)]
 
 
-def test_paths_begin_where_the_tree_stands() -> None:
+def test_paths_begin_with_the_path_of_the_tree() -> None:
     assert problems(every(condition("town", "is", 5)), path="eligibility.site_rules") == [
         ("eligibility.site_rules.rules.0.value", "invalid_value")
     ]
 
 
-def test_everything_that_is_wrong_is_said_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     tree = every(condition("town", "is", 5), condition("colour", "is", "red"), condition("town", "has", "x"))
     assert problems(tree) == [
         ("rules.0.value", "invalid_value"),
@@ -128,8 +128,8 @@ def test_every_operator_refuses_every_value_of_a_wrong_type(scope: Scope, name: 
     attribute = ATTRIBUTES[scope][name]
     for operator, operand in attribute.operators.items():
         for value in REFUSED[attribute.kind][operand]:
-            found = problems(every(condition(name, str(operator), value)), scope)
-            assert found == [("rules.0.value", "invalid_value")], (operator, value)
+            reported = problems(every(condition(name, str(operator), value)), scope)
+            assert reported == [("rules.0.value", "invalid_value")], (operator, value)
 
 
 NORMAL = [
@@ -148,9 +148,9 @@ NORMAL = [
 
 
 @pytest.mark.parametrize(("scope", "attribute", "operator", "value", "normal"), NORMAL)
-def test_values_are_kept_in_normal_form(scope: Scope, attribute: str, operator: str, value: Any, normal: Any) -> None:
-    tree, found, _ = check_tree(every(condition(attribute, operator, value)), scope)
-    assert not found
+def test_values_are_stored_in_normal_form(scope: Scope, attribute: str, operator: str, value: Any, normal: Any) -> None:
+    tree, reported, _ = check_tree(every(condition(attribute, operator, value)), scope)
+    assert not reported
     assert tree == every(condition(attribute, operator, normal))
 
 
@@ -161,7 +161,7 @@ def test_the_normal_form_of_a_normal_form_is_itself() -> None:
 
 
 @pytest.mark.parametrize("tree", [None, {}, {"match": "all", "rules": []}, {"match": "any", "rules": []}])
-def test_an_empty_tree_is_no_tree(tree: Any) -> None:
+def test_the_normal_form_of_an_empty_tree_is_none(tree: Any) -> None:
     assert check_tree(tree, Scope.SITE) == (None, [], [])
 
 
@@ -178,16 +178,16 @@ def test_references_are_collected_with_their_paths() -> None:
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES[Scope.LINE_ITEM])
-def test_without_a_catalogue_line_items_are_known_by_what_the_basket_carries(name: str) -> None:
+def test_without_a_catalogue_rules_know_only_what_the_basket_carries(name: str) -> None:
     value: dict[Kind, Any] = {Kind.NUMBER: "1", Kind.MONEY: "1"}
     tree = every(condition(name, "is", value.get(ATTRIBUTES[Scope.LINE_ITEM][name].kind, "x")))
-    found = problems(tree, Scope.LINE_ITEM, catalogue_enabled=False)
+    reported = problems(tree, Scope.LINE_ITEM, catalogue_enabled=False)
     allowed = name in {"sku", "category", "product_brand", "quantity"}
-    assert found == ([] if allowed else [("rules.0.attribute", "catalogue_disabled")])
+    assert reported == ([] if allowed else [("rules.0.attribute", "catalogue_disabled")])
 
 
 @pytest.mark.parametrize("scope", [Scope.SITE, Scope.CUSTOMER, Scope.TRANSACTION])
-def test_the_catalogue_matters_to_line_items_only(scope: Scope) -> None:
+def test_only_line_item_attributes_need_the_catalogue(scope: Scope) -> None:
     assert all(attribute.without_catalogue for attribute in ATTRIBUTES[scope].values())
 
 

@@ -1,0 +1,108 @@
+"""The tabs and sections of a loyalty promotion's form, and the fields at which problems are shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from loyalty.admin.editor.form.content_fields import PLACES
+from loyalty.choices import PromotionType
+from promotions.admin.editor.form import GENERAL
+from promotions.engine.definition.fields import (
+    CONDITIONS,
+    CONTENT_TEXTS,
+    LIMITS,
+    LOYALTY_OUTCOME,
+    LOYALTY_TYPES,
+    FieldKind,
+    own_fields,
+)
+
+TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(LOYALTY_OUTCOME, name) for name in LOYALTY_TYPES}
+"""The fields of the Outcome tab that only one type has."""
+
+TEXTS = tuple(name for name, field in LOYALTY_OUTCOME.items() if field.kind is FieldKind.TEXT)
+"""The texts of the outcome, which every type has."""
+
+CONTENT = tuple(CONTENT_TEXTS)
+
+
+Fieldset = tuple[str, dict[str, Any]]
+
+_TEXTS: Fieldset = (
+    "Loyalty activity and message",
+    {"fields": ("activity_description", "activity_type", "redemption_message_subject", "redemption_message")},
+)
+_PRODUCT_SELECTION: Fieldset = (
+    "Product selection rules",
+    {
+        "fields": (
+            "product_match",
+            "product_sets",
+            ("quantity_apply_to", "quantity_units"),
+            ("pricing_order", "pricing_by"),
+        ),
+        "description": "Which units of the basket count, how many make one redemption, and which come first. "
+        "Without product sets every unit of the basket counts.",
+    },
+)
+_ELIGIBILITY: tuple[Fieldset, ...] = (
+    ("Eligibility", {"classes": ("tab",), "fields": ()}),
+    (
+        "Qualification rules",
+        {
+            "fields": CONDITIONS,
+            "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
+            "customers, all transactions and all line items qualify.",
+        },
+    ),
+    (
+        "Application rules",
+        {
+            "fields": ("application_rules",),
+            "description": "What the consumer must have done, this transaction included. All of them must hold.",
+        },
+    ),
+    (
+        "Control group",
+        {
+            "fields": (("control_group", "control_percentage"),),
+            "description": "Consumers of the group who are held out, by chance but always the same ones, so that "
+            "the promotion's effect can be measured.",
+        },
+    ),
+    ("Restriction rules", {"fields": (LIMITS, "always_apply")}),
+)
+_CONTENT: tuple[Fieldset, ...] = (
+    ("Content", {"classes": ("tab",), "fields": CONTENT}),
+    ("Links", {"fields": tuple((f"link_url_{n}", f"anchor_text_{n}") for n in PLACES)}),
+    ("Images", {"fields": tuple((f"image_url_{n}", f"alt_text_{n}") for n in PLACES)}),
+)
+
+
+def fieldsets_of(promotion_type: str) -> tuple[Fieldset, ...]:
+    """Return the four tabs with their sections, for one type."""
+    fields: tuple[Any, ...] = TYPE_FIELDS[promotion_type]
+    if promotion_type == PromotionType.BONUS_POINTS:
+        fields = ("issue_points_on", ("conversion_points", "conversion_units"), "whole_ratio_units_only")
+    outcome = ("Outcome", {"classes": ("tab",), "fields": fields})
+    return (GENERAL, outcome, _TEXTS, _PRODUCT_SELECTION, *_ELIGIBILITY, *_CONTENT)
+
+
+PATHS: Mapping[str, str] = {
+    **{f"outcome.{name}": name for names in TYPE_FIELDS.values() for name in names},
+    **{f"outcome.{name}": name for name in TEXTS},
+    "outcome.product_selection.sets": "product_sets",
+    "outcome.product_selection": "product_match",
+    "outcome.quantity_rule.units": "quantity_units",
+    "outcome.quantity_rule": "quantity_apply_to",
+    "outcome.pricing_rule.by": "pricing_by",
+    "outcome.pricing_rule": "pricing_order",
+    **{f"eligibility.{name}": name for name in (*CONDITIONS, *LIMITS, "application_rules", "always_apply")},
+    "eligibility.control_group.percentage": "control_percentage",
+    "eligibility.control_group": "control_group",
+    **{f"content.{name}": name for name in CONTENT},
+    **{f"content.links.{n - 1}.url": f"link_url_{n}" for n in PLACES},
+    **{f"content.links.{n - 1}.anchor_text": f"anchor_text_{n}" for n in PLACES},
+    **{f"content.images.{n - 1}.url": f"image_url_{n}" for n in PLACES},
+    **{f"content.images.{n - 1}.alt_text": f"alt_text_{n}" for n in PLACES},
+}
+"""The field at which a problem is shown, by the first of these paths with which the problem's path begins."""
