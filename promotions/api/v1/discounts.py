@@ -176,8 +176,8 @@ class DiscountDuplicate(DiscountView, DuplicateView):
 class DiscountVersionOutput(VersionOutput):
     """One immutable version of a discount."""
 
-    def get_definition(self, version: PromotionVersion) -> dict[str, object]:
-        """Return the definition in a discount's own fields."""
+    def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
+        """The definition in a discount's own fields."""
         return discount_fields(version.definition)
 
 

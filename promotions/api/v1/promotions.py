@@ -69,7 +69,7 @@ class LifeOutput(Output):
 
     @extend_schema_field(serializers.ChoiceField(choices=Status.choices))
     def get_status(self, promotion: Promotion) -> str:
-        """Return the status at the moment of the call."""
+        """The status at the moment of the call."""
         return promotion.status_at(self.context["view"].at)
 
 
@@ -92,13 +92,13 @@ class VersionOutput(Output):
     created_at = MomentField()
     created_by = serializers.SerializerMethodField()
 
-    def get_definition(self, version: PromotionVersion) -> dict[str, object]:
-        """Return the definition of this version."""
-        definition: dict[str, object] = version.definition
+    def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
+        """The definition of this version."""
+        definition: dict[str, Any] = version.definition
         return definition
 
     def get_created_by(self, version: PromotionVersion) -> str:
-        """Return the name of the person, key or import that created it."""
+        """The person, or the key or import, that created it."""
         return version.created_by.get_username() if version.created_by is not None else version.created_with
 
 
