@@ -1,4 +1,4 @@
-"""A loyalty promotion's life: what may be saved, what is fixed when, and what every change leaves behind."""
+"""A loyalty promotion's life: valid input, fields that become fixed, and what each change records."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -98,7 +98,7 @@ def test_the_same_put_twice_writes_nothing_the_second_time(account: Account) -> 
     assert (again.versions.count(), again.history.count(), again.status_events.count()) == (1, 1, 1)
 
 
-def test_what_is_stored_is_itself_a_valid_input(account: Account) -> None:
+def test_stored_documents_are_valid_input(account: Account) -> None:
     group = ConsumerGroup.objects.create(account=account, code="staff")
     promotion, _ = save(
         account,
@@ -170,7 +170,7 @@ def test_a_code_that_would_not_survive_in_an_address_is_refused(account: Account
         ),
     ],
 )
-def test_what_is_wrong_is_named_by_its_path(account: Account, fields: Any, problems: Any) -> None:
+def test_every_problem_has_its_path(account: Account, fields: Any, problems: Any) -> None:
     assert refusal(account, **fields) == problems
 
 
@@ -269,7 +269,7 @@ def test_a_promotion_may_keep_an_offer_that_was_archived_since(account: Account)
     assert refusal(account, code="new", **naming(account)) == {"outcome.offer": "unknown_reference"}
 
 
-def test_publishing_judges_everything_anew(account: Account) -> None:
+def test_publishing_checks_the_whole_definition_again(account: Account) -> None:
     stock(account)
     draft = make_promotion(account, draft=True, **naming(account))
     Offer.objects.update(archived=True)
@@ -291,7 +291,7 @@ def test_references_follow_the_definition(account: Account) -> None:
     assert not promotion.references.exists()
 
 
-def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: Account) -> None:
+def test_a_deletion_sees_what_promotions_reference(account: Account) -> None:
     stock(account)
     make_promotion(account, **naming(account))
     other = make_account("other")
@@ -301,7 +301,7 @@ def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: A
     assert InUse.code == PromotionInUse.code
 
 
-def test_an_account_without_a_catalogue_can_still_put_away_what_needed_it(account: Account) -> None:
+def test_a_promotion_that_needs_the_catalogue_can_be_archived_without_one(account: Account) -> None:
     promotion = make_promotion(account, eligibility={"line_item_rules": rule("labels", "is", "organic")})
     Account.objects.update(catalogue_enabled=False)
     archived = archive(promotion=promotion, **BY)
@@ -381,11 +381,11 @@ def test_the_code_of_a_draft_can_change_and_that_of_a_published_promotion_cannot
     for code, wrong in (("taken", "unique"), ("a/b", "invalid")):
         with pytest.raises(PromotionsError) as refused:
             promotion_rename(promotion=draft, code=code, **BY)
-        assert [(one.attr, one.code) for one in refused.value.problems] == [("code", wrong)]
+        assert [(problem.attr, problem.code) for problem in refused.value.problems] == [("code", wrong)]
     published = publish(promotion=draft, **BY)
     with pytest.raises(PromotionsError) as refused:
         promotion_rename(promotion=published, code="seventy", **BY)
-    assert [(one.attr, one.code) for one in refused.value.problems] == [("code", "immutable")]
+    assert [(problem.attr, problem.code) for problem in refused.value.problems] == [("code", "immutable")]
 
 
 # --- versions and history -------------------------------------------------------------------------------------------
@@ -506,7 +506,7 @@ def test_a_copy_needs_a_free_code(account: Account) -> None:
     for code, wrong in (("fifty", "unique"), ("", "invalid"), ("a/b", "invalid")):
         with pytest.raises(PromotionsError) as refused:
             promotion_duplicate(promotion=source, code=code, **BY)
-        assert [(one.attr, one.code) for one in refused.value.problems] == [("code", wrong)]
+        assert [(problem.attr, problem.code) for problem in refused.value.problems] == [("code", wrong)]
     assert Promotion.objects.count() == 1
 
 
@@ -570,7 +570,7 @@ def test_many_rows_are_saved_all_or_none_and_problems_name_their_row(account: Ac
     ]
     with pytest.raises(PromotionsError) as refused:
         loyalty_promotions_save(account_id=account.pk, rows=rows, **BY)
-    assert [(one.attr, one.code) for one in refused.value.problems] == [
+    assert [(problem.attr, problem.code) for problem in refused.value.problems] == [
         ("1.outcome.points", "invalid_number"),
         ("2.type", "immutable"),
     ]
@@ -590,7 +590,7 @@ def test_unknown_references_of_many_rows_name_their_row(account: Account) -> Non
     ]
     with pytest.raises(PromotionsError) as refused:
         loyalty_promotions_save(account_id=account.pk, rows=rows, **BY)
-    assert [one.attr for one in refused.value.problems] == ["1.eligibility.customer_rules.rules.0.value"]
+    assert [problem.attr for problem in refused.value.problems] == ["1.eligibility.customer_rules.rules.0.value"]
 
 
 def together(*calls: Any) -> list[Any]:
@@ -637,6 +637,6 @@ def test_of_two_stops_one_is_refused_and_an_edit_is_kept() -> None:
         return loyalty_promotion_save(account=account, values=make_values(name="Other name"), **BY)
 
     first, second, _ = together(stop, stop, edit)
-    assert sorted(isinstance(one, PromotionStopped) for one in (first, second)) == [False, True]
+    assert sorted(isinstance(result, PromotionStopped) for result in (first, second)) == [False, True]
     promotion.refresh_from_db()
     assert (promotion.name, promotion.status) == ("Other name", Status.STOPPED)

@@ -40,7 +40,7 @@ class DiscountResource(PromotionResource):
     class Meta(PromotionResource.Meta):
         model = Discount
 
-    def document(self, promotion: Promotion) -> dict[str, Any]:
+    def document(self, promotion: Promotion) -> dict[str, object]:
         return common_document(promotion) | discount_document(promotion)
 
     def save_documents(self, documents: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
@@ -52,7 +52,7 @@ class DiscountResource(PromotionResource):
         return discounts_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())
 
 
-def discount_document(promotion: Promotion) -> dict[str, Any]:
+def discount_document(promotion: Promotion) -> dict[str, object]:
     """Return the fields of the contract that only discounts have."""
     fields = discount_fields(promotion_definition(promotion))
     return {name: value for name, value in fields.items() if name not in _COMMON_NAMES}

@@ -238,7 +238,7 @@ class DiscountSetForm(RowForm):
         }
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> Document:
+    def from_values(cls, values: Mapping[str, object]) -> Document:
         source = next(name for name in ("products", PERSONALIZED_SOURCE, "rules") if name in values)
         return {
             **values,
@@ -289,7 +289,7 @@ class DiscountForm(PromotionForm):
     class Meta(PromotionForm.Meta):
         model = Discount
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         for name, label in (
             ("name", "Discount name"),

@@ -67,7 +67,9 @@ class DiscountAdmin(PromotionAdmin):
     list_filter = filters_of(DiscountType)
     summary = staticmethod(describe_discount)
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
+    def get_form(
+        self, request: HttpRequest, obj: object = None, change: bool = False, **kwargs: object
+    ) -> type[ModelForm]:
         form: type[ModelForm] = super().get_form(request, obj, change=change, **kwargs)
         if issubclass(form, DiscountForm):
             form.may_see_personalized = may_see_personalized(request)
@@ -80,14 +82,14 @@ class DiscountAdmin(PromotionAdmin):
     def has_export_permission(self, request: HttpRequest) -> bool:
         return may_see_personalized(request) and bool(super().has_export_permission(request))
 
-    def fieldsets_of(self, promotion_type: str) -> Any:
+    def fieldsets_of(self, promotion_type: str) -> object:
         return fieldsets_of(promotion_type)
 
-    def values_from(self, form: Any, *, common: dict[str, Any]) -> PromotionValues:
+    def values_from(self, form: object, *, common: dict[str, object]) -> PromotionValues:
         return _values(form, common).as_promotion()
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
+        self, form: object, *, common: dict[str, object], account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
         return discount_save(account=account, values=_values(form, common), author=author, at=at)
 

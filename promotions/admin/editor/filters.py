@@ -36,7 +36,7 @@ class LiveOnFilter(admin.SimpleListFilter):
     parameter_name = "live_on"
     template = "unfold/filters/filters_field.html"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[()]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> tuple[()]:
         return ()
 
     def has_output(self) -> bool:
@@ -53,7 +53,7 @@ class LiveOnFilter(admin.SimpleListFilter):
         end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
         return promotions_between(queryset.filter(draft=False), start=start, end=end)
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
+    def choices(self, changelist: object) -> Iterator[Any]:
         data = {self.parameter_name: self.value()}
         yield {"form": LiveOnForm(name=self.parameter_name, label="Live on", data=data)}
 
@@ -83,7 +83,7 @@ class SiteFilter(ChoiceFilter):
     title = "site"
     parameter_name = "site"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         self.sites = {site.number: site for site in Site.objects.filter(account=account_of(request), archived=False)}
         return [(number, str(site)) for number, site in self.sites.items()]
 

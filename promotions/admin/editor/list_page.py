@@ -10,7 +10,12 @@ from unfold.decorators import display
 
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import account_of
-from promotions.admin.editor.cost import NOT_MEASURED, cost_of, describe_ratio, format_milliseconds
+from promotions.admin.editor.evaluation_time import (
+    NOT_MEASURED,
+    describe_ratio,
+    evaluation_time_of,
+    format_milliseconds,
+)
 from promotions.admin.editor.header import STATUS_COLOURS, describe_redemptions
 from promotions.models import Promotion
 from promotions.selectors.profiling import EvaluationTime, evaluation_time_median, promotions_with_evaluation_time
@@ -28,12 +33,12 @@ class PromotionListMixin:
         promotions: QuerySet[Any] = promotions_with_evaluation_time(rows.annotate(seen_at=Value(timezone.now())))
         return promotions
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def get_changelist_instance(self, request: HttpRequest) -> object:
         changelist = super().get_changelist_instance(request)  # type: ignore[misc]
         # The account's median is the same for all rows of a page.
         median = evaluation_time_median(account_id=account_of(request).pk, at=timezone.now())
         for promotion in changelist.result_list:
-            promotion.measured_cost = cost_of(promotion, median=median)
+            promotion.evaluation_time = evaluation_time_of(promotion, median=median)
         return changelist
 
     @display(description="Name", ordering="name", header=True)
@@ -62,7 +67,7 @@ class PromotionListMixin:
 
     @display(description="EvaluationTime per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
     def cost_per_basket(self, promotion: Any) -> list[str]:
-        cost: EvaluationTime | None = promotion.measured_cost
-        if cost is None:
+        time: EvaluationTime | None = promotion.evaluation_time
+        if time is None:
             return [NOT_MEASURED, ""]
-        return [format_milliseconds(cost.nanoseconds), describe_ratio(cost, "the median")]
+        return [format_milliseconds(time.nanoseconds), describe_ratio(time, "the median")]

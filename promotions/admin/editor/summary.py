@@ -66,7 +66,7 @@ class RuleDescriber:
             return MISSING
 
 
-def rule_describer(account: Account, *, currency: str, trees: Iterable[tuple[Any, Scope]]) -> RuleDescriber:
+def rule_describer(account: Account, *, currency: str, trees: Iterable[tuple[object, Scope]]) -> RuleDescriber:
     """Return a describer of these trees, after one SQL statement for each kind of row that they reference."""
     references = [reference for tree, scope in trees for reference in check_tree(tree, scope)[2]]
     names = reference_names(
@@ -77,7 +77,7 @@ def rule_describer(account: Account, *, currency: str, trees: Iterable[tuple[Any
     return RuleDescriber(wording=Wording(names=names, currency=currency, catalogue_currency=account.currency))
 
 
-def condition_trees(definition: PartialDefinition) -> list[tuple[Any, Scope]]:
+def condition_trees(definition: PartialDefinition) -> list[tuple[object, Scope]]:
     """Return the rule trees of the conditions, each with its scope."""
     return [(definition.eligibility.get(name), SCOPES[name]) for name in CONDITIONS]
 
@@ -102,7 +102,7 @@ def describe_beginning(
     return f"From {start}{until}, {whom}"
 
 
-def describe_count(count: Any, noun: str) -> str:
+def describe_count(count: object, noun: str) -> str:
     """Format a number of things; dots for none."""
     return f"{count or MISSING} {noun if str(count) == '1' else f'{noun}s'}"
 
@@ -122,7 +122,7 @@ def describe_set(product_set: Mapping[str, Any], describer: RuleDescriber) -> st
     return f"products where {words}" if words else "any product"
 
 
-def describe_money(value: Any, currency: str) -> str:
+def describe_money(value: object, currency: str) -> str:
     """Format an amount with its currency; dots for none."""
     try:
         return f"{format_amount(value, currency)} {currency}"

@@ -48,7 +48,7 @@ class ListForm(BaseDialogForm):
     submit: ClassVar[str]
     variant: ClassVar[str] = ""
 
-    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: object) -> None:
         # The page below has fields of the same names.
         super().__init__(request, listed.consumer.pk, auto_id="dialog_%s", **kwargs)
         account = account_of(request)
@@ -100,7 +100,7 @@ class ChooseForm(ListForm):
         label="Chosen products", required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget()
     )
 
-    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: object) -> None:
         super().__init__(request, listed, initial={"products": listed.selected}, **kwargs)
         maximum = listed.promotion.maximum_distinct_products
         words = "Any of the list." if maximum is None else f"At most {maximum:,}."
@@ -157,7 +157,7 @@ class ReplaceForm(ListForm):
     products = products_field("Products", "Paste several SKUs, one on each line. Leave blank to empty the list.")
     selected = products_field("Chosen of them", "Leave blank for no choice yet.")
 
-    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: object) -> None:
         initial = {"products": listed.products, "selected": listed.selected}
         super().__init__(request, listed, initial=initial, **kwargs)
 
@@ -189,7 +189,7 @@ class GiveForm(AddForm):
 
     field_order = ("promotion", "products")
 
-    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: object) -> None:
         super().__init__(request, listed, **kwargs)
         unlisted = personalized_promotions_unlisted(account_id=self.account.pk, consumer_pk=listed.consumer.pk)
         field = self.fields["promotion"]

@@ -86,7 +86,7 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What describing a tree raises if it is far from normal form, as an unfinished one may be."""
 
 
-def describe_tree(tree: Mapping[str, Any] | None, scope: Scope, wording: Wording = PLAIN) -> str:
+def describe_tree(tree: Mapping[str, object] | None, scope: Scope, wording: Wording = PLAIN) -> str:
     """Describe a rule tree in a sentence; inner groups are in brackets, a missing value is dots.
 
     Raises:
@@ -145,7 +145,7 @@ def _value_text(attribute: Attribute, value: Any, wording: Wording) -> str:
     return describe_value(value)
 
 
-def format_amount(value: Any, currency: str) -> str:
+def format_amount(value: object, currency: str) -> str:
     """Format an amount with the decimals of its currency, or more if it has more.
 
     Raises:
@@ -156,7 +156,7 @@ def format_amount(value: Any, currency: str) -> str:
     return f"{amount:.{max(decimals, exponent(currency))}f}" if currency else str(value)
 
 
-def describe_value(value: Any) -> str:
+def describe_value(value: object) -> str:
     """Format a value or several; dots for none."""
     if value is None or value == "":
         return "…"

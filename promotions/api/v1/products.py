@@ -46,9 +46,9 @@ class ProductOutput(Output):
     created_at = MomentField()
     updated_at = MomentField()
 
-    def to_representation(self, instance: Product) -> dict[str, Any]:
+    def to_representation(self, instance: Product) -> dict[str, object]:
         currency = self.context["view"].account.currency
-        shown: dict[str, Any] = super().to_representation(instance)
+        shown: dict[str, object] = super().to_representation(instance)
         for name in ("cost_price", "retail_price"):
             shown[name] = amount_output(getattr(instance, name), currency)
         return shown

@@ -108,7 +108,7 @@ def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str,
         ),
     ],
 )
-def test_a_promotion_is_said_in_a_sentence(
+def test_a_promotion_is_described_in_a_sentence(
     office: Office, kind: str, outcome: dict[str, Any], eligibility: dict[str, Any], words: str
 ) -> None:
     assert read_out(office, kind, outcome, **eligibility) == words
