@@ -41,6 +41,7 @@ from consumers.services.consumer import (
     consumer_delete,
     consumers_save,
 )
+from consumers.types import JsonMapping, JsonObject
 
 MEMBERSHIP_COLOURS = {
     MembershipStatus.ACTIVE.label: "success",
@@ -118,8 +119,8 @@ class ConsumerForm(ServiceForm):
         else:
             self.initial["enrolled_on"] = timezone.localdate()
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+    def clean(self) -> JsonObject:
+        cleaned: JsonObject = super().clean() or self.cleaned_data
         if cleaned.get("member_status") and not cleaned.get("enrolled_on") and "enrolled_on" not in self.errors:
             self.add_error("enrolled_on", "Say since when.")
         if cleaned.get("cards") and not cleaned.get("member_status"):
@@ -142,7 +143,7 @@ def _stored_cards(consumer: Consumer) -> list[str]:
     return [card.number for card in membership.cards.all()] if membership is not None else []
 
 
-STORED_VALUE_READERS: Mapping[str, Any] = {
+STORED_VALUE_READERS: JsonMapping = {
     "home_site": lambda consumer: consumer.home_site.number if consumer.home_site else "",
     "groups": lambda consumer: [group.code for group in consumer.groups.all()] if consumer.pk else [],
     "loyalty_status": _stored_status,

@@ -25,6 +25,7 @@ from tablib import Dataset
 from consumers.admin.files.cells import ABSENT, MAX_SPREADSHEET_DIGITS, cell_text, text_from_cell
 from consumers.admin.framework.formatting import format_number
 from consumers.moments import moment_text
+from consumers.types import JsonObject
 
 MAX_ROWS = 200_000
 MAX_COLUMNS = 200
@@ -303,7 +304,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_without_repeats(pairs: list[tuple[str, Any]]) -> JsonObject:
     document = dict(pairs)
     if len(document) < len(pairs):
         names = [name for name, _ in pairs]
@@ -324,8 +325,8 @@ def is_nested_too_deeply(document: Any) -> bool:
     return False
 
 
-def _nested(headers: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
-    document: dict[str, Any] = {}
+def _nested(headers: Sequence[str], row: Sequence[Any]) -> JsonObject:
+    document: JsonObject = {}
     for name, value in zip(headers, row, strict=True):
         if value is ABSENT:
             continue

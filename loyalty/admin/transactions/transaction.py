@@ -13,6 +13,7 @@ from unfold.utils import parse_date_str
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin, account_of
+from consumers.types import Rows
 from loyalty.admin.transactions.decision import describe_decision
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import TransactionKind, TransactionStatus
@@ -30,8 +31,8 @@ STATUS_COLOURS = {
 class DaysFilter(RangeDateFilter):
     """Filter by the day at the site, and by the moments that such days can have: only moments have an index."""
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        rows: QuerySet[Any] | None = super().queryset(request, queryset)
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows | None:
+        rows: Rows | None = super().queryset(request, queryset)
         if rows is None:
             return None
         for name, days, lookup in (("from", -1, "occurred_at__gte"), ("to", 2, "occurred_at__lt")):
