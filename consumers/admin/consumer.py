@@ -41,7 +41,7 @@ from consumers.services.consumer import (
     consumer_delete,
     consumers_save,
 )
-from consumers.types import JsonMapping, JsonObject
+from consumers.types import Context, JsonMapping, JsonObject
 
 MEMBERSHIP_COLOURS = {
     MembershipStatus.ACTIVE.label: "success",
@@ -302,7 +302,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
         media: forms.Media = super().media + forms.Media(js=("js/shown.js", *section_scripts))
         return media
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         if obj is None:
             return self.fieldsets
         return (*self.fieldsets, ("Loyalty", {"classes": ("tab",), "fields": ()}))
@@ -313,7 +313,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
         return consumers_of(account_id=account_of(request).pk).order_by("last_name", "first_name", "consumer_id")
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         consumer = self.get_object(request, object_id)
         if consumer is not None:

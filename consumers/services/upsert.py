@@ -145,7 +145,7 @@ def history_record(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def is_storable(value: Any) -> bool:
+def is_storable(value: object) -> bool:
     """Return whether a database can store all texts of a value: no NUL, no unpaired surrogate."""
     pending = [value]
     while pending:

@@ -313,7 +313,7 @@ def _object_without_repeats(pairs: list[tuple[str, Any]]) -> JsonObject:
     return document
 
 
-def is_nested_too_deeply(document: Any) -> bool:
+def is_nested_too_deeply(document: object) -> bool:
     """Return whether a document is nested deeper than ``MAX_DEPTH``."""
     waiting = [(document, 0)]
     while waiting:
@@ -339,7 +339,7 @@ def _nested(headers: Sequence[str], row: Sequence[Any]) -> JsonObject:
     return document
 
 
-def _json_of(value: Any) -> str:
+def _json_of(value: object) -> str:
     match value:
         case Decimal():
             return format_number(value)
@@ -350,7 +350,7 @@ def _json_of(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def _unescaped(cell: Any) -> Any:
+def _unescaped(cell: object) -> Any:
     """Return a cell's value with XML escapes (``_x000D_``) replaced by their characters."""
     if not isinstance(cell, str) or "_x" not in cell:
         return cell

@@ -179,7 +179,7 @@ def column_changes(before: JsonMapping, after: JsonMapping) -> Iterator[Change]:
                 yield Change(label=column.replace("_", " ").capitalize(), before=shown_before, after=shown_after)
 
 
-def format_column_value(value: Any) -> str:
+def format_column_value(value: object) -> str:
     """Format a column's value for the preview."""
     return ", ".join(map(str, value)) or "–" if isinstance(value, list | tuple) else format_value(value)
 

@@ -41,7 +41,7 @@ class RowForm(forms.Form):
 class RowFormSet(FormSet):
     """The formset of one field."""
 
-    def _should_delete_form(self, form: Any) -> bool:
+    def _should_delete_form(self, form: forms.Form) -> bool:
         return is_removed(form)
 
     def ordered(self) -> list[Any]:
@@ -124,17 +124,17 @@ class FormSetWidget(forms.Widget):
         return context
 
 
-def is_removed(form: Any) -> bool:
+def is_removed(form: forms.Form) -> bool:
     """Return whether the user removed the row, or left a spare row untouched."""
     return bool(form.data.get(form.add_prefix("DELETE"))) or (is_spare(form) and not form.has_changed())
 
 
-def is_spare(form: Any) -> bool:
+def is_spare(form: forms.Form) -> bool:
     """Return whether a submitted row is a spare one, for browsers without JavaScript."""
     return bool(form.data.get(form.add_prefix("SPARE")))
 
 
-def position_of(form: Any) -> float:
+def position_of(form: forms.Form) -> float:
     """Return the row's position among the others; rows without one come last."""
     text = str(form.data.get(form.add_prefix("ORDER"), ""))
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else float("inf")

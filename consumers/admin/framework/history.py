@@ -41,7 +41,7 @@ DescribeChange = Callable[[Any, Any, Any], Iterator[Change]]
 """Describes the change of a field, from the field, its value before and its value after."""
 
 
-def format_value(value: Any) -> str:
+def format_value(value: object) -> str:
     """Format a value for the history."""
     if value in (None, "", [], {}):
         return "–"

@@ -233,7 +233,7 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         actions.pop("delete_selected", None)
         return actions
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         sections = super().get_fieldsets(request, obj)
         if obj is not None:
             return sections
@@ -333,7 +333,7 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         """Return the row alone: the service decides what is deleted with it, and what forbids it."""
         return [str(row) for row in objs], {}, set(), []
 
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+    def delete_model(self, request: HttpRequest, obj: object) -> None:
         self.delete_row(request, obj)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Context | None = None) -> HttpResponse:
@@ -355,7 +355,7 @@ class KeyedAdmin(AccountAdmin):
 
     key = ""
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         return (self.key,) if obj else ()
 
     def save_values(self, *, account_id: int, author: Author, obj: Any, form: Any) -> None:
@@ -378,7 +378,7 @@ class ReadOnlyAdmin(AccountAdmin):
     warn_unsaved_form = False
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         extra_context = {"show_history": False, **(extra_context or {})}
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
@@ -387,13 +387,13 @@ class ReadOnlyAdmin(AccountAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Sequence[str]:
         return [name for _, options in self.get_fieldsets(request, obj) for name in flatten_fields(options["fields"])]
 
 
@@ -450,7 +450,7 @@ class OnePageAdmin(AccountAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
     def row_of(self, account: Account) -> Model:
@@ -468,13 +468,13 @@ class OnePageAdmin(AccountAdmin):
         return HttpResponseRedirect(self.url_of("change", account_of(request).pk))
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         context = {"title": self.page_name, "subtitle": None, "page_name": self.page_name, **(extra_context or {})}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
-    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+    def response_change(self, request: HttpRequest, obj: object) -> HttpResponse:
         messages.success(request, f"{self.page_name} saved.")
         stays_here = "_continue" in request.POST
         return HttpResponseRedirect(request.path if stays_here else reverse("admin:index"))

@@ -17,7 +17,7 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import ReadOnlyAdmin, account_of
 from consumers.exceptions import Refused
 from consumers.selectors import consumers_of
-from consumers.types import Rows
+from consumers.types import Context, Rows
 from promotions.admin.personalized.list_files import ListConfirmForm, ListImportForm, PersonalizedListResource
 from promotions.admin.personalized.list_steps import CHANGE_LISTS, STEPS
 from promotions.loyalty_sections import choice_of, lists_shown
@@ -126,7 +126,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         return format_moment(listed.updated_at)
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         listed = self.get_object(request, object_id)
         if isinstance(listed, PersonalizedList):
