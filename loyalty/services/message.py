@@ -30,7 +30,7 @@ from loyalty.choices import MessageState, TransactionStatus
 from loyalty.exceptions import MessageSettled
 from loyalty.models import AppliedPromotion, RedemptionMessage
 from loyalty.services.promotion_texts import plain_text, redemption_message
-from loyalty.services.till.bulk_insert import rows_insert
+from loyalty.services.statements.bulk_insert import rows_insert
 from promotions.engine.pipeline.decision import Applied
 
 logger = logging.getLogger(__name__)

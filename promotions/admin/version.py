@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
@@ -86,8 +85,3 @@ def definition_list(document: Any) -> str:
         return "–"
     rows = format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs)
     return format_html('<dl class="facts">{}</dl>', rows)
-
-
-def versions_address(promotion_code: str) -> str:
-    """Return the address of the list of a promotion's versions."""
-    return f"{reverse('admin:promotions_promotionversion_changelist')}?q={promotion_code}"

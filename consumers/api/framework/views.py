@@ -1,4 +1,4 @@
-"""The frame of every view below ``/api/v1/``: credentials, roles, parsing, paging, and the upsert collection.
+"""Base classes of every view below ``/api/v1/``: credentials, roles, parsing, paging, and the upsert collection.
 
 A plain view::
 
@@ -25,9 +25,9 @@ An upsert collection::
 
     urlpatterns = collection_paths("sites", Sites)
 
-``save`` is given checked rows, each with its key, and writes all or none of them in one transaction; what it refuses
+``save`` gets validated rows, each with its key, and writes all or none of them in one transaction; what it refuses
 is named by row (``0.name``): ``Refused.under(index)`` helps where rows are written one by one. For a single PUT or
-PATCH the frame takes the row's number off again. GET renders what PUT takes, so that PATCH can merge into it; what the
+PATCH the base class removes the row number. GET renders what PUT takes, so that PATCH can merge into it; what the
 output has beyond the input is read only and ignored when sent back.
 """
 
@@ -37,7 +37,6 @@ from functools import cache
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.urls import path, register_converter
 from django.urls.resolvers import URLPattern
 from django_filters.rest_framework import DjangoFilterBackend
@@ -67,6 +66,7 @@ from consumers.models import Account, ApiKey
 from consumers.selectors import Matching
 from consumers.services.account import account_lock
 from consumers.services.upsert import Saved
+from consumers.types import JsonMapping, JsonObject, Rows
 
 MAX_ROWS = 10_000
 
@@ -86,10 +86,10 @@ class KeyConverter:
 register_converter(KeyConverter, "key")
 
 
-def merged(current: Any, patch: Any, *, whole: frozenset[str] = frozenset()) -> Any:
-    """``patch`` laid over ``current``: objects key by key, everything else replaced.
+def merged(current: Any, patch: Any, *, replaced_whole: frozenset[str] = frozenset()) -> Any:
+    """Return ``current`` with ``patch`` applied: objects are merged key by key, everything else is replaced.
 
-    Rule trees (objects with a list of ``rules``) are replaced, as is every object under a name in ``whole``.
+    Rule trees (objects with a list of ``rules``) are replaced, as is every object under a name in ``replaced_whole``.
     """
     if not isinstance(current, Mapping) or not isinstance(patch, Mapping):
         return patch
@@ -97,15 +97,15 @@ def merged(current: Any, patch: Any, *, whole: frozenset[str] = frozenset()) -> 
         **current,
         **{
             name: value
-            if name in whole or name.endswith("rules") or name not in current
-            else merged(current[name], value, whole=whole)
+            if name in replaced_whole or name.endswith("rules") or name not in current
+            else merged(current[name], value, replaced_whole=replaced_whole)
             for name, value in patch.items()
         },
     }
 
 
-def row_or_404(rows: QuerySet[Any], **key: str) -> Any:
-    """The row that a path names.
+def row_or_404(rows: Rows, **key: str) -> Any:
+    """Return the row that a path names.
 
     Raises:
         NotFound: no such row in ``rows``, which the caller has scoped to the account.
@@ -121,7 +121,7 @@ def row_or_404(rows: QuerySet[Any], **key: str) -> Any:
 class Search(SearchFilter):
     """``?search=``: by the view's ``search_fields``, or by its ``matching``."""
 
-    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+    def filter_queryset(self, request: Request, queryset: Rows, view: Any) -> Rows:
         search = request.query_params.get(self.search_param, "").strip()
         if view.matching is None or not search:
             return super().filter_queryset(request, queryset, view)
@@ -146,73 +146,75 @@ class ApiView(GenericAPIView[Any]):
     output_class: ClassVar[type[Serializer[Any]] | None] = None
     search_fields: ClassVar[tuple[str, ...]] = ()
     matching: ClassVar[Matching | None] = None
-    """What a search finds, in place of ``search_fields``, among rows of which there may be millions."""
+    """Returns the condition of a search; replaces ``search_fields`` for tables of millions of rows."""
     ordering_fields: ClassVar[tuple[str, ...]] = ()
     default_ordering: ClassVar[str] = "pk"
     is_list: ClassVar[bool] = False
-    """Whether GET answers a page of rows, for the OpenAPI document."""
+    """Whether GET returns a page of rows; for the OpenAPI document."""
 
     @property
     def key(self) -> ApiKey:
-        """The key that calls."""
+        """Return the API key of the call."""
         key = self.request.auth
-        assert isinstance(key, ApiKey)  # noqa: S101 - the permission has let nobody else in
+        assert isinstance(key, ApiKey)  # noqa: S101 - the permission class refuses other callers
         return key
 
     @property
     def account(self) -> Account:
-        """The account that the call is about; every query is scoped to it."""
+        """Return the key's account; every query is scoped to it."""
         if getattr(self, "swagger_fake_view", False):
             return Account()
         return self.key.account
 
     @property
     def author(self) -> Author:
-        """The key, as the author of what the call changes."""
+        """Return the key as the author of the changes."""
         return Author(label=f"API key {self.key.name}")
 
     def open_to_tills(self, request: Request) -> bool:
-        """Whether a till's key may make this call."""
+        """Return whether a till's key may make this call."""
         return request.method in self.till_methods
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if bad := {name: value for name, value in request.query_params.items() if "\x00" in value or "\x00" in name}:
+        if with_nul := {
+            name: value for name, value in request.query_params.items() if "\x00" in value or "\x00" in name
+        }:
             detail = ErrorDetail("NUL characters are not taken.", code="invalid")
-            raise ValidationError({name.replace("\x00", ""): [detail] for name in bad})
+            raise ValidationError({name.replace("\x00", ""): [detail] for name in with_nul})
 
-    def document(self, input_class: type[Input] | None = None) -> dict[str, Any]:
-        """The body, checked by ``input_class`` (default: the view's own).
+    def document(self, input_class: type[Input] | None = None) -> JsonObject:
+        """Return the body, validated by ``input_class`` (default: the view's).
 
         Raises:
             ValidationError: each problem under its path.
         """
-        chosen = input_class or self.input_class
-        assert chosen is not None  # noqa: S101 - a fault of the view, not of the caller
-        return checked(chosen(), self.body())
+        serializer_class = input_class or self.input_class
+        assert serializer_class is not None  # noqa: S101 - a fault of the view, not of the caller
+        return checked(serializer_class(), self.body())
 
-    def body(self) -> Mapping[str, Any]:
-        """The body, which must be a JSON object; the check of its fields is still to come."""
+    def body(self) -> JsonMapping:
+        """Return the body, which must be a JSON object; its fields are not validated yet."""
         data = self.request.data if self.request.stream is not None else None
         if not isinstance(data, Mapping):
             raise ValidationError({"": [ErrorDetail("A JSON object is expected.", code="invalid")]})
         return data
 
-    def documents(self, serializer: Input, *, key: str, most: int) -> list[dict[str, Any]]:
-        """The rows of the body, each checked by ``serializer`` and unlike every other in ``key``.
+    def documents(self, serializer: Input, *, key: str, max_rows: int) -> list[JsonObject]:
+        """Return the rows of the body, each validated by ``serializer`` and with its own ``key``.
 
         Raises:
             ValidationError: each problem under its row and path, up to ``MAX_PROBLEMS`` rows of them.
-            TooLarge: more than ``most`` rows.
+            TooLarge: more than ``max_rows`` rows.
         """
         data = self.request.data if self.request.stream is not None else None
         if not isinstance(data, list):
             raise ValidationError({"": [ErrorDetail("A list of objects is expected.", code="invalid")]})
-        if len(data) > most:
-            raise TooLarge(f"At most {most} rows are taken at once.")
-        rows: list[dict[str, Any]] = []
-        problems: dict[str, Any] = {}
-        places: dict[str, int] = {}
+        if len(data) > max_rows:
+            raise TooLarge(f"At most {max_rows} rows are taken at once.")
+        rows: list[JsonObject] = []
+        problems: JsonObject = {}
+        first_index: dict[str, int] = {}
         for index, item in enumerate(data):
             try:
                 row = checked(serializer, item)
@@ -220,7 +222,7 @@ class ApiView(GenericAPIView[Any]):
                 problems[str(index)] = error.detail
             else:
                 rows.append(row)
-                if places.setdefault(row[key], index) != index:
+                if first_index.setdefault(row[key], index) != index:
                     problems[str(index)] = {
                         key: [ErrorDetail("Another row of this call has this key.", code="duplicate")]
                     }
@@ -231,7 +233,7 @@ class ApiView(GenericAPIView[Any]):
         return rows
 
     def flag(self, name: str) -> bool:
-        """Whether the query string asks for ``name``.
+        """Return whether the query string sets ``name``.
 
         Raises:
             ValidationError: it has another value than ``true``, ``1``, ``false`` or ``0``.
@@ -241,33 +243,35 @@ class ApiView(GenericAPIView[Any]):
             raise ValidationError({name: [ErrorDetail("true or false is expected.", code="invalid")]})
         return text in {"true", "1"}
 
-    def page(self, rows: QuerySet[Any], output_class: type[Serializer[Any]] | None = None) -> Response:
-        """One page of ``rows``, filtered and ordered as the query string asks."""
-        chosen = output_class or self.output_class
-        assert chosen is not None  # noqa: S101 - a fault of the view, not of the caller
-        found = self.paginate_queryset(self.filter_queryset(rows))
-        return self.get_paginated_response(chosen(found, many=True, context=self.get_serializer_context()).data)
+    def page(self, rows: Rows, output_class: type[Serializer[Any]] | None = None) -> Response:
+        """Return a page of ``rows``, filtered and ordered by the query string."""
+        serializer_class = output_class or self.output_class
+        assert serializer_class is not None  # noqa: S101 - a fault of the view, not of the caller
+        page_rows = self.paginate_queryset(self.filter_queryset(rows))
+        return self.get_paginated_response(
+            serializer_class(page_rows, many=True, context=self.get_serializer_context()).data
+        )
 
-    def rendered(self, row: Any) -> Mapping[str, Any]:
-        """One row as the view's output has it."""
+    def rendered(self, row: Any) -> JsonMapping:
+        """Return a row in the view's output format."""
         assert self.output_class is not None  # noqa: S101 - a fault of the view, not of the caller
-        data: Mapping[str, Any] = self.output_class(row, context=self.get_serializer_context()).data
+        data: JsonMapping = self.output_class(row, context=self.get_serializer_context()).data
         return data
 
 
-def checked(serializer: Input, data: Any) -> dict[str, Any]:
-    """``data`` as the typed values of ``serializer``, with the defaults of what was left out.
+def checked(serializer: Input, data: Any) -> JsonObject:
+    """Return ``data`` as the typed values of ``serializer``, with defaults for fields that are left out.
 
     Raises:
         ValidationError: each problem under its path.
     """
-    values: dict[str, Any] = serializer.run_validation(data)
+    values: JsonObject = serializer.run_validation(data)
     return values
 
 
 @contextmanager
 def _single_row() -> Iterator[None]:
-    """Name problems as those of the only row: ``name`` instead of ``0.name``."""
+    """Report problems of a single row without its index: ``name`` instead of ``0.name``."""
     try:
         yield
     except Refused as refused:
@@ -283,31 +287,31 @@ class Collection(ViewSetMixin, ApiView):
     """Objects that PATCH replaces instead of merging, beside rule trees."""
     bulk_path: bool = False
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
-        """Write all of ``rows`` or none, in one transaction; each has its key under ``key_name``."""
+    def save(self, rows: Sequence[JsonObject]) -> Saved:
+        """Save all ``rows`` or none, in one transaction; each has its key under ``key_name``."""
         raise NotImplementedError
 
     def remove(self, row: Any) -> None:
-        """Delete ``row``; refuses with ``in_use`` where history needs it."""
+        """Delete ``row``; refuse with ``in_use`` if history needs it."""
         raise NotImplementedError
 
     @classmethod
     @cache
     def row_class(cls) -> type[Input]:
-        """The input with the key beside its fields, as in a bulk body."""
+        """Return the input class with the key as a field, as in a bulk body."""
         assert cls.input_class is not None  # noqa: S101 - a fault of the view, not of the caller
-        taken = frozenset(cls.input_class().fields) | {cls.key_name}
-        shown = frozenset(cls.output_class().fields) if cls.output_class else frozenset()
-        made: type[Input] = type(
+        input_names = frozenset(cls.input_class().fields) | {cls.key_name}
+        output_names = frozenset(cls.output_class().fields) if cls.output_class else frozenset()
+        row_class: type[Input] = type(
             cls.input_class.__name__.replace("Input", "Row"),
             (cls.input_class,),
             {
                 "__doc__": cls.input_class.__doc__,
                 cls.key_name: cls.key_field or KeyField(),
-                "read_only_names": shown - taken,
+                "read_only_names": output_names - input_names,
             },
         )
-        return made
+        return row_class
 
     def list(self, request: Request) -> Response:
         """The account's rows, a page at a time."""
@@ -328,7 +332,7 @@ class Collection(ViewSetMixin, ApiView):
     def change(self, request: Request, **key: str) -> Response:
         """Change what the body names: objects key by key, lists and rule trees whole."""
         patch = self.body()
-        # One transaction under the account's lock, so that of two patches neither undoes what the other wrote.
+        # Race: two patches of one row. The account's lock admits one at a time, so neither undoes the other.
         with transaction.atomic():
             account_lock(account_id=self.account.pk)
             document = self.merged(self.rendered(self.row()), patch)
@@ -344,24 +348,24 @@ class Collection(ViewSetMixin, ApiView):
     @extend_schema(description=f"Create or replace up to {MAX_ROWS:,} rows, each with its key: all of them or none.")
     def bulk(self, request: Request, **key: str) -> Response:
         """Create or replace up to 10,000 rows, each with its key: all of them or none."""
-        rows = self.documents(self.row_class()(), key=self.key_name, most=MAX_ROWS)
+        rows = self.documents(self.row_class()(), key=self.key_name, max_rows=MAX_ROWS)
         saved = self.save(rows) if rows else Saved()
         return Response({"created": saved.created, "updated": saved.updated})
 
     def row(self) -> Any:
-        """The row that the path names.
+        """Return the row that the path names.
 
         Raises:
-            NotFound: the account has none.
+            NotFound: the account has no such row.
         """
         return row_or_404(self.get_queryset(), **{self.key_name: self.kwargs[self.key_name]})
 
-    def merged(self, current: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-        """The document that a PATCH asks for."""
-        document: dict[str, Any] = merged(current, patch, whole=self.whole_names)
+    def merged(self, current: JsonMapping, patch: JsonMapping) -> JsonObject:
+        """Return the document that results from a PATCH."""
+        document: JsonObject = merged(current, patch, replaced_whole=self.whole_names)
         return document
 
-    def _checked_row(self, document: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked_row(self, document: JsonMapping) -> JsonObject:
         key = self.kwargs[self.key_name]
         if document.get(self.key_name, key) != key:
             raise ValidationError({self.key_name: [ErrorDetail("The path names another row.", code="invalid")]})
@@ -370,12 +374,12 @@ class Collection(ViewSetMixin, ApiView):
         return checked(self.row_class()(), {**document, self.key_name: key})
 
 
-# No method of the view may have the name of a verb: every path of the collection would answer that verb then.
+# No method of the view may be named like an HTTP verb: every path of the collection would handle that verb.
 _ROW: dict[str, str | Any] = {"get": "retrieve", "put": "replace", "patch": "change", "delete": "destroy"}
 
 
 def collection_paths(name: str, view: type[Collection]) -> list[URLPattern]:
-    """The three paths of a collection: the list, the bulk call, and the row.
+    """Return the paths of a collection: the list, the bulk call, and the row.
 
     Put paths below a row (``<name>/<key:…>/more``) before these: a key may hold slashes.
     """

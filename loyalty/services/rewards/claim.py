@@ -39,13 +39,7 @@ class Claim:
 
 
 def offer_claim(
-    *,
-    account: Account,
-    consumer_id: str,
-    reference: str,
-    offer_code: str,
-    at: datetime,
-    author: Author | None = None,
+    *, account: Account, consumer_id: str, reference: str, offer_code: str, at: datetime, author: Author | None = None
 ) -> Claim:
     """Debit a consumer the points that a tiered offer costs, and issue its voucher; once for each ``reference``.
 
@@ -63,36 +57,49 @@ def offer_claim(
     # spent twice, nor the last voucher issued twice.
     with transaction.atomic():
         consumer = consumer_lock(account_id=account.pk, consumer_id=consumer_id)
-        earlier = Voucher.objects.select_related("offer").filter(consumer=consumer, claim_reference=reference).first()
+        earlier = _earlier_claim(consumer, reference=reference, offer_code=offer_code)
         if earlier is not None:
-            if earlier.offer.code != offer_code:
-                raise ReferenceReused(f"Reference {reference} claimed another offer.", attr="reference")
-            entry = LedgerEntry.objects.get(consumer=consumer, kind=EntryKind.CLAIM, reference=reference)
-            return Claim(voucher=earlier, points=-entry.points, balance=consumer.points_balance, created=False)
+            return earlier
         offer = Offer.objects.select_for_update().filter(account=account, code=offer_code).first()
         cost = _claimable_cost(offer, offer_code, consumer, at)
         assert offer is not None  # noqa: S101 - it has a cost
-        consumer.points_balance -= cost
         day = at.astimezone(account.zone).date()
         consumer.last_offer_redeemed_on = max(day, consumer.last_offer_redeemed_on or day)
-        consumer.save(update_fields=["points_balance", "last_offer_redeemed_on", "updated_at"])
-        LedgerEntry.objects.create(
-            account=account,
-            consumer=consumer,
-            points=-cost,
-            kind=EntryKind.CLAIM,
-            activity_type=CLAIM_ACTIVITY,
-            description=offer.name,
-            reference=reference,
-            at=at,
-            created_at=at,
-        )
+        _debit(consumer, offer, points=cost, reference=reference, at=at)
         (voucher,) = voucher_rows(offer=offer, consumer=consumer, count=1, at=at)
         voucher.claim_reference, voucher.claimed_on = reference, day
         voucher.claimed_by = author.user if author else None
         voucher.save()
         Offer.objects.filter(pk=offer.pk).update(issued=F("issued") + 1)
     return Claim(voucher=voucher, points=cost, balance=consumer.points_balance, created=True)
+
+
+def _debit(consumer: Consumer, offer: Offer, *, points: int, reference: str, at: datetime) -> None:
+    """Take the points of a claim off the balance, and record them in the ledger."""
+    consumer.points_balance -= points
+    consumer.save(update_fields=["points_balance", "last_offer_redeemed_on", "updated_at"])
+    LedgerEntry.objects.create(
+        account_id=consumer.account_id,
+        consumer=consumer,
+        points=-points,
+        kind=EntryKind.CLAIM,
+        activity_type=CLAIM_ACTIVITY,
+        description=offer.name,
+        reference=reference,
+        at=at,
+        created_at=at,
+    )
+
+
+def _earlier_claim(consumer: Consumer, *, reference: str, offer_code: str) -> Claim | None:
+    """Return the claim that was made under a reference, if one was; refuse one of another offer."""
+    voucher = Voucher.objects.select_related("offer").filter(consumer=consumer, claim_reference=reference).first()
+    if voucher is None:
+        return None
+    if voucher.offer.code != offer_code:
+        raise ReferenceReused(f"Reference {reference} claimed another offer.", attr="reference")
+    entry = LedgerEntry.objects.get(consumer=consumer, kind=EntryKind.CLAIM, reference=reference)
+    return Claim(voucher=voucher, points=-entry.points, balance=consumer.points_balance, created=False)
 
 
 def _claimable_cost(offer: Offer | None, code: str, consumer: Consumer, at: datetime) -> int:

@@ -18,7 +18,7 @@ from loyalty.choices import VoucherStatus
 from loyalty.exceptions import VoucherChanged
 from loyalty.models import Offer, Transaction, Voucher
 from loyalty.selectors.rewards import UNUSED, last_offer_day, voucher_is_valid
-from loyalty.services.till.counters import counters_increase
+from loyalty.services.statements.counters import counters_increase
 
 CHUNK = 500
 

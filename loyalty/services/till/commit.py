@@ -18,6 +18,14 @@ from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Transaction, Vo
 from loyalty.services.message import messages_of, messages_record
 from loyalty.services.promotion_texts import activity_description
 from loyalty.services.rewards.voucher import voucher_rows, vouchers_pay
+from loyalty.services.statements.bulk_insert import rows_insert, statements_together
+from loyalty.services.statements.counters import (
+    CounterUpdate,
+    UsageChange,
+    consumer_activity_update,
+    counters_increase,
+    usage_add,
+)
 from loyalty.services.till.answer import (
     Answer,
     Difference,
@@ -27,14 +35,6 @@ from loyalty.services.till.answer import (
     explanation_of,
     lines_answer,
     voucher_answer,
-)
-from loyalty.services.till.bulk_insert import rows_insert, statements_together
-from loyalty.services.till.counters import (
-    CounterUpdate,
-    UsageChange,
-    consumer_activity_update,
-    counters_increase,
-    usage_add,
 )
 from loyalty.services.till.locks import LOCK_FREE_MARGIN
 from loyalty.services.till.profiling import PROFILER

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db import connection
 from msgspec import Struct
 
-from loyalty.services.till.combined_query import CombinedQuery, in_ids
+from loyalty.services.statements.combined_query import CombinedQuery, in_ids
 
 LOCK_FREE_MARGIN = 1_000
 """A counter with more than this left is not locked while a sale is decided."""

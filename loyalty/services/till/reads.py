@@ -15,7 +15,7 @@ from msgspec import Struct, json
 
 from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
-from loyalty.services.till.combined_query import CombinedQuery, in_ids, in_texts
+from loyalty.services.statements.combined_query import CombinedQuery, in_ids, in_texts
 from loyalty.services.till.locks import ContendedCounters, CounterRow, counters_lock_with
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper

@@ -19,10 +19,10 @@ from loyalty.models import AppliedPromotion, LedgerEntry, Reversal, Transaction,
 from loyalty.selectors.rewards import UNUSED
 from loyalty.selectors.transaction import last_promotion_day, last_transaction_moment
 from loyalty.services.rewards.voucher import vouchers_cancel, vouchers_release
+from loyalty.services.statements.bulk_insert import rows_insert
+from loyalty.services.statements.counters import counters_decrease, usage_take_back
 from loyalty.services.till.answer import Answer, IssuedVoucher, amount_decimal, answer_of, lines_answer, voucher_answer
-from loyalty.services.till.bulk_insert import rows_insert
 from loyalty.services.till.commit import MAX_CLOCK_LEAD
-from loyalty.services.till.counters import counters_decrease, usage_take_back
 from loyalty.services.till.history import basket_left
 from loyalty.services.till.locks import counters_lock
 from loyalty.services.till.records import (

@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, 
 
 from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.exceptions import Problem
+from consumers.types import JsonObject
 from promotions.admin.editor.form import (
     GENERAL,
     Document,
@@ -73,7 +74,7 @@ class PersonalizedChoices:
 NO_PERSONALIZED = PersonalizedChoices()
 
 
-def fieldsets_of(discount_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
     """Return the four tabs with their sections for one type."""
     own = TYPE_FIELDS[discount_type]
     return (

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from consumers.admin.framework.pages import ModelForm
 from consumers.author import Author
 from consumers.models import Account
+from consumers.types import JsonObject
 from promotions.admin.discount.files import DiscountResource
 from promotions.admin.discount.form import DiscountForm, fieldsets_of
 from promotions.admin.discount.summary import describe_discount
@@ -94,5 +95,5 @@ class DiscountAdmin(PromotionAdmin):
         return discount_save(account=account, values=_values(form, common), author=author, at=at)
 
 
-def _values(form: Any, common: dict[str, Any]) -> DiscountValues:
+def _values(form: Any, common: JsonObject) -> DiscountValues:
     return DiscountValues(**common, discount_type=form.promotion_type, **form.discount_values())

@@ -21,6 +21,7 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.history import Change
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_by_values
+from consumers.types import JsonObject
 from promotions.admin.editor.history import document_changes
 from promotions.choices import Status
 from promotions.engine.definition.fields import FieldKind, OutcomeField
@@ -148,9 +149,9 @@ class DefinitionField(Field):
             parent[name] = cleaned
 
 
-def document_of(promotion: object) -> dict[str, Any]:
+def document_of(promotion: object) -> JsonObject:
     """Return the contract's document that a resource keeps on a promotion; an import changes it."""
-    document: dict[str, Any] = vars(promotion).setdefault("document", {})
+    document: JsonObject = vars(promotion).setdefault("document", {})
     return document
 
 
@@ -280,9 +281,9 @@ class PromotionResource(AccountResource):
         yield from document_changes(_nested(before), _nested(after))
 
 
-def _nested(columns: Mapping[str, object]) -> dict[str, Any]:
+def _nested(columns: Mapping[str, object]) -> JsonObject:
     """Return the values of columns as the nested document that ``describe_document`` reads, moments as text."""
-    document: dict[str, Any] = {}
+    document: JsonObject = {}
     for column, value in columns.items():
         if value is ABSENT or column == "status":
             continue

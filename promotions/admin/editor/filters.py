@@ -15,6 +15,7 @@ from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choice_filter
 from consumers.admin.framework.pages import account_of
 from consumers.models import Site
+from consumers.types import Rows
 from promotions.choices import Status
 from promotions.models import Promotion
 from promotions.selectors.life import promotions_between, promotions_with_status
@@ -58,7 +59,7 @@ class LiveOnFilter(admin.SimpleListFilter):
         yield {"form": LiveOnForm(name=self.parameter_name, label="Live on", data=data)}
 
 
-def _by_status(request: HttpRequest, promotions: QuerySet[Any], status: str) -> QuerySet[Any]:
+def _by_status(request: HttpRequest, promotions: Rows, status: str) -> Rows:
     return promotions_with_status(promotions, statuses=[status], at=timezone.now())
 
 

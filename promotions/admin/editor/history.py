@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from django.urls import reverse
+
 from consumers.admin.framework.history import MAX_HISTORY_ENTRIES, Change, HistoryEntry, describe_field_change
 from promotions.admin.rules.wording import describe_document
 from promotions.admin.visibility import without_personalized
@@ -38,3 +40,8 @@ def status_entries(promotion: Promotion) -> Sequence[HistoryEntry]:
     """Return the changes of a promotion's status, each at the moment from which it held, newest first."""
     events = promotion.status_events.order_by("-effective_at", "-pk")[:MAX_HISTORY_ENTRIES]
     return [HistoryEntry(at=event.effective_at, kind=f"Became {Status(event.status).label}") for event in events]
+
+
+def versions_address(promotion_code: str) -> str:
+    """Return the address of the list of a promotion's versions."""
+    return f"{reverse('admin:promotions_promotionversion_changelist')}?q={promotion_code}"

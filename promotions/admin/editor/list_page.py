@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet, TextChoices, Value
+from django.db.models import TextChoices, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
@@ -10,6 +10,7 @@ from unfold.decorators import display
 
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import account_of
+from consumers.types import Rows
 from promotions.admin.editor.evaluation_time import (
     NOT_MEASURED,
     describe_ratio,
@@ -27,10 +28,10 @@ class PromotionListMixin:
     types: ClassVar[type[TextChoices]]
     list_display = ("title", "type_label", "status_label", "starts", "ends", "redeemed", "cost_per_basket")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> Rows:
         # The clock is read once for all rows of a page.
-        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
-        promotions: QuerySet[Any] = promotions_with_evaluation_time(rows.annotate(seen_at=Value(timezone.now())))
+        rows: Rows = super().get_queryset(request)  # type: ignore[misc]
+        promotions: Rows = promotions_with_evaluation_time(rows.annotate(seen_at=Value(timezone.now())))
         return promotions
 
     def get_changelist_instance(self, request: HttpRequest) -> object:

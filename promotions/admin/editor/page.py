@@ -23,17 +23,22 @@ from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of,
 from consumers.author import Author
 from consumers.exceptions import Problem
 from consumers.models import Account
+from consumers.types import Context
 from promotions.admin.editor.bulk_steps import BulkStepsMixin
 from promotions.admin.editor.evaluation_time import EVALUATION_TIME_HELP, describe_evaluation_time, evaluation_time_of
 from promotions.admin.editor.form import PromotionForm
 from promotions.admin.editor.header import describe_life, header_of
-from promotions.admin.editor.history import promotion_change, promotion_change_without_personalized, status_entries
+from promotions.admin.editor.history import (
+    promotion_change,
+    promotion_change_without_personalized,
+    status_entries,
+    versions_address,
+)
 from promotions.admin.editor.list_page import PromotionListMixin
 from promotions.admin.editor.publish_warning import publish_warning
 from promotions.admin.editor.step_forms import PUBLISH_ANYWAY, promotion_of
 from promotions.admin.editor.steps import StepsMixin
 from promotions.admin.editor.summary import SummaryMixin, definition_of
-from promotions.admin.version import versions_address
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import Status
 from promotions.exceptions import PromotionsError
@@ -175,9 +180,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def render_change_form(self, request: HttpRequest, context: Context, *args: Any, **kwargs: Any) -> HttpResponse:
         # The summary above the form is rendered with the page: nothing moves once it is read.
         form = context["adminform"].form
         stored = form.stored.pk is not None and not form.is_bound

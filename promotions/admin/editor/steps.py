@@ -16,6 +16,7 @@ from consumers.admin.framework.dialogs import dialog_redirect, dialog_with_error
 from consumers.admin.framework.pages import author_of
 from consumers.author import Author
 from consumers.exceptions import Refused
+from consumers.types import JsonMapping
 from promotions.admin.editor.header import describe_life
 from promotions.admin.editor.step_forms import DuplicateForm, PublishForm, StepForm, code_of_copy
 from promotions.choices import Status
@@ -36,7 +37,7 @@ class StepInput:
     family: PromotionFamily
     author: Author
     at: datetime
-    values: Mapping[str, Any]
+    values: JsonMapping
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The sentence above a promotion's form that describes it and follows what is being entered."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, cast
@@ -15,6 +15,7 @@ from consumers.admin.framework.history import Change
 from consumers.admin.framework.pages import account_of
 from consumers.models import Account
 from consumers.services.upsert import is_storable
+from consumers.types import JsonMapping
 from promotions.admin.editor.changes import changes_of
 from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, describe_tree, format_amount
 from promotions.admin.visibility import may_see_personalized, without_personalized
@@ -36,8 +37,8 @@ class PartialDefinition:
     currency: str
     starts_at: datetime | None
     ends_at: datetime | None
-    outcome: Mapping[str, Any]
-    eligibility: Mapping[str, Any]
+    outcome: JsonMapping
+    eligibility: JsonMapping
 
 
 def definition_of(promotion: Promotion) -> PartialDefinition:
@@ -107,7 +108,7 @@ def describe_count(count: object, noun: str) -> str:
     return f"{count or MISSING} {noun if str(count) == '1' else f'{noun}s'}"
 
 
-def describe_set(product_set: Mapping[str, Any], describer: RuleDescriber) -> str:
+def describe_set(product_set: JsonMapping, describer: RuleDescriber) -> str:
     """Describe a product set by its name, or else by its products."""
     if product_set.get("name"):
         return f"“{product_set['name']}”"
@@ -130,7 +131,7 @@ def describe_money(value: object, currency: str) -> str:
         return str(value or MISSING)
 
 
-def describe_limits(eligibility: Mapping[str, Any]) -> str:
+def describe_limits(eligibility: JsonMapping) -> str:
     """Describe how often a promotion can be redeemed, as the end of a sentence."""
     limits = (
         ("customer_redemption_limit", "at most {} per customer"),
@@ -144,7 +145,7 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def describe_extras(eligibility: Mapping[str, Any]) -> Iterator[str]:
+def describe_extras(eligibility: JsonMapping) -> Iterator[str]:
     """Yield what is described in sentences of their own: a control group, and that it always applies."""
     if control := eligibility.get("control_group"):
         percentage, group = control.get("percentage") or MISSING, control.get("group") or MISSING

@@ -8,6 +8,8 @@ from django import forms
 from django.urls import reverse
 from unfold.widgets import BASE_INPUT_CLASSES
 
+from consumers.types import JsonMapping
+
 
 class KeysWidget(forms.Textarea):
     """A textarea of keys, one on each line; scripts turn it into chips and a search among the rows of ``kind``.
@@ -44,9 +46,7 @@ class KeysField(forms.Field):
 
     widget: KeysWidget
 
-    def __init__(
-        self, kind: str, *, noun: str, max_keys: int, attrs: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, kind: str, *, noun: str, max_keys: int, attrs: JsonMapping | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("required", False)
         super().__init__(widget=KeysWidget(kind, noun=noun, max_keys=max_keys, attrs=attrs), **kwargs)
 

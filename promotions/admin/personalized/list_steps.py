@@ -1,7 +1,7 @@
 """What staff do with one consumer's list: each step is a page with a question, which scripts show as a dialog."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from unfold.widgets import (
 
 from consumers.admin.framework.pages import account_of
 from consumers.exceptions import Refused
+from consumers.types import JsonObject
 from promotions.admin.inputs.key_fields import KeysField
 from promotions.models import PersonalizedList
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
@@ -66,7 +67,7 @@ class ListForm(BaseDialogForm):
         return self.listed.promotion.backend_id
 
     @property
-    def list_key(self) -> dict[str, Any]:
+    def list_key(self) -> JsonObject:
         """Return which list it is, as the services take it."""
         return {
             "account_id": self.account.pk,

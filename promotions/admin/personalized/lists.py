@@ -17,6 +17,7 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import ReadOnlyAdmin, account_of
 from consumers.exceptions import Refused
 from consumers.selectors import consumers_of
+from consumers.types import Context, Rows
 from promotions.admin.personalized.list_files import ListConfirmForm, ListImportForm, PersonalizedListResource
 from promotions.admin.personalized.list_steps import CHANGE_LISTS, STEPS
 from promotions.loyalty_sections import choice_of, lists_shown
@@ -30,7 +31,7 @@ CHOICE_LABELS = {"none": "None yet", "open": "Open", "final": "Final"}
 CHOICE_COLOURS = {"Final": "success", "Open": "info", "None yet": "default"}
 
 
-def _by_choice(_: HttpRequest, lists: QuerySet[Any], choice: str) -> QuerySet[Any]:
+def _by_choice(_: HttpRequest, lists: Rows, choice: str) -> Rows:
     match choice:
         case "none":
             return lists.filter(selected=[])
@@ -125,7 +126,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         return format_moment(listed.updated_at)
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         listed = self.get_object(request, object_id)
         if isinstance(listed, PersonalizedList):

@@ -8,10 +8,11 @@ from django import forms
 from unfold.widgets import BASE_INPUT_CLASSES
 
 from consumers.exceptions import Problem
+from consumers.types import JsonObject
 from promotions.admin.rules.wording import EMPTY, KINDS, OPERATORS, UNREADABLE, describe_tree
 from promotions.engine.rules.attributes import ATTRIBUTES, Scope
 
-EXAMPLES: dict[Scope, dict[str, Any]] = {
+EXAMPLES: dict[Scope, JsonObject] = {
     Scope.SITE: {"match": "any", "rules": [{"attribute": "town", "operator": "is_any_of", "value": ["Leeds", "York"]}]},
     Scope.CUSTOMER: {
         "match": "all",

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.formats import date_format
 
 from consumers.admin.framework.formatting import format_moment
+from consumers.types import JsonMapping
 from promotions.engine.money import exponent
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Operator, Scope
 from promotions.engine.rules.check import normalized_number
@@ -97,7 +98,7 @@ def describe_tree(tree: Mapping[str, object] | None, scope: Scope, wording: Word
     return _group(tree, scope, wording)
 
 
-def _group(group: Mapping[str, Any], scope: Scope, wording: Wording) -> str:
+def _group(group: JsonMapping, scope: Scope, wording: Wording) -> str:
     joint = " and " if group["match"] == "all" else " or "
     parts = []
     for rule in group["rules"]:
@@ -108,7 +109,7 @@ def _group(group: Mapping[str, Any], scope: Scope, wording: Wording) -> str:
     return joint.join(parts) or EMPTY[scope]
 
 
-def _condition(condition: Mapping[str, Any], scope: Scope, wording: Wording) -> str:
+def _condition(condition: JsonMapping, scope: Scope, wording: Wording) -> str:
     attribute = ATTRIBUTES[scope][condition["attribute"]]
     operator, value = Operator(condition["operator"]), condition["value"]
     operand, words = attribute.operators[operator], OPERATORS[operator]
@@ -201,7 +202,7 @@ SCOPES = {
 }
 
 
-def describe_document(document: Mapping[str, Any], *, before: str = "") -> Iterator[tuple[str, str]]:
+def describe_document(document: JsonMapping, *, before: str = "") -> Iterator[tuple[str, str]]:
     """Yield a label and words for each field of a document that is not empty; ``before`` is the label above them."""
     for name, value in document.items():
         label = f"{before} · {label_of(name)}" if before else label_of(name)

@@ -1,7 +1,6 @@
 """``discounts``: the discount family."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import path
@@ -13,6 +12,7 @@ from rest_framework import serializers
 from consumers.api.framework.fields import ChoiceText, FlagField, MomentField
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, collection_paths
+from consumers.types import JsonObject
 from promotions.api.v1.fields import UncheckedField
 from promotions.api.v1.promotions import (
     RULES,
@@ -156,7 +156,7 @@ class Discounts(DiscountView, PromotionCollection):
     output_class = DiscountOutput
     filterset_class = DiscountFilters
 
-    def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def write(self, rows: Sequence[JsonObject]) -> list[tuple[Promotion, bool]]:
         values = [DiscountValues(**row) for row in rows]
         return discounts_save(account_id=self.account.pk, rows=values, author=self.author, at=self.at)
 

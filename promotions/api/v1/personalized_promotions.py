@@ -19,6 +19,7 @@ from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import MAX_ROWS, ApiView, Collection, collection_paths, row_or_404
 from consumers.selectors import consumers_of
 from consumers.services.upsert import Saved
+from consumers.types import JsonObject
 from promotions.models import PersonalizedList, PersonalizedPromotion
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
 from promotions.selectors.personalized_promotion import (
@@ -97,7 +98,7 @@ class PersonalizedPromotions(Collection):
     def get_queryset(self) -> QuerySet[PersonalizedPromotion]:
         return personalized_promotions_of(account_id=self.account.pk)
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[JsonObject]) -> Saved:
         return personalized_promotions_save(
             account_id=self.account.pk,
             rows=[PersonalizedPromotionValues(**row) for row in rows],
@@ -202,7 +203,7 @@ class BelowPromotionView(ApiView):
         if "\x00" in kwargs.get("consumer_id", ""):
             raise NotFound
 
-    def list_key(self) -> dict[str, Any]:
+    def list_key(self) -> JsonObject:
         """Return what the path names, as selectors and services take it."""
         return {"account_id": self.account.pk, **self.kwargs}
 
@@ -299,7 +300,7 @@ class PersonalizedAssignments(BelowPromotionView):
     @extend_schema(request=AssignmentInput(many=True), responses={200: AssignmentOutput}, parameters=flags)
     def post(self, request: Request, backend_id: str) -> Response:
         """Push a list to each of up to 10,000 consumers: to all of them or none."""
-        rows = self.documents(AssignmentInput(), key="consumer", most=MAX_ROWS)
+        rows = self.documents(AssignmentInput(), key="consumer", max_rows=MAX_ROWS)
         assigned = personalized_lists_assign(
             **self.list_key(),
             rows=[ConsumerProducts(consumer_id=row["consumer"], products=row["products"]) for row in rows],

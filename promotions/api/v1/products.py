@@ -1,7 +1,6 @@
 """``products``."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
@@ -11,6 +10,7 @@ from consumers.api.framework.filters import ArchiveFilters
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import Collection
 from consumers.services.upsert import Saved
+from consumers.types import JsonObject
 from promotions.api.v1.fields import MoneyOutput, MoneyText, amount_output
 from promotions.models import Product
 from promotions.models.product import MAX_LABEL_LENGTH, MAX_LABELS
@@ -77,7 +77,7 @@ class Products(Collection):
     def get_queryset(self) -> QuerySet[Product]:
         return products_of(account_id=self.account.pk)
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[JsonObject]) -> Saved:
         return products_save(
             account_id=self.account.pk,
             rows=[ProductValues(**{**row, "labels": tuple(row["labels"])}) for row in rows],

@@ -74,7 +74,7 @@ class FixedPoints:
 
     def give(self, *, sets: int, taken: TakenUnits, basket_value: BasketValue) -> RewardResult:
         """Return the points, times the redemptions."""
-        return RewardResult(redemptions=sets, taken=taken, points=self.points * sets)
+        return RewardResult(sets, taken, self.points * sets)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +124,7 @@ class BonusPoints:
             points = floor_quotient(bought, self.conversion_units) * self.conversion_points
         else:
             points = floor_quotient(bought * self.conversion_points, self.conversion_units)
-        return RewardResult(redemptions=sets, taken=taken, points=points)
+        return RewardResult(sets, taken, points)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

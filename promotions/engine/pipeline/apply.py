@@ -11,7 +11,7 @@ from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 
 _NO_PRODUCTS = "The basket has too few matching products."
-_NO_VALUE = "This promotion would give nothing on this basket."
+_NO_VALUE = "It would have given nothing."
 
 
 def evaluate_promotion(promotion: Promotion, context: EvaluationContext) -> Candidate | Refusal:

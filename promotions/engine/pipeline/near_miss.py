@@ -213,7 +213,8 @@ def sentence(miss: NearMiss, currency: str) -> str:
     """Return what was missing as a sentence; empty for a rule, which the caller describes."""
     match miss.lacking:
         case "spend":
-            return f"Spend {money_text(miss.amount or 0, currency)} more to reach {miss.required} {currency}."
+            amount = money_text(miss.amount or 0, currency)
+            return f"It is {amount} short of the {miss.required} {currency} that are asked."
         case "units":
             return "One more unit would do." if miss.units == 1 else f"{miss.units} more units would do."
         case "transactions":

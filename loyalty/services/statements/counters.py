@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from consumers.models import Consumer
 from loyalty.exceptions import LimitOverrun
 from loyalty.models import PromotionUsage
-from loyalty.services.till.combined_query import Parameter, in_ids
+from loyalty.services.statements.combined_query import Parameter, in_ids
 from promotions.engine.facts.progress import Progress
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import DateField, DecimalField, Field, JSONField, Model
 from msgspec import json
 
-from loyalty.services.till.combined_query import Parameter
+from loyalty.services.statements.combined_query import Parameter
 
 if TYPE_CHECKING:
     AnyField = Field[Any, Any]
