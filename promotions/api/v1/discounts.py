@@ -1,6 +1,7 @@
 """``discounts``: the discount family."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import path
