@@ -93,7 +93,7 @@ def test_a_promotion_is_created_read_and_replaced(api: Api) -> None:
     assert (replaced.json()["outcome"]["points"], replaced.json()["version"]) == (60, 2)
 
 
-def test_a_get_response_can_be_sent_back_with_put(api: Api) -> None:
+def test_the_answer_of_get_can_be_put_back(api: Api) -> None:
     ConsumerGroup.objects.create(account=api.account, code="staff")
     body = {
         **BODY,
@@ -187,7 +187,7 @@ def test_a_drafts_code_can_be_patched_and_a_published_ones_cannot(api: Api) -> N
     assert api.errors("PUT", "promotions/sixty", {**BODY, "code": "seventy"}) == [("code", "invalid")]
 
 
-def test_a_change_of_a_fixed_field_is_refused_by_name(api: Api) -> None:
+def test_a_change_of_a_fixed_field_is_refused_at_the_field(api: Api) -> None:
     api("PUT", "promotions/fifty", BODY)
     assert api.errors("PATCH", "promotions/fifty", {"type": "redeem_offer"}) == [("type", "immutable")]
     assert api.errors("PATCH", "promotions/fifty", {"currency": "EUR"}) == [("currency", "immutable")]
@@ -575,7 +575,7 @@ def test_an_error_in_a_rule_tree_names_its_path(api: Api, tree: str, rules: Any,
         ("is_loyalty_member", "is", "true", "value"),
     ],
 )
-def test_an_error_in_a_condition_has_the_path_of_its_part(
+def test_an_error_in_a_condition_names_its_part(
     api: Api, attribute: str, operator: str, value: Any, field: str
 ) -> None:
     body = {**BODY, "eligibility": {"customer_rules": rule(attribute, operator, value)}}

@@ -1,4 +1,4 @@
-"""The life of a loyalty promotion: what can be saved, what is fixed when, and what each change records."""
+"""A loyalty promotion's life: valid input, fields that become fixed, and what each change records."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -98,7 +98,7 @@ def test_the_same_put_twice_writes_nothing_the_second_time(account: Account) -> 
     assert (again.versions.count(), again.history.count(), again.status_events.count()) == (1, 1, 1)
 
 
-def test_a_stored_promotion_can_be_saved_again_unchanged(account: Account) -> None:
+def test_stored_documents_are_valid_input(account: Account) -> None:
     group = ConsumerGroup.objects.create(account=account, code="staff")
     promotion, _ = save(
         account,
@@ -170,7 +170,7 @@ def test_a_code_that_would_not_survive_in_an_address_is_refused(account: Account
         ),
     ],
 )
-def test_each_problem_has_the_path_of_its_field(account: Account, fields: Any, problems: Any) -> None:
+def test_every_problem_has_its_path(account: Account, fields: Any, problems: Any) -> None:
     assert problems_of(account, **fields) == problems
 
 
@@ -271,7 +271,7 @@ def test_a_promotion_may_keep_an_offer_that_was_archived_since(account: Account)
     assert problems_of(account, code="new", **referencing_fields(account)) == {"outcome.offer": "unknown_reference"}
 
 
-def test_publishing_validates_the_whole_promotion_again(account: Account) -> None:
+def test_publishing_checks_the_whole_definition_again(account: Account) -> None:
     create_referenced_rows(account)
     draft = make_promotion(account, draft=True, **referencing_fields(account))
     Offer.objects.update(archived=True)
@@ -293,7 +293,7 @@ def test_references_follow_the_definition(account: Account) -> None:
     assert not promotion.references.exists()
 
 
-def test_rows_that_a_promotion_references_are_reported_as_in_use(account: Account) -> None:
+def test_a_deletion_sees_what_promotions_reference(account: Account) -> None:
     create_referenced_rows(account)
     make_promotion(account, **referencing_fields(account))
     other = make_account("other")
@@ -303,7 +303,7 @@ def test_rows_that_a_promotion_references_are_reported_as_in_use(account: Accoun
     assert InUse.code == PromotionInUse.code
 
 
-def test_an_account_without_a_catalogue_can_still_archive_a_promotion_that_needs_one(account: Account) -> None:
+def test_a_promotion_that_needs_the_catalogue_can_be_archived_without_one(account: Account) -> None:
     promotion = make_promotion(account, eligibility={"line_item_rules": rule("labels", "is", "organic")})
     Account.objects.update(catalogue_enabled=False)
     archived = archive(promotion=promotion, **BY)

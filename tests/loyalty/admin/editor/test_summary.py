@@ -108,7 +108,7 @@ def with_product_sets(*sets: dict[str, Any], match: str = "any", **outcome: Any)
         ),
     ],
 )
-def test_a_promotion_is_summarized_in_a_sentence(
+def test_a_promotion_is_described_in_a_sentence(
     office: Office, kind: str, outcome: dict[str, Any], eligibility: dict[str, Any], words: str
 ) -> None:
     assert sentence_of(office, kind, outcome, **eligibility) == words
