@@ -12,6 +12,8 @@ from celery.signals import setup_logging
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from consumers.types import JsonObject
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Logging and broker below need the settings, whichever module is imported first.
 django.setup()
@@ -27,7 +29,7 @@ app = Celery("promotions")
 app.set_default()
 
 
-def broker() -> dict[str, Any]:
+def broker() -> JsonObject:
     """Return the broker's settings: Redis if it is configured, else a folder, which needs no server."""
     if settings.REDIS_URL:
         # A sale must not wait for a broker that does not answer.

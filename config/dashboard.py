@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from consumers.models import Account, User
+from consumers.types import Context, JsonObject
 from loyalty.choices import MessageState
 from loyalty.selectors.overview import (
     messages_needing_attention,
@@ -66,7 +67,7 @@ BAR_WIDTH = 24
 """Width of a day in a chart, with the gap beside its bar."""
 
 
-def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+def dashboard(request: HttpRequest, context: Context) -> JsonObject:
     """Return the overview's context: promotions, sales and charts, as far as the user may see them."""
     user, now = request.user, timezone.now()
     context |= {"title": "Overview", "subtitle": None}
@@ -97,7 +98,7 @@ def _charts(user: User, account: Account, now: datetime) -> list["Chart"]:
     """Return the charts of points and vouchers by day that the user may see."""
     today = now.astimezone(account.zone).date()
     days = [today - timedelta(days=ago) for ago in reversed(range(CHARTED_DAYS))]
-    period: dict[str, Any] = {
+    period: JsonObject = {
         "account_id": account.pk,
         "since": datetime.combine(days[0], time.min, tzinfo=account.zone),
         "zone": account.zone,
@@ -110,7 +111,7 @@ def _charts(user: User, account: Account, now: datetime) -> list["Chart"]:
     return charts
 
 
-def _trouble(account: Account) -> list[dict[str, Any]]:
+def _trouble(account: Account) -> list[JsonObject]:
     """Return messages that need attention, by state, each with the address of their list."""
     messages = reverse("admin:loyalty_redemptionmessage_changelist")
     return [
@@ -163,7 +164,7 @@ class Chart:
         return cls(title=title, total=sum(values.values()), most=most, width=BAR_WIDTH * len(bars), bars=bars)
 
 
-def _tile(family: Family, status: Status, count: int) -> dict[str, Any]:
+def _tile(family: Family, status: Status, count: int) -> JsonObject:
     page = PAGES[family]
     noun = page.one if count == 1 else page.several
     return {
@@ -173,32 +174,32 @@ def _tile(family: Family, status: Status, count: int) -> dict[str, Any]:
     }
 
 
-def _list(title: str, empty: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _list(title: str, empty: str, rows: list[JsonObject]) -> JsonObject:
     return {"title": title, "empty": empty, "rows": rows}
 
 
-def _row(promotion: Promotion, **columns: Any) -> dict[str, Any]:
+def _row(promotion: Promotion, **columns: Any) -> JsonObject:
     page = PAGES[Family(promotion.family)]
     return {"name": promotion.name, "address": reverse(page.form_view, args=[promotion.pk]), **columns}
 
 
-def _running(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
+def _running(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
     rows = promotions_running(account_id=account_id, families=families, at=now)[:MAX_LISTED]
     return [_row(promotion, fact=f"{describe_redemptions(promotion)} redemptions") for promotion in rows]
 
 
-def _starting(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
+def _starting(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
     rows = promotions_starting(account_id=account_id, families=families, at=now)[:MAX_LISTED]
     return [_row(promotion, moment=promotion.starts_at) for promotion in rows]
 
 
-def _nearly_used(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
+def _nearly_used(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
     rows = promotions_nearly_used(account_id=account_id, families=families, at=now, percent=NEARLY_USED_PERCENT)[
         :MAX_LISTED
     ]
     return [_row(promotion, fact=f"{describe_redemptions(promotion)} redemptions") for promotion in rows]
 
 
-def _ending(account_id: int, families: Collection[Family], now: datetime) -> list[dict[str, Any]]:
+def _ending(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
     rows = promotions_ending(account_id=account_id, families=families, at=now, within=ENDING_WITHIN)[:MAX_LISTED]
     return [_row(promotion, moment=promotion.ends_at) for promotion in rows]

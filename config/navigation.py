@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from config.version import VERSION
+from consumers.types import Context, JsonObject
 
 Entry = tuple[str, str, str] | tuple[str, str, str, str]
 
@@ -70,10 +71,10 @@ PAGES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 )
 
 
-def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+def sidebar(request: HttpRequest) -> list[JsonObject]:
     """Return the sidebar's groups: the overview, and the pages that the user may see in the current account."""
     overview = reverse("admin:index")
-    groups: list[dict[str, Any]] = [
+    groups: list[JsonObject] = [
         {"items": [{"title": "Overview", "icon": "space_dashboard", "link": overview, "active": is_page(overview)}]}
     ]
     for title, pages in PAGES:
@@ -124,7 +125,7 @@ def asset(path: str) -> Callable[[HttpRequest], str]:
     return lambda _: static(path)
 
 
-def page_context(request: HttpRequest) -> dict[str, Any]:
+def page_context(request: HttpRequest) -> Context:
     """Return the context of every page: the accounts to switch to, and no colours.
 
     The colours are in static/css/theme.css: the theme would write them into the page, which the Content-Security-Policy
@@ -145,7 +146,7 @@ def switchable_accounts(request: HttpRequest) -> list[Any]:
     return list(accounts_of_staff(user=user).exclude(pk=user.current_membership.account_id))
 
 
-def theme(request: HttpRequest) -> dict[str, Any]:
+def theme(request: HttpRequest) -> JsonObject:
     """Give every template the version, and what the theme needs of the site on pages without the site's context."""
     # The settings import this module before apps are loaded.
     from django.contrib import admin  # noqa: PLC0415

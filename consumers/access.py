@@ -25,7 +25,7 @@ _CACHE = "_role_permissions"
 class MembershipBackend(ModelBackend):
     """Logs in with a password; answers ``has_perm`` by the role in the account that the user works in."""
 
-    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+    def get_all_permissions(self, user_obj: Any, obj: object = None) -> set[str]:
         """Return the permissions (``app.codename``) of the user's role; none without an account."""
         membership = getattr(user_obj, "current_membership", None)
         if membership is None or obj is not None or not user_obj.is_active:
@@ -37,11 +37,11 @@ class MembershipBackend(ModelBackend):
             setattr(user_obj, _CACHE, (membership.role_id, permissions))
         return set(permissions)
 
-    def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+    def get_user_permissions(self, user_obj: Any, obj: object = None) -> set[str]:
         """Return none: all permissions come from the role."""
         return set()
 
-    def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+    def get_group_permissions(self, user_obj: Any, obj: object = None) -> set[str]:
         """Return the permissions of the role."""
         return self.get_all_permissions(user_obj, obj)
 

@@ -4,12 +4,12 @@ The packages above register their sections when they start. The admin's tab and
 ``GET consumers/{consumer_id}/loyalty`` show the same register.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from consumers.models import Consumer
+from consumers.types import JsonMapping, JsonObject
 
 
 class SectionData(Protocol):
@@ -33,7 +33,7 @@ class LoyaltySection:
     position: int
     data: SectionData
     template: str
-    schema: Mapping[str, Any] = field(default_factory=dict)
+    schema: JsonMapping = field(default_factory=dict)
     is_answered: bool = True
     page_data: SectionData | None = None
     permission: str = ""
@@ -58,12 +58,12 @@ def loyalty_sections_answered() -> tuple[LoyaltySection, ...]:
     return tuple(section for section in loyalty_sections() if section.is_answered)
 
 
-def loyalty_tab(consumer: Consumer, *, at: datetime) -> dict[str, Any]:
+def loyalty_tab(consumer: Consumer, *, at: datetime) -> JsonObject:
     """Return the data of every section of the REST answer, by key."""
     return {section.key: section.data(consumer, at=at) for section in loyalty_sections_answered()}
 
 
-def membership_data(consumer: Consumer, *, at: datetime) -> dict[str, Any] | None:
+def membership_data(consumer: Consumer, *, at: datetime) -> JsonObject | None:
     """Return the membership with its cards; None without one."""
     membership = getattr(consumer, "membership", None)
     if membership is None:

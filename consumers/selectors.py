@@ -12,6 +12,7 @@ from rest_framework_api_key.crypto import KeyGenerator
 
 from consumers.choices import StaffRole
 from consumers.models import Account, ApiKey, Card, Consumer, ConsumerGroup, Job, Site, StaffMembership, User
+from consumers.types import Rows
 
 T = TypeVar("T", bound=Model)
 
@@ -82,7 +83,7 @@ def sites_of(*, account_id: int) -> QuerySet[Site]:
     return Site.objects.filter(account_id=account_id)
 
 
-def group_members(*, account_id: int) -> QuerySet[Any]:
+def group_members(*, account_id: int) -> Rows:
     """Return the members of the account's groups: one row per member, with the group and the consumer."""
     links = Consumer.groups.through._default_manager.filter(consumergroup__account_id=account_id)
     return links.select_related("consumergroup", "consumer").order_by("consumergroup__code", "consumer__consumer_id")

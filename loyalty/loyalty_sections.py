@@ -2,10 +2,10 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from consumers.loyalty_sections import LoyaltySection
 from consumers.models import Consumer
+from consumers.types import JsonObject
 from loyalty.models import LedgerEntry, PromotionUsage, Voucher
 from loyalty.selectors.points import activity_of
 from loyalty.selectors.rewards import vouchers_of
@@ -21,11 +21,11 @@ _MOMENT = {"type": "string", "format": "date-time"}
 _NUMBER = {"type": "integer"}
 
 
-def _rows(**properties: dict[str, Any]) -> dict[str, Any]:
+def _rows(**properties: JsonObject) -> JsonObject:
     return {"type": "array", "items": {"type": "object", "properties": properties}}
 
 
-def activity_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+def activity_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
     """Return the last entries of the ledger, newest first."""
     return [
         {
@@ -47,7 +47,7 @@ def activity_page_data(consumer: Consumer, *, at: datetime) -> list[LedgerEntry]
     return list(activity_of(consumer=consumer)[:MAX_ROWS])
 
 
-def voucher_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+def voucher_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
     """Return the last vouchers, newest first."""
     vouchers = vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer)
     names = {"code": "code", "offer": "offer__code", "name": "offer__name", "status": "shown_status"} | {
@@ -64,7 +64,7 @@ def voucher_page_data(consumer: Consumer, *, at: datetime) -> list[Voucher]:
     return list(vouchers.select_related("offer")[:MAX_ROWS])
 
 
-def redemption_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+def redemption_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
     """Return how often each promotion was redeemed, in the order of codes."""
     return [
         {"promotion": usage.promotion.code, "name": usage.promotion.name, "redemptions": usage.redemptions}
@@ -78,7 +78,7 @@ def redemption_page_data(consumer: Consumer, *, at: datetime) -> list[PromotionU
     return list(usage.order_by("promotion__code", "promotion__family")[:MAX_ROWS])
 
 
-def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
     """Return the last transactions, newest first, with promotions applied, vouchers redeemed and returns."""
 
     def money(amount: Decimal, currency: str) -> str:

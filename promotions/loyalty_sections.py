@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from consumers.loyalty_sections import LoyaltySection
 from consumers.models import Consumer
@@ -11,7 +10,7 @@ from promotions.selectors.personalized_promotion import personalized_lists_shown
 from promotions.selectors.product import product_names
 
 
-def personalized_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+def personalized_data(consumer: Consumer, *, at: datetime) -> list[dict[str, object]]:
     """Return the consumer's product lists by the promotions' names, without archived promotions."""
     return [
         {
@@ -34,7 +33,7 @@ def choice_of(listed: PersonalizedList) -> str:
     return "open" if listed.selected else "none"
 
 
-def lists_shown(lists: Sequence[PersonalizedList]) -> list[dict[str, Any]]:
+def lists_shown(lists: Sequence[PersonalizedList]) -> list[dict[str, object]]:
     """Return what a page shows of lists of one account; one SQL statement reads the names of all products."""
     skus = {sku for listed in lists for sku in listed.products}
     names = product_names(account_id=lists[0].promotion.account_id, skus=skus) if lists else {}
@@ -51,7 +50,7 @@ def lists_shown(lists: Sequence[PersonalizedList]) -> list[dict[str, Any]]:
     ]
 
 
-def personalized_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str, Any]]:
+def personalized_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str, object]]:
     """Return the consumer's lists as the page shows them."""
     return lists_shown(list(personalized_lists_shown(account_id=consumer.account_id, consumer_pk=consumer.pk)))
 

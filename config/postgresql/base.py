@@ -6,6 +6,8 @@ from typing import Any
 from django.db.backends.postgresql import base
 from psycopg import Connection
 
+from consumers.types import JsonObject
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Takes only connections from the pool that the server has not closed.
@@ -14,7 +16,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     was restarted, or that closed a connection, has closed its side of the socket, which needs no query to see.
     """
 
-    def get_new_connection(self, conn_params: dict[str, Any]) -> "Connection[Any]":
+    def get_new_connection(self, conn_params: JsonObject) -> "Connection[Any]":
         """Return a connection from the pool that is open as far as this machine can tell."""
         while True:
             connection: Connection[Any] = super().get_new_connection(conn_params)

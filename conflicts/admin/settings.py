@@ -18,6 +18,7 @@ from conflicts.selectors import conflict_policy, conflict_settings
 from conflicts.services.settings import ConflictValues, conflict_settings_save
 from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of
 from consumers.models import Account
+from consumers.types import Context
 
 
 class ConflictSettingsForm(ServiceForm):
@@ -62,7 +63,7 @@ class ConflictSettingsAdmin(OnePageAdmin):
         return [path("example/", example, name="conflicts_conflictsettings_example"), *super().get_urls()]
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         extra_context = _context(example_rows(conflict_policy(account_id=account_of(request).pk)))
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)

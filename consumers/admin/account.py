@@ -15,6 +15,7 @@ from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_o
 from consumers.choices import CURRENCIES
 from consumers.models import Account
 from consumers.services.account import AccountValues, account_update
+from consumers.types import JsonObject
 
 
 class EarnRateForm(RowForm):
@@ -88,8 +89,8 @@ class AccountForm(ServiceForm):
             {"currency": code, "rate": decimal_or_none(rate)} for code, rate in sorted(rates.items())
         ]
 
-    def clean_earn_rates(self) -> list[dict[str, Any]]:
-        rates: list[dict[str, Any]] = self.cleaned_data["earn_rates"]
+    def clean_earn_rates(self) -> list[JsonObject]:
+        rates: list[JsonObject] = self.cleaned_data["earn_rates"]
         codes = [rate["currency"] for rate in rates]
         if len(set(codes)) < len(codes):
             raise forms.ValidationError("Name each currency once.")

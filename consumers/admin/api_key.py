@@ -45,7 +45,7 @@ class ApiKeyForm(ServiceForm):
 class RevokeForm(RowDialogForm):
     """The confirmation before a key is revoked."""
 
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, object_id: object = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         keys = ApiKey.objects.filter(account=account_of(request))
         # The primary key is the prefix with the hash: any text may be one.
@@ -68,17 +68,17 @@ class ApiKeyAdmin(AccountAdmin):
     fieldsets = (("API key", {"fields": ("name", "role")}),)
     change_fieldsets = (("API key", {"fields": (("name", "prefix"), ("role_label", "state"), "created_at")}),)
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         return self.change_fieldsets if obj else self.fieldsets
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         return ("name", "prefix", "role_label", "state", "created_at") if obj else ()
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         # Keys never change; they are revoked.
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
     @display(description="May do", ordering="role")
@@ -104,10 +104,10 @@ class ApiKeyAdmin(AccountAdmin):
         )
         return key
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         return HttpResponseRedirect(self.url_of("change", obj.pk))
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+    def get_actions_detail(self, request: HttpRequest, object_id: object) -> list[Any]:
         key = self.get_object(request, str(object_id))
         return super().get_actions_detail(request, object_id) if key is not None and not key.revoked else []
 
@@ -124,7 +124,7 @@ class ApiKeyAdmin(AccountAdmin):
             "variant": "danger",
         },
     )
-    def revoke(self, request: HttpRequest, form: RevokeForm, object_id: Any) -> HttpResponse:
+    def revoke(self, request: HttpRequest, form: RevokeForm, object_id: object) -> HttpResponse:
         api_key_revoke(account_id=account_of(request).pk, prefix=form.key.prefix)
         self.log_change(request, form.key, "Revoked.")
         messages.success(request, f"Key “{form.key.name}” is revoked.")

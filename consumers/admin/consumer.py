@@ -41,6 +41,7 @@ from consumers.services.consumer import (
     consumer_delete,
     consumers_save,
 )
+from consumers.types import Context, JsonMapping, JsonObject
 
 MEMBERSHIP_COLOURS = {
     MembershipStatus.ACTIVE.label: "success",
@@ -118,8 +119,8 @@ class ConsumerForm(ServiceForm):
         else:
             self.initial["enrolled_on"] = timezone.localdate()
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+    def clean(self) -> JsonObject:
+        cleaned: JsonObject = super().clean() or self.cleaned_data
         if cleaned.get("member_status") and not cleaned.get("enrolled_on") and "enrolled_on" not in self.errors:
             self.add_error("enrolled_on", "Say since when.")
         if cleaned.get("cards") and not cleaned.get("member_status"):
@@ -142,7 +143,7 @@ def _stored_cards(consumer: Consumer) -> list[str]:
     return [card.number for card in membership.cards.all()] if membership is not None else []
 
 
-STORED_VALUE_READERS: Mapping[str, Any] = {
+STORED_VALUE_READERS: JsonMapping = {
     "home_site": lambda consumer: consumer.home_site.number if consumer.home_site else "",
     "groups": lambda consumer: [group.code for group in consumer.groups.all()] if consumer.pk else [],
     "loyalty_status": _stored_status,
@@ -301,7 +302,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
         media: forms.Media = super().media + forms.Media(js=("js/shown.js", *section_scripts))
         return media
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         if obj is None:
             return self.fieldsets
         return (*self.fieldsets, ("Loyalty", {"classes": ("tab",), "fields": ()}))
@@ -312,7 +313,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
         return consumers_of(account_id=account_of(request).pk).order_by("last_name", "first_name", "consumer_id")
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         consumer = self.get_object(request, object_id)
         if consumer is not None:

@@ -22,6 +22,7 @@ from consumers.models import Consumer, ConsumerGroup
 from consumers.selectors import group_members
 from consumers.services.group import GroupValues, MemberValues, group_delete, group_members_save, groups_save
 from consumers.services.upsert import is_storable, rows_by_values
+from consumers.types import Rows
 
 
 class GroupForm(ServiceForm):
@@ -70,10 +71,10 @@ class GroupMemberResource(AccountResource):
         import_id_fields = ("group", "consumer_id")
         fields = ("group", "consumer_id", "member")
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def get_queryset(self) -> Rows:
         return group_members(account_id=self.account.pk)
 
-    def exported_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def exported_rows(self, rows: Rows) -> Rows:
         return self.get_queryset().filter(consumergroup__in=rows.order_by().values("pk"))
 
     def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:

@@ -22,6 +22,7 @@ from consumers.exceptions import Refused
 from consumers.models import Job
 from consumers.selectors import jobs_of, row_by_id
 from consumers.services.job import job_cancel
+from consumers.types import Context
 
 STATE_COLOURS = {
     JobState.WAITING.label: "info",
@@ -42,7 +43,7 @@ def visible_jobs(request: HttpRequest) -> QuerySet[Job]:
 class CancelForm(RowDialogForm):
     """The confirmation before a job is cancelled."""
 
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, object_id: object = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         job = row_by_id(visible_jobs(request), object_id)
         if job is None:
@@ -96,7 +97,7 @@ class JobAdmin(ReadOnlyAdmin):
         return format_moment(job.finished_at)
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         job = self.get_object(request, object_id)
         if isinstance(job, Job):
@@ -123,7 +124,7 @@ class JobAdmin(ReadOnlyAdmin):
         content_type = FORMATS[job.parameters.get("format", CSV.title)].content_type
         return StreamingHttpResponse(stream, content_type=f"{content_type}; charset=utf-8", headers=headers)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+    def get_actions_detail(self, request: HttpRequest, object_id: object) -> list[UnfoldAction]:
         """Offer to cancel a job that has not ended."""
         job = self.get_object(request, str(object_id))
         if not isinstance(job, Job) or job.is_over:
@@ -144,7 +145,7 @@ class JobAdmin(ReadOnlyAdmin):
             "variant": "danger",
         },
     )
-    def cancel(self, request: HttpRequest, form: CancelForm, object_id: Any) -> HttpResponse:
+    def cancel(self, request: HttpRequest, form: CancelForm, object_id: object) -> HttpResponse:
         try:
             job_cancel(job=form.job, at=timezone.now())
         except Refused as refused:

@@ -92,10 +92,10 @@ class StaffMembershipAdmin(AccountAdmin):
         ("Role", {"fields": ("staff_role",)}),
     )
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         return self.change_fieldsets if obj else self.fieldsets
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         return ("username", "full_name", "email", "last_seen") if obj else ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StaffMembership]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -20,6 +19,7 @@ from consumers.author import Author
 from consumers.choices import JobFile, JobState
 from consumers.exceptions import JobFailed, JobOver
 from consumers.models import Job, JobPart
+from consumers.types import JsonObject
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def job_create(
     account_id: int,
     kind: str,
     title: str,
-    parameters: dict[str, Any],
+    parameters: JsonObject,
     content: bytes,
     author: Author,
     at: datetime,

@@ -1,7 +1,7 @@
 """Create or replace many rows by their keys, the same way for one row and for ten thousand."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from simple_history.utils import get_history_manager_for_model
 from consumers.author import Author
 from consumers.exceptions import ConsumersError, Problem, Refused
 from consumers.models import Account
+from consumers.types import JsonMapping, Rows
 
 Row = TypeVar("Row", bound=Model)
 Read = TypeVar("Read")
@@ -39,7 +40,7 @@ def rows_by_values(rows: QuerySet[Any, Read], name: str, values: Iterable[Any]) 
         yield from rows.filter(**{f"{name}__in": ordered[start : start + CHUNK]})
 
 
-def rows_delete(rows: QuerySet[Any], pks: Sequence[int]) -> None:
+def rows_delete(rows: Rows, pks: Sequence[int]) -> None:
     """Delete the rows of these primary keys, in as many statements as they need."""
     for start in range(0, len(pks), CHUNK):
         rows.filter(pk__in=pks[start : start + CHUNK]).delete()
@@ -78,7 +79,7 @@ def rows_upsert(
     model: type[Row],
     account: Account,
     key: str,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[JsonMapping],
     exclude: Collection[str] = (),
     refuse: type[Refused] = ConsumersError,
 ) -> tuple[list[Row], Saved]:
@@ -110,7 +111,7 @@ def rows_upsert(
     return saved_rows, Saved(created=len(keys) - len(stored_keys), updated=len(stored_keys))
 
 
-def upsert_record(rows: Sequence[Any], *, replaced: Mapping[str, Any], key: str, author: Author, at: datetime) -> None:
+def upsert_record(rows: Sequence[Any], *, replaced: JsonMapping, key: str, author: Author, at: datetime) -> None:
     """Write the history of upserted rows of one model: ``replaced`` are the rows that were there before, by ``key``.
 
     The rows get the time of creation of those that they replaced, which the upsert leaves alone.
@@ -144,7 +145,7 @@ def history_record(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def is_storable(value: Any) -> bool:
+def is_storable(value: object) -> bool:
     """Return whether a database can store all texts of a value: no NUL, no unpaired surrogate."""
     pending = [value]
     while pending:

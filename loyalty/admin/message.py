@@ -42,7 +42,7 @@ CHANGE = ["loyalty.change_redemptionmessage"]
 class MessageForm(RowDialogForm):
     """The confirmation of a step with one message of the account."""
 
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, object_id: object = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         message = row_by_id(messages_of(account_id=account_of(request).pk), object_id)
         if message is None:
@@ -112,7 +112,7 @@ class RedemptionMessageAdmin(LongListAdmin):
 
     # --- steps ---
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+    def get_actions_detail(self, request: HttpRequest, object_id: object) -> list[UnfoldAction]:
         """Return the steps that the message allows now."""
         actions: list[UnfoldAction] = super().get_actions_detail(request, object_id)
         message = self.get_object(request, str(object_id))
@@ -138,7 +138,7 @@ class RedemptionMessageAdmin(LongListAdmin):
             "form_submit_text": "Send again",
         },
     )
-    def send_again(self, request: HttpRequest, form: MessageForm, object_id: Any) -> HttpResponse:
+    def send_again(self, request: HttpRequest, form: MessageForm, object_id: object) -> HttpResponse:
         return self._step(
             request, "send_again", form, lambda message: message_send_again(message=message, at=timezone.now())
         )
@@ -156,7 +156,7 @@ class RedemptionMessageAdmin(LongListAdmin):
             "variant": "danger",
         },
     )
-    def cancel(self, request: HttpRequest, form: MessageForm, object_id: Any) -> HttpResponse:
+    def cancel(self, request: HttpRequest, form: MessageForm, object_id: object) -> HttpResponse:
         return self._step(request, "cancel", form, lambda message: message_cancel(message=message))
 
     def _step(

@@ -8,13 +8,13 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
 from tqdm import tqdm
 
 from consumers.exceptions import Refused
 from consumers.models import Account
+from consumers.types import JsonMapping
 from loyalty.services.sales_import.sales_file import Layout, SalesFile, layout_read
 
 
@@ -54,7 +54,7 @@ _OPTIONS = {
 }
 
 
-def file_open(options: Mapping[str, Any]) -> tuple[Account, SalesFile]:
+def file_open(options: JsonMapping) -> tuple[Account, SalesFile]:
     """Return the account and the file that the options name.
 
     Raises:

@@ -7,11 +7,11 @@ word.
 
 from functools import reduce
 from operator import or_
-from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from consumers.selectors import consumers_matching
+from consumers.types import Rows
 from loyalty.models import AppliedPromotion, Offer, Transaction
 from promotions.models import Promotion
 
@@ -62,6 +62,6 @@ def _begins(name: str, search: str) -> Q:
     return reduce(or_, (Q(**{f"{name}__startswith": spelling}) for spelling in sorted(spellings)))
 
 
-def _among(name: str, rows: QuerySet[Any]) -> Q:
+def _among(name: str, rows: Rows) -> Q:
     ids = list(rows.order_by().values_list("pk", flat=True)[: MAX_NAMED_ROWS + 1])
     return Q(**{f"{name}__in": ids if len(ids) <= MAX_NAMED_ROWS else rows.order_by().values("pk")})

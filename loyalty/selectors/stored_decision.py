@@ -5,10 +5,10 @@ A key that an older document lacks has its empty value; keys that no reader asks
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
+from consumers.types import JsonObject
 from loyalty.models import Reversal, Transaction
 
 VOUCHER_FAMILY = "voucher"
@@ -91,7 +91,7 @@ class StoredNearMiss(msgspec.Struct, frozen=True):
     """The one thing that a promotion lacked."""
 
     lacking: str
-    rule: dict[str, Any] | None = None
+    rule: JsonObject | None = None
 
 
 class StoredRefusal(msgspec.Struct, frozen=True):

@@ -2,12 +2,12 @@
 
 import json
 from datetime import date, datetime
-from typing import Any
 
 from django.db.models import Max, Prefetch, QuerySet
 
 from consumers.models import Consumer
 from consumers.moments import moment_text
+from consumers.types import JsonObject
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 
@@ -28,10 +28,10 @@ def transactions_recent(*, account_id: int, limit: int) -> list[Transaction]:
     return list(rows.order_by("-occurred_at", "-id")[:limit])
 
 
-def transaction_answer(transaction: Transaction, *, explain: bool) -> dict[str, Any]:
+def transaction_answer(transaction: Transaction, *, explain: bool) -> JsonObject:
     """Return the till's answer about what is left; with ``explain``, why other promotions did not apply at the sale."""
     stored = transaction.state or transaction.answer
-    answer: dict[str, Any] = json.loads(stored) if stored else _without_decision(transaction)
+    answer: JsonObject = json.loads(stored) if stored else _without_decision(transaction)
     if explain:
         answer["not_applied"] = transaction.explanation
     return answer
@@ -75,7 +75,7 @@ def last_promotion_day(*, consumer_pk: int) -> date | None:
     return day
 
 
-def _without_decision(transaction: Transaction) -> dict[str, Any]:
+def _without_decision(transaction: Transaction) -> JsonObject:
     """Return the answer about an imported sale, which has no decision."""
     return {
         "reference": transaction.reference,

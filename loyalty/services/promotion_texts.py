@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape, unescape
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.utils.html import strip_tags
 
+from consumers.types import JsonMapping
 from loyalty.services.promotion import RICH_TEXTS
 from promotions.services.rich_text import rich_text_sanitised
 
@@ -26,10 +27,10 @@ class PromotionTexts(Protocol):
     def name(self) -> str: ...
 
     @property
-    def outcome(self) -> Mapping[str, Any]: ...
+    def outcome(self) -> JsonMapping: ...
 
     @property
-    def content(self) -> Mapping[str, Any]: ...
+    def content(self) -> JsonMapping: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,10 +26,10 @@ class LabelsField(forms.CharField):
 
     widget = UnfoldAdminTextInputWidget
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: object) -> object:
         return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         names = [name.strip() for name in str(value or "").split(",")]
         return list(dict.fromkeys(name for name in names if name))
 
@@ -131,7 +131,7 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
     def price(self, product: Product) -> str:
         return "–" if product.retail_price is None else format_number(product.retail_price, least=2)
 
-    def save_values(self, *, account_id: int, author: Author, obj: Product, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: Product, form: object) -> None:
         values = {name: getattr(obj, name) for name in ProductForm.Meta.fields}
         products_save(account_id=account_id, rows=[ProductValues(**values | {"labels": tuple(obj.labels)})])
 

@@ -17,7 +17,7 @@ def may_see_personalized(request: HttpRequest) -> bool:
     return request.user.has_perm(VIEW_PERSONALIZED)
 
 
-def without_personalized(document: Any) -> Any:
+def without_personalized(document: object) -> Any:
     """Return a document of a promotion, or its whole definition, without the names of personalized promotions.
 
     It still says that such a product set is each consumer's own: otherwise nobody could tell what the discount does.

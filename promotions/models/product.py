@@ -1,7 +1,6 @@
 """The catalogue."""
 
 from decimal import Decimal
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -65,7 +64,7 @@ class Product(AccountOwned):
             raise ValidationError(problems)
 
 
-def checked_labels(labels: Any) -> list[str]:
+def checked_labels(labels: object) -> list[str]:
     """Return labels as they are stored: stripped, each once, in the given order.
 
     Raises:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
-from typing import Any
 
-from django.db.models import Case, Count, F, FloatField, QuerySet, When
+from django.db.models import Case, Count, F, FloatField, When
 from django.db.models.functions import Cast
 
+from consumers.types import Rows
 from promotions.models import Promotion
 from promotions.selectors.life import promotions_live
 
@@ -32,11 +32,11 @@ class EvaluationTime:
         return self.nanoseconds / self.median if self.median else None
 
 
-def promotions_with_evaluation_time(promotions: QuerySet[Any]) -> QuerySet[Any]:
+def promotions_with_evaluation_time(promotions: Rows) -> Rows:
     """Return promotions with ``cost_nanoseconds`` and ``cost_baskets`` of their current version; None: not measured."""
     current = {"cost__version": F("version")}
     average = Cast(F("cost__nanoseconds"), FloatField()) / Cast(F("cost__baskets"), FloatField())
-    measured: QuerySet[Any] = promotions.annotate(
+    measured: Rows = promotions.annotate(
         cost_nanoseconds=Case(When(**current, then=average), output_field=FloatField()),
         cost_baskets=Case(When(**current, then=F("cost__baskets"))),
     )

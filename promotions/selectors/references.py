@@ -9,6 +9,7 @@ from django.db.models import CharField, QuerySet, Value
 
 from consumers.models import ConsumerGroup, Site
 from consumers.references import ReferenceCheck
+from consumers.types import Rows
 from promotions.choices import ReferenceKind
 from promotions.models import PersonalizedPromotion, Product, PromotionReference
 
@@ -24,7 +25,7 @@ class ReferenceSource:
     column of their key, ``noun`` what one is called.
     """
 
-    rows: Callable[[int], QuerySet[Any]]
+    rows: Callable[[int], Rows]
     key: str
     noun: str
 

@@ -1,7 +1,7 @@
-"""Writes of discounts: the common lifecycle of promotions, said in a discount's own fields.
+"""Writes of discounts: the common lifecycle of promotions, in a discount's own fields.
 
-A discount is written flat, as ``DiscountValues`` has it, and stored as every promotion is, in three documents. Here is
-the one place that knows which field lies where: what is refused names the fields, not the documents.
+A discount is entered flat, as ``DiscountValues``, and stored like every promotion in three documents. This module alone
+knows which field is in which document: problems name the fields, not the documents.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,10 +28,10 @@ RESTRICTIONS = (*DISCOUNT_LIMITS, "always_apply")
 
 @dataclass(frozen=True, kw_only=True)
 class DiscountValues:
-    """Everything that can be said of a discount; what is left out has its default.
+    """Everything that can be set on a discount; each field has the default that it gets when it is left out.
 
-    From ``value`` on the parts of its definition, as they were sent: ``check_discount`` judges them. ``conditions`` has
-    rule trees under the names of ``CONDITIONS``. A blank currency is the account's. Times are aware.
+    From ``value`` on these are parts of its definition as sent; ``check_discount`` checks them. ``conditions``
+    has rule trees under the names of ``CONDITIONS``. A blank currency means the account's. Times are aware.
     """
 
     code: str
@@ -54,7 +54,7 @@ class DiscountValues:
     always_apply: object = False
 
     def as_promotion(self) -> PromotionValues:
-        """The same as a promotion of any family."""
+        """Return these values as those of a promotion of any family."""
         return PromotionValues(
             code=self.code,
             type=self.discount_type,
@@ -77,7 +77,7 @@ class DiscountValues:
 
 
 def field_path(path: str) -> str:
-    """Where a discount has what a promotion has at a path of its documents (``eligibility.site_rules.rules.0``)."""
+    """Return the path in a discount's own fields of a path in its documents (``eligibility.site_rules.rules.0``)."""
     match path.split("."):
         case ["type"]:
             return "discount_type"
@@ -93,7 +93,7 @@ def field_path(path: str) -> str:
 
 
 def discount_fields(definition: Document) -> Document:
-    """A definition, as versions keep it, in a discount's own fields."""
+    """Return a definition, as versions keep it, in a discount's own fields."""
     documents = ("type", "outcome", "eligibility", "content")
     outcome, eligibility = definition["outcome"], definition["eligibility"]
     return {
@@ -132,7 +132,7 @@ def discounts_save(
     """Create or replace discounts by code: all of them or none; see ``promotions_save``.
 
     Raises:
-        PromotionsError: everything that is wrong, each problem under ``<index>.<field>``.
+        PromotionsError: every problem, each under ``<index>.<field>``.
     """
     with _in_own_fields():
         return promotions_save(
@@ -148,7 +148,7 @@ def discount_save(*, account: Account, values: DiscountValues, author: Author, a
     """Create or replace one discount; see ``promotion_save``.
 
     Raises:
-        PromotionsError: everything that is wrong, each problem under its field (``product_sets.0.products``).
+        PromotionsError: every problem, each under its field (``product_sets.0.products``).
     """
     with _in_own_fields():
         return promotion_save(
@@ -163,6 +163,6 @@ def discount_save(*, account: Account, values: DiscountValues, author: Author, a
 def discount_problems(
     *, account: Account, values: DiscountValues, before: Promotion | None, at: datetime
 ) -> tuple[Problem, ...]:
-    """What saving would refuse of a discount, each problem under its field; see ``promotion_problems``."""
+    """Return what saving would refuse of a discount, each problem under its field; see ``promotion_problems``."""
     problems = promotion_problems(family=DISCOUNT, account=account, values=values.as_promotion(), before=before, at=at)
     return tuple(replace(problem, attr=problem.attr and field_path(problem.attr)) for problem in problems)

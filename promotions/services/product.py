@@ -17,7 +17,7 @@ from promotions.models import Product
 
 @dataclass(frozen=True, kw_only=True)
 class ProductValues:
-    """Everything that can be said of a product; prices are in the account's currency, None is unknown."""
+    """Everything that can be set on a product; prices are in the account's currency, None is unknown."""
 
     sku: str
     name: str = ""
@@ -64,15 +64,15 @@ def products_save(*, account_id: int, rows: Sequence[ProductValues]) -> Saved:
 
 
 def product_delete(*, account_id: int, sku: str) -> None:
-    """Delete a product that nothing names. Past sales keep their products as they were.
+    """Delete a product that nothing references. Past sales keep their copies of it.
 
     Raises:
         ProductNotFound: the account has no such product.
-        ProductInUse: an offer, a promotion or a consumer's list names it.
+        ProductInUse: an offer, a promotion or a consumer's list references it.
     """
     try:
         # One transaction under the account's lock, which every writer of a promotion, an offer and a list holds too:
-        # none can come to name the product between the look and the deletion.
+        # none can come to reference the product between the check and the deletion.
         with transaction.atomic():
             account_lock(account_id=account_id)
             product = Product.objects.filter(account_id=account_id, sku=sku).first()

@@ -1,4 +1,4 @@
-"""What marketers may write as HTML, and the one place that cleans it."""
+"""The HTML that marketers may write, and the one place that cleans it."""
 
 import re
 
@@ -13,30 +13,34 @@ _TAGS = {
 }
 # fmt: on
 _ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "width", "height"}}
-_ADDRESSES = frozenset({"href", "src"})
+_URL_ATTRIBUTES = frozenset({"href", "src"})
 _INSERT = re.compile(r"\s*\{\{\s*(?:link|image)_url_[1-3]\s*\}\}\s*")
-_LONGEST = 200_000
+_MAX_LENGTH = 200_000
 
 
 def rich_text_cleaned(html: str) -> str:
-    """The text without any markup that could harm its reader; addresses are https or an insert that stands for one.
+    """Return HTML without markup that could harm its reader; URLs are https, or an insert for one.
 
-    Text without a tag comes back as it is; so does one that is too long to be accepted, or that is no text at all
-    (half surrogates): both are for the check of the definition to refuse.
+    Text without a tag is returned unchanged; so is text that is too long or cannot be stored (half surrogates), which
+    the check of the definition refuses.
     """
-    if "<" not in html or len(html) > _LONGEST or not is_storable(html):
+    if "<" not in html or len(html) > _MAX_LENGTH or not is_storable(html):
         return html
     return rich_text_sanitised(html)
 
 
 def rich_text_sanitised(html: str) -> str:
-    """Any text as harmless HTML, as ``rich_text_cleaned``; of one that is too long only the beginning."""
+    """Return any text as harmless HTML, as ``rich_text_cleaned`` does; text that is too long is cut off."""
     return nh3.clean(
-        html[:_LONGEST], tags=_TAGS, attributes=_ATTRIBUTES, attribute_filter=_attribute_kept, url_schemes={"https"}
+        html[:_MAX_LENGTH],
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        attribute_filter=_filter_attribute,
+        url_schemes={"https"},
     )
 
 
-def _attribute_kept(tag: str, attribute: str, value: str) -> str | None:
-    if attribute not in _ADDRESSES or value.lower().startswith("https://") or _INSERT.fullmatch(value):
+def _filter_attribute(tag: str, attribute: str, value: str) -> str | None:
+    if attribute not in _URL_ATTRIBUTES or value.lower().startswith("https://") or _INSERT.fullmatch(value):
         return value
     return None

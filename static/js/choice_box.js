@@ -1,10 +1,10 @@
 /* <choice-box>: search as you type, for one value or for several as chips. The ARIA pattern of a combobox with a list:
-   arrow keys walk the list, Enter takes, Escape closes, Backspace in an empty field takes the last chip away.
+   arrow keys move in the list, Enter selects, Escape closes, Backspace in an empty field removes the last chip.
 
-   Before it is put into the page it is given: url (answers {choices: [{key, name}]} to ?q=; empty: nothing to offer),
-   label, many, noun (what is looked for), values (keys), names (a Map of keys to names), most (how many values), open
-   (whether a value that is not in the list is as good as one that is).
-   What is typed and not in the list is taken as it is. Each change of the values is told by a "choice" event. */
+   Set before it is put into the page: url (answers {choices: [{key, name}]} to ?q=; empty: nothing to offer), label,
+   many, noun (what is searched), values (keys), names (a Map of keys to names), most (the maximum number of values),
+   open (whether values that are not in the list are valid).
+   Typed text that is not in the list becomes a value. Each change of the values sends a "choice" event. */
 (() => {
   "use strict";
 
@@ -77,7 +77,7 @@
       return this.names.get(key) || key;
     }
 
-    /* Shows the values, by their names where these are known. */
+    /* Shows the values by name, or by key if the name is not known. */
     show() {
       if (!this.many) {
         if (document.activeElement !== this.input) this.input.value = this.nameOf(this.values[0] ?? "");
@@ -122,7 +122,7 @@
       }
     }
 
-    /* What was typed becomes a value: the row that it names, or else the text itself. */
+    /* Turns the typed text into a value: the row of that key or name, or else the text itself. */
     #settle() {
       this.#close();
       const text = this.input.value.trim();
@@ -189,7 +189,7 @@
 
     async #search() {
       const asked = ++this.#asked;
-      // A value that is chosen is no search: all are shown.
+      // A chosen value is not a search: the whole list is shown.
       const text = this.input.value.trim();
       const search = !this.many && text === this.nameOf(this.values[0] ?? "") ? "" : text;
       let choices = [];

@@ -1,10 +1,10 @@
-/* <choice-keys>: a <choice-box> over the textarea that holds keys, one a line, and stays the field. */
+/* <choice-keys>: a <choice-box> over the textarea that holds keys, one on each line, and stays the form field. */
 (() => {
   "use strict";
 
   class ChoiceKeys extends HTMLElement {
     connectedCallback() {
-      // While the page is still read, what is inside is not there yet.
+      // While the page is being parsed, its children are not there yet.
       if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => this.start());
       else this.start();
     }

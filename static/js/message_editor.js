@@ -1,6 +1,6 @@
-/* Texts with inserts, and the editor of rich texts: Trix over the textarea that stays the field.
-   Inserts are plain text ({{ promotion_name }}); a link is marked up with its inserts; an image of the Content tab is a
-   marked place, which the server turns into its HTML. Files are not taken: images come from the Content tab. */
+/* Texts with inserts, and the editor of rich texts: Trix over the textarea that stays the form field.
+   Inserts are plain text ({{ promotion_name }}); a link is HTML around its inserts; an image of the Content tab is a
+   placeholder that the server replaces with HTML. Files are not accepted: images come from the Content tab. */
 (() => {
   "use strict";
 
@@ -23,7 +23,7 @@
     }
   }
 
-  // The menu shows what each link and image of the Content tab is by now; one that is not there cannot be chosen.
+  // The menu shows the current links and images of the Content tab; blank ones cannot be chosen.
   function fillMenu(menu, form) {
     for (const entry of menu.querySelectorAll("[data-needs]")) {
       const value = form.elements[entry.dataset.needs]?.value.trim() ?? "";
@@ -71,9 +71,9 @@
     textarea.hidden = true;
     frame.querySelector(".editor").hidden = false;
     const note = () => {
-      // Trix writes HTML its own way: a text that nobody touched goes back as it came.
+      // Trix rewrites HTML: a text that was not edited is submitted unchanged.
       untouched = element.value;
-      // The focus that the field had for its error goes to where it is mended.
+      // Moves the focus from the field with the error to the editor.
       if (atFault) element.focus();
     };
     if (element.editor) note();
@@ -87,7 +87,7 @@
     frame.addEventListener("click", (event) => {
       const button = event.target.closest("[data-insert], [data-link], [data-image]");
       if (!button) return;
-      // Taking the focus would move the caret to the beginning of a text that has not had it yet.
+      // Focusing a text for the first time would move the caret to its beginning.
       const range = element.editor.getSelectedRange();
       element.focus();
       element.editor.setSelectedRange(range);

@@ -1,6 +1,6 @@
-/* <rule-builder>: builds a tree of rules over the textarea that holds its JSON and stays the field.
-   What may be said, the sentence in words and the problems come from the server; see promotions/admin/rules/endpoints.py.
-   JSON that is no tree is left to the textarea, and so is everything while the server cannot be asked. */
+/* <rule-builder>: edits a rule tree over the textarea that holds its JSON and stays the form field.
+   Attributes, the sentence in words and the problems come from the server; see promotions/admin/rules/endpoints.py.
+   JSON that is not a tree stays in the textarea, as does everything while the server does not answer. */
 (() => {
   "use strict";
 
@@ -51,7 +51,7 @@
     Array.isArray(node.rules) &&
     node.rules.every((one) => isGroup(one) || isCondition(one));
 
-  /* A condition or a group: its place in the page, and the problem that is shown there. */
+  /* A condition or a group: its element, and the problem shown in it. */
   class Member {
     fresh = false;
 
@@ -67,7 +67,7 @@
       const at = parent.rules.indexOf(this);
       parent.rules.splice(at, 1);
       this.element.remove();
-      // A group within a group is there for its rules: without any it goes too.
+      // An inner group that has lost its last rule is removed too.
       if (!parent.rules.length && parent.parent) {
         parent.remove();
         return;
@@ -101,8 +101,8 @@
       this.line.append(makeRemove("Remove condition", () => this.remove()));
       this.entry.append(...this.controls());
       this.element = make("div", { class: "rule rule-condition", role: "group" }, this.line, this.problem);
-      // What has just been added is not wrong yet; it is when it is left. Not at once: the click that leaves it would
-      // miss what it was meant for.
+      // A new condition shows its problem only once the focus leaves it, and not immediately: the page would move under
+      // the click that leaves it.
       this.element.addEventListener("focusout", ({ relatedTarget }) => {
         if (!this.fresh || this.element.contains(relatedTarget)) return;
         this.fresh = false;
@@ -115,7 +115,7 @@
       return { attribute, operator, value };
     }
 
-    /* What the server says of the attribute; nothing where it is not offered here. */
+    /* The attribute's vocabulary from the server; nothing if it is not offered here. */
     get about() {
       return this.builder.about(this.attribute);
     }
@@ -138,7 +138,7 @@
       return { attribute, operator, value }[name] ?? attribute;
     }
 
-    /* Another attribute or operator: the value stays where it still fits. The control in use is not replaced. */
+    /* Changes the attribute or operator: a value that still fits is kept. The control in use is not replaced. */
     turn(attribute, operator) {
       const before = { ...this.about, operand: this.operand };
       const allowed = this.builder.about(attribute).operators.map(({ name }) => name);
@@ -167,7 +167,7 @@
 
     attributes() {
       const offered = this.builder.offered.map(({ name, label }) => [name, label]);
-      // What is not offered, such as an attribute of a catalogue that was switched off, is shown as it is written.
+      // An attribute that is not offered, as after the catalogue was switched off, shows its raw name.
       if (!this.about) offered.unshift([this.attribute, this.attribute]);
       return makeSelect("Attribute", offered, this.attribute, (name) => this.turn(name, this.operator));
     }
@@ -178,7 +178,7 @@
       return makeSelect("Operator", offered, this.operator, (name) => this.turn(this.attribute, name));
     }
 
-    /* What the value is entered with, as the operator and the attribute's kind want it. */
+    /* Creates the input of the value for the operator and the attribute's kind. */
     controls() {
       const { about, operand, value } = this;
       const words = (text) => make("span", { class: "rule-unit" }, text);
@@ -280,7 +280,7 @@
     matches() {
       const name = `rule-match-${++count}`;
       const choices = Object.entries(MATCHES).map(([value, { words }]) => {
-        // Of no form: only the JSON is sent.
+        // Outside any form: only the JSON is submitted.
         const radio = make("input", { type: "radio", name, value, form: "" });
         radio.checked = value === this.match;
         radio.addEventListener("change", () => {
@@ -318,7 +318,7 @@
       made.focus();
     }
 
-    /* Numbers the members as the server's messages do, and says how they are joined. */
+    /* Numbers the rules as the server's messages do, and shows the word that joins them. */
     number(place = "") {
       this.element.setAttribute("aria-label", place ? `Group ${place}` : "Rules");
       this.line.hidden = !this.parent && !this.rules.length;
@@ -369,7 +369,7 @@
       });
       // Totals are in the promotion's currency.
       this.currencyField?.addEventListener("change", () => this.read());
-      // The focus that the field had for its error goes to the condition at fault.
+      // Moves the focus from the field with the error to the condition with the problem.
       this.atFault = document.activeElement === this.textarea;
       this.details.open = !this.read();
     }
@@ -400,13 +400,13 @@
       this.waiting = setTimeout(act, WAIT);
     }
 
-    /* From the JSON to the page; tells whether it could be read. */
+    /* Reads the JSON into the page; returns whether it could be read. */
     read() {
       let tree = null;
       try {
         tree = JSON.parse(this.textarea.value.trim() || "{}") ?? {};
       } catch {
-        // Left to the textarea.
+        // It stays in the textarea.
       }
       if (has(tree)) tree = { match: "all", rules: [] };
       this.root = isGroup(tree) ? new Group(this, null, tree) : null;
@@ -420,7 +420,7 @@
       return Boolean(this.root);
     }
 
-    /* From the page to the JSON. */
+    /* Writes the page's tree into the JSON. */
     changed(status = "") {
       this.settle();
       this.written = this.root.rules.length ? JSON.stringify(this.root, null, 2) : "";
@@ -440,7 +440,7 @@
       }
     }
 
-    /* Has the server read the tree out, and find what is wrong with it. */
+    /* Asks the server for the tree in words and for its problems. */
     async ask() {
       const question = ++this.questions;
       if (this.root && !this.root.rules.length) {
@@ -470,7 +470,7 @@
       this.sentence.replaceChildren(...(words ? [make("strong", {}, label), ` ${words}`] : []));
     }
 
-    /* Shows each problem at the condition or group that its path leads to. */
+    /* Shows each problem in the condition or group of its path. */
     mark() {
       if (!this.root) return;
       const found = new Map();

@@ -1,6 +1,6 @@
 /* Shows a field only while another has one of some values: data-shown-when="period_unit:days,weeks,months". A switch
-   has the value on or off; of several conditions, divided by |, one is enough. The other field is of the same row, or
-   of the form. What is hidden is still sent; the server ignores it. */
+   has the value on or off; of several conditions separated by |, one is enough. The other field is in the same row or
+   in the form. Hidden fields are still submitted; the server ignores them. */
 (() => {
   "use strict";
 

@@ -1,5 +1,5 @@
-/* Above a promotion's form, what it says as it stands, <p data-summary="address">, and what saving would change. Nothing
-   is written while a button of the pointer is down: what it is on would move away before it is let go. */
+/* The summary above a promotion's form, <p data-summary="address">, and what saving would change. Neither is updated
+   while a pointer button is down: what it is on would move away before the click. */
 (() => {
   "use strict";
 
@@ -57,7 +57,7 @@
     const summary = document.querySelector("[data-summary]");
     const form = summary?.closest("#content-main").querySelector("form");
     if (!form) return;
-    // A line that is filled in is no promotion that is finished: Enter would save and publish it.
+    // Enter in an input would save and publish an unfinished promotion.
     form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target.matches("input:not([type=submit])")) event.preventDefault();
     });
@@ -68,7 +68,7 @@
     for (const event of ["input", "change", "trix-change"]) form.addEventListener(event, later);
     document.addEventListener("form:changed", later);
     document.addEventListener("pointerdown", () => (pressed = true), true);
-    // The click comes after its pointer is let go.
+    // The click event follows the release of the pointer.
     for (const event of ["pointerup", "pointercancel"]) document.addEventListener(event, () => setTimeout(release), true);
   });
 })();

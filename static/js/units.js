@@ -1,5 +1,5 @@
-/* The unit beside a number follows another field: data-units='{"of": "measure", "spend": "currency", …}'.
-   The other is of the same row, or of the form. "currency" is the one that the form has chosen. */
+/* The unit of a number follows another field: data-units='{"of": "measure", "spend": "currency", …}'.
+   The other field is in the same row or in the form. "currency" stands for the form's chosen currency. */
 (() => {
   "use strict";
 

@@ -23,7 +23,7 @@ from tests.loyalty.till.shop import BEGAN, NOON, Shop, make_line, make_set, make
 pytestmark = pytest.mark.django_db
 
 USUAL = 20_000
-"""Nanoseconds that a promotion takes that is not said to be slow."""
+"""Nanoseconds of a promotion that ``slow`` does not name."""
 
 
 class Work:
@@ -51,30 +51,30 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
 @pytest.fixture
 def shop() -> Shop:
-    """Three live promotions, and four sales."""
-    made = make_shop()
-    made.member()
+    """Return a shop with three live promotions and four sales."""
+    shop = make_shop()
+    shop.member()
     for code in ("a", "b", "c"):
-        made.promotion(code)
+        shop.promotion(code)
     for number in range(4):
-        made.sell(f"R{number}")
-    return made
+        shop.sell(f"R{number}")
+    return shop
 
 
-def measured(shop: Shop, promotion: Promotion, clock: Callable[[], int], **more: Any) -> DraftProfile:
+def profile_of(shop: Shop, promotion: Promotion, clock: Callable[[], int], **more: Any) -> DraftProfile:
     shop.account.refresh_from_db()
     return draft_profile(account=shop.account, promotion=promotion, clock=clock, **more)
 
 
 def test_a_draft_like_the_others_is_not_slow(shop: Shop, work: Work) -> None:
-    profile = measured(shop, shop.promotion("draft", draft=True), work)
+    profile = profile_of(shop, shop.promotion("draft", draft=True), work)
     assert profile == DraftProfile(time=EvaluationTime(nanoseconds=USUAL, baskets=4, median=USUAL), baskets=4)
     assert not profile.is_slow
 
 
 def test_a_draft_far_above_the_median_is_slow(shop: Shop, work: Work) -> None:
     work.slow = {"draft": 400_000}
-    profile = measured(shop, shop.promotion("draft", draft=True), work)
+    profile = profile_of(shop, shop.promotion("draft", draft=True), work)
     assert profile.time == EvaluationTime(nanoseconds=400_000, baskets=4, median=USUAL)
     assert profile.is_slow
 
@@ -98,19 +98,19 @@ def test_slow_is_ten_times_the_median_and_a_fifth_of_a_millisecond_in_three_bask
 
 def test_a_discount_is_measured_as_points_are(shop: Shop, work: Work) -> None:
     work.slow = {"draft": 300_000}
-    assert measured(shop, shop.discount("draft", make_set(), value="5", draft=True), work).is_slow
+    assert profile_of(shop, shop.discount("draft", make_set(), value="5", draft=True), work).is_slow
 
 
 def test_a_draft_that_is_not_stored_is_measured(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True)
     draft.pk = None
     work.slow = {"draft": 300_000}
-    assert measured(shop, draft, work).is_slow
+    assert profile_of(shop, draft, work).is_slow
 
 
 def test_a_draft_that_starts_next_year_is_measured_on_sales_of_the_past(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True, starts_at=BEGAN + timedelta(days=5000))
-    time = measured(shop, draft, work).time
+    time = profile_of(shop, draft, work).time
     assert time is not None
     assert time.baskets == 4
 
@@ -120,33 +120,33 @@ def test_a_draft_is_measured_beyond_its_application_rules(shop: Shop, work: Work
     selection = {"sets": [{"rules": None}]}
     draft = shop.promotion("draft", draft=True, outcome={"points": 5, "product_selection": selection})
     draft.eligibility["application_rules"] = rules
-    time = measured(shop, draft, work).time
+    time = profile_of(shop, draft, work).time
     assert time is not None
     assert time.baskets == 4
 
 
-def test_a_draft_that_no_basket_evaluates_has_no_time(shop: Shop, work: Work) -> None:
+def test_a_draft_that_no_basket_evaluates_has_no_measured_time(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True, currency="EUR")
-    assert measured(shop, draft, work) == DraftProfile(time=None, baskets=4)
+    assert profile_of(shop, draft, work) == DraftProfile(time=None, baskets=4)
 
 
 def test_an_account_without_sales_has_nothing_to_measure_on(work: Work) -> None:
     new = make_shop("new")
-    profile = measured(new, new.promotion("draft", draft=True), work)
+    profile = profile_of(new, new.promotion("draft", draft=True), work)
     assert (profile.baskets, profile.is_slow) == (0, False)
 
 
 def test_sales_of_other_accounts_are_not_measured_on(shop: Shop, work: Work) -> None:
     other = make_shop("other")
-    assert measured(other, other.promotion("draft", draft=True), work).baskets == 0
+    assert profile_of(other, other.promotion("draft", draft=True), work).baskets == 0
 
 
-def test_two_other_promotions_make_no_median(shop: Shop, work: Work) -> None:
+def test_two_other_promotions_are_too_few_for_a_median(shop: Shop, work: Work) -> None:
     Promotion.objects.filter(code="c").delete()
     shop.account.rulebook_epoch += 1
     shop.account.save()
     work.slow = {"draft": 900_000}
-    profile = measured(shop, shop.promotion("draft", draft=True), work)
+    profile = profile_of(shop, shop.promotion("draft", draft=True), work)
     assert profile.time is not None
     assert profile.time.median is None
     assert not profile.is_slow
@@ -155,7 +155,7 @@ def test_two_other_promotions_make_no_median(shop: Shop, work: Work) -> None:
 def test_sales_that_were_returned_whole_are_not_measured_on(shop: Shop, work: Work) -> None:
     shop.void("R0")
     shop.give_back("R1", "B1", TEA="1")
-    assert measured(shop, shop.promotion("draft", draft=True), work).baskets == 2
+    assert profile_of(shop, shop.promotion("draft", draft=True), work).baskets == 2
 
 
 def test_only_the_last_sales_count(shop: Shop, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_only_the_last_sales_count(shop: Shop, work: Work, monkeypatch: pytest.M
     for reference in ("L1", "L2"):
         shop.sell(reference, occurred_at=later, sold=[make_line("CAKE")])
     draft = shop.discount("draft", make_set(rules=sku_is("CAKE")), value="5", draft=True)
-    profile = measured(shop, draft, work)
+    profile = profile_of(shop, draft, work)
     assert profile.baskets == 2
     assert profile.time is not None
     assert profile.time.baskets == 2
@@ -176,14 +176,14 @@ def sku_is(sku: str) -> dict[str, Any]:
 
 def test_measuring_stops_when_its_time_is_over(shop: Shop, work: Work) -> None:
     seconds: Iterator[float] = count(0.0, 0.4)
-    profile = measured(shop, shop.promotion("draft", draft=True), work, seconds=lambda: next(seconds))
+    profile = profile_of(shop, shop.promotion("draft", draft=True), work, seconds=lambda: next(seconds))
     assert profile.baskets == 2
 
 
 def test_measuring_writes_nothing(shop: Shop, work: Work) -> None:
     draft = shop.promotion("draft", draft=True)
     before = list(Promotion.objects.values()), list(Transaction.objects.values())
-    measured(shop, draft, work)
+    profile_of(shop, draft, work)
     assert (list(Promotion.objects.values()), list(Transaction.objects.values())) == before
     assert Promotion.objects.get(code="draft").status_at(timezone.now()) == "draft"
 
@@ -194,6 +194,6 @@ def test_measuring_takes_two_statements_and_one_for_each_consumer(
     draft = shop.promotion("draft", draft=True)
     shop.member("d")
     shop.sell("R9", consumer="d")
-    measured(shop, draft, work)
+    profile_of(shop, draft, work)
     with django_assert_num_queries(1 + 1 + 2):
-        measured(shop, draft, work)
+        profile_of(shop, draft, work)

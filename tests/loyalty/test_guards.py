@@ -1,4 +1,4 @@
-"""What no fault of the service can write: the database refuses it by name."""
+"""Database constraints: the database itself refuses rows that break a limit or a balance."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,21 +16,21 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Shop:
-    """Limits of which all but nothing is used: two redemptions, two for each customer, two vouchers."""
-    made = make_shop()
-    made.member()
-    made.offer("thanks", stock=2)
-    made.promotion("fifty", total_redemption_limit=2)
-    made.promotion(
+    """Return a shop whose limits are used up: two redemptions, two for each customer, two vouchers."""
+    shop = make_shop()
+    shop.member()
+    shop.offer("thanks", stock=2)
+    shop.promotion("fifty", total_redemption_limit=2)
+    shop.promotion(
         "mine",
         kind="points_multiplier",
         outcome={"multiplier": "2", "multiplier_scope": "basket"},
         customer_redemption_limit=2,
     )
-    made.promotion("gift", kind="redeem_offer", outcome={"offer": "thanks"})
+    shop.promotion("gift", kind="redeem_offer", outcome={"offer": "thanks"})
     for reference in ("T1", "T2"):
-        made.sell(reference, lines=[make_line("TEA", "2")])
-    return made
+        shop.sell(reference, lines=[make_line("TEA", "2")])
+    return shop
 
 
 def first_voucher_paid_for(reference: str) -> int:
@@ -70,18 +70,18 @@ def first_use_of_a_consumer() -> int:
         (lambda: first_voucher_paid_for("T1") and first_voucher_paid_for("T2"), "voucher_pays_once"),
     ],
 )
-def test_the_database_refuses_what_goes_beyond_a_bound(shop: Shop, write: Callable[[], Any], guard: str) -> None:
+def test_the_database_refuses_rows_beyond_a_limit(shop: Shop, write: Callable[[], Any], guard: str) -> None:
     with pytest.raises(IntegrityError, match=guard), transaction.atomic():
         write()
 
 
-def test_a_limit_set_below_what_was_redeemed_stands_in_no_way_of_returns(shop: Shop) -> None:
+def test_a_limit_set_below_its_redemptions_prevents_no_return(shop: Shop) -> None:
     Promotion.objects.filter(code="fifty").update(total_redemption_limit=1)
     shop.give_back("T1", "R1", TEA="2")
     assert Promotion.objects.get(code="fifty").redemptions == 1
 
 
-def test_the_guards_are_there_after_every_migration() -> None:
+def test_the_constraints_exist_after_every_migration() -> None:
     names = "tgname FROM pg_trigger" if connection.vendor == "postgresql" else "name FROM sqlite_master"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {names}")

@@ -1,4 +1,4 @@
-"""Redemption messages: recorded with the sale, sent once, and known for what became of them."""
+"""Redemption messages: recorded with the sale, sent once, with their delivery state."""
 
 import os
 import subprocess
@@ -54,19 +54,19 @@ SAYS: dict[str, Any] = {
 
 @pytest.fixture
 def shop(db: None) -> Iterator[Shop]:
-    """A shop at noon, with a member who has an address and a promotion that tells them."""
+    """Yield a shop at noon with a promotion that sends a message and a member who has an address."""
     with time_machine.travel(NOON, tick=False):
-        made = make_shop()
-        made.member("c", email="c@consumer.example")
-        made.promotion("tea", outcome=SAYS, always_apply=True)
-        yield made
+        shop = make_shop()
+        shop.member("c", email="c@consumer.example")
+        shop.promotion("tea", outcome=SAYS, always_apply=True)
+        yield shop
 
 
 def send(at: datetime = SOON) -> int:
     return messages_send(clock=lambda: at)
 
 
-def the_message() -> RedemptionMessage:
+def stored_message() -> RedemptionMessage:
     return RedemptionMessage.objects.get()
 
 
@@ -75,7 +75,7 @@ def addresses() -> list[str]:
 
 
 class Server:
-    """A mail server's client that does what a test says instead of sending."""
+    """A mail connection that fails as a test asks, instead of sending."""
 
     def __init__(self, *, at_open: BaseException | None = None, at_sending: BaseException | None = None) -> None:
         self.at_open, self.at_sending = at_open, at_sending
@@ -95,18 +95,18 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """From now on the mail server behaves so."""
+    """Return a function that makes the mail server fail from now on."""
 
-    def behaves(**how: BaseException) -> None:
+    def fail_with(**how: BaseException) -> None:
         monkeypatch.setattr(mail, "get_connection", lambda: Server(**how))
 
-    return behaves
+    return fail_with
 
 
 # --- recording ------------------------------------------------------------------------------------------------------
 
 
-def test_a_sale_records_what_its_promotions_say(shop: Shop) -> None:
+def test_a_sale_records_the_messages_of_its_promotions(shop: Shop) -> None:
     shop.promotion("cake", outcome={**SAYS, "redemption_message": "<p>Cake</p>"}, always_apply=True)
     shop.promotion("silent", always_apply=True)
     shop.sell("T1")
@@ -123,30 +123,30 @@ def test_a_sale_records_what_its_promotions_say(shop: Shop) -> None:
     }
 
 
-def test_a_message_keeps_the_words_and_the_address_of_its_sale(shop: Shop) -> None:
+def test_a_message_keeps_the_text_and_the_address_of_its_sale(shop: Shop) -> None:
     shop.sell("T1")
     Consumer.objects.update(email="new@consumer.example")
     shop.promotion("tea", outcome={**SAYS, "redemption_message": "Other"}, always_apply=True)
     send()
     assert addresses() == ["c@consumer.example"]
-    assert the_message().applied.version.number == 1
+    assert stored_message().applied.version.number == 1
     assert "Other" not in mail.outbox[0].body
 
 
-def test_a_sale_that_is_sent_again_is_told_once(shop: Shop) -> None:
+def test_a_repeated_commit_records_a_single_message(shop: Shop) -> None:
     for status in (201, 200):
         assert shop.call("post", "transactions", make_basket(reference="T1")).status_code == status
     assert RedemptionMessage.objects.count() == 1
 
 
 @pytest.mark.parametrize("basket", [{"consumer": "d"}, {"consumer": None}])
-def test_nobody_is_told_who_has_no_address(shop: Shop, basket: dict[str, Any]) -> None:
+def test_a_consumer_without_an_address_gets_no_message(shop: Shop, basket: dict[str, Any]) -> None:
     shop.member("d")
     shop.sell("T1", **basket)
     assert not RedemptionMessage.objects.exists()
 
 
-def test_what_is_not_committed_is_not_told(shop: Shop) -> None:
+def test_a_sale_that_is_not_committed_records_no_message(shop: Shop) -> None:
     body = make_basket(reference="T1", expected={"points": 9}, on_difference="refuse")
     assert shop.call("post", "transactions", body).status_code == 409
     with transaction.atomic():
@@ -186,17 +186,17 @@ def test_a_message_arrives_in_html_and_in_plain_text(shop: Shop, settings: Any) 
     assert sent.from_email == "shop@shop.example"
     assert isinstance(sent, mail.EmailMultiAlternatives)
     assert [tuple(each) for each in sent.alternatives] == [("<p>You got <b>50</b> points</p>", "text/html")]
-    message = the_message()
+    message = stored_message()
     assert (message.state, message.sent_at, message.attempts, message.last_error) == ("sent", SOON, 1, "")
 
 
-def test_what_is_sent_is_not_sent_again(shop: Shop) -> None:
+def test_a_sent_message_is_not_sent_again(shop: Shop) -> None:
     shop.sell("T1")
     assert [send(), send(), send(NOON + timedelta(days=9))] == [1, 0, 0]
     assert len(mail.outbox) == 1
 
 
-def test_what_is_not_due_waits(shop: Shop) -> None:
+def test_a_message_that_is_not_due_waits(shop: Shop) -> None:
     shop.sell("T1")
     assert send(NOON - timedelta(seconds=1)) == 0
 
@@ -209,7 +209,7 @@ def test_one_run_takes_a_limited_number(shop: Shop, monkeypatch: pytest.MonkeyPa
     assert [send(), send()] == [2, 1]
 
 
-def test_a_sale_that_was_voided_before_is_not_told(shop: Shop) -> None:
+def test_the_message_of_a_sale_voided_before_sending_is_cancelled(shop: Shop) -> None:
     shop.sell("T1")
     shop.sell("T2")
     assert shop.call("post", "transactions/T1/void", {"reference": "V1"}).status_code == 201
@@ -239,18 +239,18 @@ def test_a_sale_that_was_voided_before_is_not_told(shop: Shop) -> None:
         ({}, "sent"),
     ],
 )
-def test_only_what_was_surely_not_sent_is_tried_again(
+def test_only_messages_known_not_to_be_sent_are_tried_again(
     shop: Shop, server: Callable[..., None], how: dict[str, Any], state: str
 ) -> None:
     shop.sell("T1")
     server(**how)
     send()
-    message = the_message()
+    message = stored_message()
     assert (message.state, message.attempts, message.sent_at) == (state, 1, SOON if state == "sent" else None)
     assert bool(message.last_error) is (state != "sent")
 
 
-def test_one_message_in_trouble_does_not_hold_up_the_others(shop: Shop, server: Callable[..., None]) -> None:
+def test_a_failing_message_does_not_delay_the_others(shop: Shop, server: Callable[..., None]) -> None:
     for number in range(3):
         shop.sell(f"T{number}")
     server(at_open=ConnectionRefusedError())
@@ -258,7 +258,7 @@ def test_one_message_in_trouble_does_not_hold_up_the_others(shop: Shop, server: 
     assert set(RedemptionMessage.objects.values_list("state", "attempts")) == {("waiting", 1)}
 
 
-def test_the_wait_doubles_with_chance_up_to_a_limit() -> None:
+def test_the_retry_delay_doubles_with_jitter_up_to_a_limit() -> None:
     for attempts, longest in (
         (1, FIRST_RETRY_DELAY),
         (2, FIRST_RETRY_DELAY * 2),
@@ -274,7 +274,7 @@ def test_after_a_day_of_trying_a_message_has_failed(shop: Shop, server: Callable
     shop.sell("T1")
     server(at_open=ConnectionRefusedError(111, "refused"))
     tries = []
-    while (message := the_message()).state == MessageState.WAITING:
+    while (message := stored_message()).state == MessageState.WAITING:
         tries.append(message.next_attempt_at)
         assert send(message.next_attempt_at - timedelta(microseconds=1)) == 0
         assert send(message.next_attempt_at) == 1
@@ -288,50 +288,50 @@ def test_after_a_day_of_trying_a_message_has_failed(shop: Shop, server: Callable
 def test_after_an_outage_of_the_worker_a_message_is_still_tried(shop: Shop) -> None:
     shop.sell("T1")
     send(NOON + timedelta(days=3))
-    assert the_message().state == "sent"
+    assert stored_message().state == "sent"
 
 
 # --- workers that die -----------------------------------------------------------------------------------------------
 
 
-def test_a_worker_that_died_in_between_leaves_the_message_to_a_person(shop: Shop, server: Callable[..., None]) -> None:
+def test_a_message_of_a_worker_that_died_becomes_uncertain(shop: Shop, server: Callable[..., None]) -> None:
     shop.sell("T1")
     server(at_sending=SystemExit())
     with pytest.raises(SystemExit):
         send(NOON)
-    seen = []
+    states = []
     for at in (SOON, NOON + CLAIM_TIMEOUT - timedelta(seconds=1), NOON + CLAIM_TIMEOUT, NOON + timedelta(days=2)):
         assert send(at) == 0
-        seen.append(the_message().state)
-    assert seen == ["claimed", "claimed", "uncertain", "uncertain"]
+        states.append(stored_message().state)
+    assert states == ["claimed", "claimed", "uncertain", "uncertain"]
 
 
-def test_a_worker_that_was_only_slow_still_says_what_became_of_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_worker_still_records_the_result_of_its_message(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.sell("T1")
 
     class Slow(Server):
         def send_messages(self, messages: Any) -> int:
             send(NOON + CLAIM_TIMEOUT)
-            assert the_message().state == "uncertain"
+            assert stored_message().state == "uncertain"
             return 1
 
     monkeypatch.setattr(mail, "get_connection", Slow)
     send(NOON)
-    assert the_message().state == "sent"
+    assert stored_message().state == "sent"
 
 
-def test_what_a_person_decided_meanwhile_stands(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_worker_does_not_overwrite_a_decision_of_staff(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.sell("T1")
 
     class Slow(Server):
         def send_messages(self, messages: Any) -> int:
             send(NOON + CLAIM_TIMEOUT)
-            message_cancel(message=the_message())
+            message_cancel(message=stored_message())
             return 1
 
     monkeypatch.setattr(mail, "get_connection", Slow)
     send(NOON)
-    assert the_message().state == "cancelled"
+    assert stored_message().state == "cancelled"
 
 
 KILLED_WHILE_SENDING = """
@@ -351,7 +351,7 @@ messages_send(clock=timezone.now)
 
 
 def database_url() -> str:
-    """The address of the database that the test has."""
+    """Return the URL of the test's database."""
     has = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{has['NAME']}"
@@ -359,7 +359,7 @@ def database_url() -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_process_killed_while_sending_has_claimed_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_killed_while_sending_leaves_its_message_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = make_shop()
     shop.member("c", email="c@consumer.example")
     shop.promotion("tea", outcome=SAYS)
@@ -371,11 +371,11 @@ def test_a_process_killed_while_sending_has_claimed_and_no_more(monkeypatch: pyt
         [sys.executable, "-c", KILLED_WHILE_SENDING], env=environment, capture_output=True, timeout=120, check=False
     )
     assert killed.returncode == 9, killed.stderr
-    message = the_message()
+    message = stored_message()
     assert (message.state, message.attempts) == ("claimed", 1)
     assert message.claimed_at is not None
     assert send(message.claimed_at + CLAIM_TIMEOUT) == 0
-    assert (the_message().state, mail.outbox) == ("uncertain", [])
+    assert (stored_message().state, mail.outbox) == ("uncertain", [])
 
 
 # --- at once --------------------------------------------------------------------------------------------------------
@@ -404,7 +404,7 @@ def test_many_workers_send_each_message_once(monkeypatch: pytest.MonkeyPatch) ->
     assert set(RedemptionMessage.objects.values_list("state", "attempts")) == {("sent", 1)}
 
 
-# --- the nudge ------------------------------------------------------------------------------------------------------
+# --- starting the worker --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
@@ -419,7 +419,7 @@ def test_a_message_is_sent_as_soon_as_its_sale_is_committed() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_sale_is_committed_though_no_worker_can_be_told(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+def test_a_sale_is_committed_even_if_the_broker_is_unreachable(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     def unreachable(**_: Any) -> None:
         raise ConnectionError("no broker")
 
@@ -428,67 +428,67 @@ def test_a_sale_is_committed_though_no_worker_can_be_told(monkeypatch: pytest.Mo
     shop.member("c", email="c@consumer.example")
     shop.promotion("tea", outcome=SAYS)
     shop.sell("T1")
-    assert the_message().state == "waiting"
+    assert stored_message().state == "waiting"
     assert "no broker" in caplog.text
 
 
-# --- what people do -------------------------------------------------------------------------------------------------
+# --- actions of staff -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", ["waiting", "sent", "uncertain", "failed", "cancelled"])
-def test_a_message_is_sent_again_as_if_it_were_new_to_the_address_of_now(shop: Shop, state: str) -> None:
+def test_a_message_is_sent_again_to_the_current_address(shop: Shop, state: str) -> None:
     shop.sell("T1")
     tomorrow = NOON + timedelta(days=1)
     RedemptionMessage.objects.update(
         state=state, attempts=9, last_error="x", sent_at=NOON, next_attempt_at=tomorrow, claimed_at=NOON
     )
     Consumer.objects.update(email="new@consumer.example")
-    message = message_send_again(message=the_message(), at=SOON)
+    message = message_send_again(message=stored_message(), at=SOON)
     assert (message.state, message.attempts, message.last_error) == ("waiting", 0, "")
     assert (message.next_attempt_at, message.give_up_at) == (SOON, SOON + GIVE_UP_AFTER)
     assert send() == 1
-    assert (addresses(), the_message().state) == (["new@consumer.example"], "sent")
+    assert (addresses(), stored_message().state) == (["new@consumer.example"], "sent")
 
 
-def test_a_consumer_who_has_no_address_any_more_is_told_at_the_one_of_then(shop: Shop) -> None:
+def test_a_message_sent_again_uses_the_earlier_address_if_there_is_no_current_one(shop: Shop) -> None:
     shop.sell("T1")
     Consumer.objects.update(email="")
-    assert message_send_again(message=the_message(), at=SOON).address == "c@consumer.example"
+    assert message_send_again(message=stored_message(), at=SOON).address == "c@consumer.example"
 
 
-def test_what_is_being_sent_or_voided_is_not_sent_again(shop: Shop) -> None:
+def test_a_message_being_sent_or_of_a_voided_sale_is_not_sent_again(shop: Shop) -> None:
     shop.sell("T1")
     RedemptionMessage.objects.update(state="claimed", claimed_at=NOON)
     with pytest.raises(MessageSettled):
-        message_send_again(message=the_message(), at=SOON)
+        message_send_again(message=stored_message(), at=SOON)
     RedemptionMessage.objects.update(state="cancelled")
     Transaction.objects.update(status=TransactionStatus.VOIDED)
     with pytest.raises(MessageSettled):
-        message_send_again(message=the_message(), at=SOON)
-    assert the_message().state == "cancelled"
+        message_send_again(message=stored_message(), at=SOON)
+    assert stored_message().state == "cancelled"
 
 
 @pytest.mark.parametrize(
     ("state", "is_refused"),
     [("waiting", False), ("uncertain", False), ("failed", False), ("claimed", True), ("sent", True)],
 )
-def test_a_message_is_cancelled_unless_it_went(shop: Shop, state: str, is_refused: bool) -> None:
+def test_a_message_can_be_cancelled_unless_it_was_sent(shop: Shop, state: str, is_refused: bool) -> None:
     shop.sell("T1")
     RedemptionMessage.objects.update(state=state, claimed_at=NOON, sent_at=NOON)
     if is_refused:
         with pytest.raises(MessageSettled):
-            message_cancel(message=the_message())
+            message_cancel(message=stored_message())
     else:
-        message_cancel(message=the_message())
-    assert the_message().state == (state if is_refused else "cancelled")
+        message_cancel(message=stored_message())
+    assert stored_message().state == (state if is_refused else "cancelled")
     assert send() == 0
 
 
-# --- on the wire ----------------------------------------------------------------------------------------------------
+# --- the mail protocol ----------------------------------------------------------------------------------------------
 
 
 class MailServer(ThreadingTCPServer):
-    """A real server that answers each verb as a test says: None hangs up. ``END`` is the end of a message."""
+    """A real server that answers each verb as a test asks; None hangs up. ``END`` is a message's end."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -546,16 +546,16 @@ def test_a_mail_servers_answers_are_understood(
         settings.EMAIL_HOST, settings.EMAIL_PORT = answering.server_address[:2]
         send()
         answering.shutdown()
-    assert the_message().state == state
+    assert stored_message().state == state
     assert len(answering.received) == received
     assert all(b"You got <b>50</b> points" in each for each in answering.received)
 
 
-def test_a_mail_server_that_is_not_there_is_tried_again(shop: Shop, settings: Any) -> None:
+def test_an_unreachable_mail_server_is_tried_again(shop: Shop, settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     with MailServer() as away:
         settings.EMAIL_HOST, settings.EMAIL_PORT = away.server_address[:2]
     shop.sell("T1")
     send()
-    message = the_message()
+    message = stored_message()
     assert (message.state, message.last_error) == ("waiting", "ConnectionRefusedError: [Errno 111] Connection refused")

@@ -31,25 +31,25 @@ POUND: dict[str, Any] = {
 
 @pytest.fixture
 def shop(db: None) -> Shop:
-    made = make_shop()
-    made.manager.put("products/TEA", {})
-    return made
+    shop = make_shop()
+    shop.manager.put("products/TEA", {})
+    return shop
 
 
-def said(answer: Any) -> dict[str, Any]:
+def values_of(answer: Any) -> dict[str, Any]:
     document: dict[str, Any] = answer.json()
     return {name: document[name] for name in POUND}
 
 
-def test_everything_said_is_kept(shop: Shop) -> None:
+def test_every_field_is_stored(shop: Shop) -> None:
     answer = shop.manager.put("offers/pound", POUND)
     assert answer.status_code == 201
-    assert said(answer) == POUND == said(shop.manager.get("offers/pound"))
-    assert said(shop.manager.put("offers/pound", answer.json())) == POUND
+    assert values_of(answer) == POUND == values_of(shop.manager.get("offers/pound"))
+    assert values_of(shop.manager.put("offers/pound", answer.json())) == POUND
 
 
-def test_what_is_left_out_has_its_default(shop: Shop) -> None:
-    assert said(shop.manager.put("offers/x", {"name": "x", "value": "1"})) == POUND | {
+def test_omitted_fields_have_their_defaults(shop: Shop) -> None:
+    assert values_of(shop.manager.put("offers/x", {"name": "x", "value": "1"})) == POUND | {
         "name": "x",
         "description": "",
         "perceived_value": "0.00",
@@ -75,7 +75,7 @@ def test_what_is_left_out_has_its_default(shop: Shop) -> None:
         {"value": "1", "starts_at": "2026-06-01T00:00:00+02:00"},
     ],
 )
-def test_offers_that_hold(shop: Shop, body: dict[str, Any]) -> None:
+def test_valid_offers_are_stored(shop: Shop, body: dict[str, Any]) -> None:
     answer = shop.manager.put("offers/x", {"name": "x", **body})
     assert answer.status_code == 201
     assert shop.manager.put("offers/x", answer.json()).status_code == 200
@@ -126,20 +126,20 @@ def test_offers_that_hold(shop: Shop, body: dict[str, Any]) -> None:
         ({"issued": 5, "colour": 1}, {("unknown_field", "colour")}),
     ],
 )
-def test_offers_that_do_not_hold(shop: Shop, body: dict[str, Any], problems: set[tuple[str, str]]) -> None:
+def test_invalid_offers_are_refused(shop: Shop, body: dict[str, Any], problems: set[tuple[str, str]]) -> None:
     answer = shop.manager.put("offers/x", {"name": "x", "value": "1.00", **body})
     assert answer.status_code == 400
     assert errors_of(answer) == problems
     assert not Offer.objects.exists()
 
 
-def test_the_product_is_one_of_the_account(shop: Shop) -> None:
+def test_the_product_must_belong_to_the_account(shop: Shop) -> None:
     body = {"name": "x", "benefit": "product", "product": "TEA"}
     assert errors_of(make_shop("other").manager.put("offers/x", body)) == {("does_not_exist", "product")}
 
 
-def issue(shop: Shop) -> None:
-    """A tiered offer of stock 2, of which one voucher is out."""
+def issue_voucher(shop: Shop) -> None:
+    """Create a tiered offer with a stock of 2 and issue one voucher of it."""
     shop.manager.put(
         "offers/mug", {"name": "Mug", "kind": "tiered", "point_cost": 10, "benefit": "external", "stock": 2}
     )
@@ -148,15 +148,15 @@ def issue(shop: Shop) -> None:
     assert shop.manager.post("consumers/c/claims", {"reference": "1", "offer": "mug"}).status_code == 201
 
 
-def test_the_stock_is_never_below_what_was_issued(shop: Shop) -> None:
-    issue(shop)
+def test_the_stock_is_never_below_the_vouchers_issued(shop: Shop) -> None:
+    issue_voucher(shop)
     assert errors_of(shop.manager.patch("offers/mug", {"stock": 0})) == {("min_value", "stock")}
     assert shop.manager.patch("offers/mug", {"stock": 1}).json()["issued"] == 1
     assert shop.manager.patch("offers/mug", {"stock": None}).json()["issued"] == 1
 
 
 def test_kind_and_currency_are_fixed_once_vouchers_are_out(shop: Shop) -> None:
-    issue(shop)
+    issue_voucher(shop)
     for patch in ({"kind": "personalised", "point_cost": None}, {"currency": "EUR"}):
         answer = shop.manager.patch("offers/mug", patch)
         assert answer.status_code == 409
@@ -167,7 +167,7 @@ def test_kind_and_currency_are_fixed_once_vouchers_are_out(shop: Shop) -> None:
     assert shop.manager.delete("offers/mug").status_code == 409
 
 
-def test_offers_kept_without_a_currency_are_given_their_accounts(shop: Shop) -> None:
+def test_the_migration_gives_offers_without_a_currency_that_of_their_account(shop: Shop) -> None:
     for code, currency in (("old", ""), ("euro", "EUR")):
         Offer.objects.create(account=Account.objects.get(), code=code, name=code, value=1, currency=currency)
     import_module("loyalty.migrations.0013_fill_offer_currencies").fill_offer_currencies(
@@ -176,7 +176,7 @@ def test_offers_kept_without_a_currency_are_given_their_accounts(shop: Shop) -> 
     assert dict(Offer.objects.values_list("code", "currency")) == {"old": "GBP", "euro": "EUR"}
 
 
-def test_an_offer_that_a_promotion_names_stays_of_its_kind(shop: Shop) -> None:
+def test_an_offer_that_a_promotion_references_keeps_its_kind(shop: Shop) -> None:
     shop.manager.put("offers/pound", POUND)
     promotion = {
         "type": "redeem_offer",
@@ -191,7 +191,7 @@ def test_an_offer_that_a_promotion_names_stays_of_its_kind(shop: Shop) -> None:
     assert shop.manager.patch("offers/pound", {"archived": True}).status_code == 200
 
 
-def test_an_unused_offer_is_deleted(shop: Shop) -> None:
+def test_an_unused_offer_can_be_deleted(shop: Shop) -> None:
     shop.manager.put("offers/pound", POUND)
     assert shop.manager.delete("offers/pound").status_code == 204
     assert shop.manager.get("offers/pound").status_code == 404
@@ -199,11 +199,11 @@ def test_an_unused_offer_is_deleted(shop: Shop) -> None:
 
 def test_the_bulk_call_creates_and_replaces(shop: Shop) -> None:
     shop.manager.put("offers/pound", POUND)
-    made = Offer.objects.get().created_at
+    created_at = Offer.objects.get().created_at
     rows = [{"code": "pound", **POUND, "name": "One pound"}, {"code": "tea", "name": "Tea", "benefit": "external"}]
     assert shop.manager.post("offers/bulk", rows).json() == {"created": 1, "updated": 1}
     assert dict(Offer.objects.values_list("code", "name")) == {"pound": "One pound", "tea": "Tea"}
-    assert Offer.objects.get(code="pound").created_at == made
+    assert Offer.objects.get(code="pound").created_at == created_at
     rows[1] |= {"kind": "tiered"}
     rows[0] |= {"product": "NOPE"}
     assert errors_of(shop.manager.post("offers/bulk", rows)) == {("does_not_exist", "0.product")}
@@ -211,13 +211,13 @@ def test_the_bulk_call_creates_and_replaces(shop: Shop) -> None:
     assert errors_of(shop.manager.post("offers/bulk", rows)) == {("required", "1.point_cost")}
 
 
-def test_each_change_is_kept_with_its_author_and_counts_the_rulebook_up(shop: Shop) -> None:
+def test_each_change_is_recorded_with_its_author_and_raises_the_rulebook_version(shop: Shop) -> None:
     before = Account.objects.get().rulebook_version
     shop.manager.put("offers/pound", POUND)
     shop.manager.patch("offers/pound", {"name": "x"})
     shop.manager.delete("offers/pound")
-    kept = list(Offer.history.order_by("history_id").values_list("history_type", "name", "history_change_reason"))
-    assert kept == [
+    changes = list(Offer.history.order_by("history_id").values_list("history_type", "name", "history_change_reason"))
+    assert changes == [
         ("+", "A pound off", "API key manager"),
         ("~", "x", "API key manager"),
         ("-", "x", "API key manager"),
@@ -226,7 +226,7 @@ def test_each_change_is_kept_with_its_author_and_counts_the_rulebook_up(shop: Sh
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("kind=tiered", ["mug"]),
         ("benefit=amount", ["pound"]),
@@ -237,11 +237,11 @@ def test_each_change_is_kept_with_its_author_and_counts_the_rulebook_up(shop: Sh
         ("ordering=-code", ["tea", "pound", "mug"]),
     ],
 )
-def test_offers_are_found(shop: Shop, query: str, found: list[str]) -> None:
+def test_offers_are_filtered(shop: Shop, query: str, expected: list[str]) -> None:
     shop.manager.put("offers/pound", POUND)
     shop.manager.put("offers/tea", {"name": "Tea", "benefit": "product", "product": "TEA"})
     shop.manager.put("offers/mug", {"name": "Mug", "kind": "tiered", "point_cost": 5, "benefit": "external"})
-    assert [row["code"] for row in shop.manager.get(f"offers?{query}").json()["results"]] == found
+    assert [row["code"] for row in shop.manager.get(f"offers?{query}").json()["results"]] == expected
 
 
 def test_a_list_costs_two_statements(shop: Shop, django_assert_num_queries: Any) -> None:

@@ -1,4 +1,4 @@
-"""Points that no sale makes: adjustments by people, and claims of tiered offers."""
+"""Points without a sale: adjustments by staff and claims of tiered offers."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ MUG: dict[str, Any] = {"name": "Mug", "kind": "tiered", "point_cost": 100, "bene
 
 
 def open_shop(*, balance: int = 0, **offer: Any) -> Shop:
-    """A shop with the member c and the tiered offer mug."""
+    """Create a shop with the member c and the tiered offer mug."""
     shop = make_shop()
     shop.manager.put("consumers/c", {"loyalty": MEMBER})
     assert shop.manager.put("offers/mug", MUG | offer).status_code == 201
@@ -38,7 +38,7 @@ def claim(shop: Shop, reference: str, offer: str = "mug") -> Any:
 
 
 def balance() -> int:
-    """The balance, which must be the sum of the ledger."""
+    """Return the balance; check that it is the sum of the ledger."""
     consumer = Consumer.objects.get(consumer_id="c")
     assert consumer.points_balance == sum(
         LedgerEntry.objects.filter(consumer=consumer).values_list("points", flat=True)
@@ -62,7 +62,7 @@ def test_an_adjustment_changes_the_balance_once(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("change", [{"points": 51}, {"points": -50}, {"description": "Other"}])
-def test_a_reference_means_one_adjustment(shop: Shop, change: dict[str, Any]) -> None:
+def test_a_reference_identifies_one_adjustment(shop: Shop, change: dict[str, Any]) -> None:
     adjust(shop, "A1", 50, description="Sorry")
     answer = adjust(shop, **{"reference": "A1", "points": 50, "description": "Sorry", **change})
     assert answer.status_code == 409
@@ -90,7 +90,7 @@ def test_only_a_member_has_points(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("status", ["suspended", "withdrawn"])
-def test_the_points_of_one_who_does_not_earn_can_still_be_put_right(shop: Shop, status: str) -> None:
+def test_the_points_of_a_non_earning_consumer_can_still_be_adjusted(shop: Shop, status: str) -> None:
     shop.manager.patch("consumers/c", {"loyalty": {"status": status}})
     assert adjust(shop, "A1", 5).status_code == 201
 
@@ -117,7 +117,7 @@ def test_the_points_of_one_who_does_not_earn_can_still_be_put_right(shop: Shop, 
         ({"reference": "A1", "points": 5, "at": "2026-01-01T00:00:00Z"}, "at"),
     ],
 )
-def test_an_adjustment_that_does_not_hold_is_named(shop: Shop, body: dict[str, Any], attr: str) -> None:
+def test_an_invalid_adjustment_is_refused_by_name(shop: Shop, body: dict[str, Any], attr: str) -> None:
     answer = shop.manager.post("consumers/c/points-adjustments", body)
     assert answer.status_code == 400
     assert attrs_of(answer) == [attr]
@@ -138,8 +138,8 @@ def test_adjustments_are_listed_newest_first_and_claims_are_none(shop: Shop) -> 
         ("A2", 20, "Gift"),
         ("A1", 100, ""),
     ]
-    found = shop.manager.get("consumers/c/points-adjustments?search=gift").json()["results"]
-    assert [row["reference"] for row in found] == ["A2"]
+    matching = shop.manager.get("consumers/c/points-adjustments?search=gift").json()["results"]
+    assert [row["reference"] for row in matching] == ["A2"]
     page = shop.manager.get("consumers/c/points-adjustments?limit=1").json()
     assert [row["reference"] for row in shop.manager.get(page["next"]).json()["results"]] == ["A1"]
 
@@ -175,7 +175,7 @@ def test_a_claim_debits_the_points_and_issues_the_voucher_once() -> None:
 
 
 @pytest.mark.django_db
-def test_a_reference_means_one_claim() -> None:
+def test_a_reference_identifies_one_claim() -> None:
     shop = open_shop(balance=250)
     shop.manager.put("offers/cup", MUG)
     claim(shop, "C1")
@@ -186,7 +186,7 @@ def test_a_reference_means_one_claim() -> None:
 
 
 @pytest.mark.django_db
-def test_a_repeated_claim_tells_what_it_cost_then() -> None:
+def test_a_repeated_claim_returns_its_original_cost() -> None:
     shop = open_shop(balance=250)
     claim(shop, "C1")
     shop.manager.patch("offers/mug", {"point_cost": 200, "archived": True})
@@ -243,7 +243,7 @@ def test_a_claim_marks_the_day_at_the_account() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("rows", "change", "told"),
+    ("rows", "change", "message"),
     [
         (Consumer, {"points_balance": 9}, "shop: points balance of c is 9, history says 400"),
         (
@@ -260,16 +260,16 @@ def test_a_claim_marks_the_day_at_the_account() -> None:
         (Voucher, {"claim_reference": "C2"}, "shop: claims of c / C2 is 1, history says 0"),
     ],
 )
-def test_the_proof_covers_claims(rows: Any, change: dict[str, Any], told: str) -> None:
+def test_the_verification_covers_claims(rows: Any, change: dict[str, Any], message: str) -> None:
     shop = open_shop(balance=500)
     offer_claim(account=shop.account, consumer_id="c", reference="C1", offer_code="mug", at=NOON)
     assert not list(ledger_differences())
     rows.objects.update(**change)
-    assert [str(difference) for difference in ledger_differences()] == [told]
+    assert [str(difference) for difference in ledger_differences()] == [message]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_claims_at_once_spend_the_points_and_the_stock_once() -> None:
+def test_concurrent_claims_spend_points_and_stock_once() -> None:
     shop = open_shop(balance=350, stock=2)
     start = Barrier(8)
 
@@ -289,7 +289,7 @@ def test_claims_at_once_spend_the_points_and_the_stock_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_adjustment_sent_often_at_once_counts_once() -> None:
+def test_an_adjustment_sent_many_times_at_once_is_made_once() -> None:
     shop = open_shop()
     start = Barrier(6)
 

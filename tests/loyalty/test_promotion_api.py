@@ -40,9 +40,9 @@ class Api:
     """Calls with the keys of one new account."""
 
     def __init__(self, code: str = "shop") -> None:
-        made = account_create(code=code, currency="GBP", time_zone="Europe/London")
-        self.account: Account = made.account
-        self.keys = {"manager": made.manager_key, "till": made.till_key}
+        created = account_create(code=code, currency="GBP", time_zone="Europe/London")
+        self.account: Account = created.account
+        self.keys = {"manager": created.manager_key, "till": created.till_key}
         self.client = Client()
 
     def __call__(self, method: str, path: str, body: Any = None, *, role: str = "manager") -> Any:
@@ -51,13 +51,13 @@ class Api:
         return self.client.generic(method, f"/api/v1/{path}", sent, "application/json", headers=headers)
 
     def errors(self, method: str, path: str, body: Any = None, *, status: int = 400) -> list[tuple[str | None, str]]:
-        """The problems of a refused call, each as path and code."""
+        """Return the problems of a refused call, each as path and code."""
         answer = self(method, path, body)
         assert answer.status_code == status, answer.content
         return [(error["attr"], error["code"]) for error in answer.json()["errors"]]
 
     def codes(self, query: str = "") -> list[str]:
-        """The codes that a list shows, in order."""
+        """Return the codes that a list shows, in order."""
         answer = self("GET", f"promotions?{query}")
         assert answer.status_code == 200, answer.content
         return [row["code"] for row in answer.json()["results"]]
@@ -93,7 +93,7 @@ def test_a_promotion_is_created_read_and_replaced(api: Api) -> None:
     assert (replaced.json()["outcome"]["points"], replaced.json()["version"]) == (60, 2)
 
 
-def test_what_get_answers_can_be_put_back(api: Api) -> None:
+def test_the_answer_of_get_can_be_put_back(api: Api) -> None:
     ConsumerGroup.objects.create(account=api.account, code="staff")
     body = {
         **BODY,
@@ -126,7 +126,7 @@ def test_a_code_that_would_not_survive_in_an_address_is_refused(api: Api, code: 
     assert api("GET", f"promotions/{code}").status_code == 404
 
 
-def test_a_status_is_true_at_the_moment_of_the_question(api: Api) -> None:
+def test_a_status_is_computed_at_the_time_of_the_request(api: Api) -> None:
     make_promotion(api.account, starts_at=day(12), ends_at=day(20))
     for moment, status in ((NOW, "scheduled"), (day(12), "active"), (day(20), "ended")):
         with time_machine.travel(moment, tick=False):
@@ -187,7 +187,7 @@ def test_a_drafts_code_can_be_patched_and_a_published_ones_cannot(api: Api) -> N
     assert api.errors("PUT", "promotions/sixty", {**BODY, "code": "seventy"}) == [("code", "invalid")]
 
 
-def test_what_is_fixed_is_refused_by_name(api: Api) -> None:
+def test_a_change_of_a_fixed_field_is_refused_at_the_field(api: Api) -> None:
     api("PUT", "promotions/fifty", BODY)
     assert api.errors("PATCH", "promotions/fifty", {"type": "redeem_offer"}) == [("type", "immutable")]
     assert api.errors("PATCH", "promotions/fifty", {"currency": "EUR"}) == [("currency", "immutable")]
@@ -260,10 +260,10 @@ def site_sale(account: Account, site: Site, amounts: dict[str, int]) -> Any:
     )  # fmt: skip
 
 
-# --- who may --------------------------------------------------------------------------------------------------------
+# --- permissions ----------------------------------------------------------------------------------------------------
 
 
-def test_another_accounts_promotions_are_not_there(api: Api) -> None:
+def test_promotions_of_another_account_are_not_found(api: Api) -> None:
     other = Api("other")
     make_promotion(other.account)
     for method, path, body in (
@@ -281,7 +281,7 @@ def test_another_accounts_promotions_are_not_there(api: Api) -> None:
     assert Promotion.objects.filter(code="fifty").count() == 2
 
 
-def test_rows_of_another_account_cannot_be_named(api: Api) -> None:
+def test_rows_of_another_account_cannot_be_referenced(api: Api) -> None:
     other = make_account("other")
     ConsumerGroup.objects.create(account=other, code="staff")
     Product.objects.create(account=other, sku="A")
@@ -386,7 +386,7 @@ def test_the_list_searches_code_name_and_description_and_is_ordered(api: Api) ->
         "always_apply=perhaps", "archived=perhaps", "ordering=eligibility", "limit=0", "cursor=x", "site=%00",
     ],
 )  # fmt: skip
-def test_a_filter_that_means_nothing_is_refused_by_name(api: Api, query: str) -> None:
+def test_an_invalid_filter_is_refused_by_name(api: Api, query: str) -> None:
     make_promotion(api.account)
     [(attr, _)] = api.errors("GET", f"promotions?{query}")
     assert attr == query.partition("=")[0]
@@ -483,13 +483,16 @@ FULL: dict[str, Any] = {
 
 
 def paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """The path of everything in a document."""
+    """Return the path of every value in a document."""
     inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [*([path] if path else []), *(one for name, each in inner for one in paths(each, (*path, name)))]
+    return [
+        *([path] if path else []),
+        *(inner_path for name, each in inner for inner_path in paths(each, (*path, name))),
+    ]
 
 
 def with_value(document: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    """The document with something else at a path."""
+    """Return the document with another value at a path."""
     if not path:
         return value
     changed: Any = dict(document) if isinstance(document, dict) else list(document)
@@ -523,7 +526,7 @@ JSON = st.recursive(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.sampled_from(paths(FULL)), value=JSON)
-def test_no_json_anywhere_in_a_body_gives_a_500(api: Api, path: tuple[str | int, ...], value: Any) -> None:
+def test_no_json_in_a_body_causes_a_500(api: Api, path: tuple[str | int, ...], value: Any) -> None:
     ConsumerGroup.objects.get_or_create(account=api.account, code="staff")
     assert api("PUT", "promotions/fifty", with_value(FULL, path, value)).status_code in (200, 201, 400)
     patch = {path[0]: value}
@@ -572,7 +575,7 @@ def test_an_error_in_a_rule_tree_names_its_path(api: Api, tree: str, rules: Any,
         ("is_loyalty_member", "is", "true", "value"),
     ],
 )
-def test_an_error_in_a_condition_names_what_is_wrong_in_it(
+def test_an_error_in_a_condition_names_its_part(
     api: Api, attribute: str, operator: str, value: Any, field: str
 ) -> None:
     body = {**BODY, "eligibility": {"customer_rules": rule(attribute, operator, value)}}

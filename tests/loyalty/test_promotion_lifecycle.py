@@ -1,4 +1,4 @@
-"""A loyalty promotion's life: what may be saved, what is fixed when, and what every change leaves behind."""
+"""A loyalty promotion's life: valid input, fields that become fixed, and what each change records."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -58,8 +58,8 @@ def save(account: Account, *, at: datetime = NOW, **fields: Any) -> tuple[Promot
     return loyalty_promotion_save(account=account, values=make_values(**fields), author=Author(label="test"), at=at)
 
 
-def refusal(account: Account, **fields: Any) -> dict[str | None, str]:
-    """The problems of a refused save, each path with its code; nothing may have been written."""
+def problems_of(account: Account, **fields: Any) -> dict[str | None, str]:
+    """Return the problems of a refused save by path, each with its code; check that nothing was written."""
     before = list(Promotion.objects.order_by("pk").values())
     with pytest.raises(PromotionsError) as refused:
         save(account, **fields)
@@ -98,7 +98,7 @@ def test_the_same_put_twice_writes_nothing_the_second_time(account: Account) -> 
     assert (again.versions.count(), again.history.count(), again.status_events.count()) == (1, 1, 1)
 
 
-def test_what_is_stored_is_itself_a_valid_input(account: Account) -> None:
+def test_stored_documents_are_valid_input(account: Account) -> None:
     group = ConsumerGroup.objects.create(account=account, code="staff")
     promotion, _ = save(
         account,
@@ -143,7 +143,7 @@ def test_a_code_may_have_any_printable_characters(account: Account, code: str) -
     "code", ["", "a/b", "a?b", "a#b", "a\nb", "a\x00b", "a\x7fb", " a", "a ", ".", "..", "x" * 65, "\ud800"]
 )
 def test_a_code_that_would_not_survive_in_an_address_is_refused(account: Account, code: str) -> None:
-    assert refusal(account, code=code) == {"code": "invalid"}
+    assert problems_of(account, code=code) == {"code": "invalid"}
 
 
 @pytest.mark.parametrize(
@@ -170,19 +170,19 @@ def test_a_code_that_would_not_survive_in_an_address_is_refused(account: Account
         ),
     ],
 )
-def test_what_is_wrong_is_named_by_its_path(account: Account, fields: Any, problems: Any) -> None:
-    assert refusal(account, **fields) == problems
+def test_every_problem_has_its_path(account: Account, fields: Any, problems: Any) -> None:
+    assert problems_of(account, **fields) == problems
 
 
 def test_problems_of_fields_and_documents_are_named_together(account: Account) -> None:
-    assert refusal(account, name="", outcome={"points": 0}) == {"name": "blank", "outcome.points": "invalid_number"}
+    assert problems_of(account, name="", outcome={"points": 0}) == {"name": "blank", "outcome.points": "invalid_number"}
 
 
 def test_a_promotion_without_a_currency_is_in_the_accounts(account: Account) -> None:
     assert save(account, currency="")[0].currency == "GBP"
 
 
-def test_rich_text_is_cleaned_and_plain_text_is_kept(account: Account) -> None:
+def test_rich_text_is_cleaned_and_plain_text_is_unchanged(account: Account) -> None:
     written = "<b>Hi</b><script>x()</script>"
     promotion, _ = save(
         account,
@@ -205,8 +205,8 @@ def test_rich_text_is_cleaned_and_plain_text_is_kept(account: Account) -> None:
 # --- references -----------------------------------------------------------------------------------------------------
 
 
-def naming(account: Account) -> dict[str, Any]:
-    """Fields that name one row of every kind."""
+def referencing_fields(account: Account) -> dict[str, Any]:
+    """Return fields that name one row of every kind."""
     return {
         "type": "redeem_offer",
         "outcome": {
@@ -225,24 +225,24 @@ def naming(account: Account) -> dict[str, Any]:
     }
 
 
-def stock(account: Account) -> None:
-    """The rows that ``naming`` names."""
+def create_referenced_rows(account: Account) -> None:
+    """Create the rows that ``referencing_fields`` names."""
     ConsumerGroup.objects.create(account=account, code="staff")
     Site.objects.create(account=account, number="001")
     Product.objects.bulk_create([Product(account=account, sku=sku) for sku in "AB"])
     Offer.objects.create(account=account, code="coffee", name="Coffee", currency="GBP")
 
 
-def test_every_row_that_is_named_must_be_the_accounts_own(account: Account) -> None:
-    stock(make_account("other"))
-    assert refusal(account, **naming(account)) == {
+def test_every_referenced_row_must_belong_to_the_account(account: Account) -> None:
+    create_referenced_rows(make_account("other"))
+    assert problems_of(account, **referencing_fields(account)) == {
         "outcome.offer": "unknown_reference",
         "outcome.product_selection.sets.0.rules.rules.0.value": "unknown_reference",
         "eligibility.customer_rules.rules.0.value": "unknown_reference",
         "eligibility.customer_rules.rules.1.value": "unknown_reference",
     }
-    stock(account)
-    promotion, _ = save(account, **naming(account))
+    create_referenced_rows(account)
+    promotion, _ = save(account, **referencing_fields(account))
     assert set(promotion.references.values_list("kind", "key")) == {
         ("group", "staff"),
         ("site", "001"),
@@ -255,23 +255,25 @@ def test_every_row_that_is_named_must_be_the_accounts_own(account: Account) -> N
 @pytest.mark.parametrize("fields", [{"archived": True}, {"kind": OfferKind.TIERED}])
 def test_an_offer_must_be_personalised_and_in_use(account: Account, fields: Any) -> None:
     Offer.objects.create(account=account, code="coffee", name="Coffee", currency="GBP", **fields)
-    assert refusal(account, type="redeem_offer", outcome={"offer": "coffee"}) == {"outcome.offer": "unknown_reference"}
+    assert problems_of(account, type="redeem_offer", outcome={"offer": "coffee"}) == {
+        "outcome.offer": "unknown_reference"
+    }
 
 
 def test_a_promotion_may_keep_an_offer_that_was_archived_since(account: Account) -> None:
-    stock(account)
-    save(account, **naming(account))
+    create_referenced_rows(account)
+    save(account, **referencing_fields(account))
     Offer.objects.update(archived=True)
-    fields = naming(account)
+    fields = referencing_fields(account)
     fields["outcome"]["activity_type"] = "Coffee"
     edited, _ = save(account, name="Renamed", **fields)
     assert (edited.name, edited.outcome["activity_type"]) == ("Renamed", "Coffee")
-    assert refusal(account, code="new", **naming(account)) == {"outcome.offer": "unknown_reference"}
+    assert problems_of(account, code="new", **referencing_fields(account)) == {"outcome.offer": "unknown_reference"}
 
 
-def test_publishing_judges_everything_anew(account: Account) -> None:
-    stock(account)
-    draft = make_promotion(account, draft=True, **naming(account))
+def test_publishing_checks_the_whole_definition_again(account: Account) -> None:
+    create_referenced_rows(account)
+    draft = make_promotion(account, draft=True, **referencing_fields(account))
     Offer.objects.update(archived=True)
     with pytest.raises(PromotionsError) as refused:
         publish(promotion=draft, **BY)
@@ -283,7 +285,7 @@ def test_publishing_judges_everything_anew(account: Account) -> None:
 
 
 def test_references_follow_the_definition(account: Account) -> None:
-    stock(account)
+    create_referenced_rows(account)
     promotion = make_promotion(account, eligibility={"customer_rules": rule("groups", "is", "staff")})
     save(account, eligibility={"customer_rules": rule("home_site", "is", "001")})
     assert list(promotion.references.values_list("kind", "key")) == [("site", "001")]
@@ -291,9 +293,9 @@ def test_references_follow_the_definition(account: Account) -> None:
     assert not promotion.references.exists()
 
 
-def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: Account) -> None:
-    stock(account)
-    make_promotion(account, **naming(account))
+def test_a_deletion_sees_what_promotions_reference(account: Account) -> None:
+    create_referenced_rows(account)
+    make_promotion(account, **referencing_fields(account))
     other = make_account("other")
     for kind, key in (("group", "staff"), ("site", "001"), ("product", "A"), ("offer", "coffee")):
         assert referenced_keys(account_id=account.pk, kind=kind, keys=[key, "x"]) == {key}
@@ -301,20 +303,20 @@ def test_what_a_promotion_names_is_known_to_those_who_would_delete_it(account: A
     assert InUse.code == PromotionInUse.code
 
 
-def test_an_account_without_a_catalogue_can_still_put_away_what_needed_it(account: Account) -> None:
+def test_a_promotion_that_needs_the_catalogue_can_be_archived_without_one(account: Account) -> None:
     promotion = make_promotion(account, eligibility={"line_item_rules": rule("labels", "is", "organic")})
     Account.objects.update(catalogue_enabled=False)
     archived = archive(promotion=promotion, **BY)
     assert archived.archived
-    assert refusal(account, code="new", eligibility={"line_item_rules": rule("labels", "is", "organic")}) == {
+    assert problems_of(account, code="new", eligibility={"line_item_rules": rule("labels", "is", "organic")}) == {
         "eligibility.line_item_rules.rules.0.attribute": "catalogue_disabled"
     }
 
 
 @pytest.mark.parametrize("rows", [1, 30])
 def test_saving_takes_a_fixed_number_of_statements(account: Account, rows: int, django_assert_num_queries: Any) -> None:
-    stock(account)
-    new = [make_values(code=f"p{n}", **naming(account)) for n in range(rows)]
+    create_referenced_rows(account)
+    new = [make_values(code=f"p{n}", **referencing_fields(account)) for n in range(rows)]
     edited = [replace(values, name="Edited", outcome={"offer": "coffee"}) for values in new]
     # SAVEPOINT and RELEASE; account, promotions, references; rulebook, rows, history, versions, references, log.
     with django_assert_num_queries(2 + 9):
@@ -325,27 +327,27 @@ def test_saving_takes_a_fixed_number_of_statements(account: Account, rows: int, 
         loyalty_promotions_save(account_id=account.pk, rows=edited, **BY)
 
 
-# --- what is fixed when ---------------------------------------------------------------------------------------------
+# --- fixed fields ---------------------------------------------------------------------------------------------------
 
 
 def test_the_type_never_changes(account: Account) -> None:
     make_promotion(account, draft=True)
     fields = {"type": "bonus_points", "outcome": {"issue_points_on": "currency", "conversion_units": "1"}}
-    assert refusal(account, draft=True, **fields) == {"type": "immutable"}
+    assert problems_of(account, draft=True, **fields) == {"type": "immutable"}
 
 
 def test_the_currency_is_fixed_once_published(account: Account) -> None:
     make_promotion(account, draft=True)
     assert save(account, currency="EUR", draft=True)[0].currency == "EUR"
     save(account, currency="EUR")
-    assert refusal(account, currency="GBP") == {"currency": "immutable"}
+    assert problems_of(account, currency="GBP") == {"currency": "immutable"}
 
 
 def test_the_start_is_fixed_once_started(account: Account) -> None:
     make_promotion(account, starts_at=day(12))
     moved, _ = save(account, starts_at=day(14))
     assert moved.starts_at == day(14)
-    assert refusal(account, starts_at=day(15), at=day(14)) == {"starts_at": "immutable"}
+    assert problems_of(account, starts_at=day(15), at=day(14)) == {"starts_at": "immutable"}
 
 
 def test_a_drafts_start_may_move_even_when_it_is_past(account: Account) -> None:
@@ -355,10 +357,10 @@ def test_a_drafts_start_may_move_even_when_it_is_past(account: Account) -> None:
 
 def test_a_published_promotion_cannot_become_a_draft_again(account: Account) -> None:
     make_promotion(account)
-    assert refusal(account, draft=True) == {"draft": AlreadyPublished.code}
+    assert problems_of(account, draft=True) == {"draft": AlreadyPublished.code}
 
 
-def test_a_draft_is_published_by_saving_it_as_none(account: Account) -> None:
+def test_saving_a_draft_without_the_draft_flag_publishes_it(account: Account) -> None:
     draft = make_promotion(account, draft=True)
     published, created = save(account)
     assert (published.pk, created, published.draft, published.status) == (draft.pk, False, False, Status.ACTIVE)
@@ -381,30 +383,30 @@ def test_the_code_of_a_draft_can_change_and_that_of_a_published_promotion_cannot
     for code, wrong in (("taken", "unique"), ("a/b", "invalid")):
         with pytest.raises(PromotionsError) as refused:
             promotion_rename(promotion=draft, code=code, **BY)
-        assert [(one.attr, one.code) for one in refused.value.problems] == [("code", wrong)]
+        assert [(problem.attr, problem.code) for problem in refused.value.problems] == [("code", wrong)]
     published = publish(promotion=draft, **BY)
     with pytest.raises(PromotionsError) as refused:
         promotion_rename(promotion=published, code="seventy", **BY)
-    assert [(one.attr, one.code) for one in refused.value.problems] == [("code", "immutable")]
+    assert [(problem.attr, problem.code) for problem in refused.value.problems] == [("code", "immutable")]
 
 
 # --- versions and history -------------------------------------------------------------------------------------------
 
 
-def test_every_change_of_the_definition_makes_one_version_and_changes_none_before(account: Account) -> None:
+def test_each_change_of_the_definition_adds_a_version_and_leaves_earlier_ones_unchanged(account: Account) -> None:
     user = User.objects.create(username="mary")
     first = make_promotion(account)
-    kept = PromotionVersion.objects.values().get()
+    version = PromotionVersion.objects.values().get()
     loyalty_promotion_save(account=account, values=make_values(name="Other name"), author=Author(user=user), at=day(11))
-    assert PromotionVersion.objects.values().get(number=1) == kept
+    assert PromotionVersion.objects.values().get(number=1) == version
     second = first.versions.get(number=2)
     assert (second.created_by, second.created_with, second.created_at) == (user, "", day(11))
-    assert kept["created_with"] == "test"
-    assert kept["definition"] == promotion_definition(first)
-    assert second.definition == {**kept["definition"], "name": "Other name"}
+    assert version["created_with"] == "test"
+    assert version["definition"] == promotion_definition(first)
+    assert second.definition == {**version["definition"], "name": "Other name"}
 
 
-def test_a_version_holds_the_whole_contract(account: Account) -> None:
+def test_a_version_contains_the_whole_definition(account: Account) -> None:
     promotion = make_promotion(account, ends_at=day(20))
     definition = promotion.versions.get().definition
     assert definition["starts_at"] == "2026-03-01T12:00:00Z"
@@ -426,7 +428,7 @@ def test_steps_of_life_make_no_version(account: Account) -> None:
     assert promotion.history.count() == 5
 
 
-def test_the_history_says_who(account: Account) -> None:
+def test_the_history_names_the_author(account: Account) -> None:
     user = User.objects.create(username="mary")
     promotion = make_promotion(account)
     promotion_stop(promotion=promotion, author=Author(user=user), at=NOW)
@@ -437,14 +439,14 @@ def test_the_history_says_who(account: Account) -> None:
 
 def test_every_change_gives_the_account_and_the_promotion_a_new_rulebook_version(account: Account) -> None:
     promotion = make_promotion(account)
-    seen = [promotion.revision]
-    seen.append(save(account, name="Other name")[0].revision)
-    seen.append(archive(promotion=promotion, **BY).revision)
-    seen.append(promotion_stop(promotion=promotion, **BY).revision)
-    seen.append(promotion_duplicate(promotion=promotion, code="copy", **BY).revision)
+    revisions = [promotion.revision]
+    revisions.append(save(account, name="Other name")[0].revision)
+    revisions.append(archive(promotion=promotion, **BY).revision)
+    revisions.append(promotion_stop(promotion=promotion, **BY).revision)
+    revisions.append(promotion_duplicate(promotion=promotion, code="copy", **BY).revision)
     account.refresh_from_db()
-    assert seen == sorted(set(seen))
-    assert account.rulebook_version == seen[-1]
+    assert revisions == sorted(set(revisions))
+    assert account.rulebook_version == revisions[-1]
 
 
 def test_an_edit_keeps_the_counter_of_redemptions_and_the_moment_of_creation(account: Account) -> None:
@@ -486,18 +488,18 @@ def test_an_ended_promotion_and_a_draft_cannot_be_stopped(account: Account) -> N
         promotion_stop(promotion=draft, **BY)
 
 
-def test_a_copy_is_a_draft_that_says_the_same(account: Account) -> None:
-    stock(account)
-    source = make_promotion(account, **naming(account))
+def test_a_copy_is_a_draft_with_the_same_definition(account: Account) -> None:
+    create_referenced_rows(account)
+    source = make_promotion(account, **referencing_fields(account))
     Promotion.objects.update(redemptions=7, archived=True)
     Offer.objects.update(archived=True)
     promotion_stop(promotion=source, **BY)
-    made = Promotion.objects.get(pk=promotion_duplicate(promotion=source, code="copy", **BY).pk)
-    assert (made.code, made.name, made.status, made.version) == ("copy", "Fifty points (copy)", Status.DRAFT, 1)
-    assert (made.draft, made.archived, made.stopped_at, made.redemptions) == (True, False, None, 0)
-    assert made.outcome == source.outcome
-    assert set(made.references.values_list("kind", "key")) == set(source.references.values_list("kind", "key"))
-    assert made.versions.get().definition["code"] == "copy"
+    copy = Promotion.objects.get(pk=promotion_duplicate(promotion=source, code="copy", **BY).pk)
+    assert (copy.code, copy.name, copy.status, copy.version) == ("copy", "Fifty points (copy)", Status.DRAFT, 1)
+    assert (copy.draft, copy.archived, copy.stopped_at, copy.redemptions) == (True, False, None, 0)
+    assert copy.outcome == source.outcome
+    assert set(copy.references.values_list("kind", "key")) == set(source.references.values_list("kind", "key"))
+    assert copy.versions.get().definition["code"] == "copy"
     assert Promotion.objects.get(pk=source.pk).code == "fifty"
 
 
@@ -506,7 +508,7 @@ def test_a_copy_needs_a_free_code(account: Account) -> None:
     for code, wrong in (("fifty", "unique"), ("", "invalid"), ("a/b", "invalid")):
         with pytest.raises(PromotionsError) as refused:
             promotion_duplicate(promotion=source, code=code, **BY)
-        assert [(one.attr, one.code) for one in refused.value.problems] == [("code", wrong)]
+        assert [(problem.attr, problem.code) for problem in refused.value.problems] == [("code", wrong)]
     assert Promotion.objects.count() == 1
 
 
@@ -516,8 +518,8 @@ def test_the_name_of_a_copy_is_never_too_long(account: Account) -> None:
 
 
 def test_a_promotion_that_never_applied_can_be_deleted(account: Account) -> None:
-    stock(account)
-    promotion = make_promotion(account, **naming(account))
+    create_referenced_rows(account)
+    promotion = make_promotion(account, **referencing_fields(account))
     account.refresh_from_db()
     version, epoch = account.rulebook_version, account.rulebook_epoch
     promotion_delete(promotion=promotion, author=Author(label="test"))
@@ -526,10 +528,10 @@ def test_a_promotion_that_never_applied_can_be_deleted(account: Account) -> None
     assert not Promotion.objects.exists()
     assert not PromotionReference.objects.exists()
     assert Promotion.history.filter(code="fifty", history_type="-", history_change_reason="test").exists()
-    assert save(account, **naming(account))[1]
+    assert save(account, **referencing_fields(account))[1]
 
 
-def test_history_keeps_a_promotion_from_being_deleted(account: Account) -> None:
+def test_a_promotion_with_history_cannot_be_deleted(account: Account) -> None:
     applied, used = make_promotion(account), make_promotion(account, code="used")
     site = Site.objects.create(account=account, number="001")
     consumer = Consumer.objects.create(account=account, consumer_id="c-1")
@@ -558,7 +560,7 @@ def test_a_promotion_deleted_meanwhile_is_not_found(account: Account) -> None:
             step(promotion=promotion, **BY)
 
 
-# --- many at once ---------------------------------------------------------------------------------------------------
+# --- many rows and concurrent saves ----------------------------------------------------------------------------------
 
 
 def test_many_rows_are_saved_all_or_none_and_problems_name_their_row(account: Account) -> None:
@@ -570,7 +572,7 @@ def test_many_rows_are_saved_all_or_none_and_problems_name_their_row(account: Ac
     ]
     with pytest.raises(PromotionsError) as refused:
         loyalty_promotions_save(account_id=account.pk, rows=rows, **BY)
-    assert [(one.attr, one.code) for one in refused.value.problems] == [
+    assert [(problem.attr, problem.code) for problem in refused.value.problems] == [
         ("1.outcome.points", "invalid_number"),
         ("2.type", "immutable"),
     ]
@@ -590,11 +592,11 @@ def test_unknown_references_of_many_rows_name_their_row(account: Account) -> Non
     ]
     with pytest.raises(PromotionsError) as refused:
         loyalty_promotions_save(account_id=account.pk, rows=rows, **BY)
-    assert [one.attr for one in refused.value.problems] == ["1.eligibility.customer_rules.rules.0.value"]
+    assert [problem.attr for problem in refused.value.problems] == ["1.eligibility.customer_rules.rules.0.value"]
 
 
-def together(*calls: Any) -> list[Any]:
-    """What calls that start at the same moment, each in a thread of its own, answer or raise."""
+def run_together(*calls: Any) -> list[Any]:
+    """Run calls at the same moment, each in its own thread; return what each returns or raises."""
     barrier = Barrier(len(calls))
 
     def run(call: Any) -> Any:
@@ -611,13 +613,13 @@ def together(*calls: Any) -> list[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_writers_of_a_new_code_one_creates_and_the_other_replaces() -> None:
+def test_two_saves_of_a_new_code_at_once_create_and_then_replace() -> None:
     account = make_account()
 
     def writer(values: PromotionValues) -> Any:
         return lambda: loyalty_promotion_save(account=account, values=values, **BY)
 
-    results = together(*(writer(make_values(name=f"Name {n}")) for n in range(4)))
+    results = run_together(*(writer(make_values(name=f"Name {n}")) for n in range(4)))
     promotion = Promotion.objects.get()
     assert sorted(created for _, created in results) == [False, False, False, True]
     assert promotion.version == 4
@@ -626,7 +628,7 @@ def test_of_two_writers_of_a_new_code_one_creates_and_the_other_replaces() -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_stops_one_is_refused_and_an_edit_is_kept() -> None:
+def test_two_stops_at_once_refuse_one_and_keep_a_concurrent_edit() -> None:
     account = make_account()
     promotion = make_promotion(account)
 
@@ -636,7 +638,7 @@ def test_of_two_stops_one_is_refused_and_an_edit_is_kept() -> None:
     def edit() -> Any:
         return loyalty_promotion_save(account=account, values=make_values(name="Other name"), **BY)
 
-    first, second, _ = together(stop, stop, edit)
-    assert sorted(isinstance(one, PromotionStopped) for one in (first, second)) == [False, True]
+    first, second, _ = run_together(stop, stop, edit)
+    assert sorted(isinstance(result, PromotionStopped) for result in (first, second)) == [False, True]
     promotion.refresh_from_db()
     assert (promotion.name, promotion.status) == ("Other name", Status.STOPPED)

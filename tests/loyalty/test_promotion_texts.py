@@ -34,22 +34,22 @@ def make_source(message: str, *, subject: str = "", name: str = "Tea & cake", **
     )
 
 
-def written(message: str, **more: Any) -> MessageText:
+def message_text(message: str, **more: Any) -> MessageText:
     text = redemption_message(make_source(message, **more))
     assert text is not None
     return text
 
 
 def body(message: str, **more: Any) -> str:
-    return written(message, **more).body
+    return message_text(message, **more).body
 
 
 @pytest.mark.parametrize("message", ["", "  \n"])
-def test_a_promotion_without_a_message_says_nothing(message: str) -> None:
+def test_a_promotion_without_a_message_sends_none(message: str) -> None:
     assert redemption_message(make_source(message, subject="Thanks")) is None
 
 
-def test_a_discount_says_nothing() -> None:
+def test_a_discount_sends_no_message() -> None:
     source = make_source("")
     assert (
         redemption_message(PromotionSource(**{**{n: getattr(source, n) for n in source.__slots__}, "outcome": {}}))
@@ -98,14 +98,14 @@ def test_inserts_are_filled_in_and_escaped(message: str, content: dict[str, Any]
         ("<p>{{ long_description }}Hi</p>", {"long_description": "<script>x()</script><img src=x onerror='x()'>"}),
     ],
 )
-def test_what_could_harm_is_gone_after_the_values_are_in(message: str, content: dict[str, Any]) -> None:
+def test_harmful_markup_is_removed_after_inserts_are_filled_in(message: str, content: dict[str, Any]) -> None:
     html = body(message, **content)
     assert "Hi" in html
     for harm in ("<script", "javascript:", "http://", "data:", "onerror", " onclick=", "onmouseover"):
         assert harm not in html
 
 
-def test_what_a_value_says_is_no_insert() -> None:
+def test_inserts_in_a_filled_in_value_are_not_replaced() -> None:
     assert "{{ short_description }}" in body(
         "<p>{{ promotion_name }}</p>", name="{{ short_description }}", short_description="twice"
     )
@@ -123,10 +123,10 @@ def test_what_a_value_says_is_no_insert() -> None:
     ],
 )
 def test_the_subject_is_one_line_of_plain_text(subject: str, content: dict[str, Any], line: str) -> None:
-    assert written("Hi", subject=subject, **content).subject == line
+    assert message_text("Hi", subject=subject, **content).subject == line
 
 
-def test_mail_programs_without_html_get_words_and_addresses() -> None:
+def test_mail_programs_without_html_get_text_and_link_addresses() -> None:
     html = (
         '<h1>Thanks</h1><p>Two &amp; two<br>more</p><ul><li>One</li><li><a href="https://x.example/?a=1&amp;b=2" '
         'rel="noopener noreferrer">Tea</a></li></ul><img src="https://x.example/a.png">'

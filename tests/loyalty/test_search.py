@@ -35,7 +35,7 @@ def office() -> Office:
     return office
 
 
-def sales(office: Office, text: str) -> set[str]:
+def sales_matching(office: Office, text: str) -> set[str]:
     rows = Transaction.objects.filter(account=office.account)
     matching = search.transactions_matching(account_id=office.account.pk, search=text)
     return set(rows.filter(matching).values_list("reference", flat=True))
@@ -43,19 +43,19 @@ def sales(office: Office, text: str) -> set[str]:
 
 @pytest.mark.parametrize("text", SALES)
 @pytest.mark.parametrize("max_named", [0, 1_000])
-def test_sales_are_found(office: Office, monkeypatch: pytest.MonkeyPatch, text: str, max_named: int) -> None:
+def test_search_finds_sales(office: Office, monkeypatch: pytest.MonkeyPatch, text: str, max_named: int) -> None:
     monkeypatch.setattr(search, "MAX_NAMED_ROWS", max_named)
-    assert sales(office, text) == SALES[text]
+    assert sales_matching(office, text) == SALES[text]
 
 
-def test_a_sale_is_found_by_card_or_both_names_in_any_case(office: Office) -> None:
+def test_search_finds_a_sale_by_card_or_full_name_in_any_case(office: Office) -> None:
     consumers_save(
         account_id=office.account.pk, rows=[ConsumerValues(consumer_id="ann", first_name="Ann", last_name="Lee")]
     )
     sell(office.account, reference="TILL-7", consumer="ann")
     Transaction.objects.filter(reference="TILL-7").update(loyalty_card="LOST-0815")
     for text in ("lost-0815", "LOST", "till-7", "lee ann"):
-        assert sales(office, text) == {"TILL-7"}
+        assert sales_matching(office, text) == {"TILL-7"}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_sale_is_found_by_card_or_both_names_in_any_case(office: Office) -> No
         (RedemptionMessage, search.messages_matching, {"acme-c1": 1, "acme-T2": 1, "acme-T": 2, "nobody": 0}),
     ],
 )
-def test_ledger_entries_vouchers_and_messages_are_found(
+def test_search_finds_ledger_entries_vouchers_and_messages(
     office: Office, model: type[LedgerEntry], matching: Callable[..., Q], counts: dict[str, int]
 ) -> None:
     rows = model.objects.filter(account=office.account)
@@ -78,7 +78,7 @@ def test_ledger_entries_vouchers_and_messages_are_found(
     assert {text: rows.filter(matching(account_id=account_id, search=text)).count() for text in counts} == counts
 
 
-def test_a_voucher_is_found_by_the_beginning_of_its_code(office: Office) -> None:
+def test_search_finds_a_voucher_by_the_beginning_of_its_code(office: Office) -> None:
     voucher = Voucher.objects.filter(account=office.account).order_by("pk")[0]
     for text in (voucher.code[:10], voucher.code.lower()):
         matching = search.vouchers_matching(account_id=office.account.pk, search=text)

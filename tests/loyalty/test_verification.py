@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Shop:
-    """A shop with every kind of history: points, vouchers issued and redeemed, a locked choice, a return and a void."""
+    """Return a shop with every kind of history: points, vouchers, a locked choice, a return and a void."""
     shop = make_shop()
     shop.member()
     shop.product("TEA")
@@ -66,6 +66,6 @@ def test_a_correct_history_has_no_differences(shop: Shop) -> None:
         (lambda: Transaction.objects.filter(reference="T1").update(status="voided"), "choice made final"),
     ],
 )
-def test_a_figure_that_differs_from_the_history_is_found(shop: Shop, tamper: Callable[[], int], figure: str) -> None:
+def test_a_figure_that_differs_from_the_history_is_reported(shop: Shop, tamper: Callable[[], int], figure: str) -> None:
     assert tamper()
     assert figure in wrong_figures()

@@ -1,4 +1,4 @@
-"""What becomes of a voucher: paid with, given back, taken back, over."""
+"""The life of a voucher: redeemed, given back, cancelled, expired."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,10 +32,10 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def shop(db: None) -> Shop:
-    made = make_shop()
-    made.member("c")
-    make_offer(made, "pound")
-    return made
+    shop = make_shop()
+    shop.member("c")
+    make_offer(shop, "pound")
+    return shop
 
 
 def make_offer(shop: Shop, code: str, **fields: Any) -> Offer:
@@ -44,7 +44,7 @@ def make_offer(shop: Shop, code: str, **fields: Any) -> Offer:
 
 
 def issue(offer: str = "pound", *, consumer: str = "c", count: int = 1, **fields: Any) -> list[Voucher]:
-    """Vouchers issued at noon, which count in the offer's stock."""
+    """Issue vouchers at noon and count them in the offer's stock."""
     stocked = Offer.objects.get(code=offer)
     rows = voucher_rows(offer=stocked, consumer=Consumer.objects.get(consumer_id=consumer), count=count, at=NOON)
     for row in rows:
@@ -54,7 +54,7 @@ def issue(offer: str = "pound", *, consumer: str = "c", count: int = 1, **fields
     return Voucher.objects.bulk_create(rows)
 
 
-def sold(shop: Shop, reference: str = "T1", *, at: datetime = NOON, consumer: str = "c") -> Transaction:
+def sell(shop: Shop, reference: str = "T1", *, at: datetime = NOON, consumer: str = "c") -> Transaction:
     shop.sell(reference, consumer=consumer, occurred_at=at.isoformat())
     return Transaction.objects.get(reference=reference)
 
@@ -74,8 +74,8 @@ def statuses() -> list[str]:
 # --- paying ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_voucher_that_paid_names_its_transaction(shop: Shop) -> None:
-    vouchers, payer = issue(count=2), sold(shop)
+def test_a_redeemed_voucher_links_to_its_transaction(shop: Shop) -> None:
+    vouchers, payer = issue(count=2), sell(shop)
     pay(vouchers, payer)
     assert statuses() == ["redeemed", "redeemed"]
     assert set(Voucher.objects.values_list("redeemed_by", "redeemed_at")) == {(payer.pk, NOON)}
@@ -83,24 +83,24 @@ def test_a_voucher_that_paid_names_its_transaction(shop: Shop) -> None:
 
 def test_a_voucher_pays_once(shop: Shop) -> None:
     vouchers = issue()
-    pay(vouchers, sold(shop, "T1"))
+    pay(vouchers, sell(shop, "T1"))
     with pytest.raises(VoucherChanged):
-        pay(vouchers, sold(shop, "T2"))
+        pay(vouchers, sell(shop, "T2"))
     assert Voucher.objects.get().redeemed_by == Transaction.objects.get(reference="T1")
 
 
-def test_of_several_vouchers_all_pay_or_none(shop: Shop) -> None:
+def test_several_vouchers_are_redeemed_all_or_none(shop: Shop) -> None:
     good, cancelled = issue(count=2)
     Voucher.objects.filter(pk=cancelled.pk).update(status=VoucherStatus.CANCELLED)
     with pytest.raises(VoucherChanged):
-        pay([good, cancelled], sold(shop))
+        pay([good, cancelled], sell(shop))
     assert statuses() == ["issued", "cancelled"]
 
 
 def test_a_voucher_pays_only_for_its_own_consumer(shop: Shop) -> None:
     shop.member("d")
     with pytest.raises(VoucherChanged):
-        pay(issue(), sold(shop, consumer="d"))
+        pay(issue(), sell(shop, consumer="d"))
     assert statuses() == ["issued"]
 
 
@@ -109,7 +109,7 @@ def test_a_voucher_pays_only_for_its_own_consumer(shop: Shop) -> None:
 def test_the_moment_of_the_sale_decides_and_not_how_far_the_sweep_is(
     shop: Shop, at: datetime, is_good: bool, swept: bool
 ) -> None:
-    vouchers, payer = issue(), sold(shop, at=at)
+    vouchers, payer = issue(), sell(shop, at=at)
     if swept:
         vouchers_expire(at=NOON + 9 * DAY)
     if is_good:
@@ -120,20 +120,22 @@ def test_the_moment_of_the_sale_decides_and_not_how_far_the_sweep_is(
     assert (statuses() == ["redeemed"]) is is_good
 
 
-# --- giving back ----------------------------------------------------------------------------------------------------
+# --- releasing ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("after", "status"), [(DAY - timedelta(seconds=1), "issued"), (DAY, "expired")])
-def test_a_voucher_given_back_is_as_good_as_its_end_allows(shop: Shop, after: timedelta, status: str) -> None:
-    payer = sold(shop)
+def test_a_released_voucher_is_issued_or_expired_depending_on_its_end(
+    shop: Shop, after: timedelta, status: str
+) -> None:
+    payer = sell(shop)
     pay(issue(), payer)
     assert vouchers_release(payer=payer, at=NOON + after) == 1
     voucher = Voucher.objects.get()
     assert (voucher.status, voucher.redeemed_by, voucher.redeemed_at) == (status, None, None)
 
 
-def test_what_others_paid_with_is_not_given_back(shop: Shop) -> None:
-    mine, other = sold(shop, "T1"), sold(shop, "T2")
+def test_vouchers_redeemed_by_other_sales_are_not_released(shop: Shop) -> None:
+    mine, other = sell(shop, "T1"), sell(shop, "T2")
     first, second = issue(count=2)
     pay([first], mine)
     pay([second], other)
@@ -141,8 +143,8 @@ def test_what_others_paid_with_is_not_given_back(shop: Shop) -> None:
     assert statuses() == ["issued", "redeemed"]
 
 
-def test_giving_back_leaves_the_day_of_the_last_offer_as_it_was(shop: Shop) -> None:
-    earlier, later = sold(shop, "T1"), sold(shop, "T2", at=NOON + DAY)
+def test_releasing_a_voucher_keeps_the_day_of_the_last_offer(shop: Shop) -> None:
+    earlier, later = sell(shop, "T1"), sell(shop, "T2", at=NOON + DAY)
     first, second = issue(count=2, expires_at=None)
     pay([first], earlier)
     pay([second], later, at=NOON + DAY)
@@ -156,18 +158,18 @@ def test_giving_back_leaves_the_day_of_the_last_offer_as_it_was(shop: Shop) -> N
 
 def test_the_voucher_of_a_tiered_reward_counts_on_the_day_of_its_claim_alone(shop: Shop) -> None:
     make_offer(shop, "mug", kind="tiered", point_cost=1)
-    payer = sold(shop)
+    payer = sell(shop)
     pay(issue("mug"), payer)
     assert not list(ledger_differences())
     assert Consumer.objects.get().last_offer_redeemed_on is None
 
 
-# --- taking back ----------------------------------------------------------------------------------------------------
+# --- cancelling -----------------------------------------------------------------------------------------------------
 
 
 def test_unused_vouchers_return_to_the_stock_and_spent_ones_do_not(shop: Shop) -> None:
     spent, over, fresh = issue(count=3)
-    pay([spent], sold(shop))
+    pay([spent], sell(shop))
     Voucher.objects.filter(pk=over.pk).update(status=VoucherStatus.EXPIRED)
     with transaction.atomic():
         assert vouchers_cancel(vouchers=list(Voucher.objects.order_by("pk"))) == [over, fresh]
@@ -186,7 +188,7 @@ def test_taking_back_is_counted_for_each_offer(shop: Shop) -> None:
 
 def test_a_voucher_that_was_used_meanwhile_is_not_taken_back(shop: Shop) -> None:
     vouchers = issue()
-    pay(list(vouchers), sold(shop))
+    pay(list(vouchers), sell(shop))
     with pytest.raises(VoucherChanged), transaction.atomic():
         vouchers_cancel(vouchers=vouchers)
     assert (statuses(), Offer.objects.get().issued) == (["redeemed"], 1)
@@ -195,7 +197,7 @@ def test_a_voucher_that_was_used_meanwhile_is_not_taken_back(shop: Shop) -> None
 # --- the sweep ------------------------------------------------------------------------------------------------------
 
 
-def test_the_sweep_stores_what_is_over_and_nothing_else(shop: Shop) -> None:
+def test_the_sweep_expires_only_vouchers_past_their_end(shop: Shop) -> None:
     issue()
     issue(expires_at=None)
     issue(status=VoucherStatus.REDEEMED)
@@ -220,37 +222,37 @@ def test_the_worker_sweeps(shop: Shop) -> None:
 # --- at once --------------------------------------------------------------------------------------------------------
 
 
-def at_once(*deeds: Callable[[], Any]) -> list[Any]:
-    """What each deed returns, or the refusal that it raises, when all begin in the same moment."""
-    start = Barrier(len(deeds))
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Run all calls at the same moment; return what each returns, or the refusal that it raises."""
+    start = Barrier(len(calls))
 
-    def one(deed: Callable[[], Any]) -> Any:
+    def run(call: Callable[[], Any]) -> Any:
         start.wait()
         try:
-            return deed()
+            return call()
         except VoucherChanged as refused:
             return refused
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(len(deeds)) as pool:
-        return list(pool.map(one, deeds))
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
 
 
 @pytest.mark.django_db(transaction=True)
 def test_one_voucher_pays_one_of_many_sales(shop: Shop) -> None:
     vouchers = issue()
-    payers = [sold(shop, f"T{number}") for number in range(6)]
+    payers = [sell(shop, f"T{number}") for number in range(6)]
     paid = at_once(*(partial(pay, vouchers, payer) for payer in payers))
-    assert sum(isinstance(one, VoucherChanged) for one in paid) == 5
+    assert sum(isinstance(result, VoucherChanged) for result in paid) == 5
     assert Voucher.objects.get().redeemed_by in payers
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sweeps_never_take_a_voucher_from_a_sale_of_a_moment_before(shop: Shop) -> None:
+def test_sweeps_never_expire_a_voucher_that_a_sale_just_redeemed(shop: Shop) -> None:
     vouchers = issue(count=8)
-    payers = [sold(shop, f"T{number}") for number in range(4)]
+    payers = [sell(shop, f"T{number}") for number in range(4)]
     sweep = partial(vouchers_expire, at=NOON + DAY)
-    at_once(*(partial(pay, [one], payer) for one, payer in zip(vouchers, payers, strict=False)), sweep, sweep)
+    at_once(*(partial(pay, [voucher], payer) for voucher, payer in zip(vouchers, payers, strict=False)), sweep, sweep)
     vouchers_expire(at=NOON + DAY)
     assert statuses() == ["redeemed"] * 4 + ["expired"] * 4

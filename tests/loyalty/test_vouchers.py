@@ -1,4 +1,4 @@
-"""Vouchers as they are shown."""
+"""Vouchers over REST: their dates, states and filters."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,12 +17,12 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 @pytest.fixture
 def shop(db: None) -> Shop:
-    made = make_shop()
-    made.manager.put("consumers/c", {"loyalty": MEMBER})
-    made.manager.put("consumers/d", {"loyalty": MEMBER})
-    made.manager.put("offers/pound", {"name": "Pound", "value": "1.00", "valid_days": 30})
-    made.manager.put("offers/tea", {"name": "Tea", "benefit": "external"})
-    return made
+    shop = make_shop()
+    shop.manager.put("consumers/c", {"loyalty": MEMBER})
+    shop.manager.put("consumers/d", {"loyalty": MEMBER})
+    shop.manager.put("offers/pound", {"name": "Pound", "value": "1.00", "valid_days": 30})
+    shop.manager.put("offers/tea", {"name": "Tea", "benefit": "external"})
+    return shop
 
 
 def issue(offer: str = "pound", consumer: str = "c", *, at: datetime = NOON, **fields: Any) -> Voucher:
@@ -63,10 +63,10 @@ def test_a_voucher_ends_with_its_days_and_no_later_than_its_offer(
 
 def test_a_voucher_past_its_end_is_shown_as_expired(shop: Shop) -> None:
     voucher = issue()
-    seen = []
+    shown = []
     for at in (NOON, NOON + timedelta(days=30, seconds=-1), NOON + timedelta(days=30)):
         with time_machine.travel(at, tick=False):
-            seen.append(
+            shown.append(
                 (
                     shop.manager.get(f"vouchers/{voucher.code}").json()["status"],
                     shop.manager.get("consumers/c/loyalty").json()["vouchers"][0]["status"],
@@ -74,11 +74,11 @@ def test_a_voucher_past_its_end_is_shown_as_expired(shop: Shop) -> None:
                     len(shop.manager.get("vouchers?status=expired").json()["results"]),
                 )
             )
-    assert seen == [("issued", "issued", 1, 0), ("issued", "issued", 1, 0), ("expired", "expired", 0, 1)]
+    assert shown == [("issued", "issued", 1, 0), ("issued", "issued", 1, 0), ("expired", "expired", 0, 1)]
 
 
 @pytest.mark.parametrize("status", [VoucherStatus.REDEEMED, VoucherStatus.CANCELLED])
-def test_what_is_spent_or_cancelled_does_not_expire(shop: Shop, status: VoucherStatus) -> None:
+def test_redeemed_and_cancelled_vouchers_do_not_expire(shop: Shop, status: VoucherStatus) -> None:
     voucher = issue(at=datetime(2020, 1, 1, tzinfo=UTC), status=status)
     assert shop.manager.get(f"vouchers/{voucher.code}").json()["status"] == status
 
@@ -97,7 +97,7 @@ def test_a_voucher_names_its_offer_and_consumer(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("", [("tea", "c"), ("pound", "d"), ("pound", "c")]),
         ("offer=pound", [("pound", "d"), ("pound", "c")]),
@@ -111,16 +111,16 @@ def test_a_voucher_names_its_offer_and_consumer(shop: Shop) -> None:
         ("search=tea", [("tea", "c")]),
     ],
 )
-def test_vouchers_are_found(shop: Shop, query: str, found: list[tuple[str, str]]) -> None:
+def test_vouchers_are_filtered(shop: Shop, query: str, expected: list[tuple[str, str]]) -> None:
     for days, offer, consumer in ((0, "pound", "c"), (1, "pound", "d"), (2, "tea", "c")):
         issue(offer, consumer, at=NOON + timedelta(days=days))
     with time_machine.travel(NOON + timedelta(days=3)):
         rows = shop.manager.get(f"vouchers?{query}").json()["results"]
-    assert [(row["offer"], row["consumer"]) for row in rows] == found
+    assert [(row["offer"], row["consumer"]) for row in rows] == expected
 
 
 @pytest.mark.parametrize("query", ["status=spent", "issued_from=soon", "issued_before=2026-03-11T99:00:00Z"])
-def test_a_filter_that_does_not_hold_is_named(shop: Shop, query: str) -> None:
+def test_an_invalid_filter_is_refused_by_name(shop: Shop, query: str) -> None:
     answer = shop.manager.get(f"vouchers?{query}")
     assert answer.status_code == 400
     assert attrs_of(answer) == [query.partition("=")[0]]

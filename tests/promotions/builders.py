@@ -49,7 +49,9 @@ def make_promotion(account: Account, *, at: datetime = NOW, **fields: Any) -> Pr
 
 
 def make_consumers(account: Account, *consumer_ids: str) -> None:
-    consumers_save(account_id=account.pk, rows=[ConsumerValues(consumer_id=one) for one in consumer_ids])
+    consumers_save(
+        account_id=account.pk, rows=[ConsumerValues(consumer_id=consumer_id) for consumer_id in consumer_ids]
+    )
 
 
 def make_products(account: Account, *skus: str) -> None:

@@ -85,7 +85,7 @@ def test_a_discount_is_created_read_and_replaced(shop: Shop) -> None:
     assert (replaced.json()["value"], replaced.json()["version"]) == ("25", 2)
 
 
-def test_what_get_answers_can_be_put_back_and_changes_nothing(shop: Shop) -> None:
+def test_putting_back_the_answer_of_get_changes_nothing(shop: Shop) -> None:
     row = put(shop).json()
     again = shop.manager.put("discounts/half", row)
     assert (again.status_code, again.json()) == (200, row)
@@ -192,7 +192,7 @@ def test_a_refusal_names_its_path_and_changes_nothing(
     assert not Promotion.objects.exists()
 
 
-def test_what_is_fixed_is_refused_by_name(shop: Shop) -> None:
+def test_a_change_of_a_fixed_field_is_refused_at_the_field(shop: Shop) -> None:
     put(shop)
     for patch, problem in (
         ({"discount_type": "amount"}, ("immutable", "discount_type")),
@@ -206,7 +206,7 @@ def test_what_is_fixed_is_refused_by_name(shop: Shop) -> None:
     assert (answer.status_code, errors_of(answer)) == (409, {("already_published", None)})
 
 
-def test_a_draft_in_another_currency_is_judged_anew(shop: Shop) -> None:
+def test_a_draft_in_another_currency_is_checked_again(shop: Shop) -> None:
     put(shop, draft=True, discount_type="amount", value="5.50", maximum_discount=None)
     answer = shop.manager.patch("discounts/half", {"currency": "JPY"})
     assert (answer.status_code, errors_of(answer)) == (400, {("invalid_number", "value")})
@@ -250,7 +250,7 @@ def test_a_draft_is_published_once_and_stopped_for_good(shop: Shop) -> None:
     assert (again.status_code, errors_of(again)) == (409, {("stopped", None)})
 
 
-def test_publishing_names_what_is_wrong_meanwhile(shop: Shop) -> None:
+def test_publishing_reports_what_became_invalid(shop: Shop) -> None:
     put(shop, draft=True)
     Product.objects.filter(sku="CHINO").delete()
     answer = shop.manager.patch("discounts/half", {"draft": False})
@@ -266,7 +266,7 @@ def test_a_copy_is_a_draft_under_another_code(shop: Shop) -> None:
     assert row["product_sets"] == shop.manager.get("discounts/half").json()["product_sets"]
 
 
-def test_versions_say_what_a_discount_said_in_its_own_fields(shop: Shop) -> None:
+def test_versions_have_a_discounts_own_fields(shop: Shop) -> None:
     put(shop)
     with time_machine.travel(NOW + timedelta(days=1), tick=False):
         shop.manager.patch("discounts/half", {"value": "25"})

@@ -31,7 +31,7 @@ def shop(db: None) -> Shop:
     return fill(make_shop())
 
 
-def said(answer: Any) -> dict[str, Any]:
+def body_of(answer: Any) -> dict[str, Any]:
     document: dict[str, Any] = answer.json()
     return {name: document[name] for name in YOURS}
 
@@ -43,19 +43,19 @@ def found(api: Api, query: str) -> list[str]:
 # --- definitions ----------------------------------------------------------------------------------------------------
 
 
-def test_everything_said_is_kept_and_can_be_put_back(shop: Shop) -> None:
+def test_every_field_is_stored_and_can_be_put_back(shop: Shop) -> None:
     answer = shop.manager.get(PP)
-    assert said(answer) == YOURS
+    assert body_of(answer) == YOURS
     again = shop.manager.put(PP, answer.json())
     assert again.status_code == 200
-    assert said(again) == YOURS
+    assert body_of(again) == YOURS
 
 
 def test_a_put_replaces_and_a_patch_merges(shop: Shop) -> None:
-    assert said(shop.manager.patch(PP, {"maximum_distinct_products": None})) == YOURS | {
+    assert body_of(shop.manager.patch(PP, {"maximum_distinct_products": None})) == YOURS | {
         "maximum_distinct_products": None
     }
-    assert said(shop.manager.put(PP, {"name": "Yours"})) == {
+    assert body_of(shop.manager.put(PP, {"name": "Yours"})) == {
         "name": "Yours",
         "description": "",
         "maximum_distinct_products": None,
@@ -75,11 +75,11 @@ def test_a_put_replaces_and_a_patch_merges(shop: Shop) -> None:
         ("products", [], "unknown_field"),
     ],
 )
-def test_what_does_not_hold_is_named(shop: Shop, field: str, value: Any, code: str) -> None:
+def test_an_invalid_value_is_refused_at_its_field(shop: Shop, field: str, value: Any, code: str) -> None:
     answer = shop.manager.put(PP, YOURS | {field: value})
     assert answer.status_code == 400
     assert errors_of(answer) == {(code, field)}
-    assert said(shop.manager.get(PP)) == YOURS
+    assert body_of(shop.manager.get(PP)) == YOURS
 
 
 def test_the_list_is_filtered_by_name_description_backend_id_lock_and_archived(shop: Shop) -> None:
@@ -97,7 +97,7 @@ def test_the_list_is_filtered_by_name_description_backend_id_lock_and_archived(s
     assert found(shop.manager, "search=sun") == ["SUMMER"]
 
 
-def test_one_that_enlists_a_consumer_is_archived_instead_of_deleted(shop: Shop) -> None:
+def test_a_promotion_with_a_consumers_list_is_archived_instead_of_deleted(shop: Shop) -> None:
     shop.manager.post(f"{ADA}/products", {"products": ["TEA"]})
     refused = shop.manager.delete(PP)
     assert refused.status_code == 409
@@ -244,7 +244,7 @@ def test_a_consumer_is_shown_all_lists_but_those_of_archived_promotions(shop: Sh
     shop.till.put(f"{ADA}/selection", {"products": ["CAKE"]})
     shop.manager.patch("personalized-promotions/OLD", {"archived": True})
     results = shop.till.get("consumers/ada/personalized-promotions").json()["results"]
-    assert [one["backend_id"] for one in results] == ["B", "PP"]
+    assert [listed["backend_id"] for listed in results] == ["B", "PP"]
     assert results[1] == shop.manager.get(ADA).json()
     assert shop.till.get("consumers/ada/loyalty").json()["personalized_promotions"] == results
 

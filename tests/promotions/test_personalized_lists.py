@@ -97,7 +97,7 @@ def test_a_list_has_at_most_a_hundred_products(account: Account) -> None:
     assert stored()[0] == HUNDRED
 
 
-def test_how_many_were_sent_is_asked_before_what_they_are(account: Account) -> None:
+def test_the_number_of_products_is_checked_before_the_products(account: Account) -> None:
     make_personalized(account, maximum_distinct_products=1)
     unknown = [f"X{number}" for number in range(101)]
     calls: list[Callable[..., PersonalizedList]] = [add, push]
@@ -120,7 +120,7 @@ def test_with_the_catalogue_off_any_sku_is_taken(account: Account) -> None:
     assert problems(refused.value) == [("product_not_available", "products.0"), ("product_not_available", "products.1")]
 
 
-def test_what_is_removed_is_no_longer_chosen_and_the_last_choice_removed_unlocks(account: Account) -> None:
+def test_a_removed_product_is_no_longer_chosen_and_removing_the_last_choice_unlocks(account: Account) -> None:
     make_personalized(account, lock_after_first_apply=True)
     add(account, "TEA", "CAKE", "BAP")
     select(account, "TEA", "CAKE")
@@ -160,7 +160,7 @@ def test_a_push_replaces_list_and_choice_and_unlocks(account: Account) -> None:
     assert not PersonalizedList.objects.exists()
 
 
-def test_a_push_leaves_out_unknown_products_if_told_to(account: Account) -> None:
+def test_a_push_can_leave_out_unknown_products(account: Account) -> None:
     make_personalized(account)
     with pytest.raises(ListRefused) as refused:
         push(account, "TEA", "NOPE", selected=["TEA", "NOPE"])
@@ -350,7 +350,7 @@ def test_an_assignment_refuses_too_long_lists_and_a_consumer_named_twice(account
     assert problems(refused.value) == [("too_many_products", "0.products"), ("duplicate", "1.consumer")]
 
 
-def test_an_assignment_leaves_out_unknown_products_if_told_to(account: Account) -> None:
+def test_an_assignment_can_leave_out_unknown_products(account: Account) -> None:
     make_personalized(account)
     assert assign(account, {"ada": ["NOPE", "TEA"], "bob": ["NOPE"]}, skip_unresolved=True) == Assigned(created=1)
     assert stored("ada") == (["TEA"], [], False)

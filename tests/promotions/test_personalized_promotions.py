@@ -39,10 +39,12 @@ def account(db: None) -> Account:
         ({"backend_id": "x" * 65}, ("max_length", "0.backend_id")),
     ],
 )
-def test_what_does_not_hold_is_named(account: Account, fields: dict[str, Any], problem: tuple[str, str]) -> None:
+def test_an_invalid_value_is_refused_at_its_field(
+    account: Account, fields: dict[str, Any], problem: tuple[str, str]
+) -> None:
     with pytest.raises(PromotionsError) as refused:
         make_personalized(account, **{"backend_id": "PP", **fields})
-    assert [(one.code, one.attr) for one in refused.value.problems] == [problem]
+    assert [(problem.code, problem.attr) for problem in refused.value.problems] == [problem]
     assert not PersonalizedPromotion.objects.exists()
 
 
@@ -63,7 +65,7 @@ def test_a_definition_bumps_the_rulebook_and_a_list_does_not(account: Account) -
     assert rulebook() == version + 1
 
 
-def test_its_history_tells_who_changed_what(account: Account) -> None:
+def test_its_history_names_the_author_of_each_change(account: Account) -> None:
     values = PersonalizedPromotionValues(backend_id="PP", name="Pick yours")
     personalized_promotions_save(account_id=account.pk, rows=[values], at=NOW, author=Author(label="API key till"))
     make_personalized(account, maximum_distinct_products=3)
@@ -76,7 +78,7 @@ def test_its_history_tells_who_changed_what(account: Account) -> None:
     ]
 
 
-def test_one_that_enlists_a_consumer_is_not_deleted(account: Account) -> None:
+def test_a_promotion_with_a_consumers_list_is_not_deleted(account: Account) -> None:
     make_personalized(account)
     make_products(account, "TEA")
     make_consumers(account, "ada")
@@ -85,7 +87,7 @@ def test_one_that_enlists_a_consumer_is_not_deleted(account: Account) -> None:
         personalized_promotion_delete(account_id=account.pk, backend_id="PP", author=Author())
 
 
-def test_one_that_a_promotion_names_is_not_deleted(account: Account) -> None:
+def test_a_personalized_promotion_of_a_discount_is_not_deleted(account: Account) -> None:
     make_personalized(account)
     reference = {"kind": "personalized_promotion", "key": "PP"}
     PromotionReference.objects.create(promotion=make_promotion(account), **reference)
@@ -93,7 +95,7 @@ def test_one_that_a_promotion_names_is_not_deleted(account: Account) -> None:
         personalized_promotion_delete(account_id=account.pk, backend_id="PP", author=Author())
 
 
-def test_one_of_another_account_is_not_there(account: Account) -> None:
+def test_a_personalized_promotion_of_another_account_does_not_exist(account: Account) -> None:
     make_personalized(account)
     with pytest.raises(PersonalizedPromotionNotFound):
         personalized_promotion_delete(account_id=make_account("other").pk, backend_id="PP", author=Author())
@@ -102,4 +104,4 @@ def test_one_of_another_account_is_not_there(account: Account) -> None:
 def test_a_backend_id_that_nobody_chose_is_not_guessed_twice() -> None:
     made = {backend_id_new() for _ in range(1_000)}
     assert len(made) == 1_000
-    assert all(len(one) == 11 and one.startswith("PP-") for one in made)
+    assert all(len(backend_id) == 11 and backend_id.startswith("PP-") for backend_id in made)

@@ -25,21 +25,21 @@ def shop(db: None) -> Shop:
     return make_shop()
 
 
-def said(answer: Any) -> dict[str, Any]:
+def body_of(answer: Any) -> dict[str, Any]:
     document: dict[str, Any] = answer.json()
     return {name: document[name] for name in BLUE}
 
 
-def test_everything_said_is_kept(shop: Shop) -> None:
+def test_every_field_is_stored(shop: Shop) -> None:
     answer = shop.manager.put("products/BLUE", BLUE)
     assert answer.status_code == 201
-    assert said(answer) == BLUE == said(shop.manager.get("products/BLUE"))
-    assert said(shop.manager.put("products/BLUE", answer.json())) == BLUE
+    assert body_of(answer) == BLUE == body_of(shop.manager.get("products/BLUE"))
+    assert body_of(shop.manager.put("products/BLUE", answer.json())) == BLUE
 
 
 def test_a_put_replaces_everything(shop: Shop) -> None:
     shop.manager.put("products/BLUE", BLUE)
-    assert said(shop.manager.put("products/BLUE", {})) == {
+    assert body_of(shop.manager.put("products/BLUE", {})) == {
         **dict.fromkeys(("name", "product_brand", "program_brand", "category"), ""),
         "labels": [],
         "cost_price": None,
@@ -51,7 +51,7 @@ def test_a_put_replaces_everything(shop: Shop) -> None:
 def test_a_patch_replaces_lists_and_keeps_the_rest(shop: Shop) -> None:
     shop.manager.put("products/BLUE", BLUE)
     patched = shop.manager.patch("products/BLUE", {"labels": ["new"], "cost_price": None})
-    assert said(patched) == BLUE | {"labels": ["new"], "cost_price": None}
+    assert body_of(patched) == BLUE | {"labels": ["new"], "cost_price": None}
 
 
 @pytest.mark.parametrize(

@@ -28,11 +28,11 @@ def test_only_harmless_markup_is_kept(written: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Tea & <b>coffee</b> < 5", "<a href='https://a.example/?a=1&b=2'>x</a>", "<<p>>"])
-def test_what_is_clean_stays_as_it_is(text: str) -> None:
+def test_clean_text_is_unchanged(text: str) -> None:
     once = rich_text_cleaned(text)
     assert rich_text_cleaned(once) == once
 
 
 @pytest.mark.parametrize("text", ["<b>\ud800</b>", "<b>\x00</b>", "<" * 300_000])
-def test_what_cannot_be_accepted_is_left_for_the_check_to_refuse(text: str) -> None:
+def test_unacceptable_text_is_left_for_the_check_to_refuse(text: str) -> None:
     assert rich_text_cleaned(text) == text

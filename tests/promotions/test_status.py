@@ -117,7 +117,7 @@ def test_after_an_outage_every_missed_change_is_logged() -> None:
     assert promotion.status == Status.ENDED
 
 
-def test_an_edit_first_logs_what_the_clock_had_done() -> None:
+def test_an_edit_first_logs_the_transitions_that_time_brought() -> None:
     account = make_account()
     promotion = make_promotion(account, starts_at=day(12), ends_at=day(20))
     values = make_values(starts_at=day(12), ends_at=day(30))

@@ -80,7 +80,7 @@ def cell_text(value: Any) -> str:
     return str(value)
 
 
-def text_from_cell(value: Any) -> str:
+def text_from_cell(value: object) -> str:
     """Return a cell's value, of any type that a spreadsheet gives, as text."""
     match value:
         case None:

@@ -25,6 +25,7 @@ from tablib import Dataset
 from consumers.admin.files.cells import ABSENT, MAX_SPREADSHEET_DIGITS, cell_text, text_from_cell
 from consumers.admin.framework.formatting import format_number
 from consumers.moments import moment_text
+from consumers.types import JsonObject
 
 MAX_ROWS = 200_000
 MAX_COLUMNS = 200
@@ -303,7 +304,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_without_repeats(pairs: list[tuple[str, Any]]) -> JsonObject:
     document = dict(pairs)
     if len(document) < len(pairs):
         names = [name for name, _ in pairs]
@@ -312,7 +313,7 @@ def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
-def is_nested_too_deeply(document: Any) -> bool:
+def is_nested_too_deeply(document: object) -> bool:
     """Return whether a document is nested deeper than ``MAX_DEPTH``."""
     waiting = [(document, 0)]
     while waiting:
@@ -324,8 +325,8 @@ def is_nested_too_deeply(document: Any) -> bool:
     return False
 
 
-def _nested(headers: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
-    document: dict[str, Any] = {}
+def _nested(headers: Sequence[str], row: Sequence[Any]) -> JsonObject:
+    document: JsonObject = {}
     for name, value in zip(headers, row, strict=True):
         if value is ABSENT:
             continue
@@ -338,7 +339,7 @@ def _nested(headers: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
     return document
 
 
-def _json_of(value: Any) -> str:
+def _json_of(value: object) -> str:
     match value:
         case Decimal():
             return format_number(value)
@@ -349,7 +350,7 @@ def _json_of(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def _unescaped(cell: Any) -> Any:
+def _unescaped(cell: object) -> Any:
     """Return a cell's value with XML escapes (``_x000D_``) replaced by their characters."""
     if not isinstance(cell, str) or "_x" not in cell:
         return cell

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.utils import timezone
 from tablib import Dataset
 
@@ -22,6 +21,7 @@ from consumers.choices import JobFile
 from consumers.exceptions import JobFailed, Problem
 from consumers.models import Account, Job, JobPart
 from consumers.services.job import Step, job_create, job_kind_register
+from consumers.types import JsonObject, Rows
 
 MAX_INLINE_IMPORT_ROWS = 2_000
 """An import of more rows becomes a job."""
@@ -57,7 +57,7 @@ class JobResource(Protocol):
         """Import rows, or try to."""
         ...
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def get_queryset(self) -> Rows:
         """Return the account's rows."""
         ...
 
@@ -76,7 +76,7 @@ def import_job_create(
     resource: type[JobResource],
     file_format: FileFormat,
     content: bytes,
-    options: dict[str, Any],
+    options: JsonObject,
     author: Author,
     name: str,
 ) -> Job:
@@ -103,7 +103,7 @@ def export_job_create(
     model: Any,
     resource: type[JobResource],
     file_format: FileFormat,
-    rows: QuerySet[Any],
+    rows: Rows,
     author: Author,
     name: str,
 ) -> Job:

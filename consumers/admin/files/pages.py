@@ -1,13 +1,12 @@
 """Pages that import and export rows: upload, preview, confirmation, download; large files are left to a worker."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
@@ -41,6 +40,7 @@ from consumers.admin.framework.pages import account_of, author_of, staff_user
 from consumers.author import IMPORT_LABEL, Author
 from consumers.models import Job
 from consumers.selectors import parse_id
+from consumers.types import Context, JsonMapping, JsonObject, Rows
 
 MAX_INLINE_BYTES = 1024 * 1024
 """A larger file becomes a job without being parsed first."""
@@ -117,7 +117,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     actions_selection_counter = True
     file_note = ""
 
-    def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> JsonObject:
         return {"account": account_of(request), "author": Author(user=staff_user(request), label=IMPORT_LABEL)}
 
     def get_export_formats(self) -> list[Any]:
@@ -130,7 +130,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         """Return whether the user may import: a file adds and changes rows, so both permissions are needed."""
         return bool(super().has_import_permission(request)) and self.has_add_permission(request)
 
-    def get_import_context_data(self, **kwargs: Any) -> dict[str, Any]:
+    def get_import_context_data(self, **kwargs: Any) -> Context:
         return {"file_note": self.file_note, "large": f"{MAX_INLINE_IMPORT_ROWS:,}"}
 
     # --- import ---
@@ -146,14 +146,14 @@ class ImportExportMixin(ImportExportModelAdmin):
     def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
         form.add_error("import_file", str(e) if isinstance(e, UnreadableFile) else "The file cannot be read.")
 
-    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
-        initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)
+    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> JsonObject:
+        initial: JsonObject = super().get_confirm_form_initial(request, import_form)
         if import_form is not None:
             previews = [*request.session.get(SESSION_PREVIEWS, ()), self._preview(request, initial)]
             request.session[SESSION_PREVIEWS] = previews[-MAX_PREVIEWS:]
         return initial
 
-    def _preview(self, request: HttpRequest, values: Mapping[str, Any]) -> list[Any]:
+    def _preview(self, request: HttpRequest, values: JsonMapping) -> list[Any]:
         """Return what identifies a preview in the session: account, model, file, format and resource."""
         file = Path(values.get("import_file_name", "")).name
         options = [str(values.get(name, "")) for name in ("format", "resource")]
@@ -251,7 +251,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     # --- export ---
 
     @admin.action(description="Export")
-    def export_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
+    def export_chosen(self, request: HttpRequest, chosen: Rows) -> HttpResponse:
         """Ask for the format in which the selected rows are exported."""
         keys = list(chosen.values_list("pk", flat=True))
         form = self.get_export_form_class()(
@@ -264,34 +264,34 @@ class ImportExportMixin(ImportExportModelAdmin):
         context["export_url"] = f"{self.url_of('export')}?{request.GET.urlencode()}"
         return TemplateResponse(request, [self.export_template_name], context)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions: dict[str, Any] = super().get_actions(request)
+    def get_actions(self, request: HttpRequest) -> JsonObject:
+        actions: JsonObject = super().get_actions(request)
         if self.has_export_permission(request):
             actions["export_chosen"] = self.get_action("export_chosen")
         return actions
 
-    def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_export_queryset(request)
+    def get_export_queryset(self, request: HttpRequest) -> Rows:
+        rows: Rows = super().get_export_queryset(request)
         if chosen := request.POST.get("chosen"):
             return rows.filter(pk__in=[row_id for key in chosen.split(",") if (row_id := parse_id(key)) is not None])
         return rows
 
-    def get_export_filename(self, request: HttpRequest, queryset: QuerySet[Any], file_format: Any) -> str:
+    def get_export_filename(self, request: HttpRequest, queryset: Rows, file_format: Any) -> str:
         """Return the file's name: what it holds, and the day."""
         resources = self.get_export_resource_classes(request)
         resource = next((each for each in resources if each._meta.model is queryset.model), resources[0])
         day = timezone.localdate().isoformat()
         return f"{slugify(resource.get_display_name())}-{day}.{file_format.get_extension()}"
 
-    def init_request_context_data(self, request: HttpRequest, form: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().init_request_context_data(request, form)
+    def init_request_context_data(self, request: HttpRequest, form: Any) -> Context:
+        context: Context = super().init_request_context_data(request, form)
         if request.POST.get("action") != "export_chosen":
             context["number"] = self.get_export_queryset(request).count()
             context["chosen"] = bool(request.POST.get("chosen"))
         return {**context, "large": MAX_INLINE_EXPORT_ROWS}
 
     def _do_file_export(
-        self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], export_form: Any = None
+        self, file_format: Any, request: HttpRequest, queryset: Rows, export_form: Any = None
     ) -> HttpResponse:
         if not self.has_export_permission(request):
             raise PermissionDenied

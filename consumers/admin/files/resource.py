@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import QuerySet
 from import_export.fields import Field
 from import_export.instance_loaders import BaseInstanceLoader
 from import_export.resources import ModelResource
@@ -32,6 +31,7 @@ from consumers.exceptions import Refused
 from consumers.models import Account
 from consumers.services.account import account_lock
 from consumers.services.upsert import is_storable, rows_by_values
+from consumers.types import JsonMapping, JsonObject, Rows
 
 
 class KeyedLoader(BaseInstanceLoader):
@@ -41,7 +41,7 @@ class KeyedLoader(BaseInstanceLoader):
         super().__init__(resource, dataset)
         self.stored = resource.stored_rows(resource.keys_of(dataset))
 
-    def get_instance(self, row: Mapping[str, Any]) -> Any:
+    def get_instance(self, row: JsonMapping) -> Any:
         return self.stored.get(self.resource.key_of(row))
 
 
@@ -82,14 +82,14 @@ class AccountResource(ModelResource):
     def get_display_name(cls) -> str:
         return (cls.noun or str(cls._meta.model._meta.verbose_name_plural)).capitalize()
 
-    def get_queryset(self) -> QuerySet[Any]:
-        rows: QuerySet[Any] = self._meta.model._default_manager.filter(account=self.account)
+    def get_queryset(self) -> Rows:
+        rows: Rows = self._meta.model._default_manager.filter(account=self.account)
         return rows
 
     def init_instance(self, row: Any = None) -> Any:
         return self._meta.model(account=self.account)
 
-    def exported_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def exported_rows(self, rows: Rows) -> Rows:
         """Return the rows to export when a list shows ``rows``."""
         return rows
 
@@ -100,7 +100,7 @@ class AccountResource(ModelResource):
         """Return the columns that identify a row."""
         return [self.fields[name] for name in self.get_import_id_fields()]
 
-    def key_of(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+    def key_of(self, row: JsonMapping) -> tuple[str, ...]:
         """Return the key of a row of a file; a value that is not a text counts as empty."""
         values = [row.get(field.column_name) for field in self.key_fields]
         return tuple(value if isinstance(value, str) else "" for value in values)
@@ -176,11 +176,11 @@ class AccountResource(ModelResource):
     def get_diff_class(cls) -> type[RowChanges]:
         return RowChanges
 
-    def column_values(self, instance: Any) -> dict[str, Any]:
+    def column_values(self, instance: Any) -> JsonObject:
         """Return a row as plain values by column."""
         return {field.column_name: self.export_field(field, instance) for field in self.get_import_fields()}
 
-    def changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    def changes(self, before: JsonMapping, after: JsonMapping) -> Iterator[Change]:
         """Yield how two results of ``column_values`` differ."""
         return column_changes(before, after)
 

@@ -11,6 +11,7 @@ from import_export.results import InvalidRow, Result, RowResult
 
 from consumers.admin.framework.history import Change, format_value
 from consumers.exceptions import Refused
+from consumers.types import JsonMapping, JsonObject
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +35,11 @@ class ResultResource(Protocol):
         """Return the columns that identify a row."""
         ...
 
-    def column_values(self, instance: Any) -> dict[str, Any]:
+    def column_values(self, instance: Any) -> JsonObject:
         """Return a row as plain values by column."""
         ...
 
-    def changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> "Iterator[Change]":
+    def changes(self, before: JsonMapping, after: JsonMapping) -> "Iterator[Change]":
         """Yield how two rows of plain values differ."""
         ...
 
@@ -168,7 +169,7 @@ class FileResult(Result):
         return {word: f"{number:,}" for word, number in counts.items()}
 
 
-def column_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+def column_changes(before: JsonMapping, after: JsonMapping) -> Iterator[Change]:
     """Yield the columns whose values differ."""
     for column, value in after.items():
         if before.get(column) != value:
@@ -178,7 +179,7 @@ def column_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Itera
                 yield Change(label=column.replace("_", " ").capitalize(), before=shown_before, after=shown_after)
 
 
-def format_column_value(value: Any) -> str:
+def format_column_value(value: object) -> str:
     """Format a column's value for the preview."""
     return ", ".join(map(str, value)) or "–" if isinstance(value, list | tuple) else format_value(value)
 

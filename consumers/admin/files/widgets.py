@@ -1,8 +1,8 @@
 """Column widgets: how a value of a column is read from a file and written to one."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from import_export.widgets import BooleanWidget, CharWidget, DecimalWidget, Widget
 
@@ -13,10 +13,10 @@ from consumers.admin.framework.formatting import format_number
 class TextWidget(CharWidget):
     """A text."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
         return "" if value is None else str(value)
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         if value is None:
             return ""
         if not isinstance(value, str):
@@ -27,10 +27,10 @@ class TextWidget(CharWidget):
 class TextsWidget(Widget):
     """Several texts, in a cell separated by commas."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+    def render(self, value: Iterable[object] | None, obj: object = None, **kwargs: object) -> object:
         return [str(item) for item in value or ()]
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         if value is None:
             return []
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -43,10 +43,10 @@ class TextsWidget(Widget):
 class FlagWidget(BooleanWidget):
     """Yes or no; an empty cell is no."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
         return bool(value)
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         text = str("" if value is None else value).strip().lower()
         if text in {"", "no", "false", "0", "n"}:
             return False
@@ -58,10 +58,10 @@ class FlagWidget(BooleanWidget):
 class AmountWidget(DecimalWidget):
     """An amount or a rate; an empty cell is none."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+    def render(self, value: Decimal | None, obj: object = None, **kwargs: object) -> object:
         return None if value is None else Decimal(format_number(value, least=2))
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         text = str("" if value is None else value).strip()
         if not text:
             return None
@@ -74,10 +74,10 @@ class AmountWidget(DecimalWidget):
 class WholeWidget(Widget):
     """A whole number; an empty cell is none."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
         return value
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         text = str("" if value is None else value).strip()
         if not text:
             return None
@@ -89,10 +89,10 @@ class WholeWidget(Widget):
 class DayWidget(Widget):
     """A day; a spreadsheet may have it as midnight."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
         return value
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         text = str("" if value is None else value).strip().removesuffix("T00:00:00")
         if not text:
             return None

@@ -1,12 +1,11 @@
 """Confirmation dialogs, which are pages of their own without JavaScript."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from unfold.forms import BaseDialogForm
+
+from consumers.types import JsonMapping
 
 
 class RowDialogForm(BaseDialogForm):
@@ -18,7 +17,7 @@ class RowDialogForm(BaseDialogForm):
         return f"../{self.object_id}/change/"
 
 
-def dialog_with_errors(request: HttpRequest, dialog: Mapping[str, Any], form: forms.Form) -> HttpResponse:
+def dialog_with_errors(request: HttpRequest, dialog: JsonMapping, form: forms.Form) -> HttpResponse:
     """Render the dialog again with the form's errors; ``dialog`` are the options of its action."""
     context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
     return render(request, "unfold/helpers/dialog.html", context)

@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 from unfold.widgets import BASE_INPUT_CLASSES, UnfoldAdminSelectWidget
 
 from consumers.choices import CURRENCIES, TIME_ZONES
+from consumers.types import Context, JsonObject
 
 INPUT_CLASSES = " ".join(BASE_INPUT_CLASSES)
 
@@ -20,11 +21,11 @@ class ZonedDateTimeInput(forms.DateTimeInput):
     input_type = "datetime-local"
     template_name = "admin/widgets/zoned_datetime.html"
 
-    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+    def __init__(self, attrs: JsonObject | None = None) -> None:
         super().__init__({"class": INPUT_CLASSES, **(attrs or {})}, format="%Y-%m-%dT%H:%M")
 
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
+    def get_context(self, name: str, value: Any, attrs: JsonObject | None) -> Context:
+        context: Context = super().get_context(name, value, attrs)
         context["zone"] = timezone.get_current_timezone_name()
         return context
 
@@ -79,7 +80,7 @@ class DateInput(forms.DateInput):
 
     input_type = "date"
 
-    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+    def __init__(self, attrs: JsonObject | None = None) -> None:
         super().__init__({"class": f"{INPUT_CLASSES} max-w-2xl", **(attrs or {})}, format="%Y-%m-%d")
 
 

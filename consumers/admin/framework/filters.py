@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.contrib.admin.options import ModelAdmin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 
 from consumers.admin.framework.pages import account_of
+from consumers.types import JsonObject, Rows
 
 
-def choice_form(list_filter: DropdownFilter | RelatedDropdownFilter, parameter: str) -> dict[str, Any]:
+def choice_form(list_filter: DropdownFilter | RelatedDropdownFilter, parameter: str) -> JsonObject:
     """Return the form of a filter with one choice, labelled by its title (the theme's own label says "By …")."""
     form = list_filter.form_class(
         label=str(list_filter.title).capitalize(),
@@ -25,7 +25,7 @@ def choice_form(list_filter: DropdownFilter | RelatedDropdownFilter, parameter: 
 class ChoiceFilter(DropdownFilter):
     """A filter with one choice, labelled by its title."""
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[JsonObject]:
         yield choice_form(self, self.parameter_name)
 
 
@@ -39,7 +39,7 @@ class AccountRelatedFilter(RelatedDropdownFilter):
         )
         return choices
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[JsonObject]:
         yield choice_form(self, self.lookup_kwarg)
 
 
@@ -53,7 +53,7 @@ class ArchivedFilter(ChoiceFilter):
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> list[tuple[str, str]]:
         return [("yes", "Archived"), ("all", "Both")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         if self.value() == "all":
             return queryset
         return queryset.filter(archived=self.value() == "yes")
@@ -63,7 +63,7 @@ def choice_filter(
     title: str,
     parameter: str,
     choices: Sequence[tuple[str, str]],
-    narrow: Callable[[HttpRequest, QuerySet[Any], str], QuerySet[Any]],
+    narrow: Callable[[HttpRequest, Rows, str], Rows],
 ) -> type[ChoiceFilter]:
     """Return a filter class with fixed choices; ``narrow`` filters the rows by the value chosen."""
 
@@ -71,7 +71,7 @@ def choice_filter(
         def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> Sequence[tuple[str, str]]:
             return choices
 
-        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
             value = self.value()
             return narrow(request, queryset, value) if value in dict(choices) else queryset
 

@@ -12,7 +12,9 @@ from django.forms.boundfield import BoundField
 from django.forms.formsets import BaseFormSet, formset_factory
 from django.utils.functional import cached_property
 
-Values = list[dict[str, Any]]
+from consumers.types import Context, JsonMapping, JsonObject
+
+Values = list[JsonObject]
 SPARE_ROWS = 3
 
 if TYPE_CHECKING:
@@ -26,12 +28,12 @@ class RowForm(forms.Form):
 
     use_required_attribute = False
 
-    def as_values(self) -> dict[str, Any]:
+    def as_values(self) -> JsonObject:
         """Return the row as the field's cleaned value holds it."""
         return {name: value for name, value in self.cleaned_data.items() if name not in ("DELETE", "ORDER")}
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+    def from_values(cls, values: JsonMapping) -> JsonObject:
         """Return the form's initial values from a row of the field's value."""
         return dict(values)
 
@@ -39,7 +41,7 @@ class RowForm(forms.Form):
 class RowFormSet(FormSet):
     """The formset of one field."""
 
-    def _should_delete_form(self, form: Any) -> bool:
+    def _should_delete_form(self, form: forms.Form) -> bool:
         return is_removed(form)
 
     def ordered(self) -> list[Any]:
@@ -73,7 +75,7 @@ class FormSetWidget(forms.Widget):
         super().__init__()
         self.form_set, self.max_rows, self.texts, self.add_buttons = form_set, max_rows, texts, add_buttons
         self.disabled = False
-        self.row_kwargs: dict[str, Any] = {}
+        self.row_kwargs: JsonObject = {}
 
     @property
     def media(self) -> forms.Media:
@@ -90,8 +92,8 @@ class FormSetWidget(forms.Widget):
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return f"{name}-TOTAL_FORMS" not in data
 
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
+    def get_context(self, name: str, value: Any, attrs: JsonObject | None) -> Context:
+        context: Context = super().get_context(name, value, attrs)
         if isinstance(value, RowFormSet):
             rows = value
         else:
@@ -122,17 +124,17 @@ class FormSetWidget(forms.Widget):
         return context
 
 
-def is_removed(form: Any) -> bool:
+def is_removed(form: forms.Form) -> bool:
     """Return whether the user removed the row, or left a spare row untouched."""
     return bool(form.data.get(form.add_prefix("DELETE"))) or (is_spare(form) and not form.has_changed())
 
 
-def is_spare(form: Any) -> bool:
+def is_spare(form: forms.Form) -> bool:
     """Return whether a submitted row is a spare one, for browsers without JavaScript."""
     return bool(form.data.get(form.add_prefix("SPARE")))
 
 
-def position_of(form: Any) -> float:
+def position_of(form: forms.Form) -> float:
     """Return the row's position among the others; rows without one come last."""
     text = str(form.data.get(form.add_prefix("ORDER"), ""))
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else float("inf")

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from consumers.admin.framework.formatting import format_moment
+from consumers.types import Context
 
 CHANGE_LABELS = {"+": "Created", "~": "Changed", "-": "Deleted"}
 MAX_HISTORY_ENTRIES = 200
@@ -40,7 +41,7 @@ DescribeChange = Callable[[Any, Any, Any], Iterator[Change]]
 """Describes the change of a field, from the field, its value before and its value after."""
 
 
-def format_value(value: Any) -> str:
+def format_value(value: object) -> str:
     """Format a value for the history."""
     if value in (None, "", [], {}):
         return "–"
@@ -102,9 +103,7 @@ class HistoryPageMixin:
         """Return how changes are described to this user."""
         return self.describe_change
 
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Context | None = None) -> HttpResponse:
         admin: Any = self
         if not hasattr(admin.model, "history"):
             return super().history_view(request, object_id, extra_context)  # type: ignore[misc, no-any-return]

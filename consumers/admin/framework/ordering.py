@@ -7,6 +7,7 @@ from django.contrib.admin.views.main import ORDER_VAR
 from django.http import HttpRequest, HttpResponse
 
 from consumers.models import User
+from consumers.types import Context
 
 _ORDER_PARAMETER = re.compile(r"-?\d{1,3}(\.-?\d{1,3}){0,9}")
 
@@ -17,7 +18,7 @@ class SavedOrderMixin:
     Removing every column from the order restores the list's own.
     """
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         page: Any = self
         user = request.user
         assert isinstance(user, User)  # noqa: S101 - the admin site lets nobody else in

@@ -15,7 +15,7 @@ from django.contrib.admin.checks import ModelAdminChecks
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -32,6 +32,7 @@ from consumers.author import Author
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, AccountOwned, User
 from consumers.selectors import Matching
+from consumers.types import Context, JsonObject, Rows
 
 
 def staff_user(request: HttpRequest) -> User:
@@ -92,8 +93,8 @@ class ServiceForm(ModelForm):
             if isinstance(form_field, ZonedDateTimeField):
                 form_field.stored = getattr(self.instance, name, None)
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+    def clean(self) -> JsonObject:
+        cleaned: JsonObject = super().clean() or self.cleaned_data
         for name, form_field in self.fields.items():
             stored = getattr(self.instance, name, None) if isinstance(form_field, ZonedDateTimeField) else None
             # The input shows no microseconds: an unchanged moment keeps those that are stored.
@@ -117,9 +118,9 @@ class ServiceForm(ModelForm):
         for problem in self.refused:
             self.add_problem(problem)
 
-    def rows_of_key(self, key: str) -> QuerySet[Any]:
+    def rows_of_key(self, key: str) -> Rows:
         """Return the account's rows with this key."""
-        rows: QuerySet[Any] = self._meta.model._default_manager.filter(account=self.account)
+        rows: Rows = self._meta.model._default_manager.filter(account=self.account)
         return rows.filter(**{self.key_field: key})
 
     def field_of(self, path: str) -> str | None:
@@ -201,18 +202,18 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     warn_unsaved_form = True
     actions_selection_counter = False
-    formfield_overrides: ClassVar[dict[Any, dict[str, Any]]] = {
+    formfield_overrides: ClassVar[dict[Any, JsonObject]] = {
         models.DateTimeField: {"form_class": ZonedDateTimeField, "widget": ZonedDateTimeInput},
         models.DateField: {"widget": DateInput},
     }
 
     # --- only the account's rows ---
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request)
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        rows: Rows = super().get_queryset(request)
         return rows.filter(**{self.account_path: account_of(request)})
 
-    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> Rows | None:
         """Return the related rows that a field offers and accepts."""
         related: type[Model] = db_field.remote_field.model
         if issubclass(related, AccountOwned):
@@ -226,13 +227,13 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
             return False
         return bool(super().has_module_permission(request))
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+    def get_actions(self, request: HttpRequest) -> JsonObject:
         # Rows are deleted one by one, by the service that checks what uses them.
-        actions: dict[str, Any] = super().get_actions(request)
+        actions: JsonObject = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         sections = super().get_fieldsets(request, obj)
         if obj is not None:
             return sections
@@ -244,7 +245,7 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
 
     # --- the list ---
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         # The window's title is the list's name, as in the sidebar, instead of Django's "Select … to change".
         title = self.page_name or capfirst(str(self.opts.verbose_name_plural))
         context = {"title": title, "page_name": self.page_name, **(extra_context or {})}
@@ -288,7 +289,7 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         request: HttpRequest,
         object_id: str | None = None,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        extra_context: Context | None = None,
     ) -> Any:
         try:
             # Django wraps a POST in one transaction: a refusal by the service rolls it back, with the log entry.
@@ -301,7 +302,7 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
     def render_change_form(  # noqa: PLR0917 - Django's signature
         self,
         request: HttpRequest,
-        context: dict[str, Any],
+        context: Context,
         add: bool = False,
         change: bool = False,
         form_url: str = "",
@@ -332,12 +333,10 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         """Return the row alone: the service decides what is deleted with it, and what forbids it."""
         return [str(row) for row in objs], {}, set(), []
 
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+    def delete_model(self, request: HttpRequest, obj: object) -> None:
         self.delete_row(request, obj)
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Context | None = None) -> HttpResponse:
         try:
             response: HttpResponse = super().delete_view(request, object_id, extra_context)
         except Refused as refused:
@@ -356,7 +355,7 @@ class KeyedAdmin(AccountAdmin):
 
     key = ""
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         return (self.key,) if obj else ()
 
     def save_values(self, *, account_id: int, author: Author, obj: Any, form: Any) -> None:
@@ -379,7 +378,7 @@ class ReadOnlyAdmin(AccountAdmin):
     warn_unsaved_form = False
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         extra_context = {"show_history": False, **(extra_context or {})}
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
@@ -388,13 +387,13 @@ class ReadOnlyAdmin(AccountAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Sequence[str]:
         return [name for _, options in self.get_fieldsets(request, obj) for name in flatten_fields(options["fields"])]
 
 
@@ -414,7 +413,7 @@ class CappedPaginator(RowPaginator):
 
     @cached_property
     def _count(self) -> int:
-        rows = cast("QuerySet[Any]", self.object_list)
+        rows = cast("Rows", self.object_list)
         return rows.order_by()[: self.MAX_COUNT + 1].count()
 
 
@@ -430,9 +429,7 @@ class LongListAdmin(ReadOnlyAdmin):
     search_fields = ("pk",)
     search_note = "A search here finds how a reference, a code, a name or a card's number begins."
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
         search = search_term.strip()
         if search:
             queryset = queryset.filter(self.matching(account_id=account_of(request).pk, search=search))
@@ -453,7 +450,7 @@ class OnePageAdmin(AccountAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
     def row_of(self, account: Account) -> Model:
@@ -464,20 +461,20 @@ class OnePageAdmin(AccountAdmin):
         account = account_of(request)
         return self.row_of(account) if object_id == str(account.pk) else None
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         """Redirect to the page."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         return HttpResponseRedirect(self.url_of("change", account_of(request).pk))
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         context = {"title": self.page_name, "subtitle": None, "page_name": self.page_name, **(extra_context or {})}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
-    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+    def response_change(self, request: HttpRequest, obj: object) -> HttpResponse:
         messages.success(request, f"{self.page_name} saved.")
         stays_here = "_continue" in request.POST
         return HttpResponseRedirect(request.path if stays_here else reverse("admin:index"))

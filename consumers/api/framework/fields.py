@@ -21,7 +21,7 @@ PLAIN_LENGTH = 28
 class TextField(serializers.CharField):
     """A JSON string; surrounding blanks are dropped."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
@@ -38,7 +38,7 @@ class KeyField(TextField):
     def __init__(self, *, max_length: int = 64, **kwargs: Any) -> None:
         super().__init__(max_length=max_length, trim_whitespace=False, **kwargs)
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         text = super().to_internal_value(data)
         if not text.strip():
             self.fail("blank")
@@ -55,7 +55,7 @@ class WholeField(serializers.IntegerField):
         kwargs.setdefault("max_value", MAX_WHOLE)
         super().__init__(**kwargs)
 
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: object) -> int:
         if not isinstance(data, int) or isinstance(data, bool):
             self.fail("invalid")
         return data
@@ -64,7 +64,7 @@ class WholeField(serializers.IntegerField):
 class FlagField(serializers.BooleanField):
     """``true`` or ``false``."""
 
-    def to_internal_value(self, data: Any) -> bool:
+    def to_internal_value(self, data: object) -> bool:
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
@@ -85,7 +85,7 @@ class DecimalText(serializers.DecimalField):
         # Not DecimalField's, which takes a blank text for null.
         return serializers.Field.validate_empty_values(self, data)
 
-    def to_internal_value(self, data: Any) -> Decimal:
+    def to_internal_value(self, data: object) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, str | int):
             self.fail("invalid")
         text = str(data).strip() if isinstance(data, str) or abs(data) < 10**PLAIN_LENGTH else ""
@@ -116,7 +116,7 @@ class MomentField(serializers.DateTimeField):
             self.fail("range")
         return value.astimezone(UTC)
 
-    def to_internal_value(self, value: Any) -> datetime:
+    def to_internal_value(self, value: object) -> datetime:
         if not isinstance(value, str):
             self.fail("invalid", format="ISO 8601")
         return super().to_internal_value(value)
@@ -130,7 +130,7 @@ class DayField(serializers.DateField):
 
     default_error_messages = {"range": f"Years are {FIRST_YEAR} to {LAST_YEAR}."}
 
-    def to_internal_value(self, value: Any) -> date:
+    def to_internal_value(self, value: object) -> date:
         if not isinstance(value, str):
             self.fail("invalid", format="YYYY-MM-DD")
         day: date = super().to_internal_value(value)
@@ -142,7 +142,7 @@ class DayField(serializers.DateField):
 class ChoiceText(serializers.ChoiceField):
     """One of a fixed set of strings."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             self.fail("invalid_choice", input=data)
         chosen: str = super().to_internal_value(data)
@@ -157,7 +157,7 @@ class CurrencyField(TextField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=3, **kwargs)
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         code = super().to_internal_value(data)
         if code and code not in CURRENCIES:
             self.fail("invalid_choice")
@@ -172,7 +172,7 @@ class TimeZoneField(TextField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=64, **kwargs)
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         name = super().to_internal_value(data)
         if name and name not in TIME_ZONES:
             self.fail("invalid_choice")

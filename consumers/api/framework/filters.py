@@ -5,11 +5,11 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from django_filters import rest_framework as filters
 
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR
+from consumers.types import Rows
 
 
 class MomentFormField(forms.Field):
@@ -72,9 +72,9 @@ class ArchiveFilters(filters.FilterSet):
         choices=[("true", "archived"), ("false", "not archived"), ("all", "all")], method="filter_archived"
     )
 
-    def filter_archived(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+    def filter_archived(self, rows: Rows, name: str, value: str) -> Rows:
         return rows if value == "all" else rows.filter(archived=value == "true")
 
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        shown: QuerySet[Any] = super().filter_queryset(queryset)
+    def filter_queryset(self, queryset: Rows) -> Rows:
+        shown: Rows = super().filter_queryset(queryset)
         return shown if self.form.cleaned_data.get("archived") else shown.filter(archived=False)

@@ -3,13 +3,15 @@
 from typing import Any
 
 from django.core import signing
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import Field, Model, Q
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
+
+from consumers.types import JsonObject, Rows
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -33,7 +35,7 @@ class KeysetPagination(BasePagination):
         self.limit = self._limit()
         self.ordering = self._ordering(view)
         backwards, place = self._cursor()
-        rows_left: QuerySet[Any] = queryset
+        rows_left: Rows = queryset
         name = self.ordering.removeprefix("-")
         descending = self.ordering.startswith("-") != backwards
         if place is not None:
@@ -98,7 +100,7 @@ class KeysetPagination(BasePagination):
         url = remove_query_param(self.request.build_absolute_uri(), "cursor")
         return str(replace_query_param(url, "cursor", cursor))
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def get_paginated_response_schema(self, schema: JsonObject) -> JsonObject:
         link = {"type": ["string", "null"], "format": "uri"}
         return {
             "type": "object",
@@ -106,10 +108,10 @@ class KeysetPagination(BasePagination):
             "properties": {"results": schema, "next": link, "previous": link},
         }
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: APIView) -> list[JsonObject]:
         fields: tuple[str, ...] = getattr(view, "ordering_fields", ())
         ways = [way for field in fields for way in (field, f"-{field}")]
-        parameters: list[dict[str, Any]] = [
+        parameters: list[JsonObject] = [
             {
                 "name": "limit",
                 "in": "query",

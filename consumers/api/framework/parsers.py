@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
@@ -11,6 +10,7 @@ from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
 from consumers.services.upsert import is_storable
+from consumers.types import JsonMapping
 
 MAX_DEPTH = 64
 
@@ -80,9 +80,7 @@ class DocumentParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: JsonMapping | None = None) -> Any:
         raw = body_read(stream)
         try:
             document = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite)

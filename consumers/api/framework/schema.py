@@ -1,6 +1,5 @@
 """How the OpenAPI document describes these views."""
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -8,6 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
 from consumers.api.framework.serializers import BulkAnswer, Output
+from consumers.types import JsonMapping, JsonObject
 
 KEY_TEXT = "The key of the row. A slash in it is sent as %2F."
 
@@ -45,7 +45,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     target_class = "consumers.api.framework.authentication.ApiKeyAuthentication"
     name = "ApiKey"
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+    def get_security_definition(self, auto_schema: AutoSchema) -> JsonObject:
         return {
             "type": "apiKey",
             "in": "header",
@@ -90,13 +90,13 @@ class ApiSchema(AutoSchema):
     def _action(self) -> str:
         return getattr(self.view, "action", None) or ""
 
-    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
-        responses: dict[str, Any] = super()._get_response_bodies(direction=direction)
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> JsonObject:
+        responses: JsonObject = super()._get_response_bodies(direction=direction)
         if direction != "response":
             return responses
         for code, text in ERRORS.items():
             if code not in responses and self._may_answer(code):
-                body: dict[str, Any] = self._get_response_for_code(ErrorAnswer, code)  # type: ignore[no-untyped-call]
+                body: JsonObject = self._get_response_for_code(ErrorAnswer, code)  # type: ignore[no-untyped-call]
                 responses[code] = {**body, "description": text}
         return dict(sorted(responses.items()))
 
@@ -107,7 +107,7 @@ class ApiSchema(AutoSchema):
             return self.method != "GET"
         return True
 
-    def _resolve_path_parameters(self, variables: list[str]) -> list[Mapping[str, Any]]:
+    def _resolve_path_parameters(self, variables: list[str]) -> list[JsonMapping]:
         name = getattr(self.view, "key_name", None)
         described = {"type": "string", "minLength": 1}
         return [

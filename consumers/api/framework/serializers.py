@@ -6,6 +6,8 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from consumers.types import JsonObject
+
 
 class Input(serializers.Serializer[Any]):
     """A JSON object of a body: its shape, with unknown fields refused by name.
@@ -19,7 +21,7 @@ class Input(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError({"": [ErrorDetail("An object is expected.", code="invalid")]})
-        errors: dict[str, Any] = {
+        errors: JsonObject = {
             str(name): [ErrorDetail("Unknown field.", code="unknown_field")]
             for name in data
             if name not in self.fields and name not in self.read_only_names

@@ -37,7 +37,6 @@ from functools import cache
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.urls import path, register_converter
 from django.urls.resolvers import URLPattern
 from django_filters.rest_framework import DjangoFilterBackend
@@ -67,6 +66,7 @@ from consumers.models import Account, ApiKey
 from consumers.selectors import Matching
 from consumers.services.account import account_lock
 from consumers.services.upsert import Saved
+from consumers.types import JsonMapping, JsonObject, Rows
 
 MAX_ROWS = 10_000
 
@@ -104,7 +104,7 @@ def merged(current: Any, patch: Any, *, replaced_whole: frozenset[str] = frozens
     }
 
 
-def row_or_404(rows: QuerySet[Any], **key: str) -> Any:
+def row_or_404(rows: Rows, **key: str) -> Any:
     """Return the row that a path names.
 
     Raises:
@@ -121,7 +121,7 @@ def row_or_404(rows: QuerySet[Any], **key: str) -> Any:
 class Search(SearchFilter):
     """``?search=``: by the view's ``search_fields``, or by its ``matching``."""
 
-    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+    def filter_queryset(self, request: Request, queryset: Rows, view: Any) -> Rows:
         search = request.query_params.get(self.search_param, "").strip()
         if view.matching is None or not search:
             return super().filter_queryset(request, queryset, view)
@@ -183,7 +183,7 @@ class ApiView(GenericAPIView[Any]):
             detail = ErrorDetail("NUL characters are not taken.", code="invalid")
             raise ValidationError({name.replace("\x00", ""): [detail] for name in with_nul})
 
-    def document(self, input_class: type[Input] | None = None) -> dict[str, Any]:
+    def document(self, input_class: type[Input] | None = None) -> JsonObject:
         """Return the body, validated by ``input_class`` (default: the view's).
 
         Raises:
@@ -193,14 +193,14 @@ class ApiView(GenericAPIView[Any]):
         assert serializer_class is not None  # noqa: S101 - a fault of the view, not of the caller
         return checked(serializer_class(), self.body())
 
-    def body(self) -> Mapping[str, Any]:
+    def body(self) -> JsonMapping:
         """Return the body, which must be a JSON object; its fields are not validated yet."""
         data = self.request.data if self.request.stream is not None else None
         if not isinstance(data, Mapping):
             raise ValidationError({"": [ErrorDetail("A JSON object is expected.", code="invalid")]})
         return data
 
-    def documents(self, serializer: Input, *, key: str, max_rows: int) -> list[dict[str, Any]]:
+    def documents(self, serializer: Input, *, key: str, max_rows: int) -> list[JsonObject]:
         """Return the rows of the body, each validated by ``serializer`` and with its own ``key``.
 
         Raises:
@@ -212,8 +212,8 @@ class ApiView(GenericAPIView[Any]):
             raise ValidationError({"": [ErrorDetail("A list of objects is expected.", code="invalid")]})
         if len(data) > max_rows:
             raise TooLarge(f"At most {max_rows} rows are taken at once.")
-        rows: list[dict[str, Any]] = []
-        problems: dict[str, Any] = {}
+        rows: list[JsonObject] = []
+        problems: JsonObject = {}
         first_index: dict[str, int] = {}
         for index, item in enumerate(data):
             try:
@@ -243,7 +243,7 @@ class ApiView(GenericAPIView[Any]):
             raise ValidationError({name: [ErrorDetail("true or false is expected.", code="invalid")]})
         return text in {"true", "1"}
 
-    def page(self, rows: QuerySet[Any], output_class: type[Serializer[Any]] | None = None) -> Response:
+    def page(self, rows: Rows, output_class: type[Serializer[Any]] | None = None) -> Response:
         """Return a page of ``rows``, filtered and ordered by the query string."""
         serializer_class = output_class or self.output_class
         assert serializer_class is not None  # noqa: S101 - a fault of the view, not of the caller
@@ -252,20 +252,20 @@ class ApiView(GenericAPIView[Any]):
             serializer_class(page_rows, many=True, context=self.get_serializer_context()).data
         )
 
-    def rendered(self, row: Any) -> Mapping[str, Any]:
+    def rendered(self, row: Any) -> JsonMapping:
         """Return a row in the view's output format."""
         assert self.output_class is not None  # noqa: S101 - a fault of the view, not of the caller
-        data: Mapping[str, Any] = self.output_class(row, context=self.get_serializer_context()).data
+        data: JsonMapping = self.output_class(row, context=self.get_serializer_context()).data
         return data
 
 
-def checked(serializer: Input, data: Any) -> dict[str, Any]:
+def checked(serializer: Input, data: Any) -> JsonObject:
     """Return ``data`` as the typed values of ``serializer``, with defaults for fields that are left out.
 
     Raises:
         ValidationError: each problem under its path.
     """
-    values: dict[str, Any] = serializer.run_validation(data)
+    values: JsonObject = serializer.run_validation(data)
     return values
 
 
@@ -287,7 +287,7 @@ class Collection(ViewSetMixin, ApiView):
     """Objects that PATCH replaces instead of merging, beside rule trees."""
     bulk_path: bool = False
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[JsonObject]) -> Saved:
         """Save all ``rows`` or none, in one transaction; each has its key under ``key_name``."""
         raise NotImplementedError
 
@@ -360,12 +360,12 @@ class Collection(ViewSetMixin, ApiView):
         """
         return row_or_404(self.get_queryset(), **{self.key_name: self.kwargs[self.key_name]})
 
-    def merged(self, current: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    def merged(self, current: JsonMapping, patch: JsonMapping) -> JsonObject:
         """Return the document that results from a PATCH."""
-        document: dict[str, Any] = merged(current, patch, replaced_whole=self.whole_names)
+        document: JsonObject = merged(current, patch, replaced_whole=self.whole_names)
         return document
 
-    def _checked_row(self, document: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked_row(self, document: JsonMapping) -> JsonObject:
         key = self.kwargs[self.key_name]
         if document.get(self.key_name, key) != key:
             raise ValidationError({self.key_name: [ErrorDetail("The path names another row.", code="invalid")]})

@@ -27,6 +27,7 @@ from consumers.services.consumer import (
     consumers_save,
 )
 from consumers.services.upsert import Saved
+from consumers.types import JsonObject
 
 MAX_CARDS = 50
 MAX_GROUPS = 200
@@ -140,14 +141,14 @@ class Consumers(Collection):
     def get_queryset(self) -> QuerySet[Consumer]:
         return consumers_of(account_id=self.account.pk)
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[JsonObject]) -> Saved:
         return consumers_save(account_id=self.account.pk, rows=[_values(row) for row in rows])
 
     def remove(self, row: Consumer) -> None:
         consumer_delete(account_id=self.account.pk, consumer_id=row.consumer_id)
 
 
-def _values(row: dict[str, Any]) -> ConsumerValues:
+def _values(row: JsonObject) -> ConsumerValues:
     loyalty = row["loyalty"]
     return ConsumerValues(
         **{
@@ -168,7 +169,7 @@ class LoyaltyTab(ApiView):
 
     till_methods = frozenset({"GET"})
 
-    def output_schema(self) -> dict[str, Any]:
+    def output_schema(self) -> JsonObject:
         """What the OpenAPI document says of the answer: the sections that are registered."""
         sections = {section.key: dict(section.schema) for section in loyalty_sections_answered()}
         return {"type": "object", "properties": {"consumer_id": {"type": "string"}, **sections}}

@@ -1,7 +1,6 @@
 """``groups``."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
@@ -14,6 +13,7 @@ from consumers.models import ConsumerGroup
 from consumers.selectors import groups_of
 from consumers.services.group import GroupValues, group_delete, groups_save
 from consumers.services.upsert import Saved
+from consumers.types import JsonObject
 
 
 class GroupInput(Input):
@@ -46,7 +46,7 @@ class Groups(Collection):
     def get_queryset(self) -> QuerySet[ConsumerGroup]:
         return groups_of(account_id=self.account.pk)
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[JsonObject]) -> Saved:
         return groups_save(account_id=self.account.pk, rows=[GroupValues(**row) for row in rows])
 
     def remove(self, row: ConsumerGroup) -> None:

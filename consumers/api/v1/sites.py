@@ -1,7 +1,6 @@
 """``sites``."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
@@ -14,6 +13,7 @@ from consumers.models import Site
 from consumers.selectors import sites_of
 from consumers.services.site import SiteValues, site_delete, sites_save
 from consumers.services.upsert import Saved
+from consumers.types import JsonObject
 
 
 class SiteInput(Input):
@@ -64,7 +64,7 @@ class Sites(Collection):
     def get_queryset(self) -> QuerySet[Site]:
         return sites_of(account_id=self.account.pk)
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[JsonObject]) -> Saved:
         return sites_save(account_id=self.account.pk, rows=[SiteValues(**row) for row in rows])
 
     def remove(self, row: Site) -> None:

@@ -1,12 +1,13 @@
 """Files of loyalty promotions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.utils import timezone
 from import_export.widgets import Widget
 
 from consumers.admin.files.widgets import TextWidget
+from consumers.types import JsonObject
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import loyalty_promotions_save
 from promotions.admin.editor.files import (
@@ -53,11 +54,11 @@ class LoyaltyPromotionResource(PromotionResource):
     class Meta(PromotionResource.Meta):
         model = LoyaltyPromotion
 
-    def document(self, promotion: Promotion) -> dict[str, Any]:
+    def document(self, promotion: Promotion) -> JsonObject:
         documents = {head: getattr(promotion, head) for head in DOCUMENTS}
         return common_document(promotion) | {"type": promotion.type, **documents}
 
-    def save_documents(self, documents: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def save_documents(self, documents: Sequence[JsonObject]) -> list[tuple[Promotion, bool]]:
         names = ("code", "type", *COMMON, *DOCUMENTS, "draft")
         rows = [
             PromotionValues(**{name: document[name] for name in names if name in document}) for document in documents

@@ -7,6 +7,7 @@ from django.contrib import admin
 
 from consumers.author import Author
 from consumers.models import Account
+from consumers.types import JsonObject
 from loyalty.admin.editor.files import LoyaltyPromotionResource
 from loyalty.admin.editor.form.layout import fieldsets_of
 from loyalty.admin.editor.form.promotion_form import LoyaltyPromotionForm
@@ -73,7 +74,7 @@ class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
     def fieldsets_of(self, promotion_type: str) -> Any:
         return fieldsets_of(promotion_type)
 
-    def values_from(self, form: Any, *, common: dict[str, Any]) -> PromotionValues:
+    def values_from(self, form: Any, *, common: JsonObject) -> PromotionValues:
         return PromotionValues(
             **common,
             type=form.promotion_type,
@@ -83,7 +84,7 @@ class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
         )
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
+        self, form: Any, *, common: JsonObject, account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
         values = self.values_from(form, common=common)
         return loyalty_promotion_save(account=account, values=values, author=author, at=at)

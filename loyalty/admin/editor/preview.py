@@ -14,6 +14,7 @@ from consumers.admin.framework.pages import account_of
 from consumers.models import Account, Consumer
 from consumers.selectors import sites_of
 from consumers.services.upsert import is_storable
+from consumers.types import JsonMapping
 from loyalty.admin.editor.form.promotion_form import LoyaltyPromotionForm
 from loyalty.choices import TransactionKind
 from loyalty.models import Transaction
@@ -30,8 +31,8 @@ class Texts:
     """The texts of a form as it is filled in; a missing one is empty."""
 
     name: str
-    outcome: Mapping[str, Any]
-    content: Mapping[str, Any]
+    outcome: JsonMapping
+    content: JsonMapping
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from consumers.models import Account
 from loyalty.services.draft_profiling import draft_profile
-from promotions.admin.editor.cost import describe_ratio, format_milliseconds
+from promotions.admin.editor.evaluation_time import describe_ratio, format_milliseconds
 from promotions.models import Promotion
 
 

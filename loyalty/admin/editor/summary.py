@@ -1,9 +1,9 @@
 """Describe a loyalty promotion in one sentence."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from consumers.models import Account
+from consumers.types import JsonMapping
 from loyalty.choices import PromotionType
 from loyalty.selectors.promotion import offers_redeemable
 from promotions.admin.editor.summary import (
@@ -41,7 +41,7 @@ def describe_loyalty_promotion(account: Account, definition: PartialDefinition) 
     return " ".join((f"{beginning} get {benefit}.", *describe_extras(definition.eligibility)))
 
 
-def _sets(definition: PartialDefinition) -> Sequence[Mapping[str, Any]]:
+def _sets(definition: PartialDefinition) -> Sequence[JsonMapping]:
     return (definition.outcome.get("product_selection") or {}).get("sets") or []
 
 
@@ -57,7 +57,7 @@ def _purchase_clauses(definition: PartialDefinition, describer: RuleDescriber) -
         yield "who buy " + " or ".join(words for _, words in sets)
 
 
-def _history_clause(rule: Mapping[str, Any], definition: PartialDefinition, describer: RuleDescriber) -> str:
+def _history_clause(rule: JsonMapping, definition: PartialDefinition, describer: RuleDescriber) -> str:
     threshold = rule.get("threshold")
     reached = {
         "transactions": f"made {describe_count(threshold, 'transaction')}",

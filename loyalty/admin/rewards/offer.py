@@ -15,6 +15,7 @@ from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
 from consumers.author import Author
+from consumers.types import JsonObject
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
@@ -100,8 +101,8 @@ class OfferForm(ServiceForm):
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = [("", f"The account's ({self.account.currency})"), *currency_choices()]
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+    def clean(self) -> JsonObject:
+        cleaned: JsonObject = super().clean() or self.cleaned_data
         # A field that the page hides for this kind and benefit may still hold a value: it does not count.
         if cleaned.get("kind") != OfferKind.TIERED:
             cleaned["point_cost"] = None

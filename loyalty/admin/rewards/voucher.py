@@ -12,6 +12,7 @@ from unfold.decorators import display
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin, account_of
+from consumers.types import Rows
 from loyalty.admin.rewards.claim import claim_view
 from loyalty.choices import VoucherStatus
 from loyalty.models import Voucher
@@ -26,7 +27,7 @@ VOUCHER_COLOURS = {
 }
 
 
-def _by_voucher_status(request: HttpRequest, vouchers: QuerySet[Any], status: str) -> QuerySet[Any]:
+def _by_voucher_status(request: HttpRequest, vouchers: Rows, status: str) -> Rows:
     return vouchers.filter(shown_status=status)
 
 

@@ -1,7 +1,6 @@
 """The pages of transactions, with their decisions."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -13,6 +12,7 @@ from unfold.utils import parse_date_str
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin, account_of
+from consumers.types import Context, Rows
 from loyalty.admin.transactions.decision import describe_decision
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import TransactionKind, TransactionStatus
@@ -30,8 +30,8 @@ STATUS_COLOURS = {
 class DaysFilter(RangeDateFilter):
     """Filter by the day at the site, and by the moments that such days can have: only moments have an index."""
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        rows: QuerySet[Any] | None = super().queryset(request, queryset)
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows | None:
+        rows: Rows | None = super().queryset(request, queryset)
         if rows is None:
             return None
         for name, days, lookup in (("from", -1, "occurred_at__gte"), ("to", 2, "occurred_at__lt")):
@@ -78,7 +78,7 @@ class TransactionAdmin(LongListAdmin):
         return super().get_queryset(request).select_related("site", "consumer")
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         transaction = self.get_object(request, object_id)
         if transaction is not None:

@@ -20,6 +20,7 @@ from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.selectors import consumer_names
 from consumers.services.upsert import is_storable
+from consumers.types import JsonObject
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
 from promotions.admin.inputs.key_fields import KeyField, lines_of
@@ -144,8 +145,8 @@ class BasketForm(forms.Form):
             raise ValidationError("There is no such consumer.")
         return consumer_id
 
-    def clean_lines(self) -> list[dict[str, Any]]:
-        lines: list[dict[str, Any]] = self.cleaned_data["lines"]
+    def clean_lines(self) -> list[JsonObject]:
+        lines: list[JsonObject] = self.cleaned_data["lines"]
         if not lines:
             raise ValidationError("A basket has a line at least.")
         return lines
@@ -174,13 +175,13 @@ class BasketForm(forms.Form):
             self.add_error(name if name in self.fields else None, error)
 
 
-def initial_of(basket: BasketToTry) -> dict[str, Any]:
+def initial_of(basket: BasketToTry) -> JsonObject:
     """Return the form's values for a saved basket."""
 
     def text_of(amount: Decimal | None) -> str | None:
         return None if amount is None else format_number(amount)
 
-    values: dict[str, Any] = {name: getattr(basket, name) for name in BasketForm.base_fields if name != "lines"}
+    values: JsonObject = {name: getattr(basket, name) for name in BasketForm.base_fields if name != "lines"}
     values["vouchers"] = "\n".join(basket.vouchers)
     values["lines"] = [
         {

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -14,6 +13,7 @@ from django.utils import timezone
 from consumers.admin.framework.pages import account_of, author_of
 from consumers.models import Account
 from consumers.selectors import sites_of
+from consumers.types import JsonObject
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.admin.try_basket.decision import describe_decision
 from loyalty.admin.try_basket.form import BasketForm, initial_of
@@ -147,10 +147,10 @@ def _delete_saved(request: HttpRequest, account: Account) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('try_basket')}{query}")
 
 
-def _first_values(account: Account, promotion: Promotion | None, now: datetime) -> dict[str, Any]:
+def _first_values(account: Account, promotion: Promotion | None, now: datetime) -> JsonObject:
     """Return the values of a new form: the first site, and a moment at which the promotion is in force."""
     site = sites_of(account_id=account.pk).filter(archived=False).order_by("number").first()
-    values: dict[str, Any] = {"site": site.number if site is not None else ""}
+    values: JsonObject = {"site": site.number if site is not None else ""}
     if promotion is not None:
         values["currency"] = promotion.currency
         end = promotion.stopped_at or promotion.ends_at
@@ -162,9 +162,9 @@ def _first_values(account: Account, promotion: Promotion | None, now: datetime) 
     return values
 
 
-def _as_posted(form: BasketForm) -> dict[str, Any]:
+def _as_posted(form: BasketForm) -> JsonObject:
     """Return what a browser would post of an unbound form."""
-    data: dict[str, Any] = {name: form[name].value() or "" for name in form.fields if name != "lines"}
+    data: JsonObject = {name: form[name].value() or "" for name in form.fields if name != "lines"}
     if isinstance(data["at"], datetime):
         data["at"] = data["at"].strftime("%Y-%m-%dT%H:%M:%S")
     lines = form.initial.get("lines", [])

@@ -1,7 +1,6 @@
 """``offers``."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -20,6 +19,7 @@ from consumers.api.framework.filters import ArchiveFilters, KeyFilter
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import Collection
 from consumers.services.upsert import Saved
+from consumers.types import JsonObject
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
 from loyalty.models.offer import MAX_VALID_DAYS
@@ -71,8 +71,8 @@ class OfferOutput(Output):
     created_at = MomentField()
     updated_at = MomentField()
 
-    def to_representation(self, instance: Offer) -> dict[str, Any]:
-        shown: dict[str, Any] = super().to_representation(instance)
+    def to_representation(self, instance: Offer) -> JsonObject:
+        shown: JsonObject = super().to_representation(instance)
         shown["perceived_value"] = amount_output(instance.perceived_value, instance.currency)
         if instance.benefit != Benefit.PERCENTAGE:
             shown["value"] = amount_output(instance.value, instance.currency)
@@ -106,7 +106,7 @@ class Offers(Collection):
     def get_queryset(self) -> QuerySet[Offer]:
         return offers_of(account_id=self.account.pk)
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[JsonObject]) -> Saved:
         return offers_save(
             account_id=self.account.pk,
             rows=[OfferValues(**row) for row in rows],

@@ -13,6 +13,7 @@ from rest_framework import serializers
 from consumers.api.framework.fields import ChoiceText, MomentField, ObjectField
 from consumers.api.framework.serializers import Output
 from consumers.api.framework.views import ApiView, collection_paths
+from consumers.types import JsonObject
 from loyalty.choices import PromotionType
 from loyalty.selectors.promotion import loyalty_promotions_of
 from loyalty.services.promotion import loyalty_promotions_save
@@ -212,7 +213,7 @@ class Promotions(LoyaltyPromotionView, PromotionCollection):
     output_class = PromotionOutput
     filterset_class = LoyaltyPromotionFilters
 
-    def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def write(self, rows: Sequence[JsonObject]) -> list[tuple[Promotion, bool]]:
         values = [PromotionValues(**row) for row in rows]
         return loyalty_promotions_save(account_id=self.account.pk, rows=values, author=self.author, at=self.at)
 

@@ -1,6 +1,6 @@
 """The till's calls. Bytes in, bytes out: bodies are decoded to types once, answers are encoded once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import IO, Any, TypeVar
 
@@ -23,6 +23,7 @@ from consumers.api.framework.serializers import Output
 from consumers.api.framework.views import ApiView, row_or_404
 from consumers.exceptions import Refused
 from consumers.models import Account, Consumer
+from consumers.types import JsonMapping
 from loyalty.api.v1.till_bodies import NotJson, batch_decoded, return_decoded, sale_decoded, void_decoded
 from loyalty.api.v1.till_schema import (
     ANSWER_SCHEMA,
@@ -57,9 +58,7 @@ class BytesParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: JsonMapping | None = None) -> Any:
         return body_read(stream)
 
 
@@ -71,7 +70,7 @@ class BytesRenderer(BaseRenderer):
     charset = None
 
     def render(
-        self, data: object, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+        self, data: object, accepted_media_type: str | None = None, renderer_context: JsonMapping | None = None
     ) -> bytes:
         if data is None:
             return b""

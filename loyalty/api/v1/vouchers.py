@@ -1,8 +1,5 @@
 """``vouchers``: read only."""
 
-from typing import Any
-
-from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from rest_framework import serializers
@@ -13,6 +10,7 @@ from consumers.api.framework.fields import MomentField
 from consumers.api.framework.filters import KeyFilter, MomentFilter
 from consumers.api.framework.serializers import Output
 from consumers.api.framework.views import ApiView, row_or_404
+from consumers.types import Rows
 from loyalty.choices import VoucherStatus
 from loyalty.models import Voucher
 from loyalty.selectors.rewards import vouchers_of
@@ -50,7 +48,7 @@ class VoucherView(ApiView):
 
     output_class = VoucherOutput
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def get_queryset(self) -> Rows:
         return vouchers_of(account_id=self.account.pk, at=timezone.now())
 
 

@@ -1,12 +1,13 @@
 """Import and export of discounts."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.utils import timezone
 from import_export.widgets import Widget
 
 from consumers.admin.files.widgets import TextWidget
+from consumers.types import JsonObject
 from promotions.admin.editor.files import (
     COMMON,
     DefinitionFlagWidget,
@@ -40,10 +41,10 @@ class DiscountResource(PromotionResource):
     class Meta(PromotionResource.Meta):
         model = Discount
 
-    def document(self, promotion: Promotion) -> dict[str, Any]:
+    def document(self, promotion: Promotion) -> dict[str, object]:
         return common_document(promotion) | discount_document(promotion)
 
-    def save_documents(self, documents: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def save_documents(self, documents: Sequence[JsonObject]) -> list[tuple[Promotion, bool]]:
         names = [name for name in self.columns if not name.startswith("conditions.")]
         rows = [
             DiscountValues(**{name: document[name] for name in (*names, "conditions", "draft") if name in document})
@@ -52,7 +53,7 @@ class DiscountResource(PromotionResource):
         return discounts_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())
 
 
-def discount_document(promotion: Promotion) -> dict[str, Any]:
+def discount_document(promotion: Promotion) -> dict[str, object]:
     """Return the fields of the contract that only discounts have."""
     fields = discount_fields(promotion_definition(promotion))
     return {name: value for name, value in fields.items() if name not in _COMMON_NAMES}

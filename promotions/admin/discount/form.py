@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, 
 
 from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.exceptions import Problem
+from consumers.types import JsonObject
 from promotions.admin.editor.form import (
     GENERAL,
     Document,
@@ -73,7 +74,7 @@ class PersonalizedChoices:
 NO_PERSONALIZED = PersonalizedChoices()
 
 
-def fieldsets_of(discount_type: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
     """Return the four tabs with their sections for one type."""
     own = TYPE_FIELDS[discount_type]
     return (
@@ -238,7 +239,7 @@ class DiscountSetForm(RowForm):
         }
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> Document:
+    def from_values(cls, values: Mapping[str, object]) -> Document:
         source = next(name for name in ("products", PERSONALIZED_SOURCE, "rules") if name in values)
         return {
             **values,
@@ -289,7 +290,7 @@ class DiscountForm(PromotionForm):
     class Meta(PromotionForm.Meta):
         model = Discount
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         for name, label in (
             ("name", "Discount name"),

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from consumers.admin.framework.pages import ModelForm
 from consumers.author import Author
 from consumers.models import Account
+from consumers.types import JsonObject
 from promotions.admin.discount.files import DiscountResource
 from promotions.admin.discount.form import DiscountForm, fieldsets_of
 from promotions.admin.discount.summary import describe_discount
@@ -67,7 +68,9 @@ class DiscountAdmin(PromotionAdmin):
     list_filter = filters_of(DiscountType)
     summary = staticmethod(describe_discount)
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
+    def get_form(
+        self, request: HttpRequest, obj: object = None, change: bool = False, **kwargs: object
+    ) -> type[ModelForm]:
         form: type[ModelForm] = super().get_form(request, obj, change=change, **kwargs)
         if issubclass(form, DiscountForm):
             form.may_see_personalized = may_see_personalized(request)
@@ -80,17 +83,17 @@ class DiscountAdmin(PromotionAdmin):
     def has_export_permission(self, request: HttpRequest) -> bool:
         return may_see_personalized(request) and bool(super().has_export_permission(request))
 
-    def fieldsets_of(self, promotion_type: str) -> Any:
+    def fieldsets_of(self, promotion_type: str) -> object:
         return fieldsets_of(promotion_type)
 
-    def values_from(self, form: Any, *, common: dict[str, Any]) -> PromotionValues:
+    def values_from(self, form: object, *, common: dict[str, object]) -> PromotionValues:
         return _values(form, common).as_promotion()
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
+        self, form: object, *, common: dict[str, object], account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
         return discount_save(account=account, values=_values(form, common), author=author, at=at)
 
 
-def _values(form: Any, common: dict[str, Any]) -> DiscountValues:
+def _values(form: Any, common: JsonObject) -> DiscountValues:
     return DiscountValues(**common, discount_type=form.promotion_type, **form.discount_values())

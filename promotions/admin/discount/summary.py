@@ -1,7 +1,6 @@
 """A discount as one sentence."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from consumers.models import Account
 from promotions.admin.editor.summary import (
@@ -36,14 +35,14 @@ def describe_discount(account: Account, definition: PartialDefinition) -> str:
     return " ".join((sentence, *describe_extras(definition.eligibility)))
 
 
-def _required(product_set: Mapping[str, Any], definition: PartialDefinition, describer: RuleDescriber) -> str:
+def _required(product_set: Mapping[str, object], definition: PartialDefinition, describer: RuleDescriber) -> str:
     words = describe_set(product_set, describer)
     if product_set.get("required_quantity"):
         return f"{product_set['required_quantity']} of {words}"
     return f"{words} for at least {describe_money(product_set.get('required_spend'), definition.currency)}"
 
 
-def _discounted(product_set: Mapping[str, Any], describer: RuleDescriber) -> str:
+def _discounted(product_set: Mapping[str, object], describer: RuleDescriber) -> str:
     quantity = product_set.get("discounted_quantity") or product_set.get("required_quantity") or "all"
     return f"{quantity} of {describe_set(product_set, describer)}"
 

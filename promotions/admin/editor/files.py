@@ -21,6 +21,7 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.history import Change
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_by_values
+from consumers.types import JsonObject
 from promotions.admin.editor.history import document_changes
 from promotions.choices import Status
 from promotions.engine.definition.fields import FieldKind, OutcomeField
@@ -33,17 +34,17 @@ BLANK: tuple[Any, ...] = (None, "", [], {})
 class DefinitionWidget(Widget):
     """A value of the definition as it was sent: the service checks it."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
         return value
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         return value
 
 
 class DefinitionNumberWidget(DefinitionWidget):
     """A value of the definition that is read as a whole number where it is one."""
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         digits = value.strip() if isinstance(value, str) else ""
         return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MAX_DIGITS else value
 
@@ -51,17 +52,17 @@ class DefinitionNumberWidget(DefinitionWidget):
 class DefinitionFlagWidget(FlagWidget):
     """Yes or no; an empty cell leaves the definition's default."""
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
         return value
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         return None if value in BLANK else super().clean(value, row, **kwargs)
 
 
 class DocumentWidget(DefinitionWidget):
     """A rule tree or a list of objects, as JSON in a cell."""
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         if not isinstance(value, str):
             return value
         if not value.strip():
@@ -90,10 +91,10 @@ class MomentWidget(Widget):
 
     zone: tzinfo
 
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
         return timezone.localtime(value, self.zone) if isinstance(value, datetime) else value
 
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
         if value in BLANK:
             return None
         expected = "Expected a time such as 2026-03-31 09:00, or with its offset 2026-03-31T09:00:00+01:00."
@@ -120,20 +121,20 @@ class DefinitionField(Field):
     def __init__(self, path: str, widget: Widget) -> None:
         super().__init__(column_name=path, attribute=path, widget=widget)
 
-    def get_value(self, instance: Any) -> Any:
+    def get_value(self, instance: object) -> object:
         """Return the value at the path; ABSENT if there is none."""
-        value: Any = document_of(instance)
+        value: object = document_of(instance)
         for name in self.column_name.split("."):
             if not isinstance(value, Mapping) or name not in value:
                 return ABSENT
             value = value[name]
         return value
 
-    def export(self, instance: Any, **kwargs: Any) -> Any:
+    def export(self, instance: object, **kwargs: object) -> object:
         value = self.get_value(instance)
         return ABSENT if value is ABSENT else self.widget.render(value)
 
-    def save(self, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
+    def save(self, instance: object, row: object, is_m2m: bool = False, **kwargs: object) -> None:
         """Set the row's value in the promotion's document; an equal one is kept as it is written."""
         cleaned, stored = self.clean(row, **kwargs), self.get_value(instance)
         if cleaned == stored or (cleaned in BLANK and (stored is ABSENT or stored in BLANK)):
@@ -148,9 +149,9 @@ class DefinitionField(Field):
             parent[name] = cleaned
 
 
-def document_of(promotion: Any) -> dict[str, Any]:
+def document_of(promotion: object) -> JsonObject:
     """Return the contract's document that a resource keeps on a promotion; an import changes it."""
-    document: dict[str, Any] = vars(promotion).setdefault("document", {})
+    document: JsonObject = vars(promotion).setdefault("document", {})
     return document
 
 
@@ -196,27 +197,27 @@ class PromotionResource(AccountResource):
             if isinstance(field.widget, MomentWidget):
                 field.widget.zone = self.account.zone
 
-    def document(self, promotion: Promotion) -> dict[str, Any]:
+    def document(self, promotion: Promotion) -> dict[str, object]:
         """Return a stored promotion in the contract's fields."""
         raise NotImplementedError
 
-    def save_documents(self, documents: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def save_documents(self, documents: Sequence[dict[str, object]]) -> list[tuple[Promotion, bool]]:
         """Call the service with the documents of all rows."""
         raise NotImplementedError
 
-    def _with_document(self, promotion: Any) -> Any:
+    def _with_document(self, promotion: Any) -> object:
         if "document" not in vars(promotion):
             promotion.document = deepcopy(self.document(promotion)) if promotion.pk else {}
         return promotion
 
-    def stored_rows(self, keys: Any) -> dict[tuple[str, ...], Any]:
+    def stored_rows(self, keys: Any) -> dict[tuple[str, ...], object]:
         rows = rows_by_values(self.get_queryset(), "code", [code for (code,) in keys if is_storable(code)])
         return {(row.code,): self._with_document(row) for row in rows}
 
-    def init_instance(self, row: Any = None) -> Any:
+    def init_instance(self, row: object = None) -> object:
         return self._with_document(super().init_instance(row))
 
-    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> object:
         self._with_document(instance)
         if field.column_name == "status":
             return instance.status_at(self.at).label if instance.pk else ABSENT
@@ -274,15 +275,15 @@ class PromotionResource(AccountResource):
             # The preview shows the definition in normal form.
             row.document = deepcopy(self.document(promotion))
 
-    def changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    def changes(self, before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[Change]:
         if not before:
             yield Change(label="Status", before="–", after=Status.DRAFT.label)
         yield from document_changes(_nested(before), _nested(after))
 
 
-def _nested(columns: Mapping[str, Any]) -> dict[str, Any]:
+def _nested(columns: Mapping[str, object]) -> JsonObject:
     """Return the values of columns as the nested document that ``describe_document`` reads, moments as text."""
-    document: dict[str, Any] = {}
+    document: JsonObject = {}
     for column, value in columns.items():
         if value is ABSENT or column == "status":
             continue
@@ -294,6 +295,6 @@ def _nested(columns: Mapping[str, Any]) -> dict[str, Any]:
     return document
 
 
-def common_document(promotion: Promotion) -> dict[str, Any]:
+def common_document(promotion: Promotion) -> dict[str, object]:
     """Return the fields of the contract that every family has."""
     return {name: getattr(promotion, name) for name in ("code", *COMMON)}

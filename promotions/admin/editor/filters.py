@@ -15,6 +15,7 @@ from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choice_filter
 from consumers.admin.framework.pages import account_of
 from consumers.models import Site
+from consumers.types import Rows
 from promotions.choices import Status
 from promotions.models import Promotion
 from promotions.selectors.life import promotions_between, promotions_with_status
@@ -36,7 +37,7 @@ class LiveOnFilter(admin.SimpleListFilter):
     parameter_name = "live_on"
     template = "unfold/filters/filters_field.html"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[()]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> tuple[()]:
         return ()
 
     def has_output(self) -> bool:
@@ -53,12 +54,12 @@ class LiveOnFilter(admin.SimpleListFilter):
         end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
         return promotions_between(queryset.filter(draft=False), start=start, end=end)
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
+    def choices(self, changelist: object) -> Iterator[Any]:
         data = {self.parameter_name: self.value()}
         yield {"form": LiveOnForm(name=self.parameter_name, label="Live on", data=data)}
 
 
-def _by_status(request: HttpRequest, promotions: QuerySet[Any], status: str) -> QuerySet[Any]:
+def _by_status(request: HttpRequest, promotions: Rows, status: str) -> Rows:
     return promotions_with_status(promotions, statuses=[status], at=timezone.now())
 
 
@@ -83,7 +84,7 @@ class SiteFilter(ChoiceFilter):
     title = "site"
     parameter_name = "site"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         self.sites = {site.number: site for site in Site.objects.filter(account=account_of(request), archived=False)}
         return [(number, str(site)) for number, site in self.sites.items()]
 

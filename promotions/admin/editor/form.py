@@ -48,7 +48,7 @@ def limit_field(label: str, help_text: str = "Leave blank for no limit.") -> for
     )
 
 
-def to_definition(value: Any) -> Any:
+def to_definition(value: object) -> object:
     """Return a field's value as a definition has it: decimal numbers as text."""
     return number_text(value) if isinstance(value, Decimal) else value
 
@@ -129,7 +129,7 @@ class PromotionForm(ServiceForm):
         self._currency_choices()
         self._fixed_fields()
 
-    def values_of(self, promotion: Any) -> Document:
+    def values_of(self, promotion: Promotion) -> Document:
         """Return the fields' values of a promotion from its documents; for a new one, the initial values."""
         raise NotImplementedError
 

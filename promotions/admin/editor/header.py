@@ -1,7 +1,6 @@
 """The header above a promotion's form: its status, version and redemptions."""
 
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 
@@ -43,7 +42,7 @@ def describe_life(promotion: Promotion, *, at: datetime) -> str:
             return "It is active until somebody stops it."
 
 
-def header_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[str, Any]:
+def header_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[str, object]:
     """Return what the template shows above the form of a stored promotion."""
     return {
         "status": status.label,

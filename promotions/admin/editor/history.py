@@ -23,7 +23,7 @@ def promotion_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
         yield from describe_field_change(field, before, after)
 
 
-def document_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+def document_changes(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[Change]:
     """Describe the lines in which two documents of a definition differ."""
     lines_before, lines_after = dict(describe_document(before)), dict(describe_document(after))
     for label in dict.fromkeys([*lines_before, *lines_after]):
@@ -31,7 +31,7 @@ def document_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Ite
             yield Change(label=label, before=lines_before.get(label, "–"), after=lines_after.get(label, "–"))
 
 
-def promotion_change_without_personalized(field: Any, before: Any, after: Any) -> Iterator[Change]:
+def promotion_change_without_personalized(field: object, before: object, after: object) -> Iterator[Change]:
     """Describe the change of a field without the names of personalized promotions."""
     yield from promotion_change(field, without_personalized(before), without_personalized(after))
 

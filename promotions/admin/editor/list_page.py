@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet, TextChoices, Value
+from django.db.models import TextChoices, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
@@ -10,7 +10,13 @@ from unfold.decorators import display
 
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import account_of
-from promotions.admin.editor.cost import NOT_MEASURED, cost_of, describe_ratio, format_milliseconds
+from consumers.types import Rows
+from promotions.admin.editor.evaluation_time import (
+    NOT_MEASURED,
+    describe_ratio,
+    evaluation_time_of,
+    format_milliseconds,
+)
 from promotions.admin.editor.header import STATUS_COLOURS, describe_redemptions
 from promotions.models import Promotion
 from promotions.selectors.profiling import EvaluationTime, evaluation_time_median, promotions_with_evaluation_time
@@ -22,18 +28,18 @@ class PromotionListMixin:
     types: ClassVar[type[TextChoices]]
     list_display = ("title", "type_label", "status_label", "starts", "ends", "redeemed", "cost_per_basket")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> Rows:
         # The clock is read once for all rows of a page.
-        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
-        promotions: QuerySet[Any] = promotions_with_evaluation_time(rows.annotate(seen_at=Value(timezone.now())))
+        rows: Rows = super().get_queryset(request)  # type: ignore[misc]
+        promotions: Rows = promotions_with_evaluation_time(rows.annotate(seen_at=Value(timezone.now())))
         return promotions
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def get_changelist_instance(self, request: HttpRequest) -> object:
         changelist = super().get_changelist_instance(request)  # type: ignore[misc]
         # The account's median is the same for all rows of a page.
         median = evaluation_time_median(account_id=account_of(request).pk, at=timezone.now())
         for promotion in changelist.result_list:
-            promotion.measured_cost = cost_of(promotion, median=median)
+            promotion.evaluation_time = evaluation_time_of(promotion, median=median)
         return changelist
 
     @display(description="Name", ordering="name", header=True)
@@ -62,7 +68,7 @@ class PromotionListMixin:
 
     @display(description="EvaluationTime per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
     def cost_per_basket(self, promotion: Any) -> list[str]:
-        cost: EvaluationTime | None = promotion.measured_cost
-        if cost is None:
+        time: EvaluationTime | None = promotion.evaluation_time
+        if time is None:
             return [NOT_MEASURED, ""]
-        return [format_milliseconds(cost.nanoseconds), describe_ratio(cost, "the median")]
+        return [format_milliseconds(time.nanoseconds), describe_ratio(time, "the median")]

@@ -23,8 +23,9 @@ from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of,
 from consumers.author import Author
 from consumers.exceptions import Problem
 from consumers.models import Account
+from consumers.types import Context
 from promotions.admin.editor.bulk_steps import BulkStepsMixin
-from promotions.admin.editor.cost import COST_HELP, cost_of, describe_cost
+from promotions.admin.editor.evaluation_time import EVALUATION_TIME_HELP, describe_evaluation_time, evaluation_time_of
 from promotions.admin.editor.form import PromotionForm
 from promotions.admin.editor.header import describe_life, header_of
 from promotions.admin.editor.history import (
@@ -92,16 +93,16 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
 
     # --- the form ---
 
-    def fieldsets_of(self, promotion_type: str) -> Any:
+    def fieldsets_of(self, promotion_type: str) -> object:
         """Return the form's tabs with their sections for one type."""
         raise NotImplementedError
 
-    def values_from(self, form: Any, *, common: dict[str, Any]) -> PromotionValues:
+    def values_from(self, form: object, *, common: dict[str, object]) -> PromotionValues:
         """Return the values of a valid form; ``common`` are those that every family has."""
         raise NotImplementedError
 
     def save_values(
-        self, form: Any, *, common: dict[str, Any], account: Account, author: Author, at: datetime
+        self, form: object, *, common: dict[str, object], account: Account, author: Author, at: datetime
     ) -> tuple[Promotion, bool]:
         """Call the service with ``common``, the values that every family has, and those of the form.
 
@@ -110,7 +111,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         """
         raise NotImplementedError
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> object:
         return self.fieldsets_of(self._type(request, obj))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
@@ -123,7 +124,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
     def _type(request: HttpRequest, promotion: Promotion | None) -> str:
         return promotion.type if promotion is not None else request.GET.get("type", "")
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: object = None) -> HttpResponse:
         """Ask for the type first, which cannot be changed later; then show the form."""
         if request.GET.get("type") in self.types.values:
             warning = self._warning_before_adding(request)
@@ -160,7 +161,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         return TemplateResponse(request, "admin/promotions/promotion/choose_type.html", context)
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: object = None
     ) -> HttpResponse:
         promotion = self.get_object(request, object_id)
         if promotion is not None:
@@ -170,8 +171,8 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
                 "show_save_and_add_another": False,
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'id': promotion.pk})}",
                 "header": header_of(promotion, status, type_label=self.type_label(promotion)),
-                "cost": self._cost_of(request, promotion),
-                "cost_help": COST_HELP,
+                "cost": self._evaluation_time_text(request, promotion),
+                "cost_help": EVALUATION_TIME_HELP,
                 # Deleting a promotion that was redeemed would be refused; it can be archived.
                 "show_delete": not promotion.redemptions,
                 "submit_note": "A draft: nothing applies until you publish it." if status == Status.DRAFT else "",
@@ -179,9 +180,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def render_change_form(self, request: HttpRequest, context: Context, *args: Any, **kwargs: Any) -> HttpResponse:
         # The summary above the form is rendered with the page: nothing moves once it is read.
         form = context["adminform"].form
         stored = form.stored.pk is not None and not form.is_bound
@@ -193,12 +192,12 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         return response
 
     @staticmethod
-    def _cost_of(request: HttpRequest, promotion: Any) -> str:
+    def _evaluation_time_text(request: HttpRequest, promotion: Any) -> str:
         """Describe what a promotion costs."""
         median = None
         if promotion.cost_nanoseconds is not None:
             median = evaluation_time_median(account_id=account_of(request).pk, at=promotion.seen_at)
-        return describe_cost(cost_of(promotion, median=median))
+        return describe_evaluation_time(evaluation_time_of(promotion, median=median))
 
     def _warning_before_adding(self, request: HttpRequest) -> str:
         """Return what to warn of before a new promotion is saved that would be live at once; empty: nothing.
@@ -223,7 +222,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         return publish_warning(account, promotion)
 
     @staticmethod
-    def _common(form: Any) -> dict[str, Any]:
+    def _common(form: Any) -> dict[str, object]:
         """Return the values of a valid form that every family has, without the code."""
         names = ("name", "description", "currency", "starts_at", "ends_at")
         return {name: form.cleaned_data[name] for name in names}
@@ -249,10 +248,10 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
     def delete_row(self, request: HttpRequest, obj: Any) -> None:
         promotion_delete(promotion=self.promotion_of(request, obj.pk), author=author_of(request))
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+    def response_add(self, request: HttpRequest, obj: object, post_url_continue: str | None = None) -> HttpResponse:
         return self._after_saving(request, obj)
 
-    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+    def response_change(self, request: HttpRequest, obj: object) -> HttpResponse:
         return self._after_saving(request, obj)
 
     def _after_saving(self, request: HttpRequest, promotion: Any) -> HttpResponse:
@@ -260,7 +259,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         page = self.url_of("change", promotion.pk) if "_continue" in request.POST else self.url_of("changelist")
         return HttpResponseRedirect(page)
 
-    def promotion_of(self, request: HttpRequest, object_id: Any) -> Promotion:
+    def promotion_of(self, request: HttpRequest, object_id: object) -> Promotion:
         """Return a promotion of this family.
 
         Raises:
@@ -272,15 +271,15 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         return promotion
 
     @action(description="Try it", icon="play_circle", permissions=["promotions.view_promotion"])
-    def try_it(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+    def try_it(self, request: HttpRequest, object_id: object) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('try_basket')}?{query}")
 
     @action(description="Conflicts", icon="balance", permissions=["promotions.view_promotion"])
-    def conflicts(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+    def conflicts(self, request: HttpRequest, object_id: object) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('promotion_conflicts')}?{query}")
 
     @action(description="Versions", icon="history", permissions=["promotions.view_promotionversion"])
-    def versions(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+    def versions(self, request: HttpRequest, object_id: object) -> HttpResponse:
         return HttpResponseRedirect(versions_address(self.promotion_of(request, object_id).code))

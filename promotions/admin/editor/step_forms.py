@@ -1,6 +1,6 @@
 """The forms of the dialogs that ask before a promotion takes a step of its life."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.http import Http404, HttpRequest
@@ -42,7 +42,7 @@ class StepForm(RowDialogForm):
     question: ClassVar[str]
     reason = reason_field()
 
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, object_id: object = None, *args: object, **kwargs: object) -> None:
         # The page below has fields of the same names.
         super().__init__(request, object_id, *args, auto_id="dialog_%s", **kwargs)
         self.promotion = promotion_of(request, object_id)
@@ -59,7 +59,7 @@ class PublishForm(StepForm):
     form_before_template = "admin/promotions/promotion/publish_warning_in_dialog.html"
     publish_anyway = forms.BooleanField(label=PUBLISH_ANYWAY, widget=UnfoldBooleanSwitchWidget())
 
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, object_id: object = None, *args: object, **kwargs: object) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         # Once confirmed, a warning is not raised again, even if another measurement would warn of more.
         self.warning = ""
@@ -68,7 +68,7 @@ class PublishForm(StepForm):
         if not self.warning:
             del self.fields["publish_anyway"]
 
-    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
+    def get_before_template_context(self, request: HttpRequest, object_id: object = None) -> dict[str, object]:
         return {"publish_warning": self.warning}
 
 
@@ -79,12 +79,12 @@ class DuplicateForm(StepForm):
     name = forms.CharField(label="Promotion name", max_length=MAX_NAME_LENGTH, widget=UnfoldAdminTextInputWidget())
     code = forms.CharField(label="Promotion code", max_length=MAX_CODE_LENGTH, widget=UnfoldAdminTextInputWidget())
 
-    def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, object_id: object = None, *args: object, **kwargs: object) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         self.initial = {"name": f"{self.promotion.name} (copy)"[:MAX_NAME_LENGTH], "code": code_of_copy(self.promotion)}
 
 
-def promotion_of(request: HttpRequest, object_id: Any) -> Promotion:
+def promotion_of(request: HttpRequest, object_id: object) -> Promotion:
     """Return a promotion of the account, of any family.
 
     Raises:

@@ -16,6 +16,7 @@ from consumers.admin.framework.dialogs import dialog_redirect, dialog_with_error
 from consumers.admin.framework.pages import author_of
 from consumers.author import Author
 from consumers.exceptions import Refused
+from consumers.types import JsonMapping
 from promotions.admin.editor.header import describe_life
 from promotions.admin.editor.step_forms import DuplicateForm, PublishForm, StepForm, code_of_copy
 from promotions.choices import Status
@@ -36,7 +37,7 @@ class StepInput:
     family: PromotionFamily
     author: Author
     at: datetime
-    values: Mapping[str, Any]
+    values: JsonMapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,14 +159,14 @@ BRING_BACK = Step(
 STEPS: Mapping[str, Step] = {step.name: step for step in (PUBLISH, STOP, DUPLICATE, ARCHIVE, BRING_BACK)}
 
 
-def step_action(step: Step) -> Any:
+def step_action(step: Step) -> object:
     """Return the action that asks about a step on the page of one promotion, and takes it."""
 
-    def take(page: "StepsMixin", request: HttpRequest, form: StepForm, object_id: Any) -> HttpResponse:
+    def take(page: "StepsMixin", request: HttpRequest, form: StepForm, object_id: object) -> HttpResponse:
         return page.take_step(request, step, form)
 
     take.__name__ = step.name
-    dialog: dict[str, Any] = {
+    dialog: dict[str, object] = {
         "title": step.question,
         "description": step.explanation,
         "form_class": type("QuestionForm", (step.form,), {"question": step.question}),
@@ -188,12 +189,12 @@ class StepsMixin:
     archive = step_action(ARCHIVE)
     bring_back = step_action(BRING_BACK)
 
-    def has_copy_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+    def has_copy_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Whether the user may duplicate promotions: those who may add may."""
         page: Any = self
         return bool(page.has_add_permission(request))
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+    def get_actions_detail(self, request: HttpRequest, object_id: object) -> list[UnfoldAction]:
         """Return the actions of the steps that the promotion can take now, and those that are no steps."""
         page: Any = self
         actions: list[UnfoldAction] = super().get_actions_detail(request, object_id)  # type: ignore[misc]

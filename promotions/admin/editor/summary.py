@@ -1,6 +1,6 @@
 """The sentence above a promotion's form that describes it and follows what is being entered."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, cast
@@ -15,6 +15,7 @@ from consumers.admin.framework.history import Change
 from consumers.admin.framework.pages import account_of
 from consumers.models import Account
 from consumers.services.upsert import is_storable
+from consumers.types import JsonMapping
 from promotions.admin.editor.changes import changes_of
 from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, describe_tree, format_amount
 from promotions.admin.visibility import may_see_personalized, without_personalized
@@ -36,8 +37,8 @@ class PartialDefinition:
     currency: str
     starts_at: datetime | None
     ends_at: datetime | None
-    outcome: Mapping[str, Any]
-    eligibility: Mapping[str, Any]
+    outcome: JsonMapping
+    eligibility: JsonMapping
 
 
 def definition_of(promotion: Promotion) -> PartialDefinition:
@@ -66,7 +67,7 @@ class RuleDescriber:
             return MISSING
 
 
-def rule_describer(account: Account, *, currency: str, trees: Iterable[tuple[Any, Scope]]) -> RuleDescriber:
+def rule_describer(account: Account, *, currency: str, trees: Iterable[tuple[object, Scope]]) -> RuleDescriber:
     """Return a describer of these trees, after one SQL statement for each kind of row that they reference."""
     references = [reference for tree, scope in trees for reference in check_tree(tree, scope)[2]]
     names = reference_names(
@@ -77,7 +78,7 @@ def rule_describer(account: Account, *, currency: str, trees: Iterable[tuple[Any
     return RuleDescriber(wording=Wording(names=names, currency=currency, catalogue_currency=account.currency))
 
 
-def condition_trees(definition: PartialDefinition) -> list[tuple[Any, Scope]]:
+def condition_trees(definition: PartialDefinition) -> list[tuple[object, Scope]]:
     """Return the rule trees of the conditions, each with its scope."""
     return [(definition.eligibility.get(name), SCOPES[name]) for name in CONDITIONS]
 
@@ -102,12 +103,12 @@ def describe_beginning(
     return f"From {start}{until}, {whom}"
 
 
-def describe_count(count: Any, noun: str) -> str:
+def describe_count(count: object, noun: str) -> str:
     """Format a number of things; dots for none."""
     return f"{count or MISSING} {noun if str(count) == '1' else f'{noun}s'}"
 
 
-def describe_set(product_set: Mapping[str, Any], describer: RuleDescriber) -> str:
+def describe_set(product_set: JsonMapping, describer: RuleDescriber) -> str:
     """Describe a product set by its name, or else by its products."""
     if product_set.get("name"):
         return f"“{product_set['name']}”"
@@ -122,7 +123,7 @@ def describe_set(product_set: Mapping[str, Any], describer: RuleDescriber) -> st
     return f"products where {words}" if words else "any product"
 
 
-def describe_money(value: Any, currency: str) -> str:
+def describe_money(value: object, currency: str) -> str:
     """Format an amount with its currency; dots for none."""
     try:
         return f"{format_amount(value, currency)} {currency}"
@@ -130,7 +131,7 @@ def describe_money(value: Any, currency: str) -> str:
         return str(value or MISSING)
 
 
-def describe_limits(eligibility: Mapping[str, Any]) -> str:
+def describe_limits(eligibility: JsonMapping) -> str:
     """Describe how often a promotion can be redeemed, as the end of a sentence."""
     limits = (
         ("customer_redemption_limit", "at most {} per customer"),
@@ -144,7 +145,7 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def describe_extras(eligibility: Mapping[str, Any]) -> Iterator[str]:
+def describe_extras(eligibility: JsonMapping) -> Iterator[str]:
     """Yield what is described in sentences of their own: a control group, and that it always applies."""
     if control := eligibility.get("control_group"):
         percentage, group = control.get("percentage") or MISSING, control.get("group") or MISSING

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget
 
@@ -21,24 +20,24 @@ class NumberWithUnit(UnfoldAdminIntegerFieldWidget):
     class Media:
         js = ("js/units.js",)
 
-    def __init__(self, attrs: dict[str, Any], *, unit: Unit) -> None:
+    def __init__(self, attrs: dict[str, object], *, unit: Unit) -> None:
         super().__init__(attrs)
         self.unit = unit
 
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
+    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, object]:
+        context: dict[str, object] = super().get_context(name, value, attrs)
         if isinstance(self.unit, str):
             return context | {"unit": self.unit}
         return context | {"units": json.dumps(dict(self.unit))}
 
 
-def whole(unit: Unit = "", **attrs: Any) -> UnfoldAdminIntegerFieldWidget:
+def whole(unit: Unit = "", **attrs: object) -> UnfoldAdminIntegerFieldWidget:
     """Return the input of a whole number."""
     attrs = {"inputmode": "numeric", "min": "1", **attrs}
     return NumberWithUnit(attrs, unit=unit) if unit else UnfoldAdminIntegerFieldWidget(attrs)
 
 
-def decimal(unit: Unit = "", **attrs: Any) -> UnfoldAdminDecimalFieldWidget:
+def decimal(unit: Unit = "", **attrs: object) -> UnfoldAdminDecimalFieldWidget:
     """Return the input of a decimal number."""
     attrs = {"inputmode": "decimal", "step": "any", **attrs}
     return NumberWithUnit(attrs, unit=unit) if unit else UnfoldAdminDecimalFieldWidget(attrs)

@@ -80,12 +80,12 @@ class InsertsInput(forms.TextInput):
     class Media:
         js = ("js/message_editor.js",)
 
-    def __init__(self, inserts: tuple[str, ...], attrs: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, inserts: tuple[str, ...], attrs: Mapping[str, object] | None = None) -> None:
         super().__init__({"class": " ".join(BASE_INPUT_CLASSES), **(attrs or {})})
         self.inserts = inserts
 
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
+    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, object]:
+        context: dict[str, object] = super().get_context(name, value, attrs)
         return context | {"inserts": inserts_offered(self.inserts)}
 
 
@@ -106,14 +106,14 @@ class RichTextWidget(forms.Textarea):
         super().__init__({"class": " ".join(BASE_INPUT_CLASSES), "rows": 6})
         self.label, self.inserts = label, inserts
 
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
+    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, object]:
+        context: dict[str, object] = super().get_context(name, value, attrs)
         return context | {
             "label": self.label,
             "menu": insert_menu(self.inserts),
         }
 
-    def format_value(self, value: Any) -> str | None:
+    def format_value(self, value: object) -> str | None:
         return _IMAGE_IN_TEXT.sub(_image_for_editor, value) if isinstance(value, str) else None
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> str | None:

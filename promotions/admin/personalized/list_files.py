@@ -49,7 +49,7 @@ class PersonalizedListResource(AccountResource):
         super().__init__(**kwargs)
         self.keep_locked = keep_locked
 
-    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+    def stored_rows(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], object]:
         consumer_ids = [consumer_id for _, consumer_id in keys if is_storable(consumer_id)]
         lists = rows_by_values(self.get_queryset(), "consumer__consumer_id", consumer_ids)
         return {(listed.promotion.backend_id, listed.consumer.consumer_id): listed for listed in lists}
@@ -57,7 +57,7 @@ class PersonalizedListResource(AccountResource):
     def get_queryset(self) -> QuerySet[PersonalizedList]:
         return personalized_lists(account_id=self.account.pk)
 
-    def init_instance(self, row: Mapping[str, Any] | None = None) -> PersonalizedList:
+    def init_instance(self, row: Mapping[str, object] | None = None) -> PersonalizedList:
         # For the preview only; the service checks that the promotion and the consumer exist.
         backend_id, consumer_id = self.key_of(row or {})
         return PersonalizedList(

@@ -1,7 +1,7 @@
 """What staff do with one consumer's list: each step is a page with a question, which scripts show as a dialog."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from unfold.widgets import (
 
 from consumers.admin.framework.pages import account_of
 from consumers.exceptions import Refused
+from consumers.types import JsonObject
 from promotions.admin.inputs.key_fields import KeysField
 from promotions.models import PersonalizedList
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
@@ -48,7 +49,7 @@ class ListForm(BaseDialogForm):
     submit: ClassVar[str]
     variant: ClassVar[str] = ""
 
-    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: object) -> None:
         # The page below has fields of the same names.
         super().__init__(request, listed.consumer.pk, auto_id="dialog_%s", **kwargs)
         account = account_of(request)
@@ -66,7 +67,7 @@ class ListForm(BaseDialogForm):
         return self.listed.promotion.backend_id
 
     @property
-    def list_key(self) -> dict[str, Any]:
+    def list_key(self) -> JsonObject:
         """Return which list it is, as the services take it."""
         return {
             "account_id": self.account.pk,
@@ -100,7 +101,7 @@ class ChooseForm(ListForm):
         label="Chosen products", required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget()
     )
 
-    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: object) -> None:
         super().__init__(request, listed, initial={"products": listed.selected}, **kwargs)
         maximum = listed.promotion.maximum_distinct_products
         words = "Any of the list." if maximum is None else f"At most {maximum:,}."
@@ -157,7 +158,7 @@ class ReplaceForm(ListForm):
     products = products_field("Products", "Paste several SKUs, one on each line. Leave blank to empty the list.")
     selected = products_field("Chosen of them", "Leave blank for no choice yet.")
 
-    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: object) -> None:
         initial = {"products": listed.products, "selected": listed.selected}
         super().__init__(request, listed, initial=initial, **kwargs)
 
@@ -189,7 +190,7 @@ class GiveForm(AddForm):
 
     field_order = ("promotion", "products")
 
-    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: object) -> None:
         super().__init__(request, listed, **kwargs)
         unlisted = personalized_promotions_unlisted(account_id=self.account.pk, consumer_pk=listed.consumer.pk)
         field = self.fields["promotion"]

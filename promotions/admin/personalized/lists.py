@@ -17,6 +17,7 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import ReadOnlyAdmin, account_of
 from consumers.exceptions import Refused
 from consumers.selectors import consumers_of
+from consumers.types import Context, Rows
 from promotions.admin.personalized.list_files import ListConfirmForm, ListImportForm, PersonalizedListResource
 from promotions.admin.personalized.list_steps import CHANGE_LISTS, STEPS
 from promotions.loyalty_sections import choice_of, lists_shown
@@ -30,7 +31,7 @@ CHOICE_LABELS = {"none": "None yet", "open": "Open", "final": "Final"}
 CHOICE_COLOURS = {"Final": "success", "Open": "info", "None yet": "default"}
 
 
-def _by_choice(_: HttpRequest, lists: QuerySet[Any], choice: str) -> QuerySet[Any]:
+def _by_choice(_: HttpRequest, lists: Rows, choice: str) -> Rows:
     match choice:
         case "none":
             return lists.filter(selected=[])
@@ -75,7 +76,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
     class Media:
         js = ("js/choice_box.js", "js/choice_keys.js")
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         # Lists have no permission of their own: users who may view the promotions may view them.
         return request.user.has_perm("promotions.view_personalizedpromotion")
 
@@ -87,13 +88,13 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         """Whether the user may download lists as a file."""
         return self.has_view_permission(request)
 
-    def get_import_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
+    def get_import_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, object]:
         form = kwargs.get("form")
         keep_locked = form is not None and form.is_bound and form.is_valid() and form.cleaned_data["keep_locked"]
         return {**super().get_import_resource_kwargs(request, **kwargs), "keep_locked": bool(keep_locked)}
 
-    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
-        initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)
+    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, object]:
+        initial: dict[str, object] = super().get_confirm_form_initial(request, import_form)
         return {**initial, "keep_locked": bool(import_form and import_form.cleaned_data["keep_locked"])}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonalizedList]:
@@ -125,7 +126,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         return format_moment(listed.updated_at)
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
         listed = self.get_object(request, object_id)
         if isinstance(listed, PersonalizedList):

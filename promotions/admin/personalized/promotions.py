@@ -62,7 +62,7 @@ class PersonalizedPromotionForm(ServiceForm):
         }
         widgets = {"description": UnfoldAdminTextareaWidget({"rows": 2})}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         if "backend_id" in self.fields:
             self.fields["backend_id"].required = False
@@ -165,11 +165,11 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
         """Redirect to the lists that consumers have of it."""
         return HttpResponseRedirect(lists_address(object_id))
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         # For an action the theme passes the row's id as the row.
         return bool(super().has_view_permission(request))
 
-    def save_values(self, *, account_id: int, author: Author, obj: PersonalizedPromotion, form: Any) -> None:
+    def save_values(self, *, account_id: int, author: Author, obj: PersonalizedPromotion, form: object) -> None:
         values = {name: getattr(obj, name) for name in PersonalizedPromotionForm.Meta.fields}
         row = PersonalizedPromotionValues(**values)
         personalized_promotions_save(account_id=account_id, rows=[row], author=author, at=timezone.now())
@@ -180,6 +180,6 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
         )
 
 
-def lists_address(promotion_pk: Any) -> str:
+def lists_address(promotion_pk: object) -> str:
     """Return the address of the lists of one personalized promotion."""
     return f"{reverse('admin:promotions_personalizedlist_changelist')}?promotion__id__exact={promotion_pk}"

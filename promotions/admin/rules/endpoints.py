@@ -34,7 +34,7 @@ def _for_readers_of_promotions(page: Page) -> Page:
     """Admit only staff who may see promotions in the account that they work in."""
 
     @wraps(page)
-    def guarded(request: HttpRequest, **kwargs: Any) -> JsonResponse:
+    def guarded(request: HttpRequest, **kwargs: object) -> JsonResponse:
         account_of(request)
         if not request.user.has_perm("promotions.view_promotion"):
             raise PermissionDenied
@@ -56,7 +56,7 @@ def rules_vocabulary(
     account = account_of(request)
     wording = Wording(catalogue_currency=account.currency)
 
-    def attribute_shape(attribute: Attribute) -> dict[str, Any]:
+    def attribute_shape(attribute: Attribute) -> dict[str, object]:
         return {
             "name": attribute.name,
             "label": attribute.label,

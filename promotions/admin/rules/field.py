@@ -8,10 +8,11 @@ from django import forms
 from unfold.widgets import BASE_INPUT_CLASSES
 
 from consumers.exceptions import Problem
+from consumers.types import JsonObject
 from promotions.admin.rules.wording import EMPTY, KINDS, OPERATORS, UNREADABLE, describe_tree
 from promotions.engine.rules.attributes import ATTRIBUTES, Scope
 
-EXAMPLES: dict[Scope, dict[str, Any]] = {
+EXAMPLES: dict[Scope, JsonObject] = {
     Scope.SITE: {"match": "any", "rules": [{"attribute": "town", "operator": "is_any_of", "value": ["Leeds", "York"]}]},
     Scope.CUSTOMER: {
         "match": "all",
@@ -55,8 +56,8 @@ class RulesWidget(forms.Textarea):
         )
         self.scope, self.empty = scope, empty
 
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
+    def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, object]:
+        context: dict[str, object] = super().get_context(name, value, attrs)
         return context | {
             "scope": self.scope,
             "empty": self.empty,
@@ -97,7 +98,7 @@ class RulesField(forms.Field):
         kwargs.setdefault("required", False)
         super().__init__(widget=RulesWidget(scope, empty=empty or EMPTY[scope]), **kwargs)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> object:
         if not isinstance(value, str):
             return value
         if not value.strip():
@@ -112,12 +113,12 @@ class RulesField(forms.Field):
         except (ValueError, RecursionError) as error:
             raise forms.ValidationError("This is not valid JSON.", code="json") from error
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: object) -> object:
         if value is None or isinstance(value, str):
             return value
         return json.dumps(value, indent=2, ensure_ascii=False)
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
+    def has_changed(self, initial: object, data: object) -> bool:
         try:
             return bool(self.to_python(data) != initial)
         except forms.ValidationError:

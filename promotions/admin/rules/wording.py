@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.formats import date_format
 
 from consumers.admin.framework.formatting import format_moment
+from consumers.types import JsonMapping
 from promotions.engine.money import exponent
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Operator, Scope
 from promotions.engine.rules.check import normalized_number
@@ -86,7 +87,7 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What describing a tree raises if it is far from normal form, as an unfinished one may be."""
 
 
-def describe_tree(tree: Mapping[str, Any] | None, scope: Scope, wording: Wording = PLAIN) -> str:
+def describe_tree(tree: Mapping[str, object] | None, scope: Scope, wording: Wording = PLAIN) -> str:
     """Describe a rule tree in a sentence; inner groups are in brackets, a missing value is dots.
 
     Raises:
@@ -97,7 +98,7 @@ def describe_tree(tree: Mapping[str, Any] | None, scope: Scope, wording: Wording
     return _group(tree, scope, wording)
 
 
-def _group(group: Mapping[str, Any], scope: Scope, wording: Wording) -> str:
+def _group(group: JsonMapping, scope: Scope, wording: Wording) -> str:
     joint = " and " if group["match"] == "all" else " or "
     parts = []
     for rule in group["rules"]:
@@ -108,7 +109,7 @@ def _group(group: Mapping[str, Any], scope: Scope, wording: Wording) -> str:
     return joint.join(parts) or EMPTY[scope]
 
 
-def _condition(condition: Mapping[str, Any], scope: Scope, wording: Wording) -> str:
+def _condition(condition: JsonMapping, scope: Scope, wording: Wording) -> str:
     attribute = ATTRIBUTES[scope][condition["attribute"]]
     operator, value = Operator(condition["operator"]), condition["value"]
     operand, words = attribute.operators[operator], OPERATORS[operator]
@@ -145,7 +146,7 @@ def _value_text(attribute: Attribute, value: Any, wording: Wording) -> str:
     return describe_value(value)
 
 
-def format_amount(value: Any, currency: str) -> str:
+def format_amount(value: object, currency: str) -> str:
     """Format an amount with the decimals of its currency, or more if it has more.
 
     Raises:
@@ -156,7 +157,7 @@ def format_amount(value: Any, currency: str) -> str:
     return f"{amount:.{max(decimals, exponent(currency))}f}" if currency else str(value)
 
 
-def describe_value(value: Any) -> str:
+def describe_value(value: object) -> str:
     """Format a value or several; dots for none."""
     if value is None or value == "":
         return "…"
@@ -201,7 +202,7 @@ SCOPES = {
 }
 
 
-def describe_document(document: Mapping[str, Any], *, before: str = "") -> Iterator[tuple[str, str]]:
+def describe_document(document: JsonMapping, *, before: str = "") -> Iterator[tuple[str, str]]:
     """Yield a label and words for each field of a document that is not empty; ``before`` is the label above them."""
     for name, value in document.items():
         label = f"{before} · {label_of(name)}" if before else label_of(name)

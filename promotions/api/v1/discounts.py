@@ -13,7 +13,8 @@ from rest_framework import serializers
 from consumers.api.framework.fields import ChoiceText, FlagField, MomentField
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, collection_paths
-from promotions.api.v1.fields import AsSent
+from consumers.types import JsonObject
+from promotions.api.v1.fields import UncheckedField
 from promotions.api.v1.promotions import (
     RULES,
     CommonInput,
@@ -59,22 +60,22 @@ class DiscountSetShape(Output):
 
 
 @extend_schema_field(RULES)
-class RulesPart(AsSent):
+class RulesPart(UncheckedField):
     """A rule tree."""
 
 
 @extend_schema_field(DiscountSetShape(many=True))
-class ProductSetsPart(AsSent):
+class ProductSetsPart(UncheckedField):
     """The product sets."""
 
 
 @extend_schema_field({"type": "string"})
-class NumberPart(AsSent):
+class NumberPart(UncheckedField):
     """An amount or a percentage."""
 
 
 @extend_schema_field({"type": "integer", "minimum": 1})
-class LimitPart(AsSent):
+class LimitPart(UncheckedField):
     """A limit; null: none."""
 
 
@@ -156,7 +157,7 @@ class Discounts(DiscountView, PromotionCollection):
     output_class = DiscountOutput
     filterset_class = DiscountFilters
 
-    def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
+    def write(self, rows: Sequence[JsonObject]) -> list[tuple[Promotion, bool]]:
         values = [DiscountValues(**row) for row in rows]
         return discounts_save(account_id=self.account.pk, rows=values, author=self.author, at=self.at)
 
@@ -177,7 +178,7 @@ class DiscountVersionOutput(VersionOutput):
     """One immutable version of a discount."""
 
     def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
-        """What it said, in a discount's fields."""
+        """The definition in a discount's own fields."""
         return discount_fields(version.definition)
 
 

@@ -13,30 +13,30 @@ from promotions.engine.money import exponent
 class MoneyText(DecimalText):
     """An amount of 0 or more, as a string or an integer. How many decimals it may have, its currency says."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: object) -> None:
         super().__init__(max_digits=14, decimal_places=4, min_value=0, **kwargs)
 
 
-class AsSent(serializers.Field[Any, Any, Any, Any]):
-    """A part of a definition, as it was sent; what it may be, the definition's check says."""
+class UncheckedField(serializers.Field[Any, Any, Any, Any]):
+    """A part of a definition as it was sent: the service checks it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"allow_null": True, "default": None, **kwargs})
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> object:
         return data
 
-    def to_representation(self, value: Any) -> Any:
+    def to_representation(self, value: object) -> object:
         return value
 
 
 def amount_output(amount: Decimal | None, currency: str) -> str | None:
-    """An amount with exactly the decimals of its currency; None stays None."""
+    """Return an amount with exactly the decimals of its currency; None stays None."""
     return None if amount is None else f"{amount:.{exponent(currency)}f}"
 
 
 class MoneyOutput(serializers.CharField):
-    """An amount that the serializer has made text of with ``amount_output``."""
+    """An amount that the serializer has formatted with ``amount_output``."""
 
 
 def outcome_shape(field: OutcomeField, *, hint: str) -> serializers.Field[Any, Any, Any, Any]:

@@ -19,6 +19,7 @@ from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import MAX_ROWS, ApiView, Collection, collection_paths, row_or_404
 from consumers.selectors import consumers_of
 from consumers.services.upsert import Saved
+from consumers.types import JsonObject
 from promotions.models import PersonalizedList, PersonalizedPromotion
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
 from promotions.selectors.personalized_promotion import (
@@ -40,11 +41,8 @@ from promotions.services.personalized.promotion import (
     personalized_promotions_save,
 )
 
-MAX_SENT = 1_000
-"""More products than this are too many, even if some are sent twice."""
-
-
-# --- definitions ----------------------------------------------------------------------------------------------------
+MAX_SENT_PRODUCTS = 1_000
+"""Products that one list may be sent with; a list with more is refused without a look at each."""
 
 
 class PersonalizedPromotionInput(Input):
@@ -100,7 +98,7 @@ class PersonalizedPromotions(Collection):
     def get_queryset(self) -> QuerySet[PersonalizedPromotion]:
         return personalized_promotions_of(account_id=self.account.pk)
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[JsonObject]) -> Saved:
         return personalized_promotions_save(
             account_id=self.account.pk,
             rows=[PersonalizedPromotionValues(**row) for row in rows],
@@ -112,32 +110,29 @@ class PersonalizedPromotions(Collection):
         personalized_promotion_delete(account_id=self.account.pk, backend_id=row.backend_id, author=self.author)
 
 
-# --- one consumer's list --------------------------------------------------------------------------------------------
-
-
 def too_many_products() -> ValidationError:
-    """So many that they are not looked at one by one."""
+    """Return the error of a list that is too long to check product by product."""
     return ValidationError([ErrorDetail(f"A list has at most {MAX_LIST_PRODUCTS} products.", code="too_many_products")])
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
 class SkusField(serializers.Field[Any, Any, Any, Any]):
-    """A list of texts; which of them are products, the service says: ten thousand such lists are checked in no time."""
+    """A list of texts; the service checks that they are products. Ten thousand such lists are read quickly."""
 
     default_error_messages = {"not_a_list": "A list of SKUs is expected."}
 
-    def to_internal_value(self, data: Any) -> list[str]:
+    def to_internal_value(self, data: object) -> list[str]:
         if not isinstance(data, list):
             self.fail("not_a_list")
-        if len(data) > MAX_SENT:
+        if len(data) > MAX_SENT_PRODUCTS:
             raise too_many_products()
-        wrong = [place for place, sku in enumerate(data) if not isinstance(sku, str)]
-        if wrong:
+        invalid_indexes = [index for index, sku in enumerate(data) if not isinstance(sku, str)]
+        if invalid_indexes:
             invalid = [ErrorDetail("Not a valid string.", code="invalid")]
-            raise ValidationError({str(place): invalid for place in wrong})
+            raise ValidationError({str(index): invalid for index in invalid_indexes})
         return data
 
-    def to_representation(self, value: Any) -> Any:
+    def to_representation(self, value: object) -> object:
         return value
 
 
@@ -153,8 +148,8 @@ class PushedProducts(serializers.ListField):
 
     child = PushedProduct()
 
-    def to_internal_value(self, data: Any) -> list[Any]:
-        if isinstance(data, list) and len(data) > MAX_SENT:
+    def to_internal_value(self, data: Any) -> list[object]:
+        if isinstance(data, list) and len(data) > MAX_SENT_PRODUCTS:
             raise too_many_products()
         return super().to_internal_value(data)
 
@@ -171,7 +166,7 @@ class RemoveInput(Input):
     products = SkusField(default=list)
     remove_all = FlagField(default=False)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         if attrs["remove_all"] and attrs["products"]:
             detail = "Name the products to remove, or remove all."
             raise ValidationError({"remove_all": [ErrorDetail(detail, code="invalid")]})
@@ -200,7 +195,7 @@ class PersonalizedListOutput(Output):
 
 
 class BelowPromotionView(ApiView):
-    """What lies below a personalized promotion: the path names it, and perhaps a consumer."""
+    """A path below a personalized promotion, which may also name a consumer."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -208,8 +203,8 @@ class BelowPromotionView(ApiView):
         if "\x00" in kwargs.get("consumer_id", ""):
             raise NotFound
 
-    def place(self) -> dict[str, Any]:
-        """What the path names, as selectors and services take it."""
+    def list_key(self) -> JsonObject:
+        """Return what the path names, as selectors and services take it."""
         return {"account_id": self.account.pk, **self.kwargs}
 
 
@@ -219,7 +214,7 @@ class PersonalizedListView(BelowPromotionView):
     output_class = PersonalizedListOutput
 
     def answer(self, listed: PersonalizedList) -> Response:
-        """The list as it is now."""
+        """Answer the list as it is now."""
         return Response(self.rendered(listed))
 
 
@@ -230,7 +225,7 @@ class PersonalizedListDetail(PersonalizedListView):
 
     def get(self, request: Request, backend_id: str, consumer_id: str) -> Response:
         """What the consumer may choose from, and has chosen; without a list, both are empty."""
-        return self.answer(personalized_list_of(**self.place()))
+        return self.answer(personalized_list_of(**self.list_key()))
 
 
 class PersonalizedProducts(PersonalizedListView):
@@ -241,16 +236,16 @@ class PersonalizedProducts(PersonalizedListView):
     @extend_schema(responses={200: PersonalizedListOutput})
     def post(self, request: Request, backend_id: str, consumer_id: str) -> Response:
         """Put products behind those on the list, which is made if it is the first."""
-        return self.answer(personalized_list_add(**self.place(), **self.document()))
+        return self.answer(personalized_list_add(**self.list_key(), **self.document()))
 
     @extend_schema(request=PushInput, responses={200: PersonalizedListOutput})
     def put(self, request: Request, backend_id: str, consumer_id: str) -> Response:
         """Replace list and choice, and unlock it; an empty list clears it."""
         pushed = self.document(PushInput)
         listed = personalized_list_push(
-            **self.place(),
-            products=[one["sku"] for one in pushed["products"]],
-            selected=[one["sku"] for one in pushed["products"] if one["selected"]],
+            **self.list_key(),
+            products=[product["sku"] for product in pushed["products"]],
+            selected=[product["sku"] for product in pushed["products"] if product["selected"]],
             skip_unresolved=pushed["skip_unresolved"],
         )
         return self.answer(listed)
@@ -260,8 +255,8 @@ class PersonalizedProducts(PersonalizedListView):
         """Take ``{"products": [skus]}`` off the list, or ``{"remove_all": true}``; those not on it are gone already."""
         removed = self.document(RemoveInput)
         if removed["remove_all"]:
-            return self.answer(personalized_list_clear(**self.place()))
-        return self.answer(personalized_list_remove(**self.place(), products=removed["products"]))
+            return self.answer(personalized_list_clear(**self.list_key()))
+        return self.answer(personalized_list_remove(**self.list_key(), products=removed["products"]))
 
 
 class PersonalizedSelection(PersonalizedListView):
@@ -273,10 +268,7 @@ class PersonalizedSelection(PersonalizedListView):
     @extend_schema(responses={200: PersonalizedListOutput})
     def put(self, request: Request, backend_id: str, consumer_id: str) -> Response:
         """Replace the choice; an empty list takes it back. 409 ``selection_locked`` where another one was final."""
-        return self.answer(personalized_list_select(**self.place(), **self.document()))
-
-
-# --- many lists -----------------------------------------------------------------------------------------------------
+        return self.answer(personalized_list_select(**self.list_key(), **self.document()))
 
 
 class AssignmentInput(Input):
@@ -310,7 +302,7 @@ class PersonalizedAssignments(BelowPromotionView):
         """Push a list to each of up to 10,000 consumers: to all of them or none."""
         rows = self.documents(AssignmentInput(), key="consumer", max_rows=MAX_ROWS)
         assigned = personalized_lists_assign(
-            **self.place(),
+            **self.list_key(),
             rows=[ConsumerProducts(consumer_id=row["consumer"], products=row["products"]) for row in rows],
             skip_unresolved=self.flag("skip_unresolved"),
             keep_locked=self.flag("keep_locked"),

@@ -1,7 +1,6 @@
 """``products``."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
@@ -11,6 +10,7 @@ from consumers.api.framework.filters import ArchiveFilters
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import Collection
 from consumers.services.upsert import Saved
+from consumers.types import JsonObject
 from promotions.api.v1.fields import MoneyOutput, MoneyText, amount_output
 from promotions.models import Product
 from promotions.models.product import MAX_LABEL_LENGTH, MAX_LABELS
@@ -46,9 +46,9 @@ class ProductOutput(Output):
     created_at = MomentField()
     updated_at = MomentField()
 
-    def to_representation(self, instance: Product) -> dict[str, Any]:
+    def to_representation(self, instance: Product) -> dict[str, object]:
         currency = self.context["view"].account.currency
-        shown: dict[str, Any] = super().to_representation(instance)
+        shown: dict[str, object] = super().to_representation(instance)
         for name in ("cost_price", "retail_price"):
             shown[name] = amount_output(getattr(instance, name), currency)
         return shown
@@ -77,7 +77,7 @@ class Products(Collection):
     def get_queryset(self) -> QuerySet[Product]:
         return products_of(account_id=self.account.pk)
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[JsonObject]) -> Saved:
         return products_save(
             account_id=self.account.pk,
             rows=[ProductValues(**{**row, "labels": tuple(row["labels"])}) for row in rows],

@@ -1,4 +1,4 @@
-"""What the paths of promotions of every family share."""
+"""Shapes, filters and views that the paths of every family of promotions share."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,17 +28,14 @@ from promotions.services.promotion.life import promotion_delete, promotion_dupli
 from promotions.services.promotion.values import MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH
 
 
-class ClockedView(ApiView):
-    """A view that judges by the clock, which it reads once."""
+class TimedView(ApiView):
+    """A view that reads the clock once: ``at`` is the moment of the call."""
 
     at: datetime
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         self.at = timezone.now()
         super().initial(request, *args, **kwargs)
-
-
-# --- shapes ---------------------------------------------------------------------------------------------------------
 
 
 RULES = {"type": ["object", "null"], "description": "An And/Or tree of rules; null or empty: all qualify."}
@@ -46,7 +43,7 @@ RULES = {"type": ["object", "null"], "description": "An And/Or tree of rules; nu
 
 @extend_schema_field(RULES)
 class RulesShape(serializers.JSONField):
-    """A rule tree, for the API's documents."""
+    """A rule tree, for the OpenAPI document."""
 
 
 class CommonInput(Input):
@@ -62,7 +59,7 @@ class CommonInput(Input):
 
 
 class LifeOutput(Output):
-    """What is known of a promotion's life, read only."""
+    """The read-only fields of a promotion's life."""
 
     status = serializers.SerializerMethodField()
     version = serializers.IntegerField()
@@ -72,12 +69,12 @@ class LifeOutput(Output):
 
     @extend_schema_field(serializers.ChoiceField(choices=Status.choices))
     def get_status(self, promotion: Promotion) -> str:
-        """The true status now."""
+        """The status at the moment of the call."""
         return promotion.status_at(self.context["view"].at)
 
 
 class DuplicateInput(Input):
-    """What the copy is called."""
+    """The code and the name of the copy."""
 
     code = KeyField(max_length=64)
     name = TextField(max_length=MAX_NAME_LENGTH, allow_blank=True, default="", help_text="Blank: the name and (copy).")
@@ -96,16 +93,13 @@ class VersionOutput(Output):
     created_by = serializers.SerializerMethodField()
 
     def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
-        """What the promotion said."""
+        """The definition of this version."""
         definition: dict[str, Any] = version.definition
         return definition
 
     def get_created_by(self, version: PromotionVersion) -> str:
-        """The person, or the key or import, that made it."""
+        """The person, or the key or import, that created it."""
         return version.created_by.get_username() if version.created_by is not None else version.created_with
-
-
-# --- lists ----------------------------------------------------------------------------------------------------------
 
 
 class PromotionFilters(ArchiveFilters):
@@ -137,14 +131,11 @@ class PromotionFilters(ArchiveFilters):
 
     @property
     def view(self) -> Any:
-        """The view that filters."""
+        """Return the view that filters."""
         return self.request.parser_context["view"]
 
 
-# --- views ----------------------------------------------------------------------------------------------------------
-
-
-class PromotionCollection(ClockedView, Collection):
+class PromotionCollection(TimedView, Collection):
     """The promotions of one family under their codes."""
 
     till_methods = frozenset({"GET"})
@@ -155,11 +146,11 @@ class PromotionCollection(ClockedView, Collection):
     ordering_fields = ("code", "name", "starts_at", "redemptions", "created_at", "updated_at")
     default_ordering = "-starts_at"
 
-    def write(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Promotion, bool]]:
-        """Write all checked rows or none; each promotion with whether it is new."""
+    def write(self, rows: Sequence[dict[str, object]]) -> list[tuple[Promotion, bool]]:
+        """Save all checked rows or none; return each promotion with whether it is new."""
         raise NotImplementedError
 
-    def save(self, rows: Sequence[dict[str, Any]]) -> Saved:
+    def save(self, rows: Sequence[dict[str, object]]) -> Saved:
         saved = self.write(rows)
         created = sum(is_new for _, is_new in saved)
         return Saved(created=created, updated=len(saved) - created)
@@ -179,20 +170,20 @@ class PromotionCollection(ClockedView, Collection):
             return super().change(request, **key)
 
 
-class PromotionView(ClockedView):
-    """Something below one promotion of a family."""
+class PromotionView(TimedView):
+    """A path below one promotion of a family."""
 
     input_class: ClassVar[type[Input] | None] = NothingInput
     key_name = "code"
 
     def promotion(self) -> Promotion:
-        """The promotion that the path names.
+        """Return the promotion of the path.
 
         Raises:
             NotFound: the account has none.
         """
-        found: Promotion = row_or_404(self.get_queryset(), code=self.kwargs["code"])
-        return found
+        promotion: Promotion = row_or_404(self.get_queryset(), code=self.kwargs["code"])
+        return promotion
 
 
 class StopView(PromotionView):
@@ -213,8 +204,8 @@ class DuplicateView(PromotionView):
 
     def post(self, request: Request, code: str) -> Response:
         """Make a draft that says the same under another code."""
-        made = promotion_duplicate(promotion=self.promotion(), **self.document(), author=self.author, at=self.at)
-        return Response(self.rendered(made), status=status.HTTP_201_CREATED)
+        duplicate = promotion_duplicate(promotion=self.promotion(), **self.document(), author=self.author, at=self.at)
+        return Response(self.rendered(duplicate), status=status.HTTP_201_CREATED)
 
 
 class VersionsView(PromotionView):

@@ -11,7 +11,7 @@ from promotions.engine.definition.fields import MAX_KEY_LENGTH, MAX_URL_LENGTH, 
 from promotions.engine.money import money_text, to_minor
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.check import check_tree, normalized_number
-from promotions.engine.rules.problems import Problem, Reference, join_path
+from promotions.engine.rules.problems import DefinitionProblem, Reference, join_path
 
 _INSERT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
@@ -19,7 +19,7 @@ _INSERT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 class InvalidDefinition(ValueError):
     """A definition with everything that is wrong with it."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[DefinitionProblem]) -> None:
         super().__init__("; ".join(f"{problem.path}: {problem.detail}" for problem in problems))
         self.problems = tuple(problems)
 
@@ -41,12 +41,12 @@ class Findings:
     """What the check of one definition has found so far."""
 
     catalogue_enabled: bool
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[DefinitionProblem] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
 
     def add_problem(self, path: str, code: str, detail: str) -> None:
         """Add a problem at a path."""
-        self.problems.append(Problem(path=path, code=code, detail=detail))
+        self.problems.append(DefinitionProblem(path=path, code=code, detail=detail))
 
     def check_tree(self, value: object, scope: Scope, path: str) -> Document | None:
         """Return a tree in normal form; add its problems and references."""

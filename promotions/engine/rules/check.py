@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Kind, Operand, Operator, Scope
-from promotions.engine.rules.problems import Problem, Reference, join_path
+from promotions.engine.rules.problems import DefinitionProblem, Reference, join_path
 from promotions.engine.rules.tree import COMPARABLE, Tree
 
 MAX_TREE_DEPTH = 5
@@ -33,12 +33,12 @@ class _Checker:
     def __init__(self, scope: Scope, *, catalogue_enabled: bool) -> None:
         self.scope = scope
         self.catalogue_enabled = catalogue_enabled
-        self.problems: list[Problem] = []
+        self.problems: list[DefinitionProblem] = []
         self.references: list[Reference] = []
         self.conditions = 0
 
     def add_problem(self, path: str, code: str, detail: str) -> None:
-        self.problems.append(Problem(path=path, code=code, detail=detail))
+        self.problems.append(DefinitionProblem(path=path, code=code, detail=detail))
 
     def check_node(self, node: object, path: str, depth: int) -> Node | None:
         if not isinstance(node, Mapping):
@@ -115,7 +115,7 @@ class _Checker:
 
 def check_tree(
     tree: object, scope: Scope, *, path: str = "", catalogue_enabled: bool = True
-) -> tuple[Node | None, list[Problem], list[Reference]]:
+) -> tuple[Node | None, list[DefinitionProblem], list[Reference]]:
     """Check a tree as it was sent.
 
     Returns its normal form (None where every subject satisfies it), what is wrong with it, and what it names.
@@ -123,7 +123,7 @@ def check_tree(
     if tree is None or tree == {}:
         return None, [], []
     if not isinstance(tree, Mapping):
-        return None, [Problem(path=path, code="invalid", detail="Expected a group of rules.")], []
+        return None, [DefinitionProblem(path=path, code="invalid", detail="Expected a group of rules.")], []
     checker = _Checker(scope, catalogue_enabled=catalogue_enabled)
     node = checker.check_group(tree, path, 1)
     if node is not None and not node["rules"]:

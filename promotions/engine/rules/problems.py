@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
+class DefinitionProblem:
     """A fault of a definition: its dotted path, a stable code, and a sentence for a person."""
 
     path: str

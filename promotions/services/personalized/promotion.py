@@ -1,4 +1,4 @@
-"""Writes of the definitions of personalized promotions."""
+"""Writes of personalized promotions."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,13 +18,13 @@ from promotions.exceptions import PersonalizedPromotionInUse, PromotionsError
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotion_by_backend_id
 
-# Without letters and digits that are taken for one another.
+# Without letters and digits that look alike.
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PersonalizedPromotionValues:
-    """Everything that can be said of a personalized promotion; None as maximum is the whole list."""
+    """Everything that can be set on a personalized promotion; None as maximum is the whole list."""
 
     backend_id: str
     name: str
@@ -35,7 +35,7 @@ class PersonalizedPromotionValues:
 
 
 def backend_id_new() -> str:
-    """A backend id that nobody chose, such as ``PP-7KQ2M9XA``; too many are possible for two to be alike."""
+    """Return a random backend id such as ``PP-7KQ2M9XA``; a collision is too unlikely to check for."""
     return f"PP-{get_random_string(8, _ALPHABET)}"
 
 
@@ -50,7 +50,7 @@ def personalized_promotions_save(
         PromotionsError: each problem under ``<index>.<field>``.
     """
     # One transaction under the account's lock: of two writers of one backend id the second replaces, and decisions
-    # are made on all of the change or on none of it.
+    # see all of the change or none of it.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
         backend_ids = [row.backend_id for row in rows]
@@ -71,20 +71,20 @@ def personalized_promotions_save(
 
 
 def personalized_promotion_delete(*, account_id: int, backend_id: str, author: Author) -> None:
-    """Delete a personalized promotion that enlists nobody and that no discount names.
+    """Delete a personalized promotion that enlists nobody and that no discount references.
 
     Raises:
         PersonalizedPromotionNotFound: the account has none of this backend id.
-        PersonalizedPromotionInUse: a consumer has products on its list, or a discount names it.
+        PersonalizedPromotionInUse: a consumer has products on its list, or a discount references it.
     """
     try:
-        # One transaction under the account's lock, which those hold who enlist consumers or write a discount: none
-        # can come to need it between the look and the deletion.
+        # One transaction under the account's lock, which writers of lists and discounts hold too: none can come to
+        # need it between the check and the deletion.
         with transaction.atomic():
             account = account_lock(account_id=account_id)
             promotion = personalized_promotion_by_backend_id(account_id=account_id, backend_id=backend_id)
-            named = referenced_keys(account_id=account_id, kind=ReferenceKind.PERSONALIZED_PROMOTION, keys=[backend_id])
-            if named or promotion.lists.exists():
+            kind = ReferenceKind.PERSONALIZED_PROMOTION
+            if referenced_keys(account_id=account_id, kind=kind, keys=[backend_id]) or promotion.lists.exists():
                 raise PersonalizedPromotionInUse
             author.sign(promotion)
             promotion.delete()

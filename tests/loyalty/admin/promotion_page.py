@@ -28,23 +28,23 @@ OWN: dict[str, dict[str, Any]] = {
     "bonus_points": {"issue_points_on": "currency", "conversion_points": "5", "conversion_units": "10"},
     "redeem_offer": {"offer": "acme-o1"},
 }
-"""What each type's form must have beside the common fields."""
+"""The required fields of each type's form besides the common ones."""
 
 
 def add(client: Client, promotion_type: str = "fixed_points", *, button: str = "_save", **values: Any) -> Any:
-    """The answer to a new promotion."""
+    """Post a new promotion; return the response."""
     address = f"{reverse('admin:loyalty_loyaltypromotion_add')}?type={promotion_type}"
     return client.post(address, {**BLANK, **OWN[promotion_type], **values, button: "1"})
 
 
 def form_values(client: Client, promotion: Promotion) -> dict[str, Any]:
-    """What a browser would send if the form were saved as it is shown."""
+    """Return what a browser sends when the promotion's form is saved unchanged."""
     form = client.get(reverse("admin:loyalty_loyaltypromotion_change", args=[promotion.pk])).context["adminform"].form
     return values_of_form(form, promotion.account.zone)
 
 
 def values_of_form(form: Any, zone: tzinfo) -> dict[str, Any]:
-    """What a browser would send if a form were saved as it is shown."""
+    """Return what a browser sends when a form is saved unchanged."""
     with timezone.override(zone):
         return {name: value for name, value in _values(form).items() if value is not None}
 
@@ -58,8 +58,8 @@ def _values(form: Any) -> dict[str, Any]:
         if hasattr(bound.field, "form_set"):
             row = bound.field.form_set.form
             values |= {f"{bound.name}-TOTAL_FORMS": len(value or []), f"{bound.name}-INITIAL_FORMS": len(value or [])}
-            for index, one in enumerate(value or []):
-                rows = row(initial=row.from_values(one), prefix=f"{bound.name}-{index}")
+            for index, stored_row in enumerate(value or []):
+                rows = row(initial=row.from_values(stored_row), prefix=f"{bound.name}-{index}")
                 values |= {part.html_name: sent(part) for part in rows}
         else:
             values[bound.html_name] = sent(bound)
@@ -67,7 +67,7 @@ def _values(form: Any) -> dict[str, Any]:
 
 
 def sent(bound: Any) -> Any:
-    """A field's value as its input sends it."""
+    """Return a field's value as its input sends it."""
     value = bound.field.widget.format_value(bound.value())
     if bound.field.widget.__class__.__name__.startswith("UnfoldBoolean"):
         return "on" if bound.value() else None
@@ -77,12 +77,12 @@ def sent(bound: Any) -> Any:
 
 
 def change(client: Client, promotion: Promotion, *, button: str = "_save", **values: Any) -> Any:
-    """The answer to an edit of some fields."""
+    """Post an edit of some fields; return the response."""
     address = reverse("admin:loyalty_loyaltypromotion_change", args=[promotion.pk])
     return client.post(address, {**form_values(client, promotion), **values, button: "1"})
 
 
 def errors_of(answer: Any) -> dict[str, list[str]]:
-    """The errors of the form that came back."""
+    """Return the errors of the form shown again, by field."""
     assert answer.status_code == 200, answer.status_code
     return {name: list(messages) for name, messages in answer.context["adminform"].form.errors.items()}

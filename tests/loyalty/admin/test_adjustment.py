@@ -42,11 +42,11 @@ def adjust(office: Office, points: Any, *, direction: str = "add", reason: str =
     return office.client.post(address(), {**values, "_form_submitted": "True"})
 
 
-def limits(office: Office, **values: Any) -> None:
+def set_limits(office: Office, **values: Any) -> None:
     adjustment_limits_save(account_id=office.account.pk, values=LimitValues(**values))
 
 
-def errors(answer: Any) -> dict[str, list[str]]:
+def errors_of(answer: Any) -> dict[str, list[str]]:
     assert answer.status_code == 200
     return {name: list(messages) for name, messages in answer.context["form"].errors.items()}
 
@@ -56,17 +56,19 @@ def test_points_are_added_and_taken_away_with_a_reason_and_a_name(office: Office
     assert adjust(office, 30, reason="A cold coffee").status_code == 302
     assert adjust(office, 50, direction="take", reason="Given twice").status_code == 302
     assert member().points_balance == before - 20
-    made = StaffAdjustment.objects.select_related("entry").order_by("pk")
-    told = [(one.entry.points, one.entry.description, one.made_by) for one in made]
-    assert told == [(30, "A cold coffee", office.user), (-50, "Given twice", office.user)]
+    adjustments = StaffAdjustment.objects.select_related("entry").order_by("pk")
+    recorded = [
+        (adjustment.entry.points, adjustment.entry.description, adjustment.made_by) for adjustment in adjustments
+    ]
+    assert recorded == [(30, "A cold coffee", office.user), (-50, "Given twice", office.user)]
     assert list(ledger_differences()) == []
-    page = office.page("loyalty_ledgerentry_change", made[0].pk).content.decode()
+    page = office.page("loyalty_ledgerentry_change", adjustments[0].pk).content.decode()
     assert str(office.user) in page
 
 
-def test_a_question_sent_twice_adjusts_once(office: Office) -> None:
+def test_a_form_sent_twice_adjusts_once(office: Office) -> None:
     before, reference = member().points_balance, uuid4()
-    limits(office, customer_service_per_day=30)
+    set_limits(office, customer_service_per_day=30)
     for _ in range(3):
         assert adjust(office, 30, reference=reference).status_code == 302
     assert member().points_balance == before + 30
@@ -87,15 +89,15 @@ def test_a_question_sent_twice_adjusts_once(office: Office) -> None:
         ({"points": "5", "reference": "again"}, "reference"),
     ],
 )
-def test_mistakes_are_told_at_their_fields_and_change_nothing(
+def test_errors_are_shown_at_their_fields_and_nothing_changes(
     office: Office, fields: dict[str, Any], wrong: str
 ) -> None:
     entries = LedgerEntry.objects.count()
-    assert wrong in errors(adjust(office, **fields))
+    assert wrong in errors_of(adjust(office, **fields))
     assert LedgerEntry.objects.count() == entries
 
 
-def test_the_tab_offers_it_to_those_who_may_and_for_members_only(office: Office) -> None:
+def test_the_tab_offers_adjustments_of_members_to_permitted_staff_only(office: Office) -> None:
     page = ("consumers_consumer_change", member().pk)
     assert address() in office.page(*page).content.decode()
     for role in (StaffRole.MARKETER, StaffRole.VIEWER):
@@ -108,36 +110,36 @@ def test_the_tab_offers_it_to_those_who_may_and_for_members_only(office: Office)
     assert adjust(theirs, 5).status_code == 404
     Consumer.objects.get().membership.delete()
     assert address() not in office.page(*page).content.decode()
-    assert "Only a member" in errors(adjust(office, 5))["__all__"][0]
+    assert "Only a member" in errors_of(adjust(office, 5))["__all__"][0]
 
 
-def test_more_at_once_than_the_role_allows_is_refused(office: Office) -> None:
+def test_an_adjustment_above_the_limit_of_the_role_is_refused(office: Office) -> None:
     before = member().points_balance
-    assert "1,000 points at once" in errors(adjust(office, 1_001))["points"][0]
-    assert "1,000 points at once" in errors(adjust(office, 1_001, direction="take"))["points"][0]
+    assert "1,000 points at once" in errors_of(adjust(office, 1_001))["points"][0]
+    assert "1,000 points at once" in errors_of(adjust(office, 1_001, direction="take"))["points"][0]
     assert member().points_balance == before
     assert adjust(office, 1_000).status_code == 302
     assert adjust(office.login(StaffRole.ADMINISTRATOR), 1_000_000).status_code == 302
 
 
-def test_a_day_is_over_when_it_is_used_up_both_ways(office: Office) -> None:
-    limits(office, customer_service_per_day=100)
+def test_the_daily_limit_counts_points_added_and_points_taken(office: Office) -> None:
+    set_limits(office, customer_service_per_day=100)
     assert adjust(office, 60).status_code == 302
     assert adjust(office, 30, direction="take").status_code == 302
-    words = errors(adjust(office, 11))["points"][0]
+    words = errors_of(adjust(office, 11))["points"][0]
     assert words == "Your role allows 100 points a day; 10 of today's are left."
     assert adjust(office, 10).status_code == 302
-    assert "0 of today's are left" in errors(adjust(office, 1))["points"][0]
+    assert "0 of today's are left" in errors_of(adjust(office, 1))["points"][0]
     # A colleague has a day of their own.
     colleague = office.login(StaffRole.CUSTOMER_SERVICE, "colleague")
     assert adjust(colleague, 100).status_code == 302
 
 
-def test_a_day_is_one_of_the_accounts_zone(office: Office) -> None:
+def test_the_daily_limit_uses_days_of_the_accounts_zone(office: Office) -> None:
     # London's summer time is an hour ahead of UTC.
-    limits(office, customer_service_per_day=10)
+    set_limits(office, customer_service_per_day=10)
 
-    def at(moment: datetime) -> None:
+    def adjust_at(moment: datetime) -> None:
         staff_points_adjust(
             account=office.account,
             author=Author(user=office.user, reason="x"),
@@ -148,20 +150,20 @@ def test_a_day_is_one_of_the_accounts_zone(office: Office) -> None:
             at=moment,
         )
 
-    at(datetime(2026, 6, 1, 22, 59, tzinfo=UTC))
-    at(datetime(2026, 6, 1, 23, 0, tzinfo=UTC))
+    adjust_at(datetime(2026, 6, 1, 22, 59, tzinfo=UTC))
+    adjust_at(datetime(2026, 6, 1, 23, 0, tzinfo=UTC))
     with pytest.raises(AdjustmentLimit):
-        at(datetime(2026, 6, 2, 22, 59, tzinfo=UTC))
+        adjust_at(datetime(2026, 6, 2, 22, 59, tzinfo=UTC))
 
 
-def test_the_question_says_what_is_left(office: Office) -> None:
+def test_the_dialog_shows_the_balance_and_the_remaining_limits(office: Office) -> None:
     balance = member().points_balance
     words = office.client.get(address()).content.decode()
     assert f"The balance is {balance:,} points. You may adjust up to 1,000 at once, and 5,000 more today." in words
     adjust(office, 400, direction="take")
-    limits(office, customer_service_at_once=None)
+    set_limits(office, customer_service_at_once=None)
     assert "You may adjust 4,600 more today." in office.client.get(address()).content.decode()
-    limits(office, customer_service_per_day=None)
+    set_limits(office, customer_service_per_day=None)
     assert "You may adjust up to 1,000 at once." in office.client.get(address()).content.decode()
     assert "You may" not in office.login(StaffRole.ADMINISTRATOR).client.get(address()).content.decode()
 
@@ -180,25 +182,25 @@ def test_administrators_set_the_limits_and_customer_service_sees_them(office: Of
         (500, None),
     )
     assert stored.history.count() == 1
-    assert "20 points at once" in errors(adjust(office, 21))["points"][0]
-    assert "500 points at once" in errors(adjust(admin, 501))["points"][0]
+    assert "20 points at once" in errors_of(adjust(office, 21))["points"][0]
+    assert "500 points at once" in errors_of(adjust(admin, 501))["points"][0]
     assert office.page("loyalty_adjustmentlimits_change", office.account.pk).status_code == 200
     assert settings_page(office, **values).status_code == 403
     assert office.login(StaffRole.VIEWER).page("loyalty_adjustmentlimits_changelist").status_code == 403
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "x", "9" * 20])
-def test_a_limit_is_a_number_from_one(office: Office, value: str) -> None:
+def test_a_limit_is_at_least_one(office: Office, value: str) -> None:
     answer = settings_page(office.login(StaffRole.ADMINISTRATOR), customer_service_at_once=value)
     assert "customer_service_at_once" in answer.context["adminform"].form.errors
     assert not AdjustmentLimits.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_adjustments_at_once_by_one_person_stay_within_the_day() -> None:
+def test_concurrent_adjustments_by_one_person_stay_within_the_daily_limit() -> None:
     office = make_office(role=StaffRole.CUSTOMER_SERVICE)
     fill(office.account, rows=2)
-    limits(office, customer_service_per_day=100)
+    set_limits(office, customer_service_per_day=100)
     before = list(Consumer.objects.order_by("pk").values_list("points_balance", flat=True))
     start = Barrier(8)
 
@@ -224,6 +226,6 @@ def test_adjustments_at_once_by_one_person_stay_within_the_day() -> None:
         done = list(pool.map(adjust_at_once, range(8)))
     assert sum(done) == 2
     after = list(Consumer.objects.order_by("pk").values_list("points_balance", flat=True))
-    moved = [sum(40 if n < 4 else -40 for n in range(8) if done[n] and n % 2 == one) for one in (0, 1)]
+    moved = [sum(40 if n < 4 else -40 for n in range(8) if done[n] and n % 2 == parity) for parity in (0, 1)]
     assert after == [balance + move for balance, move in zip(before, moved, strict=True)]
     assert list(ledger_differences()) == []

@@ -34,11 +34,11 @@ def calendar(office: Office, **parameters: str) -> Any:
     return response
 
 
-def names(response: Any) -> list[str]:
+def bar_names(response: Any) -> list[str]:
     return [bar.name for bar in response.context["bars"]]
 
 
-def many(office: Office, count: int) -> None:
+def create_promotions(office: Office, count: int) -> None:
     """Create promotions that run in June 2026, without the services: they are slower."""
     Promotion.objects.bulk_create(
         Promotion(
@@ -64,7 +64,7 @@ def test_the_calendar_shows_promotions_of_every_family_that_run_in_the_period(of
     ):
         save_promotion(office.account, code=name, name=name, starts_at=start, ends_at=end)
     save_discount(office.account, name="Half price", starts_at=at(2026, 6, 25))
-    assert names(calendar(office)) == ["Reaches in", "Within", "Half price"]
+    assert bar_names(calendar(office)) == ["Reaches in", "Within", "Half price"]
 
 
 def test_a_bar_covers_the_days_of_the_accounts_zone(office: Office) -> None:
@@ -83,7 +83,7 @@ def test_a_stopped_promotion_ends_at_its_stop_and_is_not_shown_if_it_never_ran(o
     assert (bar.name, bar.past - bar.column) == ("ran", 2)
 
 
-def test_a_promotion_without_an_end_goes_on_to_the_last_day(office: Office) -> None:
+def test_a_promotion_without_an_end_runs_to_the_last_day(office: Office) -> None:
     save_promotion(office.account, starts_at=at(2026, 6, 10))
     (bar,) = calendar(office).context["bars"]
     assert (bar.past, bar.dates) == (43, "from 10 Jun 2026, no end")
@@ -107,7 +107,7 @@ def test_filters_narrow_and_invalid_values_are_ignored(
     save_promotion(office.account, name="Fifty", starts_at=at(2026, 6, 1))
     save_promotion(office.account, code="draft", name="Draft", draft=True, starts_at=at(2026, 6, 2))
     save_discount(office.account, name="Tenth", starts_at=at(2026, 6, 3))
-    assert names(calendar(office, **parameters)) == shown
+    assert bar_names(calendar(office, **parameters)) == shown
 
 
 def test_every_bar_links_to_its_promotion_and_shows_its_status(office: Office) -> None:
@@ -125,7 +125,7 @@ def test_every_bar_links_to_its_promotion_and_shows_its_status(office: Office) -
 
 
 def test_a_month_shows_its_weeks_and_folds_bars_beyond_the_limit(office: Office) -> None:
-    many(office, MAX_OPEN_BARS + 5)
+    create_promotions(office, MAX_OPEN_BARS + 5)
     context = calendar(office, view="month").context
     assert [week.days[0].date for week in context["weeks"]] == [date(2026, 6, day) for day in (1, 8, 15, 22, 29)]
     last = context["weeks"][-1]
@@ -136,7 +136,7 @@ def test_a_month_shows_its_weeks_and_folds_bars_beyond_the_limit(office: Office)
 def test_archived_promotions_and_those_of_other_accounts_are_not_shown(office: Office) -> None:
     save_promotion(office.account, code="old", archived=True, starts_at=at(2026, 6, 1))
     save_promotion(make_office("theirs").account, starts_at=at(2026, 6, 1))
-    assert names(calendar(office)) == []
+    assert bar_names(calendar(office)) == []
 
 
 def test_five_hundred_promotions_take_one_query_and_a_page_of_bounded_size(office: Office) -> None:
@@ -146,7 +146,7 @@ def test_five_hundred_promotions_take_one_query_and_a_page_of_bounded_size(offic
         return len(counted)
 
     few = queries()
-    many(office, 500)
+    create_promotions(office, 500)
     # Session, user, membership, permissions, accounts to switch to; the promotions.
     assert (few, queries(), queries(view="month")) == (6, 6, 6)
     page = calendar(office)
@@ -155,7 +155,7 @@ def test_five_hundred_promotions_take_one_query_and_a_page_of_bounded_size(offic
 
 
 def test_the_page_says_when_there_are_more_promotions_than_it_shows(office: Office) -> None:
-    many(office, MAX_PROMOTIONS + 1)
+    create_promotions(office, MAX_PROMOTIONS + 1)
     page = calendar(office)
     assert len(page.context["bars"]) == MAX_PROMOTIONS
     assert "There are more than 1000" in page.content.decode()
@@ -163,7 +163,7 @@ def test_the_page_says_when_there_are_more_promotions_than_it_shows(office: Offi
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
 @pytest.mark.parametrize("view", ["timeline", "month"])
-def test_the_first_and_last_days_of_all_are_no_error(office: Office, day: str, view: str) -> None:
+def test_the_first_and_last_possible_days_cause_no_error(office: Office, day: str, view: str) -> None:
     calendar(office, day=day, view=view)
 
 

@@ -56,7 +56,7 @@ def balance() -> int:
     return Consumer.objects.get(consumer_id="acme-c1").points_balance
 
 
-def test_the_tab_offers_the_claim_to_those_who_may_and_for_active_members_only(office: Office) -> None:
+def test_the_tab_offers_claims_of_active_members_to_permitted_staff_only(office: Office) -> None:
     consumer = Consumer.objects.get()
     page = ("consumers_consumer_change", consumer.pk)
     assert address() in office.page(*page).content.decode()
@@ -71,13 +71,13 @@ def test_the_tab_offers_the_claim_to_those_who_may_and_for_active_members_only(o
     assert not Voucher.objects.exclude(claim_reference="").exists()
 
 
-def test_the_question_shows_what_each_reward_costs_and_what_there_is(office: Office) -> None:
+def test_the_dialog_shows_the_cost_of_each_reward_and_the_balance(office: Office) -> None:
     words = office.client.get(address()).content.decode()
     for text in ("Mug: 100 points", "Bike: 5,000 points (4,750 too many)", "The balance is 250 points."):
         assert text in words
 
 
-def test_only_what_can_be_claimed_now_is_offered(office: Office) -> None:
+def test_only_offers_that_can_be_claimed_now_are_listed(office: Office) -> None:
     now = timezone.now()
     reward(office.account, "gone", 1, stock=3, issued=3)
     reward(office.account, "old", 1, ends_at=now)
@@ -89,7 +89,7 @@ def test_only_what_can_be_claimed_now_is_offered(office: Office) -> None:
     assert [code for code, _ in form.fields["offer"].choices] == ["", "mug", "bike"]
 
 
-def test_without_a_reward_to_claim_the_question_says_so(office: Office) -> None:
+def test_the_dialog_says_when_there_is_no_reward_to_claim(office: Office) -> None:
     Offer.objects.update(archived=True)
     assert "No reward can be claimed now" in office.client.get(address()).content.decode()
     assert "required" in str(claim(office, "").context["form"].errors)
@@ -106,12 +106,12 @@ def test_a_claim_debits_the_points_and_issues_the_voucher(office: Office) -> Non
     assert not list(ledger_differences())
 
 
-def test_with_scripts_the_page_below_is_shown_anew(office: Office) -> None:
+def test_with_scripts_the_page_behind_the_dialog_is_reloaded(office: Office) -> None:
     assert claim(office, "mug", how=WITH_SCRIPTS).headers["HX-Refresh"] == "true"
     assert balance() == 150
 
 
-def test_a_form_that_is_sent_twice_claims_once(office: Office) -> None:
+def test_a_form_sent_twice_claims_once(office: Office) -> None:
     reference = uuid4()
     assert [claim(office, "mug", reference=reference).status_code for _ in range(2)] == [302, 302]
     assert balance() == 150
@@ -128,7 +128,7 @@ def test_a_form_that_is_sent_twice_claims_once(office: Office) -> None:
         ("nope", "Select a valid choice."),
     ],
 )
-def test_what_is_refused_is_told_in_the_question_and_changes_nothing(office: Office, offer: str, words: str) -> None:
+def test_a_refusal_is_shown_in_the_dialog_and_changes_nothing(office: Office, offer: str, words: str) -> None:
     answer = claim(office, offer)
     assert answer.status_code == 200
     assert words in str(answer.context["form"].errors)

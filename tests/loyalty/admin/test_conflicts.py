@@ -28,7 +28,7 @@ def panel(office: Office, promotion_id: int, page: str = "") -> Any:
     return office.client.get(reverse("promotion_conflicts"), parameters)
 
 
-def rows(office: Office, promotion_id: int) -> dict[str, ConflictRow]:
+def conflict_rows(office: Office, promotion_id: int) -> dict[str, ConflictRow]:
     return {row.code: row for row in panel(office, promotion_id).context["rows"]}
 
 
@@ -45,12 +45,12 @@ def test_a_promotion_is_compared_with_live_and_scheduled_ones_of_its_kind(office
         type=PromotionType.BONUS_POINTS,
         outcome={"issue_points_on": "currency", "conversion_units": "1", "conversion_points": 1},
     )
-    assert set(rows(office, own.pk)) == {"acme-fixed-1", "soon"}
+    assert set(conflict_rows(office, own.pk)) == {"acme-fixed-1", "soon"}
 
 
 def test_a_row_shows_an_example_and_the_winner(office: Office) -> None:
     own = save_promotion(office.account, code="own", name="More", outcome={"points": 90})
-    row = rows(office, own.pk)["acme-fixed-1"]
+    row = conflict_rows(office, own.pk)["acme-fixed-1"]
     assert (row.verdict, row.winner) == ("Can clash", "“More” wins, because of the saving.")
     assert row.example is not None
     assert row.example.place == "Site 1 of acme"
@@ -60,28 +60,28 @@ def test_a_row_shows_an_example_and_the_winner(office: Office) -> None:
 def test_an_example_formats_dates_like_the_rest_of_the_page(office: Office) -> None:
     born = {"match": "all", "rules": [{"attribute": "date_of_birth", "operator": "is", "value": "1990-03-04"}]}
     own = save_promotion(office.account, code="own", eligibility={"customer_rules": born})
-    example = rows(office, own.pk)["acme-fixed-1"].example
+    example = conflict_rows(office, own.pk)["acme-fixed-1"].example
     assert example is not None
     assert "born on 4 Mar 1990" in example.shopper
 
 
-def test_a_row_says_why_a_pair_never_clashes(office: Office) -> None:
+def test_a_row_explains_why_a_pair_never_conflicts(office: Office) -> None:
     now = timezone.now()
     own = save_promotion(office.account, code="own", ends_at=now + timedelta(days=1))
     save_promotion(office.account, code="later", starts_at=now + timedelta(days=1))
-    row = rows(office, own.pk)["later"]
+    row = conflict_rows(office, own.pk)["later"]
     assert (row.verdict, row.reason) == ("Never clash", "They are never in force at the same time.")
     assert row.example is None
 
 
-def test_a_product_of_the_catalogue_proves_discounts_apart_however_its_sku_is_spelt(office: Office) -> None:
+def test_catalogue_data_separates_discounts_whatever_the_case_of_the_sku(office: Office) -> None:
     def tree(attribute: str, value: str) -> dict[str, Any]:
         return {"match": "all", "rules": [{"attribute": attribute, "operator": "is", "value": value}]}
 
     own = save_discount(office.account, code="own", product_sets=[{"name": "A", "rules": tree("sku", "ACME-P1")}])
     save_discount(office.account, code="tea", product_sets=[{"name": "B", "rules": tree("category", "Tea")}])
     save_discount(office.account, code="cake", product_sets=[{"name": "B", "rules": tree("category", "Cake")}])
-    others = rows(office, own.pk)
+    others = conflict_rows(office, own.pk)
     assert others["tea"].verdict == "Can clash"
     assert (others["cake"].verdict, others["cake"].reason) == ("Never clash", "No basket holds what both ask for.")
 
@@ -103,7 +103,7 @@ def test_many_conflicts_are_shown_page_by_page(office: Office) -> None:
     assert len(panel(office, own.pk, "nonsense").context["rows"]) == PER_PAGE
 
 
-def test_the_panel_takes_the_same_number_of_statements_whatever_there_is(office: Office) -> None:
+def test_the_panel_takes_a_fixed_number_of_statements(office: Office) -> None:
     own = save_promotion(office.account, code="own")
 
     def queries() -> int:
@@ -123,7 +123,7 @@ def test_promotions_of_another_account_are_not_compared(office: Office) -> None:
     theirs = make_office("theirs")
     own = save_promotion(theirs.account, code="theirs")
     assert panel(office, own.pk).status_code == 404
-    assert rows(theirs, own.pk) == {}
+    assert conflict_rows(theirs, own.pk) == {}
 
 
 def test_a_promotions_page_leads_to_its_conflicts(office: Office) -> None:

@@ -32,7 +32,7 @@ def office() -> Office:
     return office
 
 
-def sell_some(
+def sell(
     account: Account, reference: str, *, quantity: int = 2, vouchers: Sequence[str] = (), at: datetime | None = None
 ) -> None:
     """Sell ``quantity`` units at 3.00 to the member."""
@@ -57,7 +57,7 @@ def sell_some(
 
 
 def give_back(account: Account, sale: str, reference: str, *, quantity: int = 0) -> None:
-    """Return ``quantity`` units; none voids the sale."""
+    """Return ``quantity`` units to the shop; without a quantity, void the sale."""
     lines = (ReturnedLine(line_id="1", quantity=Decimal(quantity)),) if quantity else ()
     kind = ReversalKind.RETURN if lines else ReversalKind.VOID
     request = ReversalRequest(kind=kind, transaction=sale, reference=reference, lines=lines)
@@ -83,15 +83,15 @@ def refusal_of(office: Office, reference: str, code: str) -> str:
 
 
 def test_each_line_shows_how_much_each_discount_took_off(office: Office) -> None:
-    sell_some(office.account, "T-1")
+    sell(office.account, "T-1")
     (line,) = decision_of(office, "T-1").lines
     assert (line.total, line.discount, line.net) == ("6.00 GBP", "3.00 GBP", "3.00 GBP")
     assert line.deductions == [Deduction(name="Half price", amount="3.00 GBP")]
 
 
-def test_vouchers_that_paid_were_refused_or_were_issued_are_listed_as_such(office: Office) -> None:
+def test_redeemed_refused_and_issued_vouchers_are_listed_separately(office: Office) -> None:
     code = Voucher.objects.get().code
-    sell_some(office.account, "T-1", quantity=4, vouchers=[code, "NONE-OF-OURS"])
+    sell(office.account, "T-1", quantity=4, vouchers=[code, "NONE-OF-OURS"])
     decision = decision_of(office, "T-1")
     paid, refused, issued = decision.vouchers
     assert (paid.code, paid.offer, paid.at_sale) == (code, "Offer of acme", "Paid")
@@ -112,13 +112,13 @@ def test_an_external_voucher_is_left_to_the_till(office: Office) -> None:
         office.account, code="bag", type=PromotionType.REDEEM_OFFER, outcome={"offer": "bag"},
         eligibility={"always_apply": True},
     )  # fmt: skip
-    sell_some(office.account, "T-1")
-    sell_some(office.account, "T-2", vouchers=[Voucher.objects.get(offer__code="bag").code])
+    sell(office.account, "T-1")
+    sell(office.account, "T-2", vouchers=[Voucher.objects.get(offer__code="bag").code])
     assert decision_of(office, "T-2").vouchers[0].amount == "For the till to honour"
 
 
-def test_a_return_shows_what_came_back_and_what_was_taken_back(office: Office) -> None:
-    sell_some(office.account, "T-1", quantity=4)
+def test_a_return_shows_its_lines_and_what_it_reversed(office: Office) -> None:
+    sell(office.account, "T-1", quantity=4)
     give_back(office.account, "T-1", "R-1", quantity=1)
     decision = decision_of(office, "T-1")
     (reversal,) = decision.reversals
@@ -131,7 +131,7 @@ def test_a_return_shows_what_came_back_and_what_was_taken_back(office: Office) -
 
 
 def test_a_void_leaves_nothing_and_takes_the_vouchers_back(office: Office) -> None:
-    sell_some(office.account, "T-1")
+    sell(office.account, "T-1")
     issued = Voucher.objects.get(issued_by__transaction__reference="T-1").code
     give_back(office.account, "T-1", "V-1")
     decision = decision_of(office, "T-1")
@@ -143,15 +143,15 @@ def test_a_void_leaves_nothing_and_takes_the_vouchers_back(office: Office) -> No
 
 
 def test_a_voucher_spent_before_its_sale_came_back_is_named(office: Office) -> None:
-    sell_some(office.account, "T-1")
+    sell(office.account, "T-1")
     spent = Voucher.objects.get(issued_by__transaction__reference="T-1").code
-    sell_some(office.account, "T-2", vouchers=[spent])
+    sell(office.account, "T-2", vouchers=[spent])
     give_back(office.account, "T-1", "V-1")
     assert decision_of(office, "T-1").reversals[0].already_redeemed == (spent,)
 
 
 def test_a_sale_without_returns_is_not_compared(office: Office) -> None:
-    sell_some(office.account, "T-1")
+    sell(office.account, "T-1")
     page = page_of(office, "T-1")
     decision = page.context["decision"]
     assert decision.reversals == decision.changes == []
@@ -179,18 +179,18 @@ def test_a_sale_without_returns_is_not_compared(office: Office) -> None:
         ),
     ],
 )  # fmt: skip
-def test_the_one_thing_that_was_lacking_is_described(office: Office, eligibility: Any, words: str) -> None:
+def test_the_single_unmet_condition_is_described(office: Office, eligibility: Any, words: str) -> None:
     save_promotion(office.account, code="near", name="Near", eligibility=eligibility)
-    sell_some(office.account, "T-1")
+    sell(office.account, "T-1")
     assert words in refusal_of(office, "T-1", "near")
 
 
-def test_promotions_that_lacked_one_thing_come_first(office: Office) -> None:
+def test_promotions_with_one_unmet_condition_are_listed_first(office: Office) -> None:
     york = {"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": "York"}]}
     save_promotion(office.account, code="z-near", name="Near", eligibility={"site_rules": york})
     save_promotion(office.account, code="a-draft", name="Draft", draft=True)
     save_promotion(office.account, code="a-rival", name="Rival", outcome={"points": 1})
-    sell_some(office.account, "T-1")
+    sell(office.account, "T-1")
     codes = [refusal.code for refusal in decision_of(office, "T-1").refused]
     assert codes[:2] == ["acme-discount-1", "z-near"]
     assert codes.index("a-rival") < codes.index("a-draft")
@@ -198,13 +198,13 @@ def test_promotions_that_lacked_one_thing_come_first(office: Office) -> None:
 
 def test_the_winner_of_a_lost_conflict_is_named(office: Office) -> None:
     save_promotion(office.account, code="rival", name="Rival", outcome={"points": 1})
-    sell_some(office.account, "T-1")
+    sell(office.account, "T-1")
     assert refusal_of(office, "T-1", "rival") == "Lost to “Promotion of acme” because of its saving."
 
 
-def test_the_page_takes_the_same_number_of_statements_whatever_happened(office: Office) -> None:
-    sell_some(office.account, "T-1")
-    sell_some(office.account, "T-2", quantity=4)
+def test_the_page_takes_a_fixed_number_of_statements(office: Office) -> None:
+    sell(office.account, "T-1")
+    sell(office.account, "T-2", quantity=4)
     give_back(office.account, "T-2", "R-1", quantity=1)
     give_back(office.account, "T-2", "R-2", quantity=1)
     counted = []
@@ -216,7 +216,7 @@ def test_the_page_takes_the_same_number_of_statements_whatever_happened(office: 
 
 
 def test_the_loyalty_tab_leads_to_past_transactions_and_shows_their_returns(office: Office) -> None:
-    sell_some(office.account, "T-1", quantity=4)
+    sell(office.account, "T-1", quantity=4)
     give_back(office.account, "T-1", "R-1", quantity=1)
     sold = Transaction.objects.get(reference="T-1")
     page = office.page("consumers_consumer_change", sold.consumer_id).content.decode()
@@ -228,11 +228,11 @@ def test_the_loyalty_tab_leads_to_past_transactions_and_shows_their_returns(offi
     assert "1.50 GBP refunded, 2 points taken back" in page
 
 
-def test_the_loyalty_tab_takes_the_same_number_of_statements_whatever_was_bought(office: Office) -> None:
+def test_the_loyalty_tab_takes_a_fixed_number_of_statements(office: Office) -> None:
     consumer = Transaction.objects.get().consumer_id
     counted = []
     for reference in ("T-1", "T-2"):
-        sell_some(office.account, reference)
+        sell(office.account, reference)
         give_back(office.account, reference, f"R-{reference}", quantity=1)
         with CaptureQueriesContext(connection) as queries:
             assert office.page("consumers_consumer_change", consumer).status_code == 200

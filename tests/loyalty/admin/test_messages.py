@@ -29,12 +29,12 @@ def office() -> Office:
     return office
 
 
-def the_message() -> RedemptionMessage:
+def stored_message() -> RedemptionMessage:
     return RedemptionMessage.objects.get()
 
 
-def step(office: Office, name: str, **how: Any) -> Any:
-    address = reverse(f"admin:loyalty_redemptionmessage_{name}", args=[the_message().pk])
+def post_step(office: Office, name: str, **how: Any) -> Any:
+    address = reverse(f"admin:loyalty_redemptionmessage_{name}", args=[stored_message().pk])
     return office.client.post(address, {"_form_submitted": "True"}, **how)
 
 
@@ -44,22 +44,22 @@ def set_state(state: str, **values: Any) -> None:
 
 
 def steps_offered(office: Office) -> set[str]:
-    words = office.page(PAGE, the_message().pk).content.decode()
+    words = office.page(PAGE, stored_message().pk).content.decode()
     return {name for name in ("send_again", "cancel") if f"/{name}" in words}
 
 
-def test_a_message_is_shown_with_its_text_and_what_became_of_it(office: Office) -> None:
+def test_a_message_is_shown_with_its_text_and_state(office: Office) -> None:
     set_state("uncertain", last_error="SMTPServerDisconnected: gone")
-    words = office.page(PAGE, the_message().pk).content.decode()
+    words = office.page(PAGE, stored_message().pk).content.decode()
     for text in ("Uncertain", "person-1@acme.example", "Thanks from acme", "SMTPServerDisconnected: gone", "version 1"):
         assert text in words
 
 
-def test_messages_are_found_by_state_and_by_whom_they_went_to(office: Office) -> None:
+def test_messages_are_filtered_by_state_and_recipient(office: Office) -> None:
     set_state("failed")
-    for query, found in (("?state=failed", 1), ("?state=sent", 0), ("?q=acme-T1", 1), ("?q=nobody", 0)):
+    for query, count in (("?state=failed", 1), ("?state=sent", 0), ("?q=acme-T1", 1), ("?q=nobody", 0)):
         page = office.page("loyalty_redemptionmessage_changelist", query=query)
-        assert len(page.context["cl"].result_list) == found, query
+        assert len(page.context["cl"].result_list) == count, query
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_messages_are_found_by_state_and_by_whom_they_went_to(office: Office) ->
         ("cancelled", {"send_again"}),
     ],
 )
-def test_only_what_can_be_done_is_offered(office: Office, state: str, steps: set[str]) -> None:
+def test_only_possible_steps_are_offered(office: Office, state: str, steps: set[str]) -> None:
     set_state(state)
     assert steps_offered(office) == steps
 
@@ -82,67 +82,67 @@ def test_only_what_can_be_done_is_offered(office: Office, state: str, steps: set
 def test_a_message_is_sent_again(office: Office, how: dict[str, Any]) -> None:
     set_state("uncertain")
     Consumer.objects.update(email="new@acme.example")
-    answer = step(office, "send_again", **how)
-    page = reverse(f"admin:{PAGE}", args=[the_message().pk])
+    answer = post_step(office, "send_again", **how)
+    page = reverse(f"admin:{PAGE}", args=[stored_message().pk])
     assert (answer.headers["HX-Redirect"] if how else answer.url) == page
     assert "The message to new@acme.example is waiting now." in office.client.get(page).content.decode()
     messages_send(clock=timezone.now)
     assert [sent.to for sent in mail.outbox] == [["new@acme.example"]]
-    assert the_message().state == "sent"
+    assert stored_message().state == "sent"
 
 
 def test_a_message_is_cancelled(office: Office) -> None:
-    assert step(office, "cancel").status_code == 302
-    assert the_message().state == "cancelled"
+    assert post_step(office, "cancel").status_code == 302
+    assert stored_message().state == "cancelled"
     assert messages_send(clock=lambda: timezone.now() + timedelta(days=1)) == 0
 
 
 @pytest.mark.parametrize(("name", "state"), [("send_again", "claimed"), ("cancel", "sent")])
-def test_what_came_too_late_is_told_in_the_question(office: Office, name: str, state: str) -> None:
+def test_a_step_that_comes_too_late_is_refused_in_the_dialog(office: Office, name: str, state: str) -> None:
     set_state(state)
-    answer = step(office, name)
+    answer = post_step(office, name)
     assert answer.status_code == 200
     assert "being sent at this moment" in str(answer.context["form"].non_field_errors())
-    assert the_message().state == state
+    assert stored_message().state == state
 
 
 @pytest.mark.parametrize("role", [StaffRole.MARKETER, StaffRole.VIEWER])
-def test_others_only_look(office: Office, role: StaffRole) -> None:
+def test_other_roles_are_read_only(office: Office, role: StaffRole) -> None:
     other = office.login(role)
     assert steps_offered(other) == set()
     for name in ("send_again", "cancel"):
-        assert step(other, name).status_code == 403
-    assert the_message().state == "waiting"
+        assert post_step(other, name).status_code == 403
+    assert stored_message().state == "waiting"
 
 
-def test_a_message_of_another_account_is_not_there(office: Office) -> None:
+def test_a_message_of_another_account_is_not_found(office: Office) -> None:
     rival = make_office("rival")
     for name in ("send_again", "cancel"):
-        assert step(rival, name).status_code == 404
-        assert rival.page(f"loyalty_redemptionmessage_{name}", the_message().pk).status_code == 404
-    assert the_message().state == "waiting"
+        assert post_step(rival, name).status_code == 404
+        assert rival.page(f"loyalty_redemptionmessage_{name}", stored_message().pk).status_code == 404
+    assert stored_message().state == "waiting"
 
 
 @pytest.mark.parametrize("pk", ["x", "0", "9" * 30])
-def test_no_address_is_a_fault_of_ours(office: Office, pk: str) -> None:
+def test_no_url_causes_a_server_error(office: Office, pk: str) -> None:
     page = reverse("admin:loyalty_redemptionmessage_changelist")
     assert office.client.get(f"{page}{pk}/send_again").status_code in (301, 302, 404)
     assert office.client.post(f"{page}{pk}/cancel", {"_form_submitted": "True"}).status_code in (301, 302, 404)
 
 
-def test_a_transaction_shows_what_was_said_about_it(office: Office) -> None:
+def test_a_transaction_links_to_its_messages(office: Office) -> None:
     page = office.page("loyalty_transaction_change", Transaction.objects.get().pk)
-    assert reverse(f"admin:{PAGE}", args=[the_message().pk]) in page.content.decode()
+    assert reverse(f"admin:{PAGE}", args=[stored_message().pk]) in page.content.decode()
     assert "to person-1@acme.example: waiting." in page.content.decode()
 
 
-def test_the_page_costs_the_same_statements_for_any_message(office: Office) -> None:
+def test_the_page_takes_a_fixed_number_of_statements(office: Office) -> None:
     # What a process keeps once it has seen it, such as the kinds of content, is no cost of a message.
-    office.page(PAGE, the_message().pk)
+    office.page(PAGE, stored_message().pk)
     costs = []
     for state in ("waiting", "sent"):
         set_state(state)
         with CaptureQueriesContext(connection) as queries:
-            office.page(PAGE, the_message().pk)
+            office.page(PAGE, stored_message().pk)
         costs.append(len(queries))
     assert costs == [8, 8]

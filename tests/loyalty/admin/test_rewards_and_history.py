@@ -58,7 +58,7 @@ def test_a_free_product_is_chosen_from_the_catalogue(office: Office) -> None:
     assert (offer.product, offer.value) == (product, None)
 
 
-def test_the_offers_own_words_say_what_is_wrong(office: Office) -> None:
+def test_errors_of_dates_use_the_wording_of_offers(office: Office) -> None:
     values = {**OFFER, "starts_at": "2030-02-01T00:00", "ends_at": "2030-01-01T00:00"}
     form = office.post("loyalty_offer_add", **values).context["adminform"].form
     assert form.errors == {"ends_at": ["An offer ends after it starts."]}
@@ -79,13 +79,13 @@ def test_the_free_product_is_shown_for_its_benefit_alone(office: Office) -> None
         ({"code": "acme-o1"}, "code"),
     ],
 )
-def test_what_is_wrong_with_an_offer_is_told_at_its_field(office: Office, values: dict[str, Any], field: str) -> None:
+def test_errors_of_an_offer_are_shown_at_their_fields(office: Office, values: dict[str, Any], field: str) -> None:
     answer = office.post("loyalty_offer_add", **{**OFFER, **values})
     assert answer.status_code == 200
     assert set(answer.context["adminform"].form.errors) == {field}
 
 
-def test_what_the_screen_hides_for_a_kind_is_not_meant(office: Office) -> None:
+def test_values_of_fields_hidden_for_a_kind_are_ignored(office: Office) -> None:
     office.post("loyalty_offer_add", **{**OFFER, "point_cost": "100"})
     assert Offer.objects.get(code="five").point_cost is None
 
@@ -119,9 +119,9 @@ def test_a_search_without_results_explains_how_it_searches(office: Office) -> No
     assert hint not in office.page("loyalty_offer_changelist", query="?q=nothing").content.decode()
 
 
-def test_sales_are_found_by_the_day_at_their_site(office: Office) -> None:
+def test_sales_are_filtered_by_the_day_at_their_site(office: Office) -> None:
     Transaction.objects.update(local_day=date(2026, 3, 10), occurred_at=datetime(2026, 3, 9, 11, tzinfo=UTC))
-    for query, found in (
+    for query, count in (
         ("local_day_from=2026-03-10&local_day_to=2026-03-10", 1),
         ("local_day_from=2026-03-11", 0),
         ("local_day_to=2026-03-09", 0),
@@ -129,11 +129,11 @@ def test_sales_are_found_by_the_day_at_their_site(office: Office) -> None:
         ("local_day_from=0001-01-02&local_day_to=9999-12-30", 1),
     ):
         page = office.page("loyalty_transaction_changelist", query=f"?{query}")
-        assert len(page.context["cl"].result_list) == found, query
+        assert len(page.context["cl"].result_list) == count, query
 
 
 @pytest.mark.parametrize("model", [Voucher, Transaction, LedgerEntry])
-def test_what_tills_wrote_is_only_looked_at(office: Office, model: Any) -> None:
+def test_records_written_by_tills_are_read_only(office: Office, model: Any) -> None:
     name = f"loyalty_{model._meta.model_name}"
     row = model.objects.first()
     assert office.page(f"{name}_change", row.pk).status_code == 200
@@ -169,8 +169,8 @@ def test_the_ledger_shows_every_point(office: Office) -> None:
 def test_an_expired_voucher_is_shown_as_such(office: Office) -> None:
     Voucher.objects.update(expires_at="2020-01-01T00:00:00Z")
     assert "Expired" in office.page("loyalty_voucher_changelist").content.decode()
-    found = office.page("loyalty_voucher_changelist", query="?status=expired")
-    assert len(found.context["cl"].result_list) == 1
+    expired_page = office.page("loyalty_voucher_changelist", query="?status=expired")
+    assert len(expired_page.context["cl"].result_list) == 1
 
 
 @pytest.mark.parametrize("query", ["local_day_from=x", "site__id__exact=x", "o=99", "p=0", "e=1", "status=x", "q=%00"])

@@ -29,7 +29,7 @@ def office() -> Office:
 
 
 def basket(*skus: str, **values: Any) -> dict[str, Any]:
-    """A form as a browser sends it: one unit of each SKU at the retail price, at the first site."""
+    """Return the form as a browser sends it: one unit of each SKU at the retail price, at the first site."""
     sent: dict[str, Any] = {"site": "acme-001", "currency": "GBP", "at": "", "consumer": "acme-c1"}
     sent |= {"lines-TOTAL_FORMS": str(len(skus)), "lines-INITIAL_FORMS": "0"}
     for index, sku in enumerate(skus):
@@ -37,13 +37,13 @@ def basket(*skus: str, **values: Any) -> dict[str, Any]:
     return sent | values
 
 
-def try_it(office: Office, *skus: str, **values: Any) -> Any:
+def post_basket(office: Office, *skus: str, **values: Any) -> Any:
     """Post a basket and return the response."""
     return office.client.post(reverse("try_basket"), basket(*skus, **values))
 
 
 def decision_on(office: Office, *skus: str, **values: Any) -> TriedDecision:
-    decision: TriedDecision = try_it(office, *skus, **values).context["decision"]
+    decision: TriedDecision = post_basket(office, *skus, **values).context["decision"]
     return decision
 
 
@@ -57,7 +57,7 @@ def codes_of(rows: Sequence[AppliedRow] | Sequence[RefusalRow]) -> set[str]:
     return {row.promotion.code for row in rows}
 
 
-def test_a_basket_shows_what_applies_and_why_others_do_not(office: Office) -> None:
+def test_a_basket_shows_promotions_that_apply_and_reasons_of_those_that_do_not(office: Office) -> None:
     decision = decision_on(office, "acme-p1")
     assert codes_of(decision.applied) == {"acme-fixed-1", "acme-voucher-1"}
     (refusal,) = decision.refused
@@ -73,7 +73,7 @@ def test_products_and_lists_are_shown_by_name(office: Office) -> None:
         code="treat",
         product_sets=[{"personalized_promotion": "PP-7", "required_quantity": 1, "gets_discount": True}],
     )
-    response = try_it(office, "acme-p1")
+    response = post_basket(office, "acme-p1")
     decision = response.context["decision"]
     assert "The consumer has not chosen from the list of “Your teas” yet." in decision.notes
     product = Product.objects.get(sku="acme-p1")
@@ -90,11 +90,11 @@ def test_a_large_number_of_points_is_grouped(office: Office) -> None:
 def test_the_page_opens_at_the_decision(office: Office) -> None:
     page = office.client.get(reverse("try_basket")).content.decode()
     assert f'action="{reverse("try_basket")}#decision" class="try-form"' in page
-    assert '<section id="decision"' in try_it(office, "acme-p1").content.decode()
-    assert try_it(office, "acme-p1", _keep="1", name="Tea")["Location"].endswith("#decision")
+    assert '<section id="decision"' in post_basket(office, "acme-p1").content.decode()
+    assert post_basket(office, "acme-p1", _keep="1", name="Tea")["Location"].endswith("#decision")
 
 
-def test_a_draft_counts_as_if_it_were_published_for_its_own_page_alone(office: Office) -> None:
+def test_a_draft_is_evaluated_only_on_its_own_page(office: Office) -> None:
     draft = save_promotion(office.account, code="draft", draft=True, outcome={"points": 900})
     decision = decision_on(office, "acme-p1", promotion=str(draft.pk))
     assert decision.verdict == Verdict(applies=True, sentence="It applies once: 900 points.")
@@ -104,7 +104,7 @@ def test_a_draft_counts_as_if_it_were_published_for_its_own_page_alone(office: O
     assert "acme-fixed-1" in codes_of(without_draft.applied)
 
 
-def test_the_page_of_a_draft_begins_at_a_moment_at_which_it_is_in_force(office: Office) -> None:
+def test_the_page_of_a_draft_proposes_a_time_within_its_period(office: Office) -> None:
     draft = save_promotion(office.account, code="later", draft=True, starts_at=timezone.now() + timedelta(days=9))
     page = office.client.get(f"{reverse('try_basket')}?promotion={draft.pk}")
     shown = page.context["form"]["at"].value().strftime("%Y-%m-%dT%H:%M")
@@ -113,7 +113,7 @@ def test_the_page_of_a_draft_begins_at_a_moment_at_which_it_is_in_force(office: 
     assert verdict == Verdict(applies=False, sentence="It does not apply. It had not started.")
 
 
-def test_the_one_missing_rule_is_described(office: Office) -> None:
+def test_the_single_unmet_rule_is_described(office: Office) -> None:
     tree = {"match": "all", "rules": [{"attribute": "source", "operator": "is", "value": "web"}]}
     web = save_promotion(office.account, code="web", eligibility={"transaction_rules": tree})
     verdict = verdict_on(office, "acme-p1", promotion=str(web.pk), source="shop")
@@ -122,14 +122,14 @@ def test_the_one_missing_rule_is_described(office: Office) -> None:
     )
 
 
-def test_a_moment_of_the_past_is_judged_as_it_was(office: Office) -> None:
+def test_a_past_moment_is_evaluated_with_the_promotions_of_that_time(office: Office) -> None:
     before = timezone.localtime(timezone.now() - timedelta(days=40)).strftime("%Y-%m-%dT%H:%M")
     decision = decision_on(office, "acme-p1", at=before)
     assert codes_of(decision.applied) == set()
     assert {refusal.check for refusal in decision.refused} == {"Scheduled"}
 
 
-def test_trying_writes_nothing(office: Office) -> None:
+def test_trying_a_basket_writes_nothing(office: Office) -> None:
     def state() -> list[Any]:
         tables = (LedgerEntry, Transaction, Voucher, TriedBasket)
         return [model.objects.count() for model in tables] + list(Consumer.objects.values_list("points_balance"))
@@ -142,9 +142,9 @@ def test_trying_writes_nothing(office: Office) -> None:
 def test_a_saved_basket_is_tried_again_with_its_promotion(office: Office) -> None:
     draft = save_promotion(office.account, code="draft", draft=True)
     values = {"lines-0-unit_price_inc_tax": "12.50", "lines-0-quantity": "2"}
-    kept = try_it(office, "acme-p1", promotion=str(draft.pk), _keep="1", name="Two teas", **values)
+    response = post_basket(office, "acme-p1", promotion=str(draft.pk), _keep="1", name="Two teas", **values)
     assert TriedBasket.objects.get().promotion == draft
-    again = office.client.get(kept["Location"])
+    again = office.client.get(response["Location"])
     assert again.context["promotion"].pk == draft.pk
     assert again.context["decision"].total == "25.00 GBP"
     assert again.context["form"].initial["lines"][0]["unit_price_inc_tax"] == "12.5"
@@ -153,17 +153,17 @@ def test_a_saved_basket_is_tried_again_with_its_promotion(office: Office) -> Non
 
 
 def test_a_saved_basket_whose_site_is_gone_shows_the_error(office: Office) -> None:
-    try_it(office, "acme-p1", _keep="1", name="Elsewhere", at="2026-05-01T10:00")
-    kept = TriedBasket.objects.get()
-    kept.basket["site"] = "gone"
-    kept.save()
-    page = office.client.get(f"{reverse('try_basket')}?basket={kept.pk}")
+    post_basket(office, "acme-p1", _keep="1", name="Elsewhere", at="2026-05-01T10:00")
+    saved = TriedBasket.objects.get()
+    saved.basket["site"] = "gone"
+    saved.save()
+    page = office.client.get(f"{reverse('try_basket')}?basket={saved.pk}")
     assert page.context["decision"] is None
     assert page.context["form"].errors["site"] == ["There is no site gone."]
 
 
 def test_a_saved_basket_can_be_deleted(office: Office) -> None:
-    try_it(office, "acme-p1", _keep="1", name="Tea")
+    post_basket(office, "acme-p1", _keep="1", name="Tea")
     office.client.post(reverse("try_basket"), {"_forget": str(TriedBasket.objects.get().pk)})
     assert not TriedBasket.objects.exists()
 
@@ -182,7 +182,7 @@ def test_a_saved_basket_can_be_deleted(office: Office) -> None:
     ],
 )
 def test_each_error_is_shown_at_its_field(office: Office, values: dict[str, str], field: str, words: str) -> None:
-    answer = try_it(office, "acme-p1", **values)
+    answer = post_basket(office, "acme-p1", **values)
     assert answer.status_code == 200
     assert answer.context["decision"] is None
     assert answer.context["form"].errors[field] == [words]
@@ -193,14 +193,14 @@ def test_an_unknown_promotion_or_basket_is_not_found(office: Office, wanted: str
     assert office.client.get(f"{reverse('try_basket')}?{wanted}").status_code == 404
 
 
-def test_nothing_of_another_account_is_tried(office: Office) -> None:
+def test_baskets_and_promotions_of_another_account_cannot_be_tried(office: Office) -> None:
     theirs = make_office("theirs")
     promotion = save_promotion(theirs.account, draft=True)
     office.client.post(reverse("try_basket"), basket("acme-p1", _keep="1", name="Ours"))
-    kept = TriedBasket.objects.get()
+    saved = TriedBasket.objects.get()
     assert office.client.get(f"{reverse('try_basket')}?promotion={promotion.pk}").status_code == 404
-    assert theirs.client.get(f"{reverse('try_basket')}?basket={kept.pk}").status_code == 404
-    assert theirs.client.post(reverse("try_basket"), {"_forget": str(kept.pk)}).status_code == 404
+    assert theirs.client.get(f"{reverse('try_basket')}?basket={saved.pk}").status_code == 404
+    assert theirs.client.post(reverse("try_basket"), {"_forget": str(saved.pk)}).status_code == 404
     answer = theirs.client.post(reverse("try_basket"), basket("acme-p1", **{"lines-0-unit_price_inc_tax": "1"}))
     assert answer.context["form"].errors["site"] == ["There is no site acme-001."]
 
@@ -208,16 +208,16 @@ def test_nothing_of_another_account_is_tried(office: Office) -> None:
 def test_a_viewer_may_try_baskets_but_not_save_them(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
     assert decision_on(viewer, "acme-p1").applied
-    assert try_it(viewer, "acme-p1", _keep="1", name="Mine").status_code == 403
+    assert post_basket(viewer, "acme-p1", _keep="1", name="Mine").status_code == 403
     assert not TriedBasket.objects.exists()
     assert viewer.client.post(reverse("try_basket"), {"_forget": "1"}).status_code == 403
 
 
-def test_the_page_takes_the_same_number_of_statements_whatever_there_is(office: Office) -> None:
+def test_the_page_takes_a_fixed_number_of_statements(office: Office) -> None:
     def queries() -> int:
-        try_it(office, "acme-p1", "acme-p1")  # The rulebook of this version is read once.
+        post_basket(office, "acme-p1", "acme-p1")  # The rulebook of this version is read once.
         with CaptureQueriesContext(connection) as counted:
-            assert try_it(office, "acme-p1", "acme-p1").status_code == 200
+            assert post_basket(office, "acme-p1", "acme-p1").status_code == 200
         return len(counted)
 
     few = queries()
@@ -231,7 +231,7 @@ def test_the_page_takes_the_same_number_of_statements_whatever_there_is(office: 
     assert (few, queries()) == (12, 12)
 
 
-def test_try_it_on_a_promotions_page_leads_to_its_trial(office: Office) -> None:
+def test_a_promotions_page_links_to_trying_it_on_a_basket(office: Office) -> None:
     promotion = save_promotion(office.account, code="mine")
     answer = office.page("loyalty_loyaltypromotion_try_it", promotion.pk)
     assert (answer.status_code, answer["Location"]) == (302, f"{reverse('try_basket')}?promotion={promotion.pk}")

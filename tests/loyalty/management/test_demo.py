@@ -1,4 +1,4 @@
-"""The demo is a believable shop that can be made in pieces, and made again without changing."""
+"""The demo is a realistic shop that can be created in several runs; another run changes nothing."""
 
 import json
 import re
@@ -35,21 +35,21 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few weeks' sales and a street's consumers are enough to see how it works."""
+def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shrink the demo: fewer sales and 120 consumers."""
     monkeypatch.setattr(fill, "SALES", 60)
     monkeypatch.setattr(fill, "SECOND_SALES", 4)
     everybody = shop.consumers
     monkeypatch.setattr(shop, "consumers", lambda **arguments: everybody(**{"count": 120, **arguments}))
 
 
-def run() -> str:
+def run_demo() -> str:
     out = StringIO()
     call_command("demo", stdout=out)
     return out.getvalue()
 
 
-def counts() -> dict[str, Any]:
+def row_counts() -> dict[str, Any]:
     models = (
         *(Account, Consumer, LedgerEntry, Offer, PersonalizedList, Product, Promotion, PromotionVersion, Reversal),
         *(StaffMembership, Transaction, Voucher),
@@ -60,32 +60,32 @@ def counts() -> dict[str, Any]:
     }
 
 
-def test_it_shows_every_type_of_promotion_in_every_status() -> None:
-    run()
+def test_the_demo_has_promotions_of_every_type_in_every_status() -> None:
+    run_demo()
     promotions = LoyaltyPromotion.objects.filter(account__code="demo")
     shown = set(promotions.values_list("type", "status"))
-    assert shown == {(one.value, status.value) for one in PromotionType for status in Status}
-    eligibility = [one.eligibility for one in promotions]
+    assert shown == {(promotion_type.value, status.value) for promotion_type in PromotionType for status in Status}
+    eligibility = [promotion.eligibility for promotion in promotions]
     for name in ("site_rules", "customer_rules", "transaction_rules", "line_item_rules", "application_rules"):
-        assert any(one[name] for one in eligibility), name
+        assert any(fields[name] for fields in eligibility), name
     for name in ("control_group", "total_redemption_limit", "customer_redemption_limit", "always_apply"):
-        assert any(one[name] for one in eligibility), name
-    assert {one.currency for one in promotions} == {"GBP", "EUR", "USD"}
+        assert any(fields[name] for fields in eligibility), name
+    assert {promotion.currency for promotion in promotions} == {"GBP", "EUR", "USD"}
 
 
-def test_it_shows_discounts_of_every_type_in_every_status_and_of_every_source() -> None:
-    run()
+def test_the_demo_has_discounts_of_every_type_status_and_source() -> None:
+    run_demo()
     shown = Discount.objects.filter(account__code="demo")
     assert set(shown.values_list("type", flat=True)) == set(DiscountType)
     assert set(shown.values_list("status", flat=True)) == set(Status)
-    sets = [one for discount in shown for one in discount.outcome["product_sets"]]
+    sets = [product_set for discount in shown for product_set in discount.outcome["product_sets"]]
     for source in ("rules", "products", "personalized_promotion", "required_spend", "default_product"):
-        assert any(one.get(source) for one in sets), source
+        assert any(product_set.get(source) for product_set in sets), source
     assert any(discount.always_apply for discount in shown)
 
 
-def test_each_personalized_promotion_has_lists_choices_and_a_discount_that_it_feeds() -> None:
-    run()
+def test_each_personalized_promotion_has_lists_choices_and_a_discount() -> None:
+    run_demo()
     for promotion in PersonalizedPromotion.objects.all():
         lists = PersonalizedList.objects.filter(promotion=promotion)
         assert lists.filter(selected=[]).exists()
@@ -99,7 +99,7 @@ def test_sales_are_discounted_paid_with_vouchers_and_returned(monkeypatch: pytes
     monkeypatch.setattr(fill, "SALES", 200)
     monkeypatch.setattr(fill, "BATCH_SIZE", 10)
     monkeypatch.setattr(fill, "VOUCHER_USE_RATE", 1)
-    run()
+    run_demo()
     assert AppliedPromotion.objects.filter(promotion__family="discount", discount__gt=0).exists()
     assert Voucher.objects.filter(redeemed_by__isnull=False).exists()
     statuses = set(Transaction.objects.values_list("status", flat=True))
@@ -108,13 +108,13 @@ def test_sales_are_discounted_paid_with_vouchers_and_returned(monkeypatch: pytes
 
 
 def test_a_second_run_changes_nothing() -> None:
-    run()
-    before = counts()
-    assert "0 of them new" in run()
-    assert counts() == before
+    run_demo()
+    before = row_counts()
+    assert "0 of them new" in run_demo()
+    assert row_counts() == before
 
 
-def test_a_run_that_was_cut_off_is_completed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_is_completed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     commit = fill.transaction_commit  # type: ignore[attr-defined]
     calls = iter(range(99))
 
@@ -125,22 +125,22 @@ def test_a_run_that_was_cut_off_is_completed_by_the_next(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(fill, "transaction_commit", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        run()
+        run_demo()
     assert Transaction.objects.count() == 25
     monkeypatch.setattr(fill, "transaction_commit", commit)
-    assert "60 sales, 35 of them new" in run()
+    assert "60 sales, 35 of them new" in run_demo()
     assert not StaffMembership.objects.exclude(account__code__in=["demo", "demo-books"]).exists()
 
 
 def test_points_add_up() -> None:
-    run()
+    run_demo()
     for consumer in Consumer.objects.filter(ledger_entries__isnull=False).distinct():
         assert consumer.points_balance == sum(consumer.ledger_entries.values_list("points", flat=True))
     assert set(LedgerEntry.objects.values_list("kind", flat=True)) >= {"base", "promotion", "adjustment"}
 
 
-def test_the_log_ins_printed_work_and_have_their_roles(client: Client) -> None:
-    printed = dict(re.findall(r"^  (demo-\w+) +(\S+-hearth)", run(), re.MULTILINE))
+def test_the_printed_logins_work_and_have_their_roles(client: Client) -> None:
+    printed = dict(re.findall(r"^  (demo-\w+) +(\S+-hearth)", run_demo(), re.MULTILINE))
     assert set(printed) == {"demo-admin", "demo-marketer", "demo-service", "demo-viewer"}
     for username, password in printed.items():
         page = client.post("/admin/login/", {"username": username, "password": password, "next": "/admin/"})
@@ -151,8 +151,8 @@ def test_the_log_ins_printed_work_and_have_their_roles(client: Client) -> None:
     assert StaffMembership.objects.filter(user__username="demo-admin").count() == 2
 
 
-def test_the_call_printed_works_and_the_keys_of_the_run_before_do_not(client: Client) -> None:
-    first, second = (PrintedCall(run()) for _ in range(2))
+def test_the_printed_call_works_and_keys_of_an_earlier_run_do_not(client: Client) -> None:
+    first, second = (PrintedCall(run_demo()) for _ in range(2))
     assert first.path == "/api/v1/baskets/evaluate"
     assert evaluate(client, first).status_code == 401
     answer = evaluate(client, second)
@@ -162,7 +162,7 @@ def test_the_call_printed_works_and_the_keys_of_the_run_before_do_not(client: Cl
 
 
 class PrintedCall:
-    """What the printed curl line would send."""
+    """The request that the printed curl line sends."""
 
     def __init__(self, output: str) -> None:
         words = shlex.split(next(line for line in output.splitlines() if line.strip().startswith("curl")))
@@ -181,9 +181,9 @@ def evaluate(client: Client, call: PrintedCall) -> Any:
 
 
 def test_passwords_follow_from_the_installations_secret(settings: Any) -> None:
-    first = run()
+    first = run_demo()
     settings.SECRET_KEY = "another"
-    second = run()
+    second = run_demo()
     passwords = [dict(re.findall(r"(demo-\w+) +(\S+-hearth)", output)) for output in (first, second)]
     assert passwords[0].keys() == passwords[1].keys()
     assert not set(passwords[0].values()) & set(passwords[1].values())
@@ -191,15 +191,15 @@ def test_passwords_follow_from_the_installations_secret(settings: Any) -> None:
     assert user.check_password(passwords[1]["demo-viewer"])
 
 
-def test_nothing_of_another_account_is_touched() -> None:
+def test_rows_of_another_account_are_unchanged() -> None:
     other = Account.objects.create(code="other", name="Other", currency="GBP")
     Consumer.objects.create(account=other, consumer_id="c-00001")
-    run()
+    run_demo()
     assert Consumer.objects.filter(account=other).count() == 1
     assert not Product.objects.filter(account=other).exists()
 
 
-def test_the_shop_has_what_it_promises() -> None:
+def test_the_shop_has_the_documented_products_sites_offers_and_consumers() -> None:
     products = shop.products()
     assert len({product.sku for product in products}) == 300
     assert all(product.cost_price < product.retail_price for product in products if product.cost_price)  # type: ignore[operator]
@@ -222,12 +222,12 @@ def test_sales_are_the_same_for_the_same_moment_and_fill_the_year_before_it() ->
         products=shop.products(),
         consumers=shop.consumers(today=until.date()),
     )
-    made = sales(trade, until=until, count=400)
-    assert made == sales(trade, until=until, count=400)
-    assert [sale.reference for sale in made[:2]] == ["D-00001", "D-00002"]
-    assert sorted(made, key=lambda sale: sale.occurred_at) == made
-    assert 300 < (made[-1].occurred_at - made[0].occurred_at).days <= DAYS
-    assert made[-1].occurred_at <= until
+    drawn = sales(trade, until=until, count=400)
+    assert drawn == sales(trade, until=until, count=400)
+    assert [sale.reference for sale in drawn[:2]] == ["D-00001", "D-00002"]
+    assert sorted(drawn, key=lambda sale: sale.occurred_at) == drawn
+    assert 300 < (drawn[-1].occurred_at - drawn[0].occurred_at).days <= DAYS
+    assert drawn[-1].occurred_at <= until
 
 
 def test_progress_is_shown_for_each_shops_sales() -> None:

@@ -1,4 +1,4 @@
-"""Past sales of a file become history, whole and once; unusable rows are rejected with their reason."""
+"""Past sales of a file are imported whole and once; unusable rows are rejected with their reason."""
 
 import csv
 import gzip
@@ -100,7 +100,7 @@ def test_products_get_their_name_and_a_category_from_its_last_word(import_rows: 
     assert [category_of(name) for name in ("", "123", "SET/6 CAKE CASES ", "Tea for 2")] == ["", "", "Cases", "For"]
 
 
-def test_a_product_that_the_catalogue_knows_stays_as_it_is(import_rows: ImportRows, account: Account) -> None:
+def test_a_product_already_in_the_catalogue_is_unchanged(import_rows: ImportRows, account: Account) -> None:
     Product.objects.create(account=account, sku="A", name="Lantern", category="Lights", labels=["metal"])
     summary, _ = import_rows("1,A,BLUE LANTERN,2,2026-03-01T09:00:00,2.55,,Leeds")
     assert Product.objects.get().name == "Lantern"
@@ -121,7 +121,7 @@ def test_a_new_product_raises_the_rulebook_version(import_rows: ImportRows, acco
     assert account.rulebook_version > before
 
 
-def test_an_invoice_marked_as_a_return_is_kept_with_totals_below_zero(import_rows: ImportRows) -> None:
+def test_an_invoice_marked_as_a_return_is_imported_with_negative_totals(import_rows: ImportRows) -> None:
     summary, rejects = import_rows("C7,A,LAMP,-2,2026-03-01T09:00:00,2.50,c-1,Leeds", members=True)
     assert (summary["unlinked_returns"], summary["past_sales"], rejects) == (1, 0, [])
     row = Transaction.objects.get()
@@ -238,18 +238,18 @@ def test_consumers_become_members_on_the_day_of_their_first_sale(import_rows: Im
     assert (consumer.last_transaction_on, consumer.points_balance) == (date(2026, 3, 2), 0)
 
 
-def test_without_the_option_nobody_becomes_a_member(import_rows: ImportRows) -> None:
+def test_without_the_option_no_consumer_becomes_a_member(import_rows: ImportRows) -> None:
     import_rows("1,A,LAMP,1,2026-03-01T10:00:00,2,c,L")
     assert not Membership.objects.exists()
 
 
-def test_a_second_run_imports_nothing_twice_and_says_so(import_rows: ImportRows) -> None:
+def test_a_second_run_imports_nothing_and_reports_existing_sales(import_rows: ImportRows) -> None:
     rows = [f"{i},A,LAMP,1,2026-03-01T09:{i}:00,2,c,L" for i in range(10, 20)]
     import_rows(*rows, members=True)
-    before = picture()
+    before = import_snapshot()
     summary, _ = import_rows(*rows, members=True)
     assert (summary["past_sales"], summary["already_there"], summary["created"]) == (0, 10, {})
-    assert picture() == before
+    assert import_snapshot() == before
 
 
 def test_a_reference_with_other_content_than_was_imported_is_rejected(import_rows: ImportRows) -> None:
@@ -260,22 +260,22 @@ def test_a_reference_with_other_content_than_was_imported_is_rejected(import_row
     assert Transaction.objects.get().lines[0]["quantity"] == "1"
 
 
-def test_an_import_that_was_cut_off_is_completed_by_the_next(
+def test_an_interrupted_import_is_completed_by_the_next(
     import_rows: ImportRows, monkeypatch: pytest.MonkeyPatch, account: Account
 ) -> None:
     rows = [f"{i},{'AB'[i % 2]},LAMP {i % 2},{i},2026-03-01T09:{i}:00,2,c-{i % 3},{'LM'[i % 2]}" for i in range(10, 31)]
     rows.append("12,A,LAMP,0,2026-03-01T09:12:00,2,c-0,L")
     monkeypatch.setattr(past_sales, "BATCH_SIZE", 4)
     whole, whole_rejects = import_rows(*rows, members=True)
-    expected = picture()
+    expected = import_snapshot()
     for model in (Transaction, Membership, Consumer, Product, Site):
         model.objects.all().delete()
 
-    written = past_sales._consumers_update
+    original = past_sales._consumers_update
     batches = iter(range(99))
 
     def fail_in_the_third_batch(created: Any) -> None:
-        written(created)
+        original(created)
         if next(batches) == 2:
             raise KeyboardInterrupt
 
@@ -283,15 +283,15 @@ def test_an_import_that_was_cut_off_is_completed_by_the_next(
     with pytest.raises(KeyboardInterrupt):
         import_rows(*rows, members=True)
     assert Transaction.objects.count() == 8
-    monkeypatch.setattr(past_sales, "_consumers_update", written)
+    monkeypatch.setattr(past_sales, "_consumers_update", original)
     rest, rest_rejects = import_rows(*rows, members=True)
     assert (rest["already_there"], rest["past_sales"]) == (8, whole["past_sales"] - 8)
     assert rest_rejects == whole_rejects
-    assert picture() == expected
+    assert import_snapshot() == expected
 
 
-def picture() -> list[list[Any]]:
-    """All that an import writes, but for ids and the time of writing."""
+def import_snapshot() -> list[list[Any]]:
+    """Return everything that an import writes except ids and the time of writing."""
     return [
         list(
             Transaction.objects.order_by("id").values_list(
@@ -314,7 +314,7 @@ def picture() -> list[list[Any]]:
     ]
 
 
-def test_every_invoice_is_imported_there_already_or_rejected(import_rows: ImportRows) -> None:
+def test_every_invoice_is_imported_existing_or_rejected(import_rows: ImportRows) -> None:
     import_rows("1,A,LAMP,1,2026-03-01T09:00:00,2,c,L")
     summary, _ = import_rows(
         "1,A,LAMP,1,2026-03-01T09:00:00,2,c,L",

@@ -1,4 +1,4 @@
-"""A file's sales are replayed by the till's own commit: in order, once, and the same everywhere."""
+"""A file's sales are replayed through the till's commit: in order, once, with the same result everywhere."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ Replay = Callable[..., tuple[Summary, Rejects]]
 
 
 def shop(code: str = "shop", *, days: int = 36500) -> Account:
-    """An account with a promotion on lanterns, and one that comes with every second sale."""
+    """Create an account with a promotion on lanterns and one on every second sale."""
     account = Account.objects.create(
         code=code, name=code, currency="GBP", time_zone="Europe/London", late_transaction_days=days
     )
@@ -138,7 +138,7 @@ def test_a_second_run_posts_nothing_and_has_the_same_digest(replay_rows: Replay)
     assert Transaction.objects.count() == 4
 
 
-def test_a_replay_that_was_cut_off_continues_where_it_was(replay_rows: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_replay_continues_where_it_stopped(replay_rows: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
     shop()
     shop("whole")
     whole, _ = replay_rows(*SALES, account="whole")
@@ -169,7 +169,7 @@ def test_another_decision_has_another_digest(replay_rows: Replay) -> None:
     assert other["digest"] != plain["digest"]
 
 
-def test_a_limit_stops_after_that_many_sales(replay_rows: Replay) -> None:
+def test_the_limit_option_stops_after_that_many_sales(replay_rows: Replay) -> None:
     shop()
     assert replay_rows(*SALES, limit=3)[0]["posted"] == 3
     assert Transaction.objects.count() == 3
@@ -196,7 +196,7 @@ def test_a_sale_of_tomorrow_is_refused_and_the_rest_goes_on(replay_rows: Replay)
     assert (summary["posted"], summary["refused"]) == (1, {SaleInvalid.code: 1})
 
 
-def test_an_account_that_takes_no_sales_so_old_is_left_alone(replay_rows: Replay) -> None:
+def test_an_account_that_accepts_no_sales_of_that_age_is_unchanged(replay_rows: Replay) -> None:
     shop(days=1)
     with pytest.raises(CommandError, match="late_transaction_days"):
         replay_rows(*(row.replace("2026", "2020") for row in SALES))
@@ -204,14 +204,14 @@ def test_an_account_that_takes_no_sales_so_old_is_left_alone(replay_rows: Replay
 
 
 def test_the_promotions_of_the_documented_replay_are_accepted_as_they_are(client: Client, settings: Any) -> None:
-    made = account_create(code="replay", currency="GBP", time_zone="Europe/London")
+    created = account_create(code="replay", currency="GBP", time_zone="Europe/London")
     for name in ("offers", "promotions"):
         body = (settings.BASE_DIR / "docs" / "real-data" / f"{name}.json").read_text()
         answer = client.post(
             f"/api/v1/{name}/bulk",
             body,
             content_type="application/json",
-            headers={"authorization": f"Api-Key {made.manager_key}"},
+            headers={"authorization": f"Api-Key {created.manager_key}"},
         )
         assert answer.status_code == 200, answer.content
-    assert LoyaltyPromotion.objects.filter(account=made.account).count() == 8
+    assert LoyaltyPromotion.objects.filter(account=created.account).count() == 8

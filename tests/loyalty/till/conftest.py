@@ -1,4 +1,4 @@
-"""Which rows a sale holds is asked of PostgreSQL: SQLite has one writer at a time, who holds all of them."""
+"""Check row locks on PostgreSQL alone: SQLite has one writer at a time, who locks every row."""
 
 from django.db import connection
 

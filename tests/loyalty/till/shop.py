@@ -31,12 +31,12 @@ class Answer(Protocol):
 
     @property
     def content(self) -> bytes:
-        """The body."""
+        """Return the body."""
         ...
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers."""
+        """Return the headers."""
         ...
 
     def json(self) -> Json:

@@ -1,4 +1,4 @@
-"""Repeat behaviour over real transactions: what is kept at a commit, and what history says, agree."""
+"""Application rules over real transactions: progress stored at commits agrees with the history."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Shop:
-    made = make_shop()
-    made.member()
-    return made
+    shop = make_shop()
+    shop.member()
+    return shop
 
 
 def rule(measure: str, threshold: str, unit: str = "days", length: int | None = 30, **more: Json) -> Json:
@@ -40,8 +40,8 @@ def test_every_third_transaction(shop: Shop) -> None:
 def test_spend_counted_every_ten(shop: Shop) -> None:
     shop.promotion("tens", application_rules=[rule("spend", "10", counting="every")])
     spent = ["9.00", "3.00", "6.00", "27.00"]
-    found = [applies(shop, f"T{day}", day, sold=[make_line(price=price)]) for day, price in enumerate(spent)]
-    assert found == [False, True, False, True]
+    applied = [applies(shop, f"T{day}", day, sold=[make_line(price=price)]) for day, price in enumerate(spent)]
+    assert applied == [False, True, False, True]
 
 
 def test_units_of_matching_lines_within_a_week(shop: Shop) -> None:
@@ -53,7 +53,7 @@ def test_units_of_matching_lines_within_a_week(shop: Shop) -> None:
     assert not applies(shop, "T3", 8, sold=[make_line(quantity="2")])
 
 
-def test_a_promotion_counts_what_was_bought_before_it_existed(shop: Shop) -> None:
+def test_a_promotion_counts_purchases_from_before_it_existed(shop: Shop) -> None:
     shop.sell("T0", occurred_at=on_day(0))
     shop.sell("T1", occurred_at=on_day(1))
     shop.promotion("third", application_rules=[rule("transactions", "3")])
@@ -114,16 +114,16 @@ def test_progress_stored_by_commits_equals_the_sum_of_history(shop: Shop) -> Non
     shop.promotion("mixed", application_rules=rules)
     for day in range(0, 40, 3):
         applies(shop, f"T{day}", day, sold=[make_line(price=f"{day + 1}.00")])
-    kept = shop.evaluate(occurred_at=on_day(41))
+    answer = shop.evaluate(occurred_at=on_day(41))
     PromotionUsage.objects.update(progress_signature="")
-    assert shop.evaluate(occurred_at=on_day(41)) == kept
+    assert shop.evaluate(occurred_at=on_day(41)) == answer
 
 
-def test_a_quote_for_the_past_does_not_count_what_came_later(shop: Shop) -> None:
+def test_a_quote_for_the_past_ignores_later_sales(shop: Shop) -> None:
     shop.promotion("second", application_rules=[rule("transactions", "2")])
     shop.sell("T3", occurred_at=on_day(3))
     assert shop.evaluate(occurred_at=on_day(1))["applied"] == []
-    assert [one["promotion"] for one in shop.evaluate(occurred_at=on_day(4))["applied"]] == ["second"]
+    assert [row["promotion"] for row in shop.evaluate(occurred_at=on_day(4))["applied"]] == ["second"]
 
 
 def test_progress_that_a_sale_does_not_count_towards_is_not_written_again(shop: Shop) -> None:
@@ -133,7 +133,7 @@ def test_progress_that_a_sale_does_not_count_towards_is_not_written_again(shop: 
     def writes(reference: str, day: int, sku: str) -> bool:
         with CaptureQueriesContext(connection) as queries:
             applies(shop, reference, day, sold=[make_line(sku)])
-        return any(one["sql"].startswith("INSERT INTO loyalty_promotionusage") for one in queries)
+        return any(query["sql"].startswith("INSERT INTO loyalty_promotionusage") for query in queries)
 
     assert writes("T0", 0, "BAP")
     assert not writes("T1", 1, "BAP")

@@ -1,4 +1,4 @@
-"""Whatever a till sends: a named refusal that changes nothing, never a fault of the server."""
+"""Bad input from a till: always a named refusal that changes nothing, never a server error."""
 
 import pytest
 from django.db import DataError
@@ -14,9 +14,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Shop:
-    made = make_shop(late_transaction_days=365_00)
-    made.member()
-    return made
+    shop = make_shop(late_transaction_days=365_00)
+    shop.member()
+    return shop
 
 
 LINE = make_line()
@@ -81,7 +81,7 @@ def test_bad_input_is_refused_by_name(shop: Shop, path: str, change: Json, attr:
 def test_a_flag_that_is_neither_yes_nor_no_is_refused_before_anything_is_written(shop: Shop, path: str) -> None:
     answer = shop.call("post", f"{path}?explain=perhaps", make_basket(reference="T1"))
     assert answer.status_code == 400
-    assert [one["attr"] for one in answer.json()["errors"]] == ["explain"]
+    assert [error["attr"] for error in answer.json()["errors"]] == ["explain"]
     assert not Transaction.objects.exists()
 
 
@@ -100,7 +100,7 @@ def test_a_basket_beyond_all_limits_is_refused(shop: Shop, path: str, lines: lis
         shop.promotion("much", outcome=outcome)
     answer = shop.call("post", path, make_basket(reference="T1", lines=lines))
     assert answer.status_code == 400, answer.content
-    assert [(one["code"], one["attr"]) for one in answer.json()["errors"]] == [("max_value", "lines")]
+    assert [(error["code"], error["attr"]) for error in answer.json()["errors"]] == [("max_value", "lines")]
     assert not Transaction.objects.exists()
 
 
@@ -112,7 +112,7 @@ def test_a_commit_issues_at_most_10000_vouchers_and_a_quote_none(shop: Shop) -> 
     assert shop.call("post", "baskets/evaluate", basket).json()["applied"][0]["redemptions"] == 10_001
     answer = shop.call("post", "transactions", basket)
     assert answer.status_code == 400
-    assert [(one["code"], one["attr"]) for one in answer.json()["errors"]] == [("max_value", "lines")]
+    assert [(error["code"], error["attr"]) for error in answer.json()["errors"]] == [("max_value", "lines")]
     assert not Transaction.objects.exists()
 
 
@@ -120,12 +120,12 @@ def test_a_balance_beyond_all_limits_is_refused(shop: Shop) -> None:
     Consumer.objects.update(points_balance=10**18 - 9)
     answer = shop.call("post", "transactions", make_basket(make_line(price="10.00"), reference="T1"))
     assert answer.status_code == 400, answer.content
-    assert [(one["code"], one["attr"]) for one in answer.json()["errors"]] == [("max_value", "lines")]
+    assert [(error["code"], error["attr"]) for error in answer.json()["errors"]] == [("max_value", "lines")]
     assert not Transaction.objects.exists()
 
 
 @pytest.mark.parametrize("error", [DataError, OverflowError])
-def test_a_figure_that_a_column_does_not_hold_is_refused(shop: Shop, error: type[Exception]) -> None:
+def test_a_figure_too_large_for_its_column_is_refused(shop: Shop, error: type[Exception]) -> None:
     def write(_attempt: int) -> None:
         raise error
 
@@ -156,13 +156,13 @@ def test_a_body_that_is_no_basket_is_refused(shop: Shop, raw: str) -> None:
     assert answer.json()["errors"]
 
 
-def test_a_commit_needs_its_reference(shop: Shop) -> None:
+def test_a_commit_requires_a_reference(shop: Shop) -> None:
     for reference in (None, "", "  "):
         answer = shop.call("post", "transactions", make_basket(reference=reference))
         assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "reference")
 
 
-def test_a_sale_may_be_late_up_to_a_limit_and_hardly_early() -> None:
+def test_a_sale_may_be_late_up_to_a_limit_and_early_by_a_small_margin() -> None:
     shop = make_shop("strict", late_transaction_days=30)
     shop.member()
     for moment in ("2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"):

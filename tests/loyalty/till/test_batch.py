@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Shop:
-    made = make_shop()
-    made.member()
-    return made
+    shop = make_shop()
+    shop.member()
+    return shop
 
 
 def on_day(day: int) -> str:
@@ -34,7 +34,7 @@ def send(shop: Shop, *baskets: Json) -> list[Json]:
 
 
 def outcomes(results: list[Json]) -> list[tuple[str | None, int]]:
-    return [(one["reference"], one["status"]) for one in results]
+    return [(result["reference"], result["status"]) for result in results]
 
 
 def raw(shop: Shop, body: bytes) -> Answer:
@@ -47,18 +47,22 @@ def test_a_batch_is_committed_oldest_first_whatever_its_order(shop: Shop) -> Non
     baskets = [make_basket(reference=f"T{day}", occurred_at=on_day(day)) for day in (3, 1, 2)]
     results = send(shop, *baskets)
     assert outcomes(results) == [("T1", 201), ("T2", 201), ("T3", 201)]
-    assert [bool(one["answer"]["applied"]) for one in results] == [True, False, False]
+    assert [bool(result["answer"]["applied"]) for result in results] == [True, False, False]
     assert not list(ledger_differences())
 
 
-def test_moments_are_compared_and_not_their_spelling(shop: Shop) -> None:
+def test_moments_are_compared_whatever_their_offset(shop: Shop) -> None:
     late = make_basket(reference="late", occurred_at="2026-03-04T12:00:00+00:00")
     early = make_basket(reference="early", occurred_at="2026-03-04T13:30:00+02:00")
     assert outcomes(send(shop, late, early)) == [("early", 201), ("late", 201)]
 
 
-def test_baskets_of_one_moment_keep_their_order(shop: Shop) -> None:
-    assert outcomes(send(shop, *(make_basket(reference=one) for one in "bca"))) == [("b", 201), ("c", 201), ("a", 201)]
+def test_baskets_of_the_same_moment_keep_their_order(shop: Shop) -> None:
+    assert outcomes(send(shop, *(make_basket(reference=reference) for reference in "bca"))) == [
+        ("b", 201),
+        ("c", 201),
+        ("a", 201),
+    ]
 
 
 def test_a_basket_without_a_moment_happened_now(shop: Shop) -> None:
@@ -68,14 +72,14 @@ def test_a_basket_without_a_moment_happened_now(shop: Shop) -> None:
     assert timezone.now() - Transaction.objects.get(reference="now").occurred_at < timedelta(minutes=1)
 
 
-def test_each_answer_is_that_of_the_single_call(shop: Shop) -> None:
+def test_each_answer_equals_that_of_a_single_call(shop: Shop) -> None:
     shop.promotion("fifty")
     (result,) = send(shop, make_basket(reference="T1"))
     again = shop.call("post", "transactions", make_basket(reference="T1"))
     assert (again.status_code, again.json()) == (200, result["answer"])
 
 
-def test_a_refused_basket_stops_no_other_and_is_answered_as_a_single_call(shop: Shop) -> None:
+def test_a_refused_basket_affects_no_other_and_gets_the_answer_of_a_single_call(shop: Shop) -> None:
     shop.sell("used")
     bad = [
         make_basket(reference="used", sold=[make_line(quantity="9")]),
@@ -87,27 +91,27 @@ def test_a_refused_basket_stops_no_other_and_is_answered_as_a_single_call(shop: 
         {"lines": []},
     ]
     results = send(shop, *bad, make_basket(reference="good"))
-    found = {one["reference"]: (one["status"], one["answer"]) for one in results}
+    answers = {result["reference"]: (result["status"], result["answer"]) for result in results}
     for body in bad:
         alone = shop.call("post", "transactions", body)
-        assert found[body.get("reference")] == (alone.status_code, alone.json())
-    assert {status for status, _ in found.values()} == {400, 409, 201}
+        assert answers[body.get("reference")] == (alone.status_code, alone.json())
+    assert {status for status, _ in answers.values()} == {400, 409, 201}
     assert set(Transaction.objects.values_list("reference", flat=True)) == {"used", "good"}
 
 
 @pytest.mark.parametrize("body", [None, 5, "T1", [], [[]], True])
-def test_an_entry_that_is_no_basket_is_refused_in_its_place(shop: Shop, body: Json) -> None:
+def test_an_entry_that_is_no_basket_is_refused_at_its_position(shop: Shop, body: Json) -> None:
     results = send(shop, make_basket(reference="good"), body)
     assert outcomes(results) == [("good", 201), (None, 400)]
 
 
-def test_a_batch_sent_again_writes_nothing_more(shop: Shop) -> None:
+def test_a_batch_sent_again_writes_nothing(shop: Shop) -> None:
     shop.promotion("fifty")
     baskets = [make_basket(reference=f"T{day}", occurred_at=on_day(day)) for day in (1, 2)]
     first = send(shop, *baskets)
     again = send(shop, *baskets)
     assert outcomes(again) == [("T1", 200), ("T2", 200)]
-    assert [one["answer"] for one in again] == [one["answer"] for one in first]
+    assert [result["answer"] for result in again] == [result["answer"] for result in first]
     assert Consumer.objects.get().points_balance == 106
 
 
@@ -129,7 +133,7 @@ def test_late_sales_are_evaluated_at_their_own_moment_by_todays_definitions(shop
     shop.promotion("short", **march)
     shop.promotion("short", outcome={"points": 7}, **march)
     results = send(shop, *(make_basket(reference=f"T{day}", occurred_at=on_day(day)) for day in (1, 3, 5)))
-    assert [one["answer"]["points"]["promotion"] for one in results] == [0, 7, 0]
+    assert [result["answer"]["points"]["promotion"] for result in results] == [0, 7, 0]
 
 
 def test_late_sales_meet_todays_counters(shop: Shop) -> None:
@@ -156,7 +160,7 @@ def test_at_most_500_baskets_are_accepted_at_once(shop: Shop) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (413, "too_large")
 
 
-def test_no_baskets_are_no_results(shop: Shop) -> None:
+def test_an_empty_batch_has_no_results(shop: Shop) -> None:
     assert send(shop) == []
 
 
@@ -180,7 +184,7 @@ def test_an_unreadable_batch_is_refused(shop: Shop, body: bytes) -> None:
     answer = raw(shop, body)
     assert answer.status_code in (200, 400), answer.content
     if answer.status_code == 200:
-        assert [one["status"] for one in answer.json()["results"]] == [400]
+        assert [result["status"] for result in answer.json()["results"]] == [400]
     assert not Transaction.objects.exists()
 
 
@@ -188,7 +192,7 @@ def test_an_invalid_moment_stops_only_its_basket(shop: Shop) -> None:
     moments = ["yesterday", "0001-01-01T00:00:00+14:00", 5, "2026-03-04T12:00:00"]
     bad = [make_basket(reference=str(i), occurred_at=moment) for i, moment in enumerate(moments)]
     results = send(shop, *bad, make_basket(reference="good"))
-    assert [one["status"] for one in results] == [201, 400, 400, 400, 400]
+    assert [result["status"] for result in results] == [201, 400, 400, 400, 400]
 
 
 def test_a_transaction_called_batch_can_be_read(shop: Shop) -> None:

@@ -21,13 +21,13 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Shop:
-    made = make_shop()
-    made.member()
-    return made
+    shop = make_shop()
+    shop.member()
+    return shop
 
 
 def statements(queries: CaptureQueriesContext) -> int:
-    """SQL statements, less those that begin and end transactions."""
+    """Count the SQL statements, less those that begin and end transactions."""
     ends = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
     return sum(1 for query in queries.captured_queries if not query["sql"].startswith(ends))
 
@@ -53,7 +53,7 @@ def test_a_quote_writes_nothing(shop: Shop) -> None:
     assert not PromotionUsage.objects.exists()
 
 
-def test_the_same_commit_again_gives_the_stored_answer_and_awards_nothing(shop: Shop) -> None:
+def test_a_repeated_commit_returns_the_stored_answer_and_awards_nothing(shop: Shop) -> None:
     shop.promotion("fifty")
     first = shop.sell("T1")
     for _ in range(3):
@@ -103,7 +103,7 @@ def test_limits_count_redemptions_of_earlier_sales(shop: Shop) -> None:
     assert shop.sell("T1", sold=[make_line(quantity="3")])["applied"][0]["redemptions"] == 3
     assert shop.sell("T2", sold=[make_line(quantity="3")])["applied"][0]["redemptions"] == 1
     refused = shop.evaluate()["not_applied"]
-    assert [(one["promotion"], one["reason"]) for one in refused] == [("five", "customer_limit")]
+    assert [(refusal["promotion"], refusal["reason"]) for refusal in refused] == [("five", "customer_limit")]
     assert Promotion.objects.get(code="five").redemptions == 4
     assert not list(ledger_differences())
 
@@ -127,9 +127,9 @@ def test_two_promotions_that_issue_one_offer_share_its_stock_within_a_sale(shop:
     shop.promotion("first", kind="redeem_offer", outcome=outcome)
     shop.promotion("second", kind="redeem_offer", outcome=outcome, always_apply=True)
     sold = shop.sell("T1", sold=[make_line(quantity="2")])
-    assert [(one["promotion"], one["redemptions"]) for one in sold["applied"]] == [("first", 2), ("second", 1)]
+    assert [(row["promotion"], row["redemptions"]) for row in sold["applied"]] == [("first", 2), ("second", 1)]
     assert len(sold["vouchers_issued"]) == Offer.objects.get().issued == 3
-    assert {one["reason"] for one in shop.evaluate()["not_applied"]} == {"offer_unavailable"}
+    assert {refusal["reason"] for refusal in shop.evaluate()["not_applied"]} == {"offer_unavailable"}
     assert not list(ledger_differences())
 
 
@@ -140,11 +140,11 @@ def test_a_consumers_groups_decide(shop: Shop) -> None:
     shop.member("d")
     rules = {"match": "all", "rules": [{"attribute": "groups", "operator": "is_all_of", "value": ["vip"]}]}
     shop.promotion("vips", customer_rules=rules)
-    assert [one["promotion"] for one in shop.evaluate()["applied"]] == ["vips"]
+    assert [row["promotion"] for row in shop.evaluate()["applied"]] == ["vips"]
     assert shop.evaluate(consumer="d")["applied"] == []
 
 
-def test_a_card_names_its_consumer(shop: Shop) -> None:
+def test_a_card_identifies_its_consumer(shop: Shop) -> None:
     shop.member("d", card="4711")
     rules = {"match": "all", "rules": [{"attribute": "loyalty_card_type", "operator": "is", "value": "Gold"}]}
     shop.promotion("gold", transaction_rules=rules)
@@ -161,25 +161,25 @@ def test_an_unknown_card_does_not_stop_a_sale(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("search", "found"),
+    ("search", "expected"),
     [("leeds-1", ["leeds-17", "leeds-1"]), ("LEEDS-17", ["leeds-17"]), ("card", ["york"]), ("zoe", [])],
 )
-def test_sales_are_searched_by_their_texts(shop: Shop, search: str, found: list[str]) -> None:
+def test_sales_are_searched_by_their_texts(shop: Shop, search: str, expected: list[str]) -> None:
     shop.sell("leeds-1")
     shop.sell("leeds-17")
     shop.sell("york", consumer=None, loyalty_card="card-9")
     rows = shop.call("get", f"transactions?search={search}").json()["results"]
-    assert [row["reference"] for row in rows] == found
+    assert [row["reference"] for row in rows] == expected
 
 
-def test_sales_are_filtered_by_what_applied_to_them_and_by_who_bought(shop: Shop) -> None:
+def test_sales_are_filtered_by_applied_promotion_and_by_consumer(shop: Shop) -> None:
     shop.promotion("small", outcome={"points": 10})
     shop.member("zoe-1")
     shop.sell("1")
     shop.sell("2", consumer="zoe-1")
     shop.sell("3", consumer=None)
     other = make_shop("other")
-    for query, found in (
+    for query, references in (
         ("promotion=small", ["2", "1"]),
         ("promotion=small&consumer=zoe-1", ["2"]),
         ("consumer=zoe-1", ["2"]),
@@ -187,7 +187,7 @@ def test_sales_are_filtered_by_what_applied_to_them_and_by_who_bought(shop: Shop
         ("consumer=zoe", []),
     ):
         rows = shop.call("get", f"transactions?{query}").json()["results"]
-        assert [row["reference"] for row in rows] == found, query
+        assert [row["reference"] for row in rows] == references, query
         assert other.call("get", f"transactions?{query}").json()["results"] == []
 
 
@@ -205,8 +205,8 @@ def test_a_stored_decision_explains_itself_after_the_promotion_was_changed(shop:
     shop.sell("T1")
     shop.promotion("small", outcome={"points": 99})
     answer = shop.call("get", "transactions/T1?explain=true").json()
-    assert [one["promotion"] for one in answer["applied"]] == ["large"]
-    assert [(one["promotion"], one["reason"], one["won_by"]) for one in answer["not_applied"]] == [
+    assert [row["promotion"] for row in answer["applied"]] == ["large"]
+    assert [(refusal["promotion"], refusal["reason"], refusal["won_by"]) for refusal in answer["not_applied"]] == [
         ("small", "lost_conflict", ["large"])
     ]
 
@@ -242,8 +242,8 @@ def test_ledger_verify_finds_differences(shop: Shop) -> None:
     Consumer.objects.update(points_balance=1)
     Promotion.objects.update(redemptions=7)
     PromotionUsage.objects.update(redemptions=2)
-    found = {(one.figure, one.stored, one.history) for one in ledger_differences()}
-    assert found == {("points balance", 1, 53), ("redemptions", 7, 1), ("redemptions by consumer", 2, 1)}
+    differences = {(difference.figure, difference.stored, difference.history) for difference in ledger_differences()}
+    assert differences == {("points balance", 1, 53), ("redemptions", 7, 1), ("redemptions by consumer", 2, 1)}
 
 
 def test_a_stock_cannot_be_overrun_in_the_database(shop: Shop) -> None:
@@ -252,7 +252,7 @@ def test_a_stock_cannot_be_overrun_in_the_database(shop: Shop) -> None:
         Offer.objects.filter(pk=offer.pk).update(issued=2)
 
 
-def test_a_limit_that_the_snapshot_does_not_have_yet_holds(shop: Shop) -> None:
+def test_a_limit_newer_than_the_snapshot_is_enforced(shop: Shop) -> None:
     promotion = shop.promotion("fifty")
     shop.sell("T1")
     # The process still holds the unlimited promotion, and its next sale has read the account before the change.
@@ -265,8 +265,8 @@ def test_a_limit_that_the_snapshot_does_not_have_yet_holds(shop: Shop) -> None:
     assert promotion.redemptions == 1
 
 
-def _busy(shop: Shop) -> None:
-    """Promotions of every kind that cost statements, and many more."""
+def fill_shop(shop: Shop) -> None:
+    """Create promotions of every kind that costs statements, and many others."""
     shop.offer("coffee", perceived_value="1", stock=500)
     rule = {"measure": "transactions", "threshold": "1", "period": {"unit": "days", "length": 30}}
     shop.promotion("often", application_rules=[rule], customer_redemption_limit=50, total_redemption_limit=900)
@@ -278,7 +278,7 @@ def _busy(shop: Shop) -> None:
 
 @pytest.mark.parametrize("lines", [1, 50])
 def test_statements_do_not_grow_with_lines_or_promotions(shop: Shop, lines: int) -> None:
-    _busy(shop)
+    fill_shop(shop)
     sold = [make_line(f"P{i}") for i in range(lines)]
     shop.evaluate(sold=sold)
     with CaptureQueriesContext(connection) as quoted:

@@ -1,4 +1,4 @@
-"""Counters that are locked while a sale is decided: those of which little is left, and no others."""
+"""Which counters a sale locks while it is decided: only those with little left."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ def sale_decided(shop: Shop, *, lock_free_margin: int | None = LOCK_FREE_MARGIN)
         yield {applied.promotion.code for applied in quote.decision.applied}
 
 
-def unlocked() -> set[str]:
+def unlocked_codes() -> set[str]:
     """Return the codes of the promotions and offers whose rows another till's sale could lock now."""
 
     def lock_what_is_free() -> set[str]:
@@ -65,7 +65,7 @@ def test_no_counter_is_locked_while_much_is_left(shop: Shop) -> None:
     shop.promotion("limited", always_apply=True, total_redemption_limit=LOCK_FREE_MARGIN + 1)
     with sale_decided(shop) as applied:
         assert applied == {"thanks", "limited"}
-        assert unlocked() == {"thanks", "limited", "coffee"}
+        assert unlocked_codes() == {"thanks", "limited", "coffee"}
 
 
 def test_a_scarce_counter_is_locked_with_all_other_limited_ones(shop: Shop) -> None:
@@ -76,20 +76,20 @@ def test_a_scarce_counter_is_locked_with_all_other_limited_ones(shop: Shop) -> N
     shop.promotion("unlimited", always_apply=True)
     with sale_decided(shop) as applied:
         assert applied == {"thanks", "scarce", "limited", "unlimited"}
-        assert unlocked() == {"thanks", "unlimited"}
+        assert unlocked_codes() == {"thanks", "unlimited"}
 
 
 def test_a_scarce_stock_is_locked(shop: Shop) -> None:
     shop.offer("coffee", stock=1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
     with sale_decided(shop):
-        assert unlocked() == {"thanks"}
+        assert unlocked_codes() == {"thanks"}
 
 
 def test_a_second_attempt_locks_counters_however_much_is_left(shop: Shop) -> None:
     shop.promotion("limited", always_apply=True, total_redemption_limit=LOCK_FREE_MARGIN + 1)
     with sale_decided(shop, lock_free_margin=None):
-        assert unlocked() == set()
+        assert unlocked_codes() == set()
 
 
 def test_a_promotion_that_cannot_apply_is_not_locked_for_its_explanation(shop: Shop) -> None:
@@ -97,4 +97,4 @@ def test_a_promotion_that_cannot_apply_is_not_locked_for_its_explanation(shop: S
     shop.promotion("elsewhere", total_redemption_limit=1, site_rules=york)
     with sale_decided(shop) as applied:
         assert applied == set()
-        assert unlocked() == {"elsewhere"}
+        assert unlocked_codes() == {"elsewhere"}

@@ -1,7 +1,7 @@
-"""Whatever tills, staff and consumers do in whatever order: all figures are those of a simple model.
+"""Compare all figures with a simple model after random calls of tills, staff and consumers.
 
-The model knows a few promotions that share no products, in pence and whole units: what it adds up on paper, the ledger,
-counters, stock, vouchers and choices must say too.
+The model has a few promotions without common products, in pence and whole units. The ledger, counters, stock, vouchers
+and choices must equal its sums.
 """
 
 from collections import Counter
@@ -37,7 +37,7 @@ TOTAL_LIMIT, CUSTOMER_LIMIT, STOCK, MUG, MUGS = 7, 4, 4, 20, 2
 
 @dataclass
 class Sale:
-    """One sale as the model keeps it: its terms, what is left of it, and what it has of promotions. Money in pence."""
+    """A sale in the model: its terms, the units not returned, and its promotions. Money in pence."""
 
     reference: str
     consumer: str
@@ -55,7 +55,7 @@ class Sale:
 
     @property
     def net(self) -> int:
-        """What is left costs: a percentage off tea, half off the chosen product, then what a voucher takes off."""
+        """Return the price of the units left: a percentage off tea, half off the chosen product, then the voucher."""
         tea = PRICES["TEA"] - (PRICES["TEA"] * self.percent + 50) // 100
         total = sum(count * (tea if sku == "TEA" else PRICES[sku]) for sku, count in self.left.items())
         total -= self.left[self.yours] * PRICES.get(self.yours, 0) // 2
@@ -63,32 +63,34 @@ class Sale:
 
     @property
     def points(self) -> int:
-        """Those that it has given, less what was taken back."""
+        """Return the points given, less those taken back."""
         return self.base + self.gifts * self.gift
 
 
 @dataclass
 class Choice:
-    """What a consumer chose of their list; final where it was made by them, or by a sale."""
+    """A consumer's choice from their list; final where the consumer or a sale made it."""
 
     sku: str = ""
     made_by: str = ""
 
 
 @dataclass
-class Books:
-    """What the model knows."""
+class ShopModel:
+    """The expected state of the shop."""
 
     percent: int = 10
     gift: int = 5
     sales: dict[str, Sale] = field(default_factory=dict)
-    beside: Counter[str] = field(default_factory=Counter)
-    missed: set[str] = field(default_factory=set)
+    other_points: Counter[str] = field(default_factory=Counter)
+    unrecovered: set[str] = field(default_factory=set)
     vouchers: dict[str, tuple[str, str, str]] = field(default_factory=dict)
-    choices: dict[str, Choice] = field(default_factory=lambda: {one: Choice() for one in CONSUMERS})
+    choices: dict[str, Choice] = field(default_factory=lambda: {consumer: Choice() for consumer in CONSUMERS})
 
     def balance(self, consumer: str) -> int:
-        return self.beside[consumer] + sum(sale.points for sale in self.sales.values() if sale.consumer == consumer)
+        return self.other_points[consumer] + sum(
+            sale.points for sale in self.sales.values() if sale.consumer == consumer
+        )
 
     def gifts(self, consumers: Iterable[str] = CONSUMERS) -> int:
         return sum(sale.gifts for sale in self.sales.values() if sale.consumer in consumers)
@@ -96,7 +98,7 @@ class Books:
     def issued(self, offer: str) -> int:
         return sum(of == offer and status != "cancelled" for of, _, status in self.vouchers.values())
 
-    def turn(self, code: str, status: str) -> None:
+    def set_status(self, code: str, status: str) -> None:
         offer, consumer, _ = self.vouchers[code]
         self.vouchers[code] = (offer, consumer, status)
 
@@ -106,11 +108,13 @@ def pence(text: str) -> int:
 
 
 quantities = st.fixed_dictionaries({sku: st.integers(0, 3) for sku in PRICES})
-few = st.dictionaries(st.sampled_from(sorted(PRICES)), st.sampled_from([1, 1, 1, 2, 3]), min_size=1, max_size=2)
+returned_quantities = st.dictionaries(
+    st.sampled_from(sorted(PRICES)), st.sampled_from([1, 1, 1, 2, 3]), min_size=1, max_size=2
+)
 
 
 class Tills(RuleBasedStateMachine):
-    """A shop and its model, side by side."""
+    """A shop and its model; each rule acts on both."""
 
     sold = Bundle("sold")
     shops = 0
@@ -119,7 +123,7 @@ class Tills(RuleBasedStateMachine):
         super().__init__()
         Tills.shops += 1
         self.shop: Shop = make_shop(f"shop{Tills.shops}")
-        self.books = Books()
+        self.model = ShopModel()
         self.calls = 0
         self.answered: list[tuple[str, Json, Json]] = []
         for consumer in CONSUMERS:
@@ -145,13 +149,13 @@ class Tills(RuleBasedStateMachine):
     def _put_gift(self) -> None:
         self.shop.promotion(
             "gift",
-            outcome={"points": self.books.gift, **self._on("CAKE"), "quantity_rule": {"apply_to": "every", "units": 1}},
+            outcome={"points": self.model.gift, **self._on("CAKE"), "quantity_rule": {"apply_to": "every", "units": 1}},
             total_redemption_limit=TOTAL_LIMIT,
             customer_redemption_limit=CUSTOMER_LIMIT,
         )
 
     def _put_percent(self) -> None:
-        self.shop.discount("tenth", make_set(products=["TEA"]), value=str(self.books.percent))
+        self.shop.discount("tenth", make_set(products=["TEA"]), value=str(self.model.percent))
 
     def _reference(self) -> str:
         self.calls += 1
@@ -169,34 +173,34 @@ class Tills(RuleBasedStateMachine):
     @rule(target=sold, consumer=st.sampled_from(CONSUMERS), bought=quantities, presented=st.none() | st.integers(0, 9))
     def sells(self, consumer: str, bought: dict[str, int], presented: int | None) -> str:
         assume(any(bought.values()))
-        books, reference = self.books, self._reference()
+        model, reference = self.model, self._reference()
         code = ""
-        if presented is not None and books.vouchers:
-            code = list(books.vouchers)[presented % len(books.vouchers)]
-        offer, *state = books.vouchers.get(code, ("",))
+        if presented is not None and model.vouchers:
+            code = list(model.vouchers)[presented % len(model.vouchers)]
+        offer, *state = model.vouchers.get(code, ("",))
         good = state == [consumer, "issued"]
-        choice = books.choices[consumer]
+        choice = model.choices[consumer]
         sale = Sale(
             reference=reference,
             consumer=consumer,
             left=Counter(bought),
-            percent=books.percent,
-            gift=books.gift,
+            percent=model.percent,
+            gift=model.gift,
             gifts=0,
             yours=choice.sku or next((sku for sku in LISTED if bought[sku]), ""),
             voucher=code if good else "",
             off=100 if good and offer == "coffee" else 0,
         )
-        if books.gift:
-            free = min(TOTAL_LIMIT - books.gifts(), CUSTOMER_LIMIT - books.gifts([consumer]))
+        if model.gift:
+            free = min(TOTAL_LIMIT - model.gifts(), CUSTOMER_LIMIT - model.gifts([consumer]))
             sale.gifts = min(bought["CAKE"], free)
         sale.paid, sale.base = sale.net, sale.net // 100
-        thanked = bought["TEA"] > 0 and books.issued("coffee") < STOCK
+        thanked = bought["TEA"] > 0 and model.issued("coffee") < STOCK
         if not choice.sku and sale.yours:
-            books.choices[consumer] = Choice(sku=sale.yours, made_by=reference)
+            model.choices[consumer] = Choice(sku=sale.yours, made_by=reference)
         if sale.voucher:
-            books.turn(sale.voucher, "redeemed")
-        books.sales[reference] = sale
+            model.set_status(sale.voucher, "redeemed")
+        model.sales[reference] = sale
 
         lines = [make_line(sku, str(count), f"{PRICES[sku] / 100:.2f}") for sku, count in bought.items() if count]
         body = make_basket(
@@ -206,15 +210,15 @@ class Tills(RuleBasedStateMachine):
         issued = [voucher["code"] for voucher in answer["vouchers_issued"]]
         assert len(issued) == thanked
         for sale.thanks in issued:
-            books.vouchers[sale.thanks] = ("coffee", consumer, "issued")
+            model.vouchers[sale.thanks] = ("coffee", consumer, "issued")
         assert pence(answer["net_total_inc_tax"]) == sale.net
         assert answer["points"]["total"] == sale.points
-        assert answer["points"]["balance"] == books.balance(consumer)
+        assert answer["points"]["balance"] == model.balance(consumer)
         return reference
 
-    @rule(reference=sold, back=few)
+    @rule(reference=sold, back=returned_quantities)
     def takes_back(self, reference: str, back: dict[str, int]) -> None:
-        sale = self.books.sales[reference]
+        sale = self.model.sales[reference]
         path = f"transactions/{reference}/returns"
         body = make_return(self._reference(), **{sku: str(count) for sku, count in back.items()})
         if sale.status == "voided":
@@ -223,51 +227,51 @@ class Tills(RuleBasedStateMachine):
             self._ask(path, body, status=400)
         else:
             previewed = self.shop.call("post", f"{path}?preview=true", body).json()
-            answer = self._taken(sale, Counter(back), path, body)
+            answer = self._expect_return(sale, Counter(back), path, body)
             assert previewed == answer
 
     @rule(reference=sold)
     def voids(self, reference: str) -> None:
-        sale = self.books.sales[reference]
+        sale = self.model.sales[reference]
         path, body = f"transactions/{reference}/void", {"reference": self._reference()}
         if sale.status == "voided":
             self._ask(path, body, status=409)
             return
-        choice = self.books.choices[sale.consumer]
+        choice = self.model.choices[sale.consumer]
         if choice.made_by == reference:
-            self.books.choices[sale.consumer] = Choice()
-        self._taken(sale, Counter(sale.left), path, body)
+            self.model.choices[sale.consumer] = Choice()
+        self._expect_return(sale, Counter(sale.left), path, body)
         sale.status = "voided"
 
-    def _taken(self, sale: Sale, back: Counter[str], path: str, body: Json) -> Json:
-        books, points, cancelled, spent = self.books, sale.points, [], []
+    def _expect_return(self, sale: Sale, back: Counter[str], path: str, body: Json) -> Json:
+        model, points, cancelled, spent = self.model, sale.points, [], []
         sale.left -= back
         sale.gifts = min(sale.gifts, sale.left["CAKE"])
         if sale.thanks and not sale.left["TEA"]:
-            if books.vouchers[sale.thanks][2] == "issued":
-                books.turn(sale.thanks, "cancelled")
+            if model.vouchers[sale.thanks][2] == "issued":
+                model.set_status(sale.thanks, "cancelled")
                 cancelled.append(sale.thanks)
             else:
                 spent.append(sale.thanks)
-                books.missed.add(sale.thanks)
+                model.unrecovered.add(sale.thanks)
             sale.thanks = ""
         refund, sale.paid = max(0, sale.paid - sale.net), min(sale.paid, sale.net)
         sale.base = sale.paid // 100
         sale.status = "partly_returned"
         if not sale.left.total():
             sale.status = "returned"
-            if sale.voucher in books.missed:
-                books.turn(sale.voucher, "cancelled")
+            if sale.voucher in model.unrecovered:
+                model.set_status(sale.voucher, "cancelled")
                 cancelled.append(sale.voucher)
             elif sale.voucher:
-                books.turn(sale.voucher, "issued")
+                model.set_status(sale.voucher, "issued")
             sale.voucher = ""
         answer = self._ask(path, body, status=201)
         assert pence(answer["refund_due"]) == refund
         assert answer["reversed"]["points"] == points - sale.points
         assert answer["reversed"]["vouchers_cancelled"] == cancelled
         assert answer["reversed"]["vouchers_already_redeemed"] == spent
-        assert answer["points"]["balance"] == books.balance(sale.consumer)
+        assert answer["points"]["balance"] == model.balance(sale.consumer)
         return answer
 
     @precondition(lambda self: self.answered)
@@ -279,68 +283,68 @@ class Tills(RuleBasedStateMachine):
     @rule(consumer=st.sampled_from(CONSUMERS), points=st.sampled_from([-30, -1, 1, 8, 25]))
     def adjusts(self, consumer: str, points: int) -> None:
         body = {"reference": self._reference(), "points": points, "description": "By hand"}
-        self.books.beside[consumer] += points
+        self.model.other_points[consumer] += points
         self._ask(f"consumers/{consumer}/points-adjustments", body, status=201)
 
     @rule(consumer=st.sampled_from(CONSUMERS))
     def claims(self, consumer: str) -> None:
-        books = self.books
-        can = books.balance(consumer) >= MUG and books.issued("mug") < MUGS
+        model = self.model
+        can = model.balance(consumer) >= MUG and model.issued("mug") < MUGS
         body = {"reference": self._reference(), "offer": "mug"}
         answer = self._ask(f"consumers/{consumer}/claims", body, status=201 if can else 409)
         if can:
-            books.beside[consumer] -= MUG
-            books.vouchers[answer["voucher"]["code"]] = ("mug", consumer, "issued")
+            model.other_points[consumer] -= MUG
+            model.vouchers[answer["voucher"]["code"]] = ("mug", consumer, "issued")
 
     @rule(consumer=st.sampled_from(CONSUMERS), sku=st.sampled_from(LISTED))
     def chooses(self, consumer: str, sku: str) -> None:
-        choice = self.books.choices[consumer]
+        choice = self.model.choices[consumer]
         status = 409 if choice.sku not in ("", sku) else 200
         path = f"personalized-promotions/PP/consumers/{consumer}/selection"
         assert self.shop.call("put", path, {"products": [sku]}).status_code == status
         if not choice.sku:
-            self.books.choices[consumer] = Choice(sku=sku)
+            self.model.choices[consumer] = Choice(sku=sku)
 
     @rule(points=st.none() | st.sampled_from([1, 9]), percent=st.sampled_from([10, 33, 50]))
     def edits(self, points: int | None, percent: int) -> None:
-        books = self.books
-        if points and books.gift:
-            books.gift = points
+        model = self.model
+        if points and model.gift:
+            model.gift = points
             self._put_gift()
-        elif books.percent:
-            books.percent = percent
+        elif model.percent:
+            model.percent = percent
             self._put_percent()
 
     @precondition(lambda self: self.calls > 15)
     @rule(name=st.sampled_from(["gift", "percent"]))
     def stops(self, name: str) -> None:
-        if getattr(self.books, name):
-            setattr(self.books, name, 0)
+        if getattr(self.model, name):
+            setattr(self.model, name, 0)
             path = {"gift": "promotions/gift/stop", "percent": "discounts/tenth/stop"}[name]
             assert self.shop.call("post", path, {}, role="manager").status_code == 200
 
     # --- what must be true at any time --------------------------------------------------------------------------------
 
     @invariant()
-    def the_books_agree(self) -> None:
-        books, account = self.books, self.shop.account
-        assert not [one for one in ledger_differences() if one.account == account.code]
+    def database_agrees_with_the_model(self) -> None:
+        model, account = self.model, self.shop.account
+        assert not [difference for difference in ledger_differences() if difference.account == account.code]
         balances = dict(Consumer.objects.filter(account=account).values_list("consumer_id", "points_balance"))
-        assert balances == {consumer: books.balance(consumer) for consumer in CONSUMERS}
-        assert Promotion.objects.get(account=account, code="gift").redemptions == books.gifts()
+        assert balances == {consumer: model.balance(consumer) for consumer in CONSUMERS}
+        assert Promotion.objects.get(account=account, code="gift").redemptions == model.gifts()
         used = PromotionUsage.objects.filter(consumer__account=account, promotion__code="gift", redemptions__gt=0)
         assert dict(used.values_list("consumer__consumer_id", "redemptions")) == {
-            consumer: books.gifts([consumer]) for consumer in CONSUMERS if books.gifts([consumer])
+            consumer: model.gifts([consumer]) for consumer in CONSUMERS if model.gifts([consumer])
         }
         offers = Offer.objects.filter(account=account).values_list("code", "issued")
-        assert dict(offers) == {offer: books.issued(offer) for offer in ("coffee", "mug")}
+        assert dict(offers) == {offer: model.issued(offer) for offer in ("coffee", "mug")}
         vouchers = Voucher.objects.filter(account=account)
         assert {
             code: (offer, consumer, status)
             for code, offer, consumer, status in vouchers.values_list(
                 "code", "offer__code", "consumer__consumer_id", "status"
             )
-        } == books.vouchers
+        } == model.vouchers
         sales = Transaction.objects.filter(account=account)
         assert {
             reference: (status, int(net * 100), int(paid * 100), base, promotion)
@@ -349,7 +353,7 @@ class Tills(RuleBasedStateMachine):
             )
         } == {
             sale.reference: (sale.status, sale.net, sale.paid, sale.base, sale.gifts * sale.gift)
-            for sale in books.sales.values()
+            for sale in model.sales.values()
         }
         lists = PersonalizedList.objects.filter(promotion__account=account)
         assert {
@@ -357,11 +361,11 @@ class Tills(RuleBasedStateMachine):
             for consumer, selected, locked in lists.values_list("consumer__consumer_id", "selected", "locked")
         } == {
             consumer: ([choice.sku] if choice.sku else [], bool(choice.sku))
-            for consumer, choice in books.choices.items()
+            for consumer, choice in model.choices.items()
         }
 
 
-def test_any_sequence_of_calls_leaves_what_the_model_expects() -> None:
+def test_any_sequence_of_calls_agrees_with_the_model() -> None:
     run_state_machine_as_test(
         Tills,
         settings=hypothesis_settings(

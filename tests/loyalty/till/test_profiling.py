@@ -1,4 +1,4 @@
-"""Some decisions are timed, promotion by promotion, without any harm to the sale."""
+"""Some decisions are timed, promotion by promotion, without affecting the sale."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -35,7 +35,7 @@ class Seconds:
         return self.now
 
 
-def ticking(step: int) -> Callable[[], int]:
+def ticking_clock(step: int) -> Callable[[], int]:
     """Return a clock that advances by ``step`` each time it is read."""
     ticks = count(0, step)
     return lambda: next(ticks)
@@ -48,26 +48,26 @@ def seconds() -> Seconds:
 
 @pytest.fixture
 def profiler(seconds: Seconds, monkeypatch: pytest.MonkeyPatch) -> PromotionProfiler:
-    """The profiler of the till's calls; each evaluation of a promotion takes seven nanoseconds."""
-    profiler = PromotionProfiler(seconds=seconds, clock=ticking(7), background=False)
-    use(profiler, monkeypatch)
+    """Install a profiler for the till's calls; each evaluation of a promotion takes seven nanoseconds."""
+    profiler = PromotionProfiler(seconds=seconds, clock=ticking_clock(7), background=False)
+    install_profiler(profiler, monkeypatch)
     return profiler
 
 
-def use(profiler: PromotionProfiler, monkeypatch: pytest.MonkeyPatch) -> None:
+def install_profiler(profiler: PromotionProfiler, monkeypatch: pytest.MonkeyPatch) -> None:
     for caller in (quote, commit):
         monkeypatch.setattr(caller, "PROFILER", profiler)
 
 
 @pytest.fixture
 def shop() -> Shop:
-    made = make_shop()
-    made.member()
-    return made
+    shop = make_shop()
+    shop.member()
+    return shop
 
 
-def stored() -> dict[str, tuple[int, int]]:
-    """Sampled baskets and nanoseconds by promotion."""
+def stored_costs() -> dict[str, tuple[int, int]]:
+    """Return sampled baskets and nanoseconds by promotion."""
     rows = PromotionCost.objects.values_list("promotion__code", "baskets", "nanoseconds")
     return {code: (baskets, nanoseconds) for code, baskets, nanoseconds in rows}
 
@@ -78,17 +78,17 @@ def evaluate(shop: Shop, times: int = 1) -> None:
 
 
 @pytest.mark.parametrize(("every", "timed"), [(1, 12), (3, 4), (5, 2), (100, 0), (0, 0), (-1, 0)])
-def test_one_decision_in_a_given_number_is_timed(
+def test_every_nth_decision_is_timed(
     shop: Shop, profiler: PromotionProfiler, settings: Settings, every: int, timed: int
 ) -> None:
     settings.COST_SAMPLE_EVERY = every
     shop.promotion("tea")
     evaluate(shop, 12)
     profiler.write()
-    assert stored() == ({"tea": (timed, 7 * timed)} if timed else {})
+    assert stored_costs() == ({"tea": (timed, 7 * timed)} if timed else {})
 
 
-def test_after_a_quiet_time_the_next_decision_is_timed(
+def test_the_first_decision_after_a_pause_is_timed(
     shop: Shop, profiler: PromotionProfiler, seconds: Seconds, settings: Settings
 ) -> None:
     settings.COST_SAMPLE_EVERY = 100
@@ -97,7 +97,7 @@ def test_after_a_quiet_time_the_next_decision_is_timed(
     seconds.now += QUIET_SECONDS
     evaluate(shop, 2)
     profiler.write()
-    assert stored() == {"tea": (1, 7)}
+    assert stored_costs() == {"tea": (1, 7)}
 
 
 def test_a_process_that_has_just_started_does_not_time_its_first_decision(
@@ -122,7 +122,7 @@ def test_commits_are_timed_as_quotes_are_and_a_tried_basket_is_not(
         at=BEGAN,
     )
     profiler.write()
-    assert stored() == {"tea": (1, 7)}
+    assert stored_costs() == {"tea": (1, 7)}
 
 
 def test_only_promotions_that_a_basket_evaluates_are_measured(
@@ -133,10 +133,10 @@ def test_only_promotions_that_a_basket_evaluates_are_measured(
     shop.promotion("late", starts_at=BEGAN.replace(year=2027))
     evaluate(shop)
     profiler.write()
-    assert set(stored()) == {"here"}
+    assert set(stored_costs()) == {"here"}
 
 
-def test_a_discount_that_is_evaluated_twice_counts_one_basket(
+def test_a_discount_evaluated_twice_counts_as_one_basket(
     shop: Shop, profiler: PromotionProfiler, settings: Settings
 ) -> None:
     settings.COST_SAMPLE_EVERY = 1
@@ -145,12 +145,10 @@ def test_a_discount_that_is_evaluated_twice_counts_one_basket(
     shop.discount("third", value="30")
     shop.evaluate(sold=[make_line("TEA", price="10.00"), make_line("CAKE")])
     profiler.write()
-    assert stored() == {"half": (1, 7), "third": (1, 14)}
+    assert stored_costs() == {"half": (1, 7), "third": (1, 14)}
 
 
-def test_a_decision_is_the_same_whether_it_is_timed_or_not(
-    shop: Shop, profiler: PromotionProfiler, settings: Settings
-) -> None:
+def test_timing_does_not_change_a_decision(shop: Shop, profiler: PromotionProfiler, settings: Settings) -> None:
     shop.promotion("tea")
     shop.discount("half", value="50")
     plain = shop.evaluate(consumer="c")
@@ -184,7 +182,7 @@ def test_a_sale_writes_nothing_that_was_measured(
     settings.COST_SAMPLE_EVERY = 1
     with django_assert_num_queries(len(plain)):
         shop.sell("R3", consumer="c")
-    assert not stored()
+    assert not stored_costs()
 
 
 def test_samples_that_the_database_does_not_take_are_written_later(
@@ -194,19 +192,19 @@ def test_samples_that_the_database_does_not_take_are_written_later(
     shop.promotion("tea")
     evaluate(shop)
 
-    def away(**_: object) -> None:
+    def raise_database_error(**_: object) -> None:
         raise DatabaseError
 
     with monkeypatch.context() as broken:
-        broken.setattr(profiling, "evaluation_samples_add", away)
+        broken.setattr(profiling, "evaluation_samples_add", raise_database_error)
         profiler.write()
         shop.sell("R1", consumer="c")
         profiler.write()
     profiler.write()
-    assert stored() == {"tea": (2, 14)}
+    assert stored_costs() == {"tea": (2, 14)}
     assert Transaction.objects.get().reference == "R1"
     profiler.write()
-    assert stored() == {"tea": (2, 14)}
+    assert stored_costs() == {"tea": (2, 14)}
 
 
 def test_samples_written_before_a_failure_are_not_written_twice(
@@ -226,9 +224,9 @@ def test_samples_written_before_a_failure_are_not_written_twice(
 
     monkeypatch.setattr(profiling, "evaluation_samples_add", failing_second)
     profiler.write()
-    assert set(stored()) == {"a"}
+    assert set(stored_costs()) == {"a"}
     profiler.write()
-    assert stored() == {"a": (1, 7), "b": (1, 7), "c": (1, 7)}
+    assert stored_costs() == {"a": (1, 7), "b": (1, 7), "c": (1, 7)}
 
 
 def test_a_forked_process_starts_without_samples(shop: Shop, profiler: PromotionProfiler, settings: Settings) -> None:
@@ -237,7 +235,7 @@ def test_a_forked_process_starts_without_samples(shop: Shop, profiler: Promotion
     evaluate(shop)
     profiler.reset()
     profiler.write()
-    assert not stored()
+    assert not stored_costs()
 
 
 def test_a_process_that_cannot_start_a_thread_still_sells(
@@ -253,7 +251,7 @@ def test_a_process_that_cannot_start_a_thread_still_sells(
     monkeypatch.setattr(profiler, "_background", True)
     shop.sell("R1", consumer="c")
     profiler.write()
-    assert stored() == {"tea": (1, 7)}
+    assert stored_costs() == {"tea": (1, 7)}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -262,13 +260,13 @@ def test_a_thread_of_its_own_writes_while_sales_go_on(
 ) -> None:
     settings.COST_SAMPLE_EVERY = 1
     monkeypatch.setattr(profiling, "WRITE_INTERVAL_SECONDS", 0.05)
-    use(PromotionProfiler(clock=ticking(7)), monkeypatch)
+    install_profiler(PromotionProfiler(clock=ticking_clock(7)), monkeypatch)
     shop.promotion("tea")
     shop.sell("R1", consumer="c")
     until = monotonic() + 30
-    while not stored() and monotonic() < until:
+    while not stored_costs() and monotonic() < until:
         sleep(0.05)
-    assert stored() == {"tea": (1, 7)}
+    assert stored_costs() == {"tea": (1, 7)}
 
 
 def test_samples_belong_to_the_accounts_own_promotions(
@@ -282,8 +280,8 @@ def test_samples_belong_to_the_accounts_own_promotions(
     evaluate(shop, 2)
     evaluate(other)
     profiler.write()
-    found = PromotionCost.objects.values_list("promotion__account__code", "baskets")
-    assert dict(found) == {"shop": 2, "other": 1}
+    sampled = PromotionCost.objects.values_list("promotion__account__code", "baskets")
+    assert dict(sampled) == {"shop": 2, "other": 1}
 
 
 def test_evaluations_are_exported_to_prometheus_without_naming_a_promotion(

@@ -34,7 +34,7 @@ def shop() -> Shop:
 
 
 def at_once(shop: Shop, tills: int, act: Callable[[Shop, int], T]) -> list[T]:
-    """Return what each till gets that acts in the same moment."""
+    """Return what each till gets when all act at the same moment."""
     start = Barrier(tills)
     shop.client.handler.load_middleware()
 
@@ -52,7 +52,7 @@ def at_once(shop: Shop, tills: int, act: Callable[[Shop, int], T]) -> list[T]:
 
 
 def sold_at_once(shop: Shop, tills: int, sale: Callable[[int], Json]) -> list[Answer]:
-    """Return the answers to sales that all tills commit in the same moment; one that is told to wait tries again."""
+    """Return the answers to sales that all tills commit at the same moment; a till that gets a 503 tries again."""
 
     def commit(own: Shop, number: int) -> Answer:
         while (answer := own.call("post", "transactions", sale(number))).status_code == 503:
@@ -62,7 +62,7 @@ def sold_at_once(shop: Shop, tills: int, sale: Callable[[int], Json]) -> list[An
     return at_once(shop, tills, commit)
 
 
-def codes(answers: list[Answer]) -> list[int]:
+def status_codes(answers: list[Answer]) -> list[int]:
     return sorted(answer.status_code for answer in answers)
 
 
@@ -74,32 +74,32 @@ def redemptions(answers: list[Answer]) -> list[int]:
 # --- sales ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_reference_that_many_tills_commit_awards_once_and_all_get_the_same_answer(shop: Shop) -> None:
+def test_a_reference_committed_by_many_tills_awards_once_with_the_same_answer_for_all(shop: Shop) -> None:
     shop.member()
     shop.promotion("fifty", customer_redemption_limit=5)
     answers = sold_at_once(shop, TILLS, lambda _: make_basket(reference="T1"))
-    assert codes(answers) == [200] * (TILLS - 1) + [201]
+    assert status_codes(answers) == [200] * (TILLS - 1) + [201]
     assert len({answer.content for answer in answers}) == 1
     assert Consumer.objects.get().points_balance == 53
     assert Transaction.objects.count() == 1
     assert not list(ledger_differences())
 
 
-def test_an_anonymous_reference_that_many_tills_commit_is_one_sale(shop: Shop) -> None:
+def test_an_anonymous_reference_committed_by_many_tills_is_a_single_sale(shop: Shop) -> None:
     shop.discount("half", value="50", total_redemption_limit=5)
     answers = sold_at_once(shop, TILLS, lambda _: make_basket(reference="T1", consumer=None))
-    assert codes(answers) == [200] * (TILLS - 1) + [201]
+    assert status_codes(answers) == [200] * (TILLS - 1) + [201]
     assert len({answer.content for answer in answers}) == 1
     assert Promotion.objects.get().redemptions == 1
 
 
-def test_a_reference_with_two_contents_is_one_sale_and_conflicts(shop: Shop) -> None:
+def test_a_reference_with_two_contents_is_a_single_sale_and_a_conflict(shop: Shop) -> None:
     shop.member()
     answers = sold_at_once(
         shop, TILLS, lambda till: make_basket(reference="T1", sold=[make_line(quantity=str(1 + till % 2))])
     )
     half = TILLS // 2
-    assert codes(answers) == [200] * (half - 1) + [201] + [409] * half
+    assert status_codes(answers) == [200] * (half - 1) + [201] + [409] * half
     assert not list(ledger_differences())
 
 
@@ -107,13 +107,13 @@ def test_a_consumers_own_sales_wait_for_each_other(shop: Shop) -> None:
     shop.member()
     shop.promotion("once", customer_redemption_limit=1)
     answers = sold_at_once(shop, TILLS, lambda till: make_basket(reference=f"T{till}"))
-    assert codes(answers) == [201] * TILLS
+    assert status_codes(answers) == [201] * TILLS
     assert sum(redemptions(answers)) == 1
     assert Consumer.objects.get().points_balance == 50 + 3 * TILLS
     assert not list(ledger_differences())
 
 
-def test_a_total_limit_holds_over_many_consumers(shop: Shop) -> None:
+def test_a_total_limit_is_never_exceeded_by_many_consumers(shop: Shop) -> None:
     limit = CROWD + CROWD // 2 + 4  # 100 of 64 that want two each
     for till in range(CROWD):
         shop.member(f"c{till}")
@@ -127,7 +127,7 @@ def test_a_total_limit_holds_over_many_consumers(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("lock_free_margin", [-1, 0, 1, 50])
-def test_a_limit_holds_without_locks_while_much_is_left(
+def test_a_limit_is_never_exceeded_without_locks_while_much_is_left(
     shop: Shop, lock_free_margin: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loyalty.services.till.commit.LOCK_FREE_MARGIN", lock_free_margin)
@@ -140,21 +140,21 @@ def test_a_limit_holds_without_locks_while_much_is_left(
     answers = sold_at_once(
         shop, CROWD, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}", sold=[make_line(quantity="2")])
     )
-    assert codes(answers) == [201] * CROWD
+    assert status_codes(answers) == [201] * CROWD
     assert sum(redemptions(answers)) == limit + CROWD // 2
     assert Promotion.objects.get(code="limited").redemptions == limit
     assert Voucher.objects.count() == Offer.objects.get().issued == CROWD // 2
     assert not list(ledger_differences())
 
 
-def test_a_stock_of_vouchers_holds_over_many_consumers(shop: Shop) -> None:
+def test_a_voucher_stock_is_never_exceeded_by_many_consumers(shop: Shop) -> None:
     stock = CROWD - 14 if ON_POSTGRESQL else 3
     for till in range(CROWD):
         shop.member(f"c{till}")
     shop.offer("coffee", stock=stock)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee"})
     answers = sold_at_once(shop, CROWD, lambda till: make_basket(reference=f"T{till}", consumer=f"c{till}"))
-    assert codes(answers) == [201] * CROWD
+    assert status_codes(answers) == [201] * CROWD
     assert Voucher.objects.count() == Offer.objects.get().issued == stock
     assert not list(ledger_differences())
 
@@ -180,7 +180,7 @@ def test_a_voucher_pays_at_one_of_many_tills(shop: Shop) -> None:
     assert not list(ledger_differences())
 
 
-def test_a_personalized_choice_is_made_by_one_of_many_sales(shop: Shop) -> None:
+def test_only_one_of_many_sales_fixes_a_personalized_choice(shop: Shop) -> None:
     shop.member()
     skus = [f"P{i}" for i in range(TILLS)]
     for sku in skus:
@@ -194,7 +194,7 @@ def test_a_personalized_choice_is_made_by_one_of_many_sales(shop: Shop) -> None:
     assert (listed.selected, listed.locked) == ([chosen], True)
 
 
-def test_a_choice_made_while_sales_are_committed_is_final_once(shop: Shop) -> None:
+def test_a_choice_during_concurrent_sales_becomes_final_once(shop: Shop) -> None:
     shop.member()
     for sku in ("TEA", "CAKE"):
         shop.product(sku)
@@ -222,11 +222,11 @@ def returned_at_once(shop: Shop, tills: int, path: str, body: Callable[[int], Js
     return at_once(shop, tills, lambda own, number: own.call("post", path, body(number)))
 
 
-def test_a_return_that_many_tills_send_takes_back_once_and_all_get_the_same_answer(shop: Shop) -> None:
+def test_a_return_sent_by_many_tills_is_made_once_with_the_same_answer_for_all(shop: Shop) -> None:
     shop.member()
     shop.sell("T1", sold=[make_line(quantity="9")])
     answers = returned_at_once(shop, TILLS, "transactions/T1/returns", lambda _: make_return("R1", TEA="1"))
-    assert codes(answers) == [200] * (TILLS - 1) + [201]
+    assert status_codes(answers) == [200] * (TILLS - 1) + [201]
     assert len({answer.content for answer in answers}) == 1
     assert Consumer.objects.get().points_balance == 24
     assert not list(ledger_differences())
@@ -239,13 +239,13 @@ def test_no_more_comes_back_than_was_bought(shop: Shop, consumer: str | None) ->
     bought = TILLS // 2
     shop.sell("T1", consumer=consumer, sold=[make_line(quantity=str(bought))])
     answers = returned_at_once(shop, TILLS, "transactions/T1/returns", lambda till: make_return(f"R{till}", TEA="1"))
-    assert codes(answers) == [201] * bought + [400] * bought
+    assert status_codes(answers) == [201] * bought + [400] * bought
     assert {answer.json()["refund_due"] for answer in answers if answer.status_code == 201} == {"1.50"}
     assert Promotion.objects.get().redemptions == 0
     assert not list(ledger_differences())
 
 
-def test_one_return_reference_for_many_sales_is_one_return(shop: Shop) -> None:
+def test_a_return_reference_for_many_sales_is_a_single_return(shop: Shop) -> None:
     for till in range(TILLS):
         shop.member(f"c{till}")
         shop.sell(f"T{till}", consumer=f"c{till}")
@@ -254,12 +254,12 @@ def test_one_return_reference_for_many_sales_is_one_return(shop: Shop) -> None:
         TILLS,
         lambda own, till: own.call("post", f"transactions/T{till}/returns", make_return("R1", TEA="1")),
     )
-    assert codes(answers) == [201] + [409] * (TILLS - 1)
+    assert status_codes(answers) == [201] + [409] * (TILLS - 1)
     assert Reversal.objects.count() == 1
     assert not list(ledger_differences())
 
 
-def test_voids_and_returns_at_once_take_everything_back_once(shop: Shop) -> None:
+def test_concurrent_voids_and_returns_reverse_everything_once(shop: Shop) -> None:
     shop.member()
     shop.promotion("each", outcome={"points": 10, "quantity_rule": EVERY}, total_redemption_limit=50)
     shop.sell("T1", sold=[make_line(quantity="9")])
@@ -276,7 +276,7 @@ def test_voids_and_returns_at_once_take_everything_back_once(shop: Shop) -> None
     assert not list(ledger_differences())
 
 
-def test_a_voucher_is_spent_or_taken_back_and_never_both(shop: Shop) -> None:
+def test_a_voucher_is_redeemed_or_cancelled_and_never_both(shop: Shop) -> None:
     shop.member()
     shop.offer("pound", stock=1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "pound"})
@@ -298,7 +298,7 @@ def test_a_voucher_is_spent_or_taken_back_and_never_both(shop: Shop) -> None:
     assert not list(ledger_differences())
 
 
-def test_returned_redemptions_are_used_again_and_no_limit_is_overrun(shop: Shop) -> None:
+def test_returned_redemptions_are_used_again_and_no_limit_is_exceeded(shop: Shop) -> None:
     for till in range(TILLS):
         shop.member(f"c{till}")
     shop.promotion("few", outcome={"points": 10}, total_redemption_limit=TILLS // 2)
@@ -311,6 +311,6 @@ def test_returned_redemptions_are_used_again_and_no_limit_is_overrun(shop: Shop)
         return own.call("post", "transactions", make_basket(reference=f"T{number}", consumer=f"c{number}"))
 
     answers = at_once(shop, TILLS, act)
-    assert codes(answers) == [201] * TILLS
+    assert status_codes(answers) == [201] * TILLS
     assert Promotion.objects.get().redemptions == sum(redemptions(answers[TILLS // 2 :])) <= TILLS // 2
     assert not list(ledger_differences())

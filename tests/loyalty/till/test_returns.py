@@ -1,4 +1,4 @@
-"""Returns: what applied is applied again to what is left, and the difference is taken back, once."""
+"""Returns: the promotions of the sale are applied again to the units left; the difference is taken back once."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -27,14 +27,14 @@ Rules = Json
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    """A shop with one member; whatever a test does to it, the ledger must be clean afterwards."""
-    made = make_shop()
-    made.member()
-    yield made
+    """Yield a shop with one member; check afterwards that the ledger has no differences."""
+    shop = make_shop()
+    shop.member()
+    yield shop
     assert not list(ledger_differences())
 
 
-def one_rule(attribute: str, operator: str, value: Json) -> Rules:
+def single_rule(attribute: str, operator: str, value: Json) -> Rules:
     return {"match": "all", "rules": [{"attribute": attribute, "operator": operator, "value": value}]}
 
 
@@ -42,13 +42,13 @@ def on_day(day: int) -> str:
     return datetime(2026, 3, day, 12, tzinfo=UTC).isoformat()
 
 
-def applied(answer: Json) -> dict[str, tuple[int, int]]:
-    """Redemptions and points by promotion."""
-    return {one["promotion"]: (one["redemptions"], one["points"]) for one in answer["applied"]}
+def applied_by_code(answer: Json) -> dict[str, tuple[int, int]]:
+    """Return redemptions and points by promotion."""
+    return {row["promotion"]: (row["redemptions"], row["points"]) for row in answer["applied"]}
 
 
-def money(answer: Json) -> tuple[str, str, str]:
-    """What is left, what is paid back and what could not be had back."""
+def amounts_of(answer: Json) -> tuple[str, str, str]:
+    """Return the net total left, the refund due and the amount not recovered."""
     return answer["net_total_inc_tax"], answer["refund_due"], answer["not_recovered"]
 
 
@@ -56,17 +56,17 @@ def balance(consumer_id: str = "c") -> int:
     return Consumer.objects.get(consumer_id=consumer_id).points_balance
 
 
-# --- by what was true at the commit ---------------------------------------------------------------------------------
+# --- on the terms of the sale ---------------------------------------------------------------------------------------
 
 
-def test_what_applied_is_applied_again_to_what_is_left(shop: Shop) -> None:
+def test_a_return_applies_the_promotions_of_the_sale_to_the_remaining_units(shop: Shop) -> None:
     shop.promotion("pairs", outcome={"points": 50, "quantity_rule": {"apply_to": "every", "units": 2}})
     shop.sell("T1", sold=[make_line(quantity="4")])
     answer = shop.give_back("T1", "R1", TEA="1")
     assert answer["status"] == "partly_returned"
     assert answer["points"] == {"base": 9, "promotion": 50, "total": 59, "balance": 59}
-    assert applied(answer) == {"pairs": (1, 50)}
-    assert money(answer) == ("9.00", "3.00", "0.00")
+    assert applied_by_code(answer) == {"pairs": (1, 50)}
+    assert amounts_of(answer) == ("9.00", "3.00", "0.00")
     assert answer["reversed"] == {
         "points": 53,
         "discount": "0.00",
@@ -82,7 +82,7 @@ def test_promotions_count_in_the_version_that_applied(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="3")])
     shop.promotion("fifty", outcome={"points": 7})
     answer = shop.give_back("T1", "R1", TEA="1")
-    assert applied(answer) == {"fifty": (2, 100)}
+    assert applied_by_code(answer) == {"fifty": (2, 100)}
     assert answer["applied"][0]["version"] == 1
 
 
@@ -90,7 +90,7 @@ def test_discounts_count_in_the_version_that_applied(shop: Shop) -> None:
     shop.discount("half", value="50")
     shop.sell("T1", sold=[make_line(quantity="3", price="4.00")])
     shop.discount("half", value="10")
-    assert money(shop.give_back("T1", "R1", TEA="1")) == ("4.00", "2.00", "0.00")
+    assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("4.00", "2.00", "0.00")
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,21 @@ def test_discounts_count_in_the_version_that_applied(shop: Shop) -> None:
         ("patch", "promotions/fifty", {"ends_at": "2026-01-02T00:00:00Z"}),
         ("patch", "promotions/fifty", {"eligibility": {"total_redemption_limit": 1}}),
         ("patch", "promotions/fifty", {"eligibility": {"customer_redemption_limit": 1}}),
-        ("patch", "promotions/fifty", {"eligibility": {"site_rules": one_rule("town", "is", "York")}}),
-        ("patch", "promotions/fifty", {"eligibility": {"line_item_rules": one_rule("sku", "is", "CAKE")}}),
+        ("patch", "promotions/fifty", {"eligibility": {"site_rules": single_rule("town", "is", "York")}}),
+        ("patch", "promotions/fifty", {"eligibility": {"line_item_rules": single_rule("sku", "is", "CAKE")}}),
     ],
 )
-def test_later_changes_of_a_promotion_do_not_matter(shop: Shop, method: str, path: str, body: Rules) -> None:
+def test_a_return_ignores_later_changes_of_a_promotion(shop: Shop, method: str, path: str, body: Rules) -> None:
     shop.promotion("fifty", outcome={"points": 50, "quantity_rule": EVERY})
     shop.sell("T1", sold=[make_line(quantity="3")])
     assert shop.call(method, path, body, role="manager").status_code == 200
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {"fifty": (2, 100)}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"fifty": (2, 100)}
     assert Promotion.objects.get().redemptions == 2
 
 
 def test_products_count_as_they_were_at_the_sale(shop: Shop) -> None:
     shop.product("TEA", category="Drinks")
-    drinks = one_rule("category", "is", "Drinks")
+    drinks = single_rule("category", "is", "Drinks")
     shop.promotion(
         "drinks", outcome={"points": 50, "product_selection": {"match": "any", "sets": [{"name": "", "rules": drinks}]}}
     )
@@ -123,8 +123,8 @@ def test_products_count_as_they_were_at_the_sale(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="2")])
     Product.objects.update(category="Food")
     answer = shop.give_back("T1", "R1", TEA="1")
-    assert set(applied(answer)) == {"cheap", "drinks"}
-    assert money(answer) == ("1.50", "1.50", "0.00")
+    assert set(applied_by_code(answer)) == {"cheap", "drinks"}
+    assert amounts_of(answer) == ("1.50", "1.50", "0.00")
 
 
 def test_the_earn_rate_is_that_of_the_sale(shop: Shop) -> None:
@@ -158,17 +158,17 @@ def test_the_customers_groups_are_not_checked_again(shop: Shop) -> None:
     vip = ConsumerGroup.objects.create(account=shop.account, code="vip")
     consumer = Consumer.objects.get()
     consumer.groups.add(vip)
-    shop.promotion("vips", customer_rules=one_rule("groups", "is_any_of", ["vip"]))
+    shop.promotion("vips", customer_rules=single_rule("groups", "is_any_of", ["vip"]))
     shop.sell("T1", sold=[make_line(quantity="2")])
     consumer.groups.clear()
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {"vips": (1, 50)}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"vips": (1, 50)}
 
 
 def test_the_site_is_not_checked_again(shop: Shop) -> None:
-    shop.promotion("leeds", site_rules=one_rule("town", "is", "Leeds"))
+    shop.promotion("leeds", site_rules=single_rule("town", "is", "Leeds"))
     shop.sell("T1", sold=[make_line(quantity="2")])
     Site.objects.update(town="York")
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {"leeds": (1, 50)}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"leeds": (1, 50)}
 
 
 def test_application_rules_are_not_checked_again(shop: Shop) -> None:
@@ -177,7 +177,7 @@ def test_application_rules_are_not_checked_again(shop: Shop) -> None:
     shop.sell("T1", occurred_at=on_day(1))
     shop.sell("T2", occurred_at=on_day(2), sold=[make_line(quantity="2")])
     shop.void("T1")
-    assert applied(shop.give_back("T2", "R1", TEA="1")) == {"often": (1, 50)}
+    assert applied_by_code(shop.give_back("T2", "R1", TEA="1")) == {"often": (1, 50)}
 
 
 def test_the_stock_and_dates_of_an_offer_are_not_checked_again(shop: Shop) -> None:
@@ -186,7 +186,7 @@ def test_the_stock_and_dates_of_an_offer_are_not_checked_again(shop: Shop) -> No
     shop.sell("T1", sold=[make_line(quantity="2")])
     over = {"ends_at": "2026-01-02T00:00:00Z", "archived": True}
     assert shop.call("patch", "offers/coffee", over, role="manager").status_code == 200
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {"thanks": (1, 0)}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"thanks": (1, 0)}
     assert Voucher.objects.get().status == "issued"
 
 
@@ -198,84 +198,84 @@ def test_a_choice_is_that_of_the_sale(shop: Shop) -> None:
     sold = shop.sell("T1", sold=[make_line(quantity="2"), make_line("CAKE", price="4.00")])
     assert sold["net_total_inc_tax"] == "7.00"
     shop.listed("PP", "CAKE", selected=["CAKE"])
-    assert money(shop.give_back("T1", "R1", TEA="1")) == ("5.50", "1.50", "0.00")
+    assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("5.50", "1.50", "0.00")
 
 
-def test_without_a_choice_the_products_that_it_applied_to_count_as_one(shop: Shop) -> None:
+def test_without_a_choice_the_products_discounted_at_the_sale_stay_discounted(shop: Shop) -> None:
     for sku in ("TEA", "CAKE"):
         shop.product(sku)
     shop.listed("PP", "TEA", "CAKE", maximum_distinct_products=1)
     shop.discount("yours", make_set(personalized_promotion="PP"), value="50")
     sold = shop.sell("T1", sold=[make_line(), make_line("CAKE", price="4.00")])
     assert sold["net_total_inc_tax"] == "5.50"
-    assert money(shop.give_back("T1", "R1", TEA="1")) == ("4.00", "1.50", "0.00")
+    assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("4.00", "1.50", "0.00")
 
 
-def test_an_archived_definition_keeps_its_effect_on_what_was_bought_under_it(shop: Shop) -> None:
+def test_an_archived_definition_still_applies_to_sales_made_under_it(shop: Shop) -> None:
     shop.product("TEA")
     shop.listed("PP", "TEA")
     shop.discount("yours", make_set(personalized_promotion="PP"), value="50")
     shop.sell("T1", sold=[make_line(quantity="2")])
     shop.call("patch", "personalized-promotions/PP", {"archived": True}, role="manager")
-    assert money(shop.give_back("T1", "R1", TEA="1")) == ("1.50", "1.50", "0.00")
+    assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("1.50", "1.50", "0.00")
 
 
-def test_a_voucher_gives_what_it_gave_at_the_sale(shop: Shop) -> None:
+def test_a_voucher_keeps_its_value_at_the_sale(shop: Shop) -> None:
     shop.offer("five", value="5")
     shop.sell("T1", vouchers=[shop.voucher("five")], sold=[make_line(quantity="4", price="5.00")])
     assert shop.call("patch", "offers/five", {"value": "1.00"}, role="manager").status_code == 200
-    assert money(shop.give_back("T1", "R1", TEA="1")) == ("10.00", "5.00", "0.00")
+    assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("10.00", "5.00", "0.00")
 
 
-# --- judged anew ----------------------------------------------------------------------------------------------------
+# --- evaluated again ------------------------------------------------------------------------------------------------
 
 
-def test_transaction_rules_are_evaluated_on_what_is_left(shop: Shop) -> None:
-    shop.promotion("ten", transaction_rules=one_rule("total_inc_tax", "is_at_least", "10.00"))
+def test_transaction_rules_are_evaluated_on_the_remaining_units(shop: Shop) -> None:
+    shop.promotion("ten", transaction_rules=single_rule("total_inc_tax", "is_at_least", "10.00"))
     shop.sell("T1", sold=[make_line(quantity="5")])
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {"ten": (1, 50)}
-    assert applied(shop.give_back("T1", "R2", TEA="1")) == {}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"ten": (1, 50)}
+    assert applied_by_code(shop.give_back("T1", "R2", TEA="1")) == {}
     assert balance() == 9
 
 
-def test_line_item_rules_are_evaluated_on_what_is_left(shop: Shop) -> None:
-    shop.promotion("three", line_item_rules=one_rule("quantity", "is_at_least", 3))
+def test_line_item_rules_are_evaluated_on_the_remaining_units(shop: Shop) -> None:
+    shop.promotion("three", line_item_rules=single_rule("quantity", "is_at_least", 3))
     shop.sell("T1", sold=[make_line(quantity="4")])
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {"three": (1, 50)}
-    assert applied(shop.give_back("T1", "R2", TEA="1")) == {}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"three": (1, 50)}
+    assert applied_by_code(shop.give_back("T1", "R2", TEA="1")) == {}
 
 
-def test_products_are_selected_from_what_is_left(shop: Shop) -> None:
-    sets = [{"name": sku, "rules": one_rule("sku", "is", sku), "units": 1} for sku in ("TEA", "CAKE")]
+def test_products_are_selected_from_the_remaining_units(shop: Shop) -> None:
+    sets = [{"name": sku, "rules": single_rule("sku", "is", sku), "units": 1} for sku in ("TEA", "CAKE")]
     shop.promotion("both", outcome={"points": 50, "product_selection": {"match": "all", "sets": sets}})
     shop.sell("T1", sold=[make_line(quantity="2"), make_line("CAKE", "2")])
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {"both": (1, 50)}
-    assert applied(shop.give_back("T1", "R2", CAKE="2")) == {}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"both": (1, 50)}
+    assert applied_by_code(shop.give_back("T1", "R2", CAKE="2")) == {}
 
 
-def test_no_promotion_gets_more_redemptions_than_it_had(shop: Shop) -> None:
+def test_a_return_never_increases_redemptions(shop: Shop) -> None:
     shop.promotion("once", outcome={"points": 50, "quantity_rule": EVERY}, customer_redemption_limit=1)
     shop.sell("T1", sold=[make_line(quantity="3")])
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {"once": (1, 50)}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"once": (1, 50)}
 
 
-def test_no_promotion_gets_more_points_than_it_had(shop: Shop) -> None:
+def test_a_return_never_increases_points(shop: Shop) -> None:
     first = {"apply_to": "first", "units": 1}
     spend = {"issue_points_on": "currency", "conversion_units": "1", "conversion_points": 1, "quantity_rule": first}
     shop.promotion("cheapest", kind="bonus_points", outcome=spend)
     sold = shop.sell("T1", sold=[make_line(price="2.00"), make_line("CAKE", price="9.00")])
-    assert applied(sold) == {"cheapest": (1, 2)}
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {"cheapest": (1, 2)}
+    assert applied_by_code(sold) == {"cheapest": (1, 2)}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"cheapest": (1, 2)}
 
 
-def test_no_promotion_gets_more_than_it_had_just_before(shop: Shop) -> None:
+def test_a_later_return_never_increases_points(shop: Shop) -> None:
     first = {"apply_to": "first", "units": 1}
     spend = {"issue_points_on": "currency", "conversion_units": "1", "conversion_points": 1, "quantity_rule": first}
     shop.promotion("dearest", kind="bonus_points", outcome={**spend, "pricing_rule": {"order": "most_expensive"}})
     sold = [make_line(price="2.00"), make_line("CAKE", price="9.00"), make_line("BAP", price="5.00")]
-    assert applied(shop.sell("T1", sold=sold)) == {"dearest": (1, 9)}
-    assert applied(shop.give_back("T1", "R1", CAKE="1")) == {"dearest": (1, 5)}
-    assert applied(shop.give_back("T1", "R2", BAP="1")) == {"dearest": (1, 2)}
+    assert applied_by_code(shop.sell("T1", sold=sold)) == {"dearest": (1, 9)}
+    assert applied_by_code(shop.give_back("T1", "R1", CAKE="1")) == {"dearest": (1, 5)}
+    assert applied_by_code(shop.give_back("T1", "R2", BAP="1")) == {"dearest": (1, 2)}
 
 
 def test_a_discount_gets_no_more_redemptions_though_units_are_free_again(shop: Shop) -> None:
@@ -285,39 +285,41 @@ def test_a_discount_gets_no_more_redemptions_though_units_are_free_again(shop: S
     sold = shop.sell("T1", sold=[make_line(quantity="2", price="10.00"), make_line("CAKE", price="20.00")])
     assert sold["net_total_inc_tax"] == "30.00"
     answer = shop.give_back("T1", "R1", TEA="1")
-    assert applied(answer) == {"tenth": (1, 0)}
-    assert money(answer) == ("29.00", "1.00", "0.00")
+    assert applied_by_code(answer) == {"tenth": (1, 0)}
+    assert amounts_of(answer) == ("29.00", "1.00", "0.00")
 
 
-def test_a_promotion_that_no_longer_applied_stays_out(shop: Shop) -> None:
+def test_a_promotion_dropped_by_a_return_never_applies_again(shop: Shop) -> None:
     twelve_or_three = {
         "match": "any",
         "rules": [{"attribute": "total_inc_tax", "operator": "is", "value": value} for value in ("12.00", "3.00")],
     }
     shop.promotion("fifty", transaction_rules=twelve_or_three)
     shop.sell("T1", sold=[make_line(quantity="4")])
-    assert applied(shop.give_back("T1", "R1", TEA="2")) == {}
-    assert applied(shop.give_back("T1", "R2", TEA="1")) == {}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="2")) == {}
+    assert applied_by_code(shop.give_back("T1", "R2", TEA="1")) == {}
 
 
-def test_a_promotion_that_lost_at_the_sale_does_not_replace_one_that_falls_out(shop: Shop) -> None:
+def test_a_promotion_that_lost_a_conflict_at_the_sale_replaces_none_on_return(shop: Shop) -> None:
     shop.promotion("small", outcome={"points": 10})
-    shop.promotion("large", outcome={"points": 20}, transaction_rules=one_rule("total_inc_tax", "is_at_least", "6.00"))
-    assert applied(shop.sell("T1", sold=[make_line(quantity="2")])) == {"large": (1, 20)}
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {}
+    shop.promotion(
+        "large", outcome={"points": 20}, transaction_rules=single_rule("total_inc_tax", "is_at_least", "6.00")
+    )
+    assert applied_by_code(shop.sell("T1", sold=[make_line(quantity="2")])) == {"large": (1, 20)}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {}
 
 
 # --- money ----------------------------------------------------------------------------------------------------------
 
 
-def test_three_for_two_is_three_for_two_of_what_is_left(shop: Shop) -> None:
+def test_three_for_two_is_applied_to_the_remaining_units(shop: Shop) -> None:
     shop.discount("3for2", make_set(3, 1), kind="free_product")
     sold = shop.sell("T1", sold=[make_line(f"P{price}", price=f"{price}.00") for price in range(7, 13)])
     assert sold["net_total_inc_tax"] == "40.00"
-    assert money(shop.give_back("T1", "R1", P12="1")) == ("38.00", "2.00", "0.00")
+    assert amounts_of(shop.give_back("T1", "R1", P12="1")) == ("38.00", "2.00", "0.00")
     answer = shop.give_back("T1", "R2", P7="1")
-    assert money(answer) == ("30.00", "8.00", "0.00")
-    assert applied(answer) == {"3for2": (1, 0)}
+    assert amounts_of(answer) == ("30.00", "8.00", "0.00")
+    assert applied_by_code(answer) == {"3for2": (1, 0)}
     assert answer["reversed"]["discount"] == "-1.00"
 
 
@@ -329,20 +331,20 @@ def test_discounts_are_worked_out_in_the_order_in_which_they_applied(shop: Shop)
     sold = shop.sell("T1", sold=[make_line(price="10.00"), make_line("CAKE", "2", price="20.00")])
     assert sold["net_total_inc_tax"] == "32.80"  # 5 and 36, less a fifth
     answer = shop.give_back("T1", "R1", CAKE="1")
-    assert [one["promotion"] for one in answer["applied"]] == ["half", "tenth", "fifth"]
-    assert money(answer) == ("18.40", "14.40", "0.00")
+    assert [row["promotion"] for row in answer["applied"]] == ["half", "tenth", "fifth"]
+    assert amounts_of(answer) == ("18.40", "14.40", "0.00")
     answer = shop.give_back("T1", "R2", TEA="1")
-    assert [one["promotion"] for one in answer["applied"]] == ["tenth", "fifth"]
-    assert money(answer) == ("14.40", "4.00", "0.00")
+    assert [row["promotion"] for row in answer["applied"]] == ["tenth", "fifth"]
+    assert amounts_of(answer) == ("14.40", "4.00", "0.00")
 
 
-def test_a_percentage_voucher_is_of_what_is_left_after_discounts(shop: Shop) -> None:
+def test_a_percentage_voucher_applies_to_the_price_after_discounts(shop: Shop) -> None:
     shop.offer("tenth", benefit="percentage", value="10")
     shop.discount("pound", make_set(2), kind="amount", value="1.00")
     sold = shop.sell("T1", vouchers=[shop.voucher("tenth")], sold=[make_line(quantity="3", price="5.00")])
     assert sold["net_total_inc_tax"] == "12.60"  # 15 less 1, less a tenth
-    assert money(shop.give_back("T1", "R1", TEA="1")) == ("8.10", "4.50", "0.00")
-    assert money(shop.give_back("T1", "R2", TEA="1")) == ("4.50", "3.60", "0.00")
+    assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("8.10", "4.50", "0.00")
+    assert amounts_of(shop.give_back("T1", "R2", TEA="1")) == ("4.50", "3.60", "0.00")
 
 
 def test_the_free_product_of_a_voucher_comes_back_without_money(shop: Shop) -> None:
@@ -350,9 +352,9 @@ def test_the_free_product_of_a_voucher_comes_back_without_money(shop: Shop) -> N
     code = shop.voucher("tea")
     shop.sell("T1", vouchers=[code], sold=[make_line(), make_line("CAKE", price="4.00")])
     answer = shop.give_back("T1", "R1", TEA="1")
-    assert money(answer) == ("4.00", "0.00", "0.00")
+    assert amounts_of(answer) == ("4.00", "0.00", "0.00")
     assert Voucher.objects.get(code=code).status == "redeemed"
-    assert money(shop.give_back("T1", "R2", CAKE="1")) == ("0.00", "4.00", "0.00")
+    assert amounts_of(shop.give_back("T1", "R2", CAKE="1")) == ("0.00", "4.00", "0.00")
     assert Voucher.objects.get(code=code).status == "issued"
 
 
@@ -361,49 +363,49 @@ def test_an_amount_that_cannot_be_recovered_is_answered_and_settled_by_later_ret
     sold = shop.sell("T1", sold=[make_line(quantity="3", price="12.00")])
     assert (sold["net_total_inc_tax"], sold["points"]["base"]) == ("20.00", 20)
     first = shop.give_back("T1", "R1", TEA="1")
-    assert money(first) == ("24.00", "0.00", "4.00")
+    assert amounts_of(first) == ("24.00", "0.00", "4.00")
     assert (first["points"]["base"], first["reversed"]["points"]) == (20, 0)
     second = shop.give_back("T1", "R2", TEA="1")
-    assert money(second) == ("12.00", "8.00", "0.00")
+    assert amounts_of(second) == ("12.00", "8.00", "0.00")
     assert second["points"]["base"] == 12
     third = shop.give_back("T1", "R3", TEA="1")
-    assert money(third) == ("0.00", "12.00", "0.00")
+    assert amounts_of(third) == ("0.00", "12.00", "0.00")
     assert (third["status"], third["points"]["base"], balance()) == ("returned", 0, 0)
 
 
-def test_base_points_follow_what_was_paid_where_less_was_paid_than_is_left(shop: Shop) -> None:
+def test_base_points_are_limited_by_the_amount_paid(shop: Shop) -> None:
     shop.product("TEA")
     shop.discount("3for15", make_set(3, products=["TEA"]), kind="fixed_price", value="15.00")
     shop.promotion("double", kind="points_multiplier", outcome={"multiplier": "2"})
     sold = shop.sell("T1", sold=[make_line(quantity="3", price="10.00"), make_line("CAKE", price="2.00")])
     assert sold["points"]["base"] == 17
     answer = shop.give_back("T1", "R1", TEA="1")
-    assert money(answer) == ("22.00", "0.00", "5.00")
+    assert amounts_of(answer) == ("22.00", "0.00", "5.00")
     assert answer["points"] == {"base": 17, "promotion": 17, "total": 34, "balance": 34}
     assert sum(line["base_points"] for line in answer["lines"]) == 17
     answer = shop.give_back("T1", "R2", CAKE="1")
-    assert money(answer) == ("20.00", "0.00", "3.00")
+    assert amounts_of(answer) == ("20.00", "0.00", "3.00")
     assert Transaction.objects.get().paid == Decimal(17)
 
 
-def test_weighed_goods_are_given_back_by_weight(shop: Shop) -> None:
+def test_weighed_goods_are_returned_by_weight(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="1.250", price="4.00")])
     answer = shop.give_back("T1", "R1", TEA="0.500")
-    assert money(answer) == ("3.00", "2.00", "0.00")
-    assert money(shop.give_back("T1", "R2", TEA="0.750")) == ("0.00", "3.00", "0.00")
+    assert amounts_of(answer) == ("3.00", "2.00", "0.00")
+    assert amounts_of(shop.give_back("T1", "R2", TEA="0.750")) == ("0.00", "3.00", "0.00")
 
 
 def test_a_currency_without_decimals(shop: Shop) -> None:
     shop.discount("tenth", value="15", currency="JPY")
     shop.sell("T1", currency="JPY", sold=[make_line(quantity="3", price="333")])
-    assert money(shop.give_back("T1", "R1", TEA="1")) == ("566", "283", "0")
+    assert amounts_of(shop.give_back("T1", "R1", TEA="1")) == ("566", "283", "0")
 
 
 # --- a sale and its full return leave everything as it was ------------------------------------------------------------
 
 
-def rich(shop: Shop) -> None:
-    """Promotions of every kind, with limits, stock, and a voucher in the consumer's hands."""
+def fill_shop(shop: Shop) -> None:
+    """Create promotions of every kind, with limits and stock, and the offer of a voucher that pays."""
     shop.offer("coffee", stock=20)
     shop.offer("pound")
     shop.discount("3for2", make_set(3, 1), kind="free_product", total_redemption_limit=50)
@@ -415,8 +417,8 @@ def rich(shop: Shop) -> None:
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "coffee", "quantity_rule": EVERY})
 
 
-def standing() -> tuple[Json, ...]:
-    """Everything that a sale changes and its full return changes back."""
+def sale_effects() -> tuple[Json, ...]:
+    """Return every figure that a sale changes and its full return restores."""
     consumer = Consumer.objects.get()
     return (
         consumer.points_balance,
@@ -434,13 +436,13 @@ SOLD = st.lists(
     min_size=1,
     max_size=3,
 )
-"""Lines: a price, and for each unit in which of three returns it comes back."""
+"""Lines: a price and, for each unit, which of three returns it is part of."""
 
 
-def test_any_number_of_partial_returns_takes_back_what_one_full_return_does(shop: Shop) -> None:
-    rich(shop)
+def test_partial_returns_reverse_the_same_as_a_single_full_return(shop: Shop) -> None:
+    fill_shop(shop)
     code = shop.voucher("pound")
-    before = standing()
+    before = sale_effects()
 
     @hypothesis_settings(max_examples=20)
     @given(sold=SOLD)
@@ -453,15 +455,15 @@ def test_any_number_of_partial_returns_takes_back_what_one_full_return_does(shop
             back = {f"P{i}": str(steps.count(step)) for i, (_, steps) in enumerate(sold) if step in steps}
             answer = shop.give_back(reference, f"{reference}-{step}", **back)
             assert answer["points"]["total"] <= last["points"]["total"]
-            for promotion, (redemptions, given_points) in applied(answer).items():
-                assert redemptions <= applied(last)[promotion][0]
-                assert given_points <= applied(last)[promotion][1]
+            for promotion, (redemptions, given_points) in applied_by_code(answer).items():
+                assert redemptions <= applied_by_code(last)[promotion][0]
+                assert given_points <= applied_by_code(last)[promotion][1]
             last, refunded = answer, refunded + Decimal(answer["refund_due"])
             points += answer["reversed"]["points"]
         assert last["status"] == "returned"
         assert refunded == Decimal(sale["net_total_inc_tax"])
         assert points == sale["points"]["total"]
-        assert standing() == before
+        assert sale_effects() == before
 
     sold_and_returned()
     assert not list(ledger_differences())
@@ -474,20 +476,20 @@ def test_a_full_return_frees_limits_and_stock(shop: Shop) -> None:
     shop.sell("T1")
     assert shop.evaluate()["applied"] == []
     shop.give_back("T1", "R1", TEA="1")
-    assert set(applied(shop.evaluate())) == {"once", "thanks"}
-    assert set(applied(shop.sell("T2"))) == {"once", "thanks"}
+    assert set(applied_by_code(shop.evaluate())) == {"once", "thanks"}
+    assert set(applied_by_code(shop.sell("T2"))) == {"once", "thanks"}
 
 
-def test_a_limit_set_below_its_count_stops_no_return(shop: Shop) -> None:
+def test_a_limit_set_below_its_count_prevents_no_return(shop: Shop) -> None:
     shop.promotion("each", outcome={"points": 5, "quantity_rule": EVERY}, total_redemption_limit=9)
     shop.sell("T1", sold=[make_line(quantity="3")])
     shop.sell("T2", sold=[make_line(quantity="3")])
     shop.promotion("each", outcome={"points": 5, "quantity_rule": EVERY}, total_redemption_limit=4)
-    assert applied(shop.give_back("T1", "R1", TEA="1")) == {"each": (2, 10)}
+    assert applied_by_code(shop.give_back("T1", "R1", TEA="1")) == {"each": (2, 10)}
     assert Promotion.objects.get().redemptions == 5
-    assert applied(shop.evaluate()) == {}
+    assert applied_by_code(shop.evaluate()) == {}
     shop.give_back("T1", "R2", TEA="2")
-    assert applied(shop.evaluate(sold=[make_line(quantity="3")])) == {"each": (1, 5)}
+    assert applied_by_code(shop.evaluate(sold=[make_line(quantity="3")])) == {"each": (1, 5)}
 
 
 def test_a_balance_may_go_below_zero(shop: Shop) -> None:
@@ -498,7 +500,7 @@ def test_a_balance_may_go_below_zero(shop: Shop) -> None:
     assert shop.give_back("T1", "R1", TEA="1")["points"]["balance"] == balance() == -53
 
 
-def test_the_ledger_keeps_what_was_given_and_what_was_taken_back(shop: Shop) -> None:
+def test_the_ledger_records_points_awarded_and_points_reversed(shop: Shop) -> None:
     shop.promotion("fifty")
     shop.sell("T1", sold=[make_line(quantity="2")])
     shop.give_back("T1", "R1", TEA="1")
@@ -516,8 +518,8 @@ def test_the_ledger_keeps_what_was_given_and_what_was_taken_back(shop: Shop) -> 
 # --- vouchers -------------------------------------------------------------------------------------------------------
 
 
-def thankful(shop: Shop) -> list[str]:
-    """The codes of three vouchers that a sale of three issued."""
+def issue_three_vouchers(shop: Shop) -> list[str]:
+    """Sell three units that issue a voucher each; return the vouchers' codes."""
     shop.offer("pound", stock=3)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "pound", "quantity_rule": EVERY})
     issued = shop.sell("T1", sold=[make_line(quantity="3")])["vouchers_issued"]
@@ -525,11 +527,11 @@ def thankful(shop: Shop) -> list[str]:
 
 
 def test_unused_vouchers_are_taken_back_into_the_stock(shop: Shop) -> None:
-    codes = thankful(shop)
+    codes = issue_three_vouchers(shop)
     answer = shop.give_back("T1", "R1", TEA="1")
     (gone,) = answer["reversed"]["vouchers_cancelled"]
     assert gone in codes
-    assert sorted(one["code"] for one in answer["vouchers_issued"]) == sorted(set(codes) - {gone})
+    assert sorted(voucher["code"] for voucher in answer["vouchers_issued"]) == sorted(set(codes) - {gone})
     assert shop.call("get", f"vouchers/{gone}", role="manager").json()["status"] == "cancelled"
     assert Offer.objects.get().issued == 2
     refused = shop.evaluate(vouchers=[gone])["vouchers_refused"]
@@ -537,14 +539,14 @@ def test_unused_vouchers_are_taken_back_into_the_stock(shop: Shop) -> None:
 
 
 def test_an_expired_voucher_is_taken_back_too(shop: Shop) -> None:
-    thankful(shop)
+    issue_three_vouchers(shop)
     Voucher.objects.update(status="expired", expires_at=datetime(2026, 3, 5, tzinfo=UTC))
     assert len(shop.give_back("T1", "R1", TEA="3")["reversed"]["vouchers_cancelled"]) == 3
     assert Offer.objects.get().issued == 0
 
 
-def test_a_spent_voucher_is_reported_and_stays_spent(shop: Shop) -> None:
-    codes = thankful(shop)
+def test_a_redeemed_voucher_is_reported_and_stays_redeemed(shop: Shop) -> None:
+    codes = issue_three_vouchers(shop)
     shop.sell("T2", vouchers=[codes[0]])
     answer = shop.give_back("T1", "R1", TEA="3")
     assert sorted(answer["reversed"]["vouchers_cancelled"]) == sorted(codes[1:])
@@ -553,8 +555,8 @@ def test_a_spent_voucher_is_reported_and_stays_spent(shop: Shop) -> None:
     assert Offer.objects.get().issued == 1
 
 
-def test_unused_vouchers_are_taken_back_before_spent_ones_are_reported(shop: Shop) -> None:
-    codes = thankful(shop)
+def test_unused_vouchers_are_cancelled_before_redeemed_ones_are_reported(shop: Shop) -> None:
+    codes = issue_three_vouchers(shop)
     shop.sell("T2", vouchers=[codes[2]])
     for reference in ("R1", "R2"):
         reversed_ = shop.give_back("T1", reference, TEA="1")["reversed"]
@@ -563,8 +565,8 @@ def test_unused_vouchers_are_taken_back_before_spent_ones_are_reported(shop: Sho
     assert (reversed_["vouchers_cancelled"], reversed_["vouchers_already_redeemed"]) == ([], [codes[2]])
 
 
-def test_each_spent_voucher_is_reported_once(shop: Shop) -> None:
-    codes = thankful(shop)
+def test_each_redeemed_voucher_is_reported_once(shop: Shop) -> None:
+    codes = issue_three_vouchers(shop)
     shop.sell("T2", vouchers=codes[:2])
     reported = []
     for reference in ("R1", "R2", "R3"):
@@ -574,7 +576,7 @@ def test_each_spent_voucher_is_reported_once(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("parts", [("2",), ("1", "1")])
-def test_a_voucher_that_paid_is_good_again_after_a_full_return(shop: Shop, parts: tuple[str, ...]) -> None:
+def test_a_redeemed_voucher_is_valid_again_after_a_full_return(shop: Shop, parts: tuple[str, ...]) -> None:
     shop.offer("pound")
     code = shop.voucher("pound")
     shop.sell("T1", vouchers=[code], sold=[make_line(quantity="2")])
@@ -585,7 +587,7 @@ def test_a_voucher_that_paid_is_good_again_after_a_full_return(shop: Shop, parts
     assert shop.sell("T2", vouchers=[code])["discount_total"] == "1.00"
 
 
-def test_a_voucher_that_paid_and_has_ended_since_is_expired(shop: Shop) -> None:
+def test_a_redeemed_voucher_past_its_end_is_expired_after_a_full_return(shop: Shop) -> None:
     shop.offer("pound")
     code = shop.voucher("pound", expires_at=datetime(2026, 3, 5, tzinfo=UTC))
     shop.sell("T1", vouchers=[code])
@@ -593,7 +595,7 @@ def test_a_voucher_that_paid_and_has_ended_since_is_expired(shop: Shop) -> None:
     assert shop.call("get", f"vouchers/{code}", role="manager").json()["status"] == "expired"
 
 
-def test_a_voucher_that_pays_nothing_of_what_is_left_stays_redeemed(shop: Shop) -> None:
+def test_a_voucher_that_no_longer_reduces_the_price_stays_redeemed(shop: Shop) -> None:
     shop.offer("cake", benefit="product", value=None, product=shop.product("CAKE"))
     code = shop.voucher("cake")
     shop.sell("T1", vouchers=[code], sold=[make_line(), make_line("CAKE")])
@@ -605,20 +607,20 @@ def test_a_voucher_that_pays_nothing_of_what_is_left_stays_redeemed(shop: Shop) 
 # --- once -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_preview_answers_what_the_return_answers_and_writes_and_locks_nothing(shop: Shop) -> None:
-    rich(shop)
+def test_a_preview_equals_the_return_and_writes_and_locks_nothing(shop: Shop) -> None:
+    fill_shop(shop)
     shop.sell("T1", vouchers=[shop.voucher("pound")], sold=[make_line(quantity="5")])
-    before = standing()
+    before = sale_effects()
     with CaptureQueriesContext(connection) as queries:
         previewed = shop.preview("T1", TEA="2")
-    asked = [query["sql"] for query in queries.captured_queries]
-    assert all(sql.startswith(("SELECT", "WITH")) and "FOR UPDATE" not in sql for sql in asked), asked
-    assert (standing(), Reversal.objects.count(), Transaction.objects.get().state) == (before, 0, "")
+    statements = [query["sql"] for query in queries.captured_queries]
+    assert all(sql.startswith(("SELECT", "WITH")) and "FOR UPDATE" not in sql for sql in statements), statements
+    assert (sale_effects(), Reversal.objects.count(), Transaction.objects.get().state) == (before, 0, "")
     returned = shop.give_back("T1", "R1", TEA="2")
     assert {**previewed, "return_reference": "R1"} == returned
 
 
-def test_the_same_return_again_gives_the_stored_answer(shop: Shop) -> None:
+def test_a_repeated_return_returns_the_stored_answer(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="3"), make_line("CAKE")])
     first = shop.give_back("T1", "R1", TEA="1", CAKE="1")
     shop.give_back("T1", "R2", TEA="1")
@@ -649,9 +651,9 @@ def test_a_reference_used_for_another_return_is_a_conflict(shop: Shop, path: str
 def test_another_account_may_use_the_same_references(shop: Shop) -> None:
     other = make_shop("other")
     other.member()
-    for one in (shop, other):
-        one.sell("T1")
-        one.give_back("T1", "R1", TEA="1")
+    for seller in (shop, other):
+        seller.sell("T1")
+        seller.give_back("T1", "R1", TEA="1")
     assert Reversal.objects.count() == 2
 
 
@@ -674,7 +676,7 @@ def test_more_than_is_left_and_unknown_lines_are_refused(shop: Shop, lines: Json
     for query in ("", "?preview=true"):
         answer = shop.call("post", f"transactions/T1/returns{query}", make_return("R2", **lines))
         assert answer.status_code == 400
-        assert [(one["code"], one["attr"]) for one in answer.json()["errors"]] == [(code, attr)]
+        assert [(error["code"], error["attr"]) for error in answer.json()["errors"]] == [(code, attr)]
     assert balance() == 9
 
 
@@ -696,7 +698,7 @@ def test_bad_input_is_refused_by_name(shop: Shop, body: Rules, attr: str) -> Non
     shop.sell("T1", sold=[make_line(quantity="3")])
     answer = shop.call("post", "transactions/T1/returns", body)
     assert answer.status_code == 400
-    assert [one["attr"] for one in answer.json()["errors"]] == [attr]
+    assert [error["attr"] for error in answer.json()["errors"]] == [attr]
     assert not Reversal.objects.exists()
 
 
@@ -705,7 +707,7 @@ def test_an_unreadable_preview_flag_is_refused_and_returns_nothing(shop: Shop, v
     shop.sell("T1", sold=[make_line(quantity="3")])
     answer = shop.call("post", f"transactions/T1/returns?preview={value}", make_return("R1", TEA="1"))
     assert answer.status_code == 400
-    assert [one["attr"] for one in answer.json()["errors"]] == ["preview"]
+    assert [error["attr"] for error in answer.json()["errors"]] == ["preview"]
     assert not Reversal.objects.exists()
 
 
@@ -726,27 +728,27 @@ def test_a_full_return_leaves_nothing_to_return(shop: Shop) -> None:
     assert shop.call("post", "transactions/T1/returns", make_return("R2", TEA="1")).status_code == 400
 
 
-# --- what the consumer's own row and rules about them say right afterwards -------------------------------------------
+# --- the consumer's columns, and rules about them, after a return ----------------------------------------------------
 
 
-def days() -> tuple[date | None, date | None, date | None]:
+def last_days() -> tuple[date | None, date | None, date | None]:
     consumer = Consumer.objects.get(consumer_id="c")
     return consumer.last_transaction_on, consumer.last_promotion_redeemed_on, consumer.last_offer_redeemed_on
 
 
-def test_the_last_days_are_those_of_what_is_not_returned(shop: Shop) -> None:
+def test_the_last_days_are_those_of_sales_not_returned(shop: Shop) -> None:
     shop.offer("pound")
-    shop.promotion("fifty", transaction_rules=one_rule("total_inc_tax", "is_at_least", "6.00"))
+    shop.promotion("fifty", transaction_rules=single_rule("total_inc_tax", "is_at_least", "6.00"))
     first, third = date(2026, 3, 1), date(2026, 3, 3)
     shop.sell("T1", occurred_at=on_day(1), vouchers=[shop.voucher("pound")], sold=[make_line(quantity="2")])
     shop.sell("T3", occurred_at=on_day(3), vouchers=[shop.voucher("pound")], sold=[make_line(quantity="3")])
-    assert days() == (third, third, third)
+    assert last_days() == (third, third, third)
     shop.give_back("T3", "R1", TEA="2")
-    assert days() == (third, first, third)
+    assert last_days() == (third, first, third)
     shop.give_back("T3", "R2", TEA="1")
-    assert days() == (first, first, first)
+    assert last_days() == (first, first, first)
     shop.give_back("T1", "R3", TEA="2")
-    assert days() == (None, None, None)
+    assert last_days() == (None, None, None)
 
 
 def test_the_last_days_stay_when_an_older_sale_is_returned(shop: Shop) -> None:
@@ -754,50 +756,50 @@ def test_the_last_days_stay_when_an_older_sale_is_returned(shop: Shop) -> None:
     shop.sell("T1", occurred_at=on_day(1))
     shop.sell("T3", occurred_at=on_day(3))
     shop.give_back("T1", "R1", TEA="1")
-    assert days() == (date(2026, 3, 3), date(2026, 3, 3), None)
+    assert last_days() == (date(2026, 3, 3), date(2026, 3, 3), None)
 
 
 def test_rules_about_the_last_transaction_change_at_once(shop: Shop) -> None:
-    shop.promotion("back", customer_rules=one_rule("last_transaction_on", "is_not_in_last_days", 5))
+    shop.promotion("back", customer_rules=single_rule("last_transaction_on", "is_not_in_last_days", 5))
     shop.sell("T1", occurred_at=on_day(3))
-    assert applied(shop.evaluate(occurred_at=on_day(4))) == {}
+    assert applied_by_code(shop.evaluate(occurred_at=on_day(4))) == {}
     shop.give_back("T1", "R1", TEA="1")
-    assert applied(shop.evaluate(occurred_at=on_day(4))) == {"back": (1, 50)}
+    assert applied_by_code(shop.evaluate(occurred_at=on_day(4))) == {"back": (1, 50)}
 
 
 def rule(measure: str, threshold: str, **more: Json) -> Rules:
     return {"measure": measure, "threshold": threshold, "period": {"unit": "days", "length": 30}, **more}
 
 
-def test_a_returned_transaction_counts_no_more(shop: Shop) -> None:
+def test_a_returned_transaction_is_not_counted(shop: Shop) -> None:
     shop.promotion("third", application_rules=[rule("transactions", "3")])
     shop.sell("T1", occurred_at=on_day(1))
     shop.sell("T2", occurred_at=on_day(2), sold=[make_line(quantity="2")])
     shop.give_back("T1", "R1", TEA="1")
     shop.give_back("T2", "R2", TEA="1")
-    assert applied(shop.sell("T3", occurred_at=on_day(3))) == {}
-    assert applied(shop.sell("T4", occurred_at=on_day(4))) == {"third": (1, 50)}
+    assert applied_by_code(shop.sell("T3", occurred_at=on_day(3))) == {}
+    assert applied_by_code(shop.sell("T4", occurred_at=on_day(4))) == {"third": (1, 50)}
 
 
 @pytest.mark.parametrize(("measure", "threshold"), [("spend", "15.00"), ("quantity", "5")])
-def test_progress_is_less_what_was_returned(shop: Shop, measure: str, threshold: str) -> None:
+def test_progress_excludes_returned_units(shop: Shop, measure: str, threshold: str) -> None:
     shop.promotion("much", application_rules=[rule(measure, threshold)])
     shop.sell("T1", occurred_at=on_day(1), sold=[make_line(quantity="4")])
-    assert applied(shop.evaluate(occurred_at=on_day(2))) == {"much": (1, 50)}
+    assert applied_by_code(shop.evaluate(occurred_at=on_day(2))) == {"much": (1, 50)}
     shop.give_back("T1", "R1", TEA="1")
-    assert applied(shop.evaluate(occurred_at=on_day(2))) == {}
-    assert applied(shop.evaluate(occurred_at=on_day(2), sold=[make_line(quantity="2")])) == {"much": (1, 50)}
+    assert applied_by_code(shop.evaluate(occurred_at=on_day(2))) == {}
+    assert applied_by_code(shop.evaluate(occurred_at=on_day(2), sold=[make_line(quantity="2")])) == {"much": (1, 50)}
 
 
 def test_counting_does_not_restart_after_a_sale_that_the_promotion_fell_out_of(shop: Shop) -> None:
-    two = one_rule("quantity", "is_at_least", 2)
+    two = single_rule("quantity", "is_at_least", 2)
     shop.promotion("second", line_item_rules=two, application_rules=[rule("transactions", "2", counting="every")])
     pair = [make_line(quantity="2")]
-    assert applied(shop.sell("T1", occurred_at=on_day(1), sold=pair)) == {}
-    assert applied(shop.sell("T2", occurred_at=on_day(2), sold=pair)) == {"second": (1, 50)}
-    assert applied(shop.evaluate(occurred_at=on_day(3), sold=pair)) == {}
+    assert applied_by_code(shop.sell("T1", occurred_at=on_day(1), sold=pair)) == {}
+    assert applied_by_code(shop.sell("T2", occurred_at=on_day(2), sold=pair)) == {"second": (1, 50)}
+    assert applied_by_code(shop.evaluate(occurred_at=on_day(3), sold=pair)) == {}
     shop.give_back("T2", "R1", TEA="1")
-    assert applied(shop.sell("T3", occurred_at=on_day(3), sold=pair)) == {"second": (1, 50)}
+    assert applied_by_code(shop.sell("T3", occurred_at=on_day(3), sold=pair)) == {"second": (1, 50)}
 
 
 def test_a_late_sale_after_a_return_counts_at_its_own_moment(shop: Shop) -> None:
@@ -805,18 +807,18 @@ def test_a_late_sale_after_a_return_counts_at_its_own_moment(shop: Shop) -> None
     for day in (1, 3, 5):
         shop.sell(f"T{day}", occurred_at=on_day(day))
     shop.give_back("T5", "R1", TEA="1")
-    assert applied(shop.sell("T2", occurred_at=on_day(2))) == {}
-    assert applied(shop.sell("T6", occurred_at=on_day(6))) == {"third": (1, 50)}
+    assert applied_by_code(shop.sell("T2", occurred_at=on_day(2))) == {}
+    assert applied_by_code(shop.sell("T6", occurred_at=on_day(6))) == {"third": (1, 50)}
 
 
-# --- whose sale it was ----------------------------------------------------------------------------------------------
+# --- anonymous and imported sales ------------------------------------------------------------------------------------
 
 
 def test_an_anonymous_sale_is_returned_without_points(shop: Shop) -> None:
     shop.discount("pair", make_set(2), kind="amount", value="1.00", total_redemption_limit=2)
     shop.sell("T1", consumer=None, sold=[make_line(quantity="4")])
     answer = shop.give_back("T1", "R1", TEA="1")
-    assert money(answer) == ("8.00", "2.00", "0.00")
+    assert amounts_of(answer) == ("8.00", "2.00", "0.00")
     assert answer["points"] == {"base": 0, "promotion": 0, "total": 0, "balance": None}
     assert Promotion.objects.get().redemptions == 1
     assert shop.void("T1")["refund_due"] == "8.00"
@@ -864,15 +866,15 @@ def test_an_imported_past_sale_can_be_returned(shop: Shop) -> None:
     past.save()
     Consumer.objects.update(last_transaction_at=past.occurred_at, last_transaction_on=past.local_day)
     answer = shop.give_back("P1", "R1", TEA="1")
-    assert money(answer) == ("3.00", "3.00", "0.00")
+    assert amounts_of(answer) == ("3.00", "3.00", "0.00")
     assert answer["points"]["total"] == 0
-    assert applied(shop.evaluate()) == {"third": (1, 50)}
+    assert applied_by_code(shop.evaluate()) == {"third": (1, 50)}
     shop.give_back("P1", "R2", TEA="1")
-    assert applied(shop.evaluate()) == {}
+    assert applied_by_code(shop.evaluate()) == {}
     assert shop.call("get", "transactions/P1").json()["status"] == "returned"
 
 
-# --- what is told afterwards ----------------------------------------------------------------------------------------
+# --- records of a return ---------------------------------------------------------------------------------------------
 
 
 def test_a_transaction_shows_its_state_after_returns(shop: Shop) -> None:
@@ -881,13 +883,13 @@ def test_a_transaction_shows_its_state_after_returns(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="2")])
     answer = shop.give_back("T1", "R1", TEA="1")
     shown = shop.call("get", "transactions/T1?explain=true").json()
-    assert [one["promotion"] for one in shown.pop("not_applied")] == ["small"]
+    assert [refusal["promotion"] for refusal in shown.pop("not_applied")] == ["small"]
     assert shown == answer
     listed = shop.call("get", "transactions?status=partly_returned").json()["results"]
     assert listed == [answer]
 
 
-def test_a_commit_sent_again_after_a_return_still_gives_its_own_answer(shop: Shop) -> None:
+def test_a_commit_repeated_after_a_return_returns_its_original_answer(shop: Shop) -> None:
     sale = shop.sell("T1", sold=[make_line(quantity="2")])
     shop.give_back("T1", "R1", TEA="1")
     again = shop.call("post", "transactions", make_basket(reference="T1", sold=[make_line(quantity="2")]))
@@ -914,7 +916,7 @@ def test_a_managers_key_and_a_tills_may_return_and_no_key_may_not(shop: Shop) ->
 
 @pytest.mark.parametrize("promotions", [1, 12])
 def test_statements_do_not_grow_with_lines_or_promotions(shop: Shop, promotions: int) -> None:
-    rich(shop)
+    fill_shop(shop)
     for i in range(promotions):
         shop.promotion(f"more{i:02}", always_apply=True, customer_redemption_limit=100, outcome={"points": 1})
     sold = [make_line(f"P{i}", "2") for i in range(promotions)]
@@ -923,8 +925,8 @@ def test_statements_do_not_grow_with_lines_or_promotions(shop: Shop, promotions:
     with CaptureQueriesContext(connection) as queries:
         shop.give_back("T1", "R1", **back)
     ends = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
-    asked = [query["sql"] for query in queries.captured_queries if not query["sql"].startswith(ends)]
-    assert len(asked) <= 24, "\n".join(sql[:150] for sql in asked)
+    statements = [query["sql"] for query in queries.captured_queries if not query["sql"].startswith(ends)]
+    assert len(statements) <= 24, "\n".join(sql[:150] for sql in statements)
 
 
 def test_a_late_return_is_dated_when_it_happened(shop: Shop) -> None:

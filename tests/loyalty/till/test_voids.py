@@ -1,4 +1,4 @@
-"""Voids: a return of everything that also frees the personalized locks that the sale made."""
+"""Voids: a return of everything that also frees the personalized locks of the sale."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,26 +16,26 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    """A shop with one member; whatever a test does to it, the ledger must be clean afterwards."""
-    made = make_shop()
-    made.member()
-    yield made
+    """Yield a shop with one member; check afterwards that the ledger has no differences."""
+    shop = make_shop()
+    shop.member()
+    yield shop
     assert not list(ledger_differences())
 
 
-def refused(shop: Shop, path: str, body: Json) -> tuple[int, str]:
+def error_of(shop: Shop, path: str, body: Json) -> tuple[int, str]:
     answer = shop.call("post", path, body)
     return answer.status_code, answer.json()["errors"][0]["code"]
 
 
-def choice() -> tuple[list[str], bool]:
-    """What the consumer chose of their list, and whether that is final."""
+def stored_choice() -> tuple[list[str], bool]:
+    """Return the consumer's choice from their list, and whether it is final."""
     listed = PersonalizedList.objects.get()
     return listed.selected, listed.locked
 
 
-def choosy(shop: Shop, *selected: str) -> None:
-    """A discount on what the consumer chooses of three products, final after the first time."""
+def add_choice_discount(shop: Shop, *selected: str) -> None:
+    """Create a discount on the consumer's choice of three products, final after its first use."""
     for sku in ("TEA", "CAKE", "BAP"):
         shop.product(sku)
     shop.listed("PP", "TEA", "CAKE", "BAP", selected=selected, lock_after_first_apply=True)
@@ -103,7 +103,7 @@ def test_an_amount_that_could_not_be_recovered_is_settled_by_a_void(shop: Shop) 
     assert (answer["refund_due"], answer["not_recovered"]) == ("15.00", "0.00")
 
 
-def test_the_same_void_again_gives_the_stored_answer(shop: Shop) -> None:
+def test_a_repeated_void_returns_the_stored_answer(shop: Shop) -> None:
     shop.sell("T1")
     first = shop.void("T1")
     again = shop.call("post", "transactions/T1/void", {"reference": "V1"})
@@ -115,18 +115,18 @@ def test_a_voided_sale_is_neither_voided_nor_returned_again(shop: Shop) -> None:
     shop.sell("T1", sold=[make_line(quantity="2")])
     shop.give_back("T1", "R1", TEA="1")
     shop.void("T1")
-    assert refused(shop, "transactions/T1/void", {"reference": "V2"}) == (409, "voided")
+    assert error_of(shop, "transactions/T1/void", {"reference": "V2"}) == (409, "voided")
     for query in ("", "?preview=true"):
-        assert refused(shop, f"transactions/T1/returns{query}", make_return("R2", TEA="1")) == (409, "voided")
+        assert error_of(shop, f"transactions/T1/returns{query}", make_return("R2", TEA="1")) == (409, "voided")
     stored = shop.call("post", "transactions/T1/returns", make_return("R1", TEA="1"))
     assert (stored.status_code, stored.json()["status"]) == (200, "partly_returned")
 
 
-def test_a_reference_of_another_void_is_a_conflict(shop: Shop) -> None:
+def test_a_reference_used_for_another_void_is_a_conflict(shop: Shop) -> None:
     shop.sell("T1")
     shop.sell("T2")
     shop.void("T1")
-    assert refused(shop, "transactions/T2/void", {"reference": "V1"}) == (409, "reference_reused")
+    assert error_of(shop, "transactions/T2/void", {"reference": "V1"}) == (409, "reference_reused")
     assert Transaction.objects.get(reference="T2").status == "committed"
 
 
@@ -153,11 +153,11 @@ def test_bad_input_is_refused_by_name(shop: Shop, body: Json, attr: str) -> None
     shop.sell("T1")
     answer = shop.call("post", "transactions/T1/void", body)
     assert answer.status_code == 400
-    assert [one["attr"] for one in answer.json()["errors"]] == [attr]
+    assert [error["attr"] for error in answer.json()["errors"]] == [attr]
     assert Transaction.objects.get().status == "committed"
 
 
-def test_the_voucher_that_paid_is_good_again(shop: Shop) -> None:
+def test_a_void_makes_its_redeemed_voucher_valid_again(shop: Shop) -> None:
     shop.offer("pound")
     code = shop.voucher("pound")
     shop.sell("T1", vouchers=[code])
@@ -169,7 +169,7 @@ def test_the_voucher_that_paid_is_good_again(shop: Shop) -> None:
     assert Voucher.objects.get().redeemed_by == Transaction.objects.get(reference="T2")
 
 
-def test_a_voucher_spent_elsewhere_since_is_left_alone(shop: Shop) -> None:
+def test_a_voucher_redeemed_elsewhere_since_is_unchanged(shop: Shop) -> None:
     shop.offer("pound")
     code = shop.voucher("pound")
     shop.sell("T1", vouchers=[code])
@@ -191,7 +191,7 @@ def test_a_voucher_that_has_ended_when_the_sale_is_voided_is_expired(
     assert Voucher.objects.get().status == status
 
 
-def test_a_spent_voucher_is_reported_and_not_undone(shop: Shop) -> None:
+def test_a_redeemed_voucher_is_reported_and_not_cancelled(shop: Shop) -> None:
     shop.offer("pound", stock=1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "pound"})
     code = shop.sell("T1")["vouchers_issued"][0]["code"]
@@ -201,9 +201,7 @@ def test_a_spent_voucher_is_reported_and_not_undone(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("order", [("T1", "T2"), ("T2", "T1")])
-def test_nothing_is_left_of_a_voucher_when_the_sale_that_issued_it_and_the_one_it_paid_are_void(
-    shop: Shop, order: tuple[str, str]
-) -> None:
+def test_voiding_the_issuing_and_the_redeeming_sale_cancels_the_voucher(shop: Shop, order: tuple[str, str]) -> None:
     shop.offer("pound", stock=1)
     shop.promotion("thanks", kind="redeem_offer", outcome={"offer": "pound"})
     code = shop.sell("T1")["vouchers_issued"][0]["code"]
@@ -214,11 +212,11 @@ def test_nothing_is_left_of_a_voucher_when_the_sale_that_issued_it_and_the_one_i
     assert Offer.objects.get().issued == 0
 
 
-def test_a_voucher_is_good_again_though_another_of_its_sale_could_not_be_recovered(shop: Shop) -> None:
+def test_a_voucher_is_valid_again_even_if_another_of_its_sale_was_not_recovered(shop: Shop) -> None:
     shop.offer("pound", stock=2)
     each = {"offer": "pound", "quantity_rule": {"apply_to": "every", "units": 1}}
     shop.promotion("thanks", kind="redeem_offer", outcome=each)
-    codes = {one["code"] for one in shop.sell("T0", sold=[make_line(quantity="2")])["vouchers_issued"]}
+    codes = {voucher["code"] for voucher in shop.sell("T0", sold=[make_line(quantity="2")])["vouchers_issued"]}
     paid = {shop.sell(f"T-{code}", vouchers=[code])["reference"]: code for code in codes}
     (missed,) = shop.give_back("T0", "R1", TEA="1")["reversed"]["vouchers_already_redeemed"]
     for sale in paid:
@@ -232,54 +230,54 @@ def test_a_voucher_is_good_again_though_another_of_its_sale_could_not_be_recover
 
 
 def test_a_void_frees_the_choice_and_the_lock_that_the_sale_made(shop: Shop) -> None:
-    choosy(shop)
+    add_choice_discount(shop)
     shop.sell("T1")
-    assert choice() == (["TEA"], True)
+    assert stored_choice() == (["TEA"], True)
     shop.void("T1")
-    assert choice() == ([], False)
+    assert stored_choice() == ([], False)
     assert shop.sell("T2", sold=[make_line("CAKE")])["discount_total"] == "1.50"
 
 
 def test_a_void_keeps_a_choice_that_was_made_before_the_sale(shop: Shop) -> None:
-    choosy(shop, "TEA", "CAKE")
+    add_choice_discount(shop, "TEA", "CAKE")
     shop.sell("T1")
-    assert choice() == (["TEA", "CAKE"], True)
+    assert stored_choice() == (["TEA", "CAKE"], True)
     shop.void("T1")
-    assert choice() == (["TEA", "CAKE"], False)
+    assert stored_choice() == (["TEA", "CAKE"], False)
 
 
 @pytest.mark.parametrize("parts", [("2",), ("1", "1")])
 def test_a_return_frees_no_lock(shop: Shop, parts: tuple[str, ...]) -> None:
-    choosy(shop)
+    add_choice_discount(shop)
     shop.sell("T1", sold=[make_line(quantity="2")])
     for i, part in enumerate(parts):
         shop.give_back("T1", f"R{i}", TEA=part)
-        assert choice() == (["TEA"], True)
+        assert stored_choice() == (["TEA"], True)
 
 
 def test_a_void_after_a_full_return_frees_the_lock(shop: Shop) -> None:
-    choosy(shop)
+    add_choice_discount(shop)
     shop.sell("T1")
     shop.give_back("T1", "R1", TEA="1")
     answer = shop.void("T1")
     assert (answer["refund_due"], answer["reversed"]["points"]) == ("0.00", 0)
-    assert choice() == ([], False)
+    assert stored_choice() == ([], False)
 
 
 def test_a_void_frees_no_lock_of_another_sale(shop: Shop) -> None:
-    choosy(shop)
+    add_choice_discount(shop)
     shop.sell("T1")
     shop.sell("T2")
     shop.void("T2")
-    assert choice() == (["TEA"], True)
+    assert stored_choice() == (["TEA"], True)
 
 
 def test_a_void_keeps_a_choice_that_was_made_after_the_sale(shop: Shop) -> None:
-    choosy(shop)
+    add_choice_discount(shop)
     shop.sell("T1")
     shop.listed("PP", "CAKE", "BAP", selected=["BAP"], lock_after_first_apply=True)
     shop.void("T1")
-    assert choice() == (["BAP"], False)
+    assert stored_choice() == (["BAP"], False)
 
 
 def test_a_default_product_locks_nothing_and_a_void_frees_nothing(shop: Shop) -> None:
@@ -288,7 +286,7 @@ def test_a_default_product_locks_nothing_and_a_void_frees_nothing(shop: Shop) ->
     shop.listed("PP", "TEA", "CAKE", lock_after_first_apply=True)
     shop.discount("yours", make_set(personalized_promotion="PP", default_product="TEA"), value="50")
     assert shop.sell("T1")["discount_total"] == "1.50"
-    assert choice() == ([], False)
+    assert stored_choice() == ([], False)
     shop.call("put", "personalized-promotions/PP/consumers/c/selection", {"products": ["CAKE"]})
     shop.void("T1")
-    assert choice() == (["CAKE"], True)
+    assert stored_choice() == (["CAKE"], True)

@@ -1,4 +1,4 @@
-"""The chapter of personalized promotions, consumers' lists, and what staff do with them on the Loyalty tab."""
+"""The pages of personalized promotions and consumers' lists, and the steps of staff on the Loyalty tab."""
 
 from typing import Any
 
@@ -79,7 +79,7 @@ def test_a_backend_id_that_is_taken_is_refused(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [("name", "x"), ("maximum_distinct_products", "0")])
-def test_what_does_not_hold_is_told_at_its_field(office: Office, field: str, value: str) -> None:
+def test_an_invalid_value_is_an_error_of_its_field(office: Office, field: str, value: str) -> None:
     answer = office.post(f"{CHAPTER}_add", **{"name": "Pick yours", field: value})
     assert set(answer.context["adminform"].form.errors) == {field}
     assert not PersonalizedPromotion.objects.exists()
@@ -102,7 +102,7 @@ def test_the_overview_is_filtered_and_counts_the_consumers(office: Office) -> No
     assert names("?q=PP") == ["Pick yours 1"]
 
 
-def test_one_that_enlists_a_consumer_is_not_deleted(office: Office) -> None:
+def test_a_promotion_with_a_consumers_list_is_not_deleted(office: Office) -> None:
     listed = make_list(office, "TEA")
     answer = office.client.post(
         reverse(f"admin:{CHAPTER}_delete", args=[listed.promotion.pk]), {"post": "yes"}, follow=True
@@ -204,7 +204,7 @@ def test_staff_choose_add_remove_replace_and_reset(office: Office) -> None:
         ("replace", {"products": "TEA", "selected": "CAKE"}, "selected", "CAKE is chosen, but not on the list."),
     ],
 )
-def test_what_a_step_refuses_is_told_at_its_field(
+def test_a_refusal_shows_at_its_field(
     office: Office, *, name: str, values: dict[str, Any], field: str, words: str
 ) -> None:
     make_list(office, "TEA", "CAKE", maximum_distinct_products=1)
@@ -214,7 +214,7 @@ def test_what_a_step_refuses_is_told_at_its_field(
     assert stored() == (["TEA", "CAKE"], [], False)
 
 
-def test_a_choice_that_became_final_meanwhile_is_told_above(office: Office) -> None:
+def test_a_choice_that_became_final_meanwhile_is_an_error_above_the_form(office: Office) -> None:
     make_list(office, "TEA", "CAKE", selected=("TEA",), lock_after_first_apply=True)
     answer = step(office, "choose", products=["CAKE"])
     assert answer.context["form"].non_field_errors() == ["This choice was final."]
@@ -228,7 +228,7 @@ def test_an_unknown_step_list_or_promotion_is_not_there(office: Office) -> None:
     assert office.page(f"{LISTS}_step", "add", 10**6, query="?promotion=PP").status_code == 404
 
 
-def test_what_staff_did_is_in_the_consumers_history(office: Office) -> None:
+def test_steps_of_staff_are_in_the_consumers_history(office: Office) -> None:
     make_list(office, "TEA", "CAKE")
     step(office, "add", products="BAP")
     page = office.page("consumers_consumer_history", ada().pk).content.decode()
@@ -313,7 +313,7 @@ def test_an_import_gives_and_replaces_lists(office: Office) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_was_exported_changes_nothing_when_imported(office: Office, kind: str) -> None:
+def test_an_imported_export_changes_nothing(office: Office, kind: str) -> None:
     make_list(office, "TEA", "CAKE", selected=("CAKE",), lock_after_first_apply=True)
     before = PersonalizedList.objects.values().get()
     confirm(office, LISTS, export(office, LISTS, kind), kind)
@@ -321,7 +321,7 @@ def test_what_was_exported_changes_nothing_when_imported(office: Office, kind: s
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_was_exported_gives_the_lists_back(office: Office, kind: str) -> None:
+def test_an_export_restores_the_lists(office: Office, kind: str) -> None:
     make_list(office, "TEA", "CAKE", selected=("CAKE",), lock_after_first_apply=True)
     file = export(office, LISTS, kind)
     PersonalizedList.objects.all().delete()
@@ -342,7 +342,7 @@ def test_final_choices_are_kept_if_the_form_says_so(office: Office) -> None:
     assert (PersonalizedList.objects.get(consumer=ada()).products, ada().pk) == (["CAKE"], ada().pk)
 
 
-def test_every_wrong_row_is_told_and_nothing_is_imported(office: Office) -> None:
+def test_every_invalid_row_is_reported_and_nothing_is_imported(office: Office) -> None:
     make_list(office, "TEA")
     make_personalized(office.account, "QQ")
     text = HEAD + "PP,ada,TEA,\nPP,bob,TEA,\nPP,who,TEA,\nPP,cy,NOPE,\nQQ,ada,CAKE,\n"

@@ -35,7 +35,7 @@ def test_a_product_that_a_promotion_names_is_not_deleted(office: Office) -> None
     assert Product.objects.exists()
 
 
-def test_a_version_is_told_in_words(office: Office) -> None:
+def test_a_version_is_described_in_words(office: Office) -> None:
     rules = {
         "match": "all",
         "rules": [

@@ -1,4 +1,4 @@
-"""What discounts say to staff who may not know of personalized promotions: that a set is each consumer's own."""
+"""Staff who may not see personalized promotions see only that a set is each consumer's own."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def form_sent(office: Office, **changed: str) -> dict[str, Any]:
 
 
 def named() -> list[str]:
-    return [one["personalized_promotion"] for one in own().outcome["product_sets"]]
+    return [product_set["personalized_promotion"] for product_set in own().outcome["product_sets"]]
 
 
 def test_a_discount_is_saved_and_keeps_what_its_editor_may_not_see(partly: Office) -> None:
@@ -57,7 +57,7 @@ def test_a_discount_that_nobody_changed_is_no_new_version(partly: Office) -> Non
     assert own().version == 1
 
 
-def test_one_who_may_see_them_saves_it_as_before(office: Office) -> None:
+def test_a_user_who_may_see_them_saves_it_unchanged(office: Office) -> None:
     sent = form_sent(office, name="Renamed")
     assert sent["product_sets-0-personalized_promotion"] == "acme-pp1"
     assert office.post("promotions_discount_change", own().pk, **sent).status_code == 302
@@ -97,12 +97,12 @@ def test_the_sentence_names_none(partly: Office) -> None:
     assert "acme-pp1" not in answer.json()["words"]
 
 
-def test_the_sentence_names_it_to_one_who_may_see_it(office: Office) -> None:
+def test_the_sentence_names_it_to_a_user_who_may_see_it(office: Office) -> None:
     answer = office.post("promotions_discount_summary", query=f"?id={own().pk}", **form_sent(office))
     assert "their own products of “acme-pp1”" in answer.json()["words"]
 
 
-def test_history_and_versions_tell_what_changed_without_its_name(partly: Office) -> None:
+def test_history_and_versions_describe_changes_without_its_name(partly: Office) -> None:
     sets = [{**OWN[0], "required_quantity": 5}]
     save_discount(partly.account, code="own", name="Their own", starts_at=own().starts_at, product_sets=sets)
     version = own().versions.latest("number")

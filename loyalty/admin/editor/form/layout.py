@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from consumers.types import JsonObject
 from loyalty.admin.editor.form.content_fields import PLACES
 from loyalty.choices import PromotionType
 from promotions.admin.editor.form import GENERAL
@@ -25,7 +26,7 @@ TEXTS = tuple(name for name, field in LOYALTY_OUTCOME.items() if field.kind is F
 CONTENT = tuple(CONTENT_TEXTS)
 
 
-Fieldset = tuple[str, dict[str, Any]]
+Fieldset = tuple[str, JsonObject]
 
 _TEXTS: Fieldset = (
     "Loyalty activity and message",

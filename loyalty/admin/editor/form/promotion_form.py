@@ -4,7 +4,6 @@ The values are checked where every promotion is checked; problems come back by t
 that ``PATHS`` names.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -21,6 +20,7 @@ from unfold.widgets import (
 from consumers.admin.framework.formatting import format_moment
 from consumers.exceptions import Problem
 from consumers.models import ConsumerGroup
+from consumers.types import JsonMapping
 from loyalty.admin.editor.form.content_fields import PLACES, ContentFields
 from loyalty.admin.editor.form.eligibility_fields import EligibilityFields
 from loyalty.admin.editor.form.layout import CONTENT, PATHS, TEXTS, TYPE_FIELDS
@@ -45,7 +45,7 @@ class KeyedRelation:
 
     model: type[Model]
     key: str
-    limit_choices_to: Mapping[str, Any] = field(default_factory=dict)
+    limit_choices_to: JsonMapping = field(default_factory=dict)
 
     def get_related_field(self) -> Any:
         """Return the column that the field holds."""

@@ -1,8 +1,5 @@
 """The rows of a loyalty promotion's form: product sets and application rules."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from django import forms
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
@@ -10,6 +7,7 @@ from unfold.widgets import (
 )
 
 from consumers.admin.framework.formset_field import RowForm
+from consumers.types import JsonMapping
 from promotions.admin.editor.form import Document, number_text
 from promotions.admin.inputs.number_inputs import decimal, whole
 from promotions.admin.rules.field import RulesField
@@ -98,7 +96,7 @@ class ApplicationRuleForm(RowForm):
         }
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> Document:
+    def from_values(cls, values: JsonMapping) -> Document:
         period = values.get("period") or {}
         return {
             "measure": values.get("measure"),

@@ -1,4 +1,4 @@
-"""Above the form of a promotion stands what saving would change."""
+"""The list above a promotion's form of what saving would change."""
 
 import json
 from typing import Any
@@ -30,16 +30,16 @@ def office() -> Office:
     return office
 
 
-def changes(office: Office, promotion: Promotion, **values: Any) -> list[tuple[str, str, str]]:
+def changes_shown(office: Office, promotion: Promotion, **values: Any) -> list[tuple[str, str, str]]:
     sent = {**form_values(office.client, promotion), **values}
     address = reverse("admin:loyalty_loyaltypromotion_summary")
     answer = office.client.post(f"{address}?id={promotion.pk}", sent)
     assert answer.status_code == 200
-    return [(one["label"], one["before"], one["after"]) for one in answer.json()["changes"]]
+    return [(difference["label"], difference["before"], difference["after"]) for difference in answer.json()["changes"]]
 
 
 @pytest.mark.parametrize("kind", OUTCOMES)
-def test_a_form_that_nobody_touched_changes_nothing(office: Office, kind: str) -> None:
+def test_an_unchanged_form_shows_no_changes(office: Office, kind: str) -> None:
     promotion = save_promotion(
         office.account,
         type=kind,
@@ -50,25 +50,25 @@ def test_a_form_that_nobody_touched_changes_nothing(office: Office, kind: str) -
         eligibility={"site_rules": KENT, "control_group": {"group": "acme-g1", "percentage": "12.50"}},
         content={"links": [{"url": "https://shop.example/", "anchor_text": "Shop"}], "long_description": "<p>Hi</p>"},
     )
-    assert changes(office, promotion) == []
+    assert changes_shown(office, promotion) == []
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"), [(DiscountType.PERCENTAGE, ("10", "12")), (DiscountType.AMOUNT, ("10.00", "12.00"))]
+    ("kind", "shown"), [(DiscountType.PERCENTAGE, ("10", "12")), (DiscountType.AMOUNT, ("10.00", "12.00"))]
 )
-def test_a_discount_that_nobody_touched_changes_nothing(office: Office, kind: str, told: tuple[str, str]) -> None:
+def test_an_unchanged_discount_shows_no_changes(office: Office, kind: str, shown: tuple[str, str]) -> None:
     discount = save_discount(office.account, discount_type=kind, conditions={"site_rules": KENT})
     page = office.page("promotions_discount_change", discount.pk)
     sent = values_of_form(page.context["adminform"].form, office.account.zone)
     address = f"{reverse('admin:promotions_discount_summary')}?id={discount.pk}"
     assert office.client.post(address, sent).json()["changes"] == []
     changed = office.client.post(address, {**sent, "value": "12"}).json()["changes"]
-    assert [(one["before"], one["after"]) for one in changed] == [told]
+    assert [(difference["before"], difference["after"]) for difference in changed] == [shown]
 
 
-def test_each_difference_is_told_in_words(office: Office) -> None:
+def test_each_change_is_described_in_words(office: Office) -> None:
     promotion = save_promotion(office.account, eligibility={"customer_redemption_limit": 3})
-    told = changes(
+    differences = changes_shown(
         office,
         promotion,
         name="Sixty points",
@@ -77,7 +77,7 @@ def test_each_difference_is_told_in_words(office: Office) -> None:
         site_rules=json.dumps(KENT),
         short_description="Sixty!",
     )
-    assert told == [
+    assert differences == [
         ("Name", "Fifty points", "Sixty points"),
         ("Points", "50", "60"),
         ("Site rules", "all sites qualify", "County is Kent"),
@@ -86,15 +86,15 @@ def test_each_difference_is_told_in_words(office: Office) -> None:
     ]
 
 
-def test_what_is_wrong_is_not_told_as_a_change(office: Office) -> None:
+def test_invalid_values_are_not_listed_as_changes(office: Office) -> None:
     promotion = save_promotion(office.account)
-    assert changes(office, promotion, points="many", name="") == []
-    assert changes(office, promotion, points="60", site_rules="{", ends_at="never", name="Sixty") == [
+    assert changes_shown(office, promotion, points="many", name="") == []
+    assert changes_shown(office, promotion, points="60", site_rules="{", ends_at="never", name="Sixty") == [
         ("Name", "Fifty points", "Sixty")
     ]
 
 
-def test_saving_changes_what_was_told_and_past_sales_keep_their_version(office: Office) -> None:
+def test_saving_adds_the_announced_version_and_past_sales_keep_theirs(office: Office) -> None:
     promotion = Promotion.objects.get(code="acme-fixed-1")
     page = office.page("loyalty_loyaltypromotion_change", promotion.pk).content.decode()
     assert "It was redeemed once." in page
@@ -107,7 +107,7 @@ def test_saving_changes_what_was_told_and_past_sales_keep_their_version(office: 
     assert used.definition["outcome"]["points"] == 50
 
 
-def test_one_who_may_only_look_changes_nothing(office: Office) -> None:
+def test_a_viewer_changes_nothing(office: Office) -> None:
     promotion = save_promotion(office.account)
     viewer = office.login(StaffRole.VIEWER)
     address = f"{reverse('admin:loyalty_loyaltypromotion_summary')}?id={promotion.pk}"

@@ -1,4 +1,4 @@
-"""Promotions as files: all that they say goes out and comes back, and a file is edited like a form."""
+"""Promotions as files: every field is exported and imported, and a file is edited like a form."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -53,8 +53,8 @@ NESTED = {
 }
 
 
-def everything(account: Account) -> None:
-    """Promotions of each type that say all that their type can."""
+def create_full_promotions(account: Account) -> None:
+    """Create promotions of each type with every field that the type has."""
     account.refresh_from_db()
     groups_save(account_id=account.pk, rows=[GroupValues(code="held, out", name="Held out")])
     selection = {"match": "all", "sets": [{"name": "Tea", "rules": NESTED, "units": 2}, {"rules": None}]}
@@ -144,14 +144,14 @@ def everything(account: Account) -> None:
 
 @pytest.fixture
 def office() -> Office:
-    made = make_office()
-    fill(made.account, rows=2)
-    everything(made.account)
-    return made
+    office = make_office()
+    fill(office.account, rows=2)
+    create_full_promotions(office.account)
+    return office
 
 
 def twin(office: Office) -> Office:
-    """A second account, which has what the first one's promotions name, and no promotions."""
+    """Return a second account with the rows that the first account's promotions name, and no promotions."""
     other = make_office("twin")
     for page, resource in (
         ("consumers_site", "0"),
@@ -169,30 +169,30 @@ def twin(office: Office) -> Office:
     return other
 
 
-def documents(account: Account) -> dict[str, dict[str, Any]]:
+def definitions_of(account: Account) -> dict[str, dict[str, Any]]:
     return {
-        f"{one.family} {one.code}": {**promotion_definition(one), "archived": one.archived}
-        for one in Promotion.objects.filter(account=account)
+        f"{promotion.family} {promotion.code}": {**promotion_definition(promotion), "archived": promotion.archived}
+        for promotion in Promotion.objects.filter(account=account)
     }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_that_promotions_say_comes_to_an_empty_account_and_is_the_same(office: Office, kind: str) -> None:
+def test_an_export_imported_into_an_empty_account_gives_equal_promotions(office: Office, kind: str) -> None:
     other = twin(office)
     for page in (LOYALTY, DISCOUNT):
         confirm(other, page, export(office, page, kind, query="?archived=all"), kind)
-    assert documents(other.account) == documents(office.account)
-    assert len(documents(other.account)) == 16
-    made = Promotion.objects.filter(account=other.account)
-    assert {one.status_at(timezone.now()) for one in made} == {Status.DRAFT}, (
+    assert definitions_of(other.account) == definitions_of(office.account)
+    assert len(definitions_of(other.account)) == 16
+    copies = Promotion.objects.filter(account=other.account)
+    assert {promotion.status_at(timezone.now()) for promotion in copies} == {Status.DRAFT}, (
         "nothing new applies until it is published"
     )
-    assert {one.versions.get().created_by for one in made} == {other.user}
+    assert {promotion.versions.get().created_by for promotion in copies} == {other.user}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("page", [LOYALTY, DISCOUNT])
-def test_what_was_exported_changes_nothing_when_imported(office: Office, kind: str, page: str) -> None:
+def test_importing_an_unchanged_export_changes_nothing(office: Office, kind: str, page: str) -> None:
     before = list(Promotion.objects.values("code", "version", "draft", "revision", "updated_at").order_by("pk"))
     file = export(office, page, kind, query="?archived=all")
     answer = preview(office, page, file, kind)
@@ -205,18 +205,18 @@ def test_what_was_exported_changes_nothing_when_imported(office: Office, kind: s
 
 def test_every_field_of_every_type_has_a_column(office: Office) -> None:
     exported = {row["code"]: row for row in rows_of(export(office, LOYALTY, "json", query="?archived=all"), "json")}
-    for one in LoyaltyPromotion.objects.all():
+    for promotion in LoyaltyPromotion.objects.all():
         for name in ("outcome", "eligibility", "content"):
-            assert exported[one.code][name] == getattr(one, name)
+            assert exported[promotion.code][name] == getattr(promotion, name)
     discounts = {row["code"]: row for row in rows_of(export(office, DISCOUNT, "json"), "json")}
     for discount in Discount.objects.all():
-        said = discounts[discount.code]
-        assert {name: said[name] for name in discount.outcome} == discount.outcome
-        assert said["conditions"]["line_item_rules"] == discount.eligibility["line_item_rules"]
+        row = discounts[discount.code]
+        assert {name: row[name] for name in discount.outcome} == discount.outcome
+        assert row["conditions"]["line_item_rules"] == discount.eligibility["line_item_rules"]
 
 
-def edited(office: Office, page: str, code: str, kind: str = "csv", **cells: Any) -> bytes:
-    """The file of one promotion, with some cells changed."""
+def edited_file(office: Office, page: str, code: str, kind: str = "csv", **cells: Any) -> bytes:
+    """Return the file of one promotion with some cells changed."""
     rows = [row for row in rows_of(export(office, page, kind), kind) if row["code"] == code]
     return file_of([{**rows[0], **cells}], kind)
 
@@ -224,7 +224,7 @@ def edited(office: Office, page: str, code: str, kind: str = "csv", **cells: Any
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_a_cell_that_is_changed_is_shown_in_words_and_makes_a_version(office: Office, kind: str) -> None:
     rules = json.dumps(tree("category", "is", "Coffee"))
-    file = edited(
+    file = edited_file(
         office, LOYALTY, "acme-fixed-1", kind, **{"outcome.points": "75", "eligibility.line_item_rules": rules}
     )
     answer = preview(office, LOYALTY, file, kind)
@@ -243,15 +243,15 @@ def test_a_cell_that_is_changed_is_shown_in_words_and_makes_a_version(office: Of
     assert (version.created_by, version.created_with) == (office.user, "Import")
 
 
-def test_columns_and_fields_that_are_left_out_leave_what_is_stored(office: Office) -> None:
-    before = documents(office.account)["loyalty acme-fixed-1"]
+def test_omitted_columns_and_fields_keep_their_stored_values(office: Office) -> None:
+    before = definitions_of(office.account)["loyalty acme-fixed-1"]
     confirm(office, LOYALTY, "code,name\nacme-fixed-1,Renamed\n")
     confirm(office, LOYALTY, json.dumps([{"code": "acme-fixed-1", "outcome": {"points": 60}}]), "json")
-    after = documents(office.account)["loyalty acme-fixed-1"]
+    after = definitions_of(office.account)["loyalty acme-fixed-1"]
     assert after == {**before, "name": "Renamed", "outcome": {**before["outcome"], "points": 60}}
 
 
-def test_an_empty_cell_takes_back_what_was_said(office: Office) -> None:
+def test_an_empty_cell_clears_the_field(office: Office) -> None:
     confirm(office, LOYALTY, "code,eligibility.total_redemption_limit,ends_at\nall fixed_points,,\n")
     promotion = LoyaltyPromotion.objects.get(code="all fixed_points")
     assert (promotion.total_redemption_limit, promotion.ends_at) == (None, None)
@@ -284,10 +284,10 @@ def test_an_empty_cell_takes_back_what_was_said(office: Office) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_told_by_row_column_and_path(office: Office, cells: dict[str, str], words: str) -> None:
-    answer = preview(office, LOYALTY, edited(office, LOYALTY, "acme-fixed-1", **cells))
-    [one] = problem_texts(answer)
-    assert one.startswith(words)
+def test_errors_name_row_column_and_path(office: Office, cells: dict[str, str], words: str) -> None:
+    answer = preview(office, LOYALTY, edited_file(office, LOYALTY, "acme-fixed-1", **cells))
+    [problem] = problem_texts(answer)
+    assert problem.startswith(words)
     assert answer.context.get("confirm_form") is None
 
 
@@ -312,9 +312,9 @@ def test_what_is_wrong_is_told_by_row_column_and_path(office: Office, cells: dic
         ({"transaction_redemption_limit": "-1"}, "Row 1, transaction_redemption_limit: Expected a whole number"),
     ],
 )
-def test_so_it_is_for_discounts(office: Office, cells: dict[str, str], words: str) -> None:
-    [one] = problem_texts(preview(office, DISCOUNT, edited(office, DISCOUNT, "acme-discount-1", **cells)))
-    assert one.startswith(words)
+def test_errors_of_discounts_name_row_column_and_path(office: Office, cells: dict[str, str], words: str) -> None:
+    [problem] = problem_texts(preview(office, DISCOUNT, edited_file(office, DISCOUNT, "acme-discount-1", **cells)))
+    assert problem.startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -330,12 +330,12 @@ def test_so_it_is_for_discounts(office: Office, cells: dict[str, str], words: st
         ([{"code": "bare", "outcome": {"points": 1.5}}], "Row 1, outcome.points: Expected a whole number"),
     ],
 )
-def test_so_it_is_for_json(office: Office, document: Any, words: str) -> None:
+def test_errors_of_json_files_name_row_column_and_path(office: Office, document: Any, words: str) -> None:
     assert problem_texts(preview(office, LOYALTY, json.dumps(document), "json"))[0].startswith(words)
 
 
-def test_one_bad_row_and_nothing_is_imported(office: Office) -> None:
-    before = documents(office.account)
+def test_a_single_bad_row_prevents_the_whole_import(office: Office) -> None:
+    before = definitions_of(office.account)
     rows = rows_of(export(office, LOYALTY))
     for row in rows:
         row["name"] = "Renamed"
@@ -344,15 +344,16 @@ def test_one_bad_row_and_nothing_is_imported(office: Office) -> None:
     [words] = problem_texts(answer)
     assert words.startswith(f"Row {len(rows)}, starts_at: Expected a time such as")
     assert "Nothing was imported" in answer.content.decode()
-    assert documents(office.account) == before
+    assert definitions_of(office.account) == before
 
 
-def test_a_draft_stays_one_and_a_stopped_promotion_stays_stopped(office: Office) -> None:
+def test_an_import_keeps_drafts_and_stopped_promotions_as_they_are(office: Office) -> None:
     fixed = LoyaltyPromotion.objects.get(code="acme-fixed-1")
     promotion_stop(promotion=fixed, author=Author(), at=timezone.now())
     confirm(office, LOYALTY, "code,name,status\nbare,Still a draft,Active\nacme-fixed-1,Still stopped,Active\n")
     statuses = {
-        one.code: one.status_at(timezone.now()) for one in LoyaltyPromotion.objects.filter(name__startswith="Still")
+        promotion.code: promotion.status_at(timezone.now())
+        for promotion in LoyaltyPromotion.objects.filter(name__startswith="Still")
     }
     assert statuses == {"bare": Status.DRAFT, "acme-fixed-1": Status.STOPPED}
 
@@ -366,13 +367,13 @@ def test_times_without_an_offset_are_the_accounts(office: Office) -> None:
     assert problem_texts(answer) == ["Row 1, starts_at: The clocks go forward then: there is no such time."]
 
 
-def test_the_list_with_its_filters_is_exported_or_the_rows_that_are_chosen(office: Office) -> None:
+def test_an_export_has_the_filtered_list_or_the_selected_rows(office: Office) -> None:
     drafts = rows_of(export(office, LOYALTY, query="?status=draft"))
     assert [row["code"] for row in drafts] == ["bare"]
-    found = rows_of(export(office, LOYALTY, query="?q=all+of+fixed"))
-    assert [row["code"] for row in found] == ["all fixed_points"]
+    matching = rows_of(export(office, LOYALTY, query="?q=all+of+fixed"))
+    assert [row["code"] for row in matching] == ["all fixed_points"]
     chosen = LoyaltyPromotion.objects.filter(code__in=["bare", "all redeem_offer"])
-    keys = [str(one.pk) for one in chosen]
+    keys = [str(promotion.pk) for promotion in chosen]
     page = office.client.post(
         "/admin/loyalty/loyaltypromotion/?status=draft",
         {"action": "export_chosen", "_selected_action": keys, "select_across": "0"},
@@ -405,9 +406,7 @@ def test_an_export_and_an_import_stay_within_the_account(office: Office) -> None
         (StaffRole.VIEWER, 403),
     ],
 )
-def test_who_may_edit_imports_and_who_may_look_exports(
-    office: Office, page: str, role: StaffRole, imports: int
-) -> None:
+def test_editors_may_import_and_viewers_may_export(office: Office, page: str, role: StaffRole, imports: int) -> None:
     person = office.login(role)
     assert person.page(f"{page}_import").status_code == imports
     assert preview(person, page, "code,backend_id\n").status_code == imports
@@ -415,11 +414,11 @@ def test_who_may_edit_imports_and_who_may_look_exports(
 
 
 @pytest.mark.parametrize(("path", "page"), [("promotions", LOYALTY), ("discounts", DISCOUNT)])
-def test_what_the_rest_api_answers_is_such_a_file(office: Office, path: str, page: str) -> None:
+def test_a_rest_api_response_can_be_imported_as_a_file(office: Office, path: str, page: str) -> None:
     _, key = api_key_create(account_id=office.account.pk, name="Integrator", role=KeyRole.MANAGER)
     answer = APIClient().get(f"/api/v1/{path}?archived=all", HTTP_AUTHORIZATION=f"Api-Key {key}").json()
     assert differences(preview(office, page, json.dumps(answer["results"]), "json")) == {}
-    row = next(one for one in answer["results"] if one["code"].startswith("all "))
+    row = next(result for result in answer["results"] if result["code"].startswith("all "))
     file = json.dumps([{**row, "code": "copy"}])
     confirm(office, page, file, "json")
     copy = Promotion.objects.get(code="copy")
@@ -427,7 +426,7 @@ def test_what_the_rest_api_answers_is_such_a_file(office: Office, path: str, pag
     assert (copy.outcome, copy.eligibility, copy.content) == (source.outcome, source.eligibility, source.content)
 
 
-def test_what_no_cell_of_a_workbook_holds_goes_by_csv_and_json() -> None:
+def test_values_too_long_for_a_spreadsheet_cell_are_exported_as_csv_and_json() -> None:
     office = make_office(catalogue_enabled=False)
     skus = [f"{n:064}" for n in range(1000)]
     save_discount(office.account, code="long", product_sets=[{"products": skus}])
@@ -440,9 +439,7 @@ def test_what_no_cell_of_a_workbook_holds_goes_by_csv_and_json() -> None:
         assert Discount.objects.get().outcome["product_sets"][0]["products"] == skus
 
 
-def test_an_export_asks_the_same_few_questions_for_any_number(
-    office: Office, django_assert_max_num_queries: Any
-) -> None:
+def test_an_export_takes_a_fixed_number_of_statements(office: Office, django_assert_max_num_queries: Any) -> None:
     office.page(f"{LOYALTY}_export")
     with django_assert_max_num_queries(12):
         export(office, LOYALTY, "xlsx")

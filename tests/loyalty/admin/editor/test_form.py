@@ -68,7 +68,11 @@ def saved(account: Account, code: str) -> LoyaltyPromotion:
 def labels_of(answer: Any) -> dict[str, list[str]]:
     return {
         tab.name: [
-            one.field.label for section in tab.sections for line in section for one in line if not one.field.is_hidden
+            cell.field.label
+            for section in tab.sections
+            for line in section
+            for cell in line
+            if not cell.field.is_hidden
         ]
         for tab in answer.context["form_tabs"]
     }
@@ -246,7 +250,7 @@ def test_every_field_reaches_the_definition(office: Office) -> None:
     assert promotion.content["images"] == [{"url": "https://example.com/tea.png", "alt_text": "A cup"}]
 
 
-def test_saving_what_is_shown_changes_nothing(office: Office) -> None:
+def test_saving_an_unchanged_form_changes_nothing(office: Office) -> None:
     test_every_field_reaches_the_definition(office)
     promotion = saved(office.account, "all-of-it")
     before = LoyaltyPromotion.objects.filter(pk=promotion.pk).values().get()
@@ -256,7 +260,7 @@ def test_saving_what_is_shown_changes_nothing(office: Office) -> None:
     assert PromotionVersion.objects.filter(promotion=promotion).count() == 1
 
 
-def test_what_an_integrator_left_out_stays_left_out(office: Office) -> None:
+def test_fields_that_an_integrator_omitted_stay_omitted(office: Office) -> None:
     promotion = save_promotion(office.account)
     before = promotion.outcome
     change(office.client, promotion, name="Renamed")
@@ -279,14 +283,14 @@ def test_an_integrators_seconds_survive_an_edit(office: Office) -> None:
     assert saved(office.account, "fifty").starts_at == datetime(2030, 6, 1, 8, 0, 7, tzinfo=UTC)
 
 
-def test_a_code_is_made_from_the_name_and_never_taken_twice(office: Office) -> None:
+def test_a_code_is_derived_from_the_name_and_is_unique(office: Office) -> None:
     for _ in range(3):
         add(office.client, name="Tea time!")
     codes = LoyaltyPromotion.objects.filter(account=office.account, name="Tea time!").values_list("code", flat=True)
     assert sorted(codes) == ["tea-time", "tea-time-2", "tea-time-3"]
 
 
-def test_a_code_that_is_taken_is_refused_and_the_other_promotion_stays(office: Office) -> None:
+def test_a_duplicate_code_is_refused_and_the_other_promotion_is_unchanged(office: Office) -> None:
     save_promotion(office.account)
     assert list(errors_of(add(office.client, code="fifty"))) == ["code"]
     assert saved(office.account, "fifty").name == "Fifty points"
@@ -310,7 +314,7 @@ def test_harmful_markup_is_not_stored(office: Office) -> None:
     assert saved(office.account, "tea-time").content["long_description"] == "<div>Hi</div>"
 
 
-# --- what is wrong is told where it is ------------------------------------------------------------------------------
+# --- errors are shown at their fields ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -336,13 +340,13 @@ def test_harmful_markup_is_not_stored(office: Office) -> None:
         ({"image_url_1": "ftp://example.com"}, "image_url_1", "content"),
     ],
 )
-def test_an_error_stands_at_its_field_and_opens_its_tab(
+def test_an_error_is_shown_at_its_field_and_opens_its_tab(
     office: Office, values: dict[str, str], field: str, tab: str
 ) -> None:
     answer = add(office.client, **values)
     assert list(errors_of(answer)) == [field]
     assert answer.context["form_tab_with_error"] == tab
-    assert [one.slug for one in answer.context["form_tabs"] if one.errors] == [tab]
+    assert [form_tab.slug for form_tab in answer.context["form_tabs"] if form_tab.errors] == [tab]
     assert not LoyaltyPromotion.objects.filter(account=office.account, name="Tea time").exists()
 
 
@@ -403,17 +407,17 @@ def test_exact_decimals_may_be_written_as_numbers(office: Office) -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"match": NaN}', "null", "1", '"x"', "\x00"])
-def test_no_text_in_a_rules_field_is_a_fault_of_ours(office: Office, text: str) -> None:
+def test_no_text_in_a_rules_field_causes_a_server_error(office: Office, text: str) -> None:
     assert add(office.client, site_rules=text).status_code in (200, 302)
 
 
 @pytest.mark.parametrize("total", ["", "x", "99999999"])
-def test_a_mangled_list_of_rows_is_refused(office: Office, total: str) -> None:
+def test_a_malformed_formset_is_refused(office: Office, total: str) -> None:
     answer = add(office.client, **{"product_sets-TOTAL_FORMS": total})
     assert list(errors_of(answer)) == ["product_sets"]
 
 
-def test_everything_that_is_wrong_is_told_at_once(office: Office) -> None:
+def test_all_errors_are_reported_at_once(office: Office) -> None:
     broken = json.dumps({"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": ""}]})
     answer = add(
         office.client,
@@ -427,7 +431,7 @@ def test_everything_that_is_wrong_is_told_at_once(office: Office) -> None:
     assert set(errors_of(answer)) == {"name", "points", "ends_at", "site_rules", "control_group", "link_url_1"}
 
 
-def test_a_mistake_in_one_list_of_rows_hides_none_in_another(office: Office) -> None:
+def test_an_error_in_one_formset_hides_none_in_another(office: Office) -> None:
     broken = json.dumps({"match": "all", "rules": [{"attribute": "sku", "operator": "is", "value": ""}]})
     answer = add(
         office.client,
@@ -448,7 +452,7 @@ def test_a_mistake_in_one_list_of_rows_hides_none_in_another(office: Office) -> 
     }
 
 
-def test_with_a_mistake_nothing_is_told_of_rules_that_saving_would_leave_alone(office: Office) -> None:
+def test_a_form_with_errors_reports_none_on_unchanged_rules(office: Office) -> None:
     labels = {"match": "all", "rules": [{"attribute": "labels", "operator": "is_any_of", "value": ["New"]}]}
     promotion = save_promotion(office.account, eligibility={"line_item_rules": labels})
     Account.objects.filter(pk=office.account.pk).update(catalogue_enabled=False)
@@ -456,15 +460,15 @@ def test_with_a_mistake_nothing_is_told_of_rules_that_saving_would_leave_alone(o
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "message"),
     [
         ("2030-03-31T01:30", "In Europe/London 01:30 on 31 Mar 2030 does not exist: the clocks go forward then."),
         ("2030-10-27T01:30", "In Europe/London 01:30 on 27 Oct 2030 comes twice: the clocks go back then."),
     ],
 )
-def test_a_time_that_the_clocks_skip_or_repeat_is_asked_again(office: Office, written: str, told: str) -> None:
+def test_a_time_that_the_clocks_skip_or_repeat_is_refused(office: Office, written: str, message: str) -> None:
     [error] = errors_of(add(office.client, starts_at=written))["starts_at"]
-    assert error == f"{told} Choose an earlier or a later time."
+    assert error == f"{message} Choose an earlier or a later time."
 
 
 def test_an_end_in_an_hour_that_comes_twice_survives_an_edit(office: Office) -> None:
@@ -475,7 +479,7 @@ def test_an_end_in_an_hour_that_comes_twice_survives_an_edit(office: Office) -> 
     assert (edited.name, edited.ends_at) == ("Other", second)
 
 
-def test_an_offer_of_which_no_voucher_would_be_issued_says_so_in_the_choice(office: Office) -> None:
+def test_the_offer_choice_marks_offers_that_would_issue_no_voucher(office: Office) -> None:
     now = timezone.now()
     offers = Offer.objects.filter(account=office.account)
     make = partial(offers.create, account=office.account, kind="personalised", benefit="external")
@@ -490,7 +494,7 @@ def test_an_offer_of_which_no_voucher_would_be_issued_says_so_in_the_choice(offi
     assert shown["acme-o1"].endswith(" (acme-o1)")
 
 
-# --- what cannot change any more ------------------------------------------------------------------------------------
+# --- fixed fields ---------------------------------------------------------------------------------------------------
 
 
 def test_the_type_stays_whatever_is_sent(office: Office) -> None:
@@ -519,17 +523,17 @@ def test_a_draft_may_get_another_code(office: Office) -> None:
     assert (promotion.code, promotion.currency, promotion.draft) == ("sixty", "EUR", True)
 
 
-def test_what_somebody_else_saved_meanwhile_is_not_overwritten(office: Office) -> None:
+def test_a_concurrent_save_is_not_overwritten(office: Office) -> None:
     promotion = save_promotion(office.account)
     values = form_values(office.client, promotion)
     change(office.client, promotion, name="Theirs")
     answer = office.post("loyalty_loyaltypromotion_change", promotion.pk, **{**values, "name": "Mine"})
-    [told] = errors_of(answer)["__all__"]
-    assert told.startswith(f"{office.user} saved version 2 of this meanwhile, on ")
+    [error] = errors_of(answer)["__all__"]
+    assert error.startswith(f"{office.user} saved version 2 of this meanwhile, on ")
     assert saved(office.account, "fifty").name == "Theirs"
 
 
-def test_what_was_entered_is_saved_over_it_when_asked_once_more(office: Office) -> None:
+def test_saving_again_after_the_warning_overwrites_a_concurrent_save(office: Office) -> None:
     promotion = save_promotion(office.account)
     values = form_values(office.client, promotion)
     change(office.client, promotion, name="Theirs")
@@ -545,7 +549,7 @@ def test_what_was_entered_is_saved_over_it_when_asked_once_more(office: Office) 
 # --- drafts and buttons ---------------------------------------------------------------------------------------------
 
 
-def test_save_as_draft_makes_a_draft_and_saving_it_again_keeps_it_one(office: Office) -> None:
+def test_save_as_draft_creates_a_draft_that_stays_a_draft(office: Office) -> None:
     add(office.client, button="_draft")
     promotion = saved(office.account, "tea-time")
     assert promotion.status_at(timezone.now()) == "draft"

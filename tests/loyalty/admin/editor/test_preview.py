@@ -1,4 +1,4 @@
-"""What consumers would read of the form of a loyalty promotion."""
+"""The preview of a loyalty promotion's texts as consumers would read them."""
 
 from typing import Any
 
@@ -38,37 +38,37 @@ def preview(office: Office, *, query: str = "?type=fixed_points", **values: Any)
     return office.client.post(f"{reverse('admin:loyalty_loyaltypromotion_preview')}{query}", sent)
 
 
-def words(answer: Any) -> str:
+def text_of(answer: Any) -> str:
     assert answer.status_code == 200, answer.status_code
     return " ".join(answer.content.decode().split())
 
 
-def test_a_sample_says_what_the_form_says(office: Office) -> None:
-    said = words(preview(office))
-    assert "<p>Tea time: <a " in said
-    assert 'href="https://shop.example/tea"' in said
-    assert "Our &lt;teas&gt;</a>" in said
-    assert "each consumer who redeems it" in said
-    assert "Thank you!" in said
-    assert "<strong>Fixed points</strong> Tea time at Site 1 of acme: 20.00 GBP" in said
+def test_a_sample_shows_the_texts_of_the_form(office: Office) -> None:
+    text = text_of(preview(office))
+    assert "<p>Tea time: <a " in text
+    assert 'href="https://shop.example/tea"' in text
+    assert "Our &lt;teas&gt;</a>" in text
+    assert "each consumer who redeems it" in text
+    assert "Thank you!" in text
+    assert "<strong>Fixed points</strong> Tea time at Site 1 of acme: 20.00 GBP" in text
 
 
 def test_a_consumer_is_shown_with_their_address_and_their_last_sale(office: Office) -> None:
-    said = words(preview(office, preview_consumer="acme-c1"))
-    assert "Person 1 of acme &lt;person-1@acme.example&gt;" in said
-    assert "With the spend and site of their last transaction, acme-" in said
+    text = text_of(preview(office, preview_consumer="acme-c1"))
+    assert "Person 1 of acme &lt;person-1@acme.example&gt;" in text
+    assert "With the spend and site of their last transaction, acme-" in text
 
 
-def test_it_reads_as_the_sale_then_tells_it(office: Office) -> None:
+def test_the_preview_equals_the_message_that_a_sale_sends(office: Office) -> None:
     # What fill() sold sent a message: the preview of that promotion is the message that was sent.
     sent = RedemptionMessage.objects.first()
     assert sent is not None
     promotion = sent.applied.promotion
     values = form_values(office.client, promotion)
     address = f"{reverse('admin:loyalty_loyaltypromotion_preview')}?id={promotion.pk}"
-    said = words(office.client.post(address, {**values, "preview_consumer": sent.consumer.consumer_id}))
-    assert sent.body in said
-    assert f"<dd>{sent.subject}</dd>" in said
+    text = text_of(office.client.post(address, {**values, "preview_consumer": sent.consumer.consumer_id}))
+    assert sent.body in text
+    assert f"<dd>{sent.subject}</dd>" in text
 
 
 def test_pictures_are_shown_with_their_words(office: Office) -> None:
@@ -77,34 +77,34 @@ def test_pictures_are_shown_with_their_words(office: Office) -> None:
         "alt_text_1": "A cup",
         "image_url_2": "ftp://x.example/a",
     }
-    said = words(preview(office, **pictures))
-    assert '<img src="https://shop.example/tea.png" alt="A cup">' in said
-    assert "ftp://" not in said
+    text = text_of(preview(office, **pictures))
+    assert '<img src="https://shop.example/tea.png" alt="A cup">' in text
+    assert "ftp://" not in text
 
 
-def test_one_without_an_address_gets_nothing(office: Office) -> None:
+def test_a_consumer_without_an_address_gets_no_message(office: Office) -> None:
     Consumer.objects.filter(consumer_id="acme-c1").update(email="")
-    assert "Person 1 of acme has no e-mail address" in words(preview(office, preview_consumer="acme-c1"))
+    assert "Person 1 of acme has no e-mail address" in text_of(preview(office, preview_consumer="acme-c1"))
 
 
-def test_a_promotion_without_texts_says_so(office: Office) -> None:
-    said = words(preview(office, redemption_message="", confirmation_message="", activity_description=""))
-    assert "None: nothing is sent." in said
-    assert "No confirmation message to print." in said
-    assert "<strong>Fixed points</strong> Tea time" in said
+def test_the_preview_of_a_promotion_without_texts_says_that_nothing_is_sent(office: Office) -> None:
+    text = text_of(preview(office, redemption_message="", confirmation_message="", activity_description=""))
+    assert "None: nothing is sent." in text
+    assert "No confirmation message to print." in text
+    assert "<strong>Fixed points</strong> Tea time" in text
 
 
 @pytest.mark.parametrize("body", ["<script>alert(1)</script>Hi", '<img src="http://x.example/a.png" onerror="x()">Hi'])
-def test_what_would_not_be_sent_is_not_shown(office: Office, body: str) -> None:
-    said = words(preview(office, redemption_message=body))
-    assert "Hi" in said
-    assert "script" not in said
-    assert "onerror" not in said
-    assert "http://" not in said
+def test_markup_that_is_not_sent_is_not_shown(office: Office, body: str) -> None:
+    text = text_of(preview(office, redemption_message=body))
+    assert "Hi" in text
+    assert "script" not in text
+    assert "onerror" not in text
+    assert "http://" not in text
 
 
 @pytest.mark.parametrize("body", ["{{ nothing }}", "{{", "<p", "\x00", "a" * 200_000])
-def test_mistakes_are_no_errors(office: Office, body: str) -> None:
+def test_invalid_input_causes_no_server_error(office: Office, body: str) -> None:
     answer = preview(office, redemption_message=body, link_url_1="nowhere", name="", starts_at="soon", points="x")
     assert answer.status_code == 200
 
@@ -112,27 +112,27 @@ def test_mistakes_are_no_errors(office: Office, body: str) -> None:
 @pytest.mark.parametrize(
     "consumer", ["nobody", "theirs-c1", "a\x00", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")]
 )
-def test_only_ones_own_consumers_are_shown(office: Office, consumer: str) -> None:
+def test_consumers_of_another_account_are_not_shown(office: Office, consumer: str) -> None:
     theirs = make_office("theirs")
     fill(theirs.account)
-    said = words(preview(office, preview_consumer=consumer))
-    assert "a sample is shown" in said
-    assert "theirs.example" not in said
+    text = text_of(preview(office, preview_consumer=consumer))
+    assert "a sample is shown" in text
+    assert "theirs.example" not in text
 
 
-def test_who_may_not_see_consumers_gets_a_sample(office: Office) -> None:
+def test_staff_who_may_not_see_consumers_get_a_sample(office: Office) -> None:
     office.user.staff_memberships.get().role.permissions.remove(
         *office.user.staff_memberships.get().role.permissions.filter(codename="view_consumer")
     )
-    said = words(preview(office, preview_consumer="acme-c1"))
-    assert "person-1@acme.example" not in said
+    text = text_of(preview(office, preview_consumer="acme-c1"))
+    assert "person-1@acme.example" not in text
     assert (
         'data-address="/admin/choices/consumer/"'
         not in office.page("loyalty_loyaltypromotion_add", query="?type=fixed_points").content.decode()
     )
 
 
-def test_it_writes_nothing_and_asks_little(office: Office) -> None:
+def test_a_preview_writes_nothing_and_takes_few_statements(office: Office) -> None:
     before = (Promotion.objects.count(), RedemptionMessage.objects.count())
     with CaptureQueriesContext(connection) as queries:
         preview(office)
@@ -144,7 +144,7 @@ def test_it_writes_nothing_and_asks_little(office: Office) -> None:
     assert (Promotion.objects.count(), RedemptionMessage.objects.count()) == before
 
 
-def test_only_ones_own_promotions_are_previewed(office: Office) -> None:
+def test_promotions_of_another_account_are_not_previewed(office: Office) -> None:
     theirs = make_office("theirs")
     promotion = save_promotion(theirs.account)
     for query in (f"?id={promotion.pk}", "?type=weather", "?id=x", ""):
@@ -162,7 +162,7 @@ def test_the_menu_offers_every_insert_that_a_message_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("search", "found"),
+    ("search", "expected"),
     [
         ("acme-c1", ["acme-c1"]),
         ("person 1", []),
@@ -175,14 +175,16 @@ def test_the_menu_offers_every_insert_that_a_message_takes() -> None:
         ("", ["acme-c1"]),
     ],
 )
-def test_consumers_are_found_by_name_id_address_and_card(office: Office, search: str, found: list[str]) -> None:
+def test_consumers_can_be_searched_by_name_id_address_and_card(
+    office: Office, search: str, expected: list[str]
+) -> None:
     theirs = make_office("theirs")
     fill(theirs.account)
     answer = office.client.get(reverse("choices_found", args=["consumer"]), {"q": search})
-    assert [one["key"] for one in answer.json()["choices"]] == found
+    assert [choice["key"] for choice in answer.json()["choices"]] == expected
 
 
-def test_consumers_are_found_only_by_those_who_may_see_them(office: Office) -> None:
+def test_only_staff_who_may_see_consumers_can_search_them(office: Office) -> None:
     role = office.user.staff_memberships.get().role
     role.permissions.remove(*role.permissions.filter(codename="view_consumer"))
     assert office.client.get(reverse("choices_found", args=["consumer"]), {"q": "a"}).status_code == 403

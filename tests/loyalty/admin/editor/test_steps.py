@@ -1,4 +1,4 @@
-"""The steps of a promotion's life, each asked for before it is taken."""
+"""The steps of a promotion's life, each confirmed in a dialog first."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,14 +23,14 @@ def office() -> Office:
 
 
 PROMOTION_EVALUATION = ("Try it", "Conflicts")
-"""What only looks, and can be done at any time."""
+"""Actions that change nothing and are always offered."""
 
 
 def status_of(promotion: Promotion) -> str:
     return str(Promotion.objects.get(pk=promotion.pk).status_at(timezone.now()))
 
 
-def offered(office: Office, promotion: Promotion) -> list[str]:
+def steps_offered(office: Office, promotion: Promotion) -> list[str]:
     page = office.page("loyalty_loyaltypromotion_change", promotion.pk)
     return [action["title"] for action in page.context["actions_detail"]]
 
@@ -48,12 +48,12 @@ def offered(office: Office, promotion: Promotion) -> list[str]:
         ({"archived": True}, ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Bring back", "Versions"]),
     ],
 )
-def test_only_steps_that_can_be_taken_are_offered(office: Office, life: dict[str, Any], steps: list[str]) -> None:
-    assert offered(office, save_promotion(office.account, **life)) == steps
+def test_only_possible_steps_are_offered(office: Office, life: dict[str, Any], steps: list[str]) -> None:
+    assert steps_offered(office, save_promotion(office.account, **life)) == steps
 
 
 @pytest.mark.parametrize("step", ["publish", "stop", "duplicate", "archive", "bring_back"])
-def test_a_look_at_the_question_changes_nothing(office: Office, step: str) -> None:
+def test_opening_the_dialog_changes_nothing(office: Office, step: str) -> None:
     promotion = save_promotion(office.account, draft=step == "publish")
     before = list(Promotion.objects.values())
     answer = office.page(f"loyalty_loyaltypromotion_{step}", promotion.pk, query="?_form_submitted=True")
@@ -68,7 +68,7 @@ def test_a_draft_is_published(office: Office) -> None:
     assert status_of(promotion) == "active"
 
 
-def test_a_promotion_is_stopped_for_good(office: Office) -> None:
+def test_stopping_a_promotion_is_permanent(office: Office) -> None:
     promotion = save_promotion(office.account)
     office.post("loyalty_loyaltypromotion_stop", promotion.pk, **YES)
     assert status_of(promotion) == "stopped"
@@ -86,24 +86,24 @@ def test_a_promotion_is_archived_and_brought_back(office: Office) -> None:
     assert not Promotion.objects.get().archived
 
 
-def test_a_copy_is_a_draft_under_a_code_of_its_own(office: Office) -> None:
+def test_a_copy_is_a_draft_with_its_own_code(office: Office) -> None:
     promotion = save_promotion(office.account)
     question = office.page("loyalty_loyaltypromotion_duplicate", promotion.pk).content.decode()
     assert 'value="fifty-copy"' in question
     answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, code="sixty", name="Sixty", **YES)
-    made = Promotion.objects.get(code="sixty")
-    assert (made.draft, made.outcome, made.name) == (True, promotion.outcome, "Sixty")
-    assert answer["Location"] == f"/admin/loyalty/loyaltypromotion/{made.pk}/change/"
+    copy = Promotion.objects.get(code="sixty")
+    assert (copy.draft, copy.outcome, copy.name) == (True, promotion.outcome, "Sixty")
+    assert answer["Location"] == f"/admin/loyalty/loyaltypromotion/{copy.pk}/change/"
 
 
-def test_a_code_that_is_taken_is_told_in_the_question(office: Office) -> None:
+def test_a_duplicate_code_is_reported_in_the_dialog(office: Office) -> None:
     promotion = save_promotion(office.account)
     answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, code="fifty", name="Copy", **YES)
     assert "There is a promotion fifty already" in answer.content.decode()
     assert Promotion.objects.count() == 1
 
 
-def test_a_step_in_a_dialog_leads_the_whole_page_on(office: Office) -> None:
+def test_a_step_in_a_dialog_redirects_the_whole_page(office: Office) -> None:
     promotion = save_promotion(office.account)
     answer = office.client.post(
         f"/admin/loyalty/loyaltypromotion/{promotion.pk}/stop/", YES, headers={"HX-Request": "true"}
@@ -111,7 +111,7 @@ def test_a_step_in_a_dialog_leads_the_whole_page_on(office: Office) -> None:
     assert answer["HX-Redirect"] == f"/admin/loyalty/loyaltypromotion/{promotion.pk}/change/"
 
 
-def test_a_question_without_scripts_is_a_page(office: Office) -> None:
+def test_without_scripts_the_dialog_is_a_page(office: Office) -> None:
     promotion = save_promotion(office.account)
     page = office.page("loyalty_loyaltypromotion_stop", promotion.pk).content.decode()
     fragment = office.client.get(
@@ -128,13 +128,13 @@ def test_the_reason_of_a_step_is_in_the_history(office: Office, step: str, life:
     promotion = save_promotion(office.account, **life)
     office.post(f"loyalty_loyaltypromotion_{step}", promotion.pk, reason="The supplier asked for it", **YES)
     page = office.page("loyalty_loyaltypromotion_history", promotion.pk)
-    taken, created = [entry for entry in page.context["entries"] if entry.who]
-    assert (taken.who, taken.why) == (office.user.username, "The supplier asked for it")
+    step_entry, created = [entry for entry in page.context["entries"] if entry.who]
+    assert (step_entry.who, step_entry.why) == (office.user.username, "The supplier asked for it")
     assert (created.who, created.why) == ("test", "")
     assert "The supplier asked for it" in page.content.decode()
 
 
-def test_a_step_needs_no_reason_and_takes_none_that_is_too_long(office: Office) -> None:
+def test_a_step_requires_no_reason_and_refuses_one_that_is_too_long(office: Office) -> None:
     promotion = save_promotion(office.account)
     answer = office.post("loyalty_loyaltypromotion_stop", promotion.pk, reason="x" * 101, **YES)
     assert "at most 100 characters" in answer.content.decode()
@@ -145,7 +145,7 @@ def test_a_step_needs_no_reason_and_takes_none_that_is_too_long(office: Office) 
 def test_a_viewer_takes_no_step(office: Office, step: str) -> None:
     promotion = save_promotion(office.account, draft=step == "publish")
     viewer = office.login(StaffRole.VIEWER)
-    assert offered(viewer, promotion) == [*PROMOTION_EVALUATION, "Versions"]
+    assert steps_offered(viewer, promotion) == [*PROMOTION_EVALUATION, "Versions"]
     before = list(Promotion.objects.values())
     answer = viewer.post(f"loyalty_loyaltypromotion_{step}", promotion.pk, code="x", name="x", **YES)
     assert answer.status_code == 403
@@ -170,21 +170,21 @@ def test_a_promotion_that_was_never_applied_is_deleted(office: Office) -> None:
     assert not Promotion.objects.exists()
 
 
-def test_the_history_tells_what_changed_in_words(office: Office) -> None:
+def test_the_history_describes_changes_in_words(office: Office) -> None:
     promotion = save_promotion(office.account)
     save_promotion(office.account, outcome={"points": 60}, name="Sixty points", starts_at=promotion.starts_at)
     office.post("loyalty_loyaltypromotion_stop", promotion.pk, **YES)
     page = office.page("loyalty_loyaltypromotion_history", promotion.pk)
     stopped, edited, created = [entry for entry in page.context["entries"] if entry.who]
     assert created.kind == "Created"
-    assert {(one.label, one.before, one.after) for one in edited.changes} >= {
+    assert {(field.label, field.before, field.after) for field in edited.changes} >= {
         ("Name", "Fifty points", "Sixty points"),
         ("Points", "50", "60"),
     }
     assert stopped.who == office.user.username
 
 
-def test_the_history_tells_when_the_clock_changed_the_status(office: Office) -> None:
+def test_the_history_shows_when_time_changed_the_status(office: Office) -> None:
     start = timezone.now() - timedelta(days=3)
     promotion = save_promotion(office.account, starts_at=start, ends_at=start + timedelta(days=1))
     StatusEvent.objects.all().delete()
@@ -245,7 +245,7 @@ def test_the_overview_is_filtered(many: Office, query: str, codes: set[str]) -> 
     ("days", "codes"),
     [(0, {"running", "euro", "double"}), (-15, {"past"}), (12, {"running", "euro", "double", "next"})],
 )
-def test_the_overview_shows_what_is_live_on_a_day(many: Office, days: int, codes: set[str]) -> None:
+def test_the_overview_shows_promotions_that_are_live_on_a_day(many: Office, days: int, codes: set[str]) -> None:
     day = timezone.localdate() + timedelta(days=days)
     page = many.page("loyalty_loyaltypromotion_changelist", query=f"?live_on={day}")
     assert {promotion.code for promotion in page.context["cl"].result_list} == codes
@@ -259,12 +259,12 @@ def test_the_status_shown_follows_the_clock_and_not_the_stored_copy(office: Offi
     assert "Active" in page
 
 
-def test_an_empty_overview_says_what_to_do(office: Office) -> None:
+def test_an_empty_overview_explains_how_to_start(office: Office) -> None:
     page = office.page("loyalty_loyaltypromotion_changelist").content.decode()
     assert "No loyalty promotions yet" in page
     assert "Add promotion" in page
 
 
-def test_redemptions_stand_beside_their_limit(office: Office) -> None:
+def test_redemptions_are_shown_with_their_limit(office: Office) -> None:
     save_promotion(office.account, eligibility={"total_redemption_limit": 1000})
     assert "0 of 1,000" in office.page("loyalty_loyaltypromotion_changelist").content.decode()

@@ -41,7 +41,7 @@ def office() -> Office:
     return office
 
 
-def read_out(
+def sentence_of(
     office: Office, kind: str, outcome: dict[str, Any], *, ends_at: datetime | None = None, **eligibility: Any
 ) -> str:
     definition = PartialDefinition(
@@ -55,7 +55,7 @@ def read_out(
     return describe_loyalty_promotion(office.account, definition).removeprefix("From 1 Mar 2026, 00:00 UTC, ")
 
 
-def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str, Any]:
+def with_product_sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str, Any]:
     return {"points": 50, "product_selection": {"match": match, "sets": list(sets)}, **outcome}
 
 
@@ -66,7 +66,7 @@ def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str,
         ("fixed_points", {}, {}, "loyalty members get … points."),
         (
             "fixed_points",
-            sets(TEAS, quantity_rule={"apply_to": "every", "units": 2}),
+            with_product_sets(TEAS, quantity_rule={"apply_to": "every", "units": 2}),
             {"customer_redemption_limit": 1},
             (
                 "loyalty members who buy products where Category is Tea get 50 points for every 2 units, at most once "
@@ -75,7 +75,7 @@ def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str,
         ),
         (
             "fixed_points",
-            sets(TEAS, MUGS, match="all"),
+            with_product_sets(TEAS, MUGS, match="all"),
             {"site_rules": KENT},
             (
                 "loyalty members, at sites where County is Kent, who buy 1 of products where Category is Tea and 2 of "
@@ -108,29 +108,29 @@ def sets(*sets: dict[str, Any], match: str = "any", **outcome: Any) -> dict[str,
         ),
     ],
 )
-def test_a_promotion_is_said_in_a_sentence(
+def test_a_promotion_is_described_in_a_sentence(
     office: Office, kind: str, outcome: dict[str, Any], eligibility: dict[str, Any], words: str
 ) -> None:
-    assert read_out(office, kind, outcome, **eligibility) == words
+    assert sentence_of(office, kind, outcome, **eligibility) == words
 
 
-def test_an_end_is_said() -> None:
-    definition = read_out(make_office(), "fixed_points", {"points": 1}, ends_at=datetime(2026, 4, 1, tzinfo=UTC))
+def test_the_summary_names_the_end() -> None:
+    definition = sentence_of(make_office(), "fixed_points", {"points": 1}, ends_at=datetime(2026, 4, 1, tzinfo=UTC))
     assert definition == "From 1 Mar 2026, 00:00 UTC until 1 Apr 2026, 00:00 UTC, loyalty members get 1 point."
 
 
 @pytest.mark.parametrize("tree", [7, "x", [], {"match": "all", "rules": [{"attribute": "x"}]}, {"rules": 7}])
-def test_rules_that_cannot_be_read_are_dots(office: Office, tree: Any) -> None:
-    assert read_out(office, "fixed_points", {"points": 1}, site_rules=tree).endswith("get 1 point.")
+def test_unreadable_rules_do_not_break_the_summary(office: Office, tree: Any) -> None:
+    assert sentence_of(office, "fixed_points", {"points": 1}, site_rules=tree).endswith("get 1 point.")
 
 
-def ask(office: Office, query: str, **values: Any) -> Any:
+def post_summary(office: Office, query: str, **values: Any) -> Any:
     return office.client.post(f"{reverse('admin:loyalty_loyaltypromotion_summary')}{query}", values)
 
 
-def test_a_form_with_mistakes_is_said_as_far_as_it_goes(office: Office) -> None:
+def test_a_form_with_errors_is_summarized_as_far_as_possible(office: Office) -> None:
     values = {**BLANK, **OWN["fixed_points"], "name": "", "ends_at": "never", "site_rules": json.dumps(KENT)}
-    answer = ask(office, "?type=fixed_points", **values)
+    answer = post_summary(office, "?type=fixed_points", **values)
     assert answer.json() == {
         "changes": [],
         "words": "From 1 Jun 2030, 09:00 BST, loyalty members at sites where County is Kent get 50 points.",
@@ -138,8 +138,8 @@ def test_a_form_with_mistakes_is_said_as_far_as_it_goes(office: Office) -> None:
     assert PromotionVersion.objects.filter(promotion__code="tea-time").count() == 0
 
 
-def test_an_empty_form_is_said_too(office: Office) -> None:
-    assert ask(office, "?type=redeem_offer").json()["words"] == "From …, consumers get a voucher of “…”."
+def test_an_empty_form_has_a_summary(office: Office) -> None:
+    assert post_summary(office, "?type=redeem_offer").json()["words"] == "From …, consumers get a voucher of “…”."
 
 
 @pytest.mark.parametrize(
@@ -149,57 +149,57 @@ def test_an_empty_form_is_said_too(office: Office) -> None:
         *(("promotions_discount", kind) for kind in DiscountType.values),
     ],
 )
-def test_a_new_form_says_from_the_start_what_it_would_say_if_it_were_sent(office: Office, page: str, kind: str) -> None:
+def test_a_new_form_opens_with_its_summary(office: Office, page: str, kind: str) -> None:
     opened = office.page(f"{page}_add", query=f"?type={kind}")
     values = values_of_form(opened.context["adminform"].form, office.account.zone)
     answer = office.client.post(f"{reverse(f'admin:{page}_summary')}?type={kind}", values)
     assert opened.context["summary"] == answer.json()["words"] != ""
 
 
-def test_a_form_that_comes_back_with_mistakes_says_what_was_entered(office: Office) -> None:
+def test_a_form_shown_again_with_errors_summarizes_the_entered_values(office: Office) -> None:
     answer = add(office.client, "fixed_points", name="", points="70")
     assert answer.context["summary"].endswith("loyalty members get 70 points.")
     assert "This field is required." in answer.context["adminform"].form.errors["name"]
 
 
-def test_a_running_promotion_is_said_with_what_is_fixed(office: Office) -> None:
+def test_the_summary_of_a_running_promotion_includes_its_fixed_fields(office: Office) -> None:
     promotion = save_promotion(office.account)
     page = office.page("loyalty_loyaltypromotion_change", promotion.pk)
     assert page.context["summary"].endswith("loyalty members get 50 points.")
     values = {**form_values(office.client, promotion), "points": "60"}
-    words = ask(office, f"?id={promotion.pk}", **values).json()["words"]
+    words = post_summary(office, f"?id={promotion.pk}", **values).json()["words"]
     assert words == page.context["summary"].replace("50", "60")
 
 
-def test_the_start_of_a_new_promotion_is_now_unless_said_otherwise(office: Office) -> None:
+def test_a_new_promotion_starts_now_by_default(office: Office) -> None:
     form = office.page("loyalty_loyaltypromotion_add", query="?type=fixed_points").context["adminform"].form
     started = form.initial["starts_at"]
     assert (datetime.now(UTC) - started).total_seconds() < 120
     assert started.second == started.microsecond == 0
 
 
-def test_only_ones_own_promotions_are_read_out(office: Office) -> None:
+def test_promotions_of_another_account_are_not_summarized(office: Office) -> None:
     theirs = make_office("theirs")
     promotion = save_promotion(theirs.account)
-    assert ask(office, f"?id={promotion.pk}").status_code == 404
-    assert ask(office, "?type=weather").status_code == 404
-    assert ask(office, "?id=x").status_code == 404
+    assert post_summary(office, f"?id={promotion.pk}").status_code == 404
+    assert post_summary(office, "?type=weather").status_code == 404
+    assert post_summary(office, "?id=x").status_code == 404
     assert office.client.get(reverse("admin:loyalty_loyaltypromotion_summary")).status_code == 405
 
 
-def test_one_who_may_look_may_read(office: Office) -> None:
+def test_a_viewer_may_read_the_summary(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
     promotion = save_promotion(office.account)
-    assert ask(viewer, f"?id={promotion.pk}").status_code == 200
+    assert post_summary(viewer, f"?id={promotion.pk}").status_code == 200
     viewer.user.staff_memberships.get().role.permissions.clear()
-    assert ask(viewer, f"?id={promotion.pk}").status_code == 403
+    assert post_summary(viewer, f"?id={promotion.pk}").status_code == 403
 
 
-def test_a_sentence_costs_a_statement_for_each_kind_of_row_that_is_named(office: Office) -> None:
+def test_a_summary_takes_one_statement_for_each_kind_of_referenced_row(office: Office) -> None:
     describe_count = []
     for rules in ({}, {"customer_rules": VIP}, {"customer_rules": VIP, "line_item_rules": TEA}):
         values = {**BLANK, **OWN["fixed_points"], **{name: json.dumps(tree) for name, tree in rules.items()}}
         with CaptureQueriesContext(connection) as queries:
-            assert ask(office, "?type=fixed_points", **values).status_code == 200
+            assert post_summary(office, "?type=fixed_points", **values).status_code == 200
         describe_count.append(len(queries))
     assert describe_count[1:] == [describe_count[0] + 1, describe_count[0] + 1]

@@ -204,16 +204,16 @@ def test_an_edit_makes_a_version(office: Office) -> None:
 def test_sets_are_kept_in_the_order_that_was_chosen(office: Office) -> None:
     sets = [{**EVERYTHING, "name": name, "ORDER": order} for name, order in (("c", "3"), ("a", "1"), ("b", "2"))]
     add(office.client, "percentage", *sets)
-    assert [one["name"] for one in saved(office).outcome["product_sets"]] == ["a", "b", "c"]
+    assert [product_set["name"] for product_set in saved(office).outcome["product_sets"]] == ["a", "b", "c"]
 
 
 def test_a_removed_set_is_not_saved_whatever_is_in_it(office: Office) -> None:
     gone = {**EVERYTHING, "required_quantity": "none", "DELETE": "on"}
     assert add(office.client, "percentage", gone, {**EVERYTHING, "name": "kept"}).status_code == 302
-    assert [one["name"] for one in saved(office).outcome["product_sets"]] == ["kept"]
+    assert [product_set["name"] for product_set in saved(office).outcome["product_sets"]] == ["kept"]
 
 
-def test_what_is_hidden_is_not_taken(office: Office) -> None:
+def test_values_of_hidden_fields_are_ignored(office: Office) -> None:
     answer = add(
         office.client,
         "percentage",
@@ -241,7 +241,7 @@ def test_without_scripts_there_are_spare_rows_and_those_left_untouched_are_passe
          **rows(*sets, spare=3)},
     )  # fmt: skip
     assert answer.status_code == 302, errors_of(answer)
-    assert [one["name"] for one in saved(office, "gift").outcome["product_sets"]] == ["One"]
+    assert [product_set["name"] for product_set in saved(office, "gift").outcome["product_sets"]] == ["One"]
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def test_problems_are_shown_at_the_set_and_the_field_that_they_belong_to(office:
     assert not Discount.objects.filter(code="half-price").exists()
 
 
-def test_the_form_asks_for_what_a_set_lacks(office: Office) -> None:
+def test_the_form_asks_for_the_missing_parts_of_a_set(office: Office) -> None:
     answer = add(
         office.client,
         "percentage",
@@ -304,7 +304,7 @@ def test_a_code_that_is_taken_by_a_discount_is_refused_and_one_of_a_promotion_is
     assert add(office.client, code="fifty").status_code == 302
 
 
-def test_what_is_fixed_once_it_started_is_shown_and_not_taken(office: Office) -> None:
+def test_fixed_fields_of_a_started_discount_are_shown_and_ignored(office: Office) -> None:
     discount = save_discount(office.account)
     form = office.page("promotions_discount_change", discount.pk).context["adminform"].form
     assert {name for name, field in form.fields.items() if field.disabled} == {"currency", "code", "starts_at"}
@@ -371,14 +371,14 @@ def test_the_steps_of_a_life_are_taken_from_the_page(office: Office) -> None:
     assert discount.archived
 
 
-def test_versions_are_told_in_words(office: Office) -> None:
+def test_versions_are_described_in_words(office: Office) -> None:
     discount = save_discount(office.account)
     page = office.page("promotions_promotionversion_change", discount.versions.get().pk).content.decode()
     assert "Product brand is Acme Coffee" in page
     assert "Cheapest" in page
 
 
-def test_the_history_tells_what_was_changed(office: Office) -> None:
+def test_the_history_describes_each_change(office: Office) -> None:
     discount = save_discount(office.account)
     change(office, discount, value="25")
     page = office.page("promotions_discount_history", discount.pk).content.decode()
@@ -420,6 +420,6 @@ def test_the_form_takes_a_fixed_number_of_statements(office: Office, django_asse
         office.page("promotions_discount_change", saved(office, "all-of-it").pk)
 
 
-def test_everything_that_is_wrong_is_told_at_once(office: Office) -> None:
+def test_all_errors_show_at_once(office: Office) -> None:
     answer = add(office.client, name="", **rows())
     assert set(errors_of(answer)) == {"name", "product_sets"}

@@ -61,7 +61,7 @@ def office() -> Office:
         ("fixed_price", {}, {}, "consumers who buy … get … for … together."),
     ],
 )
-def test_a_discount_is_said_in_a_sentence(
+def test_a_discount_is_described_in_a_sentence(
     office: Office, kind: str, outcome: dict[str, Any], eligibility: dict[str, Any], words: str
 ) -> None:
     start = datetime(2026, 3, 1, tzinfo=UTC)
@@ -71,7 +71,7 @@ def test_a_discount_is_said_in_a_sentence(
     assert describe_discount(office.account, definition) == f"From 1 Mar 2026, 00:00 UTC, {words}"
 
 
-def test_a_form_is_said_as_it_is_being_entered(office: Office) -> None:
+def test_the_sentence_follows_an_unfinished_form(office: Office) -> None:
     address = f"{reverse('admin:promotions_discount_summary')}?type=percentage"
     answer = office.client.post(address, {**BLANK, **rows(EVERYTHING), "name": ""})
     assert answer.json()["words"].endswith("consumers who buy 1 of any product get 50% off 1 of any product.")

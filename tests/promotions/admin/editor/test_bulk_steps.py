@@ -1,4 +1,4 @@
-"""Several promotions of an overview take a step at once."""
+"""Several promotions of a list take a step at once."""
 
 from typing import Any
 

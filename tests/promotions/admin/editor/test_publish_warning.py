@@ -1,4 +1,4 @@
-"""What a promotion costs is shown where it is looked after, and said before a dear one goes live."""
+"""The pages show a promotion's evaluation time, and warn before a slow one is published."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.urls import reverse
 from consumers.choices import StaffRole
 from consumers.models import Account
 from promotions.admin.editor import publish_warning as words
-from promotions.admin.editor.cost import describe_cost, format_milliseconds, format_two_digits
+from promotions.admin.editor.evaluation_time import describe_evaluation_time, format_milliseconds, format_two_digits
 from promotions.models import Promotion
 from promotions.selectors.profiling import EvaluationTime
 from promotions.services.profiling import EvaluationSample, evaluation_samples_add
@@ -89,31 +89,31 @@ def test_durations_are_in_milliseconds() -> None:
         (EvaluationTime(nanoseconds=80_000, baskets=1), "0.08 ms per basket looked at, from 1 sampled basket"),
     ],
 )
-def test_a_cost_is_said_in_words(cost: EvaluationTime | None, said: str) -> None:
-    assert spaced(describe_cost(cost)) == said
+def test_an_evaluation_time_is_described_in_words(cost: EvaluationTime | None, said: str) -> None:
+    assert spaced(describe_evaluation_time(cost)) == said
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_promotions_page_says_what_it_costs(office: Office) -> None:
+def test_a_promotions_page_shows_its_evaluation_time(office: Office) -> None:
     measure(office.account, a=0.02, b=0.02, c=0.06)
     assert "0.06 ms per basket looked at, 3 × the account&#x27;s median, from 10 sampled baskets" in page(office, "c")
 
 
-def test_one_that_was_not_measured_says_so(office: Office) -> None:
+def test_a_promotion_without_a_measurement_says_so(office: Office) -> None:
     save_promotion(office.account, code="new")
     assert "Not measured yet" in page(office, "new")
     assert "Not measured yet" in overview(office)
 
 
-def test_one_that_was_edited_since_is_not_measured_yet(office: Office) -> None:
+def test_a_promotion_edited_since_is_not_measured_yet(office: Office) -> None:
     measure(office.account, a=0.02)
     Promotion.objects.update(version=2)
     assert "Not measured yet" in page(office, "a")
 
 
-def test_what_is_usual_is_the_accounts_own(office: Office) -> None:
+def test_the_median_is_the_accounts_own(office: Office) -> None:
     measure(make_office("other").account, x=50, y=50, z=50)
     measure(office.account, a=0.02, b=0.02, c=0.06)
     seen = overview(office)
@@ -213,7 +213,7 @@ def test_no_other_step_warns(office: Office, asked: list[str]) -> None:
     assert not asked
 
 
-def test_saving_a_new_one_that_is_dear_asks_first(office: Office, asked: list[str]) -> None:
+def test_saving_a_slow_new_promotion_asks_first(office: Office, asked: list[str]) -> None:
     answer = add(office.client)
     assert errors_of(answer) == {"__all__": ["Nothing is saved yet: read the note above, and confirm it."]}
     seen = answer.content.decode()
@@ -223,7 +223,7 @@ def test_saving_a_new_one_that_is_dear_asks_first(office: Office, asked: list[st
     assert asked == ["tea-time"]
 
 
-def test_a_new_one_that_is_dear_is_saved_once_that_is_confirmed(office: Office, asked: list[str]) -> None:
+def test_a_slow_new_promotion_is_saved_once_confirmed(office: Office, asked: list[str]) -> None:
     assert add(office.client, publish_anyway="on").status_code == 302
     assert not Promotion.objects.get().draft
     assert not asked
@@ -236,13 +236,13 @@ def test_a_draft_is_saved_without_a_word(office: Office, asked: list[str]) -> No
 
 
 @pytest.mark.usefixtures("cheap")
-def test_a_new_one_that_is_cheap_is_saved(office: Office) -> None:
+def test_a_fast_new_promotion_is_saved(office: Office) -> None:
     answer = add(office.client)
     assert answer.status_code == 302
     assert Promotion.objects.get().code == "tea-time"
 
 
-def test_what_is_wrong_is_said_first(office: Office, asked: list[str]) -> None:
+def test_errors_show_before_the_warning(office: Office, asked: list[str]) -> None:
     assert set(errors_of(add(office.client, name=""))) == {"name"}
     assert set(errors_of(add(office.client, points="0"))) == {"points"}
     assert not asked
@@ -255,7 +255,7 @@ def test_a_discount_is_asked_about_too(office: Office, asked: list[str]) -> None
     assert asked
 
 
-def test_one_who_may_not_add_has_nothing_measured(office: Office, asked: list[str]) -> None:
+def test_nothing_is_measured_for_a_user_who_may_not_add(office: Office, asked: list[str]) -> None:
     viewer = office.login(StaffRole.VIEWER)
     assert add(viewer.client).status_code == 403
     assert viewer.client.get(reverse("admin:loyalty_loyaltypromotion_add")).status_code == 403

@@ -1,4 +1,4 @@
-"""What the rule builder is told, and who may ask."""
+"""The endpoints of the rule builder, and who may use them."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def group(match: str, *rules: dict[str, Any]) -> dict[str, Any]:
 
 
 def attributes(office: Office, scope: str) -> list[str]:
-    return [one["name"] for one in office.client.get(reverse("rules_vocabulary")).json()["scopes"][scope]]
+    return [attribute["name"] for attribute in office.client.get(reverse("rules_vocabulary")).json()["scopes"][scope]]
 
 
 def reading(office: Office, scope: str, tree: Any, **values: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def reading(office: Office, scope: str, tree: Any, **values: str) -> dict[str, A
 def found(office: Office, kind: str, search: str = "") -> list[str]:
     answer = office.client.get(reverse("choices_found", args=[kind]), {"q": search})
     assert answer.status_code == 200
-    return [one["key"] for one in answer.json()["choices"]]
+    return [choice["key"] for choice in answer.json()["choices"]]
 
 
 # --- attributes and operators ---------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_the_builder_offers_every_attribute_with_its_operators(office: Office) -
         "transaction": 8,
         "line_item": 10,
     }
-    balance = next(one for one in scopes["customer"] if one["name"] == "points_balance")
+    balance = next(attribute for attribute in scopes["customer"] if attribute["name"] == "points_balance")
     assert (balance["label"], balance["unit"], balance["kind"]) == ("Points balance", "points", "number")
     assert {"name": "is_between", "label": "is between", "operand": "range"} in balance["operators"]
 
@@ -80,7 +80,12 @@ def test_without_the_catalogue_only_its_attributes_are_offered(office: Office) -
 
 def test_prices_of_the_catalogue_are_in_the_accounts_currency_and_totals_in_the_promotions(office: Office) -> None:
     scopes = office.client.get(reverse("rules_vocabulary")).json()["scopes"]
-    units = {one["name"]: one["unit"] for scope in scopes.values() for one in scope if one["kind"] == "money"}
+    units = {
+        attribute["name"]: attribute["unit"]
+        for scope in scopes.values()
+        for attribute in scope
+        if attribute["kind"] == "money"
+    }
     assert units == {"total_inc_tax": "", "total_ex_tax": "", "cost_price": "GBP", "retail_price": "GBP"}
 
 
@@ -126,17 +131,17 @@ def test_a_total_is_in_the_promotions_currency(office: Office) -> None:
     assert reading(office, "transaction", tree, currency="JPY")["words"].endswith("is between 500 and 900 JPY")
 
 
-def test_what_is_not_said_yet_is_dots_and_a_problem_at_its_place(office: Office) -> None:
+def test_a_missing_value_is_dots_and_a_problem_at_its_path(office: Office) -> None:
     tree = group("all", condition("town", "is", "Leeds"), group("any", condition("county", "is_any_of", [])))
     read = reading(office, "site", tree)
     assert read["words"] == "Town is Leeds and (County is any of …)"
     assert read["problems"] == [{"path": "rules.1.rules.0.value", "detail": "The value is missing."}]
 
 
-def test_what_is_named_and_not_there_is_a_problem_at_its_place(office: Office) -> None:
+def test_an_unknown_reference_is_a_problem_at_its_path(office: Office) -> None:
     tree = group("all", condition("groups", "is_any_of", ["acme-g1", "nobody"]), condition("home_site", "is", "X\x001"))
     read = reading(office, "customer", tree)
-    assert [one["path"] for one in read["problems"]] == ["rules.1.value", "rules.0.value"]
+    assert [problem["path"] for problem in read["problems"]] == ["rules.1.value", "rules.0.value"]
     assert read["problems"][1]["detail"] == "There is no group nobody."
     assert read["names"] == [{"kind": "group", "key": "acme-g1", "name": "Group of acme"}]
 
@@ -187,7 +192,7 @@ def test_an_unknown_tree_is_refused(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("attribute", "column"), [("category", "category"), ("labels", "labels")])
-def test_texts_that_begin_with_what_is_sought_come_first(office: Office, attribute: str, column: str) -> None:
+def test_texts_that_begin_with_the_search_come_first(office: Office, attribute: str, column: str) -> None:
     texts = ("New York", "Yorkshire", "York", "Leeds")
     rows: list[dict[str, Any]] = [{column: (text,) if column == "labels" else text} for text in texts]
     products_save(
@@ -268,7 +273,7 @@ def test_every_role_may_read_rules(office: Office, role: StaffRole) -> None:
     assert found(seen_by, "product") == ["acme-p1"]
 
 
-def test_one_who_may_not_see_a_table_is_offered_nothing_of_it(office: Office) -> None:
+def test_a_user_is_offered_nothing_of_a_table_they_may_not_see(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
     role = viewer.user.staff_memberships.get().role
     role.permissions.remove(role.permissions.get(codename="view_product"))
@@ -279,7 +284,7 @@ def test_one_who_may_not_see_a_table_is_offered_nothing_of_it(office: Office) ->
     assert viewer.client.post(reverse("rules_reading"), {"scope": "site"}).status_code == 403
 
 
-def test_staff_without_an_account_and_strangers_are_told_nothing(office: Office) -> None:
+def test_staff_without_an_account_and_strangers_are_refused(office: Office) -> None:
     pages = [reverse("rules_vocabulary"), reverse("choices_found", args=["product"])]
     user = User.objects.create_user("nobody", password="correct-horse-7", is_staff=True)
     office.client.force_login(user, backend="consumers.access.MembershipBackend")
@@ -304,7 +309,7 @@ def queries(office: Office, page: str, **post: str) -> int:
     return len(captured) - FRAME
 
 
-def test_questions_cost_one_statement_for_each_table(office: Office) -> None:
+def test_endpoints_run_one_statement_for_each_table(office: Office) -> None:
     assert queries(office, reverse("rules_vocabulary")) == 0
     for kind in ("product", "category", "labels", "source"):
         assert queries(office, reverse("choices_found", args=[kind])) == 1, kind

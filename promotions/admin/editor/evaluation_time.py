@@ -1,4 +1,4 @@
-"""What a promotion costs the decisions of tills, in words."""
+"""How long tills' decisions take to evaluate a promotion, in words."""
 
 from typing import Any
 
@@ -7,32 +7,32 @@ from promotions.selectors.profiling import EvaluationTime
 NOT_MEASURED = "Not measured yet"
 NBSP = "\N{NO-BREAK SPACE}"
 
-COST_HELP = (
+EVALUATION_TIME_HELP = (
     "How long the server works on it for one basket, on average over sampled baskets; those that cannot have it are "
     "ruled out beforehand and not counted. It is dear with many product sets, sets of every product and long rules. "
     "One whose rules name no product is looked at by every basket."
 )
 
 
-def cost_of(promotion: Any, *, median: float | None) -> EvaluationTime | None:
+def evaluation_time_of(promotion: Any, *, median: float | None) -> EvaluationTime | None:
     """Return the time that ``promotions_with_evaluation_time`` read with a promotion; None if it was not measured."""
     if promotion.cost_nanoseconds is None:
         return None
     return EvaluationTime(nanoseconds=promotion.cost_nanoseconds, baskets=promotion.cost_baskets, median=median)
 
 
-def describe_cost(cost: EvaluationTime | None) -> str:
-    """Describe a cost in full, as the promotion's own page does."""
-    if cost is None:
+def describe_evaluation_time(time: EvaluationTime | None) -> str:
+    """Describe a time in full, as the promotion's own page does."""
+    if time is None:
         return NOT_MEASURED
-    compared = f"{describe_ratio(cost)}, " if cost.times_median is not None else ""
-    baskets = f"{cost.baskets:,} sampled basket{'s' if cost.baskets != 1 else ''}"
-    return f"{format_milliseconds(cost.nanoseconds)} per basket looked at, {compared}from {baskets}"
+    compared = f"{describe_ratio(time)}, " if time.times_median is not None else ""
+    baskets = f"{time.baskets:,} sampled basket{'s' if time.baskets != 1 else ''}"
+    return f"{format_milliseconds(time.nanoseconds)} per basket looked at, {compared}from {baskets}"
 
 
-def describe_ratio(cost: EvaluationTime, median_label: str = "the account's median") -> str:
-    """Describe a cost as a multiple of the account's median; empty if there is no median."""
-    times = cost.times_median
+def describe_ratio(time: EvaluationTime, median_label: str = "the account's median") -> str:
+    """Describe a time as a multiple of the account's median; empty if there is no median."""
+    times = time.times_median
     return "" if times is None else f"{format_two_digits(times)}{NBSP}× {median_label}"
 
 
