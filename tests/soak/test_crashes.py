@@ -80,7 +80,7 @@ class Installation:
                 environment=self.environment,
             )
         )
-        self.keys = {"till": keys["till_key"], "manager": installation["manager_key"]}
+        self.keys = {"till": keys["till_key"], "manager": keys["manager_key"]}
         begun = {"name": "Promotion", "currency": "GBP", "starts_at": "2026-01-01T00:00:00Z"}
         member = {"enrolled_on": "2026-01-01", "status": "active", "cards": []}
         consumers = [

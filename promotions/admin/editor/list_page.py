@@ -66,7 +66,7 @@ class PromotionListMixin:
     def redeemed(self, promotion: Promotion) -> str:
         return describe_redemptions(promotion)
 
-    @display(description="EvaluationTime per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
+    @display(description="Cost per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
     def cost_per_basket(self, promotion: Any) -> list[str]:
         time: EvaluationTime | None = promotion.evaluation_time
         if time is None:
