@@ -74,13 +74,13 @@ class Installation:
 
     def open_shop(self, code: str) -> None:
         """Make a shop for a test: consumers, a promotion that runs out, one that does not, and an offer."""
-        installation = json.loads(
+        keys = json.loads(
             manage(
                 *("account_create", code, "--currency", "GBP", "--time-zone", "Europe/London"),
                 environment=self.environment,
             )
         )
-        self.keys = {"till": installation["till_key"], "manager": installation["manager_key"]}
+        self.keys = {"till": keys["till_key"], "manager": keys["manager_key"]}
         begun = {"name": "Promotion", "currency": "GBP", "starts_at": "2026-01-01T00:00:00Z"}
         member = {"enrolled_on": "2026-01-01", "status": "active", "cards": []}
         consumers = [
