@@ -63,7 +63,7 @@ class RulesWidget(forms.Textarea):
             "empty": self.empty,
             "in_words": self.in_words(value),
             "example": json.dumps(EXAMPLES[self.scope], indent=2),
-            "example_in_words": describe_tree(EXAMPLES[self.scope], self.scope),
+            "example_text": describe_tree(EXAMPLES[self.scope], self.scope),
             "attributes": [
                 {
                     "name": attribute.name,
