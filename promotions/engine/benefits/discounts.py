@@ -28,8 +28,8 @@ class DiscountProductSet:
     """A product set of a discount: where its products come from, what a matching set takes, how much is discounted.
 
     One of ``products``, ``personalized`` (a backend id) and ``rules`` is its source; all None is every product.
-    ``required_spend``, in minor units, takes the place of a quantity. A ``discounted_quantity`` of None discounts all
-    units of a set with a spend.
+    ``required_spend``, in minor units, takes the place of a quantity; with ``repeats`` every such spend is a redemption.
+    A ``discounted_quantity`` of None discounts all units of a set with a spend.
     """
 
     rules: ItemRules | None
@@ -40,6 +40,7 @@ class DiscountProductSet:
     discounted_quantity: int | None
     gets_discount: bool
     default_product: str | None
+    repeats: bool = False
 
     @property
     def discounts_all_units(self) -> bool:
@@ -323,6 +324,8 @@ class Discount:
             unit_groups: the basket's.
             redemptions_left: None without a limit.
         """
+        if self.sets[0].repeats:
+            return self._take_off_each_spend(matching_sets, fit, unit_groups, redemptions_left=redemptions_left)
         redemptions = off = 0
         reductions: list[PriceReduction] = []
         taken_from_lists: dict[str, dict[str, None]] = {}
@@ -341,12 +344,30 @@ class Discount:
                 off += amount * part.count
                 if self.personalized:
                     self._note_taken(part, unit_groups, taken_from_lists)
-        return DiscountResult(
-            redemptions=redemptions,
-            reductions=tuple(reductions),
-            fit=fit,
-            taken_from_lists={backend_id: tuple(skus) for backend_id, skus in taken_from_lists.items()},
-        )
+        return _result(redemptions, reductions, fit, taken_from_lists)
+
+    def _take_off_each_spend(
+        self,
+        matching_sets: Sequence[MatchingSets],
+        fit: Fit,
+        unit_groups: UnitGroups,
+        *,
+        redemptions_left: int | None,
+    ) -> DiscountResult:
+        """Discount the one set of a repeated spend: its amount as often as its units are worth the spend."""
+        taken_from_lists: dict[str, dict[str, None]] = {}
+        reductions: list[PriceReduction] = []
+        redemptions = 0
+        for sets in matching_sets:
+            (units,) = sets.units_by_set
+            worth = sum([priced.total for priced in units])
+            redemptions = worth // (self.sets[0].required_spend or 1)
+            if redemptions_left is not None:
+                redemptions = min(redemptions, redemptions_left)
+            if redemptions:
+                reductions = share_reduction(min(self._amount * redemptions, worth), units)
+                self._note_taken(sets, unit_groups, taken_from_lists)
+        return _result(redemptions, reductions, fit, taken_from_lists)
 
     def _giving(self, matching_sets: Sequence[MatchingSets], prices: Prices, fit: Fit) -> Iterator["_GivingSets"]:
         """Yield the matching sets that get something: those dealt, then those that the units of the others still make.
@@ -391,13 +412,18 @@ class Discount:
         own = self.value
         match self.kind:
             case "amount":
-                return min(own.numerator // own.denominator, value)
+                return min(self._amount, value)
             case "percentage":
                 return round_half_up_ratio(own.numerator * value, own.denominator * 100)
             case "fixed_price":
-                return max(value - own.numerator // own.denominator, 0)
+                return max(value - self._amount, 0)
             case _:
                 return value
+
+    @property
+    def _amount(self) -> int:
+        """The value of an amount or a fixed price, in minor units."""
+        return self.value.numerator // self.value.denominator
 
     def _within_maximum(self, sets: MatchingSets, each: int, off: int) -> list[tuple[MatchingSets, int]]:
         """Return matching sets with the amount off each of them; the maximum leaves the last one only the rest.
@@ -443,6 +469,17 @@ class _GivingSets(NamedTuple):
     off_each: int
     discounted: list[PricedUnits]
     others: list[PricedUnits]
+
+
+def _result(
+    redemptions: int, reductions: Sequence[PriceReduction], fit: Fit, taken_from_lists: Mapping[str, Iterable[str]]
+) -> DiscountResult:
+    return DiscountResult(
+        redemptions=redemptions,
+        reductions=tuple(reductions),
+        fit=fit,
+        taken_from_lists={backend_id: tuple(skus) for backend_id, skus in taken_from_lists.items()},
+    )
 
 
 def _cheapest_first(priced: PricedUnits) -> tuple[int, int, int]:
@@ -497,6 +534,8 @@ def compile_discount(discount_type: str, outcome: Document, currency: str) -> Di
                 discounted_quantity=product_set["discounted_quantity"],
                 gets_discount=product_set["gets_discount"],
                 default_product=product_set["default_product"],
+                # Versions of before repeats have no such key.
+                repeats=product_set.get("repeats", False),
             )
             for product_set in outcome["product_sets"]
         ),

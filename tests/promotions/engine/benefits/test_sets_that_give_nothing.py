@@ -35,7 +35,6 @@ from tests.promotions.engine.builders import (
     make_shopper,
     off,
     product_set,
-    qualifying,
     reason,
     sku,
     taken,
