@@ -28,7 +28,7 @@ class DiscountProductSet:
     """A product set of a discount: where its products come from, what a matching set takes, how much is discounted.
 
     One of ``products``, ``personalized`` (a backend id) and ``rules`` is its source; all None is every product.
-    ``required_spend``, in minor units, takes the place of a quantity; with ``repeats`` every such spend is a redemption.
+    ``required_spend``, in minor units, takes the place of a quantity; with ``repeats`` each such spend is a redemption.
     A ``discounted_quantity`` of None discounts all units of a set with a spend.
     """
 
