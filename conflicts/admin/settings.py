@@ -39,7 +39,7 @@ class ConflictSettingsForm(ServiceForm):
             "transaction",
             "promotion_age": "Promotion age selection",
             "discounts_per_transaction": "Discounts per transaction",
-            "discount_combination": "Combination of discounts",
+            "discount_combination": "Discount combination",
         }
         help_texts = {
             "promotion_bias": "When several compete, those win that save the consumer the most (or the least): money "

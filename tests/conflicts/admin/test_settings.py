@@ -32,7 +32,7 @@ def test_the_labels_are_in_the_marketers_words(office: Office) -> None:
         "Number of promotions of the same type and subtype that can be applied to a single transaction",
         "Promotion age selection",
         "Discounts per transaction",
-        "Combination of discounts",
+        "Discount combination",
     ]
 
 
@@ -61,7 +61,7 @@ def test_the_settings_are_saved_and_shown_in_their_history(office: Office) -> No
     assert ConflictSettings.objects.get().discount_combination == "best_total"
     [changed, *_] = office.page("conflicts_conflictsettings_history", office.account.pk).context["entries"]
     assert [(change.label, change.before, change.after) for change in changed.changes] == [
-        ("Combination of discounts", "Ranked", "Best total")
+        ("Discount combination", "Ranked", "Best total")
     ]
 
 
