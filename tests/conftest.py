@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 from hypothesis import HealthCheck
@@ -38,6 +39,9 @@ def django_db_setup(django_test_environment: None, django_db_modify_db_settings:
 
     Django would delete the rows of every table, and write permissions, content types and roles again.
     """
+    if connection.vendor == "postgresql":
+        # Threads of an installation give up soon; those of a test wait as long as a busy machine takes.
+        connection.settings_dict["OPTIONS"]["pool"]["timeout"] = 60
     with django_db_blocker.unblock(), migrated_database(), pytest.MonkeyPatch.context() as monkeypatch:
         migrated = save_state()
         monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: migrated.restore())
