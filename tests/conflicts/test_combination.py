@@ -207,7 +207,7 @@ class FixedOrder:
 
 SKUS = "ABCD"
 PRICES = ["0.00", "1.00", "1.99", "5.00", "10.00"]
-VALUES = {
+VALUES: dict[str, list[str | None]] = {
     "amount": ["1.00", "2.50", "6.00"],
     "percentage": ["10", "50", "100"],
     "fixed_price": ["1.00", "6.00"],

@@ -115,11 +115,16 @@ def test_patch_merges_conditions_and_replaces_sets_and_trees(shop: Shop) -> None
     assert (row["name"], row["total_redemption_limit"]) == (BODY["name"], 100)
 
 
-EVERY_50 = {"rules": {}, "required_spend": "50", "repeats": True}
+EVERY_50: dict[str, Any] = {"rules": {}, "required_spend": "50", "repeats": True}
 
 
 def test_an_amount_for_every_spend_is_answered_as_it_was_sent(shop: Shop) -> None:
-    fields = {"discount_type": "amount", "value": "5", "maximum_discount": None, "product_sets": [EVERY_50]}
+    fields: dict[str, Any] = {
+        "discount_type": "amount",
+        "value": "5",
+        "maximum_discount": None,
+        "product_sets": [EVERY_50],
+    }
     assert put(shop, **fields).status_code == 201
     row = shop.manager.get("discounts/half").json()
     [only] = row["product_sets"]
@@ -130,7 +135,7 @@ def test_an_amount_for_every_spend_is_answered_as_it_was_sent(shop: Shop) -> Non
 
 @pytest.mark.parametrize("product_set", [{"repeats": "often"}, {"discounted_quantity": 2}, {"required_spend": None}])
 def test_a_spend_that_cannot_repeat_is_refused_by_its_path(shop: Shop, product_set: dict[str, Any]) -> None:
-    fields = {"discount_type": "amount", "value": "5", "maximum_discount": None}
+    fields: dict[str, Any] = {"discount_type": "amount", "value": "5", "maximum_discount": None}
     answer = put(shop, **fields, product_sets=[EVERY_50 | product_set])
     assert answer.status_code == 400
     assert [(error["code"], error["attr"]) for error in answer.json()["errors"]] == [

@@ -1,6 +1,7 @@
 """An amount off for every so much that is spent: 5 off every 50."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ from tests.promotions.engine.builders import (
 )
 
 
-def every(spend: str, value: str = "5.00", *skus: str, **fields: object) -> Promotion:
+def every(spend: str, value: str = "5.00", *skus: str, **fields: Any) -> Promotion:
     sets = [product_set(*skus, required_spend=spend, repeats=True)]
     return make_discount("promo", "amount", value=value, sets=sets, **fields)
 
@@ -87,7 +88,7 @@ def test_the_amount_is_shared_over_all_units_of_the_set_and_these_are_held() -> 
         ({"total_redemption_limit": 4}, 4, (0, 0)),
     ],
 )
-def test_limits_cut_the_redemptions(limits: dict[str, int], used: int, expected: tuple[int, int]) -> None:
+def test_limits_cut_the_redemptions(limits: dict[str, Any], used: int, expected: tuple[int, int]) -> None:
     discount = every("50.00", **limits)
     usage = Usage(total_redemptions={discount.id: used}, customer_redemptions={discount.id: used})
     decision = decide(make_basket(line("A", 1, "200.00")), discount, usage=usage)
