@@ -41,7 +41,8 @@ def test_a_key_has_no_invisible_marks_and_a_text_may(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["A1", "ä€🎈", "👩\u200d👧", "می\u200cخواهم", "क्\u200dष", "a b", "\u00a0x", "\ue000", "٣", ".."]
+    "key",
+    ["A1", "ä€🎈", "👩\u200d👧", "\u0645\u06cc\u200c\u062e\u0648", "क्\u200dष", "a b", "\u00a0x", "\ue000", "٣", ".."],
 )
 def test_any_other_character_may_be_in_a_key(key: str) -> None:
     assert key_problem(key) is None
