@@ -25,16 +25,11 @@ class LostSaving:
     ranked: Decision
     best: Decision
 
-    @property
-    def lost(self) -> int:
-        """What customers save less, in minor units."""
-        return self.ranked.net - self.best.net
-
 
 def find_lost_saving(
     examples: Sequence[Example], discounts: Sequence[Promotion], catalogue: CatalogueContext, policy: Policy
 ) -> LostSaving | None:
-    """Return the basket, of those tried, in which ranking costs customers the most; None where it costs nothing.
+    """Return the first basket, of those tried, in which ranking costs customers money; None where it costs nothing.
 
     It is asked only where discounts are ranked and the greater saving wins.
 
@@ -53,17 +48,12 @@ def find_lost_saving(
     ]
     rulebook = rulebook_of(competing, catalogue)
     best_policy = replace(policy, discount_combination="best_total")
-    greatest: LostSaving | None = None
     for example, basket in islice(_baskets(examples, catalogue), MAX_BASKETS):
         case = EvaluationCase(basket=basket, shopper=example.shopper, usage=Usage())
-        ranked = evaluate(case, rulebook, policy)
-        if len(ranked.refused) + len(ranked.applied) < 2:
-            continue
-        best = evaluate(case, rulebook, best_policy)
-        found = LostSaving(example=replace(example, basket=basket, decision=ranked), ranked=ranked, best=best)
-        if found.lost > (greatest.lost if greatest is not None else 0):
-            greatest = found
-    return greatest
+        ranked, best = evaluate(case, rulebook, policy), evaluate(case, rulebook, best_policy)
+        if best.net < ranked.net:
+            return LostSaving(example=replace(example, basket=basket, decision=ranked), ranked=ranked, best=best)
+    return None
 
 
 def _baskets(examples: Sequence[Example], catalogue: CatalogueContext) -> Iterator[tuple[Example, Basket]]:
