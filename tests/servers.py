@@ -188,7 +188,7 @@ def web_command(port: int, *, workers: int = 1) -> Sequence[str]:
     return (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
         *("--port", str(port), "--workers", str(workers), "--blocking-threads", "2", "--respawn-failed-workers"),
-        *("--workers-kill-timeout", "5", "--log-level", "error", "config.wsgi:application"),
+        *("--workers-kill-timeout", "5", "--workers-max-rss", "1024", "--log-level", "error", "config.wsgi:application"),
     )
 
 
