@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from consumers.circuit_breaker import CircuitOpen, redis_breaker
 from consumers.models import ApiKey
 
 WINDOW = 60
@@ -26,8 +27,9 @@ class KeyThrottle(BaseThrottle):
             return True
         counter = f"api-calls:{request.auth.prefix}:{int(time.time()) // WINDOW}"
         try:
-            calls = _counted(counter)
-        except (RedisError, ValueError):  # a till must be able to sell while the cache is away or just emptied
+            calls = redis_breaker.call(_counted, counter)
+        # A till must be able to sell while the cache is away, does not answer, or was just emptied.
+        except (CircuitOpen, RedisError, ValueError):
             return True
         return calls <= limit
 
