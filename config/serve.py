@@ -59,6 +59,10 @@ class StopRequest:
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self)
 
+    def is_made(self) -> bool:
+        """Return whether a signal has come."""
+        return self.signal_number is not None
+
     @staticmethod
     def listen_no_more() -> None:
         """Ignore the signals from now on: one that comes while Python ends must not change the exit code."""
@@ -131,7 +135,7 @@ class Service:
 def supervise(services: Sequence[Service], *, stop: StopRequest) -> None:
     """Keep all services running until ``stop`` is requested, then stop them together."""
     try:
-        while stop.signal_number is None:
+        while not stop.is_made():
             for service in services:
                 service.keep_running(now=time.monotonic())
             time.sleep(CHECK_EVERY_SECONDS)
@@ -194,14 +198,14 @@ def services_of(environment: Mapping[str, str]) -> list[Service]:
 
 def manage(environment: Mapping[str, str], *arguments: str, stop: StopRequest) -> int:
     """Run a management command to its end, or until ``stop`` is requested; return the exit code, 0 for success."""
-    if stop.signal_number is not None:
+    if stop.is_made():
         return stop.exit_code
     command = Service(name=arguments[0], command=(sys.executable, "manage.py", *arguments), environment=environment)
     command.start(now=time.monotonic())
     assert command.process is not None  # noqa: S101 - it was started
     try:
         while command.process.poll() is None:
-            if stop.signal_number is not None:
+            if stop.is_made():
                 return stop.exit_code
             time.sleep(CHECK_EVERY_SECONDS / 4)
         return command.process.returncode

@@ -1,8 +1,8 @@
 """Settings of every installation; what differs between two of them comes from the environment.
 
 ``DATABASE_URL`` ``REDIS_URL`` ``SECRET_KEY`` ``DEBUG`` ``ALLOWED_HOSTS`` ``EMAIL_URL`` ``EMAIL_FROM`` ``HTTPS``
-``LOG_LEVEL`` ``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``COST_SAMPLE_EVERY`` ``METRICS_NETWORKS``
-``SENTRY_DSN``: docs/settings.md says what each means.
+``LOG_LEVEL`` ``STATEMENT_TIMEOUT`` ``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``COST_SAMPLE_EVERY``
+``METRICS_NETWORKS`` ``SENTRY_DSN``: docs/settings.md says what each means.
 """
 
 import logging
@@ -115,6 +115,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
+    "config.errors.UnavailableMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -149,7 +150,10 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 # A read-only request must not take the write lock: services open their own transactions.
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
+# Of one statement of a request; config/web.py says what else is not bound by it. 0: none.
+STATEMENT_TIMEOUT = env.float("STATEMENT_TIMEOUT", default=15.0)  # seconds
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["ENGINE"] = "config.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
