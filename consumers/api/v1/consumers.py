@@ -164,7 +164,25 @@ def _values(row: JsonObject) -> ConsumerValues:
     )
 
 
-class LoyaltyTab(ApiView):
+class ConsumerView(ApiView):
+    """A path below one consumer."""
+
+    def consumer(self) -> Consumer:
+        """Return the consumer of the path.
+
+        Raises:
+            NotFound: the account has none.
+        """
+        consumer: Consumer = row_or_404(
+            consumers_of(account_id=self.account.pk), consumer_id=self.kwargs["consumer_id"]
+        )
+        return consumer
+
+    def check_path(self) -> None:
+        self.consumer()
+
+
+class LoyaltyTab(ConsumerView):
     """What the Loyalty tab shows of a consumer."""
 
     till_methods = frozenset({"GET"})
@@ -176,5 +194,5 @@ class LoyaltyTab(ApiView):
 
     def get(self, request: Request, consumer_id: str) -> Response:
         """Membership, balance, last activity, vouchers, personalized promotions, redemptions."""
-        consumer = row_or_404(consumers_of(account_id=self.account.pk), consumer_id=consumer_id)
+        consumer = self.consumer()
         return Response({"consumer_id": consumer.consumer_id, **loyalty_tab(consumer, at=timezone.now())})

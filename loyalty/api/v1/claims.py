@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from consumers.api.framework.fields import TextField
 from consumers.api.framework.serializers import Input, Output
-from consumers.api.framework.views import ApiView
+from consumers.api.v1.consumers import ConsumerView
 from loyalty.api.v1.vouchers import VoucherOutput
 from loyalty.selectors.rewards import vouchers_of
 from loyalty.services.rewards.claim import offer_claim
@@ -31,7 +31,7 @@ class ClaimOutput(Output):
     voucher = VoucherOutput()
 
 
-class Claims(ApiView):
+class Claims(ConsumerView):
     """Claims of tiered offers for points."""
 
     input_class = ClaimInput

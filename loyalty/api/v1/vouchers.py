@@ -71,4 +71,16 @@ class VoucherDetail(VoucherView):
 
     def get(self, request: Request, code: str) -> Response:
         """One voucher."""
-        return Response(self.rendered(row_or_404(self.get_queryset(), code=code)))
+        return Response(self.rendered(self.voucher()))
+
+    def check_path(self) -> None:
+        self.voucher()
+
+    def voucher(self) -> Voucher:
+        """Return the voucher of the path.
+
+        Raises:
+            NotFound: the account has none.
+        """
+        voucher: Voucher = row_or_404(self.get_queryset(), code=self.kwargs["code"])
+        return voucher

@@ -185,6 +185,9 @@ class PromotionView(TimedView):
         promotion: Promotion = row_or_404(self.get_queryset(), code=self.kwargs["code"])
         return promotion
 
+    def check_path(self) -> None:
+        self.promotion()
+
 
 class StopView(PromotionView):
     """``<code>/stop``."""
