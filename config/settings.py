@@ -2,7 +2,7 @@
 
 ``DATABASE_URL`` ``REDIS_URL`` ``SECRET_KEY`` ``DEBUG`` ``ALLOWED_HOSTS`` ``EMAIL_URL`` ``EMAIL_FROM`` ``HTTPS``
 ``LOG_LEVEL`` ``STATEMENT_TIMEOUT`` ``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``COST_SAMPLE_EVERY``
-``METRICS_NETWORKS`` ``SENTRY_DSN``: docs/settings.md says what each means.
+``METRICS_NETWORKS`` ``TRUSTED_PROXIES`` ``SENTRY_DSN``: docs/settings.md says what each means.
 """
 
 import logging
@@ -114,6 +114,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "consumers.log_in.KnownBrowserMiddleware",
     "axes.middleware.AxesMiddleware",
     "config.errors.UnavailableMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -223,9 +224,15 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# What failures are counted by: consumers/log_in.py.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "consumers.log_in.LogInHandler"
+AXES_LOCKOUT_PARAMETERS = "consumers.log_in.lockout_parameters"
+AXES_CLIENT_IP_CALLABLE = "consumers.log_in.client_address"
+AXES_USERNAME_CALLABLE = "consumers.log_in.attempted_username"
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 # Its pages would show the log-ins of every account.
