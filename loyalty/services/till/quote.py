@@ -28,7 +28,7 @@ from loyalty.services.till.reads import (
 )
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import AccountSnapshot, SitePlace, snapshot_current
-from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
+from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher, voucher_key
 from promotions.engine.facts.basket import Basket, ProductFacts, TransactionTexts, make_basket, make_line
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
@@ -46,6 +46,11 @@ MAX_TRANSACTION_POINTS = 10**12
 
 MAX_POINTS_BALANCE = 10**18
 """Points that a balance may reach by a transaction; its column holds nine times as many."""
+
+
+_COMBINATION_NOT_PROVED = (
+    "So many discounts compete for the same products that a better combination of them was not ruled out."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +98,7 @@ class SaleUsage:
 
     ``promotions`` are those whose usage was read, by id. ``with_rules`` are the ids of those of them that are evaluated
     and have application rules, ``rebuilt`` of those whose progress was added up from history. ``lists`` are the
-    consumer's rows by backend id, and ``vouchers`` those of the vouchers presented, by code.
+    consumer's rows by backend id, and ``vouchers`` those of the vouchers presented, by ``voucher_key``.
     """
 
     usage: Usage
@@ -131,10 +136,13 @@ class Quote:
     @property
     def warnings(self) -> tuple[TillWarning, ...]:
         """What the till should know; none of it stops the sale."""
+        warnings = []
         card = self.sale.loyalty_card
-        if not card or self.record is not None:
-            return ()
-        return (TillWarning(code="unknown_card", detail=f"No consumer has the card {card}."),)
+        if card and self.record is None:
+            warnings.append(TillWarning(code="unknown_card", detail=f"No consumer has the card {card}."))
+        if not self.decision.combination_proved:
+            warnings.append(TillWarning(code="combination_not_proved", detail=_COMBINATION_NOT_PROVED))
+        return tuple(warnings)
 
 
 def quote(*, account: Account, sale: Sale, explain: bool = False, only: str | None = None) -> Quote:
@@ -316,7 +324,7 @@ def read_usage(
             limited_ids=_limited_ids(promotions.values()),
             offer_ids=_stocked_offer_ids(promotions.values(), snapshot),
             backend_ids={backend_id for promotion in promotions.values() for backend_id in promotion.personalized},
-            voucher_codes=prepared.sale.vouchers,
+            voucher_codes=[voucher_key(code) for code in prepared.sale.vouchers],
         ),
         contended=contended,
     )
@@ -402,7 +410,7 @@ def _case(prepared: PreparedSale, usage: SaleUsage, explanation: ExplanationRequ
         basket=prepared.basket,
         shopper=shopper,
         usage=usage.usage,
-        vouchers=[_presented(code, usage.vouchers.get(code), prepared) for code in prepared.sale.vouchers],
+        vouchers=[_presented(code, usage.vouchers.get(voucher_key(code)), prepared) for code in prepared.sale.vouchers],
         candidates=prepared.candidates,
         explain=explanation.promotions,
         max_explained=explanation.max_refusals,
@@ -421,6 +429,7 @@ def _presented(code: str, voucher: StoredVoucher | None, prepared: PreparedSale)
         benefit=offer_benefit(offer),
         status=voucher.status,
         is_own=record is not None and record.consumer.pk == voucher.consumer_pk,
+        issued_at=voucher.issued_at,
         expires_at=voucher.expires_at,
     )
 
