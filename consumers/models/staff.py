@@ -1,6 +1,7 @@
 """Staff users, and the accounts they are members of."""
 
 import unicodedata
+from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, Group, UserManager
 from django.db import models
@@ -23,7 +24,7 @@ class User(AbstractUser):
     User names are stored in small letters: two of them differ by more than case.
     """
 
-    objects = StaffManager()
+    objects: ClassVar[StaffManager] = StaffManager()
 
     list_orders = models.JSONField(default=dict, blank=True, editable=False)
     """The last order of each admin list: columns by model."""

@@ -32,7 +32,7 @@ class PasswordTokens(PasswordResetTokenGenerator):
 
     key_salt = "consumers.services.password"
 
-    def _make_hash_value(self, user: User, timestamp: int) -> str:  # type: ignore[override]
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
         memberships = sorted(user.staff_memberships.values_list("account_id", "role_id"))
         rights = f"{user.is_active}{user.is_staff}{user.is_superuser}{memberships}"
         return super()._make_hash_value(user, timestamp) + rights

@@ -12,6 +12,7 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
+from config.logs import hide_link_tokens
 from consumers.choices import StaffRole
 from consumers.exceptions import NotFound, PasswordLinkDenied
 from consumers.models import StaffMembership, User
@@ -60,7 +61,7 @@ def ask(entered: str, client: Client | None = None) -> Any:
 
 
 def mailed_link() -> str:
-    return re.findall(r"http://testserver(/\S+)", str(mail.outbox[-1].body))[0]
+    return str(re.findall(r"http://testserver(/\S+)", str(mail.outbox[-1].body))[0])
 
 
 def open_link(link: str, client: Client | None = None) -> tuple[Client, Any]:
@@ -179,6 +180,20 @@ def test_without_mail_the_page_names_the_other_way(sam: User, settings: Any) -> 
 
 def test_the_log_in_leads_there() -> None:
     assert f'href="{FORGOTTEN}"' in Client().get("/admin/login/").content.decode()
+
+
+def test_a_link_is_not_written_to_the_log(sam: User, capfd: pytest.CaptureFixture[str]) -> None:
+    ask("sam")
+    link = mailed_link()
+    open_link(link)
+    open_link(link + "x/")
+    token = link.rstrip("/").rpartition("/")[2]
+    assert "/admin/password/set/…" in hidden(link)
+    assert token not in capfd.readouterr().err
+
+
+def hidden(link: str) -> str:
+    return str(hide_link_tokens(None, "info", {"request": f"GET {link}", "code": 302})["request"])
 
 
 def test_a_link_with_nonsense_in_it_is_a_link_that_is_not_valid() -> None:
