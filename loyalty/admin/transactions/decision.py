@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.models import Account
-from loyalty.admin.wording import describe_amount, describe_lost_conflict, describe_type
+from loyalty.admin.wording import describe_amount, describe_lost_conflict, describe_price, describe_type
 from loyalty.choices import Benefit, ReversalKind, TransactionStatus
 from loyalty.models import AppliedPromotion, RedemptionMessage, Reversal, Transaction, Voucher
 from loyalty.selectors.message import messages_of_transaction
@@ -213,7 +213,7 @@ def describe_lines(
             category=line.category or (line.product.category if line.product else ""),
             quantity=line.quantity,
             returned=format_number(line.returned),
-            price=describe_amount(line.unit_price_inc_tax, currency),
+            price=describe_price(line.unit_price_inc_tax, currency),
             total=describe_amount(line.total, currency),
             discount=describe_amount(line.discount, currency),
             deductions=deductions.get(line.line_id, []),

@@ -55,7 +55,6 @@ class Reason(StrEnum):
     OVER_500_LINES = "over_500_lines"
     CONFLICTING_REPEAT = "conflicting_repeat"
     REFERENCE_IN_USE = "reference_in_use"
-    PRICE_FINER_THAN_CURRENCY = "price_finer_than_currency"
     REFUSED = "refused"
 
 

@@ -57,7 +57,7 @@ from loyalty.services.till.records import (
     lines_to_json,
 )
 from loyalty.services.till.retry import run_with_retry
-from loyalty.services.till.sale import Sale
+from loyalty.services.till.sale import Sale, SaleLine
 from loyalty.services.till.snapshot import snapshot_current
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import from_minor, money_text
@@ -108,11 +108,19 @@ def _normalized(sale: Sale) -> Document:
                 f"{line.unit_price_ex_tax.normalize():f}",
                 line.category,
                 line.brand,
+                *_facts_said(line),
             ]
             for line in sale.lines
         ],
         "vouchers": list(sale.vouchers),
     }
+
+
+def _facts_said(line: SaleLine) -> list[Document]:
+    """Return what a line says of how it counts; nothing for one that says nothing, as none could at first."""
+    said = {"weighed": line.weighed, "no_discount": line.no_discount or None, "no_points": line.no_points or None}
+    facts: Document = {name: value for name, value in said.items() if value is not None}
+    return [facts] if facts else []
 
 
 def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprint: str | None = None) -> Committed:
@@ -259,7 +267,7 @@ def _transaction_row(
         payment_card_type=sale.payment_card_type,
         currency=currency,
         total_inc_tax=from_minor(decision.total, currency),
-        total_ex_tax=basket.total_ex_tax,
+        total_ex_tax=from_minor(basket.total_ex_minor, currency),
         discount_total=from_minor(decision.total - decision.net, currency),
         net_total_inc_tax=from_minor(decision.net, currency),
         paid=from_minor(decision.net, currency),

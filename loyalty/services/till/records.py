@@ -14,8 +14,8 @@ from msgspec import UNSET, Struct, UnsetType
 from loyalty.choices import VoucherStatus
 from loyalty.services.till.sale import SaleLine
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
-from promotions.engine.facts.basket import Line, ProductFacts, make_line
-from promotions.engine.money import money_text, to_minor
+from promotions.engine.facts.basket import Line, LineTraits, ProductFacts, make_line
+from promotions.engine.money import money_text, to_minor_price
 from promotions.engine.pipeline.decision import LineResult
 
 Document = dict[str, object]
@@ -60,7 +60,8 @@ class StoredLine(Struct, kw_only=True):
     """A line of a transaction: what was sold, its product as it was, and its part of what is left of the decision.
 
     Quantities, prices and amounts are decimal numbers as text, amounts in the transaction's currency. ``returned`` is
-    how much of ``quantity`` came back, and not stored before the first return.
+    how much of ``quantity`` came back, and not stored before the first return. ``weighed``, ``no_discount`` and
+    ``no_points`` say how it counted, by the till or by its product, and are stored only where they hold.
     """
 
     line_id: str
@@ -76,6 +77,9 @@ class StoredLine(Struct, kw_only=True):
     discount: str
     base_points: int
     returned: str | UnsetType = UNSET
+    weighed: bool | UnsetType = UNSET
+    no_discount: bool | UnsetType = UNSET
+    no_points: bool | UnsetType = UNSET
 
     @classmethod
     def of(cls, line: Line, *, sold: SaleLine, result: LineResult, product: ProductFacts | None, currency: str) -> Self:
@@ -89,10 +93,13 @@ class StoredLine(Struct, kw_only=True):
             category=line.category,
             brand=line.brand,
             product=None if product is None else StoredProduct.of(product),
-            total=money_text(line.total_inc_tax, currency),
+            total=money_text(result.total, currency),
             net=money_text(result.net, currency),
             discount=money_text(result.discount, currency),
             base_points=result.base_points,
+            weighed=line.weight is not None or UNSET,
+            no_discount=line.no_discount or UNSET,
+            no_points=line.no_points or UNSET,
         )
 
     @property
@@ -105,16 +112,27 @@ class StoredLine(Struct, kw_only=True):
         """How much of it was not returned."""
         return Decimal(self.quantity) - self.quantity_returned
 
+    @property
+    def traits(self) -> LineTraits:
+        """How it counted at the sale. One sold before this was stored counted by its quantity alone."""
+        quantity = Decimal(self.quantity)
+        return LineTraits(
+            is_weighed=self.weighed is True or quantity != int(quantity),
+            no_discount=self.no_discount is True,
+            no_points=self.no_points is True,
+        )
+
     def engine_line(self, quantity: Decimal, currency: str) -> Line:
         """Return the engine's line for a quantity of it."""
         return make_line(
             line_id=self.line_id,
             sku=self.sku,
             quantity=quantity,
-            unit_price_inc_tax=to_minor(Decimal(self.unit_price_inc_tax), currency),
-            unit_price_ex_tax=to_minor(Decimal(self.unit_price_ex_tax), currency),
+            unit_price_inc_tax=to_minor_price(Decimal(self.unit_price_inc_tax), currency),
+            unit_price_ex_tax=to_minor_price(Decimal(self.unit_price_ex_tax), currency),
             category=self.category,
             brand=self.brand,
+            traits=self.traits,
         )
 
 

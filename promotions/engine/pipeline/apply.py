@@ -33,7 +33,7 @@ def apply_promotion(promotion: Promotion, context: EvaluationContext) -> Candida
 def apply_reward(promotion: Promotion, reward: RewardDefinition, context: EvaluationContext) -> Candidate | Refusal:
     """Apply a loyalty promotion to the basket's net values."""
     strategy = context.strategy
-    matched = reward.selection.match(context.basket.unit_groups, context.basket_value.net)
+    matched = reward.selection.match(context.basket.unit_groups.earning, context.basket_value.net)
     sets = matched.count
     if not sets:
         return Refusal(promotion, "no_matching_products", _NO_PRODUCTS)

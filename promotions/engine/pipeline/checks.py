@@ -73,7 +73,7 @@ def _transaction_rules(promotion: Promotion, context: EvaluationContext) -> Refu
 
 def _line_item_rules(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     rules = promotion.line_item_rules
-    if rules is None or rules.accept_any(context.basket.unit_groups):
+    if rules is None or rules.accept_any(context.basket.unit_groups.counting):
         return None
     return Refusal(promotion, "line_item_rules", "No line item qualifies.")
 
