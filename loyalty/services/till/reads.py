@@ -126,8 +126,8 @@ class _ProductRow(Struct, array_like=True, frozen=True):
     cost_price: Decimal | None
     retail_price: Decimal | None
     sold_by: str
-    no_discount: bool
-    no_points: bool
+    no_discount: bool | int
+    no_points: bool | int
 
 
 class _DecisionRow(Struct, array_like=True, frozen=True):

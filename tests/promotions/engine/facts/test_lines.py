@@ -1,8 +1,9 @@
-"""Prices of four decimals, weighed goods, and lines that are left out: tables, and properties against a slow reading."""
+"""Prices of four decimals, weighed goods, and lines that are left out: tables, and a slow reading."""
 
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -214,6 +215,9 @@ def test_a_line_without_points_is_in_no_product_selection() -> None:
     assert (applied(decision, "whole").points, set(taken(applied(decision, "whole")))) == (30, {"a", "book"})
 
 
+WEEK = {"period": {"unit": "days", "length": 7}}
+
+
 def rule_for(name: str, value: object) -> dict[str, object]:
     return every(condition("sku", "is", name), condition("quantity", "is", value))
 
@@ -228,19 +232,15 @@ def rule_for(name: str, value: object) -> dict[str, object]:
         ({"transaction_rules": every(condition("total_inc_tax", "is", "30.10"))}, ""),
         ({"transaction_rules": every(condition("total_ex_tax", "is", "30.10"))}, ""),
         ({"transaction_rules": every(condition("total_inc_tax", "is", "54.60"))}, "transaction_rules"),
-        ({"application_rules": [{"measure": "spend", "threshold": "30.10"}]}, ""),
-        ({"application_rules": [{"measure": "spend", "threshold": "30.11"}]}, "application_rules"),
-        ({"application_rules": [{"measure": "quantity", "threshold": 3}]}, ""),
-        ({"application_rules": [{"measure": "quantity", "threshold": 4}]}, "application_rules"),
+        ({"application_rules": [{**WEEK, "measure": "spend", "threshold": "30.10"}]}, ""),
+        ({"application_rules": [{**WEEK, "measure": "spend", "threshold": "30.11"}]}, "application_rules"),
+        ({"application_rules": [{**WEEK, "measure": "quantity", "threshold": 3}]}, ""),
+        ({"application_rules": [{**WEEK, "measure": "quantity", "threshold": 4}]}, "application_rules"),
     ],
 )
 def test_one_flag_counts_in_rules_and_both_count_nowhere_but_in_the_totals(
-    fields: dict[str, object], expected: str
+    fields: dict[str, Any], expected: str
 ) -> None:
-    period = {"period": {"unit": "days", "length": 7}}
-    if "application_rules" in fields:
-        (rule,) = fields["application_rules"]  # type: ignore[misc]
-        fields = {"application_rules": [{**rule, **period}]}
     assert reason(decide(shelf(), make_promotion("ruled", **fields)), "ruled") == expected
 
 
@@ -361,9 +361,7 @@ def test_the_first_unit_is_that_of_the_price_sent(lines: list[NaiveLine], order:
 
 
 def totals(decision: Decision) -> tuple[object, ...]:
-    winners = [
-        (winner.promotion.code, winner.redemptions, winner.points, winner.discount) for winner in decision.applied
-    ]
+    winners = [(given.promotion.code, given.redemptions, given.points, given.discount) for given in decision.applied]
     return decision.total, decision.net, decision.points, winners, [paid.discount for paid in decision.vouchers]
 
 
