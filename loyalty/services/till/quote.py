@@ -29,7 +29,15 @@ from loyalty.services.till.reads import (
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import AccountSnapshot, SitePlace, snapshot_current
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
-from promotions.engine.facts.basket import Basket, ProductFacts, TransactionTexts, line_traits, make_basket, make_line
+from promotions.engine.facts.basket import (
+    Basket,
+    Line,
+    ProductFacts,
+    TransactionTexts,
+    line_traits,
+    make_basket,
+    make_line,
+)
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor_price
@@ -269,14 +277,21 @@ def _check_prices(basket: Basket) -> None:
             attr=f"lines.{index}.{name}",
         )
         for index, line in enumerate(basket.lines)
-        if not (line.no_discount and line.no_points)
-        for name, price in (("unit_price_inc_tax", line.unit_inc_tax), ("unit_price_ex_tax", line.unit_ex_tax))
-        if price < 0
+        if (line.unit_inc_tax < 0 or line.unit_ex_tax < 0) and not (line.no_discount and line.no_points)
+        for name in _negative_prices(line)
     ]
     if not problems and basket.total_minor < 0:
         problems.append(Problem(code="negative_total", detail="A basket is worth 0 or more.", attr="lines"))
     if problems:
         raise SaleInvalid(problems=problems)
+
+
+def _negative_prices(line: Line) -> list[str]:
+    """Return the prices of a line that are below zero. One without tax that was not sent is the other."""
+    if line.unit_ex_tax == line.unit_inc_tax:
+        return ["unit_price_inc_tax"]
+    prices = (("unit_price_inc_tax", line.unit_inc_tax), ("unit_price_ex_tax", line.unit_ex_tax))
+    return [name for name, price in prices if price < 0]
 
 
 def sale_basket(sale: Sale, *, site: SitePlace, products: dict[str, ProductFacts], card_type: str) -> Basket:
