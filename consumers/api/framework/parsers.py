@@ -10,6 +10,7 @@ from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
 from consumers.services.upsert import is_storable
+from consumers.texts import is_normal_json, normalized_document
 from consumers.types import JsonMapping
 
 MAX_DEPTH = 64
@@ -70,7 +71,7 @@ def document_problems(document: Any) -> dict[str, str]:
 
 
 class DocumentParser(BaseParser):
-    """Strict JSON of at most ``API_MAX_BODY_BYTES``.
+    """Strict JSON of at most ``API_MAX_BODY_BYTES``, its texts in NFC.
 
     Raises:
         TooLarge: more bytes than that (413).
@@ -88,4 +89,4 @@ class DocumentParser(BaseParser):
             raise ParseError(f"The body is not JSON: {error}"[:300]) from error
         if problems := document_problems(document):
             raise ValidationError({path: [detail] for path, detail in problems.items()}, code="invalid")
-        return document
+        return document if is_normal_json(raw) else normalized_document(document)

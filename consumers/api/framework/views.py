@@ -66,6 +66,7 @@ from consumers.models import Account, ApiKey
 from consumers.selectors import Matching
 from consumers.services.account import account_lock
 from consumers.services.upsert import Saved
+from consumers.texts import normalized
 from consumers.types import JsonMapping, JsonObject, Rows
 
 MAX_ROWS = 10_000
@@ -77,7 +78,7 @@ class KeyConverter:
     regex = r"[^/](?:[\s\S]*[^/])?"
 
     def to_python(self, value: str) -> str:
-        return value
+        return normalized(value)
 
     def to_url(self, value: str) -> str:
         return value

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from consumers.choices import CURRENCIES
 from consumers.exceptions import Problem
+from consumers.texts import normalized_json
 from loyalty.choices import ReversalKind
 from loyalty.exceptions import LoyaltyError, ReturnInvalid, SaleInvalid
 from loyalty.services.till.reversal import ReturnedLine, ReversalRequest
@@ -191,7 +192,7 @@ def batch_decoded(raw: bytes, *, now: datetime) -> list[tuple[str, bytes]]:
         NotJson: it is not a JSON list.
     """
     try:
-        bodies = [(bytes(body), _fields(bytes(body))) for body in _batch_decoder.decode(raw)]
+        bodies = [(bytes(body), _fields(bytes(body))) for body in _batch_decoder.decode(normalized_json(raw))]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson(str(error)) from None
     dated = []
@@ -213,7 +214,7 @@ def _fields(body: bytes) -> dict[str, object]:
 
 def _decoded(raw: bytes, struct: type[Body], refusal: type[LoyaltyError]) -> Body:
     try:
-        return msgspec.json.decode(raw, type=struct)
+        return msgspec.json.decode(normalized_json(raw), type=struct)
     except msgspec.ValidationError as error:
         raise refusal(problems=[_decode_problem(str(error))]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
