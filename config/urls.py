@@ -3,11 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.errors import not_offered, unknown_path
 from config.health import healthz, readyz
 from config.metrics import metrics
+from config.openapi import SchemaView
 from config.scheduled_work import scheduled_work
 from consumers.admin.account_switch import account_switch
 from loyalty.admin.calendar import calendar
@@ -33,7 +34,7 @@ urlpatterns = [
     # The theme's search, which no page offers, keeps what it found by user, whatever their role and account.
     path("admin/search/", admin.site.admin_view(not_offered), name="search"),
     path("admin/", admin.site.urls),
-    path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/schema", SchemaView.as_view(), name="schema"),
     path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("loyalty.api.v1.urls")),
     path("api/v1/", include("conflicts.api.v1.urls")),

@@ -1,91 +1,50 @@
-"""Put every text that enters into Unicode NFC: an accent typed in one key or two is one text, one SKU, one sale.
+"""Which characters texts and keys may have.
 
-Each way in does it once: JSON bodies (``normalized_json``, ``normalized_document``), keys in paths, query strings and
-forms (``NormalizedTextsMiddleware``), cells of files.
+No text has control characters, which no screen shows and no receipt prints; a text of several lines has tabs and line
+breaks. A key has none of these either, and no invisible marks, with which two keys look the same: zero-width characters
+and marks of direction. Joiners between letters of scripts that need them, and in emoji, are part of a text.
 """
 
 import re
-from collections.abc import Callable
-from typing import Final
-from unicodedata import is_normalized, normalize
+from typing import NamedTuple
 
-import msgspec
-from django.http import HttpRequest, HttpResponse, QueryDict
-
-from consumers.types import JsonObject
-
-_FORM: Final = "NFC"
-_ESCAPE_OF_A_MARK = re.compile(rb"\\u(?!0[0-2])")
-"""Escapes of characters from U+0300 on: texts of lower ones are normal, as no two of them are one character."""
+_CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL_IN_KEY = re.compile("[\x00-\x1f\x7f-\x9f]")
+_INVISIBLE_IN_KEY = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
+    # Joiners that join nothing: at an end, or beside a character that never joins.
+    "|(?:^|(?<=[\x00-\u02ff\u2000-\u206f]))[\u200c\u200d]|[\u200c\u200d](?=$|[\x00-\u02ff\u2000-\u206f])"
+)
 
 
-def normalized(text: str) -> str:
-    """Return a text in NFC."""
-    return text if text.isascii() else normalize(_FORM, text)
+class TextProblem(NamedTuple):
+    """Why a text or a key is refused: a stable code, and words for people."""
+
+    code: str
+    detail: str
 
 
-def normalized_document(document: object) -> object:
-    """Return a JSON document with all its texts in NFC, names too."""
-    match document:
-        case str():
-            return normalized(document)
-        case list():
-            return [normalized_document(entry) for entry in document]
-        case dict():
-            return {normalized(name): normalized_document(value) for name, value in document.items()}
-    return document
+def _named(character: str) -> str:
+    return f"U+{ord(character):04X}"
 
 
-def is_normal_json(raw: bytes) -> bool:
-    """Return whether no text of some JSON needs to be changed, without decoding it; nearly always so.
-
-    Bytes that are not UTF-8 are no JSON: their reader says so.
-    """
-    if raw.isascii():
-        return _ESCAPE_OF_A_MARK.search(raw) is None
-    try:
-        # An escape and a mark after it are normal apart, and not together.
-        return b"\\u" not in raw and is_normalized(_FORM, raw.decode())
-    except UnicodeDecodeError:
-        return True
+def text_problem(text: str) -> TextProblem | None:
+    """Return why a text is refused, or None."""
+    if text.isprintable():
+        return None
+    control = _CONTROL_IN_TEXT.search(text)
+    if control is None:
+        return None
+    return TextProblem("control_character", f"This has a control character ({_named(control.group())}).")
 
 
-def normalized_json(raw: bytes) -> bytes:
-    """Return JSON with all its texts in NFC. What is no JSON is returned as it is: its reader says what is wrong."""
-    if is_normal_json(raw):
-        return raw
-    try:
-        return msgspec.json.encode(normalized_document(msgspec.json.decode(raw)))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return raw
-
-
-def normalized_query(query: QueryDict) -> QueryDict:
-    """Return the values of a query string or form with all texts but passwords in NFC."""
-    pairs: JsonObject = dict(query.lists())
-    if all(is_normalized(_FORM, text) for name, texts in pairs.items() for text in (name, *texts)):
-        return query
-    changed = QueryDict(mutable=True)
-    for name, texts in pairs.items():
-        changed.setlistdefault(normalized(name)).extend(
-            texts if "password" in name else [normalized(text) for text in texts]
-        )
-    return changed
-
-
-class NormalizedTextsMiddleware:
-    """Puts the texts of every query string, and of every form of the back office, into NFC."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        query = request.META.get("QUERY_STRING", "")
-        if "%" in query or not query.isascii():
-            request.GET = normalized_query(request.GET)  # type: ignore[assignment]
-        return self.get_response(request)
-
-    def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *_: object) -> None:
-        """Put the fields of a form into NFC. REST has no forms, and reads a body only once its caller is known."""
-        if request.method == "POST" and not getattr(view, "csrf_exempt", False):
-            request.POST = normalized_query(request.POST)  # type: ignore[assignment]
+def key_problem(key: str) -> TextProblem | None:
+    """Return why a key is refused, or None. Blanks and lengths are the caller's."""
+    if key.isprintable():
+        return None
+    if control := _CONTROL_IN_KEY.search(key):
+        return TextProblem("control_character", f"This has a control character ({_named(control.group())}).")
+    if mark := _INVISIBLE_IN_KEY.search(key):
+        detail = f"This has a character that cannot be seen ({_named(mark.group())}). Type it anew."
+        return TextProblem("invisible_character", detail)
+    return None

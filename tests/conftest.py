@@ -8,11 +8,14 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles.handlers import StaticFilesHandlerMixin
+from django.db import connection
+from django.http import HttpRequest
 from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from config.celery import app as celery_app
 from consumers.services import schedule
@@ -38,6 +41,9 @@ def django_db_setup(django_test_environment: None, django_db_modify_db_settings:
 
     Django would delete the rows of every table, and write permissions, content types and roles again.
     """
+    if connection.vendor == "postgresql":
+        # Threads of an installation give up soon; those of a test wait as long as a busy machine takes.
+        connection.settings_dict["OPTIONS"]["pool"]["timeout"] = 60
     with django_db_blocker.unblock(), migrated_database(), pytest.MonkeyPatch.context() as monkeypatch:
         migrated = save_state()
         monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: migrated.restore())
@@ -83,13 +89,34 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def browser_session(chromium: Browser, live_server: Any) -> Iterator[BrowserContext]:
+    """Open a browser session at the live server for all tests of a process: static files are loaded once.
+
+    Playwright switches the cache off where a session has a route: a test that needs one gives it to its page.
+    """
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        serve = StaticFilesHandlerMixin.serve
+
+        def serve_to_keep(handler: StaticFilesHandlerMixin, request: HttpRequest) -> Any:
+            answer = serve(handler, request)
+            answer["Cache-Control"] = "max-age=3600"
+            return answer
+
+        monkeypatch.setattr(StaticFilesHandlerMixin, "serve", serve_to_keep)
+        session = chromium.new_context(base_url=live_server.url)
+        yield session
+        session.close()
+
+
 @pytest.fixture
-def page(chromium: Browser, live_server: Any) -> Iterator[Page]:
-    """Open a page in a new browser session at the live server; an uncaught script error fails the test."""
-    context = chromium.new_context(base_url=live_server.url)
-    page = context.new_page()
+def page(browser_session: BrowserContext, live_server: Any) -> Iterator[Page]:
+    """Open a page that remembers nothing but static files; an uncaught script error fails the test."""
+    page = browser_session.new_page()
+    forget = {"origin": live_server.url, "storageTypes": "cookies,local_storage"}
+    browser_session.new_cdp_session(page).send("Storage.clearDataForOrigin", forget)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
-    context.close()
+    page.close()
     assert not errors, errors

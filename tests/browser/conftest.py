@@ -94,10 +94,16 @@ def session_of(client: Client) -> str:
 def desk(page: Page, live_server: Any, transactional_db: None) -> Iterator[Desk]:
     """Log an administrator in to a filled account. A page that logs an error or requests another host fails the test.
 
-    Promotion pictures are on other hosts: those below ``PICTURES`` are answered here and never fetched.
+    Promotion pictures are on other hosts: a test that shows those below ``PICTURES`` takes the fixture ``pictures``.
     """
     with logged_in(page, live_server.url, filled_account) as desk:
         yield desk
+
+
+@pytest.fixture
+def pictures(page: Page) -> None:
+    """Answer the page's requests for pictures below ``PICTURES``, which are never fetched."""
+    page.route(f"{PICTURES}**", lambda route: route.fulfill(body=PICTURE, content_type="image/svg+xml"))
 
 
 @pytest.fixture
@@ -131,11 +137,9 @@ def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[D
     page.on("console", on_console)
     page.on("pageerror", on_error)
     page.context.on("request", on_request)
-    page.context.route(f"{PICTURES}**", lambda route: route.fulfill(body=PICTURE, content_type="image/svg+xml"))
     yield desk
     page.remove_listener("console", on_console)
     page.remove_listener("pageerror", on_error)
     page.context.remove_listener("request", on_request)
-    page.context.unroute(f"{PICTURES}**")
     assert desk.console_errors == []
     assert [url for url in requests if not url.startswith((home, PICTURES, "data:", "blob:"))] == []

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.apps import apps
 from django.db.models import CharField
-from playwright.sync_api import Browser, ViewportSize, expect
+from playwright.sync_api import BrowserContext, ViewportSize, expect
 from playwright.sync_api import Page as Tab
 
 from tests.browser.conftest import BLOCKED, Desk, Scenery, logged_in, new_account
@@ -106,13 +106,12 @@ def wordy_account() -> Scenery:
 
 
 @pytest.fixture(scope="module")
-def tab(chromium: Browser, live_server: object) -> Iterator[Tab]:
-    """Share one browser session in this module, so that static files are loaded once."""
-    context = chromium.new_context(base_url=str(live_server))
-    tab = context.new_page()
+def tab(browser_session: BrowserContext) -> Iterator[Tab]:
+    """Share one page of the browser in this module."""
+    tab = browser_session.new_page()
     tab.add_init_script(BLOCKED)
     yield tab
-    context.close()
+    tab.close()
 
 
 @pytest.fixture

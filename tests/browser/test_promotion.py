@@ -208,7 +208,7 @@ def test_an_offer_is_found_by_typing(desk: Desk) -> None:
     assert desk.accessibility_faults() == []
 
 
-def test_a_message_is_written_with_inserts_links_and_images(desk: Desk) -> None:
+def test_a_message_is_written_with_inserts_links_and_images(desk: Desk, pictures: None) -> None:
     page = desk.open(f"{ADD}?type=fixed_points")
     page.get_by_label("Promotion name").fill("Message")
     page.get_by_label("Start date").fill("2030-06-01T09:00")

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from consumers.admin.framework.formatting import format_number
-from consumers.texts import normalized
+from consumers.normal_form import normalized
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
 _LIST_ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(?:,|\Z)')

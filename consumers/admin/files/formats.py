@@ -25,7 +25,7 @@ from tablib import Dataset
 from consumers.admin.files.cells import ABSENT, MAX_SPREADSHEET_DIGITS, cell_text, text_from_cell
 from consumers.admin.framework.formatting import format_number
 from consumers.moments import moment_text
-from consumers.texts import normalized_document
+from consumers.normal_form import normalized_document
 from consumers.types import JsonObject
 
 MAX_ROWS = 200_000

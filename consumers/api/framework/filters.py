@@ -43,14 +43,14 @@ class KeyFilter(filters.CharFilter):
 
 
 class FlagFormField(forms.Field):
-    """``true``, ``1``, ``false`` or ``0``."""
+    """``true`` or ``false``."""
 
     default_error_messages = {"invalid": "true or false is expected."}
 
     def to_python(self, value: Any) -> bool | None:
         if value in self.empty_values:
             return None
-        flag = {"true": True, "1": True, "false": False, "0": False}.get(value.casefold())
+        flag = {"true": True, "false": False}.get(value)
         if flag is None:
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return flag

@@ -64,6 +64,10 @@ class ApiSchema(AutoSchema):
         # The bulk path answers the other methods too, for a row whose key is "bulk".
         return self._action() != "bulk" and getattr(self.view, "bulk_path", False)
 
+    def get_override_parameters(self) -> list[Any]:
+        declared = getattr(self.view, "parameters", {})
+        return [parameter.described() for parameter in declared.get(self.method, ())]
+
     def _is_list_view(self, serializer: Any = None) -> bool:
         return self.method == "GET" and (self._action() == "list" or getattr(self.view, "is_list", False))
 

@@ -8,6 +8,9 @@ A plain view::
         def get(self, request, consumer_id):
             return Response(BalanceOutput(balance_of(account_id=self.account.pk, ...)).data)
 
+Query parameters beside a list's are declared by method: ``parameters = {"GET": (switch("explain", "…"),)}``; others
+are refused. A view below a row says in ``check_path`` when its path names none.
+
 ``self.account`` and ``self.key`` are the caller's; ``self.document(PointsInput)`` is the body, checked and typed.
 A service's ``Refused`` needs no handling: the exception handler renders it with its code and path.
 
@@ -39,7 +42,7 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.urls import path, register_converter
 from django.urls.resolvers import URLPattern
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework import DjangoFilterBackend, MultipleChoiceFilter
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
@@ -54,19 +57,22 @@ from rest_framework.viewsets import ViewSetMixin
 
 from consumers.api.framework.authentication import ApiKeyAuthentication
 from consumers.api.framework.fields import KeyField
+from consumers.api.framework.filters import FlagFilter, KeyFilter
 from consumers.api.framework.pagination import KeysetPagination
-from consumers.api.framework.parsers import DocumentParser, TooLarge
+from consumers.api.framework.parsers import MEBIBYTE, DocumentParser, TooLarge
 from consumers.api.framework.permissions import RolePermission
+from consumers.api.framework.query import SWITCH_VALUES, DeclaredParameters, Parameter
 from consumers.api.framework.schema import ApiSchema
 from consumers.api.framework.serializers import Input
 from consumers.api.framework.throttling import KeyThrottle
 from consumers.author import Author
 from consumers.exceptions import MAX_PROBLEMS, Refused
 from consumers.models import Account, ApiKey
+from consumers.normal_form import normalized
+from consumers.search_text import search_problem
 from consumers.selectors import Matching
 from consumers.services.account import account_lock
 from consumers.services.upsert import Saved
-from consumers.texts import normalized
 from consumers.types import JsonMapping, JsonObject, Rows
 
 MAX_ROWS = 10_000
@@ -124,12 +130,31 @@ class Search(SearchFilter):
 
     def filter_queryset(self, request: Request, queryset: Rows, view: Any) -> Rows:
         search = request.query_params.get(self.search_param, "").strip()
+        if problem := search_problem(search):
+            raise ValidationError({self.search_param: [ErrorDetail(problem, code="too_long")]})
         if view.matching is None or not search:
             return super().filter_queryset(request, queryset, view)
         return queryset.filter(view.matching(account_id=view.account.pk, search=search))
 
 
-class ApiView(GenericAPIView[Any]):
+def _list_parameters(view: "ApiView") -> Iterator[Parameter]:
+    """Yield the parameters of a list: those of its pages, its search, and its filters."""
+    yield from (Parameter(name=name) for name in ("limit", "cursor"))
+    if view.ordering_fields:
+        yield Parameter(name="ordering")
+    if view.search_fields or view.matching is not None:
+        yield Parameter(name=Search.search_param)
+    row_filters = getattr(getattr(view, "filterset_class", None), "base_filters", {})
+    for name, row_filter in row_filters.items():
+        yield Parameter(
+            name=name,
+            type=bool if isinstance(row_filter, FlagFilter) else str,
+            is_repeatable=isinstance(row_filter, MultipleChoiceFilter),
+            may_be_blank=isinstance(row_filter, KeyFilter),
+        )
+
+
+class ApiView(DeclaredParameters, GenericAPIView[Any]):
     """A view for API keys; see the module for how to use it."""
 
     authentication_classes = (ApiKeyAuthentication,)
@@ -139,7 +164,7 @@ class ApiView(GenericAPIView[Any]):
     renderer_classes: Sequence[type[BaseRenderer]] = (JSONRenderer,)
     pagination_class = KeysetPagination
     filter_backends: Sequence[type[BaseFilterBackend]] = (DjangoFilterBackend, Search)
-    metadata_class = None
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     schema = ApiSchema()
 
     till_methods: ClassVar[frozenset[str]] = frozenset()
@@ -148,6 +173,10 @@ class ApiView(GenericAPIView[Any]):
     search_fields: ClassVar[tuple[str, ...]] = ()
     matching: ClassVar[Matching | None] = None
     """Returns the condition of a search; replaces ``search_fields`` for tables of millions of rows."""
+    max_body_bytes: int = MEBIBYTE
+    """Bytes of a body: some times the largest that an honest client sends."""
+    max_rows: int | None = None
+    """Rows of a body that is a list, counted before it is decoded. It has at most ``API_MAX_BODY_BYTES``."""
     ordering_fields: ClassVar[tuple[str, ...]] = ()
     default_ordering: ClassVar[str] = "pk"
     is_list: ClassVar[bool] = False
@@ -176,13 +205,24 @@ class ApiView(GenericAPIView[Any]):
         """Return whether a till's key may make this call."""
         return request.method in self.till_methods
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if with_nul := {
-            name: value for name, value in request.query_params.items() if "\x00" in value or "\x00" in name
-        }:
-            detail = ErrorDetail("NUL characters are not taken.", code="invalid")
-            raise ValidationError({name.replace("\x00", ""): [detail] for name in with_nul})
+    def check_permissions(self, request: Request) -> None:
+        # A path that lacks the method lacks it for every role.
+        if request.auth is not None and request.method not in self.allowed_methods:
+            self.http_method_not_allowed(request)
+        super().check_permissions(request)
+
+    @property
+    def answers_list(self) -> bool:
+        """Return whether this call answers a page of rows."""
+        if self.request.method not in ("GET", "HEAD"):
+            return False
+        return self.is_list or getattr(self, "action", None) == "list"
+
+    def query_parameters(self) -> Mapping[str, Parameter]:
+        declared = super().query_parameters()
+        if not self.answers_list:
+            return declared
+        return {**declared, **{parameter.name: parameter for parameter in _list_parameters(self)}}
 
     def document(self, input_class: type[Input] | None = None) -> JsonObject:
         """Return the body, validated by ``input_class`` (default: the view's).
@@ -234,15 +274,8 @@ class ApiView(GenericAPIView[Any]):
         return rows
 
     def flag(self, name: str) -> bool:
-        """Return whether the query string sets ``name``.
-
-        Raises:
-            ValidationError: it has another value than ``true``, ``1``, ``false`` or ``0``.
-        """
-        text = self.request.query_params.get(name, "").casefold()
-        if text not in {"", "true", "1", "false", "0"}:
-            raise ValidationError({name: [ErrorDetail("true or false is expected.", code="invalid")]})
-        return text in {"true", "1"}
+        """Return whether the query string sets the switch ``name``, which the view declares in ``parameters``."""
+        return SWITCH_VALUES[self.request.query_params.get(name, "false")]
 
     def page(self, rows: Rows, output_class: type[Serializer[Any]] | None = None) -> Response:
         """Return a page of ``rows``, filtered and ordered by the query string."""
@@ -288,6 +321,11 @@ class Collection(ViewSetMixin, ApiView):
     """Objects that PATCH replaces instead of merging, beside rule trees."""
     bulk_path: bool = False
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if self.action == "bulk":
+            self.max_rows = MAX_ROWS
+        super().initial(request, *args, **kwargs)
+
     def save(self, rows: Sequence[JsonObject]) -> Saved:
         """Save all ``rows`` or none, in one transaction; each has its key under ``key_name``."""
         raise NotImplementedError
@@ -313,6 +351,10 @@ class Collection(ViewSetMixin, ApiView):
             },
         )
         return row_class
+
+    def check_path(self) -> None:
+        if self.action in ("retrieve", "change", "destroy"):
+            self.row()
 
     def list(self, request: Request) -> Response:
         """The account's rows, a page at a time."""

@@ -11,7 +11,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.framework.fields import ChoiceText, DayField, FlagField, KeyField, MomentField, TextField
+from consumers.api.framework.fields import (
+    ChoiceText,
+    DayField,
+    FlagField,
+    KeyField,
+    MomentField,
+    ReferenceField,
+    TextField,
+)
 from consumers.api.framework.filters import ArchiveFilters, FlagFilter, KeyFilter
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, Collection, row_or_404
@@ -36,7 +44,7 @@ MAX_GROUPS = 200
 class CardInput(Input):
     """A loyalty card; its number names one consumer of the account."""
 
-    number = TextField(max_length=64)
+    number = ReferenceField(max_length=64)
     type = TextField(max_length=64, allow_blank=True, default="")
 
 
@@ -164,7 +172,25 @@ def _values(row: JsonObject) -> ConsumerValues:
     )
 
 
-class LoyaltyTab(ApiView):
+class ConsumerView(ApiView):
+    """A path below one consumer."""
+
+    def consumer(self) -> Consumer:
+        """Return the consumer of the path.
+
+        Raises:
+            NotFound: the account has none.
+        """
+        consumer: Consumer = row_or_404(
+            consumers_of(account_id=self.account.pk), consumer_id=self.kwargs["consumer_id"]
+        )
+        return consumer
+
+    def check_path(self) -> None:
+        self.consumer()
+
+
+class LoyaltyTab(ConsumerView):
     """What the Loyalty tab shows of a consumer."""
 
     till_methods = frozenset({"GET"})
@@ -176,5 +202,5 @@ class LoyaltyTab(ApiView):
 
     def get(self, request: Request, consumer_id: str) -> Response:
         """Membership, balance, last activity, vouchers, personalized promotions, redemptions."""
-        consumer = row_or_404(consumers_of(account_id=self.account.pk), consumer_id=consumer_id)
+        consumer = self.consumer()
         return Response({"consumer_id": consumer.consumer_id, **loyalty_tab(consumer, at=timezone.now())})

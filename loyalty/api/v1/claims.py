@@ -6,9 +6,10 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.framework.fields import TextField
+from consumers.api.framework.fields import ReferenceField, TextField
+from consumers.api.framework.parsers import KIBIBYTE
 from consumers.api.framework.serializers import Input, Output
-from consumers.api.framework.views import ApiView
+from consumers.api.v1.consumers import ConsumerView
 from loyalty.api.v1.vouchers import VoucherOutput
 from loyalty.selectors.rewards import vouchers_of
 from loyalty.services.rewards.claim import offer_claim
@@ -17,7 +18,7 @@ from loyalty.services.rewards.claim import offer_claim
 class ClaimInput(Input):
     """A claim of a tiered offer."""
 
-    reference = TextField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
+    reference = ReferenceField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
     offer = TextField(max_length=64, trim_whitespace=False)
 
 
@@ -31,11 +32,12 @@ class ClaimOutput(Output):
     voucher = VoucherOutput()
 
 
-class Claims(ApiView):
+class Claims(ConsumerView):
     """Claims of tiered offers for points."""
 
     input_class = ClaimInput
     output_class = ClaimOutput
+    max_body_bytes = 64 * KIBIBYTE
 
     @extend_schema(responses={200: ClaimOutput, 201: ClaimOutput})
     def post(self, request: Request, consumer_id: str) -> Response:

@@ -8,10 +8,10 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.framework.fields import MomentField, TextField, WholeField
+from consumers.api.framework.fields import MomentField, ReferenceField, TextField, WholeField
+from consumers.api.framework.parsers import KIBIBYTE
 from consumers.api.framework.serializers import Input, Output
-from consumers.api.framework.views import ApiView, row_or_404
-from consumers.selectors import consumers_of
+from consumers.api.v1.consumers import ConsumerView
 from loyalty.models import LedgerEntry
 from loyalty.selectors.points import adjustments_of
 from loyalty.services.points.adjustment import MAX_ADJUSTMENT_POINTS, points_adjust
@@ -35,7 +35,7 @@ class SignedPoints(WholeField):
 class AdjustmentInput(Input):
     """A correction of a balance."""
 
-    reference = TextField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
+    reference = ReferenceField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
     points = SignedPoints()
     description = TextField(max_length=1000, allow_blank=True, default="")
 
@@ -55,11 +55,12 @@ class AdjustmentAnswer(AdjustmentOutput):
     balance = serializers.IntegerField()
 
 
-class PointsAdjustments(ApiView):
+class PointsAdjustments(ConsumerView):
     """Corrections of one consumer's balance."""
 
     input_class = AdjustmentInput
     output_class = AdjustmentOutput
+    max_body_bytes = 64 * KIBIBYTE
     search_fields = ("reference", "description")
     ordering_fields = ("at",)
     default_ordering = "-at"
@@ -68,8 +69,7 @@ class PointsAdjustments(ApiView):
 
     def get(self, request: Request, consumer_id: str) -> Response:
         """What people added to the balance or took away, newest first."""
-        consumer = row_or_404(consumers_of(account_id=self.account.pk), consumer_id=consumer_id)
-        return self.page(adjustments_of(consumer=consumer))
+        return self.page(adjustments_of(consumer=self.consumer()))
 
     @extend_schema(responses={200: AdjustmentAnswer, 201: AdjustmentAnswer})
     def post(self, request: Request, consumer_id: str) -> Response:

@@ -8,7 +8,7 @@ import msgspec
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.parsers import BaseParser
@@ -18,7 +18,8 @@ from rest_framework.response import Response
 from structlog.contextvars import bind_contextvars
 
 from consumers.api.framework.filters import KeyFilter, MomentFilter
-from consumers.api.framework.parsers import TooLarge, body_read
+from consumers.api.framework.parsers import KIBIBYTE, MEBIBYTE, body_read
+from consumers.api.framework.query import Parameter, switch
 from consumers.api.framework.serializers import Output
 from consumers.api.framework.views import ApiView, row_or_404
 from consumers.exceptions import Refused
@@ -48,9 +49,12 @@ from promotions.models import Promotion
 Decoded = TypeVar("Decoded")
 
 MAX_BATCH_BASKETS = 500
+MAX_SALE_BYTES = 4 * MEBIBYTE
+"""Three times a basket of 500 lines whose texts are as long as they may be, in characters of four bytes."""
 
-EXPLAIN = OpenApiParameter("explain", bool, description="Say of every promotion that did not apply why.")
-EXPLAIN_ONE = OpenApiParameter("promotion", str, description="With explain: of this promotion alone.")
+EXPLAIN = switch("explain", "Say of every promotion that did not apply why.")
+EXPLAIN_ONE = Parameter(name="promotion", description="With explain: of this promotion alone.")
+PREVIEW = switch("preview", "Answer what would happen and write nothing.")
 
 
 class BytesParser(BaseParser):
@@ -59,7 +63,7 @@ class BytesParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: JsonMapping | None = None) -> Any:
-        return body_read(stream)
+        return body_read(stream, parser_context)
 
 
 class BytesRenderer(BaseRenderer):
@@ -91,6 +95,19 @@ class TillView(ApiView):
         if "reference" in kwargs:
             bind_contextvars(transaction=kwargs["reference"])
 
+    def check_path(self) -> None:
+        if "reference" in self.kwargs:
+            self.transaction(self.kwargs["reference"])
+
+    def transaction(self, reference: str) -> Transaction:
+        """Return a transaction of the account.
+
+        Raises:
+            NotFound: there is none of this reference.
+        """
+        row: Transaction = row_or_404(transactions_of(account_id=self.account.pk), reference=reference)
+        return row
+
     def decoded(self, decode: Callable[[bytes], Decoded]) -> Decoded:
         """Return the body, decoded and checked."""
         data: object = self.request.data
@@ -115,8 +132,10 @@ class Evaluate(TillView):
     """``baskets/evaluate``."""
 
     till_methods = frozenset({"POST"})
+    max_body_bytes = MAX_SALE_BYTES
+    parameters = {"POST": (EXPLAIN, EXPLAIN_ONE)}
 
-    @extend_schema(request=SALE_SCHEMA, responses={200: ANSWER_SCHEMA}, parameters=[EXPLAIN, EXPLAIN_ONE])
+    @extend_schema(request=SALE_SCHEMA, responses={200: ANSWER_SCHEMA})
     def post(self, request: Request) -> Response:
         """What a basket would earn. Writes nothing."""
         explain, only = self.explain, request.query_params.get("promotion")
@@ -180,6 +199,8 @@ class Transactions(TillView):
     default_ordering = "-occurred_at"
     output_class = TransactionOutput
     is_list = True
+    max_body_bytes = MAX_SALE_BYTES
+    parameters = {"POST": (EXPLAIN,)}
 
     def get_queryset(self) -> QuerySet[Transaction]:
         return transactions_of(account_id=self.account.pk)
@@ -189,13 +210,12 @@ class Transactions(TillView):
         """The account's transactions, newest first."""
         return self.page(self.get_queryset().defer("explanation", "facts"))
 
-    @extend_schema(request=SALE_SCHEMA, responses={201: ANSWER_SCHEMA, 200: ANSWER_SCHEMA}, parameters=[EXPLAIN])
+    @extend_schema(request=SALE_SCHEMA, responses={201: ANSWER_SCHEMA, 200: ANSWER_SCHEMA})
     def post(self, request: Request) -> Response:
         """Commit a paid basket: 201, or 200 with the same answer where it was committed before."""
-        explain = self.explain  # a flag that cannot be read refuses the call before anything is written
         committed = transaction_commit(account=self.account, sale=self.sale(commit=True), at=timezone.now())
         answer: bytes | Answer = committed.answer.encode()
-        if explain:
+        if self.explain:
             answer = {**msgspec.json.decode(committed.answer), "not_applied": committed.explanation}
         return Response(answer, status=status.HTTP_201_CREATED if committed.created else status.HTTP_200_OK)
 
@@ -205,20 +225,25 @@ class TransactionRow(TillView):
 
     till_methods = frozenset({"GET"})
     output_class = TransactionOutput
+    parameters = {"GET": (EXPLAIN,)}
 
-    @extend_schema(responses={200: ANSWER_SCHEMA}, parameters=[EXPLAIN])
+    @extend_schema(responses={200: ANSWER_SCHEMA})
     def get(self, request: Request, reference: str) -> Response:
         """A transaction as it stands now; with explain, why other promotions did not apply, as it was decided."""
-        row = row_or_404(transactions_of(account_id=self.account.pk), reference=reference)
-        return Response(transaction_answer(row, explain=self.explain))
+        return Response(transaction_answer(self.transaction(reference), explain=self.explain))
 
 
 class TransactionBatch(TransactionRow):
     """``transactions/batch``; a transaction of that reference can still be read."""
 
     till_methods = frozenset({"GET", "POST"})
+    max_rows = MAX_BATCH_BASKETS
 
-    @extend_schema(responses={200: ANSWER_SCHEMA}, parameters=[EXPLAIN])
+    def check_path(self) -> None:
+        if self.request.method == "GET":
+            self.transaction("batch")
+
+    @extend_schema(responses={200: ANSWER_SCHEMA})
     def get(self, request: Request, reference: str = "batch") -> Response:
         """The transaction with the reference ``batch``."""
         return super().get(request, reference)
@@ -231,8 +256,6 @@ class TransactionBatch(TransactionRow):
         """
         now = timezone.now()
         bodies = self.decoded(lambda raw: batch_decoded(raw, now=now))
-        if len(bodies) > MAX_BATCH_BASKETS:
-            raise TooLarge(f"At most {MAX_BATCH_BASKETS} baskets are taken at once.")
         return Response({"results": [self._committed(reference, body, now) for reference, body in bodies]})
 
     def _committed(self, reference: str, body: bytes, now: datetime) -> Answer:
@@ -250,11 +273,11 @@ class TransactionReturns(TillView):
     """``transactions/{reference}/returns``."""
 
     till_methods = frozenset({"POST"})
+    parameters = {"POST": (PREVIEW,)}
 
     @extend_schema(
         request=RETURN_SCHEMA,
         responses={201: RETURN_ANSWER_SCHEMA, 200: RETURN_ANSWER_SCHEMA},
-        parameters=[OpenApiParameter("preview", bool, description="Answer what would happen and write nothing.")],
     )
     def post(self, request: Request, reference: str) -> Response:
         """Take back a part of a transaction: 201, or 200 for a preview and for a return that was taken before."""
@@ -269,6 +292,7 @@ class TransactionVoid(TillView):
     """``transactions/{reference}/void``."""
 
     till_methods = frozenset({"POST"})
+    max_body_bytes = 64 * KIBIBYTE
 
     @extend_schema(request=VOID_SCHEMA, responses={201: RETURN_ANSWER_SCHEMA, 200: RETURN_ANSWER_SCHEMA})
     def post(self, request: Request, reference: str) -> Response:

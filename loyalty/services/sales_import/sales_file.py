@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from consumers.texts import normalized
+from consumers.normal_form import normalized
 from loyalty.exceptions import UnreadableSalesFile
 
 MAX_INVOICE_ROWS = 500

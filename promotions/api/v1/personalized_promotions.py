@@ -1,13 +1,13 @@
 """``personalized-promotions``, and the lists of consumers below them."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.request import Request
@@ -15,8 +15,10 @@ from rest_framework.response import Response
 
 from consumers.api.framework.fields import FlagField, KeyField, MomentField, TextField, WholeField
 from consumers.api.framework.filters import ArchiveFilters, FlagFilter
+from consumers.api.framework.query import switch
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import MAX_ROWS, ApiView, Collection, collection_paths, row_or_404
+from consumers.api.v1.consumers import ConsumerView
 from consumers.selectors import consumers_of
 from consumers.services.upsert import Saved
 from consumers.types import JsonObject
@@ -199,9 +201,17 @@ class BelowPromotionView(ApiView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        row_or_404(personalized_promotions_of(account_id=self.account.pk), backend_id=kwargs["backend_id"])
+        self._check_promotion()
         if "\x00" in kwargs.get("consumer_id", ""):
             raise NotFound
+
+    def check_path(self) -> None:
+        self._check_promotion()
+        if "consumer_id" in self.kwargs:
+            row_or_404(consumers_of(account_id=self.account.pk), consumer_id=self.kwargs["consumer_id"])
+
+    def _check_promotion(self) -> None:
+        row_or_404(personalized_promotions_of(account_id=self.account.pk), backend_id=self.kwargs["backend_id"])
 
     def list_key(self) -> JsonObject:
         """Return what the path names, as selectors and services take it."""
@@ -292,12 +302,15 @@ class PersonalizedAssignments(BelowPromotionView):
 
     input_class = AssignmentInput
     output_class = AssignmentOutput
-    flags: ClassVar[list[OpenApiParameter]] = [
-        OpenApiParameter("skip_unresolved", bool, description="Leave out SKUs that the catalogue does not know."),
-        OpenApiParameter("keep_locked", bool, description="Leave consumers alone whose choice is final."),
-    ]
+    max_rows = MAX_ROWS
+    parameters = {
+        "POST": (
+            switch("skip_unresolved", "Leave out SKUs that the catalogue does not know."),
+            switch("keep_locked", "Leave consumers alone whose choice is final."),
+        )
+    }
 
-    @extend_schema(request=AssignmentInput(many=True), responses={200: AssignmentOutput}, parameters=flags)
+    @extend_schema(request=AssignmentInput(many=True), responses={200: AssignmentOutput})
     def post(self, request: Request, backend_id: str) -> Response:
         """Push a list to each of up to 10,000 consumers: to all of them or none."""
         rows = self.documents(AssignmentInput(), key="consumer", max_rows=MAX_ROWS)
@@ -323,7 +336,7 @@ class ConsumerLists(Output):
     results = PersonalizedListOutput(many=True)
 
 
-class ConsumerPersonalizedPromotions(ApiView):
+class ConsumerPersonalizedPromotions(ConsumerView):
     """What one consumer has."""
 
     output_class = ConsumerLists
@@ -331,8 +344,7 @@ class ConsumerPersonalizedPromotions(ApiView):
 
     def get(self, request: Request, consumer_id: str) -> Response:
         """Every list of the consumer, in order of name; those of archived promotions are left out."""
-        consumer = row_or_404(consumers_of(account_id=self.account.pk), consumer_id=consumer_id)
-        lists = personalized_lists_shown(account_id=self.account.pk, consumer_pk=consumer.pk)
+        lists = personalized_lists_shown(account_id=self.account.pk, consumer_pk=self.consumer().pk)
         return Response(self.rendered({"results": lists}))
 
 

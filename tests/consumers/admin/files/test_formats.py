@@ -36,7 +36,7 @@ def through(file_format: FileFormat, rows: list[list[Any]]) -> list[list[Any]]:
     return [list(row) for row in file_format.create_dataset(file_format.export_data(table(rows)))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=4))
 @example(texts=["'=1", "=1", "''=1", "'", " x", "x ", "\r\n", "-5", "'-5", "_x000", "#N/A", "1e5", "TRUE", "0012"])
 @pytest.mark.parametrize("kind", list(FORMATS))
@@ -45,7 +45,7 @@ def test_any_text_comes_back_to_the_letter(kind: str, texts: list[str]) -> None:
     assert through(FORMATS[kind](), rows) == rows
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(document=st.dictionaries(TEXTS, DOCUMENTS, min_size=1, max_size=3))
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_any_document_comes_back_from_its_cell(kind: str, document: dict[str, Any]) -> None:

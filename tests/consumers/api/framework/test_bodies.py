@@ -125,9 +125,7 @@ def test_a_query_string_that_does_not_hold_is_named(shop: Shop, query: str) -> N
     assert attrs_of(answer)[0] in {"limit", "cursor", "ordering", "search", "name", "archived", "town"}
 
 
-@pytest.mark.parametrize(
-    "query", ["search=%FF%FE", "search=" + "x" * 5000, "search=%22%5C", "search=%25_", "unknown=1"]
-)
+@pytest.mark.parametrize("query", ["search=%FF%FE", "search=" + "x" * 200, "search=%22%5C", "search=%25_"])
 def test_odd_query_strings_are_no_fault(shop: Shop, query: str) -> None:
     assert shop.manager.get(f"sites?{query}").status_code == 200
 

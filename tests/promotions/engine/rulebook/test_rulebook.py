@@ -258,7 +258,7 @@ TOTALS = trees(Scope.TRANSACTION, frozenset({"total_inc_tax"}))
 PRICES = st.sampled_from(["0.00", "1.00", "2.00", "5.00", "10.00", "20.00", "33.50", "50.00"])
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.sampled_from(sorted(INDEXED)).flatmap(lambda name: st.tuples(st.just(name), INDEXED[name])), BASKETS, MEMBERS)
 def test_a_promotion_whose_rules_hold_is_a_candidate(
     rules: tuple[str, dict[str, Any]], basket: Basket, shopper: Shopper
@@ -282,7 +282,7 @@ def test_a_promotion_whose_total_is_reached_is_a_candidate(tree: dict[str, Any],
         assert candidates([promotion], basket) == ["promo"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(PROMOTIONS, BASKETS, SHOPPERS, POLICIES)
 def test_a_decision_by_the_indexes_is_the_decision_by_checking_every_promotion(
     promotions: list[Promotion], basket: Basket, shopper: Shopper | None, policy: Policy
