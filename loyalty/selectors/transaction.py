@@ -29,12 +29,35 @@ def transactions_recent(*, account_id: int, limit: int) -> list[Transaction]:
 
 
 def transaction_answer(transaction: Transaction, *, explain: bool) -> JsonObject:
-    """Return the till's answer about what is left; with ``explain``, why other promotions did not apply at the sale."""
+    """Return the till's answer about what is left.
+
+    With ``explain``, it says why other promotions did not apply at the sale, and what control groups withheld.
+    """
     stored = transaction.state or transaction.answer
     answer: JsonObject = json.loads(stored) if stored else _without_decision(transaction)
     if explain:
         answer["not_applied"] = transaction.explanation
+        answer["held_out"] = _held_out(transaction)
     return answer
+
+
+def _held_out(transaction: Transaction) -> list[JsonObject]:
+    """Return the ghost redemptions of a sale: what promotions would have given if they had not held the consumer out."""
+    inputs = TransactionFacts.from_json(transaction.facts).inputs
+    ghosts = {} if inputs is UNSET else {held.promotion: held for held in inputs.held_out if held.redemptions}
+    if not ghosts:
+        return []
+    codes = Promotion.objects.filter(account_id=transaction.account_id, pk__in=ghosts).values_list("pk", "code")
+    return [
+        {
+            "promotion": code,
+            "version": ghosts[pk].version,
+            "redemptions": ghosts[pk].redemptions,
+            "points": ghosts[pk].points,
+            "saving": ghosts[pk].saving,
+        }
+        for pk, code in codes.order_by("code", "family")
+    ]
 
 
 def reversals_of(*, transaction: Transaction) -> QuerySet[Reversal]:
