@@ -50,6 +50,7 @@ class Till:
             account_pk=1,
             version=1,
             epoch=1,
+            zone=site.zone,
             rulebook=rulebook,
             policy=Policy(promotions_per_type=3),
             sites={SITE: site},

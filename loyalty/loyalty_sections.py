@@ -51,7 +51,7 @@ def voucher_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
     """Return the last vouchers, newest first."""
     vouchers = vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer)
     names = {"code": "code", "offer": "offer__code", "name": "offer__name", "status": "shown_status"} | {
-        name: name for name in ("issued_at", "expires_at", "redeemed_at")
+        name: name for name in ("issued_at", "expires_at", "last_day", "redeemed_at")
     }
     return [
         {name: row[source] for name, source in names.items()} for row in vouchers.values(*names.values())[:MAX_ROWS]
@@ -142,6 +142,7 @@ SECTIONS = (
             status=_TEXT,
             issued_at=_MOMENT,
             expires_at={**_MOMENT, "type": ["string", "null"]},
+            last_day={"type": ["string", "null"], "format": "date"},
             redeemed_at={**_MOMENT, "type": ["string", "null"]},
         ),
     ),

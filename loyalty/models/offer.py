@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models.functions import Trim, Upper
 from simple_history.models import HistoricalRecords
 
 from consumers.choices import CURRENCIES, NO_CURRENCY
@@ -25,9 +26,9 @@ class Offer(AccountOwned):
     """The definition of a reward.
 
     ``stock`` is the number of vouchers that may be issued in all (None: no limit) and ``issued`` the number that were,
-    without those cancelled. ``valid_days`` counts from the issue; ``perceived_value`` is what one voucher is worth when
-    savings are compared. ``currency`` may be blank in a form but is never stored blank: ``offers_save`` stores the
-    account's instead.
+    without those cancelled. A voucher is good through the end of the day ``valid_days`` after that of its issue;
+    ``perceived_value`` is what one voucher is worth when savings are compared. ``currency`` may be blank in a form but
+    is never stored blank: ``offers_save`` stores the account's instead.
     """
 
     code = models.CharField(max_length=64)
@@ -119,10 +120,12 @@ class Offer(AccountOwned):
 class Voucher(AccountOwned):
     """One coded instance of an offer; it can be redeemed once, by its own consumer.
 
-    ``expires_at`` decides when it ends: the stored status follows when a sweep runs, so a voucher stored as ``issued``
-    may have expired, and one stored as ``expired`` may still pay for an earlier sale. ``claimed_on`` is the day, in the
-    account's zone, of the claim that it was issued for, ``claimed_by`` the member of staff who made it, if one did.
-    Every write to a voucher holds the lock on its consumer's row; only the sweep does not.
+    ``code`` is stored as it is compared: in capitals, without blanks at its ends. ``expires_at`` decides when it ends,
+    and ``last_day`` is the day of the last moment before that, in the account's zone at the issue. The stored status
+    follows when a sweep runs, so a voucher stored as ``issued`` may have expired, and one stored as ``expired`` may
+    still pay for an earlier sale. ``claimed_on`` is the day, in the account's zone, of the claim that it was issued
+    for, ``claimed_by`` the member of staff who made it, if one did. Every write to a voucher holds the lock on its
+    consumer's row; only the sweep does not.
     """
 
     code = models.CharField(max_length=32)
@@ -131,6 +134,7 @@ class Voucher(AccountOwned):
     status = models.CharField(max_length=16, choices=VoucherStatus.choices, default=VoucherStatus.ISSUED)
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
+    last_day = models.DateField(null=True, blank=True)
     issued_by = models.ForeignKey(
         "loyalty.AppliedPromotion", on_delete=models.PROTECT, null=True, blank=True, related_name="vouchers"
     )
@@ -153,6 +157,8 @@ class Voucher(AccountOwned):
                 condition=~models.Q(claim_reference=""),
                 name="voucher_claim_reference_once_per_consumer",
             ),
+            # What ``voucher_key`` makes of a code that is presented is compared with the code as it is stored.
+            models.CheckConstraint(condition=models.Q(code=Upper(Trim("code"))), name="voucher_code_in_capitals"),
         ]
         indexes = [
             models.Index(fields=("account", "-issued_at"), name="voucher_by_moment"),

@@ -1,12 +1,13 @@
 """Reads of offers and vouchers."""
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db.models import Case, CharField, F, Max, Q, QuerySet, Value, When
 
 from loyalty.choices import OfferKind, VoucherStatus
 from loyalty.models import Offer, Transaction, Voucher
+from promotions.engine.benefits.vouchers import voucher_key
 
 UNUSED = (VoucherStatus.ISSUED, VoucherStatus.EXPIRED)
 """Stored statuses of vouchers neither redeemed nor cancelled. Which of the two depends only on how far the sweep is."""
@@ -26,8 +27,12 @@ def offers_claimable(*, account_id: int, at: datetime) -> QuerySet[Offer]:
 
 
 def voucher_is_valid(*, at: datetime) -> Q:
-    """Return the condition for vouchers that pay at a moment, however far the sweep of expired ones is."""
-    return Q(Q(expires_at=None) | Q(expires_at__gt=at), status__in=UNUSED)
+    """Return the condition for vouchers that pay at a moment, however far the sweep of expired ones is.
+
+    A voucher pays no sale of before its issue, in whole seconds.
+    """
+    is_issued = Q(issued_at__lt=at.replace(microsecond=0) + timedelta(seconds=1))
+    return is_issued & Q(Q(expires_at=None) | Q(expires_at__gt=at), status__in=UNUSED)
 
 
 def last_offer_day(*, consumer_pk: int) -> date | None:
@@ -59,9 +64,11 @@ def vouchers_of(*, account_id: int, at: datetime) -> QuerySet[Voucher]:
 
 
 def vouchers_by_code(*, account_id: int, codes: Collection[str]) -> dict[str, Voucher]:
-    """Return the account's vouchers that have one of ``codes``, with their offers, by code."""
-    vouchers = Voucher.objects.filter(account_id=account_id, code__in=codes).select_related("offer")
-    return {voucher.code: voucher for voucher in vouchers}
+    """Return the account's vouchers that have one of ``codes``, as tills sent them, with their offers, by that code."""
+    keys = {code: voucher_key(code) for code in codes}
+    vouchers = Voucher.objects.filter(account_id=account_id, code__in=set(keys.values())).select_related("offer")
+    by_key = {voucher.code: voucher for voucher in vouchers}
+    return {code: by_key[key] for code, key in keys.items() if key in by_key}
 
 
 def currencies_of_amounts(*, account_id: int, keys: Collection[str]) -> set[str]:

@@ -13,6 +13,7 @@ from django.db.models import Q
 from consumers.selectors import consumers_matching
 from consumers.types import Rows
 from loyalty.models import AppliedPromotion, Offer, Transaction
+from promotions.engine.benefits.vouchers import voucher_key
 from promotions.models import Promotion
 
 MAX_NAMED_ROWS = 1_000
@@ -37,7 +38,8 @@ def ledger_entries_matching(*, account_id: int, search: str) -> Q:
 def vouchers_matching(*, account_id: int, search: str) -> Q:
     """Return the condition for vouchers by code, or of the consumers and offers that the text finds."""
     offers = Offer.objects.filter(Q(code__icontains=search) | Q(name__icontains=search), account_id=account_id)
-    return _begins("code", search) | _of_consumers(account_id, search) | _among("offer", offers)
+    by_code = Q(code__startswith=voucher_key(search))
+    return by_code | _of_consumers(account_id, search) | _among("offer", offers)
 
 
 def messages_matching(*, account_id: int, search: str) -> Q:

@@ -28,6 +28,8 @@ from tests.loyalty.till.shop import Shop, make_shop
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+END = datetime(2026, 3, 6, tzinfo=UTC)
+"""The end of a voucher of one day that is issued at noon."""
 
 
 @pytest.fixture
@@ -46,7 +48,8 @@ def make_offer(shop: Shop, code: str, **fields: Any) -> Offer:
 def issue(offer: str = "pound", *, consumer: str = "c", count: int = 1, **fields: Any) -> list[Voucher]:
     """Issue vouchers at noon and count them in the offer's stock."""
     stocked = Offer.objects.get(code=offer)
-    rows = voucher_rows(offer=stocked, consumer=Consumer.objects.get(consumer_id=consumer), count=count, at=NOON)
+    holder = Consumer.objects.get(consumer_id=consumer)
+    rows = voucher_rows(offer=stocked, consumer=holder, count=count, at=NOON, zone=UTC)
     for row in rows:
         for name, value in fields.items():
             setattr(row, name, value)
@@ -104,7 +107,7 @@ def test_a_voucher_pays_only_for_its_own_consumer(shop: Shop) -> None:
     assert statuses() == ["issued"]
 
 
-@pytest.mark.parametrize(("at", "is_good"), [(NOON + DAY - timedelta(seconds=1), True), (NOON + DAY, False)])
+@pytest.mark.parametrize(("at", "is_good"), [(END - timedelta(seconds=1), True), (END, False)])
 @pytest.mark.parametrize("swept", [False, True])
 def test_the_moment_of_the_sale_decides_and_not_how_far_the_sweep_is(
     shop: Shop, at: datetime, is_good: bool, swept: bool
@@ -123,13 +126,11 @@ def test_the_moment_of_the_sale_decides_and_not_how_far_the_sweep_is(
 # --- releasing ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("after", "status"), [(DAY - timedelta(seconds=1), "issued"), (DAY, "expired")])
-def test_a_released_voucher_is_issued_or_expired_depending_on_its_end(
-    shop: Shop, after: timedelta, status: str
-) -> None:
+@pytest.mark.parametrize(("at", "status"), [(END - timedelta(seconds=1), "issued"), (END, "expired")])
+def test_a_released_voucher_is_issued_or_expired_depending_on_its_end(shop: Shop, at: datetime, status: str) -> None:
     payer = sell(shop)
     pay(issue(), payer)
-    assert vouchers_release(payer=payer, at=NOON + after) == 1
+    assert vouchers_release(payer=payer, at=at) == 1
     voucher = Voucher.objects.get()
     assert (voucher.status, voucher.redeemed_by, voucher.redeemed_at) == (status, None, None)
 
@@ -202,8 +203,8 @@ def test_the_sweep_expires_only_vouchers_past_their_end(shop: Shop) -> None:
     issue(expires_at=None)
     issue(status=VoucherStatus.REDEEMED)
     issue(status=VoucherStatus.CANCELLED)
-    assert vouchers_expire(at=NOON + DAY - timedelta(microseconds=1)) == 0
-    assert [vouchers_expire(at=NOON + DAY), vouchers_expire(at=NOON + DAY)] == [1, 0]
+    assert vouchers_expire(at=END - timedelta(microseconds=1)) == 0
+    assert [vouchers_expire(at=END), vouchers_expire(at=END)] == [1, 0]
     assert statuses() == ["expired", "issued", "redeemed", "cancelled"]
 
 
@@ -211,7 +212,7 @@ def test_the_sweep_takes_any_number_in_chunks(shop: Shop, django_assert_num_quer
     issue(count=CHUNK + 1)
     rounds = 2 * 2 + 2 * 2  # a look and a write in each, and the savepoint of each in a test
     with django_assert_num_queries(rounds):
-        assert vouchers_expire(at=NOON + DAY) == CHUNK + 1
+        assert vouchers_expire(at=END) == CHUNK + 1
 
 
 def test_the_worker_sweeps(shop: Shop) -> None:
@@ -252,7 +253,7 @@ def test_one_voucher_pays_one_of_many_sales(shop: Shop) -> None:
 def test_sweeps_never_expire_a_voucher_that_a_sale_just_redeemed(shop: Shop) -> None:
     vouchers = issue(count=8)
     payers = [sell(shop, f"T{number}") for number in range(4)]
-    sweep = partial(vouchers_expire, at=NOON + DAY)
+    sweep = partial(vouchers_expire, at=END)
     at_once(*(partial(pay, [voucher], payer) for voucher, payer in zip(vouchers, payers, strict=False)), sweep, sweep)
-    vouchers_expire(at=NOON + DAY)
+    vouchers_expire(at=END)
     assert statuses() == ["redeemed"] * 4 + ["expired"] * 4

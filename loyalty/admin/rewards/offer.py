@@ -77,7 +77,7 @@ class OfferForm(ServiceForm):
             "perceived_value": "What one voucher is worth when promotions compete.",
             "starts_at": "Leave blank to start now.",
             "ends_at": "Leave blank for no end.",
-            "valid_days": "Counted from the day a voucher is issued. Leave blank for vouchers that do not expire.",
+            "valid_days": "Counted from the day after the issue, to the end of the last day. Leave blank for no end.",
             "stock": "How many vouchers may be issued in all. Leave blank for no limit.",
             "archived": "Hidden from lists and no longer issued. Vouchers already issued stay valid.",
         }

@@ -10,7 +10,7 @@ from django.utils import timezone
 from unfold.decorators import display
 
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
-from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.formatting import format_day, format_moment
 from consumers.admin.framework.pages import LongListAdmin, account_of
 from consumers.types import Rows
 from loyalty.admin.rewards.claim import claim_view
@@ -36,7 +36,7 @@ class VoucherAdmin(LongListAdmin):
     """The pages of vouchers, which cannot be edited."""
 
     empty_text = "A voucher is issued by a promotion of type redeem offer, or claimed for points."
-    list_display = ("code", "offer", "consumer", "status_label", "issued", "expires")
+    list_display = ("code", "offer", "consumer", "status_label", "issued", "last_day_label")
     list_filter = (
         choice_filter("status", "status", VoucherStatus.choices, _by_voucher_status),
         ("offer", AccountRelatedFilter),
@@ -47,7 +47,7 @@ class VoucherAdmin(LongListAdmin):
     ordering = ("-issued_at", "-pk")
     fieldsets = (
         ("Voucher", {"fields": (("code", "status_label"), ("offer", "consumer"))}),
-        ("Life", {"fields": (("issued", "expires"), "issued_with", "redeemed")}),
+        ("Life", {"fields": (("issued", "last_day_label"), "expires", "issued_with", "redeemed")}),
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -67,6 +67,10 @@ class VoucherAdmin(LongListAdmin):
     @display(description="Issued", ordering="issued_at")
     def issued(self, voucher: Voucher) -> str:
         return format_moment(voucher.issued_at)
+
+    @display(description="Last day", ordering="last_day")
+    def last_day_label(self, voucher: Voucher) -> str:
+        return format_day(voucher.last_day)
 
     @display(description="Expires", ordering="expires_at")
     def expires(self, voucher: Voucher) -> str:

@@ -38,9 +38,10 @@ from promotions.selectors.promotion import promotions_by_code
 REFUSED_VOUCHERS = {
     "unknown": "There was no such voucher.",
     "other_consumer": "It is another consumer’s.",
-    "redeemed": "It was used before.",
-    "expired": "It had expired.",
     "cancelled": "It had been taken back.",
+    "redeemed": "It was used before.",
+    "not_yet_valid": "It was issued after this sale.",
+    "expired": "It had expired.",
     "not_applicable": "It would have given nothing.",
 }
 """Why a voucher that was presented did not pay, by the reason's code."""

@@ -24,6 +24,7 @@ from consumers.types import JsonObject
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
 from promotions.admin.inputs.key_fields import KeyField, lines_of
+from promotions.engine.benefits.vouchers import voucher_key
 from promotions.selectors.rule_values import reference_names
 
 MAX_KEY_LENGTH = 100
@@ -152,7 +153,7 @@ class BasketForm(forms.Form):
         return lines
 
     def clean_vouchers(self) -> tuple[str, ...]:
-        codes = tuple(dict.fromkeys(lines_of(self.cleaned_data["vouchers"])))
+        codes = tuple({voucher_key(code): code for code in lines_of(self.cleaned_data["vouchers"])}.values())
         if len(codes) > MAX_VOUCHERS:
             raise ValidationError(f"A till presents {MAX_VOUCHERS} vouchers at most.")
         return codes

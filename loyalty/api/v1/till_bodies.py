@@ -15,6 +15,7 @@ from loyalty.choices import ReversalKind
 from loyalty.exceptions import LoyaltyError, ReturnInvalid, SaleInvalid
 from loyalty.services.till.reversal import ReturnedLine, ReversalRequest
 from loyalty.services.till.sale import Expectation, Sale, SaleLine
+from promotions.engine.benefits.vouchers import voucher_key
 from promotions.engine.money import exponent
 
 MAX_LINES = 500
@@ -335,7 +336,7 @@ def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
     vouchers = tuple(checks.text(code, f"vouchers.{i}") for i, code in enumerate(body.vouchers or ()))
     if len(vouchers) > MAX_VOUCHERS:
         checks.problem("vouchers", "max_length", f"At most {MAX_VOUCHERS} vouchers.")
-    elif len(set(vouchers)) < len(vouchers):
+    elif len({voucher_key(code) for code in vouchers}) < len(vouchers):
         checks.problem("vouchers", "duplicate", "A voucher is presented once.")
     lines = _lines(body, checks)
     sale = Sale(

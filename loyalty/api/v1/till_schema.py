@@ -75,7 +75,7 @@ ANSWER_SCHEMA = _object(
             content={"type": "object"},
         )
     ),
-    vouchers_issued=_list(_object(code=_TEXT, offer=_TEXT, expires_at=_MAYBE_TEXT)),
+    vouchers_issued=_list(_object(code=_TEXT, offer=_TEXT, expires_at=_MAYBE_TEXT, last_day=_MAYBE_TEXT)),
     vouchers_refused=_list(_object(code=_TEXT, reason=_TEXT)),
     add_products=_list(_object(discount=_TEXT, sku=_TEXT, quantity=_TEXT)),
     personalized=_list(

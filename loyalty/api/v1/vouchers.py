@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.framework.fields import MomentField
+from consumers.api.framework.fields import DayField, MomentField
 from consumers.api.framework.filters import KeyFilter, MomentFilter
 from consumers.api.framework.serializers import Output
 from consumers.api.framework.views import ApiView, row_or_404
@@ -15,6 +15,7 @@ from loyalty.choices import VoucherStatus
 from loyalty.models import Voucher
 from loyalty.selectors.rewards import vouchers_of
 from loyalty.selectors.search import vouchers_matching
+from promotions.engine.benefits.vouchers import voucher_key
 
 
 class VoucherOutput(Output):
@@ -26,6 +27,7 @@ class VoucherOutput(Output):
     status = serializers.ChoiceField(source="shown_status", choices=VoucherStatus.choices)
     issued_at = MomentField()
     expires_at = MomentField(allow_null=True)
+    last_day = DayField(allow_null=True, help_text="The last day on which it is good, in the account's zone.")
     redeemed_at = MomentField(allow_null=True)
 
 
@@ -82,5 +84,5 @@ class VoucherDetail(VoucherView):
         Raises:
             NotFound: the account has none.
         """
-        voucher: Voucher = row_or_404(self.get_queryset(), code=self.kwargs["code"])
+        voucher: Voucher = row_or_404(self.get_queryset(), code=voucher_key(self.kwargs["code"]))
         return voucher

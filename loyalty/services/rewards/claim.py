@@ -66,7 +66,7 @@ def offer_claim(
         day = at.astimezone(account.zone).date()
         consumer.last_offer_redeemed_on = max(day, consumer.last_offer_redeemed_on or day)
         _debit(consumer, offer, points=cost, reference=reference, at=at)
-        (voucher,) = voucher_rows(offer=offer, consumer=consumer, count=1, at=at)
+        (voucher,) = voucher_rows(offer=offer, consumer=consumer, count=1, at=at, zone=account.zone)
         voucher.claim_reference, voucher.claimed_on = reference, day
         voucher.claimed_by = author.user if author else None
         voucher.save()

@@ -8,7 +8,7 @@ holds no lock: nothing is decided by the status that it stores.
 import secrets
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from django.db import connection, transaction
 from django.db.models import Case, Value, When
@@ -19,6 +19,7 @@ from loyalty.exceptions import VoucherChanged
 from loyalty.models import Offer, Transaction, Voucher
 from loyalty.selectors.rewards import UNUSED, last_offer_day, voucher_is_valid
 from loyalty.services.statements.counters import counters_increase
+from promotions.engine.calendar import day_end, last_day_before
 
 CHUNK = 500
 
@@ -34,14 +35,22 @@ def voucher_codes(count: int) -> list[str]:
     return ["".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)) for _ in range(count)]
 
 
-def voucher_rows(*, offer: Offer, consumer: Consumer, count: int, at: datetime) -> list[Voucher]:
-    """Return ``count`` unsaved vouchers of an offer, issued to a consumer at a moment.
+def voucher_expiry(*, offer: Offer, at: datetime, zone: tzinfo) -> datetime | None:
+    """Return the moment from which a voucher that is issued at ``at`` has expired; None if it never does.
 
-    A voucher expires ``valid_days`` after its issue, and no later than its offer ends.
+    It is good through the end of the day ``valid_days`` later in the account's ``zone``, and no longer than its offer
+    runs.
     """
     ends = [offer.ends_at] if offer.ends_at else []
     if offer.valid_days:
-        ends.append(at + timedelta(days=offer.valid_days))
+        ends.append(day_end(at.astimezone(zone).date() + timedelta(days=offer.valid_days), zone))
+    return min(ends, default=None)
+
+
+def voucher_rows(*, offer: Offer, consumer: Consumer, count: int, at: datetime, zone: tzinfo) -> list[Voucher]:
+    """Return ``count`` unsaved vouchers of an offer, issued to a consumer at a moment, in the account's ``zone``."""
+    expires_at = voucher_expiry(offer=offer, at=at, zone=zone)
+    last_day = last_day_before(expires_at, zone) if expires_at else None
     return [
         Voucher(
             account_id=offer.account_id,
@@ -49,7 +58,8 @@ def voucher_rows(*, offer: Offer, consumer: Consumer, count: int, at: datetime) 
             offer=offer,
             consumer=consumer,
             issued_at=at,
-            expires_at=min(ends, default=None),
+            expires_at=expires_at,
+            last_day=last_day,
         )
         for code in voucher_codes(count)
     ]

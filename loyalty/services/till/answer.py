@@ -1,6 +1,7 @@
 """The till's answer: a decision in the terms of the REST contract."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -22,6 +23,7 @@ class IssuedVoucher(Struct, frozen=True):
     code: str
     offer: str
     expires_at: str | None
+    last_day: date | None
 
 
 class Difference(Struct, frozen=True):
@@ -172,6 +174,7 @@ def voucher_answer(voucher: Voucher) -> IssuedVoucher:
         code=voucher.code,
         offer=voucher.offer.code,
         expires_at=moment_text(voucher.expires_at) if voucher.expires_at else None,
+        last_day=voucher.last_day,
     )
 
 

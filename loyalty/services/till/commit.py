@@ -1,7 +1,7 @@
 """Committing a sale: decide again under locks, and write everything once."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -60,6 +60,7 @@ from loyalty.services.till.records import (
 from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import snapshot_current
+from promotions.engine.benefits.vouchers import voucher_key
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import from_minor, money_text
 from promotions.engine.pipeline.decision import Applied, Decision
@@ -89,12 +90,15 @@ class Committed:
     created: bool
 
 
-def sale_fingerprint(sale: Sale) -> str:
-    """Return a hash that is the same for two sales of the same content, however they were written."""
-    return sha256(msgspec.json.encode(_normalized(sale), order="deterministic")).hexdigest()
+def sale_fingerprint(sale: Sale, *, voucher_code: Callable[[str], str] = voucher_key) -> str:
+    """Return a hash that is the same for two sales of the same content, however they were written.
+
+    ``voucher_code`` brings the codes of vouchers into one form.
+    """
+    return sha256(msgspec.json.encode(_normalized(sale, voucher_code), order="deterministic")).hexdigest()
 
 
-def _normalized(sale: Sale) -> Document:
+def _normalized(sale: Sale, voucher_code: Callable[[str], str]) -> Document:
     """Return a sale with every number and moment in one form: 5, 5.0 and 5.00 are the same content."""
     return {
         "reference": sale.reference,
@@ -112,7 +116,7 @@ def _normalized(sale: Sale) -> Document:
             ]
             for line in sale.lines
         ],
-        "vouchers": list(sale.vouchers),
+        "vouchers": [voucher_code(code) for code in sale.vouchers],
     }
 
 
@@ -167,7 +171,8 @@ def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime, a
 
 
 def _stored_answer(stored: StoredDecision, sale: Sale, fingerprint: str) -> Committed:
-    if stored.fingerprint != fingerprint:
+    # Sales of before codes were compared without regard to case have the fingerprint of their codes as sent.
+    if stored.fingerprint not in (fingerprint, sale_fingerprint(sale, voucher_code=str)):
         raise ReferenceReused(f"The reference {sale.reference} was used for another transaction.", attr="reference")
     return Committed(answer=stored.answer, explanation=stored.explanation, created=False)
 
@@ -320,6 +325,7 @@ def _issued_vouchers(quote: Quote) -> dict[int, list[Voucher]]:
             consumer=quote.record.consumer,
             count=applied.vouchers,
             at=quote.sale.occurred_at,
+            zone=quote.prepared.snapshot.zone,
         )
         for applied in quote.decision.applied
         if applied.vouchers
@@ -411,7 +417,7 @@ def _write_vouchers(vouchers: Mapping[int, list[Voucher]], applied: Mapping[int,
 
 
 def _pay_vouchers(row: Transaction, quote: Quote, consumer: Consumer) -> None:
-    paying = [quote.usage.vouchers[voucher.code].id for voucher in quote.decision.vouchers]
+    paying = [quote.usage.vouchers[voucher_key(voucher.code)].id for voucher in quote.decision.vouchers]
     if paying:
         vouchers_pay(consumer_pk=consumer.pk, voucher_pks=paying, payer=row, at=quote.sale.occurred_at)
 

@@ -28,7 +28,7 @@ from loyalty.services.till.reads import (
 )
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import AccountSnapshot, SitePlace, snapshot_current
-from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
+from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher, voucher_key
 from promotions.engine.facts.basket import Basket, ProductFacts, TransactionTexts, make_basket, make_line
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
@@ -93,7 +93,7 @@ class SaleUsage:
 
     ``promotions`` are those whose usage was read, by id. ``with_rules`` are the ids of those of them that are evaluated
     and have application rules, ``rebuilt`` of those whose progress was added up from history. ``lists`` are the
-    consumer's rows by backend id, and ``vouchers`` those of the vouchers presented, by code.
+    consumer's rows by backend id, and ``vouchers`` those of the vouchers presented, by ``voucher_key``.
     """
 
     usage: Usage
@@ -316,7 +316,7 @@ def read_usage(
             limited_ids=_limited_ids(promotions.values()),
             offer_ids=_stocked_offer_ids(promotions.values(), snapshot),
             backend_ids={backend_id for promotion in promotions.values() for backend_id in promotion.personalized},
-            voucher_codes=prepared.sale.vouchers,
+            voucher_codes=[voucher_key(code) for code in prepared.sale.vouchers],
         ),
         contended=contended,
     )
@@ -402,7 +402,7 @@ def _case(prepared: PreparedSale, usage: SaleUsage, explanation: ExplanationRequ
         basket=prepared.basket,
         shopper=shopper,
         usage=usage.usage,
-        vouchers=[_presented(code, usage.vouchers.get(code), prepared) for code in prepared.sale.vouchers],
+        vouchers=[_presented(code, usage.vouchers.get(voucher_key(code)), prepared) for code in prepared.sale.vouchers],
         candidates=prepared.candidates,
         explain=explanation.promotions,
         max_explained=explanation.max_refusals,
@@ -421,6 +421,7 @@ def _presented(code: str, voucher: StoredVoucher | None, prepared: PreparedSale)
         benefit=offer_benefit(offer),
         status=voucher.status,
         is_own=record is not None and record.consumer.pk == voucher.consumer_pk,
+        issued_at=voucher.issued_at,
         expires_at=voucher.expires_at,
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import overload
 
 from django.db import connection
 from msgspec import Struct, json
@@ -278,6 +279,10 @@ def _stored_decision(row: _DecisionRow) -> StoredDecision:
     )
 
 
+@overload
+def _aware(moment: datetime) -> datetime: ...
+@overload
+def _aware(moment: None) -> None: ...
 def _aware(moment: datetime | None) -> datetime | None:
     """Add the zone to a moment that SQLite keeps in UTC without saying so."""
     return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)
@@ -302,7 +307,7 @@ class UsageRequest:
         limited_ids: those of them with a total limit.
         offer_ids: offers with a stock.
         backend_ids: personalized promotions under which the consumer's lists are wanted.
-        voucher_codes: vouchers that were presented.
+        voucher_codes: of the vouchers that were presented, as they are stored (``voucher_key``).
     """
 
     account_pk: int
@@ -342,6 +347,7 @@ class StoredVoucher:
     offer_id: int
     consumer_pk: int
     status: str
+    issued_at: datetime
     expires_at: datetime | None
 
 
@@ -381,6 +387,7 @@ class _VoucherRow(Struct, array_like=True, frozen=True):
     offer_id: int
     consumer_id: int
     status: str
+    issued_at: datetime
     expires_at: datetime | None
 
 
@@ -466,7 +473,7 @@ def _vouchers_select(query: CombinedQuery, request: UsageRequest) -> list[_Vouch
     in_codes, parameter = in_texts(request.voucher_codes)
     return query.select(
         _VoucherRow,
-        "code, id, offer_id, consumer_id, status, expires_at",
+        "code, id, offer_id, consumer_id, status, issued_at, expires_at",
         f"loyalty_voucher WHERE account_id = %s AND code {in_codes}",
         [request.account_pk, parameter],
     )
@@ -485,5 +492,6 @@ def _stored_voucher(row: _VoucherRow) -> StoredVoucher:
         offer_id=row.offer_id,
         consumer_pk=row.consumer_id,
         status=row.status,
+        issued_at=_aware(row.issued_at),
         expires_at=_aware(row.expires_at),
     )

@@ -52,6 +52,7 @@ class AccountSnapshot:
     account_pk: int
     version: int
     epoch: int
+    zone: ZoneInfo
     rulebook: Rulebook
     policy: Policy
     sites: dict[str, SitePlace]
@@ -129,6 +130,7 @@ def _read(account: Account, previous: AccountSnapshot | None) -> AccountSnapshot
         account_pk=account.pk,
         version=account.rulebook_version,
         epoch=account.rulebook_epoch,
+        zone=account.zone,
         rulebook=rulebook,
         policy=conflict_policy(account_id=account.pk),
         sites=sites,

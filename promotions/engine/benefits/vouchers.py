@@ -1,6 +1,6 @@
 """Vouchers presented at the till: which of them pay, and how much."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -9,6 +9,11 @@ from typing import NamedTuple
 from promotions.engine.facts.basket import Basket
 from promotions.engine.matching.prices import PriceReduction, Prices, share_reduction
 from promotions.engine.money import exponent, round_half_up
+
+
+def voucher_key(code: str) -> str:
+    """Return a voucher's code as it is stored and compared: in capitals, without blanks at its ends."""
+    return code.strip().upper()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +33,8 @@ class Benefit:
 class PresentedVoucher:
     """A voucher's code as the till sent it, with what is stored of it.
 
-    ``benefit`` is None for an unknown code; ``is_own``: the basket's consumer holds it.
+    ``benefit`` is None for an unknown code; ``is_own``: the basket's consumer holds it. ``issued_at`` None is always,
+    ``expires_at`` None never.
     """
 
     code: str
@@ -36,6 +42,7 @@ class PresentedVoucher:
     benefit: Benefit | None = None
     status: str = ""
     is_own: bool = False
+    issued_at: datetime | None = None
     expires_at: datetime | None = None
 
 
@@ -69,40 +76,88 @@ class VoucherPayment(NamedTuple):
     refused: Sequence[RefusedVoucher]
 
 
+class _Presentation(NamedTuple):
+    """A voucher at its turn: the basket, and what it would take off the prices that are left."""
+
+    voucher: PresentedVoucher
+    basket: Basket
+    reductions: Sequence[PriceReduction]
+
+
 def pay_with_vouchers(vouchers: Sequence[PresentedVoucher], basket: Basket, prices: Prices) -> VoucherPayment:
     """Let vouchers pay in the order presented, each from what the ones before it left."""
     paid: list[PaidVoucher] = []
     refused: list[RefusedVoucher] = []
     for voucher in vouchers:
-        reason = _refusal_reason(voucher, basket.at)
-        reductions: list[PriceReduction] = []
-        if not reason and voucher.benefit is not None:
-            reductions = _reductions(voucher.benefit, basket, prices)
-            if not any(reduction.off for reduction in reductions) and voucher.benefit.kind != "external":
-                reason = "not_applicable"
-        if reason or voucher.benefit is None:
+        benefit = voucher.benefit
+        reductions = [] if benefit is None else _reductions(benefit, basket, prices)
+        reason = _refusal_reason(_Presentation(voucher, basket, reductions))
+        if reason or benefit is None:
             refused.append(RefusedVoucher(code=voucher.code, reason=reason))
             continue
-        paid.append(PaidVoucher(voucher=voucher, kind=voucher.benefit.kind, reductions=tuple(reductions)))
+        paid.append(PaidVoucher(voucher=voucher, kind=benefit.kind, reductions=tuple(reductions)))
         prices = prices.after(reductions)
     return VoucherPayment(prices, paid, refused)
 
 
-def _refusal_reason(voucher: PresentedVoucher, at: datetime) -> str:
-    """Return why a voucher may pay for no basket at this moment; empty where it may.
+def _refusal_reason(presentation: _Presentation) -> str:
+    """Return the first reason for which a voucher does not pay; empty where it pays."""
+    return next((reason for reason, holds in _REFUSALS if holds(presentation)), "")
 
-    The status of another consumer's voucher is not disclosed. Whether one is expired follows its end and the moment of
-    the basket, never a stored status.
-    """
-    if voucher.benefit is None:
-        return "unknown"
-    if not voucher.is_own:
-        return "other_consumer"
-    if voucher.status in ("redeemed", "cancelled"):
-        return voucher.status
-    if voucher.expires_at is not None and voucher.expires_at <= at:
-        return "expired"
-    return ""
+
+def _is_unknown(presentation: _Presentation) -> bool:
+    return presentation.voucher.benefit is None
+
+
+def _is_of_another_consumer(presentation: _Presentation) -> bool:
+    return not presentation.voucher.is_own
+
+
+def _is_cancelled(presentation: _Presentation) -> bool:
+    return presentation.voucher.status == "cancelled"
+
+
+def _is_redeemed(presentation: _Presentation) -> bool:
+    return presentation.voucher.status == "redeemed"
+
+
+def _is_not_yet_valid(presentation: _Presentation) -> bool:
+    """Compare whole seconds: a till's clock has no more."""
+    issued_at = presentation.voucher.issued_at
+    return issued_at is not None and presentation.basket.at < issued_at.replace(microsecond=0)
+
+
+def _has_expired(presentation: _Presentation) -> bool:
+    expires_at = presentation.voucher.expires_at
+    return expires_at is not None and expires_at <= presentation.basket.at
+
+
+def _is_in_another_currency(presentation: _Presentation) -> bool:
+    benefit = presentation.voucher.benefit
+    return benefit is not None and benefit.currency != presentation.basket.currency
+
+
+def _gives_nothing(presentation: _Presentation) -> bool:
+    """Return whether nothing would be paid. What a till honours itself needs something that is bought."""
+    benefit = presentation.voucher.benefit
+    if benefit is not None and benefit.kind == "external":
+        return not presentation.basket.lines
+    return not any(reduction.off for reduction in presentation.reductions)
+
+
+_REFUSALS: tuple[tuple[str, Callable[[_Presentation], bool]], ...] = (
+    ("unknown", _is_unknown),
+    # Before its state, which is not disclosed to others.
+    ("other_consumer", _is_of_another_consumer),
+    ("cancelled", _is_cancelled),
+    ("redeemed", _is_redeemed),
+    # By the moments of the voucher and of the basket, never by a stored status.
+    ("not_yet_valid", _is_not_yet_valid),
+    ("expired", _has_expired),
+    ("not_applicable", _is_in_another_currency),
+    ("not_applicable", _gives_nothing),
+)
+"""Why a voucher does not pay, in order: the first that holds is the reason."""
 
 
 def _reductions(benefit: Benefit, basket: Basket, prices: Prices) -> list[PriceReduction]:

@@ -76,6 +76,12 @@ class Shop:
         assert answer.status_code == 201, answer.content
         return answer.json()
 
+    def sell_again(self, reference: str, **basket: Json) -> Json:
+        """Return the answer to a commit that was made before, which must not write."""
+        answer = self.call("post", "transactions", make_basket(reference=reference, **basket))
+        assert answer.status_code == 200, answer.content
+        return answer.json()
+
     def give_back(self, sale: str, reference: str, **quantities: str) -> Json:
         """Return quantities by line id; return the answer, which must write."""
         answer = self.call("post", f"transactions/{sale}/returns", make_return(reference, **quantities))
@@ -142,7 +148,7 @@ class Shop:
         """Issue a voucher to a consumer; return its code."""
         row = Offer.objects.get(account=self.account, code=offer)
         holder = Consumer.objects.get(account=self.account, consumer_id=consumer_id)
-        (voucher,) = voucher_rows(offer=row, consumer=holder, count=1, at=BEGAN)
+        (voucher,) = voucher_rows(offer=row, consumer=holder, count=1, at=BEGAN, zone=self.account.zone)
         voucher.expires_at = expires_at
         voucher.save()
         Offer.objects.filter(pk=row.pk).update(issued=F("issued") + 1)

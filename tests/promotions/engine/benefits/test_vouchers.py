@@ -124,6 +124,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"is_own": False}, "other_consumer"),
     ({"status": "redeemed"}, "redeemed"),
     ({"status": "cancelled"}, "cancelled"),
+    ({"issued_at": SOON}, "not_yet_valid"),
+    ({"issued_at": SOON, "expires_at": JUST_OVER}, "not_yet_valid"),
     ({"expires_at": JUST_OVER}, "expired"),
     ({"expires_at": NOON - timedelta(days=1)}, "expired"),
     ({"kind": "product", "product": "WINE"}, "not_applicable"),
@@ -133,6 +135,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"is_own": False, "status": "redeemed"}, "other_consumer"),
     ({"is_own": False, "expires_at": JUST_OVER}, "other_consumer"),
     ({"status": "redeemed", "expires_at": JUST_OVER}, "redeemed"),
+    ({"status": "redeemed", "issued_at": SOON}, "redeemed"),
+    ({"is_own": False, "issued_at": SOON}, "other_consumer"),
+    ({"expires_at": JUST_OVER, "currency": "EUR"}, "expired"),
+    ({"kind": "external", "currency": "EUR"}, "not_applicable"),
     ({"kind": "external", "status": "redeemed"}, "redeemed"),
     ({"kind": "external", "is_own": False}, "other_consumer"),
 ]
@@ -144,8 +150,19 @@ def test_a_voucher_that_does_not_pay_has_a_reason(overrides: dict[str, Any], exp
     assert (refusals(decision), decision.vouchers, decision.net) == ([("V", expected)], (), 1450)
 
 
-@pytest.mark.parametrize("overrides", [{}, {"expires_at": SOON}, {"expires_at": SOON, "status": "expired"}])
-def test_a_voucher_is_good_until_its_end_at_the_moment_of_the_sale(overrides: dict[str, Any]) -> None:
+GOOD: list[dict[str, Any]] = [
+    {},
+    {"expires_at": SOON},
+    {"expires_at": SOON, "status": "expired"},
+    {"issued_at": NOON},
+    {"issued_at": NOON + timedelta(microseconds=999_999)},
+]
+
+
+@pytest.mark.parametrize("overrides", GOOD)
+def test_a_voucher_is_good_from_the_second_of_its_issue_until_its_end_at_the_moment_of_the_sale(
+    overrides: dict[str, Any],
+) -> None:
     assert paid(decide(BASKET, vouchers=[make_voucher(**overrides)])).discount == 100
 
 
