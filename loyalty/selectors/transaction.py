@@ -10,6 +10,8 @@ from consumers.moments import moment_text
 from consumers.types import JsonObject
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
+from loyalty.selectors.stored_decision import ghost_redemptions_of
+from promotions.models import Promotion
 
 LARGE_COLUMNS = ("explanation", "answer", "state", "facts", "lines")
 """Columns that only the page of a decision and the engine read."""
@@ -42,9 +44,8 @@ def transaction_answer(transaction: Transaction, *, explain: bool) -> JsonObject
 
 
 def _held_out(transaction: Transaction) -> list[JsonObject]:
-    """Return the ghost redemptions of a sale: what promotions would have given if they had not held the consumer out."""
-    inputs = TransactionFacts.from_json(transaction.facts).inputs
-    ghosts = {} if inputs is UNSET else {held.promotion: held for held in inputs.held_out if held.redemptions}
+    """Return what promotions would have given at a sale if their control groups had not held the consumer out."""
+    ghosts = {ghost.promotion: ghost for ghost in ghost_redemptions_of(transaction)}
     if not ghosts:
         return []
     codes = Promotion.objects.filter(account_id=transaction.account_id, pk__in=ghosts).values_list("pk", "code")

@@ -299,9 +299,7 @@ def _facts(quote: Quote) -> TransactionFacts:
                 for voucher in decision.vouchers
             ]
         ),
-        inputs=DecisionInputs.of(
-            decision, snapshot=snapshot, shopper=quote.prepared.shopper, usage=quote.usage.usage
-        ),
+        inputs=DecisionInputs.of(decision, snapshot=snapshot, shopper=quote.prepared.shopper, usage=quote.usage.usage),
     )
 
 

@@ -1,14 +1,14 @@
 """What a sale was decided with, kept with the transaction: replays and results read this, never today's consumer.
 
-Of what a replay needs, a transaction has the basket in its columns and lines, and the rates and lists in its facts. This
-adds the consumer as they were, what was used by then, and the settings. Everything that has its default is left out.
+A transaction has its basket in columns and lines, and rates and lists in its other facts. This adds the consumer as
+they were, what was used by then, and the settings. What has its default is left out.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Self
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from conflicts.resolver import Policy
 from loyalty.services.till.snapshot import AccountSnapshot
@@ -20,16 +20,19 @@ from promotions.engine.rulebook.promotion import Promotion
 
 
 class StoredShopper(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A consumer as rules saw them. Their external id is the consumer row's, their membership the facts' own."""
+    """A consumer as rules saw them. Their external id is the consumer row's, their membership the facts' own.
+
+    Every sale stores one: the names are short.
+    """
 
     groups: tuple[str, ...] = ()
     balance: int | None = None
     home_site: str | None = None
-    enrolled_on: date | None = None
-    date_of_birth: date | None = None
-    last_transaction_on: date | None = None
-    last_offer_redeemed_on: date | None = None
-    last_promotion_redeemed_on: date | None = None
+    enrolled_on: date | None = field(default=None, name="enrolled")
+    date_of_birth: date | None = field(default=None, name="born")
+    last_transaction_on: date | None = field(default=None, name="last_sale")
+    last_offer_redeemed_on: date | None = field(default=None, name="last_offer")
+    last_promotion_redeemed_on: date | None = field(default=None, name="last_promotion")
 
     @classmethod
     def of(cls, shopper: Shopper) -> Self:
@@ -49,15 +52,21 @@ class StoredShopper(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class StoredPolicy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The account's conflict settings; the defaults are those of an account that has changed none."""
 
-    promotion_bias: str = "max_customer_saving"
-    promotions_per_type: int = 1
-    promotion_age: str = "newest"
-    discounts_per_transaction: int | None = None
+    promotion_bias: str = field(default="max_customer_saving", name="bias")
+    promotions_per_type: int = field(default=1, name="per_type")
+    promotion_age: str = field(default="newest", name="age")
+    discounts_per_transaction: int | None = field(default=None, name="discounts")
 
     @classmethod
-    def of(cls, policy: Policy) -> Self:
+    def of(cls, policy: Policy) -> "StoredPolicy":
         """Store a policy."""
-        return cls(**{name: getattr(policy, name) for name in cls.__struct_fields__})
+        settings = ((name, getattr(policy, name)) for name in cls.__struct_fields__)
+        # A default is left out only where it is the same object, which a text from the database is not.
+        changed = {name: value for name, value in settings if value != getattr(_DEFAULT_POLICY, name)}
+        return cls(**changed) if changed else _DEFAULT_POLICY
+
+
+_DEFAULT_POLICY = StoredPolicy()
 
 
 class StoredUse(Struct, frozen=True, array_like=True):
@@ -102,7 +111,7 @@ class DecisionInputs(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     rulebook: int
-    policy: StoredPolicy = StoredPolicy()
+    policy: StoredPolicy = _DEFAULT_POLICY
     shopper: StoredShopper | None = None
     usage: tuple[StoredUse, ...] = ()
     held_out: tuple[StoredHeldOut, ...] = ()

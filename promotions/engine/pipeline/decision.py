@@ -211,8 +211,8 @@ class HeldOut(NamedTuple):
         ghost = refusal.ghost
         if ghost is None:
             return cls(refusal.promotion, redemptions=0, points=0, saving=Fraction(0))
-        points = 0 if isinstance(ghost.result, DiscountResult) else ghost.result.points
-        return cls(refusal.promotion, ghost.result.redemptions, points, ghost.saving)
+        reward = ghost.reward_result  # No discount has a control group.
+        return cls(refusal.promotion, reward.redemptions, reward.points, ghost.saving)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -261,8 +261,8 @@ class Decision:
     """The whole answer for one basket, amounts in minor units.
 
     ``applied`` are discounts, then loyalty promotions, each in order of application; vouchers come between the two.
-    ``held_out`` are by code. ``choices_to_lock`` are the products that a commit selects for good, and ``effective_choices`` those that counted as
-    chosen, both by the backend id of the personalized promotion.
+    ``held_out`` are by code. ``choices_to_lock`` are the products that a commit selects for good, and
+    ``effective_choices`` those that counted as chosen, both by the backend id of the personalized promotion.
     """
 
     basket: Basket
