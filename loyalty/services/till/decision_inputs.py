@@ -56,6 +56,7 @@ class StoredPolicy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     promotions_per_type: int = field(default=1, name="per_type")
     promotion_age: str = field(default="newest", name="age")
     discounts_per_transaction: int | None = field(default=None, name="discounts")
+    discount_combination: str = field(default="ranked", name="combination")
 
     @classmethod
     def of(cls, policy: Policy) -> "StoredPolicy":
