@@ -82,6 +82,12 @@ def money_text(minor: int, currency: str) -> str:
     return f"{'-' if minor < 0 else ''}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
+def amount_text(amount: Fraction, currency: str) -> str:
+    """Return an amount in major units as text, rounded half up to the currency's minor unit."""
+    minor = round_half_up_ratio(amount.numerator * 10 ** exponent(currency), amount.denominator)
+    return money_text(minor, currency)
+
+
 def round_half_up(value: Fraction) -> int:
     """Return the nearest whole number; a half goes up, toward plus infinity."""
     return round_half_up_ratio(value.numerator, value.denominator)

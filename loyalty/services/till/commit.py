@@ -36,6 +36,7 @@ from loyalty.services.till.answer import (
     lines_answer,
     voucher_answer,
 )
+from loyalty.services.till.decision_inputs import DecisionInputs
 from loyalty.services.till.locks import LOCK_FREE_MARGIN
 from loyalty.services.till.profiling import PROFILER
 from loyalty.services.till.quote import (
@@ -306,6 +307,7 @@ def _facts(quote: Quote) -> TransactionFacts:
                 for voucher in decision.vouchers
             ]
         ),
+        inputs=DecisionInputs.of(decision, snapshot=snapshot, shopper=quote.prepared.shopper, usage=quote.usage.usage),
     )
 
 

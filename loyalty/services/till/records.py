@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from loyalty.choices import VoucherStatus
+from loyalty.services.till.decision_inputs import DecisionInputs
 from loyalty.services.till.sale import SaleLine
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
 from promotions.engine.facts.basket import Line, LineTraits, ProductFacts, make_line
@@ -190,6 +191,7 @@ class TransactionFacts(Struct, frozen=True, kw_only=True):
     ``applied`` are the ids of the promotions that apply now. ``lists`` are the SKUs by backend id that personalized
     promotions applied to, ``selections`` those that the sale made final, and ``vouchers`` those that paid.
     ``unrecovered`` are the codes of vouchers that a return should have cancelled, but that were spent by then.
+    ``inputs`` are missing in sales of before they were kept, and in past sales from elsewhere.
     """
 
     earn_rate: str = "0"
@@ -200,6 +202,7 @@ class TransactionFacts(Struct, frozen=True, kw_only=True):
     selections: dict[str, StoredSelection] = msgspec.field(default_factory=dict, name="chosen")
     vouchers: tuple[PayingVoucher, ...] = ()
     unrecovered: tuple[str, ...] | UnsetType = UNSET
+    inputs: DecisionInputs | UnsetType = UNSET
 
     @classmethod
     def from_json(cls, stored: Mapping[str, object]) -> Self:

@@ -105,6 +105,9 @@ CHECKS: tuple[Check, ...] = (
 CANDIDATE_CHECKS = CHECKS[CHECKS.index(_site_rules) + 1 :]
 """The checks that a rulebook's candidates still need: its masks are exact on the ones before."""
 
+CHECKS_AFTER_CONTROL_GROUP = CHECKS[CHECKS.index(_control_group) + 1 :]
+"""The checks by which the promotion of a consumer who is held out is judged on."""
+
 RETURN_CHECKS: tuple[Check, ...] = (_transaction_rules, _line_item_rules)
 """The checks that are made again when a part of a transaction is returned; the others were decided at the sale."""
 

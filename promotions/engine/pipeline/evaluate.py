@@ -19,6 +19,7 @@ from promotions.engine.pipeline.decision import (
     Applied,
     ConflictPolicy,
     Decision,
+    HeldOut,
     Refusal,
 )
 from promotions.engine.pipeline.line_shares import applied_discount, applied_reward, applied_voucher, line_results
@@ -81,6 +82,8 @@ def evaluate(
     points_phase = run_points_phase(loyalty, context, policy)
 
     basket, basket_value = case.basket, context.basket_value
+    refused = {**price_phase.refused, **points_phase.refused}
+    held_out = _held_out(refused.values())
     applied = [applied_discount(winner, basket) for winner in price_phase.winners]
     applied += [applied_reward(winner, basket, basket_value) for winner in points_phase.winners]
     return Decision(
@@ -92,7 +95,8 @@ def evaluate(
         lines=line_results(basket, prices, basket_value),
         applied=tuple(applied),
         vouchers=tuple([applied_voucher(paid, basket) for paid in price_phase.paid]),
-        refused=_refusals(case, context, applied, {**price_phase.refused, **points_phase.refused}),
+        refused=_refusals(case, context, applied, refused),
+        held_out=held_out,
         vouchers_refused=tuple(price_phase.vouchers_refused),
         add_products=price_phase.add_products,
         personalized=price_phase.personalized,
@@ -121,6 +125,12 @@ def _context(case: EvaluationCase, rulebook: Rulebook, observer: Observer | None
         ),
         observer=observer,
     )
+
+
+def _held_out(refused: Iterable[Refusal]) -> tuple[HeldOut, ...]:
+    """Return the candidates whose control group holds the consumer out, by code."""
+    held_out = [HeldOut.of(refusal) for refusal in refused if refusal.reason == "control_group"]
+    return tuple(sorted(held_out, key=lambda withheld: (withheld.promotion.code, withheld.promotion.source.family)))
 
 
 def _refusals(
