@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -26,7 +27,7 @@ from consumers.choices import StaffRole
 from consumers.exceptions import Refused
 from consumers.models import StaffMembership
 from consumers.selectors import parse_id, staff_of
-from consumers.services.password import password_link_make
+from consumers.services.password import password_link_denial, password_link_make
 from consumers.services.staff import staff_member_add, staff_member_remove, staff_role_set
 from consumers.types import JsonObject
 
@@ -84,6 +85,8 @@ class PasswordLinkForm(RowDialogForm):
     def __init__(self, request: HttpRequest, object_id: object = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         self.membership = get_object_or_404(staff_of(account_id=account_of(request).pk), pk=parse_id(object_id))
+        if denial := password_link_denial(user=self.membership.user, asked_by=staff_user(request)):
+            raise PermissionDenied(denial)
 
     def clean(self) -> JsonObject:
         """Make the link, or say why it is not made."""
@@ -158,6 +161,12 @@ class StaffMembershipAdmin(AccountAdmin):
         values = {name: form.cleaned_data[name] for name in ("username", "first_name", "last_name", "email")}
         password = form.cleaned_data["password"] or None
         return staff_member_add(account_id=account.pk, role=role, password=password, **values)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: object) -> list[Any]:
+        membership = self.get_object(request, str(object_id))
+        if membership is None or password_link_denial(user=membership.user, asked_by=staff_user(request)):
+            return []
+        return list(super().get_actions_detail(request, object_id))
 
     @action(
         description="Link for a new password",

@@ -70,27 +70,30 @@ def password_link_make(*, account_id: int, username: str, asked_by: User) -> Pas
     # Race: the person is made a member of another account meanwhile. The link is made before the check, and a link
     # ends with any change of memberships.
     link = _link_of(membership.user)
-    _require_power_over(membership.user, asked_by=asked_by)
+    if denial := password_link_denial(user=membership.user, asked_by=asked_by):
+        raise PasswordLinkDenied(denial)
     return link
 
 
-def _require_power_over(user: User, *, asked_by: User) -> None:
+def password_link_denial(*, user: User, asked_by: User) -> str:
+    """Return why somebody must not make a link for a user: it would give them more than they may do; "" if they may."""
     if user.pk == asked_by.pk:
-        raise PasswordLinkDenied("Change your own password in the menu below your name.")
+        return "Change your own password in the menu below your name."
     if not user.is_active:
-        raise PasswordLinkDenied(f"{user.username} is not active.")
+        return f"{user.username} is not active."
     if asked_by.is_superuser:
-        return
+        return ""
     if user.is_superuser:
-        raise PasswordLinkDenied(f"{user.username} looks after the whole installation and needs no link of yours.")
+        return f"{user.username} looks after the whole installation and needs no link of yours."
     own, theirs = _permissions_by_account(asked_by), _permissions_by_account(user)
     if any(MANAGE_STAFF not in own.get(account, ()) for account in theirs):
-        raise PasswordLinkDenied(
+        return (
             f"{user.username} works for another account too, whose staff you do not manage. "
             "They can ask for a link by mail, or somebody who manages the staff of all their accounts can make one."
         )
     if any(not permissions <= own[account] for account, permissions in theirs.items()):
-        raise PasswordLinkDenied(f"{user.username} may do more than you: somebody who may do as much can make a link.")
+        return f"{user.username} may do more than you: somebody who may do as much can make a link."
+    return ""
 
 
 def _permissions_by_account(user: User) -> dict[int, set[str]]:

@@ -251,7 +251,7 @@ consumers_staffmembership_add                       SAP     SAP
 consumers_staffmembership_change                    SAP     SAP
 consumers_staffmembership_history                   SAP     SAP reads
 consumers_staffmembership_delete                    SAP     SAP
-consumers_staffmembership_password_link             SAP     SAP
+consumers_staffmembership_password_link             SA      SA
 consumers_apikey_changelist                         SAP     SAP reads
 consumers_apikey_add                                SAP     SAP
 consumers_apikey_change                             SAP     -

@@ -219,7 +219,7 @@ def sent_text(sent: dict[str, Any] | None) -> str:
     return " ".join(texts)
 
 
-@each_page()
+@each_page(*OUTSIDE)
 def test_staff_of_another_account_see_and_change_nothing(
     scene: Scene, other_scene: Scene, scene_rows: set[str], forms: dict[str, dict[str, Any]], page: Page
 ) -> None:
