@@ -35,7 +35,7 @@ class SaleStrategy:
         least: int | None = None
         for reason, limit, used in _limits(promotion, context.usage):
             if used >= limit:
-                return Refusal(promotion, reason, f"{_LIMIT_NAMES[reason]} of {limit} was reached.")
+                return Refusal(promotion, reason, f"{_limit_name(reason, promotion)} of {limit} was reached.")
             least = limit - used if least is None else min(least, limit - used)
         return least
 
@@ -67,6 +67,12 @@ _LIMIT_NAMES = {
     "customer_limit": "The customer limit",
     "transaction_limit": "The transaction limit",
 }
+
+
+def _limit_name(reason: str, promotion: Promotion) -> str:
+    if reason == "customer_limit" and promotion.limit_period is not None:
+        return f"{_LIMIT_NAMES[reason]} per {promotion.limit_period}"
+    return _LIMIT_NAMES[reason]
 
 
 def _limits(promotion: Promotion, usage: Usage) -> list[tuple[str, int, int]]:
