@@ -318,7 +318,7 @@ def read_usage(
             periods=_period_requests(promotions.values(), prepared) if record is not None else (),
             limited_ids=_limited_ids(promotions.values()),
             offer_ids=_stocked_offer_ids(promotions.values(), snapshot),
-            backend_ids={backend_id for promotion in promotions.values() for backend_id in promotion.personalized},
+            backend_ids=_backend_ids(promotions.values(), prepared),
             voucher_codes=[voucher_key(code) for code in prepared.sale.vouchers],
         ),
         contended=contended,
@@ -373,6 +373,16 @@ def _stocked_offer_ids(promotions: Iterable[Promotion], snapshot: AccountSnapsho
     return {
         snapshot.offers[promotion.offer].pk for promotion in promotions if promotion.offer in snapshot.limited_offers
     }
+
+
+def _backend_ids(promotions: Iterable[Promotion], prepared: PreparedSale) -> set[str]:
+    """Return the lists to read: those of the promotions evaluated, and those that the answer shows."""
+    backend_ids = {backend_id for promotion in promotions for backend_id in promotion.personalized}
+    record = prepared.record
+    if record is not None and record.personalized_promotions:
+        shown = prepared.snapshot.rulebook.lists_in_force(prepared.basket)
+        backend_ids |= record.personalized_promotions.intersection(shown)
+    return backend_ids
 
 
 def _in_force_with_progress(stored: UsageRecord, prepared: PreparedSale) -> dict[int, Promotion]:

@@ -16,6 +16,7 @@ from promotions.models import Promotion
 from tests.loyalty.till.shop import Json, Shop, make_line, make_set, make_shop
 
 EVERY = {"apply_to": "every", "units": 1}
+LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 ZONES = {"001": "Europe/London", "900": "America/New_York", "800": "Pacific/Auckland"}
 
 
@@ -30,9 +31,8 @@ def shop(db: None) -> Shop:
 
 def once(shop: Shop, period: str, limit: int = 1, code: str = "w") -> Promotion:
     """Create a discount of 1.00 off each unit, limited per customer."""
-    return shop.discount(
-        code, make_set(), kind="amount", value="1.00", customer_redemption_limit=limit, customer_limit_period=period
-    )
+    limits = {"customer_redemption_limit": limit, "customer_limit_period": period}
+    return shop.discount(code, make_set(), kind="amount", value="1.00", starts_at=LONG_AGO, **limits)
 
 
 def takes_off(answer: Json) -> str:
@@ -54,9 +54,9 @@ PERIODS = [
     ("month", ("2026-02-01T00:00:00Z", "2026-02-28T23:59:59Z"), True),
     ("month", ("2026-02-28T23:59:59Z", "2026-03-01T00:00:00Z"), False),
     ("month", ("2026-03-31T22:59:59Z", "2026-03-31T23:00:00Z"), False),
-    ("year", ("2026-01-01T00:00:00Z", "2026-12-31T23:59:59Z"), True),
+    ("year", ("2025-01-01T00:00:00Z", "2025-12-31T23:59:59Z"), True),
     ("year", ("2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z"), False),
-    ("promotion", ("2026-01-01T00:00:00Z", "2028-12-31T00:00:00Z"), True),
+    ("promotion", ("2025-01-01T00:00:00Z", "2026-11-01T00:00:00Z"), True),
 ]
 
 
@@ -66,7 +66,6 @@ def test_a_limit_counts_what_is_in_the_calendar_period_of_the_basket(
     shop: Shop, period: str, moments: tuple[str, str], is_same: bool, is_late: bool
 ) -> None:
     once(shop, period)
-    Promotion.objects.update(starts_at=datetime(2025, 1, 1, tzinfo=UTC))
     sold, asked = reversed(moments) if is_late else moments  # redemptions after the basket count, too
     shop.sell("T1", occurred_at=sold)
     answer = shop.evaluate(occurred_at=asked)
@@ -205,12 +204,13 @@ def test_any_order_of_sales_late_sales_returns_and_voids_keeps_to_the_page(shop:
     random, limit = Random(f"{period}{seed}"), 1 + seed
     shop.promotion(
         "each",
+        starts_at=LONG_AGO,
         outcome={"points": 10, "quantity_rule": EVERY},
         customer_redemption_limit=limit,
         customer_limit_period=period,
     )
     span = {"day": 2, "week": 15, "month": 65, "year": 800}[period]
-    begins = datetime(2026, 3, 28, tzinfo=UTC)
+    begins = datetime(2024, 3, 28, tzinfo=UTC)
     sales: list[Sold] = []
     for step in range(25):
         whole = [sale for sale in sales if sale.units and not sale.is_voided]
