@@ -5,8 +5,11 @@ from zoneinfo import available_timezones
 import pycountry
 from django.db import models
 
-CURRENCIES = {currency.alpha_3: currency.name for currency in pycountry.currencies}
-"""ISO 4217 codes and names."""
+NO_MONEY = frozenset({"XAG", "XAU", "XPD", "XPT", "XBA", "XBB", "XBC", "XBD", "XDR", "XSU", "XUA", "XTS", "XXX"})
+"""Codes of ISO 4217 without a minor unit: metals, units of account, the code for tests and that for no currency."""
+
+CURRENCIES = {currency.alpha_3: currency.name for currency in pycountry.currencies if currency.alpha_3 not in NO_MONEY}
+"""ISO 4217 codes and names of what people can pay with."""
 
 TIME_ZONES = frozenset(available_timezones())
 """IANA names of time zones."""

@@ -15,6 +15,7 @@ from consumers.moments import month_day_date, month_day_text
 from consumers.references import referenced_keys
 from consumers.services.account import account_lock
 from consumers.services.upsert import Saved, rows_by_values, rows_delete, rows_upsert
+from consumers.texts import key_problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +170,8 @@ def _cards_of_others(account: Account, rows: Sequence[ConsumerValues]) -> Iterat
     for index, row in enumerate(rows):
         for position, named in enumerate(row.loyalty.cards if row.loyalty else ()):
             path = f"{index}.loyalty.cards.{position}.number"
+            if problem := key_problem(named.number):
+                yield Problem(code=problem.code, detail=problem.detail, attr=path)
             if paths.setdefault(named.number, path) != path:
                 yield Problem(code="duplicate", detail=f"Card {named.number} is named twice.", attr=path)
     saved_ids = {row.consumer_id for row in rows}

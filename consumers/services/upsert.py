@@ -13,6 +13,7 @@ from simple_history.utils import get_history_manager_for_model
 from consumers.author import Author
 from consumers.exceptions import ConsumersError, Problem, Refused
 from consumers.models import Account
+from consumers.texts import key_problem, text_problem
 from consumers.types import JsonMapping, Rows
 
 Row = TypeVar("Row", bound=Model)
@@ -52,6 +53,7 @@ def model_problems(row: Model, *, exclude: Collection[str] = ()) -> Iterator[Pro
     ``exclude`` names fields that the caller has checked; foreign keys among them save a query for each row.
     """
     skipped = {field.name for field in row._meta.fields if not field.editable} | set(exclude)
+    yield from _character_problems(row)
     errors: list[ValidationError] = []
     try:
         row.clean_fields(exclude=skipped)
@@ -63,6 +65,18 @@ def model_problems(row: Model, *, exclude: Collection[str] = ()) -> Iterator[Pro
         errors.append(error)
     for refused in errors:
         yield from validation_problems(refused)
+
+
+def _character_problems(row: Model) -> Iterator[Problem]:
+    """Yield control characters of all texts, and invisible ones of keys, which a unique constraint names."""
+    keys = {name for constraint in row._meta.total_unique_constraints for name in constraint.fields}
+    keys |= {field.name for field in row._meta.fields if field.unique}
+    for field in row._meta.fields:
+        text = getattr(row, field.attname)
+        if isinstance(text, str) and not text.isprintable():
+            problem = key_problem(text) if field.name in keys else text_problem(text)
+            if problem is not None:
+                yield Problem(code=problem.code, detail=problem.detail, attr=field.name)
 
 
 def validation_problems(error: ValidationError) -> Iterator[Problem]:

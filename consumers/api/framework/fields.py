@@ -10,6 +10,7 @@ from rest_framework import serializers
 from consumers.choices import CURRENCIES, NO_CURRENCY, NO_TIME_ZONE, TIME_ZONES
 from consumers.moments import moment_text
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR
+from consumers.texts import key_problem
 
 MAX_WHOLE = 2**31 - 1
 
@@ -44,7 +45,25 @@ class KeyField(TextField):
             self.fail("blank")
         if text.startswith("/") or text.endswith("/"):
             self.fail("slash")
-        return text
+        return key_checked(text)
+
+
+def key_checked(key: str) -> str:
+    """Return a key that has no control characters and no invisible marks.
+
+    Raises:
+        ValidationError: it has one.
+    """
+    if problem := key_problem(key):
+        raise serializers.ValidationError(problem.detail, code=problem.code)
+    return key
+
+
+class ReferenceField(TextField):
+    """A number or reference by which people and tills know a row; surrounding blanks are dropped."""
+
+    def to_internal_value(self, data: object) -> str:
+        return key_checked(super().to_internal_value(data))
 
 
 class WholeField(serializers.IntegerField):

@@ -1,18 +1,26 @@
 """Bodies: JSON that every field can be trusted to hold."""
 
-import json
-import math
-from typing import IO, Any, NoReturn
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import IO, Any
 
 from django.conf import settings
 from rest_framework import status
-from rest_framework.exceptions import APIException, ParseError, ValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
+from consumers.api.framework.strict_json import DuplicateKey, OutOfBounds, check_bounds, document_decoded
+from consumers.exceptions import MAX_PROBLEMS, Problem
 from consumers.services.upsert import is_storable
+from consumers.texts import key_problem, text_problem
 from consumers.types import JsonMapping
 
 MAX_DEPTH = 64
+KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
+
+Path = tuple[Any, ...]
+"""The names that lead to a value, the last first: ``("sku", ("0", ("lines", ())))``."""
 
 
 class TooLarge(APIException):
@@ -23,69 +31,103 @@ class TooLarge(APIException):
     default_detail = "The body is too large."
 
 
-def body_read(stream: IO[Any]) -> bytes:
-    """The bytes of a body.
+def body_read(stream: IO[Any], context: JsonMapping | None) -> bytes:
+    """Return the bytes of a body, within what the view of the parser's ``context`` takes.
 
     Raises:
-        TooLarge: more than ``API_MAX_BODY_BYTES``.
+        TooLarge: more bytes, rows, values or objects; they are counted before anything is decoded.
     """
-    limit = settings.API_MAX_BODY_BYTES
-    raw: bytes = stream.read(limit + 1)
-    if len(raw) > limit:
+    view, limit = (context or {}).get("view"), settings.API_MAX_BODY_BYTES
+    max_rows: int | None = getattr(view, "max_rows", None)
+    if view is not None and max_rows is None:
+        limit = min(limit, view.max_body_bytes)
+    # A length that the caller names is believed if it is too much: nothing is read then.
+    named = view.request.META.get("CONTENT_LENGTH") if view is not None else ""
+    raw: bytes = b"" if _is_more(named, limit) else stream.read(limit + 1)
+    if len(raw) > limit or _is_more(named, limit):
         raise TooLarge(f"A body of more than {limit} bytes is not taken.")
+    try:
+        check_bounds(raw, max_rows=max_rows)
+    except OutOfBounds as error:
+        raise TooLarge(str(error)) from None
     return raw
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _is_more(named: str | None, limit: int) -> bool:
+    return bool(named) and str(named).isdecimal() and int(str(named)[:20]) > limit
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is out of range")
-    return number
+def duplicate_key_refusal(error: DuplicateKey) -> ValidationError:
+    """Return the error of an object that has a key twice."""
+    return ValidationError({error.path: [ErrorDetail("This key is given twice.", code="duplicate_key")]})
 
 
-def document_problems(document: Any) -> dict[str, str]:
-    """What no database can hold, by path: NUL characters, half surrogates, and nesting beyond ``MAX_DEPTH``."""
-    problems: dict[str, str] = {}
-    waiting: list[tuple[Any, str, int]] = [(document, "", 0)]
-    while waiting:
-        value, path, depth = waiting.pop()
-        if isinstance(value, str):
-            if not is_storable(value):
-                problems[path] = "This text has a character that cannot be stored."
-        elif isinstance(value, dict | list):
-            if depth == MAX_DEPTH:
-                problems[path] = "This is nested too deeply."
-                continue
-            pairs = value.items() if isinstance(value, dict) else enumerate(value)
-            for name, inner in pairs:
-                if isinstance(name, str) and not is_storable(name):
-                    problems[path] = "A field's name has a character that cannot be stored."
-                elif isinstance(inner, str | dict | list):
-                    waiting.append((inner, f"{path}.{name}" if path else str(name), depth + 1))
-    return problems
+def document_problems(document: Any) -> Iterator[Problem]:
+    """Yield what no text or key of a body may have, and nesting beyond ``MAX_DEPTH``, each at its path."""
+    return _value_problems(document, (), 0)
+
+
+def _value_problems(value: Any, path: Path, depth: int) -> Iterator[Problem]:
+    if isinstance(value, str):
+        if not is_storable(value):
+            yield _problem("invalid", "This text has a character that cannot be stored.", path)
+        elif problem := text_problem(value):
+            yield _problem(problem.code, problem.detail, path)
+        return
+    if depth == MAX_DEPTH:
+        yield _problem("invalid", "This is nested too deeply.", path)
+        return
+    pairs: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, inner in pairs:
+        if isinstance(name, str) and not name.isprintable():
+            yield from _name_problems(name, path)
+        if isinstance(inner, str):
+            if not inner.isprintable():
+                yield from _value_problems(inner, (name, path), depth + 1)
+        elif isinstance(inner, dict | list):
+            yield from _value_problems(inner, (name, path), depth + 1)
+
+
+def _name_problems(name: str, path: Path) -> Iterator[Problem]:
+    if not is_storable(name):
+        yield _problem("invalid", "A field's name has a character that cannot be stored.", path)
+    elif problem := key_problem(name):
+        yield _problem(problem.code, f"A field's name: {problem.detail}", path)
+
+
+def _problem(code: str, detail: str, path: Path) -> Problem:
+    names: list[str] = []
+    while path:
+        name, path = path
+        names.append(str(name))
+    return Problem(code=code, detail=detail, attr=".".join(reversed(names)))
 
 
 class DocumentParser(BaseParser):
-    """Strict JSON of at most ``API_MAX_BODY_BYTES``.
+    """Strict JSON, within what the view takes.
 
     Raises:
-        TooLarge: more bytes than that (413).
+        TooLarge: more bytes, rows or values than that (413).
         ParseError: not JSON, not UTF-8, ``NaN`` or a number out of range (400).
-        ValidationError: text that cannot be stored, named by its path (400).
+        ValidationError: a key that is given twice, or text that cannot be taken, named by its path (400).
     """
 
     media_type = "application/json"
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: JsonMapping | None = None) -> Any:
-        raw = body_read(stream)
+        raw = body_read(stream, parser_context)
         try:
-            document = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+            document = document_decoded(raw)
+        except DuplicateKey as error:
+            raise duplicate_key_refusal(error) from None
         except (ValueError, RecursionError) as error:
             raise ParseError(f"The body is not JSON: {error}"[:300]) from error
-        if problems := document_problems(document):
-            raise ValidationError({path: [detail] for path, detail in problems.items()}, code="invalid")
+        if not isinstance(document, str | dict | list):
+            return document
+        problems = {
+            problem.attr or "": [ErrorDetail(problem.detail, code=problem.code)]
+            for problem in islice(document_problems(document), MAX_PROBLEMS)
+        }
+        if problems:
+            raise ValidationError(problems)
         return document

@@ -59,7 +59,7 @@ from consumers.api.framework.authentication import ApiKeyAuthentication
 from consumers.api.framework.fields import KeyField
 from consumers.api.framework.filters import FlagFilter, KeyFilter
 from consumers.api.framework.pagination import KeysetPagination
-from consumers.api.framework.parsers import DocumentParser, TooLarge
+from consumers.api.framework.parsers import MEBIBYTE, DocumentParser, TooLarge
 from consumers.api.framework.permissions import RolePermission
 from consumers.api.framework.query import SWITCH_VALUES, DeclaredParameters, Parameter
 from consumers.api.framework.schema import ApiSchema
@@ -172,6 +172,10 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
     search_fields: ClassVar[tuple[str, ...]] = ()
     matching: ClassVar[Matching | None] = None
     """Returns the condition of a search; replaces ``search_fields`` for tables of millions of rows."""
+    max_body_bytes: int = MEBIBYTE
+    """Bytes of a body: some times the largest that an honest client sends."""
+    max_rows: int | None = None
+    """Rows of a body that is a list, counted before it is decoded. It has at most ``API_MAX_BODY_BYTES``."""
     ordering_fields: ClassVar[tuple[str, ...]] = ()
     default_ordering: ClassVar[str] = "pk"
     is_list: ClassVar[bool] = False
@@ -315,6 +319,11 @@ class Collection(ViewSetMixin, ApiView):
     whole_names: ClassVar[frozenset[str]] = frozenset()
     """Objects that PATCH replaces instead of merging, beside rule trees."""
     bulk_path: bool = False
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if self.action == "bulk":
+            self.max_rows = MAX_ROWS
+        super().initial(request, *args, **kwargs)
 
     def save(self, rows: Sequence[JsonObject]) -> Saved:
         """Save all ``rows`` or none, in one transaction; each has its key under ``key_name``."""

@@ -11,7 +11,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.framework.fields import ChoiceText, DayField, FlagField, KeyField, MomentField, TextField
+from consumers.api.framework.fields import (
+    ChoiceText,
+    DayField,
+    FlagField,
+    KeyField,
+    MomentField,
+    ReferenceField,
+    TextField,
+)
 from consumers.api.framework.filters import ArchiveFilters, FlagFilter, KeyFilter
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, Collection, row_or_404
@@ -36,7 +44,7 @@ MAX_GROUPS = 200
 class CardInput(Input):
     """A loyalty card; its number names one consumer of the account."""
 
-    number = TextField(max_length=64)
+    number = ReferenceField(max_length=64)
     type = TextField(max_length=64, allow_blank=True, default="")
 
 

@@ -6,7 +6,8 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.framework.fields import TextField
+from consumers.api.framework.fields import ReferenceField, TextField
+from consumers.api.framework.parsers import KIBIBYTE
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.v1.consumers import ConsumerView
 from loyalty.api.v1.vouchers import VoucherOutput
@@ -17,7 +18,7 @@ from loyalty.services.rewards.claim import offer_claim
 class ClaimInput(Input):
     """A claim of a tiered offer."""
 
-    reference = TextField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
+    reference = ReferenceField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
     offer = TextField(max_length=64, trim_whitespace=False)
 
 
@@ -36,6 +37,7 @@ class Claims(ConsumerView):
 
     input_class = ClaimInput
     output_class = ClaimOutput
+    max_body_bytes = 64 * KIBIBYTE
 
     @extend_schema(responses={200: ClaimOutput, 201: ClaimOutput})
     def post(self, request: Request, consumer_id: str) -> Response:

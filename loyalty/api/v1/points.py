@@ -8,7 +8,8 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consumers.api.framework.fields import MomentField, TextField, WholeField
+from consumers.api.framework.fields import MomentField, ReferenceField, TextField, WholeField
+from consumers.api.framework.parsers import KIBIBYTE
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.v1.consumers import ConsumerView
 from loyalty.models import LedgerEntry
@@ -34,7 +35,7 @@ class SignedPoints(WholeField):
 class AdjustmentInput(Input):
     """A correction of a balance."""
 
-    reference = TextField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
+    reference = ReferenceField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
     points = SignedPoints()
     description = TextField(max_length=1000, allow_blank=True, default="")
 
@@ -59,6 +60,7 @@ class PointsAdjustments(ConsumerView):
 
     input_class = AdjustmentInput
     output_class = AdjustmentOutput
+    max_body_bytes = 64 * KIBIBYTE
     search_fields = ("reference", "description")
     ordering_fields = ("at",)
     default_ordering = "-at"

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from structlog.contextvars import bind_contextvars
 
 from consumers.api.framework.filters import KeyFilter, MomentFilter
-from consumers.api.framework.parsers import TooLarge, body_read
+from consumers.api.framework.parsers import KIBIBYTE, MEBIBYTE, body_read
 from consumers.api.framework.query import Parameter, switch
 from consumers.api.framework.serializers import Output
 from consumers.api.framework.views import ApiView, row_or_404
@@ -49,6 +49,8 @@ from promotions.models import Promotion
 Decoded = TypeVar("Decoded")
 
 MAX_BATCH_BASKETS = 500
+MAX_SALE_BYTES = 4 * MEBIBYTE
+"""Three times a basket of 500 lines whose texts are as long as they may be, in characters of four bytes."""
 
 EXPLAIN = switch("explain", "Say of every promotion that did not apply why.")
 EXPLAIN_ONE = Parameter(name="promotion", description="With explain: of this promotion alone.")
@@ -61,7 +63,7 @@ class BytesParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: JsonMapping | None = None) -> Any:
-        return body_read(stream)
+        return body_read(stream, parser_context)
 
 
 class BytesRenderer(BaseRenderer):
@@ -130,6 +132,7 @@ class Evaluate(TillView):
     """``baskets/evaluate``."""
 
     till_methods = frozenset({"POST"})
+    max_body_bytes = MAX_SALE_BYTES
     parameters = {"POST": (EXPLAIN, EXPLAIN_ONE)}
 
     @extend_schema(request=SALE_SCHEMA, responses={200: ANSWER_SCHEMA})
@@ -196,6 +199,7 @@ class Transactions(TillView):
     default_ordering = "-occurred_at"
     output_class = TransactionOutput
     is_list = True
+    max_body_bytes = MAX_SALE_BYTES
     parameters = {"POST": (EXPLAIN,)}
 
     def get_queryset(self) -> QuerySet[Transaction]:
@@ -233,6 +237,7 @@ class TransactionBatch(TransactionRow):
     """``transactions/batch``; a transaction of that reference can still be read."""
 
     till_methods = frozenset({"GET", "POST"})
+    max_rows = MAX_BATCH_BASKETS
 
     def check_path(self) -> None:
         if self.request.method == "GET":
@@ -251,8 +256,6 @@ class TransactionBatch(TransactionRow):
         """
         now = timezone.now()
         bodies = self.decoded(lambda raw: batch_decoded(raw, now=now))
-        if len(bodies) > MAX_BATCH_BASKETS:
-            raise TooLarge(f"At most {MAX_BATCH_BASKETS} baskets are taken at once.")
         return Response({"results": [self._committed(reference, body, now) for reference, body in bodies]})
 
     def _committed(self, reference: str, body: bytes, now: datetime) -> Answer:
@@ -289,6 +292,7 @@ class TransactionVoid(TillView):
     """``transactions/{reference}/void``."""
 
     till_methods = frozenset({"POST"})
+    max_body_bytes = 64 * KIBIBYTE
 
     @extend_schema(request=VOID_SCHEMA, responses={201: RETURN_ANSWER_SCHEMA, 200: RETURN_ANSWER_SCHEMA})
     def post(self, request: Request, reference: str) -> Response:

@@ -1,16 +1,20 @@
 """Bodies of the till's calls: decoded and checked once, then typed all the way."""
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import islice
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
+from consumers.api.framework.strict_json import DuplicateKey, check_keys
 from consumers.choices import CURRENCIES
-from consumers.exceptions import Problem
+from consumers.exceptions import MAX_PROBLEMS, Problem
+from consumers.texts import key_problem, text_problem
 from loyalty.choices import ReversalKind
 from loyalty.exceptions import LoyaltyError, ReturnInvalid, SaleInvalid
 from loyalty.services.till.reversal import ReturnedLine, ReversalRequest
@@ -92,9 +96,17 @@ class VoidBody(Struct, kw_only=True, forbid_unknown_fields=True):
     occurred_at: Moment | None = None
 
 
+class Placement(Struct):
+    """What places a body in a batch: the rest of it is passed over, and takes no memory."""
+
+    reference: object = None
+    occurred_at: object = None
+
+
 Body = TypeVar("Body", bound=Struct)
 
 _batch_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_placement_decoder = msgspec.json.Decoder(Placement)
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"field `(?P<field>[^`]*)`")
 
@@ -183,33 +195,63 @@ def batch_decoded(raw: bytes, *, now: datetime) -> list[tuple[str, bytes]]:
         NotJson: it is not a JSON list.
     """
     try:
-        bodies = [(bytes(body), _fields(bytes(body))) for body in _batch_decoder.decode(raw)]
+        bodies = [(bytes(body), _placement(bytes(body))) for body in _batch_decoder.decode(raw)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson(str(error)) from None
     dated = []
-    for body, fields in bodies:
-        reference, moment = fields.get("reference"), fields.get("occurred_at")
+    for body, placement in bodies:
+        reference, moment = placement.reference, placement.occurred_at
         at = _Checks().moment(moment, "") if isinstance(moment, str) else None
         dated.append((at or now, reference if isinstance(reference, str) else "", body))
     return [(reference, body) for _, reference, body in sorted(dated, key=lambda entry: entry[0])]
 
 
-def _fields(body: bytes) -> dict[str, object]:
-    """Return the fields of a body of a batch; none if it is no object, or has a number beyond all bounds."""
+def _placement(body: bytes) -> Placement:
+    """Return what places a body in a batch; nothing if it is no object, or has a number beyond all bounds."""
     try:
-        document = msgspec.json.decode(body)
+        return _placement_decoder.decode(body)
     except msgspec.ValidationError:
-        return {}
-    return document if isinstance(document, dict) else {}
+        return Placement()
 
 
 def _decoded(raw: bytes, struct: type[Body], refusal: type[LoyaltyError]) -> Body:
     try:
-        return msgspec.json.decode(raw, type=struct)
+        body = msgspec.json.decode(raw, type=struct)
+        check_keys(raw)
     except msgspec.ValidationError as error:
         raise refusal(problems=[_decode_problem(str(error))]) from None
+    except DuplicateKey as error:
+        problem = Problem(code="duplicate_key", detail="This key is given twice.", attr=error.path)
+        raise refusal(problems=[problem]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson(str(error)) from None
+    # Only escapes and characters beyond ASCII can be wrong: JSON itself has no bare control character but DEL.
+    if not raw.isascii() or b"\\" in raw or b"\x7f" in raw:
+        problems = list(islice(_text_problems(msgspec.json.decode(raw), "", ""), MAX_PROBLEMS))
+        if problems:
+            raise refusal(problems=problems)
+    return body
+
+
+_TEXTS_FOR_PEOPLE = frozenset({"category", "brand", "note", "attributes"})
+"""Fields whose texts name no row; a voucher's code is looked for, whatever it is."""
+
+
+def _text_problems(value: object, name: str, path: str) -> Iterator[Problem]:
+    """Yield the control characters of all texts, and the invisible characters of keys."""
+    if isinstance(value, str) and not value.isprintable():
+        problem = text_problem(value) if name in _TEXTS_FOR_PEOPLE else key_problem(value)
+        if "\x00" in value:
+            yield Problem(code="invalid", detail="This text has a character that cannot be stored.", attr=path)
+        elif problem and not (name == "vouchers" and problem.code == "invisible_character"):
+            yield Problem(code=problem.code, detail=problem.detail, attr=path)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            # Below the attributes of a line or sale all texts are for people.
+            yield from _text_problems(inner, name if name == "attributes" else key, _joined(path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _text_problems(inner, name, _joined(path, str(index)))
 
 
 def _decode_problem(message: str) -> Problem:

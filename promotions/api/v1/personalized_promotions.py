@@ -302,6 +302,7 @@ class PersonalizedAssignments(BelowPromotionView):
 
     input_class = AssignmentInput
     output_class = AssignmentOutput
+    max_rows = MAX_ROWS
     parameters = {
         "POST": (
             switch("skip_unresolved", "Leave out SKUs that the catalogue does not know."),

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 
 from consumers.api.framework.fields import CurrencyField, FlagField, KeyField, MomentField, TextField
 from consumers.api.framework.filters import ArchiveFilters, FlagFilter, KeyFilter
+from consumers.api.framework.parsers import KIBIBYTE, MEBIBYTE
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, Collection, row_or_404
 from consumers.models import Site
@@ -139,6 +140,8 @@ class PromotionCollection(TimedView, Collection):
     """The promotions of one family under their codes."""
 
     till_methods = frozenset({"GET"})
+    # Ten sets of 1,000 products, or trees of 200 conditions with long lists.
+    max_body_bytes = 8 * MEBIBYTE
     key_name = "code"
     key_field = KeyField(max_length=64)
     filterset_class = PromotionFilters
@@ -174,6 +177,7 @@ class PromotionView(TimedView):
     """A path below one promotion of a family."""
 
     input_class: ClassVar[type[Input] | None] = NothingInput
+    max_body_bytes = 64 * KIBIBYTE
     key_name = "code"
 
     def promotion(self) -> Promotion:

@@ -14,6 +14,8 @@ from promotions.engine.rules.check import check_tree, normalized_number
 from promotions.engine.rules.problems import DefinitionProblem, Reference, join_path
 
 _INSERT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Control characters, which no screen shows; tabs and line breaks are part of a text of several lines."""
 
 
 class InvalidDefinition(ValueError):
@@ -124,6 +126,9 @@ class ObjectReader:
             return ""
         if len(value) > max_length:
             self.add_problem(name, "max_length", f"Expected {max_length} characters at most.")
+        if control := _CONTROL.search(value):
+            detail = f"This has a control character (U+{ord(control.group()):04X})."
+            self.add_problem(name, "control_character", detail)
         if inserts is not None:
             self._check_inserts(name, value, inserts)
         return value
@@ -133,6 +138,8 @@ class ObjectReader:
             if insert.strip() not in inserts:
                 detail = f"Unknown insert {{{{{insert}}}}}; known are {', '.join(inserts)}."
                 self.add_problem(name, "unknown_insert", detail)
+        if "{{" in _INSERT.sub("", text):
+            self.add_problem(name, "unclosed_insert", "An insert begins with {{ and does not end with }}.")
 
     def url(self, name: str) -> str:
         """Return an address that begins with https://, empty where it is absent."""

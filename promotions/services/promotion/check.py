@@ -10,6 +10,7 @@ from consumers.choices import CURRENCIES, NO_CURRENCY
 from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable
+from consumers.texts import text_problem
 from promotions.engine.definition.reader import Definition, InvalidDefinition
 from promotions.exceptions import AlreadyPublished, PromotionsError
 from promotions.models import Promotion
@@ -78,8 +79,8 @@ def _set_definition(promotion: Promotion, definition: Definition) -> None:
 
 def field_problems(values: PromotionValues) -> Iterator[Problem]:
     """Yield the problems of the fields that every family has."""
-    if problem := code_problem(values.code):
-        yield Problem(code="invalid", attr="code", detail=problem)
+    if refused := code_problem(values.code):
+        yield Problem(code="invalid", attr="code", detail=refused)
     if not values.name:
         yield Problem(code="blank", attr="name", detail="This may not be blank.")
     if any(unicodedata.category(character) in _CATEGORIES_FORBIDDEN_IN_NAMES for character in values.name):
@@ -92,6 +93,8 @@ def field_problems(values: PromotionValues) -> Iterator[Problem]:
             yield Problem(code="max_length", attr=name, detail=f"Expected {max_length} characters at most.")
     if not is_storable(values.description):
         yield Problem(code="invalid", attr="description", detail="This text has a character that cannot be stored.")
+    elif problem := text_problem(values.description):
+        yield Problem(code=problem.code, attr="description", detail=problem.detail)
     if values.currency not in CURRENCIES:
         yield Problem(code="invalid_choice", attr="currency", detail=NO_CURRENCY)
     yield from _date_problems(values)
