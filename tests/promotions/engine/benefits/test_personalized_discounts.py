@@ -217,7 +217,7 @@ def test_a_list_is_not_shown_where_no_discount_in_force_in_the_currency_uses_it(
 
 
 def test_a_commit_shows_the_choice_that_it_made_final() -> None:
-    decision = decided(yours(), choice=LIST, locks=True)
+    decision = decided(yours(), choice=LIST, maximum=2, locks=True)
     assert (state(decision).locked, state(decision).selected) == (False, ())
     after = state(decision.committed())
     assert (after.locked, after.selected, after.requires_selection) == (True, ("CAKE", "TEA"), False)
@@ -250,8 +250,8 @@ def test_an_automatic_default_product_is_no_part_of_the_choice() -> None:
         product_set(personalized_promotion="PP", required_quantity=1),
     ]
     decision = decided(yours(sets=sets), choice=LIST, locks=True)
-    assert decision.choices_to_lock == {"PP": ("TEA",)}
-    assert set(decision.effective_choices["PP"]) == {"CAKE", "TEA"}
+    assert decision.choices_to_lock == {"PP": ("TEA", "BAP")}
+    assert set(decision.effective_choices["PP"]) == {"CAKE", "TEA", "BAP"}
 
 
 def test_only_products_that_were_taken_are_chosen() -> None:
