@@ -1,6 +1,8 @@
 """Logging: one line per event, readable on a terminal, JSON elsewhere."""
 
+import logging
 import os
+import re
 import sys
 from typing import Any
 
@@ -37,6 +39,18 @@ RENDERERS: list[Processor] = (
     ]
 )
 
+_QUERY = re.compile(r"\?[^ \"]*")
+
+
+class WithoutQueryStrings(logging.Filter):
+    """Takes query strings, which name people, out of the request lines of Django's development server."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_QUERY.sub("", arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -47,6 +61,7 @@ LOGGING: dict[str, Any] = {
             "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *RENDERERS],
         },
     },
+    "filters": {"without_query_strings": {"()": WithoutQueryStrings}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
     "loggers": {
@@ -55,6 +70,11 @@ LOGGING: dict[str, Any] = {
         # Only failures: Celery logs two lines for every task. The page of scheduled work shows the rest.
         "celery": {"level": "WARNING"},
         "django_structlog.celery": {"level": "WARNING"},
-        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "django.server": {
+            "handlers": ["console"],
+            "level": "INFO",
+            "propagate": False,
+            "filters": ["without_query_strings"],
+        },
     },
 }

@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.logs import LOGGING as LOGGING
 from config.navigation import UNFOLD as UNFOLD
+from config.requests import without_personal_data
 from config.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -101,6 +102,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.requests.RequestIdMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -110,7 +112,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "consumers.access.CurrentAccountMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "config.requests.RequestLogMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -296,10 +298,18 @@ METRICS_NETWORKS = [
 COST_SAMPLE_EVERY = env.int("COST_SAMPLE_EVERY", default=100)  # decisions of a process; 0: none is timed
 
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# It is the id that config.requests chose.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 # A line for each answered call would cost more than many calls do; successes are counted at /metrics.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_STATUS_2XX_LOG_LEVEL = logging.DEBUG
 # Whose address it was is in the proxy's log; finding it out again took a till longer than checking its basket.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
-    sentry_sdk.init(dsn=SENTRY_DSN, send_default_pii=False)
+    sentry_sdk.init(
+        dsn=SENTRY_DSN,
+        send_default_pii=False,
+        max_request_body_size="never",
+        include_local_variables=False,
+        before_send=without_personal_data,
+    )

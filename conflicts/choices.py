@@ -8,6 +8,11 @@ class PromotionBias(models.TextChoices):
     MIN_CUSTOMER_SAVING = "min_customer_saving", "Min-customer saving"
 
 
+class DiscountCombination(models.TextChoices):
+    RANKED = "ranked", "Ranked"
+    BEST_TOTAL = "best_total", "Best total"
+
+
 class PromotionAge(models.TextChoices):
     NEWEST = "newest", "Newest promotion"
     OLDEST = "oldest", "Oldest promotion"

@@ -18,4 +18,5 @@ def conflict_policy(*, account_id: int) -> Policy:
         promotions_per_type=stored.promotions_per_type,
         promotion_age=stored.promotion_age,
         discounts_per_transaction=stored.discounts_per_transaction,
+        discount_combination=stored.discount_combination,
     )

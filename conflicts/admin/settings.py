@@ -26,13 +26,20 @@ class ConflictSettingsForm(ServiceForm):
 
     class Meta:
         model = ConflictSettings
-        fields = ("promotion_bias", "promotions_per_type", "promotion_age", "discounts_per_transaction")
+        fields = (
+            "promotion_bias",
+            "promotions_per_type",
+            "promotion_age",
+            "discounts_per_transaction",
+            "discount_combination",
+        )
         labels = {
             "promotion_bias": "Promotion bias",
             "promotions_per_type": "Number of promotions of the same type and subtype that can be applied to a single "
             "transaction",
             "promotion_age": "Promotion age selection",
             "discounts_per_transaction": "Discounts per transaction",
+            "discount_combination": "Discount combination",
         }
         help_texts = {
             "promotion_bias": "When several compete, those win that save the consumer the most (or the least): money "
@@ -42,10 +49,14 @@ class ConflictSettingsForm(ServiceForm):
             "promotion_age": "Decides where the saving is the same, by the start date. After it the code decides.",
             "discounts_per_transaction": "Discounts compete for units: those on other products apply side by side, "
             "up to this number. Empty: no limit.",
+            "discount_combination": "Ranked: the discount that saves the most alone takes its units first. A bundle "
+            "may then keep out two discounts that save more together. Best total: that combination applies whose "
+            "savings add up to the most (or the least, as the bias says); it takes the till more time.",
         }
         widgets = {
             "promotion_bias": UnfoldAdminRadioSelectWidget(),
             "promotion_age": UnfoldAdminRadioSelectWidget(),
+            "discount_combination": UnfoldAdminRadioSelectWidget(),
         }
 
 

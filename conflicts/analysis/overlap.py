@@ -46,7 +46,7 @@ class Verdict(StrEnum):
 class ExampleOutcome:
     """Who would win the example.
 
-    ``winner`` is a promotion's id, None where both apply; ``decided_by`` is bias, age or code.
+    ``winner`` is a promotion's id, None where both apply; ``decided_by`` is bias, age, code or combination.
     """
 
     winner: int | None

@@ -21,7 +21,12 @@ from promotions.engine.rulebook.rulebook import Rulebook
 CURRENCY = "EUR"
 BASKET = "3 × shampoo at 4.00 and 1 × coffee at 8.00"
 _AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
-_DECIDED_BY = {"bias": "the saving decides", "age": "the age decides", "code": "the alphabet decides"}
+_DECIDED_BY = {
+    "bias": "the saving decides",
+    "age": "the age decides",
+    "code": "the alphabet decides",
+    "combination": "the total decides",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

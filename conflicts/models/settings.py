@@ -4,7 +4,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
-from conflicts.choices import PromotionAge, PromotionBias
+from conflicts.choices import DiscountCombination, PromotionAge, PromotionBias
 from consumers.models import Account
 
 
@@ -18,6 +18,9 @@ class ConflictSettings(models.Model):
     promotions_per_type = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
     promotion_age = models.CharField(max_length=8, choices=PromotionAge.choices, default=PromotionAge.NEWEST)
     discounts_per_transaction = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    discount_combination = models.CharField(
+        max_length=16, choices=DiscountCombination.choices, default=DiscountCombination.RANKED
+    )
 
     history = HistoricalRecords()
 

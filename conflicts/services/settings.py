@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from django.db import transaction
 
-from conflicts.choices import PromotionAge, PromotionBias
+from conflicts.choices import DiscountCombination, PromotionAge, PromotionBias
 from conflicts.exceptions import ConflictsError
 from conflicts.models import ConflictSettings
 from conflicts.selectors import conflict_settings
@@ -21,6 +21,7 @@ class ConflictValues:
     promotions_per_type: int = 1
     promotion_age: str = PromotionAge.NEWEST
     discounts_per_transaction: int | None = None
+    discount_combination: str = DiscountCombination.RANKED
 
 
 def conflict_settings_save(*, account_id: int, values: ConflictValues, author: Author) -> ConflictSettings:

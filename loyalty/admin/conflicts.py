@@ -42,7 +42,12 @@ _ASPECTS = (
 """For each aspect: its label, its attribute of an overlap, and why it keeps a pair apart."""
 
 _ASPECT_VERDICTS = {Verdict.DISJOINT: "differ", Verdict.OVERLAPPING: "meet", Verdict.POSSIBLE: "may meet"}
-_DECIDED_BY = {"bias": "because of the saving", "age": "because of its age", "code": "because of its code"}
+_DECIDED_BY = {
+    "bias": "because of the saving",
+    "age": "because of its age",
+    "code": "because of its code",
+    "combination": "because of the total saving",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

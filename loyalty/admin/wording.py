@@ -33,4 +33,4 @@ def describe_lost_conflict(winners: Iterable[str], *, decided_by: str) -> str:
     """
     names = ", ".join(f"“{winner}”" for winner in winners)
     criterion = DECIDED_BY.get(decided_by)
-    return f"Lost to {names}{f' because of its {criterion}' if criterion else ''}."
+    return f"Lost to {names}{f' because of {criterion}' if criterion else ''}."

@@ -15,6 +15,7 @@ FRESH = {
     "promotions_per_type": 1,
     "promotion_age": "newest",
     "discounts_per_transaction": None,
+    "discount_combination": "ranked",
 }
 
 
@@ -28,7 +29,12 @@ def test_a_patch_changes_what_it_names(shop: Shop) -> None:
     assert shop.manager.patch("conflict-settings", {"promotions_per_type": 2}).json() == FRESH | {
         "promotions_per_type": 2
     }
-    body = {"promotion_bias": "min_customer_saving", "promotion_age": "oldest", "discounts_per_transaction": 3}
+    body = {
+        "promotion_bias": "min_customer_saving",
+        "promotion_age": "oldest",
+        "discounts_per_transaction": 3,
+        "discount_combination": "best_total",
+    }
     assert shop.manager.patch("conflict-settings", body).json() == body | {"promotions_per_type": 2}
     assert shop.manager.patch("conflict-settings", {"discounts_per_transaction": None}).status_code == 200
     assert conflict_policy(account_id=shop.account.pk) == Policy(
@@ -36,6 +42,7 @@ def test_a_patch_changes_what_it_names(shop: Shop) -> None:
         promotions_per_type=2,
         promotion_age="oldest",
         discounts_per_transaction=None,
+        discount_combination="best_total",
     )
 
 
@@ -46,6 +53,8 @@ def test_a_patch_changes_what_it_names(shop: Shop) -> None:
         ({"promotion_bias": None}, "promotion_bias"),
         ({"promotion_bias": ["max_customer_saving"]}, "promotion_bias"),
         ({"promotion_age": "middle"}, "promotion_age"),
+        ({"discount_combination": "worst_total"}, "discount_combination"),
+        ({"discount_combination": None}, "discount_combination"),
         ({"promotions_per_type": 0}, "promotions_per_type"),
         ({"promotions_per_type": -1}, "promotions_per_type"),
         ({"promotions_per_type": None}, "promotions_per_type"),

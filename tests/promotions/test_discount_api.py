@@ -116,6 +116,34 @@ def test_patch_merges_conditions_and_replaces_sets_and_trees(shop: Shop) -> None
     assert (row["name"], row["total_redemption_limit"]) == (BODY["name"], 100)
 
 
+EVERY_50: dict[str, Any] = {"rules": {}, "required_spend": "50", "repeats": True}
+
+
+def test_an_amount_for_every_spend_is_answered_as_it_was_sent(shop: Shop) -> None:
+    fields: dict[str, Any] = {
+        "discount_type": "amount",
+        "value": "5",
+        "maximum_discount": None,
+        "product_sets": [EVERY_50],
+    }
+    assert put(shop, **fields).status_code == 201
+    row = shop.manager.get("discounts/half").json()
+    [only] = row["product_sets"]
+    assert (only["required_spend"], only["repeats"], only["discounted_quantity"]) == ("50.00", True, None)
+    again = shop.manager.patch("discounts/half", {"product_sets": row["product_sets"]}).json()
+    assert (again["product_sets"], again["version"]) == (row["product_sets"], row["version"])
+
+
+@pytest.mark.parametrize("product_set", [{"repeats": "often"}, {"discounted_quantity": 2}, {"required_spend": None}])
+def test_a_spend_that_cannot_repeat_is_refused_by_its_path(shop: Shop, product_set: dict[str, Any]) -> None:
+    fields: dict[str, Any] = {"discount_type": "amount", "value": "5", "maximum_discount": None}
+    answer = put(shop, **fields, product_sets=[EVERY_50 | product_set])
+    assert answer.status_code == 400
+    assert [(error["code"], error["attr"]) for error in answer.json()["errors"]] == [
+        ("invalid", "product_sets.0.repeats")
+    ]
+
+
 def test_a_discount_and_a_promotion_may_have_the_same_code(shop: Shop) -> None:
     make_promotion(shop.account, code="half")
     assert put(shop).status_code == 201

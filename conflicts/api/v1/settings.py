@@ -5,7 +5,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from conflicts.choices import PromotionAge, PromotionBias
+from conflicts.choices import DiscountCombination, PromotionAge, PromotionBias
 from conflicts.selectors import conflict_settings
 from conflicts.services.settings import ConflictValues, conflict_settings_save
 from consumers.api.framework.fields import ChoiceText, WholeField
@@ -21,6 +21,11 @@ class ConflictInput(Input):
     promotions_per_type = WholeField(min_value=1)
     promotion_age = ChoiceText(choices=PromotionAge.choices)
     discounts_per_transaction = WholeField(min_value=1, allow_null=True, help_text="Null: no limit.")
+    discount_combination = ChoiceText(
+        choices=DiscountCombination.choices,
+        help_text="ranked: discounts apply in the order of what each saves alone; best_total: in the order in which "
+        "all together save the most (or the least, as promotion_bias says).",
+    )
 
 
 class ConflictOutput(Output):
@@ -30,6 +35,7 @@ class ConflictOutput(Output):
     promotions_per_type = serializers.IntegerField()
     promotion_age = serializers.ChoiceField(choices=PromotionAge.choices)
     discounts_per_transaction = serializers.IntegerField(allow_null=True)
+    discount_combination = serializers.ChoiceField(choices=DiscountCombination.choices)
 
 
 class ConflictSettingsView(ApiView):

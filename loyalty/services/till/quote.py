@@ -50,6 +50,11 @@ MAX_POINTS_BALANCE = 10**18
 """Points that a balance may reach by a transaction; its column holds nine times as many."""
 
 
+_COMBINATION_NOT_PROVED = (
+    "So many discounts compete for the same products that a better combination of them was not ruled out."
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TillWarning:
     """Something the till should know that stops nothing."""
@@ -133,10 +138,13 @@ class Quote:
     @property
     def warnings(self) -> tuple[TillWarning, ...]:
         """What the till should know; none of it stops the sale."""
+        warnings = []
         card = self.sale.loyalty_card
-        if not card or self.record is not None:
-            return ()
-        return (TillWarning(code="unknown_card", detail=f"No consumer has the card {card}."),)
+        if card and self.record is None:
+            warnings.append(TillWarning(code="unknown_card", detail=f"No consumer has the card {card}."))
+        if not self.decision.combination_proved:
+            warnings.append(TillWarning(code="combination_not_proved", detail=_COMBINATION_NOT_PROVED))
+        return tuple(warnings)
 
 
 def quote(*, account: Account, sale: Sale, explain: bool = False, only: str | None = None) -> Quote:

@@ -48,7 +48,13 @@ VALUES: Mapping[str, tuple[str, str]] = {
         "Amount off",
         "Off each time the product sets are found, shared over the discounted products.",
     ),
-    DiscountType.PERCENTAGE: ("Percentage off", "Off the discounted products: above 0, at most 100."),
+    DiscountType.PERCENTAGE: (
+        "Percentage off",
+        (
+            "Off the discounted products: above 0, at most 100. Rounded once each time the product sets are found: 10% "
+            "off each screw at 0.04 is nothing. For cheap products use one product set with a required spend."
+        ),
+    ),
     DiscountType.FIXED_PRICE: (
         "Fixed price",
         "What the discounted products cost together each time the product sets are found. It never raises a price.",
@@ -151,6 +157,13 @@ class DiscountSetForm(RowForm):
         widget=decimal(CURRENCY, **{"data-shown-when": "required_by:spend"}),
         help_text="On products of this set, in the discount's currency. Once in a transaction.",
     )
+    repeats = forms.BooleanField(
+        label="For every such spend",
+        required=False,
+        widget=UnfoldBooleanSwitchWidget({"data-shown-when": "required_by:spend"}),
+        help_text="On: the amount is off as often as this is spent, 5.00 off every 50.00 say. It must be the only "
+        "product set, and all of its products get the discount.",
+    )
     gets_discount = forms.BooleanField(
         label="This product set gets the discount",
         required=False,
@@ -184,6 +197,8 @@ class DiscountSetForm(RowForm):
         super().__init__(*args, **kwargs)
         self._set_personalized_choices(personalized)
         self.fields["rules"].widget.attrs["data-shown-when"] = "source:rules"
+        if discount_type and discount_type != DiscountType.AMOUNT:
+            del self.fields["repeats"]
         if discount_type == DiscountType.FREE_PRODUCT:
             default = self.fields["default_product"]
             default.widget.attrs["data-shown-when"] += "|gets_discount:on"
@@ -234,6 +249,7 @@ class DiscountSetForm(RowForm):
             source: values[source],
             "required_quantity": None if by_spend else values["required_quantity"] or 1,
             "required_spend": number_text(values["required_spend"]) if by_spend else None,
+            "repeats": by_spend and values.get("repeats", False),
             "gets_discount": gets_discount,
             "discounted_quantity": values["discounted_quantity"] if gets_discount else None,
             "default_product": values["default_product"] if gets_discount or source == PERSONALIZED_SOURCE else None,
@@ -269,7 +285,7 @@ class DiscountForm(PromotionForm):
         choices=PriceOrder.choices,
         initial=PriceOrder.CHEAPEST,
         widget=UnfoldAdminSelectWidget(),
-        help_text="Where there are more than a set needs.",
+        help_text="Where there are more than a set needs. For a fixed price the most expensive first save the most.",
     )
     product_sets = FormSetField(
         form=DiscountSetForm,
@@ -308,6 +324,9 @@ class DiscountForm(PromotionForm):
             value.label, value.help_text = VALUES[self.promotion_type]
             if self.promotion_type == DiscountType.PERCENTAGE:
                 value.widget = decimal("%")
+        if self.promotion_type == DiscountType.FIXED_PRICE:
+            # Three for 20, the cheapest first, would give next to nothing on 1, 10, 10 and 10.
+            self.fields["price_order"].initial = PriceOrder.MOST_EXPENSIVE
         sets = self.fields["product_sets"]
         assert isinstance(sets, FormSetField)  # noqa: S101
         sets.widget.row_kwargs = {

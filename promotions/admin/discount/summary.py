@@ -47,11 +47,19 @@ def _discounted(product_set: Mapping[str, object], describer: RuleDescriber) -> 
     return f"{quantity} of {describe_set(product_set, describer)}"
 
 
+def _repetition(definition: PartialDefinition) -> str:
+    """Return for what spend an amount is given again; empty where it is given once."""
+    for product_set in definition.outcome.get("product_sets") or []:
+        if product_set.get("repeats"):
+            return f" for every {describe_money(product_set.get('required_spend'), definition.currency)} spent on them"
+    return ""
+
+
 def _benefit(definition: PartialDefinition, discounted: str) -> str:
     value, maximum = definition.outcome.get("value"), definition.outcome.get("maximum_discount")
     match definition.type:
         case DiscountType.AMOUNT:
-            return f"{describe_money(value, definition.currency)} off {discounted}"
+            return f"{describe_money(value, definition.currency)} off {discounted}{_repetition(definition)}"
         case DiscountType.PERCENTAGE:
             limit = f", up to {describe_money(maximum, definition.currency)}" if maximum else ""
             return f"{value or MISSING}% off {discounted}{limit}"

@@ -49,6 +49,12 @@ class DiscountSetShape(Output):
     required_spend = serializers.CharField(
         required=False, allow_null=True, help_text="An amount, in place of the quantity."
     )
+    repeats = serializers.BooleanField(
+        required=False,
+        help_text="True: the amount is off, and a redemption counts, each time that the spend is reached. Only with a "
+        "`required_spend`, in a discount of type `amount` without another set, all of whose units get the discount. "
+        "Left out where it is false.",
+    )
     discounted_quantity = serializers.IntegerField(
         required=False,
         allow_null=True,

@@ -1,10 +1,11 @@
 """Discounts: which units of a basket form matching sets, and what is taken off their prices."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
+from promotions.engine.benefits.matching_sets import MatchingSets, deal, sets_one_by_one
 from promotions.engine.definition.fields import Document
 from promotions.engine.facts.basket import UnitGroups
 from promotions.engine.facts.consumer import PersonalizedChoice
@@ -27,8 +28,8 @@ class DiscountProductSet:
     """A product set of a discount: where its products come from, what a matching set takes, how much is discounted.
 
     One of ``products``, ``personalized`` (a backend id) and ``rules`` is its source; all None is every product.
-    ``required_spend``, in minor units, takes the place of a quantity. A ``discounted_quantity`` of None discounts all
-    units of a set with a spend.
+    ``required_spend``, in minor units, takes the place of a quantity; with ``repeats`` each such spend is a redemption.
+    A ``discounted_quantity`` of None discounts all units of a set with a spend.
     """
 
     rules: ItemRules | None
@@ -39,6 +40,7 @@ class DiscountProductSet:
     discounted_quantity: int | None
     gets_discount: bool
     default_product: str | None
+    repeats: bool = False
 
     @property
     def discounts_all_units(self) -> bool:
@@ -116,29 +118,6 @@ class DiscountResult(NamedTuple):
     def off(self) -> int:
         """The discount in minor units."""
         return sum(reduction.off for reduction in self.reductions)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MatchingSets:
-    """``count`` matching sets of one composition: for each product set the units of all of them, in price order."""
-
-    count: int
-    units_by_set: tuple[tuple[PricedUnits, ...], ...]
-
-    def part(self, start: int, count: int) -> "MatchingSets":
-        """Return some of the matching sets, counted from the first."""
-        if count == self.count:
-            return self
-        units_by_set = tuple(
-            tuple(
-                [
-                    priced.part(priced.units // self.count * start, priced.units // self.count * count)
-                    for priced in units
-                ]
-            )
-            for units in self.units_by_set
-        )
-        return MatchingSets(count=count, units_by_set=units_by_set)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,7 +229,7 @@ class Discount:
         ]
         if len(self.sets) == 1 and self.sets[0].required_spend is None:
             demand = self.sets[0].required_quantity
-            return _deal([preferred], [demand], sum([priced.units for priced in preferred]) // demand)
+            return deal([preferred], [demand], sum([priced.units for priced in preferred]) // demand)
         quantity_sets = self._quantity_sets
         taken: dict[int, list[PricedUnits]] = {}
         if quantity_sets:
@@ -263,7 +242,7 @@ class Discount:
                 return []
             taken, preferred = self._assign(preferred, supply, demands, count)
             if len(quantity_sets) == len(self.sets):
-                return _deal([taken[index] for index in quantity_sets], demands, count)
+                return deal([taken[index] for index in quantity_sets], demands, count)
         for index, required, units in self._units_of_spends(preferred, fit):
             if sum(priced.total for priced in units) < required:
                 return []
@@ -330,24 +309,33 @@ class Discount:
     def take_off(
         self,
         matching_sets: Sequence[MatchingSets],
+        prices: Prices,
         fit: Fit,
         unit_groups: UnitGroups,
         *,
         redemptions_left: int | None,
     ) -> DiscountResult:
-        """Discount the matching sets that get something, up to the redemptions that the limits leave."""
+        """Discount the matching sets that get something, up to the redemptions that the limits leave.
+
+        Args:
+            matching_sets: as ``match`` returned them.
+            prices: of the units that the discount may take.
+            fit: which of these its sets accept.
+            unit_groups: the basket's.
+            redemptions_left: None without a limit.
+        """
+        if self.sets[0].repeats:
+            return self._take_off_each_spend(matching_sets, fit, unit_groups, redemptions_left=redemptions_left)
         redemptions = off = 0
         reductions: list[PriceReduction] = []
         taken_from_lists: dict[str, dict[str, None]] = {}
-        for sets in matching_sets:
-            discounted, others = self._apart(sets)
-            each = self._discount_on(sum([priced.total for priced in discounted]) // sets.count)
-            if not each:
-                continue
+        for giving in self._giving(matching_sets, prices, fit):
+            sets, discounted, others = giving.sets, giving.discounted, giving.others
             count = sets.count if redemptions_left is None else min(sets.count, redemptions_left - redemptions)
-            if count <= 0:
+            parts = self._within_maximum(sets.part(0, count), giving.off_each, off) if count > 0 else []
+            if not parts:
                 break
-            for part, amount in self._within_maximum(sets.part(0, count), each, off):
+            for part, amount in parts:
                 if part is not sets:
                     discounted, others = self._apart(part)
                 reductions += share_reduction(amount, discounted, times=part.count)
@@ -356,30 +344,91 @@ class Discount:
                 off += amount * part.count
                 if self.personalized:
                     self._note_taken(part, unit_groups, taken_from_lists)
-        return DiscountResult(
-            redemptions=redemptions,
-            reductions=tuple(reductions),
-            fit=fit,
-            taken_from_lists={backend_id: tuple(skus) for backend_id, skus in taken_from_lists.items()},
-        )
+        return _result(redemptions, reductions, fit, taken_from_lists)
+
+    def _take_off_each_spend(
+        self,
+        matching_sets: Sequence[MatchingSets],
+        fit: Fit,
+        unit_groups: UnitGroups,
+        *,
+        redemptions_left: int | None,
+    ) -> DiscountResult:
+        """Discount the one set of a repeated spend: its amount as often as its units are worth the spend."""
+        taken_from_lists: dict[str, dict[str, None]] = {}
+        reductions: list[PriceReduction] = []
+        redemptions = 0
+        for sets in matching_sets:
+            (units,) = sets.units_by_set
+            worth = sum([priced.total for priced in units])
+            redemptions = worth // (self.sets[0].required_spend or 1)
+            if redemptions_left is not None:
+                redemptions = min(redemptions, redemptions_left)
+            if redemptions:
+                reductions = share_reduction(min(self._amount * redemptions, worth), units)
+                self._note_taken(sets, unit_groups, taken_from_lists)
+        return _result(redemptions, reductions, fit, taken_from_lists)
+
+    def _giving(self, matching_sets: Sequence[MatchingSets], prices: Prices, fit: Fit) -> Iterator["_GivingSets"]:
+        """Yield the matching sets that get something: those dealt, then those that the units of the others still make.
+
+        The units of a set that would get nothing are free again. From the dear end they may make sets that get
+        something, so that a gift at nothing or one more cheap unit never takes a discount away.
+        """
+        standing: list[MatchingSets] = []
+        for sets in matching_sets:
+            giving = self._valued(sets)
+            if giving.off_each:
+                standing.append(sets)
+                yield giving
+        if len(standing) == len(matching_sets) or len(self._quantity_sets) < len(self.sets):
+            return
+        for sets in self._sets_from_dear_end(standing, prices, fit):
+            giving = self._valued(sets)
+            if not giving.off_each:
+                return
+            yield giving
+
+    def _sets_from_dear_end(self, standing: Iterable[MatchingSets], prices: Prices, fit: Fit) -> Iterator[MatchingSets]:
+        """Yield the sets that the units outside the ``standing`` ones make, one at a time, the dearest units first."""
+        left = prices.without(priced for sets in standing for units in sets.units_by_set for priced in units)
+        dear = [priced for priced in left.by_price(most_expensive=True) if priced.unit_group in fit.unit_groups]
+        masks = [mask for _, mask in self._supply(dear, fit)]
+        for sets in sets_one_by_one(dear, masks, [product_set.required_quantity for product_set in self.sets]):
+            if self.most_expensive:
+                yield sets
+            else:
+                in_price_order = (tuple(sorted(units, key=_cheapest_first)) for units in sets.units_by_set)
+                yield MatchingSets(count=sets.count, units_by_set=tuple(in_price_order))
+
+    def _valued(self, sets: MatchingSets) -> "_GivingSets":
+        """Return matching sets of one composition with what each of them gets."""
+        discounted, others = self._apart(sets)
+        off_each = self._discount_on(sum([priced.total for priced in discounted]) // sets.count)
+        return _GivingSets(sets, off_each, discounted, others)
 
     def _discount_on(self, value: int) -> int:
         """Return the discount of one matching set whose discounted units cost ``value``, rounded once."""
         own = self.value
         match self.kind:
             case "amount":
-                return min(own.numerator // own.denominator, value)
+                return min(self._amount, value)
             case "percentage":
                 return round_half_up_ratio(own.numerator * value, own.denominator * 100)
             case "fixed_price":
-                return max(value - own.numerator // own.denominator, 0)
+                return max(value - self._amount, 0)
             case _:
                 return value
+
+    @property
+    def _amount(self) -> int:
+        """The value of an amount or a fixed price, in minor units."""
+        return self.value.numerator // self.value.denominator
 
     def _within_maximum(self, sets: MatchingSets, each: int, off: int) -> list[tuple[MatchingSets, int]]:
         """Return matching sets with the amount off each of them; the maximum leaves the last one only the rest.
 
-        ``off`` is what was taken off before.
+        There are none where the maximum is spent. ``off`` is what was taken off before.
         """
         if self.maximum is None or off + each * sets.count <= self.maximum:
             return [(sets, each)]
@@ -410,6 +459,33 @@ class Discount:
                 skus.update(dict.fromkeys([unit_groups[priced.unit_group].sku for priced in units]))
 
 
+class _GivingSets(NamedTuple):
+    """Matching sets of one composition, what each of them gets, and all their units: discounted, and only qualifying.
+
+    ``off_each`` is in minor units.
+    """
+
+    sets: MatchingSets
+    off_each: int
+    discounted: list[PricedUnits]
+    others: list[PricedUnits]
+
+
+def _result(
+    redemptions: int, reductions: Sequence[PriceReduction], fit: Fit, taken_from_lists: Mapping[str, Iterable[str]]
+) -> DiscountResult:
+    return DiscountResult(
+        redemptions=redemptions,
+        reductions=tuple(reductions),
+        fit=fit,
+        taken_from_lists={backend_id: tuple(skus) for backend_id, skus in taken_from_lists.items()},
+    )
+
+
+def _cheapest_first(priced: PricedUnits) -> tuple[int, int, int]:
+    return priced.value, priced.unit_group, priced.first
+
+
 def _union(accepted: Sequence[Set[int]]) -> Set[int]:
     """Return the unit groups that any set accepts."""
     return accepted[0] if len(accepted) == 1 else _NO_ORDINALS.union(*accepted)
@@ -435,40 +511,6 @@ def _split(units: Sequence[PricedUnits], count: int, first: list[PricedUnits], o
         count -= part
 
 
-def _deal(taken: Sequence[Sequence[PricedUnits]], demands: Sequence[int], count: int) -> list[MatchingSets]:
-    """Deal the units that each product set takes to ``count`` matching sets, first to last.
-
-    Equal neighbours are dealt together: of each product set they have units of one price, but for a single matching set
-    that needs the last units of one price and the first of the next.
-    """
-    if count and len(taken) == 1 and len(taken[0]) == 1:
-        # Mostly a discount is on one product, of which a basket has units of one price.
-        return [MatchingSets(count=count, units_by_set=((taken[0][0].part(0, demands[0] * count),),))]
-    dealt: list[MatchingSets] = []
-    # For each product set the position in its units, and how many of the units there are dealt already.
-    places = [(0, 0)] * len(taken)
-    while count:
-        alike = count
-        for units, (position, used), demand in zip(taken, places, demands, strict=True):
-            alike = min(alike, max((units[position].units - used) // demand, 1))
-        units_by_set = []
-        for index, (units, demand) in enumerate(zip(taken, demands, strict=True)):
-            (position, used), needed = places[index], demand * alike
-            pieces = []
-            while needed:
-                part = min(needed, units[position].units - used)
-                pieces.append(units[position].part(used, part))
-                needed -= part
-                used += part
-                if used == units[position].units:
-                    position, used = position + 1, 0
-            places[index] = (position, used)
-            units_by_set.append(tuple(pieces))
-        dealt.append(MatchingSets(count=alike, units_by_set=tuple(units_by_set)))
-        count -= alike
-    return dealt
-
-
 def compile_discount(discount_type: str, outcome: Document, currency: str) -> Discount:
     """Compile the outcome of a discount, which must be in normal form."""
     minor = 10 ** exponent(currency)
@@ -492,6 +534,8 @@ def compile_discount(discount_type: str, outcome: Document, currency: str) -> Di
                 discounted_quantity=product_set["discounted_quantity"],
                 gets_discount=product_set["gets_discount"],
                 default_product=product_set["default_product"],
+                # Versions of before repeats have no such key.
+                repeats=product_set.get("repeats", False),
             )
             for product_set in outcome["product_sets"]
         ),

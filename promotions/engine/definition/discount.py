@@ -66,7 +66,7 @@ def _read_outcome(discount_type: str, sent: ObjectReader, currency: str) -> Docu
         "value": value,
         "maximum_discount": maximum,
         "price_order": sent.choice("price_order", PRICE_ORDERS, default="cheapest"),
-        "product_sets": _read_product_sets(sent, currency),
+        "product_sets": _read_product_sets(discount_type, sent, currency),
     }
     sent.finish()
     return outcome
@@ -92,14 +92,30 @@ def _read_value(discount_type: str, sent: ObjectReader, currency: str) -> str | 
     return None
 
 
-def _read_product_sets(sent: ObjectReader, currency: str) -> list[Document]:
+def _read_product_sets(discount_type: str, sent: ObjectReader, currency: str) -> list[Document]:
     if sent.unread.get("product_sets") in (None, []):
         sent.add_problem("product_sets", "required", "A discount has at least one product set.")
     readers = sent.objects("product_sets", max_entries=MAX_PRODUCT_SETS)
     sets = [_read_product_set(reader, currency) for reader in readers]
     if sets and not any(product_set["gets_discount"] for product_set in sets):
         sent.add_problem("product_sets", "no_discounted_set", "At least one product set must get the discount.")
+    for reader, product_set in zip(readers, sets, strict=True):
+        if product_set.get("repeats") and (problem := _repeats_problem(discount_type, product_set, sets=len(sets))):
+            reader.add_problem("repeats", "invalid", problem)
     return sets
+
+
+def _repeats_problem(discount_type: str, product_set: Document, *, sets: int) -> str:
+    """Return why a product set cannot repeat its required spend; empty where it can."""
+    if product_set["required_spend"] is None:
+        return "Only a required spend repeats."
+    if discount_type != "amount":
+        return "A required spend repeats only in a discount of type amount."
+    if sets > 1:
+        return "A required spend repeats only where it is the discount's only product set."
+    if product_set["discounted_quantity"] is not None:
+        return "Where a required spend repeats, all units of the set get the discount: leave open how many do."
+    return ""
 
 
 def _read_product_set(sent: ObjectReader, currency: str) -> Document:
@@ -120,6 +136,9 @@ def _read_product_set(sent: ObjectReader, currency: str) -> Document:
         sent, gets_discount, product_set["required_quantity"]
     )
     product_set["default_product"] = _read_default_product(sent, product_set)
+    # Left out where it is false, so that what was stored before sets could repeat is still in normal form.
+    if sent.boolean("repeats", default=False):
+        product_set["repeats"] = True
     sent.finish()
     return product_set
 

@@ -74,7 +74,9 @@ def apply_discount(promotion: Promotion, context: EvaluationContext, *, fit: Fit
     redemptions_left = context.strategy.redemptions_left(promotion, context)
     if isinstance(redemptions_left, Refusal):
         return redemptions_left
-    result = discount.take_off(matching_sets, fit, context.basket.unit_groups, redemptions_left=redemptions_left)
+    result = discount.take_off(
+        matching_sets, context.prices, fit, context.basket.unit_groups, redemptions_left=redemptions_left
+    )
     if not result.redemptions:
         return Refusal(promotion, "no_value", _NO_VALUE)
     return Candidate(promotion, result, Fraction(result.off, 10 ** exponent(context.basket.currency)))

@@ -1,6 +1,6 @@
 """The records of a decision: what applies and to which units, what does not and why; and the policy that decides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -74,13 +74,18 @@ class Refusal(NamedTuple):
         return cls(
             promotion=loss.candidate.promotion,
             reason="lost_conflict",
-            detail=f"Lost to {', '.join(loss.won_by)} because of its {DECIDED_BY[loss.decided_by]}.",
+            detail=f"Lost to {', '.join(loss.won_by)} because of {DECIDED_BY[loss.decided_by]}.",
             won_by=loss.won_by,
             decided_by=loss.decided_by,
         )
 
 
-DECIDED_BY = {"bias": "saving", "age": "age", "code": "code"}
+DECIDED_BY = {
+    "bias": "its saving",
+    "age": "its age",
+    "code": "its code",
+    "combination": "the total saving of all discounts",
+}
 """What decided a conflict, in words, by the ``decided_by`` of a loss."""
 
 
@@ -126,7 +131,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loss:
-    """A candidate that was beaten, the codes of the winners, and whether bias, age or code decided."""
+    """A candidate that was beaten, the codes of the winners, and whether bias, age, code or combination decided."""
 
     candidate: Candidate
     won_by: tuple[str, ...]
@@ -135,10 +140,14 @@ class Loss:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resolution:
-    """The result of a conflict."""
+    """The result of a conflict.
+
+    ``is_proved`` is False where a best combination was looked for among too many to try them all.
+    """
 
     winners: tuple[Candidate, ...]
     losers: tuple[Loss, ...]
+    is_proved: bool = True
 
 
 class Contest(Protocol):
@@ -154,6 +163,29 @@ class Contest(Protocol):
 
     def holders(self, candidate: Candidate) -> tuple[str, ...]:
         """Return the winners, in order, that hold units which the candidate's product sets accept."""
+        ...
+
+    # What a search for the best combination asks besides.
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no unit is left."""
+        ...
+
+    def fitting(self, candidate: Candidate) -> Set[int]:
+        """Return the unit groups of the basket, by ordinal, that the candidate's product sets accept."""
+        ...
+
+    def within(self, unit_groups: Set[int]) -> "Contest":
+        """Return another contest for the units of some unit groups only, of which none is taken yet."""
+        ...
+
+    def fork(self) -> "Contest":
+        """Return another contest that stands as this one does, and goes on by itself."""
+        ...
+
+    def state(self) -> Hashable:
+        """Return what decides how a contest goes on: two of one state answer alike."""
         ...
 
 
@@ -237,7 +269,8 @@ class Decision:
 
     ``applied`` are discounts, then loyalty promotions, each in order of application; vouchers come between the two.
     ``choices_to_lock`` are the products that a commit selects for good, and ``effective_choices`` those that counted as
-    chosen, both by the backend id of the personalized promotion.
+    chosen, both by the backend id of the personalized promotion. ``combination_proved`` is False where so many
+    discounts compete that the best combination of them is not proved.
     """
 
     basket: Basket
@@ -254,6 +287,7 @@ class Decision:
     personalized: tuple[PersonalizedState, ...]
     choices_to_lock: Mapping[str, tuple[str, ...]]
     effective_choices: Mapping[str, tuple[str, ...]]
+    combination_proved: bool = True
 
     def committed(self) -> "Decision":
         """Return the decision as it is answered once it is committed: choices that it made final are locked."""

@@ -97,6 +97,7 @@ def evaluate(
         personalized=price_phase.personalized,
         choices_to_lock=price_phase.choices_to_lock,
         effective_choices=price_phase.effective_choices,
+        combination_proved=price_phase.combination_proved,
     )
 
 

@@ -1,6 +1,6 @@
 """The price phase: discounts that compete, those that always apply, then the vouchers presented."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,7 +28,8 @@ ProductsByList = Mapping[str, tuple[str, ...]]
 class PricePhaseResult:
     """Prices once discounts and vouchers have lowered them, and what lowered them.
 
-    ``refused`` are by promotion id; ``choices_to_lock`` and ``effective_choices`` as in ``Decision``.
+    ``refused`` are by promotion id; ``choices_to_lock``, ``effective_choices`` and ``combination_proved`` as in
+    ``Decision``.
     """
 
     prices: Prices
@@ -40,6 +41,7 @@ class PricePhaseResult:
     personalized: tuple[PersonalizedState, ...]
     choices_to_lock: ProductsByList
     effective_choices: ProductsByList
+    combination_proved: bool
 
 
 def run_price_phase(
@@ -87,6 +89,7 @@ def run_price_phase(
         ),
         choices_to_lock=_choices_to_lock(winners, context, taken_from_lists),
         effective_choices=_effective_choices(winners, context),
+        combination_proved=resolution.is_proved,
     )
 
 
@@ -122,6 +125,8 @@ class UnitContest:
         self._left = context.prices
         self._taken: list[PricedUnits] = []
         self.taken_from_lists: ProductsByList = {}
+        # What candidates got of the units left; kept by forks, which meet the same ones again and again.
+        self._applied: dict[Hashable, Candidate | None] | None = None
 
     def reapply(self, candidate: Candidate) -> Candidate | None:
         """Apply a candidate to the units that are left; None where it gives nothing any more."""
@@ -132,8 +137,22 @@ class UnitContest:
         left = self._prices_left()
         if is_decided and fit.unit_groups.isdisjoint([priced.unit_group for priced in left.priced_units]):
             return None
+        if self._applied is None:
+            return self._apply(candidate, left)
+        key: Hashable = (candidate.code, self.state())
+        if is_decided:
+            key = (
+                candidate.code,
+                tuple([priced for priced in left.priced_units if priced.unit_group in fit.unit_groups]),
+            )
+        if key not in self._applied:
+            self._applied[key] = self._apply(candidate, left)
+        return self._applied[key]
+
+    def _apply(self, candidate: Candidate, left: Prices) -> Candidate | None:
+        fit = candidate.discount_result.fit
         context = self._context._replace(prices=left, taken_from_lists=self.taken_from_lists)
-        apply = context.observed(partial(apply_discount, fit=fit if is_decided else None))
+        apply = context.observed(partial(apply_discount, fit=None if fit.undecided else fit))
         evaluated = apply(candidate.promotion, context)
         return evaluated if isinstance(evaluated, Candidate) else None
 
@@ -158,11 +177,41 @@ class UnitContest:
 
     def holders(self, candidate: Candidate) -> tuple[str, ...]:
         """Return the winners that hold units which the candidate's sets accept."""
+        accepted = self.fitting(candidate)
+        return tuple(code for code, unit_groups in self._runs_by_winner if not unit_groups.isdisjoint(accepted))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no unit is left."""
+        return not self._prices_left().priced_units
+
+    def fitting(self, candidate: Candidate) -> Set[int]:
+        """Return the unit groups that the candidate's sets accept; of a list without a choice, could accept."""
         fit = candidate.discount_result.fit
         if fit.undecided:
             fit = fit_of(candidate.promotion.discount, self._context, any_listed=True)
-        accepted = fit.unit_groups
-        return tuple(code for code, unit_groups in self._runs_by_winner if not unit_groups.isdisjoint(accepted))
+        return fit.unit_groups
+
+    def within(self, unit_groups: Set[int]) -> "UnitContest":
+        """Return another contest for the units of some unit groups only, of which none is taken yet."""
+        priced_units = [priced for priced in self._context.prices.priced_units if priced.unit_group in unit_groups]
+        contest = UnitContest(self._context._replace(prices=Prices(priced_units=tuple(priced_units))))
+        contest._applied = {}
+        return contest
+
+    def fork(self) -> "UnitContest":
+        """Return another contest that stands as this one does, and goes on by itself."""
+        fork = UnitContest(self._context)
+        fork._runs_by_winner = [*self._runs_by_winner]
+        fork._unit_groups = {*self._unit_groups}
+        fork._left = self._prices_left()
+        fork.taken_from_lists = self.taken_from_lists
+        fork._applied = self._applied
+        return fork
+
+    def state(self) -> Hashable:
+        """Return the units left, and what was taken from lists without a choice."""
+        return self._prices_left().priced_units, tuple(sorted(self.taken_from_lists.items()))
 
 
 def _with_taken(taken_from_lists: ProductsByList, winner: Candidate) -> ProductsByList:

@@ -10,7 +10,12 @@ from conflicts.resolver import Policy
 from consumers.choices import StaffRole
 from tests.consumers.admin.office import Office, make_office
 
-SETTINGS = {"promotion_bias": "max_customer_saving", "promotions_per_type": "1", "promotion_age": "newest"}
+SETTINGS = {
+    "promotion_bias": "max_customer_saving",
+    "promotions_per_type": "1",
+    "promotion_age": "newest",
+    "discount_combination": "ranked",
+}
 
 
 def example_outcomes(**policy_fields: Any) -> dict[str, str]:
@@ -48,6 +53,16 @@ def test_discounts_share_units_and_a_limit_of_one_keeps_the_first() -> None:
     assert discounts() == ["Three for two on shampoo", "10% off everything"]
     assert example_outcomes()["1.00 off coffee"] == "loses to 10% off everything: the saving decides"
     assert discounts(discounts_per_transaction=1) == ["Three for two on shampoo"]
+
+
+def test_the_best_total_gives_the_discounts_that_save_more_together() -> None:
+    outcomes = example_outcomes(discount_combination="best_total")
+    assert outcomes["Three for two on shampoo"] == "takes 4.00 off"
+    assert outcomes["1.00 off coffee"] == "takes 1.00 off"
+    lost = "loses to Three for two on shampoo and 1.00 off coffee: the total decides"
+    assert outcomes["10% off everything"] == lost
+    least = example_outcomes(discount_combination="best_total", promotion_bias="min_customer_saving")
+    assert least["10% off everything"] == "takes 2.00 off"
 
 
 @pytest.mark.django_db

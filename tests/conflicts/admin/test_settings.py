@@ -32,11 +32,17 @@ def test_the_labels_are_in_the_marketers_words(office: Office) -> None:
         "Number of promotions of the same type and subtype that can be applied to a single transaction",
         "Promotion age selection",
         "Discounts per transaction",
+        "Discount combination",
     ]
 
 
 def test_the_settings_are_saved_and_shown_in_their_history(office: Office) -> None:
-    values = {"promotion_bias": "min_customer_saving", "promotions_per_type": "2", "promotion_age": "oldest"}
+    values = {
+        "promotion_bias": "min_customer_saving",
+        "promotions_per_type": "2",
+        "promotion_age": "oldest",
+        "discount_combination": "ranked",
+    }
     assert office.client.post(page_of(office), values).status_code == 302
     assert office.client.post(page_of(office), values | {"discounts_per_transaction": "3"}).status_code == 302
     stored = ConflictSettings.objects.get()
@@ -50,11 +56,23 @@ def test_the_settings_are_saved_and_shown_in_their_history(office: Office) -> No
     assert [(change.label, change.before, change.after) for change in changed.changes] == [
         ("Discounts per transaction", "–", "3")
     ]
+    best = values | {"discounts_per_transaction": "3", "discount_combination": "best_total"}
+    assert office.client.post(page_of(office), best).status_code == 302
+    assert ConflictSettings.objects.get().discount_combination == "best_total"
+    [changed, *_] = office.page("conflicts_conflictsettings_history", office.account.pk).context["entries"]
+    assert [(change.label, change.before, change.after) for change in changed.changes] == [
+        ("Discount combination", "Ranked", "Best total")
+    ]
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x"])
 def test_at_least_one_promotion_of_a_type_applies(office: Office, number: str) -> None:
-    values = {"promotion_bias": "max_customer_saving", "promotions_per_type": number, "promotion_age": "newest"}
+    values = {
+        "promotion_bias": "max_customer_saving",
+        "promotions_per_type": number,
+        "promotion_age": "newest",
+        "discount_combination": "ranked",
+    }
     answer = office.client.post(page_of(office), values)
     assert set(answer.context["adminform"].form.errors) == {"promotions_per_type"}
 

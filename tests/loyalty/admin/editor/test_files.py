@@ -146,6 +146,15 @@ def create_full_promotions(account: Account) -> None:
             conditions={**conditions, "line_item_rules": NESTED},
             **limits,
         )
+    every_50 = {"rules": NESTED, "required_spend": "50.00", "repeats": True}
+    save_discount(
+        account,
+        code="every 50",
+        discount_type=DiscountType.AMOUNT,
+        starts_at=NOW,
+        value="5.00",
+        product_sets=[every_50],
+    )
 
 
 @pytest.fixture
@@ -188,7 +197,7 @@ def test_an_export_imported_into_an_empty_account_gives_equal_promotions(office:
     for page in (LOYALTY, DISCOUNT):
         confirm(other, page, export(office, page, kind, query="?archived=all"), kind)
     assert definitions_of(other.account) == definitions_of(office.account)
-    assert len(definitions_of(other.account)) == 16
+    assert len(definitions_of(other.account)) == 17
     copies = Promotion.objects.filter(account=other.account)
     assert {promotion.status_at(timezone.now()) for promotion in copies} == {Status.DRAFT}, (
         "nothing new applies until it is published"

@@ -208,6 +208,53 @@ def test_sets_are_kept_in_the_order_that_was_chosen(office: Office) -> None:
     assert [product_set["name"] for product_set in saved(office).outcome["product_sets"]] == ["a", "b", "c"]
 
 
+def test_an_amount_for_every_spend_is_saved_and_shown(office: Office) -> None:
+    spend = {**EVERYTHING, "required_by": "spend", "required_spend": "50", "discounted_quantity": "", "repeats": "on"}
+    assert add(office.client, "amount", spend, value="5").status_code == 302
+    (product_set,) = saved(office).outcome["product_sets"]
+    assert (product_set["required_spend"], product_set["repeats"]) == ("50.00", True)
+    assert change(office, saved(office), name="Still").status_code == 302
+    assert saved(office).outcome["product_sets"] == [product_set]
+
+
+def test_a_spend_that_cannot_repeat_is_refused_at_its_switch(office: Office) -> None:
+    spend = {**EVERYTHING, "required_by": "spend", "required_spend": "50", "discounted_quantity": "1", "repeats": "on"}
+    answer = add(office.client, "amount", spend, value="5")
+    assert list(row_errors(answer)[0]) == ["repeats"]
+
+
+@pytest.mark.parametrize("discount_type", ["percentage", "fixed_price", "free_product"])
+def test_only_an_amount_offers_to_repeat(office: Office, discount_type: str) -> None:
+    assert "For every such spend" in office.page("promotions_discount_add", query="?type=amount").content.decode()
+    page = office.page("promotions_discount_add", query=f"?type={discount_type}").content.decode()
+    assert "For every such spend" not in page
+
+
+@pytest.mark.parametrize(
+    ("discount_type", "proposed"),
+    [
+        ("amount", "cheapest"),
+        ("percentage", "cheapest"),
+        ("fixed_price", "most_expensive"),
+        ("free_product", "cheapest"),
+    ],
+)
+def test_a_fixed_price_proposes_the_most_expensive_units(office: Office, discount_type: str, proposed: str) -> None:
+    form = office.page("promotions_discount_add", query=f"?type={discount_type}").context["adminform"].form
+    assert form["price_order"].value() == proposed
+
+
+def test_a_fixed_price_on_the_cheapest_units_stays_as_it_is(office: Office) -> None:
+    discount = save_discount(office.account, discount_type="fixed_price", value="20")
+    form = office.page("promotions_discount_change", discount.pk).context["adminform"].form
+    assert form["price_order"].value() == "cheapest"
+
+
+def test_a_percentage_says_that_it_is_rounded_once_a_set(office: Office) -> None:
+    page = office.page("promotions_discount_add", query="?type=percentage").content.decode()
+    assert "10% off each screw at 0.04 is nothing" in page
+
+
 def test_a_removed_set_is_not_saved_whatever_is_in_it(office: Office) -> None:
     gone = {**EVERYTHING, "required_quantity": "none", "DELETE": "on"}
     assert add(office.client, "percentage", gone, {**EVERYTHING, "name": "kept"}).status_code == 302

@@ -50,6 +50,15 @@ def office() -> Office:
             "consumers who buy any product for at least 80.00 GBP get 10.00 GBP off all of any product.",
         ),
         (
+            "amount",
+            {"value": "5", "product_sets": [{**ORDER, "required_spend": "50", "repeats": True}]},
+            {},
+            (
+                "consumers who buy any product for at least 50.00 GBP get 5.00 GBP off all of any product for every "
+                "50.00 GBP spent on them."
+            ),
+        ),
+        (
             "free_product",
             {"product_sets": [OWN]},
             {"line_item_rules": TEA},

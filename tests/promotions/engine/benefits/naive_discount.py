@@ -46,23 +46,29 @@ class NaiveResult:
     off: dict[int, int] = field(default_factory=dict)
 
 
-def naive_result(discount: NaiveDiscount, units: list[NaiveUnit], *, limit: int | None = None) -> NaiveResult:
-    """Apply a discount to a basket; ``matching_sets_found`` are the matching sets before limits and value."""
+def naive_result(
+    discount: NaiveDiscount, units: list[NaiveUnit], *, limit: int | None = None, forms_again: bool = True
+) -> NaiveResult:
+    """Apply a discount to a basket; ``matching_sets_found`` are the matching sets before limits and value.
+
+    Without ``forms_again`` the units of sets that would give nothing are lost.
+    """
     sign = -1 if discount.most_expensive else 1
     in_order = sorted(units, key=lambda unit: (sign * unit.price, unit.unit_group))
     matching = matching_sets(discount, in_order)
     result = NaiveResult(matching_sets_found=len(matching))
+    listed = [matching_set for matching_set in matching if set_worth_off(discount, in_order, matching_set)]
+    if forms_again and matching and all(product_set.spend is None for product_set in discount.sets):
+        listed += sets_from_the_dear_end(discount, in_order, listed)
     room = discount.maximum
-    for matching_set in matching:
-        discounted = [
-            u for number, chosen in enumerate(matching_set) for u in chosen[: discounts(discount.sets[number])]
-        ]
-        total = worth_off(discount, sum(in_order[u].price for u in discounted))
+    for matching_set in listed[:limit]:
+        discounted = discounted_units(discount, matching_set)
+        total = set_worth_off(discount, in_order, matching_set)
         if room is not None:
             total = min(total, room)
             room -= total
-        if not total or result.redemptions == limit:
-            continue
+        if not total:
+            break
         result.redemptions += 1
         for chosen in matching_set:
             for u in chosen:
@@ -73,6 +79,46 @@ def naive_result(discount: NaiveDiscount, units: list[NaiveUnit], *, limit: int 
         for unit_group, share in shares(total, by_unit_group).items():
             result.off[unit_group] = result.off.get(unit_group, 0) + share
     return result
+
+
+def discounted_units(discount: NaiveDiscount, matching_set: list[list[int]]) -> list[int]:
+    """Return the positions of the units of a matching set that are discounted."""
+    return [u for number, chosen in enumerate(matching_set) for u in chosen[: discounts(discount.sets[number])]]
+
+
+def set_worth_off(discount: NaiveDiscount, units: list[NaiveUnit], matching_set: list[list[int]]) -> int:
+    """Return the discount of one matching set, without regard to a maximum."""
+    return worth_off(discount, sum(units[u].price for u in discounted_units(discount, matching_set)))
+
+
+def sets_from_the_dear_end(
+    discount: NaiveDiscount, units: list[NaiveUnit], standing: list[list[list[int]]]
+) -> list[list[list[int]]]:
+    """Form sets again, one at a time, of the units in no set that stands, until one would give nothing."""
+    used = {u for matching_set in standing for chosen in matching_set for u in chosen}
+    dear_first = sorted(range(len(units)), key=lambda u: (-units[u].price, units[u].unit_group))
+    formed: list[list[list[int]]] = []
+    while True:
+        needs = {number: product_set.quantity for number, product_set in enumerate(discount.sets)}
+        if not can_fill(units, used, needs):
+            return formed
+        matching_set: list[list[int]] = []
+        for number in range(len(discount.sets)):
+            chosen: list[int] = []
+            while needs[number]:
+                needs[number] -= 1
+                u = next(
+                    u
+                    for u in dear_first
+                    if u not in used and number in units[u].fits and can_fill(units, used | {u}, needs)
+                )
+                used = used | {u}
+                chosen.append(u)
+            # The positions of units are their places in the discount's own price order.
+            matching_set.append(sorted(chosen))
+        if not set_worth_off(discount, units, matching_set):
+            return formed
+        formed.append(matching_set)
 
 
 def discounts(naive_set: NaiveSet) -> int | None:

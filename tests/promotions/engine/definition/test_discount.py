@@ -327,3 +327,41 @@ def test_an_unknown_type_field_or_order_is_refused() -> None:
     assert refused("points") == [("type", "invalid_choice")]
     assert refused(points=5) == [("outcome.points", "unknown_field")]
     assert refused(price_order="dearest") == [("outcome.price_order", "invalid_choice")]
+
+
+EVERY_50: dict[str, Any] = {"rules": None, "required_spend": "50", "repeats": True}
+
+
+def test_a_required_spend_may_repeat_in_the_only_set_of_an_amount() -> None:
+    (product_set,) = check("amount", sets=(EVERY_50,)).outcome["product_sets"]
+    assert (product_set["required_spend"], product_set["repeats"]) == ("50.00", True)
+
+
+@pytest.mark.parametrize("value", [False, None])
+def test_a_set_that_does_not_repeat_is_stored_as_before_sets_could(value: object) -> None:
+    (product_set,) = check("amount", sets=({"rules": None, "required_spend": "50", "repeats": value},)).outcome[
+        "product_sets"
+    ]
+    assert "repeats" not in product_set
+
+
+@pytest.mark.parametrize(
+    ("discount_type", "sets"),
+    [
+        ("percentage", (EVERY_50,)),
+        ("fixed_price", (EVERY_50,)),
+        ("free_product", (EVERY_50,)),
+        ("amount", ({"rules": None, "repeats": True},)),
+        ("amount", ({"rules": None, "required_quantity": 2, "repeats": True},)),
+        ("amount", (EVERY_50, ALL_PRODUCTS)),
+        ("amount", (EVERY_50 | {"discounted_quantity": 1},)),
+        ("amount", (EVERY_50 | {"repeats": "yes"},)),
+    ],
+)
+def test_a_set_that_cannot_repeat_is_refused(discount_type: str, sets: tuple[dict[str, Any], ...]) -> None:
+    assert refused(discount_type, sets=sets) == [("outcome.product_sets.0.repeats", "invalid")]
+
+
+def test_each_set_that_repeats_beside_another_is_named() -> None:
+    paths = [(f"outcome.product_sets.{number}.repeats", "invalid") for number in (0, 1)]
+    assert refused("amount", sets=(EVERY_50, EVERY_50)) == paths

@@ -169,6 +169,8 @@ def test_a_discount_tells_what_its_product_sets_lack() -> None:
     assert refused(pair, line("A")).near_miss == units(1)
     rich = make_discount(sets=[{"rules": {}, "required_spend": "80", "gets_discount": True}])
     assert refused(rich, line("A", 1, "79.01")).near_miss == spend(99, "80.00")
+    every = make_discount("every", "amount", sets=[{"rules": {}, "required_spend": "80", "repeats": True}])
+    assert refused(every, line("A", 1, "79.01")).near_miss == spend(99, "80.00")
     both = make_discount(
         sets=[
             {"products": ["B"], "required_quantity": 1, "gets_discount": False},
