@@ -57,7 +57,7 @@ def _guard(schema_editor: BaseDatabaseSchemaEditor, *, postgresql_only: str, sql
 class Migration(migrations.Migration):
     dependencies = [
         ("loyalty", "0017_voucher_codes_in_capitals"),
-        ("promotions", "0008_fill_limit_periods"),
+        ("promotions", "0009_fill_limit_periods"),
     ]
 
     operations = [migrations.RunPython(guard_limits_without_a_period, guard_all_limits)]

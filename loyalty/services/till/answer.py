@@ -11,7 +11,7 @@ from consumers.moments import moment_text
 from loyalty.models import Voucher
 from loyalty.services.till.quote import Quote, TillWarning
 from promotions.choices import Family
-from promotions.engine.money import exponent, minor_unit, money_text, round_half_up_ratio
+from promotions.engine.money import amount_text, minor_unit, money_text
 from promotions.engine.pipeline.decision import (
     Applied,
     AppliedVoucher,
@@ -39,12 +39,6 @@ class Difference(Struct, frozen=True):
     field: str
     expected: object
     got: object
-
-
-def amount_text(amount: Fraction, currency: str) -> str:
-    """Return an amount in major units as text, rounded half up to the currency's minor unit."""
-    minor = round_half_up_ratio(amount.numerator * 10 ** exponent(currency), amount.denominator)
-    return money_text(minor, currency)
 
 
 def amount_decimal(amount: Fraction) -> Decimal:

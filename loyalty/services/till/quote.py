@@ -31,10 +31,18 @@ from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import AccountSnapshot, SitePlace, snapshot_current
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher, voucher_key
 from promotions.engine.calendar import period_bounds
-from promotions.engine.facts.basket import Basket, ProductFacts, TransactionTexts, make_basket, make_line
+from promotions.engine.facts.basket import (
+    Basket,
+    Line,
+    ProductFacts,
+    TransactionTexts,
+    line_traits,
+    make_basket,
+    make_line,
+)
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
-from promotions.engine.money import to_minor
+from promotions.engine.money import to_minor_price
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.life import life_reason
@@ -228,12 +236,13 @@ def prepare(sale: Sale, snapshot: AccountSnapshot, context: SaleContext) -> Prep
     """Make the engine's basket and shopper of a sale, and find the promotions that may apply.
 
     Raises:
-        SaleInvalid: the site or consumer is unknown.
+        SaleInvalid: the site or consumer is unknown, or a price or the total is below zero where it may not be.
     """
     record = context.shopper
     site = _site(sale, snapshot=snapshot, record=record)
     card_type = record.card_type if record is not None else ""
     basket = sale_basket(sale, site=site, products=context.products, card_type=card_type)
+    _check_prices(basket)
     shopper = record.shopper_on(basket.today) if record is not None else None
     return PreparedSale(
         sale=sale,
@@ -265,6 +274,36 @@ def _site(sale: Sale, *, snapshot: AccountSnapshot, record: ShopperRecord | None
     return site
 
 
+def _check_prices(basket: Basket) -> None:
+    """Refuse a price below zero, but of what neither earns nor is discounted; and a basket worth less than nothing.
+
+    Raises:
+        SaleInvalid: with the path of every such price.
+    """
+    problems = [
+        Problem(
+            code="min_value",
+            detail="A price is 0 or more, but of a line that is left out of discounts and of points.",
+            attr=f"lines.{index}.{name}",
+        )
+        for index, line in enumerate(basket.lines)
+        if (line.unit_inc_tax < 0 or line.unit_ex_tax < 0) and not (line.no_discount and line.no_points)
+        for name in _negative_prices(line)
+    ]
+    if not problems and basket.total_minor < 0:
+        problems.append(Problem(code="negative_total", detail="A basket is worth 0 or more.", attr="lines"))
+    if problems:
+        raise SaleInvalid(problems=problems)
+
+
+def _negative_prices(line: Line) -> list[str]:
+    """Return the prices of a line that are below zero. One without tax that was not sent is the other."""
+    if line.unit_ex_tax == line.unit_inc_tax:
+        return ["unit_price_inc_tax"]
+    prices = (("unit_price_inc_tax", line.unit_inc_tax), ("unit_price_ex_tax", line.unit_ex_tax))
+    return [name for name, price in prices if price < 0]
+
+
 def sale_basket(sale: Sale, *, site: SitePlace, products: dict[str, ProductFacts], card_type: str) -> Basket:
     """Return the engine's basket of a sale."""
     lines = [
@@ -272,10 +311,17 @@ def sale_basket(sale: Sale, *, site: SitePlace, products: dict[str, ProductFacts
             line_id=line.line_id,
             sku=line.sku,
             quantity=line.quantity,
-            unit_price_inc_tax=to_minor(line.unit_price_inc_tax, sale.currency),
-            unit_price_ex_tax=to_minor(line.unit_price_ex_tax, sale.currency),
+            unit_price_inc_tax=to_minor_price(line.unit_price_inc_tax, sale.currency),
+            unit_price_ex_tax=to_minor_price(line.unit_price_ex_tax, sale.currency),
             category=line.category,
             brand=line.brand,
+            traits=line_traits(
+                quantity=line.quantity,
+                product=products.get(line.sku),
+                weighed=line.weighed,
+                no_discount=line.no_discount,
+                no_points=line.no_points,
+            ),
         )
         for line in sale.lines
     ]

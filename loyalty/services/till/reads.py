@@ -18,6 +18,7 @@ from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
 from loyalty.services.statements.combined_query import CombinedQuery, in_ids, in_texts
 from loyalty.services.till.locks import ContendedCounters, CounterRow, counters_lock_with
+from promotions.choices import SoldBy
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper
 from promotions.engine.facts.progress import Progress
@@ -127,6 +128,9 @@ class _ProductRow(Struct, array_like=True, frozen=True):
     labels: str
     cost_price: Decimal | None
     retail_price: Decimal | None
+    sold_by: str
+    no_discount: bool | int
+    no_points: bool | int
 
 
 class _DecisionRow(Struct, array_like=True, frozen=True):
@@ -232,7 +236,8 @@ def _products_select(query: CombinedQuery, account: Account, skus: Collection[st
     in_skus, parameter = in_texts(skus)
     return query.select(
         _ProductRow,
-        "sku, product_brand, program_brand, category, CAST(labels AS text), cost_price, retail_price",
+        "sku, product_brand, program_brand, category, CAST(labels AS text), cost_price, retail_price,"
+        " sold_by, no_discount, no_points",
         f"promotions_product WHERE account_id = %s AND sku {in_skus}",
         [account.pk, parameter],
     )
@@ -273,6 +278,9 @@ def _product_facts(row: _ProductRow) -> ProductFacts:
         labels=_texts.decode(row.labels),
         cost_price=_price(row.cost_price),
         retail_price=_price(row.retail_price),
+        sold_by_weight=row.sold_by == SoldBy.WEIGHT,
+        no_discount=bool(row.no_discount),
+        no_points=bool(row.no_points),
     )
 
 

@@ -301,7 +301,7 @@ def _decide(original: _OriginalSale, returned: Mapping[str, Decimal]) -> Decisio
         shopper=_shopper(original),
         usage=Usage(),
         vouchers=[voucher.presented for voucher in facts.vouchers],
-        strategy=ReturnStrategy(limits=limits, paid=to_minor(row.paid, row.currency)),
+        strategy=ReturnStrategy(limits=limits, paid=to_minor(row.paid, row.currency), base_points=row.base_points),
     )
     return evaluate(case, _rulebook(original), ReturnPolicy(limits=limits))
 
@@ -551,7 +551,7 @@ def _write_transaction(original: _OriginalSale, result: _ReversalResult, *, answ
     )
     row.status = result.status
     row.total_inc_tax = from_minor(decision.total, currency)
-    row.total_ex_tax = decision.basket.total_ex_tax
+    row.total_ex_tax = from_minor(decision.basket.total_ex_minor, currency)
     row.discount_total = from_minor(decision.total - decision.net, currency)
     row.net_total_inc_tax = from_minor(decision.net, currency)
     row.paid -= from_minor(result.refund_due, currency)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from promotions.engine.benefits.discounts import DiscountResult
 from promotions.engine.benefits.rewards import BasketValue, RewardResult
@@ -59,7 +59,10 @@ class NearMiss:
 
 
 class Refusal(NamedTuple):
-    """A promotion that does not apply, and why. A lost conflict names the winners and what decided."""
+    """A promotion that does not apply, and why. A lost conflict names the winners and what decided.
+
+    ``ghost`` is what a promotion would have given, outside competition, to a consumer whom its control group holds out.
+    """
 
     promotion: Promotion
     reason: str
@@ -67,6 +70,7 @@ class Refusal(NamedTuple):
     won_by: tuple[str, ...] = ()
     decided_by: str = ""
     near_miss: NearMiss | None = None
+    ghost: "Candidate | None" = None
 
     @classmethod
     def lost(cls, loss: "Loss") -> "Refusal":
@@ -222,6 +226,27 @@ class Applied(NamedTuple):
     lines: tuple[LineShare, ...]
 
 
+class HeldOut(NamedTuple):
+    """A promotion whose control group holds the consumer out, and its ghost redemptions: what it would have given.
+
+    Saving in major units of money; zero redemptions where it would have given nothing.
+    """
+
+    promotion: Promotion
+    redemptions: int
+    points: int
+    saving: Fraction
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> Self:
+        """Return what a refusal by control group withholds."""
+        ghost = refusal.ghost
+        if ghost is None:
+            return cls(refusal.promotion, redemptions=0, points=0, saving=Fraction(0))
+        reward = ghost.reward_result  # No discount has a control group.
+        return cls(refusal.promotion, reward.redemptions, reward.points, ghost.saving)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AppliedVoucher:
     """A voucher that pays, by its offer's code and benefit. Discount in minor units."""
@@ -268,9 +293,9 @@ class Decision:
     """The whole answer for one basket, amounts in minor units.
 
     ``applied`` are discounts, then loyalty promotions, each in order of application; vouchers come between the two.
-    ``choices_to_lock`` are the products that a commit selects for good, and ``effective_choices`` those that counted as
-    chosen, both by the backend id of the personalized promotion. ``combination_proved`` is False where so many
-    discounts compete that the best combination of them is not proved.
+    ``held_out`` are by code. ``choices_to_lock`` are the products that a commit selects for good, and
+    ``effective_choices`` those that counted as chosen, both by the backend id of the personalized promotion.
+    ``combination_proved`` is False where so many discounts compete that the best combination of them is not proved.
     """
 
     basket: Basket
@@ -282,6 +307,7 @@ class Decision:
     applied: tuple[Applied, ...]
     vouchers: tuple[AppliedVoucher, ...]
     refused: tuple[Refusal, ...]
+    held_out: tuple[HeldOut, ...]
     vouchers_refused: tuple[RefusedVoucher, ...]
     add_products: tuple[ProductToAdd, ...]
     personalized: tuple[PersonalizedState, ...]

@@ -54,9 +54,13 @@ class SaleStrategy:
         """Return the result as it is."""
         return result
 
-    def earning_value(self, net: int) -> int:
-        """Return the whole net value."""
+    def earning_value(self, net: int, *, not_earning: int) -> int:
+        """Return the whole net value of the lines that earn."""
         return net
+
+    def limit_base_points(self, points: int) -> int:
+        """Return the points as they are."""
+        return points
 
 
 SALE = SaleStrategy()
@@ -103,12 +107,13 @@ class ReturnLimit:
 class ReturnStrategy:
     """What a return leaves of a transaction: its own promotions, each within what it had just before.
 
-    ``limits`` are by promotion id; ``paid`` is what was paid less what was refunded, in minor units. The rulebook must
-    hold the transaction's promotions and no others.
+    ``limits`` are by promotion id; ``paid`` is what was paid less what was refunded, in minor units; ``base_points``
+    are those that the transaction has just before. The rulebook must hold the transaction's promotions and no others.
     """
 
     limits: Mapping[int, ReturnLimit]
     paid: int
+    base_points: int
     checks: tuple[Check, ...] = RETURN_CHECKS
     proposes_products: bool = False
 
@@ -128,9 +133,13 @@ class ReturnStrategy:
         """Return the result with no more points than the promotion had."""
         return result._replace(points=min(result.points, self.limits[promotion.id].points))
 
-    def earning_value(self, net: int) -> int:
-        """Return the smaller of the net value and what was paid, so that a return never adds points."""
-        return min(net, self.paid)
+    def earning_value(self, net: int, *, not_earning: int) -> int:
+        """Return the smaller of the net value and what was paid for it, so that a return never adds points."""
+        return max(0, min(net, self.paid - not_earning))
+
+    def limit_base_points(self, points: int) -> int:
+        """Return no more points than the transaction had."""
+        return min(points, self.base_points)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from promotions.engine.benefits.rewards import RewardDefinition, compile_reward
 from promotions.engine.definition.fields import LIMIT_PERIOD, WHOLE_PROMOTION, Document
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper
-from promotions.engine.facts.progress import ApplicationRule, compile_application_rule
+from promotions.engine.facts.progress import QUANTITY_SCALE, ApplicationRule, compile_application_rule
 from promotions.engine.matching.item_rules import ItemRules, compile_item_rules
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.compile import Predicate, compile_tree
@@ -216,14 +216,17 @@ def _rules_signature(source: PromotionSource) -> str:
     eligibility = source.eligibility
     if not eligibility["application_rules"]:
         return ""
-    configuration = (
+    configuration = [
         source.currency,
         source.starts_at.isoformat(),
         eligibility["application_rules"],
         eligibility["site_rules"],
         eligibility["transaction_rules"],
-    )
-    return sha256(repr(configuration).encode()).hexdigest()[:32]
+    ]
+    if any(rule["measure"] == "quantity" for rule in eligibility["application_rules"]):
+        # Such progress was once added up in units: it is added up again. That of other rules holds.
+        configuration.append(QUANTITY_SCALE)
+    return sha256(repr(tuple(configuration)).encode()).hexdigest()[:32]
 
 
 def needs_consumer(promotion: Promotion) -> bool:

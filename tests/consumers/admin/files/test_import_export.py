@@ -162,7 +162,13 @@ def test_a_preview_shows_the_changes_by_column(office: Office) -> None:
     assert differences(answer) == {
         "acme-p1": {"Name": ("Product of acme", "New name"), "Labels": ("–", "organic")},
         "acme-p2": {"Retail price": ("3.00", "–")},
-        "X1": {"Name": ("–", "Other"), "Archived": ("–", "no")},
+        "X1": {
+            "Name": ("–", "Other"),
+            "Sold by": ("–", "unit"),
+            "No discount": ("–", "no"),
+            "No points": ("–", "no"),
+            "Archived": ("–", "no"),
+        },
     }
     page = answer.content.decode()
     assert "style=" not in page.partition("<main")[2], "the policy of the pages drops inline styles"

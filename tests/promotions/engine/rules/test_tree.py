@@ -342,7 +342,7 @@ def test_quantity_is_that_of_the_sku_over_the_whole_basket() -> None:
     items = {unit_group.sku: unit_group.item for unit_group in basket.unit_groups}
     assert holds(every(condition("quantity", "is", 3)), Scope.LINE_ITEM, items["A"])
     assert holds(every(condition("quantity", "is", 2)), Scope.LINE_ITEM, items["B"])
-    assert holds(every(condition("quantity", "is", 1)), Scope.LINE_ITEM, items["C"])
+    assert holds(every(condition("quantity", "is", "0.25")), Scope.LINE_ITEM, items["C"])
 
 
 MARGINS = [

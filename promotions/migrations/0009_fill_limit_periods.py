@@ -37,6 +37,6 @@ def fill_limit_periods(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> N
 
 
 class Migration(migrations.Migration):
-    dependencies = [("promotions", "0007_promotion_cost")]
+    dependencies = [("promotions", "0008_lines_that_count_otherwise")]
 
     operations = [migrations.RunPython(fill_limit_periods, migrations.RunPython.noop)]
