@@ -71,8 +71,8 @@ def test_a_limit_counts_what_is_in_the_calendar_period_of_the_basket(
     answer = shop.evaluate(occurred_at=asked)
     assert takes_off(answer) == ("0.00" if is_same else "1.00")
     reasons = [(refusal["reason"], refusal["detail"]) for refusal in answer["not_applied"]]
-    per = "" if period == "promotion" else f" per {period}"
-    assert reasons == ([("customer_limit", f"The customer limit{per} of 1 was reached.")] if is_same else [])
+    per = "" if period == "promotion" else f" a {period}"
+    assert reasons == ([("customer_limit", f"The customer limit of 1{per} was reached.")] if is_same else [])
 
 
 def test_once_a_week_holds_in_each_week(shop: Shop) -> None:
