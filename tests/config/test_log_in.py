@@ -214,8 +214,8 @@ def test_the_database_refuses_a_second_way_to_write_a_name(mary: User) -> None:
 def before_small_letters(transactional_db: None) -> Iterator[Any]:
     """Take the database back to when names differed by case; yield the user model of then."""
     executor = MigrationExecutor(connection)
-    executor.migrate([("consumers", "0008_consumers_are_found")])
-    yield executor.loader.project_state([("consumers", "0008_consumers_are_found")]).apps.get_model("consumers", "User")
+    executor.migrate([("consumers", "0009_yearless_birthday")])
+    yield executor.loader.project_state([("consumers", "0009_yearless_birthday")]).apps.get_model("consumers", "User")
     call_command("migrate", verbosity=0)
 
 

@@ -38,7 +38,7 @@ def user_names_write_small(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consumers", "0008_consumers_are_found")]
+    dependencies = [("consumers", "0009_yearless_birthday")]
 
     operations = [
         migrations.AlterModelManagers(

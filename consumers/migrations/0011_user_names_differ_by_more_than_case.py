@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     # Apart from the one before: PostgreSQL alters no table whose rows were changed in the same transaction.
-    dependencies = [("consumers", "0009_user_names_in_small_letters")]
+    dependencies = [("consumers", "0010_user_names_in_small_letters")]
 
     operations = [
         migrations.AddConstraint(
