@@ -1,11 +1,24 @@
 """Logging: one line per event, readable on a terminal, JSON elsewhere."""
 
+import logging
 import os
+import re
 import sys
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+LINK_TOKEN = re.compile(r"(/admin/password/set/)[^\s\"]+")
+
+
+def hide_link_tokens(logger: object, name: str, event: EventDict) -> EventDict:
+    """Cut the addresses of links for a new password: who reads the log must not be able to use them first."""
+    for key in ("event", "request"):
+        if isinstance(event.get(key), str):
+            event[key] = LINK_TOKEN.sub(r"\1…", event[key])
+    return event
+
 
 # For every line, of structlog's loggers and of the standard library's.
 SHARED_PROCESSORS: list[Processor] = [
@@ -14,6 +27,7 @@ SHARED_PROCESSORS: list[Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
+    hide_link_tokens,
 ]
 
 structlog.configure(
@@ -37,6 +51,18 @@ RENDERERS: list[Processor] = (
     ]
 )
 
+_QUERY = re.compile(r"\?[^ \"]*")
+
+
+class WithoutQueryStrings(logging.Filter):
+    """Takes query strings, which name people, out of the request lines of Django's development server."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_QUERY.sub("", arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -47,6 +73,7 @@ LOGGING: dict[str, Any] = {
             "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *RENDERERS],
         },
     },
+    "filters": {"without_query_strings": {"()": WithoutQueryStrings}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
     "loggers": {
@@ -55,6 +82,11 @@ LOGGING: dict[str, Any] = {
         # Only failures: Celery logs two lines for every task. The page of scheduled work shows the rest.
         "celery": {"level": "WARNING"},
         "django_structlog.celery": {"level": "WARNING"},
-        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "django.server": {
+            "handlers": ["console"],
+            "level": "INFO",
+            "propagate": False,
+            "filters": ["without_query_strings"],
+        },
     },
 }

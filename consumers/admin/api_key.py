@@ -5,14 +5,17 @@ from typing import Any
 import rest_framework_api_key.admin  # noqa: F401 - registers the library's own keys, which are not used here
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from rest_framework_api_key.models import APIKey as LibraryAPIKey
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
+from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect
@@ -22,6 +25,7 @@ from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_o
 from consumers.choices import KeyRole
 from consumers.models import ApiKey
 from consumers.services.account import api_key_create, api_key_revoke
+from consumers.types import Context
 
 admin.site.unregister(LibraryAPIKey)
 
@@ -48,8 +52,19 @@ class RevokeForm(RowDialogForm):
     def __init__(self, request: HttpRequest, object_id: object = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         keys = ApiKey.objects.filter(account=account_of(request))
-        # The primary key is the prefix with the hash: any text may be one.
-        self.key = get_object_or_404(keys, pk=str(object_id).replace("\x00", ""))
+        self.key = get_object_or_404(keys, prefix=prefix_of(str(object_id)))
+
+
+def prefix_of(object_id: str) -> str:
+    """Return the prefix of the key that an address or a log entry names: the primary key begins with it."""
+    return object_id.replace("\x00", "").partition(".")[0]
+
+
+class PrefixList(ChangeList):
+    """Links keys by their prefixes: the primary key has the hash of the secret in it, which belongs in no address."""
+
+    def url_for_result(self, result: Any) -> str:
+        return reverse("admin:consumers_apikey_change", args=[result.prefix])
 
 
 @admin.register(ApiKey)
@@ -67,6 +82,36 @@ class ApiKeyAdmin(AccountAdmin):
     actions_detail = ("revoke",)
     fieldsets = (("API key", {"fields": ("name", "role")}),)
     change_fieldsets = (("API key", {"fields": (("name", "prefix"), ("role_label", "state"), "created_at")}),)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PrefixList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> ApiKey | None:
+        key: ApiKey | None = self.get_queryset(request).filter(prefix=prefix_of(object_id)).first()
+        return key
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
+    ) -> HttpResponse:
+        shown = self.shown_key(request, object_id)
+        context = {**({"original": shown} if shown else {}), **(extra_context or {})}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Context | None = None) -> HttpResponse:
+        # Log entries name rows by their primary keys.
+        key = self.get_object(request, unquote(object_id))
+        if key is not None:
+            extra_context = {"object": self.shown_key(request, object_id), **(extra_context or {})}
+            object_id = quote(key.pk)
+        return super().history_view(request, object_id, extra_context)
+
+    def shown_key(self, request: HttpRequest, object_id: str) -> ApiKey | None:
+        """Return the key for a page whose links are made of its primary key: with the prefix in its place."""
+        key = self.get_object(request, unquote(object_id))
+        if key is not None:
+            key.pk = key.prefix
+        return key
 
     def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         return self.change_fieldsets if obj else self.fieldsets
@@ -105,7 +150,7 @@ class ApiKeyAdmin(AccountAdmin):
         return key
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
-        return HttpResponseRedirect(self.url_of("change", obj.pk))
+        return HttpResponseRedirect(self.url_of("change", obj.prefix))
 
     def get_actions_detail(self, request: HttpRequest, object_id: object) -> list[Any]:
         key = self.get_object(request, str(object_id))

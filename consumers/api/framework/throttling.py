@@ -1,44 +1,74 @@
 """How often a key may call."""
 
+import math
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
+from consumers.circuit_breaker import CircuitOpen, redis_breaker
 from consumers.models import ApiKey
 
 WINDOW = 60
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """What a key has called in a minute of the clock, and when that ends."""
+
+    limit: int
+    calls: int
+    ends_at: float
+
+    def headers(self) -> Iterator[tuple[str, str]]:
+        """Yield the header fields of the IETF's draft on rate limits."""
+        yield "RateLimit-Policy", f"{self.limit};w={WINDOW}"
+        yield "RateLimit-Limit", str(self.limit)
+        yield "RateLimit-Remaining", str(max(self.limit - self.calls, 0))
+        yield "RateLimit-Reset", str(max(math.ceil(self.ends_at - time.time()), 0))
+
+
 class KeyThrottle(BaseThrottle):
     """At most ``API_REQUESTS_PER_MINUTE`` calls of one key in one minute of the clock; 0 means no limit.
 
-    One counter per key and minute: DRF's own throttle keeps a list of moments, which costs more than many calls do.
+    One counter per key and minute: DRF's own throttle keeps a list of moments, which costs more than many calls do. A
+    list counts each of its rows. It is taken as long as the key has a call left, whatever its rows: what they count
+    beyond the limit only keeps the key's other calls out for the rest of the minute.
     """
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: Request, view: Any) -> bool:
         limit: int = settings.API_REQUESTS_PER_MINUTE
         if not limit or not isinstance(request.auth, ApiKey):
             return True
-        counter = f"api-calls:{request.auth.prefix}:{int(time.time()) // WINDOW}"
-        try:
-            calls = _counted(counter)
-        except (RedisError, ValueError):  # a till must be able to sell while the cache is away or just emptied
-            return True
-        return calls <= limit
+        view.rate = rate_counted(request.auth, calls=1)
+        return view.rate is None or view.rate.calls <= limit
 
     def wait(self) -> float:
         return WINDOW - time.time() % WINDOW
 
 
-def _counted(counter: str) -> int:
-    """Count one call more, and say how many there are now. All but the first of a minute ask the cache once."""
+def rate_counted(key: ApiKey, *, calls: int) -> Rate | None:
+    """Count ``calls`` of a key in this minute; return what it has called, or None while the cache is away."""
+    minute = int(time.time()) // WINDOW
+    counter = f"api-calls:{key.prefix}:{minute}"
     try:
-        return cache.incr(counter)
+        counted = redis_breaker.call(_counted, counter, calls)
+    # A till must be able to sell while the cache is away, does not answer, or was just emptied.
+    except (CircuitOpen, RedisError, ValueError):
+        return None
+    return Rate(limit=settings.API_REQUESTS_PER_MINUTE, calls=counted, ends_at=(minute + 1) * WINDOW)
+
+
+def _counted(counter: str, calls: int) -> int:
+    """Count more calls, and say how many there are now. All but the first of a minute ask the cache once."""
+    try:
+        return cache.incr(counter, calls)
     except ValueError:
         # Closes the race of two first calls: one makes the counter, the other counts on.
-        return 1 if cache.add(counter, 1, timeout=2 * WINDOW) else cache.incr(counter)
+        return calls if cache.add(counter, calls, timeout=2 * WINDOW) else cache.incr(counter, calls)

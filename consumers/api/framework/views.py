@@ -59,15 +59,16 @@ from consumers.api.framework.authentication import ApiKeyAuthentication
 from consumers.api.framework.fields import KeyField
 from consumers.api.framework.filters import FlagFilter, KeyFilter
 from consumers.api.framework.pagination import KeysetPagination
-from consumers.api.framework.parsers import MEBIBYTE, DocumentParser, TooLarge
+from consumers.api.framework.parsers import MEBIBYTE, DocumentParser
 from consumers.api.framework.permissions import RolePermission
 from consumers.api.framework.query import SWITCH_VALUES, DeclaredParameters, Parameter
 from consumers.api.framework.schema import ApiSchema
 from consumers.api.framework.serializers import Input
-from consumers.api.framework.throttling import KeyThrottle
+from consumers.api.framework.throttling import KeyThrottle, Rate, rate_counted
 from consumers.author import Author
 from consumers.exceptions import MAX_PROBLEMS, Refused
 from consumers.models import Account, ApiKey
+from consumers.normal_form import normalized
 from consumers.search_text import search_problem
 from consumers.selectors import Matching
 from consumers.services.account import account_lock
@@ -83,7 +84,7 @@ class KeyConverter:
     regex = r"[^/](?:[\s\S]*[^/])?"
 
     def to_python(self, value: str) -> str:
-        return value
+        return normalized(value)
 
     def to_url(self, value: str) -> str:
         return value
@@ -166,6 +167,8 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     schema = ApiSchema()
 
+    rate: Rate | None = None
+    """What the key has called in this minute, unless there is no limit or nothing to count with."""
     till_methods: ClassVar[frozenset[str]] = frozenset()
     input_class: ClassVar[type[Input] | None] = None
     output_class: ClassVar[type[Serializer[Any]] | None] = None
@@ -204,6 +207,26 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
         """Return whether a till's key may make this call."""
         return request.method in self.till_methods
 
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        # Before the role is asked: a call that is refused counts too, and says how many are left.
+        super().check_throttles(request)
+
+    def check_throttles(self, request: Request) -> None:
+        """Do nothing: the call was counted when its key was known."""
+
+    def count_rows(self, rows: int) -> None:
+        """Count a list as so many calls of the key; the call itself is counted already."""
+        if rows > 1 and self.rate is not None:
+            self.rate = rate_counted(self.key, calls=rows - 1)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if self.rate is not None:
+            for name, value in self.rate.headers():
+                answer.headers[name] = value
+        return answer
+
     def check_permissions(self, request: Request) -> None:
         # A path that lacks the method lacks it for every role.
         if request.auth is not None and request.method not in self.allowed_methods:
@@ -240,18 +263,16 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
             raise ValidationError({"": [ErrorDetail("A JSON object is expected.", code="invalid")]})
         return data
 
-    def documents(self, serializer: Input, *, key: str, max_rows: int) -> list[JsonObject]:
-        """Return the rows of the body, each validated by ``serializer`` and with its own ``key``.
+    def documents(self, serializer: Input, *, key: str) -> list[JsonObject]:
+        """Return the rows of the body, at most ``max_rows``, each validated by ``serializer`` and with its own ``key``.
 
         Raises:
             ValidationError: each problem under its row and path, up to ``MAX_PROBLEMS`` rows of them.
-            TooLarge: more than ``max_rows`` rows.
         """
         data = self.request.data if self.request.stream is not None else None
         if not isinstance(data, list):
             raise ValidationError({"": [ErrorDetail("A list of objects is expected.", code="invalid")]})
-        if len(data) > max_rows:
-            raise TooLarge(f"At most {max_rows} rows are taken at once.")
+        self.count_rows(len(data))
         rows: list[JsonObject] = []
         problems: JsonObject = {}
         first_index: dict[str, int] = {}
@@ -390,7 +411,7 @@ class Collection(ViewSetMixin, ApiView):
     @extend_schema(description=f"Create or replace up to {MAX_ROWS:,} rows, each with its key: all of them or none.")
     def bulk(self, request: Request, **key: str) -> Response:
         """Create or replace up to 10,000 rows, each with its key: all of them or none."""
-        rows = self.documents(self.row_class()(), key=self.key_name, max_rows=MAX_ROWS)
+        rows = self.documents(self.row_class()(), key=self.key_name)
         saved = self.save(rows) if rows else Saved()
         return Response({"created": saved.created, "updated": saved.updated})
 

@@ -256,6 +256,7 @@ class TransactionBatch(TransactionRow):
         """
         now = timezone.now()
         bodies = self.decoded(lambda raw: batch_decoded(raw, now=now))
+        self.count_rows(len(bodies))
         return Response({"results": [self._committed(reference, body, now) for reference, body in bodies]})
 
     def _committed(self, reference: str, body: bytes, now: datetime) -> Answer:

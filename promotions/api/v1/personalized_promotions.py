@@ -313,7 +313,7 @@ class PersonalizedAssignments(BelowPromotionView):
     @extend_schema(request=AssignmentInput(many=True), responses={200: AssignmentOutput})
     def post(self, request: Request, backend_id: str) -> Response:
         """Push a list to each of up to 10,000 consumers: to all of them or none."""
-        rows = self.documents(AssignmentInput(), key="consumer", max_rows=MAX_ROWS)
+        rows = self.documents(AssignmentInput(), key="consumer")
         assigned = personalized_lists_assign(
             **self.list_key(),
             rows=[ConsumerProducts(consumer_id=row["consumer"], products=row["products"]) for row in rows],
