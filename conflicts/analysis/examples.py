@@ -246,14 +246,15 @@ def _baskets(pair: Sequence[Promotion], trial: _Trial, catalogue: CatalogueConte
 def basket_with(example: Example, lines: Sequence[ExampleLine], catalogue: CatalogueContext) -> Basket:
     """Return an example's basket with other lines, at their own prices."""
     total = sum(line.price * line.units for line in lines)
+    products = {line.sku: line.facts for line in lines if line.facts is not None} | catalogue.products_of(lines)
     basket = example.basket
     return make_basket(
         at=basket.at,
         local=basket.local,
         site=basket.site,
         currency=basket.currency,
-        lines=_lines(lines, total, total),
-        products={line.sku: line.facts for line in lines if line.facts is not None} | catalogue.products_of(lines),
+        lines=_lines(lines, total, total, products),
+        products=products,
         texts=TransactionTexts(**{name: getattr(basket, name) or "" for name in _TEXT_ATTRIBUTES}),
     )
 
