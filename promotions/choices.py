@@ -20,6 +20,11 @@ class PriceOrder(models.TextChoices):
     MOST_EXPENSIVE = "most_expensive", "Most expensive units first"
 
 
+class SoldBy(models.TextChoices):
+    UNIT = "unit", "Unit"
+    WEIGHT = "weight", "Weight"
+
+
 class Status(models.TextChoices):
     DRAFT = "draft", "Draft"
     SCHEDULED = "scheduled", "Scheduled"

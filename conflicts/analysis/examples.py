@@ -23,7 +23,16 @@ from conflicts.analysis.satisfiability import (
     satisfying_values,
 )
 from conflicts.resolver import Policy
-from promotions.engine.facts.basket import Basket, Line, SiteFacts, TransactionTexts, make_basket, make_line
+from promotions.engine.facts.basket import (
+    Basket,
+    Line,
+    ProductFacts,
+    SiteFacts,
+    TransactionTexts,
+    line_traits,
+    make_basket,
+    make_line,
+)
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import from_minor, minor_unit, to_minor
 from promotions.engine.pipeline.decision import Decision
@@ -216,6 +225,7 @@ def _baskets(pair: Sequence[Promotion], trial: _Trial, catalogue: CatalogueConte
         texts[name] = str(values[0] or "")
     currency = pair[0].source.currency
     usual = sum(line.price * line.units for line in lines)
+    products = {line.sku: line.facts for line in lines if line.facts is not None} | catalogue.products_of(lines)
     for inc_tax in _totals(conditions.get("total_inc_tax", ()), currency, usual):
         for ex_tax in (inc_tax, *_totals(conditions.get("total_ex_tax", ()), currency, inc_tax)):
             yield make_basket(
@@ -223,9 +233,8 @@ def _baskets(pair: Sequence[Promotion], trial: _Trial, catalogue: CatalogueConte
                 local=trial.moment,
                 site=trial.site.facts,
                 currency=currency,
-                lines=_lines(lines, inc_tax, ex_tax),
-                products={line.sku: line.facts for line in lines if line.facts is not None}
-                | catalogue.products_of(lines),
+                lines=_lines(lines, inc_tax, ex_tax, products),
+                products=products,
                 texts=TransactionTexts(**texts),
             )
 
@@ -268,7 +277,7 @@ class _PricedLine(NamedTuple):
     ex_tax: int
 
 
-def _lines(lines: Sequence[ExampleLine], inc_tax: int, ex_tax: int) -> list[Line]:
+def _lines(lines: Sequence[ExampleLine], inc_tax: int, ex_tax: int, products: Mapping[str, ProductFacts]) -> list[Line]:
     """Return a basket's lines, which come to these totals."""
     return [
         make_line(
@@ -279,6 +288,7 @@ def _lines(lines: Sequence[ExampleLine], inc_tax: int, ex_tax: int) -> list[Line
             unit_price_ex_tax=priced.ex_tax,
             category=priced.line.category,
             brand=priced.line.brand,
+            traits=line_traits(quantity=Decimal(priced.units), product=products.get(priced.line.sku)),
         )
         for number, priced in enumerate(_priced(lines, inc_tax, ex_tax), start=1)
         if priced.units

@@ -172,8 +172,8 @@ def describe_example(example: Example) -> ExampleBasket:
         when=date_format(basket.local, "D j M Y, H:i"),
         shopper=", ".join(_shopper_facts(example)),
         lines=[
-            f"{line.units} × {line.sku} at "
-            f"{describe_amount(from_minor(line.unit_inc_tax, basket.currency), basket.currency)}"
+            f"{line.quantity:f} × {line.sku} at "
+            f"{describe_amount(from_minor(int(line.unit_inc_tax), basket.currency), basket.currency)}"
             f"{f' ({line.category})' if line.category else ''}"
             for line in basket.lines
         ],

@@ -6,7 +6,7 @@ from decimal import Decimal
 from loyalty.choices import PromotionType
 from promotions.admin.rules.wording import label_of
 from promotions.choices import DiscountType
-from promotions.engine.money import minor_unit
+from promotions.engine.money import minor_unit, price_text
 from promotions.engine.pipeline.decision import DECIDED_BY
 
 _TYPES = dict([*PromotionType.choices, *DiscountType.choices])
@@ -17,6 +17,11 @@ def describe_amount(amount: Decimal | str | None, currency: str) -> str:
     if amount is None:
         return "–"
     return f"{Decimal(amount).quantize(minor_unit(currency)):,f} {currency}"
+
+
+def describe_price(price: Decimal | str | None, currency: str) -> str:
+    """Format a unit price with at least the decimals of its currency, and the currency; a dash for None."""
+    return "–" if price is None else f"{price_text(Decimal(price), currency)} {currency}"
 
 
 def describe_type(promotion_type: str) -> str:

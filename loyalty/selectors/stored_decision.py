@@ -147,6 +147,24 @@ class StoredReversed(msgspec.Struct, frozen=True):
     vouchers_already_redeemed: tuple[str, ...] = ()
 
 
+class StoredGhost(msgspec.Struct, frozen=True, array_like=True):
+    """What a promotion, by its id, would have given if its control group had not held the consumer out."""
+
+    promotion: int
+    version: int
+    redemptions: int
+    points: int
+    saving: str
+
+
+class _StoredInputs(msgspec.Struct, frozen=True):
+    held_out: tuple[StoredGhost, ...] = ()
+
+
+class _StoredFacts(msgspec.Struct, frozen=True):
+    inputs: _StoredInputs = _StoredInputs()
+
+
 def answer_at_sale(transaction: Transaction) -> StoredAnswer:
     """Return the answer of the sale; an empty one where nothing was decided."""
     return _answer(transaction.answer)
@@ -160,6 +178,12 @@ def answer_now(transaction: Transaction) -> StoredAnswer:
 def refusals_of(transaction: Transaction) -> list[StoredRefusal]:
     """Return why other promotions did not apply."""
     return msgspec.convert(transaction.explanation, list[StoredRefusal])
+
+
+def ghost_redemptions_of(transaction: Transaction) -> list[StoredGhost]:
+    """Return what control groups withheld from the consumer; nothing in sales of before this was kept."""
+    held_out = msgspec.convert(transaction.facts, _StoredFacts).inputs.held_out
+    return [ghost for ghost in held_out if ghost.redemptions]
 
 
 def lines_of(transaction: Transaction) -> list[StoredLine]:

@@ -10,6 +10,8 @@ from consumers.moments import moment_text
 from consumers.types import JsonObject
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
+from loyalty.selectors.stored_decision import ghost_redemptions_of
+from promotions.models import Promotion
 
 LARGE_COLUMNS = ("explanation", "answer", "state", "facts", "lines")
 """Columns that only the page of a decision and the engine read."""
@@ -29,12 +31,34 @@ def transactions_recent(*, account_id: int, limit: int) -> list[Transaction]:
 
 
 def transaction_answer(transaction: Transaction, *, explain: bool) -> JsonObject:
-    """Return the till's answer about what is left; with ``explain``, why other promotions did not apply at the sale."""
+    """Return the till's answer about what is left.
+
+    With ``explain``, it says why other promotions did not apply at the sale, and what control groups withheld.
+    """
     stored = transaction.state or transaction.answer
     answer: JsonObject = json.loads(stored) if stored else _without_decision(transaction)
     if explain:
         answer["not_applied"] = transaction.explanation
+        answer["held_out"] = _held_out(transaction)
     return answer
+
+
+def _held_out(transaction: Transaction) -> list[JsonObject]:
+    """Return what promotions would have given at a sale if their control groups had not held the consumer out."""
+    ghosts = {ghost.promotion: ghost for ghost in ghost_redemptions_of(transaction)}
+    if not ghosts:
+        return []
+    codes = Promotion.objects.filter(account_id=transaction.account_id, pk__in=ghosts).values_list("pk", "code")
+    return [
+        {
+            "promotion": code,
+            "version": ghosts[pk].version,
+            "redemptions": ghosts[pk].redemptions,
+            "points": ghosts[pk].points,
+            "saving": ghosts[pk].saving,
+        }
+        for pk, code in codes.order_by("code", "family")
+    ]
 
 
 def reversals_of(*, transaction: Transaction) -> QuerySet[Reversal]:

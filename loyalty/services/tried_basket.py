@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 import msgspec
 
@@ -15,7 +15,6 @@ from loyalty.services.till.quote import Quote, decide, explanation_of_first, pre
 from loyalty.services.till.reads import products_read, sale_context_read
 from loyalty.services.till.sale import Sale, SaleLine
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
-from promotions.engine.money import minor_unit, to_minor
 from promotions.models import Promotion
 
 
@@ -29,6 +28,9 @@ class LineToTry:
     unit_price_ex_tax: Decimal | None = None
     category: str = ""
     brand: str = ""
+    weighed: bool | None = None
+    no_discount: bool = False
+    no_points: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ def basket_try(*, account: Account, basket: BasketToTry, promotion: Promotion | 
         at: the moment of a basket that names none.
 
     Raises:
-        SaleInvalid: the site or consumer is unknown, or a line has no price that the currency can express.
+        SaleInvalid: the site or consumer is unknown, or a line has no price, or one below zero where it may not be.
     """
     snapshot = snapshot_current(account=account)
     if promotion is not None:
@@ -89,7 +91,7 @@ def _sale(account: Account, basket: BasketToTry, *, at: datetime) -> Sale:
     lines, problems = [], []
     for index, line in enumerate(basket.lines):
         try:
-            lines.append(_line(line, line_id=str(index + 1), currency=basket.currency, retail=retail.get(line.sku)))
+            lines.append(_line(line, line_id=str(index + 1), retail=retail.get(line.sku)))
         except ValueError as error:
             attr = f"lines.{index}.unit_price_inc_tax"
             problems.append(Problem(code="invalid", detail=str(error), attr=attr))
@@ -108,20 +110,18 @@ def _sale(account: Account, basket: BasketToTry, *, at: datetime) -> Sale:
     )
 
 
-def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | None) -> SaleLine:
+def _line(line: LineToTry, *, line_id: str, retail: Decimal | None) -> SaleLine:
     """Return a line with its prices.
 
     Raises:
-        ValueError: there is none, or it has more decimals than the currency.
+        ValueError: there is none.
     """
     price = line.unit_price_inc_tax
     if price is None:
         if retail is None:
             raise ValueError("The catalogue has no retail price for it: say what it costs.")
-        price = retail.quantize(minor_unit(currency), rounding=ROUND_HALF_UP)
+        price = retail
     without_tax = price if line.unit_price_ex_tax is None else line.unit_price_ex_tax
-    for amount in (price, without_tax):
-        to_minor(amount, currency)
     return SaleLine(
         line_id=line_id,
         sku=line.sku,
@@ -130,6 +130,9 @@ def _line(line: LineToTry, *, line_id: str, currency: str, retail: Decimal | Non
         unit_price_ex_tax=without_tax,
         category=line.category,
         brand=line.brand,
+        weighed=line.weighed,
+        no_discount=line.no_discount,
+        no_points=line.no_points,
     )
 
 

@@ -57,13 +57,27 @@ class ProductForm(ServiceForm):
             "labels",
             "cost_price",
             "retail_price",
+            "sold_by",
+            "no_discount",
+            "no_points",
             "archived",
         )
-        labels = {"sku": "SKU", "name": "Product name"}
+        labels = {
+            "sku": "SKU",
+            "name": "Product name",
+            "no_discount": "No discount",
+            "no_points": "No points",
+        }
         help_texts = {
             "sku": "As the tills send it. It cannot be changed later.",
-            "cost_price": "In the account's currency; leave blank if unknown.",
-            "retail_price": "In the account's currency; leave blank if unknown. Both prices give the margin.",
+            "cost_price": "In the account's currency, with up to four decimals; leave blank if unknown.",
+            "retail_price": "In the account's currency, with up to four decimals; leave blank if unknown. "
+            "Both prices give the margin.",
+            "sold_by": "What is sold by weight counts as one unit, whatever it weighs.",
+            "no_discount": "No discount and no voucher lowers its price, and it counts toward no required spend. "
+            "For gift cards, deposits and books at a fixed price.",
+            "no_points": "It earns no points, and no loyalty promotion selects it. With no discount as well it counts "
+            "in the totals of a basket alone, and its price may be below zero: a bottle brought back.",
             "archived": "Hidden from lists; rules that name it keep working.",
         }
 
@@ -85,6 +99,9 @@ class ProductResource(AccountResource):
             "labels",
             "cost_price",
             "retail_price",
+            "sold_by",
+            "no_discount",
+            "no_points",
             "archived",
         )
 
@@ -108,14 +125,15 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
         "Rules choose products by SKU, brand, category, labels, prices and margin. "
         "Import a catalogue as CSV, XLSX or JSON."
     )
-    list_display = ("stock_keeping_unit", "name", "category", "product_brand", "labels_text", "price")
+    list_display = ("stock_keeping_unit", "name", "category", "product_brand", "labels_text", "price", "left_out_of")
     list_display_links = ("stock_keeping_unit", "name")
-    list_filter = (ArchivedFilter,)
+    list_filter = ("sold_by", "no_discount", "no_points", ArchivedFilter)
     search_fields = ("sku", "name", "category", "product_brand", "program_brand")
     search_help_text = "SKU, name, category or brand"
     fieldsets = (
         ("Product", {"fields": (("sku", "name"), ("product_brand", "program_brand"), "category", "labels")}),
         ("Prices", {"fields": (("cost_price", "retail_price"),)}),
+        ("At the till", {"fields": ("sold_by", ("no_discount", "no_points"))}),
         ("Archive", {"fields": ("archived",)}),
     )
 
@@ -130,6 +148,11 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
     @display(description="Retail price", ordering="retail_price")
     def price(self, product: Product) -> str:
         return "–" if product.retail_price is None else format_number(product.retail_price, least=2)
+
+    @display(description="Left out of")
+    def left_out_of(self, product: Product) -> str:
+        names = (("discounts", product.no_discount), ("points", product.no_points))
+        return ", ".join(name for name, is_left_out in names if is_left_out) or "–"
 
     def save_values(self, *, account_id: int, author: Author, obj: Product, form: object) -> None:
         values = {name: getattr(obj, name) for name in ProductForm.Meta.fields}

@@ -7,7 +7,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from consumers.models import AccountOwned
-from promotions.engine.money import exponent
+from promotions.choices import SoldBy
+from promotions.engine.money import PRICE_DECIMALS, exponent
 
 MAX_LABELS = 100
 MAX_LABEL_LENGTH = 100
@@ -24,7 +25,10 @@ def decimals_error(currency: str) -> ValidationError:
 
 
 class Product(AccountOwned):
-    """A catalogue entry. Prices are in the account's currency; None is unknown."""
+    """A catalogue entry. Prices are in the account's currency, with the decimals of unit prices; None is unknown.
+
+    ``no_discount`` and ``no_points`` leave every line of it out of discounts or of points.
+    """
 
     sku = models.CharField(max_length=100)
     name = models.CharField(max_length=300, blank=True)
@@ -33,11 +37,14 @@ class Product(AccountOwned):
     category = models.CharField(max_length=200, blank=True)
     labels = models.JSONField(default=list, blank=True)
     cost_price = models.DecimalField(
-        max_digits=14, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(Decimal(0))]
+        max_digits=14, decimal_places=PRICE_DECIMALS, null=True, blank=True, validators=[MinValueValidator(Decimal(0))]
     )
     retail_price = models.DecimalField(
-        max_digits=14, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(Decimal(0))]
+        max_digits=14, decimal_places=PRICE_DECIMALS, null=True, blank=True, validators=[MinValueValidator(Decimal(0))]
     )
+    sold_by = models.CharField(max_length=16, choices=SoldBy.choices, default=SoldBy.UNIT)
+    no_discount = models.BooleanField(default=False)
+    no_points = models.BooleanField(default=False)
     archived = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -50,18 +57,11 @@ class Product(AccountOwned):
         return f"{self.sku} · {self.name}" if self.name else self.sku
 
     def clean(self) -> None:
-        """Check the prices' decimals and the labels; remove duplicate labels."""
-        problems: dict[str, ValidationError] = {}
-        for name in ("cost_price", "retail_price"):
-            price = getattr(self, name)
-            if has_more_decimals(price, self.account.currency):
-                problems[name] = decimals_error(self.account.currency)
+        """Check the labels; remove duplicate labels."""
         try:
             self.labels = checked_labels(self.labels)
         except ValueError as error:
-            problems["labels"] = ValidationError(str(error), code="invalid")
-        if problems:
-            raise ValidationError(problems)
+            raise ValidationError({"labels": ValidationError(str(error), code="invalid")}) from error
 
 
 def checked_labels(labels: object) -> list[str]:

@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from consumers.models import Account
+from promotions.choices import SoldBy
 from promotions.engine.facts.basket import ProductFacts
 from promotions.models import Product
 
@@ -52,4 +53,7 @@ def _facts(product: Product) -> ProductFacts:
         labels=tuple(product.labels),
         cost_price=product.cost_price,
         retail_price=product.retail_price,
+        sold_by_weight=product.sold_by == SoldBy.WEIGHT,
+        no_discount=product.no_discount,
+        no_points=product.no_points,
     )

@@ -11,6 +11,7 @@ from django.db.utils import IntegrityError
 from consumers.references import referenced_keys
 from consumers.services.account import account_lock
 from consumers.services.upsert import Saved, rows_upsert
+from promotions.choices import SoldBy
 from promotions.exceptions import ProductInUse, ProductNotFound, PromotionsError
 from promotions.models import Product
 
@@ -27,6 +28,9 @@ class ProductValues:
     labels: tuple[str, ...] = ()
     cost_price: Decimal | None = None
     retail_price: Decimal | None = None
+    sold_by: str = SoldBy.UNIT
+    no_discount: bool = False
+    no_points: bool = False
     archived: bool = False
 
 
@@ -54,6 +58,9 @@ def products_save(*, account_id: int, rows: Sequence[ProductValues]) -> Saved:
                     "labels": list(row.labels),
                     "cost_price": row.cost_price,
                     "retail_price": row.retail_price,
+                    "sold_by": row.sold_by,
+                    "no_discount": row.no_discount,
+                    "no_points": row.no_points,
                     "archived": row.archived,
                 }
                 for row in rows

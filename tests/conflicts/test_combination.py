@@ -268,7 +268,7 @@ def _cases(draw: st.DrawFn, most: int) -> tuple[list[Drawn], list[Line]]:
 
 def slow_order_saves(drawn: list[Drawn], lines: list[Line], places: int | None) -> int:
     """What discounts save in the order given, worked out unit by unit; only those that qualify alone take part."""
-    units = [(run, row.sku, row.unit_inc_tax) for run, row in enumerate(lines) for _ in range(row.units)]
+    units = [(run, row.sku, int(row.unit_inc_tax)) for run, row in enumerate(lines) for _ in range(row.units)]
     saved = won = 0
     for each in drawn:
         if places is not None and won == places:
@@ -300,7 +300,7 @@ def slow_result(each: Drawn, units: list[tuple[int, str, int]]) -> Any:
 
 
 def qualifying(drawn: list[Drawn], lines: list[Line]) -> list[Drawn]:
-    units = [(run, row.sku, row.unit_inc_tax) for run, row in enumerate(lines) for _ in range(row.units)]
+    units = [(run, row.sku, int(row.unit_inc_tax)) for run, row in enumerate(lines) for _ in range(row.units)]
     return [each for each in drawn if slow_result(each, units).redemptions]
 
 
@@ -368,7 +368,7 @@ def test_beyond_six_the_ranked_order_is_improved_by_exchange(
 ) -> None:
     drawn, lines = case
     candidates = qualifying(drawn, lines)
-    units = [(run, row.sku, row.unit_inc_tax) for run, row in enumerate(lines) for _ in range(row.units)]
+    units = [(run, row.sku, int(row.unit_inc_tax)) for run, row in enumerate(lines) for _ in range(row.units)]
     saving = {each.promotion.code: sum(slow_result(each, units).off.values()) for each in candidates}
     ranked = sorted(candidates, key=lambda each: (-saving[each.promotion.code], each.promotion.code))
     policy = Policy(discount_combination="best_total", discounts_per_transaction=places)

@@ -16,6 +16,9 @@ BLUE: dict[str, Any] = {
     "labels": ["blue", "sale"],
     "cost_price": "2.00",
     "retail_price": "5.00",
+    "sold_by": "weight",
+    "no_discount": True,
+    "no_points": True,
     "archived": False,
 }
 
@@ -44,6 +47,9 @@ def test_a_put_replaces_everything(shop: Shop) -> None:
         "labels": [],
         "cost_price": None,
         "retail_price": None,
+        "sold_by": "unit",
+        "no_discount": False,
+        "no_points": False,
         "archived": False,
     }
 
@@ -65,15 +71,17 @@ def test_prices_are_shown_in_the_minor_unit(shop: Shop, sent: Any, shown: str) -
     ("currency", "price", "taken"),
     [
         ("GBP", "1.25", True),
-        ("GBP", "1.255", False),
+        ("GBP", "0.495", True),
+        ("GBP", "1.2555", True),
+        ("GBP", "1.25555", False),
         ("JPY", "125", True),
-        ("JPY", "125.5", False),
+        ("JPY", "125.5", True),
         ("KWD", "1.255", True),
-        ("KWD", "1.2555", False),
+        ("KWD", "1.25555", False),
     ],
 )
 @pytest.mark.django_db
-def test_a_price_has_the_decimals_of_the_currency(currency: str, price: str, taken: bool) -> None:
+def test_a_price_has_four_decimals_at_most_in_every_currency(currency: str, price: str, taken: bool) -> None:
     shop = make_shop(currency=currency)
     answer = shop.manager.put("products/A", {"cost_price": price})
     if taken:
@@ -119,9 +127,12 @@ def test_a_label_named_twice_counts_once(shop: Shop) -> None:
 
 
 def test_the_bulk_call_names_bad_prices_by_row(shop: Shop) -> None:
-    rows = [{"sku": "A", "retail_price": "1.00"}, {"sku": "B", "retail_price": "1.001", "cost_price": "x"}]
-    assert errors_of(shop.manager.post("products/bulk", rows)) == {("invalid", "1.cost_price")}
-    rows[1]["cost_price"] = "1.001"
+    rows = [{"sku": "A", "retail_price": "1.00"}, {"sku": "B", "retail_price": "1.00001", "cost_price": "x"}]
+    assert errors_of(shop.manager.post("products/bulk", rows)) == {
+        ("max_decimal_places", "1.retail_price"),
+        ("invalid", "1.cost_price"),
+    }
+    rows[1]["cost_price"] = "1.00001"
     assert errors_of(shop.manager.post("products/bulk", rows)) == {
         ("max_decimal_places", "1.retail_price"),
         ("max_decimal_places", "1.cost_price"),
@@ -135,6 +146,10 @@ def test_the_bulk_call_names_bad_prices_by_row(shop: Shop) -> None:
         ("category=Widgets", ["BLUE"]),
         ("product_brand=Acme", ["BLUE"]),
         ("program_brand=Other", []),
+        ("sold_by=weight", ["BLUE"]),
+        ("sold_by=unit", ["RED"]),
+        ("no_discount=true", ["BLUE"]),
+        ("no_points=false", ["RED"]),
         ("search=widget", ["BLUE"]),
         ("search=red", ["RED"]),
         ("ordering=-sku", ["RED", "BLUE"]),

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from consumers.admin.framework.formatting import format_number
+from consumers.normal_form import normalized
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
 _LIST_ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(?:,|\Z)')
@@ -86,7 +87,7 @@ def text_from_cell(value: object) -> str:
         case None:
             return ""
         case str():
-            return unescape_formula(value)
+            return normalized(unescape_formula(value))
         case bool():
             return "yes" if value else "no"
         case float():

@@ -25,6 +25,7 @@ from tablib import Dataset
 from consumers.admin.files.cells import ABSENT, MAX_SPREADSHEET_DIGITS, cell_text, text_from_cell
 from consumers.admin.framework.formatting import format_number
 from consumers.moments import moment_text
+from consumers.normal_form import normalized_document
 from consumers.types import JsonObject
 
 MAX_ROWS = 200_000
@@ -287,14 +288,16 @@ def _decode(content: bytes | None) -> str:
 
 
 def read_json(text: str) -> Any:
-    """Parse JSON; a number with a fraction stays a text, because a float would change its value.
+    """Parse JSON, its texts in NFC; a number with a fraction stays a text, because a float would change its value.
 
     Raises:
         ValueError: not JSON, or a field named twice; the message says where.
     """
     try:
-        return json.loads(
-            text, parse_float=str, parse_constant=_refuse_constant, object_pairs_hook=_object_without_repeats
+        return normalized_document(
+            json.loads(
+                text, parse_float=str, parse_constant=_refuse_constant, object_pairs_hook=_object_without_repeats
+            )
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

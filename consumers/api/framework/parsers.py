@@ -11,6 +11,7 @@ from rest_framework.parsers import BaseParser
 
 from consumers.api.framework.strict_json import DuplicateKey, OutOfBounds, check_bounds, document_decoded
 from consumers.exceptions import MAX_PROBLEMS, Problem
+from consumers.normal_form import is_normal_json, normalized_document
 from consumers.services.upsert import is_storable
 from consumers.texts import key_problem, text_problem
 from consumers.types import JsonMapping
@@ -104,7 +105,7 @@ def _problem(code: str, detail: str, path: Path) -> Problem:
 
 
 class DocumentParser(BaseParser):
-    """Strict JSON, within what the view takes.
+    """Strict JSON, within what the view takes, its texts in NFC.
 
     Raises:
         TooLarge: more bytes, rows or values than that (413).
@@ -130,4 +131,4 @@ class DocumentParser(BaseParser):
         }
         if problems:
             raise ValidationError(problems)
-        return document
+        return document if is_normal_json(raw) else normalized_document(document)

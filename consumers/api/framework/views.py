@@ -68,6 +68,7 @@ from consumers.api.framework.throttling import KeyThrottle, Rate, rate_counted
 from consumers.author import Author
 from consumers.exceptions import MAX_PROBLEMS, Refused
 from consumers.models import Account, ApiKey
+from consumers.normal_form import normalized
 from consumers.search_text import search_problem
 from consumers.selectors import Matching
 from consumers.services.account import account_lock
@@ -83,7 +84,7 @@ class KeyConverter:
     regex = r"[^/](?:[\s\S]*[^/])?"
 
     def to_python(self, value: str) -> str:
-        return value
+        return normalized(value)
 
     def to_url(self, value: str) -> str:
         return value

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.models import Account
-from loyalty.admin.wording import describe_amount, describe_lost_conflict, describe_type
+from loyalty.admin.wording import describe_amount, describe_lost_conflict, describe_price, describe_type
 from loyalty.choices import Benefit, ReversalKind, TransactionStatus
 from loyalty.models import AppliedPromotion, RedemptionMessage, Reversal, Transaction, Voucher
 from loyalty.selectors.message import messages_of_transaction
@@ -17,11 +17,13 @@ from loyalty.selectors.stored_decision import (
     VOUCHER_FAMILY,
     StoredAnswer,
     StoredApplied,
+    StoredGhost,
     StoredLine,
     StoredRefusal,
     StoredWarning,
     answer_at_sale,
     answer_now,
+    ghost_redemptions_of,
     lines_of,
     refusals_of,
     returned_lines_of,
@@ -176,7 +178,11 @@ def describe_decision(transaction: Transaction, *, account: Account) -> Decision
         vouchers=list(describe_vouchers(at_sale, vouchers, currency=currency)),
         reversals=[describe_reversal(reversal, lines, currency=currency) for reversal in reversals],
         changes=list(describe_changes(transaction, at_sale)) if reversals else [],
-        refused=list(describe_refusals(refusals, promotions, account=account, currency=currency)),
+        refused=list(
+            describe_refusals(
+                refusals, promotions, ghost_redemptions_of(transaction), account=account, currency=currency
+            )
+        ),
         # Lazy: the template asks for them only on behalf of users who may see them.
         redemption_messages=messages_of_transaction(transaction=transaction),
         warnings=at_sale.warnings,
@@ -214,7 +220,7 @@ def describe_lines(
             category=line.category or (line.product.category if line.product else ""),
             quantity=line.quantity,
             returned=format_number(line.returned),
-            price=describe_amount(line.unit_price_inc_tax, currency),
+            price=describe_price(line.unit_price_inc_tax, currency),
             total=describe_amount(line.total, currency),
             discount=describe_amount(line.discount, currency),
             deductions=deductions.get(line.line_id, []),
@@ -343,7 +349,12 @@ def describe_changes(transaction: Transaction, at_sale: StoredAnswer) -> Iterato
 
 
 def describe_refusals(
-    refusals: Iterable[StoredRefusal], promotions: Promotions, *, account: Account, currency: str
+    refusals: Iterable[StoredRefusal],
+    promotions: Promotions,
+    ghosts: Iterable[StoredGhost],
+    *,
+    account: Account,
+    currency: str,
 ) -> Iterator[RefusalRow]:
     """Describe why each other promotion did not apply and the one thing that it lacked; the nearest come first."""
     refusals = sorted(refusals, key=_distance)
@@ -353,16 +364,27 @@ def describe_refusals(
         if (miss := refusal.near_miss) and (rule := miss.rule) and miss.lacking == "rule" and refusal.reason in SCOPES
     }
     describer = rule_describer(account, currency=currency, trees=list(rules.values()))
+    withheld = {ghost.promotion: ghost for ghost in ghosts}
     for index, refusal in enumerate(refusals):
         reasons = [describe_reason(refusal, promotions)]
+        promotion = promotions.get(refusal.key)
+        if promotion is not None and promotion.pk in withheld:
+            reasons.append(describe_ghost(withheld[promotion.pk]))
         if index in rules and (missing := describer.describe(*rules[index])):
             reasons.append(f"It would have applied if: {missing}.")
         yield RefusalRow(
-            promotion=promotions.get(refusal.key),
+            promotion=promotion,
             code=refusal.promotion,
             check=label_of(refusal.reason),
             reason=" ".join(reason for reason in reasons if reason),
         )
+
+
+def describe_ghost(ghost: StoredGhost) -> str:
+    """Describe what a control group withheld from the consumer."""
+    times = "once" if ghost.redemptions == 1 else f"{ghost.redemptions:,} times"
+    points = f", for {ghost.points:,} points" if ghost.points else ""
+    return f"Without the control group it would have applied {times}{points}."
 
 
 def _distance(refusal: StoredRefusal) -> tuple[bool, int, str]:

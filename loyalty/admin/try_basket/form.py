@@ -11,6 +11,7 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
 )
 
 from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices
@@ -25,6 +26,7 @@ from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
 from promotions.admin.inputs.key_fields import KeyField, lines_of
 from promotions.engine.benefits.vouchers import voucher_key
+from promotions.engine.money import PRICE_DECIMALS
 from promotions.selectors.rule_values import reference_names
 
 MAX_KEY_LENGTH = 100
@@ -40,9 +42,8 @@ def _price(label: str, *, blank: str) -> forms.DecimalField:
     return _number(
         label=label,
         required=False,
-        min_value=Decimal(0),
         max_digits=16,
-        decimal_places=4,
+        decimal_places=PRICE_DECIMALS,
         help_text=f"Leave blank for {blank}.",
     )
 
@@ -51,6 +52,10 @@ def _text(label: str, *, max_length: int = 100, **kwargs: Any) -> forms.CharFiel
     return forms.CharField(
         label=label, required=False, max_length=max_length, widget=UnfoldAdminTextInputWidget(), **kwargs
     )
+
+
+def _flag(label: str, *, help_text: str) -> forms.BooleanField:
+    return forms.BooleanField(label=label, required=False, widget=UnfoldBooleanWidget(), help_text=help_text)
 
 
 class LineForm(RowForm):
@@ -64,6 +69,17 @@ class LineForm(RowForm):
     unit_price_ex_tax = _price("Unit price excl. tax", blank="the same price")
     category = _text("Category at the till", max_length=200)
     brand = _text("Brand at the till", max_length=200)
+    weighed = forms.TypedChoiceField(
+        label="Weighed",
+        choices=[("", "As the product is sold"), ("yes", "Weighed"), ("no", "Counted")],
+        coerce=lambda choice: choice == "yes",
+        empty_value=None,
+        required=False,
+        widget=UnfoldAdminSelectWidget(),
+        help_text="What was weighed counts as one unit.",
+    )
+    no_discount = _flag("No discount", help_text="Or as the product says.")
+    no_points = _flag("No points", help_text="Or as the product says.")
 
     def __init__(self, *args: Any, names: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -192,6 +208,9 @@ def initial_of(basket: BasketToTry) -> JsonObject:
             "unit_price_ex_tax": text_of(line.unit_price_ex_tax),
             "category": line.category,
             "brand": line.brand,
+            "weighed": {None: "", True: "yes", False: "no"}[line.weighed],
+            "no_discount": line.no_discount,
+            "no_points": line.no_points,
         }
         for line in basket.lines
     ]

@@ -14,13 +14,14 @@ from msgspec import Meta, Struct
 from consumers.api.framework.strict_json import DuplicateKey, check_keys
 from consumers.choices import CURRENCIES
 from consumers.exceptions import MAX_PROBLEMS, Problem
+from consumers.normal_form import normalized, normalized_json
 from consumers.texts import key_problem, text_problem
 from loyalty.choices import ReversalKind
 from loyalty.exceptions import LoyaltyError, ReturnInvalid, SaleInvalid
 from loyalty.services.till.reversal import ReturnedLine, ReversalRequest
 from loyalty.services.till.sale import Expectation, Sale, SaleLine
 from promotions.engine.benefits.vouchers import voucher_key
-from promotions.engine.money import exponent
+from promotions.engine.money import PRICE_DECIMALS, exponent
 
 MAX_LINES = 500
 MAX_VOUCHERS = 20
@@ -34,6 +35,12 @@ _COMMON_PRICE = re.compile(r"\d{1,12}(\.(?P<decimals>\d{1,15}))?", re.ASCII)
 Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters")]
 Text = Annotated[str, Meta(max_length=200)]
 Number = Annotated[str | int, Meta(description='A decimal number as text, such as "12.50"')]
+UnitPrice = Annotated[
+    str | int,
+    Meta(description="Up to four decimals. Below zero only where neither discounts nor points count the line"),
+]
+Weighed = Annotated[bool | None, Meta(description="Whether it is one unit, whatever it weighs; null: as its product")]
+LeftOut = Annotated[bool | None, Meta(description="Whether it is left out, as its product may be too")]
 Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 with offset")]
 
 
@@ -43,10 +50,13 @@ class LineBody(Struct, kw_only=True, forbid_unknown_fields=True):
     line_id: Name
     sku: Name
     quantity: Number
-    unit_price_inc_tax: Number
-    unit_price_ex_tax: Number | None = None
+    unit_price_inc_tax: UnitPrice
+    unit_price_ex_tax: UnitPrice | None = None
     category: Text | None = ""
     brand: Text | None = ""
+    weighed: Weighed = None
+    no_discount: LeftOut = None
+    no_points: LeftOut = None
 
 
 class ExpectedBody(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -202,7 +212,7 @@ def batch_decoded(raw: bytes, *, now: datetime) -> list[tuple[str, bytes]]:
     for body, placement in bodies:
         reference, moment = placement.reference, placement.occurred_at
         at = _Checks().moment(moment, "") if isinstance(moment, str) else None
-        dated.append((at or now, reference if isinstance(reference, str) else "", body))
+        dated.append((at or now, normalized(reference) if isinstance(reference, str) else "", body))
     return [(reference, body) for _, reference, body in sorted(dated, key=lambda entry: entry[0])]
 
 
@@ -216,7 +226,8 @@ def _placement(body: bytes) -> Placement:
 
 def _decoded(raw: bytes, struct: type[Body], refusal: type[LoyaltyError]) -> Body:
     try:
-        body = msgspec.json.decode(raw, type=struct)
+        normal = normalized_json(raw)
+        body = msgspec.json.decode(normal, type=struct)
         check_keys(raw)
     except msgspec.ValidationError as error:
         raise refusal(problems=[_decode_problem(str(error))]) from None
@@ -227,7 +238,7 @@ def _decoded(raw: bytes, struct: type[Body], refusal: type[LoyaltyError]) -> Bod
         raise NotJson(str(error)) from None
     # Only escapes and characters beyond ASCII can be wrong: JSON itself has no bare control character but DEL.
     if not raw.isascii() or b"\\" in raw or b"\x7f" in raw:
-        problems = list(islice(_text_problems(msgspec.json.decode(raw), "", ""), MAX_PROBLEMS))
+        problems = list(islice(_text_problems(msgspec.json.decode(normal), "", ""), MAX_PROBLEMS))
         if problems:
             raise refusal(problems=problems)
     return body
@@ -316,14 +327,20 @@ class _Checks:
             return Decimal(1)
         return number
 
-    def money(self, value: str | int, currency: str, *path: str, minimum: int | None = 0) -> Decimal:
-        places = exponent(currency)
-        price = _common_price(str(value), places)
+    def unit_price(self, value: str | int, *path: str) -> Decimal:
+        """Return a price, of which the decision says whether it may be below zero."""
+        price = _common_price(str(value), PRICE_DECIMALS)
         if price is not None:
             return price
         amount = self.number(value, *path)
-        if minimum is not None and amount < minimum:
-            self.problem(".".join(path), "min_value", "A price is 0 or more.")
+        if amount != round(amount, PRICE_DECIMALS):
+            self.problem(".".join(path), "max_decimal_places", f"A unit price has {PRICE_DECIMALS} decimals at most.")
+            return Decimal(0)
+        return amount
+
+    def money(self, value: str | int, currency: str, *path: str) -> Decimal:
+        places = exponent(currency)
+        amount = self.number(value, *path)
         if amount != round(amount, places):
             self.problem(".".join(path), "max_decimal_places", f"{currency} has {places} decimals.")
             return Decimal(0)
@@ -415,10 +432,10 @@ def _lines(body: SaleBody, checks: _Checks) -> tuple[SaleLine, ...]:
         if line.line_id in line_ids:
             checks.problem(f"{at}.line_id", "duplicate", f"The line id {line.line_id} is used twice.")
         line_ids.add(line.line_id)
-        inc_tax = checks.money(line.unit_price_inc_tax, body.currency, at, "unit_price_inc_tax")
+        inc_tax = checks.unit_price(line.unit_price_inc_tax, at, "unit_price_inc_tax")
         ex_tax = inc_tax
         if line.unit_price_ex_tax is not None:
-            ex_tax = checks.money(line.unit_price_ex_tax, body.currency, at, "unit_price_ex_tax")
+            ex_tax = checks.unit_price(line.unit_price_ex_tax, at, "unit_price_ex_tax")
         lines.append(
             SaleLine(
                 line_id=checks.text(line.line_id, at, "line_id"),
@@ -428,11 +445,17 @@ def _lines(body: SaleBody, checks: _Checks) -> tuple[SaleLine, ...]:
                 unit_price_ex_tax=ex_tax,
                 category=checks.text(line.category, at, "category"),
                 brand=checks.text(line.brand, at, "brand"),
+                weighed=line.weighed,
+                no_discount=bool(line.no_discount),
+                no_points=bool(line.no_points),
             )
         )
     if sum(line.quantity for line in lines) > MAX_UNITS:
         checks.problem("lines", "max_value", f"A basket has {MAX_UNITS:,} units at most.")
-    if sum(line.quantity * max(line.unit_price_inc_tax, line.unit_price_ex_tax) for line in lines) > _MAX_NUMBER:
+    if (
+        sum(line.quantity * max(abs(line.unit_price_inc_tax), abs(line.unit_price_ex_tax)) for line in lines)
+        > _MAX_NUMBER
+    ):
         checks.problem("lines", "max_value", f"A basket is worth {_MAX_NUMBER:,} at most.")
     return tuple(lines)
 
@@ -443,9 +466,7 @@ def _expected(body: SaleBody, checks: _Checks) -> Expectation | None:
         return None
     total = expected.net_total_inc_tax
     return Expectation(
-        net_total_inc_tax=None
-        if total is None
-        else checks.money(total, body.currency, "expected.net_total_inc_tax", minimum=None),
+        net_total_inc_tax=None if total is None else checks.money(total, body.currency, "expected.net_total_inc_tax"),
         points=expected.points,
         applied=None if expected.applied is None else frozenset(expected.applied),
     )

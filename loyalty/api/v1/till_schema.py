@@ -89,6 +89,7 @@ ANSWER_SCHEMA = _object(
     ),
     warnings=_list(_object(code=_TEXT, detail=_TEXT)),
     differences=_list(_object(field=_TEXT, expected={}, got={})),
+    held_out=_list(_object(promotion=_TEXT, version=_NUMBER, redemptions=_NUMBER, points=_NUMBER, saving=_MONEY)),
     not_applied=_list(
         _object(
             promotion=_TEXT,

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from itertools import islice
 from typing import TypeVar
 
 import msgspec
 from django.db import connection, reset_queries, transaction
+from msgspec import UNSET
 
 from consumers.models import Account, Consumer, Membership, Site
 from consumers.services.account import account_lock, rulebook_version_bump
@@ -24,8 +25,8 @@ from loyalty.models import AppliedPromotion, LedgerEntry, PromotionUsage, Transa
 from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
 from loyalty.services.till.reads import products_read
 from loyalty.services.till.records import StoredLine, StoredProduct, lines_to_json
-from promotions.engine.facts.basket import ProductFacts
-from promotions.engine.money import minor_unit
+from promotions.engine.facts.basket import Line, ProductFacts, line_traits, make_line, value_lines
+from promotions.engine.money import from_minor, money_text, price_text, to_minor_price
 from promotions.models import Product
 
 BATCH_SIZE = 500
@@ -264,14 +265,24 @@ def _memberships_ensure(
 
 
 def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: datetime) -> Transaction:
-    unit = minor_unit(account.currency)
-    site = parties.sites[invoice.site]
+    site, currency = parties.sites[invoice.site], account.currency
+    # A return is worth what its sale was, below zero.
+    sign = -1 if invoice.is_return else 1
+    sold = [_sold(row, product=parties.products.get(row.sku), currency=currency) for row in invoice.rows]
+    values = value_lines(sold)
     lines = [
-        _line(row, line_id=str(number), product=parties.products.get(row.sku), unit=unit)
-        for number, row in enumerate(invoice.rows, start=1)
+        _line(
+            row,
+            line_id=str(number),
+            product=parties.products.get(row.sku),
+            line=line,
+            total=money_text(sign * total, currency),
+            currency=currency,
+        )
+        for number, (row, line, total) in enumerate(zip(invoice.rows, sold, values.line_totals, strict=True), start=1)
     ]
-    total_inc_tax = sum((Decimal(line.total) for line in lines), _ZERO)
-    total_ex_tax = sum((_rounded(row.quantity * row.unit_price_ex_tax, unit) for row in invoice.rows), _ZERO)
+    total_inc_tax = from_minor(sign * values.total_inc_tax, currency)
+    total_ex_tax = from_minor(sign * values.total_ex_tax, currency)
     return Transaction(
         account=account,
         reference=invoice.reference,
@@ -293,25 +304,40 @@ def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: da
     )
 
 
-def _line(row: SoldRow, *, line_id: str, product: ProductFacts | None, unit: Decimal) -> StoredLine:
-    """Return a line as a transaction stores it, with its product as it is now.
+def _sold(row: SoldRow, *, product: ProductFacts | None, currency: str) -> Line:
+    """Return a row as the engine's line. What came back is priced as it was sold."""
+    return make_line(
+        line_id="",
+        sku=row.sku,
+        quantity=abs(row.quantity),
+        unit_price_inc_tax=to_minor_price(row.unit_price_inc_tax, currency),
+        unit_price_ex_tax=to_minor_price(row.unit_price_ex_tax, currency),
+        category=row.category,
+        brand=row.brand,
+        traits=line_traits(quantity=row.quantity, product=product),
+    )
 
-    A price finer than the currency is rounded in the unit price that is stored; the line's total is of the exact one.
-    """
-    total = str(_rounded(row.quantity * row.unit_price_inc_tax, unit))
+
+def _line(
+    row: SoldRow, *, line_id: str, product: ProductFacts | None, line: Line, total: str, currency: str
+) -> StoredLine:
+    """Return a line as a transaction stores it, with its product as it is now."""
     return StoredLine(
         line_id=line_id,
         sku=row.sku,
         quantity=str(row.quantity),
-        unit_price_inc_tax=str(_rounded(row.unit_price_inc_tax, unit)),
-        unit_price_ex_tax=str(_rounded(row.unit_price_ex_tax, unit)),
+        unit_price_inc_tax=price_text(row.unit_price_inc_tax, currency),
+        unit_price_ex_tax=price_text(row.unit_price_ex_tax, currency),
         category=row.category,
         brand=row.brand,
         product=None if product is None else StoredProduct.of(product),
         total=total,
         net=total,
-        discount=str(_ZERO.quantize(unit)),
+        discount=money_text(0, currency),
         base_points=0,
+        weighed=line.weight is not None or UNSET,
+        no_discount=line.no_discount or UNSET,
+        no_points=line.no_points or UNSET,
     )
 
 
@@ -372,10 +398,6 @@ def batches_analyzed(rows: Iterable[T], size: int) -> Iterator[list[T]]:
             with connection.cursor() as cursor:
                 cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in _ANALYZED_MODELS)}")
         yield batch
-
-
-def _rounded(amount: Decimal, unit: Decimal) -> Decimal:
-    return amount.quantize(unit, rounding=ROUND_HALF_UP)
 
 
 def _in_order(keys: Iterable[str]) -> list[str]:

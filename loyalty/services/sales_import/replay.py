@@ -15,12 +15,11 @@ from consumers.services.account import account_lock
 from loyalty.exceptions import LoyaltyError, ReplayTooLate
 from loyalty.models import Transaction
 from loyalty.services.sales_import.past_sales import batches_analyzed, parties_ensure
-from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
+from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex
 from loyalty.services.till.commit import Committed, sale_fingerprint, transaction_commit
 from loyalty.services.till.reads import StoredDecision
 from loyalty.services.till.records import Document
 from loyalty.services.till.sale import Sale, SaleLine
-from promotions.engine.money import minor_unit
 
 BATCH_SIZE = 200
 SOURCE = "replay"
@@ -117,7 +116,7 @@ def sales_replay(
         summary.rejected_rows[row.reason] += 1
         reject(row)
 
-    sales = _sales(file.invoices(index, reject=rejected), account, summary, rejected, progress)
+    sales = _sales(file.invoices(index, reject=rejected), account, summary, progress)
     for batch in batches_analyzed(islice(sales, limit), BATCH_SIZE):
         _check_age(account, batch[0][1], at)
         account = _create_parties(account, [invoice for invoice, _ in batch], index, summary)
@@ -198,11 +197,9 @@ def _sales(
     invoices: Iterable[Invoice],
     account: Account,
     summary: ReplaySummary,
-    reject: Callable[[RejectedRow], object],
     progress: Callable[[int], object],
 ) -> Iterator[tuple[Invoice, Sale]]:
     """Yield the invoices that a till could have sent, each with the sale that it would have sent."""
-    unit = minor_unit(account.currency)
     for invoice in invoices:
         progress(1)
         if invoice.is_return:
@@ -211,19 +208,10 @@ def _sales(
         if not invoice.consumer:
             summary.left_out["anonymous"] += 1
             continue
-        rows: list[SoldRow] = []
-        for row in invoice.rows:
-            if any(price != price.quantize(unit) for price in (row.unit_price_inc_tax, row.unit_price_ex_tax)):
-                reject(RejectedRow(number=row.number, reason=Reason.PRICE_FINER_THAN_CURRENCY, raw=row.raw))
-            else:
-                rows.append(row)
-        if rows:
-            yield invoice, _sale(invoice, rows, currency=account.currency)
-        else:
-            summary.left_out["nothing_left"] += 1
+        yield invoice, _sale(invoice, currency=account.currency)
 
 
-def _sale(invoice: Invoice, rows: Sequence[SoldRow], *, currency: str) -> Sale:
+def _sale(invoice: Invoice, *, currency: str) -> Sale:
     return Sale(
         reference=invoice.reference,
         occurred_at=invoice.occurred_at,
@@ -241,7 +229,7 @@ def _sale(invoice: Invoice, rows: Sequence[SoldRow], *, currency: str) -> Sale:
                 category=row.category,
                 brand=row.brand,
             )
-            for number, row in enumerate(rows, start=1)
+            for number, row in enumerate(invoice.rows, start=1)
         ),
     )
 

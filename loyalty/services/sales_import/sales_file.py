@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from consumers.normal_form import normalized
 from loyalty.exceptions import UnreadableSalesFile
 
 MAX_INVOICE_ROWS = 500
@@ -55,7 +56,6 @@ class Reason(StrEnum):
     OVER_500_LINES = "over_500_lines"
     CONFLICTING_REPEAT = "conflicting_repeat"
     REFERENCE_IN_USE = "reference_in_use"
-    PRICE_FINER_THAN_CURRENCY = "price_finer_than_currency"
     REFUSED = "refused"
 
 
@@ -310,7 +310,7 @@ class SalesFile:
             plain: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if zipped else file
             with io.TextIOWrapper(plain, encoding=self.layout.encoding, newline="") as text:
                 reader = csv.reader(text, delimiter=self.layout.delimiter)
-                yield ((reader.line_num, row) for row in reader if row)
+                yield ((reader.line_num, [normalized(cell) for cell in row]) for row in reader if row)
 
     def _is_return(self, reference: str) -> bool:
         return bool(self.layout.return_prefix) and reference.startswith(self.layout.return_prefix)

@@ -11,8 +11,15 @@ from consumers.moments import moment_text
 from loyalty.models import Voucher
 from loyalty.services.till.quote import Quote, TillWarning
 from promotions.choices import Family
-from promotions.engine.money import exponent, minor_unit, money_text, round_half_up_ratio
-from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, LineShare, NearMiss
+from promotions.engine.money import amount_text, minor_unit, money_text
+from promotions.engine.pipeline.decision import (
+    Applied,
+    AppliedVoucher,
+    Decision,
+    LineShare,
+    NearMiss,
+    PersonalizedState,
+)
 
 Answer = dict[str, object]
 
@@ -32,12 +39,6 @@ class Difference(Struct, frozen=True):
     field: str
     expected: object
     got: object
-
-
-def amount_text(amount: Fraction, currency: str) -> str:
-    """Return an amount in major units as text, rounded half up to the currency's minor unit."""
-    minor = round_half_up_ratio(amount.numerator * 10 ** exponent(currency), amount.denominator)
-    return money_text(minor, currency)
 
 
 def amount_decimal(amount: Fraction) -> Decimal:
@@ -91,7 +92,7 @@ def answer_of(
             {"discount": product.discount, "sku": product.sku, "quantity": str(product.quantity)}
             for product in decision.add_products
         ],
-        "personalized": _personalized(decision),
+        "personalized": personalized_answer(decision.personalized),
         "warnings": [{"code": warning.code, "detail": warning.detail} for warning in warnings],
         "differences": differences,
     }
@@ -110,7 +111,8 @@ def _lines(decision: Decision, currency: str) -> list[Answer]:
     ]
 
 
-def _personalized(decision: Decision) -> list[Answer]:
+def personalized_answer(states: Iterable[PersonalizedState]) -> list[Answer]:
+    """Return the answer of a consumer's lists."""
     return [
         {
             "backend_id": state.backend_id,
@@ -119,7 +121,7 @@ def _personalized(decision: Decision) -> list[Answer]:
             "locked": state.locked,
             "selected": state.selected,
         }
-        for state in decision.personalized
+        for state in states
     ]
 
 

@@ -37,6 +37,7 @@ from loyalty.services.till.answer import (
     lines_answer,
     voucher_answer,
 )
+from loyalty.services.till.decision_inputs import DecisionInputs
 from loyalty.services.till.locks import LOCK_FREE_MARGIN
 from loyalty.services.till.profiling import PROFILER
 from loyalty.services.till.quote import (
@@ -58,7 +59,7 @@ from loyalty.services.till.records import (
     lines_to_json,
 )
 from loyalty.services.till.retry import run_with_retry
-from loyalty.services.till.sale import Sale
+from loyalty.services.till.sale import Sale, SaleLine
 from loyalty.services.till.snapshot import snapshot_current
 from promotions.engine.benefits.vouchers import voucher_key
 from promotions.engine.facts.progress import Progress
@@ -113,11 +114,19 @@ def _normalized(sale: Sale, voucher_code: Callable[[str], str]) -> Document:
                 f"{line.unit_price_ex_tax.normalize():f}",
                 line.category,
                 line.brand,
+                *_facts_said(line),
             ]
             for line in sale.lines
         ],
         "vouchers": [voucher_code(code) for code in sale.vouchers],
     }
+
+
+def _facts_said(line: SaleLine) -> list[Document]:
+    """Return what a line says of how it counts; nothing for one that says nothing, as none could at first."""
+    said = {"weighed": line.weighed, "no_discount": line.no_discount or None, "no_points": line.no_points or None}
+    facts: Document = {name: value for name, value in said.items() if value is not None}
+    return [facts] if facts else []
 
 
 def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprint: str | None = None) -> Committed:
@@ -237,7 +246,7 @@ def _write(quote: Quote, fingerprint: str, at: datetime, *, transaction_id: int 
 
 def _answer(quote: Quote, vouchers: Mapping[int, Sequence[Voucher]], differences: Sequence[Difference]) -> Answer:
     return answer_of(
-        quote.decision,
+        quote.decision.committed(),
         reference=quote.sale.reference,
         status="committed",
         balance=quote.balance,
@@ -267,7 +276,7 @@ def _transaction_row(
         payment_card_type=sale.payment_card_type,
         currency=currency,
         total_inc_tax=from_minor(decision.total, currency),
-        total_ex_tax=basket.total_ex_tax,
+        total_ex_tax=from_minor(basket.total_ex_minor, currency),
         discount_total=from_minor(decision.total - decision.net, currency),
         net_total_inc_tax=from_minor(decision.net, currency),
         paid=from_minor(decision.net, currency),
@@ -301,6 +310,7 @@ def _facts(quote: Quote) -> TransactionFacts:
                 for voucher in decision.vouchers
             ]
         ),
+        inputs=DecisionInputs.of(decision, snapshot=snapshot, shopper=quote.prepared.shopper, usage=quote.usage.usage),
     )
 
 

@@ -27,9 +27,11 @@ def basket_with_nets(transaction: Transaction, *, snapshot: AccountSnapshot) -> 
     """Return what is left of a past transaction as a basket, and the net value of each of its runs in minor units."""
     lines = lines_from_json(transaction.lines)
     basket = _basket(transaction, lines, snapshot=snapshot, returned={})
+    # A line of which a part of a unit came back is in two runs of one item: its net value counts in the first.
     nets = {line.line_id: to_minor(Decimal(line.net), transaction.currency) for line in lines}
     return basket, tuple(
-        sum(nets[basket.lines[position].line_id] for position in unit_group.lines) for unit_group in basket.unit_groups
+        sum(nets.pop(basket.lines[position].line_id, 0) for position in unit_group.lines)
+        for unit_group in basket.unit_groups
     )
 
 

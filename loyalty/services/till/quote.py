@@ -17,6 +17,7 @@ from loyalty.services.till.history import progress_from_history
 from loyalty.services.till.locks import LOCK_FREE_MARGIN, ContendedCounters
 from loyalty.services.till.profiling import PROFILER, PromotionProfiler, evaluate_measured
 from loyalty.services.till.reads import (
+    PeriodRequest,
     SaleContext,
     ShopperRecord,
     StoredList,
@@ -29,10 +30,19 @@ from loyalty.services.till.reads import (
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import AccountSnapshot, SitePlace, snapshot_current
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher, voucher_key
-from promotions.engine.facts.basket import Basket, ProductFacts, TransactionTexts, make_basket, make_line
+from promotions.engine.calendar import period_bounds
+from promotions.engine.facts.basket import (
+    Basket,
+    Line,
+    ProductFacts,
+    TransactionTexts,
+    line_traits,
+    make_basket,
+    make_line,
+)
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
-from promotions.engine.money import to_minor
+from promotions.engine.money import to_minor_price
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.life import life_reason
@@ -226,12 +236,13 @@ def prepare(sale: Sale, snapshot: AccountSnapshot, context: SaleContext) -> Prep
     """Make the engine's basket and shopper of a sale, and find the promotions that may apply.
 
     Raises:
-        SaleInvalid: the site or consumer is unknown.
+        SaleInvalid: the site or consumer is unknown, or a price or the total is below zero where it may not be.
     """
     record = context.shopper
     site = _site(sale, snapshot=snapshot, record=record)
     card_type = record.card_type if record is not None else ""
     basket = sale_basket(sale, site=site, products=context.products, card_type=card_type)
+    _check_prices(basket)
     shopper = record.shopper_on(basket.today) if record is not None else None
     return PreparedSale(
         sale=sale,
@@ -266,6 +277,36 @@ def _site(sale: Sale, *, snapshot: AccountSnapshot, record: ShopperRecord | None
     return site
 
 
+def _check_prices(basket: Basket) -> None:
+    """Refuse a price below zero, but of what neither earns nor is discounted; and a basket worth less than nothing.
+
+    Raises:
+        SaleInvalid: with the path of every such price.
+    """
+    problems = [
+        Problem(
+            code="min_value",
+            detail="A price is 0 or more, but of a line that is left out of discounts and of points.",
+            attr=f"lines.{index}.{name}",
+        )
+        for index, line in enumerate(basket.lines)
+        if (line.unit_inc_tax < 0 or line.unit_ex_tax < 0) and not (line.no_discount and line.no_points)
+        for name in _negative_prices(line)
+    ]
+    if not problems and basket.total_minor < 0:
+        problems.append(Problem(code="negative_total", detail="A basket is worth 0 or more.", attr="lines"))
+    if problems:
+        raise SaleInvalid(problems=problems)
+
+
+def _negative_prices(line: Line) -> list[str]:
+    """Return the prices of a line that are below zero. One without tax that was not sent is the other."""
+    if line.unit_ex_tax == line.unit_inc_tax:
+        return ["unit_price_inc_tax"]
+    prices = (("unit_price_inc_tax", line.unit_inc_tax), ("unit_price_ex_tax", line.unit_ex_tax))
+    return [name for name, price in prices if price < 0]
+
+
 def sale_basket(sale: Sale, *, site: SitePlace, products: dict[str, ProductFacts], card_type: str) -> Basket:
     """Return the engine's basket of a sale."""
     lines = [
@@ -273,10 +314,17 @@ def sale_basket(sale: Sale, *, site: SitePlace, products: dict[str, ProductFacts
             line_id=line.line_id,
             sku=line.sku,
             quantity=line.quantity,
-            unit_price_inc_tax=to_minor(line.unit_price_inc_tax, sale.currency),
-            unit_price_ex_tax=to_minor(line.unit_price_ex_tax, sale.currency),
+            unit_price_inc_tax=to_minor_price(line.unit_price_inc_tax, sale.currency),
+            unit_price_ex_tax=to_minor_price(line.unit_price_ex_tax, sale.currency),
             category=line.category,
             brand=line.brand,
+            traits=line_traits(
+                quantity=line.quantity,
+                product=products.get(line.sku),
+                weighed=line.weighed,
+                no_discount=line.no_discount,
+                no_points=line.no_points,
+            ),
         )
         for line in sale.lines
     ]
@@ -324,9 +372,10 @@ def read_usage(
             account_pk=snapshot.account_pk,
             consumer_pk=record.consumer.pk if record is not None else None,
             promotion_ids=[promotion.id for promotion in promotions.values() if promotion.is_tracked],
+            periods=_period_requests(promotions.values(), prepared) if record is not None else (),
             limited_ids=_limited_ids(promotions.values()),
             offer_ids=_stocked_offer_ids(promotions.values(), snapshot),
-            backend_ids={backend_id for promotion in promotions.values() for backend_id in promotion.personalized},
+            backend_ids=_backend_ids(promotions.values(), prepared),
             voucher_codes=[voucher_key(code) for code in prepared.sale.vouchers],
         ),
         contended=contended,
@@ -340,7 +389,7 @@ def read_usage(
     return SaleUsage(
         usage=Usage(
             total_redemptions=stored.total,
-            customer_redemptions=stored.by_consumer,
+            customer_redemptions=_customer_redemptions(stored, promotions.values()),
             progress=progress | rebuilt,
             vouchers_left={offer_codes[offer_id]: left for offer_id, left in stored.vouchers_left.items()},
         ),
@@ -356,10 +405,41 @@ def _limited_ids(promotions: Iterable[Promotion]) -> list[int]:
     return [promotion.id for promotion in promotions if promotion.total_limit is not None]
 
 
+def _period_requests(promotions: Iterable[Promotion], prepared: PreparedSale) -> list[PeriodRequest]:
+    """Ask, for each calendar period that limits per customer have, about the one that holds the basket at its site."""
+    by_period: dict[str, list[int]] = {}
+    for promotion in promotions:
+        if promotion.limit_period is not None:
+            by_period.setdefault(promotion.limit_period, []).append(promotion.id)
+    requests = []
+    for period, promotion_ids in sorted(by_period.items()):
+        since, until = period_bounds(period, prepared.basket.today, prepared.site.zone)
+        requests.append(PeriodRequest(promotion_ids=promotion_ids, since=since, until=until))
+    return requests
+
+
+def _customer_redemptions(stored: UsageRecord, promotions: Iterable[Promotion]) -> Mapping[int, int]:
+    """Return what the limits per customer count: redemptions in all, or in the period that holds the basket."""
+    with_period = {promotion.id for promotion in promotions if promotion.limit_period is not None}
+    if not with_period:
+        return stored.by_consumer
+    return {**stored.by_consumer, **dict.fromkeys(with_period, 0), **stored.in_period}
+
+
 def _stocked_offer_ids(promotions: Iterable[Promotion], snapshot: AccountSnapshot) -> set[int]:
     return {
         snapshot.offers[promotion.offer].pk for promotion in promotions if promotion.offer in snapshot.limited_offers
     }
+
+
+def _backend_ids(promotions: Iterable[Promotion], prepared: PreparedSale) -> set[str]:
+    """Return the lists to read: those of the promotions evaluated, and those that the answer shows."""
+    backend_ids = {backend_id for promotion in promotions for backend_id in promotion.personalized}
+    record = prepared.record
+    if record is not None and record.personalized_promotions:
+        shown = prepared.snapshot.rulebook.lists_in_force(prepared.basket)
+        backend_ids |= record.personalized_promotions.intersection(shown)
+    return backend_ids
 
 
 def _in_force_with_progress(stored: UsageRecord, prepared: PreparedSale) -> dict[int, Promotion]:

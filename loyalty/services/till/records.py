@@ -12,10 +12,11 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from loyalty.choices import VoucherStatus
+from loyalty.services.till.decision_inputs import DecisionInputs
 from loyalty.services.till.sale import SaleLine
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
-from promotions.engine.facts.basket import Line, ProductFacts, make_line
-from promotions.engine.money import money_text, to_minor
+from promotions.engine.facts.basket import Line, LineTraits, ProductFacts, make_line
+from promotions.engine.money import money_text, to_minor_price
 from promotions.engine.pipeline.decision import LineResult
 
 Document = dict[str, object]
@@ -60,7 +61,8 @@ class StoredLine(Struct, kw_only=True):
     """A line of a transaction: what was sold, its product as it was, and its part of what is left of the decision.
 
     Quantities, prices and amounts are decimal numbers as text, amounts in the transaction's currency. ``returned`` is
-    how much of ``quantity`` came back, and not stored before the first return.
+    how much of ``quantity`` came back, and not stored before the first return. ``weighed``, ``no_discount`` and
+    ``no_points`` say how it counted, by the till or by its product, and are stored only where they hold.
     """
 
     line_id: str
@@ -76,6 +78,9 @@ class StoredLine(Struct, kw_only=True):
     discount: str
     base_points: int
     returned: str | UnsetType = UNSET
+    weighed: bool | UnsetType = UNSET
+    no_discount: bool | UnsetType = UNSET
+    no_points: bool | UnsetType = UNSET
 
     @classmethod
     def of(cls, line: Line, *, sold: SaleLine, result: LineResult, product: ProductFacts | None, currency: str) -> Self:
@@ -89,10 +94,13 @@ class StoredLine(Struct, kw_only=True):
             category=line.category,
             brand=line.brand,
             product=None if product is None else StoredProduct.of(product),
-            total=money_text(line.total_inc_tax, currency),
+            total=money_text(result.total, currency),
             net=money_text(result.net, currency),
             discount=money_text(result.discount, currency),
             base_points=result.base_points,
+            weighed=line.weight is not None or UNSET,
+            no_discount=line.no_discount or UNSET,
+            no_points=line.no_points or UNSET,
         )
 
     @property
@@ -105,16 +113,27 @@ class StoredLine(Struct, kw_only=True):
         """How much of it was not returned."""
         return Decimal(self.quantity) - self.quantity_returned
 
+    @property
+    def traits(self) -> LineTraits:
+        """How it counted at the sale. One sold before this was stored counted by its quantity alone."""
+        quantity = Decimal(self.quantity)
+        return LineTraits(
+            is_weighed=self.weighed is True or quantity != int(quantity),
+            no_discount=self.no_discount is True,
+            no_points=self.no_points is True,
+        )
+
     def engine_line(self, quantity: Decimal, currency: str) -> Line:
         """Return the engine's line for a quantity of it."""
         return make_line(
             line_id=self.line_id,
             sku=self.sku,
             quantity=quantity,
-            unit_price_inc_tax=to_minor(Decimal(self.unit_price_inc_tax), currency),
-            unit_price_ex_tax=to_minor(Decimal(self.unit_price_ex_tax), currency),
+            unit_price_inc_tax=to_minor_price(Decimal(self.unit_price_inc_tax), currency),
+            unit_price_ex_tax=to_minor_price(Decimal(self.unit_price_ex_tax), currency),
             category=self.category,
             brand=self.brand,
+            traits=self.traits,
         )
 
 
@@ -172,6 +191,7 @@ class TransactionFacts(Struct, frozen=True, kw_only=True):
     ``applied`` are the ids of the promotions that apply now. ``lists`` are the SKUs by backend id that personalized
     promotions applied to, ``selections`` those that the sale made final, and ``vouchers`` those that paid.
     ``unrecovered`` are the codes of vouchers that a return should have cancelled, but that were spent by then.
+    ``inputs`` are missing in sales of before they were kept, and in past sales from elsewhere.
     """
 
     earn_rate: str = "0"
@@ -182,6 +202,7 @@ class TransactionFacts(Struct, frozen=True, kw_only=True):
     selections: dict[str, StoredSelection] = msgspec.field(default_factory=dict, name="chosen")
     vouchers: tuple[PayingVoucher, ...] = ()
     unrecovered: tuple[str, ...] | UnsetType = UNSET
+    inputs: DecisionInputs | UnsetType = UNSET
 
     @classmethod
     def from_json(cls, stored: Mapping[str, object]) -> Self:

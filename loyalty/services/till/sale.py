@@ -7,7 +7,10 @@ from typing import Literal, NamedTuple
 
 
 class SaleLine(NamedTuple):
-    """One line of a basket. Prices per unit, zero or more; quantity above zero with up to three decimals.
+    """One line of a basket. Prices per unit, with up to four decimals; quantity above zero with up to three.
+
+    ``weighed`` None is as the product is sold; ``no_discount`` and ``no_points`` leave it out of these, as its product
+    may do too.
 
     A named tuple, as a basket has dozens of them.
     """
@@ -19,6 +22,9 @@ class SaleLine(NamedTuple):
     unit_price_ex_tax: Decimal
     category: str = ""
     brand: str = ""
+    weighed: bool | None = None
+    no_discount: bool = False
+    no_points: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from consumers.api.framework.fields import DecimalText
 from promotions.engine.definition.fields import FieldKind, OutcomeField
-from promotions.engine.money import exponent
+from promotions.engine.money import exponent, price_text
 
 
 class MoneyText(DecimalText):
@@ -33,6 +33,11 @@ class UncheckedField(serializers.Field[Any, Any, Any, Any]):
 def amount_output(amount: Decimal | None, currency: str) -> str | None:
     """Return an amount with exactly the decimals of its currency; None stays None."""
     return None if amount is None else f"{amount:.{exponent(currency)}f}"
+
+
+def price_output(price: Decimal | None, currency: str) -> str | None:
+    """Return a unit price with at least the decimals of its currency; None stays None."""
+    return None if price is None else price_text(price, currency)
 
 
 class MoneyOutput(serializers.CharField):

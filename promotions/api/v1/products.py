@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 from django.db.models import QuerySet
+from django_filters import rest_framework as filters
 from rest_framework import serializers
 
-from consumers.api.framework.fields import FlagField, KeyField, MomentField, TextField
-from consumers.api.framework.filters import ArchiveFilters
+from consumers.api.framework.fields import ChoiceText, FlagField, KeyField, MomentField, TextField
+from consumers.api.framework.filters import ArchiveFilters, FlagFilter
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import Collection
 from consumers.services.upsert import Saved
 from consumers.types import JsonObject
-from promotions.api.v1.fields import MoneyOutput, MoneyText, amount_output
+from promotions.api.v1.fields import MoneyOutput, MoneyText, price_output
+from promotions.choices import SoldBy
 from promotions.models import Product
 from promotions.models.product import MAX_LABEL_LENGTH, MAX_LABELS
 from promotions.selectors.product import products_of
@@ -19,7 +21,7 @@ from promotions.services.product import ProductValues, product_delete, products_
 
 
 class ProductInput(Input):
-    """A catalogue entry. Prices are in the account's currency; null is unknown."""
+    """A catalogue entry. Prices are in the account's currency, with up to four decimals; null is unknown."""
 
     name = TextField(max_length=300, allow_blank=True, default="")
     product_brand = TextField(max_length=200, allow_blank=True, default="")
@@ -28,6 +30,13 @@ class ProductInput(Input):
     labels = serializers.ListField(child=TextField(max_length=MAX_LABEL_LENGTH), max_length=MAX_LABELS, default=list)
     cost_price = MoneyText(allow_null=True, default=None)
     retail_price = MoneyText(allow_null=True, default=None)
+    sold_by = ChoiceText(
+        choices=SoldBy.choices,
+        default=SoldBy.UNIT,
+        help_text="By weight: a line of it is one unit, whatever it weighs.",
+    )
+    no_discount = FlagField(default=False, help_text="Left out of discounts and vouchers, such as a gift card.")
+    no_points = FlagField(default=False, help_text="Left out of points, such as a deposit.")
     archived = FlagField(default=False, help_text="Hidden from lists unless asked for.")
 
 
@@ -42,6 +51,9 @@ class ProductOutput(Output):
     labels = serializers.ListField(child=serializers.CharField())
     cost_price = MoneyOutput(allow_null=True)
     retail_price = MoneyOutput(allow_null=True)
+    sold_by = serializers.ChoiceField(choices=SoldBy.choices)
+    no_discount = serializers.BooleanField()
+    no_points = serializers.BooleanField()
     archived = serializers.BooleanField()
     created_at = MomentField()
     updated_at = MomentField()
@@ -50,12 +62,16 @@ class ProductOutput(Output):
         currency = self.context["view"].account.currency
         shown: dict[str, object] = super().to_representation(instance)
         for name in ("cost_price", "retail_price"):
-            shown[name] = amount_output(getattr(instance, name), currency)
+            shown[name] = price_output(getattr(instance, name), currency)
         return shown
 
 
 class ProductFilters(ArchiveFilters):
     """Filters of the list."""
+
+    sold_by = filters.ChoiceFilter(choices=SoldBy.choices)
+    no_discount = FlagFilter()
+    no_points = FlagFilter()
 
     class Meta:
         model = Product

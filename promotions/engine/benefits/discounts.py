@@ -153,9 +153,10 @@ class Discount:
 
     def fit(self, unit_groups: UnitGroups, prices: Prices, lists: PersonalizedLists) -> Fit:
         """Return which unit groups the sets accept; ``prices`` are of the units that the discount may take."""
+        discountable = unit_groups.discountable
         if self._is_plain:
             plain = tuple(
-                [_accepted(unit_groups, product_set.products, product_set.rules) for product_set in self.sets]
+                [_accepted(discountable, product_set.products, product_set.rules) for product_set in self.sets]
             )
             return Fit(plain, _union(plain), _NO_BACKEND_IDS, _NO_ORDINALS)
         accepted: list[Set[int]] = []
@@ -169,7 +170,7 @@ class Discount:
             default = product_set.default_product
             if default is not None and (allowed is None or default in allowed):
                 defaults |= {index}
-            accepted.append(_accepted(unit_groups, allowed, product_set.rules))
+            accepted.append(_accepted(discountable, allowed, product_set.rules))
         return Fit(accepted=tuple(accepted), unit_groups=_union(accepted), undecided=undecided, defaults=defaults)
 
     def _allowed(

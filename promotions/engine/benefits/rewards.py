@@ -12,11 +12,15 @@ from promotions.engine.money import exponent, floor_product, floor_quotient
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BasketValue:
-    """The value of a basket at some prices, by unit group: units, net value in minor units, base points."""
+    """The value of a basket at some prices, by unit group: units, net value in minor units, base points.
+
+    ``earning`` are all units that loyalty promotions may select.
+    """
 
     units: tuple[int, ...]
     net: tuple[int, ...]
     base_points: tuple[int, ...]
+    earning: TakenUnits
 
     def net_shares(self, taken: TakenUnits) -> list[int | Fraction]:
         """Return the net value of the units taken of each group, unrounded: part of a group has its share."""
@@ -29,11 +33,6 @@ class BasketValue:
     def base_points_of(self, taken: TakenUnits) -> int | Fraction:
         """Return the base points of some units, unrounded."""
         return sum(_shares(self.base_points, self.units, taken))
-
-    @property
-    def everything(self) -> TakenUnits:
-        """All units of the basket."""
-        return tuple(enumerate(self.units))
 
 
 def _shares(values: Sequence[int], units: Sequence[int], taken: TakenUnits) -> list[int | Fraction]:
@@ -88,7 +87,7 @@ class BasketMultiplier:
         """Return floor(base points x (multiplier - 1)), and one redemption however many sets matched."""
         return RewardResult(
             redemptions=1,
-            taken=basket_value.everything,
+            taken=basket_value.earning,
             points=floor_product(sum(basket_value.base_points), self.extra),
         )
 

@@ -1,5 +1,9 @@
 """What was bought: lines as the till sent them, and groups of equal units. Never one object per unit.
 
+A unit group is a run: the units of lines that are alike in SKU, unit prices, category, brand and what they are left out
+of. Its total is rounded once, so that no total depends on how the till splits lines. What was weighed is one unit, in a
+run of its own.
+
 Lines, items and unit groups are named tuples: a basket has dozens of them, and a frozen dataclass takes four times as
 long. Lines and unit groups are made by position: by name it takes nearly twice as long.
 """
@@ -10,7 +14,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from promotions.engine.money import from_minor, round_half_up
 from promotions.engine.rules.attributes import WEEKDAYS
@@ -36,7 +40,10 @@ class SiteFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductFacts:
-    """A product of the catalogue, as it was when the basket was evaluated. Prices in the account's currency."""
+    """A product of the catalogue, as it was when the basket was evaluated. Prices in the account's currency.
+
+    ``no_discount`` and ``no_points`` leave all its lines out of discounts or of points.
+    """
 
     product_brand: str = ""
     program_brand: str = ""
@@ -44,33 +51,71 @@ class ProductFacts:
     labels: tuple[str, ...] = ()
     cost_price: Decimal | None = None
     retail_price: Decimal | None = None
+    sold_by_weight: bool = False
+    no_discount: bool = False
+    no_points: bool = False
+
+
+class LineTraits(NamedTuple):
+    """How a line counts: as one unit whatever its quantity, and whether discounts or points leave it out."""
+
+    is_weighed: bool = False
+    no_discount: bool = False
+    no_points: bool = False
+
+
+ORDINARY = LineTraits()
+"""The traits of nearly all lines: counted, discounted, earning."""
+
+
+def line_traits(
+    *,
+    quantity: Decimal,
+    product: ProductFacts | None,
+    weighed: bool | None = None,
+    no_discount: bool = False,
+    no_points: bool = False,
+) -> LineTraits:
+    """Return how a line counts, by what the till said of it and by its product.
+
+    ``weighed`` None is as the product is sold; a fractional quantity is weighed in any case. Either of line and product
+    suffices to leave it out of discounts or points.
+    """
+    if product is None:
+        is_weighed = bool(weighed)
+    else:
+        is_weighed = product.sold_by_weight if weighed is None else weighed
+        no_discount = no_discount or product.no_discount
+        no_points = no_points or product.no_points
+    if not is_weighed and quantity != int(quantity):
+        is_weighed = True
+    if not is_weighed and not no_discount and not no_points:
+        return ORDINARY
+    return LineTraits(is_weighed, no_discount, no_points)
 
 
 class Line(NamedTuple):
-    """A line as the till sent it. Unit prices and totals in minor units, zero or more.
+    """A line as the till sent it. Unit prices in minor units, unrounded; below zero only with both flags.
 
-    A whole quantity is that many units; a fractional one (weighed goods) is one unit worth the whole line.
+    ``units`` are counted, ``weight`` is what was weighed: one unit, whatever its quantity, or None. A line has both
+    only where a part of a counted unit was returned. The first fields are those in which the lines of a run are alike.
     """
 
-    line_id: str
     sku: str
+    unit_inc_tax: int | Fraction
+    unit_ex_tax: int | Fraction
     category: str
     brand: str
+    no_discount: bool
+    no_points: bool
+    line_id: str
     quantity: Decimal
     units: int
-    unit_inc_tax: int
-    unit_ex_tax: int
-    is_weighed: bool
+    weight: Decimal | None
 
-    @property
-    def total_inc_tax(self) -> int:
-        """The line's value in minor units."""
-        return self.units * self.unit_inc_tax
 
-    @property
-    def total_ex_tax(self) -> int:
-        """The line's value without tax, in minor units."""
-        return self.units * self.unit_ex_tax
+_RUN_FIELDS = Line._fields.index("line_id")
+"""How many of a line's fields make its run."""
 
 
 def make_line(
@@ -78,30 +123,45 @@ def make_line(
     line_id: str,
     sku: str,
     quantity: Decimal,
-    unit_price_inc_tax: int,
-    unit_price_ex_tax: int,
+    unit_price_inc_tax: int | Fraction,
+    unit_price_ex_tax: int | Fraction,
     category: str = "",
     brand: str = "",
+    traits: LineTraits = ORDINARY,
 ) -> Line:
-    """Return a line with its unit prices in minor units; the value of weighed goods is rounded half up, once."""
-    units = int(quantity)
-    is_weighed = units != quantity
-    if is_weighed:
-        units = 1
-        unit_price_inc_tax = round_half_up(unit_price_inc_tax * Fraction(quantity))
-        unit_price_ex_tax = round_half_up(unit_price_ex_tax * Fraction(quantity))
-    return Line(line_id, sku, category, brand, quantity, units, unit_price_inc_tax, unit_price_ex_tax, is_weighed)
+    """Return a line with its unit prices in minor units.
+
+    A fractional quantity of a line that was counted is what a return left: whole units, and a weighed part of one.
+    """
+    is_weighed, no_discount, no_points = traits
+    units, weight = 0, quantity
+    if not is_weighed:
+        units = int(quantity)
+        weight = quantity - units
+    return Line(
+        sku,
+        unit_price_inc_tax,
+        unit_price_ex_tax,
+        category,
+        brand,
+        no_discount,
+        no_points,
+        line_id,
+        quantity,
+        units,
+        weight or None,
+    )
 
 
 class Item(NamedTuple):
     """All lines of one SKU (and, where they differ, category and brand) together, as line item rules see them.
 
-    ``quantity`` is the number of units of the SKU over the whole basket. Catalogue attributes win over what the line
-    carries; without a catalogue entry only SKU, quantity, category and brand are known.
+    ``quantity`` is what the till sent of the SKU over the whole basket, also of weighed goods. Catalogue attributes win
+    over what the line carries; without a catalogue entry only SKU, quantity, category and brand are known.
     """
 
     sku: str
-    quantity: int
+    quantity: int | Decimal
     product: str | None
     product_brand: str | None
     program_brand: str | None
@@ -119,27 +179,68 @@ class Item(NamedTuple):
 
 
 class UnitGroup(NamedTuple):
-    """Units that are alike in everything a decision may depend on. ``lines`` are positions in the basket's lines."""
+    """Units that are alike in everything a decision may depend on. ``lines`` are positions in the basket's lines.
+
+    Prices and totals are in minor units. The unit prices are those that the till sent, unrounded; that of weighed goods
+    is the total of their one unit. ``total_inc_tax`` is rounded once for all units, ``weight`` is None for counted
+    ones.
+    """
 
     ordinal: int
     sku: str
-    unit_inc_tax: int
-    unit_ex_tax: int
+    unit_inc_tax: int | Fraction
+    unit_ex_tax: int | Fraction
     units: int
     lines: tuple[int, ...]
     item: Item
+    total_inc_tax: int
+    total_ex_tax: int
+    weight: Decimal | None = None
+    no_discount: bool = False
+    no_points: bool = False
 
     @property
-    def total_inc_tax(self) -> int:
-        """The value of all units, in minor units."""
-        return self.units * self.unit_inc_tax
+    def quantity(self) -> int | Decimal:
+        """How much the till sent of it."""
+        return self.units if self.weight is None else self.weight
+
+    @property
+    def prices(self) -> tuple[tuple[int, int], ...]:
+        """Numbers of units, each with the price of one in whole minor units: as even as possible, the dearer first."""
+        low_price, dearer_units = divmod(self.total_inc_tax, self.units)
+        if not dearer_units:
+            return ((self.units, low_price),)
+        return ((dearer_units, low_price + 1), (self.units - dearer_units, low_price))
 
 
 LINE_ITEM_KEYS = frozenset({"sku", "product", "category", "product_brand", "program_brand", "labels"})
 
 
 class UnitGroups(tuple[UnitGroup, ...]):
-    """The unit groups of a basket, by ordinal, with their keys and SKUs: computed once, when first asked for."""
+    """The unit groups of a basket, in order of ordinals, with what is asked of them often: computed once, when needed.
+
+    ``discountable``, ``earning`` and ``counting`` leave some out: then an ordinal is no position in them.
+    """
+
+    @cached_property
+    def discountable(self) -> "UnitGroups":
+        """Those that discounts and vouchers may lower."""
+        return self._without([group.no_discount for group in self])
+
+    @cached_property
+    def earning(self) -> "UnitGroups":
+        """Those that earn points, and that loyalty promotions may select."""
+        return self._without([group.no_points for group in self])
+
+    @cached_property
+    def counting(self) -> "UnitGroups":
+        """Those that rules look at."""
+        return self._without([group.no_discount and group.no_points for group in self])
+
+    def _without(self, is_left_out: Sequence[bool]) -> "UnitGroups":
+        if True not in is_left_out:
+            return self
+        return UnitGroups([group for group, left_out in zip(self, is_left_out, strict=True) if not left_out])
 
     @cached_property
     def keys(self) -> Set[Key]:
@@ -176,7 +277,11 @@ NO_TEXTS = TransactionTexts()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Basket:
-    """What is bought, at one moment and site. ``local`` is the moment in the site's zone."""
+    """What is bought, at one moment and site. ``local`` is the moment in the site's zone.
+
+    ``line_totals`` are the lines' values, ``total_minor`` and ``total_ex_minor`` those of all lines, in minor units.
+    ``total_inc_tax`` and ``total_ex_tax`` are the totals as rules see them: of the lines that count in rules.
+    """
 
     at: datetime
     local: datetime
@@ -184,7 +289,9 @@ class Basket:
     currency: str
     lines: tuple[Line, ...]
     unit_groups: UnitGroups
+    line_totals: tuple[int, ...]
     total_minor: int
+    total_ex_minor: int
     total_inc_tax: Decimal
     total_ex_tax: Decimal
     payment_card_type: str | None = None
@@ -215,45 +322,136 @@ def make_basket(
 ) -> Basket:
     """Return a basket with its unit groups, in an order that does not depend on the order of the lines."""
     lines = tuple(lines)
-    total = sum(line.total_inc_tax for line in lines)
+    unit_groups = _unit_groups(lines, products)
+    counting = unit_groups.counting
+    total = total_of_rules = sum([group.total_inc_tax for group in unit_groups])
+    total_ex = total_ex_of_rules = sum([group.total_ex_tax for group in unit_groups])
+    if counting is not unit_groups:
+        total_of_rules = sum([group.total_inc_tax for group in counting])
+        total_ex_of_rules = sum([group.total_ex_tax for group in counting])
     return Basket(
         at=at,
         local=local,
         site=site,
         currency=currency,
         lines=lines,
-        unit_groups=_unit_groups(lines, products),
+        unit_groups=unit_groups,
+        line_totals=_line_totals(lines, unit_groups),
         total_minor=total,
-        total_inc_tax=from_minor(total, currency),
-        total_ex_tax=from_minor(sum(line.total_ex_tax for line in lines), currency),
+        total_ex_minor=total_ex,
+        total_inc_tax=from_minor(total_of_rules, currency),
+        total_ex_tax=from_minor(total_ex_of_rules, currency),
         payment_card_type=fold_text(texts.payment_card_type),
         source=fold_text(texts.source),
         loyalty_card_type=fold_text(texts.loyalty_card_type),
     )
 
 
+class LineValues(NamedTuple):
+    """What lines are worth, in minor units: each, and all together with tax and without."""
+
+    line_totals: tuple[int, ...]
+    total_inc_tax: int
+    total_ex_tax: int
+
+
+def value_lines(lines: Sequence[Line]) -> LineValues:
+    """Return what lines are worth together: the total of each run is rounded once."""
+    unit_groups = _unit_groups(lines, {})
+    return LineValues(
+        line_totals=_line_totals(lines, unit_groups),
+        total_inc_tax=sum(group.total_inc_tax for group in unit_groups),
+        total_ex_tax=sum(group.total_ex_tax for group in unit_groups),
+    )
+
+
 def _unit_groups(lines: Sequence[Line], products: Mapping[str, ProductFacts]) -> UnitGroups:
-    """Group the lines whose units are equal; weighed goods are equal where they weigh the same."""
-    positions_of: dict[tuple[str, int, int, str, str, Decimal | int], list[int]] = {}
-    units_of_sku: dict[str, int] = {}
+    """Group the lines whose units are alike. What was weighed comes after its equals, each by itself."""
+    positions_of: dict[tuple[Any, ...], list[int]] = {}
+    quantity_of_sku: dict[str, int | Decimal] = {}
     for position, line in enumerate(lines):
-        weight = line.quantity if line.is_weighed else 0
-        key = (line.sku, line.unit_inc_tax, line.unit_ex_tax, line.category, line.brand, weight)
-        positions_of.setdefault(key, []).append(position)
-        units_of_sku[line.sku] = units_of_sku.get(line.sku, 0) + line.units
+        run = line[:_RUN_FIELDS]
+        if line.units:
+            positions_of.setdefault(run, []).append(position)
+        if line.weight is not None:
+            positions_of[*run, line.weight, position] = [position]
+        if not (line.no_discount and line.no_points):
+            quantity = line.units if line.weight is None else line.quantity
+            quantity_of_sku[line.sku] = quantity_of_sku.get(line.sku, 0) + quantity
     items: dict[tuple[str, str, str], Item] = {}
     unit_groups = []
     for ordinal, (key, positions) in enumerate(sorted(positions_of.items())):
-        sku, unit_inc_tax, unit_ex_tax, category, brand, _ = key
+        line = lines[positions[0]]
+        sku, category, brand = line.sku, line.category, line.brand
         item = items.get((sku, category, brand))
         if item is None:
-            item = items[sku, category, brand] = _item(sku, units_of_sku[sku], category, brand, products.get(sku))
-        units = sum([lines[position].units for position in positions])
-        unit_groups.append(UnitGroup(ordinal, sku, unit_inc_tax, unit_ex_tax, units, tuple(positions), item))
+            quantity = quantity_of_sku.get(sku, 0)
+            item = items[sku, category, brand] = _item(sku, quantity, category, brand, products.get(sku))
+        if len(key) > _RUN_FIELDS:
+            unit_groups.append(_weighed(ordinal, positions[0], line, item))
+        else:
+            units = line.units if len(positions) == 1 else sum([lines[position].units for position in positions])
+            unit_groups.append(_counted(ordinal, tuple(positions), line, units, item))
     return UnitGroups(unit_groups)
 
 
-def _item(sku: str, quantity: int, category: str, brand: str, product: ProductFacts | None) -> Item:
+def _counted(ordinal: int, positions: tuple[int, ...], line: Line, units: int, item: Item) -> UnitGroup:
+    """Return the run of counted units that are like those of ``line``."""
+    inc_tax, ex_tax = line.unit_inc_tax, line.unit_ex_tax
+    total_inc_tax, total_ex_tax = units * inc_tax, units * ex_tax
+    return UnitGroup(
+        ordinal,
+        line.sku,
+        inc_tax,
+        ex_tax,
+        units,
+        positions,
+        item,
+        total_inc_tax if isinstance(total_inc_tax, int) else round_half_up(total_inc_tax),
+        total_ex_tax if isinstance(total_ex_tax, int) else round_half_up(total_ex_tax),
+        None,
+        line.no_discount,
+        line.no_points,
+    )
+
+
+def _weighed(ordinal: int, position: int, line: Line, item: Item) -> UnitGroup:
+    """Return the run of the one unit that was weighed of a line."""
+    weight = Fraction(line.weight or 0)
+    inc_tax, ex_tax = round_half_up(line.unit_inc_tax * weight), round_half_up(line.unit_ex_tax * weight)
+    return UnitGroup(
+        ordinal,
+        line.sku,
+        inc_tax,
+        ex_tax,
+        1,
+        (position,),
+        item,
+        inc_tax,
+        ex_tax,
+        line.weight,
+        line.no_discount,
+        line.no_points,
+    )
+
+
+def _line_totals(lines: Sequence[Line], unit_groups: UnitGroups) -> tuple[int, ...]:
+    """Return what the units of each line are worth together: the dearer units of a run are in its first lines."""
+    totals = [0] * len(lines)
+    for group in unit_groups:
+        if len(group.lines) == 1:
+            totals[group.lines[0]] += group.total_inc_tax
+            continue
+        low_price, dearer_units = divmod(group.total_inc_tax, group.units)
+        for position in group.lines:
+            units = lines[position].units
+            dearer = min(units, dearer_units)
+            totals[position] += units * low_price + dearer
+            dearer_units -= dearer
+    return tuple(totals)
+
+
+def _item(sku: str, quantity: int | Decimal, category: str, brand: str, product: ProductFacts | None) -> Item:
     if product is None:
         return Item(
             sku=sku.casefold(),

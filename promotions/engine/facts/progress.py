@@ -20,11 +20,15 @@ from promotions.engine.rules.compile import Predicate
 
 
 class Totals(NamedTuple):
-    """Transactions, their units, and their net value in minor units."""
+    """Transactions, the quantity sold in thousandths (goods are weighed in grams), and the net value in minor units."""
 
     transactions: int
-    units: int
+    quantity: int
     value: int
+
+
+QUANTITY_SCALE = 1000
+"""Quantities have three decimals."""
 
 
 _MAX_ZONE_DAYS = 2
@@ -72,22 +76,23 @@ class ApplicationRule:
         """
         if self.since is not None and basket.at < self.since:
             return None
-        units = value = 0
-        qualifies = False
-        for group in basket.unit_groups:
+        quantity: int | Decimal = 0
+        value = 0
+        qualifies = self.line_items is None
+        for group in basket.unit_groups.counting:
             if self.line_items is None or self.line_items(group.item):
                 qualifies = True
-                units += group.units
+                quantity += group.quantity
                 value += net[group.ordinal]
-        return Totals(1, units, value) if qualifies else None
+        return Totals(1, int(quantity * QUANTITY_SCALE), value) if qualifies else None
 
-    def amount(self, totals: Totals) -> int:
+    def amount(self, totals: Totals) -> int | Fraction:
         """Return the figure that the threshold is compared with."""
         match self.measure:
             case "transactions":
                 return totals.transactions
             case "quantity":
-                return totals.units
+                return Fraction(totals.quantity, QUANTITY_SCALE)
             case _:
                 return totals.value
 
@@ -108,12 +113,12 @@ def _months_before(day: date, months: int) -> date:
 
 
 def _sum(totals: Iterable[Totals]) -> Totals:
-    transactions = units = value = 0
+    transactions = quantity = value = 0
     for part in totals:
         transactions += part.transactions
-        units += part.units
+        quantity += part.quantity
         value += part.value
-    return Totals(transactions, units, value)
+    return Totals(transactions, quantity, value)
 
 
 @dataclass(frozen=True, slots=True)

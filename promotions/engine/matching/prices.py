@@ -1,7 +1,8 @@
 """What the units of a basket cost while discounts lower their prices.
 
 The units of a group are in the order of its lines. Consecutive units of one price are held together, so that a line of
-a million units costs no more than a line of one. Every unit costs a whole number of minor units, and none less than 0.
+a million units costs no more than a line of one. Every unit costs a whole number of minor units, and none that may be
+lowered less than 0.
 
 Priced units and reductions are named tuples: a decision makes dozens of them, and a frozen dataclass takes four times
 as long.
@@ -78,11 +79,21 @@ class Prices:
         return cls(
             priced_units=tuple(
                 [
-                    PricedUnits(unit_group.ordinal, 0, unit_group.units, unit_group.unit_inc_tax)
+                    priced
                     for unit_group in unit_groups
+                    for priced in (
+                        (PricedUnits(unit_group.ordinal, 0, 1, unit_group.total_inc_tax),)
+                        if unit_group.units == 1
+                        else _priced(unit_group)
+                    )
                 ]
             )
         )
+
+    def and_of(self, unit_groups: Iterable[UnitGroup]) -> "Prices":
+        """Return the prices with those of other unit groups, as the till sent them."""
+        others = Prices.of(unit_groups)
+        return Prices(priced_units=self.priced_units + others.priced_units) if others.priced_units else self
 
     @property
     def total(self) -> int:
@@ -141,6 +152,15 @@ class Prices:
             if position < priced.units:
                 priced_units.append(priced.part(position, priced.units - position))
         return Prices(priced_units=tuple(priced_units))
+
+
+def _priced(unit_group: UnitGroup) -> list[PricedUnits]:
+    """Return the units of a group at the prices that the till sent, the dearer ones first."""
+    first, priced_units = 0, []
+    for units, price in unit_group.prices:
+        priced_units.append(PricedUnits(unit_group.ordinal, first, units, price))
+        first += units
+    return priced_units
 
 
 def share_reduction(off: int, priced_units: Sequence[PricedUnits], *, times: int = 1) -> list[PriceReduction]:

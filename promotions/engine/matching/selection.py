@@ -5,6 +5,7 @@ Everything here counts the units of unit groups, so that a line of a million uni
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from promotions.engine.definition.fields import Document
 from promotions.engine.facts.basket import UnitGroup, UnitGroups
@@ -95,7 +96,7 @@ class Selection:
         if len(self.sets) == 1:
             return self.sets[0].select(unit_groups)
         accepted = {group.ordinal for product_set in self.sets for group in product_set.select(unit_groups)}
-        return [unit_groups[ordinal] for ordinal in sorted(accepted)]
+        return [group for group in unit_groups if group.ordinal in accepted]
 
     def _preferred(self, unit_groups: Sequence[UnitGroup], net: Sequence[int]) -> Sequence[UnitGroup]:
         if not self.bundle and self.quantity_rule.apply_to == "all":
@@ -175,7 +176,7 @@ class MatchResult:
 _NET_SCALE = 10**24
 """The net values of units are compared as whole numbers of this scale: any two that differ, differ on it."""
 
-_UNIT_VALUES: Mapping[str, Callable[[UnitGroup], int]] = {
+_UNIT_VALUES: Mapping[str, Callable[[UnitGroup], int | Fraction]] = {
     "inc_tax": lambda group: group.unit_inc_tax,
     "ex_tax": lambda group: group.unit_ex_tax,
     "tax": lambda group: group.unit_inc_tax - group.unit_ex_tax,

@@ -5,6 +5,7 @@ from fractions import Fraction
 from promotions.engine.benefits.discounts import NO_LISTS, Discount, Fit, PersonalizedLists
 from promotions.engine.benefits.rewards import RewardDefinition, RewardResult
 from promotions.engine.money import exponent
+from promotions.engine.pipeline.checks import CHECKS_AFTER_CONTROL_GROUP
 from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import Candidate, Refusal
 from promotions.engine.rulebook.promotion import Promotion
@@ -15,12 +16,21 @@ _NO_VALUE = "It would have given nothing."
 
 
 def evaluate_promotion(promotion: Promotion, context: EvaluationContext) -> Candidate | Refusal:
-    """Return what a promotion would give if no other competed with it, or why it does not apply."""
+    """Return what a promotion would give if no other competed with it, or why it does not apply.
+
+    Where its control group holds the consumer out, the refusal comes with what it would have given.
+    """
     for check in context.checks:
         refusal = check(promotion, context)
         if refusal is not None:
-            return refusal
+            return _with_ghost(refusal, context) if refusal.reason == "control_group" else refusal
     return apply_promotion(promotion, context)
+
+
+def _with_ghost(refusal: Refusal, context: EvaluationContext) -> Refusal:
+    """Judge a promotion on, by the checks after its control group's, as if the consumer were not held out."""
+    evaluated = evaluate_promotion(refusal.promotion, context._replace(checks=CHECKS_AFTER_CONTROL_GROUP))
+    return refusal._replace(ghost=evaluated) if isinstance(evaluated, Candidate) else refusal
 
 
 def apply_promotion(promotion: Promotion, context: EvaluationContext) -> Candidate | Refusal:
@@ -33,7 +43,7 @@ def apply_promotion(promotion: Promotion, context: EvaluationContext) -> Candida
 def apply_reward(promotion: Promotion, reward: RewardDefinition, context: EvaluationContext) -> Candidate | Refusal:
     """Apply a loyalty promotion to the basket's net values."""
     strategy = context.strategy
-    matched = reward.selection.match(context.basket.unit_groups, context.basket_value.net)
+    matched = reward.selection.match(context.basket.unit_groups.earning, context.basket_value.net)
     sets = matched.count
     if not sets:
         return Refusal(promotion, "no_matching_products", _NO_PRODUCTS)

@@ -73,7 +73,7 @@ def _transaction_rules(promotion: Promotion, context: EvaluationContext) -> Refu
 
 def _line_item_rules(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     rules = promotion.line_item_rules
-    if rules is None or rules.accept_any(context.basket.unit_groups):
+    if rules is None or rules.accept_any(context.basket.unit_groups.counting):
         return None
     return Refusal(promotion, "line_item_rules", "No line item qualifies.")
 
@@ -104,6 +104,9 @@ CHECKS: tuple[Check, ...] = (
 
 CANDIDATE_CHECKS = CHECKS[CHECKS.index(_site_rules) + 1 :]
 """The checks that a rulebook's candidates still need: its masks are exact on the ones before."""
+
+CHECKS_AFTER_CONTROL_GROUP = CHECKS[CHECKS.index(_control_group) + 1 :]
+"""The checks by which the promotion of a consumer who is held out is judged on."""
 
 RETURN_CHECKS: tuple[Check, ...] = (_transaction_rules, _line_item_rules)
 """The checks that are made again when a part of a transaction is returned; the others were decided at the sale."""

@@ -76,6 +76,15 @@ class EvaluationStrategy(Protocol):
         """Return a reward's result with no more points than the promotion may give."""
         ...
 
-    def earning_value(self, net: int) -> int:
-        """Return how much of a basket's net value, in minor units, earns base points."""
+    def earning_value(self, net: int, *, not_earning: int) -> int:
+        """Return how much earns base points, in minor units.
+
+        Args:
+            net: the net value of the lines that earn.
+            not_earning: that of the others.
+        """
+        ...
+
+    def limit_base_points(self, points: int) -> int:
+        """Return base points, no more of them than there may be."""
         ...

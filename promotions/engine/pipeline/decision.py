@@ -1,11 +1,11 @@
 """The records of a decision: what applies and to which units, what does not and why; and the policy that decides."""
 
 from collections.abc import Hashable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from promotions.engine.benefits.discounts import DiscountResult
 from promotions.engine.benefits.rewards import BasketValue, RewardResult
@@ -59,7 +59,10 @@ class NearMiss:
 
 
 class Refusal(NamedTuple):
-    """A promotion that does not apply, and why. A lost conflict names the winners and what decided."""
+    """A promotion that does not apply, and why. A lost conflict names the winners and what decided.
+
+    ``ghost`` is what a promotion would have given, outside competition, to a consumer whom its control group holds out.
+    """
 
     promotion: Promotion
     reason: str
@@ -67,6 +70,7 @@ class Refusal(NamedTuple):
     won_by: tuple[str, ...] = ()
     decided_by: str = ""
     near_miss: NearMiss | None = None
+    ghost: "Candidate | None" = None
 
     @classmethod
     def lost(cls, loss: "Loss") -> "Refusal":
@@ -222,6 +226,27 @@ class Applied(NamedTuple):
     lines: tuple[LineShare, ...]
 
 
+class HeldOut(NamedTuple):
+    """A promotion whose control group holds the consumer out, and its ghost redemptions: what it would have given.
+
+    Saving in major units of money; zero redemptions where it would have given nothing.
+    """
+
+    promotion: Promotion
+    redemptions: int
+    points: int
+    saving: Fraction
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> Self:
+        """Return what a refusal by control group withholds."""
+        ghost = refusal.ghost
+        if ghost is None:
+            return cls(refusal.promotion, redemptions=0, points=0, saving=Fraction(0))
+        reward = ghost.reward_result  # No discount has a control group.
+        return cls(refusal.promotion, reward.redemptions, reward.points, ghost.saving)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AppliedVoucher:
     """A voucher that pays, by its offer's code and benefit. Discount in minor units."""
@@ -244,7 +269,7 @@ class ProductToAdd:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonalizedState:
-    """The consumer's choice under a personalized promotion that feeds a discount this basket qualifies for."""
+    """The consumer's choice under a personalized promotion that discounts in force use."""
 
     backend_id: str
     requires_selection: bool
@@ -268,9 +293,9 @@ class Decision:
     """The whole answer for one basket, amounts in minor units.
 
     ``applied`` are discounts, then loyalty promotions, each in order of application; vouchers come between the two.
-    ``choices_to_lock`` are the products that a commit selects for good, and ``effective_choices`` those that counted as
-    chosen, both by the backend id of the personalized promotion. ``combination_proved`` is False where so many
-    discounts compete that the best combination of them is not proved.
+    ``held_out`` are by code. ``choices_to_lock`` are the products that a commit selects for good, and
+    ``effective_choices`` those that counted as chosen, both by the backend id of the personalized promotion.
+    ``combination_proved`` is False where so many discounts compete that the best combination of them is not proved.
     """
 
     basket: Basket
@@ -282,12 +307,25 @@ class Decision:
     applied: tuple[Applied, ...]
     vouchers: tuple[AppliedVoucher, ...]
     refused: tuple[Refusal, ...]
+    held_out: tuple[HeldOut, ...]
     vouchers_refused: tuple[RefusedVoucher, ...]
     add_products: tuple[ProductToAdd, ...]
     personalized: tuple[PersonalizedState, ...]
     choices_to_lock: Mapping[str, tuple[str, ...]]
     effective_choices: Mapping[str, tuple[str, ...]]
     combination_proved: bool = True
+
+    def committed(self) -> "Decision":
+        """Return the decision as it is answered once it is committed: choices that it made final are locked."""
+        if not self.choices_to_lock:
+            return self
+        states = [
+            replace(state, requires_selection=False, locked=True, selected=self.choices_to_lock[state.backend_id])
+            if state.backend_id in self.choices_to_lock
+            else state
+            for state in self.personalized
+        ]
+        return replace(self, personalized=tuple(states))
 
     @property
     def promotion_points(self) -> int:

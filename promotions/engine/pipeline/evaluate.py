@@ -19,6 +19,7 @@ from promotions.engine.pipeline.decision import (
     Applied,
     ConflictPolicy,
     Decision,
+    HeldOut,
     Refusal,
 )
 from promotions.engine.pipeline.line_shares import applied_discount, applied_reward, applied_voucher, line_results
@@ -74,12 +75,15 @@ def evaluate(
 
     discounts = [promotion for promotion in candidates if promotion.is_discount]
     price_phase = run_price_phase(discounts, context, policy, case.vouchers)
+    prices = price_phase.prices.and_of(group for group in case.basket.unit_groups if group.no_discount)
 
-    context = context._replace(basket_value=earn_base_points(context, price_phase.prices))
+    context = context._replace(basket_value=earn_base_points(context, prices))
     loyalty = [promotion for promotion in candidates if not promotion.is_discount]
     points_phase = run_points_phase(loyalty, context, policy)
 
     basket, basket_value = case.basket, context.basket_value
+    refused = {**price_phase.refused, **points_phase.refused}
+    held_out = _held_out(refused.values())
     applied = [applied_discount(winner, basket) for winner in price_phase.winners]
     applied += [applied_reward(winner, basket, basket_value) for winner in points_phase.winners]
     return Decision(
@@ -88,10 +92,11 @@ def evaluate(
         total=basket.total_minor,
         net=sum(basket_value.net),
         base_points=sum(basket_value.base_points),
-        lines=line_results(basket, price_phase.prices, basket_value),
+        lines=line_results(basket, prices, basket_value),
         applied=tuple(applied),
         vouchers=tuple([applied_voucher(paid, basket) for paid in price_phase.paid]),
-        refused=_refusals(case, context, applied, {**price_phase.refused, **points_phase.refused}),
+        refused=_refusals(case, context, applied, refused),
+        held_out=held_out,
         vouchers_refused=tuple(price_phase.vouchers_refused),
         add_products=price_phase.add_products,
         personalized=price_phase.personalized,
@@ -104,7 +109,6 @@ def evaluate(
 def _context(case: EvaluationCase, rulebook: Rulebook, observer: Observer | None) -> EvaluationContext:
     """Return the context of the price phase. Base points are earned on what is paid, and there are none yet."""
     unit_groups = case.basket.unit_groups
-    prices = Prices.of(unit_groups)
     return EvaluationContext(
         basket=case.basket,
         shopper=case.shopper,
@@ -112,14 +116,21 @@ def _context(case: EvaluationCase, rulebook: Rulebook, observer: Observer | None
         rulebook=rulebook,
         strategy=case.strategy,
         checks=case.strategy.checks,
-        prices=prices,
+        prices=Prices.of(unit_groups.discountable),
         basket_value=BasketValue(
             units=tuple([unit_group.units for unit_group in unit_groups]),
-            net=tuple(prices.by_unit_group(len(unit_groups))),
+            net=tuple([unit_group.total_inc_tax for unit_group in unit_groups]),
             base_points=(),
+            earning=tuple([(unit_group.ordinal, unit_group.units) for unit_group in unit_groups.earning]),
         ),
         observer=observer,
     )
+
+
+def _held_out(refused: Iterable[Refusal]) -> tuple[HeldOut, ...]:
+    """Return the candidates whose control group holds the consumer out, by code."""
+    held_out = [HeldOut.of(refusal) for refusal in refused if refusal.reason == "control_group"]
+    return tuple(sorted(held_out, key=lambda withheld: (withheld.promotion.code, withheld.promotion.source.family)))
 
 
 def _refusals(

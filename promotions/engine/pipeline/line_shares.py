@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from promotions.engine.benefits.rewards import BasketValue
 from promotions.engine.benefits.vouchers import PaidVoucher
-from promotions.engine.facts.basket import Basket, Line
+from promotions.engine.facts.basket import Basket
 from promotions.engine.matching.prices import PricedUnits, PriceReduction, Prices
 from promotions.engine.matching.selection import TakenUnits
 from promotions.engine.money import allocate
@@ -26,15 +26,15 @@ def line_results(basket: Basket, prices: Prices, basket_value: BasketValue) -> t
     for unit_group, base_points in zip(basket.unit_groups, basket_value.base_points, strict=True):
         positions = unit_group.lines
         if len(positions) == 1:
-            points[positions[0]] = base_points
+            points[positions[0]] += base_points
             continue
         units = [lines[position].units for position in positions]
         for position, share in zip(positions, allocate(base_points, units), strict=True):
-            points[position] = share
+            points[position] += share
     return tuple(
         [
-            LineResult(line.line_id, total := line.total_inc_tax, total - net, net, base_points)
-            for line, net, base_points in zip(lines, nets, points, strict=True)
+            LineResult(line.line_id, total, total - net, net, base_points)
+            for line, total, net, base_points in zip(lines, basket.line_totals, nets, points, strict=True)
         ]
     )
 
@@ -67,20 +67,21 @@ def applied_voucher(paid: PaidVoucher, basket: Basket) -> AppliedVoucher:
 
 def _discount_shares(basket: Basket, reductions: Iterable[PriceReduction]) -> tuple[LineShare, ...]:
     """Return the parts of lines that a discount or voucher took, in the order of lines."""
-    units: dict[int, int] = {}
+    quantities: dict[int, int | Decimal] = {}
     off: dict[int, int] = {}
     for reduction in reductions:
         priced = reduction.priced
+        weight = basket.unit_groups[priced.unit_group].weight
         for position, start, end in _line_parts(basket, priced):
             part = end - start
-            units[position] = units.get(position, 0) + part
+            quantities[position] = quantities.get(position, 0) + (part if weight is None else weight)
             part_off = reduction.off if part == priced.units else reduction.off_of(end) - reduction.off_of(start)
             off[position] = off.get(position, 0) + part_off
     lines = basket.lines
     return tuple(
         [
-            LineShare(lines[position].line_id, _quantity(lines[position], units[position]), off[position], 0)
-            for position in sorted(units)
+            LineShare(lines[position].line_id, Decimal(quantities[position]), off[position], 0)
+            for position in sorted(quantities)
         ]
     )
 
@@ -96,19 +97,30 @@ def _point_shares(basket: Basket, taken: TakenUnits, points: Sequence[int]) -> t
     lines, unit_groups = basket.lines, basket.unit_groups
     shares: list[LineShare] = []
     for (unit_group, units), group_points in zip(taken, points, strict=True):
-        positions = unit_groups[unit_group].lines
-        if len(positions) == 1:
-            line = lines[positions[0]]
-            # As _quantity does, without the call: there is one of these for each promotion and line.
-            quantity = line.quantity if line.is_weighed else Decimal(units)
+        group = unit_groups[unit_group]
+        if len(group.lines) == 1:
+            line = lines[group.lines[0]]
+            quantity = Decimal(units) if group.weight is None else group.weight
             shares.append(LineShare(line.line_id, quantity, 0, group_points))
             continue
         parts = _line_parts(basket, PricedUnits(unit_group, 0, units, 0))
         shared = allocate(group_points, [end - start for _, start, end in parts])
         for (position, start, end), share in zip(parts, shared, strict=True):
-            line = lines[position]
-            shares.append(LineShare(line.line_id, _quantity(line, end - start), 0, share))
-    return tuple(shares)
+            shares.append(LineShare(lines[position].line_id, Decimal(end - start), 0, share))
+    return tuple(shares if len({share.line_id for share in shares}) == len(shares) else _merged(shares))
+
+
+def _merged(shares: Iterable[LineShare]) -> Iterable[LineShare]:
+    """Return one share for each line: what a return left of a line may be counted units and a weighed part of one."""
+    by_line: dict[str, LineShare] = {}
+    for share in shares:
+        before = by_line.get(share.line_id)
+        by_line[share.line_id] = (
+            share
+            if before is None
+            else before._replace(quantity=before.quantity + share.quantity, points=before.points + share.points)
+        )
+    return by_line.values()
 
 
 def _line_parts(basket: Basket, priced: PricedUnits) -> list[tuple[int, int, int]]:
@@ -124,8 +136,3 @@ def _line_parts(basket: Basket, priced: PricedUnits) -> list[tuple[int, int, int
             parts.append((position, max(at, priced.first) - priced.first, min(after, end) - priced.first))
         at = after
     return parts
-
-
-def _quantity(line: Line, units: int) -> Decimal:
-    """Return units as a quantity: the one unit of weighed goods is all that was weighed."""
-    return line.quantity if line.is_weighed else Decimal(units)

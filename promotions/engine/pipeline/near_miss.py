@@ -118,7 +118,7 @@ def _transaction_rule(promotion: Promotion, context: EvaluationContext) -> NearM
 
 def _line_item_rule(promotion: Promotion, context: EvaluationContext) -> NearMiss | None:
     """Return the fewest units that an item lacks, or else the rule of the first item that fails only one."""
-    unit_groups = context.basket.unit_groups
+    unit_groups = context.basket.unit_groups.counting
     only = _only_condition(promotion.source.eligibility["line_item_rules"])
     if only is not None and only["attribute"] != "quantity":
         return _rule(only) if unit_groups else None
@@ -185,7 +185,7 @@ def _application_rule(promotion: Promotion, context: EvaluationContext) -> NearM
                 case "quantity":
                     misses.append(_units(missing))
                 case _:
-                    misses.append(_spend(missing, measured + missing, context.basket.currency))
+                    misses.append(_spend(missing, int(measured) + missing, context.basket.currency))
     return misses[0] if len(misses) == 1 else None
 
 
@@ -197,7 +197,7 @@ def _products(promotion: Promotion, context: EvaluationContext) -> NearMiss | No
     if isinstance(promotion.effect, Discount):
         units, spends = promotion.effect.lacking(context.prices, fit_of(promotion.effect, context))
     else:
-        units, spends = promotion.effect.selection.lacking(context.basket.unit_groups), []
+        units, spends = promotion.effect.selection.lacking(context.basket.unit_groups.earning), []
     if units and not spends:
         return _units(units)
     if len(spends) == 1 and not units:

@@ -22,15 +22,24 @@ class PointsPhaseResult(NamedTuple):
 
 
 def earn_base_points(context: EvaluationContext, prices: Prices) -> BasketValue:
-    """Return the net values at some prices, and the base points on them: one whole number, shared over unit groups."""
-    basket, terms = context.basket, context.rulebook.terms
-    net = tuple(prices.by_unit_group(len(basket.unit_groups)))
+    """Return the net values at some prices, and the base points on them: one whole number, shared over unit groups.
+
+    Of a basket that is worth less than nothing, by bottles brought back, nothing earns.
+    """
+    basket, terms, strategy = context.basket, context.rulebook.terms, context.strategy
+    unit_groups = basket.unit_groups
+    net = tuple(prices.by_unit_group(len(unit_groups)))
+    earning_net: Sequence[int] = net
+    if unit_groups.earning is not unit_groups:
+        earning_net = [0 if group.no_points else value for group, value in zip(unit_groups, net, strict=True)]
     points = 0
-    if context.shopper is not None and context.shopper.is_loyalty_member:
+    if context.shopper is not None and context.shopper.is_loyalty_member and sum(net) >= 0:
         rate = terms.earn_rates.get(basket.currency, Fraction(0))
-        earning = context.strategy.earning_value(sum(net))
+        earning = strategy.earning_value(sum(earning_net), not_earning=sum(net) - sum(earning_net))
         points = earning * rate.numerator // (rate.denominator * 10 ** exponent(basket.currency))
-    return BasketValue(units=context.basket_value.units, net=net, base_points=tuple(allocate(points, net)))
+        points = strategy.limit_base_points(points)
+    base_points = tuple(allocate(points, earning_net))
+    return replace(context.basket_value, net=net, base_points=base_points)
 
 
 def run_points_phase(

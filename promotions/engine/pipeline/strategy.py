@@ -35,7 +35,7 @@ class SaleStrategy:
         least: int | None = None
         for reason, limit, used in _limits(promotion, context.usage):
             if used >= limit:
-                return Refusal(promotion, reason, f"{_LIMIT_NAMES[reason]} of {limit} was reached.")
+                return Refusal(promotion, reason, f"{_describe_limit(reason, limit, promotion)} was reached.")
             least = limit - used if least is None else min(least, limit - used)
         return least
 
@@ -54,9 +54,13 @@ class SaleStrategy:
         """Return the result as it is."""
         return result
 
-    def earning_value(self, net: int) -> int:
-        """Return the whole net value."""
+    def earning_value(self, net: int, *, not_earning: int) -> int:
+        """Return the whole net value of the lines that earn."""
         return net
+
+    def limit_base_points(self, points: int) -> int:
+        """Return the points as they are."""
+        return points
 
 
 SALE = SaleStrategy()
@@ -67,6 +71,11 @@ _LIMIT_NAMES = {
     "customer_limit": "The customer limit",
     "transaction_limit": "The transaction limit",
 }
+
+
+def _describe_limit(reason: str, limit: int, promotion: Promotion) -> str:
+    period = promotion.limit_period if reason == "customer_limit" else None
+    return f"{_LIMIT_NAMES[reason]} of {limit}{f' a {period}' if period else ''}"
 
 
 def _limits(promotion: Promotion, usage: Usage) -> list[tuple[str, int, int]]:
@@ -97,12 +106,13 @@ class ReturnLimit:
 class ReturnStrategy:
     """What a return leaves of a transaction: its own promotions, each within what it had just before.
 
-    ``limits`` are by promotion id; ``paid`` is what was paid less what was refunded, in minor units. The rulebook must
-    hold the transaction's promotions and no others.
+    ``limits`` are by promotion id; ``paid`` is what was paid less what was refunded, in minor units; ``base_points``
+    are those that the transaction has just before. The rulebook must hold the transaction's promotions and no others.
     """
 
     limits: Mapping[int, ReturnLimit]
     paid: int
+    base_points: int
     checks: tuple[Check, ...] = RETURN_CHECKS
     proposes_products: bool = False
 
@@ -122,9 +132,13 @@ class ReturnStrategy:
         """Return the result with no more points than the promotion had."""
         return result._replace(points=min(result.points, self.limits[promotion.id].points))
 
-    def earning_value(self, net: int) -> int:
-        """Return the smaller of the net value and what was paid, so that a return never adds points."""
-        return min(net, self.paid)
+    def earning_value(self, net: int, *, not_earning: int) -> int:
+        """Return the smaller of the net value and what was paid for it, so that a return never adds points."""
+        return max(0, min(net, self.paid - not_earning))
+
+    def limit_base_points(self, points: int) -> int:
+        """Return no more points than the transaction had."""
+        return min(points, self.base_points)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

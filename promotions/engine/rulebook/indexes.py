@@ -275,7 +275,7 @@ class ItemIndex:
 
     def mask(self, basket: Basket, shopper: Shopper | None) -> int:
         """Return the promotions that may apply to what is bought."""
-        return self._keys.of(basket.unit_groups.keys) | self._personalized
+        return self._keys.of(basket.unit_groups.counting.keys) | self._personalized
 
 
 def empty_indexes() -> tuple[PromotionIndex, ...]:

@@ -89,6 +89,18 @@ def test_each_line_shows_how_much_each_discount_took_off(office: Office) -> None
     assert line.deductions == [Deduction(name="Half price", amount="3.00 GBP")]
 
 
+def test_what_a_control_group_withheld_is_shown_with_its_reason(office: Office) -> None:
+    hold_out = {"control_group": {"group": "acme-g1", "percentage": "100"}}
+    each = {"points": 1250, "quantity_rule": {"apply_to": "every", "units": 1}}
+    save_promotion(office.account, code="ghost", outcome=each, eligibility=hold_out)
+    rules = {"line_item_rules": {"match": "all", "rules": [{"attribute": "quantity", "operator": "is", "value": "9"}]}}
+    save_promotion(office.account, code="neither", eligibility=hold_out | rules)
+    sell(office.account, "T-1")
+    withheld = "Without the control group it would have applied 2 times, for 2,500 points."
+    assert refusal_of(office, "T-1", "ghost") == f"The consumer is held out in the control group. {withheld}"
+    assert refusal_of(office, "T-1", "neither") == "The consumer is held out in the control group."
+
+
 def test_redeemed_refused_and_issued_vouchers_are_listed_separately(office: Office) -> None:
     code = Voucher.objects.get().code
     sell(office.account, "T-1", quantity=4, vouchers=[code, "NONE-OF-OURS"])

@@ -376,10 +376,22 @@ def test_any_delimiter_decimal_mark_names_and_gzip_are_read(tmp_path: Path, acco
     assert sale.occurred_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
-def test_a_price_finer_than_the_currency_is_rounded_after_the_lines_total(import_rows: ImportRows) -> None:
-    import_rows("1,A,LAMP,3,2026-03-01T09:00:00,0.125,c,L")
-    line = Transaction.objects.get().lines[0]
-    assert (line["unit_price_inc_tax"], line["total"]) == ("0.13", "0.38")
+def test_a_price_finer_than_the_currency_is_kept_and_a_runs_total_is_rounded_once(import_rows: ImportRows) -> None:
+    import_rows(*(f"1,A,LAMP,1,2026-03-01T09:00:00,{price},c,L" for price in ("0.495", "0.495", "2", "0.495")))
+    sale = Transaction.objects.get()
+    assert [(line["unit_price_inc_tax"], line["total"]) for line in sale.lines] == [
+        ("0.495", "0.50"),
+        ("0.495", "0.50"),
+        ("2.00", "2.00"),
+        ("0.495", "0.49"),
+    ]
+    assert sale.total_inc_tax == sale.total_ex_tax == Decimal("3.49")
+
+
+def test_what_came_back_is_worth_what_it_was_sold_for(import_rows: ImportRows) -> None:
+    import_rows("C1,A,LAMP,-3,2026-03-01T09:00:00,0.125,c,L")
+    returned = Transaction.objects.get()
+    assert (returned.lines[0]["total"], returned.total_inc_tax) == ("-0.38", Decimal("-0.38"))
 
 
 def test_rejected_cells_are_no_formulas(import_rows: ImportRows) -> None:

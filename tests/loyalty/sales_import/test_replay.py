@@ -175,11 +175,10 @@ def test_the_limit_option_stops_after_that_many_sales(replay_rows: Replay) -> No
     assert Transaction.objects.count() == 3
 
 
-def test_a_price_that_no_till_could_send_is_rejected(replay_rows: Replay) -> None:
+def test_a_price_finer_than_the_currency_is_sold_as_a_till_would(replay_rows: Replay) -> None:
     shop()
-    summary, rejects = replay_rows("1,A,LANTERN,1,2026-03-01T09:00:00,0.001,c-1,Leeds", SALES[0])
-    assert [reject["reason"] for reject in rejects] == ["price_finer_than_currency"]
-    assert (summary["posted"], Transaction.objects.get().total_inc_tax) == (1, Decimal("5.10"))
+    summary, rejects = replay_rows("1,A,LANTERN,3,2026-03-01T09:00:00,0.495,c-1,Leeds")
+    assert (rejects, summary["posted"], Transaction.objects.get().total_inc_tax) == ([], 1, Decimal("1.49"))
 
 
 def test_a_sale_whose_reference_has_other_content_is_rejected(replay_rows: Replay) -> None:

@@ -36,10 +36,16 @@ CASES: list[tuple[Json, str]] = [
     ({"lines": [{**LINE, "quantity": None}]}, "lines.0.quantity"),
     ({"lines": [{**LINE, "quantity": "٣"}]}, "lines.0.quantity"),
     ({"lines": [{**LINE, "unit_price_inc_tax": "-3.00"}]}, "lines.0.unit_price_inc_tax"),
-    ({"lines": [{**LINE, "unit_price_inc_tax": "3.001"}]}, "lines.0.unit_price_inc_tax"),
+    ({"lines": [{**LINE, "unit_price_inc_tax": "3.00001"}]}, "lines.0.unit_price_inc_tax"),
     ({"lines": [{**LINE, "unit_price_inc_tax": 3.0}]}, "lines.0.unit_price_inc_tax"),
     ({"lines": [{**LINE, "unit_price_inc_tax": "Infinity"}]}, "lines.0.unit_price_inc_tax"),
     ({"lines": [{**LINE, "unit_price_ex_tax": "dear"}]}, "lines.0.unit_price_ex_tax"),
+    ({"lines": [{**LINE, "unit_price_inc_tax": "-3.00", "no_points": True}]}, "lines.0.unit_price_inc_tax"),
+    ({"lines": [{**LINE, "unit_price_ex_tax": "-0.0001", "no_discount": True}]}, "lines.0.unit_price_ex_tax"),
+    ({"lines": [{**LINE, "unit_price_inc_tax": "-3.00", "no_discount": True, "no_points": True}]}, "lines"),
+    ({"lines": [{**LINE, "weighed": "yes"}]}, "lines.0.weighed"),
+    ({"lines": [{**LINE, "weighed": 1}]}, "lines.0.weighed"),
+    ({"lines": [{**LINE, "no_discount": "true"}]}, "lines.0.no_discount"),
     ({"lines": [{**LINE, "sku": ""}]}, "lines.0.sku"),
     ({"lines": [{**LINE, "sku": "x" * 101}]}, "lines.0.sku"),
     ({"lines": [{**LINE, "sku": "T\x00A"}]}, "lines.0.sku"),
@@ -134,7 +140,9 @@ def test_a_figure_too_large_for_its_column_is_refused(shop: Shop, error: type[Ex
 
 
 def test_every_problem_is_named_at_once(shop: Shop) -> None:
-    body = make_basket(currency="???", occurred_at="never", sold=[make_line(quantity="0"), make_line("X", price="-1")])
+    body = make_basket(
+        currency="???", occurred_at="never", sold=[make_line(quantity="0"), make_line("X", price="1.23456")]
+    )
     errors = shop.call("post", "baskets/evaluate", body).json()["errors"]
     assert {error["attr"] for error in errors} == {
         "currency",

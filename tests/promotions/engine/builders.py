@@ -15,7 +15,7 @@ from promotions.engine.definition.loyalty import check_loyalty
 from promotions.engine.facts import basket as baskets
 from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, TransactionTexts, fold_text
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
-from promotions.engine.money import to_minor
+from promotions.engine.money import to_minor_price
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, Refusal
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.promotion import OfferFacts, Promotion, PromotionSource, Terms, compile_promotion
@@ -68,15 +68,18 @@ def line(
     brand: str = "",
     line_id: str = "",
     currency: str = "GBP",
+    **said: bool,
 ) -> Line:
+    """Make a line; ``said`` are ``weighed``, ``no_discount`` and ``no_points``."""
     return baskets.make_line(
         line_id=line_id or f"{sku}/{quantity}/{price}",
         sku=sku,
         quantity=Decimal(quantity),
-        unit_price_inc_tax=to_minor(Decimal(price), currency),
-        unit_price_ex_tax=to_minor(Decimal(price if ex_tax is None else ex_tax), currency),
+        unit_price_inc_tax=to_minor_price(Decimal(price), currency),
+        unit_price_ex_tax=to_minor_price(Decimal(price if ex_tax is None else ex_tax), currency),
         category=category,
         brand=brand,
+        traits=baskets.line_traits(quantity=Decimal(quantity), product=None, **said),
     )
 
 
@@ -131,6 +134,7 @@ _ELIGIBILITY = (
     "control_group",
     "total_redemption_limit",
     "customer_redemption_limit",
+    "customer_limit_period",
     "always_apply",
 )
 _ids: dict[str, int] = {}

@@ -42,7 +42,19 @@ def test_minor_units_go_there_and_back(minor: int, currency: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "rounded"),
-    [("1/2", 1), ("3/2", 2), ("5/2", 3), ("49/100", 0), ("-1/2", -1), ("-49/100", 0), ("7/3", 2), ("8/3", 3), ("4", 4)],
+    [
+        ("1/2", 1),
+        ("3/2", 2),
+        ("5/2", 3),
+        ("49/100", 0),
+        ("-1/2", 0),
+        ("-3/2", -1),
+        ("-49/100", 0),
+        ("-51/100", -1),
+        ("7/3", 2),
+        ("8/3", 3),
+        ("4", 4),
+    ],
 )
 def test_a_half_is_rounded_up(value: str, rounded: int) -> None:
     assert round_half_up(Fraction(value)) == rounded

@@ -108,7 +108,7 @@ Unit = tuple[int, str, int]
 
 def units_of(lines: list[Line]) -> list[Unit]:
     return [
-        (unit_group, basket_line.sku, basket_line.unit_inc_tax)
+        (unit_group, basket_line.sku, int(basket_line.unit_inc_tax))
         for unit_group, basket_line in enumerate(lines)
         for _ in range(basket_line.units)
     ]
@@ -193,7 +193,7 @@ def test_a_competing_discount_is_applied_to_the_units_that_the_better_one_leaves
         assert_same(result_of(decision, best, lines), alone[best])
         left: list[Unit] = []
         for unit_group, basket_line in enumerate(lines):
-            left += [(unit_group, basket_line.sku, basket_line.unit_inc_tax)] * (
+            left += [(unit_group, basket_line.sku, int(basket_line.unit_inc_tax))] * (
                 basket_line.units - alone[best].taken.get(unit_group, 0)
             )
         expected = expected_of(drawn[other], left)

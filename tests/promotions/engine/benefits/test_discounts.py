@@ -556,7 +556,7 @@ def test_nothing_is_proposed_at_a_return() -> None:
         basket=make_basket(line("BAP", 2)),
         shopper=make_shopper(),
         usage=Usage(),
-        strategy=ReturnStrategy(limits=limits, paid=2000),
+        strategy=ReturnStrategy(limits=limits, paid=2000, base_points=20),
     )
     decision = evaluate(case, make_rulebook([GIFT]), ReturnPolicy(limits=limits))
     assert (reason(decision, "gift"), decision.add_products) == ("no_matching_products", ())

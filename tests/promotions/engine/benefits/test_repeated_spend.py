@@ -153,7 +153,7 @@ def test_a_return_leaves_the_redemptions_that_what_is_left_is_worth(
         basket=make_basket(line("A", 1, left)),
         shopper=make_shopper(),
         usage=Usage(),
-        strategy=ReturnStrategy(limits=limits, paid=18_000),
+        strategy=ReturnStrategy(limits=limits, paid=18_000, base_points=180),
     )
     decision = evaluate(case, make_rulebook([EVERY_50]), ReturnPolicy(limits=limits))
     assert sum(row.redemptions for row in decision.applied) == expected[0]

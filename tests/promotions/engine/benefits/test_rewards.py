@@ -206,7 +206,7 @@ def test_a_saving_follows_the_accounts_point_value() -> None:
     assert applied(decision).saving == Fraction("0.25")
 
 
-WORTH = BasketValue(units=(2, 1), net=(1000, 500), base_points=(10, 5))
+WORTH = BasketValue(units=(2, 1), net=(1000, 500), base_points=(10, 5), earning=((0, 2), (1, 1)))
 
 
 @pytest.mark.parametrize(

@@ -302,7 +302,7 @@ def test_sets_are_formed_again_as_dealing_unit_by_unit_would(case: Any, random: 
     units = [
         NaiveUnit(
             unit_group=run,
-            price=row.unit_inc_tax,
+            price=int(row.unit_inc_tax),
             fits=frozenset(number for number, (_, skus) in enumerate(fitting) if row.sku in skus),
         )
         for run, row in enumerate(lines)
@@ -340,7 +340,7 @@ def test_at_a_return_sets_are_formed_again_within_the_redemptions_of_the_sale() 
             basket=basket_of(left),
             shopper=make_shopper(),
             usage=Usage(),
-            strategy=ReturnStrategy(limits=limits, paid=sale.net),
+            strategy=ReturnStrategy(limits=limits, paid=sale.net, base_points=sale.base_points),
         )
         decision = evaluate(case, make_rulebook([THREE_FOR_20]), ReturnPolicy(limits=limits))
         assert sum(row.discount for row in decision.applied) == expected[1]

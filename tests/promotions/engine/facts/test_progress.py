@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Usage
-from promotions.engine.facts.progress import Progress, Totals, is_reached
+from promotions.engine.facts.progress import QUANTITY_SCALE, Progress, Totals, is_reached
 from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
     NOON,
@@ -90,10 +90,11 @@ def test_counting_starts_again_only_where_the_promotion_was_applied() -> None:
     assert not is_reached(promotion.application_rules, progress, fourth, net(fourth))
 
 
-def test_quantities_count_units_and_weighed_goods_as_one() -> None:
+def test_quantities_are_those_sent_also_of_weighed_goods() -> None:
     promotion = make_promotion(application_rules=[rule("quantity", 6)])
-    baskets = [make_basket(line("A", bought), at=NOON + i * DAY) for i, bought in enumerate(("2", "2.5", "2", "1"))]
-    assert history(promotion, *baskets) == [False, False, False, True]
+    baskets = [make_basket(line("A", bought), at=NOON + i * DAY) for i, bought in enumerate(("2", "2.5", "1.499"))]
+    assert history(promotion, *baskets) == [False, False, False]
+    assert history(promotion, *baskets, make_basket(line("A", "0.001"), at=NOON + 3 * DAY))[-1]
 
 
 def test_line_item_rules_count_matching_lines_and_only_transactions_that_have_one() -> None:
@@ -217,7 +218,7 @@ def test_spend_is_compared_in_the_currencys_own_units() -> None:
 def test_spend_is_net_value() -> None:
     (compiled,) = make_promotion(application_rules=[rule("spend", "10")]).application_rules
     basket = make_basket(line("A", 2, "10.00"))
-    assert compiled.totals_of(basket, [1500]) == (1, 2, 1500)
+    assert compiled.totals_of(basket, [1500]) == (1, 2 * QUANTITY_SCALE, 1500)
     assert compiled.threshold == Fraction(1000)
 
 
@@ -310,7 +311,7 @@ def figure(document: dict[str, Any], basket: Basket) -> Decimal | None:
         case "quantity":
             return sum((bought.quantity for bought in lines), Decimal(0))
         case _:
-            return Decimal(sum(bought.total_inc_tax for bought in lines)) / 100
+            return Decimal(sum(basket.line_totals[basket.lines.index(bought)] for bought in lines)) / 100
 
 
 def by_the_whole_history(rules: list[dict[str, Any]], baskets: list[Basket]) -> list[bool]:

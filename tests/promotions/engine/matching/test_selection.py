@@ -41,7 +41,7 @@ def matched(
         basket.unit_groups, [unit_group.total_inc_tax for unit_group in basket.unit_groups]
     )
     units = result.take(result.count if sets is None else sets)
-    return result.count, [(basket.unit_groups[i].sku, basket.unit_groups[i].unit_inc_tax, n) for i, n in units]
+    return result.count, [(basket.unit_groups[i].sku, int(basket.unit_groups[i].unit_inc_tax), n) for i, n in units]
 
 
 MIXED = make_basket(line("A", 2, "3.00"), line("B", 3, "1.00"), line("C", 1, "2.00"))

@@ -8,7 +8,7 @@ import pytest
 from conflicts.resolver import Policy
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.facts.consumer import Usage
-from promotions.engine.facts.progress import Progress, Totals
+from promotions.engine.facts.progress import QUANTITY_SCALE, Progress, Totals
 from promotions.engine.pipeline.decision import NearMiss, Refusal
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.promotion import Promotion
@@ -159,7 +159,7 @@ def test_missing_units_are_counted_for_the_nearest_line_item() -> None:
 def test_application_rules_tell_how_much_is_missing(measure: str, threshold: str, lacking: NearMiss) -> None:
     rule = {"measure": measure, "threshold": threshold, "period": {"unit": "days", "length": 7}}
     promotion = make_promotion(application_rules=[rule])
-    before = Progress(({date(2026, 3, 1): Totals(1, 2, 2000)},))
+    before = Progress(({date(2026, 3, 1): Totals(1, 2 * QUANTITY_SCALE, 2000)},))
     refusal = refused(promotion, line("A", 1, "10.00"), usage=Usage(progress={promotion.id: before}))
     assert (refusal.reason, refusal.near_miss) == ("application_rules", lacking)
 
