@@ -3,6 +3,7 @@
 from django.db import models
 
 from consumers.choices import ConsumerKind
+from consumers.lengths import MAX_CONSUMER_ID_LENGTH
 from consumers.models.account import AccountOwned
 from consumers.models.group import ConsumerGroup
 from consumers.models.site import Site
@@ -15,7 +16,7 @@ class Consumer(AccountOwned):
     transactions and adjustments that change it, under this row's lock: one row to lock, one row to update.
     """
 
-    consumer_id = models.CharField(max_length=100)
+    consumer_id = models.CharField(max_length=MAX_CONSUMER_ID_LENGTH)
     kind = models.CharField(max_length=16, choices=ConsumerKind.choices, default=ConsumerKind.CUSTOMER)
     first_name = models.CharField(max_length=100, blank=True)
     last_name = models.CharField(max_length=100, blank=True)

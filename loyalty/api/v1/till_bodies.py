@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from consumers.api.framework.strict_json import DuplicateKey, check_keys
 from consumers.choices import CURRENCIES
 from consumers.exceptions import MAX_PROBLEMS, Problem
+from consumers.lengths import MAX_CONSUMER_ID_LENGTH, MAX_KEY_LENGTH, MAX_REFERENCE_LENGTH
 from consumers.normal_form import normalized, normalized_json
 from consumers.texts import key_problem, text_problem
 from loyalty.choices import ReversalKind
@@ -21,8 +22,13 @@ from loyalty.exceptions import LoyaltyError, ReturnInvalid, SaleInvalid
 from loyalty.services.till.reversal import ReturnedLine, ReversalRequest
 from loyalty.services.till.sale import Expectation, Sale, SaleLine
 from promotions.engine.benefits.vouchers import voucher_key
+from promotions.engine.definition.fields import MAX_SKU_LENGTH
 from promotions.engine.money import PRICE_DECIMALS, exponent
 
+_MAX_LENGTHS = {
+    **dict.fromkeys(("site", "loyalty_card", "source", "payment_card_type"), MAX_KEY_LENGTH),
+    "consumer": MAX_CONSUMER_ID_LENGTH,
+}
 MAX_LINES = 500
 MAX_VOUCHERS = 20
 _MAX_NUMBER = Decimal(10) ** 12
@@ -33,6 +39,7 @@ _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _COMMON_PRICE = re.compile(r"\d{1,12}(\.(?P<decimals>\d{1,15}))?", re.ASCII)
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters")]
+Sku = Annotated[str, Meta(min_length=1, max_length=MAX_SKU_LENGTH)]
 Text = Annotated[str, Meta(max_length=200)]
 Number = Annotated[str | int, Meta(description='A decimal number as text, such as "12.50"')]
 UnitPrice = Annotated[
@@ -48,7 +55,7 @@ class LineBody(Struct, kw_only=True, forbid_unknown_fields=True):
     """One line of a basket."""
 
     line_id: Name
-    sku: Name
+    sku: Sku
     quantity: Number
     unit_price_inc_tax: UnitPrice
     unit_price_ex_tax: UnitPrice | None = None
@@ -390,8 +397,8 @@ def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
     reference = checks.text(body.reference, "reference")
     if commit and not reference.strip():
         checks.problem("reference", "required", "A transaction needs its reference.")
-    elif len(reference) > 100:
-        checks.problem("reference", "max_length", "A reference has 100 characters at most.")
+    elif len(reference) > MAX_REFERENCE_LENGTH:
+        checks.problem("reference", "max_length", f"A reference has {MAX_REFERENCE_LENGTH} characters at most.")
     vouchers = tuple(checks.text(code, f"vouchers.{i}") for i, code in enumerate(body.vouchers or ()))
     if len(vouchers) > MAX_VOUCHERS:
         checks.problem("vouchers", "max_length", f"At most {MAX_VOUCHERS} vouchers.")
@@ -413,7 +420,7 @@ def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
         expected=_expected(body, checks),
         on_difference=body.on_difference,
     )
-    for name, max_length in (("loyalty_card", 64), ("source", 64), ("payment_card_type", 64), ("consumer", 100)):
+    for name, max_length in _MAX_LENGTHS.items():
         if len(getattr(sale, name)) > max_length:
             checks.problem(name, "max_length", f"At most {max_length} characters.")
     if checks.problems:
