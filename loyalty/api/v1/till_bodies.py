@@ -1,7 +1,7 @@
 """Bodies of the till's calls: decoded and checked once, then typed all the way."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -311,6 +311,7 @@ class _Checks:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.any_below_zero = False
 
     def problem(self, attr: str, code: str, detail: str) -> None:
         self.problems.append(Problem(code=code, detail=detail, attr=attr))
@@ -340,6 +341,7 @@ class _Checks:
         if price is not None:
             return price
         amount = self.number(value, *path)
+        self.any_below_zero = self.any_below_zero or amount < 0
         if amount != round(amount, PRICE_DECIMALS):
             self.problem(".".join(path), "max_decimal_places", f"A unit price has {PRICE_DECIMALS} decimals at most.")
             return Decimal(0)
@@ -459,12 +461,21 @@ def _lines(body: SaleBody, checks: _Checks) -> tuple[SaleLine, ...]:
         )
     if sum(line.quantity for line in lines) > MAX_UNITS:
         checks.problem("lines", "max_value", f"A basket has {MAX_UNITS:,} units at most.")
-    if (
-        sum(line.quantity * max(abs(line.unit_price_inc_tax), abs(line.unit_price_ex_tax)) for line in lines)
-        > _MAX_NUMBER
-    ):
+    if _worth(lines, any_below_zero=checks.any_below_zero) > _MAX_NUMBER:
         checks.problem("lines", "max_value", f"A basket is worth {_MAX_NUMBER:,} at most.")
     return tuple(lines)
+
+
+def _worth(lines: Sequence[SaleLine], *, any_below_zero: bool) -> Decimal:
+    """Return what some lines are worth at most, the sign of their prices aside."""
+    if any_below_zero:
+        lines = [
+            line._replace(
+                unit_price_inc_tax=abs(line.unit_price_inc_tax), unit_price_ex_tax=abs(line.unit_price_ex_tax)
+            )
+            for line in lines
+        ]
+    return sum((line.quantity * max(line.unit_price_inc_tax, line.unit_price_ex_tax) for line in lines), Decimal(0))
 
 
 def _expected(body: SaleBody, checks: _Checks) -> Expectation | None:
