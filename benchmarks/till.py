@@ -26,6 +26,7 @@ _PRODUCTS = {sku(product): product_facts(product) for product in range(500)}
 _STORED = UsageRecord(
     total={},
     by_consumer={},
+    in_period={},
     progress={},
     vouchers_left={},
     lists={name: StoredList(id=n, choice=choice) for n, (name, choice) in enumerate(CHOICES.items(), start=1)},

@@ -73,6 +73,13 @@ class ConsumerForm(ServiceForm):
         required=False,
         widget=DateInput({"data-shown-when": "member_status:active,suspended,withdrawn"}),
     )
+    birthday = forms.CharField(
+        label="Birthday",
+        required=False,
+        max_length=5,
+        widget=UnfoldAdminTextInputWidget({"placeholder": "MM-DD"}),
+        help_text="Month and day, such as 03-31, if the year is not known. With a date of birth it can stay blank.",
+    )
     cards = FormSetField(
         form=CardForm,
         max_rows=50,
@@ -111,6 +118,7 @@ class ConsumerForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.initial["birthday"] = self.instance.yearless_birthday
         membership = getattr(self.instance, "membership", None) if self.instance.pk else None
         if membership is not None:
             self.initial["member_status"] = membership.status
@@ -144,6 +152,7 @@ def _stored_cards(consumer: Consumer) -> list[str]:
 
 
 STORED_VALUE_READERS: JsonMapping = {
+    "birthday": lambda consumer: consumer.birthday or "",
     "home_site": lambda consumer: consumer.home_site.number if consumer.home_site else "",
     "groups": lambda consumer: [group.code for group in consumer.groups.all()] if consumer.pk else [],
     "loyalty_status": _stored_status,
@@ -165,6 +174,7 @@ class ConsumerResource(AccountResource):
     enrolled_on = Field(column_name="enrolled_on", attribute="read_enrolled_on", widget=DayWidget())
     cards = Field(column_name="cards", attribute="read_cards", widget=TextsWidget())
     date_of_birth = Field(column_name="date_of_birth", attribute="date_of_birth", widget=DayWidget(), default=None)
+    birthday = Field(column_name="birthday", attribute="read_birthday", widget=TextWidget())
     columns: ClassVar[tuple[str, ...]] = (
         "kind",
         "first_name",
@@ -191,6 +201,7 @@ class ConsumerResource(AccountResource):
             "email",
             "phone",
             "date_of_birth",
+            "birthday",
             "home_site",
             "groups",
             "loyalty_status",
@@ -228,7 +239,7 @@ class ConsumerResource(AccountResource):
         consumers_save(account_id=self.account.pk, rows=values)
 
     def _values(self, consumer: Consumer, status: str, enrolled_on: Any, cards: Sequence[str]) -> ConsumerValues:
-        loyalty = None
+        loyalty, born_on = None, consumer.date_of_birth
         if status and enrolled_on is not None:
             membership = getattr(consumer, "membership", None)
             types = {card.number: card.type for card in membership.cards.all()} if membership is not None else {}
@@ -239,6 +250,8 @@ class ConsumerResource(AccountResource):
             )
         return ConsumerValues(
             consumer_id=consumer.consumer_id,
+            # A birthday that the file does not have follows the date of birth that it has.
+            birthday=vars(consumer).get("read_birthday", consumer.yearless_birthday if born_on is None else ""),
             home_site=column_value(consumer, "home_site") or None,
             groups=tuple(column_value(consumer, "groups")),
             loyalty=loyalty,
@@ -287,7 +300,12 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
             "General",
             {
                 "classes": ("tab",),
-                "fields": (("consumer_id", "kind"), ("first_name", "last_name"), ("email", "phone"), "date_of_birth"),
+                "fields": (
+                    ("consumer_id", "kind"),
+                    ("first_name", "last_name"),
+                    ("email", "phone"),
+                    ("date_of_birth", "birthday"),
+                ),
             },
         ),
         ("Where they belong", {"fields": ("home_site", "groups")}),
@@ -360,6 +378,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
         plain = ("kind", "first_name", "last_name", "email", "phone", "date_of_birth", "archived")
         row = ConsumerValues(
             consumer_id=obj.consumer_id,
+            birthday=values["birthday"],
             home_site=values["home_site"].number if values["home_site"] else None,
             groups=tuple(group.code for group in values["groups"]),
             loyalty=loyalty,

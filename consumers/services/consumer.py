@@ -11,6 +11,7 @@ from django.db.utils import IntegrityError
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.exceptions import ConsumersError, InUse, NotFound, Problem
 from consumers.models import Account, Card, Consumer, ConsumerGroup, Membership, Site
+from consumers.moments import month_day_date, month_day_text
 from consumers.references import referenced_keys
 from consumers.services.account import account_lock
 from consumers.services.upsert import Saved, rows_by_values, rows_delete, rows_upsert
@@ -36,7 +37,10 @@ class LoyaltyValues:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsumerValues:
-    """All editable fields of a consumer; the home site by number, groups by code."""
+    """All editable fields of a consumer; the home site by number, groups by code.
+
+    ``birthday`` is a month and day such as ``03-31``; without one it follows the date of birth.
+    """
 
     consumer_id: str
     kind: str = ConsumerKind.CUSTOMER
@@ -45,6 +49,7 @@ class ConsumerValues:
     email: str = ""
     phone: str = ""
     date_of_birth: date | None = None
+    birthday: str | None = None
     home_site: str | None = None
     groups: tuple[str, ...] = ()
     loyalty: LoyaltyValues | None = None
@@ -74,7 +79,7 @@ def consumers_save(*, account_id: int, rows: Sequence[ConsumerValues]) -> Saved:
                 ConsumerGroup.objects.filter(account=account), "code", (code for row in rows for code in row.groups)
             )
         }
-        problems = [*_unknown_rows(rows, sites, groups), *_cards_of_others(account, rows)]
+        problems = [*_wrong_birthdays(rows), *_unknown_rows(rows, sites, groups), *_cards_of_others(account, rows)]
         if problems:
             raise ConsumersError(problems=problems)
         consumers, saved = rows_upsert(
@@ -90,6 +95,7 @@ def consumers_save(*, account_id: int, rows: Sequence[ConsumerValues]) -> Saved:
                     "email": row.email,
                     "phone": row.phone,
                     "date_of_birth": row.date_of_birth,
+                    "yearless_birthday": row.birthday or "" if row.date_of_birth is None else "",
                     "home_site": sites[row.home_site] if row.home_site else None,
                     "archived": row.archived,
                 }
@@ -129,6 +135,21 @@ def consumers_lock(*, account_id: int, consumer_ids: Collection[str]) -> dict[st
     """
     consumers = Consumer.objects.filter(account_id=account_id).order_by("pk").select_for_update(no_key=True)
     return dict(rows_by_values(consumers.values_list("consumer_id", "pk"), "consumer_id", consumer_ids))
+
+
+def _wrong_birthdays(rows: Sequence[ConsumerValues]) -> Iterator[Problem]:
+    for index, row in enumerate(rows):
+        if not row.birthday:
+            continue
+        path = f"{index}.birthday"
+        try:
+            month_day_date(row.birthday)
+        except ValueError as error:
+            yield Problem(code="invalid", detail=str(error), attr=path)
+            continue
+        if row.date_of_birth is not None and month_day_text(row.date_of_birth) != row.birthday:
+            detail = f"The date of birth is {row.date_of_birth:%Y-%m-%d}. Correct one of the two, or leave this out."
+            yield Problem(code="contradicts_date_of_birth", detail=detail, attr=path)
 
 
 def _unknown_rows(

@@ -82,6 +82,12 @@ def personalized_list_of(*, account_id: int, backend_id: str, consumer_id: str) 
     return PersonalizedList(promotion=promotion, consumer=consumer)
 
 
+def personalized_lists_by_backend_id(*, consumer_pk: int, keys: Collection[str]) -> dict[str, PersonalizedList]:
+    """Return a consumer's lists under some personalized promotions, by backend id."""
+    lists = PersonalizedList.objects.filter(consumer_id=consumer_pk, promotion__backend_id__in=keys)
+    return {listed.promotion.backend_id: listed for listed in lists.select_related("promotion")}
+
+
 def personalized_lists_shown(*, account_id: int, consumer_pk: int) -> QuerySet[PersonalizedList]:
     """Return the lists that one consumer has now, by name; those of archived promotions are left out."""
     shown = personalized_lists(account_id=account_id).filter(consumer_id=consumer_pk, promotion__archived=False)

@@ -15,7 +15,7 @@ from consumers.models import Account
 from promotions.choices import Family
 from promotions.engine.definition.content import blank_content
 from promotions.engine.definition.discount import check_discount
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME, Document
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_OUTCOME, DISCOUNT_RESTRICTIONS, Document
 from promotions.engine.definition.reader import Definition
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
@@ -23,7 +23,6 @@ from promotions.services.promotion.save import promotion_problems, promotion_sav
 from promotions.services.promotion.values import PromotionFamily, PromotionValues
 
 OUTCOME = tuple(DISCOUNT_OUTCOME)
-RESTRICTIONS = (*DISCOUNT_LIMITS, "always_apply")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +50,7 @@ class DiscountValues:
     total_redemption_limit: object = None
     customer_redemption_limit: object = None
     transaction_redemption_limit: object = None
+    customer_limit_period: object = None
     always_apply: object = False
 
     def as_promotion(self) -> PromotionValues:
@@ -70,7 +70,7 @@ class DiscountValues:
                 **{name: self.conditions.get(name) for name in CONDITIONS},
                 "application_rules": [],
                 "control_group": None,
-                **{name: getattr(self, name) for name in RESTRICTIONS},
+                **{name: getattr(self, name) for name in DISCOUNT_RESTRICTIONS},
             },
             content=blank_content(),
         )
@@ -83,7 +83,7 @@ def field_path(path: str) -> str:
             return "discount_type"
         case ["outcome", *inside]:
             return ".".join(inside)
-        case ["eligibility", name, *inside] if name in RESTRICTIONS:
+        case ["eligibility", name, *inside] if name in DISCOUNT_RESTRICTIONS:
             return ".".join((name, *inside))
         case ["eligibility", *inside]:
             return ".".join(("conditions", *inside))
@@ -101,7 +101,7 @@ def discount_fields(definition: Document) -> Document:
         "discount_type": definition["type"],
         **{name: outcome[name] for name in OUTCOME},
         "conditions": {name: eligibility[name] for name in CONDITIONS},
-        **{name: eligibility[name] for name in RESTRICTIONS},
+        **{name: eligibility[name] for name in DISCOUNT_RESTRICTIONS},
     }
 
 

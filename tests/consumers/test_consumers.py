@@ -14,6 +14,7 @@ ADA: dict[str, Any] = {
     "email": "ada@example.com",
     "phone": "+44 113 496 0000",
     "date_of_birth": "1992-02-29",
+    "birthday": "02-29",
     "home_site": "001",
     "groups": ["a", "b"],
     "loyalty": {
@@ -30,6 +31,7 @@ BARE: dict[str, Any] = {
     "email": "",
     "phone": "",
     "date_of_birth": None,
+    "birthday": None,
     "home_site": None,
     "groups": [],
     "loyalty": None,
@@ -101,6 +103,15 @@ def test_a_patch_can_start_a_membership(shop: Shop) -> None:
         ({"date_of_birth": "1990-01-01T00:00:00Z"}, {("invalid", "date_of_birth")}),
         ({"date_of_birth": 19900101}, {("invalid", "date_of_birth")}),
         ({"date_of_birth": ""}, {("invalid", "date_of_birth")}),
+        *[
+            ({"birthday": wrong}, {("invalid", "birthday")})
+            for wrong in ("02-30", "13-01", "3-3", "0303", "00-10", "x", "+3-03", 303)
+        ],
+        ({"birthday": "1990-03-03"}, {("max_length", "birthday")}),
+        (
+            {"date_of_birth": "1990-03-03", "birthday": "03-04"},
+            {("contradicts_date_of_birth", "birthday")},
+        ),
         ({"home_site": "999"}, {("does_not_exist", "home_site")}),
         ({"home_site": 1}, {("invalid", "home_site")}),
         ({"home_site": ["001"]}, {("invalid", "home_site")}),
@@ -247,3 +258,39 @@ def test_a_till_may_only_look_up_a_card(shop: Shop) -> None:
     for blank in ("%20", "%09", "%0A", "%E2%80%83", "C2&loyalty_card=%20"):
         assert shop.till.get(f"consumers?loyalty_card={blank}").status_code == 403, blank
     assert make_shop("other").till.get("consumers?loyalty_card=C2").json()["results"] == []
+
+
+# --- birthdays ------------------------------------------------------------------------------------------------------
+
+# Values sent by PUT, values sent by PATCH after it, and the date of birth and birthday that come of it.
+BIRTHDAYS: list[tuple[dict[str, Any], dict[str, Any], tuple[str | None, str | None]]] = [
+    ({"birthday": "03-03"}, {}, (None, "03-03")),
+    ({"birthday": "02-29"}, {}, (None, "02-29")),
+    ({"birthday": " 03-03 "}, {"birthday": ""}, (None, None)),
+    ({"date_of_birth": "1990-03-03"}, {}, ("1990-03-03", "03-03")),
+    ({"date_of_birth": "1990-03-03", "birthday": "03-03"}, {}, ("1990-03-03", "03-03")),
+    ({"date_of_birth": "1990-03-03"}, {"date_of_birth": "1990-04-04"}, ("1990-04-04", "04-04")),
+    ({"birthday": "03-03"}, {"date_of_birth": "1990-04-04"}, ("1990-04-04", "04-04")),
+    ({"date_of_birth": "1990-03-03"}, {"date_of_birth": None, "birthday": "03-03"}, (None, "03-03")),
+    ({"date_of_birth": "1990-03-03"}, {"date_of_birth": None}, (None, None)),
+    ({"birthday": "03-03"}, {"first_name": "Ada"}, (None, "03-03")),
+    ({"birthday": "03-03"}, {"birthday": None}, (None, None)),
+]
+
+
+@pytest.mark.parametrize(("put", "patch", "expected"), BIRTHDAYS)
+def test_a_birthday_is_known_without_its_year_or_follows_the_date_of_birth(
+    shop: Shop, put: dict[str, Any], patch: dict[str, Any], expected: tuple[str | None, str | None]
+) -> None:
+    assert shop.manager.put("consumers/c", put).status_code == 201
+    assert shop.manager.patch("consumers/c", patch).status_code == 200
+    answer = shop.manager.get("consumers/c").json()
+    assert (answer["date_of_birth"], answer["birthday"]) == expected
+    assert shop.manager.put("consumers/c", answer).status_code == 200
+
+
+def test_a_birthday_that_contradicts_the_stored_date_of_birth_is_refused(shop: Shop) -> None:
+    shop.manager.put("consumers/c", {"date_of_birth": "1990-03-03"})
+    answer = shop.manager.patch("consumers/c", {"birthday": "03-04"})
+    assert (answer.status_code, errors_of(answer)) == (400, {("contradicts_date_of_birth", "birthday")})
+    assert shop.manager.get("consumers/c").json()["birthday"] == "03-03"

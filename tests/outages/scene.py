@@ -61,7 +61,7 @@ def fill() -> str:
             account=account,
             offer=offer,
             consumer_id=consumer,
-            code=f"{when}-{n}",
+            code=f"{when}-{n}".upper(),
             issued_at=now - timedelta(days=1),
             expires_at=now + moved,
         )

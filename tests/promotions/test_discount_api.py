@@ -32,6 +32,7 @@ BODY: dict[str, Any] = {
     "conditions": {"customer_rules": {"match": "all", "rules": []}},
     "total_redemption_limit": 100,
     "customer_redemption_limit": None,
+    "customer_limit_period": "promotion",
     "transaction_redemption_limit": 2,
     "always_apply": False,
 }
@@ -205,6 +206,7 @@ def test_without_a_catalogue_any_sku_is_taken(shop: Shop) -> None:
          ("unknown_reference", "conditions.customer_rules.rules.0.value")),
         ({"total_redemption_limit": 0}, ("invalid_number", "total_redemption_limit")),
         ({"customer_redemption_limit": "x"}, ("invalid_number", "customer_redemption_limit")),
+        ({"customer_limit_period": "week"}, ("invalid", "customer_limit_period")),
         ({"transaction_redemption_limit": -1}, ("invalid_number", "transaction_redemption_limit")),
         ({"always_apply": "yes"}, ("invalid", "always_apply")),
         ({"ends_at": "2026-02-01T00:00:00Z"}, ("not_after_start", "ends_at")),

@@ -36,7 +36,7 @@ from consumers.services.consumer import (
     consumers_save,
 )
 from consumers.services.upsert import Saved
-from consumers.types import JsonObject
+from consumers.types import JsonMapping, JsonObject
 
 MAX_CARDS = 50
 MAX_GROUPS = 200
@@ -66,6 +66,13 @@ class ConsumerInput(Input):
     email = TextField(max_length=254, allow_blank=True, default="")
     phone = TextField(max_length=40, allow_blank=True, default="")
     date_of_birth = DayField(allow_null=True, default=None)
+    birthday = TextField(
+        max_length=5,
+        allow_null=True,
+        allow_blank=True,
+        default=None,
+        help_text="Month and day, such as 03-31, where the year is not known; it follows the date of birth.",
+    )
     home_site = TextField(max_length=64, allow_blank=True, allow_null=True, trim_whitespace=False, default=None)
     groups = serializers.ListField(
         child=TextField(max_length=64, trim_whitespace=False), max_length=MAX_GROUPS, default=list
@@ -107,6 +114,7 @@ class ConsumerOutput(Output):
     email = serializers.CharField()
     phone = serializers.CharField()
     date_of_birth = serializers.DateField(allow_null=True)
+    birthday = serializers.CharField(allow_null=True, help_text="Month and day, such as 03-31.")
     home_site = serializers.CharField(source="home_site.number", default=None, allow_null=True)
     groups = GroupCodes(help_text="Codes.")
     loyalty = LoyaltyOutput(source="membership", default=None, allow_null=True)
@@ -152,6 +160,12 @@ class Consumers(Collection):
 
     def save(self, rows: Sequence[JsonObject]) -> Saved:
         return consumers_save(account_id=self.account.pk, rows=[_values(row) for row in rows])
+
+    def merged(self, current: JsonMapping, patch: JsonMapping) -> JsonObject:
+        # A birthday that is not sent follows the date of birth that is.
+        if "date_of_birth" in patch:
+            current = {**current, "birthday": None}
+        return super().merged(current, patch)
 
     def remove(self, row: Consumer) -> None:
         consumer_delete(account_id=self.account.pk, consumer_id=row.consumer_id)

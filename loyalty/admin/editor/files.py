@@ -20,7 +20,7 @@ from promotions.admin.editor.files import (
     common_document,
     outcome_widgets,
 )
-from promotions.engine.definition.fields import CONDITIONS, CONTENT_TEXTS, LIMITS, LOYALTY_OUTCOME
+from promotions.engine.definition.fields import CONDITIONS, CONTENT_TEXTS, LIMIT_PERIOD, LIMITS, LOYALTY_OUTCOME
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionValues
 
@@ -30,6 +30,7 @@ ELIGIBILITY: Mapping[str, type[Widget]] = {
     "application_rules": DocumentWidget,
     "control_group": DocumentWidget,
     **dict.fromkeys(LIMITS, DefinitionNumberWidget),
+    LIMIT_PERIOD: DefinitionWidget,
     "always_apply": DefinitionFlagWidget,
 }
 CONTENT: Mapping[str, type[Widget]] = {

@@ -29,7 +29,7 @@ from promotions.api.v1.promotions import (
     VersionsView,
 )
 from promotions.choices import PriceOrder
-from promotions.engine.definition.fields import LOYALTY_OUTCOME
+from promotions.engine.definition.fields import LIMIT_PERIODS, LOYALTY_OUTCOME
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionValues
 
@@ -123,6 +123,11 @@ class EligibilityShape(Output):
     control_group = ControlGroupShape(required=False, allow_null=True)
     total_redemption_limit = serializers.IntegerField(required=False, allow_null=True, min_value=1)
     customer_redemption_limit = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    customer_limit_period = serializers.ChoiceField(
+        choices=LIMIT_PERIODS,
+        required=False,
+        help_text="The limit per customer holds over the whole promotion, or over each calendar period at the site.",
+    )
     always_apply = serializers.BooleanField(required=False)
 
 

@@ -1,6 +1,7 @@
 """Several reads in one SQL statement."""
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from django.db import connection
@@ -8,7 +9,7 @@ from msgspec import Struct, json
 
 Row = TypeVar("Row", bound=Struct)
 Key = TypeVar("Key", int, str)
-Parameter = int | str | list[int] | list[str]
+Parameter = int | str | datetime | list[int] | list[str]
 
 
 class CombinedQuery:

@@ -12,7 +12,14 @@ from loyalty.models import Voucher
 from loyalty.services.till.quote import Quote, TillWarning
 from promotions.choices import Family
 from promotions.engine.money import amount_text, minor_unit, money_text
-from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, LineShare, NearMiss
+from promotions.engine.pipeline.decision import (
+    Applied,
+    AppliedVoucher,
+    Decision,
+    LineShare,
+    NearMiss,
+    PersonalizedState,
+)
 
 Answer = dict[str, object]
 
@@ -85,7 +92,7 @@ def answer_of(
             {"discount": product.discount, "sku": product.sku, "quantity": str(product.quantity)}
             for product in decision.add_products
         ],
-        "personalized": _personalized(decision),
+        "personalized": personalized_answer(decision.personalized),
         "warnings": [{"code": warning.code, "detail": warning.detail} for warning in warnings],
         "differences": differences,
     }
@@ -104,7 +111,8 @@ def _lines(decision: Decision, currency: str) -> list[Answer]:
     ]
 
 
-def _personalized(decision: Decision) -> list[Answer]:
+def personalized_answer(states: Iterable[PersonalizedState]) -> list[Answer]:
+    """Return the answer of a consumer's lists."""
     return [
         {
             "backend_id": state.backend_id,
@@ -113,7 +121,7 @@ def _personalized(decision: Decision) -> list[Answer]:
             "locked": state.locked,
             "selected": state.selected,
         }
-        for state in decision.personalized
+        for state in states
     ]
 
 

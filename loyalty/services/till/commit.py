@@ -243,7 +243,7 @@ def _write(quote: Quote, fingerprint: str, at: datetime, *, transaction_id: int 
 
 def _answer(quote: Quote, vouchers: Mapping[int, Sequence[Voucher]], differences: Sequence[Difference]) -> Answer:
     return answer_of(
-        quote.decision,
+        quote.decision.committed(),
         reference=quote.sale.reference,
         status="committed",
         balance=quote.balance,

@@ -30,6 +30,7 @@ class StoredShopper(Struct, frozen=True, kw_only=True, omit_defaults=True):
     home_site: str | None = None
     enrolled_on: date | None = field(default=None, name="enrolled")
     date_of_birth: date | None = field(default=None, name="born")
+    yearless_birthday: date | None = field(default=None, name="birthday")
     last_transaction_on: date | None = field(default=None, name="last_sale")
     last_offer_redeemed_on: date | None = field(default=None, name="last_offer")
     last_promotion_redeemed_on: date | None = field(default=None, name="last_promotion")
@@ -43,6 +44,7 @@ class StoredShopper(Struct, frozen=True, kw_only=True, omit_defaults=True):
             home_site=shopper.home_site,
             enrolled_on=shopper.enrolled_on,
             date_of_birth=shopper.date_of_birth,
+            yearless_birthday=shopper.yearless_birthday,
             last_transaction_on=shopper.last_transaction_on,
             last_offer_redeemed_on=shopper.last_offer_redeemed_on,
             last_promotion_redeemed_on=shopper.last_promotion_redeemed_on,

@@ -17,6 +17,7 @@ from loyalty.services.till.history import progress_from_history
 from loyalty.services.till.locks import LOCK_FREE_MARGIN, ContendedCounters
 from loyalty.services.till.profiling import PROFILER, PromotionProfiler, evaluate_measured
 from loyalty.services.till.reads import (
+    PeriodRequest,
     SaleContext,
     ShopperRecord,
     StoredList,
@@ -29,6 +30,7 @@ from loyalty.services.till.reads import (
 from loyalty.services.till.sale import Sale
 from loyalty.services.till.snapshot import AccountSnapshot, SitePlace, snapshot_current
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher, voucher_key
+from promotions.engine.calendar import period_bounds
 from promotions.engine.facts.basket import (
     Basket,
     Line,
@@ -367,9 +369,10 @@ def read_usage(
             account_pk=snapshot.account_pk,
             consumer_pk=record.consumer.pk if record is not None else None,
             promotion_ids=[promotion.id for promotion in promotions.values() if promotion.is_tracked],
+            periods=_period_requests(promotions.values(), prepared) if record is not None else (),
             limited_ids=_limited_ids(promotions.values()),
             offer_ids=_stocked_offer_ids(promotions.values(), snapshot),
-            backend_ids={backend_id for promotion in promotions.values() for backend_id in promotion.personalized},
+            backend_ids=_backend_ids(promotions.values(), prepared),
             voucher_codes=[voucher_key(code) for code in prepared.sale.vouchers],
         ),
         contended=contended,
@@ -383,7 +386,7 @@ def read_usage(
     return SaleUsage(
         usage=Usage(
             total_redemptions=stored.total,
-            customer_redemptions=stored.by_consumer,
+            customer_redemptions=_customer_redemptions(stored, promotions.values()),
             progress=progress | rebuilt,
             vouchers_left={offer_codes[offer_id]: left for offer_id, left in stored.vouchers_left.items()},
         ),
@@ -399,10 +402,41 @@ def _limited_ids(promotions: Iterable[Promotion]) -> list[int]:
     return [promotion.id for promotion in promotions if promotion.total_limit is not None]
 
 
+def _period_requests(promotions: Iterable[Promotion], prepared: PreparedSale) -> list[PeriodRequest]:
+    """Ask, for each calendar period that limits per customer have, about the one that holds the basket at its site."""
+    by_period: dict[str, list[int]] = {}
+    for promotion in promotions:
+        if promotion.limit_period is not None:
+            by_period.setdefault(promotion.limit_period, []).append(promotion.id)
+    requests = []
+    for period, promotion_ids in sorted(by_period.items()):
+        since, until = period_bounds(period, prepared.basket.today, prepared.site.zone)
+        requests.append(PeriodRequest(promotion_ids=promotion_ids, since=since, until=until))
+    return requests
+
+
+def _customer_redemptions(stored: UsageRecord, promotions: Iterable[Promotion]) -> Mapping[int, int]:
+    """Return what the limits per customer count: redemptions in all, or in the period that holds the basket."""
+    with_period = {promotion.id for promotion in promotions if promotion.limit_period is not None}
+    if not with_period:
+        return stored.by_consumer
+    return {**stored.by_consumer, **dict.fromkeys(with_period, 0), **stored.in_period}
+
+
 def _stocked_offer_ids(promotions: Iterable[Promotion], snapshot: AccountSnapshot) -> set[int]:
     return {
         snapshot.offers[promotion.offer].pk for promotion in promotions if promotion.offer in snapshot.limited_offers
     }
+
+
+def _backend_ids(promotions: Iterable[Promotion], prepared: PreparedSale) -> set[str]:
+    """Return the lists to read: those of the promotions evaluated, and those that the answer shows."""
+    backend_ids = {backend_id for promotion in promotions for backend_id in promotion.personalized}
+    record = prepared.record
+    if record is not None and record.personalized_promotions:
+        shown = prepared.snapshot.rulebook.lists_in_force(prepared.basket)
+        backend_ids |= record.personalized_promotions.intersection(shown)
+    return backend_ids
 
 
 def _in_force_with_progress(stored: UsageRecord, prepared: PreparedSale) -> dict[int, Promotion]:

@@ -68,6 +68,7 @@ class ShopperRecord:
             is_loyalty_member=self.is_member,
             enrolled_on=self.enrolled_on,
             date_of_birth=consumer.date_of_birth,
+            yearless_birthday=consumer.birthday_on if consumer.date_of_birth is None else None,
             points_balance=self.balance,
             last_transaction_on=consumer.last_transaction_on,
             last_offer_redeemed_on=consumer.last_offer_redeemed_on,
@@ -102,6 +103,7 @@ class _ShopperRow(Struct, array_like=True, frozen=True):
     id: int
     consumer_id: str
     date_of_birth: date | None
+    yearless_birthday: str
     points_balance: int
     last_transaction_at: datetime | None
     last_transaction_on: date | None
@@ -142,14 +144,14 @@ class _IdRow(Struct, array_like=True, frozen=True):
 
 
 _SHOPPER_COLUMNS = (
-    "id, consumer_id, date_of_birth, points_balance, last_transaction_at, last_transaction_on, last_offer_redeemed_on,"
-    " last_promotion_redeemed_on, email, status, enrolled_on, home_site, card_type"
+    "id, consumer_id, date_of_birth, yearless_birthday, points_balance, last_transaction_at, last_transaction_on,"
+    " last_offer_redeemed_on, last_promotion_redeemed_on, email, status, enrolled_on, home_site, card_type"
 )
 _SHOPPER_SQL = """
-    SELECT c.id, c.consumer_id, c.date_of_birth, c.points_balance, c.last_transaction_at, c.last_transaction_on,
-        c.last_offer_redeemed_on, c.last_promotion_redeemed_on, m.status, m.enrolled_on, s.number AS home_site,
-        c.email, (SELECT k.type FROM consumers_card k WHERE k.account_id = c.account_id AND k.number = %s
-            AND k.membership_id = m.id) AS card_type
+    SELECT c.id, c.consumer_id, c.date_of_birth, c.yearless_birthday, c.points_balance, c.last_transaction_at,
+        c.last_transaction_on, c.last_offer_redeemed_on, c.last_promotion_redeemed_on, m.status, m.enrolled_on,
+        s.number AS home_site, c.email, (SELECT k.type FROM consumers_card k WHERE k.account_id = c.account_id
+            AND k.number = %s AND k.membership_id = m.id) AS card_type
     FROM consumers_consumer c
     LEFT JOIN consumers_membership m ON m.consumer_id = c.id
     LEFT JOIN consumers_site s ON s.id = c.home_site_id
@@ -249,6 +251,7 @@ def _shopper_record(
         account=account,
         consumer_id=row.consumer_id,
         date_of_birth=row.date_of_birth,
+        yearless_birthday=row.yearless_birthday,
         points_balance=row.points_balance,
         last_transaction_at=_aware(row.last_transaction_at),
         last_transaction_on=row.last_transaction_on,
@@ -305,6 +308,15 @@ def _price(number: Decimal | None) -> Decimal | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PeriodRequest:
+    """Promotions by id whose redemptions by one consumer are wanted from ``since`` on and before ``until``."""
+
+    promotion_ids: Collection[int]
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class UsageRequest:
     """What a decision needs to know of use so far.
 
@@ -312,6 +324,7 @@ class UsageRequest:
         account_pk: whose vouchers.
         consumer_pk: whose use, progress and lists; None for nobody's.
         promotion_ids: promotions whose counters and progress are wanted.
+        periods: those whose limit per customer holds over a calendar period.
         limited_ids: those of them with a total limit.
         offer_ids: offers with a stock.
         backend_ids: personalized promotions under which the consumer's lists are wanted.
@@ -321,6 +334,7 @@ class UsageRequest:
     account_pk: int
     consumer_pk: int | None
     promotion_ids: Collection[int] = ()
+    periods: Sequence[PeriodRequest] = ()
     limited_ids: Collection[int] = ()
     offer_ids: Collection[int] = ()
     backend_ids: Collection[str] = ()
@@ -364,10 +378,12 @@ class UsageRecord:
     """Use so far: redemptions of promotions in all and by one consumer, that consumer's progress, vouchers left.
 
     All by the id of their promotion or offer, but ``lists`` by backend id and ``vouchers`` (those presented) by code.
+    ``in_period`` are that consumer's redemptions in the periods that were asked about.
     """
 
     total: Mapping[int, int]
     by_consumer: Mapping[int, int]
+    in_period: Mapping[int, int]
     progress: Mapping[int, StoredProgress]
     vouchers_left: Mapping[int, int]
     lists: Mapping[str, StoredList]
@@ -418,12 +434,14 @@ def usage_read(request: UsageRequest, *, contended: ContendedCounters | None = N
     if contended is not None:
         locked_redemptions, locked_vouchers_left = counters_lock_with(query, contended)
     usages = _usages_select(query, request, all_progress=contended is not None)
+    in_periods = [_period_select(query, request.consumer_pk, period) for period in request.periods]
     lists = _lists_select(query, request)
     vouchers = _vouchers_select(query, request)
     query.run()
     return UsageRecord(
         total={row.id: row.count for row in (*redemptions, *locked_redemptions)},
         by_consumer={row.promotion_id: row.redemptions for row in usages},
+        in_period={row.id: row.count for rows in in_periods for row in rows},
         progress={
             row.promotion_id: StoredProgress(signature=row.progress_signature, document=row.progress)
             for row in usages
@@ -460,6 +478,26 @@ def _usages_select(query: CombinedQuery, request: UsageRequest, *, all_progress:
         f"loyalty_promotionusage WHERE consumer_id = %s AND (promotion_id {in_promotions}{or_has_progress})",
         [request.consumer_pk, parameter],
     )
+
+
+def _period_select(query: CombinedQuery, consumer_pk: int | None, period: PeriodRequest) -> list[CounterRow]:
+    """Add up what is left of a consumer's redemptions in a period, through the index of their transactions."""
+    if consumer_pk is None:
+        return []
+    in_promotions, parameter = in_ids(period.promotion_ids)
+    return query.select(
+        CounterRow,
+        "a.promotion_id, SUM(a.redemptions)",
+        "loyalty_transaction t JOIN loyalty_appliedpromotion a ON a.transaction_id = t.id"
+        f" WHERE t.consumer_id = %s AND t.occurred_at >= %s AND t.occurred_at < %s AND a.promotion_id {in_promotions}"
+        " GROUP BY a.promotion_id",
+        [consumer_pk, _moment(period.since), _moment(period.until), parameter],
+    )
+
+
+def _moment(moment: datetime) -> datetime | str:
+    """Return a moment as a parameter: SQLite compares texts."""
+    return moment if connection.vendor == "postgresql" else str(connection.ops.adapt_datetimefield_value(moment))
 
 
 def _lists_select(query: CombinedQuery, request: UsageRequest) -> list[_ListRow]:

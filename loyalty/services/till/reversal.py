@@ -21,7 +21,15 @@ from loyalty.selectors.transaction import last_promotion_day, last_transaction_m
 from loyalty.services.rewards.voucher import vouchers_cancel, vouchers_release
 from loyalty.services.statements.bulk_insert import rows_insert
 from loyalty.services.statements.counters import counters_decrease, usage_take_back
-from loyalty.services.till.answer import Answer, IssuedVoucher, amount_decimal, answer_of, lines_answer, voucher_answer
+from loyalty.services.till.answer import (
+    Answer,
+    IssuedVoucher,
+    amount_decimal,
+    answer_of,
+    lines_answer,
+    personalized_answer,
+    voucher_answer,
+)
 from loyalty.services.till.commit import MAX_CLOCK_LEAD
 from loyalty.services.till.history import basket_left
 from loyalty.services.till.locks import counters_lock
@@ -37,12 +45,14 @@ from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import from_minor, money_text, to_minor
-from promotions.engine.pipeline.decision import Decision
+from promotions.engine.pipeline.decision import Decision, PersonalizedState
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
+from promotions.engine.pipeline.price_phase import personalized_states
 from promotions.engine.pipeline.strategy import ReturnLimit, ReturnPolicy, ReturnStrategy
 from promotions.engine.rulebook.promotion import PromotionSource, Terms, compile_promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.models import Promotion
+from promotions.selectors.personalized_promotion import personalized_lists_by_backend_id
 from promotions.services.personalized.choices import personalized_choices_release
 
 
@@ -402,8 +412,8 @@ def _answer(original: _OriginalSale, result: _ReversalResult, request: ReversalR
         issued=_issued_left(original, result),
     )
     answer |= {
+        "personalized": personalized_answer(_personalized_after(original, result, request)),
         # What the till was told besides the decision does not change with the return.
-        "personalized": sale_answer.get("personalized", []),
         "warnings": sale_answer.get("warnings", []),
         "return_reference": request.reference,
         "refund_due": money_text(result.refund_due, currency),
@@ -411,6 +421,27 @@ def _answer(original: _OriginalSale, result: _ReversalResult, request: ReversalR
         "reversed": _reversed(original, result),
     }
     return msgspec.json.encode(answer).decode()
+
+
+def _personalized_after(
+    original: _OriginalSale, result: _ReversalResult, request: ReversalRequest
+) -> tuple[PersonalizedState, ...]:
+    """Return the consumer's lists as they stand after the return; a void frees the choices that the sale made final."""
+    row, rulebook, basket = original.row, original.snapshot.rulebook, result.decision.basket
+    backend_ids = rulebook.lists_in_force(basket) if row.consumer_id is not None else []
+    if row.consumer_id is None or not backend_ids:
+        return ()
+    selections = original.facts.selections
+    choices = {}
+    for backend_id, listed in personalized_lists_by_backend_id(consumer_pk=row.consumer_id, keys=backend_ids).items():
+        is_freed = request.kind == ReversalKind.VOID and listed.locked_by_id == row.pk
+        is_undone = is_freed and backend_id in selections and selections[backend_id].selected
+        choices[backend_id] = PersonalizedChoice(
+            products=tuple(listed.products),
+            selected=() if is_undone else tuple(listed.selected),
+            locked=listed.locked and not is_freed,
+        )
+    return personalized_states(rulebook, basket, choices)
 
 
 def _issued_left(original: _OriginalSale, result: _ReversalResult) -> dict[int, list[IssuedVoucher]]:

@@ -12,12 +12,13 @@ from promotions.admin.editor.files import (
     COMMON,
     DefinitionFlagWidget,
     DefinitionNumberWidget,
+    DefinitionWidget,
     DocumentWidget,
     PromotionResource,
     common_document,
     outcome_widgets,
 )
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME, LIMIT_PERIOD
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
 from promotions.services.promotion.values import promotion_definition
@@ -35,6 +36,7 @@ class DiscountResource(PromotionResource):
         **outcome_widgets(DISCOUNT_OUTCOME),
         **{f"conditions.{name}": DocumentWidget for name in CONDITIONS},
         **dict.fromkeys(DISCOUNT_LIMITS, DefinitionNumberWidget),
+        LIMIT_PERIOD: DefinitionWidget,
         "always_apply": DefinitionFlagWidget,
     }
 

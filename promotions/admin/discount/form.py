@@ -13,6 +13,7 @@ from consumers.exceptions import Problem
 from consumers.types import JsonObject
 from promotions.admin.editor.form import (
     GENERAL,
+    LIMITS_ROWS,
     Document,
     PromotionForm,
     limit_field,
@@ -26,8 +27,8 @@ from promotions.admin.visibility import PERSONALIZED_SOURCE
 from promotions.choices import DiscountType, PriceOrder
 from promotions.engine.definition.fields import (
     CONDITIONS,
-    DISCOUNT_LIMITS,
     DISCOUNT_OUTCOME,
+    DISCOUNT_RESTRICTIONS,
     DISCOUNT_TYPES,
     MAX_PRODUCT_SETS,
     MAX_PRODUCTS_IN_SET,
@@ -37,7 +38,7 @@ from promotions.engine.rules.attributes import Scope
 from promotions.models import Discount, Promotion
 from promotions.selectors.personalized_promotion import personalized_promotions_of
 from promotions.selectors.product import product_names
-from promotions.services.discount import OUTCOME, RESTRICTIONS, DiscountValues, discount_problems
+from promotions.services.discount import OUTCOME, DiscountValues, discount_problems
 
 TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(DISCOUNT_OUTCOME, name) for name in DISCOUNT_TYPES}
 """The fields of the Discount tab that only this type has."""
@@ -103,7 +104,7 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
                 "customers, all transactions and all line items qualify.",
             },
         ),
-        ("Limits", {"classes": ("tab",), "fields": (*DISCOUNT_LIMITS, "always_apply")}),
+        ("Limits", {"classes": ("tab",), "fields": (*LIMITS_ROWS, "transaction_redemption_limit", "always_apply")}),
     )
 
 
@@ -373,20 +374,20 @@ class DiscountForm(PromotionForm):
         outcome, eligibility = promotion.outcome, promotion.eligibility
         return {
             **{name: outcome.get(name) for name in OUTCOME},
-            **{name: eligibility.get(name) for name in (*CONDITIONS, *RESTRICTIONS)},
+            **{name: eligibility.get(name) for name in (*CONDITIONS, *DISCOUNT_RESTRICTIONS)},
         }
 
     def outcome(self) -> Document:
         return {name: to_definition(self.cleaned_data.get(name)) for name in OUTCOME}
 
     def eligibility(self) -> Document:
-        return {name: self.cleaned_data[name] for name in (*CONDITIONS, *RESTRICTIONS)}
+        return {name: self.cleaned_data[name] for name in (*CONDITIONS, *DISCOUNT_RESTRICTIONS)}
 
     def discount_values(self) -> Document:
         """Return the discount's own values for ``DiscountValues``."""
         values = self.cleaned_data
         return {
-            **{name: to_definition(values.get(name)) for name in (*OUTCOME, *RESTRICTIONS)},
+            **{name: to_definition(values.get(name)) for name in (*OUTCOME, *DISCOUNT_RESTRICTIONS)},
             "conditions": {name: values[name] for name in CONDITIONS},
         }
 

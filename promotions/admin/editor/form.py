@@ -12,6 +12,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.text import slugify
 from unfold.widgets import (
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
@@ -25,7 +26,7 @@ from consumers.exceptions import Problem
 from promotions.admin.editor.summary import PartialDefinition
 from promotions.admin.inputs.number_inputs import whole
 from promotions.admin.rules.field import RulesField, problem_in_tree
-from promotions.engine.definition.fields import CONDITIONS
+from promotions.engine.definition.fields import CONDITIONS, WHOLE_PROMOTION
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Promotion
 from promotions.services.promotion.values import MAX_CODE_LENGTH
@@ -39,6 +40,18 @@ GENERAL = (
     },
 )
 """The fieldset of the first tab."""
+
+
+LIMITS_ROWS = ("total_redemption_limit", ("customer_redemption_limit", "customer_limit_period"))
+"""The limits that every family has, as rows of fields."""
+
+LIMIT_PERIOD_LABELS = (
+    (WHOLE_PROMOTION, "In all"),
+    ("day", "A day"),
+    ("week", "A week, from Monday"),
+    ("month", "A month"),
+    ("year", "A year"),
+)
 
 
 def limit_field(label: str, help_text: str = "Leave blank for no limit.") -> forms.IntegerField:
@@ -105,6 +118,14 @@ class PromotionForm(ServiceForm):
         "Limit total number of redemptions", "Of all consumers together. Leave blank for no limit."
     )
     customer_redemption_limit = limit_field("Limit redemptions per customer")
+    customer_limit_period = forms.TypedChoiceField(
+        label="Period of the limit per customer",
+        required=False,
+        choices=LIMIT_PERIOD_LABELS,
+        empty_value=WHOLE_PROMOTION,
+        widget=UnfoldAdminSelectWidget(),
+        help_text="The calendar day, week, month or year at the site of the sale.",
+    )
     always_apply = forms.BooleanField(
         label="Always apply",
         required=False,

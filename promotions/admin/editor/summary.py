@@ -19,7 +19,7 @@ from consumers.types import JsonMapping
 from promotions.admin.editor.changes import changes_of
 from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, describe_tree, format_amount
 from promotions.admin.visibility import may_see_personalized, without_personalized
-from promotions.engine.definition.fields import CONDITIONS
+from promotions.engine.definition.fields import CONDITIONS, LIMIT_PERIOD, WHOLE_PROMOTION
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.check import check_tree
 from promotions.models import Promotion
@@ -133,8 +133,12 @@ def describe_money(value: object, currency: str) -> str:
 
 def describe_limits(eligibility: JsonMapping) -> str:
     """Describe how often a promotion can be redeemed, as the end of a sentence."""
+    period = eligibility.get(LIMIT_PERIOD) or WHOLE_PROMOTION
     limits = (
-        ("customer_redemption_limit", "at most {} per customer"),
+        (
+            "customer_redemption_limit",
+            "at most {} per customer" if period == WHOLE_PROMOTION else f"at most {{}} a {period} per customer",
+        ),
         ("transaction_redemption_limit", "at most {} in a transaction"),
         ("total_redemption_limit", "at most {} in all"),
     )

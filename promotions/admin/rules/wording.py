@@ -179,6 +179,7 @@ CODED = frozenset(
         "apply_to",
         "by",
         "counting",
+        "customer_limit_period",
         "family",
         "issue_points_on",
         "match",

@@ -28,7 +28,7 @@ from promotions.api.v1.promotions import (
     VersionsView,
 )
 from promotions.choices import DiscountType, Family, PriceOrder
-from promotions.engine.definition.fields import MAX_PRODUCTS_IN_SET
+from promotions.engine.definition.fields import LIMIT_PERIODS, MAX_PRODUCTS_IN_SET
 from promotions.models import Promotion, PromotionVersion
 from promotions.selectors.promotion import promotions_of
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
@@ -80,6 +80,11 @@ class NumberPart(UncheckedField):
     """An amount or a percentage."""
 
 
+@extend_schema_field({"type": "string", "enum": list(LIMIT_PERIODS)})
+class LimitPeriodPart(UncheckedField):
+    """The calendar period of the limit per customer; by default the whole promotion."""
+
+
 @extend_schema_field({"type": "integer", "minimum": 1})
 class LimitPart(UncheckedField):
     """A limit; null: none."""
@@ -105,6 +110,7 @@ class DiscountInput(CommonInput):
     conditions = ConditionsInput(default=dict)
     total_redemption_limit = LimitPart()
     customer_redemption_limit = LimitPart()
+    customer_limit_period = LimitPeriodPart()
     transaction_redemption_limit = LimitPart()
     always_apply = FlagField(default=False)
 
@@ -138,6 +144,7 @@ class DiscountOutput(LifeOutput):
     conditions = ConditionsOutput(source="eligibility")
     total_redemption_limit = LimitPart(source="eligibility.total_redemption_limit")
     customer_redemption_limit = LimitPart(source="eligibility.customer_redemption_limit")
+    customer_limit_period = LimitPeriodPart(source="eligibility.customer_limit_period")
     transaction_redemption_limit = LimitPart(source="eligibility.transaction_redemption_limit")
     always_apply = serializers.BooleanField()
 

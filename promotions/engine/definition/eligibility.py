@@ -3,11 +3,14 @@
 from promotions.engine.definition.fields import (
     CONDITIONS,
     DISCOUNT_LIMITS,
+    LIMIT_PERIOD,
+    LIMIT_PERIODS,
     LIMITS,
     MAX_APPLICATION_RULES,
     MAX_KEY_LENGTH,
     MAX_PERIOD,
     MAX_REDEMPTIONS,
+    WHOLE_PROMOTION,
     Document,
 )
 from promotions.engine.definition.reader import ObjectReader
@@ -57,7 +60,12 @@ def _read_conditions(sent: ObjectReader) -> Document:
 
 
 def _read_limits(sent: ObjectReader, names: tuple[str, ...]) -> Document:
-    return {name: sent.optional_whole(name, lowest=1, highest=MAX_REDEMPTIONS) for name in names}
+    has_customer_limit = sent.has_value("customer_redemption_limit")
+    limits: Document = {name: sent.optional_whole(name, lowest=1, highest=MAX_REDEMPTIONS) for name in names}
+    limits[LIMIT_PERIOD] = sent.choice(LIMIT_PERIOD, LIMIT_PERIODS, default=WHOLE_PROMOTION)
+    if limits[LIMIT_PERIOD] != WHOLE_PROMOTION and not has_customer_limit:
+        sent.add_problem(LIMIT_PERIOD, "invalid", "A period needs a limit per customer.")
+    return limits
 
 
 def _read_application_rule(sent: ObjectReader) -> Document:

@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from promotions.engine.calendar import PERIODS
+
 Document = dict[str, Any]
 """An object of a definition, as JSON holds it."""
 
@@ -15,6 +17,17 @@ PRICE_ORDERS = ("cheapest", "most_expensive")
 CONDITIONS = ("site_rules", "customer_rules", "transaction_rules", "line_item_rules")
 LIMITS = ("total_redemption_limit", "customer_redemption_limit")
 DISCOUNT_LIMITS = (*LIMITS, "transaction_redemption_limit")
+LIMIT_PERIOD = "customer_limit_period"
+"""Over which calendar period the limit per customer holds."""
+
+WHOLE_PROMOTION = "promotion"
+LIMIT_PERIODS = (WHOLE_PROMOTION, *PERIODS)
+RESTRICTIONS = (*LIMITS, LIMIT_PERIOD, "always_apply")
+"""What restricts how often a loyalty promotion applies."""
+
+DISCOUNT_RESTRICTIONS = (*DISCOUNT_LIMITS, LIMIT_PERIOD, "always_apply")
+"""What restricts how often a discount applies."""
+
 CONTENT_TEXTS: Mapping[str, int] = {
     "short_description": 500,
     "long_description": 20_000,

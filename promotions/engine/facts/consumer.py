@@ -21,6 +21,7 @@ class Shopper:
     """A consumer as rules see them, as of now. ``today`` is the day at the basket's site.
 
     ``points_balance`` and ``enrolled_on`` are None without a membership; only an active one makes a loyalty member.
+    ``yearless_birthday`` is the birthday in any leap year, where the date of birth is not known.
     ``personalized`` are the consumer's lists, by backend id of the personalized promotion.
     """
 
@@ -31,6 +32,7 @@ class Shopper:
     is_loyalty_member: bool = False
     enrolled_on: date | None = None
     date_of_birth: date | None = None
+    yearless_birthday: date | None = None
     points_balance: int | None = None
     last_transaction_on: date | None = None
     last_offer_redeemed_on: date | None = None
@@ -40,7 +42,7 @@ class Shopper:
     @property
     def birthday(self) -> date | None:
         """The date whose day and month recur every year."""
-        return self.date_of_birth
+        return self.date_of_birth or self.yearless_birthday
 
     @property
     def membership_anniversary(self) -> date | None:
@@ -52,7 +54,8 @@ class Shopper:
 class Usage:
     """Redemptions and progress by promotion id, and the vouchers left by offer code; a missing entry is zero.
 
-    An offer without an entry has no stock limit.
+    ``customer_redemptions`` of a promotion whose limit per customer has a calendar period are those in the period that
+    holds the basket. An offer without an entry has no stock limit.
     """
 
     total_redemptions: Mapping[int, int] = field(default_factory=dict)

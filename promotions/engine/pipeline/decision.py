@@ -1,7 +1,7 @@
 """The records of a decision: what applies and to which units, what does not and why; and the policy that decides."""
 
 from collections.abc import Hashable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -269,7 +269,7 @@ class ProductToAdd:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonalizedState:
-    """The consumer's choice under a personalized promotion that feeds a discount this basket qualifies for."""
+    """The consumer's choice under a personalized promotion that discounts in force use."""
 
     backend_id: str
     requires_selection: bool
@@ -314,6 +314,18 @@ class Decision:
     choices_to_lock: Mapping[str, tuple[str, ...]]
     effective_choices: Mapping[str, tuple[str, ...]]
     combination_proved: bool = True
+
+    def committed(self) -> "Decision":
+        """Return the decision as it is answered once it is committed: choices that it made final are locked."""
+        if not self.choices_to_lock:
+            return self
+        states = [
+            replace(state, requires_selection=False, locked=True, selected=self.choices_to_lock[state.backend_id])
+            if state.backend_id in self.choices_to_lock
+            else state
+            for state in self.personalized
+        ]
+        return replace(self, personalized=tuple(states))
 
     @property
     def promotion_points(self) -> int:

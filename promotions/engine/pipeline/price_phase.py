@@ -4,13 +4,13 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
-from promotions.engine.benefits.discounts import DiscountResult
 from promotions.engine.benefits.vouchers import PaidVoucher, PresentedVoucher, RefusedVoucher, pay_with_vouchers
+from promotions.engine.facts.basket import Basket
+from promotions.engine.facts.consumer import PersonalizedChoice
 from promotions.engine.matching.prices import PricedUnits, Prices
 from promotions.engine.pipeline.apply import apply_discount, evaluate_promotion, fit_of
 from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import (
-    REASON_ORDER,
     Candidate,
     ConflictPolicy,
     PersonalizedState,
@@ -18,6 +18,7 @@ from promotions.engine.pipeline.decision import (
     Refusal,
 )
 from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 
 ProductsByList = Mapping[str, tuple[str, ...]]
 """Products of personalized lists, by the backend id of the personalized promotion."""
@@ -73,7 +74,7 @@ def run_price_phase(
         for winner in qualifier.qualified([promotion], reduced):
             winners.append(winner)
             prices = prices.after(winner.discount_result.reductions)
-            taken_from_lists = _with_taken(taken_from_lists, winner.discount_result)
+            taken_from_lists = _with_taken(taken_from_lists, winner)
 
     payment = pay_with_vouchers(vouchers, context.basket, prices)
     return PricePhaseResult(
@@ -83,7 +84,9 @@ def run_price_phase(
         paid=payment.paid,
         vouchers_refused=payment.refused,
         add_products=tuple(sorted(qualifier.products_to_add, key=lambda product: product.discount)),
-        personalized=tuple(_personalized(winners, qualifier.refused.values(), context)),
+        personalized=personalized_states(
+            context.rulebook, context.basket, context.shopper.personalized if context.shopper else {}
+        ),
         choices_to_lock=_choices_to_lock(winners, context, taken_from_lists),
         effective_choices=_effective_choices(winners, context),
         combination_proved=resolution.is_proved,
@@ -160,7 +163,7 @@ class UnitContest:
         self._runs_by_winner.append((winner.code, unit_groups))
         self._unit_groups |= unit_groups
         self._taken += taken
-        self.taken_from_lists = _with_taken(self.taken_from_lists, winner.discount_result)
+        self.taken_from_lists = _with_taken(self.taken_from_lists, winner)
 
     def _prices_left(self) -> Prices:
         """Return the units that no winner has.
@@ -211,13 +214,21 @@ class UnitContest:
         return self._prices_left().priced_units, tuple(sorted(self.taken_from_lists.items()))
 
 
-def _with_taken(taken_from_lists: ProductsByList, result: DiscountResult) -> ProductsByList:
-    """Return the products taken from lists without a choice, with those that a discount takes."""
+def _with_taken(taken_from_lists: ProductsByList, winner: Candidate) -> ProductsByList:
+    """Return the products taken from lists without a choice, with those that a discount takes.
+
+    A default product that a set of the discount accepts by itself is not taken by anybody's choice.
+    """
+    result = winner.discount_result
     if not result.fit.undecided:
         return taken_from_lists
+    product_sets = winner.promotion.discount.sets
+    defaults = {
+        (product_sets[index].personalized, product_sets[index].default_product) for index in result.fit.defaults
+    }
     merged = dict(taken_from_lists)
     for backend_id in result.fit.undecided:
-        taken = result.taken_from_lists.get(backend_id, ())
+        taken = [sku for sku in result.taken_from_lists.get(backend_id, ()) if (backend_id, sku) not in defaults]
         merged[backend_id] = tuple(dict.fromkeys([*merged.get(backend_id, ()), *taken]))
     return merged
 
@@ -236,26 +247,29 @@ def _products_to_add(refusal: Refusal, context: EvaluationContext) -> list[Produ
     return [ProductToAdd(discount=refusal.promotion.code, sku=sku, quantity=quantity) for sku, quantity in missing]
 
 
-def _personalized(
-    winners: Iterable[Candidate], refused: Iterable[Refusal], context: EvaluationContext
-) -> Iterable[PersonalizedState]:
-    """Yield the lists that feed discounts which need nothing more than products, by backend id."""
-    shopper = context.shopper
-    if shopper is None or not shopper.personalized:
-        return
-    last = REASON_ORDER["transaction_rules"]
-    qualifying = [winner.promotion for winner in winners]
-    qualifying += [refusal.promotion for refusal in refused if REASON_ORDER[refusal.reason] > last]
-    for backend_id in sorted({backend_id for promotion in qualifying for backend_id in promotion.personalized}):
-        terms, choice = context.rulebook.personalized.get(backend_id), shopper.personalized.get(backend_id)
-        if terms is not None and choice is not None:
-            yield PersonalizedState(
-                backend_id=backend_id,
-                requires_selection=not choice.selected,
-                locks_after_first_apply=terms.lock_after_first_apply,
-                locked=choice.locked,
-                selected=choice.selected,
-            )
+def personalized_states(
+    rulebook: Rulebook, basket: Basket, choices: Mapping[str, PersonalizedChoice]
+) -> tuple[PersonalizedState, ...]:
+    """Return the state of the lists that discounts in force in the basket's currency use, by backend id.
+
+    Args:
+        rulebook: the account's.
+        basket: whose moment and currency count; it need not qualify for the discounts.
+        choices: the consumer's lists, by backend id.
+    """
+    if not choices:
+        return ()
+    return tuple(
+        PersonalizedState(
+            backend_id=backend_id,
+            requires_selection=not choices[backend_id].selected,
+            locks_after_first_apply=rulebook.personalized[backend_id].lock_after_first_apply,
+            locked=choices[backend_id].locked,
+            selected=choices[backend_id].selected,
+        )
+        for backend_id in rulebook.lists_in_force(basket)
+        if backend_id in choices
+    )
 
 
 def _effective_choices(winners: Iterable[Candidate], context: EvaluationContext) -> dict[str, tuple[str, ...]]:

@@ -35,7 +35,7 @@ class SaleStrategy:
         least: int | None = None
         for reason, limit, used in _limits(promotion, context.usage):
             if used >= limit:
-                return Refusal(promotion, reason, f"{_LIMIT_NAMES[reason]} of {limit} was reached.")
+                return Refusal(promotion, reason, f"{_describe_limit(reason, limit, promotion)} was reached.")
             least = limit - used if least is None else min(least, limit - used)
         return least
 
@@ -71,6 +71,11 @@ _LIMIT_NAMES = {
     "customer_limit": "The customer limit",
     "transaction_limit": "The transaction limit",
 }
+
+
+def _describe_limit(reason: str, limit: int, promotion: Promotion) -> str:
+    period = promotion.limit_period if reason == "customer_limit" else None
+    return f"{_LIMIT_NAMES[reason]} of {limit}{f' a {period}' if period else ''}"
 
 
 def _limits(promotion: Promotion, usage: Usage) -> list[tuple[str, int, int]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from promotions.engine.benefits.discounts import Discount, compile_discount
 from promotions.engine.benefits.rewards import RewardDefinition, compile_reward
-from promotions.engine.definition.fields import Document
+from promotions.engine.definition.fields import LIMIT_PERIOD, WHOLE_PROMOTION, Document
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper
 from promotions.engine.facts.progress import QUANTITY_SCALE, ApplicationRule, compile_application_rule
@@ -117,6 +117,7 @@ class Promotion:
     control_group: ControlGroup | None
     total_limit: int | None
     customer_limit: int | None
+    limit_period: str | None
     transaction_limit: int | None
     always_apply: bool
     effect: RewardDefinition | Discount
@@ -140,7 +141,8 @@ class Promotion:
             "gives_points": reward is not None and reward.outcome.gives_points,
             "offer": reward.offer if reward else "",
             "personalized": self.effect.personalized if isinstance(self.effect, Discount) else (),
-            "is_tracked": bool(self.application_rules) or self.customer_limit is not None,
+            "is_tracked": bool(self.application_rules)
+            or (self.customer_limit is not None and self.limit_period is None),
             "is_limited": any(
                 limit is not None for limit in (self.total_limit, self.customer_limit, self.transaction_limit)
             ),
@@ -191,10 +193,17 @@ def compile_promotion(source: PromotionSource) -> Promotion:
         control_group=ControlGroup(group=group["group"], percentage=Decimal(group["percentage"])) if group else None,
         total_limit=eligibility["total_redemption_limit"],
         customer_limit=eligibility["customer_redemption_limit"],
+        limit_period=_limit_period(eligibility),
         transaction_limit=eligibility.get("transaction_redemption_limit"),
         always_apply=eligibility["always_apply"],
         effect=_effect(source),
     )
+
+
+def _limit_period(eligibility: Document) -> str | None:
+    """Return the calendar period of the limit per customer; None where it holds over the whole promotion."""
+    period: str = eligibility.get(LIMIT_PERIOD, WHOLE_PROMOTION)
+    return None if period == WHOLE_PROMOTION else period
 
 
 def _effect(source: PromotionSource) -> RewardDefinition | Discount:

@@ -13,6 +13,7 @@ from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper
 from promotions.engine.rulebook.indexes import PromotionIndex, empty_indexes
+from promotions.engine.rulebook.life import life_reason
 from promotions.engine.rulebook.masks import ALL
 from promotions.engine.rulebook.promotion import OfferFacts, Promotion, Terms
 
@@ -34,6 +35,8 @@ class Rulebook:
         self._indexes: tuple[PromotionIndex, ...] = empty_indexes()
         self._by_code: list[tuple[int, Promotion]] | None = None
         """Ordinals and promotions in order of code: sorted when it is first asked for, then corrected at an edit."""
+        self._with_lists: list[Promotion] | None = None
+        """The discounts with personalized product sets: collected when they are first asked for."""
 
     @classmethod
     def build(
@@ -120,6 +123,18 @@ class Rulebook:
         for index in self._indexes:
             mask &= index.mask(basket, shopper)
         return self._of_mask(mask)
+
+    def lists_in_force(self, basket: Basket) -> list[str]:
+        """Return the personalized promotions, by backend id, of the discounts in force in the basket's currency."""
+        if self._with_lists is None:
+            self._with_lists = [promotion for promotion in self if promotion.personalized]
+        backend_ids = {
+            backend_id
+            for promotion in self._with_lists
+            if promotion.source.currency == basket.currency and life_reason(promotion.source, basket.at) is None
+            for backend_id in promotion.personalized
+        }
+        return sorted(backend_ids & self.personalized.keys())
 
     def nearest(self, basket: Basket, shopper: Shopper | None, *, limit: int) -> list[Promotion]:
         """Return up to ``limit`` promotions: first those that pass more stages of the checks, among equals by code."""

@@ -1,5 +1,6 @@
 """Tills that call at the same time, each in a thread and a connection of its own."""
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -11,7 +12,7 @@ from django.db import connection, connections
 from django.test import Client
 
 from consumers.models import Consumer
-from loyalty.models import LedgerEntry, Offer, Reversal, Transaction, Voucher
+from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Reversal, Transaction, Voucher
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import PersonalizedList, Promotion
 from tests.loyalty.till.shop import Answer, Json, Shop, make_basket, make_line, make_return, make_set, make_shop
@@ -110,6 +111,32 @@ def test_a_consumers_own_sales_wait_for_each_other(shop: Shop) -> None:
     assert status_codes(answers) == [201] * TILLS
     assert sum(redemptions(answers)) == 1
     assert Consumer.objects.get().points_balance == 50 + 3 * TILLS
+    assert not list(ledger_differences())
+
+
+def test_a_limit_per_period_is_never_exceeded_by_a_consumers_own_sales_and_returns(shop: Shop) -> None:
+    shop.member()
+    shop.promotion("weekly", customer_redemption_limit=2, customer_limit_period="week")
+    shop.sell("before", occurred_at="2026-03-02T12:00:00Z")
+    days = ("2026-03-03", "2026-03-07", "2026-03-10", "2026-02-26")  # two in the week of the sale before
+
+    def call(own: Shop, till: int) -> Answer:
+        path, body = "transactions/before/void", {"reference": "V1"}
+        if till:
+            path = "transactions"
+            body = make_basket(reference=f"T{till}", occurred_at=f"{days[till % 4]}T12:00:00Z")
+        while (answer := own.call("post", path, body)).status_code == 503:
+            sleep(int(answer.headers["Retry-After"]))
+        return answer
+
+    answers = at_once(shop, TILLS, call)
+    assert status_codes(answers) == [201] * TILLS
+    weeks: Counter[int] = Counter()
+    for applied in AppliedPromotion.objects.select_related("transaction"):
+        weeks[applied.transaction.local_day.isocalendar().week] += applied.redemptions
+    assert all(count <= 2 for count in weeks.values())
+    assert weeks[9] == weeks[11] == 2
+    assert weeks[10] >= 1  # one more than the sale before left, or two once it is voided
     assert not list(ledger_differences())
 
 

@@ -134,6 +134,7 @@ _ELIGIBILITY = (
     "control_group",
     "total_redemption_limit",
     "customer_redemption_limit",
+    "customer_limit_period",
     "always_apply",
 )
 _ids: dict[str, int] = {}

@@ -6,13 +6,13 @@ from typing import Any
 from consumers.types import JsonObject
 from loyalty.admin.editor.form.content_fields import PLACES
 from loyalty.choices import PromotionType
-from promotions.admin.editor.form import GENERAL
+from promotions.admin.editor.form import GENERAL, LIMITS_ROWS
 from promotions.engine.definition.fields import (
     CONDITIONS,
     CONTENT_TEXTS,
-    LIMITS,
     LOYALTY_OUTCOME,
     LOYALTY_TYPES,
+    RESTRICTIONS,
     FieldKind,
     own_fields,
 )
@@ -70,7 +70,7 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
             "the promotion's effect can be measured.",
         },
     ),
-    ("Restriction rules", {"fields": (LIMITS, "always_apply")}),
+    ("Restriction rules", {"fields": (*LIMITS_ROWS, "always_apply")}),
 )
 _CONTENT: tuple[Fieldset, ...] = (
     ("Content", {"classes": ("tab",), "fields": CONTENT}),
@@ -97,7 +97,7 @@ PATHS: Mapping[str, str] = {
     "outcome.quantity_rule": "quantity_apply_to",
     "outcome.pricing_rule.by": "pricing_by",
     "outcome.pricing_rule": "pricing_order",
-    **{f"eligibility.{name}": name for name in (*CONDITIONS, *LIMITS, "application_rules", "always_apply")},
+    **{f"eligibility.{name}": name for name in (*CONDITIONS, *RESTRICTIONS, "application_rules")},
     "eligibility.control_group.percentage": "control_percentage",
     "eligibility.control_group": "control_group",
     **{f"content.{name}": name for name in CONTENT},

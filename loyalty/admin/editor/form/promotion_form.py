@@ -32,7 +32,7 @@ from loyalty.services.promotion import LOYALTY
 from promotions.admin.editor.form import Document, PromotionForm, number_text, to_definition
 from promotions.engine.definition.fields import (
     CONDITIONS,
-    LIMITS,
+    RESTRICTIONS,
 )
 from promotions.models import Promotion
 from promotions.services.promotion.save import promotion_problems
@@ -137,7 +137,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
             "quantity_units": (outcome.get("quantity_rule") or {}).get("units"),
             "pricing_order": (outcome.get("pricing_rule") or {}).get("order", "cheapest"),
             "pricing_by": (outcome.get("pricing_rule") or {}).get("by", "inc_tax"),
-            **{name: eligibility.get(name) for name in (*CONDITIONS, *LIMITS, "application_rules", "always_apply")},
+            **{name: eligibility.get(name) for name in (*CONDITIONS, *RESTRICTIONS, "application_rules")},
             "control_group": control.get("group"),
             "control_percentage": control.get("percentage"),
             **{name: content.get(name) for name in CONTENT},
@@ -179,7 +179,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
     def eligibility(self) -> Document:
         """Return the document of the Eligibility tab."""
         values = self.cleaned_data
-        document = {name: values[name] for name in (*CONDITIONS, *LIMITS, "application_rules", "always_apply")}
+        document = {name: values[name] for name in (*CONDITIONS, *RESTRICTIONS, "application_rules")}
         group, percentage = values["control_group"], number_text(values["control_percentage"])
         document["control_group"] = {"group": group, "percentage": percentage} if group or percentage else None
         return document

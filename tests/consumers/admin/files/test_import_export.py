@@ -394,3 +394,23 @@ def test_reading_a_file_that_the_cache_dropped_raises_an_error() -> None:
     waiting.remove()
     with pytest.raises(FileNotFoundError):
         waiting.read()
+
+
+def test_birthdays_come_without_their_year_and_follow_the_date_of_birth_of_a_file(office: Office) -> None:
+    page = "consumers_consumer"
+    confirm(office, page, "consumer_id,birthday\nc-1,03-03\nc-2,02-29\nc-3,\n")
+
+    def birthdays() -> dict[str, tuple[str, str]]:
+        rows = {row["consumer_id"]: row for row in rows_of(export(office, page))}
+        return {key: (rows[key]["date_of_birth"], rows[key]["birthday"]) for key in ("c-1", "c-2", "c-3")}
+
+    assert birthdays() == {"c-1": ("", "03-03"), "c-2": ("", "02-29"), "c-3": ("", "")}
+    confirm(office, page, "consumer_id,first_name\nc-1,Ada\n")
+    assert birthdays()["c-1"] == ("", "03-03")
+    confirm(office, page, "consumer_id,date_of_birth\nc-1,1990-04-04\n")
+    assert birthdays()["c-1"] == ("1990-04-04", "04-04")
+    for wrong in ("consumer_id,birthday\nc-1,03-03\n", "consumer_id,birthday\nc-3,33-33\n"):
+        answer = preview(office, page, wrong)
+        assert answer.context.get("confirm_form") is None
+        assert problem_texts(answer)
+    assert birthdays()["c-1"] == ("1990-04-04", "04-04")

@@ -84,6 +84,7 @@ def create_full_promotions(account: Account) -> None:
         "control_group": {"group": "held, out", "percentage": "12.5"},
         "total_redemption_limit": 500,
         "customer_redemption_limit": 3,
+        "customer_limit_period": "month",
     }
     content = {
         "short_description": "-5% on tea",
@@ -120,7 +121,12 @@ def create_full_promotions(account: Account) -> None:
     save_promotion(account, code="bare", draft=True, eligibility={"always_apply": True})
     save_promotion(account, code="away", archived=True)
     conditions = {name: eligibility[name] for name in ("site_rules", "customer_rules", "transaction_rules")}
-    limits = {"total_redemption_limit": 9, "customer_redemption_limit": 8, "transaction_redemption_limit": 7}
+    limits: dict[str, Any] = {
+        "total_redemption_limit": 9,
+        "customer_redemption_limit": 8,
+        "customer_limit_period": "day",
+        "transaction_redemption_limit": 7,
+    }
     sources: list[dict[str, Any]] = [
         {"rules": NESTED, "required_spend": "20.00"},
         {"products": ["acme-p1", "acme-p2"], "required_quantity": 2, "default_product": "acme-p2"},

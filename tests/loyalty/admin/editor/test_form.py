@@ -42,6 +42,7 @@ ELIGIBILITY = [
     "Percentage held out",
     "Limit total number of redemptions",
     "Limit redemptions per customer",
+    "Period of the limit per customer",
     "Always apply",
 ]
 CONTENT = [
@@ -204,6 +205,7 @@ def test_every_field_reaches_the_definition(office: Office) -> None:
         control_percentage="20",
         total_redemption_limit="100",
         customer_redemption_limit="2",
+        customer_limit_period="week",
         always_apply="on",
         short_description="Short",
         confirmation_message="Enjoy",
@@ -244,6 +246,7 @@ def test_every_field_reaches_the_definition(office: Office) -> None:
         "control_group": {"group": "acme-g1", "percentage": "20"},
         "total_redemption_limit": 100,
         "customer_redemption_limit": 2,
+        "customer_limit_period": "week",
         "always_apply": True,
     }
     assert promotion.content["links"] == [{"url": "https://example.com/tea", "anchor_text": "Tea"}]

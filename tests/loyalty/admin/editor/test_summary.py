@@ -75,6 +75,18 @@ def with_product_sets(*sets: dict[str, Any], match: str = "any", **outcome: Any)
         ),
         (
             "fixed_points",
+            {"points": 50},
+            {"customer_redemption_limit": 1, "customer_limit_period": "week", "total_redemption_limit": 9},
+            "loyalty members get 50 points, at most once a week per customer, at most 9 times in all.",
+        ),
+        (
+            "fixed_points",
+            {"points": 50},
+            {"customer_redemption_limit": 3, "customer_limit_period": "month"},
+            "loyalty members get 50 points, at most 3 times a month per customer.",
+        ),
+        (
+            "fixed_points",
             with_product_sets(TEAS, MUGS, match="all"),
             {"site_rules": KENT},
             (

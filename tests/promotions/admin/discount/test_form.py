@@ -22,6 +22,7 @@ CONDITIONS = ["Site", "Customer", "Transaction", "Line items"]
 LIMITS = [
     "Limit total number of redemptions",
     "Limit redemptions per customer",
+    "Period of the limit per customer",
     "Limit redemptions per transaction",
     "Always apply",
 ]

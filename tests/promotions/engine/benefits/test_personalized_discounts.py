@@ -1,5 +1,6 @@
 """Discounts on products of each consumer's own list: what qualifies, what is shown, what a commit makes final."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from promotions.engine.facts.consumer import PersonalizedChoice
 from promotions.engine.pipeline.decision import Decision, PersonalizedState
 from promotions.engine.rulebook.promotion import Promotion
 from tests.promotions.engine.builders import (
+    NOON,
     applied,
     condition,
     decide,
@@ -190,14 +192,35 @@ def test_a_list_is_shown_where_only_its_products_are_missing() -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        {"draft": True},
         {"customer_rules": every(condition("groups", "is", "vip"))},
         {"transaction_rules": every(condition("total_inc_tax", "is_at_least", "999"))},
         {"transaction_rules": every(condition("transaction_time", "is_before", "09:00"))},
+        {"site_rules": every(condition("town", "is", "Nowhere"))},
     ],
 )
-def test_a_list_is_not_shown_where_the_discount_does_not_qualify(fault: dict[str, Any]) -> None:
+def test_a_list_is_shown_also_where_the_discount_in_force_does_not_qualify(fault: dict[str, Any]) -> None:
+    assert state(decided(yours(**fault), choice=LIST)).requires_selection
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"draft": True},
+        {"starts_at": NOON + timedelta(seconds=1)},
+        {"ends_at": NOON},
+        {"stopped_at": NOON},
+        {"currency": "EUR"},
+    ],
+)
+def test_a_list_is_not_shown_where_no_discount_in_force_in_the_currency_uses_it(fault: dict[str, Any]) -> None:
     assert decided(yours(**fault), choice=LIST).personalized == ()
+
+
+def test_a_commit_shows_the_choice_that_it_made_final() -> None:
+    decision = decided(yours(), choice=LIST, maximum=2, locks=True)
+    assert (state(decision).locked, state(decision).selected) == (False, ())
+    after = state(decision.committed())
+    assert (after.locked, after.selected, after.requires_selection) == (True, ("CAKE", "TEA"), False)
 
 
 # --- what a commit makes final --------------------------------------------------------------------------------------
@@ -218,6 +241,17 @@ def test_the_first_application_makes_the_choice_final(
     choice: PersonalizedChoice, default: str | None, locks: bool, expected: dict[str, tuple[str, ...]]
 ) -> None:
     assert decided(yours(default=default), choice=choice, maximum=2, locks=locks).choices_to_lock == expected
+
+
+def test_an_automatic_default_product_is_no_part_of_the_choice() -> None:
+    """One set of the discount has its default product, another takes what is listed."""
+    sets = [
+        product_set(personalized_promotion="PP", default_product="CAKE"),
+        product_set(personalized_promotion="PP", required_quantity=1),
+    ]
+    decision = decided(yours(sets=sets), choice=LIST, locks=True)
+    assert decision.choices_to_lock == {"PP": ("TEA", "BAP")}
+    assert set(decision.effective_choices["PP"]) == {"CAKE", "TEA", "BAP"}
 
 
 def test_only_products_that_were_taken_are_chosen() -> None:

@@ -71,6 +71,7 @@ def test_absent_fields_have_their_defaults(discount_type: str, value: str | None
         "control_group": None,
         "total_redemption_limit": None,
         "customer_redemption_limit": None,
+        "customer_limit_period": "promotion",
         "transaction_redemption_limit": None,
         "always_apply": False,
     }
@@ -307,6 +308,7 @@ def test_without_a_catalogue_sets_select_by_sku_alone() -> None:
     [
         ({"total_redemption_limit": 0}, ("eligibility.total_redemption_limit", "invalid_number")),
         ({"customer_redemption_limit": "x"}, ("eligibility.customer_redemption_limit", "invalid_number")),
+        ({"customer_limit_period": "month"}, ("eligibility.customer_limit_period", "invalid")),
         ({"transaction_redemption_limit": -1}, ("eligibility.transaction_redemption_limit", "invalid_number")),
         ({"always_apply": 1}, ("eligibility.always_apply", "invalid")),
         ({"control_group": {"group": "g", "percentage": "5"}}, ("eligibility.control_group", "not_of_type")),

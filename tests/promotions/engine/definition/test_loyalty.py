@@ -80,6 +80,7 @@ def test_absent_fields_have_their_defaults(promotion_type: str, subtype: str, ou
         "control_group": None,
         "total_redemption_limit": None,
         "customer_redemption_limit": None,
+        "customer_limit_period": "promotion",
         "always_apply": False,
     }
     assert definition.content == {
@@ -237,6 +238,9 @@ REFUSED_ELIGIBILITY: list[tuple[dict[str, Any], str, str]] = [
     ({"customer_redemption_limit": -1}, "eligibility.customer_redemption_limit", "invalid_number"),
     ({"customer_redemption_limit": "3"}, "eligibility.customer_redemption_limit", "invalid_number"),
     ({"customer_redemption_limit": 1.5}, "eligibility.customer_redemption_limit", "invalid_number"),
+    ({"customer_limit_period": "week"}, "eligibility.customer_limit_period", "invalid"),
+    ({"customer_limit_period": "fortnight"}, "eligibility.customer_limit_period", "invalid_choice"),
+    ({"customer_limit_period": 7}, "eligibility.customer_limit_period", "invalid_choice"),
     ({"always_apply": "no"}, "eligibility.always_apply", "invalid"),
     ({"control_group": {"percentage": "5"}}, "eligibility.control_group.group", "required"),
     ({"control_group": {"group": "vip"}}, "eligibility.control_group.percentage", "required"),

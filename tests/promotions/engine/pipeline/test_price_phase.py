@@ -234,7 +234,8 @@ def test_a_discount_that_does_not_qualify_changes_nothing(
     other = discount_of("other", draw, **fault)
     basket = basket_of(lines)
     without, joined = decided(basket, discounts, policy=policy), decided(basket, [*discounts, other], policy=policy)
-    assert replace(joined, refused=()) == replace(without, refused=())
+    # Lists that a discount in force uses are told, whether it qualifies or not.
+    assert replace(joined, refused=(), personalized=()) == replace(without, refused=(), personalized=())
     assert [refusal for refusal in joined.refused if refusal.promotion is not other] == list(without.refused)
     assert reason(joined, "other") == next(iter(fault))
 

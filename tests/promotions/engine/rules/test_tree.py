@@ -263,6 +263,9 @@ def test_days_recur_every_year(operator: str, value: Any, born: date, today: dat
     birthday = every(condition("birthday", operator, value))
     anniversary = every(condition("membership_anniversary", operator, value))
     assert holds(birthday, Scope.CUSTOMER, make_shopper(today=today, date_of_birth=born)) is expected
+    yearless = make_shopper(today=today, yearless_birthday=born.replace(year=2000))
+    assert holds(birthday, Scope.CUSTOMER, yearless) is expected
+    assert not holds(every(condition("date_of_birth", "is_after", "1900-01-01")), Scope.CUSTOMER, yearless)
     assert holds(anniversary, Scope.CUSTOMER, make_shopper(today=today, enrolled_on=born)) is expected
     assert not holds(birthday, Scope.CUSTOMER, make_shopper(today=today))
 
