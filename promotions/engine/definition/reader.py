@@ -144,7 +144,9 @@ class ObjectReader:
     def url(self, name: str) -> str:
         """Return an address that begins with https://, empty where it is absent."""
         value = self.text(name, max_length=MAX_URL_LENGTH).strip()
-        if value and not _is_https(value):
+        if value and re.search(r"\s", value):
+            self.add_problem(name, "blank_in_address", "An address has no blank in it; write it as %20.")
+        elif value and not _is_https(value):
             self.add_problem(name, "invalid_url", "Only addresses that start with https:// are allowed.")
         return value
 
