@@ -1,4 +1,4 @@
-"""The project as a ASGI application."""
+"""The project as an ASGI application."""
 
 import os
 
@@ -7,5 +7,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_asgi_application()
 
-# What requests find to do reaches the workers by this project's broker.
-from config.celery import app as celery_app  # noqa: E402, F401
+# Web processes send tasks to the workers through Celery's app, which this imports.
+from config.web import bound_waits  # noqa: E402
+
+bound_waits()

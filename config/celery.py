@@ -4,6 +4,7 @@ The database is the queue of record: a task only says "look now", so a lost or r
 """
 
 import os
+from contextlib import suppress
 from typing import Any
 
 import django
@@ -18,7 +19,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Logging and broker below need the settings, whichever module is imported first.
 django.setup()
 
-from consumers.services.job import jobs_waiting  # noqa: E402 - apps are loaded only now
+from consumers.circuit_breaker import CircuitOpen, redis_breaker  # noqa: E402 - apps are loaded only now
+from consumers.services.job import jobs_waiting  # noqa: E402
 from consumers.services.schedule import scheduled_work_all  # noqa: E402
 from consumers.tasks import BULK, TASK_EXPIRY, URGENT, jobs_run  # noqa: E402
 from loyalty.services.message import messages_waiting  # noqa: E402
@@ -32,7 +34,7 @@ app.set_default()
 def broker() -> JsonObject:
     """Return the broker's settings: Redis if it is configured, else a folder, which needs no server."""
     if settings.REDIS_URL:
-        # A sale must not wait for a broker that does not answer.
+        # A sale must not wait for a broker that does not answer: ``consumers/circuit_breaker.py``.
         retries = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
         timeouts = {"socket_connect_timeout": 1, "socket_timeout": 5}
         return {"broker_url": settings.REDIS_URL, "broker_transport_options": {**retries, **timeouts}}
@@ -83,9 +85,15 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 
 
+def nudge(task: Any) -> None:
+    """Tell a worker to look now; if the broker does not answer, the schedule does."""
+    with suppress(CircuitOpen):
+        redis_breaker.call(task.apply_async, retry=False)
+
+
 def messages_nudge(**kwargs: Any) -> None:
-    """Tell a worker that messages wait; if the broker does not answer, the schedule finds them."""
-    messages_send.apply_async(retry=False)
+    """Tell a worker that messages wait."""
+    nudge(messages_send)
 
 
 messages_waiting.connect(messages_nudge)
@@ -93,7 +101,7 @@ messages_waiting.connect(messages_nudge)
 
 def jobs_nudge(**kwargs: Any) -> None:
     """Tell a worker that jobs wait."""
-    jobs_run.apply_async(retry=False)
+    nudge(jobs_run)
 
 
 jobs_waiting.connect(jobs_nudge)

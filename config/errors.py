@@ -1,21 +1,27 @@
 """Turn refusals and errors into HTTP responses: the only place where that happens."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.core.exceptions import TooManyFieldsSent
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from drf_standardized_errors.formatter import ExceptionFormatter as StandardizedFormatter
 from drf_standardized_errors.handler import ExceptionHandler as StandardizedHandler
 from drf_standardized_errors.types import Error
+from redis.exceptions import RedisError
 from rest_framework import exceptions, status
 
+from consumers.circuit_breaker import CircuitOpen
 from consumers.exceptions import Problem, Refused
 from consumers.services.upsert import validation_problems
+
+logger = logging.getLogger(__name__)
 
 # Codes with a status of their own; every other refusal is a 400 that names the path.
 STATUS_BY_CODE = {
@@ -78,6 +84,59 @@ class Unavailable(exceptions.APIException):
     wait = 1
 
 
+class TooSlow(exceptions.APIException):
+    """The database was not done with a statement in time: the same question would take as long again.
+
+    Without ``Retry-After``, and with a code of its own.
+    """
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "This takes too long and was ended. Ask for less: more filters, fewer words, a shorter period."
+    default_code = "too_slow"
+
+
+def outage_of(error: Exception, method: str | None) -> Unavailable | TooSlow | None:
+    """Return what an error of the database or the cache means for the caller; None if it is no outage.
+
+    What only reads is too slow by itself. A write is ended when it waited too long for the lock of another one, and is
+    tried again.
+    """
+    if isinstance(error, OperationalError) and is_statement_timeout(error) and method in ("GET", "HEAD"):
+        return TooSlow()
+    if isinstance(error, InterfaceError | OperationalError | RedisError | CircuitOpen):
+        return Unavailable()
+    return None
+
+
+def is_statement_timeout(error: OperationalError) -> bool:
+    """Return whether the database ended a statement because it took too long, and log it."""
+    cause = error.__cause__
+    is_timeout = (
+        getattr(cause, "sqlstate", None) == "57014" or getattr(cause, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
+    )
+    if is_timeout:
+        logger.warning("A statement was ended: it took longer than STATEMENT_TIMEOUT.")
+    return is_timeout
+
+
+class UnavailableMiddleware:
+    """Responds with a page to outages that reach Django: those of the admin. REST has ``ExceptionHandler``."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        outage = outage_of(exception, request.method)
+        if outage is None:
+            return None
+        logger.error("Answered 503 to %s %s.", request.method, request.path, exc_info=exception)
+        context = {"is_too_slow": isinstance(outage, TooSlow)}
+        return HttpResponse(render_to_string("503.html", context), status=outage.status_code)
+
+
 class ExceptionHandler(StandardizedHandler):
     """drf-standardized-errors, with this project's refusals."""
 
@@ -88,9 +147,8 @@ class ExceptionHandler(StandardizedHandler):
             return validation_answer(validation_problems(exc))
         if isinstance(exc, TooManyFieldsSent):
             return exceptions.ParseError("The address has more parameters than are taken.")
-        if isinstance(exc, InterfaceError | OperationalError):
-            return Unavailable()
-        return super().convert_known_exceptions(exc)
+        request = self.context["request"]
+        return outage_of(exc, request.method if request else None) or super().convert_known_exceptions(exc)
 
 
 def error_body(*, kind: str, code: str, detail: str) -> dict[str, object]:

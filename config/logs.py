@@ -7,7 +7,18 @@ import sys
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+LINK_TOKEN = re.compile(r"(/admin/password/set/)[^\s\"]+")
+
+
+def hide_link_tokens(logger: object, name: str, event: EventDict) -> EventDict:
+    """Cut the addresses of links for a new password: who reads the log must not be able to use them first."""
+    for key in ("event", "request"):
+        if isinstance(event.get(key), str):
+            event[key] = LINK_TOKEN.sub(r"\1…", event[key])
+    return event
+
 
 # For every line, of structlog's loggers and of the standard library's.
 SHARED_PROCESSORS: list[Processor] = [
@@ -16,6 +27,7 @@ SHARED_PROCESSORS: list[Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
+    hide_link_tokens,
 ]
 
 structlog.configure(

@@ -13,13 +13,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import ChannelError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from config.celery import app
 from consumers.choices import JobState
+from consumers.circuit_breaker import CircuitOpen, redis_breaker
 from consumers.models import Job, ScheduledTask
 from consumers.services import schedule
 from loyalty.choices import MessageState
@@ -63,11 +64,15 @@ class QueueCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the number of messages in each queue."""
         lengths = GaugeMetricFamily("promotions_queue_length", "Messages that wait for a worker", labels=["queue"])
-        with suppress(OperationalError, OSError), app.connection_for_read() as connection:
-            connection.ensure_connection(max_retries=1, timeout=2)
-            for queue in app.conf.task_queues:
-                lengths.add_metric([queue], self._length(connection.default_channel, queue))
+        with suppress(CircuitOpen, *redis_breaker.errors):
+            for queue, length in redis_breaker.call(self._lengths).items():
+                lengths.add_metric([queue], length)
         yield lengths
+
+    def _lengths(self) -> dict[str, int]:
+        with app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, timeout=2)
+            return {queue: self._length(connection.default_channel, queue) for queue in app.conf.task_queues}
 
     @staticmethod
     def _length(channel: object, queue: str) -> int:

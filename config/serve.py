@@ -3,8 +3,10 @@
     python -m config.serve            sets up what is missing, then serves
     python -m config.serve --demo     fills the demo accounts first; with DEMO_EXIT=1 it does not serve
 
-A service that dies is restarted; Ctrl-C or TERM stops all of them. Without SECRET_KEY in the environment this is a
-local installation: a secret is created once, and plain HTTP is served to this machine alone.
+A service that dies is restarted; Ctrl-C, TERM or a closed terminal stops all of them, at any moment and however often
+it is sent. The exit code is then 0 if it served, and 128 plus the signal's number if it was still setting up. Without
+SECRET_KEY in the environment this is a local installation: a secret is created once, and plain HTTP is served to this
+machine alone.
 """
 
 import argparse
@@ -15,11 +17,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -27,12 +29,50 @@ VAR_DIR = BASE_DIR / "var"
 HEALTHY_AFTER_SECONDS = 10.0
 RESTART_DELAYS_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 STOP_GRACE_SECONDS = 20.0
+CHECK_EVERY_SECONDS = 0.2
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def say(text: str) -> None:
     """Print a line to the terminal."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+@dataclass(kw_only=True)
+class StopRequest:
+    """Whether something asked this process to stop, and with which signal.
+
+    A plain flag: make, Docker and people send several signals at once, and the handler of the second may run in the
+    middle of the first's. It must need no lock, and neither print nor raise: an exception between the start of a
+    process and its assignment to a variable would leave the process running.
+    """
+
+    signal_number: int | None = None
+
+    def __call__(self, signal_number: int, frame: FrameType | None) -> None:
+        self.signal_number = self.signal_number or signal_number
+
+    def listen(self) -> None:
+        """Handle the signals that ask to stop, except one that the caller ignores, as ``nohup`` does with HUP."""
+        for number in STOP_SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self)
+
+    def is_made(self) -> bool:
+        """Return whether a signal has come."""
+        return self.signal_number is not None
+
+    @staticmethod
+    def listen_no_more() -> None:
+        """Ignore the signals from now on: one that comes while Python ends must not change the exit code."""
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of work that was stopped before its end."""
+        return 128 + (self.signal_number or 0)
 
 
 @dataclass(kw_only=True)
@@ -92,19 +132,24 @@ class Service:
             return
 
 
-def supervise(services: Sequence[Service], *, stop: threading.Event) -> None:
-    """Keep all services running until ``stop`` is set, then stop them together."""
+def supervise(services: Sequence[Service], *, stop: StopRequest) -> None:
+    """Keep all services running until ``stop`` is requested, then stop them together."""
     try:
-        while not stop.is_set():
+        while not stop.is_made():
             for service in services:
                 service.keep_running(now=time.monotonic())
-            stop.wait(0.2)
+            time.sleep(CHECK_EVERY_SECONDS)
     finally:
-        for service in services:
-            service.stop()
-        until = time.monotonic() + STOP_GRACE_SECONDS
-        for service in services:
-            service.wait(until=until)
+        stop_together(services)
+
+
+def stop_together(services: Sequence[Service]) -> None:
+    """Ask all services to end, and kill those that have not after the grace."""
+    for service in services:
+        service.stop()
+    until = time.monotonic() + STOP_GRACE_SECONDS
+    for service in services:
+        service.wait(until=until)
 
 
 def local_secret() -> str:
@@ -136,7 +181,8 @@ def services_of(environment: Mapping[str, str]) -> list[Service]:
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
         *("--host", environment["HOST"], "--port", environment["PORT"]),
         *("--workers", environment.get("WEB_WORKERS", "2"), "--blocking-threads", environment.get("WEB_THREADS", "2")),
-        *("--respawn-failed-workers", "--workers-kill-timeout", "10", "--log-level", "error"),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "10"),
+        *("--workers-max-rss", environment.get("WEB_MAX_RSS", "1024"), "--log-level", "error"),
         "config.wsgi:application",
     )
     # Threads: tasks are short, and threads share no database connection over a fork.
@@ -150,13 +196,21 @@ def services_of(environment: Mapping[str, str]) -> list[Service]:
     ]
 
 
-def manage(environment: Mapping[str, str], *arguments: str) -> None:
-    """Run a management command; if it fails, exit with its code."""
-    completed = subprocess.run(
-        (sys.executable, "manage.py", *arguments), cwd=BASE_DIR, env=dict(environment), check=False
-    )
-    if completed.returncode:
-        sys.exit(completed.returncode)
+def manage(environment: Mapping[str, str], *arguments: str, stop: StopRequest) -> int:
+    """Run a management command to its end, or until ``stop`` is requested; return the exit code, 0 for success."""
+    if stop.is_made():
+        return stop.exit_code
+    command = Service(name=arguments[0], command=(sys.executable, "manage.py", *arguments), environment=environment)
+    command.start(now=time.monotonic())
+    assert command.process is not None  # noqa: S101 - it was started
+    try:
+        while command.process.poll() is None:
+            if stop.is_made():
+                return stop.exit_code
+            time.sleep(CHECK_EVERY_SECONDS / 4)
+        return command.process.returncode
+    finally:
+        stop_together([command])
 
 
 def port_is_free(environment: Mapping[str, str]) -> bool:
@@ -170,25 +224,37 @@ def port_is_free(environment: Mapping[str, str]) -> bool:
     return True
 
 
+def set_up(environment: Mapping[str, str], *, demo: bool, stop: StopRequest) -> int:
+    """Migrate, collect static files and fill the demo; return the exit code of the first command that fails, or 0."""
+    commands = [("migrate", "--noinput", "--verbosity", "0"), ("collectstatic", "--noinput", "--verbosity", "0")]
+    for command in [*commands, ("demo",)] if demo else commands:
+        if code := manage(environment, *command, stop=stop):
+            return code
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Set up and serve; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m config.serve")
     parser.add_argument("--demo", action="store_true", help="fill the demo account first")
     options = parser.parse_args(arguments)
-    environment = local_environment(os.environ)
-    serves = not (options.demo and environment.get("DEMO_EXIT") == "1")
+    stop = StopRequest()
+    stop.listen()
+    try:
+        return set_up_and_serve(local_environment(os.environ), demo=options.demo, stop=stop)
+    finally:
+        stop.listen_no_more()
+
+
+def set_up_and_serve(environment: Mapping[str, str], *, demo: bool, stop: StopRequest) -> int:
+    """Do the work of ``main``; return the exit code."""
+    serves = not (demo and environment.get("DEMO_EXIT") == "1")
     if serves and not port_is_free(environment):
         say(f"Port {environment['PORT']} is in use: stop what uses it, or choose another with PORT=…")
         return 1
-    manage(environment, "migrate", "--noinput", "--verbosity", "0")
-    manage(environment, "collectstatic", "--noinput", "--verbosity", "0")
-    if options.demo:
-        manage(environment, "demo")
-    if not serves:
-        return 0
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
+    code = set_up(environment, demo=demo, stop=stop)
+    if code or not serves:
+        return code
     say(f"Serving on http://{environment['HOST']}:{environment['PORT']}/ (Ctrl-C stops it)")
     supervise(services_of(environment), stop=stop)
     return 0

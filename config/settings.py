@@ -1,8 +1,8 @@
 """Settings of every installation; what differs between two of them comes from the environment.
 
 ``DATABASE_URL`` ``REDIS_URL`` ``SECRET_KEY`` ``DEBUG`` ``ALLOWED_HOSTS`` ``EMAIL_URL`` ``EMAIL_FROM`` ``HTTPS``
-``LOG_LEVEL`` ``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``COST_SAMPLE_EVERY`` ``METRICS_NETWORKS``
-``SENTRY_DSN``: docs/settings.md says what each means.
+``LOG_LEVEL`` ``STATEMENT_TIMEOUT`` ``API_REQUESTS_PER_MINUTE`` ``API_MAX_BODY_BYTES`` ``COST_SAMPLE_EVERY``
+``METRICS_NETWORKS`` ``TRUSTED_PROXIES`` ``SENTRY_DSN``: docs/settings.md says what each means.
 """
 
 import logging
@@ -117,7 +117,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "consumers.log_in.KnownBrowserMiddleware",
     "axes.middleware.AxesMiddleware",
+    "config.errors.UnavailableMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -152,7 +154,10 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 # A read-only request must not take the write lock: services open their own transactions.
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
+# Of one statement of a request; config/web.py says what else is not bound by it. 0: none.
+STATEMENT_TIMEOUT = env.float("STATEMENT_TIMEOUT", default=15.0)  # seconds
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["ENGINE"] = "config.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
@@ -179,7 +184,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         # A till goes on selling while the cache is away, and does not wait for it.
-        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 2},
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
     }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
@@ -222,9 +227,15 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# What failures are counted by: consumers/log_in.py.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "consumers.log_in.LogInHandler"
+AXES_LOCKOUT_PARAMETERS = "consumers.log_in.lockout_parameters"
+AXES_CLIENT_IP_CALLABLE = "consumers.log_in.client_address"
+AXES_USERNAME_CALLABLE = "consumers.log_in.attempted_username"
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 # Its pages would show the log-ins of every account.

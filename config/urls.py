@@ -11,6 +11,7 @@ from config.metrics import metrics
 from config.openapi import SchemaView
 from config.scheduled_work import scheduled_work
 from consumers.admin.account_switch import account_switch
+from consumers.admin.password import Forgotten, ForgottenDone, NewPassword, NewPasswordDone
 from loyalty.admin.calendar import calendar
 from loyalty.admin.conflicts import conflicts_page
 from loyalty.admin.try_basket.page import try_basket
@@ -23,6 +24,11 @@ CHOOSABLE = {"sources": LOYALTY_REFERENCE_SOURCES, "texts": LOYALTY_TEXT_SOURCES
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    # The log-in page links to a page of this name.
+    path("admin/password/", Forgotten.as_view(), name="admin_password_reset"),
+    path("admin/password/sent/", ForgottenDone.as_view(), name="password_forgotten_done"),
+    path("admin/password/set/<uidb64>/<token>/", NewPassword.as_view(), name="password_set"),
+    path("admin/password/done/", NewPasswordDone.as_view(), name="password_set_done"),
     path("admin/switch-account/", admin.site.admin_view(account_switch), name="account_switch"),
     path("admin/calendar/", admin.site.admin_view(calendar), name="promotion_calendar"),
     path("admin/conflicts-of/", admin.site.admin_view(conflicts_page), name="promotion_conflicts"),

@@ -43,5 +43,7 @@ def _read_body(stream: Any, *, max_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-# Web processes send tasks to the workers through this app.
-from config.celery import app as celery_app  # noqa: E402, F401
+# Web processes send tasks to the workers through Celery's app, which this imports.
+from config.web import bound_waits  # noqa: E402
+
+bound_waits()

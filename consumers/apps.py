@@ -1,6 +1,7 @@
 """App configuration."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 
 
@@ -13,9 +14,11 @@ class ConsumersConfig(AppConfig):
     def ready(self) -> None:
         """Register this app's sections of the Loyalty tab and its roles."""
         # Models can be imported only once every app is loaded.
+        from consumers.log_in import browser_remember  # noqa: PLC0415
         from consumers.loyalty_sections import BALANCE, MEMBERSHIP, loyalty_section_register  # noqa: PLC0415
         from consumers.roles import GRANTS, role_grants_register, role_groups_sync  # noqa: PLC0415
 
+        user_logged_in.connect(browser_remember, dispatch_uid="browser_remember")
         loyalty_section_register(MEMBERSHIP)
         loyalty_section_register(BALANCE)
         role_grants_register(self.label, GRANTS)

@@ -76,6 +76,12 @@ class NotFound(ConsumersError):
     code = "not_found"
 
 
+class PasswordLinkDenied(ConsumersError):
+    """A link for a new password would give an administrator more than they may do themselves."""
+
+    code = "permission_denied"
+
+
 class LastAdministrator(ConsumersError):
     """The account would be left without an administrator."""
 

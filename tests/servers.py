@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -166,6 +167,48 @@ class Redis(Process):
         super().start()
         wait_for(lambda: redis.Redis.from_url(self.url).ping(), what="Redis")
 
+    def pause(self) -> None:
+        """Let it accept connections, and answer nothing."""
+        assert self.running is not None
+        self.running.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it answer again."""
+        assert self.running is not None
+        self.running.send_signal(signal.SIGCONT)
+
+
+class DeafServer:
+    """Accepts every connection and never answers, for as long as the ``with`` block; counts the connections."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.port: int = self._listener.getsockname()[1]
+        self._connections: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    @property
+    def waits(self) -> int:
+        """How many clients waited for an answer: each connects again after it gave up."""
+        return len(self._connections)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                self._connections.append(self._listener.accept()[0])
+
+    def __enter__(self) -> "DeafServer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Closing alone does not wake a thread that accepts.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        for connection in self._connections:
+            connection.close()
+
 
 def project_environment(*, database: str, redis: str = "", folder: Path, **more: str) -> dict[str, str]:
     """Return the environment of the project's processes in an installation without TLS."""
@@ -188,7 +231,15 @@ def web_command(port: int, *, workers: int = 1) -> Sequence[str]:
     return (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
         *("--port", str(port), "--workers", str(workers), "--blocking-threads", "2", "--respawn-failed-workers"),
-        *("--workers-kill-timeout", "5", "--log-level", "error", "config.wsgi:application"),
+        *(
+            "--workers-kill-timeout",
+            "5",
+            "--workers-max-rss",
+            "1024",
+            "--log-level",
+            "error",
+            "config.wsgi:application",
+        ),
     )
 
 

@@ -3,11 +3,14 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
-from unfold.decorators import display
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.html import format_html
+from unfold.decorators import action, display
 from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
     UnfoldAdminPasswordWidget,
@@ -15,13 +18,18 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect
 from consumers.admin.framework.filters import choice_filter
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_of
+from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_of, staff_user
+from consumers.admin.password import link_address
 from consumers.choices import StaffRole
+from consumers.exceptions import Refused
 from consumers.models import StaffMembership
-from consumers.selectors import staff_of
+from consumers.selectors import parse_id, staff_of
+from consumers.services.password import password_link_denial, password_link_make
 from consumers.services.staff import staff_member_add, staff_member_remove, staff_role_set
+from consumers.types import JsonObject
 
 ROLE_DESCRIPTIONS = {
     StaffRole.ADMINISTRATOR: "Administrator: everything in this account, staff and keys included",
@@ -39,7 +47,8 @@ class StaffForm(ServiceForm):
     username = forms.CharField(
         max_length=150,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
-        help_text="The log-in. Somebody who works for another account already keeps name and password.",
+        help_text="The log-in, kept in small letters. Somebody who works for another account already keeps name and "
+        "password.",
     )
     first_name = forms.CharField(max_length=150, required=False, widget=UnfoldAdminTextInputWidget())
     last_name = forms.CharField(max_length=150, required=False, widget=UnfoldAdminTextInputWidget())
@@ -70,6 +79,29 @@ class StaffForm(ServiceForm):
             self.initial["staff_role"] = self.instance.role.name
 
 
+class PasswordLinkForm(RowDialogForm):
+    """The confirmation before a link for a new password is made."""
+
+    def __init__(self, request: HttpRequest, object_id: object = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, object_id, *args, **kwargs)
+        self.membership = get_object_or_404(staff_of(account_id=account_of(request).pk), pk=parse_id(object_id))
+        if denial := password_link_denial(user=self.membership.user, asked_by=staff_user(request)):
+            raise PermissionDenied(denial)
+
+    def clean(self) -> JsonObject:
+        """Make the link, or say why it is not made."""
+        cleaned: JsonObject = super().clean() or self.cleaned_data
+        try:
+            self.link = password_link_make(
+                account_id=account_of(self.request).pk,
+                username=self.membership.user.username,
+                asked_by=staff_user(self.request),
+            )
+        except Refused as refused:
+            raise forms.ValidationError(refused.detail) from refused
+        return cleaned
+
+
 @admin.register(StaffMembership)
 class StaffMembershipAdmin(AccountAdmin):
     """Staff."""
@@ -83,6 +115,7 @@ class StaffMembershipAdmin(AccountAdmin):
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
     search_help_text = "Name or e-mail"
     ordering = ("user__username",)
+    actions_detail = ("password_link",)
     fieldsets = (
         ("Member of staff", {"fields": ("username", ("first_name", "last_name"), "email", "password")}),
         ("Role", {"fields": ("staff_role",)}),
@@ -128,6 +161,36 @@ class StaffMembershipAdmin(AccountAdmin):
         values = {name: form.cleaned_data[name] for name in ("username", "first_name", "last_name", "email")}
         password = form.cleaned_data["password"] or None
         return staff_member_add(account_id=account.pk, role=role, password=password, **values)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: object) -> list[Any]:
+        membership = self.get_object(request, str(object_id))
+        if membership is None or password_link_denial(user=membership.user, asked_by=staff_user(request)):
+            return []
+        return list(super().get_actions_detail(request, object_id))
+
+    @action(
+        description="Link for a new password",
+        icon="key",
+        permissions=["consumers.change_staffmembership"],
+        dialog={
+            "title": "Make a link for a new password?",
+            "description": "Whoever opens it sets the password of this log-in, once and within the hour. "
+            "Give it to nobody else. The old password works until then.",
+            "form_class": PasswordLinkForm,
+            "form_submit_text": "Make the link",
+        },
+    )
+    def password_link(self, request: HttpRequest, form: PasswordLinkForm, object_id: object) -> HttpResponse:
+        self.log_change(request, form.membership, "Made a link for a new password.")
+        messages.warning(
+            request,
+            format_html(
+                "Copy the link for {} now: it is not shown again. <code class='secret'>{}</code>",
+                form.membership.user.username,
+                link_address(request, form.link),
+            ),
+        )
+        return dialog_redirect(request, self.url_of("change", form.membership.pk))
 
     def delete_row(self, request: HttpRequest, obj: StaffMembership) -> None:
         staff_member_remove(account_id=account_of(request).pk, username=obj.user.username)

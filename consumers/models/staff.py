@@ -1,17 +1,45 @@
 """Staff users, and the accounts they are members of."""
 
-from django.contrib.auth.models import AbstractUser, Group
+import unicodedata
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser, Group, UserManager
 from django.db import models
+from django.db.models.functions import Lower
 from simple_history.models import HistoricalRecords
 
 from consumers.models.account import Account
 
 
+class StaffManager(UserManager["User"]):
+    """Finds people by their name, however it was written."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return super().get_by_natural_key(User.normalize_username(username or ""))
+
+
 class User(AbstractUser):
-    """A person who logs in to the admin; the role in the current account gives the permissions."""
+    """A person who logs in to the admin; the role in the current account gives the permissions.
+
+    User names are stored in small letters: two of them differ by more than case.
+    """
+
+    objects: ClassVar[StaffManager] = StaffManager()
 
     list_orders = models.JSONField(default=dict, blank=True, editable=False)
     """The last order of each admin list: columns by model."""
+
+    class Meta(AbstractUser.Meta):
+        constraints = (
+            models.CheckConstraint(condition=models.Q(username=Lower("username")), name="user_name_in_small_letters"),
+        )
+
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """Return a user name as it is stored, and looked for."""
+        # Folded twice: what folding makes of a character may be composed, or written small, in a further step.
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold())
+        return folded.lower()
 
     current_membership: "StaffMembership | None" = None
     """Set once per request by the account switch; None outside a request and for users without an account."""

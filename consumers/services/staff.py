@@ -33,6 +33,7 @@ def staff_member_add(
         ConsumersError: values are invalid; each problem under its field.
     """
     # Race: two calls for one user. The account's lock admits one at a time, and the second sees the first's user.
+    username = User.normalize_username(username)
     with transaction.atomic():
         account_lock(account_id=account_id)
         user = User.objects.filter(username=username).first()
@@ -88,7 +89,9 @@ def staff_member_remove(*, account_id: int, username: str) -> None:
 
 def _member_lock(account_id: int, username: str) -> StaffMembership:
     account_lock(account_id=account_id)
-    membership = StaffMembership.objects.filter(account_id=account_id, user__username=username).first()
+    membership = StaffMembership.objects.filter(
+        account_id=account_id, user__username=User.normalize_username(username)
+    ).first()
     if membership is None:
         raise NotFound(f"{username} is no member of this account.")
     return membership

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from django.conf import settings
 
+from config import serve
 from config.celery import app
 
 ROOT = Path(settings.BASE_DIR)
@@ -31,6 +32,23 @@ def composed() -> dict[str, Any]:
 def test_a_process_is_the_same_command_under_compose(process: str) -> None:
     command = procfile()[process].rpartition("exec ")[2]
     assert composed()[process]["command"].split() == command.split()
+
+
+def test_the_web_server_of_one_machine_has_the_options_of_the_procfile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "VAR_DIR", tmp_path)
+    web = serve.services_of({"HOST": "0.0.0.0", "PORT": "8000"})[0]  # noqa: S104 - as in the Procfile
+    assert list(web.command)[3:] == procfile()["web"].rpartition("/granian ")[2].split()
+
+
+def test_every_web_process_is_replaced_before_it_takes_the_memory_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "VAR_DIR", tmp_path)
+    web = serve.services_of({"HOST": "127.0.0.1", "PORT": "8000", "WEB_MAX_RSS": "300"})[0]
+    for command in (" ".join(web.command), procfile()["web"], composed()["web"]["command"]):
+        assert re.search(r"--workers-max-rss (300|1024)\b", command)
 
 
 def test_the_release_migrates_before_any_process_starts() -> None:

@@ -3,16 +3,18 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from config import serve
-from config.serve import Service, local_environment, port_is_free, supervise
+from config.serve import Service, StopRequest, local_environment, port_is_free, supervise
+from tests.servers import ROOT, free_port
 
 SLEEPS = (sys.executable, "-c", "import time; time.sleep(60)")
 IGNORES_TERM = (
@@ -50,14 +52,14 @@ class Running:
     """A supervisor in a thread, for as long as the ``with`` block."""
 
     def __init__(self, *services: Service) -> None:
-        self.stop = threading.Event()
+        self.stop = StopRequest()
         self.thread = threading.Thread(target=supervise, args=(services,), kwargs={"stop": self.stop})
 
     def __enter__(self) -> None:
         self.thread.start()
 
     def __exit__(self, *_: object) -> None:
-        self.stop.set()
+        self.stop(signal.SIGTERM, None)
         self.thread.join(timeout=30)
         assert not self.thread.is_alive()
 
@@ -149,3 +151,142 @@ def test_a_port_in_use_is_reported() -> None:
         environment = {"HOST": "127.0.0.1", "PORT": str(listener.getsockname()[1])}
         assert not port_is_free(environment)
     assert port_is_free(environment)
+
+
+# --- stopping ---------------------------------------------------------------------------------------------------------
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT) * 5
+SUPERVISOR = """
+import os, sys
+from pathlib import Path
+from config import serve
+serve.BASE_DIR = Path(sys.argv[1])
+sleeper = (sys.executable, "service.py")
+serve.services_of = lambda environment: [
+    serve.Service(name=name, command=(*sleeper, name), environment=environment) for name in ("web", "worker")
+]
+sys.exit(serve.main(sys.argv[2:]))
+"""
+WITH_A_CHILD = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+"""
+NOTES_PIDS = """
+import os, pathlib
+pathlib.Path(sys.argv[1] + ".new").write_text(f"{os.getpid()} {child.pid}")
+pathlib.Path(sys.argv[1] + ".new").rename(sys.argv[1] + ".pids")
+time.sleep(60)
+"""
+
+
+class Supervisor:
+    """``python -m config.serve`` as a process, with stand-ins for its commands and services."""
+
+    def __init__(self, folder: Path, *, slow_command: str = "", prelude: str = "") -> None:
+        self.folder = folder
+        (folder / "service.py").write_text(WITH_A_CHILD + NOTES_PIDS)
+        (folder / "manage.py").write_text(
+            f"import sys\nif sys.argv[1] != {slow_command!r}:\n    sys.exit()\n{WITH_A_CHILD}{NOTES_PIDS}"
+        )
+        self.process = subprocess.Popen(
+            (sys.executable, "-c", prelude + SUPERVISOR, str(folder), "--demo"),
+            cwd=ROOT,
+            env={**os.environ, "SECRET_KEY": "given", "PORT": str(free_port()), "HOST": "127.0.0.1"},
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def pids(self, *names: str) -> list[int]:
+        """Wait until the named stand-ins run; return their process ids and those of their children."""
+        files = [self.folder / f"{name}.pids" for name in names]
+        wait_for(lambda: all(file.exists() for file in files))
+        return [int(pid) for file in files for pid in file.read_text().split()]
+
+    def send(self, numbers: Iterable[signal.Signals]) -> None:
+        """Send the signals within 50 milliseconds."""
+        for number in numbers:
+            os.kill(self.process.pid, number)
+            time.sleep(0.004)
+
+    def ended(self) -> int:
+        """Return the exit code, once it has ended."""
+        try:
+            return self.process.wait(timeout=15)
+        finally:
+            self.process.kill()
+
+
+def stopped(supervisor: Supervisor, *names: str) -> int:
+    """Send ten signals to a supervisor, look that all processes are gone, and return its exit code."""
+    pids = supervisor.pids(*names)
+    try:
+        supervisor.send(SIGNALS)
+        code = supervisor.ended()
+        assert not any(is_alive(pid) for pid in pids)
+    finally:
+        for pid in filter(is_alive, pids):
+            os.kill(pid, signal.SIGKILL)
+    return code
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_ten_signals_at_once_end_it_as_one_does(tmp_path: Path, attempt: int) -> None:
+    assert stopped(Supervisor(tmp_path), "web", "worker") == 0
+
+
+@pytest.mark.parametrize("command", ["migrate", "collectstatic", "demo"])
+def test_ten_signals_while_it_sets_up_leave_no_command_behind(tmp_path: Path, command: str) -> None:
+    assert stopped(Supervisor(tmp_path, slow_command=command), command) in (
+        128 + signal.SIGTERM,
+        128 + signal.SIGINT,
+    )
+
+
+SIGNAL_IN_EVERY_HANDLER = """
+import signal, sys
+
+signals = 0
+
+def at_each_step(frame, event, argument):
+    global signals
+    frame.f_trace_opcodes = True
+    if event == "opcode" and signals < 50:
+        signals += 1
+        signal.raise_signal(signal.SIGINT)
+    return at_each_step
+
+install = signal.signal
+
+def install_traced(number, handler):
+    def traced(*arguments):
+        if sys.gettrace() is not None:  # in the middle of another one's handler
+            return handler(*arguments)
+        sys.settrace(at_each_step)
+        try:
+            handler(*arguments)
+        finally:
+            sys.settrace(None)
+    return install(number, traced if callable(handler) else handler)
+
+signal.signal = install_traced
+"""
+
+
+def test_a_signal_in_the_middle_of_another_ones_handler_blocks_nothing(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path, prelude=SIGNAL_IN_EVERY_HANDLER)
+    pids = supervisor.pids("web", "worker")
+    try:
+        supervisor.send([signal.SIGTERM])
+        assert supervisor.ended() == 0
+        assert not any(is_alive(pid) for pid in pids)
+    finally:
+        for pid in filter(is_alive, pids):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_closed_terminal_ends_it(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path)
+    pids = supervisor.pids("web", "worker")
+    supervisor.send([signal.SIGHUP])
+    assert supervisor.ended() == 0
+    assert not any(is_alive(pid) for pid in pids)

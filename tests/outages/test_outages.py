@@ -111,6 +111,12 @@ class Installation:
         sale = {"reference": reference, "site": "acme-001", "currency": "GBP", "consumer": "c0", "lines": [line]}
         return self.call("api/v1/transactions", sale)
 
+    def metric(self, name: str) -> float:
+        """Return the value of a metric, named with its labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=20) as answer:
+            lines = answer.read().decode().splitlines()
+        return float(dict(line.rsplit(" ", 1) for line in lines)[name])
+
     def mail_recipients(self) -> list[str]:
         """Return the address of every mail sent, repeated if it received several."""
         texts = [file.read_text() for file in (self.folder / "mail").glob("*")]
@@ -236,6 +242,26 @@ def test_redis_stopped_and_started(here: Installation) -> None:
     here.redis.start()
     assert worker.running is not None
     assert worker.running.poll() is None
+    finish_all_work(here)
+    check_nothing_lost_or_doubled(here)
+
+
+def test_redis_that_accepts_and_never_answers(here: Installation) -> None:
+    here.worker()
+    here.web()
+    here.redis.pause()
+    sales = 50
+    assert [here.sell(f"silent-{n}")[0] for n in range(sales)] == [201] * sales
+    assert here.call("readyz")[0] == 200
+    skipped = here.metric('promotions_circuit_breaker_skipped_total{server="redis"}')
+    assert skipped >= sales - 10, "all but a few sales did not ask it at all"
+    here.redis.resume()
+
+    def sells_and_asks_again() -> bool:
+        assert here.sell("again")[0] in (200, 201)
+        return here.metric('promotions_circuit_breaker_state{server="redis"}') == 0
+
+    wait_for(sells_and_asks_again, what="the circuit to close", seconds=40)
     finish_all_work(here)
     check_nothing_lost_or_doubled(here)
 

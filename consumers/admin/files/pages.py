@@ -38,6 +38,7 @@ from consumers.admin.files.results import (
 )
 from consumers.admin.framework.pages import account_of, author_of, staff_user
 from consumers.author import IMPORT_LABEL, Author
+from consumers.circuit_breaker import redis_breaker
 from consumers.models import Job
 from consumers.selectors import parse_id
 from consumers.types import Context, JsonMapping, JsonObject, Rows
@@ -54,7 +55,16 @@ MAX_PREVIEWS = 20
 
 
 class CachedFile(CacheStorage):
-    """An uploaded file between preview and confirmation, in the cache, where every web node finds it."""
+    """An uploaded file between preview and confirmation, in the cache, where every web node finds it.
+
+    All methods raise RedisError or CircuitOpen while the cache does not answer.
+    """
+
+    def save(self, data: Any) -> None:
+        redis_breaker.call(super().save, data)
+
+    def remove(self) -> None:
+        redis_breaker.call(super().remove)
 
     def read(self) -> Any:
         """Return the file's content.
@@ -62,7 +72,7 @@ class CachedFile(CacheStorage):
         Raises:
             FileNotFoundError: the cache dropped it.
         """
-        content = super().read()
+        content = redis_breaker.call(super().read)
         if content is None:
             raise FileNotFoundError(self.name)
         return content

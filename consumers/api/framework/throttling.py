@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from consumers.circuit_breaker import CircuitOpen, redis_breaker
 from consumers.models import ApiKey
 
 WINDOW = 60
@@ -57,8 +58,9 @@ def rate_counted(key: ApiKey, *, calls: int) -> Rate | None:
     minute = int(time.time()) // WINDOW
     counter = f"api-calls:{key.prefix}:{minute}"
     try:
-        counted = _counted(counter, calls)
-    except (RedisError, ValueError):  # a till must be able to sell while the cache is away or just emptied
+        counted = redis_breaker.call(_counted, counter, calls)
+    # A till must be able to sell while the cache is away, does not answer, or was just emptied.
+    except (CircuitOpen, RedisError, ValueError):
         return None
     return Rate(limit=settings.API_REQUESTS_PER_MINUTE, calls=counted, ends_at=(minute + 1) * WINDOW)
 

@@ -31,6 +31,10 @@ login                                               SAPMCV  SAPMCV reads
 logout                                              -       SAPMCV reads
 password_change                                     SAPMCV  SAPMCV
 password_change_done                                SAPMCV  -
+admin_password_reset                                SAPMCV  SAPMCV reads
+password_forgotten_done                             SAPMCV  -
+password_set                                        SAPMCV  SAPMCV reads
+password_set_done                                   SAPMCV  -
 account_switch                                      -       SAPMCV reads
 autocomplete                                        SAPMCV  -
 jsi18n                                              SAPMCV  -
@@ -247,6 +251,7 @@ consumers_staffmembership_add                       SAP     SAP
 consumers_staffmembership_change                    SAP     SAP
 consumers_staffmembership_history                   SAP     SAP reads
 consumers_staffmembership_delete                    SAP     SAP
+consumers_staffmembership_password_link             SA      SA
 consumers_apikey_changelist                         SAP     SAP reads
 consumers_apikey_add                                SAP     SAP
 consumers_apikey_change                             SAP     -
@@ -259,6 +264,10 @@ consumers_apikey_revoke                             SAP     SAP
 The part after the colon is an action of the page: a button, a list action, a type, a step or a kind of choice. Sending
 the form changes something, unless it only ``reads``. All other roles are refused, and change nothing.
 """
+
+
+OUTSIDE = ("admin_password_reset", "password_forgotten_done", "password_set", "password_set_done")
+"""Pages for people who cannot log in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -379,6 +388,7 @@ FITTING: Mapping[str, Mapping[str, Any]] = {
     "consumers_site_delete": {"number__endswith": "spare"},
     "consumers_staffmembership_change": {"role__name": "Viewer"},
     "consumers_staffmembership_delete": {"role__name": "Viewer"},
+    "consumers_staffmembership_password_link": {"role__name": "Viewer"},
     "consumers_job_cancel": {"state": "waiting"},
     "consumers_job_download": {"state": "done"},
 }
@@ -414,6 +424,8 @@ def _list_of(account: Account) -> PersonalizedList:
 def arguments_of(page: Page, account: Account) -> list[Any]:
     """Return the arguments of the page's URL for an account."""
     match page.name:
+        case "password_set":
+            return ["MQ", "used"]
         case "app_list":
             return ["promotions"]
         case "view_on_site":

@@ -170,6 +170,7 @@ def basket(account: Account) -> dict[str, Any]:
 
 FILLED: Mapping[str, Fill] = {
     "login": lambda _: {"username": "nobody", "password": "nothing"},
+    "admin_password_reset": lambda _: {"entered": "nobody"},
     "account_switch": lambda account: {"account": account.code},
     "password_change": lambda _: {
         "old_password": PASSWORD,

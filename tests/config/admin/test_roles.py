@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
 from tests.config.admin.pages import (
+    OUTSIDE,
     PAGES,
     A,
     C,
@@ -142,7 +143,7 @@ def test_pages_without_a_name_redirect_or_are_not_found(scene: Scene) -> None:
 # --- who may look, who may send ---------------------------------------------------------------------------------------
 
 
-@each_page("login", "logout")
+@each_page("login", "logout", *OUTSIDE)
 def test_an_anonymous_visitor_is_sent_to_the_log_in(scene: Scene, page: Page) -> None:
     for sent in (None, {"name": "Changed", "post": "yes", "_form_submitted": "True"}):
         visit = visit_page(scene, "", page, sent)
@@ -218,7 +219,7 @@ def sent_text(sent: dict[str, Any] | None) -> str:
     return " ".join(texts)
 
 
-@each_page()
+@each_page(*OUTSIDE)
 def test_staff_of_another_account_see_and_change_nothing(
     scene: Scene, other_scene: Scene, scene_rows: set[str], forms: dict[str, dict[str, Any]], page: Page
 ) -> None:
