@@ -54,6 +54,8 @@ def described(schema: JsonMapping, text: str) -> JsonObject:
 
 def nullable(schema: JsonMapping) -> JsonObject:
     """Return a schema that also admits null."""
+    if NULL in schema.get("anyOf", ()) or "null" in schema.get("type", ()):
+        return dict(schema)
     if isinstance(schema.get("type"), str) and "enum" not in schema:
         return {**schema, "type": [schema["type"], "null"]}
     return {"anyOf": [dict(schema), NULL]}

@@ -135,7 +135,8 @@ class DecimalText(serializers.DecimalField):
         """Return the field for the OpenAPI document: a body may name a whole number as an integer."""
         if not is_of_body(self):
             return dict(AMOUNT)
-        lowest, highest = self.min_value, 10 ** (self.max_digits - self.decimal_places) - 1
+        lowest = self.min_value
+        highest = 10 ** ((self.max_digits or 0) - (self.decimal_places or 0)) - 1
         sign = "-?" if lowest is None or lowest < 0 else ""
         text = {"type": "string", "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$", "maxLength": PLAIN_LENGTH}
         whole = {"type": "integer", "minimum": -highest if lowest is None else int(lowest), "maximum": highest}
@@ -144,7 +145,7 @@ class DecimalText(serializers.DecimalField):
 
 def is_of_body(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     """Return whether a field is part of a body, at any depth."""
-    owner = field.parent
+    owner: Any = field.parent
     while owner is not None:
         if isinstance(owner, Input):
             return True

@@ -83,7 +83,7 @@ class DeclaredParameters(APIView):
     """By HTTP method. Those of a list come from its filters, search and pages."""
 
     @classmethod
-    def declared_parameters(cls, method: str, *, is_list: bool) -> Sequence[Parameter]:
+    def declared_parameters(cls, method: str, *, is_list: bool) -> Sequence[Parameter]:  # noqa: ARG003 - lists have more
         """Return the parameters of a method; ``is_list`` says that it answers a page of rows."""
         return cls.parameters.get(method, ())
 

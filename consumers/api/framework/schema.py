@@ -104,8 +104,8 @@ class ApiSchema(AutoSchema):
             return f"{_WORDS[action]} {'an' if noun[0] in 'aeiou' else 'a'} {noun}"
         return re.split(r"[.:;(,]", self.get_description(), maxsplit=1)[0].replace("``", "").strip()
 
-    def get_description(self) -> str:
-        text: str = super().get_description()  # type: ignore[no-untyped-call]
+    def get_description(self) -> str:  # type: ignore[override]
+        text: str = super().get_description()
         return text.replace("``", "`")
 
     def _action(self) -> str:
@@ -142,22 +142,15 @@ class ApiSchema(AutoSchema):
         return input_class()
 
     def _get_request_body(self, direction: Literal["request", "response"] = "request") -> JsonObject | None:
-        method = self.method
-        if method == "DELETE" and self.get_request_serializer() is not None:
-            self.method = "PUT"
-        try:
-            body: JsonObject | None = self._request_body(direction)
-        finally:
-            self.method = method
-        return body
-
-    def _request_body(self, direction: Literal["request", "response"]) -> JsonObject | None:
         serializer = self.get_request_serializer()
         if serializer is None:
             return None
-        schema, _ = self._get_request_for_media_type(
-            serializer.get(JSON) if isinstance(serializer, dict) else serializer, direction
-        )  # type: ignore[no-untyped-call]
+        method, self.method = self.method, "PUT"  # also of a PATCH, whose body is derived later
+        try:
+            shape = serializer.get(JSON) if isinstance(serializer, dict) else serializer
+            schema, _ = self._get_request_for_media_type(shape, direction)  # type: ignore[no-untyped-call]
+        finally:
+            self.method = method
         max_rows = getattr(self.view, "max_rows", None) or getattr(self.view, "max_bulk_rows", None)
         if schema.get("type") == "array" and max_rows:
             schema = {**schema, "maxItems": max_rows}
@@ -181,7 +174,8 @@ class ApiSchema(AutoSchema):
         output_class = getattr(self.view, "output_class", None)
         if self._action() == "replace":
             return {200: output_class, 201: output_class}
-        return output_class
+        is_created = self.method == "POST" and getattr(self.view, "answers_created", False)
+        return {201 if is_created else 200: output_class}
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> JsonObject:
         responses: JsonObject = super()._get_response_bodies(direction=direction)
@@ -189,10 +183,14 @@ class ApiSchema(AutoSchema):
             response["description"] = _ANSWERS.get(status, "The answer.")
         for status in self._error_statuses():
             codes = self._conflict_codes() if status == "409" else ()
-            responses[status] = {"$ref": f"#/components/responses/{_ERRORS[status]}"} if not codes else {
-                "description": f"The state of things forbids it: {', '.join(f'`{code}`' for code in codes)}.",
-                "content": {JSON: {"schema": ERROR}},
-            }
+            responses[status] = (
+                {"$ref": f"#/components/responses/{_ERRORS[status]}"}
+                if not codes
+                else {
+                    "description": f"The state of things forbids it: {', '.join(f'`{code}`' for code in codes)}.",
+                    "content": {JSON: {"schema": ERROR}},
+                }
+            )
         return dict(sorted(responses.items()))
 
     def _error_statuses(self) -> Iterator[str]:
@@ -219,7 +217,7 @@ class ApiSchema(AutoSchema):
         elif isinstance(field, serializers.ChoiceField):
             schema = {"type": "string", "enum": [*field.choices, *([""] if field.allow_blank else [])]}
         else:
-            schema = super()._map_serializer_field(field, direction, bypass_extensions)
+            schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
             # Every field of an answer is read only.
             schema.pop("readOnly", None)
             return schema
@@ -229,13 +227,20 @@ class ApiSchema(AutoSchema):
             schema["default"] = field.default
         return described(schema, str(field.help_text or ""))
 
+    def _insert_field_validators(self, field: Any, schema: JsonObject) -> None:
+        if not hasattr(field, "json_schema"):
+            super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> JsonObject:
-        schema: JsonObject = super()._map_basic_serializer(serializer, direction)
+        schema: JsonObject = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if isinstance(serializer, Output):
             for property_schema in schema.get("properties", {}).values():
                 property_schema.pop("default", None)
             return {**schema, "required": list(schema.get("properties", {}))}
         if isinstance(serializer, Input):
+            required = {name for name, field in serializer.fields.items() if _is_required(field)}
+            if required:
+                schema["required"] = [name for name in serializer.fields if name in required]
             properties = {**schema.get("properties", {}), **self._ignored_properties(serializer)}
             return {**schema, "properties": properties, "additionalProperties": False}
         return schema
@@ -244,13 +249,13 @@ class ApiSchema(AutoSchema):
         """Return what a client may send back as it was answered: the key, and fields that are only read."""
         output_class = getattr(self.view, "output_class", None)
         is_of_view = type(serializer) in (getattr(self.view, "input_class", None), self._row_class())
-        if output_class is None or not is_of_view or self.method == "POST" and self._action() != "bulk":
+        if output_class is None or not is_of_view or (self.method == "POST" and self._action() != "bulk"):
             return {}
-        output = output_class()
-        own = set(serializer.fields)
+        fields: JsonObject = dict(output_class().fields)
+        own = {str(name) for name in serializer.fields}
         ignored = {
             name: {**self._map_serializer_field(field, "response"), "readOnly": True}
-            for name, field in output.fields.items()
+            for name, field in fields.items()
             if name not in own
         }
         key = getattr(self.view, "key_name", None)
@@ -261,7 +266,12 @@ class ApiSchema(AutoSchema):
 
     def _row_class(self) -> type[Input] | None:
         row_class = getattr(self.view, "row_class", None)
-        return row_class() if row_class is not None and self.view.input_class else None
+        has_input = getattr(self.view, "input_class", None) is not None
+        return row_class() if row_class is not None and has_input else None
+
+
+def _is_required(field: Any) -> bool:
+    return field.required or getattr(field, "is_required_in_document", False)
 
 
 _ANSWERS = {"200": "Done, or as it is.", "201": "Created.", "204": "Deleted."}

@@ -56,8 +56,8 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSetMixin
 
 from consumers.api.framework.authentication import ApiKeyAuthentication
-from consumers.api.framework.fields import KeyField
 from consumers.api.framework.components import text
+from consumers.api.framework.fields import KeyField
 from consumers.api.framework.filters import filter_parameter
 from consumers.api.framework.pagination import PAGE_PARAMETERS, KeysetPagination, ordering_parameter
 from consumers.api.framework.parsers import MEBIBYTE, DocumentParser
@@ -185,6 +185,8 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
     """Whether GET returns a page of rows; for the OpenAPI document."""
     is_body_optional: ClassVar[bool] = False
     """Whether a call may come without a body; for the OpenAPI document."""
+    answers_created: ClassVar[bool] = False
+    """Whether POST answers 201; for the OpenAPI document."""
     conflict_codes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """By HTTP method, the codes of refusals with the status 409; for the OpenAPI document."""
 

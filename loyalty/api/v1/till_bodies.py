@@ -25,6 +25,9 @@ from promotions.engine.money import PRICE_DECIMALS, exponent
 
 MAX_LINES = 500
 MAX_VOUCHERS = 20
+MAX_REFERENCE = 100
+MAX_CONSUMER = 100
+MAX_SHORT_TEXT = 64
 _MAX_NUMBER = Decimal(10) ** 12
 """The largest number, and the largest value of a basket."""
 MAX_UNITS = 1_000_000_000
@@ -32,16 +35,33 @@ MAX_UNITS = 1_000_000_000
 _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _COMMON_PRICE = re.compile(r"\d{1,12}(\.(?P<decimals>\d{1,15}))?", re.ASCII)
 
+
+def _documented(**keywords: object) -> Meta:
+    """Return what the OpenAPI document says of a bound that is checked after decoding, with a code of its own."""
+    return Meta(extra_json_schema=keywords)
+
+
+_NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters")]
 Text = Annotated[str, Meta(max_length=200)]
-Number = Annotated[str | int, Meta(description='A decimal number as text, such as "12.50"')]
+Reference = Annotated[Text, _documented(maxLength=MAX_REFERENCE)]
+Consumer = Annotated[Text, _documented(maxLength=MAX_CONSUMER)]
+ShortText = Annotated[Text, _documented(maxLength=MAX_SHORT_TEXT)]
+Currency = Annotated[str, Meta(max_length=10, description="ISO 4217"), _documented(maxLength=3, pattern="^[A-Z]{3}$")]
+Number = Annotated[
+    str | int,
+    Meta(description='A decimal number as text, such as "12.50"'),
+    _documented(pattern=_NUMBER_PATTERN, examples=["12.50"]),
+]
+Lines = _documented(minItems=1, maxItems=MAX_LINES)
 UnitPrice = Annotated[
     str | int,
     Meta(description="Up to four decimals. Below zero only where neither discounts nor points count the line"),
+    _documented(pattern=_NUMBER_PATTERN, examples=["12.50"]),
 ]
 Weighed = Annotated[bool | None, Meta(description="Whether it is one unit, whatever it weighs; null: as its product")]
 LeftOut = Annotated[bool | None, Meta(description="Whether it is left out, as its product may be too")]
-Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 with offset")]
+Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 with offset"), _documented(format="date-time")]
 
 
 class LineBody(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -71,15 +91,15 @@ class SaleBody(Struct, kw_only=True, forbid_unknown_fields=True):
     """A basket to evaluate, or a transaction to commit."""
 
     site: Name
-    currency: Annotated[str, Meta(max_length=10, description="ISO 4217")]
-    lines: list[LineBody]
-    reference: Text | None = None
+    currency: Currency
+    lines: Annotated[list[LineBody], Lines]
+    reference: Reference | None = None
     occurred_at: Moment | None = None
-    consumer: Text | None = None
-    loyalty_card: Text | None = None
-    source: Text | None = ""
-    payment_card_type: Text | None = ""
-    vouchers: list[Text] | None = None
+    consumer: Consumer | None = None
+    loyalty_card: ShortText | None = None
+    source: ShortText | None = ""
+    payment_card_type: ShortText | None = ""
+    vouchers: Annotated[list[Text], _documented(maxItems=MAX_VOUCHERS, uniqueItems=True)] | None = None
     expected: ExpectedBody | None = None
     on_difference: Literal["commit", "refuse"] = "commit"
 
@@ -95,7 +115,7 @@ class ReturnBody(Struct, kw_only=True, forbid_unknown_fields=True):
     """A part of a transaction that came back."""
 
     reference: Name
-    lines: list[ReturnedLineBody]
+    lines: Annotated[list[ReturnedLineBody], Lines]
     occurred_at: Moment | None = None
 
 
@@ -390,8 +410,8 @@ def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
     reference = checks.text(body.reference, "reference")
     if commit and not reference.strip():
         checks.problem("reference", "required", "A transaction needs its reference.")
-    elif len(reference) > 100:
-        checks.problem("reference", "max_length", "A reference has 100 characters at most.")
+    elif len(reference) > MAX_REFERENCE:
+        checks.problem("reference", "max_length", f"A reference has {MAX_REFERENCE} characters at most.")
     vouchers = tuple(checks.text(code, f"vouchers.{i}") for i, code in enumerate(body.vouchers or ()))
     if len(vouchers) > MAX_VOUCHERS:
         checks.problem("vouchers", "max_length", f"At most {MAX_VOUCHERS} vouchers.")
@@ -413,7 +433,8 @@ def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
         expected=_expected(body, checks),
         on_difference=body.on_difference,
     )
-    for name, max_length in (("loyalty_card", 64), ("source", 64), ("payment_card_type", 64), ("consumer", 100)):
+    short_texts = dict.fromkeys(("loyalty_card", "source", "payment_card_type"), MAX_SHORT_TEXT)
+    for name, max_length in (*short_texts.items(), ("consumer", MAX_CONSUMER)):
         if len(getattr(sale, name)) > max_length:
             checks.problem(name, "max_length", f"At most {max_length} characters.")
     if checks.problems:

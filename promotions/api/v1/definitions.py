@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from consumers.api.framework.components import (
     AMOUNT,
     FLAG,
+    MOMENT,
     NULL,
     TEXT,
     WHOLE,
@@ -28,6 +29,9 @@ from promotions.engine.definition.fields import (
     CONDITIONS,
     CONTENT_TEXTS,
     DISCOUNT_LIMITS,
+    DISCOUNT_TYPES,
+    LIMIT_PERIOD,
+    LIMIT_PERIODS,
     LIMITS,
     LOYALTY_OUTCOME,
     LOYALTY_TYPES,
@@ -49,10 +53,10 @@ from promotions.engine.rules.attributes import ATTRIBUTES, Scope
 from promotions.engine.rules.check import MAX_CONDITION_TEXT, MAX_CONDITION_VALUES, MAX_TREE_CONDITIONS, MAX_TREE_DEPTH
 
 NUMBER: JsonObject = {
-    "anyOf": [{"type": "string", "pattern": r"^\s*[-+]?[0-9.eE+-]+\s*$", "maxLength": 40}, WHOLE],
+    "anyOf": [{"type": "string", "pattern": r"^([-+]?[0-9.eE+-]+)?$", "maxLength": 40}, WHOLE],
     "examples": ["12.50"],
 }
-"""A decimal number in a body."""
+"""A decimal number in a body. Where it may be left out, an empty text leaves it out too."""
 
 QUANTITY: JsonObject = {"anyOf": [whole(0, MAX_UNITS), {"type": "string", "pattern": "^[0-9]{1,11}$"}]}
 """A number of units in a body; digits in a text are one too."""
@@ -126,11 +130,17 @@ ANY_RULE: JsonObject = {
 """A condition or group of any scope."""
 
 PRICE_ORDER = component("PriceOrder", enum(*PRICE_ORDERS))
+DISCOUNT_TYPE = component("DiscountType", enum(*DISCOUNT_TYPES))
+PROMOTION_TYPE = component("PromotionType", enum(*LOYALTY_TYPES))
 
 # --- what both families have ---
 
 LIMIT_BODY = nullable(whole(1, MAX_REDEMPTIONS))
 LIMIT = nullable(WHOLE)
+PERIOD = described(
+    component("LimitPeriod", enum(*LIMIT_PERIODS)),
+    "The limit per customer holds over the whole promotion, or over each calendar period at the site.",
+)
 
 
 def _content(name: str, *, is_body: bool) -> JsonObject:
@@ -160,6 +170,14 @@ def _content(name: str, *, is_body: bool) -> JsonObject:
 CONTENT = _content("Content", is_body=False)
 CONTENT_BODY = _content("ContentInput", is_body=True)
 
+_VERSIONED: Mapping[str, JsonObject] = {
+    "family": component("Family", enum("loyalty", "discount")),
+    **dict.fromkeys(("code", "subtype", "name", "description", "currency"), TEXT),
+    "starts_at": MOMENT,
+    "ends_at": nullable(MOMENT),
+}
+"""What a version keeps of a promotion beside its documents."""
+
 # --- loyalty promotions ---
 
 
@@ -181,9 +199,7 @@ def _selection(*, is_body: bool) -> JsonObject:
     else:
         product_set = component(
             "ProductSet",
-            described(
-                answer_object({"name": TEXT, "rules": rules, "units": WHOLE}), "One set of a product selection."
-            ),
+            described(answer_object({"name": TEXT, "rules": rules, "units": WHOLE}), "One set of a product selection."),
         )
         selection = answer_object({"match": match, "sets": array(product_set)})
     name = "ProductSelectionInput" if is_body else "ProductSelection"
@@ -205,9 +221,7 @@ _PRICING_RULE = component(
 )
 _PRICING_RULE_BODY = component(
     "PricingRuleInput",
-    described(
-        body_object({"order": nullable(PRICE_ORDER), "by": nullable(_PRICE_BY)}), "Which units come first."
-    ),
+    described(body_object({"order": nullable(PRICE_ORDER), "by": nullable(_PRICE_BY)}), "Which units come first."),
 )
 _DOCUMENTS: Mapping[str, tuple[JsonObject, JsonObject]] = {
     "product_selection": (_selection(is_body=False), nullable(_selection(is_body=True))),
@@ -314,6 +328,7 @@ ELIGIBILITY = component(
                 "application_rules": array(_APPLICATION_RULE),
                 "control_group": nullable(_CONTROL_GROUP),
                 **dict.fromkeys(LIMITS, LIMIT),
+                LIMIT_PERIOD: PERIOD,
                 "always_apply": FLAG,
             }
         ),
@@ -329,6 +344,7 @@ ELIGIBILITY_BODY = component(
                 "application_rules": nullable(array(_APPLICATION_RULE_BODY, max_items=MAX_APPLICATION_RULES)),
                 "control_group": nullable(_CONTROL_GROUP_BODY),
                 **dict.fromkeys(LIMITS, LIMIT_BODY),
+                LIMIT_PERIOD: nullable(PERIOD),
                 "always_apply": nullable(FLAG),
             }
         ),
@@ -340,11 +356,8 @@ LOYALTY_DEFINITION = component(
     described(
         answer_object(
             {
-                "code": TEXT,
-                "name": TEXT,
-                "description": TEXT,
-                "currency": TEXT,
-                "type": component("PromotionType", enum(*LOYALTY_TYPES)),
+                **_VERSIONED,
+                "type": PROMOTION_TYPE,
                 "outcome": OUTCOME,
                 "eligibility": ELIGIBILITY,
                 "content": CONTENT,
@@ -437,17 +450,15 @@ DISCOUNT_DEFINITION = component(
     described(
         answer_object(
             {
-                "code": TEXT,
-                "name": TEXT,
-                "description": TEXT,
-                "currency": TEXT,
-                "discount_type": reference("DiscountType"),
+                **_VERSIONED,
+                "discount_type": DISCOUNT_TYPE,
                 "value": nullable(AMOUNT),
                 "maximum_discount": nullable(AMOUNT),
                 "price_order": PRICE_ORDER,
                 "product_sets": PRODUCT_SETS,
                 "conditions": CONDITIONS_OF_DISCOUNT,
                 **dict.fromkeys(DISCOUNT_LIMITS, LIMIT),
+                LIMIT_PERIOD: PERIOD,
                 "always_apply": FLAG,
             }
         ),
