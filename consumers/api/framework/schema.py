@@ -238,9 +238,9 @@ class ApiSchema(AutoSchema):
                 property_schema.pop("default", None)
             return {**schema, "required": list(schema.get("properties", {}))}
         if isinstance(serializer, Input):
-            required = {name for name, field in serializer.fields.items() if _is_required(field)}
+            required = [field.field_name for field in serializer.fields.values() if _is_required(field)]
             if required:
-                schema["required"] = [name for name in serializer.fields if name in required]
+                schema["required"] = required
             properties = {**schema.get("properties", {}), **self._ignored_properties(serializer)}
             return {**schema, "properties": properties, "additionalProperties": False}
         return schema
