@@ -18,27 +18,11 @@ from redis.exceptions import RedisError
 from rest_framework import exceptions, status
 
 from consumers.circuit_breaker import CircuitOpen
+from consumers.error_codes import status_of_code
 from consumers.exceptions import Problem, Refused
 from consumers.services.upsert import validation_problems
 
 logger = logging.getLogger(__name__)
-
-# Codes with a status of their own; every other refusal is a 400 that names the path.
-STATUS_BY_CODE = {
-    "already_published": status.HTTP_409_CONFLICT,
-    "decision_changed": status.HTTP_409_CONFLICT,
-    "in_use": status.HTTP_409_CONFLICT,
-    "insufficient_points": status.HTTP_409_CONFLICT,
-    "offer_unavailable": status.HTTP_409_CONFLICT,
-    "reference_reused": status.HTTP_409_CONFLICT,
-    "selection_locked": status.HTTP_409_CONFLICT,
-    "voided": status.HTTP_409_CONFLICT,
-    "stopped": status.HTTP_409_CONFLICT,
-    "not_published": status.HTTP_409_CONFLICT,
-    "not_found": status.HTTP_404_NOT_FOUND,
-    "permission_denied": status.HTTP_403_FORBIDDEN,
-    "too_large": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
-}
 
 
 class RefusedByCode(exceptions.APIException):
@@ -60,7 +44,9 @@ def validation_answer(problems: Iterable[Problem]) -> exceptions.ValidationError
 def refusal_answer(refused: Refused) -> exceptions.APIException:
     """Return the DRF exception for ``refused``: the status of its first problem, or all problems as a 400."""
     first = refused.problems[0]
-    if own_status := STATUS_BY_CODE.get(first.code):
+    # A code with a status of its own; every other refusal is a 400 that names the path.
+    own_status = status_of_code(first.code)
+    if own_status != status.HTTP_400_BAD_REQUEST:
         return RefusedByCode(first, own_status)
     return validation_answer(refused.problems)
 

@@ -8,11 +8,9 @@ from typing import Any
 
 from drf_spectacular.views import SpectacularAPIView
 
-from config.error_codes import ERROR_CODES
 from consumers.api.framework.components import (
     TEXT,
     WHOLE,
-    component,
     described,
     enum,
     named_components,
@@ -21,18 +19,10 @@ from consumers.api.framework.components import (
 )
 from consumers.api.framework.query import DeclaredParameters, Parameter
 from consumers.api.framework.schema import ERROR, JSON
+from consumers.error_codes import error_codes_registered
 from consumers.types import JsonMapping, JsonObject
 
 EXAMPLES = Path(__file__).parent / "openapi_examples.json"
-
-component(
-    "ErrorCode",
-    described(
-        enum(*sorted(ERROR_CODES)),
-        "Stable: match on it, and go by the HTTP status for one that you do not know.\n\n"
-        + "\n".join(f"- `{name}`: {code.meaning}" for name, code in sorted(ERROR_CODES.items())),
-    ),
-)
 
 _HEADERS: Mapping[str, JsonObject] = {
     "X-Request-Id": described({"schema": TEXT}, "The id of the request, which the log has too."),
@@ -66,6 +56,13 @@ def _headers(names: tuple[str, ...]) -> JsonObject:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
+def _error_codes() -> JsonObject:
+    codes = error_codes_registered().values()
+    meanings = "\n".join(f"- `{code.code}`: {code.meaning}" for code in codes)
+    text = "Stable: match on it, and go by the HTTP status for one that you do not know."
+    return described(enum(*(code.code for code in codes)), f"{text}\n\n{meanings}")
+
+
 def _responses() -> JsonObject:
     return {
         name: {"description": text, "headers": _headers(headers), "content": {JSON: {"schema": ERROR}}}
@@ -76,7 +73,7 @@ def _responses() -> JsonObject:
 def document_completed(result: JsonObject, generator: Any, request: Any, public: bool) -> JsonObject:
     """Return the document with what no single view says: named schemas, answers, headers, enums, examples."""
     components: JsonObject = result["components"]
-    schemas: JsonObject = {**named_components(), **components["schemas"]}
+    schemas: JsonObject = {**named_components(), "ErrorCode": _error_codes(), **components["schemas"]}
     for operation, method in _operations(result):
         if method == "patch":
             media_type = operation["requestBody"]["content"][JSON]

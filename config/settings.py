@@ -317,10 +317,7 @@ METRICS_NETWORKS = [
 COST_SAMPLE_EVERY = env.int("COST_SAMPLE_EVERY", default=100)  # decisions of a process; 0: none is timed
 
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# It is the id that config.requests chose.
-DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 # A line for each answered call would cost more than many calls do; successes are counted at /metrics.
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_STATUS_2XX_LOG_LEVEL = logging.DEBUG
 # Whose address it was is in the proxy's log; finding it out again took a till longer than checking its basket.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

@@ -13,7 +13,7 @@ from config.scheduled_work import scheduled_work
 from consumers.admin.account_switch import account_switch
 from consumers.admin.password import Forgotten, ForgottenDone, NewPassword, NewPasswordDone
 from loyalty.admin.calendar import calendar
-from loyalty.admin.conflicts import conflicts_page
+from loyalty.admin.conflicts import conflicts_page, lost_saving_fragment
 from loyalty.admin.try_basket.page import try_basket
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.selectors.rule_values import LOYALTY_TEXT_SOURCES
@@ -32,6 +32,7 @@ urlpatterns = [
     path("admin/switch-account/", admin.site.admin_view(account_switch), name="account_switch"),
     path("admin/calendar/", admin.site.admin_view(calendar), name="promotion_calendar"),
     path("admin/conflicts-of/", admin.site.admin_view(conflicts_page), name="promotion_conflicts"),
+    path("admin/lost-saving/", admin.site.admin_view(lost_saving_fragment), name="lost_saving"),
     path("admin/try/", admin.site.admin_view(try_basket), name="try_basket"),
     path("admin/rules/vocabulary/", admin.site.admin_view(rules_vocabulary), CHOOSABLE, name="rules_vocabulary"),
     path("admin/rules/reading/", admin.site.admin_view(rules_reading), name="rules_reading"),

@@ -12,8 +12,9 @@ class ConsumersConfig(AppConfig):
     verbose_name = "Consumers"
 
     def ready(self) -> None:
-        """Register this app's sections of the Loyalty tab and its roles."""
+        """Register this app's sections of the Loyalty tab, its roles and its error codes."""
         # Models can be imported only once every app is loaded.
+        from consumers.error_codes import CODES, error_codes_register  # noqa: PLC0415
         from consumers.log_in import browser_remember  # noqa: PLC0415
         from consumers.loyalty_sections import BALANCE, MEMBERSHIP, loyalty_section_register  # noqa: PLC0415
         from consumers.roles import GRANTS, role_grants_register, role_groups_sync  # noqa: PLC0415
@@ -22,4 +23,5 @@ class ConsumersConfig(AppConfig):
         loyalty_section_register(MEMBERSHIP)
         loyalty_section_register(BALANCE)
         role_grants_register(self.label, GRANTS)
+        error_codes_register(CODES)
         post_migrate.connect(role_groups_sync, dispatch_uid="role_groups_sync")

@@ -12,6 +12,7 @@ from rest_framework_api_key.crypto import KeyGenerator
 
 from consumers.choices import StaffRole
 from consumers.models import Account, ApiKey, Card, Consumer, ConsumerGroup, Job, Site, StaffMembership, User
+from consumers.search_text import search_problem
 from consumers.types import Rows
 
 T = TypeVar("T", bound=Model)
@@ -112,16 +113,19 @@ class Matching(Protocol):
 def consumers_matching(*, account_id: int, search: str) -> QuerySet[Consumer]:
     """Return consumers for whom each word of ``search`` starts the id, a name or the e-mail, or is a card's number.
 
-    Looks up the cards in one SQL statement of its own: joined to the rest, they would keep indexes from being used.
+    None for a text of more words or characters than are searched for: see ``search_problem``. Looks up the cards in one
+    SQL statement of its own: joined to the rest, they would keep indexes from being used.
     """
+    if search_problem(search):
+        return Consumer.objects.none()
     words = search.split()
     cards = Card.objects.filter(account_id=account_id, number__in=words)
     owners = dict(cards.values_list("number", "membership__consumer"))
-    consumers = Consumer.objects.filter(account_id=account_id)
+    found = Q(account_id=account_id)
     for word in words:
         starts = [Q(**{f"{name}__istartswith": word}) for name in ("consumer_id", "first_name", "last_name", "email")]
-        consumers = consumers.filter(reduce(or_, starts, Q(pk=owners[word]) if word in owners else Q()))
-    return consumers
+        found &= reduce(or_, starts, Q(pk=owners[word]) if word in owners else Q())
+    return Consumer.objects.filter(found)
 
 
 def consumers_search(*, account_id: int, search: str) -> list[tuple[str, str]]:

@@ -64,6 +64,10 @@ class TimedCursor(base.SQLiteCursorWrapper):
         self._wrapper.begin_statement()
         return super().executemany(query, param_list)
 
+    def __next__(self) -> Any:
+        self._wrapper.begin_statement()
+        return super().__next__()
+
     def fetchone(self) -> Any:
         self._wrapper.begin_statement()
         return super().fetchone()

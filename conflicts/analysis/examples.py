@@ -67,10 +67,12 @@ class ExampleSite:
 class Example:
     """A basket for which both promotions qualify, at a site, by a shopper; and the decision where both compete.
 
-    ``assumes_history``: the shopper is taken to have bought as often as repeat-behaviour rules require.
+    ``lines`` are what the basket was made of. ``assumes_history``: the shopper is taken to have bought as often as
+    repeat-behaviour rules require.
     """
 
     basket: Basket
+    lines: Sequence[ExampleLine]
     site: ExampleSite
     shopper: Shopper
     decision: Decision
@@ -97,8 +99,8 @@ def find_example(
     if audience is None:
         return None
     remembered = [replace(promotion, application_rules=()) for promotion in pair]
-    alone = [_rulebook([promotion], catalogue) for promotion in remembered]
-    together = _rulebook(remembered, catalogue)
+    alone = [rulebook_of([promotion], catalogue) for promotion in remembered]
+    together = rulebook_of(remembered, catalogue)
     baskets = list(islice(_example_lines(pair, catalogue, policy), _MAX_BASKETS))
     for trial in islice(_trials(pair, sites, moments, audience, baskets), MAX_TRIALS):
         for basket in islice(_baskets(pair, trial, catalogue), _MAX_TOTALS):
@@ -106,6 +108,7 @@ def find_example(
             if all(_decide(basket, shopper, rulebook, policy).applied for rulebook in alone):
                 return Example(
                     basket=basket,
+                    lines=trial.lines,
                     site=trial.site,
                     shopper=shopper,
                     decision=_decide(basket, shopper, together, policy),
@@ -173,7 +176,8 @@ def _trials(
                 yield _Trial(site, moment, facts, conditions, lines)
 
 
-def _rulebook(promotions: Sequence[Promotion], catalogue: CatalogueContext) -> Rulebook:
+def rulebook_of(promotions: Sequence[Promotion], catalogue: CatalogueContext) -> Rulebook:
+    """Return a rulebook of some promotions alone, on the account's terms."""
     return Rulebook.build(
         promotions, terms=catalogue.terms, offers=catalogue.offers, personalized=catalogue.personalized
     )
@@ -237,6 +241,22 @@ def _baskets(pair: Sequence[Promotion], trial: _Trial, catalogue: CatalogueConte
                 products=products,
                 texts=TransactionTexts(**texts),
             )
+
+
+def basket_with(example: Example, lines: Sequence[ExampleLine], catalogue: CatalogueContext) -> Basket:
+    """Return an example's basket with other lines, at their own prices."""
+    total = sum(line.price * line.units for line in lines)
+    products = {line.sku: line.facts for line in lines if line.facts is not None} | catalogue.products_of(lines)
+    basket = example.basket
+    return make_basket(
+        at=basket.at,
+        local=basket.local,
+        site=basket.site,
+        currency=basket.currency,
+        lines=_lines(lines, total, total, products),
+        products=products,
+        texts=TransactionTexts(**{name: getattr(basket, name) or "" for name in _TEXT_ATTRIBUTES}),
+    )
 
 
 def _totals(conditions: Sequence[Tree], currency: str, usual: int) -> list[int]:

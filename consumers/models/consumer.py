@@ -5,6 +5,7 @@ from datetime import date
 from django.db import models
 
 from consumers.choices import ConsumerKind
+from consumers.lengths import MAX_CONSUMER_ID_LENGTH
 from consumers.models.account import AccountOwned
 from consumers.models.group import ConsumerGroup
 from consumers.models.site import Site
@@ -19,7 +20,7 @@ class Consumer(AccountOwned):
     ``yearless_birthday`` is the month and day (``03-31``) where only they are known; blank beside a date of birth.
     """
 
-    consumer_id = models.CharField(max_length=100)
+    consumer_id = models.CharField(max_length=MAX_CONSUMER_ID_LENGTH)
     kind = models.CharField(max_length=16, choices=ConsumerKind.choices, default=ConsumerKind.CUSTOMER)
     first_name = models.CharField(max_length=100, blank=True)
     last_name = models.CharField(max_length=100, blank=True)

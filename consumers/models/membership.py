@@ -3,6 +3,7 @@
 from django.db import models
 
 from consumers.choices import MembershipStatus
+from consumers.lengths import MAX_KEY_LENGTH
 from consumers.models.account import AccountOwned
 from consumers.models.consumer import Consumer
 
@@ -22,7 +23,7 @@ class Card(AccountOwned):
     """A loyalty card; its number names one consumer of the account."""
 
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="cards")
-    number = models.CharField(max_length=64)
+    number = models.CharField(max_length=MAX_KEY_LENGTH)
     type = models.CharField(max_length=64, blank=True)
 
     class Meta:

@@ -6,13 +6,14 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from consumers.choices import NO_TIME_ZONE, TIME_ZONES
+from consumers.lengths import MAX_KEY_LENGTH
 from consumers.models.account import Account, AccountOwned
 
 
 class Site(AccountOwned):
     """A place where transactions happen. A blank time zone means the account's."""
 
-    number = models.CharField(max_length=64)
+    number = models.CharField(max_length=MAX_KEY_LENGTH)
     name = models.CharField(max_length=200, blank=True)
     address_line_1 = models.CharField(max_length=200, blank=True)
     town = models.CharField(max_length=200, blank=True)

@@ -116,6 +116,12 @@ def rows_upsert(
         for index, row in enumerate(saved_rows)
         for problem in model_problems(row, exclude=exclude)
     ]
+    # A row that has such a key can still be changed.
+    problems += [
+        Problem(code="blank_at_end", detail="A key has no blank at its beginning or end.", attr=f"{index}.{key}")
+        for index, row_key in enumerate(keys)
+        if row_key != row_key.strip() and row_key not in stored_keys
+    ]
     if problems:
         raise refuse(problems=problems)
     names = {name for name in rows[0] if name != key} | {

@@ -11,16 +11,19 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.views.decorators.http import require_POST
 
 from conflicts.analysis.examples import Example
+from conflicts.analysis.lost_saving import LostSaving
 from conflicts.analysis.overlap import Overlap, Verdict
 from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.admin.wording import describe_amount
-from loyalty.services.conflicts import Conflict, promotion_conflicts
+from loyalty.services.conflicts import Conflict, promotion_conflicts, ranked_losses
 from promotions.admin.editor.step_forms import promotion_of
 from promotions.choices import Family
 from promotions.engine.money import from_minor
+from promotions.engine.pipeline.decision import Decision
 from promotions.models import Promotion
 
 PER_PAGE = 25
@@ -85,6 +88,17 @@ class ConflictRow:
     example: ExampleBasket | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class LostSavingRow:
+    """A basket in which ranking discounts costs customers money: what they save as it is, and at the best total."""
+
+    basket: ExampleBasket
+    ranked: str
+    ranked_names: str
+    best: str
+    best_names: str
+
+
 def conflicts_page(request: HttpRequest) -> HttpResponse:
     """Show the conflicts of the promotion that ``?promotion=`` names."""
     if not request.user.has_perm("promotions.view_promotion"):
@@ -109,9 +123,20 @@ def conflicts_page(request: HttpRequest) -> HttpResponse:
         "is_discount": promotion.family == Family.DISCOUNT,
         "is_archived": conflicts is None,
         "rows": [_row(request, promotion, pair) for pair in conflicts.pairs] if conflicts is not None else [],
+        "lost_saving": describe_lost_saving(conflicts.lost_saving) if conflicts and conflicts.lost_saving else None,
         "page": Paginator(range(conflicts.others), PER_PAGE).get_page(page) if conflicts is not None else None,
     }
     return TemplateResponse(request, "admin/loyalty/conflicts.html", context)
+
+
+@require_POST
+def lost_saving_fragment(request: HttpRequest) -> HttpResponse:
+    """Show, for the page of the settings, a basket in which ranking discounts costs customers money."""
+    if not request.user.has_perm("conflicts.view_conflictsettings"):
+        raise PermissionDenied
+    lost = ranked_losses(account=account_of(request), at=timezone.now())
+    context = {"lost": describe_lost_saving(lost) if lost is not None else None, "from_settings": True}
+    return TemplateResponse(request, "admin/loyalty/lost_saving_fragment.html", context)
 
 
 def _page_number(text: str) -> int:
@@ -157,6 +182,26 @@ def _winner(promotion: Promotion, pair: Conflict) -> str:
         return "Both apply."
     name = promotion.name if outcome.winner == promotion.pk else pair.promotion.source.name
     return f"“{name}” wins, {_DECIDED_BY.get(outcome.decided_by, outcome.decided_by)}."
+
+
+def describe_lost_saving(lost: LostSaving) -> LostSavingRow:
+    """Describe a basket in which ranking costs money, with both savings and the discounts that give them."""
+    return LostSavingRow(
+        basket=describe_example(lost.example),
+        ranked=_saving(lost.ranked),
+        ranked_names=_names(lost.ranked),
+        best=_saving(lost.best),
+        best_names=_names(lost.best),
+    )
+
+
+def _saving(decision: Decision) -> str:
+    currency = decision.basket.currency
+    return describe_amount(from_minor(decision.total - decision.net, currency), currency)
+
+
+def _names(decision: Decision) -> str:
+    return ", ".join(f"“{applied.promotion.source.name}”" for applied in decision.applied)
 
 
 def describe_example(example: Example) -> ExampleBasket:

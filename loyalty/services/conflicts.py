@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations, islice
 
 from conflicts.analysis.example_baskets import CatalogueContext
 from conflicts.analysis.examples import ExampleSite
+from conflicts.analysis.lost_saving import LostSaving, find_lost_saving
 from conflicts.analysis.overlap import Overlap, analyse_overlap
 from consumers.models import Account
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
@@ -19,6 +21,10 @@ MAX_EXAMPLE_PRODUCTS = 200
 """Products of the catalogue that may serve as examples, in addition to those that promotions name."""
 
 
+MAX_EXAMPLE_PAIRS = 60
+"""Pairs of discounts that are looked at for a basket in which ranking costs money."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Conflict:
     """Another promotion and the verdicts on the pair."""
@@ -29,10 +35,14 @@ class Conflict:
 
 @dataclass(frozen=True, kw_only=True)
 class Conflicts:
-    """The verdicts on some of the ``others``, the number of promotions with which one competes."""
+    """The verdicts on some of the ``others``, the number of promotions with which one competes.
+
+    ``lost_saving`` is a basket in which ranking discounts costs customers money, where one is known.
+    """
 
     others: int
     pairs: Sequence[Conflict]
+    lost_saving: LostSaving | None = None
 
 
 def promotion_conflicts(
@@ -58,27 +68,64 @@ def promotion_conflicts(
         return None
     competitors = sorted(_competitors(own, snapshot, at), key=lambda other: (other.source.starts_at, other.code))
     others = competitors[start:] if limit is None else competitors[start : start + limit]
-    named = {sku for promotion in (own, *others) for sku in _skus(promotion)}
-    products = product_facts_for(account=account, skus=named, max_examples=MAX_EXAMPLE_PRODUCTS) if others else {}
-    catalogue = CatalogueContext(
+    catalogue = _catalogue(account, snapshot, (own, *others) if others else ())
+    sites = _sites(snapshot)
+    pairs = [
+        Conflict(
+            promotion=other,
+            overlap=analyse_overlap(own, other, catalogue=catalogue, sites=sites, policy=snapshot.policy, at=at),
+        )
+        for other in others
+    ]
+    lost_saving = None
+    if own.is_discount and not own.always_apply:
+        examples = [pair.overlap.example for pair in pairs if pair.overlap.example is not None]
+        lost_saving = find_lost_saving(examples, [own, *competitors], catalogue, snapshot.policy)
+    return Conflicts(others=len(competitors), pairs=pairs, lost_saving=lost_saving)
+
+
+def ranked_losses(*, account: Account, at: datetime) -> LostSaving | None:
+    """Return a basket in which ranking the account's live and scheduled discounts costs customers money.
+
+    Of all pairs of them the first that meet are looked at; None where they show no such basket.
+    """
+    snapshot = snapshot_current(account=account)
+    if snapshot.policy.discount_combination != "ranked":
+        return None
+    discounts = [
+        promotion
+        for promotion in snapshot.rulebook
+        if promotion.is_discount
+        and not promotion.always_apply
+        and life_reason(promotion.source, at) in (None, "scheduled")
+    ]
+    discounts.sort(key=lambda discount: (discount.source.starts_at, discount.code))
+    catalogue, sites = _catalogue(account, snapshot, discounts), _sites(snapshot)
+    examples = []
+    for first, second in islice(combinations(discounts, 2), MAX_EXAMPLE_PAIRS):
+        pair = analyse_overlap(first, second, catalogue=catalogue, sites=sites, policy=snapshot.policy, at=at)
+        if pair.example is not None:
+            examples.append(pair.example)
+    return find_lost_saving(examples, discounts, catalogue, snapshot.policy)
+
+
+def _catalogue(account: Account, snapshot: AccountSnapshot, promotions: Sequence[Promotion]) -> CatalogueContext:
+    """Return what examples for some promotions are made from; without promotions no product is read."""
+    named = {sku for promotion in promotions for sku in _skus(promotion)}
+    return CatalogueContext(
         terms=snapshot.rulebook.terms,
-        products=products,
+        products=product_facts_for(account=account, skus=named, max_examples=MAX_EXAMPLE_PRODUCTS)
+        if promotions
+        else {},
         offers=snapshot.rulebook.offers,
         personalized=snapshot.rulebook.personalized,
     )
-    sites = [
+
+
+def _sites(snapshot: AccountSnapshot) -> list[ExampleSite]:
+    return [
         ExampleSite(name=site.name or site.number, facts=site.facts, zone=site.zone) for site in snapshot.sites.values()
     ]
-    return Conflicts(
-        others=len(competitors),
-        pairs=[
-            Conflict(
-                promotion=other,
-                overlap=analyse_overlap(own, other, catalogue=catalogue, sites=sites, policy=snapshot.policy, at=at),
-            )
-            for other in others
-        ],
-    )
 
 
 def _competitors(own: Promotion, snapshot: AccountSnapshot, at: datetime) -> Iterator[Promotion]:

@@ -13,16 +13,16 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='product',
             name='no_discount',
-            field=models.BooleanField(default=False),
+            field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AddField(
             model_name='product',
             name='no_points',
-            field=models.BooleanField(default=False),
+            field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AddField(
             model_name='product',
             name='sold_by',
-            field=models.CharField(choices=[('unit', 'Unit'), ('weight', 'Weight')], default='unit', max_length=16),
+            field=models.CharField(choices=[('unit', 'Unit'), ('weight', 'Weight')], db_default='unit', default='unit', max_length=16),
         ),
     ]

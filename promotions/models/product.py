@@ -8,6 +8,7 @@ from django.db import models
 
 from consumers.models import AccountOwned
 from promotions.choices import SoldBy
+from promotions.engine.definition.fields import MAX_SKU_LENGTH
 from promotions.engine.money import PRICE_DECIMALS, exponent
 
 MAX_LABELS = 100
@@ -30,7 +31,7 @@ class Product(AccountOwned):
     ``no_discount`` and ``no_points`` leave every line of it out of discounts or of points.
     """
 
-    sku = models.CharField(max_length=100)
+    sku = models.CharField(max_length=MAX_SKU_LENGTH)
     name = models.CharField(max_length=300, blank=True)
     product_brand = models.CharField(max_length=200, blank=True)
     program_brand = models.CharField(max_length=200, blank=True)
@@ -42,9 +43,9 @@ class Product(AccountOwned):
     retail_price = models.DecimalField(
         max_digits=14, decimal_places=PRICE_DECIMALS, null=True, blank=True, validators=[MinValueValidator(Decimal(0))]
     )
-    sold_by = models.CharField(max_length=16, choices=SoldBy.choices, default=SoldBy.UNIT)
-    no_discount = models.BooleanField(default=False)
-    no_points = models.BooleanField(default=False)
+    sold_by = models.CharField(max_length=16, choices=SoldBy.choices, default=SoldBy.UNIT, db_default=SoldBy.UNIT)
+    no_discount = models.BooleanField(default=False, db_default=False)
+    no_points = models.BooleanField(default=False, db_default=False)
     archived = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

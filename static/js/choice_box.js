@@ -196,8 +196,9 @@
       let words = "";
       try {
         const answer = await fetch(`${this.url}?q=${encodeURIComponent(search)}`);
-        choices = (await answer.json()).choices;
-        words = choices.length ? "" : `No ${this.noun} found${this.open ? ": what you typed is kept" : ""}.`;
+        const found = await answer.json();
+        choices = found.choices;
+        words = choices.length ? "" : found.note || `No ${this.noun} found${this.open ? ": what you typed is kept" : ""}.`;
       } catch {
         words = "The list cannot be reached just now. Type the value itself.";
       }

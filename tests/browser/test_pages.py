@@ -34,6 +34,34 @@ def test_the_log_in_page_is_accessible_and_logs_in(desk: Desk) -> None:
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
+def test_a_link_for_a_new_password_is_made_opened_and_used_by_keyboard(desk: Desk) -> None:
+    person = staff_member_add(account_id=desk.office.account.pk, username="sam", role=StaffRole.VIEWER)
+    page = desk.open(f"consumers/staffmembership/{person.pk}/change/")
+    page.get_by_role("link", name="Link for a new password").press("Enter")
+    page.get_by_role("button", name="Make the link").press("Enter")
+    link = page.locator("code.secret").inner_text()
+    desk.page.context.clear_cookies()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(link)
+    for theme in ("light", "dark"):
+        page.evaluate("theme => document.documentElement.className = theme", theme)
+        assert desk.accessibility_faults() == []
+    for name in ("new_password1", "new_password2"):
+        page.locator(f"[name={name}]").fill(name)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Please correct the error", exact=False)).to_be_visible()
+    assert desk.accessibility_faults() == []
+    for name in ("new_password1", "new_password2"):
+        page.locator(f"[name={name}]").fill("green-lantern-8")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Password set")).to_be_visible()
+    page.get_by_role("link", name="To the log-in").press("Enter")
+    page.get_by_label("Username").fill("Sam")
+    page.get_by_label("Password").fill("green-lantern-8")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
 def test_every_page_has_its_landmarks(desk: Desk) -> None:
     page = desk.open("loyalty/loyaltypromotion/")
     for landmark in ("main", "banner", "navigation"):

@@ -7,12 +7,24 @@ from urllib.parse import quote
 from rest_framework.test import APIClient
 
 from consumers.choices import StaffRole
+from consumers.error_codes import error_codes_registered
 from consumers.models import Account, StaffMembership
 from consumers.services.account import account_create
 from consumers.services.staff import staff_member_add
 
 MEMBER = {"enrolled_on": "2025-01-01"}
 PASSWORD = "correct-horse-battery"
+
+
+def with_known_codes(answer: Any) -> Any:
+    """Return an answer, whose error codes are all registered with the status that it has."""
+    if answer.status_code >= 400 and "json" in answer.headers.get("Content-Type", ""):
+        registered = error_codes_registered()
+        for error in answer.json()["errors"]:
+            code = registered.get(error["code"])
+            assert code is not None, f"{error['code']}: register this code in the error_codes.py of its package"
+            assert code.status == answer.status_code, (error, answer.status_code)
+    return answer
 
 
 class Api:
@@ -27,10 +39,11 @@ class Api:
         address = path if path.startswith("http") else f"/api/v1/{path}"
         if body is not None:
             kwargs |= {"data": body, "format": "json"}
-        return getattr(self.client, method.lower())(address, **kwargs)
+        return with_known_codes(getattr(self.client, method.lower())(address, **kwargs))
 
     def raw(self, method: str, path: str, body: bytes, content_type: str = "application/json") -> Any:
-        return self.client.generic(method, f"/api/v1/{path}", body, content_type)  # type: ignore[arg-type]
+        answer = self.client.generic(method, f"/api/v1/{path}", body, content_type)  # type: ignore[arg-type]
+        return with_known_codes(answer)
 
     def get(self, path: str) -> Any:
         return self.call("GET", path)

@@ -167,7 +167,8 @@ def test_a_claim_debits_the_points_and_issues_the_voucher_once() -> None:
     voucher = Voucher.objects.get()
     assert answer["voucher"]["code"] == voucher.code
     assert (answer["voucher"]["status"], answer["voucher"]["consumer"]) == ("issued", "c")
-    assert voucher.expires_at == voucher.issued_at + timedelta(days=30)
+    assert voucher.last_day == voucher.issued_at.date() + timedelta(days=30)  # the account's zone is UTC
+    assert answer["voucher"]["last_day"] == voucher.last_day.isoformat()
     assert Offer.objects.get().issued == 1
     assert shop.manager.get(f"vouchers/{voucher.code}").json() == answer["voucher"]
     entry = shop.manager.get("consumers/c/loyalty").json()["activity"][0]

@@ -31,6 +31,7 @@ from consumers.admin.framework.ordering import SavedOrderMixin
 from consumers.author import Author
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, AccountOwned, User
+from consumers.search_text import search_problem
 from consumers.selectors import Matching
 from consumers.types import Context, JsonObject, Rows
 
@@ -252,6 +253,19 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
+    def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
+        if problem := search_problem(search_term):
+            # A field that completes what is typed shows no messages: the next page would.
+            if request.resolver_match is None or request.resolver_match.url_name != "autocomplete":
+                messages.warning(request, problem)
+            return queryset.none(), False
+        return self.search_results(request, queryset, search_term)
+
+    def search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
+        """Return the rows that a search finds, and whether the same row may be among them twice."""
+        rows, may_repeat = super().get_search_results(request, queryset, search_term)
+        return rows, may_repeat
+
     # --- forms over services ---
 
     def get_form(
@@ -429,7 +443,7 @@ class LongListAdmin(ReadOnlyAdmin):
     search_fields = ("pk",)
     search_note = "A search here finds how a reference, a code, a name or a card's number begins."
 
-    def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
+    def search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
         search = search_term.strip()
         if search:
             queryset = queryset.filter(self.matching(account_id=account_of(request).pk, search=search))

@@ -3,8 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
@@ -18,8 +17,7 @@ from consumers.models import ApiKey
 WINDOW = 60
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rate:
+class Rate(NamedTuple):
     """What a key has called in a minute of the clock, and when that ends."""
 
     limit: int

@@ -235,8 +235,10 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
 
     def check_permissions(self, request: Request) -> None:
         # A path that lacks the method lacks it for every role.
-        if request.auth is not None and request.method not in self.allowed_methods:
-            self.http_method_not_allowed(request)
+        if request.auth is not None:
+            name = str(request.method).lower()
+            if name not in self.http_method_names or not hasattr(self, name):
+                self.http_method_not_allowed(request)
         super().check_permissions(request)
 
     @property

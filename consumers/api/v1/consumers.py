@@ -25,6 +25,7 @@ from consumers.api.framework.filters import ArchiveFilters, FlagFilter, KeyFilte
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, Collection, row_or_404
 from consumers.choices import ConsumerKind, MembershipStatus
+from consumers.lengths import MAX_CONSUMER_ID_LENGTH
 from consumers.loyalty_sections import loyalty_sections_answered, loyalty_tab
 from consumers.models import Consumer
 from consumers.selectors import consumers_of
@@ -142,7 +143,7 @@ class Consumers(Collection):
     """Consumers by id. A till may look one up by card: ``?loyalty_card=``."""
 
     key_name = "consumer_id"
-    key_field = KeyField(max_length=100)
+    key_field = KeyField(max_length=MAX_CONSUMER_ID_LENGTH)
     input_class = ConsumerInput
     output_class = ConsumerOutput
     filterset_class = ConsumerFilters

@@ -10,6 +10,7 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of, staff_user
+from consumers.lengths import MAX_REASON_LENGTH
 from consumers.models import Account, Consumer
 from loyalty.admin.consumer_dialog import ConsumerDialogForm, consumer_dialog
 from loyalty.models import AdjustmentLimits
@@ -34,7 +35,7 @@ class AdjustForm(ConsumerDialogForm):
     points = forms.IntegerField(label="Points", min_value=1, max_value=MAX_ADJUSTMENT_POINTS, widget=whole("points"))
     reason = forms.CharField(
         label="Reason",
-        max_length=500,
+        max_length=MAX_REASON_LENGTH,
         widget=UnfoldAdminTextInputWidget(),
         help_text="Shown on the consumer's points statement and kept in the ledger.",
     )

@@ -18,6 +18,7 @@ from consumers.admin.framework.fields import ZonedDateTimeField, currency_choice
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.formset_field import FormSetField, RowForm, RowFormSet
 from consumers.exceptions import Problem
+from consumers.lengths import MAX_CONSUMER_ID_LENGTH, MAX_KEY_LENGTH
 from consumers.models import Account
 from consumers.selectors import consumer_names
 from consumers.services.upsert import is_storable
@@ -26,10 +27,10 @@ from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
 from promotions.admin.inputs.key_fields import KeyField, lines_of
 from promotions.engine.benefits.vouchers import voucher_key
+from promotions.engine.definition.fields import MAX_SKU_LENGTH
 from promotions.engine.money import PRICE_DECIMALS
 from promotions.selectors.rule_values import reference_names
 
-MAX_KEY_LENGTH = 100
 MAX_LINES = 100
 MAX_VOUCHERS = 20
 
@@ -48,7 +49,7 @@ def _price(label: str, *, blank: str) -> forms.DecimalField:
     )
 
 
-def _text(label: str, *, max_length: int = 100, **kwargs: Any) -> forms.CharField:
+def _text(label: str, *, max_length: int = MAX_KEY_LENGTH, **kwargs: Any) -> forms.CharField:
     return forms.CharField(
         label=label, required=False, max_length=max_length, widget=UnfoldAdminTextInputWidget(), **kwargs
     )
@@ -87,7 +88,7 @@ class LineForm(RowForm):
 
     def clean_sku(self) -> str:
         sku: str = self.cleaned_data["sku"]
-        if len(sku) > MAX_KEY_LENGTH or not is_storable(sku):
+        if len(sku) > MAX_SKU_LENGTH or not is_storable(sku):
             raise ValidationError("There is no such SKU.")
         return sku
 
@@ -158,7 +159,7 @@ class BasketForm(forms.Form):
 
     def clean_consumer(self) -> str:
         consumer_id: str = self.cleaned_data["consumer"] or ""
-        if len(consumer_id) > MAX_KEY_LENGTH or not is_storable(consumer_id):
+        if len(consumer_id) > MAX_CONSUMER_ID_LENGTH or not is_storable(consumer_id):
             raise ValidationError("There is no such consumer.")
         return consumer_id
 

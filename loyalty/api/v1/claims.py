@@ -10,6 +10,7 @@ from consumers.api.framework.fields import ReferenceField, TextField
 from consumers.api.framework.parsers import KIBIBYTE
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.v1.consumers import ConsumerView
+from consumers.lengths import MAX_KEY_LENGTH, MAX_REFERENCE_LENGTH
 from loyalty.api.v1.vouchers import VoucherOutput
 from loyalty.selectors.rewards import vouchers_of
 from loyalty.services.rewards.claim import offer_claim
@@ -18,8 +19,10 @@ from loyalty.services.rewards.claim import offer_claim
 class ClaimInput(Input):
     """A claim of a tiered offer."""
 
-    reference = ReferenceField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
-    offer = TextField(max_length=64, trim_whitespace=False)
+    reference = ReferenceField(
+        max_length=MAX_REFERENCE_LENGTH, help_text="Unique for the consumer: a repeat changes nothing."
+    )
+    offer = TextField(max_length=MAX_KEY_LENGTH, trim_whitespace=False)
 
 
 class ClaimOutput(Output):

@@ -26,6 +26,7 @@ from loyalty.models.offer import MAX_VALID_DAYS
 from loyalty.selectors.rewards import offers_of
 from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_save
 from promotions.api.v1.fields import MoneyOutput, MoneyText, amount_output
+from promotions.engine.definition.fields import MAX_SKU_LENGTH
 
 
 class OfferInput(Input):
@@ -39,7 +40,11 @@ class OfferInput(Input):
     benefit = ChoiceText(choices=Benefit.choices, default=Benefit.AMOUNT)
     value = MoneyText(allow_null=True, default=None, help_text="The amount, or the percentage up to 100.")
     product = TextField(
-        max_length=100, allow_null=True, trim_whitespace=False, default=None, help_text="SKU of the free product."
+        max_length=MAX_SKU_LENGTH,
+        allow_null=True,
+        trim_whitespace=False,
+        default=None,
+        help_text="SKU of the free product.",
     )
     perceived_value = MoneyText(default=0, help_text="What a voucher counts when savings are compared.")
     starts_at = MomentField(allow_null=True, default=None)

@@ -12,6 +12,7 @@ from consumers.api.framework.fields import MomentField, ReferenceField, TextFiel
 from consumers.api.framework.parsers import KIBIBYTE
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.v1.consumers import ConsumerView
+from consumers.lengths import MAX_REASON_LENGTH, MAX_REFERENCE_LENGTH
 from loyalty.models import LedgerEntry
 from loyalty.selectors.points import adjustments_of
 from loyalty.services.points.adjustment import MAX_ADJUSTMENT_POINTS, points_adjust
@@ -35,9 +36,11 @@ class SignedPoints(WholeField):
 class AdjustmentInput(Input):
     """A correction of a balance."""
 
-    reference = ReferenceField(max_length=100, help_text="Unique for the consumer: a repeat changes nothing.")
+    reference = ReferenceField(
+        max_length=MAX_REFERENCE_LENGTH, help_text="Unique for the consumer: a repeat changes nothing."
+    )
     points = SignedPoints()
-    description = TextField(max_length=1000, allow_blank=True, default="")
+    description = TextField(max_length=MAX_REASON_LENGTH, allow_blank=True, default="")
 
 
 class AdjustmentOutput(Output):

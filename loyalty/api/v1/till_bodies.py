@@ -1,7 +1,7 @@
 """Bodies of the till's calls: decoded and checked once, then typed all the way."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from consumers.api.framework.strict_json import DuplicateKey, check_keys
 from consumers.choices import CURRENCIES
 from consumers.exceptions import MAX_PROBLEMS, Problem
+from consumers.lengths import MAX_CONSUMER_ID_LENGTH, MAX_KEY_LENGTH, MAX_REFERENCE_LENGTH
 from consumers.normal_form import normalized, normalized_json
 from consumers.texts import key_problem, text_problem
 from loyalty.choices import ReversalKind
@@ -21,13 +22,15 @@ from loyalty.exceptions import LoyaltyError, ReturnInvalid, SaleInvalid
 from loyalty.services.till.reversal import ReturnedLine, ReversalRequest
 from loyalty.services.till.sale import Expectation, Sale, SaleLine
 from promotions.engine.benefits.vouchers import voucher_key
+from promotions.engine.definition.fields import MAX_SKU_LENGTH
 from promotions.engine.money import PRICE_DECIMALS, exponent
 
+_MAX_LENGTHS = {
+    **dict.fromkeys(("site", "loyalty_card", "source", "payment_card_type"), MAX_KEY_LENGTH),
+    "consumer": MAX_CONSUMER_ID_LENGTH,
+}
 MAX_LINES = 500
 MAX_VOUCHERS = 20
-MAX_REFERENCE = 100
-MAX_CONSUMER = 100
-MAX_SHORT_TEXT = 64
 _MAX_NUMBER = Decimal(10) ** 12
 """The largest number, and the largest value of a basket."""
 MAX_UNITS = 1_000_000_000
@@ -43,10 +46,11 @@ def _documented(**keywords: object) -> Meta:
 
 _NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters")]
+Sku = Annotated[str, Meta(min_length=1, max_length=MAX_SKU_LENGTH)]
 Text = Annotated[str, Meta(max_length=200)]
-Reference = Annotated[Text, _documented(maxLength=MAX_REFERENCE)]
-Consumer = Annotated[Text, _documented(maxLength=MAX_CONSUMER)]
-ShortText = Annotated[Text, _documented(maxLength=MAX_SHORT_TEXT)]
+Reference = Annotated[Text, _documented(maxLength=MAX_REFERENCE_LENGTH)]
+Consumer = Annotated[Text, _documented(maxLength=MAX_CONSUMER_ID_LENGTH)]
+ShortText = Annotated[Text, _documented(maxLength=MAX_KEY_LENGTH)]
 Currency = Annotated[str, Meta(max_length=10, description="ISO 4217"), _documented(maxLength=3, pattern="^[A-Z]{3}$")]
 Number = Annotated[
     str | int,
@@ -68,7 +72,7 @@ class LineBody(Struct, kw_only=True, forbid_unknown_fields=True):
     """One line of a basket."""
 
     line_id: Name
-    sku: Name
+    sku: Sku
     quantity: Number
     unit_price_inc_tax: UnitPrice
     unit_price_ex_tax: UnitPrice | None = None
@@ -324,6 +328,7 @@ class _Checks:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.any_below_zero = False
 
     def problem(self, attr: str, code: str, detail: str) -> None:
         self.problems.append(Problem(code=code, detail=detail, attr=attr))
@@ -353,6 +358,7 @@ class _Checks:
         if price is not None:
             return price
         amount = self.number(value, *path)
+        self.any_below_zero = self.any_below_zero or amount < 0
         if amount != round(amount, PRICE_DECIMALS):
             self.problem(".".join(path), "max_decimal_places", f"A unit price has {PRICE_DECIMALS} decimals at most.")
             return Decimal(0)
@@ -410,8 +416,8 @@ def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
     reference = checks.text(body.reference, "reference")
     if commit and not reference.strip():
         checks.problem("reference", "required", "A transaction needs its reference.")
-    elif len(reference) > MAX_REFERENCE:
-        checks.problem("reference", "max_length", f"A reference has {MAX_REFERENCE} characters at most.")
+    elif len(reference) > MAX_REFERENCE_LENGTH:
+        checks.problem("reference", "max_length", f"A reference has {MAX_REFERENCE_LENGTH} characters at most.")
     vouchers = tuple(checks.text(code, f"vouchers.{i}") for i, code in enumerate(body.vouchers or ()))
     if len(vouchers) > MAX_VOUCHERS:
         checks.problem("vouchers", "max_length", f"At most {MAX_VOUCHERS} vouchers.")
@@ -433,8 +439,7 @@ def sale_checked(body: SaleBody, *, now: datetime, commit: bool) -> Sale:
         expected=_expected(body, checks),
         on_difference=body.on_difference,
     )
-    short_texts = dict.fromkeys(("loyalty_card", "source", "payment_card_type"), MAX_SHORT_TEXT)
-    for name, max_length in (*short_texts.items(), ("consumer", MAX_CONSUMER)):
+    for name, max_length in _MAX_LENGTHS.items():
         if len(getattr(sale, name)) > max_length:
             checks.problem(name, "max_length", f"At most {max_length} characters.")
     if checks.problems:
@@ -473,12 +478,21 @@ def _lines(body: SaleBody, checks: _Checks) -> tuple[SaleLine, ...]:
         )
     if sum(line.quantity for line in lines) > MAX_UNITS:
         checks.problem("lines", "max_value", f"A basket has {MAX_UNITS:,} units at most.")
-    if (
-        sum(line.quantity * max(abs(line.unit_price_inc_tax), abs(line.unit_price_ex_tax)) for line in lines)
-        > _MAX_NUMBER
-    ):
+    if _worth(lines, any_below_zero=checks.any_below_zero) > _MAX_NUMBER:
         checks.problem("lines", "max_value", f"A basket is worth {_MAX_NUMBER:,} at most.")
     return tuple(lines)
+
+
+def _worth(lines: Sequence[SaleLine], *, any_below_zero: bool) -> Decimal:
+    """Return what some lines are worth at most, the sign of their prices aside."""
+    if any_below_zero:
+        lines = [
+            line._replace(
+                unit_price_inc_tax=abs(line.unit_price_inc_tax), unit_price_ex_tax=abs(line.unit_price_ex_tax)
+            )
+            for line in lines
+        ]
+    return sum((line.quantity * max(line.unit_price_inc_tax, line.unit_price_ex_tax) for line in lines), Decimal(0))
 
 
 def _expected(body: SaleBody, checks: _Checks) -> Expectation | None:

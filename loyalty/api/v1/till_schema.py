@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 
 from consumers.api.framework.components import array, component, reference
+from consumers.lengths import MAX_REFERENCE_LENGTH
 from consumers.types import JsonObject
 from loyalty.api.v1.till_answers import BatchAnswers, Decision, ReturnAnswer, TransactionAnswer
-from loyalty.api.v1.till_bodies import MAX_REFERENCE, ReturnBody, SaleBody, VoidBody
+from loyalty.api.v1.till_bodies import ReturnBody, SaleBody, VoidBody
 
 _TYPES: tuple[type[msgspec.Struct], ...] = (
     SaleBody,
@@ -42,7 +43,7 @@ def _components() -> None:
         component(name, _plain(schema))
     # A quote needs no reference; a commit does.
     sale = _plain(schemas[SaleBody.__name__])
-    reference_text = {"type": "string", "minLength": 1, "maxLength": MAX_REFERENCE}
+    reference_text = {"type": "string", "minLength": 1, "maxLength": MAX_REFERENCE_LENGTH}
     properties = {**sale["properties"], "reference": reference_text}
     required = [*sale["required"], "reference"]
     description = "A paid basket to commit."

@@ -23,8 +23,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from consumers.lengths import MAX_CONSUMER_ID_LENGTH, MAX_KEY_LENGTH, MAX_REFERENCE_LENGTH
 from consumers.normal_form import normalized
 from loyalty.exceptions import UnreadableSalesFile
+from promotions.engine.definition.fields import MAX_SKU_LENGTH
 
 MAX_INVOICE_ROWS = 500
 MAX_INVOICE_SPAN = timedelta(days=1)
@@ -91,12 +93,12 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 REQUIRED_COLUMNS = ("reference", "sku", "quantity", "moment", "unit_price")
 OPTIONAL_COLUMNS = ("unit_price_ex_tax", "description", "category", "brand", "consumer", "site")
 _MAX_LENGTHS = {
-    "reference": 100,
-    "sku": 100,
+    "reference": MAX_REFERENCE_LENGTH,
+    "sku": MAX_SKU_LENGTH,
     "category": 200,
     "brand": 200,
-    "consumer": 100,
-    "site": 64,
+    "consumer": MAX_CONSUMER_ID_LENGTH,
+    "site": MAX_KEY_LENGTH,
     "description": 1000,
 }
 MAX_PRODUCT_NAME = 300

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 from django.db import transaction
 
+from consumers.exceptions import Problem
 from consumers.models import Account, Consumer
 from consumers.moments import moment_text
 from loyalty.choices import EntryKind, OfferKind, PromotionType
@@ -188,9 +189,11 @@ def _stored_answer(stored: StoredDecision, sale: Sale, fingerprint: str) -> Comm
 def _check_moment(account: Account, sale: Sale, at: datetime) -> None:
     days = account.late_transaction_days
     if sale.occurred_at > at + MAX_CLOCK_LEAD:
-        raise SaleInvalid("The moment lies in the future.", attr="occurred_at")
+        problem = Problem(code="in_the_future", detail="The moment lies in the future.", attr="occurred_at")
+        raise SaleInvalid(problems=[problem])
     if at - sale.occurred_at > timedelta(days=days):
-        raise SaleInvalid(f"A transaction may be sent up to {days} days late.", attr="occurred_at")
+        detail = f"A transaction may be sent up to {days} days late."
+        raise SaleInvalid(problems=[Problem(code="too_late", detail=detail, attr="occurred_at")])
 
 
 def _stored_explanation(prepared: PreparedSale) -> ExplanationRequest:

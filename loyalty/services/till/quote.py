@@ -264,7 +264,7 @@ def _site(sale: Sale, *, snapshot: AccountSnapshot, record: ShopperRecord | None
     """Return the site that a sale names. A card that nobody has makes the sale anonymous, an unknown consumer does not.
 
     Raises:
-        SaleInvalid: there is no such site, or no such consumer.
+        SaleInvalid: there is no such site, or no such consumer, or the card is another consumer's.
     """
     problems = []
     site = snapshot.sites.get(sale.site)
@@ -273,6 +273,9 @@ def _site(sale: Sale, *, snapshot: AccountSnapshot, record: ShopperRecord | None
     if record is None and sale.consumer:
         detail = f"There is no consumer {sale.consumer}."
         problems.append(Problem(code="does_not_exist", detail=detail, attr="consumer"))
+    if record is not None and record.is_card_of_another:
+        detail = f"The card {sale.loyalty_card} belongs to another consumer than {sale.consumer}."
+        problems.append(Problem(code="card_of_another_consumer", detail=detail, attr="loyalty_card"))
     if site is None or problems:
         raise SaleInvalid(problems=problems)
     return site

@@ -46,6 +46,8 @@ class ShopperRecord:
     enrolled_on: date | None
     card_type: str
     personalized_promotions: frozenset[str]
+    is_card_of_another: bool = False
+    """Whether the sale names this consumer, and the card of somebody else."""
 
     @property
     def balance(self) -> int | None:
@@ -114,6 +116,7 @@ class _ShopperRow(Struct, array_like=True, frozen=True):
     enrolled_on: date | None
     home_site: str | None
     card_type: str | None
+    card_consumer: int | None
 
 
 class _TextRow(Struct, array_like=True, frozen=True):
@@ -145,22 +148,25 @@ class _IdRow(Struct, array_like=True, frozen=True):
 
 _SHOPPER_COLUMNS = (
     "id, consumer_id, date_of_birth, yearless_birthday, points_balance, last_transaction_at, last_transaction_on,"
-    " last_offer_redeemed_on, last_promotion_redeemed_on, email, status, enrolled_on, home_site, card_type"
+    " last_offer_redeemed_on, last_promotion_redeemed_on, email, status, enrolled_on, home_site, card_type,"
+    " card_consumer"
 )
 _SHOPPER_SQL = """
     SELECT c.id, c.consumer_id, c.date_of_birth, c.yearless_birthday, c.points_balance, c.last_transaction_at,
         c.last_transaction_on, c.last_offer_redeemed_on, c.last_promotion_redeemed_on, m.status, m.enrolled_on,
         s.number AS home_site, c.email, (SELECT k.type FROM consumers_card k WHERE k.account_id = c.account_id
-            AND k.number = %s AND k.membership_id = m.id) AS card_type
+            AND k.number = %s AND k.membership_id = m.id) AS card_type,
+        {card_consumer} AS card_consumer
     FROM consumers_consumer c
     LEFT JOIN consumers_membership m ON m.consumer_id = c.id
     LEFT JOIN consumers_site s ON s.id = c.home_site_id
     WHERE c.account_id = %s AND {condition}{lock}
 """
 _HAS_CONSUMER_ID = "c.consumer_id = %s"
-_HAS_CARD = """c.id = (
+_CARD_CONSUMER = """(
         SELECT o.consumer_id FROM consumers_card n JOIN consumers_membership o ON o.id = n.membership_id
         WHERE n.account_id = c.account_id AND n.number = %s)"""
+_HAS_CARD = f"c.id = {_CARD_CONSUMER}"
 
 
 def sale_context_read(
@@ -189,8 +195,12 @@ def sale_context_read(
     if consumer_id or card:
         condition = _HAS_CONSUMER_ID if consumer_id else _HAS_CARD
         lock_consumer = " FOR UPDATE OF c" if lock and connection.vendor == "postgresql" else ""
-        sql = _SHOPPER_SQL.format(condition=condition, lock=lock_consumer)
-        query.define("shopper", sql, [card, account.pk, consumer_id or card])
+        # Only where both are named can the card be somebody else's.
+        is_both = bool(consumer_id and card)
+        sql = _SHOPPER_SQL.format(
+            condition=condition, lock=lock_consumer, card_consumer=_CARD_CONSUMER if is_both else "c.id"
+        )
+        query.define("shopper", sql, [card, *([card] if is_both else []), account.pk, consumer_id or card])
         shoppers = query.select(_ShopperRow, _SHOPPER_COLUMNS, "shopper")
         groups = query.select(_TextRow, "g.code", _GROUPS)
         personalized = query.select(_TextRow, "p.backend_id", _PERSONALIZED_PROMOTIONS)
@@ -267,6 +277,7 @@ def _shopper_record(
         groups=frozenset(group.text for group in groups),
         card_type=row.card_type or "",
         personalized_promotions=frozenset(promotion.text for promotion in personalized),
+        is_card_of_another=row.card_consumer not in (None, row.id),
     )
 
 

@@ -266,7 +266,7 @@ def _check_request(original: _OriginalSale, request: ReversalRequest, at: dateti
     problems = []
     moment = request.occurred_at or at
     if moment > at + MAX_CLOCK_LEAD:
-        problems.append(Problem(code="invalid", detail="The moment lies in the future.", attr="occurred_at"))
+        problems.append(Problem(code="in_the_future", detail="The moment lies in the future.", attr="occurred_at"))
     elif moment < row.occurred_at and request.occurred_at is not None:
         problems.append(Problem(code="invalid", detail="The moment lies before the sale.", attr="occurred_at"))
     left = {line.line_id: line.quantity_left for line in original.lines}

@@ -155,14 +155,14 @@ class DiscountSetForm(RowForm):
         label="Required spend",
         required=False,
         widget=decimal(CURRENCY, **{"data-shown-when": "required_by:spend"}),
-        help_text="On products of this set, in the discount's currency. Once in a transaction.",
+        help_text="On products of this set, in the discount's currency.",
     )
     repeats = forms.BooleanField(
         label="For every such spend",
         required=False,
         widget=UnfoldBooleanSwitchWidget({"data-shown-when": "required_by:spend"}),
-        help_text="On: the amount is off as often as this is spent, 5.00 off every 50.00 say. It must be the only "
-        "product set, and all of its products get the discount.",
+        help_text="Off: once in a transaction. On: the amount is off as often as this is spent, 5.00 off every 50.00 "
+        "say. It must be the only product set, and all of its products get the discount.",
     )
     gets_discount = forms.BooleanField(
         label="This product set gets the discount",
@@ -199,6 +199,7 @@ class DiscountSetForm(RowForm):
         self.fields["rules"].widget.attrs["data-shown-when"] = "source:rules"
         if discount_type and discount_type != DiscountType.AMOUNT:
             del self.fields["repeats"]
+            self.fields["required_spend"].help_text += " Once in a transaction."
         if discount_type == DiscountType.FREE_PRODUCT:
             default = self.fields["default_product"]
             default.widget.attrs["data-shown-when"] += "|gets_discount:on"

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from consumers.admin.framework.pages import account_of
 from consumers.models import Account, Consumer
+from consumers.search_text import search_problem
 from consumers.selectors import consumers_search
 from consumers.services.upsert import is_storable
 from promotions.admin.rules.field import RulesField
@@ -162,7 +163,9 @@ def choices_found(
         choices = [(text, "") for text in texts[kind].find(account.pk, search)]
     else:
         raise Http404("There is nothing of this kind to choose from.")
-    return JsonResponse({"choices": [{"key": key, "name": name} for key, name in choices]})
+    # Only consumers are looked for by each word; other rows by the text as it is.
+    note = search_problem(search) if kind == CONSUMER else ""
+    return JsonResponse({"choices": [{"key": key, "name": name} for key, name in choices], "note": note})
 
 
 def _require_view(request: HttpRequest, model: Any) -> None:

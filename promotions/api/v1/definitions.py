@@ -43,6 +43,7 @@ from promotions.engine.definition.fields import (
     MAX_PRODUCT_SETS,
     MAX_PRODUCTS_IN_SET,
     MAX_REDEMPTIONS,
+    MAX_SKU_LENGTH,
     MAX_UNITS,
     MAX_URL_LENGTH,
     PRICE_ORDERS,
@@ -424,14 +425,14 @@ PRODUCT_SETS_BODY = array(
                         "name": nullable(text(max_length=MAX_NAME_LENGTH)),
                         "rules": RULES_BODY["line_item_rules"],
                         "products": nullable(
-                            array(text(min_length=1, max_length=MAX_KEY_LENGTH), max_items=MAX_PRODUCTS_IN_SET)
+                            array(text(min_length=1, max_length=MAX_SKU_LENGTH), max_items=MAX_PRODUCTS_IN_SET)
                         ),
                         "personalized_promotion": nullable(text(max_length=MAX_KEY_LENGTH)),
                         "required_quantity": nullable(QUANTITY),
                         "required_spend": nullable(NUMBER),
                         "gets_discount": nullable(FLAG),
                         "discounted_quantity": nullable(QUANTITY),
-                        "default_product": nullable(text(max_length=MAX_KEY_LENGTH)),
+                        "default_product": nullable(text(max_length=MAX_SKU_LENGTH)),
                         "repeats": nullable(FLAG),
                     }
                 )

@@ -20,9 +20,11 @@ from consumers.api.framework.query import switch
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import MAX_ROWS, ApiView, Collection, collection_paths, row_or_404
 from consumers.api.v1.consumers import ConsumerView
+from consumers.lengths import MAX_CONSUMER_ID_LENGTH
 from consumers.selectors import consumers_of
 from consumers.services.upsert import Saved
 from consumers.types import JsonObject
+from promotions.engine.definition.fields import MAX_SKU_LENGTH
 from promotions.models import PersonalizedList, PersonalizedPromotion
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
 from promotions.selectors.personalized_promotion import (
@@ -44,7 +46,6 @@ from promotions.services.personalized.promotion import (
     personalized_promotions_save,
 )
 
-MAX_SKU_LENGTH = 100
 MAX_SENT_PRODUCTS = 1_000
 """Products that one list may be sent with; a list with more is refused without a look at each."""
 
@@ -290,7 +291,7 @@ class PersonalizedSelection(PersonalizedListView):
 class AssignmentInput(Input):
     """One consumer's list."""
 
-    consumer = TextField(max_length=100, trim_whitespace=False)
+    consumer = TextField(max_length=MAX_CONSUMER_ID_LENGTH, trim_whitespace=False)
     products = SkusField()
 
 

@@ -14,6 +14,7 @@ from consumers.services.upsert import Saved
 from consumers.types import JsonObject
 from promotions.api.v1.fields import MoneyOutput, MoneyText, price_output
 from promotions.choices import SoldBy
+from promotions.engine.definition.fields import MAX_SKU_LENGTH
 from promotions.models import Product
 from promotions.models.product import MAX_LABEL_LENGTH, MAX_LABELS
 from promotions.selectors.product import products_of
@@ -82,7 +83,7 @@ class Products(Collection):
     """Products by SKU."""
 
     key_name = "sku"
-    key_field = KeyField(max_length=100)
+    key_field = KeyField(max_length=MAX_SKU_LENGTH)
     input_class = ProductInput
     output_class = ProductOutput
     filterset_class = ProductFilters

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import chain, takewhile
+from types import MappingProxyType
 from typing import NamedTuple
 
 from promotions.engine.benefits.matching_sets import MatchingSets, deal, sets_one_by_one
@@ -66,6 +68,7 @@ class PersonalizedLists:
 
 
 NO_LISTS = PersonalizedLists(terms={}, choices={}, taken={})
+_NO_PRODUCTS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 _NO_BACKEND_IDS: frozenset[str] = frozenset()
 _NO_ORDINALS: frozenset[int] = frozenset()
 
@@ -126,7 +129,8 @@ class Discount:
 
     ``value`` is a percentage, or an amount in minor units; ``maximum`` is in minor units. ``personalized`` are the
     backend ids of the personalized promotions that feed it, each once, in the order written. ``_quantity_sets`` are the
-    indexes of the sets that require a quantity; ``_is_plain``: no set has a list or a default product.
+    indexes of the sets that require a quantity; ``_is_plain``: no set has a list or a default product; ``_repeats``:
+    its only set has a spend that repeats; ``_is_single``: its only set requires a quantity.
     """
 
     kind: str
@@ -137,6 +141,8 @@ class Discount:
     personalized: tuple[str, ...] = field(init=False)
     _quantity_sets: tuple[int, ...] = field(init=False)
     _is_plain: bool = field(init=False)
+    _repeats: bool = field(init=False)
+    _is_single: bool = field(init=False)
 
     def __post_init__(self) -> None:
         # Asked of every candidate of every basket.
@@ -148,6 +154,8 @@ class Discount:
         object.__setattr__(self, "personalized", tuple(lists))
         object.__setattr__(self, "_quantity_sets", tuple(quantity_sets))
         object.__setattr__(self, "_is_plain", not lists and not has_default)
+        object.__setattr__(self, "_repeats", self.sets[0].repeats)
+        object.__setattr__(self, "_is_single", len(self.sets) == 1 and bool(quantity_sets))
 
     # --- which units fit ----------------------------------------------------------------------------------------------
 
@@ -228,7 +236,7 @@ class Discount:
         preferred = [
             priced for priced in prices.by_price(most_expensive=self.most_expensive) if priced.unit_group in fitting
         ]
-        if len(self.sets) == 1 and self.sets[0].required_spend is None:
+        if self._is_single:
             demand = self.sets[0].required_quantity
             return deal([preferred], [demand], sum([priced.units for priced in preferred]) // demand)
         quantity_sets = self._quantity_sets
@@ -325,27 +333,28 @@ class Discount:
             unit_groups: the basket's.
             redemptions_left: None without a limit.
         """
-        if self.sets[0].repeats:
+        if self._repeats:
             return self._take_off_each_spend(matching_sets, fit, unit_groups, redemptions_left=redemptions_left)
         redemptions = off = 0
         reductions: list[PriceReduction] = []
         taken_from_lists: dict[str, dict[str, None]] = {}
-        for giving in self._giving(matching_sets, prices, fit):
-            sets, discounted, others = giving.sets, giving.discounted, giving.others
+        for sets, off_each, discounted, others in self._giving(matching_sets, prices, fit):
             count = sets.count if redemptions_left is None else min(sets.count, redemptions_left - redemptions)
-            parts = self._within_maximum(sets.part(0, count), giving.off_each, off) if count > 0 else []
+            parts = self._within_maximum(sets.part(0, count), off_each, off) if count > 0 else []
             if not parts:
                 break
             for part, amount in parts:
                 if part is not sets:
-                    discounted, others = self._apart(part)
+                    discounted, others = self._apart(part)  # noqa: PLW2901 - those of the part
                 reductions += share_reduction(amount, discounted, times=part.count)
-                reductions += [PriceReduction(priced, 0) for priced in others]
+                if others:
+                    reductions += [PriceReduction(priced, 0) for priced in others]
                 redemptions += part.count
                 off += amount * part.count
                 if self.personalized:
                     self._note_taken(part, unit_groups, taken_from_lists)
-        return _result(redemptions, reductions, fit, taken_from_lists)
+        taken = _as_tuples(taken_from_lists) if taken_from_lists else _NO_PRODUCTS
+        return DiscountResult(redemptions, tuple(reductions), fit, taken)
 
     def _take_off_each_spend(
         self,
@@ -368,27 +377,26 @@ class Discount:
             if redemptions:
                 reductions = share_reduction(min(self._amount * redemptions, worth), units)
                 self._note_taken(sets, unit_groups, taken_from_lists)
-        return _result(redemptions, reductions, fit, taken_from_lists)
+        return DiscountResult(redemptions, tuple(reductions), fit, _as_tuples(taken_from_lists))
 
-    def _giving(self, matching_sets: Sequence[MatchingSets], prices: Prices, fit: Fit) -> Iterator["_GivingSets"]:
-        """Yield the matching sets that get something: those dealt, then those that the units of the others still make.
+    def _giving(self, matching_sets: Sequence[MatchingSets], prices: Prices, fit: Fit) -> "Iterable[_GivingSets]":
+        """Return the matching sets that get something: those dealt, then those that the units of the others still make.
 
         The units of a set that would get nothing are free again. From the dear end they may make sets that get
         something, so that a gift at nothing or one more cheap unit never takes a discount away.
         """
-        standing: list[MatchingSets] = []
+        giving: list[_GivingSets] = []
         for sets in matching_sets:
-            giving = self._valued(sets)
-            if giving.off_each:
-                standing.append(sets)
-                yield giving
-        if len(standing) == len(matching_sets) or len(self._quantity_sets) < len(self.sets):
-            return
-        for sets in self._sets_from_dear_end(standing, prices, fit):
-            giving = self._valued(sets)
-            if not giving.off_each:
-                return
-            yield giving
+            # Spelled out, not asked of ``_valued``: every candidate of every basket comes here.
+            discounted, others = self._apart(sets)
+            off_each = self._discount_on(sum([priced.total for priced in discounted]) // sets.count)
+            if off_each:
+                giving.append(_GivingSets(sets, off_each, discounted, others))
+        if len(giving) == len(matching_sets) or len(self._quantity_sets) < len(self.sets):
+            return giving
+        standing = [valued.sets for valued in giving]
+        formed_again = map(self._valued, self._sets_from_dear_end(standing, prices, fit))
+        return chain(giving, takewhile(lambda valued: valued.off_each, formed_again))
 
     def _sets_from_dear_end(self, standing: Iterable[MatchingSets], prices: Prices, fit: Fit) -> Iterator[MatchingSets]:
         """Yield the sets that the units outside the ``standing`` ones make, one at a time, the dearest units first."""
@@ -472,15 +480,8 @@ class _GivingSets(NamedTuple):
     others: list[PricedUnits]
 
 
-def _result(
-    redemptions: int, reductions: Sequence[PriceReduction], fit: Fit, taken_from_lists: Mapping[str, Iterable[str]]
-) -> DiscountResult:
-    return DiscountResult(
-        redemptions=redemptions,
-        reductions=tuple(reductions),
-        fit=fit,
-        taken_from_lists={backend_id: tuple(skus) for backend_id, skus in taken_from_lists.items()},
-    )
+def _as_tuples(products: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    return {backend_id: tuple(skus) for backend_id, skus in products.items()}
 
 
 def _cheapest_first(priced: PricedUnits) -> tuple[int, int, int]:

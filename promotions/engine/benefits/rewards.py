@@ -6,21 +6,19 @@ from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 from promotions.engine.definition.fields import Document
+from promotions.engine.facts.basket import UnitGroups
 from promotions.engine.matching.selection import Selection, TakenUnits, compile_selection
 from promotions.engine.money import exponent, floor_product, floor_quotient
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BasketValue:
-    """The value of a basket at some prices, by unit group: units, net value in minor units, base points.
-
-    ``earning`` are all units that loyalty promotions may select.
-    """
+    """The value of a basket at some prices, by unit group: units, net value in minor units, base points."""
 
     units: tuple[int, ...]
     net: tuple[int, ...]
     base_points: tuple[int, ...]
-    earning: TakenUnits
+    unit_groups: UnitGroups
 
     def net_shares(self, taken: TakenUnits) -> list[int | Fraction]:
         """Return the net value of the units taken of each group, unrounded: part of a group has its share."""
@@ -33,6 +31,11 @@ class BasketValue:
     def base_points_of(self, taken: TakenUnits) -> int | Fraction:
         """Return the base points of some units, unrounded."""
         return sum(_shares(self.base_points, self.units, taken))
+
+    @property
+    def earning(self) -> TakenUnits:
+        """All units that loyalty promotions may select."""
+        return tuple([(unit_group.ordinal, unit_group.units) for unit_group in self.unit_groups.earning])
 
 
 def _shares(values: Sequence[int], units: Sequence[int], taken: TakenUnits) -> list[int | Fraction]:

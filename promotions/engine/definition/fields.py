@@ -55,6 +55,7 @@ MAX_PERIOD = 3_650
 """The longest period of an application rule, in its own unit."""
 
 MAX_KEY_LENGTH = 64
+MAX_SKU_LENGTH = 100
 MAX_NAME_LENGTH = 200
 MAX_TEXT_LENGTH = 20_000
 MAX_URL_LENGTH = 2_000

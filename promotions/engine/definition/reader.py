@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from promotions.engine.definition.fields import MAX_KEY_LENGTH, MAX_URL_LENGTH, Document
+from promotions.engine.definition.fields import MAX_KEY_LENGTH, MAX_SKU_LENGTH, MAX_URL_LENGTH, Document
 from promotions.engine.money import money_text, to_minor
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.check import check_tree, normalized_number
@@ -144,7 +144,9 @@ class ObjectReader:
     def url(self, name: str) -> str:
         """Return an address that begins with https://, empty where it is absent."""
         value = self.text(name, max_length=MAX_URL_LENGTH).strip()
-        if value and not _is_https(value):
+        if value and re.search(r"\s", value):
+            self.add_problem(name, "blank_in_address", "An address has no blank in it; write it as %20.")
+        elif value and not _is_https(value):
             self.add_problem(name, "invalid_url", "Only addresses that start with https:// are allowed.")
         return value
 
@@ -272,8 +274,9 @@ class ObjectReader:
 
 def read_key(value: object, *, kind: str, path: str, findings: Findings) -> str:
     """Return the key of a row of another table, and add the reference; without a catalogue any SKU is taken."""
-    if not isinstance(value, str) or not value.strip() or "\x00" in value or len(value) > MAX_KEY_LENGTH:
-        findings.add_problem(path, "invalid", f"Expected a key of 1 to {MAX_KEY_LENGTH} characters.")
+    max_length = MAX_SKU_LENGTH if kind == "product" else MAX_KEY_LENGTH
+    if not isinstance(value, str) or not value.strip() or "\x00" in value or len(value) > max_length:
+        findings.add_problem(path, "invalid", f"Expected a key of 1 to {max_length} characters.")
         return ""
     if kind != "product" or findings.catalogue_enabled:
         findings.references.append(Reference(kind=kind, key=value, path=path))

@@ -134,10 +134,8 @@ def make_line(
     A fractional quantity of a line that was counted is what a return left: whole units, and a weighed part of one.
     """
     is_weighed, no_discount, no_points = traits
-    units, weight = 0, quantity
-    if not is_weighed:
-        units = int(quantity)
-        weight = quantity - units
+    units = 0 if is_weighed else int(quantity)
+    weight = None if units == quantity else quantity - units
     return Line(
         sku,
         unit_price_inc_tax,
@@ -149,7 +147,7 @@ def make_line(
         line_id,
         quantity,
         units,
-        weight or None,
+        weight,
     )
 
 
@@ -204,14 +202,6 @@ class UnitGroup(NamedTuple):
         """How much the till sent of it."""
         return self.units if self.weight is None else self.weight
 
-    @property
-    def prices(self) -> tuple[tuple[int, int], ...]:
-        """Numbers of units, each with the price of one in whole minor units: as even as possible, the dearer first."""
-        low_price, dearer_units = divmod(self.total_inc_tax, self.units)
-        if not dearer_units:
-            return ((self.units, low_price),)
-        return ((dearer_units, low_price + 1), (self.units - dearer_units, low_price))
-
 
 LINE_ITEM_KEYS = frozenset({"sku", "product", "category", "product_brand", "program_brand", "labels"})
 
@@ -225,22 +215,24 @@ class UnitGroups(tuple[UnitGroup, ...]):
     @cached_property
     def discountable(self) -> "UnitGroups":
         """Those that discounts and vouchers may lower."""
-        return self._without([group.no_discount for group in self])
+        return UnitGroups([group for group in self if not group.no_discount]) if self.leaves_out else self
 
     @cached_property
     def earning(self) -> "UnitGroups":
         """Those that earn points, and that loyalty promotions may select."""
-        return self._without([group.no_points for group in self])
+        return UnitGroups([group for group in self if not group.no_points]) if self.leaves_out else self
 
     @cached_property
     def counting(self) -> "UnitGroups":
         """Those that rules look at."""
-        return self._without([group.no_discount and group.no_points for group in self])
-
-    def _without(self, is_left_out: Sequence[bool]) -> "UnitGroups":
-        if True not in is_left_out:
+        if not self.leaves_out:
             return self
-        return UnitGroups([group for group, left_out in zip(self, is_left_out, strict=True) if not left_out])
+        return UnitGroups([group for group in self if not (group.no_discount and group.no_points)])
+
+    @cached_property
+    def leaves_out(self) -> bool:
+        """Whether any is left out of something; in most baskets none is."""
+        return any(group.no_discount or group.no_points for group in self)
 
     @cached_property
     def keys(self) -> Set[Key]:

@@ -75,25 +75,19 @@ class Prices:
 
     @classmethod
     def of(cls, unit_groups: Iterable[UnitGroup]) -> "Prices":
-        """Return the prices as the till sent them."""
-        return cls(
-            priced_units=tuple(
-                [
-                    priced
-                    for unit_group in unit_groups
-                    for priced in (
-                        (PricedUnits(unit_group.ordinal, 0, 1, unit_group.total_inc_tax),)
-                        if unit_group.units == 1
-                        else _priced(unit_group)
-                    )
-                ]
-            )
-        )
+        """Return the prices that the till's totals come to: units as even as possible, the dearer ones first."""
+        priced_units: list[PricedUnits] = []
+        for unit_group in unit_groups:
+            ordinal, units = unit_group.ordinal, unit_group.units
+            low_price, dearer_units = divmod(unit_group.total_inc_tax, units)
+            if dearer_units:
+                priced_units.append(PricedUnits(ordinal, 0, dearer_units, low_price + 1))
+            priced_units.append(PricedUnits(ordinal, dearer_units, units - dearer_units, low_price))
+        return cls(priced_units=tuple(priced_units))
 
     def and_of(self, unit_groups: Iterable[UnitGroup]) -> "Prices":
         """Return the prices with those of other unit groups, as the till sent them."""
-        others = Prices.of(unit_groups)
-        return Prices(priced_units=self.priced_units + others.priced_units) if others.priced_units else self
+        return Prices(priced_units=self.priced_units + Prices.of(unit_groups).priced_units)
 
     @property
     def total(self) -> int:
@@ -152,15 +146,6 @@ class Prices:
             if position < priced.units:
                 priced_units.append(priced.part(position, priced.units - position))
         return Prices(priced_units=tuple(priced_units))
-
-
-def _priced(unit_group: UnitGroup) -> list[PricedUnits]:
-    """Return the units of a group at the prices that the till sent, the dearer ones first."""
-    first, priced_units = 0, []
-    for units, price in unit_group.prices:
-        priced_units.append(PricedUnits(unit_group.ordinal, first, units, price))
-        first += units
-    return priced_units
 
 
 def share_reduction(off: int, priced_units: Sequence[PricedUnits], *, times: int = 1) -> list[PriceReduction]:

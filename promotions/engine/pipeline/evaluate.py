@@ -75,7 +75,9 @@ def evaluate(
 
     discounts = [promotion for promotion in candidates if promotion.is_discount]
     price_phase = run_price_phase(discounts, context, policy, case.vouchers)
-    prices = price_phase.prices.and_of(group for group in case.basket.unit_groups if group.no_discount)
+    prices, unit_groups = price_phase.prices, case.basket.unit_groups
+    if unit_groups.leaves_out:
+        prices = prices.and_of(group for group in unit_groups if group.no_discount)
 
     context = context._replace(basket_value=earn_base_points(context, prices))
     loyalty = [promotion for promotion in candidates if not promotion.is_discount]
@@ -121,7 +123,7 @@ def _context(case: EvaluationCase, rulebook: Rulebook, observer: Observer | None
             units=tuple([unit_group.units for unit_group in unit_groups]),
             net=tuple([unit_group.total_inc_tax for unit_group in unit_groups]),
             base_points=(),
-            earning=tuple([(unit_group.ordinal, unit_group.units) for unit_group in unit_groups.earning]),
+            unit_groups=unit_groups,
         ),
         observer=observer,
     )

@@ -96,18 +96,22 @@ def _point_shares(basket: Basket, taken: TakenUnits, points: Sequence[int]) -> t
     """
     lines, unit_groups = basket.lines, basket.unit_groups
     shares: list[LineShare] = []
+    has_weighed = False
     for (unit_group, units), group_points in zip(taken, points, strict=True):
         group = unit_groups[unit_group]
         if len(group.lines) == 1:
             line = lines[group.lines[0]]
-            quantity = Decimal(units) if group.weight is None else group.weight
+            if group.weight is None:
+                quantity = Decimal(units)
+            else:
+                quantity, has_weighed = group.weight, True
             shares.append(LineShare(line.line_id, quantity, 0, group_points))
             continue
         parts = _line_parts(basket, PricedUnits(unit_group, 0, units, 0))
         shared = allocate(group_points, [end - start for _, start, end in parts])
         for (position, start, end), share in zip(parts, shared, strict=True):
             shares.append(LineShare(lines[position].line_id, Decimal(end - start), 0, share))
-    return tuple(shares if len({share.line_id for share in shares}) == len(shares) else _merged(shares))
+    return tuple(_merged(shares) if has_weighed else shares)
 
 
 def _merged(shares: Iterable[LineShare]) -> Iterable[LineShare]:

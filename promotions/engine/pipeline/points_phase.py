@@ -30,7 +30,7 @@ def earn_base_points(context: EvaluationContext, prices: Prices) -> BasketValue:
     unit_groups = basket.unit_groups
     net = tuple(prices.by_unit_group(len(unit_groups)))
     earning_net: Sequence[int] = net
-    if unit_groups.earning is not unit_groups:
+    if unit_groups.leaves_out:
         earning_net = [0 if group.no_points else value for group, value in zip(unit_groups, net, strict=True)]
     points = 0
     if context.shopper is not None and context.shopper.is_loyalty_member and sum(net) >= 0:
@@ -39,7 +39,7 @@ def earn_base_points(context: EvaluationContext, prices: Prices) -> BasketValue:
         points = earning * rate.numerator // (rate.denominator * 10 ** exponent(basket.currency))
         points = strategy.limit_base_points(points)
     base_points = tuple(allocate(points, earning_net))
-    return replace(context.basket_value, net=net, base_points=base_points)
+    return BasketValue(units=context.basket_value.units, net=net, base_points=base_points, unit_groups=unit_groups)
 
 
 def run_points_phase(

@@ -222,15 +222,21 @@ def _with_taken(taken_from_lists: ProductsByList, winner: Candidate) -> Products
     result = winner.discount_result
     if not result.fit.undecided:
         return taken_from_lists
-    product_sets = winner.promotion.discount.sets
-    defaults = {
-        (product_sets[index].personalized, product_sets[index].default_product) for index in result.fit.defaults
-    }
+    defaults = _default_products(winner)
     merged = dict(taken_from_lists)
     for backend_id in result.fit.undecided:
         taken = [sku for sku in result.taken_from_lists.get(backend_id, ()) if (backend_id, sku) not in defaults]
         merged[backend_id] = tuple(dict.fromkeys([*merged.get(backend_id, ()), *taken]))
     return merged
+
+
+def _default_products(winner: Candidate) -> set[tuple[str | None, str | None]]:
+    """Return the default products that a discount's sets accept by themselves, each with its personalized promotion."""
+    product_sets = winner.promotion.discount.sets
+    return {
+        (product_sets[index].personalized, product_sets[index].default_product)
+        for index in winner.discount_result.fit.defaults
+    }
 
 
 def _products_to_add(refusal: Refusal, context: EvaluationContext) -> list[ProductToAdd]:
@@ -288,16 +294,19 @@ def _choices_to_lock(
 ) -> dict[str, tuple[str, ...]]:
     """Return what becomes final when the decision is committed: a choice not locked yet, or else the products taken.
 
-    A default product is no choice.
+    A default product is no choice, whichever of the discounts took it.
     """
     shopper = context.shopper
+    winners = list(winners)
+    defaults = {default for winner in winners for default in _default_products(winner)}
     final: dict[str, tuple[str, ...]] = {}
     for backend_id in {backend_id for winner in winners for backend_id in winner.promotion.personalized}:
         terms = context.rulebook.personalized.get(backend_id)
         choice = shopper.personalized.get(backend_id) if shopper is not None else None
         if terms is None or choice is None or choice.locked or not terms.lock_after_first_apply:
             continue
-        products = choice.selected or taken_from_lists.get(backend_id, ())
+        taken = [sku for sku in taken_from_lists.get(backend_id, ()) if (backend_id, sku) not in defaults]
+        products = choice.selected or tuple(taken)
         if products:
             final[backend_id] = products
     return final

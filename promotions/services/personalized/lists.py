@@ -15,6 +15,7 @@ from consumers.models import Account
 from consumers.services.account import account_lock
 from consumers.services.consumer import consumers_lock
 from consumers.services.upsert import rows_by_values
+from promotions.engine.definition.fields import MAX_SKU_LENGTH
 from promotions.exceptions import SelectionLocked
 from promotions.models import PersonalizedList, Product
 from promotions.selectors.personalized_promotion import personalized_promotion_by_backend_id
@@ -27,8 +28,6 @@ from promotions.services.personalized.problems import (
     unknown_products,
     unlisted_products,
 )
-
-MAX_SKU_LENGTH = 100
 
 
 def personalized_list_add(

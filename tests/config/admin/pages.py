@@ -44,6 +44,7 @@ scheduled_work                                      SAP     SAP reads
 
 promotion_calendar                                  SAPMCV  SAPMCV reads
 promotion_conflicts                                 SAPMCV  SAPMCV reads
+lost_saving                                         -       SAPMCV reads
 try_basket                                          SAPMCV  SAPMCV reads
 try_basket:_keep                                    SAPMCV  SAPMC
 try_basket:_forget                                  SAPMCV  SAPMC

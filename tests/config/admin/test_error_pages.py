@@ -3,10 +3,14 @@
 from urllib.parse import quote
 
 import pytest
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.views import defaults
+from redis.exceptions import TimeoutError as RedisTimeout
 
+from consumers.admin.site import SiteAdmin
 from consumers.choices import StaffRole
+from consumers.circuit_breaker import CircuitOpen
 from consumers.models import Site
 from tests.consumers.admin.office import make_office
 
@@ -54,6 +58,23 @@ def test_the_server_error_page_needs_no_database_or_assets() -> None:
     answer = defaults.server_error(RequestFactory().get("/admin/"))
     assert answer.status_code == 500
     assert "Something went wrong" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OperationalError("server closed the connection"), RedisTimeout("no answer"), CircuitOpen("redis")],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_outage_shows_a_page_that_invites_another_try(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    office = make_office()
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(SiteAdmin, "get_queryset", fails)
+    answer = office.page("consumers_site_changelist")
+    assert answer.status_code == 503
+    assert "Not available at the moment" in answer.content.decode()
 
 
 def test_too_many_wrong_passwords_show_an_error_page(client: Client) -> None:

@@ -9,8 +9,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from conflicts.services.settings import ConflictValues, conflict_settings_save
+from consumers.author import Author
 from loyalty.admin.conflicts import PER_PAGE, ConflictRow
 from loyalty.choices import PromotionType
+from promotions.models import Product
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
 pytestmark = pytest.mark.django_db
@@ -130,3 +133,33 @@ def test_a_promotions_page_leads_to_its_conflicts(office: Office) -> None:
     own = save_promotion(office.account, code="own")
     response = office.page("loyalty_loyaltypromotion_conflicts", own.pk)
     assert (response.status_code, response["Location"]) == (302, f"{reverse('promotion_conflicts')}?promotion={own.pk}")
+
+
+def test_the_page_shows_where_ranking_costs_customers_money(office: Office) -> None:
+    Product.objects.create(account=office.account, sku="acme-p2", name="Second")
+    p1, p2 = {"products": ["acme-p1"]}, {"products": ["acme-p2"]}
+    bundle = save_discount(
+        office.account, code="bundle", name="Both", discount_type="amount", value="6", product_sets=[p1, p2]
+    )
+    save_discount(office.account, code="one", name="Half of one", value="50", product_sets=[p1])
+    save_discount(office.account, code="two", name="Half of two", value="50", product_sets=[p2])
+    page = panel(office, bundle.pk)
+    lost = page.context["lost_saving"]
+    assert (lost.ranked_names, lost.best_names) == ("“Both”", "“Half of two”, “Half of one”")
+    assert (lost.ranked, lost.best) == ("6.00 GBP", "10.00 GBP")
+    assert "Ranking costs customers money here" in page.content.decode()
+    settings = office.client.post(reverse("lost_saving"))
+    assert (settings.context["lost"].ranked, settings.context["lost"].best) == ("6.00 GBP", "10.00 GBP")
+    conflict_settings_save(
+        account_id=office.account.pk, values=ConflictValues(discount_combination="best_total"), author=Author(label="t")
+    )
+    assert office.client.post(reverse("lost_saving")).context["lost"] is None
+    page = panel(office, bundle.pk)
+    assert page.context["lost_saving"] is None
+    assert "Ranking costs customers money here" not in page.content.decode()
+
+
+def test_without_discounts_ranking_costs_nothing(office: Office) -> None:
+    answer = office.client.post(reverse("lost_saving"))
+    assert answer.context["lost"] is None
+    assert "No basket was found" in answer.content.decode()

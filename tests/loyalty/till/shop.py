@@ -19,6 +19,7 @@ from promotions.services.discount import DiscountValues, discount_save
 from promotions.services.personalized.lists import personalized_list_push
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.promotion.values import PromotionValues
+from tests.consumers.builders import with_known_codes
 
 Json = Any
 """A document of the REST contract: what a till sends, or an answer."""
@@ -61,7 +62,7 @@ class Shop:
         extra: dict[str, object] = {"headers": {"Authorization": f"Api-Key {self.keys[role]}"}}
         if body is not None:
             extra |= {"data": body, "content_type": "application/json"}
-        answer: Answer = getattr(self.client, method)(f"/api/v1/{path}", **extra)
+        answer: Answer = with_known_codes(getattr(self.client, method)(f"/api/v1/{path}", **extra))
         return answer
 
     def evaluate(self, **basket: Json) -> Json:

@@ -173,9 +173,10 @@ def test_a_commit_requires_a_reference(shop: Shop) -> None:
 def test_a_sale_may_be_late_up_to_a_limit_and_early_by_a_small_margin() -> None:
     shop = make_shop("strict", late_transaction_days=30)
     shop.member()
-    for moment in ("2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"):
+    for moment, code in (("2020-01-01T00:00:00Z", "too_late"), ("2999-01-01T00:00:00Z", "in_the_future")):
         answer = shop.call("post", "transactions", make_basket(reference="T1", occurred_at=moment))
-        assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "occurred_at")
+        error = answer.json()["errors"][0]
+        assert (answer.status_code, error["code"], error["attr"]) == (400, code, "occurred_at")
         assert shop.call("post", "baskets/evaluate", make_basket(occurred_at=moment)).status_code == 200
 
 
@@ -193,3 +194,26 @@ def test_the_same_reference_belongs_to_each_account_alone(shop: Shop) -> None:
     other.member()
     shop.sell("T1")
     assert other.sell("T1")["points"]["balance"] == 3
+
+
+@pytest.mark.parametrize("path", ["baskets/evaluate", "transactions"])
+def test_a_consumer_and_the_card_of_another_are_refused(shop: Shop, path: str) -> None:
+    other = shop.member("other", card="CARD-2")
+    basket = make_basket(reference="T1", consumer="c", loyalty_card="CARD-2")
+    answer = shop.call("post", path, basket)
+    error = answer.json()["errors"][0]
+    assert (answer.status_code, error["code"], error["attr"]) == (400, "card_of_another_consumer", "loyalty_card")
+    allowed: list[Json] = [
+        {"consumer": other.consumer_id, "loyalty_card": "CARD-2"},
+        {"consumer": None, "loyalty_card": "CARD-2"},
+        {"consumer": "c", "loyalty_card": "CARD-OF-NOBODY"},
+    ]
+    for index, parties in enumerate(allowed):
+        answer = shop.call("post", path, make_basket(reference=f"S{index}", **parties))
+        assert answer.status_code in (200, 201), parties
+
+
+def test_the_card_of_another_accounts_consumer_is_unknown(shop: Shop) -> None:
+    make_shop("other").member("theirs", card="CARD-2")
+    answer = shop.call("post", "baskets/evaluate", make_basket(consumer="c", loyalty_card="CARD-2"))
+    assert answer.status_code == 200

@@ -84,9 +84,9 @@ def test_what_was_used_before_is_kept_of_promotions_that_the_decision_names(shop
     for number in range(1, 5):
         shop.sell(f"T{number}", occurred_at=f"2026-03-0{number}T12:00:00Z")
     assert "usage" not in inputs_of("T1")
-    # Promotion, redemptions of the consumer and of all, then transactions, units and value of each rule's period.
-    assert inputs_of("T2")["usage"] == [[limited.pk, 1, 1, []], [third.pk, 0, 0, [[1, 1, 300]]]]
-    assert sorted(inputs_of("T4")["usage"]) == [[third.pk, 1, 0, [[3, 3, 900]]], [limited.pk, 2, 2, []]]
+    # Promotion, redemptions of the consumer and of all, then transactions, quantity in thousandths and value by rule.
+    assert inputs_of("T2")["usage"] == [[limited.pk, 1, 1, []], [third.pk, 0, 0, [[1, 1000, 300]]]]
+    assert sorted(inputs_of("T4")["usage"]) == [[third.pk, 1, 0, [[3, 3000, 900]]], [limited.pk, 2, 2, []]]
 
 
 def test_ghost_redemptions_are_told_with_the_explanation_of_a_stored_sale_alone(

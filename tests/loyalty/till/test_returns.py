@@ -702,6 +702,15 @@ def test_bad_input_is_refused_by_name(shop: Shop, body: Rules, attr: str) -> Non
     assert not Reversal.objects.exists()
 
 
+def test_a_return_in_the_future_is_called_that(shop: Shop) -> None:
+    shop.sell("T1", sold=[make_line(quantity="3")])
+    later = {"occurred_at": "2999-03-03T12:00:00Z"}
+    for path, body in (("returns", {**make_return("R1", TEA="1"), **later}), ("void", {"reference": "V1", **later})):
+        answer = shop.call("post", f"transactions/T1/{path}", body)
+        errors = [(error["code"], error["attr"]) for error in answer.json()["errors"]]
+        assert (answer.status_code, errors) == (400, [("in_the_future", "occurred_at")])
+
+
 @pytest.mark.parametrize("value", ["yes", "maybe", "tru", "2"])
 def test_an_unreadable_preview_flag_is_refused_and_returns_nothing(shop: Shop, value: str) -> None:
     shop.sell("T1", sold=[make_line(quantity="3")])

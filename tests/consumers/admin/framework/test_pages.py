@@ -152,6 +152,22 @@ def test_cards_need_a_membership(office: Office) -> None:
     assert set(errors_of(answer)) == {"member_status"}
 
 
+def test_a_birthday_is_entered_without_its_year_and_shown_on_the_loyalty_tab(office: Office) -> None:
+    member = {"kind": "customer", "member_status": "active", "enrolled_on": "2025-03-01", **NO_CARDS}
+    answer = office.post("consumers_consumer_add", consumer_id="c-1", birthday="02-29", **member)
+    assert answer.status_code == 302, errors_of(answer)
+    consumer = Consumer.objects.get()
+    assert (consumer.date_of_birth, consumer.birthday) == (None, "02-29")
+    page = office.page("consumers_consumer_change", consumer.pk).content.decode()
+    assert 'value="02-29"' in page
+    assert "29 February" in page
+    for wrong in ({"birthday": "31-12"}, {"birthday": "02-29", "date_of_birth": "1990-03-03"}):
+        answer = office.post("consumers_consumer_change", consumer.pk, **member, **wrong)
+        assert set(errors_of(answer)) == {"birthday"}
+    office.post("consumers_consumer_change", consumer.pk, date_of_birth="1990-03-03", **member)
+    assert Consumer.objects.get().birthday == "03-03"
+
+
 def test_the_loyalty_tab_draws_every_registered_section(office: Office) -> None:
     fill(office.account)
     page = office.page("consumers_consumer_change", Consumer.objects.get().pk)

@@ -57,6 +57,19 @@ def test_an_impossible_key_is_refused_and_never_found(shop: Shop, key: str) -> N
     assert {shop.manager.call(method, path).status_code for method in ("GET", "DELETE")} == {404}
 
 
+@pytest.mark.parametrize("key", [" 1", "1 ", "1\u00a0"])
+def test_a_new_key_has_no_blank_at_its_ends_and_a_row_that_has_one_can_be_changed(shop: Shop, key: str) -> None:
+    path = f"sites/{quoted(key)}"
+    assert errors_of(shop.manager.put(path, {})) == {("blank_at_end", "number")}
+    assert errors_of(shop.manager.post("sites/bulk", [{"number": "2"}, {"number": key}])) == {
+        ("blank_at_end", "1.number")
+    }
+    assert not Site.objects.exists()
+    Site.objects.create(account=shop.account, number=key)
+    assert shop.manager.patch(path, {"name": "x"}).status_code == 200
+    assert shop.manager.get(path).json()["name"] == "x"
+
+
 @pytest.mark.parametrize("path", ["sites/", "sites/1/", "sites//1", "sites/bulk/"])
 def test_paths_have_no_trailing_slashes(shop: Shop, path: str) -> None:
     assert {shop.manager.call(method, path, {}).status_code for method in ("GET", "PUT", "DELETE")} == {404}

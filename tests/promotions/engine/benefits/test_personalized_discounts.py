@@ -254,6 +254,14 @@ def test_an_automatic_default_product_is_no_part_of_the_choice() -> None:
     assert set(decision.effective_choices["PP"]) == {"CAKE", "TEA", "BAP"}
 
 
+def test_a_default_product_of_one_discount_is_no_part_of_the_choice_that_another_makes_final() -> None:
+    first = yours("first", value="60", default="CAKE", transaction_redemption_limit=1)
+    for second in (yours("second", value="10"), yours("second", value="10", always_apply=True)):
+        decision = decided(first, second, choice=LIST, maximum=2, locks=True)
+        assert {winner.promotion.code for winner in decision.applied} == {"first", "second"}
+        assert decision.choices_to_lock == {"PP": ("TEA",)}
+
+
 def test_only_products_that_were_taken_are_chosen() -> None:
     decision = decided(yours(transaction_redemption_limit=1), choice=LIST, locks=True)
     assert decision.choices_to_lock == {"PP": ("CAKE",)}

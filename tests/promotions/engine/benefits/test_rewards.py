@@ -206,7 +206,12 @@ def test_a_saving_follows_the_accounts_point_value() -> None:
     assert applied(decision).saving == Fraction("0.25")
 
 
-WORTH = BasketValue(units=(2, 1), net=(1000, 500), base_points=(10, 5), earning=((0, 2), (1, 1)))
+WORTH = BasketValue(
+    units=(2, 1),
+    net=(1000, 500),
+    base_points=(10, 5),
+    unit_groups=make_basket(line("A", 2, "5.00"), line("B", 1, "5.00")).unit_groups,
+)
 
 
 @pytest.mark.parametrize(

@@ -394,9 +394,17 @@ ADDRESSES = [
     ("data:text/html,x", False),
     ('https://example.com/"onerror=', False),
     ("https://example.com/<script>", False),
-    ("https://exa mple.com", False),
     ("https://[bad", False),
 ]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://exa mple.com", "https://example.com/two words", "https://example.com/a\u00a0b"]
+)
+@pytest.mark.parametrize(("name", "text"), [("links", "anchor_text"), ("images", "alt_text")])
+def test_an_address_with_a_blank_is_called_that(name: str, text: str, address: str) -> None:
+    content = {name: [{"url": address, text: "Here"}]}
+    assert refused(content=content) == [(f"content.{name}.0.url", "blank_in_address")]
 
 
 @pytest.mark.parametrize(("address", "accepted"), ADDRESSES)
