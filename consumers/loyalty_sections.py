@@ -80,22 +80,13 @@ def balance_data(consumer: Consumer, *, at: datetime) -> int | None:
     return consumer.points_balance if getattr(consumer, "membership", None) is not None else None
 
 
-_TEXT = {"type": "string"}
-
 MEMBERSHIP = LoyaltySection(
     key="membership",
     label="Membership",
     position=10,
     data=membership_data,
     template="admin/consumers/consumer/loyalty/membership.html",
-    schema={
-        "type": ["object", "null"],
-        "properties": {
-            "enrolled_on": {"type": "string", "format": "date"},
-            "status": _TEXT,
-            "cards": {"type": "array", "items": {"type": "object", "properties": {"number": _TEXT, "type": _TEXT}}},
-        },
-    },
+    schema={"anyOf": [{"$ref": "#/components/schemas/Loyalty"}, {"type": "null"}]},
 )
 
 BALANCE = LoyaltySection(

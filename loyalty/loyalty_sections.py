@@ -6,6 +6,7 @@ from decimal import Decimal
 from consumers.loyalty_sections import LoyaltySection
 from consumers.models import Consumer
 from consumers.types import JsonObject
+from loyalty.choices import EntryKind, VoucherStatus
 from loyalty.models import LedgerEntry, PromotionUsage, Voucher
 from loyalty.selectors.points import activity_of
 from loyalty.selectors.rewards import vouchers_of
@@ -15,14 +16,20 @@ from promotions.engine.money import money_text, to_minor
 MAX_ROWS = 50
 """Rows that each section shows."""
 
-_TEXT = {"type": "string"}
-_MAYBE_TEXT = {"type": ["string", "null"]}
-_MOMENT = {"type": "string", "format": "date-time"}
-_NUMBER = {"type": "integer"}
+_TEXT: JsonObject = {"type": "string"}
+_MAYBE_TEXT: JsonObject = {"type": ["string", "null"]}
+_MOMENT: JsonObject = {"type": "string", "format": "date-time"}
+_MAYBE_MOMENT: JsonObject = {"type": ["string", "null"], "format": "date-time"}
+_NUMBER: JsonObject = {"type": "integer"}
+
+
+def _enum(*values: str) -> JsonObject:
+    return {"type": "string", "enum": list(values)}
 
 
 def _rows(**properties: JsonObject) -> JsonObject:
-    return {"type": "array", "items": {"type": "object", "properties": properties}}
+    row = {"type": "object", "properties": properties, "required": list(properties)}
+    return {"type": "array", "items": row, "maxItems": MAX_ROWS}
 
 
 def activity_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
@@ -120,7 +127,7 @@ SECTIONS = (
         schema=_rows(
             points=_NUMBER,
             type=_TEXT,
-            kind=_TEXT,
+            kind=_enum(*EntryKind.values),
             description=_TEXT,
             transaction=_MAYBE_TEXT,
             promotion=_MAYBE_TEXT,
@@ -139,11 +146,11 @@ SECTIONS = (
             code=_TEXT,
             offer=_TEXT,
             name=_TEXT,
-            status=_TEXT,
+            status=_enum(*VoucherStatus.values),
             issued_at=_MOMENT,
-            expires_at={**_MOMENT, "type": ["string", "null"]},
+            expires_at=_MAYBE_MOMENT,
             last_day={"type": ["string", "null"], "format": "date"},
-            redeemed_at={**_MOMENT, "type": ["string", "null"]},
+            redeemed_at=_MAYBE_MOMENT,
         ),
     ),
     LoyaltySection(

@@ -55,10 +55,6 @@ def personalized_page_data(consumer: Consumer, *, at: datetime) -> list[dict[str
     return lists_shown(list(personalized_lists_shown(account_id=consumer.account_id, consumer_pk=consumer.pk)))
 
 
-_TEXT = {"type": "string"}
-_SKUS = {"type": "array", "items": _TEXT}
-_FLAG = {"type": "boolean"}
-
 SECTIONS = (
     LoyaltySection(
         key="personalized_promotions",
@@ -69,20 +65,6 @@ SECTIONS = (
         permission="promotions.view_personalizedpromotion",
         scripts=("js/choice_box.js", "js/choice_keys.js"),
         template="admin/consumers/consumer/loyalty/personalized_promotions.html",
-        schema={
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "backend_id": _TEXT,
-                    "name": _TEXT,
-                    "products": _SKUS,
-                    "selected": _SKUS,
-                    "maximum_distinct_products": {"type": ["integer", "null"]},
-                    "lock_after_first_apply": _FLAG,
-                    "locked": _FLAG,
-                },
-            },
-        },
+        schema={"type": "array", "items": {"$ref": "#/components/schemas/PersonalizedList"}},
     ),
 )

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandlerMixin
 from django.db import connection
 from django.http import HttpRequest
-from django.test import TransactionTestCase, override_settings
+from django.test import Client, TransactionTestCase, override_settings
+from django.test.client import FakePayload
 from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from config.celery import app as celery_app
 from consumers.services import schedule
 from loyalty.services.till.snapshot import snapshots_forget
+from tests.contract import call_problems
 from tests.database import migrated_database, save_state
 
 # Playwright runs an event loop in the test's thread, where Django would refuse the database.
@@ -74,6 +76,24 @@ def isolated(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "database_now", timezone.now)
     # Ids and versions begin again in each test: a snapshot of the last test's account would pass for this one's.
     snapshots_forget()
+
+
+@pytest.fixture(autouse=True)
+def contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold every call below /api/v1/ that a test's client makes against the OpenAPI document."""
+    send = Client.request
+
+    def send_and_check(client: Client, **request: Any) -> Any:
+        payload = request.get("wsgi.input")
+        sent = vars(payload)["_FakePayload__content"].getvalue() if isinstance(payload, FakePayload) else b""
+        response = send(client, **request)
+        path = request["PATH_INFO"]
+        if path.startswith("/api/v1/"):
+            problems = call_problems(request["REQUEST_METHOD"], path, sent, response)
+            assert not problems, (request["REQUEST_METHOD"], path, sent[:2_000], problems)
+        return response
+
+    monkeypatch.setattr(Client, "request", send_and_check)
 
 
 @pytest.fixture(scope="session")

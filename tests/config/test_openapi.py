@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from openapi_spec_validator import validate
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +16,10 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Any:
     file: Path = tmp_path_factory.mktemp("openapi") / "schema.json"
     call_command("spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json", "--file", str(file))
     return json.loads(file.read_text())
+
+
+def test_the_document_is_valid(document: Any) -> None:
+    validate(document)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +57,7 @@ def test_every_operation_asks_for_a_key_and_says_how_it_refuses(document: Any) -
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             assert operation["security"] == [{"ApiKey": []}], (method, path)
-            assert {"400", "401", "403", "429"} <= set(operation["responses"]), (method, path)
+            assert {"400", "401", "406", "429", "503"} <= set(operation["responses"]), (method, path)
 
 
 @pytest.mark.parametrize(

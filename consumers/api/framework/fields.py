@@ -7,10 +7,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from consumers.api.framework.components import AMOUNT, DATE, MOMENT, described
+from consumers.api.framework.serializers import Input
 from consumers.choices import CURRENCIES, NO_CURRENCY, NO_TIME_ZONE, TIME_ZONES
 from consumers.moments import moment_text
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR
 from consumers.texts import key_problem
+from consumers.types import JsonObject
 
 MAX_WHOLE = 2**31 - 1
 
@@ -26,6 +29,15 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+    def json_schema(self) -> JsonObject:
+        """Return the field for the OpenAPI document."""
+        lowest = self.min_length or (0 if self.allow_blank else 1)
+        return {
+            "type": "string",
+            **({"minLength": lowest} if lowest else {}),
+            **({"maxLength": self.max_length} if self.max_length else {}),
+        }
 
 
 class KeyField(TextField):
@@ -46,6 +58,9 @@ class KeyField(TextField):
         if text.startswith("/") or text.endswith("/"):
             self.fail("slash")
         return key_checked(text)
+
+    def json_schema(self) -> JsonObject:
+        return {**super().json_schema(), "pattern": r"^[^/]([\s\S]*[^/])?$"}
 
 
 def key_checked(key: str) -> str:
@@ -116,6 +131,27 @@ class DecimalText(serializers.DecimalField):
     def to_representation(self, value: Any) -> str:
         return f"{Decimal(value).normalize():f}"
 
+    def json_schema(self) -> JsonObject:
+        """Return the field for the OpenAPI document: a body may name a whole number as an integer."""
+        if not is_of_body(self):
+            return dict(AMOUNT)
+        lowest = self.min_value
+        highest = 10 ** ((self.max_digits or 0) - (self.decimal_places or 0)) - 1
+        sign = "-?" if lowest is None or lowest < 0 else ""
+        text = {"type": "string", "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$", "maxLength": PLAIN_LENGTH}
+        whole = {"type": "integer", "minimum": -highest if lowest is None else int(lowest), "maximum": highest}
+        return {"anyOf": [text, whole], "examples": ["12.50"]}
+
+
+def is_of_body(field: serializers.Field[Any, Any, Any, Any]) -> bool:
+    """Return whether a field is part of a body, at any depth."""
+    owner: Any = field.parent
+    while owner is not None:
+        if isinstance(owner, Input):
+            return True
+        owner = owner.parent
+    return False
+
 
 class MomentField(serializers.DateTimeField):
     """A moment with its offset from UTC; a naive one is refused. Rendered in UTC."""
@@ -143,6 +179,10 @@ class MomentField(serializers.DateTimeField):
     def to_representation(self, value: datetime) -> str:
         return moment_text(value)
 
+    def json_schema(self) -> JsonObject:
+        """Return the field for the OpenAPI document."""
+        return described(MOMENT, "With its offset from UTC." if is_of_body(self) else "")
+
 
 class DayField(serializers.DateField):
     """A calendar day, as ``2026-01-31``."""
@@ -156,6 +196,10 @@ class DayField(serializers.DateField):
         if not FIRST_YEAR <= day.year <= LAST_YEAR:
             self.fail("range")
         return day
+
+    def json_schema(self) -> JsonObject:
+        """Return the field for the OpenAPI document."""
+        return dict(DATE)
 
 
 class ChoiceText(serializers.ChoiceField):
@@ -181,6 +225,10 @@ class CurrencyField(TextField):
         if code and code not in CURRENCIES:
             self.fail("invalid_choice")
         return code
+
+    def json_schema(self) -> JsonObject:
+        blank = "|" if self.allow_blank else ""
+        return {"type": "string", "pattern": f"^([A-Z]{{3}}{blank})$", "examples": ["GBP"]}
 
 
 class TimeZoneField(TextField):

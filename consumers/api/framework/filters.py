@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
 from django_filters import rest_framework as filters
 
+from consumers.api.framework.components import MOMENT, enum
+from consumers.api.framework.query import Parameter, switch
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR
 from consumers.types import Rows
 
@@ -78,3 +80,17 @@ class ArchiveFilters(filters.FilterSet):
     def filter_queryset(self, queryset: Rows) -> Rows:
         shown: Rows = super().filter_queryset(queryset)
         return shown if self.form.cleaned_data.get("archived") else shown.filter(archived=False)
+
+
+def filter_parameter(name: str, row_filter: Any) -> Parameter:
+    """Return the query parameter of a filter."""
+    text = str(row_filter.extra.get("help_text") or "")
+    if isinstance(row_filter, FlagFilter):
+        return switch(name, text)
+    if isinstance(row_filter, filters.ChoiceFilter | filters.MultipleChoiceFilter):
+        values = [str(value) for value, _ in row_filter.extra["choices"]]
+        is_repeatable = isinstance(row_filter, filters.MultipleChoiceFilter)
+        return Parameter(name=name, schema=enum(*values), description=text, is_repeatable=is_repeatable)
+    if isinstance(row_filter, MomentFilter):
+        return Parameter(name=name, schema=MOMENT, description=text)
+    return Parameter(name=name, description=text, may_be_blank=isinstance(row_filter, KeyFilter))

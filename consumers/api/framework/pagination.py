@@ -1,5 +1,6 @@
 """Lists by cursor: ``?limit=&cursor=&ordering=``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core import signing
@@ -11,11 +12,32 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
 
+from consumers.api.framework.components import described, enum, whole
+from consumers.api.framework.query import Parameter
 from consumers.types import JsonObject, Rows
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 _SALT = "consumers.api.cursor"
+
+PAGE_PARAMETERS = (
+    Parameter(
+        name="limit",
+        schema={**whole(1, MAX_LIMIT), "default": DEFAULT_LIMIT},
+        description="The most rows of a page.",
+    ),
+    Parameter(name="cursor", description="Where a page begins: `next` and `previous` have it."),
+)
+"""The parameters of every list."""
+
+
+def ordering_parameter(fields: Sequence[str]) -> Parameter:
+    """Return the parameter that orders a list by one of some fields."""
+    return Parameter(
+        name="ordering",
+        schema=enum(*(f"{sign}{name}" for name in fields for sign in ("", "-"))),
+        description="The order of the rows; with `-` before it descending.",
+    )
 
 
 def _refused(name: str, detail: str) -> ValidationError:
@@ -101,24 +123,14 @@ class KeysetPagination(BasePagination):
         return str(replace_query_param(url, "cursor", cursor))
 
     def get_paginated_response_schema(self, schema: JsonObject) -> JsonObject:
-        link = {"type": ["string", "null"], "format": "uri"}
+        link: JsonObject = {"type": ["string", "null"], "format": "uri"}
         return {
             "type": "object",
+            "description": "A page of a list.",
             "required": ["results", "next", "previous"],
-            "properties": {"results": schema, "next": link, "previous": link},
-        }
-
-    def get_schema_operation_parameters(self, view: APIView) -> list[JsonObject]:
-        fields: tuple[str, ...] = getattr(view, "ordering_fields", ())
-        ways = [way for field in fields for way in (field, f"-{field}")]
-        parameters: list[JsonObject] = [
-            {
-                "name": "limit",
-                "in": "query",
-                "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+            "properties": {
+                "results": schema,
+                "next": described(link, "The address of the next page; null on the last."),
+                "previous": described(link, "The address of the page before; null on the first."),
             },
-            {"name": "cursor", "in": "query", "schema": {"type": "string"}},
-        ]
-        if ways:
-            parameters.append({"name": "ordering", "in": "query", "schema": {"type": "string", "enum": ways}})
-        return parameters
+        }

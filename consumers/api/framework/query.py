@@ -4,45 +4,51 @@ A parameter that a path does not have, one without a value, and one that is give
 done: a misspelt ``?preview=true`` must not take goods back.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.http import QueryDict
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from consumers.api.framework.components import FLAG, array, text
+from consumers.types import JsonMapping, JsonObject
+
 SWITCH_VALUES = {"true": True, "false": False}
 MAX_NAME_LENGTH = 100
 """Characters of an unknown parameter's name that its refusal repeats."""
+MAX_VALUE_LENGTH = 2_000
+"""Characters of a value, as far as the OpenAPI document says: longer ones match no row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A query parameter: its type for the OpenAPI document, and whether it may be given more than once."""
+    """A query parameter: its schema in the OpenAPI document, and whether it may be given more than once."""
 
     name: str
-    type: type = str
+    schema: JsonMapping = field(default_factory=lambda: text(min_length=1, max_length=MAX_VALUE_LENGTH))
     description: str = ""
     is_repeatable: bool = False
+    is_switch: bool = False
+    """Whether its only values are ``true`` and ``false``."""
     may_be_blank: bool = False
     """Whether blanks alone are a value, as they are of a row's key."""
 
-    @property
-    def is_switch(self) -> bool:
-        """Return whether its only values are ``true`` and ``false``."""
-        return self.type is bool
-
-    def described(self) -> OpenApiParameter:
+    def described(self) -> JsonObject:
         """Return the parameter for the OpenAPI document."""
-        return OpenApiParameter(self.name, self.type, description=self.description)
+        return {
+            "in": "query",
+            "name": self.name,
+            **({"description": self.description} if self.description else {}),
+            "schema": array(self.schema) if self.is_repeatable else dict(self.schema),
+        }
 
 
 def switch(name: str, description: str) -> Parameter:
     """Return a parameter that is ``true`` or ``false``."""
-    return Parameter(name=name, type=bool, description=description)
+    return Parameter(name=name, schema=FLAG, description=description, is_switch=True)
 
 
 def parameter_problems(query: QueryDict, known: Mapping[str, Parameter]) -> dict[str, list[ErrorDetail]]:
@@ -76,10 +82,21 @@ class DeclaredParameters(APIView):
     parameters: ClassVar[Mapping[str, tuple[Parameter, ...]]] = {}
     """By HTTP method. Those of a list come from its filters, search and pages."""
 
+    @classmethod
+    def declared_parameters(cls, method: str, *, is_list: bool) -> Sequence[Parameter]:  # noqa: ARG003 - lists have more
+        """Return the parameters of a method; ``is_list`` says that it answers a page of rows."""
+        return cls.parameters.get(method, ())
+
     def query_parameters(self) -> Mapping[str, Parameter]:
         """Return the parameters of this call by name."""
         method = "GET" if self.request.method == "HEAD" else str(self.request.method)
-        return {parameter.name: parameter for parameter in self.parameters.get(method, ())}
+        declared = self.declared_parameters(method, is_list=self.answers_list)
+        return {parameter.name: parameter for parameter in declared}
+
+    @property
+    def answers_list(self) -> bool:
+        """Return whether this call answers a page of rows."""
+        return False
 
     def check_path(self) -> None:
         """Raise ``NotFound`` where the path names a row that this call needs and the account does not have.

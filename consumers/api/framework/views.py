@@ -42,7 +42,7 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.urls import path, register_converter
 from django.urls.resolvers import URLPattern
-from django_filters.rest_framework import DjangoFilterBackend, MultipleChoiceFilter
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
@@ -56,9 +56,10 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSetMixin
 
 from consumers.api.framework.authentication import ApiKeyAuthentication
+from consumers.api.framework.components import text
 from consumers.api.framework.fields import KeyField
-from consumers.api.framework.filters import FlagFilter, KeyFilter
-from consumers.api.framework.pagination import KeysetPagination
+from consumers.api.framework.filters import filter_parameter
+from consumers.api.framework.pagination import PAGE_PARAMETERS, KeysetPagination, ordering_parameter
 from consumers.api.framework.parsers import MEBIBYTE, DocumentParser
 from consumers.api.framework.permissions import RolePermission
 from consumers.api.framework.query import SWITCH_VALUES, DeclaredParameters, Parameter
@@ -69,7 +70,7 @@ from consumers.author import Author
 from consumers.exceptions import MAX_PROBLEMS, Refused
 from consumers.models import Account, ApiKey
 from consumers.normal_form import normalized
-from consumers.search_text import search_problem
+from consumers.search_text import MAX_SEARCH_LENGTH, MAX_SEARCH_WORDS, search_problem
 from consumers.selectors import Matching
 from consumers.services.account import account_lock
 from consumers.services.upsert import Saved
@@ -137,21 +138,20 @@ class Search(SearchFilter):
         return queryset.filter(view.matching(account_id=view.account.pk, search=search))
 
 
-def _list_parameters(view: "ApiView") -> Iterator[Parameter]:
+def _list_parameters(view: type["ApiView"]) -> Iterator[Parameter]:
     """Yield the parameters of a list: those of its pages, its search, and its filters."""
-    yield from (Parameter(name=name) for name in ("limit", "cursor"))
+    yield from PAGE_PARAMETERS
     if view.ordering_fields:
-        yield Parameter(name="ordering")
+        yield ordering_parameter(view.ordering_fields)
     if view.search_fields or view.matching is not None:
-        yield Parameter(name=Search.search_param)
+        yield Parameter(
+            name=Search.search_param,
+            schema=text(min_length=1, max_length=MAX_SEARCH_LENGTH),
+            description=f"At most {MAX_SEARCH_WORDS} words.",
+        )
     row_filters = getattr(getattr(view, "filterset_class", None), "base_filters", {})
     for name, row_filter in row_filters.items():
-        yield Parameter(
-            name=name,
-            type=bool if isinstance(row_filter, FlagFilter) else str,
-            is_repeatable=isinstance(row_filter, MultipleChoiceFilter),
-            may_be_blank=isinstance(row_filter, KeyFilter),
-        )
+        yield filter_parameter(name, row_filter)
 
 
 class ApiView(DeclaredParameters, GenericAPIView[Any]):
@@ -183,6 +183,12 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
     default_ordering: ClassVar[str] = "pk"
     is_list: ClassVar[bool] = False
     """Whether GET returns a page of rows; for the OpenAPI document."""
+    is_body_optional: ClassVar[bool] = False
+    """Whether a call may come without a body; for the OpenAPI document."""
+    answers_created: ClassVar[bool] = False
+    """Whether POST answers 201; for the OpenAPI document."""
+    conflict_codes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """By HTTP method, the codes of refusals with the status 409; for the OpenAPI document."""
 
     @property
     def key(self) -> ApiKey:
@@ -242,11 +248,10 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
             return False
         return self.is_list or getattr(self, "action", None) == "list"
 
-    def query_parameters(self) -> Mapping[str, Parameter]:
-        declared = super().query_parameters()
-        if not self.answers_list:
-            return declared
-        return {**declared, **{parameter.name: parameter for parameter in _list_parameters(self)}}
+    @classmethod
+    def declared_parameters(cls, method: str, *, is_list: bool) -> Sequence[Parameter]:
+        declared = super().declared_parameters(method, is_list=is_list)
+        return (*declared, *_list_parameters(cls)) if is_list else declared
 
     def document(self, input_class: type[Input] | None = None) -> JsonObject:
         """Return the body, validated by ``input_class`` (default: the view's).
@@ -342,10 +347,12 @@ class Collection(ViewSetMixin, ApiView):
     whole_names: ClassVar[frozenset[str]] = frozenset()
     """Objects that PATCH replaces instead of merging, beside rule trees."""
     bulk_path: bool = False
+    max_bulk_rows = MAX_ROWS
+    conflict_codes: ClassVar[Mapping[str, tuple[str, ...]]] = {"DELETE": ("in_use",)}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if self.action == "bulk":
-            self.max_rows = MAX_ROWS
+            self.max_rows = self.max_bulk_rows
         super().initial(request, *args, **kwargs)
 
     def save(self, rows: Sequence[JsonObject]) -> Saved:

@@ -10,11 +10,13 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from consumers.api.framework.components import nullable
 from consumers.api.framework.fields import CurrencyField, DecimalText, FlagField, TextField, TimeZoneField, WholeField
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, checked, merged
 from consumers.choices import CURRENCIES, NO_CURRENCY
 from consumers.services.account import AccountValues, account_lock, account_update
+from consumers.types import JsonObject
 
 
 class EarnRates(serializers.DictField):
@@ -28,6 +30,11 @@ class EarnRates(serializers.DictField):
         if unknown:
             raise ValidationError({code: [ErrorDetail(NO_CURRENCY, code="invalid_choice")] for code in unknown})
         return {code: f"{rate:f}" for code, rate in rates.items() if rate is not None}
+
+    def json_schema(self) -> JsonObject:
+        """Return the field for the OpenAPI document."""
+        rate = nullable(self.child.json_schema())
+        return {"type": "object", "propertyNames": {"pattern": "^[A-Z]{3}$"}, "additionalProperties": rate}
 
 
 class AccountInput(Input):
@@ -53,7 +60,7 @@ class AccountOutput(Output):
     currency = serializers.CharField()
     time_zone = serializers.CharField()
     points_per_currency_unit = DecimalText(max_digits=12, decimal_places=4)
-    other_earn_rates = serializers.DictField(child=serializers.CharField())
+    other_earn_rates = serializers.DictField(child=DecimalText(max_digits=12, decimal_places=4))
     point_value = DecimalText(max_digits=12, decimal_places=6)
     catalogue_enabled = serializers.BooleanField()
     late_transaction_days = serializers.IntegerField()
@@ -64,6 +71,7 @@ class AccountView(ApiView):
 
     input_class = AccountInput
     output_class = AccountOutput
+    conflict_codes = {"PATCH": ("in_use",)}
 
     def get(self, request: Request) -> Response:
         """The account's settings."""

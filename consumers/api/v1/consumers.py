@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from consumers.api.framework.components import TEXT, answer_object, array, component, described
 from consumers.api.framework.fields import (
     ChoiceText,
     DayField,
@@ -96,7 +97,7 @@ class LoyaltyOutput(Output):
     cards = CardOutput(many=True)
 
 
-@extend_schema_field({"type": "array", "items": {"type": "string"}})
+@extend_schema_field(array(TEXT))
 class GroupCodes(serializers.Field[Any, Any, list[str], Any]):
     """The codes of a consumer's groups, in order."""
 
@@ -149,6 +150,7 @@ class Consumers(Collection):
     search_fields = ("consumer_id", "first_name", "last_name", "email", "phone")
     ordering_fields = ("consumer_id", "last_name", "created_at", "updated_at")
     default_ordering = "consumer_id"
+    conflict_codes = dict.fromkeys(("PUT", "PATCH", "POST", "DELETE"), ("in_use",))
 
     def open_to_tills(self, request: Request) -> bool:
         """A till looks up one card at a time; it does not read the list."""
@@ -213,7 +215,8 @@ class LoyaltyTab(ConsumerView):
     def output_schema(self) -> JsonObject:
         """What the OpenAPI document says of the answer: the sections that are registered."""
         sections = {section.key: dict(section.schema) for section in loyalty_sections_answered()}
-        return {"type": "object", "properties": {"consumer_id": {"type": "string"}, **sections}}
+        schema = answer_object({"consumer_id": TEXT, **sections})
+        return component("LoyaltyTab", described(schema, "What the Loyalty tab shows of a consumer."))
 
     def get(self, request: Request, consumer_id: str) -> Response:
         """Membership, balance, last activity, vouchers, personalized promotions, redemptions."""

@@ -41,6 +41,7 @@ class Claims(ConsumerView):
     input_class = ClaimInput
     output_class = ClaimOutput
     max_body_bytes = 64 * KIBIBYTE
+    conflict_codes = {"POST": ("insufficient_points", "offer_unavailable", "reference_reused")}
 
     @extend_schema(responses={200: ClaimOutput, 201: ClaimOutput})
     def post(self, request: Request, consumer_id: str) -> Response:

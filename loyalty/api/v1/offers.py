@@ -107,6 +107,7 @@ class Offers(Collection):
     search_fields = ("code", "name", "description")
     ordering_fields = ("code", "name", "created_at", "updated_at")
     default_ordering = "code"
+    conflict_codes = dict.fromkeys(("PUT", "PATCH", "POST", "DELETE"), ("in_use",))
 
     def get_queryset(self) -> QuerySet[Offer]:
         return offers_of(account_id=self.account.pk)

@@ -64,6 +64,7 @@ class PointsAdjustments(ConsumerView):
     input_class = AdjustmentInput
     output_class = AdjustmentOutput
     max_body_bytes = 64 * KIBIBYTE
+    conflict_codes = {"POST": ("reference_reused",)}
     search_fields = ("reference", "description")
     ordering_fields = ("at",)
     default_ordering = "-at"

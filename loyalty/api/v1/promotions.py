@@ -7,168 +7,55 @@ from django.db.models import QuerySet
 from django.urls import path
 from django.urls.resolvers import URLPattern
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from consumers.api.framework.fields import ChoiceText, MomentField, ObjectField
-from consumers.api.framework.serializers import Output
+from consumers.api.framework.fields import ChoiceText, MomentField
 from consumers.api.framework.views import ApiView, collection_paths
 from consumers.types import JsonObject
 from loyalty.choices import PromotionType
 from loyalty.selectors.promotion import loyalty_promotions_of
 from loyalty.services.promotion import loyalty_promotions_save
-from promotions.api.v1.fields import outcome_shape
+from promotions.api.v1.definitions import (
+    CONTENT,
+    CONTENT_BODY,
+    ELIGIBILITY,
+    ELIGIBILITY_BODY,
+    OUTCOME,
+    OUTCOME_BODY,
+)
+from promotions.api.v1.fields import DocumentField
 from promotions.api.v1.promotions import (
     CommonInput,
     DuplicateView,
     LifeOutput,
     PromotionCollection,
     PromotionFilters,
-    RulesShape,
     StopView,
     VersionsView,
 )
-from promotions.choices import PriceOrder
-from promotions.engine.definition.fields import LIMIT_PERIODS, LOYALTY_OUTCOME
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionValues
 
 
-class ProductSetShape(Output):
-    """One set of a product selection."""
-
-    name = serializers.CharField(required=False)
-    rules = RulesShape(required=False)
-    units = serializers.IntegerField(required=False, min_value=1)
-
-
-class ProductSelectionShape(Output):
-    """Which units count. No sets: every unit."""
-
-    match = serializers.ChoiceField(choices=["any", "all"], required=False)
-    sets = ProductSetShape(many=True, required=False)
-
-
-class QuantityRuleShape(Output):
-    """How units make matching sets."""
-
-    apply_to = serializers.ChoiceField(choices=["all", "every", "first"])
-    units = serializers.IntegerField(required=False, min_value=1)
-
-
-class PricingRuleShape(Output):
-    """Which units come first."""
-
-    order = serializers.ChoiceField(choices=PriceOrder.choices, required=False)
-    by = serializers.ChoiceField(choices=["inc_tax", "ex_tax", "tax"], required=False)
-
-
-HINTS = {
-    "multiplier": "1 to 100",
-    "conversion_units": "a number above 0",
-    "offer": "the code of a personalised offer",
-    "redemption_message": "HTML; cleaned when saved",
-}
-"""What a field of an outcome may hold, where its kind does not tell."""
-
-
-class OutcomeShape(Output):
-    """What the promotion gives; a field of another type than the promotion's is refused."""
-
-    product_selection = ProductSelectionShape(required=False)
-    quantity_rule = QuantityRuleShape(required=False, allow_null=True)
-    pricing_rule = PricingRuleShape(required=False, allow_null=True)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Return the fields of every type, from the table that the definition's check reads."""
-        documents = super().get_fields()
-        return {
-            name: documents.get(name) or outcome_shape(field, hint=HINTS.get(name, ""))
-            for name, field in LOYALTY_OUTCOME.items()
-        }
-
-
-class PeriodShape(Output):
-    """The days that an application rule looks back over."""
-
-    unit = serializers.ChoiceField(choices=["days", "weeks", "months", "promotion"])
-    length = serializers.IntegerField(required=False, allow_null=True, min_value=1)
-
-
-class ApplicationRuleShape(Output):
-    """What the consumer must have done before."""
-
-    measure = serializers.ChoiceField(choices=["transactions", "quantity", "spend"])
-    threshold = serializers.CharField(help_text="A number above 0")
-    period = PeriodShape()
-    line_item_rules = RulesShape(required=False)
-    counting = serializers.ChoiceField(choices=["reached", "every"], required=False)
-
-
-class ControlGroupShape(Output):
-    """Who is held out."""
-
-    group = serializers.CharField()
-    percentage = serializers.CharField(help_text="0 to 100")
-
-
-class EligibilityShape(Output):
-    """Who gets it, where, when and how often."""
-
-    site_rules = RulesShape(required=False)
-    customer_rules = RulesShape(required=False)
-    transaction_rules = RulesShape(required=False)
-    line_item_rules = RulesShape(required=False)
-    application_rules = ApplicationRuleShape(many=True, required=False)
-    control_group = ControlGroupShape(required=False, allow_null=True)
-    total_redemption_limit = serializers.IntegerField(required=False, allow_null=True, min_value=1)
-    customer_redemption_limit = serializers.IntegerField(required=False, allow_null=True, min_value=1)
-    customer_limit_period = serializers.ChoiceField(
-        choices=LIMIT_PERIODS,
-        required=False,
-        help_text="The limit per customer holds over the whole promotion, or over each calendar period at the site.",
-    )
-    always_apply = serializers.BooleanField(required=False)
-
-
-class LinkShape(Output):
-    """A link; https only."""
-
-    url = serializers.CharField()
-    anchor_text = serializers.CharField(required=False)
-
-
-class ImageShape(Output):
-    """An image; https only."""
-
-    url = serializers.CharField()
-    alt_text = serializers.CharField(required=False)
-
-
-class ContentShape(Output):
-    """What the consumer reads."""
-
-    short_description = serializers.CharField(required=False)
-    long_description = serializers.CharField(required=False, help_text="HTML; cleaned when saved")
-    confirmation_message = serializers.CharField(required=False)
-    terms_and_conditions = serializers.CharField(required=False, help_text="HTML; cleaned when saved")
-    links = serializers.ListField(child=LinkShape(), required=False, max_length=3)
-    images = serializers.ListField(child=ImageShape(), required=False, max_length=3)
-
-
-@extend_schema_field(OutcomeShape)
-class OutcomeField(ObjectField):
+class OutcomeField(DocumentField):
     """The outcome document."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=OUTCOME_BODY, answer=OUTCOME, **kwargs)
 
-@extend_schema_field(EligibilityShape)
-class EligibilityField(ObjectField):
+
+class EligibilityField(DocumentField):
     """The eligibility document."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=ELIGIBILITY_BODY, answer=ELIGIBILITY, **kwargs)
 
-@extend_schema_field(ContentShape)
-class ContentField(ObjectField):
+
+class ContentField(DocumentField):
     """The content document."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=CONTENT_BODY, answer=CONTENT, **kwargs)
 
 
 class PromotionInput(CommonInput):

@@ -27,12 +27,14 @@ from consumers.models import Account, Consumer
 from consumers.types import JsonMapping
 from loyalty.api.v1.till_bodies import NotJson, batch_decoded, return_decoded, sale_decoded, void_decoded
 from loyalty.api.v1.till_schema import (
-    ANSWER_SCHEMA,
-    BATCH_ANSWER_SCHEMA,
+    BATCH_ANSWER,
     BATCH_SCHEMA,
-    RETURN_ANSWER_SCHEMA,
+    QUOTE_ANSWER,
+    RETURN_ANSWER,
     RETURN_SCHEMA,
     SALE_SCHEMA,
+    TRANSACTION_ANSWER,
+    TRANSACTION_SCHEMA,
     VOID_SCHEMA,
 )
 from loyalty.choices import TransactionStatus
@@ -135,7 +137,7 @@ class Evaluate(TillView):
     max_body_bytes = MAX_SALE_BYTES
     parameters = {"POST": (EXPLAIN, EXPLAIN_ONE)}
 
-    @extend_schema(request=SALE_SCHEMA, responses={200: ANSWER_SCHEMA})
+    @extend_schema(request=SALE_SCHEMA, responses={200: QUOTE_ANSWER})
     def post(self, request: Request) -> Response:
         """What a basket would earn. Writes nothing."""
         explain, only = self.explain, request.query_params.get("promotion")
@@ -201,16 +203,17 @@ class Transactions(TillView):
     is_list = True
     max_body_bytes = MAX_SALE_BYTES
     parameters = {"POST": (EXPLAIN,)}
+    conflict_codes = {"POST": ("reference_reused", "decision_changed", "selection_locked")}
 
     def get_queryset(self) -> QuerySet[Transaction]:
         return transactions_of(account_id=self.account.pk)
 
-    @extend_schema(responses={200: ANSWER_SCHEMA})
+    @extend_schema(responses={200: TRANSACTION_ANSWER})
     def get(self, request: Request) -> Response:
         """The account's transactions, newest first."""
         return self.page(self.get_queryset().defer("explanation", "facts"))
 
-    @extend_schema(request=SALE_SCHEMA, responses={201: ANSWER_SCHEMA, 200: ANSWER_SCHEMA})
+    @extend_schema(request=TRANSACTION_SCHEMA, responses={201: TRANSACTION_ANSWER, 200: TRANSACTION_ANSWER})
     def post(self, request: Request) -> Response:
         """Commit a paid basket: 201, or 200 with the same answer where it was committed before."""
         committed = transaction_commit(account=self.account, sale=self.sale(commit=True), at=timezone.now())
@@ -227,7 +230,7 @@ class TransactionRow(TillView):
     output_class = TransactionOutput
     parameters = {"GET": (EXPLAIN,)}
 
-    @extend_schema(responses={200: ANSWER_SCHEMA})
+    @extend_schema(responses={200: TRANSACTION_ANSWER})
     def get(self, request: Request, reference: str) -> Response:
         """A transaction as it stands now; with explain, why other promotions did not apply, as it was decided."""
         return Response(transaction_answer(self.transaction(reference), explain=self.explain))
@@ -243,12 +246,12 @@ class TransactionBatch(TransactionRow):
         if self.request.method == "GET":
             self.transaction("batch")
 
-    @extend_schema(responses={200: ANSWER_SCHEMA})
+    @extend_schema(responses={200: TRANSACTION_ANSWER})
     def get(self, request: Request, reference: str = "batch") -> Response:
         """The transaction with the reference ``batch``."""
         return super().get(request, reference)
 
-    @extend_schema(request=BATCH_SCHEMA, responses={200: BATCH_ANSWER_SCHEMA})
+    @extend_schema(request=BATCH_SCHEMA, responses={200: BATCH_ANSWER})
     def post(self, request: Request) -> Response:
         """Commit up to 500 baskets of an offline till, the oldest first, each by itself.
 
@@ -275,10 +278,11 @@ class TransactionReturns(TillView):
 
     till_methods = frozenset({"POST"})
     parameters = {"POST": (PREVIEW,)}
+    conflict_codes = {"POST": ("reference_reused", "voided")}
 
     @extend_schema(
         request=RETURN_SCHEMA,
-        responses={201: RETURN_ANSWER_SCHEMA, 200: RETURN_ANSWER_SCHEMA},
+        responses={201: RETURN_ANSWER, 200: RETURN_ANSWER},
     )
     def post(self, request: Request, reference: str) -> Response:
         """Take back a part of a transaction: 201, or 200 for a preview and for a return that was taken before."""
@@ -294,8 +298,9 @@ class TransactionVoid(TillView):
 
     till_methods = frozenset({"POST"})
     max_body_bytes = 64 * KIBIBYTE
+    conflict_codes = {"POST": ("reference_reused", "voided")}
 
-    @extend_schema(request=VOID_SCHEMA, responses={201: RETURN_ANSWER_SCHEMA, 200: RETURN_ANSWER_SCHEMA})
+    @extend_schema(request=VOID_SCHEMA, responses={201: RETURN_ANSWER, 200: RETURN_ANSWER})
     def post(self, request: Request, reference: str) -> Response:
         """Take back all of a transaction, and the choices that it made final: 201, or 200 where it was done before."""
         return _reverse(self.account, self.decoded(lambda raw: void_decoded(raw, transaction=reference)))

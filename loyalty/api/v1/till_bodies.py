@@ -38,17 +38,34 @@ MAX_UNITS = 1_000_000_000
 _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _COMMON_PRICE = re.compile(r"\d{1,12}(\.(?P<decimals>\d{1,15}))?", re.ASCII)
 
+
+def _documented(**keywords: object) -> Meta:
+    """Return what the OpenAPI document says of a bound that is checked after decoding, with a code of its own."""
+    return Meta(extra_json_schema=keywords)
+
+
+_NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters")]
 Sku = Annotated[str, Meta(min_length=1, max_length=MAX_SKU_LENGTH)]
 Text = Annotated[str, Meta(max_length=200)]
-Number = Annotated[str | int, Meta(description='A decimal number as text, such as "12.50"')]
+Reference = Annotated[Text, _documented(maxLength=MAX_REFERENCE_LENGTH)]
+Consumer = Annotated[Text, _documented(maxLength=MAX_CONSUMER_ID_LENGTH)]
+ShortText = Annotated[Text, _documented(maxLength=MAX_KEY_LENGTH)]
+Currency = Annotated[str, Meta(max_length=10, description="ISO 4217"), _documented(maxLength=3, pattern="^[A-Z]{3}$")]
+Number = Annotated[
+    str | int,
+    Meta(description='A decimal number as text, such as "12.50"'),
+    _documented(pattern=_NUMBER_PATTERN, examples=["12.50"]),
+]
+Lines = _documented(minItems=1, maxItems=MAX_LINES)
 UnitPrice = Annotated[
     str | int,
     Meta(description="Up to four decimals. Below zero only where neither discounts nor points count the line"),
+    _documented(pattern=_NUMBER_PATTERN, examples=["12.50"]),
 ]
 Weighed = Annotated[bool | None, Meta(description="Whether it is one unit, whatever it weighs; null: as its product")]
 LeftOut = Annotated[bool | None, Meta(description="Whether it is left out, as its product may be too")]
-Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 with offset")]
+Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 with offset"), _documented(format="date-time")]
 
 
 class LineBody(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -78,15 +95,15 @@ class SaleBody(Struct, kw_only=True, forbid_unknown_fields=True):
     """A basket to evaluate, or a transaction to commit."""
 
     site: Name
-    currency: Annotated[str, Meta(max_length=10, description="ISO 4217")]
-    lines: list[LineBody]
-    reference: Text | None = None
+    currency: Currency
+    lines: Annotated[list[LineBody], Lines]
+    reference: Reference | None = None
     occurred_at: Moment | None = None
-    consumer: Text | None = None
-    loyalty_card: Text | None = None
-    source: Text | None = ""
-    payment_card_type: Text | None = ""
-    vouchers: list[Text] | None = None
+    consumer: Consumer | None = None
+    loyalty_card: ShortText | None = None
+    source: ShortText | None = ""
+    payment_card_type: ShortText | None = ""
+    vouchers: Annotated[list[Text], _documented(maxItems=MAX_VOUCHERS, uniqueItems=True)] | None = None
     expected: ExpectedBody | None = None
     on_difference: Literal["commit", "refuse"] = "commit"
 
@@ -102,7 +119,7 @@ class ReturnBody(Struct, kw_only=True, forbid_unknown_fields=True):
     """A part of a transaction that came back."""
 
     reference: Name
-    lines: list[ReturnedLineBody]
+    lines: Annotated[list[ReturnedLineBody], Lines]
     occurred_at: Moment | None = None
 
 

@@ -63,6 +63,10 @@ _COMBINATION_NOT_PROVED = (
 )
 
 
+WARNING_CODES = ("unknown_card", "combination_not_proved")
+"""The codes of warnings."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TillWarning:
     """Something the till should know that stops nothing."""

@@ -10,93 +10,83 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from consumers.api.framework.components import AMOUNT, nullable
 from consumers.api.framework.fields import ChoiceText, FlagField, MomentField
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, collection_paths
 from consumers.types import JsonObject
+from promotions.api.v1.definitions import (
+    DISCOUNT_DEFINITION,
+    LIMIT,
+    LIMIT_BODY,
+    NUMBER,
+    PERIOD,
+    PRODUCT_SETS,
+    PRODUCT_SETS_BODY,
+    RULES,
+    RULES_BODY,
+)
 from promotions.api.v1.fields import UncheckedField
 from promotions.api.v1.promotions import (
-    RULES,
     CommonInput,
     DuplicateView,
     LifeOutput,
     PromotionCollection,
     PromotionFilters,
-    RulesShape,
     StopView,
     VersionOutput,
     VersionsView,
 )
 from promotions.choices import DiscountType, Family, PriceOrder
-from promotions.engine.definition.fields import LIMIT_PERIODS, MAX_PRODUCTS_IN_SET
 from promotions.models import Promotion, PromotionVersion
 from promotions.selectors.promotion import promotions_of
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
 
 
-class DiscountSetShape(Output):
-    """One product set. Its source is one of ``rules``, ``products`` and ``personalized_promotion``."""
-
-    name = serializers.CharField(required=False)
-    rules = RulesShape(required=False)
-    products = serializers.ListField(
-        child=serializers.CharField(), required=False, max_length=MAX_PRODUCTS_IN_SET, help_text="SKUs."
-    )
-    personalized_promotion = serializers.CharField(required=False, help_text="A backend id.")
-    required_quantity = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, help_text="1 where no spend is required either."
-    )
-    required_spend = serializers.CharField(
-        required=False, allow_null=True, help_text="An amount, in place of the quantity."
-    )
-    repeats = serializers.BooleanField(
-        required=False,
-        help_text="True: the amount is off, and a redemption counts, each time that the spend is reached. Only with a "
-        "`required_spend`, in a discount of type `amount` without another set, all of whose units get the discount. "
-        "Left out where it is false.",
-    )
-    discounted_quantity = serializers.IntegerField(
-        required=False,
-        allow_null=True,
-        min_value=0,
-        help_text="Null: the required quantity, or all units where a spend is required; 0: it only qualifies.",
-    )
-    gets_discount = serializers.BooleanField(required=False, help_text="False: it only qualifies. True by default.")
-    default_product = serializers.CharField(required=False, allow_null=True, help_text="A SKU.")
-
-
-@extend_schema_field(RULES)
 class RulesPart(UncheckedField):
-    """A rule tree."""
+    """A rule tree; the field's name says of which scope."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(body=RULES_BODY[name], answer=RULES[name])
 
 
-@extend_schema_field(DiscountSetShape(many=True))
 class ProductSetsPart(UncheckedField):
     """The product sets."""
 
+    is_required_in_document = True
 
-@extend_schema_field({"type": "string"})
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=PRODUCT_SETS_BODY, answer=PRODUCT_SETS, **kwargs)
+
+
 class NumberPart(UncheckedField):
     """An amount or a percentage."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=nullable(NUMBER), answer=nullable(AMOUNT), **kwargs)
 
-@extend_schema_field({"type": "string", "enum": list(LIMIT_PERIODS)})
+
 class LimitPeriodPart(UncheckedField):
     """The calendar period of the limit per customer; by default the whole promotion."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=nullable(PERIOD), answer=PERIOD, **kwargs)
 
-@extend_schema_field({"type": "integer", "minimum": 1})
+
 class LimitPart(UncheckedField):
     """A limit; null: none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=LIMIT_BODY, answer=LIMIT, **kwargs)
 
 
 class ConditionsInput(Input):
     """Who gets it, where and in which transactions."""
 
-    site_rules = RulesPart()
-    customer_rules = RulesPart()
-    transaction_rules = RulesPart()
-    line_item_rules = RulesPart()
+    site_rules = RulesPart("site_rules")
+    customer_rules = RulesPart("customer_rules")
+    transaction_rules = RulesPart("transaction_rules")
+    line_item_rules = RulesPart("line_item_rules")
 
 
 class DiscountInput(CommonInput):
@@ -118,10 +108,10 @@ class DiscountInput(CommonInput):
 class ConditionsOutput(Output):
     """Who gets it, where and in which transactions."""
 
-    site_rules = RulesPart()
-    customer_rules = RulesPart()
-    transaction_rules = RulesPart()
-    line_item_rules = RulesPart()
+    site_rules = RulesPart("site_rules")
+    customer_rules = RulesPart("customer_rules")
+    transaction_rules = RulesPart("transaction_rules")
+    line_item_rules = RulesPart("line_item_rules")
 
 
 class DiscountOutput(LifeOutput):
@@ -190,6 +180,7 @@ class DiscountDuplicate(DiscountView, DuplicateView):
 class DiscountVersionOutput(VersionOutput):
     """One immutable version of a discount."""
 
+    @extend_schema_field(DISCOUNT_DEFINITION)
     def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
         """The definition in a discount's own fields."""
         return discount_fields(version.definition)

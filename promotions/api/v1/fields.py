@@ -1,12 +1,13 @@
-"""Money, parts of definitions and fields of outcomes in bodies and answers."""
+"""Money and parts of definitions in bodies and answers."""
 
 from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
 
-from consumers.api.framework.fields import DecimalText
-from promotions.engine.definition.fields import FieldKind, OutcomeField
+from consumers.api.framework.components import AMOUNT
+from consumers.api.framework.fields import DecimalText, ObjectField, is_of_body
+from consumers.types import JsonObject
 from promotions.engine.money import exponent, price_text
 
 
@@ -18,10 +19,19 @@ class MoneyText(DecimalText):
 
 
 class UncheckedField(serializers.Field[Any, Any, Any, Any]):
-    """A part of a definition as it was sent: the service checks it."""
+    """A part of a definition as it was sent: the service checks it.
 
-    def __init__(self, **kwargs: Any) -> None:
+    ``body`` and ``answer`` describe it in the OpenAPI document.
+    """
+
+    def __init__(self, *, body: JsonObject, answer: JsonObject, **kwargs: Any) -> None:
+        self.schemas = body, answer
         super().__init__(**{"allow_null": True, "default": None, **kwargs})
+
+    def json_schema(self) -> JsonObject:
+        """Return the field for the OpenAPI document."""
+        body, answer = self.schemas
+        return body if is_of_body(self) else answer
 
     def to_internal_value(self, data: object) -> object:
         return data
@@ -43,17 +53,19 @@ def price_output(price: Decimal | None, currency: str) -> str | None:
 class MoneyOutput(serializers.CharField):
     """An amount that the serializer has formatted with ``amount_output``."""
 
+    def json_schema(self) -> JsonObject:
+        """Return the field for the OpenAPI document."""
+        return dict(AMOUNT)
 
-def outcome_shape(field: OutcomeField, *, hint: str) -> serializers.Field[Any, Any, Any, Any]:
-    """Return the shape of a field of an outcome for the API's document: which types have it, and what it may hold."""
-    types = field.types if len(field.types) == 1 else ()
-    help_text = ": ".join([*types, *([hint] if hint else [])])
-    match field.kind:
-        case FieldKind.WHOLE:
-            return serializers.IntegerField(required=False, min_value=1, help_text=help_text)
-        case FieldKind.FLAG:
-            return serializers.BooleanField(required=False, help_text=help_text)
-        case FieldKind.CHOICE:
-            return serializers.ChoiceField(choices=field.choices, required=False, help_text=help_text)
-        case _:
-            return serializers.CharField(required=False, help_text=help_text)
+
+class DocumentField(ObjectField):
+    """A document of a definition; ``body`` and ``answer`` describe it in the OpenAPI document."""
+
+    def __init__(self, *, body: JsonObject, answer: JsonObject, **kwargs: Any) -> None:
+        self.schemas = body, answer
+        super().__init__(**kwargs)
+
+    def json_schema(self) -> JsonObject:
+        """Return the field for the OpenAPI document."""
+        body, answer = self.schemas
+        return body if is_of_body(self) else answer

@@ -7,12 +7,13 @@ from django.db.models import QuerySet
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from consumers.api.framework.components import array, text
 from consumers.api.framework.fields import FlagField, KeyField, MomentField, TextField, WholeField
 from consumers.api.framework.filters import ArchiveFilters, FlagFilter
 from consumers.api.framework.query import switch
@@ -119,7 +120,6 @@ def too_many_products() -> ValidationError:
     return ValidationError([ErrorDetail(f"A list has at most {MAX_LIST_PRODUCTS} products.", code="too_many_products")])
 
 
-@extend_schema_field({"type": "array", "items": {"type": "string"}})
 class SkusField(serializers.Field[Any, Any, Any, Any]):
     """A list of texts; the service checks that they are products. Ten thousand such lists are read quickly."""
 
@@ -138,6 +138,10 @@ class SkusField(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: object) -> object:
         return value
+
+    def json_schema(self) -> JsonObject:
+        """Return the field for the OpenAPI document."""
+        return array(text(min_length=1, max_length=MAX_SKU_LENGTH), max_items=MAX_SENT_PRODUCTS)
 
 
 class PushedProduct(Input):
@@ -262,7 +266,7 @@ class PersonalizedProducts(PersonalizedListView):
         )
         return self.answer(listed)
 
-    @extend_schema(responses={200: PersonalizedListOutput})
+    @extend_schema(request=RemoveInput, responses={200: PersonalizedListOutput})
     def delete(self, request: Request, backend_id: str, consumer_id: str) -> Response:
         """Take ``{"products": [skus]}`` off the list, or ``{"remove_all": true}``; those not on it are gone already."""
         removed = self.document(RemoveInput)
@@ -274,6 +278,7 @@ class PersonalizedProducts(PersonalizedListView):
 class PersonalizedSelection(PersonalizedListView):
     """The consumer's choice."""
 
+    conflict_codes = {"PUT": ("selection_locked",)}
     till_methods = frozenset({"PUT"})
     input_class = ProductsInput
 

@@ -14,6 +14,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from consumers.api.framework.components import component, enum
 from consumers.api.framework.fields import CurrencyField, FlagField, KeyField, MomentField, TextField
 from consumers.api.framework.filters import ArchiveFilters, FlagFilter, KeyFilter
 from consumers.api.framework.parsers import KIBIBYTE, MEBIBYTE
@@ -21,6 +22,7 @@ from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, Collection, row_or_404
 from consumers.models import Site
 from consumers.services.upsert import Saved
+from promotions.api.v1.definitions import LOYALTY_DEFINITION
 from promotions.choices import Status
 from promotions.models import Promotion, PromotionVersion
 from promotions.selectors.life import promotions_live, promotions_with_status
@@ -39,12 +41,7 @@ class TimedView(ApiView):
         super().initial(request, *args, **kwargs)
 
 
-RULES = {"type": ["object", "null"], "description": "An And/Or tree of rules; null or empty: all qualify."}
-
-
-@extend_schema_field(RULES)
-class RulesShape(serializers.JSONField):
-    """A rule tree, for the OpenAPI document."""
+PROMOTION_STATUS = component("PromotionStatus", enum(*Status.values))
 
 
 class CommonInput(Input):
@@ -68,7 +65,7 @@ class LifeOutput(Output):
     created_at = MomentField()
     updated_at = MomentField()
 
-    @extend_schema_field(serializers.ChoiceField(choices=Status.choices))
+    @extend_schema_field(PROMOTION_STATUS)
     def get_status(self, promotion: Promotion) -> str:
         """The status at the moment of the call."""
         return promotion.status_at(self.context["view"].at)
@@ -93,6 +90,7 @@ class VersionOutput(Output):
     created_at = MomentField()
     created_by = serializers.SerializerMethodField()
 
+    @extend_schema_field(LOYALTY_DEFINITION)
     def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
         """The definition of this version."""
         definition: dict[str, Any] = version.definition
@@ -136,12 +134,21 @@ class PromotionFilters(ArchiveFilters):
         return self.request.parser_context["view"]
 
 
+_CHANGE_CONFLICTS = ("already_published", "stopped")
+
+
 class PromotionCollection(TimedView, Collection):
     """The promotions of one family under their codes."""
 
     till_methods = frozenset({"GET"})
     # Ten sets of 1,000 products, or trees of 200 conditions with long lists.
     max_body_bytes = 8 * MEBIBYTE
+    conflict_codes = {
+        "PUT": _CHANGE_CONFLICTS,
+        "PATCH": _CHANGE_CONFLICTS,
+        "POST": _CHANGE_CONFLICTS,
+        "DELETE": ("in_use",),
+    }
     key_name = "code"
     key_field = KeyField(max_length=64)
     filterset_class = PromotionFilters
@@ -196,6 +203,9 @@ class PromotionView(TimedView):
 class StopView(PromotionView):
     """``<code>/stop``."""
 
+    is_body_optional = True
+    conflict_codes = {"POST": ("not_published", "stopped")}
+
     def post(self, request: Request, code: str) -> Response:
         """Stop it from now on, for good; baskets of before still get it."""
         if request.stream is not None:
@@ -208,6 +218,7 @@ class DuplicateView(PromotionView):
     """``<code>/duplicate``."""
 
     input_class = DuplicateInput
+    answers_created = True
 
     def post(self, request: Request, code: str) -> Response:
         """Make a draft that says the same under another code."""

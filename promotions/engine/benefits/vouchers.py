@@ -159,6 +159,9 @@ _REFUSALS: tuple[tuple[str, Callable[[_Presentation], bool]], ...] = (
 )
 """Why a voucher does not pay, in order: the first that holds is the reason."""
 
+VOUCHER_REASONS = tuple(dict.fromkeys(reason for reason, _ in _REFUSALS))
+"""The reasons, in order."""
+
 
 def _reductions(benefit: Benefit, basket: Basket, prices: Prices) -> list[PriceReduction]:
     """Return what a benefit takes off the prices; nothing in another currency."""

@@ -42,6 +42,10 @@ REASON_ORDER = {reason: position for position, reason in enumerate(REASONS)}
 """The position of each reason in the order of the checks."""
 
 
+LACKING = ("spend", "units", "transactions", "rule")
+"""What a promotion may lack."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NearMiss:
     """The one thing that a promotion lacked: ``spend``, ``units``, ``transactions`` or a ``rule``.
