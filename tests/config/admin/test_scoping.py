@@ -181,7 +181,7 @@ def test_another_accounts_offer_and_group_cannot_be_chosen_for_a_promotion(ours:
 
 
 def test_rows_of_two_accounts_may_share_a_key(ours: Office, theirs: Office) -> None:
-    answer = ours.post("promotions_product_add", sku="theirs-p1", name="Mine")
+    answer = ours.post("promotions_product_add", sku="theirs-p1", name="Mine", sold_by="unit")
     assert answer.status_code == 302
     assert Product.objects.get(account=ours.account, sku="theirs-p1").name == "Mine"
     assert Product.objects.get(account=theirs.account, sku="theirs-p1").name == "Product of theirs"
