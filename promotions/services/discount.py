@@ -123,7 +123,7 @@ def _check(values: PromotionValues, catalogue_enabled: bool) -> Definition:
     )
 
 
-DISCOUNT = PromotionFamily(family=Family.DISCOUNT, check=_check)
+DISCOUNT = PromotionFamily(family=Family.DISCOUNT, check=_check, type_is_fixed=False)
 
 
 def discounts_save(

@@ -252,7 +252,7 @@ def describe_applied(
         saving = describe_amount(row.saving, currency)
         yield AppliedRow(
             promotion=row.promotion,
-            type=describe_type(row.promotion.type),
+            type=describe_type(row.version.definition["type"]),
             version=row.version.number,
             redemptions=change_of(f"{then.redemptions if then else row.redemptions:,}", f"{row.redemptions:,}"),
             points=change_of(f"{then.points if then else row.points:,}", f"{row.points:,}"),

@@ -90,7 +90,7 @@ class ConditionsInput(Input):
 
 
 class DiscountInput(CommonInput):
-    """A discount. Its type never changes; code and currency are fixed once it is published."""
+    """A discount. Code and currency are fixed once it is published."""
 
     discount_type = ChoiceText(choices=DiscountType.choices)
     value = NumberPart(help_text="amount, fixed_price: an amount; percentage: up to 100; free_product: null.")

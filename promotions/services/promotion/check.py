@@ -35,7 +35,7 @@ def checked_change(
     Raises:
         PromotionsError: every problem of the values, by path.
     """
-    if before is not None and values.type != before.type:
+    if before is not None and values.type != before.type and family.type_is_fixed:
         detail = f"It is a {before.type} promotion, and stays one."
         raise PromotionsError(problems=[Problem(code="immutable", attr="type", detail=detail)])
     values = replace(values, name=values.name.strip(), currency=values.currency or account.currency)
@@ -44,7 +44,7 @@ def checked_change(
         copy(before) if before is not None else Promotion(account=account, family=family.family, type=values.type)
     )
     change = Change(promotion=promotion, before=before)
-    for name in ("code", "name", "description", "currency", "starts_at", "ends_at", "draft", "archived"):
+    for name in ("code", "type", "name", "description", "currency", "starts_at", "ends_at", "draft", "archived"):
         setattr(promotion, name, getattr(values, name))
     if change.publishes or before is None or _checked_parts(values) != _checked_parts(before):
         try:
@@ -63,8 +63,8 @@ def checked_change(
 
 
 def _checked_parts(promotion: PromotionValues | Promotion) -> tuple[object, ...]:
-    """Return what the check of a definition depends on: the documents, and the currency of their amounts."""
-    return promotion.outcome, promotion.eligibility, promotion.content, promotion.currency
+    """Return what the check of a definition depends on: the type, the documents, and the currency of their amounts."""
+    return promotion.type, promotion.outcome, promotion.eligibility, promotion.content, promotion.currency
 
 
 def _set_definition(promotion: Promotion, definition: Definition) -> None:

@@ -43,12 +43,14 @@ class PromotionFamily:
     """What a family adds to the common lifecycle.
 
     ``check`` brings the documents into normal form, given whether the account uses the catalogue; it raises
-    ``InvalidDefinition``. ``sources`` are the rows that the documents may reference, by kind.
+    ``InvalidDefinition``. ``sources`` are the rows that the documents may reference, by kind. ``type_is_fixed`` says
+    whether a promotion keeps its type for life.
     """
 
     family: Family
     check: Callable[[PromotionValues, bool], Definition]
     sources: Mapping[str, ReferenceSource] = field(default_factory=lambda: REFERENCE_SOURCES)
+    type_is_fixed: bool = True
 
 
 def promotion_definition(promotion: Promotion) -> Document:

@@ -14,7 +14,7 @@ from promotions.services.promotion.references import INSERT_BATCH, references_wr
 from promotions.services.promotion.values import promotion_definition
 from promotions.services.status import status_events, status_events_record, transitions_missed
 
-_NEVER_UPDATED = frozenset({"id", "account", "family", "type", "redemptions", "created_at"})
+_NEVER_UPDATED = frozenset({"id", "account", "family", "redemptions", "created_at"})
 _UPDATED = [field.name for field in Promotion._meta.concrete_fields if field.name not in _NEVER_UPDATED]
 
 

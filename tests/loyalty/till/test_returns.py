@@ -886,6 +886,22 @@ def test_an_imported_past_sale_can_be_returned(shop: Shop) -> None:
 # --- records of a return ---------------------------------------------------------------------------------------------
 
 
+def test_a_return_goes_by_the_type_that_a_discount_had_at_the_sale(shop: Shop) -> None:
+    shop.discount("tea", make_set(2), kind="fixed_price", value="5.00")
+    sold = shop.sell("T1", lines=[make_line(quantity="4", price="4.00")])
+    assert (sold["net_total_inc_tax"], sold["applied"][0]["type"]) == ("10.00", "fixed_price")
+    change = {"discount_type": "percentage", "value": "50"}
+    assert shop.call("patch", "discounts/tea", change, role="manager").status_code == 200
+    left = shop.give_back("T1", "R1", TEA="2")
+    assert (left["net_total_inc_tax"], left["refund_due"], left["applied"][0]["type"]) == (
+        "5.00",
+        "5.00",
+        "fixed_price",
+    )
+    sold = shop.sell("T2", lines=[make_line(quantity="4", price="4.00")])
+    assert (sold["net_total_inc_tax"], sold["applied"][0]["version"]) == ("8.00", 2)
+
+
 def test_a_transaction_shows_its_state_after_returns(shop: Shop) -> None:
     shop.promotion("small", outcome={"points": 10})
     shop.promotion("large", outcome={"points": 20})

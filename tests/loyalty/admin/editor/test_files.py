@@ -309,7 +309,7 @@ def test_errors_name_row_column_and_path(office: Office, cells: dict[str, str], 
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ({"discount_type": "amount"}, "Row 1, discount_type: It is a percentage promotion, and stays one."),
+        ({"discount_type": "points"}, "Row 1, discount_type:"),
         ({"value": "101"}, "Row 1, value: Expected a percentage above 0 and of 100 at most."),
         ({"product_sets": "[]"}, "Row 1, product_sets: A discount has at least one product set."),
         (
