@@ -46,7 +46,7 @@ TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(DISCOUNT_OUTCOME,
 VALUES: Mapping[str, tuple[str, str]] = {
     DiscountType.AMOUNT: (
         "Amount off",
-        "Off each time the basket has all product sets, shared over the discounted products.",
+        "Off each time the basket has all sets, shared over the discounted products.",
     ),
     DiscountType.PERCENTAGE: (
         "Percentage off",
@@ -57,7 +57,7 @@ VALUES: Mapping[str, tuple[str, str]] = {
     ),
     DiscountType.FIXED_PRICE: (
         "Fixed price",
-        "What the discounted products cost together, each time the basket has all product sets. It never raises a price.",
+        "What the discounted products cost together, each time the basket has all sets. It never raises a price.",
     ),
 }
 """The label and help text of the value, by type."""
