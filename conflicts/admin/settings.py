@@ -44,9 +44,9 @@ class ConflictSettingsForm(ServiceForm):
         help_texts = {
             "promotion_bias": "When several compete, those win that save the consumer the most (or the least): money "
             "off, points at their value, a voucher at its perceived value.",
-            "promotions_per_type": "At most this many promotions of one type apply to a basket, such as fixed points. "
+            "promotions_per_type": "At most this many promotions of one type, such as fixed points, apply to a basket. "
             "Promotions that always apply do not count.",
-            "promotion_age": "Decides by the start date if promotions save the same. If that is the same too, the code decides.",
+            "promotion_age": "Decides by the start date if promotions save the same, then their code decides.",
             "discounts_per_transaction": "Discounts compete for units: those on other products apply side by side, "
             "up to this number. Leave blank for no limit.",
             "discount_combination": "Ranked: the discount that saves the most alone takes its products first. A bundle "
