@@ -94,7 +94,7 @@ class ExpectedBody(Struct, kw_only=True, forbid_unknown_fields=True):
 class SaleBody(Struct, kw_only=True, forbid_unknown_fields=True):
     """A basket to evaluate, or a transaction to commit."""
 
-    site: Name
+    site: Annotated[Name, _documented(maxLength=MAX_KEY_LENGTH)]
     currency: Currency
     lines: Annotated[list[LineBody], Lines]
     reference: Reference | None = None
