@@ -5,7 +5,7 @@ BIN := .venv/bin
 TESTS ?= tests
 BENCH ?=
 
-.PHONY: demo serve test check screenshots bench bench-history soak setup setup-dev browser lock
+.PHONY: demo serve test check clients screenshots bench bench-history soak setup setup-dev browser lock
 
 demo: setup
 	$(BIN)/python -m config.serve --demo
@@ -25,6 +25,11 @@ check: setup-dev
 	$(BIN)/python manage.py check --fail-level WARNING
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') DEBUG=false \
 		ALLOWED_HOSTS=promotions.example $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# Lint the OpenAPI document, and try the TypeScript client that is generated from it. It needs Node and npm.
+clients: setup-dev
+	npm ci --silent --prefix tests/clients/typescript
+	$(BIN)/python -m pytest tests/clients/typescript_client.py
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -44,14 +44,14 @@ class ConflictSettingsForm(ServiceForm):
         help_texts = {
             "promotion_bias": "When several compete, those win that save the consumer the most (or the least): money "
             "off, points at their value, a voucher at its perceived value.",
-            "promotions_per_type": "Of the fixed points promotions that a basket could get, say, the first so many "
-            "apply. Promotions that always apply take no place from them.",
-            "promotion_age": "Decides where the saving is the same, by the start date. After it the code decides.",
+            "promotions_per_type": "At most this many promotions of one type, such as fixed points, apply to a basket. "
+            "Promotions that always apply do not count.",
+            "promotion_age": "Decides by the start date if promotions save the same, then their code decides.",
             "discounts_per_transaction": "Discounts compete for units: those on other products apply side by side, "
-            "up to this number. Empty: no limit.",
-            "discount_combination": "Ranked: the discount that saves the most alone takes its units first. A bundle "
-            "may then keep out two discounts that save more together. Best total: that combination applies whose "
-            "savings add up to the most (or the least, as the bias says); it takes the till more time.",
+            "up to this number. Leave blank for no limit.",
+            "discount_combination": "Ranked: the discount that saves the most alone takes its products first. A bundle "
+            "may then keep out two discounts that together save more. Best total: the combination with the highest "
+            "total saving applies (with min-customer saving the lowest). Tills wait a little longer for it.",
         }
         widgets = {
             "promotion_bias": UnfoldAdminRadioSelectWidget(),

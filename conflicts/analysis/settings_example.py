@@ -21,12 +21,6 @@ from promotions.engine.rulebook.rulebook import Rulebook
 CURRENCY = "EUR"
 BASKET = "3 × shampoo at 4.00 and 1 × coffee at 8.00"
 _AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
-_DECIDED_BY = {
-    "bias": "the saving decides",
-    "age": "the age decides",
-    "code": "the alphabet decides",
-    "combination": "the total decides",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +38,7 @@ def example_rows(policy: Policy) -> list[ExampleRow]:
     """Decide the example under some settings, and return a row for each promotion in the order written."""
     decision = _decide(policy)
     outcomes = {applied.promotion.id: _describe_applied(applied) for applied in decision.applied}
-    losses = {refusal.promotion.id: _describe_loss(refusal) for refusal in decision.refused if refusal.won_by}
+    losses = {refusal.promotion.id: _describe_loss(refusal, policy) for refusal in decision.refused if refusal.won_by}
     return [
         ExampleRow(
             name=promotion.source.name,
@@ -77,9 +71,16 @@ def _describe_applied(applied: Applied) -> str:
     return f"takes {money_text(applied.discount, CURRENCY)} off"
 
 
-def _describe_loss(refusal: Refusal) -> str:
+def _describe_loss(refusal: Refusal, policy: Policy) -> str:
     winners = " and ".join(_NAMES[code] for code in refusal.won_by)
-    return f"loses to {winners}: {_DECIDED_BY[refusal.decided_by]}"
+    saves = "more" if policy.promotion_bias == "max_customer_saving" else "less"
+    reasons = {
+        "bias": f"it saves the customer {saves}",
+        "age": f"it saves the same and is {'newer' if policy.promotion_age == 'newest' else 'older'}",
+        "code": "it saves the same and is first in the alphabet",
+        "combination": f"the customer saves {saves} in total",
+    }
+    return f"loses to {winners}: {reasons[refusal.decided_by]}"
 
 
 def _promotion(number: int, name: str, month: int, promotion_type: str, definition: Definition) -> Promotion:

@@ -5,6 +5,7 @@ from consumers.admin.api_key import ApiKeyAdmin
 from consumers.admin.consumer import ConsumerAdmin
 from consumers.admin.group import GroupAdmin
 from consumers.admin.job import JobAdmin
+from consumers.admin.log_in import LogInForm
 from consumers.admin.site import SiteAdmin
 from consumers.admin.staff import StaffMembershipAdmin
 
@@ -14,6 +15,7 @@ __all__ = [
     "ConsumerAdmin",
     "GroupAdmin",
     "JobAdmin",
+    "LogInForm",
     "SiteAdmin",
     "StaffMembershipAdmin",
 ]

@@ -73,11 +73,11 @@ class ProductForm(ServiceForm):
             "cost_price": "In the account's currency, with up to four decimals; leave blank if unknown.",
             "retail_price": "In the account's currency, with up to four decimals; leave blank if unknown. "
             "Both prices give the margin.",
-            "sold_by": "What is sold by weight counts as one unit, whatever it weighs.",
-            "no_discount": "No discount and no voucher lowers its price, and it counts toward no required spend. "
-            "For gift cards, deposits and books at a fixed price.",
-            "no_points": "It earns no points, and no loyalty promotion selects it. With no discount as well it counts "
-            "in the totals of a basket alone, and its price may be below zero: a bottle brought back.",
+            "sold_by": "A line of a product sold by weight counts as one unit, whatever it weighs.",
+            "no_discount": "Discounts and vouchers do not lower its price, and it does not count towards a required "
+            "spend. For gift cards, deposits and books at a fixed price.",
+            "no_points": "It earns no points and is left out of loyalty promotions. With No discount as well, tills "
+            "may sell it at a price below zero: a bottle brought back.",
             "archived": "Hidden from lists; rules that name it keep working.",
         }
 

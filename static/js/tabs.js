@@ -1,9 +1,10 @@
 /* Tabs of a form, as the ARIA practices describe them: one tab stop, arrow keys, Home and End.
-   Opens the first tab with an error, else the one in the address, else the one that was open when the form was saved. */
+   Opens the first tab with an error, else the one in the address, else the one that was open when the form was saved,
+   if the next page is that form again: after "Save and exit" the next form begins on its first tab. */
 (() => {
   "use strict";
 
-  const remembered = (name) => `open-tab:${name}`;
+  const OPEN_TAB = "open-tab";
 
   function select(tabs, tab, { focus = false, note = true } = {}) {
     for (const each of tabs) {
@@ -16,14 +17,13 @@
     if (note) history.replaceState(history.state, "", `#${tab.id.replace(/^tab-/, "")}`);
   }
 
-  function start(frame) {
+  function start(frame, saved) {
     const tabs = [...frame.querySelectorAll('[role="tab"]')];
     if (!tabs.length) return;
     const named = (slug) => tabs.find((tab) => tab.id === `tab-${slug}`);
-    const key = remembered(frame.dataset.tabs);
-    const saved = sessionStorage.getItem(key);
-    sessionStorage.removeItem(key);
-    const first = named(frame.dataset.open) || named(location.hash.slice(1)) || named(saved) || tabs[0];
+    const [form, slug] = saved.split(":");
+    const reopened = form === frame.dataset.tabs ? named(slug) : undefined;
+    const first = named(frame.dataset.open) || named(location.hash.slice(1)) || reopened || tabs[0];
     select(tabs, first, { note: false });
 
     frame.querySelector('[role="tablist"]').addEventListener("keydown", (event) => {
@@ -48,7 +48,7 @@
     });
     frame.closest("form")?.addEventListener("submit", () => {
       const open = tabs.find((tab) => tab.getAttribute("aria-selected") === "true");
-      sessionStorage.setItem(key, open.id.replace(/^tab-/, ""));
+      sessionStorage.setItem(OPEN_TAB, `${frame.dataset.tabs}:${open.id.replace(/^tab-/, "")}`);
     });
   }
 
@@ -60,7 +60,9 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    document.querySelectorAll("[data-tabs]").forEach(start);
+    const saved = sessionStorage.getItem(OPEN_TAB) || "";
+    sessionStorage.removeItem(OPEN_TAB);
+    for (const frame of document.querySelectorAll("[data-tabs]")) start(frame, saved);
     focusOnTheFirstError();
   });
 })();

@@ -127,3 +127,28 @@ def test_without_scripts_a_discount_is_made_with_the_spare_rows(desk: Desk, chro
     context.close()
     [mug] = Discount.objects.get(name="Gift").outcome["product_sets"]
     assert (mug["name"], mug["products"]) == ("Mug", ["acme-p1", "acme-p2"])
+
+
+def fill_in(page: Page) -> None:
+    """Fill in a discount of 10% on everything, and leave its tab Discount open."""
+    page.get_by_label("Discount name").fill("Ten off")
+    page.get_by_role("tab", name="Discount").click()
+    page.get_by_label("Percentage off").fill("10")
+    page.get_by_role("button", name="Add product set").click()
+
+
+def test_after_save_and_exit_the_next_form_begins_on_its_first_tab(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=percentage")
+    fill_in(page)
+    page.get_by_role("button", name="Save and exit").click()
+    expect(page.get_by_role("row", name="Ten off")).to_be_visible()
+    page.goto(f"/admin/{ADD}?type=percentage")
+    expect(page.get_by_label("Discount name")).to_be_visible()
+
+
+def test_save_and_continue_opens_the_same_tab_again(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=percentage")
+    fill_in(page)
+    page.get_by_role("button", name="Save and continue").click()
+    expect(page.get_by_role("link", name="History").first).to_be_visible()
+    expect(page.get_by_role("tabpanel", name="Discount")).to_be_visible()

@@ -77,10 +77,10 @@ class LineForm(RowForm):
         empty_value=None,
         required=False,
         widget=UnfoldAdminSelectWidget(),
-        help_text="What was weighed counts as one unit.",
+        help_text="A weighed line counts as one unit.",
     )
-    no_discount = _flag("No discount", help_text="Or as the product says.")
-    no_points = _flag("No points", help_text="Or as the product says.")
+    no_discount = _flag("No discount", help_text="Already on if the product has it.")
+    no_points = _flag("No points", help_text="Already on if the product has it.")
 
     def __init__(self, *args: Any, names: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -94,7 +94,7 @@ class ExpectedBody(Struct, kw_only=True, forbid_unknown_fields=True):
 class SaleBody(Struct, kw_only=True, forbid_unknown_fields=True):
     """A basket to evaluate, or a transaction to commit."""
 
-    site: Name
+    site: Annotated[Name, _documented(maxLength=MAX_KEY_LENGTH)]
     currency: Currency
     lines: Annotated[list[LineBody], Lines]
     reference: Reference | None = None
@@ -143,6 +143,17 @@ _batch_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _placement_decoder = msgspec.json.Decoder(Placement)
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"field `(?P<field>[^`]*)`")
+_EXPECTED = re.compile(r"Expected `(?P<types>[^`]*)`(?: of length (?P<bound>[<>]=) (?P<length>\d+))?")
+_NUMBER_AS_TEXT = 'Expected a number as text, such as "12.50".'
+_EXPECTED_TYPES = {
+    "array": "Expected a list.",
+    "bool": "Expected true or false.",
+    "int": "Expected a whole number.",
+    "int | str": _NUMBER_AS_TEXT,
+    "object": "Expected an object.",
+    "str": "Expected a text.",
+}
+"""What msgspec expected, without null, in words for integrators."""
 
 
 class NotJson(Exception):
@@ -299,7 +310,19 @@ def _decode_problem(message: str) -> Problem:
         return Problem(code="required", detail="This field is required.", attr=_joined(dotted, field["field"]))
     if field and "unknown field" in what:
         return Problem(code="unknown_field", detail="Unknown field.", attr=_joined(dotted, field["field"]))
-    return Problem(code="invalid", detail=f"{what}.", attr=dotted or None)
+    return Problem(code="invalid", detail=_expected_type(what), attr=dotted or None)
+
+
+def _expected_type(message: str) -> str:
+    """Return msgspec's error about a value in the words of JSON, not of Python."""
+    match = _EXPECTED.match(message)
+    if match is None:
+        return f"{message}."
+    if match["length"]:
+        bound = "least" if match["bound"] == ">=" else "most"
+        return f"Expected a text of at {bound} {match['length']} character{'' if match['length'] == '1' else 's'}."
+    types = " | ".join(name for name in match["types"].split(" | ") if name != "null")
+    return _EXPECTED_TYPES.get(types, f"{message}.")
 
 
 def _joined(path: str, name: str) -> str:
@@ -345,7 +368,7 @@ class _Checks:
                 raise InvalidOperation
             number = Decimal(text)
         except InvalidOperation:
-            self.problem(".".join(path), "invalid", 'Expected a number as text, such as "12.50".')
+            self.problem(".".join(path), "invalid", _NUMBER_AS_TEXT)
             return Decimal(1)
         if abs(number) > _MAX_NUMBER:
             self.problem(".".join(path), "max_value", "The number is too large.")

@@ -290,7 +290,7 @@ def _check_prices(basket: Basket) -> None:
     problems = [
         Problem(
             code="min_value",
-            detail="A price is 0 or more, but of a line that is left out of discounts and of points.",
+            detail="Only a line that is left out of discounts and of points may have a price below zero.",
             attr=f"lines.{index}.{name}",
         )
         for index, line in enumerate(basket.lines)

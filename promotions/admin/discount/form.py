@@ -46,18 +46,18 @@ TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(DISCOUNT_OUTCOME,
 VALUES: Mapping[str, tuple[str, str]] = {
     DiscountType.AMOUNT: (
         "Amount off",
-        "Off each time the product sets are found, shared over the discounted products.",
+        "Off each time the basket has all sets, shared over the discounted products.",
     ),
     DiscountType.PERCENTAGE: (
         "Percentage off",
         (
-            "Off the discounted products: above 0, at most 100. Rounded once each time the product sets are found: 10% "
-            "off each screw at 0.04 is nothing. For cheap products use one product set with a required spend."
+            "Off the discounted products: above 0, at most 100. Rounded once for each set of products: 10% off one "
+            "screw at 0.04 is nothing. For cheap products use one product set with a required spend."
         ),
     ),
     DiscountType.FIXED_PRICE: (
         "Fixed price",
-        "What the discounted products cost together each time the product sets are found. It never raises a price.",
+        "What the discounted products cost together, each time the basket has all sets. It never raises a price.",
     ),
 }
 """The label and help text of the value, by type."""
@@ -158,11 +158,11 @@ class DiscountSetForm(RowForm):
         help_text="On products of this set, in the discount's currency.",
     )
     repeats = forms.BooleanField(
-        label="For every such spend",
+        label="Repeat for every such spend",
         required=False,
         widget=UnfoldBooleanSwitchWidget({"data-shown-when": "required_by:spend"}),
-        help_text="Off: once in a transaction. On: the amount is off as often as this is spent, 5.00 off every 50.00 "
-        "say. It must be the only product set, and all of its products get the discount.",
+        help_text="On: 5.00 off every 50.00 is 10.00 off 100.00. Off: once in a transaction. To repeat, it must be "
+        "the only product set, and all of its products get the discount.",
     )
     gets_discount = forms.BooleanField(
         label="This product set gets the discount",

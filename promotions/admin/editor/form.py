@@ -46,7 +46,7 @@ LIMITS_ROWS = ("total_redemption_limit", ("customer_redemption_limit", "customer
 """The limits that every family has, as rows of fields."""
 
 LIMIT_PERIOD_LABELS = (
-    (WHOLE_PROMOTION, "In all"),
+    (WHOLE_PROMOTION, "The whole promotion"),
     ("day", "A day"),
     ("week", "A week, from Monday"),
     ("month", "A month"),

@@ -29,8 +29,8 @@ def winning_promotions(**policy_fields: Any) -> list[str]:
 def test_by_default_the_greatest_saving_and_then_the_newest_wins() -> None:
     outcomes = example_outcomes()
     assert outcomes["Easter points"] == "gives 80 points"
-    assert outcomes["Spring points"] == "loses to Easter points: the age decides"
-    assert outcomes["Welcome points"] == "loses to Easter points: the saving decides"
+    assert outcomes["Spring points"] == "loses to Easter points: it saves the same and is newer"
+    assert outcomes["Welcome points"] == "loses to Easter points: it saves the customer more"
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,19 @@ def test_each_setting_changes_who_wins(policy_fields: dict[str, Any], winners: s
     assert {name for name in winning_promotions(**policy_fields) if name.endswith("points")} == winners
 
 
+def test_reasons_follow_the_settings() -> None:
+    outcomes = example_outcomes(promotion_bias="min_customer_saving")
+    assert outcomes["Easter points"] == "loses to Welcome points: it saves the customer less"
+    outcomes = example_outcomes(promotion_age="oldest")
+    assert outcomes["Easter points"] == "loses to Spring points: it saves the same and is older"
+
+
 def test_discounts_share_units_and_a_limit_of_one_keeps_the_first() -> None:
     def discounts(**policy_fields: Any) -> list[str]:
         return [name for name in winning_promotions(**policy_fields) if not name.endswith("points")]
 
     assert discounts() == ["Three for two on shampoo", "10% off everything"]
-    assert example_outcomes()["1.00 off coffee"] == "loses to 10% off everything: the saving decides"
+    assert example_outcomes()["1.00 off coffee"] == "loses to 10% off everything: it saves the customer more"
     assert discounts(discounts_per_transaction=1) == ["Three for two on shampoo"]
 
 
@@ -59,7 +66,7 @@ def test_the_best_total_gives_the_discounts_that_save_more_together() -> None:
     outcomes = example_outcomes(discount_combination="best_total")
     assert outcomes["Three for two on shampoo"] == "takes 4.00 off"
     assert outcomes["1.00 off coffee"] == "takes 1.00 off"
-    lost = "loses to Three for two on shampoo and 1.00 off coffee: the total decides"
+    lost = "loses to Three for two on shampoo and 1.00 off coffee: the customer saves more in total"
     assert outcomes["10% off everything"] == lost
     least = example_outcomes(discount_combination="best_total", promotion_bias="min_customer_saving")
     assert least["10% off everything"] == "takes 2.00 off"

@@ -83,6 +83,31 @@ def test_bad_input_is_refused_by_name(shop: Shop, path: str, change: Json, attr:
     assert not Transaction.objects.exists()
 
 
+NUMBER_AS_TEXT = 'Expected a number as text, such as "12.50".'
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"lines": [{**LINE, "unit_price_inc_tax": 3.5}]}, NUMBER_AS_TEXT),
+        ({"lines": [{**LINE, "quantity": None}]}, NUMBER_AS_TEXT),
+        ({"lines": [{**LINE, "unit_price_ex_tax": []}]}, NUMBER_AS_TEXT),
+        ({"lines": [{**LINE, "line_id": 1}]}, "Expected a text."),
+        ({"lines": [{**LINE, "weighed": "yes"}]}, "Expected true or false."),
+        ({"lines": {}}, "Expected a list."),
+        ({"lines": ["TEA"]}, "Expected an object."),
+        ({"site": ""}, "Expected a text of at least 1 character."),
+        ({"source": "x" * 201}, "Expected a text of at most 200 characters."),
+        ({"expected": {"points": "5"}}, "Expected a whole number."),
+    ],
+    ids=lambda case: str(case)[:50],
+)
+def test_a_value_of_another_type_is_explained_in_the_words_of_json(shop: Shop, change: Json, detail: str) -> None:
+    [error] = shop.call("post", "baskets/evaluate", {**make_basket(reference="T1"), **change}).json()["errors"]
+    assert error["code"] == "invalid"
+    assert error["detail"] == detail
+
+
 @pytest.mark.parametrize("path", ["baskets/evaluate", "transactions"])
 def test_a_flag_that_is_neither_yes_nor_no_is_refused_before_anything_is_written(shop: Shop, path: str) -> None:
     answer = shop.call("post", f"{path}?explain=perhaps", make_basket(reference="T1"))

@@ -1,0 +1,18 @@
+"""The form with which people log in."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from unfold.forms import AuthenticationForm
+
+
+class LogInForm(AuthenticationForm):
+    """A user name, in any case, and a password."""
+
+    error_messages: ClassVar[dict[str, Any]] = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "The user name or the password is wrong. Capital letters matter in the password only.",
+    }
+
+
+admin.site.login_form = LogInForm
