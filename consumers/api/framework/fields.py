@@ -151,8 +151,9 @@ class DecimalText(serializers.DecimalField):
             return dict(AMOUNT)
         lowest = self.min_value
         highest = 10 ** ((self.max_digits or 0) - (self.decimal_places or 0)) - 1
-        sign = "-?" if lowest is None or lowest < 0 else ""
-        text = {"type": "string", "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$", "maxLength": PLAIN_LENGTH}
+        # A minus before nothing is read as 0.
+        number = r"-?[0-9]+(\.[0-9]+)?" if lowest is None or lowest < 0 else r"(-0+(\.0+)?|[0-9]+(\.[0-9]+)?)"
+        text = {"type": "string", "pattern": f"^{number}$", "maxLength": PLAIN_LENGTH}
         whole = {"type": "integer", "minimum": -highest if lowest is None else int(lowest), "maximum": highest}
         return {"anyOf": [text, whole], "examples": ["12.50"]}
 
