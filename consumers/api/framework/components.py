@@ -2,7 +2,7 @@
 
 A part of a body that a service checks (a rule tree, an outcome) is described beside the code of its call::
 
-    RULES = component("SiteRules", object_schema({"match": enum("all", "any"), …}, required=("match", "rules")))
+    RULES = component("SiteRules", body_object({"match": enum("all", "any"), …}, required=("match", "rules")))
 
 ``component`` gives it a name in the document and returns the reference to it. Only what some call refers to is in the
 document.

@@ -182,25 +182,19 @@ class ApiSchema(AutoSchema):
         for status, response in responses.items():
             response["description"] = _ANSWERS.get(status, "The answer.")
         for status in self._error_statuses():
-            codes = self._conflict_codes() if status == "409" else ()
-            responses[status] = (
-                {"$ref": f"#/components/responses/{_ERRORS[status]}"}
-                if not codes
-                else {
-                    "description": f"The state of things forbids it: {', '.join(f'`{code}`' for code in codes)}.",
-                    "content": {JSON: {"schema": ERROR}},
-                }
-            )
+            responses[status] = {"$ref": f"#/components/responses/{_ERRORS[status]}"}
+        if codes := self._conflict_codes():
+            text = f"The state of things forbids it: {', '.join(f'`{code}`' for code in codes)}."
+            responses["409"] = {"description": text, "content": {JSON: {"schema": ERROR}}}
         return dict(sorted(responses.items()))
 
     def _error_statuses(self) -> Iterator[str]:
+        """Yield the statuses of refusals whose answers have a name."""
         yield from ("400", "401", "406", "429", "503")
         if self.method not in getattr(self.view, "till_methods", ()):
             yield "403"
         if "{" in self.path and self._action() != "replace":
             yield "404"
-        if self._conflict_codes():
-            yield "409"
         if self._get_request_body() is not None:
             yield from ("413", "415")
 
@@ -281,7 +275,6 @@ _ERRORS: JsonMapping = {
     "403": "Forbidden",
     "404": "NotFound",
     "406": "NotAcceptable",
-    "409": "Conflict",
     "413": "TooLarge",
     "415": "UnsupportedMediaType",
     "429": "Throttled",
