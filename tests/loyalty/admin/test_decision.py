@@ -188,7 +188,7 @@ def test_a_sale_without_returns_is_not_compared(office: Office) -> None:
             {"transaction_rules": {"match": "all", "rules": [
                 {"attribute": "total_inc_tax", "operator": "is_at_least", "value": "10"}
             ]}},
-            "It is 4.00 short of the 10.00 GBP that are asked.",
+            "Spend 4.00 more to reach 10.00 GBP.",
         ),
     ],
 )  # fmt: skip
