@@ -35,7 +35,7 @@ ROLE_DESCRIPTIONS = {
     StaffRole.ADMINISTRATOR: "Administrator: everything in this account, staff and keys included",
     StaffRole.MARKETER: "Marketer: promotions, offers, groups and products",
     StaffRole.CUSTOMER_SERVICE: "Customer service: consumers, their cards and points",
-    StaffRole.VIEWER: "Viewer: looks, changes nothing",
+    StaffRole.VIEWER: "Viewer: read only",
 }
 
 admin.site.unregister(Group)

@@ -73,7 +73,7 @@ def _character_problems(row: Model) -> Iterator[Problem]:
     keys |= {field.name for field in row._meta.fields if field.unique}
     for field in row._meta.fields:
         text = getattr(row, field.attname)
-        if isinstance(text, str) and not text.isprintable():
+        if isinstance(text, str):
             problem = key_problem(text) if field.name in keys else text_problem(text)
             if problem is not None:
                 yield Problem(code=problem.code, detail=problem.detail, attr=field.name)

@@ -24,6 +24,12 @@ def describe_price(price: Decimal | str | None, currency: str) -> str:
     return "–" if price is None else f"{price_text(Decimal(price), currency)} {currency}"
 
 
+def describe_line_traits(*, is_weighed: bool, no_discount: bool, no_points: bool) -> str:
+    """Say what is special about how a line counted: ``weighed, no points``; empty if nothing is."""
+    names = (("weighed", is_weighed), ("no discount", no_discount), ("no points", no_points))
+    return ", ".join(name for name, holds in names if holds)
+
+
 def describe_type(promotion_type: str) -> str:
     """Return the label of a type of promotion of any family."""
     return str(_TYPES.get(promotion_type) or label_of(promotion_type))

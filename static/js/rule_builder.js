@@ -411,7 +411,7 @@
       if (has(tree)) tree = { match: "all", rules: [] };
       this.root = isGroup(tree) ? new Group(this, null, tree) : null;
       this.frame.hidden = !this.root;
-      this.note.textContent = "These rules cannot be shown as a form. Mend the JSON, or empty it to begin anew.";
+      this.note.textContent = "These rules cannot be shown as a form. Fix the JSON, or clear it to start again.";
       this.note.hidden = Boolean(this.root);
       if (this.root) this.frame.replaceChildren(this.root.element);
       else this.details.open = true;

@@ -57,7 +57,7 @@ def test_promotions_are_exported_changed_previewed_and_imported(desk: Desk, tmp_
     expect(row).to_contain_text("75")
     readable(desk)
     page.get_by_role("button", name="Import").click()
-    expect(page.get_by_text("Imported: 0 new, 1 changed, 0 as they were.")).to_be_visible()
+    expect(page.get_by_text("Imported: 0 new, 1 changed, 0 unchanged.")).to_be_visible()
     assert LoyaltyPromotion.objects.get(code=code).outcome["points"] == 75
 
 

@@ -87,7 +87,7 @@ def test_the_first_tab_with_an_error_opens_with_the_focus_on_it(desk: Desk) -> N
     page.get_by_label("Link URL 1").fill("http://plain.example")
     tab(page, "Eligibility")
     site_rules = page.locator("#id_site_rules")
-    page.locator("rule-builder", has=site_rules).get_by_text("JSON, for experts").click()
+    page.locator("rule-builder", has=site_rules).get_by_text("Edit as JSON").click()
     site_rules.fill('{"match": "all", "rules": [{"attribute": "colour"}]}')
     tab(page, "General")
     page.get_by_role("button", name="Save and exit").click()

@@ -277,7 +277,7 @@ def test_skus_are_pasted_from_a_spreadsheet(desk: Desk) -> None:
 def test_json_entered_by_hand_is_shown_in_the_builder(desk: Desk) -> None:
     page = form(desk, draft(desk))
     site = builder(page, "Site")
-    site.get_by_text("JSON, for experts").click()
+    site.get_by_text("Edit as JSON").click()
     text = site.get_by_label("Site", exact=True).and_(page.locator("textarea"))
     text.fill(json.dumps(group("any", condition("town", "starts_with", "Le"), condition("town", "is", "York"))))
     expect(rule(site, "2").get_by_role("combobox", name="Value")).to_have_value("York")
@@ -291,7 +291,7 @@ def test_json_that_is_no_tree_stays_in_the_textarea(desk: Desk) -> None:
     promotion = draft(desk)
     page = form(desk, promotion)
     site = builder(page, "Site")
-    site.get_by_text("JSON, for experts").click()
+    site.get_by_text("Edit as JSON").click()
     site.locator("textarea").fill('{"match": "all"')
     expect(site.get_by_text("These rules cannot be shown as a form.")).to_be_visible()
     expect(site.get_by_role("button", name="Add condition")).to_be_hidden()

@@ -91,6 +91,19 @@ def test_other_earn_rates_are_merged_and_a_null_takes_one_away(shop: Shop) -> No
     assert shop.manager.patch("account", {"other_earn_rates": {"EUR": None}}).json()["other_earn_rates"] == {"USD": "2"}
 
 
+def test_more_rates_than_there_are_currencies_are_one_problem(shop: Shop) -> None:
+    rates = {f"A{number}": "1" for number in range(5_000)}
+    answer = shop.manager.patch("account", {"other_earn_rates": rates})
+    assert [(problem["code"], problem["attr"]) for problem in answer.json()["errors"]] == [
+        ("max_length", "other_earn_rates")
+    ]
+
+
+def test_of_many_unknown_fields_the_first_thousand_are_told(shop: Shop) -> None:
+    answer = shop.manager.patch("account", {f"f{number}": 1 for number in range(5_000)})
+    assert len(answer.json()["errors"]) == 1_000
+
+
 @pytest.mark.parametrize(
     ("body", "attr"),
     [

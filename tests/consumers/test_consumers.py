@@ -126,6 +126,8 @@ def test_a_patch_can_start_a_membership(shop: Shop) -> None:
         ({"loyalty": "active"}, {("invalid", "loyalty")}),
         ({"loyalty": {**MEMBER, "status": "gold"}}, {("invalid_choice", "loyalty.status")}),
         ({"loyalty": {**MEMBER, "points": 5}}, {("unknown_field", "loyalty.points")}),
+        # Of a list that is too long no entry is told.
+        ({"loyalty": {**MEMBER, "cards": [1] * 51}}, {("max_length", "loyalty.cards")}),
         ({"loyalty": {**MEMBER, "cards": {}}}, {("not_a_list", "loyalty.cards")}),
         ({"loyalty": {**MEMBER, "cards": ["C1"]}}, {("invalid", "loyalty.cards.0")}),
         ({"loyalty": {**MEMBER, "cards": [{}]}}, {("required", "loyalty.cards.0.number")}),

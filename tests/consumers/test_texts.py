@@ -34,10 +34,27 @@ def test_a_text_may_have_lines_and_a_key_not(text: str) -> None:
         "A\u200d",
         "A\u200dB",
         "\u200b",
+        "A1\ufe0f",
+        "\ufe00A1",
+        "A\u034f1",
+        "A\u3164",
+        "\u115fA",
+        "A\U000e0041",
+        "A\U000e0101",
     ],
 )
 def test_a_key_has_no_invisible_marks_and_a_text_may(key: str) -> None:
     assert (code_of(key_problem(key)), text_problem(key)) == ("invisible_character", None)
+
+
+@pytest.mark.parametrize("key", ["A\u2028B", "A\u2029"])
+def test_a_key_has_no_separators_of_lines(key: str) -> None:
+    assert (code_of(key_problem(key)), text_problem(key)) == ("control_character", None)
+
+
+@pytest.mark.parametrize("key", ["\u2764\ufe0f", "\U0001f3f4\U000e0067\U000e0062\U000e007f", "\u845b\U000e0100"])
+def test_what_emoji_and_ideographs_are_made_of_may_be_in_a_key(key: str) -> None:
+    assert key_problem(key) is None
 
 
 @pytest.mark.parametrize(

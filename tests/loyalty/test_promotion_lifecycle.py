@@ -139,11 +139,26 @@ def test_a_code_may_have_any_printable_characters(account: Account, code: str) -
     assert Promotion.objects.get(code=code) == promotion
 
 
-@pytest.mark.parametrize(
-    "code", ["", "a/b", "a?b", "a#b", "a\nb", "a\x00b", "a\x7fb", " a", "a ", ".", "..", "x" * 65, "\ud800"]
-)
+@pytest.mark.parametrize("code", ["", "a/b", "a?b", "a#b", ".", "..", "x" * 65, "a\u3000b", "\ud800"])
 def test_a_code_that_would_not_survive_in_an_address_is_refused(account: Account, code: str) -> None:
     assert problems_of(account, code=code) == {"code": "invalid"}
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        (" a", "blank_at_end"),
+        ("a\u00a0", "blank_at_end"),
+        ("a\nb", "control_character"),
+        ("a\x00b", "control_character"),
+        ("a\x7fb", "control_character"),
+        ("a\u2028b", "control_character"),
+        ("a\u200bb", "invisible_character"),
+        ("a\u3164b", "invisible_character"),
+    ],
+)
+def test_what_cannot_be_seen_in_a_code_is_named(account: Account, code: str, named: str) -> None:
+    assert problems_of(account, code=code) == {"code": named}
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ class ImportExportMixin(ImportExportModelAdmin):
 
     def add_success_message(self, result: FileResult, request: HttpRequest) -> None:
         messages.success(
-            request, f"Imported: {result.new:,} new, {result.updated:,} changed, {result.unchanged:,} as they were."
+            request, f"Imported: {result.new:,} new, {result.updated:,} changed, {result.unchanged:,} unchanged."
         )
 
     # --- export ---

@@ -165,7 +165,7 @@ class FileResult(Result):
     @property
     def counts(self) -> dict[str, str]:
         """Return how many rows are new, changed and unchanged, by label."""
-        counts = {"new": self.new, "changed": self.updated, "as they are": self.unchanged}
+        counts = {"new": self.new, "changed": self.updated, "unchanged": self.unchanged}
         return {word: f"{number:,}" for word, number in counts.items()}
 
 

@@ -81,6 +81,20 @@ class ReferenceField(TextField):
         return key_checked(super().to_internal_value(data))
 
 
+class BoundedListField(serializers.ListField):
+    """A list whose length is checked before its entries: of a list that is refused, none is looked at."""
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, **kwargs)
+        self._max_length = max_length
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > self._max_length:
+            detail = f"Ensure this field has no more than {self._max_length} elements."
+            raise serializers.ValidationError(detail, code="max_length")
+        return super().to_internal_value(data)
+
+
 class WholeField(serializers.IntegerField):
     """A JSON integer, by default within what a column of 32 bits holds."""
 
@@ -137,8 +151,9 @@ class DecimalText(serializers.DecimalField):
             return dict(AMOUNT)
         lowest = self.min_value
         highest = 10 ** ((self.max_digits or 0) - (self.decimal_places or 0)) - 1
-        sign = "-?" if lowest is None or lowest < 0 else ""
-        text = {"type": "string", "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$", "maxLength": PLAIN_LENGTH}
+        # A minus before nothing is read as 0.
+        number = r"-?[0-9]+(\.[0-9]+)?" if lowest is None or lowest < 0 else r"(-0+(\.0+)?|[0-9]+(\.[0-9]+)?)"
+        text = {"type": "string", "pattern": f"^{number}$", "maxLength": PLAIN_LENGTH}
         whole = {"type": "integer", "minimum": -highest if lowest is None else int(lowest), "maximum": highest}
         return {"anyOf": [text, whole], "examples": ["12.50"]}
 

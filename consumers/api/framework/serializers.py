@@ -1,11 +1,13 @@
 """Shapes of bodies and answers."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from consumers.exceptions import MAX_PROBLEMS
 from consumers.types import JsonObject
 
 
@@ -21,10 +23,9 @@ class Input(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError({"": [ErrorDetail("An object is expected.", code="invalid")]})
+        unknown = (name for name in data if name not in self.fields and name not in self.read_only_names)
         errors: JsonObject = {
-            str(name): [ErrorDetail("Unknown field.", code="unknown_field")]
-            for name in data
-            if name not in self.fields and name not in self.read_only_names
+            str(name): [ErrorDetail("Unknown field.", code="unknown_field")] for name in islice(unknown, MAX_PROBLEMS)
         }
         try:
             values = super().to_internal_value(data)

@@ -25,6 +25,9 @@ class EarnRates(serializers.DictField):
     child = DecimalText(max_digits=12, decimal_places=4, min_value=0, allow_null=True)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
+        # Before anything else of it is looked at: each unknown name would be a problem of its own.
+        if isinstance(data, dict) and len(data) > len(CURRENCIES):
+            raise ValidationError(f"There are {len(CURRENCIES)} currencies at most.", code="max_length")
         rates: Mapping[str, Decimal | None] = super().to_internal_value(data)
         unknown = [code for code in rates if code not in CURRENCIES]
         if unknown:

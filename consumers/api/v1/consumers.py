@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from consumers.api.framework.components import TEXT, answer_object, array, component, described
 from consumers.api.framework.fields import (
+    BoundedListField,
     ChoiceText,
     DayField,
     FlagField,
@@ -55,7 +56,7 @@ class LoyaltyInput(Input):
 
     enrolled_on = DayField()
     status = ChoiceText(choices=MembershipStatus.choices, default=MembershipStatus.ACTIVE)
-    cards = serializers.ListField(child=CardInput(), max_length=MAX_CARDS, default=list)
+    cards = BoundedListField(child=CardInput(), max_length=MAX_CARDS, default=list)
 
 
 class ConsumerInput(Input):
@@ -75,7 +76,7 @@ class ConsumerInput(Input):
         help_text="Month and day, such as 03-31, where the year is not known; it follows the date of birth.",
     )
     home_site = TextField(max_length=64, allow_blank=True, allow_null=True, trim_whitespace=False, default=None)
-    groups = serializers.ListField(
+    groups = BoundedListField(
         child=TextField(max_length=64, trim_whitespace=False), max_length=MAX_GROUPS, default=list
     )
     loyalty = LoyaltyInput(allow_null=True, default=None)

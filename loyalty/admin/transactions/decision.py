@@ -8,7 +8,13 @@ from django.db.models import QuerySet
 
 from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.models import Account
-from loyalty.admin.wording import describe_amount, describe_lost_conflict, describe_price, describe_type
+from loyalty.admin.wording import (
+    describe_amount,
+    describe_line_traits,
+    describe_lost_conflict,
+    describe_price,
+    describe_type,
+)
 from loyalty.choices import Benefit, ReversalKind, TransactionStatus
 from loyalty.models import AppliedPromotion, RedemptionMessage, Reversal, Transaction, Voucher
 from loyalty.selectors.message import messages_of_transaction
@@ -79,9 +85,10 @@ class Deduction:
 
 @dataclass(frozen=True, kw_only=True)
 class LineRow:
-    """A line; the amounts are formatted with their currency."""
+    """A line; the amounts are formatted with their currency, ``traits`` are how it counted."""
 
     sku: str
+    traits: str
     category: str
     quantity: str
     returned: str
@@ -217,6 +224,9 @@ def describe_lines(
     for line in lines:
         yield LineRow(
             sku=line.sku,
+            traits=describe_line_traits(
+                is_weighed=line.weighed, no_discount=line.no_discount, no_points=line.no_points
+            ),
             category=line.category or (line.product.category if line.product else ""),
             quantity=line.quantity,
             returned=format_number(line.returned),

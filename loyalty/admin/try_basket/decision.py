@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_page_url
-from loyalty.admin.wording import describe_amount, describe_lost_conflict, describe_type
+from loyalty.admin.wording import describe_amount, describe_line_traits, describe_lost_conflict, describe_type
 from loyalty.services.till.quote import Quote
 from promotions.admin.rules.wording import SCOPES, describe_tree, label_of
 from promotions.admin.visibility import may_see_personalized
@@ -43,9 +43,10 @@ class PromotionLink:
 
 @dataclass(frozen=True, kw_only=True)
 class LineRow:
-    """A line; ``is_known`` is whether the catalogue has its product."""
+    """A line; ``traits`` are how it counts, ``is_known`` is whether the catalogue has its product."""
 
     sku: str
+    traits: str
     name: str
     quantity: Decimal
     total: str
@@ -164,9 +165,13 @@ def _amount(minor: int, currency: str) -> str:
 
 def _line_rows(quote: Quote, names: Mapping[ReferenceKey, str]) -> Iterator[LineRow]:
     currency = quote.decision.basket.currency
-    for line, sold in zip(quote.decision.lines, quote.sale.lines, strict=True):
+    lines = zip(quote.decision.lines, quote.sale.lines, quote.decision.basket.lines, strict=True)
+    for line, sold, counted in lines:
         yield LineRow(
             sku=sold.sku,
+            traits=describe_line_traits(
+                is_weighed=counted.weight is not None, no_discount=counted.no_discount, no_points=counted.no_points
+            ),
             name=names.get((ReferenceKind.PRODUCT, sold.sku), ""),
             quantity=sold.quantity,
             total=_amount(line.total, currency),

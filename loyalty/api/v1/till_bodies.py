@@ -31,6 +31,8 @@ _MAX_LENGTHS = {
 }
 MAX_LINES = 500
 MAX_VOUCHERS = 20
+# What differs is stored with the sale, whose size is bounded.
+MAX_EXPECTED = 1_000
 _MAX_NUMBER = Decimal(10) ** 12
 """The largest number, and the largest value of a basket."""
 MAX_UNITS = 1_000_000_000
@@ -88,7 +90,7 @@ class ExpectedBody(Struct, kw_only=True, forbid_unknown_fields=True):
 
     net_total_inc_tax: Number | None = None
     points: int | None = None
-    applied: list[Name] | None = None
+    applied: Annotated[list[Name], _documented(maxItems=MAX_EXPECTED)] | None = None
 
 
 class SaleBody(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -522,6 +524,8 @@ def _expected(body: SaleBody, checks: _Checks) -> Expectation | None:
     expected = body.expected
     if expected is None:
         return None
+    if len(expected.applied or ()) > MAX_EXPECTED:
+        checks.problem("expected.applied", "max_length", f"At most {MAX_EXPECTED:,} codes.")
     total = expected.net_total_inc_tax
     return Expectation(
         net_total_inc_tax=None if total is None else checks.money(total, body.currency, "expected.net_total_inc_tax"),

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from rest_framework import serializers
 
-from consumers.api.framework.fields import ChoiceText, FlagField, KeyField, MomentField, TextField
+from consumers.api.framework.fields import BoundedListField, ChoiceText, FlagField, KeyField, MomentField, TextField
 from consumers.api.framework.filters import ArchiveFilters, FlagFilter
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import Collection
@@ -28,7 +28,7 @@ class ProductInput(Input):
     product_brand = TextField(max_length=200, allow_blank=True, default="")
     program_brand = TextField(max_length=200, allow_blank=True, default="")
     category = TextField(max_length=200, allow_blank=True, default="")
-    labels = serializers.ListField(child=TextField(max_length=MAX_LABEL_LENGTH), max_length=MAX_LABELS, default=list)
+    labels = BoundedListField(child=TextField(max_length=MAX_LABEL_LENGTH), max_length=MAX_LABELS, default=list)
     cost_price = MoneyText(allow_null=True, default=None)
     retail_price = MoneyText(allow_null=True, default=None)
     sold_by = ChoiceText(

@@ -214,7 +214,7 @@ def sentence(miss: NearMiss, currency: str) -> str:
     match miss.lacking:
         case "spend":
             amount = money_text(miss.amount or 0, currency)
-            return f"It is {amount} short of the {miss.required} {currency} that are asked."
+            return f"Spend {amount} more to reach {miss.required} {currency}."
         case "units":
             return "One more unit would do." if miss.units == 1 else f"{miss.units} more units would do."
         case "transactions":

@@ -10,7 +10,7 @@ from consumers.choices import CURRENCIES, NO_CURRENCY
 from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable
-from consumers.texts import text_problem
+from consumers.texts import key_problem, text_problem
 from promotions.engine.definition.reader import Definition, InvalidDefinition
 from promotions.exceptions import AlreadyPublished, PromotionsError
 from promotions.models import Promotion
@@ -80,7 +80,7 @@ def _set_definition(promotion: Promotion, definition: Definition) -> None:
 def field_problems(values: PromotionValues) -> Iterator[Problem]:
     """Yield the problems of the fields that every family has."""
     if refused := code_problem(values.code):
-        yield Problem(code="invalid", attr="code", detail=refused)
+        yield refused
     if not values.name:
         yield Problem(code="blank", attr="name", detail="This may not be blank.")
     if any(unicodedata.category(character) in _CATEGORIES_FORBIDDEN_IN_NAMES for character in values.name):
@@ -117,18 +117,23 @@ def _moment_problem(moment: datetime) -> str:
     return ""
 
 
-def code_problem(code: str) -> str:
-    """Return why a promotion cannot have this code; empty if it can.
+def code_problem(code: str) -> Problem | None:
+    """Return why a promotion cannot have this code, or None if it can.
 
     Codes are part of addresses and are read by people: printable characters, but none that divides an address.
     """
+    if code != code.strip():
+        return Problem(code="blank_at_end", attr="code", detail="A code has no blank at its beginning or end.")
+    if refused := key_problem(code):
+        return Problem(code=refused.code, attr="code", detail=refused.detail)
+    detail = ""
     if not 1 <= len(code) <= MAX_CODE_LENGTH:
-        return f"A code has 1 to {MAX_CODE_LENGTH} characters."
-    if code != code.strip() or not code.isprintable() or not _FORBIDDEN_IN_CODES.isdisjoint(code):
-        return "A code has printable characters only, no / ? or #, and no blank at its ends."
-    if code in (".", ".."):
-        return "A code of dots alone would be lost in an address."
-    return ""
+        detail = f"A code has 1 to {MAX_CODE_LENGTH} characters."
+    elif not code.isprintable() or not _FORBIDDEN_IN_CODES.isdisjoint(code):
+        detail = "A code has printable characters only, and no / ? or #."
+    elif code in (".", ".."):
+        detail = "A code of dots alone would be lost in an address."
+    return Problem(code="invalid", attr="code", detail=detail) if detail else None
 
 
 def _immutable_problems(values: PromotionValues, before: Promotion, at: datetime) -> Iterator[Problem]:

@@ -129,8 +129,8 @@ def promotion_rename(*, promotion: Promotion, code: str, author: Author, at: dat
         if not before.draft:
             problem = Problem(code="immutable", attr="code", detail="The code is fixed once a promotion is published.")
             raise PromotionsError(problems=[problem])
-        if detail := code_problem(code):
-            raise PromotionsError(detail, attr="code")
+        if refused := code_problem(code):
+            raise PromotionsError(problems=[refused])
         if _is_code_taken(before, code):
             raise PromotionsError(problems=[_code_taken(code)])
         renamed = copy(before)

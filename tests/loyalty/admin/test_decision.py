@@ -19,6 +19,7 @@ from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.reversal import ReturnedLine, ReversalRequest, transaction_reverse
 from loyalty.services.till.sale import Sale, SaleLine
+from promotions.models import Product
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
 pytestmark = pytest.mark.django_db
@@ -187,7 +188,7 @@ def test_a_sale_without_returns_is_not_compared(office: Office) -> None:
             {"transaction_rules": {"match": "all", "rules": [
                 {"attribute": "total_inc_tax", "operator": "is_at_least", "value": "10"}
             ]}},
-            "It is 4.00 short of the 10.00 GBP that are asked.",
+            "Spend 4.00 more to reach 10.00 GBP.",
         ),
     ],
 )  # fmt: skip
@@ -250,3 +251,11 @@ def test_the_loyalty_tab_takes_a_fixed_number_of_statements(office: Office) -> N
             assert office.page("consumers_consumer_change", consumer).status_code == 200
         counted.append(len(queries))
     assert counted[0] == counted[1]
+
+
+def test_lines_say_how_they_counted(office: Office) -> None:
+    Product.objects.filter(sku=f"{office.account.code}-p1").update(sold_by="weight", no_points=True)
+    sell(office.account, "s-1")
+    Product.objects.filter(sku=f"{office.account.code}-p1").update(sold_by="unit", no_points=False)
+    sell(office.account, "s-2")
+    assert [decision_of(office, sale).lines[0].traits for sale in ("s-1", "s-2")] == ["weighed, no points", ""]

@@ -244,3 +244,10 @@ def test_a_price_without_tax_may_differ(office: Office) -> None:
     prices = {"lines-0-unit_price_inc_tax": "2.40", "lines-0-unit_price_ex_tax": "2.00"}
     assert "net" in codes_of(decision_on(office, "acme-p1", **prices).applied)
     assert "net" not in codes_of(decision_on(office, "acme-p1").applied)
+
+
+def test_lines_say_how_they_count(office: Office) -> None:
+    Product.objects.create(account=office.account, sku="apples", sold_by="weight", retail_price=2)
+    values = {"lines-1-no_points": "on", "lines-2-no_discount": "on", "lines-2-weighed": "yes"}
+    lines = decision_on(office, "apples", "acme-p1", "acme-p1", "acme-p1", **values).lines
+    assert [line.traits for line in lines] == ["weighed", "no points", "weighed, no discount", ""]

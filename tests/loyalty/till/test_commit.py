@@ -87,6 +87,15 @@ def test_a_till_that_expected_otherwise_gets_the_differences(shop: Shop) -> None
     ]
 
 
+def test_what_a_till_expected_is_bounded_as_what_differs_is_stored(shop: Shop) -> None:
+    taken, refused = ([f"p{number}" for number in range(count)] for count in (1_000, 1_001))
+    assert shop.sell("T1", expected={"applied": taken})["differences"][0]["got"] == []
+    answer = shop.call("post", "transactions", make_basket(reference="T2", expected={"applied": refused}))
+    assert [(problem["code"], problem["attr"]) for problem in answer.json()["errors"]] == [
+        ("max_length", "expected.applied")
+    ]
+
+
 def test_a_till_may_refuse_another_decision_and_nothing_is_written(shop: Shop) -> None:
     shop.promotion("fifty")
     body = make_basket(reference="T1", expected={"points": 3}, on_difference="refuse")

@@ -64,7 +64,7 @@ def units(number: int) -> NearMiss:
 def test_a_total_that_is_too_low_lacks_an_amount_to_the_penny(rule: dict[str, Any], lacking: NearMiss) -> None:
     refusal = refused(make_promotion(transaction_rules=every(rule)), line("A", 1, "16.80"))
     assert refusal.near_miss == lacking
-    assert refusal.detail.endswith(f"short of the {lacking.required} GBP that are asked.")
+    assert refusal.detail.endswith(f"more to reach {lacking.required} GBP.")
 
 
 def test_a_total_that_is_too_high_lacks_a_rule() -> None:
