@@ -72,7 +72,16 @@ VISIBLE = once_for_each_address(page for page in PAGES if has_html(page))
 FORMS = once_for_each_address(
     page for page in PAGES if has_html(page) and A in page.send and not page.key.endswith(NOTHING_WRONG_BLANK)
 )
-WITHOUT_ROWS = [page for page in VISIBLE if not is_about_a_row(page) and page.name not in NEED_A_ROW]
+
+
+def looks_alike_without_rows(page: Page) -> bool:
+    """Return whether a page shows no rows of the account: the form of a type to add."""
+    return page.name.endswith("_add") and page.key != page.name
+
+
+WITHOUT_ROWS = [
+    page for page in VISIBLE if not (is_about_a_row(page) or page.name in NEED_A_ROW or looks_alike_without_rows(page))
+]
 
 
 def each(pages: list[Page]) -> pytest.MarkDecorator:
