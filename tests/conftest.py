@@ -24,6 +24,9 @@ from loyalty.services.till.snapshot import snapshots_forget
 from tests.contract import call_problems
 from tests.database import migrated_database, save_state
 
+# A test that imports the server's module would bound the statements of all tests, which take long on a busy machine.
+settings.STATEMENT_TIMEOUT = 0
+
 # Playwright runs an event loop in the test's thread, where Django would refuse the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 

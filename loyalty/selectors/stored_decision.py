@@ -185,8 +185,7 @@ def refusals_of(transaction: Transaction) -> list[StoredRefusal]:
 
 def ghost_redemptions_of(transaction: Transaction) -> list[StoredGhost]:
     """Return what control groups withheld from the consumer; nothing in sales of before this was kept."""
-    held_out = msgspec.convert(transaction.facts, _StoredFacts).inputs.held_out
-    return [ghost for ghost in held_out if ghost.redemptions]
+    return list(msgspec.convert(transaction.facts, _StoredFacts).inputs.held_out)
 
 
 def lines_of(transaction: Transaction) -> list[StoredLine]:

@@ -157,11 +157,13 @@ def test_a_port_in_use_is_reported() -> None:
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT) * 5
 SUPERVISOR = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from config import serve
 serve.BASE_DIR = Path(sys.argv[1])
 sleeper = (sys.executable, "service.py")
+# A test run under nohup ignores HUP, and what it starts would too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 serve.services_of = lambda environment: [
     serve.Service(name=name, command=(*sleeper, name), environment=environment) for name in ("web", "worker")
 ]
@@ -211,7 +213,7 @@ class Supervisor:
     def ended(self) -> int:
         """Return the exit code, once it has ended."""
         try:
-            return self.process.wait(timeout=15)
+            return self.process.wait(timeout=60)
         finally:
             self.process.kill()
 

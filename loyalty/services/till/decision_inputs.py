@@ -86,7 +86,7 @@ class StoredUse(Struct, frozen=True, array_like=True):
 
 
 class StoredHeldOut(Struct, frozen=True, array_like=True):
-    """A promotion whose control group held the consumer out, and its ghost redemptions; saving in major units."""
+    """The ghost redemptions of a promotion whose control group held the consumer out; saving in major units."""
 
     promotion: int
     version: int

@@ -231,9 +231,9 @@ class Applied(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """A promotion whose control group holds the consumer out, and its ghost redemptions: what it would have given.
+    """A promotion's ghost redemptions: what it would have given a consumer whom its control group holds out.
 
-    Saving in major units of money; zero redemptions where it would have given nothing.
+    Saving in major units of money.
     """
 
     promotion: Promotion
@@ -242,13 +242,10 @@ class HeldOut(NamedTuple):
     saving: Fraction
 
     @classmethod
-    def of(cls, refusal: Refusal) -> Self:
-        """Return what a refusal by control group withholds."""
-        ghost = refusal.ghost
-        if ghost is None:
-            return cls(refusal.promotion, redemptions=0, points=0, saving=Fraction(0))
-        reward = ghost.reward_result  # No discount has a control group.
-        return cls(refusal.promotion, reward.redemptions, reward.points, ghost.saving)
+    def of(cls, ghost: Candidate) -> Self:
+        """Return what a candidate would have given. No discount has a control group."""
+        reward = ghost.reward_result
+        return cls(ghost.promotion, reward.redemptions, reward.points, ghost.saving)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -130,8 +130,8 @@ def _context(case: EvaluationCase, rulebook: Rulebook, observer: Observer | None
 
 
 def _held_out(refused: Iterable[Refusal]) -> tuple[HeldOut, ...]:
-    """Return the candidates whose control group holds the consumer out, by code."""
-    held_out = [HeldOut.of(refusal) for refusal in refused if refusal.reason == "control_group"]
+    """Return what control groups withhold from the consumer, by code."""
+    held_out = [HeldOut.of(refusal.ghost) for refusal in refused if refusal.ghost is not None]
     return tuple(sorted(held_out, key=lambda withheld: (withheld.promotion.code, withheld.promotion.source.family)))
 
 

@@ -243,7 +243,7 @@ AT = "outcome.product_sets.0"
         ({"products": ["A", 7]}, (f"{AT}.products.1", "invalid")),
         ({"products": ["A", " "]}, (f"{AT}.products.1", "invalid")),
         ({"products": ["A\x00"]}, (f"{AT}.products.0", "invalid")),
-        ({"products": ["A" * 65]}, (f"{AT}.products.0", "invalid")),
+        ({"products": ["A" * 101]}, (f"{AT}.products.0", "invalid")),
         ({"personalized_promotion": ""}, (f"{AT}.personalized_promotion", "invalid")),
         ({"personalized_promotion": {"id": 1}}, (f"{AT}.personalized_promotion", "invalid")),
         ({"rules": None, "required_quantity": 0}, (f"{AT}.required_quantity", "invalid_number")),
