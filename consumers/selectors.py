@@ -121,11 +121,11 @@ def consumers_matching(*, account_id: int, search: str) -> QuerySet[Consumer]:
     words = search.split()
     cards = Card.objects.filter(account_id=account_id, number__in=words)
     owners = dict(cards.values_list("number", "membership__consumer"))
-    found = Q(account_id=account_id)
+    condition = Q(account_id=account_id)
     for word in words:
         starts = [Q(**{f"{name}__istartswith": word}) for name in ("consumer_id", "first_name", "last_name", "email")]
-        found &= reduce(or_, starts, Q(pk=owners[word]) if word in owners else Q())
-    return Consumer.objects.filter(found)
+        condition &= reduce(or_, starts, Q(pk=owners[word]) if word in owners else Q())
+    return Consumer.objects.filter(condition)
 
 
 def consumers_search(*, account_id: int, search: str) -> list[tuple[str, str]]:

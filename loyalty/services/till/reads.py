@@ -16,7 +16,7 @@ from msgspec import Struct, json
 
 from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
-from loyalty.services.statements.combined_query import CombinedQuery, in_ids, in_texts
+from loyalty.services.statements.combined_query import CombinedQuery, Parameter, in_ids, in_texts
 from loyalty.services.till.locks import ContendedCounters, CounterRow, counters_lock_with
 from promotions.choices import SoldBy
 from promotions.engine.facts.basket import ProductFacts
@@ -193,14 +193,7 @@ def sale_context_read(
     groups: list[_TextRow] = []
     personalized: list[_TextRow] = []
     if consumer_id or card:
-        condition = _HAS_CONSUMER_ID if consumer_id else _HAS_CARD
-        lock_consumer = " FOR UPDATE OF c" if lock and connection.vendor == "postgresql" else ""
-        # Only where both are named can the card be somebody else's.
-        is_both = bool(consumer_id and card)
-        sql = _SHOPPER_SQL.format(
-            condition=condition, lock=lock_consumer, card_consumer=_CARD_CONSUMER if is_both else "c.id"
-        )
-        query.define("shopper", sql, [card, *([card] if is_both else []), account.pk, consumer_id or card])
+        query.define("shopper", *_shopper_sql(account, consumer_id, card, lock=lock))
         shoppers = query.select(_ShopperRow, _SHOPPER_COLUMNS, "shopper")
         groups = query.select(_TextRow, "g.code", _GROUPS)
         personalized = query.select(_TextRow, "p.backend_id", _PERSONALIZED_PROMOTIONS)
@@ -223,6 +216,18 @@ def sale_context_read(
         stored=_stored_decision(decisions[0]) if decisions else None,
         transaction_id=ids[0].id if ids else None,
     )
+
+
+def _shopper_sql(account: Account, consumer_id: str, card: str, *, lock: bool) -> tuple[str, list[Parameter]]:
+    """Return the statement, with its parameters, that reads who buys."""
+    # Only where both are named can the card be somebody else's.
+    is_both = bool(consumer_id and card)
+    sql = _SHOPPER_SQL.format(
+        condition=_HAS_CONSUMER_ID if consumer_id else _HAS_CARD,
+        lock=" FOR UPDATE OF c" if lock and connection.vendor == "postgresql" else "",
+        card_consumer=_CARD_CONSUMER if is_both else "c.id",
+    )
+    return sql, [card, *([card] if is_both else []), account.pk, consumer_id or card]
 
 
 _GROUPS = (

@@ -25,8 +25,8 @@ BUNDLE, TEA, COFFEE = bundle("bundle", "6.00", "TEA", "COFFEE"), half("tea", "TE
 
 def lost_by(own: Promotion, *others: Promotion, policy: Policy | None = None) -> LostSaving | None:
     """Return what is found for one promotion among others, from the examples of its pairs."""
-    found = [overlap_of(own, other).example for other in others]
-    examples: list[Example] = [example for example in found if example is not None]
+    overlaps = [overlap_of(own, other) for other in others]
+    examples: list[Example] = [overlap.example for overlap in overlaps if overlap.example is not None]
     return find_lost_saving(examples, [own, *others], CATALOGUE, policy or Policy())
 
 
