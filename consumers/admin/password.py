@@ -113,7 +113,7 @@ class Forgotten(OutsidePage, AskForm):
 class ForgottenDone(OutsidePage, TemplateView):
     """Says the same whether there is such a person or not."""
 
-    title = "Look at your mail"
+    title = "Check your email"
     template_name = "admin/password/forgotten_done.html"
 
 

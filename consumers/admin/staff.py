@@ -175,7 +175,7 @@ class StaffMembershipAdmin(AccountAdmin):
         dialog={
             "title": "Make a link for a new password?",
             "description": "Whoever opens it sets the password of this log-in, once and within the hour. "
-            "Give it to nobody else. The old password works until then.",
+            "Do not share it. The old password works until then.",
             "form_class": PasswordLinkForm,
             "form_submit_text": "Make the link",
         },

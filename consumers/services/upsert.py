@@ -118,7 +118,7 @@ def rows_upsert(
     ]
     # A row that has such a key can still be changed.
     problems += [
-        Problem(code="blank_at_end", detail="A key has no blank at its beginning or end.", attr=f"{index}.{key}")
+        Problem(code="blank_at_end", detail="A key cannot begin or end with a space.", attr=f"{index}.{key}")
         for index, row_key in enumerate(keys)
         if row_key != row_key.strip() and row_key not in stored_keys
     ]

@@ -298,7 +298,9 @@ def _check_prices(basket: Basket) -> None:
         for name in _negative_prices(line)
     ]
     if not problems and basket.total_minor < 0:
-        problems.append(Problem(code="negative_total", detail="A basket is worth 0 or more.", attr="lines"))
+        problems.append(
+            Problem(code="negative_total", detail="The total of a basket cannot be below zero.", attr="lines")
+        )
     if problems:
         raise SaleInvalid(problems=problems)
 

@@ -108,13 +108,13 @@ def _read_product_sets(discount_type: str, sent: ObjectReader, currency: str) ->
 def _repeats_problem(discount_type: str, product_set: Document, *, sets: int) -> str:
     """Return why a product set cannot repeat its required spend; empty where it can."""
     if product_set["required_spend"] is None:
-        return "Only a required spend repeats."
+        return "Only a required spend can repeat."
     if discount_type != "amount":
         return "A required spend repeats only in a discount of type amount."
     if sets > 1:
         return "A required spend repeats only where it is the discount's only product set."
     if product_set["discounted_quantity"] is not None:
-        return "Where a required spend repeats, all units of the set get the discount: leave open how many do."
+        return "Where a required spend repeats, all units of the set get the discount: leave their number blank."
     return ""
 
 

@@ -139,7 +139,7 @@ class ObjectReader:
                 detail = f"Unknown insert {{{{{insert}}}}}; known are {', '.join(inserts)}."
                 self.add_problem(name, "unknown_insert", detail)
         if "{{" in _INSERT.sub("", text):
-            self.add_problem(name, "unclosed_insert", "An insert begins with {{ and does not end with }}.")
+            self.add_problem(name, "unclosed_insert", "An insert begins with {{ but has no closing }}.")
 
     def url(self, name: str) -> str:
         """Return an address that begins with https://, empty where it is absent."""

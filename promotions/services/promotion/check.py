@@ -123,7 +123,7 @@ def code_problem(code: str) -> Problem | None:
     Codes are part of addresses and are read by people: printable characters, but none that divides an address.
     """
     if code != code.strip():
-        return Problem(code="blank_at_end", attr="code", detail="A code has no blank at its beginning or end.")
+        return Problem(code="blank_at_end", attr="code", detail="A code cannot begin or end with a space.")
     if refused := key_problem(code):
         return Problem(code=refused.code, attr="code", detail=refused.detail)
     detail = ""
