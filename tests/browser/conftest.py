@@ -18,6 +18,11 @@ from tests.database import build_once
 PICTURES = "https://shop.example/"
 PICTURE = b"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='40'><rect width='40' height='40'/></svg>"
 SERIOUS = {"serious", "critical"}
+CSRF_SECRET = "b" * 32
+"""A secret that the server keeps.
+
+Without one, each answer to a page that is left would bring another, and the next form would be refused.
+"""
 BLOCKED = """
 document.addEventListener("securitypolicyviolation", event => {
     window.blocked = [...(window.blocked || []), `${event.violatedDirective}: ${event.blockedURI} ${event.sample}`];
@@ -120,7 +125,8 @@ def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[D
     client = Client()
     client.cookies[settings.SESSION_COOKIE_NAME] = session
     page.context.clear_cookies()
-    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": home}])
+    cookies = {settings.SESSION_COOKIE_NAME: session, settings.CSRF_COOKIE_NAME: CSRF_SECRET}
+    page.context.add_cookies([{"name": name, "value": value, "url": home} for name, value in cookies.items()])
     desk = Desk(office=Office(account=account, user=user, client=client), page=page, home=home)
     requests: list[str] = []
 
@@ -138,6 +144,7 @@ def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[D
     page.on("pageerror", on_error)
     page.context.on("request", on_request)
     yield desk
+    page.goto("about:blank")
     page.remove_listener("console", on_console)
     page.remove_listener("pageerror", on_error)
     page.context.remove_listener("request", on_request)
