@@ -5,13 +5,12 @@ from functools import lru_cache, reduce
 from operator import or_
 from typing import Any, Protocol, TypeVar
 
-from django.contrib.auth.models import Group
 from django.db import connection
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Case, Model, Q, QuerySet, When
 from rest_framework_api_key.crypto import KeyGenerator
 
 from consumers.choices import StaffRole
-from consumers.models import Account, ApiKey, Card, Consumer, ConsumerGroup, Job, Site, StaffMembership, User
+from consumers.models import Account, ApiKey, Card, Consumer, ConsumerGroup, Job, Role, Site, StaffMembership, User
 from consumers.search_text import search_problem
 from consumers.types import Rows
 
@@ -20,6 +19,11 @@ T = TypeVar("T", bound=Model)
 MAX_CONSUMER_CHOICES = 20
 MAX_ID_DIGITS = 18
 """Every number of this many digits fits a 64-bit column."""
+
+ROLE_ORDER = Case(
+    *(When(account=None, name=role, then=position) for position, role in enumerate(StaffRole)), default=len(StaffRole)
+)
+"""The templates in their order, and then all other roles."""
 
 _keys = KeyGenerator()
 
@@ -167,7 +171,7 @@ def staff_membership_current(*, user: User, account_id: int | None) -> StaffMemb
         account = accounts.filter(pk=account_id or 0).first() or accounts.first()
         if account is None:
             return None
-        role = Group.objects.get(name=StaffRole.ADMINISTRATOR)
+        role = Role.objects.get(account=None, name=StaffRole.ADMINISTRATOR)
         current = next((membership for membership in memberships if membership.account_id == account.pk), None)
         current = current or StaffMembership(user=user, account=account, role=role)
     return current
@@ -176,6 +180,16 @@ def staff_membership_current(*, user: User, account_id: int | None) -> StaffMemb
 def staff_of(*, account_id: int) -> QuerySet[StaffMembership]:
     """Return the account's staff memberships with users and roles."""
     return StaffMembership.objects.filter(account_id=account_id).select_related("user", "role")
+
+
+def roles_of(*, account_id: int) -> QuerySet[Role]:
+    """Return the four templates, in their order, and then the account's own roles by title."""
+    return Role.objects.filter(Q(account=None) | Q(account_id=account_id)).order_by(ROLE_ORDER, "title")
+
+
+def role_titled(*, account_id: int, title: str) -> Role | None:
+    """Return the template or the account's role of this title; None without any."""
+    return roles_of(account_id=account_id).filter(title=title).first()
 
 
 def jobs_of(*, account_id: int, asked_by: User | None = None) -> QuerySet[Job]:

@@ -20,6 +20,7 @@ from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.choices import PromotionType
+from promotions.admin.visibility import families_seen
 from promotions.choices import DiscountType, Family, Status
 from promotions.models import Promotion
 from promotions.selectors.life import promotions_between, promotions_with_status
@@ -177,7 +178,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
     period = month_period(day) if view == "month" else timeline_period(day)
     filters = Filters(**{name: form.cleaned_data.get(key) or "" for name, key in _FILTER_FIELDS.items()})
     promotions = promotions_between(
-        Promotion.objects.filter(account_id=account.pk).only(*_COLUMNS),
+        Promotion.objects.filter(account_id=account.pk, family__in=families_seen(request)).only(*_COLUMNS),
         start=_midnight(period.start),
         end=_midnight(period.after),
     ).order_by("starts_at", "name", "code")

@@ -53,6 +53,12 @@ SESSION_PREVIEWS = "import_previews"
 
 MAX_PREVIEWS = 20
 
+IMPORT = "consumers.add_job"
+"""The permission to import files into what the user may add and change."""
+
+EXPORT = "consumers.view_job"
+"""The permission to export what the user may see."""
+
 
 class CachedFile(CacheStorage):
     """An uploaded file between preview and confirmation, in the cache, where every web node finds it.
@@ -137,8 +143,13 @@ class ImportExportMixin(ImportExportModelAdmin):
         return list(self.formats)
 
     def has_import_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may import: a file adds and changes rows, so both permissions are needed."""
-        return bool(super().has_import_permission(request)) and self.has_add_permission(request)
+        """Return whether the user may import into these rows: a file adds and changes them."""
+        writes = bool(super().has_import_permission(request)) and self.has_add_permission(request)
+        return writes and request.user.has_perm(IMPORT)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may export these rows."""
+        return bool(super().has_export_permission(request)) and request.user.has_perm(EXPORT)
 
     def get_import_context_data(self, **kwargs: Any) -> Context:
         return {"file_note": self.file_note, "large": f"{MAX_INLINE_IMPORT_ROWS:,}"}

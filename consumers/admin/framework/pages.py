@@ -354,10 +354,16 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         try:
             response: HttpResponse = super().delete_view(request, object_id, extra_context)
         except Refused as refused:
-            advice = "Other rows need this one: archive it instead." if refused.problems[0].code == "in_use" else ""
-            messages.error(request, advice or refused.detail)
+            row = self.get_object(request, object_id)
+            messages.error(request, self.describe_refused_delete(request, refused, row))
             return HttpResponseRedirect(self.url_of("change", object_id))
         return response
+
+    def describe_refused_delete(self, request: HttpRequest, refused: Refused, obj: Any) -> str:
+        """Return why a row was not deleted, and what to do."""
+        return (
+            "Other rows need this one: archive it instead." if refused.problems[0].code == "in_use" else refused.detail
+        )
 
     def url_of(self, page: str, *args: Any) -> str:
         """Return the address of one of this model's pages: ``changelist``, ``add``, ``change``, …"""

@@ -39,7 +39,7 @@ from promotions.admin.editor.publish_warning import publish_warning
 from promotions.admin.editor.step_forms import PUBLISH_ANYWAY, promotion_of
 from promotions.admin.editor.steps import StepsMixin
 from promotions.admin.editor.summary import SummaryMixin, definition_of
-from promotions.admin.visibility import may_see_personalized
+from promotions.admin.visibility import may_publish, may_see_personalized
 from promotions.choices import Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
@@ -61,6 +61,10 @@ class TypeCard:
     icon: str
     sentence: str
     example: str
+
+
+SAVING_PUBLISHES = "Saving publishes it: it applies from its start date. A draft waits."
+SAVING_DRAFTS = "Your role saves drafts. Ask somebody who publishes to make it live."
 
 
 class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin, PromotionListMixin, AccountAdmin):
@@ -90,6 +94,24 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
 
     def describe_for(self, request: HttpRequest) -> DescribeChange:
         return promotion_change if may_see_personalized(request) else promotion_change_without_personalized
+
+    # --- who may do what with a promotion that is published ---
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(super().has_change_permission(request, obj)) and self._is_theirs(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(super().has_delete_permission(request, obj)) and self._is_theirs(request, obj)
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        # A file changes promotions that are published.
+        return may_publish(request) and super().has_import_permission(request)
+
+    @staticmethod
+    def _is_theirs(request: HttpRequest, obj: object) -> bool:
+        """Return whether a promotion is a draft, or the user decides what is live."""
+        # For an action the theme passes the row's id as the row.
+        return not isinstance(obj, Promotion) or obj.draft or may_publish(request)
 
     # --- the form ---
 
@@ -134,17 +156,19 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
                     code="publish_warning", detail="Nothing is saved yet: read the note above, and confirm it."
                 )
                 request.refused_problems = (problem,)  # type: ignore[attr-defined]
-            label = self.types(request.GET["type"]).label
+            label, publishes = self.types(request.GET["type"]).label, may_publish(request)
             extra_context = {
                 "title": f"{self.add_label}: {label}",
                 "show_save_as_draft": True,
+                "show_save": publishes,
+                "show_save_and_continue": publishes,
                 "show_save_and_add_another": False,
                 "promotion_type": label,
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'type': request.GET['type']})}",
                 "add_url": self.url_of("add"),
                 "publish_warning": warning,
                 "publish_anyway": PUBLISH_ANYWAY,
-                "submit_note": "Saving publishes it: it applies from its start date. A draft waits.",
+                "submit_note": SAVING_PUBLISHES if publishes else SAVING_DRAFTS,
             }
             response: HttpResponse = super().add_view(request, form_url, extra_context)
             return response
@@ -206,7 +230,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         """
         if request.method != "POST" or {"_draft", "publish_anyway"} & set(request.POST):
             return ""
-        if not self.has_add_permission(request):
+        if not (self.has_add_permission(request) and may_publish(request)):
             return ""
         form = self.get_form(request)(request.POST, request.FILES)
         if not form.is_valid():
@@ -230,7 +254,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Promotion:
         now = timezone.now()
         account, author = account_of(request), author_of(request)
-        draft, code, archived = "_draft" in request.POST, form.cleaned_data["code"], False
+        draft, code, archived = "_draft" in request.POST or not may_publish(request), form.cleaned_data["code"], False
         if change:
             stored = self.promotion_of(request, obj.pk)
             draft, archived = stored.draft, stored.archived
@@ -270,12 +294,12 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
             raise Http404("There is no such promotion.")
         return promotion
 
-    @action(description="Try it", icon="play_circle", permissions=["promotions.view_promotion"])
+    @action(description="Try it", icon="play_circle", permissions=["loyalty.view_triedbasket"])
     def try_it(self, request: HttpRequest, object_id: object) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('try_basket')}?{query}")
 
-    @action(description="Conflicts", icon="balance", permissions=["promotions.view_promotion"])
+    @action(description="Conflicts", icon="balance", permissions=["conflicts.view_conflictsettings"])
     def conflicts(self, request: HttpRequest, object_id: object) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('promotion_conflicts')}?{query}")

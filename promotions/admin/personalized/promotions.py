@@ -19,6 +19,7 @@ from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
 from consumers.author import IMPORT_LABEL, Author
+from promotions.admin.visibility import SEE_LISTS
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotions_enlisting
 from promotions.services.personalized.promotion import (
@@ -131,6 +132,11 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     )
     actions_detail = ("lists",)
 
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        names = list(super().get_list_display(request))
+        # Only who may see the lists is led to them.
+        return names if request.user.has_perm(SEE_LISTS) else [name for name in names if name != "enlisted"]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonalizedPromotion]:
         return personalized_promotions_enlisting(account_id=account_of(request).pk).order_by(*self.ordering)
 
@@ -160,7 +166,7 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     def changed(self, promotion: PersonalizedPromotion) -> str:
         return format_moment(promotion.updated_at)
 
-    @action(description="Consumers’ lists", icon="checklist", permissions=["view"])
+    @action(description="Consumers’ lists", icon="checklist", permissions=[SEE_LISTS])
     def lists(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Redirect to the lists that consumers have of it."""
         return HttpResponseRedirect(lists_address(object_id))
