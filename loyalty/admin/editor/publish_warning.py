@@ -13,6 +13,7 @@ def slow_draft_warning(account: Account, promotion: Promotion) -> str:
         return ""
     cost = profile.time
     return (
+        "This promotion costs much more server time than the others. "
         f"It would take {format_milliseconds(cost.nanoseconds)} for each basket that looks at it, "
         f"{describe_ratio(cost)}, as measured on {cost.baskets} of the last {profile.baskets} sales. "
         "Fewer or narrower product sets and shorter rules make it quicker."
