@@ -655,7 +655,6 @@ def test_save_and_continue_leads_back_to_the_form(office: Office) -> None:
 
 
 def test_what_can_beat_a_published_promotion_is_told_with_a_link(office: Office) -> None:
-    Promotion.objects.update(archived=True)
     for code in ("more", "most"):
         save_promotion(office.account, code=code, outcome={"points": 500})
     answer = add(office.client, **PUBLISH, starts_at="2026-01-01T09:00")
@@ -663,7 +662,7 @@ def test_what_can_beat_a_published_promotion_is_told_with_a_link(office: Office)
     told = office.client.get(answer["Location"]).content.decode()
     assert "“Tea time” is published." in told
     link = f'<a class="text-link" href="/admin/conflicts-of/?promotion={promotion.pk}">'
-    assert f"{link}Two promotions can beat this one</a>." in told
+    assert f"{link}Three promotions can beat this one</a>." in told
     change(office.client, promotion, points="600")
     told = office.page("loyalty_loyaltypromotion_changelist").content.decode()
     assert "“Tea time” is saved." in told
