@@ -22,8 +22,8 @@ def warn_of_every_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_expensive_draft_is_published_once_the_warning_is_confirmed(desk: Desk) -> None:
     draft = save_promotion(desk.office.account, code="dear", draft=True)
     page = desk.open(f"loyalty/loyaltypromotion/{draft.pk}/change/")
-    page.get_by_text("Cost: Not measured yet").click()
-    expect(page.get_by_text("How long the server works on it for one basket")).to_be_visible()
+    page.get_by_text("Technical", exact=True).click()
+    expect(page.get_by_text("Server time: Not measured yet")).to_be_visible()
     page.get_by_role("link", name="Publish").or_(page.get_by_role("button", name="Publish")).first.click()
     question = page.get_by_role("dialog")
     expect(question.get_by_role("alert")).to_contain_text(COST_WARNING)

@@ -25,7 +25,12 @@ from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.types import Context
 from promotions.admin.editor.bulk_steps import BulkStepsMixin
-from promotions.admin.editor.evaluation_time import EVALUATION_TIME_HELP, describe_evaluation_time, evaluation_time_of
+from promotions.admin.editor.evaluation_time import (
+    EVALUATION_TIME_HELP,
+    describe_evaluation_time,
+    evaluation_time_of,
+    may_see_evaluation_time,
+)
 from promotions.admin.editor.form import PromotionForm
 from promotions.admin.editor.header import describe_life, header_of
 from promotions.admin.editor.history import (
@@ -171,8 +176,8 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
                 "show_save_and_add_another": False,
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'id': promotion.pk})}",
                 "header": header_of(promotion, status, type_label=self.type_label(promotion)),
-                "cost": self._evaluation_time_text(request, promotion),
-                "cost_help": EVALUATION_TIME_HELP,
+                "server_time": self._evaluation_time_text(request, promotion),
+                "server_time_help": EVALUATION_TIME_HELP,
                 # Deleting a promotion that was redeemed would be refused; it can be archived.
                 "show_delete": not promotion.redemptions,
                 "submit_note": "A draft: nothing applies until you publish it." if status == Status.DRAFT else "",
@@ -193,7 +198,9 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
 
     @staticmethod
     def _evaluation_time_text(request: HttpRequest, promotion: Any) -> str:
-        """Describe what a promotion costs."""
+        """Describe a promotion's server time; empty for a user who may not see it."""
+        if not may_see_evaluation_time(request):
+            return ""
         median = None
         if promotion.cost_nanoseconds is not None:
             median = evaluation_time_median(account_id=account_of(request).pk, at=promotion.seen_at)
