@@ -17,8 +17,8 @@ from tests.consumers.builders import take_away
 
 pytestmark = pytest.mark.django_db
 
-# Session, user, membership with account, the role's permissions.
-FRAME = 4
+# Session, user, membership with account and role.
+FRAME = 3
 
 LABELS = [("new", "sale"), ("sale",), ("é",)]
 ODD_VALUES: tuple[Any, ...] = ("\x00", {}, [[]], 1e99)
