@@ -275,7 +275,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _promotions_in(period: Period, *, account_id: int, families: Collection[Family]) -> QuerySet[Promotion]:
-    """Return promotions of these families that run in a period, with their ends and whether they run through all of it."""
+    """Return promotions of families that run in a period, with their ends and whether they run through all of it."""
     start, after = _midnight(period.start), _midnight(period.after)
     promotions = Promotion.objects.filter(account_id=account_id, family__in=families).only(*_COLUMNS)
     # SQLite's least of a null is null, PostgreSQL's leaves it out.
