@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from django.apps import apps as global_apps
+from django.apps.registry import Apps
 from django.db import transaction
 from django.utils.text import get_text_list
 
@@ -221,9 +223,13 @@ def own_role(*, account_id: int, role_id: int) -> Role:
     return role
 
 
-def role_templates_sync(sender: Any, using: str = "default", **kwargs: Any) -> None:
+def role_templates_sync(sender: Any, using: str = "default", apps: Apps = global_apps, **kwargs: Any) -> None:
     """Create the templates that are missing, after each migration and after a test empties the tables."""
-    roles = Role.objects.using(using)
+    try:
+        roles = apps.get_model("consumers", "Role")._default_manager.using(using)
+    except LookupError:
+        # Migrated up to a state that has no roles yet.
+        return
     present = set(roles.filter(account=None).values_list("name", flat=True))
     for role in StaffRole:
         if role.value not in present:

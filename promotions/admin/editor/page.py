@@ -124,6 +124,18 @@ class PromotionAdmin(
         # A file changes promotions that are published.
         return may_publish(request) and super().has_import_permission(request)
 
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        # For an action the theme passes the row's id as the row.
+        return bool(super().has_view_permission(request))
+
+    def has_try_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Whether the user may try a basket with promotions of this family."""
+        return self.has_view_permission(request) and request.user.has_perm("loyalty.view_triedbasket")
+
+    def has_compare_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Whether the user may see the conflicts of promotions of this family."""
+        return self.has_view_permission(request) and request.user.has_perm("conflicts.view_conflictsettings")
+
     @staticmethod
     def _is_theirs(request: HttpRequest, obj: object) -> bool:
         """Return whether a promotion is a draft, or the user decides what is live."""
@@ -287,16 +299,16 @@ class PromotionAdmin(
             raise Http404("There is no such promotion.")
         return promotion
 
-    @action(description="Try it", icon="play_circle", permissions=["loyalty.view_triedbasket"])
+    @action(description="Try it", icon="play_circle", permissions=["try"])
     def try_it(self, request: HttpRequest, object_id: object) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('try_basket')}?{query}")
 
-    @action(description="Conflicts", icon="balance", permissions=["conflicts.view_conflictsettings"])
+    @action(description="Conflicts", icon="balance", permissions=["compare"])
     def conflicts(self, request: HttpRequest, object_id: object) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('promotion_conflicts')}?{query}")
 
-    @action(description="Versions", icon="history", permissions=["promotions.view_promotionversion"])
+    @action(description="Versions", icon="history", permissions=["view"])
     def versions(self, request: HttpRequest, object_id: object) -> HttpResponse:
         return HttpResponseRedirect(versions_address(self.promotion_of(request, object_id).code))
