@@ -33,7 +33,7 @@ def test_a_fixed_points_promotion_is_made_from_the_overview_and_listed(desk: Des
     tab(page, "Outcome")
     page.get_by_label("Points", exact=False).first.fill("50")
     page.get_by_role("button", name="Add product set").click()
-    page.get_by_label("Name of the set").fill("Tea")
+    page.get_by_label("Name of product set").fill("Tea")
     products = page.get_by_role("group", name="Products of this set")
     products.get_by_role("button", name="Add condition").click()
     products.get_by_label("Attribute").select_option("category")
@@ -159,7 +159,7 @@ def test_rows_are_added_and_removed(desk: Desk) -> None:
     page.locator("#id_points").fill("10")
     for name in ("First", "Second", "Third"):
         page.get_by_role("button", name="Add product set").click()
-        page.get_by_label("Name of the set").last.fill(name)
+        page.get_by_label("Name of product set").last.fill(name)
     page.get_by_role("button", name="Remove Product set").nth(1).click()
     page.get_by_role("button", name="Save as draft").click()
     page.wait_for_load_state()

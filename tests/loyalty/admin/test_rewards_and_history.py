@@ -113,7 +113,7 @@ def test_a_long_list_is_counted_and_paged_up_to_its_limit(
 
 
 def test_a_search_without_results_explains_how_it_searches(office: Office) -> None:
-    hint = "A search here finds how a reference"
+    hint = "Type the beginning of a reference"
     assert hint in office.page("loyalty_transaction_changelist", query="?q=T1").content.decode()
     assert hint not in office.page("loyalty_transaction_changelist", query="?status=voided").content.decode()
     assert hint not in office.page("loyalty_offer_changelist", query="?q=nothing").content.decode()

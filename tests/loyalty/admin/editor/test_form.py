@@ -450,8 +450,8 @@ def test_an_error_in_one_formset_hides_none_in_another(office: Office) -> None:
         },
     )
     assert errors_of(answer) == {
-        "product_sets": ["Look at the marked rows."],
-        "application_rules": ["Look at the marked rows."],
+        "product_sets": ["Check the marked rows."],
+        "application_rules": ["Check the marked rows."],
     }
 
 
@@ -465,13 +465,13 @@ def test_a_form_with_errors_reports_none_on_unchanged_rules(office: Office) -> N
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("2030-03-31T01:30", "In Europe/London 01:30 on 31 Mar 2030 does not exist: the clocks go forward then."),
-        ("2030-10-27T01:30", "In Europe/London 01:30 on 27 Oct 2030 comes twice: the clocks go back then."),
+        ("2030-03-31T01:30", "In Europe/London 01:30 on 31 Mar 2030 does not exist, because the clocks go forward."),
+        ("2030-10-27T01:30", "In Europe/London 01:30 on 27 Oct 2030 happens twice, because the clocks go back."),
     ],
 )
 def test_a_time_that_the_clocks_skip_or_repeat_is_refused(office: Office, written: str, message: str) -> None:
     [error] = errors_of(add(office.client, starts_at=written))["starts_at"]
-    assert error == f"{message} Choose an earlier or a later time."
+    assert error == f"{message} Choose an earlier or later time."
 
 
 def test_an_end_in_an_hour_that_comes_twice_survives_an_edit(office: Office) -> None:
