@@ -153,6 +153,19 @@ def test_without_scripts_every_tab_is_shown_and_a_promotion_is_saved(desk: Desk,
     context.close()
 
 
+def test_a_new_form_begins_on_its_first_tab_though_another_was_left_on_its_last(desk: Desk) -> None:
+    promotion = save_promotion(desk.office.account)
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/")
+    page.get_by_role("tab", name="Content").click()
+    # The server answers nothing: the browser stays on the page that it sent.
+    page.route("**/change/*", lambda route: route.fulfill(status=204))
+    with page.expect_response("**/change/*"):
+        page.get_by_role("button", name="Save and continue").click()
+    page.unroute("**/change/*")
+    page.goto("/admin/loyalty/loyaltypromotion/add/?type=fixed_points")
+    expect(page.get_by_role("tab", selected=True)).to_have_text("General")
+
+
 def test_a_phone_shows_table_rows_as_cards_with_every_column(desk: Desk) -> None:
     desk.page.set_viewport_size({"width": 390, "height": 844})
     consumer = Consumer.objects.filter(account=desk.office.account, ledger_entries__isnull=False).first()

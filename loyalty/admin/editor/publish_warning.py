@@ -13,6 +13,7 @@ def slow_draft_warning(account: Account, promotion: Promotion) -> str:
     if time is None or time.times_median is None or not profile.is_slow:
         return ""
     return (
+        "This promotion could slow down tills. "
         f"Checking it takes {format_two_digits(time.times_median)} times as long as your typical promotion "
         f"(measured on {time.baskets} of the last {profile.baskets} sales). "
         "Use fewer or narrower product sets and shorter rules to make it faster."
