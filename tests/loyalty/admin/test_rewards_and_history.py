@@ -61,7 +61,7 @@ def test_a_free_product_is_chosen_from_the_catalogue(office: Office) -> None:
 def test_errors_of_dates_use_the_wording_of_offers(office: Office) -> None:
     values = {**OFFER, "starts_at": "2030-02-01T00:00", "ends_at": "2030-01-01T00:00"}
     form = office.post("loyalty_offer_add", **values).context["adminform"].form
-    assert form.errors == {"ends_at": ["An offer ends after it starts."]}
+    assert form.errors == {"ends_at": ["The end date must be after the start date."]}
 
 
 def test_the_free_product_is_shown_for_its_benefit_alone(office: Office) -> None:

@@ -173,7 +173,7 @@ def test_a_saved_basket_can_be_deleted(office: Office) -> None:
     [
         ({"site": "nowhere"}, "site", "There is no site nowhere."),
         ({"consumer": "nobody"}, "consumer", "There is no consumer nobody."),
-        ({"lines-TOTAL_FORMS": "0"}, "lines", "A basket has a line at least."),
+        ({"lines-TOTAL_FORMS": "0"}, "lines", "Add at least one line."),
         ({"lines-0-sku": "unknown"}, "lines", "Check the marked rows."),
         ({"lines-0-sku": "a\x00b"}, "lines", "Check the marked rows."),
         ({"lines-0-unit_price_inc_tax": "1.00005"}, "lines", "Check the marked rows."),
