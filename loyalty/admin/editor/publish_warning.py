@@ -2,18 +2,19 @@
 
 from consumers.models import Account
 from loyalty.services.draft_profiling import draft_profile
-from promotions.admin.editor.evaluation_time import describe_ratio, format_milliseconds
+from promotions.admin.editor.evaluation_time import format_two_digits
 from promotions.models import Promotion
 
 
 def slow_draft_warning(account: Account, promotion: Promotion) -> str:
-    """Words where a draft costs far more than is usual in the account; empty otherwise."""
+    """Warn where a draft takes far longer than is usual in the account; empty otherwise."""
     profile = draft_profile(account=account, promotion=promotion)
-    if profile.time is None or not profile.is_slow:
+    time = profile.time
+    if time is None or time.times_median is None or not profile.is_slow:
         return ""
-    cost = profile.time
     return (
-        f"It would take {format_milliseconds(cost.nanoseconds)} for each basket that looks at it, "
-        f"{describe_ratio(cost)}, as measured on {cost.baskets} of the last {profile.baskets} sales. "
-        "Fewer or narrower product sets and shorter rules make it quicker."
+        "This promotion could slow down tills. "
+        f"Checking it takes {format_two_digits(time.times_median)} times as long as your typical promotion "
+        f"(measured on {time.baskets} of the last {profile.baskets} sales). "
+        "Use fewer or narrower product sets and shorter rules to make it faster."
     )

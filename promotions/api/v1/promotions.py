@@ -72,10 +72,14 @@ class LifeOutput(Output):
 
 
 class DuplicateInput(Input):
-    """The code and the name of the copy."""
+    """The code, the name and the dates of the copy."""
 
     code = KeyField(max_length=64)
     name = TextField(max_length=MAX_NAME_LENGTH, allow_blank=True, default="", help_text="Blank: the name and (copy).")
+    starts_at = MomentField(required=False, help_text="Left out: the promotion's.")
+    ends_at = MomentField(
+        required=False, allow_null=True, help_text="Left out: the promotion's. Null: until somebody stops it."
+    )
 
 
 class NothingInput(Input):

@@ -88,7 +88,6 @@ loyalty_loyaltypromotion_process_import             -       SAPM
 loyalty_loyaltypromotion_export                     SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_summary                    -       SAPMCV reads
 loyalty_loyaltypromotion_preview                    -       SAPMCV reads
-loyalty_loyaltypromotion_publish                    SAPM    SAPM
 loyalty_loyaltypromotion_stop                       SAPM    SAPM
 loyalty_loyaltypromotion_duplicate                  SAPM    SAPM
 loyalty_loyaltypromotion_archive                    SAPM    SAPM
@@ -113,7 +112,6 @@ promotions_discount_import                          SA-M    SA-M reads
 promotions_discount_process_import                  -       SA-M
 promotions_discount_export                          SA-MCV  SA-MCV reads
 promotions_discount_summary                         -       SAPMCV reads
-promotions_discount_publish                         SAPM    SAPM
 promotions_discount_stop                            SAPM    SAPM
 promotions_discount_duplicate                       SAPM    SAPM
 promotions_discount_archive                         SAPM    SAPM
@@ -373,11 +371,9 @@ def page_actions() -> dict[str, set[str]]:
 # --- how it is reached ------------------------------------------------------------------------------------------------
 
 FITTING: Mapping[str, Mapping[str, Any]] = {
-    "loyalty_loyaltypromotion_publish": {"draft": True, "archived": False},
     "loyalty_loyaltypromotion_stop": {"draft": False, "archived": False, "stopped_at": None, "ends_at": None},
     "loyalty_loyaltypromotion_bring_back": {"archived": True},
     "loyalty_loyaltypromotion_delete": {"draft": True},
-    "promotions_discount_publish": {"draft": True, "archived": False},
     "promotions_discount_stop": {"draft": False, "archived": False, "stopped_at": None, "ends_at": None},
     "promotions_discount_bring_back": {"archived": True},
     "promotions_discount_delete": {"draft": True},

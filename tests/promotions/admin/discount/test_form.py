@@ -343,7 +343,7 @@ def test_the_form_asks_for_the_missing_parts_of_a_set(office: Office) -> None:
 def test_an_error_opens_the_tab_that_it_is_on(office: Office, values: dict[str, Any], field: str, tab: str) -> None:
     answer = add(office.client, **values)
     assert list(errors_of(answer)) == [field]
-    assert answer.context["form_tab_with_error"] == tab
+    assert answer.context["open_tab"] == tab
 
 
 def test_a_code_that_is_taken_by_a_discount_is_refused_and_one_of_a_promotion_is_not(office: Office) -> None:
