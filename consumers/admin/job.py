@@ -21,15 +21,15 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from consumers.admin.files.formats import CSV, FORMATS
-from consumers.admin.files.jobs import IMPORT_KIND, job_preview
+from consumers.admin.files.jobs import IMPORT_KIND, job_preview, visible_jobs
 from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect, dialog_with_errors
 from consumers.admin.framework.filters import choice_filter
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.pages import ReadOnlyAdmin, account_of, staff_user
+from consumers.admin.framework.pages import ReadOnlyAdmin
 from consumers.choices import JobFile, JobQuestion, JobState
 from consumers.exceptions import Refused
 from consumers.models import Job
-from consumers.selectors import jobs_of, row_by_id
+from consumers.selectors import row_by_id
 from consumers.services.job import job_answer, job_cancel
 from consumers.types import Context
 
@@ -41,13 +41,6 @@ STATE_COLOURS = {
     JobState.FAILED.label: "danger",
     JobState.CANCELLED.label: "default",
 }
-
-
-def visible_jobs(request: HttpRequest) -> QuerySet[Job]:
-    """Return the account's jobs that the user may see: their own, or all."""
-    user = staff_user(request)
-    sees_all = user.has_perm("consumers.view_job_of_others")
-    return jobs_of(account_id=account_of(request).pk, asked_by=None if sees_all else user)
 
 
 def columns_url(job: Job) -> str:

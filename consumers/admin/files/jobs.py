@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from tablib import Dataset
 
@@ -21,10 +23,12 @@ from consumers.admin.files.preview import PreviewSummary, StoredPreview, row_jso
 from consumers.admin.files.reading import ColumnsUnknown, FileOptions, ReadingResource, file_read
 from consumers.admin.files.results import MAX_SHOWN_PROBLEMS, MAX_SHOWN_ROWS, FileResult
 from consumers.admin.files.table import Table
+from consumers.admin.framework.pages import account_of, staff_user
 from consumers.author import IMPORT_LABEL, Author
 from consumers.choices import JobFile, JobQuestion
 from consumers.exceptions import JobFailed, Problem
 from consumers.models import Account, Job, JobPart
+from consumers.selectors import jobs_of
 from consumers.services.job import Step, job_create, job_kind_register
 from consumers.types import Rows
 
@@ -72,6 +76,13 @@ class JobResource(ReadingResource, Protocol):
     def export(self, queryset: Any) -> Dataset:
         """Return rows as a table."""
         ...
+
+
+def visible_jobs(request: HttpRequest) -> QuerySet[Job]:
+    """Return the account's jobs that the user may see: their own, or all."""
+    user = staff_user(request)
+    sees_all = user.has_perm("consumers.view_job_of_others")
+    return jobs_of(account_id=account_of(request).pk, asked_by=None if sees_all else user)
 
 
 # --- creating ---------------------------------------------------------------------------------------------------------

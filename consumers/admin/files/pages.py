@@ -34,13 +34,13 @@ from consumers.admin.files.jobs import (
     import_job_create,
     job_columns,
     job_resource,
+    visible_jobs,
 )
 from consumers.admin.files.reading import ColumnsUnknown, FileOptions, file_read, file_table
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.results import FileResult
 from consumers.admin.files.upload import Upload, upload_forget, upload_named, upload_save
 from consumers.admin.framework.pages import account_of, author_of, staff_user
-from consumers.admin.job import visible_jobs
 from consumers.author import IMPORT_LABEL, Author
 from consumers.choices import JobQuestion, JobState
 from consumers.exceptions import JobOver
