@@ -91,7 +91,7 @@ def test_the_account_is_switched_by_keyboard(desk: Desk) -> None:
     page = desk.open("")
     page.get_by_role("button", name="Account: acme").press("Enter")
     page.get_by_role("button", name="other", exact=False).first.press("Enter")
-    expect(page.get_by_text("You now work in other.")).to_be_visible()
+    expect(page.get_by_text("You are now working in other.")).to_be_visible()
     page.goto("/admin/consumers/consumer/")
     expect(page.get_by_text("Person 1 of acme")).to_have_count(0)
 
