@@ -215,6 +215,7 @@ consumers_job_change                                SAPMCV  -
 consumers_job_history                               SAPMCV  SAPMCV reads
 consumers_job_delete                                -       -
 consumers_job_cancel                                SAPMCV  SAPMCV
+consumers_job_confirm                                -       SAP
 consumers_job_download                              SAPMCV  SAPMCV reads
 
 promotions_product_changelist                       SAPMCV  SAPMCV reads
@@ -389,6 +390,7 @@ FITTING: Mapping[str, Mapping[str, Any]] = {
     "consumers_staffmembership_password_link": {"role__name": "Viewer"},
     "consumers_job_cancel": {"state": "waiting"},
     "consumers_job_download": {"state": "done"},
+    "consumers_job_confirm": {"state": "asking", "question": "confirm"},
 }
 """The row that a page is about, where not every one will do."""
 
