@@ -499,7 +499,7 @@ def test_the_offer_choice_marks_offers_that_would_issue_no_voucher(office: Offic
     make(code="soon", name="Soon", starts_at=now + timedelta(days=1))
     page = office.page("loyalty_loyaltypromotion_add", query="?type=redeem_offer")
     shown = dict(page.context["adminform"].form.fields["offer"].choices)
-    assert shown["past"] == "Past (past) – ended on 1 Jan 2026, 00:00 GMT"
+    assert shown["past"] == "Past (past) – ended 1 Jan 2026, 00:00 GMT"
     assert shown["gone"] == "Gone (gone) – out of stock"
     assert shown["soon"].startswith("Soon (soon) – starts ")
     assert shown["acme-o1"].endswith(" (acme-o1)")
