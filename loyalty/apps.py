@@ -17,7 +17,7 @@ class LoyaltyConfig(AppConfig):
         from consumers.error_codes import error_codes_register  # noqa: PLC0415
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
         from consumers.roles import role_grants_register  # noqa: PLC0415
-        from loyalty.admin.editor.publish_warning import slow_draft_warning  # noqa: PLC0415
+        from loyalty.admin.editor.publish_warning import slow_draft_warning, worthless_offer_warning  # noqa: PLC0415
         from loyalty.admin.editor.saved_note import beaten_by_note  # noqa: PLC0415
         from loyalty.error_codes import CODES  # noqa: PLC0415
         from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
@@ -32,6 +32,7 @@ class LoyaltyConfig(AppConfig):
         for section in SECTIONS:
             loyalty_section_register(section)
         publish_warning_register(slow_draft_warning)
+        publish_warning_register(worthless_offer_warning)
         saved_note_register(beaten_by_note)
         role_grants_register(self.label, GRANTS)
         error_codes_register(CODES)

@@ -239,7 +239,7 @@ def test_a_message_is_written_with_inserts_links_and_images(desk: Desk, pictures
     ):
         assert part in stored
     assert "trix" not in stored
-    page.get_by_role("button", name="Save and exit").click()
+    page.get_by_role("button", name="Save draft").click()
     page.wait_for_load_state()
     promotion = LoyaltyPromotion.objects.get(name="Message")
     assert (promotion.outcome["redemption_message"], promotion.version) == (stored, 1)
@@ -441,6 +441,23 @@ def test_a_control_group_is_made_without_leaving_the_promotion(desk: Desk) -> No
     window.get_by_label("Group name").fill("Test panel")
     window.get_by_role("button", name="Save and exit").click()
     expect(page.locator("#id_control_group")).to_have_value("panel")
+
+
+def test_an_offer_is_made_without_leaving_the_promotion(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=redeem_offer")
+    page.get_by_label("Promotion name").fill("A treat for you")
+    tab(page, "Outcome")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="New offer").press("Enter")
+    window = opened.value
+    window.get_by_label("Offer code").fill("treat")
+    window.get_by_label("Offer name").fill("Treat")
+    window.get_by_label("Value", exact=True).fill("2")
+    window.get_by_role("button", name="Save and exit").click()
+    expect(page.locator("#id_offer")).to_have_value("treat")
+    publish(page)
+    expect(page.get_by_text("“A treat for you” is published.")).to_be_visible()
+    assert LoyaltyPromotion.objects.get(name="A treat for you").outcome["offer"] == "treat"
 
 
 def test_several_promotions_are_stopped_from_the_overview(desk: Desk) -> None:

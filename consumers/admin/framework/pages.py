@@ -378,6 +378,10 @@ class KeyedAdmin(AccountAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         return (self.key,) if obj else ()
 
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        # Promotions refer to rows by their keys: a row that is added from a promotion's form returns its key.
+        return to_field == self.key or bool(super().to_field_allowed(request, to_field))
+
     def save_values(self, *, account_id: int, author: Author, obj: Any, form: Any) -> None:
         """Save this one row by the service that saves many."""
         raise NotImplementedError

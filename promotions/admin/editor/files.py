@@ -25,7 +25,7 @@ from consumers.services.upsert import is_storable, rows_by_values
 from consumers.types import JsonObject
 from promotions.admin.editor.history import document_changes
 from promotions.choices import Status
-from promotions.engine.definition.fields import FieldKind, OutcomeField
+from promotions.engine.definition.fields import CONTENT_TEXTS, FieldKind, OutcomeField
 from promotions.models import Promotion
 
 _MAX_DIGITS = 19
@@ -278,6 +278,14 @@ def _nested(columns: Mapping[str, object]) -> JsonObject:
             parent = parent.setdefault(part, {})
         parent[name] = value.isoformat() if isinstance(value, datetime) else value
     return document
+
+
+CONTENT: Mapping[str, type[Widget]] = {
+    **dict.fromkeys(CONTENT_TEXTS, DefinitionWidget),
+    "links": DocumentWidget,
+    "images": DocumentWidget,
+}
+"""The columns of the content, which every family has."""
 
 
 def common_document(promotion: Promotion) -> dict[str, object]:

@@ -186,8 +186,8 @@ class PromotionForm(ServiceForm):
         raise NotImplementedError
 
     def content(self) -> Document:
-        """Return the document of what consumers read; by default the stored one."""
-        return dict(self.stored.content or {})
+        """Return the document of what consumers read."""
+        raise NotImplementedError
 
     def _currency_choices(self) -> None:
         field = self.fields["currency"]

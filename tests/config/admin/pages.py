@@ -112,6 +112,7 @@ promotions_discount_import                          SA-M    SA-M reads
 promotions_discount_process_import                  -       SA-M
 promotions_discount_export                          SA-MCV  SA-MCV reads
 promotions_discount_summary                         -       SAPMCV reads
+promotions_discount_preview                         -       SAPMCV reads
 promotions_discount_stop                            SAPM    SAPM
 promotions_discount_duplicate                       SAPM    SAPM
 promotions_discount_archive                         SAPM    SAPM
@@ -465,7 +466,7 @@ def query_of(page: Page, account: Account) -> str:
             return f"?type={page.action}"
         case "loyalty_loyaltypromotion_summary" | "loyalty_loyaltypromotion_preview":
             return "?type=fixed_points"
-        case "promotions_discount_summary":
+        case "promotions_discount_summary" | "promotions_discount_preview":
             return "?type=percentage"
         case _:
             return ""

@@ -144,6 +144,7 @@ def create_full_promotions(account: Account) -> None:
             price_order="most_expensive",
             product_sets=sources,
             conditions={**conditions, "line_item_rules": NESTED},
+            content=content,
             **limits,
         )
     every_50 = {"rules": NESTED, "required_spend": "50.00", "repeats": True}
@@ -228,6 +229,7 @@ def test_every_field_of_every_type_has_a_column(office: Office) -> None:
         row = discounts[discount.code]
         assert {name: row[name] for name in discount.outcome} == discount.outcome
         assert row["conditions"]["line_item_rules"] == discount.eligibility["line_item_rules"]
+        assert row["content"] == discount.content
 
 
 def edited_file(office: Office, page: str, code: str, kind: str = "csv", **cells: Any) -> bytes:
