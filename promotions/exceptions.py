@@ -38,8 +38,7 @@ class PersonalizedPromotionInUse(PromotionsError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Consumers have lists for it, or a discount uses it. "
-            'Archive it instead: PATCH {"archived": true}.'
+            'Consumers have lists for it, or a discount uses it. Archive it instead: PATCH {"archived": true}.'
         )
 
 
