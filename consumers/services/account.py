@@ -134,4 +134,6 @@ def api_key_revoke(*, account_id: int, prefix: str) -> None:
         ConsumersError: the account has no such key.
     """
     if not ApiKey.objects.filter(account_id=account_id, prefix=prefix).update(revoked=True):
-        raise ConsumersError(problems=[Problem(code="does_not_exist", detail="There is no such key.", attr="prefix")])
+        raise ConsumersError(
+            problems=[Problem(code="does_not_exist", detail="This key does not exist.", attr="prefix")]
+        )

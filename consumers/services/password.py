@@ -88,11 +88,11 @@ def password_link_denial(*, user: User, asked_by: User) -> str:
     own, theirs = _permissions_by_account(asked_by), _permissions_by_account(user)
     if any(MANAGE_STAFF not in own.get(account, ()) for account in theirs):
         return (
-            f"{user.username} works for another account too, whose staff you do not manage. "
-            "They can ask for a link by mail, or somebody who manages the staff of all their accounts can make one."
+            f"{user.username} also works for an account whose staff you do not manage. "
+            "They can ask for a link by e-mail, or an administrator of all their accounts can make one."
         )
     if any(not permissions <= own[account] for account, permissions in theirs.items()):
-        return f"{user.username} may do more than you: somebody who may do as much can make a link."
+        return f"{user.username} has more permissions than you. Ask an administrator who has them all to make a link."
     return ""
 
 

@@ -45,7 +45,7 @@ def test_a_fixed_points_promotion_is_made_from_the_overview_and_listed(desk: Des
     tab(page, "Content")
     page.get_by_label("Short description").fill("Two teas, fifty points")
     publish(page)
-    expect(page.get_by_text("It is scheduled and starts on 1 Jun 2030, 09:00 BST.")).to_be_visible()
+    expect(page.get_by_text("Scheduled: starts on 1 Jun 2030, 09:00 BST.")).to_be_visible()
     expect(page.get_by_role("row", name="Two teas")).to_contain_text("Scheduled")
     promotion = LoyaltyPromotion.objects.get(name="Two teas")
     assert promotion.outcome["points"] == 50
@@ -397,7 +397,7 @@ def test_the_stop_dialog_takes_the_focus_and_returns_it(desk: Desk) -> None:
     assert LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at is None
     page.keyboard.press("Enter")
     dialog.get_by_role("button", name="Stop promotion").click()
-    expect(page.get_by_text("It was stopped on").first).to_be_visible()
+    expect(page.get_by_text("Stopped on").first).to_be_visible()
     stopped_at = LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at
     assert stopped_at is not None
     assert stopped_at <= timezone.now()

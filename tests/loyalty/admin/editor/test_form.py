@@ -628,14 +628,14 @@ def test_a_form_shown_for_a_draft_does_not_change_what_was_published_meanwhile(o
     change(office.client, draft, **PUBLISH)
     for button in ({"_draft": "1"}, {"_continue": "draft"}):
         answer = office.post("loyalty_loyaltypromotion_change", draft.pk, **{**values, "points": "60", **button})
-        assert "published this meanwhile" in errors_of(answer)["__all__"][0]
+        assert "has just published this" in errors_of(answer)["__all__"][0]
     assert saved(office.account, "fifty").outcome["points"] == 50
 
 
 def test_an_archived_draft_is_not_published(office: Office) -> None:
     draft = save_promotion(office.account, draft=True, archived=True)
     assert 'name="_publish"' not in office.page("loyalty_loyaltypromotion_change", draft.pk).content.decode()
-    assert "archived this meanwhile" in errors_of(change(office.client, draft, **PUBLISH))["__all__"][0]
+    assert "has just archived this" in errors_of(change(office.client, draft, **PUBLISH))["__all__"][0]
     assert saved(office.account, "fifty").draft
 
 
