@@ -64,6 +64,18 @@ def test_a_discount_is_made_from_its_type_and_listed(desk: Desk) -> None:
     assert personalized["personalized_promotion"] == "PP-1"
 
 
+def test_a_personalized_promotion_is_made_without_leaving_the_discount(desk: Desk) -> None:
+    page = begin(desk)
+    page.get_by_role("button", name="Add personalized promotion").click()
+    with page.context.expect_page() as opened:
+        set_at(page, 1).get_by_role("link", name="New personalized promotion").click()
+    window = opened.value
+    window.locator("#id_name").fill("Picked for you")
+    window.locator("#id_backend_id").fill("picked")
+    window.get_by_role("button", name="Save and exit").click()
+    expect(set_at(page, 1).get_by_label("Personalized promotion", exact=True)).to_have_value("picked")
+
+
 def test_sets_are_moved_and_removed_by_the_keyboard(desk: Desk) -> None:
     page = begin(desk)
     page.get_by_label("Percentage off").fill("50")

@@ -98,6 +98,7 @@ adjust          PointsAdjustments.add  PointsAdjustments.add
     "consumers_job": """
 cancel          see     see
 download        see     see
+confirm         Sites.add+Sites.change+Imports.add  Sites.add+Sites.change+Imports.add
 """,
     "consumers_role": """
 copy            add     add

@@ -112,6 +112,7 @@ promotions_discount_import                          SA-M    SA-M reads
 promotions_discount_process_import                  -       SA-M
 promotions_discount_export                          SA-MCV  SA-MCV reads
 promotions_discount_summary                         -       SAPMCV reads
+promotions_discount_preview                         -       SAPMCV reads
 promotions_discount_stop                            SAPM    SAPM
 promotions_discount_duplicate                       SAPM    SAPM
 promotions_discount_archive                         SAPM    SAPM
@@ -214,6 +215,7 @@ consumers_job_change                                SAPMCV  -
 consumers_job_history                               SAPMCV  SAPMCV reads
 consumers_job_delete                                -       -
 consumers_job_cancel                                SAPMCV  SAPMCV
+consumers_job_confirm                                -       SAP
 consumers_job_download                              SAPMCV  SAPMCV reads
 
 promotions_product_changelist                       SAPMCV  SAPMCV reads
@@ -395,6 +397,7 @@ FITTING: Mapping[str, Mapping[str, Any]] = {
     "consumers_staffmembership_password_link": {"role__name": "Viewer"},
     "consumers_job_cancel": {"state": "waiting"},
     "consumers_job_download": {"state": "done"},
+    "consumers_job_confirm": {"state": "asking", "question": "confirm"},
 }
 """The row that a page is about, where not every one will do."""
 
@@ -470,7 +473,7 @@ def query_of(page: Page, account: Account) -> str:
             return f"?type={page.action}"
         case "loyalty_loyaltypromotion_summary" | "loyalty_loyaltypromotion_preview":
             return "?type=fixed_points"
-        case "promotions_discount_summary":
+        case "promotions_discount_summary" | "promotions_discount_preview":
             return "?type=percentage"
         case _:
             return ""

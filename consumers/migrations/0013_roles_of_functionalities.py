@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('consumers', '0011_user_names_differ_by_more_than_case'),
+        ('consumers', '0012_imports_ask'),
     ]
 
     operations = [
