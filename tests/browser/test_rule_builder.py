@@ -232,7 +232,7 @@ def test_without_the_catalogue_only_its_attributes_are_offered(desk: Desk) -> No
     promotion = draft(desk, line_item_rules=group("all", condition("labels", "is", "new")))
     Account.objects.update(catalogue_enabled=False)
     page = form(desk, promotion)
-    lines = builder(page, "Line items")
+    lines = builder(page, "Basket must contain")
     expect(rule(lines, "1").get_by_text("Labels needs the product catalogue.")).to_be_visible()
     expect(rule(lines, "1").get_by_label("Attribute")).to_have_value("labels")
     lines.get_by_role("button", name="Add condition").click()
@@ -261,7 +261,7 @@ def test_an_added_product_set_has_its_own_builder(desk: Desk) -> None:
 def test_skus_are_pasted_from_a_spreadsheet(desk: Desk) -> None:
     promotion = draft(desk, line_item_rules=group("all", condition("product", "is_any_of", ["acme-p1"])))
     page = form(desk, promotion)
-    lines = builder(page, "Line items")
+    lines = builder(page, "Basket must contain")
     rule(lines, "1").get_by_role("combobox").last.evaluate(
         """input => {
             const clipboardData = new DataTransfer();
@@ -379,7 +379,7 @@ def test_the_sentence_above_the_form_follows_what_is_entered(desk: Desk) -> None
 def test_enter_in_a_value_does_not_save_and_an_unknown_text_is_kept(desk: Desk) -> None:
     promotion = draft(desk)
     page = form(desk, promotion)
-    lines = builder(page, "Line items")
+    lines = builder(page, "Basket must contain")
     lines.get_by_role("button", name="Add condition").click()
     lines.get_by_label("Attribute", exact=True).select_option("quantity")
     lines.get_by_role("textbox", name="Value").fill("2")

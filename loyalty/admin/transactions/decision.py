@@ -37,6 +37,7 @@ from loyalty.selectors.stored_decision import (
 )
 from loyalty.selectors.transaction import reversals_of
 from promotions.admin.editor.summary import rule_describer
+from promotions.admin.rules.phrases import describe_missing
 from promotions.admin.rules.wording import SCOPES, label_of
 from promotions.choices import Family
 from promotions.engine.pipeline.decision import REASONS
@@ -50,7 +51,7 @@ REFUSED_VOUCHERS = {
     "redeemed": "It was used before.",
     "not_yet_valid": "It was issued after this sale.",
     "expired": "It had expired.",
-    "not_applicable": "It would have given nothing.",
+    "not_applicable": "It gave nothing on this basket.",
 }
 """Why a voucher that was presented did not pay, by the reason's code."""
 
@@ -380,8 +381,8 @@ def describe_refusals(
         promotion = promotions.get(refusal.key)
         if promotion is not None and promotion.pk in withheld:
             reasons.append(describe_ghost(withheld[promotion.pk]))
-        if index in rules and (missing := describer.describe(*rules[index])):
-            reasons.append(f"It would have applied if: {missing}.")
+        if index in rules:
+            reasons.append(describe_missing(*rules[index], describer.wording))
         yield RefusalRow(
             promotion=promotion,
             code=refusal.promotion,

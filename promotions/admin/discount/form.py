@@ -101,7 +101,8 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
                 "classes": ("tab",),
                 "fields": CONDITIONS,
                 "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
-                "customers, all transactions and all line items qualify.",
+                "customers, all transactions and all line items qualify. Basket must contain only asks whether the "
+                "discount applies: product sets decide which products get it.",
             },
         ),
         ("Limits", {"classes": ("tab",), "fields": (*LIMITS_ROWS, "transaction_redemption_limit", "always_apply")}),

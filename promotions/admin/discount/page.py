@@ -12,7 +12,7 @@ from consumers.models import Account
 from consumers.types import JsonObject
 from promotions.admin.discount.files import DiscountResource
 from promotions.admin.discount.form import DiscountForm, fieldsets_of
-from promotions.admin.discount.summary import describe_discount
+from promotions.admin.discount.summary import describe_discount, discount_advice
 from promotions.admin.editor.filters import filters_of
 from promotions.admin.editor.page import PromotionAdmin, TypeCard
 from promotions.admin.visibility import may_see_personalized
@@ -67,6 +67,7 @@ class DiscountAdmin(PromotionAdmin):
     empty_text = "A discount lowers the prices of products that consumers buy."
     list_filter = filters_of(DiscountType)
     summary = staticmethod(describe_discount)
+    advice = staticmethod(discount_advice)
 
     def get_form(
         self, request: HttpRequest, obj: object = None, change: bool = False, **kwargs: object

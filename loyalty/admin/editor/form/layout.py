@@ -42,7 +42,7 @@ _PRODUCT_SELECTION: Fieldset = (
             ("pricing_order", "pricing_by"),
         ),
         "description": "Which units of the basket count, how many make one redemption, and which come first. "
-        "Without product sets every unit of the basket counts.",
+        "Without product sets every unit of the basket counts, whatever the basket must contain.",
     },
 )
 _ELIGIBILITY: tuple[Fieldset, ...] = (
@@ -52,7 +52,8 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
         {
             "fields": CONDITIONS,
             "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
-            "customers, all transactions and all line items qualify.",
+            "customers, all transactions and all line items qualify. Basket must contain only asks whether the "
+            "promotion applies: product sets on the Outcome tab decide which line items get points.",
         },
     ),
     (

@@ -34,7 +34,10 @@ class OutcomeFields(forms.Form):
     )
     multiplier_scope = forms.ChoiceField(
         label="Multiplies",
-        choices=[("basket", "The basket: all base points"), ("line_items", "Line items: those selected below")],
+        choices=[
+            ("basket", "The basket: all base points"),
+            ("line_items", "Line items: those in the product sets below"),
+        ],
         initial="basket",
         widget=UnfoldAdminRadioSelectWidget(),
     )
@@ -48,19 +51,20 @@ class OutcomeFields(forms.Form):
         label="Conversion rate: points",
         widget=whole("points"),
         min_value=1,
-        help_text="Points …",
+        help_text="Points for every amount spent or number of units bought.",
     )
     conversion_units = forms.DecimalField(
         label="Conversion rate: for every",
         widget=decimal({"of": "issue_points_on", "currency": "currency", "quantity": "units"}),
-        help_text="… for every amount spent in the promotion's currency, or number of units bought.",
+        help_text="An amount in the promotion's currency, or a number of units.",
     )
     whole_ratio_units_only = forms.BooleanField(
         label="Whole ratio units only",
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget(),
-        help_text="5 points for every 10 spent give 5 points for 19 spent; without this, 9.",
+        help_text="5 points for every 10.00 spent. On: only full amounts count, so 19.00 gives 5 points. Off: parts "
+        "count, so 19.00 gives 9 points.",
     )
     offer = forms.ChoiceField(
         label="Personalised offer to be redeemed",
