@@ -361,7 +361,7 @@ def test_a_tree_fits_a_phone_in_light_and_dark_mode(desk: Desk) -> None:
 def test_the_sentence_above_the_form_follows_what_is_entered(desk: Desk) -> None:
     page = desk.open("loyalty/loyaltypromotion/add/?type=fixed_points#outcome")
     sentence = page.locator(".promotion-summary")
-    expect(sentence).to_contain_text("loyalty members get … points.")
+    expect(sentence).to_contain_text("loyalty members get … points per transaction.")
     page.get_by_label("Points").first.fill("50")
     page.get_by_role("button", name="Add product set").click()
     products = page.get_by_role("group", name="Products of this set")
@@ -369,10 +369,10 @@ def test_the_sentence_above_the_form_follows_what_is_entered(desk: Desk) -> None
     rule(products, "1").get_by_label("Attribute").select_option("product")
     rule(products, "1").get_by_role("combobox", name="Value").fill("acme-p1")
     page.keyboard.press("Tab")
-    expect(sentence).to_contain_text("who buy products where Product is Product of acme (acme-p1) get 50 points.")
+    expect(sentence).to_contain_text("who buy “Product of acme” (acme-p1) get 50 points per transaction.")
     page.get_by_role("tab", name="Eligibility").click()
     page.get_by_label("Limit redemptions per customer").fill("1")
-    expect(sentence).to_contain_text("get 50 points, at most once per customer.")
+    expect(sentence).to_contain_text("get 50 points per transaction, at most once per customer.")
     assert desk.accessibility_faults() == []
 
 

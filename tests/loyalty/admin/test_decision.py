@@ -98,8 +98,8 @@ def test_what_a_control_group_withheld_is_shown_with_its_reason(office: Office) 
     save_promotion(office.account, code="neither", eligibility=hold_out | rules)
     sell(office.account, "T-1")
     withheld = "Without the control group it would have applied 2 times, for 2,500 points."
-    assert refusal_of(office, "T-1", "ghost") == f"The consumer is held out in the control group. {withheld}"
-    assert refusal_of(office, "T-1", "neither") == "The consumer is held out in the control group."
+    assert refusal_of(office, "T-1", "ghost") == f"The customer is in the control group. {withheld}"
+    assert refusal_of(office, "T-1", "neither") == "The customer is in the control group."
 
 
 def test_redeemed_refused_and_issued_vouchers_are_listed_separately(office: Office) -> None:
@@ -207,6 +207,17 @@ def test_promotions_with_one_unmet_condition_are_listed_first(office: Office) ->
     codes = [refusal.code for refusal in decision_of(office, "T-1").refused]
     assert codes[:2] == ["acme-discount-1", "z-near"]
     assert codes.index("a-rival") < codes.index("a-draft")
+
+
+def test_what_was_not_live_is_folded_below_what_is_useful(office: Office) -> None:
+    save_promotion(office.account, code="a-draft", name="Draft", draft=True)
+    save_promotion(office.account, code="z-rival", name="Rival", outcome={"points": 1})
+    sell(office.account, "T-1")
+    decision = decision_of(office, "T-1")
+    assert [row.code for row in decision.refused_folded] == ["a-draft"]
+    assert "z-rival" in [row.code for row in decision.refused_shown]
+    page = page_of(office, "T-1").content.decode()
+    assert page.index("Rival") < page.index("Not live at that time: 1") < page.index("It is a draft.")
 
 
 def test_the_winner_of_a_lost_conflict_is_named(office: Office) -> None:
