@@ -142,7 +142,10 @@ def test_the_units_that_a_first_matching_set_lacks(
 
 
 def test_a_basket_without_any_matching_product_is_told_so_and_no_number() -> None:
-    pairs: dict[str, Any] = {"product_selection": selection(sku("A")), "quantity_rule": {"apply_to": "every", "units": 2}}
+    pairs: dict[str, Any] = {
+        "product_selection": selection(sku("A")),
+        "quantity_rule": {"apply_to": "every", "units": 2},
+    }
     discount = make_discount(sets=[{"products": ["A"], "required_quantity": 2, "gets_discount": True}])
     for promotion in (make_promotion(**pairs), discount):
         assert refused(promotion, line("Z")).detail == "The basket has no matching products."
