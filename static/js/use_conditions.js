@@ -30,7 +30,7 @@
     document.dispatchEvent(new Event("form:changed"));
     const panel = row.closest('[role="tabpanel"]');
     if (panel) document.querySelector(`[role="tab"][aria-controls="${panel.id}"]`)?.click();
-    row.querySelector('input:not([type="hidden"])')?.focus();
+    row.querySelector('.row-fields input:not([type="hidden"])')?.focus();
     row.scrollIntoView({ block: "center" });
   }
 

@@ -169,7 +169,7 @@ def test_rows_are_added_and_removed(desk: Desk) -> None:
 
 def test_conditions_become_the_product_set_with_one_press(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=points_multiplier#outcome")
-    page.get_by_label("Line items: those in the product sets below").check()
+    page.get_by_label("Line items in the product sets below").check()
     advice = page.locator("[data-advice]")
     expect(advice).to_be_hidden()
     tab(page, "Eligibility")

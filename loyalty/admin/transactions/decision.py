@@ -51,11 +51,7 @@ REFUSED_VOUCHERS = {
     "redeemed": "It had already been used.",
     "not_yet_valid": "It was issued after this sale.",
     "expired": "It had expired.",
-<<<<<<< HEAD
-    "not_applicable": "It gave nothing on this basket.",
-=======
     "not_applicable": "It would give nothing on this basket.",
->>>>>>> main
 }
 """Why a voucher that was presented did not pay, by the reason's code."""
 

@@ -37,13 +37,8 @@ _PRODUCT_SELECTION: Fieldset = (
             ("quantity_apply_to", "quantity_units"),
             ("pricing_order", "pricing_by"),
         ),
-<<<<<<< HEAD
-        "description": "Which units of the basket count, how many make one redemption, and which come first. "
-        "Without product sets every unit of the basket counts, whatever the basket must contain.",
-=======
         "description": "Choose which units count, how many make one redemption, and which count first. Without "
-        "product sets, all units in the basket count.",
->>>>>>> main
+        "product sets, all units in the basket count, whatever the basket must contain.",
     },
 )
 _ELIGIBILITY: tuple[Fieldset, ...] = (
@@ -52,14 +47,9 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
         "Qualification rules",
         {
             "fields": CONDITIONS,
-<<<<<<< HEAD
-            "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
-            "customers, all transactions and all line items qualify. Basket must contain only asks whether the "
-            "promotion applies: product sets on the Outcome tab decide which line items get points.",
-=======
             "description": "Where, for whom and in which transactions it applies. With no rules, all sites, all "
-            "customers, all transactions and all line items qualify.",
->>>>>>> main
+            "customers, all transactions and all line items qualify. “Basket must contain” only decides "
+            "whether the promotion applies: product sets on the Outcome tab decide which line items count.",
         },
     ),
     (

@@ -32,14 +32,7 @@ class OutcomeFields(forms.Form):
     )
     multiplier_scope = forms.ChoiceField(
         label="Multiplies",
-<<<<<<< HEAD
-        choices=[
-            ("basket", "The basket: all base points"),
-            ("line_items", "Line items: those in the product sets below"),
-        ],
-=======
-        choices=[("basket", "The whole basket"), ("line_items", "Line items selected below")],
->>>>>>> main
+        choices=[("basket", "The whole basket"), ("line_items", "Line items in the product sets below")],
         initial="basket",
         widget=UnfoldAdminRadioSelectWidget(),
     )
@@ -53,32 +46,19 @@ class OutcomeFields(forms.Form):
         label="Conversion rate: points",
         widget=whole("points"),
         min_value=1,
-<<<<<<< HEAD
-        help_text="Points for every amount spent or number of units bought.",
-=======
         help_text="For example, 5 points for every 10 spent.",
->>>>>>> main
     )
     conversion_units = forms.DecimalField(
         label="Conversion rate: for every",
         widget=decimal({"of": "issue_points_on", "currency": "currency", "quantity": "units"}),
-<<<<<<< HEAD
-        help_text="An amount in the promotion's currency, or a number of units.",
-=======
         help_text="Amount spent in the promotion's currency, or number of units bought.",
->>>>>>> main
     )
     whole_ratio_units_only = forms.BooleanField(
         label="Whole ratio units only",
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget(),
-<<<<<<< HEAD
-        help_text="5 points for every 10.00 spent. On: only full amounts count, so 19.00 gives 5 points. Off: parts "
-        "count, so 19.00 gives 9 points.",
-=======
         help_text="If on, 5 points for every 10 spent gives 5 points for 19 spent. If off, it gives 9.",
->>>>>>> main
     )
     offer = forms.ChoiceField(
         label="Personalised offer to be redeemed",

@@ -78,10 +78,6 @@ class ApplicationRuleForm(RowForm):
     counting = forms.ChoiceField(
         label="Applies",
         choices=[
-<<<<<<< HEAD
-=======
-            ("reached", "Every time, once the target is reached"),
->>>>>>> main
             ("every", "Each time the target is reached (counting restarts)"),
             ("reached", "On every transaction once the target is reached"),
         ],
