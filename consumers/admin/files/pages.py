@@ -149,7 +149,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         if not self.has_import_permission(request):
             raise PermissionDenied
         if request.method == "POST" and (job := self._large_import(request)):
-            return _redirect_to_job(request, job)
+            return redirect_to_job(request, job)
         response: HttpResponse = super().import_action(request, **kwargs)
         return response
 
@@ -319,7 +319,7 @@ class ImportExportMixin(ImportExportModelAdmin):
                 author=author_of(request),
                 name=name,
             )
-            return _redirect_to_job(request, job)
+            return redirect_to_job(request, job)
         response: HttpResponse = super()._do_file_export(file_format, request, rows, export_form=export_form)
         return response
 
@@ -328,6 +328,7 @@ def _is_choice(number: str, choices: Sequence[Any]) -> bool:
     return number.isascii() and number.isdigit() and int(number[:9]) < len(choices)
 
 
-def _redirect_to_job(request: HttpRequest, job: Job) -> HttpResponse:
+def redirect_to_job(request: HttpRequest, job: Job) -> HttpResponse:
+    """Redirect to the page of a job that was created, and say why it is one."""
     messages.info(request, "This is done in the background, because it is large. You can leave this page.")
     return HttpResponseRedirect(reverse("admin:consumers_job_change", args=[job.pk]))

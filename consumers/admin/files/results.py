@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.functional import cached_property
 from import_export.fields import Field
 from import_export.results import InvalidRow, Result, RowResult
 
@@ -114,6 +115,23 @@ class RowChanges:
         return list(self.resource.changes(before, after))
 
 
+@dataclass(frozen=True, kw_only=True)
+class PreviewRow:
+    """A row of a preview: its key, and its change in each column of the table; None where it changes nothing."""
+
+    title: str
+    is_new: bool
+    cells: Sequence[Change | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """The table of a preview: its columns, and its rows."""
+
+    labels: Sequence[str]
+    rows: Sequence[PreviewRow]
+
+
 class FileResult(Result):
     """The result of reading a file."""
 
@@ -146,6 +164,17 @@ class FileResult(Result):
     def more_rows(self) -> int:
         """Return how many are not shown."""
         return max(0, len(self.changed_rows) - MAX_SHOWN_ROWS)
+
+    @cached_property
+    def preview(self) -> "Preview":
+        """Return the shown rows as a table: a column for each field that one of them sets or changes."""
+        changes_by_row = [{change.label: change for change in row.diff.changes} for row in self.shown_rows]
+        labels = list(dict.fromkeys(label for changes in changes_by_row for label in changes))
+        rows = [
+            PreviewRow(title=row.diff.title, is_new=row.is_new(), cells=[changes.get(label) for label in labels])
+            for row, changes in zip(self.shown_rows, changes_by_row, strict=True)
+        ]
+        return Preview(labels=labels, rows=rows)
 
     @property
     def new(self) -> int:

@@ -175,6 +175,8 @@ loyalty_voucher_claim                               SAPC    SAPC
 
 consumers_consumer_changelist                       SAPMCV  SAPMCV reads
 consumers_consumer_changelist:export_chosen         SAPMCV  SAPMCV reads
+consumers_consumer_changelist:add_to_group          SAPMCV  SAPM
+consumers_consumer_changelist:remove_from_group     SAPMCV  SAPM
 consumers_consumer_add                              SAPMC   SAPMC
 consumers_consumer_change                           SAPMCV  SAPMC
 consumers_consumer_history                          SAPMCV  SAPMCV reads
@@ -188,6 +190,8 @@ consumers_consumergroup_add                         SAPM    SAPM
 consumers_consumergroup_change                      SAPMCV  SAPM
 consumers_consumergroup_history                     SAPMCV  SAPMCV reads
 consumers_consumergroup_delete                      SAPM    SAPM
+consumers_consumergroup_add_members                 SAPM    SAPM
+consumers_consumergroup_remove_members              SAPM    SAPM
 consumers_consumergroup_import                      SAPM    SAPM reads
 consumers_consumergroup_process_import              -       SAPM
 consumers_consumergroup_export                      SAPMCV  SAPMCV reads
