@@ -107,7 +107,7 @@ def members_of(*, group: ConsumerGroup, search: str = "") -> Rows:
 
 def groups_with_sizes(*, account_id: int) -> QuerySet[ConsumerGroup]:
     """Return the account's groups, each with its ``number_of_members``, counted only for the rows that are read."""
-    links = Consumer.groups.through._default_manager.filter(consumergroup=OuterRef("pk")).order_by()
+    links: Rows = Consumer.groups.through._default_manager.filter(consumergroup=OuterRef("pk")).order_by()
     number = links.values("consumergroup").annotate(number=Count("pk")).values("number")
     return groups_of(account_id=account_id).annotate(number_of_members=Coalesce(Subquery(number), 0))
 

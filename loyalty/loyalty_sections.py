@@ -173,7 +173,7 @@ SECTIONS = (
         key="transactions",
         label="Past transactions",
         position=70,
-        data=lambda consumer, *, at: transactions_shown(transaction_rows(consumer, at=at)[:MAX_ROWS]),
+        data=lambda consumer, *, at: transactions_shown(list(transaction_rows(consumer, at=at)[:MAX_ROWS])),
         page_rows=transaction_rows,
         page_shape=transactions_shown,
         is_answered=False,

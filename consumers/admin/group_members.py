@@ -151,8 +151,7 @@ class AddMembersForm(forms.Form):
         """Name the ids that nobody has, and offer to add the others; the page keeps the ids of a short file."""
         advice = f"Nothing is changed yet. Correct them, or add the other {_consumers(len(self.consumer_pks))}."
         if len(ids) <= MAX_INLINE_MEMBERS:
-            self.data = self.data.copy()
-            self.data["consumers"] = "\n".join(ids)
+            self.data = {**self.data.dict(), "consumers": "\n".join(ids)}  # type: ignore[attr-defined]
         else:
             advice += " Then choose the file again."
         self.add_error("consumers", f"No consumer has {_listed(unknown)}. {advice}")

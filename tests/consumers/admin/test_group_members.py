@@ -163,7 +163,7 @@ def test_consumers_are_added_from_a_workbook(office: Office) -> None:
     consumers_save(account_id=office.account.pk, rows=[ConsumerValues(consumer_id="1001")])
     book, content = Workbook(), BytesIO()
     for row in (["consumer_id"], [1001], ["c2"]):
-        book.active.append(row)  # type: ignore[union-attr]
+        book.active.append(row)
     book.save(content)
     assert add(office, file=SimpleUploadedFile("ids.xlsx", content.getvalue())).status_code == 302
     assert members(office) == ["1001", "c2"]
