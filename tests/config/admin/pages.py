@@ -39,7 +39,7 @@ account_switch                                      -       SAPMCV reads
 autocomplete                                        SAPMCV  -
 jsi18n                                              SAPMCV  -
 view_on_site                                        -       -
-search                                              -       -
+search                                              SAPMCV  -
 scheduled_work                                      SAP     SAP reads
 
 promotion_calendar                                  SAPMCV  SAPMCV reads
