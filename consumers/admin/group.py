@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -15,7 +15,7 @@ from unfold.decorators import display
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
-from consumers.admin.framework.filters import ArchivedFilter
+from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from consumers.admin.group_members import GroupMembersMixin
 from consumers.author import Author
@@ -117,6 +117,11 @@ class GroupMemberResource(AccountResource):
         group_members_save(account_id=self.account.pk, rows=values)
 
 
+def _by_members(_: HttpRequest, groups: Rows, value: str) -> Rows:
+    has_members = Exists(Consumer.groups.through._default_manager.filter(consumergroup=OuterRef("pk")))
+    return groups.filter(has_members if value == "yes" else ~has_members)
+
+
 @admin.register(ConsumerGroup)
 class GroupAdmin(GroupMembersMixin, ImportExportMixin, KeyedAdmin):
     """Groups."""
@@ -132,7 +137,10 @@ class GroupAdmin(GroupMembersMixin, ImportExportMixin, KeyedAdmin):
     empty_text = "A group is a named set of consumers: rules and control groups choose among them."
     list_display = ("code", "name", "members")
     list_display_links = ("code", "name")
-    list_filter = (ArchivedFilter,)
+    list_filter = (
+        choice_filter("members", "members", [("yes", "With members"), ("no", "Without members")], _by_members),
+        ArchivedFilter,
+    )
     search_fields = ("code", "name")
     search_help_text = "Code or name"
     ordering = ("code",)

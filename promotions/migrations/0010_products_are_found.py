@@ -1,8 +1,8 @@
-"""Indexes that find among many products those whose SKU or name begins with a text."""
+"""Indexes that find among many products those whose SKU, name, category or brand begins with a text, or by price."""
 
-from django.db import migrations
+from django.db import migrations, models
 
-COLUMNS = ("sku", "name")
+COLUMNS = ("sku", "name", "category", "product_brand", "program_brand")
 
 
 def index(apps, schema_editor):
@@ -24,4 +24,10 @@ def drop(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("promotions", "0009_fill_limit_periods")]
 
-    operations = [migrations.RunPython(index, drop)]
+    operations = [
+        migrations.RunPython(index, drop),
+        migrations.AddIndex(
+            model_name="product",
+            index=models.Index(fields=["account", "retail_price"], name="product_by_price"),
+        ),
+    ]
