@@ -50,13 +50,22 @@ class JobState(models.TextChoices):
 
     WAITING = "waiting", "Waiting"
     RUNNING = "running", "Running"
+    ASKING = "asking", "Needs your answer"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
     CANCELLED = "cancelled", "Cancelled"
 
 
 class JobFile(models.TextChoices):
-    """What a file of a job is: what it was given, or what came of it."""
+    """What a file of a job is: what it was given, what it would do, or what came of it."""
 
     INPUT = "input", "Input"
+    PREVIEW = "preview", "Preview"
     RESULT = "result", "Result"
+
+
+class JobQuestion(models.TextChoices):
+    """What a job asks before it goes on."""
+
+    COLUMNS = "columns", "Which column is which?"
+    CONFIRM = "confirm", "Import these rows?"

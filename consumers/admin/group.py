@@ -162,10 +162,6 @@ class GroupAdmin(GroupMembersMixin, ImportExportMixin, KeyedAdmin):
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
 
-    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
-        # Promotions refer to groups by code: a group added from a promotion's form returns its code.
-        return to_field == self.key or bool(super().to_field_allowed(request, to_field))
-
     @display(description="Members", ordering="number_of_members")
     def members(self, group: Any) -> str:
         address = f"{reverse('admin:consumers_consumer_changelist')}?groups__id__exact={group.pk}"

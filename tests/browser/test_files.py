@@ -41,11 +41,11 @@ def test_promotions_are_exported_changed_previewed_and_imported(desk: Desk, tmp_
         page.get_by_role("button", name="Export").click()
     file = tmp_path / "promotions.csv"
     download.value.save_as(file)
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8-sig")
     code = LoyaltyPromotion.objects.get(code__endswith="fixed-1").code
     assert code in text
 
-    file.write_text(text.replace(",50,", ",many,"))
+    file.write_text(text.replace(",50,", ",many,"), encoding="utf-8")
     choose(desk, file)
     expect(page.get_by_role("alert").get_by_role("row", name="outcome.points")).to_contain_text("whole number")
     readable(desk)

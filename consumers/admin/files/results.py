@@ -1,12 +1,11 @@
 """The result of an import: changes by row and column, or problems by row, column and path in a cell."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.utils.functional import cached_property
 from import_export.fields import Field
 from import_export.results import InvalidRow, Result, RowResult
 
@@ -23,12 +22,12 @@ MAX_SHOWN_ROWS = 200
 class ResultResource(Protocol):
     """What a result needs of the resource that read the file.
 
-    ``row_offset`` is the number of rows of the file before those that were read; ``row_numbers`` are the numbers in the
-    file of the rows that the service was given.
+    ``file_rows`` are the numbers in the file of the rows that were read, ``row_numbers`` of those that the service was
+    given.
     """
 
     fields: Mapping[str, Field]
-    row_offset: int
+    file_rows: Sequence[int]
     row_numbers: list[int]
 
     @property
@@ -53,8 +52,8 @@ class ResultResource(Protocol):
 class FileProblem:
     """A problem in a file.
 
-    ``row`` counts from 1 below the headings; None means the whole file. ``path`` leads into the document in the cell of
-    ``column``, such as ``sets.0.rules.rules.1.value``.
+    ``row`` counts as a spreadsheet does, with the headings as row 1; None means the whole file. ``path`` leads into the
+    document in the cell of ``column``, such as ``sets.0.rules.rules.1.value``.
     """
 
     detail: str
@@ -132,6 +131,22 @@ class Preview:
     rows: Sequence[PreviewRow]
 
 
+def preview_table(rows: Iterable[tuple[str, bool, Sequence[Change]]]) -> Preview:
+    """Return rows, each with its title, whether it is new, and its changes, as a table.
+
+    It has a column for each field that a row sets or changes.
+    """
+    listed = [(title, is_new, {change.label: change for change in changes}) for title, is_new, changes in rows]
+    labels = list(dict.fromkeys(label for _, _, changes in listed for label in changes))
+    return Preview(
+        labels=labels,
+        rows=[
+            PreviewRow(title=title, is_new=is_new, cells=[changes.get(label) for label in labels])
+            for title, is_new, changes in listed
+        ],
+    )
+
+
 class FileResult(Result):
     """The result of reading a file."""
 
@@ -165,16 +180,10 @@ class FileResult(Result):
         """Return how many are not shown."""
         return max(0, len(self.changed_rows) - MAX_SHOWN_ROWS)
 
-    @cached_property
+    @property
     def preview(self) -> "Preview":
-        """Return the shown rows as a table: a column for each field that one of them sets or changes."""
-        changes_by_row = [{change.label: change for change in row.diff.changes} for row in self.shown_rows]
-        labels = list(dict.fromkeys(label for changes in changes_by_row for label in changes))
-        rows = [
-            PreviewRow(title=row.diff.title, is_new=row.is_new(), cells=[changes.get(label) for label in labels])
-            for row, changes in zip(self.shown_rows, changes_by_row, strict=True)
-        ]
-        return Preview(labels=labels, rows=rows)
+        """Return the shown rows as a table."""
+        return preview_table((row.diff.title, row.is_new(), row.diff.changes) for row in self.shown_rows)
 
     @property
     def new(self) -> int:
@@ -194,8 +203,13 @@ class FileResult(Result):
     @property
     def counts(self) -> dict[str, str]:
         """Return how many rows are new, changed and unchanged, by label."""
-        counts = {"new": self.new, "changed": self.updated, "unchanged": self.unchanged}
-        return {word: f"{number:,}" for word, number in counts.items()}
+        return row_counts(new=self.new, updated=self.updated, unchanged=self.unchanged)
+
+
+def row_counts(*, new: int, updated: int, unchanged: int) -> dict[str, str]:
+    """Return how many rows are new, changed and unchanged, by label."""
+    counts = {"new": new, "changed": updated, "unchanged": unchanged}
+    return {word: f"{number:,}" for word, number in counts.items()}
 
 
 def column_changes(before: JsonMapping, after: JsonMapping) -> Iterator[Change]:
@@ -227,7 +241,7 @@ def problems_of(result: Result, resource: ResultResource) -> Iterator[FileProble
             yield FileProblem(detail=_unexpected_problem(base.error))
     for number, errors in result.row_errors():
         for error in errors:
-            yield FileProblem(detail=_unexpected_problem(error.error), row=resource.row_offset + number)
+            yield FileProblem(detail=_unexpected_problem(error.error), row=resource.file_rows[number - 1])
     for row in result.invalid_rows:
         yield from _problems_of_row(row, resource)
 
@@ -243,7 +257,7 @@ def _problems_of_row(row: InvalidRow, resource: ResultResource) -> Iterator[File
     for name, messages in row.error_dict.items():
         column = "" if name == NON_FIELD_ERRORS else columns.get(name, name)
         for message in messages:
-            yield FileProblem(detail=message, row=resource.row_offset + row.number, column=column)
+            yield FileProblem(detail=message, row=resource.file_rows[row.number - 1], column=column)
 
 
 def file_refusal(refused: Refused, resource: ResultResource) -> FileRefused:

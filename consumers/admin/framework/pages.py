@@ -307,11 +307,16 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
     ) -> Any:
         try:
             # Django wraps a POST in one transaction: a refusal by the service rolls it back, with the log entry.
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            response = super().changeform_view(request, object_id, form_url, extra_context)
         except Refused as refused:
             # Handle the same request again, with the refused values shown at their fields: see ServiceForm.
             request.refused_problems = refused.problems  # type: ignore[attr-defined]
             return super().changeform_view(request, object_id, form_url, extra_context)
+        tab = request.POST.get("_tab", "")
+        if isinstance(response, HttpResponseRedirect) and "_continue" in request.POST and tab == slugify(tab) != "":
+            # Save and continue leads back to the tab that the form was sent from: see static/js/tabs.js.
+            response["Location"] += f"#{tab}"
+        return response
 
     def render_change_form(  # noqa: PLR0917 - Django's signature
         self,
@@ -330,8 +335,9 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
             adminform = AdminForm(adminform.form, list(adminform.fieldsets), {}, readonly, model_admin=self)
             context["adminform"] = adminform
         tabs = form_tabs(adminform, self.tab_templates)
-        first_with_error = next((tab.slug for tab in tabs if tab.errors), "")
-        context |= {"form_tabs": tabs, "form_tab_with_error": first_with_error}
+        # A form that comes back opens on its first tab with an error, or else on the one that it was sent from.
+        open_tab = next((tab.slug for tab in tabs if tab.errors), slugify(request.POST.get("_tab", "")))
+        context |= {"form_tabs": tabs, "open_tab": open_tab}
         response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
         return response
 
@@ -371,6 +377,10 @@ class KeyedAdmin(AccountAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         return (self.key,) if obj else ()
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        # Promotions refer to rows by their keys: a row that is added from a promotion's form returns its key.
+        return to_field == self.key or bool(super().to_field_allowed(request, to_field))
 
     def save_values(self, *, account_id: int, author: Author, obj: Any, form: Any) -> None:
         """Save this one row by the service that saves many."""

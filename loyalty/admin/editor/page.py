@@ -11,7 +11,7 @@ from consumers.types import JsonObject
 from loyalty.admin.editor.files import LoyaltyPromotionResource
 from loyalty.admin.editor.form.layout import fieldsets_of
 from loyalty.admin.editor.form.promotion_form import LoyaltyPromotionForm
-from loyalty.admin.editor.preview import PreviewMixin
+from loyalty.admin.editor.preview import LoyaltyPreviewMixin
 from loyalty.admin.editor.summary import describe_loyalty_promotion
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
@@ -54,7 +54,7 @@ TYPE_CARDS = (
 
 
 @admin.register(LoyaltyPromotion)
-class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
+class LoyaltyPromotionAdmin(LoyaltyPreviewMixin, PromotionAdmin):
     """The pages of loyalty promotions."""
 
     family = LOYALTY

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -20,6 +20,11 @@ from loyalty.admin.wording import describe_amount
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
 from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_save
+
+NO_PERCEIVED_VALUE = (
+    "The perceived value is 0: a promotion with this offer counts as worth nothing when promotions compete. "
+    "Enter what a voucher is worth."
+)
 
 
 class OfferForm(ServiceForm):
@@ -74,7 +79,8 @@ class OfferForm(ServiceForm):
             "point_cost": "What a tiered offer costs.",
             "value": "An amount in the offer's currency, or a percentage up to 100.",
             "product": "The cheapest unit of it in the basket is free.",
-            "perceived_value": "What one voucher is worth when promotions compete.",
+            "perceived_value": "What one voucher is worth to a customer when promotions compete. Leave blank for the "
+            "amount, or the retail price of the free product.",
             "starts_at": "Leave blank to start now.",
             "ends_at": "Leave blank for no end.",
             "valid_days": "Counted from the day after the issue, to the end of the last day. Leave blank for no end.",
@@ -97,6 +103,12 @@ class OfferForm(ServiceForm):
             widget: Any = self.fields[name].widget
             # A relation's select is wrapped in a widget whose own attributes are not rendered.
             getattr(widget, "widget", widget).attrs["data-shown-when"] = condition
+        perceived = self.fields["perceived_value"]
+        perceived.required = False
+        if self.instance.pk is None:
+            perceived.initial = None
+        elif not self.instance.perceived_value:
+            perceived.help_text = f"{NO_PERCEIVED_VALUE} {perceived.help_text}"
         field = self.fields["currency"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = [("", f"The account's ({self.account.currency})"), *currency_choices()]
@@ -212,6 +224,11 @@ class OfferAdmin(KeyedAdmin):
         values = {name: form.cleaned_data[name] for name in OfferForm.Meta.fields if name in form.cleaned_data}
         values |= {"code": obj.code, "product": values["product"].sku if values["product"] else None}
         offers_save(account_id=account_id, rows=[OfferValues(**values)], author=author, at=timezone.now())
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.perceived_value and not obj.archived:
+            messages.warning(request, NO_PERCEIVED_VALUE)
 
     def delete_row(self, request: HttpRequest, obj: Offer) -> None:
         offer_delete(account_id=account_of(request).pk, code=obj.code, author=author_of(request))

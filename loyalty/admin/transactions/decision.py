@@ -39,7 +39,7 @@ from loyalty.selectors.transaction import reversals_of
 from promotions.admin.editor.summary import rule_describer
 from promotions.admin.rules.wording import SCOPES, label_of
 from promotions.choices import Family
-from promotions.engine.pipeline.decision import REASONS
+from promotions.engine.pipeline.decision import LIFE_REASONS, REASONS
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_by_code
 
@@ -142,12 +142,16 @@ class ReversalRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RefusalRow:
-    """A promotion that did not apply; ``promotion`` is None for one that was deleted since."""
+    """A promotion that did not apply; ``promotion`` is None for one that was deleted since.
+
+    ``is_folded`` is one that was not in force.
+    """
 
     promotion: Promotion | None
     code: str
     check: str
     reason: str
+    is_folded: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +167,16 @@ class DecisionPage:
     refused: Sequence[RefusalRow]
     redemption_messages: QuerySet[RedemptionMessage]
     warnings: Sequence[StoredWarning]
+
+    @property
+    def refused_shown(self) -> list[RefusalRow]:
+        """Return the rows of promotions that were in force."""
+        return [row for row in self.refused if not row.is_folded]
+
+    @property
+    def refused_folded(self) -> list[RefusalRow]:
+        """Return the rows of the other promotions."""
+        return [row for row in self.refused if row.is_folded]
 
 
 def describe_decision(transaction: Transaction, *, account: Account) -> DecisionPage:
@@ -387,6 +401,7 @@ def describe_refusals(
             code=refusal.promotion,
             check=label_of(refusal.reason),
             reason=" ".join(reason for reason in reasons if reason),
+            is_folded=refusal.reason in LIFE_REASONS,
         )
 
 

@@ -12,6 +12,13 @@ from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.admin.framework.key_fields import KeyField, KeysField
 from consumers.exceptions import Problem
 from consumers.types import JsonObject
+from promotions.admin.editor.content_fields import (
+    CONTENT_PATHS,
+    CONTENT_SECTIONS,
+    ContentFields,
+    content_document,
+    content_values,
+)
 from promotions.admin.editor.form import (
     GENERAL,
     LIMITS_ROWS,
@@ -22,6 +29,7 @@ from promotions.admin.editor.form import (
     to_definition,
 )
 from promotions.admin.inputs.number_inputs import CURRENCY, decimal, whole
+from promotions.admin.inputs.related_select import related_select
 from promotions.admin.rules.field import RulesField
 from promotions.admin.visibility import PERSONALIZED_SOURCE
 from promotions.choices import DiscountType, PriceOrder
@@ -35,7 +43,7 @@ from promotions.engine.definition.fields import (
     own_fields,
 )
 from promotions.engine.rules.attributes import Scope
-from promotions.models import Discount, Promotion
+from promotions.models import Discount, PersonalizedPromotion, Promotion
 from promotions.selectors.personalized_promotion import personalized_promotions_of
 from promotions.selectors.product import product_names
 from promotions.services.discount import OUTCOME, DiscountValues, discount_problems
@@ -82,7 +90,7 @@ NO_PERSONALIZED = PersonalizedChoices()
 
 
 def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
-    """Return the four tabs with their sections for one type."""
+    """Return the five tabs with their sections for one type."""
     own = TYPE_FIELDS[discount_type]
     return (
         GENERAL,
@@ -105,6 +113,7 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
             },
         ),
         ("Limits", {"classes": ("tab",), "fields": (*LIMITS_ROWS, "transaction_redemption_limit", "always_apply")}),
+        *CONTENT_SECTIONS,
     )
 
 
@@ -217,6 +226,7 @@ class DiscountSetForm(RowForm):
         self.initial = {**self.initial, PERSONALIZED_SOURCE: form_value}
         offered = [(value, label) for value, (_, label) in personalized.rows.items()]
         if not personalized.hide_names:
+            choice.widget = related_select(choice.widget, PersonalizedPromotion, key="backend_id")
             choice.choices = [("", "Choose a personalized promotion"), *offered]
             return
         by_consumer = "Each consumer's own"
@@ -267,10 +277,13 @@ class DiscountSetForm(RowForm):
         }
 
 
-class DiscountForm(PromotionForm):
+class DiscountForm(ContentFields, PromotionForm):
     """A discount of one type."""
 
-    problem_fields: ClassVar[dict[str, str]] = {f"conditions.{name}": name for name in CONDITIONS}
+    problem_fields: ClassVar[dict[str, str]] = {
+        **{f"conditions.{name}": name for name in CONDITIONS},
+        **CONTENT_PATHS,
+    }
     problem_rows: ClassVar[dict[str, str]] = {"product_sets": "product_sets"}
     may_see_personalized: ClassVar[bool] = True
 
@@ -376,6 +389,7 @@ class DiscountForm(PromotionForm):
         return {
             **{name: outcome.get(name) for name in OUTCOME},
             **{name: eligibility.get(name) for name in (*CONDITIONS, *DISCOUNT_RESTRICTIONS)},
+            **content_values(promotion.content or {}),
         }
 
     def outcome(self) -> Document:
@@ -384,12 +398,16 @@ class DiscountForm(PromotionForm):
     def eligibility(self) -> Document:
         return {name: self.cleaned_data[name] for name in (*CONDITIONS, *DISCOUNT_RESTRICTIONS)}
 
+    def content(self) -> Document:
+        return content_document(self.cleaned_data)
+
     def discount_values(self) -> Document:
         """Return the discount's own values for ``DiscountValues``."""
         values = self.cleaned_data
         return {
             **{name: to_definition(values.get(name)) for name in (*OUTCOME, *DISCOUNT_RESTRICTIONS)},
             "conditions": {name: values[name] for name in CONDITIONS},
+            "content": self.content(),
         }
 
     def problems(self, common: Document, *, before: Promotion | None, at: datetime) -> tuple[Problem, ...]:

@@ -15,6 +15,7 @@ from promotions.admin.discount.form import DiscountForm, fieldsets_of
 from promotions.admin.discount.summary import describe_discount
 from promotions.admin.editor.filters import filters_of
 from promotions.admin.editor.page import PromotionAdmin, TypeCard
+from promotions.admin.editor.preview import PreviewMixin
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import DiscountType
 from promotions.models import Discount, Promotion
@@ -54,7 +55,7 @@ TYPE_CARDS = (
 
 
 @admin.register(Discount)
-class DiscountAdmin(PromotionAdmin):
+class DiscountAdmin(PreviewMixin, PromotionAdmin):
     """Discounts."""
 
     family = DISCOUNT
@@ -67,6 +68,9 @@ class DiscountAdmin(PromotionAdmin):
     empty_text = "A discount lowers the prices of products that consumers buy."
     list_filter = filters_of(DiscountType)
     summary = staticmethod(describe_discount)
+
+    class Media:
+        js = ("js/preview.js",)
 
     def get_form(
         self, request: HttpRequest, obj: object = None, change: bool = False, **kwargs: object

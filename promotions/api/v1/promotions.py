@@ -22,7 +22,8 @@ from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, Collection, row_or_404
 from consumers.models import Site
 from consumers.services.upsert import Saved
-from promotions.api.v1.definitions import LOYALTY_DEFINITION
+from promotions.api.v1.definitions import CONTENT, CONTENT_BODY, LOYALTY_DEFINITION
+from promotions.api.v1.fields import DocumentField
 from promotions.choices import Status
 from promotions.models import Promotion, PromotionVersion
 from promotions.selectors.life import promotions_live, promotions_with_status
@@ -39,6 +40,13 @@ class TimedView(ApiView):
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         self.at = timezone.now()
         super().initial(request, *args, **kwargs)
+
+
+class ContentField(DocumentField):
+    """The content document."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=CONTENT_BODY, answer=CONTENT, **kwargs)
 
 
 PROMOTION_STATUS = component("PromotionStatus", enum(*Status.values))
@@ -72,10 +80,14 @@ class LifeOutput(Output):
 
 
 class DuplicateInput(Input):
-    """The code and the name of the copy."""
+    """The code, the name and the dates of the copy."""
 
     code = KeyField(max_length=64)
     name = TextField(max_length=MAX_NAME_LENGTH, allow_blank=True, default="", help_text="Blank: the name and (copy).")
+    starts_at = MomentField(required=False, help_text="Left out: the promotion's.")
+    ends_at = MomentField(
+        required=False, allow_null=True, help_text="Left out: the promotion's. Null: until somebody stops it."
+    )
 
 
 class NothingInput(Input):

@@ -37,7 +37,7 @@ def test_a_page_forbidden_to_the_role_says_so() -> None:
         "/admin/try/?promotion={}",
         "/admin/try/?basket={}",
         "/admin/conflicts-of/?promotion={}",
-        "/admin/loyalty/loyaltypromotion/{}/publish/",
+        "/admin/loyalty/loyaltypromotion/{}/stop/",
         "/admin/loyalty/redemptionmessage/{}/cancel/",
         "/admin/consumers/job/{}/cancel/",
     ],

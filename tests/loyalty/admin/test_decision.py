@@ -209,6 +209,17 @@ def test_promotions_with_one_unmet_condition_are_listed_first(office: Office) ->
     assert codes.index("a-rival") < codes.index("a-draft")
 
 
+def test_what_was_not_live_is_folded_below_what_is_useful(office: Office) -> None:
+    save_promotion(office.account, code="a-draft", name="Draft", draft=True)
+    save_promotion(office.account, code="z-rival", name="Rival", outcome={"points": 1})
+    sell(office.account, "T-1")
+    decision = decision_of(office, "T-1")
+    assert [row.code for row in decision.refused_folded] == ["a-draft"]
+    assert "z-rival" in [row.code for row in decision.refused_shown]
+    page = page_of(office, "T-1").content.decode()
+    assert page.index("Rival") < page.index("Not live at that time: 1") < page.index("It is a draft.")
+
+
 def test_the_winner_of_a_lost_conflict_is_named(office: Office) -> None:
     save_promotion(office.account, code="rival", name="Rival", outcome={"points": 1})
     sell(office.account, "T-1")

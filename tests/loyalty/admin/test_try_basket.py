@@ -14,7 +14,7 @@ from consumers.choices import StaffRole
 from consumers.models import Consumer
 from loyalty.admin.try_basket.decision import AppliedRow, RefusalRow, TriedDecision, Verdict
 from loyalty.models import LedgerEntry, Transaction, TriedBasket, Voucher
-from promotions.models import PersonalizedPromotion, Product
+from promotions.models import PersonalizedPromotion, Product, Promotion
 from promotions.services.personalized.lists import personalized_list_add
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
@@ -102,6 +102,24 @@ def test_a_draft_is_evaluated_only_on_its_own_page(office: Office) -> None:
     without_draft = decision_on(office, "acme-p1")
     assert "draft" in codes_of(without_draft.refused)
     assert "acme-fixed-1" in codes_of(without_draft.applied)
+
+
+def test_what_is_not_live_then_is_folded_below_what_is_useful(office: Office) -> None:
+    now, day = timezone.now(), timedelta(days=1)
+    draft = save_promotion(office.account, code="draft", draft=True)
+    save_promotion(office.account, code="past", starts_at=now - 9 * day, ends_at=now - 8 * day)
+    save_promotion(office.account, code="next", starts_at=now + day)
+    save_promotion(office.account, code="rival", name="Rival", outcome={"points": 1})
+    answer = post_basket(office, "acme-p1")
+    decision = answer.context["decision"]
+    assert codes_of(decision.refused_shown) == {"acme-discount-1", "rival"}
+    assert codes_of(decision.refused_folded) == {"draft", "past", "next"}
+    page = answer.content.decode()
+    assert "Not live at that time: 3" in page
+    assert page.index("Rival") < page.index('<details class="folded-rows">') < page.index("It is a draft.")
+    tried = decision_on(office, "acme-p1", promotion=str(Promotion.objects.get(code="past").pk))
+    assert "past" in codes_of(tried.refused_shown), "the one that is tried"
+    assert draft.code in codes_of(tried.refused_folded)
 
 
 def test_the_page_of_a_draft_proposes_a_time_within_its_period(office: Office) -> None:

@@ -347,12 +347,12 @@ def test_every_invalid_row_is_reported_and_nothing_is_imported(office: Office) -
     make_personalized(office.account, "QQ")
     text = HEAD + "PP,ada,TEA,\nPP,bob,TEA,\nPP,who,TEA,\nPP,cy,NOPE,\nQQ,ada,CAKE,\n"
     assert problem_texts(preview(office, LISTS, text)) == [
-        "Row 3, consumer_id: There is no consumer who.",
-        "Row 4, consumer_id: There is no consumer cy.",
-        "Row 4, products.0: There is no product NOPE.",
+        "Row 4, consumer_id: There is no consumer who.",
+        "Row 5, consumer_id: There is no consumer cy.",
+        "Row 5, products.0: There is no product NOPE.",
     ]
     assert problem_texts(preview(office, LISTS, HEAD + "PP,bob,TEA,\nNOPE,bob,TEA,\n")) == [
-        "Row 2, backend_id: There is no personalized promotion NOPE."
+        "Row 3, backend_id: There is no personalized promotion NOPE."
     ]
     assert PersonalizedList.objects.count() == 1
 
@@ -360,7 +360,7 @@ def test_every_invalid_row_is_reported_and_nothing_is_imported(office: Office) -
 def test_a_list_twice_in_a_file_is_refused(office: Office) -> None:
     make_personalized(office.account)
     assert problem_texts(preview(office, LISTS, HEAD + "PP,ada,TEA,\nPP,ada,CAKE,\n")) == [
-        "These are in the file twice: PP / ada."
+        "Row 3, backend_id, consumer_id: PP / ada is in the file twice: rows 2 and 3. Keep one of them."
     ]
     assert problem_texts(preview(office, LISTS, "backend_id,products\nPP,TEA\n"))[0] == (
         "The file has no column consumer_id, which says which row is which."

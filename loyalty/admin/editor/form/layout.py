@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from consumers.types import JsonObject
-from loyalty.admin.editor.form.content_fields import PLACES
 from loyalty.choices import PromotionType
+from promotions.admin.editor.content_fields import CONTENT_PATHS, CONTENT_SECTIONS
 from promotions.admin.editor.form import GENERAL, LIMITS_ROWS
 from promotions.engine.definition.fields import (
     CONDITIONS,
-    CONTENT_TEXTS,
     LOYALTY_OUTCOME,
     LOYALTY_TYPES,
     RESTRICTIONS,
@@ -22,9 +21,6 @@ TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(LOYALTY_OUTCOME, 
 
 TEXTS = tuple(name for name, field in LOYALTY_OUTCOME.items() if field.kind is FieldKind.TEXT)
 """The texts of the outcome, which every type has."""
-
-CONTENT = tuple(CONTENT_TEXTS)
-
 
 Fieldset = tuple[str, JsonObject]
 
@@ -72,11 +68,6 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
     ),
     ("Restriction rules", {"fields": (*LIMITS_ROWS, "always_apply")}),
 )
-_CONTENT: tuple[Fieldset, ...] = (
-    ("Content", {"classes": ("tab",), "fields": CONTENT}),
-    ("Links", {"fields": tuple((f"link_url_{n}", f"anchor_text_{n}") for n in PLACES)}),
-    ("Images", {"fields": tuple((f"image_url_{n}", f"alt_text_{n}") for n in PLACES)}),
-)
 
 
 def fieldsets_of(promotion_type: str) -> tuple[Fieldset, ...]:
@@ -85,7 +76,7 @@ def fieldsets_of(promotion_type: str) -> tuple[Fieldset, ...]:
     if promotion_type == PromotionType.BONUS_POINTS:
         fields = ("issue_points_on", ("conversion_points", "conversion_units"), "whole_ratio_units_only")
     outcome = ("Outcome", {"classes": ("tab",), "fields": fields})
-    return (GENERAL, outcome, _TEXTS, _PRODUCT_SELECTION, *_ELIGIBILITY, *_CONTENT)
+    return (GENERAL, outcome, _TEXTS, _PRODUCT_SELECTION, *_ELIGIBILITY, *CONTENT_SECTIONS)
 
 
 PATHS: Mapping[str, str] = {
@@ -100,10 +91,6 @@ PATHS: Mapping[str, str] = {
     **{f"eligibility.{name}": name for name in (*CONDITIONS, *RESTRICTIONS, "application_rules")},
     "eligibility.control_group.percentage": "control_percentage",
     "eligibility.control_group": "control_group",
-    **{f"content.{name}": name for name in CONTENT},
-    **{f"content.links.{n - 1}.url": f"link_url_{n}" for n in PLACES},
-    **{f"content.links.{n - 1}.anchor_text": f"anchor_text_{n}" for n in PLACES},
-    **{f"content.images.{n - 1}.url": f"image_url_{n}" for n in PLACES},
-    **{f"content.images.{n - 1}.alt_text": f"alt_text_{n}" for n in PLACES},
+    **CONTENT_PATHS,
 }
 """The field at which a problem is shown, by the first of these paths with which the problem's path begins."""
