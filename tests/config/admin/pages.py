@@ -131,6 +131,8 @@ promotions_personalizedpromotion_import             SA-M    SA-M reads
 promotions_personalizedpromotion_process_import     -       SA-M
 promotions_personalizedpromotion_export             SA-MCV  SA-MCV reads
 promotions_personalizedpromotion_lists              SA-MCV  SA-MCV reads
+promotions_personalizedpromotion_give_lists         SA-MC   SA-MC
+promotions_personalizedpromotion_give_lists_to_group SA-MC  SA-MC reads
 promotions_personalizedlist_changelist              SA-MCV  SA-MCV reads
 promotions_personalizedlist_changelist:export_chosen SA-MCV  SA-MCV reads
 promotions_personalizedlist_add                     -       -

@@ -216,6 +216,7 @@ FILLED: Mapping[str, Fill] = {
     "promotions_personalizedlist_step:remove": coded(products="{}-p1"),
     "promotions_personalizedlist_step:replace": coded(products="{}-spare", selected="{}-spare"),
     "promotions_personalizedlist_step:give": coded(promotion="{}-spare", products="{}-spare"),
+    "promotions_personalizedpromotion_give_lists": coded(group="{}-g1", products="{}-spare", existing="replace"),
     "loyalty_offer_add": coded(code="new", name="New", value="5"),
     "loyalty_voucher_claim": coded(offer="{}-spare"),
     "consumers_consumer_changelist:add_to_group": grouped("add_to_group", "{}-spare"),
