@@ -65,7 +65,7 @@ class Unavailable(exceptions.APIException):
     """The database does not answer, or is too busy to: nothing was written, and the caller may try again."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "The service is not available at the moment. Try again."
+    default_detail = "The service is not available at the moment. Try again in a moment."
     default_code = "unavailable"
     wait = 1
 
@@ -77,7 +77,7 @@ class TooSlow(exceptions.APIException):
     """
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "This takes too long and was ended. Ask for less: more filters, fewer words, a shorter period."
+    default_detail = "This took too long, so we stopped. Add filters, shorten the period or search for fewer words."
     default_code = "too_slow"
 
 
@@ -156,6 +156,14 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception)
 
 
+<<<<<<< HEAD
+=======
+def not_offered(request: HttpRequest) -> HttpResponse:
+    """Hide a library's page that this project does not offer."""
+    raise Http404("This page does not exist.")
+
+
+>>>>>>> main
 @csrf_exempt
 def unknown_path(request: HttpRequest) -> JsonResponse:
     """Respond in JSON to an unknown path below /api/, in debug mode too."""

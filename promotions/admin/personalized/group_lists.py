@@ -1,6 +1,6 @@
 """Give a list of a personalized promotion to every member of a group."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -65,7 +65,7 @@ class GroupListForm(forms.Form):
             raise ValidationError(f"There is no group {code}.")
         if not group.consumers.exists():
             raise ValidationError(f"{group} has no members.")
-        return cast("ConsumerGroup", group)
+        return group
 
     def clean_copied_from(self) -> list[str]:
         """Return the products on the list that is copied; none where no list is."""

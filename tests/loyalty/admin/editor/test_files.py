@@ -278,9 +278,12 @@ def test_an_empty_cell_clears_the_field(office: Office) -> None:
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ({"type": "bonus_points"}, "Row 2, type: It is a fixed_points promotion, and stays one."),
-        ({"currency": "EUR"}, "Row 2, currency: The currency is fixed once a promotion is published."),
-        ({"starts_at": "2020-01-01 09:00"}, "Row 2, starts_at: The start is fixed once a promotion has started."),
+        ({"type": "bonus_points"}, "Row 2, type: The type is fixed_points and cannot be changed."),
+        ({"currency": "EUR"}, "Row 2, currency: You cannot change the currency of a published promotion."),
+        (
+            {"starts_at": "2020-01-01 09:00"},
+            "Row 2, starts_at: You cannot change the start of a promotion that has started.",
+        ),
         ({"outcome.points": "0"}, "Row 2, outcome.points: Expected a whole number from 1 to 1000000000."),
         ({"outcome.multiplier": "2"}, "Row 2, outcome.multiplier: A promotion of type fixed_points has no such field."),
         ({"eligibility.site_rules": "{"}, "Row 2, eligibility.site_rules: This is no JSON: "),
