@@ -194,13 +194,8 @@ def _redemptions(promotion: Promotion) -> str:
 
 
 def _running(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
-<<<<<<< HEAD
     rows = promotions_running(account_id=account_id, families=families, at=now)[: MAX_LISTED + 1]
-    return [_row(promotion, fact=f"{describe_redemptions(promotion)} redemptions") for promotion in rows]
-=======
-    rows = promotions_running(account_id=account_id, families=families, at=now)[:MAX_LISTED]
     return [_row(promotion, fact=_redemptions(promotion)) for promotion in rows]
->>>>>>> main
 
 
 def _starting(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:

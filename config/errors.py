@@ -156,14 +156,6 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception)
 
 
-<<<<<<< HEAD
-=======
-def not_offered(request: HttpRequest) -> HttpResponse:
-    """Hide a library's page that this project does not offer."""
-    raise Http404("This page does not exist.")
-
-
->>>>>>> main
 @csrf_exempt
 def unknown_path(request: HttpRequest) -> JsonResponse:
     """Respond in JSON to an unknown path below /api/, in debug mode too."""
