@@ -327,14 +327,14 @@ def test_an_edit_shows_its_changes_before_saving(desk: Desk) -> None:
     promotion = save_promotion(desk.office.account)
     page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#outcome")
     changed = page.locator("[data-changes]")
-    expect(changed).to_contain_text("What saving would change: nothing")
+    expect(changed).to_contain_text("Changes when you save: nothing")
     page.locator("#id_points").fill("60")
-    expect(changed.locator("summary")).to_have_text("What saving would change: Points")
+    expect(changed.locator("summary")).to_have_text("Changes when you save: Points")
     changed.locator("summary").click()
     expect(changed.get_by_role("row", name="Points 50 60")).to_be_visible()
     assert desk.accessibility_faults() == []
     page.locator("#id_points").fill("50")
-    expect(changed.locator("summary")).to_have_text("What saving would change: nothing")
+    expect(changed.locator("summary")).to_have_text("Changes when you save: nothing")
 
 
 @pytest.mark.parametrize("kind", ["new", "stored"])

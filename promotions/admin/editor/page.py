@@ -99,8 +99,8 @@ class PromotionAdmin(
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
     file_note = (
-        "New ones begin as drafts, and those that are there are edited as by their form: a file neither publishes nor "
-        "stops. Rows that they name, such as sites and products, are named by their keys, and must be there."
+        "New promotions are imported as drafts, existing ones are updated. A file cannot publish or stop them. "
+        "Name sites, products and other rows by their codes; they must already exist."
     )
     other_entries = staticmethod(status_entries)
     actions_detail = ("stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")
