@@ -117,7 +117,11 @@ class PromotionForm(ServiceForm):
     site_rules = RulesField(Scope.SITE, label="Site")
     customer_rules = RulesField(Scope.CUSTOMER, label="Customer")
     transaction_rules = RulesField(Scope.TRANSACTION, label="Transaction")
-    line_item_rules = RulesField(Scope.LINE_ITEM, label="Line items")
+    line_item_rules = RulesField(
+        Scope.LINE_ITEM,
+        label="Basket must contain",
+        help_text="At least one line item that matches. Product sets decide which line items count.",
+    )
     total_redemption_limit = limit_field(
         "Limit total number of redemptions", "Of all consumers together. Leave blank for no limit."
     )
@@ -281,9 +285,8 @@ class PromotionForm(ServiceForm):
         version = self.instance.versions.select_related("created_by").get(number=self.instance.version)
         who = str(version.created_by or "") or version.created_with or "Someone"
         return (
-            f"{who} saved version {version.number} of this meanwhile, on {format_moment(version.created_at)}. "
-            "Nothing of yours is saved yet, and nothing is lost: save again to replace theirs, or reload the page to "
-            "keep theirs."
+            f"{who} saved version {version.number} on {format_moment(version.created_at)}, while you were editing. "
+            "Your changes are not saved yet. Save again to replace theirs, or reload the page to keep theirs."
         )
 
     def _code_from(self, name: str) -> str:
