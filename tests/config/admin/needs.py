@@ -76,11 +76,21 @@ export          see+Imports.see+PersonalizedPromotions.see  see+Imports.see+Pers
 """,
     "promotions_personalizedpromotion": """
 lists           ConsumersLists.see  ConsumersLists.see
+give_lists      ConsumersLists.change  ConsumersLists.change
+give_lists_to_group  ConsumersLists.change  ConsumersLists.change
 """,
     "promotions_personalizedlist": """
 import          change+Imports.add  change+Imports.add
 process_import  change+Imports.add  change+Imports.add
 step            change              change
+""",
+    "consumers_consumer": """
+changelist:add_to_group       see  see+Groups.change
+changelist:remove_from_group  see  see+Groups.change
+""",
+    "consumers_consumergroup": """
+add_members     change  change
+remove_members  change  change
 """,
     "conflicts_conflictsettings": """
 example         see     see

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('promotions', '0009_fill_limit_periods'),
+        ('promotions', '0010_products_are_found'),
     ]
 
     operations = [
