@@ -14,5 +14,9 @@ class LogInForm(AuthenticationForm):
         "invalid_login": "The user name or the password is wrong. Capital letters matter in the password only.",
     }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "User name"
+
 
 admin.site.login_form = LogInForm

@@ -255,9 +255,8 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
         if problem := search_problem(search_term):
-            # A field that completes what is typed shows no messages: the next page would.
-            if request.resolver_match is None or request.resolver_match.url_name != "autocomplete":
-                messages.warning(request, problem)
+            # The list says so where its rows would be.
+            request.search_problem = problem  # type: ignore[attr-defined]
             return queryset.none(), False
         return self.search_results(request, queryset, search_term)
 
