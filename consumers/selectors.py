@@ -149,7 +149,9 @@ def _known_by(account_id: int, search: str) -> Q:
         reduce(or_, (Q(**{f"{name}__istartswith": word}) for name in CONSUMER_SEARCH_FIELDS), held)
         for word, held in zip(words, holders, strict=True)
     ]
-    condition = reduce(and_, by_word, Q())
+    # The longest word first: SQLite begins with the first of several that it cannot tell apart.
+    longest_first = sorted(zip(words, by_word, strict=True), key=lambda pair: -len(pair[0]))
+    condition = reduce(and_, (known_by for _, known_by in longest_first), Q())
     for length in range(2, len(words) + 1):
         phrase = " ".join(words[:length])
         whole = Q(last_name__istartswith=phrase) | Q(first_name__istartswith=phrase) | Q(phone__istartswith=phrase)
@@ -162,7 +164,9 @@ def _card_holders(account_id: int, words: Sequence[str]) -> list[Q]:
     """Return, for each word, the condition for the holders of cards whose number it begins; an empty one for nobody."""
     cards = Card.objects.filter(account_id=account_id).order_by()
     begins = [_begins_number(word) for word in words]
-    found = cards.filter(reduce(or_, begins, Q(pk=None))).values_list("number", "membership__consumer")
+    if not begins:
+        return []
+    found = cards.filter(reduce(or_, begins)).values_list("number", "membership__consumer")
     holders = list(found[: MAX_NAMED_ROWS + 1])
     if len(holders) > MAX_NAMED_ROWS:
         return [Q(pk__in=cards.filter(begin).values("membership__consumer")) for begin in begins]

@@ -253,10 +253,14 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        # The list says so where its rows would be.
+        changelist.search_problem = search_problem(changelist.query)
+        return changelist
+
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
-        if problem := search_problem(search_term):
-            # The list says so where its rows would be.
-            request.search_problem = problem  # type: ignore[attr-defined]
+        if search_problem(search_term):
             return queryset.none(), False
         return self.search_results(request, queryset, search_term)
 
