@@ -1,7 +1,7 @@
 """The pages of the catalogue, and its import and export."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -86,6 +86,30 @@ class ProductResource(AccountResource):
     """Products by SKU; labels are separated by commas, an empty price is unknown."""
 
     labels = Field(column_name="labels", attribute="labels", widget=TextsWidget())
+    synonyms: ClassVar[Mapping[str, Sequence[str]]] = {
+        "sku": ("Variant SKU", "Product SKU", "Stock code", "Item number", "Item no", "Article number", "Product code"),
+        "name": ("Title", "Product name", "Item name", "Product title", "Description"),
+        "product_brand": ("Vendor", "Brand", "Manufacturer"),
+        "program_brand": ("Programme brand",),
+        "category": ("Type", "Product type", "Product category", "Category name", "Department"),
+        "labels": ("Tags", "Product tags"),
+        "cost_price": ("Cost per item", "Cost", "Unit cost", "Purchase price"),
+        "retail_price": ("Variant Price", "Price", "Regular price", "Selling price", "Unit price"),
+    }
+    group_headings = ("Handle", "URL handle", "Parent SKU")
+    inherited: ClassVar[frozenset[str]] = frozenset(
+        {
+            "name",
+            "product_brand",
+            "program_brand",
+            "category",
+            "labels",
+            "sold_by",
+            "no_discount",
+            "no_points",
+            "archived",
+        }
+    )
 
     class Meta(AccountResource.Meta):
         model = Product

@@ -57,7 +57,7 @@ def test_a_link_for_a_new_password_is_made_opened_and_used_by_keyboard(desk: Des
         page.locator(f"[name={name}]").fill("green-lantern-8")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Password set")).to_be_visible()
-    page.get_by_role("link", name="To the log-in").press("Enter")
+    page.get_by_role("link", name="Log in").press("Enter")
     page.get_by_label("User name").fill("Sam")
     page.get_by_label("Password").fill("green-lantern-8")
     page.keyboard.press("Enter")
@@ -79,9 +79,9 @@ def test_the_menu_of_a_phone_opens_and_closes_by_keyboard(desk: Desk) -> None:
     page = desk.open("")
     products = page.get_by_role("link", name="Products")
     expect(products).to_be_hidden()
-    page.get_by_role("button", name="Show or hide the menu").press("Enter")
+    page.get_by_role("button", name="Show or hide menu").press("Enter")
     expect(products).to_be_visible()
-    page.get_by_role("button", name="Close the menu").press("Enter")
+    page.get_by_role("button", name="Close menu").press("Enter")
     expect(products).to_be_hidden()
 
 
@@ -91,7 +91,7 @@ def test_the_account_is_switched_by_keyboard(desk: Desk) -> None:
     page = desk.open("")
     page.get_by_role("button", name="Account: acme").press("Enter")
     page.get_by_role("button", name="other", exact=False).first.press("Enter")
-    expect(page.get_by_text("You now work in other.")).to_be_visible()
+    expect(page.get_by_text("You are now working in other.")).to_be_visible()
     page.goto("/admin/consumers/consumer/")
     expect(page.get_by_text("Person 1 of acme")).to_have_count(0)
 
@@ -151,6 +151,19 @@ def test_without_scripts_every_tab_is_shown_and_a_promotion_is_saved(desk: Desk,
     page.wait_for_load_state()
     assert LoyaltyPromotion.objects.get(pk=promotion.pk).name == "Without scripts"
     context.close()
+
+
+def test_a_new_form_begins_on_its_first_tab_though_another_was_left_on_its_last(desk: Desk) -> None:
+    promotion = save_promotion(desk.office.account)
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/")
+    page.get_by_role("tab", name="Content").click()
+    # The server answers nothing: the browser stays on the page that it sent.
+    page.route("**/change/*", lambda route: route.fulfill(status=204))
+    with page.expect_response("**/change/*"):
+        page.get_by_role("button", name="Save and continue").click()
+    page.unroute("**/change/*")
+    page.goto("/admin/loyalty/loyaltypromotion/add/?type=fixed_points")
+    expect(page.get_by_role("tab", selected=True)).to_have_text("General")
 
 
 def test_a_phone_shows_table_rows_as_cards_with_every_column(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from promotions.admin.rules.wording import SCOPES, describe_tree, label_of
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import ReferenceKind
 from promotions.engine.money import from_minor
-from promotions.engine.pipeline.decision import Applied, Decision, Refusal
+from promotions.engine.pipeline.decision import LIFE_REASONS, Applied, Decision, Refusal
 from promotions.engine.pipeline.evaluate import nearest_first
 from promotions.engine.rulebook.promotion import PromotionSource
 from promotions.models import Promotion
@@ -79,11 +79,12 @@ class VoucherRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RefusalRow:
-    """A promotion that does not apply."""
+    """A promotion that does not apply; ``is_folded`` is one that is not in force then, and is not the one tried."""
 
     promotion: PromotionLink
     check: str
     reason: str
+    is_folded: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +107,16 @@ class TriedDecision:
     vouchers: Sequence[VoucherRow]
     refused: Sequence[RefusalRow]
     notes: Sequence[str]
+
+    @property
+    def refused_shown(self) -> list[RefusalRow]:
+        """Return the rows of promotions that are in force, and of the one that is tried."""
+        return [row for row in self.refused if not row.is_folded]
+
+    @property
+    def refused_folded(self) -> list[RefusalRow]:
+        """Return the rows of the other promotions."""
+        return [row for row in self.refused if row.is_folded]
 
 
 def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion | None) -> TriedDecision:
@@ -149,9 +160,10 @@ def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion |
         ],
         refused=[
             RefusalRow(
-                promotion=link(refusal.promotion.source),
+                promotion=(refused := link(refusal.promotion.source)),
                 check=label_of(refusal.reason),
                 reason=describe_refusal(refusal, promotion_names),
+                is_folded=refusal.reason in LIFE_REASONS and not refused.is_tried,
             )
             for refusal in nearest_first(decision.refused)
         ],
