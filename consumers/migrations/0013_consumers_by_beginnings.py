@@ -59,7 +59,7 @@ def drop(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("consumers", "0011_user_names_differ_by_more_than_case")]
+    dependencies = [("consumers", "0012_imports_ask")]
 
     operations = [
         AddIndexWhileInUse(
