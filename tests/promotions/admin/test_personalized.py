@@ -363,7 +363,7 @@ def test_a_list_twice_in_a_file_is_refused(office: Office) -> None:
         "Row 3, backend_id, consumer_id: PP / ada is in the file twice: rows 2 and 3. Keep one of them."
     ]
     assert problem_texts(preview(office, LISTS, "backend_id,products\nPP,TEA\n"))[0] == (
-        "The file has no column consumer_id, which says which row is which."
+        "The file has no column consumer_id, which identifies each row."
     )
 
 

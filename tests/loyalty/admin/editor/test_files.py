@@ -346,7 +346,7 @@ def test_errors_of_discounts_name_row_column_and_path(office: Office, cells: dic
         ([{"code": "n", "outcome": [5]}], "Row 1, outcome: Expected an object."),
         ([{"code": "n", "pointz": 5}], "The file has unknown columns: pointz."),
         ([{"code": 5}], "Row 1, code: Expected a text."),
-        ([{"code": "a\x00"}], "Row 1, code: This has a character that cannot be stored."),
+        ([{"code": "a\x00"}], "Row 1, code: This has a character that we cannot store."),
         ([{"code": "bare", "outcome": {"points": 1.5}}], "Row 1, outcome.points: Expected a whole number"),
     ],
 )
