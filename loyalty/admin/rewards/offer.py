@@ -10,12 +10,14 @@ from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
+from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.fields import currency_choices
 from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
 from consumers.author import Author
 from consumers.types import JsonObject
+from loyalty.admin.rewards.offer_files import OfferResource
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
@@ -128,10 +130,11 @@ class OfferForm(ServiceForm):
 
 
 @admin.register(Offer)
-class OfferAdmin(KeyedAdmin):
+class OfferAdmin(ImportExportMixin, KeyedAdmin):
     """The pages of offers."""
 
     key = "code"
+    resource_classes = (OfferResource,)
     form = OfferForm
     add_label = "Add offer"
     empty_text = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."
