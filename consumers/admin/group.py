@@ -35,8 +35,8 @@ class GroupForm(ServiceForm):
         fields = ("code", "name", "archived")
         labels = {"code": "Group code", "name": "Group name"}
         help_texts = {
-            "code": "As rules and integrators name it. It cannot be changed later.",
-            "archived": "Hidden from lists; promotions that name it keep working.",
+            "code": "Code used in promotions and integrations. You cannot change it later.",
+            "archived": "Hides the group from lists. Promotions that use it keep working.",
         }
 
 

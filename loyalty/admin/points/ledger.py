@@ -33,7 +33,7 @@ class LedgerEntryAdmin(ImportExportMixin, LongListAdmin):
     )
 
     page_name = "Points ledger"
-    empty_text = "Every point that a consumer gains or loses is an entry here, for good."
+    empty_text = "Every point a consumer gains or loses has an entry here."
     list_display = ("moment", "consumer", "signed_points", "kind_label", "description", "transaction", "promotion_code")
     list_filter = (
         choice_filter("kind", "kind", EntryKind.choices, lambda _, rows, value: rows.filter(kind=value)),

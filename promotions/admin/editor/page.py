@@ -62,9 +62,9 @@ def _check_draft_state(request: HttpRequest, stored: Promotion) -> None:
     """
     shown_as_draft = "_draft" in request.POST or request.POST.get("_continue") == "draft"
     if shown_as_draft and not stored.draft:
-        raise PromotionsError("Somebody published this meanwhile. Save again to change what customers get.")
+        raise PromotionsError("Someone has just published this. Save again to change what customers get.")
     if is_publishing(request) and stored.archived:
-        raise PromotionsError("Somebody archived this meanwhile. Bring it back, then publish it.")
+        raise PromotionsError("Someone has just archived this. Bring it back, then publish it.")
 
 
 DRAFT_NOTE = "A draft: nothing applies until you publish it."
@@ -87,8 +87,8 @@ class PromotionAdmin(
     """The promotions of one family.
 
     ``types`` are its types; the first page of adding one asks ``question`` and offers them as ``cards``.
-    ``values_from`` reads its form, ``save_values`` calls its service, and ``summary`` describes a promotion in a
-    sentence.
+    ``values_from`` reads its form, ``save_values`` calls its service, ``summary`` describes a promotion in a sentence,
+    and ``advice`` warns of what may be meant otherwise.
     """
 
     family: ClassVar[PromotionFamily]
@@ -99,14 +99,14 @@ class PromotionAdmin(
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
     file_note = (
-        "New ones begin as drafts, and those that are there are edited as by their form: a file neither publishes nor "
-        "stops. Rows that they name, such as sites and products, are named by their keys, and must be there."
+        "New promotions are imported as drafts, existing ones are updated. A file cannot publish or stop them. "
+        "Name sites, products and other rows by their codes; they must already exist."
     )
     other_entries = staticmethod(status_entries)
     actions_detail = ("stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")
 
     class Media:
-        js = ("js/shown.js", "js/summary.js")
+        js = ("js/shown.js", "js/summary.js", "js/use_conditions.js")
 
     def describe_for(self, request: HttpRequest) -> DescribeChange:
         return promotion_change if may_see_personalized(request) else promotion_change_without_personalized
@@ -200,9 +200,9 @@ class PromotionAdmin(
         # The summary above the form is rendered with the page: nothing moves once it is read.
         form = context["adminform"].form
         stored = form.stored.pk is not None and not form.is_bound
-        context["summary"] = self.summary_for(
-            request, definition_of(form.stored) if stored else form.partial_definition()
-        )
+        definition = definition_of(form.stored) if stored else form.partial_definition()
+        context["summary"] = self.summary_for(request, definition)
+        context["advice"] = self.advice(definition)
         context["changes"] = self.changes_for(request, form) if form.is_bound else []
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
@@ -264,7 +264,7 @@ class PromotionAdmin(
         """
         promotion = promotion_of(request, object_id)
         if promotion.family != self.family.family:
-            raise Http404("There is no such promotion.")
+            raise Http404("This promotion does not exist.")
         return promotion
 
     @action(description="Try it", icon="play_circle", permissions=["promotions.view_promotion"])

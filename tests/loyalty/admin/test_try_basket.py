@@ -128,7 +128,7 @@ def test_the_page_of_a_draft_proposes_a_time_within_its_period(office: Office) -
     shown = page.context["form"]["at"].value().strftime("%Y-%m-%dT%H:%M")
     assert verdict_on(office, "acme-p1", promotion=str(draft.pk), at=shown).applies
     verdict = verdict_on(office, "acme-p1", promotion=str(draft.pk))
-    assert verdict == Verdict(applies=False, sentence="It does not apply. It had not started.")
+    assert verdict == Verdict(applies=False, sentence="It does not apply. It has not started.")
 
 
 def test_the_single_unmet_rule_is_described(office: Office) -> None:
@@ -136,7 +136,7 @@ def test_the_single_unmet_rule_is_described(office: Office) -> None:
     web = save_promotion(office.account, code="web", eligibility={"transaction_rules": tree})
     verdict = verdict_on(office, "acme-p1", promotion=str(web.pk), source="shop")
     assert verdict.sentence == (
-        "It does not apply. The transaction does not qualify. Only this is missing: Source is web."
+        "It does not apply. Not for this transaction. It applies only to transactions with the source web."
     )
 
 
@@ -191,12 +191,12 @@ def test_a_saved_basket_can_be_deleted(office: Office) -> None:
     [
         ({"site": "nowhere"}, "site", "There is no site nowhere."),
         ({"consumer": "nobody"}, "consumer", "There is no consumer nobody."),
-        ({"lines-TOTAL_FORMS": "0"}, "lines", "A basket has a line at least."),
-        ({"lines-0-sku": "unknown"}, "lines", "Look at the marked rows."),
-        ({"lines-0-sku": "a\x00b"}, "lines", "Look at the marked rows."),
-        ({"lines-0-unit_price_inc_tax": "1.00005"}, "lines", "Look at the marked rows."),
-        ({"lines-0-unit_price_inc_tax": "-1.00"}, "lines", "Look at the marked rows."),
-        ({"lines-0-quantity": "0"}, "lines", "Look at the marked rows."),
+        ({"lines-TOTAL_FORMS": "0"}, "lines", "Add at least one line."),
+        ({"lines-0-sku": "unknown"}, "lines", "Check the marked rows."),
+        ({"lines-0-sku": "a\x00b"}, "lines", "Check the marked rows."),
+        ({"lines-0-unit_price_inc_tax": "1.00005"}, "lines", "Check the marked rows."),
+        ({"lines-0-unit_price_inc_tax": "-1.00"}, "lines", "Check the marked rows."),
+        ({"lines-0-quantity": "0"}, "lines", "Check the marked rows."),
         ({"currency": "XXQ"}, "currency", "Select a valid choice. XXQ is not one of the available choices."),
     ],
 )
