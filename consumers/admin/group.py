@@ -121,6 +121,7 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
     """Groups."""
 
     key = "code"
+    reference_kind = "group"
     resource_classes = (GroupResource, GroupMemberResource)
     file_note = (
         "Groups and their members are files of their own. A file of members puts each consumer into the group, or with "
@@ -140,6 +141,10 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConsumerGroup]:
         rows: QuerySet[ConsumerGroup] = super().get_queryset(request)
         return rows.annotate(number_of_members=Count("consumers"))
+
+    def rows_in_use(self, request: HttpRequest, rows: Sequence[Any]) -> set[object]:
+        with_members = ConsumerGroup.objects.filter(pk__in=[row.pk for row in rows], consumers__isnull=False)
+        return super().rows_in_use(request, rows) | set(with_members.values_list("pk", flat=True))
 
     @display(description="Members", ordering="number_of_members")
     def members(self, group: Any) -> str:

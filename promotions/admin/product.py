@@ -142,6 +142,7 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
     """Products."""
 
     key = "sku"
+    reference_kind = "product"
     resource_classes = (ProductResource,)
     form = ProductForm
     add_label = "Add product"

@@ -132,6 +132,8 @@ class OfferAdmin(KeyedAdmin):
     """The pages of offers."""
 
     key = "code"
+    reference_kind = "offer"
+    lists_deletion = True
     form = OfferForm
     add_label = "Add offer"
     empty_text = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."

@@ -104,6 +104,8 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     file_note = "Who is enlisted, with which products, is a file of its own: see the consumers’ lists."
 
     key = "backend_id"
+    reference_kind = "personalized_promotion"
+    lists_deletion = True
     form = PersonalizedPromotionForm
     add_label = "Add personalized promotion"
     empty_text = (
