@@ -14,8 +14,8 @@ CURRENCIES = {currency.alpha_3: currency.name for currency in pycountry.currenci
 TIME_ZONES = frozenset(available_timezones())
 """IANA names of time zones."""
 
-NO_CURRENCY = "This is not an ISO 4217 currency code."
-NO_TIME_ZONE = "This is not an IANA time zone, such as Europe/London."
+NO_CURRENCY = "Enter an ISO 4217 currency code, such as GBP."
+NO_TIME_ZONE = "Enter an IANA time zone, such as Europe/London."
 
 
 class KeyRole(models.TextChoices):

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 LEAP_YEAR = 2000
 """The year of a day without a year: it has a 29 February."""
 
-EXPECTED_MONTH_DAY = "Expected a month and a day such as 03-31."
+EXPECTED_MONTH_DAY = "Enter a month and day, such as 03-31."
 _MONTH_DAY = re.compile(r"[0-9]{2}-[0-9]{2}")
 
 

@@ -38,7 +38,7 @@ CODES = [
         ErrorCode(code=code, status=HTTPStatus.CONFLICT, meaning=meaning)
         for code, meaning in (
             ("already_published", "A published promotion is no draft again, nor deleted."),
-            ("stopped", "The promotion has been stopped for good."),
+            ("stopped", "The promotion has been stopped and cannot be published again."),
             ("not_published", "A draft cannot be stopped."),
             ("selection_locked", "The consumer's choice is final."),
         )

@@ -56,7 +56,7 @@ class CancelForm(RowDialogForm):
         super().__init__(request, object_id, *args, **kwargs)
         job = row_by_id(visible_jobs(request), object_id)
         if job is None:
-            raise Http404("There is no such job.")
+            raise Http404("This job does not exist.")
         self.job = job
 
 
@@ -64,11 +64,11 @@ class CancelForm(RowDialogForm):
 class JobAdmin(ReadOnlyAdmin):
     """Large imports and exports."""
 
-    empty_text = "Imports and exports of many rows are done in the background, and stand here with their progress."
+    empty_text = "Large imports and exports run in the background. See their progress here."
     list_display = ("title", "state_label", "progress", "asked", "asked_by_name", "finished")
     list_filter = (choice_filter("state", "state", JobState.choices, lambda _, jobs, value: jobs.filter(state=value)),)
     search_fields = ("title",)
-    search_help_text = "What was asked for"
+    search_help_text = "Job"
     ordering = ("-asked_at", "-pk")
     fieldsets = (("Job", {"classes": ("tab",), "fields": (("title", "asked_by_name"), ("asked", "started"))}),)
     tab_templates = {"Job": "admin/consumers/job/state.html"}
@@ -136,7 +136,7 @@ class JobAdmin(ReadOnlyAdmin):
         job = visible_jobs(request).filter(pk=pk, state=JobState.DONE).first()
         parts = job.parts.filter(file=JobFile.RESULT).order_by("position") if job else None
         if job is None or parts is None or not parts.exists():
-            raise Http404("There is no such file.")
+            raise Http404("This file does not exist.")
         stream = (bytes(content) for content in parts.values_list("content", flat=True).iterator(chunk_size=20))
         headers = {"Content-Disposition": f'attachment; filename="{job.result_name}"'}
         content_type = FORMATS[job.parameters.get("format", CSV.title)].content_type
@@ -148,7 +148,7 @@ class JobAdmin(ReadOnlyAdmin):
             return HttpResponseNotAllowed(["POST"])
         job = visible_jobs(request).filter(pk=pk, kind=IMPORT_KIND).first()
         if job is None:
-            raise Http404("There is no such import.")
+            raise Http404("This import does not exist.")
         page: Any = self.admin_site.get_model_admin(apps.get_model(job.parameters["model"]))
         if not page.has_import_permission(request):
             raise PermissionDenied
@@ -158,7 +158,7 @@ class JobAdmin(ReadOnlyAdmin):
             messages.error(request, refused.detail)
         else:
             self.log_change(request, job, "Confirmed.")
-            messages.success(request, "The import has begun.")
+            messages.success(request, "Import started.")
         return HttpResponseRedirect(self.url_of("change", pk))
 
     def get_actions_detail(self, request: HttpRequest, object_id: object) -> list[UnfoldAction]:
@@ -176,7 +176,7 @@ class JobAdmin(ReadOnlyAdmin):
         permissions=["consumers.change_job"],
         dialog={
             "title": "Cancel this job?",
-            "description": "Nothing more is done. Rows that are imported already stay.",
+            "description": "The job stops. Rows that are already imported stay.",
             "form_class": CancelForm,
             "form_submit_text": "Cancel job",
             "variant": "danger",
@@ -189,5 +189,5 @@ class JobAdmin(ReadOnlyAdmin):
             form.add_error(None, refused.detail)
             return dialog_with_errors(request, self.cancel.dialog, form)
         self.log_change(request, form.job, "Cancelled.")
-        messages.success(request, "The job is cancelled.")
+        messages.success(request, "Job cancelled.")
         return dialog_redirect(request, self.url_of("change", form.job.pk))

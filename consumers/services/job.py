@@ -111,7 +111,7 @@ def job_cancel(*, job: Job, at: datetime) -> None:
     # Race: a step runs meanwhile. This is one statement; the step then finds the job cancelled and rolls back.
     unfinished = Job.objects.filter(pk=job.pk, state__in=UNFINISHED)
     if not unfinished.update(state=JobState.CANCELLED, finished_at=at, claim=None, lease_until=None):
-        raise JobOver("It has ended already.")
+        raise JobOver("This job has already ended.")
 
 
 def job_answer(*, job: Job, question: JobQuestion, parameters: JsonObject, restart: bool = False) -> None:
@@ -133,7 +133,7 @@ def job_answer(*, job: Job, question: JobQuestion, parameters: JsonObject, resta
         begun: JsonObject = {"phase": "", "done": 0, "total": 0, "summary": {}} if restart else {}
         answered = {"state": JobState.WAITING, "question": "", "parameters": job.parameters | parameters, **begun}
         if not asking.update(**answered):
-            raise JobOver("This was answered already, or cancelled.")
+            raise JobOver("This was already answered or cancelled.")
         if restart:
             JobPart.objects.filter(job=job, file=JobFile.PREVIEW).delete()
         transaction.on_commit(partial(jobs_waiting.send_robust, sender=Job))
@@ -186,7 +186,7 @@ def _run(job: Job, *, clock: Clock, until: datetime) -> int:
     steps_run = 0
     try:
         if job.attempts > MAX_ATTEMPTS:
-            raise JobFailed("It was begun several times and never got further. Ask who runs the system.")
+            raise JobFailed("It failed several times. Ask your system administrator.")
         steps = _steps_by_kind[job.kind](job)
         while _run_step(job, steps, at=clock()):
             steps_run += 1

@@ -32,7 +32,7 @@ def test_an_expensive_draft_is_published_once_the_warning_is_confirmed(desk: Des
         assert desk.accessibility_faults() == []
     assert Promotion.objects.get(pk=draft.pk).draft
     question.get_by_role("button", name="Publish anyway").click()
-    expect(page.get_by_text("It is active until somebody stops it.").first).to_be_visible()
+    expect(page.get_by_text("Active, with no end date.").first).to_be_visible()
     assert not Promotion.objects.get(pk=draft.pk).draft
 
 

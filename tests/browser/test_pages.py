@@ -57,7 +57,7 @@ def test_a_link_for_a_new_password_is_made_opened_and_used_by_keyboard(desk: Des
         page.locator(f"[name={name}]").fill("green-lantern-8")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Password set")).to_be_visible()
-    page.get_by_role("link", name="To the log-in").press("Enter")
+    page.get_by_role("link", name="Log in").press("Enter")
     page.get_by_label("Username").fill("Sam")
     page.get_by_label("Password").fill("green-lantern-8")
     page.keyboard.press("Enter")
@@ -79,9 +79,9 @@ def test_the_menu_of_a_phone_opens_and_closes_by_keyboard(desk: Desk) -> None:
     page = desk.open("")
     products = page.get_by_role("link", name="Products")
     expect(products).to_be_hidden()
-    page.get_by_role("button", name="Show or hide the menu").press("Enter")
+    page.get_by_role("button", name="Show or hide menu").press("Enter")
     expect(products).to_be_visible()
-    page.get_by_role("button", name="Close the menu").press("Enter")
+    page.get_by_role("button", name="Close menu").press("Enter")
     expect(products).to_be_hidden()
 
 
@@ -91,7 +91,7 @@ def test_the_account_is_switched_by_keyboard(desk: Desk) -> None:
     page = desk.open("")
     page.get_by_role("button", name="Account: acme").press("Enter")
     page.get_by_role("button", name="other", exact=False).first.press("Enter")
-    expect(page.get_by_text("You now work in other.")).to_be_visible()
+    expect(page.get_by_text("You are now working in other.")).to_be_visible()
     page.goto("/admin/consumers/consumer/")
     expect(page.get_by_text("Person 1 of acme")).to_have_count(0)
 

@@ -33,7 +33,7 @@ def test_a_fixed_points_promotion_is_made_from_the_overview_and_listed(desk: Des
     tab(page, "Outcome")
     page.get_by_label("Points", exact=False).first.fill("50")
     page.get_by_role("button", name="Add product set").click()
-    page.get_by_label("Name of the set").fill("Tea")
+    page.get_by_label("Name of product set").fill("Tea")
     products = page.get_by_role("group", name="Products of this set")
     products.get_by_role("button", name="Add condition").click()
     products.get_by_label("Attribute").select_option("category")
@@ -45,7 +45,7 @@ def test_a_fixed_points_promotion_is_made_from_the_overview_and_listed(desk: Des
     tab(page, "Content")
     page.get_by_label("Short description").fill("Two teas, fifty points")
     publish(page)
-    expect(page.get_by_text("It is scheduled and starts on 1 Jun 2030, 09:00 BST.")).to_be_visible()
+    expect(page.get_by_text("Scheduled: starts on 1 Jun 2030, 09:00 BST.")).to_be_visible()
     expect(page.get_by_role("row", name="Two teas")).to_contain_text("Scheduled")
     promotion = LoyaltyPromotion.objects.get(name="Two teas")
     assert promotion.outcome["points"] == 50
@@ -159,7 +159,7 @@ def test_rows_are_added_and_removed(desk: Desk) -> None:
     page.locator("#id_points").fill("10")
     for name in ("First", "Second", "Third"):
         page.get_by_role("button", name="Add product set").click()
-        page.get_by_label("Name of the set").last.fill(name)
+        page.get_by_label("Name of product set").last.fill(name)
     page.get_by_role("button", name="Remove Product set").nth(1).click()
     page.get_by_role("button", name="Save draft").click()
     page.wait_for_load_state()
@@ -269,11 +269,11 @@ def test_the_message_preview_follows_the_form(desk: Desk) -> None:
     page.get_by_label("Promotion name").fill("Tea time")
     tab(page, "Content")
     preview = page.locator("[data-preview]:visible")
-    expect(preview).to_contain_text("None: nothing is sent.")
+    expect(preview).to_contain_text("No redemption message.")
     page.get_by_label("Confirmation message").fill("Enjoy your tea")
     expect(preview.locator(".preview-receipt")).to_have_text("Enjoy your tea")
     tab(page, "Outcome")
-    preview.get_by_role("combobox", name="As it would reach").fill("acme-c2")
+    preview.get_by_role("combobox", name="Preview for").fill("acme-c2")
     page.get_by_role("option", name="Person 2 of acme").click()
     page.get_by_role("textbox", name="Redemption message").last.click()
     page.keyboard.type("Thanks!")
@@ -327,14 +327,14 @@ def test_an_edit_shows_its_changes_before_saving(desk: Desk) -> None:
     promotion = save_promotion(desk.office.account)
     page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#outcome")
     changed = page.locator("[data-changes]")
-    expect(changed).to_contain_text("What saving would change: nothing")
+    expect(changed).to_contain_text("Changes when you save: nothing")
     page.locator("#id_points").fill("60")
-    expect(changed.locator("summary")).to_have_text("What saving would change: Points")
+    expect(changed.locator("summary")).to_have_text("Changes when you save: Points")
     changed.locator("summary").click()
     expect(changed.get_by_role("row", name="Points 50 60")).to_be_visible()
     assert desk.accessibility_faults() == []
     page.locator("#id_points").fill("50")
-    expect(changed.locator("summary")).to_have_text("What saving would change: nothing")
+    expect(changed.locator("summary")).to_have_text("Changes when you save: nothing")
 
 
 @pytest.mark.parametrize("kind", ["new", "stored"])
@@ -397,7 +397,7 @@ def test_the_stop_dialog_takes_the_focus_and_returns_it(desk: Desk) -> None:
     assert LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at is None
     page.keyboard.press("Enter")
     dialog.get_by_role("button", name="Stop promotion").click()
-    expect(page.get_by_text("It was stopped on").first).to_be_visible()
+    expect(page.get_by_text("Stopped on").first).to_be_visible()
     stopped_at = LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at
     assert stopped_at is not None
     assert stopped_at <= timezone.now()

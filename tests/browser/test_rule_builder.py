@@ -246,7 +246,7 @@ def test_an_added_product_set_has_its_own_builder(desk: Desk) -> None:
     for name, category in (("Teas", "Tea"), ("Coffees", "Coffee")):
         page.get_by_role("button", name="Add product set").click()
         row = page.get_by_role("group", name="Product set").last
-        row.get_by_label("Name of the set").fill(name)
+        row.get_by_label("Name of product set").fill(name)
         row.get_by_role("button", name="Add condition").click()
         rule(row, "1").get_by_label("Attribute").select_option("category")
         rule(row, "1").get_by_role("combobox", name="Value").fill(category)

@@ -141,10 +141,10 @@ def test_drafts_and_stopped_promotions_do_not_apply_at_the_till(new_desk: Desk) 
     page.get_by_role("link", name="Later").first.click()
     assert promotions_applied(till) == NO_PROMOTIONS
     publish(page)
-    expect(page.get_by_text("It is active until somebody stops it.").first).to_be_visible()
+    expect(page.get_by_text("Active, with no end date.").first).to_be_visible()
     assert promotions_applied(till)["points"] == 50
     page.get_by_role("link", name="Later").first.click()
     page.get_by_role("link", name="Stop").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop promotion").click()
-    expect(page.get_by_text("It was stopped on").first).to_be_visible()
+    expect(page.get_by_text("Stopped on").first).to_be_visible()
     assert promotions_applied(till) == NO_PROMOTIONS

@@ -69,7 +69,7 @@ def _table(rows: Iterator[Sequence[Any]], *, delimiter: str = "") -> Table:
     if not headings:
         raise UnreadableFile("The file has no headings in its first row.")
     if len(headings) > MAX_COLUMNS:
-        raise UnreadableFile(f"A file may have {MAX_COLUMNS} columns.")
+        raise UnreadableFile(f"A file can have up to {MAX_COLUMNS} columns.")
     _refuse_repeated(headings)
     # A column without a heading may be empty throughout: a line of separators that a spreadsheet left there.
     named = [position for position, heading in enumerate(headings) if heading]
@@ -79,9 +79,9 @@ def _table(rows: Iterator[Sequence[Any]], *, delimiter: str = "") -> Table:
         if not any(cells):
             continue
         if number - FIRST_ROW >= MAX_ROWS:
-            raise UnreadableFile(f"A file may have {MAX_ROWS:,} rows; this has more.")
+            raise UnreadableFile(f"A file can have up to {MAX_ROWS:,} rows. This one has more.")
         if any(cells[len(headings) :]):
-            raise UnreadableFile(f"Row {number} has more cells than there are headings.")
+            raise UnreadableFile(f"Row {number} has more cells than headings.")
         cells += [""] * (len(headings) - len(cells))
         if nameless := [place for place, heading in enumerate(headings) if cells[place] and not heading]:
             letter = get_column_letter(nameless[0] + 1)
@@ -180,7 +180,7 @@ class CSV(FileFormat):
         try:
             table = _table(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), delimiter=delimiter)
         except csv.Error as error:
-            raise UnreadableFile(f"This is no CSV file: {error}.") from error
+            raise UnreadableFile(f"This is not a CSV file: {error}.") from error
         table.notes.append(f"Read as {decoded.encoding}, with {DELIMITERS[delimiter]} between the cells.")
         return table
 
@@ -227,11 +227,11 @@ class XLSX(FileFormat):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 return sum(part.file_size for part in archive.infolist())
         except zipfile.BadZipFile as error:
-            raise UnreadableFile("This is no XLSX file.") from error
+            raise UnreadableFile("This is not an XLSX file.") from error
 
     def create_dataset(self, in_stream: bytes) -> Table:
         if self.unpacked_size(in_stream) > MAX_UNPACKED_BYTES:
-            raise UnreadableFile("What is packed into this file is too large. Import it in parts.")
+            raise UnreadableFile("The file is too large once unpacked. Import it in parts.")
         try:
             # Read the results of formulas, not the formulas.
             book = load_workbook(io.BytesIO(in_stream), read_only=True, data_only=True)
@@ -243,7 +243,7 @@ class XLSX(FileFormat):
             raise
         except Exception as error:
             # The reader raises errors of any type for other files.
-            raise UnreadableFile("This is no XLSX file.") from error
+            raise UnreadableFile("This is not an XLSX file.") from error
 
     def export_data(self, dataset: Dataset, **kwargs: Any) -> bytes:
         # Before the sheet is created: a sheet that is abandoned half way raises a warning.
@@ -278,20 +278,20 @@ class JSON(FileFormat):
         try:
             rows = read_json(_decode(in_stream, "utf-8").text)
         except ValueError as error:
-            raise UnreadableFile(f"This is no JSON file: {error}.") from error
+            raise UnreadableFile(f"This is not a JSON file: {error}.") from error
         if not isinstance(rows, list):
-            raise UnreadableFile("Expected a list of objects, one for each row.")
+            raise UnreadableFile("Expected a list of objects, one per row.")
         if len(rows) > MAX_ROWS:
-            raise UnreadableFile(f"A file may have {MAX_ROWS:,} rows; this has {len(rows):,}.")
+            raise UnreadableFile(f"A file can have up to {MAX_ROWS:,} rows. This one has {len(rows):,}.")
         headers: dict[str, None] = {}
         for number, row in enumerate(rows, start=1):
             if not isinstance(row, dict):
-                raise UnreadableFile(f"Row {number} is no object.")
+                raise UnreadableFile(f"Row {number} is not an object.")
             if is_nested_too_deeply(row):
                 raise UnreadableFile(f"Row {number} is nested too deeply.")
             headers |= dict.fromkeys(row)
             if len(headers) > MAX_COLUMNS:
-                raise UnreadableFile(f"A file may have {MAX_COLUMNS} fields in all of its rows.")
+                raise UnreadableFile(f"A file can have up to {MAX_COLUMNS} different fields.")
         table = Table(headers=list(headers))
         for number, row in enumerate(rows, start=1):
             table.add(number, [row.get(name, ABSENT) for name in headers])

@@ -56,7 +56,7 @@ class FileForm(ImportForm):
         """Refuse a file that would fill the memory."""
         file = self.cleaned_data["import_file"]
         if file.size > MAX_FILE_BYTES:
-            raise ValidationError(f"A file may have {filesizeformat(MAX_FILE_BYTES)}. Import it in parts.")
+            raise ValidationError(f"A file can be up to {filesizeformat(MAX_FILE_BYTES)}. Import it in parts.")
         return file
 
 

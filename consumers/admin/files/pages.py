@@ -261,7 +261,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         classes = self.get_import_resource_classes(request)
         number, kind = request.GET.get("resource", "0"), request.GET["template"]
         if not _is_choice(number, classes) or kind not in (CSV.title, XLSX.title):
-            raise Http404("There is no such template.")
+            raise Http404("This template does not exist.")
         resource = classes[int(number)](**self.get_resource_kwargs(request))
         file_format = FORMATS[kind]()
         content = file_format.export_data(Dataset(headers=resource.import_columns))
@@ -306,7 +306,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         return upload_named(request, file, account_id=account_of(request).pk, model=model)
 
     def _redirect_to_upload(self, request: HttpRequest) -> HttpResponse:
-        messages.error(request, "The file is not here any more: it was imported already, or waited too long.")
+        messages.error(request, "The file is gone: it was already imported, or it waited too long. Upload it again.")
         return HttpResponseRedirect(self.url_of("import"))
 
     def process_result(self, result: FileResult, request: HttpRequest) -> HttpResponse:
@@ -397,5 +397,5 @@ def _is_choice(number: str, choices: Sequence[Any]) -> bool:
 
 
 def _redirect_to_job(request: HttpRequest, job: Job) -> HttpResponse:
-    messages.info(request, "This is done in the background, because it is large. You can leave this page.")
+    messages.info(request, "This runs in the background because it is large. You can leave this page.")
     return HttpResponseRedirect(reverse("admin:consumers_job_change", args=[job.pk]))

@@ -211,7 +211,7 @@ def problems_of(result: Result, resource: ResultResource) -> Iterator[FileProble
 def _unexpected_problem(error: Exception) -> str:
     """Log an error that the file did not cause, and return what the user is told of it."""
     logger.error("An import failed", exc_info=error)
-    return "This cannot be imported, and the fault is not yours. Tell who runs the system: the log says why."
+    return "This could not be imported, and it is not your fault. Ask your system administrator to check the log."
 
 
 def _problems_of_row(row: InvalidRow, resource: ResultResource) -> Iterator[FileProblem]:

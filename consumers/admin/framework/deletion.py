@@ -58,7 +58,8 @@ class DeletionMixin:
             row = page.get_object(request, object_id)
             if row is not None and usages_of(request, row):
                 return HttpResponseRedirect(page.url_of("delete", object_id))
-            messages.error(request, refused.detail)
+            used = "It has been used, so it cannot be deleted. Archive it instead."
+            messages.error(request, used if refused.problems[0].code == "in_use" else refused.detail)
             return HttpResponseRedirect(page.url_of("change", object_id))
         return response
 

@@ -66,7 +66,7 @@ def account_of(request: HttpRequest) -> Account:
     """
     membership = getattr(request.user, "current_membership", None)
     if membership is None:
-        raise PermissionDenied("You are not a member of an account yet. Ask an administrator to add you.")
+        raise PermissionDenied("You have no account yet. Ask an administrator to add you.")
     account: Account = membership.account
     return account
 
@@ -117,7 +117,7 @@ class ServiceForm(ModelForm):
         key = self.cleaned_data.get(self.key_field)
         # A service updates an existing row of the same key; the add form must not.
         if self.instance.pk is None and key and self.rows_of_key(key).exists():
-            self.add_error(self.key_field, ValidationError(f"There is one with “{key}” already.", code="unique"))
+            self.add_error(self.key_field, ValidationError(f"“{key}” is already in use.", code="unique"))
         for problem in self.refused:
             self.add_problem(problem)
 
@@ -436,7 +436,7 @@ class LongListAdmin(ReadOnlyAdmin):
     matching: ClassVar[Matching]
     # Django shows the search box only if fields are named.
     search_fields = ("pk",)
-    search_note = "A search here finds how a reference, a code, a name or a card's number begins."
+    search_note = "Type the beginning of a reference, code, name or card number."
 
     def search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
         search = search_term.strip()

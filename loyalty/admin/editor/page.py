@@ -64,7 +64,7 @@ class LoyaltyPromotionAdmin(LoyaltyPreviewMixin, PromotionAdmin):
     form = LoyaltyPromotionForm
     resource_classes = (LoyaltyPromotionResource,)
     add_label = "Add promotion"
-    empty_text = "A promotion gives points or vouchers for what consumers buy."
+    empty_text = "Promotions give points or vouchers for what consumers buy."
     list_filter = filters_of(PromotionType)
     summary = staticmethod(describe_loyalty_promotion)
 

@@ -34,7 +34,7 @@ class OfferForm(ServiceForm):
         label="Currency",
         required=False,
         widget=UnfoldAdminSelectWidget(),
-        help_text="Fixed once vouchers were issued or a promotion names it.",
+        help_text="You cannot change it once a promotion uses the offer or vouchers are issued.",
     )
 
     money_fields = frozenset({"value", "perceived_value"})
@@ -74,18 +74,18 @@ class OfferForm(ServiceForm):
             "stock": "Stock",
         }
         help_texts = {
-            "code": "Code used in promotions and integrations. It cannot be changed later.",
-            "kind": "Personalised offers are issued by promotions; tiered ones are claimed for points.",
-            "point_cost": "What a tiered offer costs.",
+            "code": "Code used in promotions and integrations. You cannot change it later.",
+            "kind": "Promotions issue personalised offers. Consumers claim tiered offers for points.",
+            "point_cost": "Points that a consumer pays for a tiered offer.",
             "value": "An amount in the offer's currency, or a percentage up to 100.",
-            "product": "The cheapest unit of it in the basket is free.",
+            "product": "The cheapest unit of this product in the basket is free.",
             "perceived_value": "What one voucher is worth to a customer when promotions compete. Leave blank for the "
             "amount, or the retail price of the free product.",
             "starts_at": "Leave blank to start now.",
-            "ends_at": "Leave blank for no end.",
-            "valid_days": "Counted from the day after the issue, to the end of the last day. Leave blank for no end.",
-            "stock": "How many vouchers may be issued in all. Leave blank for no limit.",
-            "archived": "Hidden from lists and no longer issued. Vouchers already issued stay valid.",
+            "ends_at": "Leave blank for no end date.",
+            "valid_days": "Days from the day after issue; valid to the end of the last day. Leave blank for no expiry.",
+            "stock": "Total number of vouchers that can be issued. Leave blank for no limit.",
+            "archived": "Hides the offer and stops issuing it. Vouchers already issued stay valid.",
         }
         widgets = {
             "kind": UnfoldAdminRadioSelectWidget(),
@@ -136,7 +136,7 @@ class OfferAdmin(KeyedAdmin):
     lists_deletion = True
     form = OfferForm
     add_label = "Add offer"
-    empty_text = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."
+    empty_text = "An offer defines a reward. Each voucher is one coded copy of it for one consumer."
     autocomplete_fields = ("product",)
     list_display = ("title", "kind_label", "benefit_label", "starts", "ends", "issued_of_stock")
     list_filter = (

@@ -44,13 +44,13 @@ from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_by_code
 
 REFUSED_VOUCHERS = {
-    "unknown": "There was no such voucher.",
-    "other_consumer": "It is another consumer’s.",
-    "cancelled": "It had been taken back.",
-    "redeemed": "It was used before.",
+    "unknown": "This voucher does not exist.",
+    "other_consumer": "It belongs to another consumer.",
+    "cancelled": "It had been cancelled.",
+    "redeemed": "It had already been used.",
     "not_yet_valid": "It was issued after this sale.",
     "expired": "It had expired.",
-    "not_applicable": "It would have given nothing.",
+    "not_applicable": "It would give nothing on this basket.",
 }
 """Why a voucher that was presented did not pay, by the reason's code."""
 
@@ -301,11 +301,11 @@ def describe_vouchers(answer: StoredAnswer, vouchers: Mapping[str, Voucher], *, 
     """Describe the vouchers that paid, those that were refused, and those that were issued."""
     for paid in answer.vouchers_paid:
         is_external = paid.type == Benefit.EXTERNAL
-        amount = "For the till to honour" if is_external else describe_amount(paid.discount, currency)
+        amount = "Honoured by the till" if is_external else describe_amount(paid.discount, currency)
         yield _voucher_row(paid.vouchers[0], vouchers, offer=paid.promotion, at_sale="Paid", amount=amount)
     for refused in answer.vouchers_refused:
         reason = REFUSED_VOUCHERS.get(refused.reason, label_of(refused.reason))
-        yield _voucher_row(refused.code, vouchers, at_sale=f"Did not pay. {reason}")
+        yield _voucher_row(refused.code, vouchers, at_sale=f"Not used. {reason}")
     for issued in answer.vouchers_issued:
         yield _voucher_row(issued.code, vouchers, offer=issued.offer, at_sale="Issued")
 
@@ -364,7 +364,7 @@ def describe_changes(transaction: Transaction, at_sale: StoredAnswer) -> Iterato
         )
     for label, points_then, points_now in (
         ("Base points", at_sale.points.base, transaction.base_points),
-        ("Points by promotions", at_sale.points.promotion, transaction.promotion_points),
+        ("Promotion points", at_sale.points.promotion, transaction.promotion_points),
     ):
         yield LabelledChange(label=label, then=f"{points_then:,}", now=f"{points_now:,}")
 

@@ -29,7 +29,7 @@ from promotions.models import Product
 MAX_PERCEIVED_VALUE = Decimal(10**10)
 """An amount below this fits the column."""
 
-IN_USE = 'A promotion names this offer, or vouchers of it were issued. Archive it instead: PATCH {"archived": true}.'
+IN_USE = 'A promotion uses this offer, or vouchers have been issued. Archive it instead: PATCH {"archived": true}.'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +163,6 @@ def _refuse_fixed_changes(account: Account, existing: Mapping[str, Offer], rows:
     named = referenced_keys(account_id=account.pk, kind="offer", keys=[offer.code for offer in changed])
     if fixed := sorted({*issued, *named}):
         raise OfferInUse(
-            f"The kind and the currency of {', '.join(fixed[:10])} are fixed: a promotion names it, or vouchers of it "
-            "were issued."
+            f"The kind and the currency of {', '.join(fixed[:10])} cannot be changed: a promotion uses it, or "
+            f"vouchers have been issued."
         )

@@ -54,24 +54,27 @@ TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(DISCOUNT_OUTCOME,
 VALUES: Mapping[str, tuple[str, str]] = {
     DiscountType.AMOUNT: (
         "Amount off",
-        "Off each time the basket has all sets, shared over the discounted products.",
+        "Taken off each time the basket has all product sets, and shared over the discounted products.",
     ),
     DiscountType.PERCENTAGE: (
         "Percentage off",
         (
-            "Off the discounted products: above 0, at most 100. Rounded once for each set of products: 10% off one "
-            "screw at 0.04 is nothing. For cheap products use one product set with a required spend."
+            "Taken off the discounted products. Above 0, up to 100. Rounded once per set of products, so 10% off one "
+            "screw at 0.04 is nothing. For cheap products, use one product set with a required spend."
         ),
     ),
     DiscountType.FIXED_PRICE: (
         "Fixed price",
-        "What the discounted products cost together, each time the basket has all sets. It never raises a price.",
+        (
+            "The price of the discounted products together, each time the basket has all product sets. It never "
+            "raises a price."
+        ),
     ),
 }
 """The label and help text of the value, by type."""
 
 
-SOURCES = [("rules", "Products that fit rules"), ("products", "Products that you choose")]
+SOURCES = [("rules", "Products that match rules"), ("products", "Products you choose")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,8 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
             "What must be bought",
             {
                 "fields": ("product_sets",),
-                "description": "The discount is given each time that the basket has what all product sets require. A "
+                "description": "The discount applies each time the basket has everything that the product sets "
+                "require. A "
                 "product counts for one set only.",
             },
         ),
@@ -108,7 +112,7 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
             {
                 "classes": ("tab",),
                 "fields": CONDITIONS,
-                "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
+                "description": "Where, for whom and in which transactions it applies. With no rules, all sites, all "
                 "customers, all transactions and all line items qualify.",
             },
         ),
@@ -127,7 +131,7 @@ class DiscountSetForm(RowForm):
         label="Products of this set",
         choices=[
             *SOURCES,
-            (PERSONALIZED_SOURCE, "Each consumer's own: a personalized promotion"),
+            (PERSONALIZED_SOURCE, "From a personalized promotion"),
         ],
         initial="rules",
         widget=UnfoldAdminSelectWidget(),
@@ -139,7 +143,7 @@ class DiscountSetForm(RowForm):
         max_keys=MAX_PRODUCTS_IN_SET,
         label="Products",
         attrs={"data-shown-when": "source:products"},
-        help_text="Find them by name or SKU, or paste SKUs, one on each line.",
+        help_text="Search by name or SKU, or paste SKUs, one per line.",
     )
     personalized_promotion = forms.ChoiceField(
         label="Personalized promotion",
@@ -149,7 +153,7 @@ class DiscountSetForm(RowForm):
     )
     required_by = forms.ChoiceField(
         label="Requires",
-        choices=[("quantity", "An amount of products"), ("spend", "A spend")],
+        choices=[("quantity", "A number of products"), ("spend", "An amount spent")],
         initial="quantity",
         widget=UnfoldAdminSelectWidget(),
     )
@@ -164,35 +168,35 @@ class DiscountSetForm(RowForm):
         label="Required spend",
         required=False,
         widget=decimal(CURRENCY, **{"data-shown-when": "required_by:spend"}),
-        help_text="On products of this set, in the discount's currency.",
+        help_text="Spend on products of this set, in the discount's currency.",
     )
     repeats = forms.BooleanField(
-        label="Repeat for every such spend",
+        label="Repeat each time the spend is reached",
         required=False,
         widget=UnfoldBooleanSwitchWidget({"data-shown-when": "required_by:spend"}),
-        help_text="On: 5.00 off every 50.00 is 10.00 off 100.00. Off: once in a transaction. To repeat, it must be "
-        "the only product set, and all of its products get the discount.",
+        help_text="If on, 5.00 off every 50.00 gives 10.00 off 100.00. If off, it applies once per transaction. Only "
+        "works with a single product set whose products all get the discount.",
     )
     gets_discount = forms.BooleanField(
         label="This product set gets the discount",
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget(),
-        help_text="Off: it must be in the basket, but keeps its price.",
+        help_text="If off, its products must be in the basket but keep their price.",
     )
     discounted_quantity = forms.IntegerField(
         label="This many products get the discount",
         required=False,
         min_value=1,
         widget=whole("products", **{"data-shown-when": "gets_discount:on"}),
-        help_text="Leave blank for all of those required.",
+        help_text="Leave blank for all required products.",
     )
     default_product = KeyField(
         "product",
         noun="product",
         label="Default product",
         attrs={"data-shown-when": f"source:{PERSONALIZED_SOURCE}"},
-        help_text="Chosen for a consumer who has not chosen.",
+        help_text="Used if the consumer has not chosen yet.",
     )
 
     def __init__(
@@ -208,11 +212,11 @@ class DiscountSetForm(RowForm):
         self.fields["rules"].widget.attrs["data-shown-when"] = "source:rules"
         if discount_type and discount_type != DiscountType.AMOUNT:
             del self.fields["repeats"]
-            self.fields["required_spend"].help_text += " Once in a transaction."
+            self.fields["required_spend"].help_text += " Applies once per transaction."
         if discount_type == DiscountType.FREE_PRODUCT:
             default = self.fields["default_product"]
             default.widget.attrs["data-shown-when"] += "|gets_discount:on"
-            default.help_text = "What the till adds to a basket that has none of them."
+            default.help_text = "The till adds it to a basket that has none of these products."
         for form_field in self.fields.values():
             if isinstance(form_field, KeysField):
                 form_field.widget.names = names or {}
@@ -241,14 +245,16 @@ class DiscountSetForm(RowForm):
             cleaned[PERSONALIZED_SOURCE] = self.personalized.rows[chosen][0]
         missing = {
             "products": "Choose at least one product.",
-            PERSONALIZED_SOURCE: "Choose one." if self.personalized.hide_names else "Choose a personalized promotion.",
+            PERSONALIZED_SOURCE: "Choose an option."
+            if self.personalized.hide_names
+            else "Choose a personalized promotion.",
         }
         source = cleaned.get("source", "")
         if source in missing and not cleaned.get(source) and source not in self.errors:
             self.add_error(source, missing[source])
         lacks_spend = cleaned.get("required_by") == "spend" and not cleaned.get("required_spend")
         if lacks_spend and "required_spend" not in self.errors:
-            self.add_error("required_spend", "Say how much must be spent.")
+            self.add_error("required_spend", "Enter how much the customer must spend.")
         return cleaned
 
     def as_values(self) -> Document:
@@ -292,14 +298,15 @@ class DiscountForm(ContentFields, PromotionForm):
         label="Maximum discount",
         required=False,
         widget=decimal(CURRENCY),
-        help_text="In one transaction, in the discount's currency. Leave blank for no maximum.",
+        help_text="Per transaction, in the discount's currency. Leave blank for no maximum.",
     )
     price_order = forms.ChoiceField(
         label="Discount which units?",
         choices=PriceOrder.choices,
         initial=PriceOrder.CHEAPEST,
         widget=UnfoldAdminSelectWidget(),
-        help_text="Where there are more than a set needs. For a fixed price the most expensive first save the most.",
+        help_text="Used when the basket has more units than a set needs. For a fixed price, most expensive first "
+        "saves the customer the most.",
     )
     product_sets = FormSetField(
         form=DiscountSetForm,
@@ -363,7 +370,7 @@ class DiscountForm(ContentFields, PromotionForm):
             if product_set.get(PERSONALIZED_SOURCE)
         }
         if not self.may_see_personalized:
-            own = {str(n): (key, "As it is") for n, key in enumerate(sorted(referenced), start=1)}
+            own = {str(n): (key, "Current one") for n, key in enumerate(sorted(referenced), start=1)}
             return PersonalizedChoices(hide_names=True, rows=own)
         rows = personalized_promotions_of(account_id=self.account.pk).order_by("name", "backend_id")
         offered = (promotion for promotion in rows if not promotion.archived or promotion.backend_id in referenced)

@@ -27,28 +27,28 @@ TYPE_CARDS = (
         value=DiscountType.PERCENTAGE,
         label=DiscountType.PERCENTAGE.label,
         icon="percent",
-        sentence="A share of the price, on products that you choose.",
+        sentence="A percentage off products you choose.",
         example="Buy two tees, get trousers at half price.",
     ),
     TypeCard(
         value=DiscountType.AMOUNT,
         label=DiscountType.AMOUNT.label,
         icon="payments",
-        sentence="An amount off, for products or for a spend.",
+        sentence="An amount off products, or off a minimum spend.",
         example="10 off every order of 80 or more.",
     ),
     TypeCard(
         value=DiscountType.FIXED_PRICE,
         label=DiscountType.FIXED_PRICE.label,
         icon="sell",
-        sentence="One price for several products together.",
+        sentence="One price for several products.",
         example="A sandwich, a drink and a cake for 5.",
     ),
     TypeCard(
         value=DiscountType.FREE_PRODUCT,
         label=DiscountType.FREE_PRODUCT.label,
         icon="featured_seasonal_and_gifts",
-        sentence="Products that cost nothing.",
+        sentence="Products for free.",
         example="Three for the price of two; a free mug with a pound of coffee.",
     ),
 )
@@ -65,7 +65,7 @@ class DiscountAdmin(PreviewMixin, PromotionAdmin):
     form = DiscountForm
     resource_classes = (DiscountResource,)
     add_label = "Add discount"
-    empty_text = "A discount lowers the prices of products that consumers buy."
+    empty_text = "Discounts lower the price of products."
     list_filter = filters_of(DiscountType)
     summary = staticmethod(describe_discount)
 

@@ -104,7 +104,7 @@ class PromotionForm(ServiceForm):
         label="Start date", help_text="Date and time. In the future, it is Scheduled until then."
     )
     ends_at = ZonedDateTimeField(
-        label="End date", required=False, help_text="Leave blank to keep it active until somebody stops it."
+        label="End date", required=False, help_text="Leave blank to keep it active until you stop it."
     )
     code = forms.CharField(
         label="Promotion code",
@@ -279,7 +279,7 @@ class PromotionForm(ServiceForm):
 
     def _saved_meanwhile(self) -> str:
         version = self.instance.versions.select_related("created_by").get(number=self.instance.version)
-        who = str(version.created_by or "") or version.created_with or "Somebody"
+        who = str(version.created_by or "") or version.created_with or "Someone"
         return (
             f"{who} saved version {version.number} of this meanwhile, on {format_moment(version.created_at)}. "
             "Nothing of yours is saved yet, and nothing is lost: save again to replace theirs, or reload the page to "
@@ -326,4 +326,4 @@ class PromotionForm(ServiceForm):
             text = problem_in_tree(problem, at=(problem.attr or "").removesuffix(inside) + first)
         row.add_error(at if at in row.fields else None, text)
         if name not in self.errors:
-            self.add_error(name, forms.ValidationError("Look at the marked rows.", code="rows"))
+            self.add_error(name, forms.ValidationError("Check the marked rows.", code="rows"))

@@ -62,9 +62,9 @@ def _check_draft_state(request: HttpRequest, stored: Promotion) -> None:
     """
     shown_as_draft = "_draft" in request.POST or request.POST.get("_continue") == "draft"
     if shown_as_draft and not stored.draft:
-        raise PromotionsError("Somebody published this meanwhile. Save again to change what customers get.")
+        raise PromotionsError("Someone has just published this. Save again to change what customers get.")
     if is_publishing(request) and stored.archived:
-        raise PromotionsError("Somebody archived this meanwhile. Bring it back, then publish it.")
+        raise PromotionsError("Someone has just archived this. Bring it back, then publish it.")
 
 
 DRAFT_NOTE = "A draft: nothing applies until you publish it."
@@ -99,8 +99,8 @@ class PromotionAdmin(
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
     file_note = (
-        "New ones begin as drafts, and those that are there are edited as by their form: a file neither publishes nor "
-        "stops. Rows that they name, such as sites and products, are named by their keys, and must be there."
+        "New promotions are imported as drafts, existing ones are updated. A file cannot publish or stop them. "
+        "Name sites, products and other rows by their codes; they must already exist."
     )
     other_entries = staticmethod(status_entries)
     lists_deletion = True
@@ -269,7 +269,7 @@ class PromotionAdmin(
         """
         promotion = promotion_of(request, object_id)
         if promotion.family != self.family.family:
-            raise Http404("There is no such promotion.")
+            raise Http404("This promotion does not exist.")
         return promotion
 
     @action(description="Try it", icon="play_circle", permissions=["promotions.view_promotion"])

@@ -121,5 +121,5 @@ def _tell_saved(request: HttpRequest, promotion: Promotion) -> None:
 
 
 def _explanation(promotion: Promotion, *, is_running: bool) -> str:
-    start = "It applies from the next basket on" if is_running else f"It starts on {format_moment(promotion.starts_at)}"
-    return f"{start}. Once published, its code and currency are fixed, and it cannot become a draft again."
+    start = "It applies from the next basket" if is_running else f"It starts on {format_moment(promotion.starts_at)}"
+    return f"{start}. Once published, you cannot change its code or currency or turn it back into a draft."

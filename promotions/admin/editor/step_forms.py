@@ -89,7 +89,7 @@ class DuplicateForm(StepForm):
     code = forms.CharField(label="Promotion code", max_length=MAX_CODE_LENGTH, widget=UnfoldAdminTextInputWidget())
     starts_at = ZonedDateTimeField(label="Start date")
     ends_at = ZonedDateTimeField(
-        label="End date", required=False, help_text="Leave blank to keep it active until somebody stops it."
+        label="End date", required=False, help_text="Leave blank to keep it active until you stop it."
     )
 
     def __init__(self, request: HttpRequest, object_id: object = None, *args: object, **kwargs: object) -> None:
@@ -131,7 +131,7 @@ def promotion_of(request: HttpRequest, object_id: object) -> Promotion:
     """
     promotion = row_by_id(Promotion.objects.filter(account=account_of(request)), object_id)
     if promotion is None:
-        raise Http404("There is no such promotion.")
+        raise Http404("This promotion does not exist.")
     return promotion
 
 

@@ -84,14 +84,14 @@ STOP = Step(
     label="Stop",
     icon="stop_circle",
     question="Stop this {}?",
-    explanation="It applies to no basket from now on, for good. What it gave until now stays.",
+    explanation="It no longer applies to any basket. You cannot undo this. Points and vouchers already given stay.",
     answer="Stop promotion",
     variant=ActionVariant.DANGER,
     allowed=lambda promotion, at: promotion.status_at(at) in (Status.ACTIVE, Status.SCHEDULED),
     run=lambda promotion, given: promotion_stop(promotion=promotion, author=given.author, at=given.at),
     bulk=BulkQuestion(
         question="Stop these {}?",
-        explanation="They apply to no basket from now on, for good. What they gave until now stays.",
+        explanation="They no longer apply to any basket. You cannot undo this. Points and vouchers already given stay.",
         answer="Stop promotions",
         done="stopped",
         form=ReasonForm,
@@ -119,7 +119,7 @@ DUPLICATE = Step(
     ),
     bulk=BulkQuestion(
         question="Duplicate these {}?",
-        explanation="Creates a draft copy of each, under a code of its own.",
+        explanation="Creates a draft copy of each, with a code of its own.",
         form=DatesForm,
         answer="Duplicate promotions",
         done="duplicated",
@@ -130,8 +130,8 @@ ARCHIVE = Step(
     label="Archive",
     icon="archive",
     question="Archive this {}?",
-    explanation="It never applies while it is archived, and is hidden from the overview. Its history stays, and it can "
-    "be brought back.",
+    explanation="While archived, it does not apply and is hidden from the list. Its history stays, and you can "
+    "bring it back.",
     answer="Archive",
     allowed=lambda promotion, _at: not promotion.archived,
     run=lambda promotion, given: promotion_archive(
@@ -143,7 +143,7 @@ BRING_BACK = Step(
     label="Bring back",
     icon="unarchive",
     question="Bring this {} back?",
-    explanation="It is shown in the overview again, and applies as its dates say.",
+    explanation="It is back in the list and applies according to its dates.",
     answer="Bring back",
     allowed=lambda promotion, _at: promotion.archived,
     run=lambda promotion, given: promotion_archive(

@@ -152,7 +152,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         account = account_of(request)
         consumer = consumers_of(account_id=account.pk).filter(pk=consumer_pk).first()
         if consumer is None:
-            raise Http404("There is no such consumer.")
+            raise Http404("This consumer does not exist.")
         if is_new:
             return PersonalizedList(consumer=consumer)
         backend_id = request.GET.get("promotion", "").replace("\x00", "")

@@ -59,7 +59,7 @@ class CommonInput(Input):
     description = TextField(max_length=MAX_DESCRIPTION_LENGTH, allow_blank=True, default="")
     currency = CurrencyField(allow_blank=True, default="", help_text="ISO 4217; blank means the account's.")
     starts_at = MomentField()
-    ends_at = MomentField(allow_null=True, default=None, help_text="Null: until somebody stops it.")
+    ends_at = MomentField(allow_null=True, default=None, help_text="Null: no end.")
     draft = FlagField(default=False, help_text="A draft never applies; publishing cannot be undone.")
     archived = FlagField(default=False, help_text="Never applies; hidden from lists unless asked for.")
 
@@ -85,9 +85,7 @@ class DuplicateInput(Input):
     code = KeyField(max_length=64)
     name = TextField(max_length=MAX_NAME_LENGTH, allow_blank=True, default="", help_text="Blank: the name and (copy).")
     starts_at = MomentField(required=False, help_text="Left out: the promotion's.")
-    ends_at = MomentField(
-        required=False, allow_null=True, help_text="Left out: the promotion's. Null: until somebody stops it."
-    )
+    ends_at = MomentField(required=False, allow_null=True, help_text="Left out: the promotion's. Null: no end.")
 
 
 class NothingInput(Input):
@@ -130,7 +128,7 @@ class PromotionFilters(ArchiveFilters):
     def filter_site(self, rows: QuerySet[Promotion], name: str, value: str) -> QuerySet[Promotion]:
         site = Site.objects.filter(account_id=self.view.account.pk, number=value).first()
         if site is None:
-            raise ValidationError({name: [ErrorDetail("There is no such site.", code="unknown_reference")]})
+            raise ValidationError({name: [ErrorDetail("This site does not exist.", code="unknown_reference")]})
         return promotions_at_site(rows, site=site)
 
     def filter_live_at(self, rows: QuerySet[Promotion], name: str, value: str) -> QuerySet[Promotion]:

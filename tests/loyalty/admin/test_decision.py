@@ -109,7 +109,7 @@ def test_redeemed_refused_and_issued_vouchers_are_listed_separately(office: Offi
     paid, refused, issued = decision.vouchers
     assert (paid.code, paid.offer, paid.at_sale) == (code, "Offer of acme", "Paid")
     assert (paid.amount, paid.now) == ("5.00 GBP", "Redeemed")
-    assert (refused.code, refused.at_sale) == ("NONE-OF-OURS", "Did not pay. There was no such voucher.")
+    assert (refused.code, refused.at_sale) == ("NONE-OF-OURS", "Not used. This voucher does not exist.")
     assert (issued.at_sale, issued.now) == ("Issued", "Issued")
     assert Deduction(name="Voucher: Offer of acme", amount="5.00 GBP") in decision.lines[0].deductions
 
@@ -127,7 +127,7 @@ def test_an_external_voucher_is_left_to_the_till(office: Office) -> None:
     )  # fmt: skip
     sell(office.account, "T-1")
     sell(office.account, "T-2", vouchers=[Voucher.objects.get(offer__code="bag").code])
-    assert decision_of(office, "T-2").vouchers[0].amount == "For the till to honour"
+    assert decision_of(office, "T-2").vouchers[0].amount == "Honoured by the till"
 
 
 def test_a_return_shows_its_lines_and_what_it_reversed(office: Office) -> None:
@@ -168,7 +168,7 @@ def test_a_sale_without_returns_is_not_compared(office: Office) -> None:
     page = page_of(office, "T-1")
     decision = page.context["decision"]
     assert decision.reversals == decision.changes == []
-    assert "At the sale, and now" not in page.content.decode()
+    assert "At the sale and now" not in page.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_publishing_warns_of_an_offer_that_is_worth_nothing(office: Office) -> N
 def test_errors_of_dates_use_the_wording_of_offers(office: Office) -> None:
     values = {**OFFER, "starts_at": "2030-02-01T00:00", "ends_at": "2030-01-01T00:00"}
     form = office.post("loyalty_offer_add", **values).context["adminform"].form
-    assert form.errors == {"ends_at": ["An offer ends after it starts."]}
+    assert form.errors == {"ends_at": ["The end date must be after the start date."]}
 
 
 def test_the_free_product_is_shown_for_its_benefit_alone(office: Office) -> None:
@@ -150,7 +150,7 @@ def test_a_long_list_is_counted_and_paged_up_to_its_limit(
 
 
 def test_a_search_without_results_explains_how_it_searches(office: Office) -> None:
-    hint = "A search here finds how a reference"
+    hint = "Type the beginning of a reference"
     assert hint in office.page("loyalty_transaction_changelist", query="?q=T1").content.decode()
     assert hint not in office.page("loyalty_transaction_changelist", query="?status=voided").content.decode()
     assert hint not in office.page("loyalty_offer_changelist", query="?q=nothing").content.decode()

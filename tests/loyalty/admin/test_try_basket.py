@@ -191,12 +191,12 @@ def test_a_saved_basket_can_be_deleted(office: Office) -> None:
     [
         ({"site": "nowhere"}, "site", "There is no site nowhere."),
         ({"consumer": "nobody"}, "consumer", "There is no consumer nobody."),
-        ({"lines-TOTAL_FORMS": "0"}, "lines", "A basket has a line at least."),
-        ({"lines-0-sku": "unknown"}, "lines", "Look at the marked rows."),
-        ({"lines-0-sku": "a\x00b"}, "lines", "Look at the marked rows."),
-        ({"lines-0-unit_price_inc_tax": "1.00005"}, "lines", "Look at the marked rows."),
-        ({"lines-0-unit_price_inc_tax": "-1.00"}, "lines", "Look at the marked rows."),
-        ({"lines-0-quantity": "0"}, "lines", "Look at the marked rows."),
+        ({"lines-TOTAL_FORMS": "0"}, "lines", "Add at least one line."),
+        ({"lines-0-sku": "unknown"}, "lines", "Check the marked rows."),
+        ({"lines-0-sku": "a\x00b"}, "lines", "Check the marked rows."),
+        ({"lines-0-unit_price_inc_tax": "1.00005"}, "lines", "Check the marked rows."),
+        ({"lines-0-unit_price_inc_tax": "-1.00"}, "lines", "Check the marked rows."),
+        ({"lines-0-quantity": "0"}, "lines", "Check the marked rows."),
         ({"currency": "XXQ"}, "currency", "Select a valid choice. XXQ is not one of the available choices."),
     ],
 )

@@ -37,8 +37,8 @@ _PRODUCT_SELECTION: Fieldset = (
             ("quantity_apply_to", "quantity_units"),
             ("pricing_order", "pricing_by"),
         ),
-        "description": "Which units of the basket count, how many make one redemption, and which come first. "
-        "Without product sets every unit of the basket counts.",
+        "description": "Choose which units count, how many make one redemption, and which count first. Without "
+        "product sets, all units in the basket count.",
     },
 )
 _ELIGIBILITY: tuple[Fieldset, ...] = (
@@ -47,7 +47,7 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
         "Qualification rules",
         {
             "fields": CONDITIONS,
-            "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
+            "description": "Where, for whom and in which transactions it applies. With no rules, all sites, all "
             "customers, all transactions and all line items qualify.",
         },
     ),
@@ -55,15 +55,16 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
         "Application rules",
         {
             "fields": ("application_rules",),
-            "description": "What the consumer must have done, this transaction included. All of them must hold.",
+            "description": "What the consumer must have bought before it applies, this transaction included. All "
+            "rules must be met.",
         },
     ),
     (
         "Control group",
         {
             "fields": (("control_group", "control_percentage"),),
-            "description": "Consumers of the group who are held out, by chance but always the same ones, so that "
-            "the promotion's effect can be measured.",
+            "description": "A random part of the group never gets the promotion, so that you can measure its "
+            "effect. The same consumers are always held out.",
         },
     ),
     ("Restriction rules", {"fields": (*LIMITS_ROWS, "always_apply")}),

@@ -40,11 +40,11 @@ from promotions.services.promotion.values import PromotionValues
 def _availability(offer: Offer, at: datetime) -> str:
     """Return why an offer issues no voucher at a moment; empty if it issues them."""
     if offer.ends_at is not None and offer.ends_at <= at:
-        return f" – ended on {format_moment(offer.ends_at)}"
+        return f" – ended {format_moment(offer.ends_at)}"
     if offer.stock is not None and offer.issued >= offer.stock:
         return " – out of stock"
     if offer.starts_at is not None and offer.starts_at > at:
-        return f" – starts on {format_moment(offer.starts_at)}"
+        return f" – starts {format_moment(offer.starts_at)}"
     return ""
 
 
@@ -178,5 +178,5 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
         cleaned = super().clean()
         wants_units = cleaned.get("quantity_apply_to") in ("every", "first")
         if wants_units and not cleaned.get("quantity_units") and "quantity_units" not in self.errors:
-            self.add_error("quantity_units", "Say how many units.")
+            self.add_error("quantity_units", "Enter how many units.")
         return cleaned

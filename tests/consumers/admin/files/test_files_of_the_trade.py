@@ -290,7 +290,7 @@ def test_a_shopify_export_goes_in_as_it_is(office: Office) -> None:
 
 def test_a_variant_with_a_price_and_without_a_sku_is_refused(office: Office) -> None:
     text = "Handle,Title,Variant SKU,Variant Price\nhat,Hat,WH-1,5\nhat,,,6\n"
-    assert problem_texts(mapped(office, text)) == ["Row 3, sku: This may not be blank: it says which row is which."]
+    assert problem_texts(mapped(office, text)) == ["Row 3, sku: This cannot be blank: it identifies the row."]
 
 
 def test_rows_of_one_key_are_refused_with_their_numbers(office: Office) -> None:

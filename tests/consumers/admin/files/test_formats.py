@@ -174,18 +174,18 @@ LAUGHS = '<!DOCTYPE w [<!ENTITY a "lol">{}]>'.format(
         ("csv", b"key,n\na,1,2\n", "Row 2 has more cells"),
         ("csv", b"key,,n\na,1,2\n", "Column B has no heading, but row 2 has a value in it"),
         ("csv", b",".join(b"c%d" % n for n in range(201)), "200 columns"),
-        ("xlsx", b"nonsense", "no XLSX file"),
-        ("xlsx", b"PK\x05\x06" + bytes(18), "no XLSX file"),
+        ("xlsx", b"nonsense", "not an XLSX file"),
+        ("xlsx", b"PK\x05\x06" + bytes(18), "not an XLSX file"),
         ("xlsx", workbook(SHEET.format("", "key", ""), strings="0" * (101 * 1024 * 1024)), "too large"),
-        ("xlsx", workbook(SHEET.format(LAUGHS, "&i;", "")), "no XLSX file"),
-        ("json", b"{", "no JSON file"),
+        ("xlsx", workbook(SHEET.format(LAUGHS, "&i;", "")), "not an XLSX file"),
+        ("json", b"{", "not a JSON file"),
         ("json", b'{"key": "a"}', "Expected a list"),
-        ("json", b"[5]", "Row 1 is no object"),
+        ("json", b"[5]", "Row 1 is not an object"),
         ("json", b'[{"key": NaN}]', "NaN is no number"),
         ("json", b'[{"key": 1, "key": 2}]', "key is named twice"),
         ("json", b"[" * 100_000, "nested too deeply"),
         ("json", b'[{"key": ' + b"[" * 70 + b"]" * 70 + b"}]", "nested too deeply"),
-        ("json", b'[{"key": ' + b"9" * 5000 + b"}]", "no JSON file"),
+        ("json", b'[{"key": ' + b"9" * 5000 + b"}]", "not a JSON file"),
         ("json", json.dumps([{f"c{n}": 1 for n in range(201)}]).encode(), "200 fields"),
     ],
 )
@@ -204,7 +204,7 @@ def test_a_cell_far_outside_costs_nothing() -> None:
 def test_too_many_rows_are_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = FORMATS[kind]().export_data(table([["a", "1"], ["b", "2"], ["c", "3"]]))
     monkeypatch.setattr(formats, "MAX_ROWS", 2)
-    with pytest.raises(UnreadableFile, match="may have 2 rows"):
+    with pytest.raises(UnreadableFile, match="up to 2 rows"):
         FORMATS[kind]().create_dataset(content)
 
 

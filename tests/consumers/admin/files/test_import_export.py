@@ -188,8 +188,8 @@ def test_unknown_fields_of_a_json_file_are_refused_by_name(office: Office) -> No
         ({"sku": 5}, "Row 1, sku: Expected a text."),
         ({"sku": "X1", "labels": "a, b", "retail_price": [1]}, "Row 1, retail_price: Expected a number such as 12.50."),
         ({"sku": "X1", "labels": [{}]}, "Row 1, labels: Expected a list of texts."),
-        ({"sku": "X1", "labels": ["a\x00"]}, "Row 1, labels: This has a character that cannot be stored."),
-        ({"sku": "\ud800"}, "Row 1, sku: This has a character that cannot be stored."),
+        ({"sku": "X1", "labels": ["a\x00"]}, "Row 1, labels: This has a character that we cannot store."),
+        ({"sku": "\ud800"}, "Row 1, sku: This has a character that we cannot store."),
         ({"sku": "X1", "archived": {}}, "Row 1, archived: Expected yes or no."),
     ],
 )
@@ -277,7 +277,7 @@ def test_confirming_an_imported_file_asks_for_it_again(office: Office) -> None:
     assert office.post("promotions_product_process_import", **sent).url == "/admin/promotions/product/"
     again = office.post("promotions_product_process_import", **sent)
     assert again.url == "/admin/promotions/product/import/"
-    assert "not here any more" in office.page("promotions_product_import").content.decode()
+    assert "The file is gone" in office.page("promotions_product_import").content.decode()
 
 
 @pytest.mark.parametrize("file", ["../../etc/passwd", "", "\x00", "x.csv"])
@@ -340,7 +340,7 @@ def confirmed(office: Office, answer: Any, **changed: str) -> Any:
     return office.client.post("/admin/consumers/site/process_import/", {**sent, **changed}, follow=True)
 
 
-LOOK_AGAIN = "The file is not here any more: it was imported already, or waited too long."
+LOOK_AGAIN = "The file is gone: it was already imported, or it waited too long. Upload it again."
 
 
 def test_confirming_a_file_twice_imports_it_once(office: Office) -> None:

@@ -224,7 +224,7 @@ def test_a_highly_compressed_file_becomes_a_job_without_being_parsed(
     monkeypatch.setattr(formats, "MAX_UNPACKED_BYTES", 100)
     jobs_run()
     assert Job.objects.get().error == (
-        "What is packed into this file is too large. Import it in parts. Was the right format chosen?"
+        "The file is too large once unpacked. Import it in parts. Was the right format chosen?"
     )
 
 

@@ -278,9 +278,12 @@ def test_an_empty_cell_clears_the_field(office: Office) -> None:
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ({"type": "bonus_points"}, "Row 2, type: It is a fixed_points promotion, and stays one."),
-        ({"currency": "EUR"}, "Row 2, currency: The currency is fixed once a promotion is published."),
-        ({"starts_at": "2020-01-01 09:00"}, "Row 2, starts_at: The start is fixed once a promotion has started."),
+        ({"type": "bonus_points"}, "Row 2, type: The type is fixed_points and cannot be changed."),
+        ({"currency": "EUR"}, "Row 2, currency: You cannot change the currency of a published promotion."),
+        (
+            {"starts_at": "2020-01-01 09:00"},
+            "Row 2, starts_at: You cannot change the start of a promotion that has started.",
+        ),
         ({"outcome.points": "0"}, "Row 2, outcome.points: Expected a whole number from 1 to 1000000000."),
         ({"outcome.multiplier": "2"}, "Row 2, outcome.multiplier: A promotion of type fixed_points has no such field."),
         ({"eligibility.site_rules": "{"}, "Row 2, eligibility.site_rules: This is no JSON: "),
@@ -343,7 +346,7 @@ def test_errors_of_discounts_name_row_column_and_path(office: Office, cells: dic
         ([{"code": "n", "outcome": [5]}], "Row 1, outcome: Expected an object."),
         ([{"code": "n", "pointz": 5}], "The file has unknown columns: pointz."),
         ([{"code": 5}], "Row 1, code: Expected a text."),
-        ([{"code": "a\x00"}], "Row 1, code: This has a character that cannot be stored."),
+        ([{"code": "a\x00"}], "Row 1, code: This has a character that we cannot store."),
         ([{"code": "bare", "outcome": {"points": 1.5}}], "Row 1, outcome.points: Expected a whole number"),
     ],
 )

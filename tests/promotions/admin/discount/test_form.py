@@ -227,7 +227,7 @@ def test_a_spend_that_cannot_repeat_is_refused_at_its_switch(office: Office) -> 
 
 @pytest.mark.parametrize("discount_type", ["percentage", "fixed_price", "free_product"])
 def test_only_an_amount_offers_to_repeat(office: Office, discount_type: str) -> None:
-    label = "Repeat for every such spend"
+    label = "Repeat each time the spend is reached"
     assert label in office.page("promotions_discount_add", query="?type=amount").content.decode()
     page = office.page("promotions_discount_add", query=f"?type={discount_type}").content.decode()
     assert label not in page
@@ -326,7 +326,7 @@ def test_the_form_asks_for_the_missing_parts_of_a_set(office: Office) -> None:
     assert row_errors(answer) == {
         0: {"products": ["Choose at least one product."]},
         1: {"personalized_promotion": ["Choose a personalized promotion."]},
-        2: {"required_spend": ["Say how much must be spent."]},
+        2: {"required_spend": ["Enter how much the customer must spend."]},
     }
 
 
