@@ -167,6 +167,29 @@ def test_rows_are_added_and_removed(desk: Desk) -> None:
     assert [product_set["name"] for product_set in sets] == ["First", "Third"]
 
 
+def test_conditions_become_the_product_set_with_one_press(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=points_multiplier#outcome")
+    page.get_by_label("Line items in the product sets below").check()
+    advice = page.locator("[data-advice]")
+    expect(advice).to_be_hidden()
+    tab(page, "Eligibility")
+    conditions = page.get_by_role("group", name="Basket must contain")
+    conditions.get_by_role("button", name="Add condition").click()
+    conditions.get_by_label("Attribute").select_option("category")
+    conditions.get_by_role("combobox", name="Value").fill("Coffee")
+    expect(advice).to_contain_text("without product sets, all line items count")
+    summary = page.locator("[data-summary-words]")
+    expect(summary).to_contain_text("times the base points on all line items.")
+    advice.get_by_role("button", name="Use these conditions as the product set").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="Outcome")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_label("Name of the set")).to_be_focused()
+    products = page.get_by_role("group", name="Products of this set")
+    expect(products.get_by_label("Attribute")).to_have_value("category")
+    expect(summary).to_contain_text("times the base points on Coffee.")
+    expect(advice).to_be_hidden()
+
+
 def test_fields_are_shown_only_when_they_apply(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=fixed_points#outcome")
     units = page.get_by_label("X", exact=True)

@@ -12,7 +12,7 @@ from loyalty.admin.editor.files import LoyaltyPromotionResource
 from loyalty.admin.editor.form.layout import fieldsets_of
 from loyalty.admin.editor.form.promotion_form import LoyaltyPromotionForm
 from loyalty.admin.editor.preview import LoyaltyPreviewMixin
-from loyalty.admin.editor.summary import describe_loyalty_promotion
+from loyalty.admin.editor.summary import describe_loyalty_promotion, loyalty_promotion_advice
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save
@@ -67,6 +67,7 @@ class LoyaltyPromotionAdmin(LoyaltyPreviewMixin, PromotionAdmin):
     empty_text = "Promotions give points or vouchers for what consumers buy."
     list_filter = filters_of(PromotionType)
     summary = staticmethod(describe_loyalty_promotion)
+    advice = staticmethod(loyalty_promotion_advice)
 
     class Media:
         js = ("js/choice_box.js", "js/choice_keys.js", "js/preview.js")

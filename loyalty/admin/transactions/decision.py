@@ -37,6 +37,7 @@ from loyalty.selectors.stored_decision import (
 )
 from loyalty.selectors.transaction import reversals_of
 from promotions.admin.editor.summary import rule_describer
+from promotions.admin.rules.phrases import describe_missing
 from promotions.admin.rules.wording import SCOPES, label_of
 from promotions.choices import Family
 from promotions.engine.pipeline.decision import LIFE_REASONS, REASONS
@@ -394,8 +395,8 @@ def describe_refusals(
         promotion = promotions.get(refusal.key)
         if promotion is not None and promotion.pk in withheld:
             reasons.append(describe_ghost(withheld[promotion.pk]))
-        if index in rules and (missing := describer.describe(*rules[index])):
-            reasons.append(f"It would have applied if: {missing}.")
+        if index in rules:
+            reasons.append(describe_missing(*rules[index], describer.wording))
         yield RefusalRow(
             promotion=promotion,
             code=refusal.promotion,

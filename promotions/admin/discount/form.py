@@ -113,7 +113,8 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
                 "classes": ("tab",),
                 "fields": CONDITIONS,
                 "description": "Where, for whom and in which transactions it applies. With no rules, all sites, all "
-                "customers, all transactions and all line items qualify.",
+                "customers, all transactions and all line items qualify. “Basket must contain” only "
+                "decides whether the discount applies: product sets decide which products get it.",
             },
         ),
         ("Limits", {"classes": ("tab",), "fields": (*LIMITS_ROWS, "transaction_redemption_limit", "always_apply")}),

@@ -12,7 +12,7 @@ from consumers.models import Account
 from consumers.types import JsonObject
 from promotions.admin.discount.files import DiscountResource
 from promotions.admin.discount.form import DiscountForm, fieldsets_of
-from promotions.admin.discount.summary import describe_discount
+from promotions.admin.discount.summary import describe_discount, discount_advice
 from promotions.admin.editor.filters import filters_of
 from promotions.admin.editor.page import PromotionAdmin, TypeCard
 from promotions.admin.editor.preview import PreviewMixin
@@ -68,6 +68,7 @@ class DiscountAdmin(PreviewMixin, PromotionAdmin):
     empty_text = "Discounts lower the price of products."
     list_filter = filters_of(DiscountType)
     summary = staticmethod(describe_discount)
+    advice = staticmethod(discount_advice)
 
     class Media:
         js = ("js/preview.js",)

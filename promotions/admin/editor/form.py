@@ -117,7 +117,11 @@ class PromotionForm(ServiceForm):
     site_rules = RulesField(Scope.SITE, label="Site")
     customer_rules = RulesField(Scope.CUSTOMER, label="Customer")
     transaction_rules = RulesField(Scope.TRANSACTION, label="Transaction")
-    line_item_rules = RulesField(Scope.LINE_ITEM, label="Line items")
+    line_item_rules = RulesField(
+        Scope.LINE_ITEM,
+        label="Basket must contain",
+        help_text="At least one line item that matches. Product sets decide which line items count.",
+    )
     total_redemption_limit = limit_field(
         "Limit total number of redemptions", "Of all consumers together. Leave blank for no limit."
     )

@@ -87,8 +87,8 @@ class PromotionAdmin(
     """The promotions of one family.
 
     ``types`` are its types; the first page of adding one asks ``question`` and offers them as ``cards``.
-    ``values_from`` reads its form, ``save_values`` calls its service, and ``summary`` describes a promotion in a
-    sentence.
+    ``values_from`` reads its form, ``save_values`` calls its service, ``summary`` describes a promotion in a sentence,
+    and ``advice`` warns of what may be meant otherwise.
     """
 
     family: ClassVar[PromotionFamily]
@@ -107,7 +107,7 @@ class PromotionAdmin(
     actions_detail = ("stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")
 
     class Media:
-        js = ("js/shown.js", "js/summary.js")
+        js = ("js/shown.js", "js/summary.js", "js/use_conditions.js")
 
     def describe_for(self, request: HttpRequest) -> DescribeChange:
         return promotion_change if may_see_personalized(request) else promotion_change_without_personalized
@@ -201,9 +201,9 @@ class PromotionAdmin(
         # The summary above the form is rendered with the page: nothing moves once it is read.
         form = context["adminform"].form
         stored = form.stored.pk is not None and not form.is_bound
-        context["summary"] = self.summary_for(
-            request, definition_of(form.stored) if stored else form.partial_definition()
-        )
+        definition = definition_of(form.stored) if stored else form.partial_definition()
+        context["summary"] = self.summary_for(request, definition)
+        context["advice"] = self.advice(definition)
         context["changes"] = self.changes_for(request, form) if form.is_bound else []
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response

@@ -98,8 +98,8 @@ def test_what_a_control_group_withheld_is_shown_with_its_reason(office: Office) 
     save_promotion(office.account, code="neither", eligibility=hold_out | rules)
     sell(office.account, "T-1")
     withheld = "Without the control group it would have applied 2 times, for 2,500 points."
-    assert refusal_of(office, "T-1", "ghost") == f"The consumer is held out in the control group. {withheld}"
-    assert refusal_of(office, "T-1", "neither") == "The consumer is held out in the control group."
+    assert refusal_of(office, "T-1", "ghost") == f"The customer is in the control group. {withheld}"
+    assert refusal_of(office, "T-1", "neither") == "The customer is in the control group."
 
 
 def test_redeemed_refused_and_issued_vouchers_are_listed_separately(office: Office) -> None:

@@ -189,7 +189,7 @@ def test_a_transaction_shows_lines_promotions_and_reasons(office: Office) -> Non
     assert [line.sku for line in decision.lines] == ["acme-p1"]
     assert [applied.promotion.code for applied in decision.applied] == ["acme-fixed-1", "acme-voucher-1"]
     reasons = {refusal.code: refusal.reason for refusal in decision.refused}
-    assert reasons["york"] == "The site does not qualify. It would have applied if: Town is York."
+    assert reasons["york"] == "Not at this site. It applies only at sites in the town of York."
     assert "“Promotion of acme”" in reasons["rival"]
     words = page.content.decode()
     for text in ("3.00 GBP", "York only", "Rival", "Voucher of acme", "Redeem offer"):

@@ -128,7 +128,7 @@ def test_the_page_of_a_draft_proposes_a_time_within_its_period(office: Office) -
     shown = page.context["form"]["at"].value().strftime("%Y-%m-%dT%H:%M")
     assert verdict_on(office, "acme-p1", promotion=str(draft.pk), at=shown).applies
     verdict = verdict_on(office, "acme-p1", promotion=str(draft.pk))
-    assert verdict == Verdict(applies=False, sentence="It does not apply. It had not started.")
+    assert verdict == Verdict(applies=False, sentence="It does not apply. It has not started.")
 
 
 def test_the_single_unmet_rule_is_described(office: Office) -> None:
@@ -136,7 +136,7 @@ def test_the_single_unmet_rule_is_described(office: Office) -> None:
     web = save_promotion(office.account, code="web", eligibility={"transaction_rules": tree})
     verdict = verdict_on(office, "acme-p1", promotion=str(web.pk), source="shop")
     assert verdict.sentence == (
-        "It does not apply. The transaction does not qualify. Only this is missing: Source is web."
+        "It does not apply. Not for this transaction. It applies only to transactions with the source web."
     )
 
 

@@ -38,7 +38,7 @@ _PRODUCT_SELECTION: Fieldset = (
             ("pricing_order", "pricing_by"),
         ),
         "description": "Choose which units count, how many make one redemption, and which count first. Without "
-        "product sets, all units in the basket count.",
+        "product sets, all units in the basket count, whatever the basket must contain.",
     },
 )
 _ELIGIBILITY: tuple[Fieldset, ...] = (
@@ -48,7 +48,8 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
         {
             "fields": CONDITIONS,
             "description": "Where, for whom and in which transactions it applies. With no rules, all sites, all "
-            "customers, all transactions and all line items qualify.",
+            "customers, all transactions and all line items qualify. “Basket must contain” only decides "
+            "whether the promotion applies: product sets on the Outcome tab decide which line items count.",
         },
     ),
     (

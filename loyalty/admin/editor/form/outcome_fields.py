@@ -32,7 +32,7 @@ class OutcomeFields(forms.Form):
     )
     multiplier_scope = forms.ChoiceField(
         label="Multiplies",
-        choices=[("basket", "The whole basket"), ("line_items", "Line items selected below")],
+        choices=[("basket", "The whole basket"), ("line_items", "Line items in the product sets below")],
         initial="basket",
         widget=UnfoldAdminRadioSelectWidget(),
     )

@@ -68,7 +68,7 @@ class ApplicationRuleForm(RowForm):
         min_value=1,
         max_value=3650,
         required=False,
-        initial=1,
+        initial=30,
         widget=whole(
             {"of": "period_unit", "days": "days", "weeks": "weeks", "months": "months"},
             **{"data-shown-when": "period_unit:days,weeks,months"},
@@ -78,11 +78,11 @@ class ApplicationRuleForm(RowForm):
     counting = forms.ChoiceField(
         label="Applies",
         choices=[
-            ("reached", "Every time, once the target is reached"),
             ("every", "Each time the target is reached (counting restarts)"),
+            ("reached", "On every transaction once the target is reached"),
         ],
         widget=UnfoldAdminSelectWidget(),
-        initial="reached",
+        initial="every",
     )
     line_item_rules = RulesField(Scope.LINE_ITEM, label="Only count these line items", empty="all line items count")
 

@@ -44,7 +44,7 @@ ELIGIBILITY = [
     "Site",
     "Customer",
     "Transaction",
-    "Line items",
+    "Basket must contain",
     "Qualifying transactions",
     "Group",
     "Percentage held out",

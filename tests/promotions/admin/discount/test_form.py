@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 TEA: dict[str, Any] = {"match": "all", "rules": [{"attribute": "category", "operator": "is", "value": "Tea"}]}
 LEEDS = {"match": "any", "rules": [{"attribute": "town", "operator": "is", "value": "Leeds"}]}
 GENERAL = ["Discount name", "Discount currency", "Discount description", "Start date", "End date", "Discount code"]
-CONDITIONS = ["Site", "Customer", "Transaction", "Line items"]
+CONDITIONS = ["Site", "Customer", "Transaction", "Basket must contain"]
 LIMITS = [
     "Limit total number of redemptions",
     "Limit redemptions per customer",
