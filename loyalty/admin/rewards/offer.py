@@ -161,6 +161,8 @@ class OfferAdmin(ImportExportMixin, KeyedAdmin):
 
     key = "code"
     resource_classes = (OfferResource,)
+    reference_kind = "offer"
+    lists_deletion = True
     form = OfferForm
     add_label = "Add offer"
     empty_text = "An offer defines a reward. Each voucher is one coded copy of it for one consumer."

@@ -27,7 +27,7 @@ from loyalty.services.till.snapshot import snapshots_forget
 from promotions.models import PersonalizedList, Promotion
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from tests.config.admin.pages import PAGES, A, C, M, P, Page, S, V, address_of
+from tests.config.admin.pages import FITTING, PAGES, A, C, M, P, Page, S, V, address_of
 from tests.config.admin.sending import form_values
 from tests.consumers.admin.office import fill, make_office, save_discount, save_promotion, sell
 
@@ -129,6 +129,22 @@ def exported(page: Any) -> Fill:
     return fill
 
 
+def deleted(page: Page) -> Fill:
+    """Return a confirmed deletion of the rows of a list that nothing uses."""
+    model_admin: Any = page.model_admin
+    fitting = FITTING[f"{page.name.removesuffix('_changelist')}_delete"]
+
+    def fill(account: Account) -> dict[str, Any]:
+        rows = model_admin.model._default_manager.filter(**{model_admin.account_path: account, **fitting})
+        return {
+            "action": "delete_chosen",
+            "_selected_action": [str(row.pk) for row in rows],
+            "confirmed": "yes",
+        }
+
+    return fill
+
+
 def promotion(**values: str) -> Fill:
     """A new promotion, with what its type asks for; {} stands for the account's code."""
     return lambda account: {
@@ -204,6 +220,7 @@ FILLED: Mapping[str, Fill] = {
         for action in ("stop_chosen", "duplicate_chosen")
     },
     **{page.key: exported(page.model_admin) for page in PAGES if page.action == "export_chosen"},
+    **{page.key: deleted(page) for page in PAGES if page.action == "delete_chosen"},
     "loyalty_ledgerentry_adjust": lambda _: {"direction": "add", "points": "5", "reason": "Sorry"},
     "loyalty_adjustmentlimits_change": lambda _: {"customer_service_at_once": "7"},
     "loyalty_loyaltypromotion_add:fixed_points": promotion(points="5"),
