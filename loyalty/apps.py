@@ -18,6 +18,7 @@ class LoyaltyConfig(AppConfig):
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
         from loyalty.admin.editor.publish_warning import slow_draft_warning, worthless_offer_warning  # noqa: PLC0415
         from loyalty.admin.editor.saved_note import beaten_by_note  # noqa: PLC0415
+        from loyalty.admin.usages import usages_register  # noqa: PLC0415
         from loyalty.error_codes import CODES  # noqa: PLC0415
         from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
         from loyalty.selectors.points import consumers_with_points_history  # noqa: PLC0415
@@ -32,4 +33,5 @@ class LoyaltyConfig(AppConfig):
         publish_warning_register(slow_draft_warning)
         publish_warning_register(worthless_offer_warning)
         saved_note_register(beaten_by_note)
+        usages_register()
         error_codes_register(CODES)

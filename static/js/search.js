@@ -53,7 +53,7 @@
       if (at >= 0) this.choose(at + 1);
     },
     openResult(event) {
-      const link = options()[this.currentIndex - 1]?.querySelector("a");
+      const link = options()[this.currentIndex - 1];
       if (!link) return;
       if (event.ctrlKey || event.metaKey) window.open(link.href, "_blank", "noopener");
       else window.location.assign(link.href);

@@ -36,6 +36,7 @@ MODELS = {
 USUAL = """
 changelist                  see                     see
 changelist:export_chosen    see                     see+Imports.see
+changelist:delete_chosen    see                     delete
 add                         add                     add
 change                      see                     change
 history                     see                     see
@@ -104,6 +105,8 @@ cancel          change  change
 """,
     "loyalty_ledgerentry": """
 adjust          PointsAdjustments.add  PointsAdjustments.add
+import          PointsAdjustments.add+Imports.add  PointsAdjustments.add+Imports.add
+process_import  PointsAdjustments.add+Imports.add  PointsAdjustments.add+Imports.add
 """,
     "consumers_job": """
 cancel          see     see

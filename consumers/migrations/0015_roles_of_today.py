@@ -25,6 +25,6 @@ def roles_of_groups(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consumers", "0013_roles_of_functionalities")]
+    dependencies = [("consumers", "0014_roles_of_functionalities")]
 
     operations = [migrations.RunPython(roles_of_groups, migrations.RunPython.noop)]

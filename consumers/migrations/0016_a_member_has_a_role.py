@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     # Apart from the one before: PostgreSQL alters no table whose rows were changed in the same transaction.
-    dependencies = [("consumers", "0014_roles_of_today")]
+    dependencies = [("consumers", "0015_roles_of_today")]
 
     operations = [
         migrations.AlterField(

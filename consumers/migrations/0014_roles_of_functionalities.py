@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('consumers', '0012_imports_ask'),
+        ('consumers', '0013_consumers_by_beginnings'),
     ]
 
     operations = [
