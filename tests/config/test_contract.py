@@ -23,6 +23,7 @@ CHECKS = [not_a_server_error, status_code_conformance, response_schema_conforman
 schema = schemathesis.openapi.from_dict(document())
 schema.app = application
 
+
 @pytest.fixture
 def key(db: None) -> Iterator[str]:
     """Of a manager of an account; as with Django's own client, a request leaves the test's connection open."""
