@@ -43,7 +43,9 @@ def run(report: Report, *, quick: bool) -> None:
     account = account_create(code="sales", currency="GBP", time_zone="Europe/London").account
     Account.objects.filter(pk=account.pk).update(late_transaction_days=36_500)
     account.refresh_from_db()
-    file = SalesFile(path=path, layout=layout_read(named={}, mapping=MAPPING), zone=account.zone)
+    file = SalesFile(
+        path=path, layout=layout_read(named={}, mapping=MAPPING), zone=account.zone, currency=account.currency
+    )
     index = file.index()
     skus, categories = _sold(file, index)
     sources = [

@@ -81,16 +81,21 @@ def dashboard(request: HttpRequest, context: Context) -> JsonObject:
             _tile(family, status, counts[family, status]) for family in families for status in TILE_STATUSES
         ]
         context["lists"] = [
-            _list("Running now", "Nothing is running.", _running(account.pk, families, now)),
-            _list("Starting next", "Nothing is scheduled.", _starting(account.pk, families, now)),
-            _list("Ending within two weeks", "None ends soon.", _ending(account.pk, families, now)),
-            _list("Limits nearly used up", "No limit is nearly used up.", _nearly_used(account.pk, families, now)),
+            _list("Active now", "No active promotions.", _running(account.pk, families, now)),
+            _list("Starting soon", "No scheduled promotions.", _starting(account.pk, families, now)),
+            _list("Ending in the next 14 days", "No promotions end soon.", _ending(account.pk, families, now)),
+            _list(
+                "Close to their limit",
+                "No promotions are close to their limit.",
+                _nearly_used(account.pk, families, now),
+            ),
         ]
     if user.has_perm("loyalty.view_transaction"):
         context["sales"] = sales_since(account_id=account.pk, since=now - SALES_PERIOD)
     context["charts"] = _charts(user, account, now)
     if user.has_perm("loyalty.view_redemptionmessage"):
         context["trouble"] = _trouble(account)
+        context["trouble_count"] = sum(row["count"] for row in context["trouble"])
     return context
 
 
@@ -107,7 +112,7 @@ def _charts(user: User, account: Account, now: datetime) -> list["Chart"]:
     if user.has_perm("loyalty.view_ledgerentry"):
         charts.append(Chart.of("Points issued", days, points_issued_by_day(**period)))
     if user.has_perm("loyalty.view_voucher"):
-        charts.append(Chart.of("Vouchers out", days, vouchers_issued_by_day(**period)))
+        charts.append(Chart.of("Vouchers issued", days, vouchers_issued_by_day(**period)))
     return charts
 
 
@@ -120,7 +125,7 @@ def _trouble(account: Account) -> list[JsonObject]:
     ]
 
 
-_TROUBLE_TEXTS = {MessageState.FAILED: "not sent", MessageState.UNCERTAIN: "that may have been sent"}
+_TROUBLE_TEXTS = {MessageState.FAILED: "not sent", MessageState.UNCERTAIN: "may have been sent"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,9 +188,14 @@ def _row(promotion: Promotion, **columns: Any) -> JsonObject:
     return {"name": promotion.name, "address": reverse(page.form_view, args=[promotion.pk]), **columns}
 
 
+def _redemptions(promotion: Promotion) -> str:
+    noun = "redemption" if promotion.redemptions == 1 and not promotion.total_redemption_limit else "redemptions"
+    return f"{describe_redemptions(promotion)} {noun}"
+
+
 def _running(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
     rows = promotions_running(account_id=account_id, families=families, at=now)[:MAX_LISTED]
-    return [_row(promotion, fact=f"{describe_redemptions(promotion)} redemptions") for promotion in rows]
+    return [_row(promotion, fact=_redemptions(promotion)) for promotion in rows]
 
 
 def _starting(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
@@ -197,7 +207,7 @@ def _nearly_used(account_id: int, families: Collection[Family], now: datetime) -
     rows = promotions_nearly_used(account_id=account_id, families=families, at=now, percent=NEARLY_USED_PERCENT)[
         :MAX_LISTED
     ]
-    return [_row(promotion, fact=f"{describe_redemptions(promotion)} redemptions") for promotion in rows]
+    return [_row(promotion, fact=_redemptions(promotion)) for promotion in rows]
 
 
 def _ending(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:

@@ -65,7 +65,7 @@ class Unavailable(exceptions.APIException):
     """The database does not answer, or is too busy to: nothing was written, and the caller may try again."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "The service is not available at the moment. Try again."
+    default_detail = "The service is not available at the moment. Try again in a moment."
     default_code = "unavailable"
     wait = 1
 
@@ -77,7 +77,7 @@ class TooSlow(exceptions.APIException):
     """
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "This takes too long and was ended. Ask for less: more filters, fewer words, a shorter period."
+    default_detail = "This took too long, so we stopped. Add filters, shorten the period or search for fewer words."
     default_code = "too_slow"
 
 
@@ -158,7 +158,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_offered(request: HttpRequest) -> HttpResponse:
     """Hide a library's page that this project does not offer."""
-    raise Http404("There is no such page.")
+    raise Http404("This page does not exist.")
 
 
 @csrf_exempt

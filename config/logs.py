@@ -63,16 +63,30 @@ class WithoutQueryStrings(logging.Filter):
         return True
 
 
+class NoteworthyServerLines(logging.Filter):
+    """Lets pass what the web server says of processes that end or are replaced, and its errors.
+
+    It logs replacements at the level at which it also greets. ``config/web_log.json`` names this filter.
+    """
+
+    _REPLACEMENT = re.compile(r"RSS over threshold|respawning worker|(stopped|killing) old worker", re.IGNORECASE)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR or self._REPLACEMENT.search(record.getMessage()) is not None
+
+
+def line_formatter() -> structlog.stdlib.ProcessorFormatter:
+    """Return the formatter of every line, whichever logger it comes from."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=SHARED_PROCESSORS,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *RENDERERS],
+    )
+
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "lines": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": SHARED_PROCESSORS,
-            "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *RENDERERS],
-        },
-    },
+    "formatters": {"lines": {"()": line_formatter}},
     "filters": {"without_query_strings": {"()": WithoutQueryStrings}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},

@@ -3,9 +3,11 @@
 The page needs no key, so access is limited by address: METRICS_NETWORKS in docs/settings.md.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import ip_address
+from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Count
@@ -16,6 +18,7 @@ from django_prometheus.exports import ExportToDjangoView
 from kombu.exceptions import ChannelError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import mark_process_dead
 from prometheus_client.registry import Collector
 
 from config.celery import app
@@ -97,12 +100,32 @@ def is_allowed(address: str) -> bool:
     return any(client in network for network in settings.METRICS_NETWORKS)
 
 
+def forget_ended_processes() -> None:
+    """Remove the gauges of web processes that have ended: a replaced one would show its last rulebook for ever."""
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        process_ids = {int(path.stem.rpartition("_")[2]) for path in Path(folder).glob("gauge_live*_*.db")}
+        for process_id in process_ids:
+            if not _is_running(process_id):
+                mark_process_dead(process_id, folder)  # type: ignore[no-untyped-call]
+
+
+def _is_running(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it runs, as somebody else
+        return True
+    return True
+
+
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return all metrics in Prometheus's text format; 404 for addresses that are not allowed."""
     if not is_allowed(request.META.get("REMOTE_ADDR", "")):
         raise Http404
+    forget_ended_processes()
     response: HttpResponse = ExportToDjangoView(request)
     response.write(generate_latest(_registry))
     return response

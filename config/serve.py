@@ -181,8 +181,10 @@ def services_of(environment: Mapping[str, str]) -> list[Service]:
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
         *("--host", environment["HOST"], "--port", environment["PORT"]),
         *("--workers", environment.get("WEB_WORKERS", "2"), "--blocking-threads", environment.get("WEB_THREADS", "2")),
-        *("--respawn-failed-workers", "--workers-kill-timeout", "10"),
-        *("--workers-max-rss", environment.get("WEB_MAX_RSS", "1024"), "--log-level", "error"),
+        # Seconds between the start of a process and the end of the one that it replaces: enough on a busy machine.
+        *("--respawn-failed-workers", "--respawn-interval", "15", "--workers-kill-timeout", "10"),
+        *("--workers-max-rss", environment.get("WEB_MAX_RSS", "1024")),
+        *("--log-level", "info", "--log-config", "config/web_log.json"),
         "config.wsgi:application",
     )
     # Threads: tasks are short, and threads share no database connection over a fork.

@@ -249,7 +249,7 @@ IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 IMPORT_EXPORT_USE_TRANSACTIONS = True
 # Between preview and confirmation a file waits where every web node finds it.
 IMPORT_EXPORT_TMP_STORAGE_CLASS = (
-    "consumers.admin.files.pages.CachedFile" if REDIS_URL else "import_export.tmp_storages.TempFolderStorage"
+    "consumers.admin.files.upload.CachedFile" if REDIS_URL else "import_export.tmp_storages.TempFolderStorage"
 )
 
 SIMPLE_HISTORY_REVERT_DISABLED = True

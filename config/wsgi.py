@@ -9,6 +9,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from config.unread_body import counted_body
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_wsgi_application()
 
@@ -18,10 +20,14 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
 
     Django treats a body without a length as empty, and some tills' HTTP clients send no length.
     """
+    body = counted_body(environ)
     if _is_chunked(environ):
-        body = _read_body(environ["wsgi.input"], max_bytes=settings.API_MAX_BODY_BYTES + 1)
-        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-    return django_application(environ, start_response)
+        content = _read_body(environ["wsgi.input"], max_bytes=settings.API_MAX_BODY_BYTES + 1)
+        environ |= {"wsgi.input": BytesIO(content), "CONTENT_LENGTH": str(len(content))}
+    response = django_application(environ, start_response)
+    if body is not None:
+        body.discard()
+    return response
 
 
 def _is_chunked(environ: WSGIEnvironment) -> bool:

@@ -14,8 +14,8 @@ CURRENCIES = {currency.alpha_3: currency.name for currency in pycountry.currenci
 TIME_ZONES = frozenset(available_timezones())
 """IANA names of time zones."""
 
-NO_CURRENCY = "This is not an ISO 4217 currency code."
-NO_TIME_ZONE = "This is not an IANA time zone, such as Europe/London."
+NO_CURRENCY = "Enter an ISO 4217 currency code, such as GBP."
+NO_TIME_ZONE = "Enter an IANA time zone, such as Europe/London."
 
 
 class KeyRole(models.TextChoices):
@@ -50,13 +50,22 @@ class JobState(models.TextChoices):
 
     WAITING = "waiting", "Waiting"
     RUNNING = "running", "Running"
+    ASKING = "asking", "Needs your answer"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
     CANCELLED = "cancelled", "Cancelled"
 
 
 class JobFile(models.TextChoices):
-    """What a file of a job is: what it was given, or what came of it."""
+    """What a file of a job is: what it was given, what it would do, or what came of it."""
 
     INPUT = "input", "Input"
+    PREVIEW = "preview", "Preview"
     RESULT = "result", "Result"
+
+
+class JobQuestion(models.TextChoices):
+    """What a job asks before it goes on."""
+
+    COLUMNS = "columns", "Which column is which?"
+    CONFIRM = "confirm", "Import these rows?"

@@ -97,7 +97,7 @@ CODES = [
         meaning="The key is unknown, revoked or expired.",
     ),
     ErrorCode(code="permission_denied", status=HTTPStatus.FORBIDDEN, meaning="The key's role may not do this."),
-    ErrorCode(code="not_found", status=HTTPStatus.NOT_FOUND, meaning="There is no such path or row."),
+    ErrorCode(code="not_found", status=HTTPStatus.NOT_FOUND, meaning="The path or row does not exist."),
     ErrorCode(
         code="method_not_allowed",
         status=HTTPStatus.METHOD_NOT_ALLOWED,

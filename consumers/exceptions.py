@@ -67,7 +67,9 @@ class InUse(ConsumersError):
     code = "in_use"
 
     def __init__(self, detail: str = "") -> None:
-        super().__init__(detail or 'Other rows need this one. Archive it instead: PATCH {"archived": true}.')
+        super().__init__(
+            detail or 'This has been used, so it cannot be deleted. Archive it instead: PATCH {"archived": true}.'
+        )
 
 
 class NotFound(ConsumersError):

@@ -26,13 +26,26 @@ def normalized(text: str) -> str:
 
 def normalized_document(document: object) -> object:
     """Return a JSON document with all its texts in NFC, names too."""
+    return _document_with(document, normalized)
+
+
+def decomposed_document(document: object) -> object:
+    """Return a JSON document with every accent of its texts apart (NFD), as some tills write them."""
+    return _document_with(document, _decomposed)
+
+
+def _decomposed(text: str) -> str:
+    return normalize("NFD", text)
+
+
+def _document_with(document: object, text_form: Callable[[str], str]) -> object:
     match document:
         case str():
-            return normalized(document)
+            return text_form(document)
         case list():
-            return [normalized_document(entry) for entry in document]
+            return [_document_with(entry, text_form) for entry in document]
         case dict():
-            return {normalized(name): normalized_document(value) for name, value in document.items()}
+            return {text_form(name): _document_with(value, text_form) for name, value in document.items()}
     return document
 
 

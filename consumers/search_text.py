@@ -7,7 +7,7 @@ MAX_SEARCH_WORDS = 8
 """Each word is a condition of its own on every column that is searched."""
 
 _BETWEEN_WORDS = re.compile(r"[\s,]+")
-_TOO_LONG = f"Search for at most {MAX_SEARCH_WORDS} words and {MAX_SEARCH_LENGTH} characters."
+_TOO_LONG = f"Search for up to {MAX_SEARCH_WORDS} words and {MAX_SEARCH_LENGTH} characters."
 
 
 def search_problem(search: str) -> str:

@@ -11,7 +11,18 @@ from django.db.models import Model, Q, QuerySet
 from rest_framework_api_key.crypto import KeyGenerator
 
 from consumers.choices import StaffRole
-from consumers.models import Account, ApiKey, Card, Consumer, ConsumerGroup, Job, Site, StaffMembership, User
+from consumers.models import (
+    Account,
+    ApiKey,
+    Card,
+    Consumer,
+    ConsumerGroup,
+    FileColumnChoice,
+    Job,
+    Site,
+    StaffMembership,
+    User,
+)
 from consumers.search_text import search_problem
 from consumers.types import Rows
 
@@ -182,3 +193,9 @@ def jobs_of(*, account_id: int, asked_by: User | None = None) -> QuerySet[Job]:
     """Return the account's jobs, newest first; only those of ``asked_by``, if given."""
     jobs = Job.objects.filter(account_id=account_id).select_related("asked_by").order_by("-asked_at", "-pk")
     return jobs if asked_by is None else jobs.filter(asked_by=asked_by)
+
+
+def file_columns_of(*, account_id: int, kind: str) -> dict[str, str]:
+    """Return the fields that staff chose for headings of files of a kind, by folded heading."""
+    choices = FileColumnChoice.objects.filter(account_id=account_id, kind=kind)
+    return dict(choices.values_list("heading", "column"))

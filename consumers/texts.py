@@ -52,8 +52,6 @@ def key_problem(key: str) -> TextProblem | None:
     if control := _CONTROL_IN_KEY.search(key):
         return TextProblem("control_character", f"This has a control character ({_named(control.group())}).")
     if mark := _INVISIBLE_IN_KEY.search(key):
-        detail = (
-            f"This has a character that cannot be seen ({_named(mark.group())}). Delete it and type the text again."
-        )
+        detail = f"This has an invisible character ({_named(mark.group())}). Delete it and type the text again."
         return TextProblem("invisible_character", detail)
     return None

@@ -16,8 +16,8 @@ class DiscountType(models.TextChoices):
 
 
 class PriceOrder(models.TextChoices):
-    CHEAPEST = "cheapest", "Cheapest units first"
-    MOST_EXPENSIVE = "most_expensive", "Most expensive units first"
+    CHEAPEST = "cheapest", "Cheapest first"
+    MOST_EXPENSIVE = "most_expensive", "Most expensive first"
 
 
 class SoldBy(models.TextChoices):

@@ -8,6 +8,7 @@ CODES = [
     *bad_requests(
         immutable="The field is fixed once the promotion is published.",
         not_after_start="The end is not after the start.",
+        in_the_past="The end lies in the past.",
         not_of_type="Promotions or discounts of this type have no such field.",
         not_used="The kind or benefit of the offer has no such field.",
         invalid_number="A number is expected.",
@@ -37,7 +38,7 @@ CODES = [
         ErrorCode(code=code, status=HTTPStatus.CONFLICT, meaning=meaning)
         for code, meaning in (
             ("already_published", "A published promotion is no draft again, nor deleted."),
-            ("stopped", "The promotion has been stopped for good."),
+            ("stopped", "The promotion has been stopped and cannot be published again."),
             ("not_published", "A draft cannot be stopped."),
             ("selection_locked", "The consumer's choice is final."),
         )

@@ -20,7 +20,7 @@ class ProductInUse(PromotionsError):
 
     def __init__(self) -> None:
         super().__init__(
-            "An offer, a promotion or a consumer's list names this product. "
+            "An offer, a promotion or a consumer's list uses this product. "
             'Archive it instead: PATCH {"archived": true}.'
         )
 
@@ -38,8 +38,7 @@ class PersonalizedPromotionInUse(PromotionsError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Consumers have products on its lists, or a discount names it. "
-            'Archive it instead: PATCH {"archived": true}.'
+            'Consumers have lists for it, or a discount uses it. Archive it instead: PATCH {"archived": true}.'
         )
 
 

@@ -226,20 +226,14 @@ def project_environment(*, database: str, redis: str = "", folder: Path, **more:
     }
 
 
-def web_command(port: int, *, workers: int = 1) -> Sequence[str]:
+def web_command(port: int, *, workers: int = 1, max_rss: int = 1024) -> Sequence[str]:
     """Return the command that ``config.serve`` starts the web server with."""
     return (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
         *("--port", str(port), "--workers", str(workers), "--blocking-threads", "2", "--respawn-failed-workers"),
-        *(
-            "--workers-kill-timeout",
-            "5",
-            "--workers-max-rss",
-            "1024",
-            "--log-level",
-            "error",
-            "config.wsgi:application",
-        ),
+        *("--respawn-interval", "15", "--workers-kill-timeout", "5", "--workers-max-rss", str(max_rss)),
+        *("--rss-sample-interval", "5", "--log-level", "info", "--log-config", "config/web_log.json"),
+        "config.wsgi:application",
     )
 
 

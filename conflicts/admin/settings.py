@@ -42,16 +42,17 @@ class ConflictSettingsForm(ServiceForm):
             "discount_combination": "Discount combination",
         }
         help_texts = {
-            "promotion_bias": "When several compete, those win that save the consumer the most (or the least): money "
-            "off, points at their value, a voucher at its perceived value.",
-            "promotions_per_type": "At most this many promotions of one type, such as fixed points, apply to a basket. "
-            "Promotions that always apply do not count.",
-            "promotion_age": "Decides by the start date if promotions save the same, then their code decides.",
-            "discounts_per_transaction": "Discounts compete for units: those on other products apply side by side, "
-            "up to this number. Leave blank for no limit.",
-            "discount_combination": "Ranked: the discount that saves the most alone takes its products first. A bundle "
-            "may then keep out two discounts that together save more. Best total: the combination with the highest "
-            "total saving applies (with min-customer saving the lowest). Tills wait a little longer for it.",
+            "promotion_bias": "When several promotions compete, the one that saves the customer the most (or the "
+            "least) wins. Points count at their value, vouchers at their perceived value.",
+            "promotions_per_type": "At most this many promotions of one type apply per basket. Promotions that always "
+            "apply do not count.",
+            "promotion_age": "When promotions save the same, the newest (or the oldest) wins, by start date. If they "
+            "started together, the one whose code comes first in the alphabet wins.",
+            "discounts_per_transaction": "At most this many discounts apply per basket. Discounts on different "
+            "products can apply together. Leave blank for no limit.",
+            "discount_combination": "Ranked: the discount that saves the most applies first. It may block two others "
+            "that together save more. Best total: the combination with the highest total saving applies (the lowest "
+            "for Min-customer saving). Tills take slightly longer.",
         }
         widgets = {
             "promotion_bias": UnfoldAdminRadioSelectWidget(),

@@ -75,12 +75,12 @@ def _describe_loss(refusal: Refusal, policy: Policy) -> str:
     winners = " and ".join(_NAMES[code] for code in refusal.won_by)
     saves = "more" if policy.promotion_bias == "max_customer_saving" else "less"
     reasons = {
-        "bias": f"it saves the customer {saves}",
-        "age": f"it saves the same and is {'newer' if policy.promotion_age == 'newest' else 'older'}",
-        "code": "it saves the same and is first in the alphabet",
-        "combination": f"the customer saves {saves} in total",
+        "bias": f"which saves the customer {saves}",
+        "age": f"which saves the same and is {'newer' if policy.promotion_age == 'newest' else 'older'}",
+        "code": "which saves the same and comes first in the alphabet",
+        "combination": f"so that the customer saves {saves} in total",
     }
-    return f"loses to {winners}: {reasons[refusal.decided_by]}"
+    return f"loses to {winners}, {reasons[refusal.decided_by]}"
 
 
 def _promotion(number: int, name: str, month: int, promotion_type: str, definition: Definition) -> Promotion:

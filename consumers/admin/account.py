@@ -26,7 +26,7 @@ class EarnRateForm(RowForm):
         widget=UnfoldAdminSelectWidget(),
     )
     rate = forms.DecimalField(
-        label="Points for one unit",
+        label="Points per unit of currency",
         min_value=Decimal(0),
         max_digits=12,
         decimal_places=4,
@@ -41,10 +41,10 @@ class AccountForm(ServiceForm):
 
     currency = currency_field(
         label="Currency",
-        help_text="Prices, savings and base points are in this currency. Fixed once there are amounts.",
+        help_text="Prices, savings and base points use this currency. You cannot change it once it is in use.",
     )
     time_zone = zone_field(
-        label="Time zone", help_text="Dates are entered and shown in this zone; a site may have its own for its tills."
+        label="Time zone", help_text="You enter and see dates in this time zone. A site can have its own for its tills."
     )
     earn_rates = FormSetField(
         form=EarnRateForm,
@@ -53,7 +53,7 @@ class AccountForm(ServiceForm):
         texts={
             "row": "Currency",
             "add": "Add currency",
-            "empty": "Only transactions in the account's currency earn base points.",
+            "empty": "None: only transactions in the account's currency earn base points.",
         },
     )
 
@@ -70,16 +70,18 @@ class AccountForm(ServiceForm):
         )
         labels = {
             "name": "Account name",
-            "points_per_currency_unit": "Base points for one unit of the currency",
+            "points_per_currency_unit": "Base points per unit of currency",
             "point_value": "Value of one point",
             "catalogue_enabled": "Use the product catalogue",
-            "late_transaction_days": "Accept late transactions for",
+            "late_transaction_days": "Accept late transactions for (days)",
         }
         help_texts = {
-            "points_per_currency_unit": "2 means two points for every 1.00 spent. Only active loyalty members earn.",
-            "point_value": "What one point is worth in money, when savings are compared to decide between promotions.",
-            "catalogue_enabled": "Off: line item rules know products by SKU, category and brand of the till alone.",
-            "late_transaction_days": "Days that an offline till may be behind.",
+            "points_per_currency_unit": "For example, 2 gives two points for every 1.00 spent. Only active loyalty "
+            "members earn points.",
+            "point_value": "What one point is worth in money when promotions compete.",
+            "catalogue_enabled": "If off, line item rules can only use the SKU, category and brand that the till "
+            "sends.",
+            "late_transaction_days": "How late an offline till may send its transactions.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -93,7 +95,7 @@ class AccountForm(ServiceForm):
         rates: list[JsonObject] = self.cleaned_data["earn_rates"]
         codes = [rate["currency"] for rate in rates]
         if len(set(codes)) < len(codes):
-            raise forms.ValidationError("Name each currency once.")
+            raise forms.ValidationError("This currency is listed twice. Remove one.")
         return rates
 
 

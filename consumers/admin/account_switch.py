@@ -16,5 +16,5 @@ def account_switch(request: HttpRequest) -> HttpResponse:
     code = request.POST.get("account", "").replace("\x00", "")
     account = get_object_or_404(accounts_of_staff(user=staff_user(request)), code=code)
     request.session[SESSION_ACCOUNT] = account.pk
-    messages.success(request, f"You now work in {account}.")
+    messages.success(request, f"You are now working in {account}.")
     return redirect("admin:index")

@@ -47,7 +47,7 @@ MEMBERSHIP_COLOURS = {
     MembershipStatus.ACTIVE.label: "success",
     MembershipStatus.SUSPENDED.label: "warning",
     MembershipStatus.WITHDRAWN.label: "danger",
-    "No member": "default",
+    "Not a member": "default",
 }
 
 
@@ -64,9 +64,9 @@ class ConsumerForm(ServiceForm):
     member_status = forms.ChoiceField(
         label="Loyalty membership",
         required=False,
-        choices=[("", "No loyalty member"), *MembershipStatus.choices],
+        choices=[("", "Not a member"), *MembershipStatus.choices],
         widget=UnfoldAdminSelectWidget(),
-        help_text="Only active members earn points. One with a history of points leaves as withdrawn.",
+        help_text="Only active members earn points. For a member with points history who leaves, choose Withdrawn.",
     )
     enrolled_on = forms.DateField(
         label="Enrolled on",
@@ -78,7 +78,8 @@ class ConsumerForm(ServiceForm):
         required=False,
         max_length=5,
         widget=UnfoldAdminTextInputWidget({"placeholder": "MM-DD"}),
-        help_text="Month and day, such as 03-31, if the year is not known. With a date of birth it can stay blank.",
+        help_text="Month and day, such as 03-31, if you do not know the year. Leave blank if you enter a date of "
+        "birth.",
     )
     cards = FormSetField(
         form=CardForm,
@@ -109,11 +110,11 @@ class ConsumerForm(ServiceForm):
             "groups",
             "archived",
         )
-        labels = {"consumer_id": "Consumer id", "email": "E-mail", "home_site": "Home site"}
+        labels = {"consumer_id": "Consumer ID", "email": "E-mail", "home_site": "Home site"}
         widgets = {"groups": UnfoldAdminCheckboxSelectMultipleWidget()}
         help_texts = {
-            "consumer_id": "As tills and integrators know them. It cannot be changed later.",
-            "archived": "Hidden from lists; their history stays.",
+            "consumer_id": "ID used by tills and integrations. You cannot change it later.",
+            "archived": "Hides the consumer from lists and keeps their history.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -130,9 +131,9 @@ class ConsumerForm(ServiceForm):
     def clean(self) -> JsonObject:
         cleaned: JsonObject = super().clean() or self.cleaned_data
         if cleaned.get("member_status") and not cleaned.get("enrolled_on") and "enrolled_on" not in self.errors:
-            self.add_error("enrolled_on", "Say since when.")
+            self.add_error("enrolled_on", "Enter the date when they joined.")
         if cleaned.get("cards") and not cleaned.get("member_status"):
-            self.add_error("member_status", "Cards belong to a membership.")
+            self.add_error("member_status", "Choose a membership status: only members have cards.")
         return cleaned
 
 
@@ -227,12 +228,14 @@ class ConsumerResource(AccountResource):
             enrolled_on = column_value(consumer, "enrolled_on")
             cards = column_value(consumer, "cards")
             if status and status not in MembershipStatus.values:
-                detail = f"Expected {', '.join(MembershipStatus.values)} or nothing."
+                detail = f"Expected {', '.join(MembershipStatus.values)} or a blank."
                 problems.append(FileProblem(row=number, column="loyalty_status", detail=detail))
             elif status and enrolled_on is None:
-                problems.append(FileProblem(row=number, column="enrolled_on", detail="Say since when."))
+                problems.append(
+                    FileProblem(row=number, column="enrolled_on", detail="Enter the date when they joined.")
+                )
             elif cards and not status:
-                problems.append(FileProblem(row=number, column="cards", detail="They belong to a membership."))
+                problems.append(FileProblem(row=number, column="cards", detail="Only loyalty members have cards."))
             values.append(self._values(consumer, status, enrolled_on, cards))
         if problems:
             raise FileRefused(problems[:MAX_SHOWN_PROBLEMS])
@@ -276,7 +279,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     resource_classes = (ConsumerResource,)
     form = ConsumerForm
     add_label = "Add consumer"
-    empty_text = "A consumer is a customer or employee, known by an id; a loyalty member has cards and points."
+    empty_text = "Consumers are your customers and employees. Loyalty members have cards and points."
     list_display = ("name", "consumer_id", "e_mail", "membership_label", "balance", "home_site", "last_seen")
     list_display_links = ("name", "consumer_id")
     list_filter = (
@@ -284,7 +287,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
         choice_filter(
             "membership",
             "membership",
-            [*MembershipStatus.choices, ("none", "No member")],
+            [*MembershipStatus.choices, ("none", "Not a member")],
             lambda _, rows, value: (
                 rows.filter(membership=None) if value == "none" else rows.filter(membership__status=value)
             ),
@@ -294,7 +297,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
         ArchivedFilter,
     )
     search_fields = ("consumer_id", "first_name", "last_name", "email", "phone", "membership__cards__number")
-    search_help_text = "Name, id, e-mail, phone or card"
+    search_help_text = "Name, ID, e-mail, phone or card"
     fieldsets = (
         (
             "General",
@@ -308,7 +311,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
                 ),
             },
         ),
-        ("Where they belong", {"fields": ("home_site", "groups")}),
+        ("Site and groups", {"fields": ("home_site", "groups")}),
         ("Loyalty membership", {"fields": (("member_status", "enrolled_on"), "cards")}),
         ("Archive", {"fields": ("archived",)}),
     )
@@ -359,7 +362,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
     @display(description="Membership", label=MEMBERSHIP_COLOURS)
     def membership_label(self, consumer: Consumer) -> str:
         membership = getattr(consumer, "membership", None)
-        return membership.get_status_display() if membership is not None else "No member"
+        return membership.get_status_display() if membership is not None else "Not a member"
 
     @display(description="Points", ordering="points_balance")
     def balance(self, consumer: Consumer) -> str:

@@ -141,10 +141,6 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
         rows: QuerySet[ConsumerGroup] = super().get_queryset(request)
         return rows.annotate(number_of_members=Count("consumers"))
 
-    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
-        # Promotions refer to groups by code: a group added from a promotion's form returns its code.
-        return to_field == self.key or bool(super().to_field_allowed(request, to_field))
-
     @display(description="Members", ordering="number_of_members")
     def members(self, group: Any) -> str:
         address = f"{reverse('admin:consumers_consumer_changelist')}?groups__id__exact={group.pk}"

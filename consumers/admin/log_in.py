@@ -11,7 +11,7 @@ class LogInForm(AuthenticationForm):
 
     error_messages: ClassVar[dict[str, Any]] = {
         **AuthenticationForm.error_messages,
-        "invalid_login": "The user name or the password is wrong. Capital letters matter in the password only.",
+        "invalid_login": "Wrong user name or password. Passwords are case-sensitive.",
     }
 
 

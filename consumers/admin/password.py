@@ -100,7 +100,7 @@ class Forgotten(OutsidePage, AskForm):
     def form_valid(self, form: ForgottenForm) -> HttpResponse:
         asked = count_within(f"password asked {client_address(self.request)}", seconds=HOUR)
         if asked > MAX_ASKED_BY_AN_ADDRESS:
-            form.add_error(None, "Too many links were asked for. Try again in an hour, or ask an administrator.")
+            form.add_error(None, "Too many requests for a link. Try again in an hour, or ask an administrator.")
             return self.render_to_response(self.get_context_data(form=form), status=429)
         entered, request = form.cleaned_data["entered"], self.request
         if can_send_mail():

@@ -23,7 +23,7 @@ class SiteForm(ServiceForm):
         blank="The account's time zone",
         required=False,
         label="Time zone",
-        help_text="Days and times of promotions are judged in this zone.",
+        help_text="Promotions use this time zone for days and times at the site.",
     )
 
     key_field = "number"
@@ -42,8 +42,8 @@ class SiteForm(ServiceForm):
         )
         labels = {"number": "Site number", "name": "Site name"}
         help_texts = {
-            "number": "As the tills know it. It cannot be changed later.",
-            "archived": "Hidden from lists; its transactions stay.",
+            "number": "Number used by tills. You cannot change it later.",
+            "archived": "Hides the site from lists and keeps its transactions.",
         }
 
 
@@ -68,7 +68,7 @@ class SiteAdmin(ImportExportMixin, KeyedAdmin):
     resource_classes = (SiteResource,)
     form = SiteForm
     add_label = "Add site"
-    empty_text = "A site is a shop or web shop where transactions happen."
+    empty_text = "Sites are your shops and web shops."
     list_display = ("number", "name", "town", "county", "postcode", "time_zone")
     list_display_links = ("number", "name")
     list_filter = (ArchivedFilter,)

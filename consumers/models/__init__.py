@@ -3,6 +3,7 @@
 from consumers.models.account import Account, AccountOwned
 from consumers.models.api_key import ApiKey
 from consumers.models.consumer import Consumer
+from consumers.models.file_columns import FileColumnChoice
 from consumers.models.group import ConsumerGroup
 from consumers.models.job import Job, JobPart
 from consumers.models.membership import Card, Membership
@@ -17,6 +18,7 @@ __all__ = [
     "Card",
     "Consumer",
     "ConsumerGroup",
+    "FileColumnChoice",
     "Job",
     "JobPart",
     "Membership",

@@ -25,7 +25,7 @@ def earn_rate_text(rate: Any) -> str:
     try:
         number = Decimal(rate)
     except InvalidOperation as error:
-        raise ValueError("This is not a number.") from error
+        raise ValueError("Enter a number.") from error
     if not number.is_finite() or not 0 <= number < MAX_EARN_RATE:
         raise ValueError(f"A rate is at least 0 and below {MAX_EARN_RATE:,}.")
     if number != round(number, 4):

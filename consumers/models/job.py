@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from consumers.choices import JobFile, JobState
+from consumers.choices import JobFile, JobQuestion, JobState
 from consumers.models.account import AccountOwned
 
 
@@ -11,7 +11,8 @@ class Job(AccountOwned):
     """A large import or export, run by a worker in steps.
 
     ``parameters`` depend on the kind. ``done`` of ``total`` rows have passed the current ``phase``. A worker holds the
-    job by its ``claim`` until ``lease_until``; ``attempts`` counts claims since the last successful step.
+    job by its ``claim`` until ``lease_until``; ``attempts`` counts claims since the last successful step. ``question``
+    is what it asks while it waits for an answer, ``summary`` counts what its preview found.
     """
 
     kind = models.CharField(max_length=32)
@@ -21,9 +22,11 @@ class Job(AccountOwned):
     )
     parameters = models.JSONField(default=dict)
     state = models.CharField(max_length=16, choices=JobState.choices, default=JobState.WAITING)
+    question = models.CharField(max_length=16, choices=JobQuestion.choices, blank=True)
     phase = models.CharField(max_length=32, blank=True)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
+    summary = models.JSONField(default=dict)
     error = models.TextField(blank=True)
     result_name = models.CharField(max_length=200, blank=True)
     asked_at = models.DateTimeField()
@@ -53,7 +56,7 @@ class Job(AccountOwned):
     @property
     def is_over(self) -> bool:
         """Return whether the job has ended."""
-        return self.state not in (JobState.WAITING, JobState.RUNNING)
+        return self.state not in (JobState.WAITING, JobState.RUNNING, JobState.ASKING)
 
 
 class JobPart(models.Model):

@@ -112,7 +112,7 @@ def account_update(*, account_id: int, values: AccountValues, author: Author) ->
         if account.currency != old_currency and referenced_keys(
             account_id=account_id, kind="currency", keys=[old_currency]
         ):
-            raise InUse(f"The currency is fixed: there are amounts in {old_currency}.")
+            raise InUse(f"You cannot change the currency: {old_currency} is in use.")
         author.sign(account)
         account.save()
         rulebook_version_advance(account=account)
@@ -134,4 +134,6 @@ def api_key_revoke(*, account_id: int, prefix: str) -> None:
         ConsumersError: the account has no such key.
     """
     if not ApiKey.objects.filter(account_id=account_id, prefix=prefix).update(revoked=True):
-        raise ConsumersError(problems=[Problem(code="does_not_exist", detail="There is no such key.", attr="prefix")])
+        raise ConsumersError(
+            problems=[Problem(code="does_not_exist", detail="This key does not exist.", attr="prefix")]
+        )

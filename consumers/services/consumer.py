@@ -148,7 +148,10 @@ def _wrong_birthdays(rows: Sequence[ConsumerValues]) -> Iterator[Problem]:
             yield Problem(code="invalid", detail=str(error), attr=path)
             continue
         if row.date_of_birth is not None and month_day_text(row.date_of_birth) != row.birthday:
-            detail = f"The date of birth is {row.date_of_birth:%Y-%m-%d}. Correct one of the two, or leave this out."
+            detail = (
+                f"The date of birth is {row.date_of_birth:%Y-%m-%d}. "
+                "Correct one of the two, or leave the birthday blank."
+            )
             yield Problem(code="contradicts_date_of_birth", detail=detail, attr=path)
 
 
@@ -173,7 +176,7 @@ def _cards_of_others(account: Account, rows: Sequence[ConsumerValues]) -> Iterat
             if problem := key_problem(named.number):
                 yield Problem(code=problem.code, detail=problem.detail, attr=path)
             if paths.setdefault(named.number, path) != path:
-                yield Problem(code="duplicate", detail=f"Card {named.number} is named twice.", attr=path)
+                yield Problem(code="duplicate", detail=f"Card {named.number} is listed twice.", attr=path)
     saved_ids = {row.consumer_id for row in rows}
     cards = Card.objects.filter(account=account).select_related("membership__consumer")
     for card in rows_by_values(cards, "number", paths):
@@ -189,8 +192,7 @@ def _memberships_save(account: Account, consumers: Sequence[Consumer], rows: Seq
     removed_ids = list(removed.values_list("consumer__consumer_id", flat=True))
     if with_points := referenced_keys(account_id=account.pk, kind="membership", keys=removed_ids):
         raise InUse(
-            f"The membership of {', '.join(sorted(with_points)[:10])} has a history of points: "
-            "set its status to withdrawn."
+            f"The membership of {', '.join(sorted(with_points)[:10])} has points history: set its status to withdrawn."
         )
     Card.objects.filter(membership__in=removed).delete()
     removed.delete()

@@ -7,7 +7,7 @@ dies loses at most its current step, a worker presumed dead writes nothing more,
 import logging
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from django.dispatch import Signal
 
 from consumers.author import Author
-from consumers.choices import JobFile, JobState
+from consumers.choices import JobFile, JobQuestion, JobState
 from consumers.exceptions import JobFailed, JobOver
 from consumers.models import Job, JobPart
 from consumers.types import JsonObject
@@ -32,6 +32,8 @@ MAX_ATTEMPTS = 3
 FILES_KEPT_FOR = timedelta(days=30)
 """How long a finished job's file can be downloaded."""
 
+UNFINISHED = (JobState.WAITING, JobState.RUNNING, JobState.ASKING)
+
 Clock = Callable[[], datetime]
 
 jobs_waiting = Signal()
@@ -40,12 +42,20 @@ jobs_waiting = Signal()
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """The result of one step: progress, and a part of the result file."""
+    """The result of one step: progress, and a part of a file, the result or the preview.
+
+    ``summary`` replaces the job's. A step with a ``question`` stops the job until somebody answers it; ``parameters``
+    are added to the job's.
+    """
 
     phase: str
     done: int
     total: int
     result: bytes = b""
+    file: JobFile = JobFile.RESULT
+    summary: JsonObject | None = None
+    question: JobQuestion | None = None
+    parameters: JsonObject = field(default_factory=dict)
 
 
 Steps = Callable[[Job], Iterator[Step]]
@@ -99,9 +109,34 @@ def job_cancel(*, job: Job, at: datetime) -> None:
         JobOver: it has ended.
     """
     # Race: a step runs meanwhile. This is one statement; the step then finds the job cancelled and rolls back.
-    unfinished = Job.objects.filter(pk=job.pk, state__in=(JobState.WAITING, JobState.RUNNING))
+    unfinished = Job.objects.filter(pk=job.pk, state__in=UNFINISHED)
     if not unfinished.update(state=JobState.CANCELLED, finished_at=at, claim=None, lease_until=None):
-        raise JobOver("It has ended already.")
+        raise JobOver("This job has already ended.")
+
+
+def job_answer(*, job: Job, question: JobQuestion, parameters: JsonObject, restart: bool = False) -> None:
+    """Let a job go on that asks a question; its steps find the answer in ``parameters``.
+
+    Args:
+        job: asks.
+        question: is the one that was shown: another one is not answered by it.
+        parameters: are added to the job's.
+        restart: begins the job again, without what it has found so far. It must not have written anything.
+
+    Raises:
+        JobOver: it does not ask this any more.
+    """
+    # One transaction. Race: two people answer at once, or one cancels. The first changes the row; the others find
+    # that it asks no more.
+    with transaction.atomic():
+        asking = Job.objects.filter(pk=job.pk, state=JobState.ASKING, question=question)
+        begun: JsonObject = {"phase": "", "done": 0, "total": 0, "summary": {}} if restart else {}
+        answered = {"state": JobState.WAITING, "question": "", "parameters": job.parameters | parameters, **begun}
+        if not asking.update(**answered):
+            raise JobOver("This was already answered or cancelled.")
+        if restart:
+            JobPart.objects.filter(job=job, file=JobFile.PREVIEW).delete()
+        transaction.on_commit(partial(jobs_waiting.send_robust, sender=Job))
 
 
 def jobs_run(*, clock: Clock, for_at_most: timedelta) -> int:
@@ -118,7 +153,11 @@ def jobs_run(*, clock: Clock, for_at_most: timedelta) -> int:
 
 
 def _delete_old_files(*, at: datetime) -> None:
-    """Delete input files of finished jobs, and old result files."""
+    """Delete input files of finished jobs, and old result files; cancel jobs that nobody answers."""
+    asked_long_ago = Job.objects.filter(state=JobState.ASKING, asked_at__lte=at - FILES_KEPT_FOR)
+    asked_long_ago.update(
+        state=JobState.CANCELLED, finished_at=at, error=f"Nobody answered in {FILES_KEPT_FOR.days} days."
+    )
     finished = Q(job__state__in=(JobState.DONE, JobState.FAILED, JobState.CANCELLED))
     old = Q(job__finished_at__lte=at - FILES_KEPT_FOR)
     JobPart.objects.filter(finished & (old | Q(file=JobFile.INPUT))).delete()
@@ -147,7 +186,7 @@ def _run(job: Job, *, clock: Clock, until: datetime) -> int:
     steps_run = 0
     try:
         if job.attempts > MAX_ATTEMPTS:
-            raise JobFailed("It was begun several times and never got further. Ask who runs the system.")
+            raise JobFailed("It failed several times. Ask your system administrator.")
         steps = _steps_by_kind[job.kind](job)
         while _run_step(job, steps, at=clock()):
             steps_run += 1
@@ -170,7 +209,7 @@ def _claimed(job: Job) -> QuerySet[Job]:
 
 
 def _run_step(job: Job, steps: Iterator[Step], *, at: datetime) -> bool:
-    """Run one step; return False if none is left, and the job is done."""
+    """Run one step; return False if none is left and the job is done, or if it asks something."""
     # One transaction for the step's writes, its part of the result and the progress. Race: a cancellation or another
     # worker comes between. The job's row is locked first.
     with transaction.atomic():
@@ -181,12 +220,20 @@ def _run_step(job: Job, steps: Iterator[Step], *, at: datetime) -> bool:
             _end(job, state=JobState.DONE, at=at)
             return False
         if step.result:
-            position = JobPart.objects.filter(job=job, file=JobFile.RESULT).count()
-            JobPart.objects.create(job=job, file=JobFile.RESULT, position=position, content=step.result)
-        progress = {"phase": step.phase, "done": step.done, "total": step.total}
-        if not _claimed(job).update(lease_until=at + LEASE, attempts=0, **progress):
+            position = JobPart.objects.filter(job=job, file=step.file).count()
+            JobPart.objects.create(job=job, file=step.file, position=position, content=step.result)
+        changed: JsonObject = {"phase": step.phase, "done": step.done, "total": step.total, "attempts": 0}
+        if step.summary is not None:
+            changed["summary"] = step.summary
+        if step.question is None:
+            changed["lease_until"] = at + LEASE
+        else:
+            parameters = job.parameters | step.parameters
+            changed |= {"state": JobState.ASKING, "question": step.question, "parameters": parameters}
+            changed |= {"claim": None, "lease_until": None}
+        if not _claimed(job).update(**changed):
             raise _JobLost
-    return True
+    return step.question is None
 
 
 def _end(job: Job, *, state: JobState, at: datetime, error: str = "") -> None:

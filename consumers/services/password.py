@@ -66,7 +66,7 @@ def password_link_make(*, account_id: int, username: str, asked_by: User) -> Pas
         .first()
     )
     if membership is None:
-        raise NotFound(f"{username} is no member of this account.")
+        raise NotFound(f"{username} is not a member of this account.")
     # Race: the person is made a member of another account meanwhile. The link is made before the check, and a link
     # ends with any change of memberships.
     link = _link_of(membership.user)
@@ -84,15 +84,15 @@ def password_link_denial(*, user: User, asked_by: User) -> str:
     if asked_by.is_superuser:
         return ""
     if user.is_superuser:
-        return f"{user.username} looks after the whole installation and needs no link of yours."
+        return f"{user.username} is an administrator of the whole installation: you cannot make a link for them."
     own, theirs = _permissions_by_account(asked_by), _permissions_by_account(user)
     if any(MANAGE_STAFF not in own.get(account, ()) for account in theirs):
         return (
-            f"{user.username} works for another account too, whose staff you do not manage. "
-            "They can ask for a link by mail, or somebody who manages the staff of all their accounts can make one."
+            f"{user.username} also works for an account whose staff you do not manage. "
+            "They can ask for a link by e-mail, or an administrator of all their accounts can make one."
         )
     if any(not permissions <= own[account] for account, permissions in theirs.items()):
-        return f"{user.username} may do more than you: somebody who may do as much can make a link."
+        return f"{user.username} has more permissions than you. Ask an administrator who has them all to make a link."
     return ""
 
 

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Least
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -32,6 +33,9 @@ MAX_PROMOTIONS = 1_000
 MAX_OPEN_BARS = 8
 """Promotions that a week of the month shows without asking for more."""
 
+MIN_LABEL_DAYS = 10
+"""Days of the timeline that a label needs; beside a shorter bar it is written next to it."""
+
 _FIRST_DAY, _LAST_DAY = date(1000, 2, 1), date(9998, 10, 1)
 """Days between which every period that the page computes is a valid date."""
 
@@ -39,12 +43,15 @@ _COLUMNS = ("family", "type", "code", "name", "starts_at", "ends_at", "stopped_a
 """What the calendar reads of a promotion: it shows hundreds, and leaves their documents in the database."""
 
 _VIEWS = [("timeline", "Timeline"), ("month", "Month")]
+_SORTS = [("start", "Start date"), ("end", "End date")]
 _KINDS = [
     ("", "All"),
     ("Loyalty promotions", [(Family.LOYALTY.value, "All loyalty promotions"), *PromotionType.choices]),
     ("Discounts", [(Family.DISCOUNT.value, "All discounts"), *DiscountType.choices]),
 ]
 
+
+KIND_LABELS = dict([*PromotionType.choices, *DiscountType.choices])
 
 _FILTER_FIELDS = {"kind": "kind", "status": "status", "text": "q"}
 """The fields of the form that hold the filters."""
@@ -54,12 +61,13 @@ class CalendarForm(forms.Form):
     """The view, the day and the filters of the calendar. An invalid value counts as none."""
 
     view = forms.ChoiceField(choices=_VIEWS, required=False, widget=forms.HiddenInput())
-    day = forms.DateField(label="Around", required=False, widget=DateInput())
+    day = forms.DateField(label="Date", required=False, widget=DateInput())
     kind = forms.ChoiceField(label="Kind", choices=_KINDS, required=False, widget=UnfoldAdminSelectWidget())
     status = forms.ChoiceField(
         label="Status", choices=[("", "All"), *Status.choices], required=False, widget=UnfoldAdminSelectWidget()
     )
     q = forms.CharField(label="Name or code", required=False, max_length=100, widget=UnfoldAdminTextInputWidget())
+    sort = forms.ChoiceField(label="Sort by", choices=_SORTS, required=False, widget=UnfoldAdminSelectWidget())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,16 +123,29 @@ class Day:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A promotion over some days of a row: from ``column``, counted from 1, up to the column before ``past``."""
+    """A promotion over some days of a row: from ``column``, counted from 1, up to the column before ``past``.
+
+    ``kind`` is its type: it decides the colour. ``changes`` says that it starts or ends within the row.
+    """
 
     name: str
     code: str
     url: str
+    kind: str
+    kind_label: str
     status: str
     status_label: str
     dates: str
     column: int
     past: int
+    changes: bool
+
+    @property
+    def label_place(self) -> str:
+        """Where a timeline writes the label: in the bar, or after or before one that is too short for it."""
+        if self.past - self.column >= MIN_LABEL_DAYS:
+            return "inside"
+        return "after" if TIMELINE_DAYS + 1 - self.past >= MIN_LABEL_DAYS else "before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,12 +178,19 @@ class CalendarEntry:
             name=self.promotion.name,
             code=self.promotion.code,
             url=self.url,
+            kind=self.promotion.type,
+            kind_label=KIND_LABELS[self.promotion.type],
             status=self.status.value,
             status_label=self.status.label,
             dates=describe_days(self.first, self.last),
             column=(first - start).days + 1,
             past=(last - start).days + 2,
+            changes=self.changes_in(start, days),
         )
+
+    def changes_in(self, start: date, days: int) -> bool:
+        """Return whether it starts or ends on one of the days, rather than running through all of them."""
+        return self.first >= start or (self.last is not None and self.last < start + timedelta(days=days))
 
 
 def calendar(request: HttpRequest) -> HttpResponse:
@@ -176,14 +204,11 @@ def calendar(request: HttpRequest) -> HttpResponse:
     day = min(max(form.cleaned_data.get("day") or timezone.localdate(now), _FIRST_DAY), _LAST_DAY)
     period = month_period(day) if view == "month" else timeline_period(day)
     filters = Filters(**{name: form.cleaned_data.get(key) or "" for name, key in _FILTER_FIELDS.items()})
-    promotions = promotions_between(
-        Promotion.objects.filter(account_id=account.pk).only(*_COLUMNS),
-        start=_midnight(period.start),
-        end=_midnight(period.after),
-    ).order_by("starts_at", "name", "code")
-    matching = list(filters.apply(promotions, at=now)[: MAX_PROMOTIONS + 1])
+    promotions = filters.apply(_promotions_in(period, account_id=account.pk), at=now)
+    matching = list(sorted_by(promotions, form.cleaned_data.get("sort") or "start")[: MAX_PROMOTIONS + 1])
     entries = [_entry(request, promotion, now) for promotion in matching[:MAX_PROMOTIONS]]
     days = days_of(period, today=timezone.localdate(now))
+    bars = [bar for entry in entries if (bar := entry.bar(period.start, period.days)) is not None]
     context = {
         **admin.site.each_context(request),
         "title": "Calendar",
@@ -201,8 +226,11 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "max_promotions": MAX_PROMOTIONS,
         "days": days,
         "month": day.replace(day=1),
-        "bars": [entry.bar(period.start, period.days) for entry in entries] if view == "timeline" else [],
+        "bars": bars,
+        "changing": [bar for bar in bars if bar.changes],
+        "constant": [bar for bar in bars if not bar.changes],
         "weeks": weeks_of(entries, days) if view == "month" else [],
+        "kinds": kinds_of(bars),
     }
     return TemplateResponse(request, "admin/loyalty/calendar.html", context)
 
@@ -242,6 +270,28 @@ def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
+# --- promotions -----------------------------------------------------------------------------------------------------
+
+
+def _promotions_in(period: Period, *, account_id: int) -> QuerySet[Promotion]:
+    """Return the account's promotions that run in a period, with their ends and whether they run through all of it."""
+    start, after = _midnight(period.start), _midnight(period.after)
+    promotions = Promotion.objects.filter(account_id=account_id).only(*_COLUMNS)
+    # SQLite's least of a null is null, PostgreSQL's leaves it out.
+    final_end = Coalesce(Least("ends_at", "stopped_at"), "ends_at", "stopped_at")
+    endless = Q(final_end__isnull=True) | Q(final_end__gt=after)
+    return promotions_between(promotions, start=start, end=after).annotate(
+        final_end=final_end,
+        runs_through=Case(When(Q(starts_at__lt=start) & endless, then=Value(1)), default=Value(0)),
+    )
+
+
+def sorted_by(promotions: QuerySet[Promotion], sort: str) -> QuerySet[Promotion]:
+    """Return promotions by start or end; those that run through all of the period come last."""
+    first = F("final_end").asc(nulls_last=True) if sort == "end" else F("starts_at").asc()
+    return promotions.order_by(F("runs_through").asc(), first, "starts_at", "name", "code")
+
+
 # --- entries and bars -----------------------------------------------------------------------------------------------
 
 
@@ -259,19 +309,27 @@ def _entry(request: HttpRequest, promotion: Promotion, now: datetime) -> Calenda
 
 
 def weeks_of(entries: Sequence[CalendarEntry], days: Sequence[Day]) -> list[Week]:
-    """Return the weeks of a month, each with the bars of the promotions that run in it."""
+    """Return the weeks of a month with the promotions that start or end in it; those of the week itself come first."""
+    changing = [entry for entry in entries if entry.changes_in(days[0].date, len(days))]
     weeks = []
     for index in range(0, len(days), WEEK_DAYS):
-        bars = [bar for entry in entries if (bar := entry.bar(days[index].date, WEEK_DAYS)) is not None]
+        bars = [bar for entry in changing if (bar := entry.bar(days[index].date, WEEK_DAYS)) is not None]
+        bars.sort(key=lambda bar: not bar.changes)
         week_days = days[index : index + WEEK_DAYS]
         weeks.append(Week(days=week_days, bars=bars[:MAX_OPEN_BARS], more=bars[MAX_OPEN_BARS:]))
     return weeks
 
 
+def kinds_of(bars: Sequence[Bar]) -> list[tuple[str, str]]:
+    """Return the kinds that bars have, with their labels, for the legend."""
+    shown = {bar.kind for bar in bars}
+    return [(kind, label) for kind, label in KIND_LABELS.items() if kind in shown]
+
+
 def describe_days(first: date, last: date | None) -> str:
     """Describe the days from one to another, or from one on without an end."""
     if last is None:
-        return f"from {date_format(first, 'j M Y')}, no end"
+        return f"from {date_format(first, 'j M Y')}, no end date"
     if first == last:
         return date_format(first, "j M Y")
     same_year = first.year == last.year

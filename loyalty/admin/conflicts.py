@@ -1,4 +1,4 @@
-"""Show with which other promotions one may clash in a basket, and which of them would win."""
+"""Show which other promotions can clash with one in a basket, and which of them would win."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,24 +32,28 @@ MAX_PAGE = 10_000
 _VERDICTS = {
     Verdict.DISJOINT: ("Never clash", "success"),
     Verdict.OVERLAPPING: ("Can clash", "warning"),
-    Verdict.POSSIBLE: ("Not decided", "default"),
+    Verdict.POSSIBLE: ("Unclear", "default"),
 }
 """The label of each verdict on a pair, and the label's colour."""
 
 _ASPECTS = (
-    ("Time", "time", "They are never in force at the same time."),
-    ("Site", "site", "No site qualifies for both."),
-    ("Audience", "audience", "No consumer qualifies for both."),
-    ("Products and basket", "products", "No basket holds what both ask for."),
+    ("Time", "time", "They never run at the same time."),
+    ("Site", "site", "They never run at the same site."),
+    ("Audience", "audience", "They are for different customers."),
+    ("Products and basket", "products", "No basket can match both."),
 )
 """For each aspect: its label, its attribute of an overlap, and why it keeps a pair apart."""
 
-_ASPECT_VERDICTS = {Verdict.DISJOINT: "differ", Verdict.OVERLAPPING: "meet", Verdict.POSSIBLE: "may meet"}
+_ASPECT_VERDICTS = {
+    Verdict.DISJOINT: "no overlap",
+    Verdict.OVERLAPPING: "overlap",
+    Verdict.POSSIBLE: "may overlap",
+}
 _DECIDED_BY = {
-    "bias": "because of the saving",
-    "age": "because of its age",
-    "code": "because of its code",
-    "combination": "because of the total saving",
+    "bias": "the customer's saving",
+    "age": "promotion age",
+    "code": "promotion code, in alphabetical order",
+    "combination": "the total saving",
 }
 
 
@@ -114,7 +118,7 @@ def conflicts_page(request: HttpRequest) -> HttpResponse:
         limit=PER_PAGE,
     )
     if conflicts is not None and page > 1 and not conflicts.pairs:
-        raise Http404("There are no more.")
+        raise Http404("No more promotions.")
     context = {
         **admin.site.each_context(request),
         "title": f"Conflicts of “{promotion.name}”",
@@ -146,6 +150,8 @@ def _page_number(text: str) -> int:
 def _row(request: HttpRequest, promotion: Promotion, pair: Conflict) -> ConflictRow:
     source, overlap = pair.promotion.source, pair.overlap
     verdict, colour = _VERDICTS[overlap.verdict]
+    if overlap.outcome is not None and overlap.outcome.winner is None:
+        verdict, colour = "Both can apply", "info"
     return ConflictRow(
         name=source.name,
         code=source.code,
@@ -171,7 +177,7 @@ def _reason(overlap: Overlap) -> str:
     reasons = [reason for _, attribute, reason in _ASPECTS if getattr(overlap, attribute) is Verdict.DISJOINT]
     if reasons or overlap.example is not None:
         return " ".join(reasons)
-    return "Neither proved apart nor shown together: try a basket."
+    return "There is no proof either way. Try a basket to check."
 
 
 def _winner(promotion: Promotion, pair: Conflict) -> str:
@@ -179,9 +185,9 @@ def _winner(promotion: Promotion, pair: Conflict) -> str:
     if outcome is None:
         return ""
     if outcome.winner is None:
-        return "Both apply."
+        return "Both apply to the example basket."
     name = promotion.name if outcome.winner == promotion.pk else pair.promotion.source.name
-    return f"“{name}” wins, {_DECIDED_BY.get(outcome.decided_by, outcome.decided_by)}."
+    return f"“{name}” wins, decided by {_DECIDED_BY.get(outcome.decided_by, outcome.decided_by)}."
 
 
 def describe_lost_saving(lost: LostSaving) -> LostSavingRow:
@@ -228,7 +234,7 @@ def describe_example(example: Example) -> ExampleBasket:
 
 def _shopper_facts(example: Example) -> Iterator[str]:
     shopper = example.shopper
-    yield "a loyalty member" if shopper.is_loyalty_member else "no loyalty member"
+    yield "loyalty member" if shopper.is_loyalty_member else "not a loyalty member"
     if shopper.groups:
         yield f"in {', '.join(sorted(shopper.groups))}"
     facts: tuple[tuple[str, object], ...] = (
@@ -244,4 +250,4 @@ def _shopper_facts(example: Example) -> Iterator[str]:
         if value is not None:
             yield f"{label} {date_format(value, 'j M Y') if isinstance(value, date) else value}"
     if example.assumes_history:
-        yield "who has bought as often as is asked"
+        yield "with enough past purchases"

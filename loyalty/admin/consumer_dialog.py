@@ -69,7 +69,7 @@ def consumer_dialog(
         raise PermissionDenied
     consumer = consumers_of(account_id=account_of(request).pk).filter(pk=consumer_pk).first()
     if consumer is None:
-        raise Http404("There is no such consumer.")
+        raise Http404("This consumer does not exist.")
     form = form_class(request, consumer, data=request.POST or None)
     if form.is_valid():
         try:

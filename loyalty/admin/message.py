@@ -46,7 +46,7 @@ class MessageForm(RowDialogForm):
         super().__init__(request, object_id, *args, **kwargs)
         message = row_by_id(messages_of(account_id=account_of(request).pk), object_id)
         if message is None:
-            raise Http404("There is no such message.")
+            raise Http404("This message does not exist.")
         self.message = message
 
 
@@ -54,7 +54,7 @@ class MessageForm(RowDialogForm):
 class RedemptionMessageAdmin(LongListAdmin):
     """The pages of redemption messages."""
 
-    empty_text = "A promotion with a redemption message tells those who redeem it, by e-mail, what they got."
+    empty_text = "Promotions with a redemption message e-mail each consumer who redeems them."
     list_display = ("moment", "consumer", "subject", "promotion", "state_label", "attempts")
     list_filter = (
         choice_filter("state", "state", MessageState.choices, lambda _, rows, value: rows.filter(state=value)),
@@ -69,7 +69,7 @@ class RedemptionMessageAdmin(LongListAdmin):
             "Message",
             {"fields": (("state_label", "attempts"), ("consumer", "address"), ("transaction", "promotion"))},
         ),
-        ("What it says", {"fields": ("subject", "text")}),
+        ("Content", {"fields": ("subject", "text")}),
         ("Sending", {"fields": (("moment", "sent"), ("next_attempt", "given_up"), "last_error")}),
     )
     actions_detail = ("send_again", "cancel")
@@ -106,7 +106,7 @@ class RedemptionMessageAdmin(LongListAdmin):
     def next_attempt(self, message: RedemptionMessage) -> str:
         return format_moment(message.next_attempt_at) if message.state == MessageState.WAITING else "–"
 
-    @display(description="Given up after")
+    @display(description="Retries until")
     def given_up(self, message: RedemptionMessage) -> str:
         return format_moment(message.give_up_at) if message.state == MessageState.WAITING else "–"
 
@@ -132,8 +132,8 @@ class RedemptionMessageAdmin(LongListAdmin):
         permissions=CHANGE,
         dialog={
             "title": "Send this message again?",
-            "description": "It goes to the address that the consumer has now. One that was sent, or may have been, "
-            "then arrives twice.",
+            "description": "It goes to the consumer's current address. If it was already sent, the consumer gets "
+            "it twice.",
             "form_class": MessageForm,
             "form_submit_text": "Send again",
         },
@@ -150,7 +150,7 @@ class RedemptionMessageAdmin(LongListAdmin):
         permissions=CHANGE,
         dialog={
             "title": "Cancel this message?",
-            "description": "It is not sent any more, unless somebody sends it again.",
+            "description": "It will not be sent, unless you send it again.",
             "form_class": MessageForm,
             "form_submit_text": "Cancel message",
             "variant": "danger",
@@ -174,5 +174,5 @@ class RedemptionMessageAdmin(LongListAdmin):
             return dialog_with_errors(request, getattr(self, name).dialog, form)
         self.log_change(request, message, f"{label_of(name)}.")
         state = MessageState(message.state).label.lower()
-        messages.success(request, f"The message to {message.address} is {state} now.")
+        messages.success(request, f"The message to {message.address} is now {state}.")
         return dialog_redirect(request, self.url_of("change", message.pk))

@@ -5,7 +5,7 @@ import resource
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,10 +23,31 @@ def arguments_add(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a CSV of past sales, one row per line of an invoice; may be gzipped")
     parser.add_argument("--account", required=True, metavar="CODE", help="the account that gets them")
     parser.add_argument("--mapping", type=Path, metavar="FILE", help="a JSON or TOML file with the options below")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="COLUMN=VALUE",
+        help="read only rows with this value; repeated for one column: with any of them",
+    )
     for name, help_text in _OPTIONS.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}", metavar="COLUMN" if name in _COLUMNS else "TEXT", help=help_text
         )
+
+
+def only_read(named: Sequence[str]) -> dict[str, list[str]]:
+    """Return the values that rows must have, by column, of texts such as ``status=Shipped``.
+
+    Raises:
+        CommandError: a text has no column.
+    """
+    only: dict[str, list[str]] = {}
+    for text in named:
+        column, sign, value = text.partition("=")
+        if not sign or not column.strip():
+            raise CommandError(f"--only takes COLUMN=VALUE, such as status=Shipped, and not {text}.")
+        only.setdefault(column.strip(), []).append(value.strip())
+    return only
 
 
 _COLUMNS = {
@@ -34,8 +55,12 @@ _COLUMNS = {
     "sku": "column of the product's SKU",
     "quantity": "column of the number of units; below zero in a return",
     "moment": "column of the date and time",
-    "unit_price": "column of the price of one unit, tax included",
+    "date": "column of the date, where the time has a column of its own",
+    "time": "column of the time",
+    "unit_price": "column of the price of one unit, tax included unless --prices says otherwise",
+    "line_total": "column of the price of all units; with a unit price, both must agree",
     "unit_price_ex_tax": "column of the price of one unit without tax (default: tax included)",
+    "tax": "column of the row's tax, an amount",
     "description": "column of the product's name",
     "category": "column of the product's category (default: the last word of its name)",
     "brand": "column of the product's brand",
@@ -44,6 +69,8 @@ _COLUMNS = {
 }
 _OPTIONS = {
     **_COLUMNS,
+    "prices": "inc_tax or ex_tax: whether prices have their tax in them (default: inc_tax)",
+    "tax_rate": "the rate of the tax in percent, or the column of it",
     "time_zone": "zone of moments without an offset (default: the account's)",
     "date_format": "how moments are written, as strptime reads it (default: ISO 8601)",
     "decimal": "the decimal mark, a point or a comma",
@@ -64,9 +91,11 @@ def file_open(options: JsonMapping) -> tuple[Account, SalesFile]:
     account = Account.objects.filter(code=options["account"]).first()
     if account is None:
         raise CommandError(f"There is no account {options['account']}.")
-    named = {name: options[name] for name in Layout.__struct_fields__ if options[name] is not None}
+    named = {name: options[name] for name in Layout.__struct_fields__ if options[name]}
+    if named.get("only"):
+        named["only"] = only_read(named["only"])
     layout = layout_read(named=named, mapping=options["mapping"])
-    return account, SalesFile(path=options["file"], layout=layout, zone=account.zone)
+    return account, SalesFile(path=options["file"], layout=layout, zone=account.zone, currency=account.currency)
 
 
 @contextmanager

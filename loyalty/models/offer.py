@@ -18,8 +18,8 @@ from promotions.models.product import decimals_error, has_more_decimals
 MAX_VALID_DAYS = 36_500
 MAX_PERCENTAGE = Decimal(100)
 
-_NEEDED = "This kind of offer needs it."
-_NOT_USED = "This kind of offer does not use it."
+_NEEDED = "Required for this kind of offer."
+_NOT_USED = "Leave blank for this kind of offer."
 
 
 class Offer(AccountOwned):
@@ -79,18 +79,20 @@ class Offer(AccountOwned):
         if has_more_decimals(self.perceived_value, self.currency):
             problems["perceived_value"] = decimals_error(self.currency)
         if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
-            problems["ends_at"] = ValidationError("An offer ends after it starts.", code="invalid")
+            problems["ends_at"] = ValidationError("The end date must be after the start date.", code="invalid")
         if self.valid_days is not None and self.valid_days > MAX_VALID_DAYS:
             problems["valid_days"] = ValidationError(f"At most {MAX_VALID_DAYS:,} days.", code="max_value")
         if self.stock is not None and self.stock < self.issued:
-            problems["stock"] = ValidationError(f"{self.issued} vouchers are issued already.", code="min_value")
+            problems["stock"] = ValidationError(f"{self.issued} vouchers have already been issued.", code="min_value")
         if problems:
             raise ValidationError(problems)
 
     def _check_cost(self, problems: dict[str, ValidationError]) -> None:
         if self.kind == OfferKind.TIERED:
             if not self.point_cost:
-                problems["point_cost"] = ValidationError("A tiered offer costs at least one point.", code="required")
+                problems["point_cost"] = ValidationError(
+                    "A tiered offer must cost at least one point.", code="required"
+                )
         elif self.point_cost is not None:
             problems["point_cost"] = ValidationError(_NOT_USED, code="not_used")
 
@@ -105,7 +107,7 @@ class Offer(AccountOwned):
             if value is None:
                 problems["value"] = ValidationError(_NEEDED, code="required")
             elif value == 0:
-                problems["value"] = ValidationError("It must be above 0.", code="min_value")
+                problems["value"] = ValidationError("Must be above 0.", code="min_value")
         elif self.benefit == Benefit.PRODUCT and value is not None:
             problems["value"] = ValidationError(_NOT_USED, code="not_used")
         if value is None or "value" in problems:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, datetime
+from decimal import Decimal
 
 from django.db.models import Max, Prefetch, QuerySet
 
@@ -11,6 +12,7 @@ from consumers.types import JsonObject
 from loyalty.choices import TransactionKind, TransactionStatus
 from loyalty.models import AppliedPromotion, Reversal, Transaction, Voucher
 from loyalty.selectors.stored_decision import ghost_redemptions_of
+from promotions.engine.money import money_text, to_minor
 from promotions.models import Promotion
 
 LARGE_COLUMNS = ("explanation", "answer", "state", "facts", "lines")
@@ -99,6 +101,14 @@ def last_promotion_day(*, consumer_pk: int) -> date | None:
     return day
 
 
+TOTALS = ("total_inc_tax", "discount_total", "net_total_inc_tax")
+
+
+def _money(amount: Decimal, currency: str) -> str:
+    """Return a stored amount, of four decimals, with those of its currency."""
+    return money_text(to_minor(amount, currency), currency)
+
+
 def _without_decision(transaction: Transaction) -> JsonObject:
     """Return the answer about an imported sale, which has no decision."""
     return {
@@ -106,9 +116,7 @@ def _without_decision(transaction: Transaction) -> JsonObject:
         "currency": transaction.currency,
         "occurred_at": moment_text(transaction.occurred_at),
         "status": transaction.status,
-        "total_inc_tax": f"{transaction.total_inc_tax:f}",
-        "discount_total": f"{transaction.discount_total:f}",
-        "net_total_inc_tax": f"{transaction.net_total_inc_tax:f}",
+        **{name: _money(getattr(transaction, name), transaction.currency) for name in TOTALS},
         "points": {"base": 0, "promotion": 0, "total": 0, "balance": None},
         "lines": [
             {

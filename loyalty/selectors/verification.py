@@ -95,14 +95,14 @@ _CHECKS = {
             GROUP BY ap.promotion_id, t.consumer_id
         ), kept AS (
             SELECT promotion_id, consumer_id, redemptions FROM loyalty_promotionusage WHERE redemptions <> 0
-        ), beside AS (
+        ), compared AS (
             SELECT promotion_id, consumer_id, SUM(kept) AS kept, SUM(history) AS history FROM (
                 SELECT promotion_id, consumer_id, redemptions AS kept, 0 AS history FROM kept
                 UNION ALL SELECT promotion_id, consumer_id, 0, redemptions FROM history
             ) both_sides GROUP BY promotion_id, consumer_id
         )
         SELECT a.code, p.code || ' / ' || c.consumer_id, b.kept, b.history
-        FROM beside b
+        FROM compared b
         JOIN promotions_promotion p ON p.id = b.promotion_id
         JOIN consumers_consumer c ON c.id = b.consumer_id
         JOIN consumers_account a ON a.id = p.account_id

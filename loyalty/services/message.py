@@ -141,7 +141,7 @@ def _mark_uncertain(*, at: datetime) -> None:
     """Leave to staff the messages that a worker claimed ``CLAIM_TIMEOUT`` ago without a result."""
     abandoned = RedemptionMessage.objects.filter(state=MessageState.CLAIMED, claimed_at__lte=at - CLAIM_TIMEOUT)
     abandoned.update(
-        state=MessageState.UNCERTAIN, last_error="The worker stopped before it could say what became of it."
+        state=MessageState.UNCERTAIN, last_error="Sending was interrupted. The message may have been sent."
     )
 
 
@@ -253,7 +253,7 @@ def message_send_again(*, message: RedemptionMessage, at: datetime) -> Redemptio
     with transaction.atomic():
         message = _lock(message)
         if message.state == MessageState.CLAIMED:
-            raise MessageSettled("It is being sent at this moment. Look again in a quarter of an hour.")
+            raise MessageSettled("This message is being sent. Check again in 15 minutes.")
         if message.applied.transaction.status == TransactionStatus.VOIDED:
             raise MessageSettled("The transaction was voided.")
         message.address = message.consumer.email or message.address
@@ -276,7 +276,7 @@ def message_cancel(*, message: RedemptionMessage) -> RedemptionMessage:
     with transaction.atomic():
         message = _lock(message)
         if message.state in (MessageState.CLAIMED, MessageState.SENT):
-            raise MessageSettled("It is sent already, or being sent at this moment.")
+            raise MessageSettled("This message has been sent or is being sent.")
         message.state = MessageState.CANCELLED
         message.save(update_fields=["state"])
     return message

@@ -1,6 +1,6 @@
 """Save loyalty promotions: the lifecycle of every promotion, with the documents of this family."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from consumers.author import Author
@@ -12,28 +12,20 @@ from promotions.engine.definition.reader import Definition
 from promotions.models import Promotion
 from promotions.services.promotion.save import promotion_save, promotions_save
 from promotions.services.promotion.values import PromotionFamily, PromotionValues
-from promotions.services.rich_text import rich_text_cleaned
+from promotions.services.rich_text import CONTENT_RICH_TEXTS, document_cleaned
 
-RICH_TEXTS = {"outcome": ("redemption_message",), "content": ("long_description", "terms_and_conditions")}
-"""The fields of each document that hold HTML; all others are plain text, escaped where they are shown."""
+OUTCOME_RICH_TEXTS = ("redemption_message",)
+"""The texts of an outcome that hold HTML; all others are plain text, escaped where they are shown."""
 
 
 def _check(values: PromotionValues, catalogue_enabled: bool) -> Definition:
     return check_loyalty(
         values.type,
-        outcome=_cleaned(values.outcome, RICH_TEXTS["outcome"]),
+        outcome=document_cleaned(values.outcome, OUTCOME_RICH_TEXTS),
         eligibility=values.eligibility,
-        content=_cleaned(values.content, RICH_TEXTS["content"]),
+        content=document_cleaned(values.content, CONTENT_RICH_TEXTS),
         catalogue_enabled=catalogue_enabled,
     )
-
-
-def _cleaned(document: object, names: Sequence[str]) -> object:
-    """Return the document with its rich texts cleaned, before their lengths are checked; a malformed one unchanged."""
-    if not isinstance(document, Mapping):
-        return document
-    texts = {name: text for name in names if isinstance(text := document.get(name), str)}
-    return {**document, **{name: rich_text_cleaned(text) for name, text in texts.items()}}
 
 
 LOYALTY = PromotionFamily(family=Family.LOYALTY, check=_check, sources=LOYALTY_REFERENCE_SOURCES)

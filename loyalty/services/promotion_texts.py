@@ -9,8 +9,7 @@ from typing import Protocol
 from django.utils.html import strip_tags
 
 from consumers.types import JsonMapping
-from loyalty.services.promotion import RICH_TEXTS
-from promotions.services.rich_text import rich_text_sanitised
+from promotions.services.rich_text import CONTENT_RICH_TEXTS, rich_text_sanitised
 
 MAX_SUBJECT_LENGTH = 200
 
@@ -81,7 +80,7 @@ def _values(source: PromotionTexts) -> Iterator[tuple[str, str]]:
     yield "promotion_name", escape(source.name)
     for name in ("short_description", "long_description", "confirmation_message", "terms_and_conditions"):
         text = content.get(name, "")
-        yield name, rich_text_sanitised(text) if name in RICH_TEXTS["content"] else escape(text)
+        yield name, rich_text_sanitised(text) if name in CONTENT_RICH_TEXTS else escape(text)
     for number, link in enumerate(content.get("links", ()), start=1):
         yield f"link_url_{number}", escape(link["url"])
         yield f"anchor_text_{number}", escape(link["anchor_text"])

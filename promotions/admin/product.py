@@ -1,7 +1,7 @@
 """The pages of the catalogue, and its import and export."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -69,16 +69,17 @@ class ProductForm(ServiceForm):
             "no_points": "No points",
         }
         help_texts = {
-            "sku": "As the tills send it. It cannot be changed later.",
-            "cost_price": "In the account's currency, with up to four decimals; leave blank if unknown.",
-            "retail_price": "In the account's currency, with up to four decimals; leave blank if unknown. "
+            "sku": "The SKU that tills send. You cannot change it later.",
+            "cost_price": "In the account's currency, with up to four decimals. Leave blank if unknown.",
+            "retail_price": "In the account's currency, with up to four decimals. Leave blank if unknown. "
             "Both prices give the margin.",
-            "sold_by": "A line of a product sold by weight counts as one unit, whatever it weighs.",
+            "sold_by": "A line of a product sold by weight counts as one unit.",
             "no_discount": "Discounts and vouchers do not lower its price, and it does not count towards a required "
             "spend. For gift cards, deposits and books at a fixed price.",
-            "no_points": "It earns no points and is left out of loyalty promotions. With No discount as well, tills "
-            "may sell it at a price below zero: a bottle brought back.",
-            "archived": "Hidden from lists; rules that name it keep working.",
+            "no_points": "It earns no points and loyalty promotions ignore it. With No discount as well, tills can "
+            "sell it "
+            "at a price below zero, such as for a returned bottle.",
+            "archived": "Hides the product from lists. Rules that use it keep working.",
         }
 
 
@@ -86,6 +87,30 @@ class ProductResource(AccountResource):
     """Products by SKU; labels are separated by commas, an empty price is unknown."""
 
     labels = Field(column_name="labels", attribute="labels", widget=TextsWidget())
+    synonyms: ClassVar[Mapping[str, Sequence[str]]] = {
+        "sku": ("Variant SKU", "Product SKU", "Stock code", "Item number", "Item no", "Article number", "Product code"),
+        "name": ("Title", "Product name", "Item name", "Product title", "Description"),
+        "product_brand": ("Vendor", "Brand", "Manufacturer"),
+        "program_brand": ("Programme brand",),
+        "category": ("Type", "Product type", "Product category", "Category name", "Department"),
+        "labels": ("Tags", "Product tags"),
+        "cost_price": ("Cost per item", "Cost", "Unit cost", "Purchase price"),
+        "retail_price": ("Variant Price", "Price", "Regular price", "Selling price", "Unit price"),
+    }
+    group_headings = ("Handle", "URL handle", "Parent SKU")
+    inherited: ClassVar[frozenset[str]] = frozenset(
+        {
+            "name",
+            "product_brand",
+            "program_brand",
+            "category",
+            "labels",
+            "sold_by",
+            "no_discount",
+            "no_points",
+            "archived",
+        }
+    )
 
     class Meta(AccountResource.Meta):
         model = Product

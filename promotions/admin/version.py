@@ -21,7 +21,7 @@ class PromotionVersionAdmin(ReadOnlyAdmin):
     """Every version of every promotion; a redemption references the one that it used."""
 
     account_path = "promotion__account"
-    empty_text = "Each time a promotion is saved with a change, its new version is kept here for good."
+    empty_text = "Saving a change to a promotion creates a new version. Versions are kept for good."
     list_display = ("promotion_name", "version", "saved", "made_by")
     list_display_links = ("promotion_name", "version")
     search_fields = ("promotion__code", "promotion__name")

@@ -13,7 +13,6 @@ from consumers.author import Author
 from consumers.exceptions import Problem
 from consumers.models import Account
 from promotions.choices import Family
-from promotions.engine.definition.content import blank_content
 from promotions.engine.definition.discount import check_discount
 from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_OUTCOME, DISCOUNT_RESTRICTIONS, Document
 from promotions.engine.definition.reader import Definition
@@ -21,6 +20,7 @@ from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
 from promotions.services.promotion.save import promotion_problems, promotion_save, promotions_save
 from promotions.services.promotion.values import PromotionFamily, PromotionValues
+from promotions.services.rich_text import CONTENT_RICH_TEXTS, document_cleaned
 
 OUTCOME = tuple(DISCOUNT_OUTCOME)
 
@@ -52,6 +52,7 @@ class DiscountValues:
     transaction_redemption_limit: object = None
     customer_limit_period: object = None
     always_apply: object = False
+    content: object = field(default_factory=dict)
 
     def as_promotion(self) -> PromotionValues:
         """Return these values as those of a promotion of any family."""
@@ -72,7 +73,7 @@ class DiscountValues:
                 "control_group": None,
                 **{name: getattr(self, name) for name in DISCOUNT_RESTRICTIONS},
             },
-            content=blank_content(),
+            content=self.content,
         )
 
 
@@ -102,6 +103,7 @@ def discount_fields(definition: Document) -> Document:
         **{name: outcome[name] for name in OUTCOME},
         "conditions": {name: eligibility[name] for name in CONDITIONS},
         **{name: eligibility[name] for name in DISCOUNT_RESTRICTIONS},
+        "content": definition["content"],
     }
 
 
@@ -118,6 +120,7 @@ def _check(values: PromotionValues, catalogue_enabled: bool) -> Definition:
         values.type,
         outcome=values.outcome,
         eligibility=values.eligibility,
+        content=document_cleaned(values.content, CONTENT_RICH_TEXTS),
         currency=values.currency,
         catalogue_enabled=catalogue_enabled,
     )

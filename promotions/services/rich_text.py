@@ -1,6 +1,7 @@
 """The HTML that marketers may write, and the one place that cleans it."""
 
 import re
+from collections.abc import Mapping, Sequence
 
 import nh3
 
@@ -16,6 +17,18 @@ _ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "width", "height"}}
 _URL_ATTRIBUTES = frozenset({"href", "src"})
 _INSERT = re.compile(r"\s*\{\{\s*(?:link|image)_url_[1-3]\s*\}\}\s*")
 _MAX_LENGTH = 200_000
+
+
+CONTENT_RICH_TEXTS = ("long_description", "terms_and_conditions")
+"""The texts of a promotion's content that hold HTML; all others are plain text, escaped where they are shown."""
+
+
+def document_cleaned(document: object, names: Sequence[str]) -> object:
+    """Return a document with its rich texts cleaned, before their lengths are checked; a malformed one unchanged."""
+    if not isinstance(document, Mapping):
+        return document
+    texts = {name: text for name in names if isinstance(text := document.get(name), str)}
+    return {**document, **{name: rich_text_cleaned(text) for name, text in texts.items()}}
 
 
 def rich_text_cleaned(html: str) -> str:

@@ -200,7 +200,7 @@
         choices = found.choices;
         words = choices.length ? "" : found.note || `No ${this.noun} found${this.open ? ": what you typed is kept" : ""}.`;
       } catch {
-        words = "The list cannot be reached just now. Type the value itself.";
+        words = "The list is not available right now. Type the value instead.";
       }
       if (asked !== this.#asked || document.activeElement !== this.input) return;
       this.#found = this.many ? choices.filter(({ key }) => !this.values.includes(key)) : choices;

@@ -1,4 +1,4 @@
-/* The theme's frame for questions as a modal dialog: it takes the focus, keeps it, and gives it back. */
+/* Questions as modal dialogs, in the theme's frame or in the page: they take the focus, keep it, and give it back. */
 (() => {
   "use strict";
 
@@ -42,4 +42,22 @@
     opener?.focus();
     opener = null;
   };
+
+  /* A question that came with the page: a modal dialog that the browser keeps the focus in. Once it is closed, the form
+     is as it was sent, and not saved. */
+  function ask(question) {
+    const form = question.closest("form");
+    question.removeAttribute("open");
+    question.showModal();
+    question.querySelector("input:not([type=hidden])")?.dispatchEvent(new Event("input"));
+    question.querySelector("[data-question-close]").addEventListener("click", () => question.close());
+    question.addEventListener("close", () => {
+      const name = question.querySelector("[type=submit]").name;
+      question.remove();
+      [...form.elements].find((each) => each.name === name && each.type === "submit")?.focus();
+    });
+  }
+
+  // After the page's other scripts, which watch what is entered.
+  window.addEventListener("load", () => document.querySelectorAll("dialog[data-question]").forEach(ask));
 })();

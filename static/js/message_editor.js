@@ -28,7 +28,7 @@
     for (const entry of menu.querySelectorAll("[data-needs]")) {
       const value = form.elements[entry.dataset.needs]?.value.trim() ?? "";
       entry.disabled = !value;
-      entry.querySelector("small").textContent = value || "not on the Content tab yet";
+      entry.querySelector("small").textContent = value || "missing on the Content tab";
       const picture = entry.querySelector("img");
       if (!picture) continue;
       picture.hidden = !value.startsWith("https://");

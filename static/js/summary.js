@@ -15,6 +15,13 @@
     return made;
   }
 
+  function showAdvice(words) {
+    const advice = document.querySelector("[data-advice]");
+    if (!advice) return;
+    advice.querySelector("[data-advice-words]").textContent = words;
+    advice.hidden = !words;
+  }
+
   function showChanges(changes) {
     const shown = document.querySelector("[data-changes]");
     if (!shown) return;
@@ -41,6 +48,7 @@
     if (question !== asked) return;
     const show = () => {
       summary.querySelector("[data-summary-words]").textContent = answer.words;
+      showAdvice(answer.advice);
       showChanges(answer.changes);
     };
     if (pressed) held = show;

@@ -1,10 +1,8 @@
 /* Tabs of a form, as the ARIA practices describe them: one tab stop, arrow keys, Home and End.
-   Opens the first tab with an error, else the one in the address, else the one that was open when the form was saved,
-   if the next page is that form again: after "Save and exit" the next form begins on its first tab. */
+   Opens the first tab with an error, else the one in the address, else the first. A form says which tab it is sent
+   from, so that "Save and continue" leads back to that tab, and no other form begins on it. */
 (() => {
   "use strict";
-
-  const OPEN_TAB = "open-tab";
 
   function select(tabs, tab, { focus = false, note = true } = {}) {
     for (const each of tabs) {
@@ -17,13 +15,11 @@
     if (note) history.replaceState(history.state, "", `#${tab.id.replace(/^tab-/, "")}`);
   }
 
-  function start(frame, saved) {
+  function start(frame) {
     const tabs = [...frame.querySelectorAll('[role="tab"]')];
     if (!tabs.length) return;
     const named = (slug) => tabs.find((tab) => tab.id === `tab-${slug}`);
-    const [form, slug] = saved.split(":");
-    const reopened = form === frame.dataset.tabs ? named(slug) : undefined;
-    const first = named(frame.dataset.open) || named(location.hash.slice(1)) || reopened || tabs[0];
+    const first = named(frame.dataset.open) || named(location.hash.slice(1)) || tabs[0];
     select(tabs, first, { note: false });
 
     frame.querySelector('[role="tablist"]').addEventListener("keydown", (event) => {
@@ -46,9 +42,9 @@
       const tab = named(location.hash.slice(1));
       if (tab) select(tabs, tab, { note: false });
     });
-    frame.closest("form")?.addEventListener("submit", () => {
+    frame.closest("form")?.addEventListener("formdata", (event) => {
       const open = tabs.find((tab) => tab.getAttribute("aria-selected") === "true");
-      sessionStorage.setItem(OPEN_TAB, `${frame.dataset.tabs}:${open.id.replace(/^tab-/, "")}`);
+      event.formData.set("_tab", open.id.replace(/^tab-/, ""));
     });
   }
 
@@ -60,9 +56,7 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    const saved = sessionStorage.getItem(OPEN_TAB) || "";
-    sessionStorage.removeItem(OPEN_TAB);
-    for (const frame of document.querySelectorAll("[data-tabs]")) start(frame, saved);
+    for (const frame of document.querySelectorAll("[data-tabs]")) start(frame);
     focusOnTheFirstError();
   });
 })();

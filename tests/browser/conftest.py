@@ -79,6 +79,12 @@ class Desk:
         return str(self.page.evaluate("document.activeElement.id || document.activeElement.innerText.trim()"))
 
 
+def publish(page: Page) -> None:
+    """Publish the promotion that a form shows, and answer the question."""
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+
+
 Scenery = tuple[Account, User, str]
 """An account, a member of its staff, and the key of the session in which they are logged in."""
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from promotions.models import Discount, PersonalizedPromotion
-from tests.browser.conftest import Desk
+from tests.browser.conftest import Desk, publish
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -56,12 +56,24 @@ def test_a_discount_is_made_from_its_type_and_listed(desk: Desk) -> None:
     third = set_at(page, 3)
     third.get_by_label("Personalized promotion", exact=True).select_option("PP-1")
     assert desk.accessibility_faults() == []
-    page.get_by_role("button", name="Save and exit").click()
+    publish(page)
     expect(page.get_by_role("row", name="Half-price trousers")).to_contain_text("Scheduled")
     tees, chosen, personalized = Discount.objects.get(name="Half-price trousers").outcome["product_sets"]
     assert (tees["name"], tees["required_quantity"], tees["gets_discount"]) == ("Tees", 2, False)
     assert chosen["products"] == ["acme-p1"]
     assert personalized["personalized_promotion"] == "PP-1"
+
+
+def test_a_personalized_promotion_is_made_without_leaving_the_discount(desk: Desk) -> None:
+    page = begin(desk)
+    page.get_by_role("button", name="Add personalized promotion").click()
+    with page.context.expect_page() as opened:
+        set_at(page, 1).get_by_role("link", name="New personalized promotion").click()
+    window = opened.value
+    window.locator("#id_name").fill("Picked for you")
+    window.locator("#id_backend_id").fill("picked")
+    window.get_by_role("button", name="Save and exit").click()
+    expect(set_at(page, 1).get_by_label("Personalized promotion", exact=True)).to_have_value("picked")
 
 
 def test_sets_are_moved_and_removed_by_the_keyboard(desk: Desk) -> None:
@@ -75,7 +87,7 @@ def test_sets_are_moved_and_removed_by_the_keyboard(desk: Desk) -> None:
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.dataset.moveRow") == "down", "the first has nowhere to go up"
     set_at(page, 2).get_by_role("button", name="Remove").press("Enter")
-    page.get_by_role("button", name="Save and exit").click()
+    page.get_by_role("button", name="Save draft").click()
     expect(page.get_by_role("row", name="Half-price trousers")).to_be_visible()
     assert [
         product_set["name"] for product_set in Discount.objects.get(name="Half-price trousers").outcome["product_sets"]
@@ -94,7 +106,7 @@ def test_an_error_is_shown_at_its_product_set_and_the_input_is_kept(desk: Desk) 
     second.get_by_label("Products of this set").select_option("products")
     choose(second, "acme-p1")
     second.get_by_label("This many products get the discount").fill("4")
-    page.get_by_role("button", name="Save and exit").click()
+    page.get_by_role("button", name="Save draft").click()
     expect(page.get_by_role("tabpanel", name="Discount")).to_be_visible()
     expect(set_at(page, 2)).to_contain_text("At most the required quantity, which is 1.")
     expect(set_at(page, 1)).not_to_contain_text("At most")
@@ -122,7 +134,7 @@ def test_without_scripts_a_discount_is_made_with_the_spare_rows(desk: Desk, chro
     page.locator('[name="product_sets-1-name"]').fill("Mug")
     page.locator('[name="product_sets-1-source"]').select_option("products")
     page.locator('[name="product_sets-1-products"]').fill("acme-p1\nacme-p2")
-    page.get_by_role("button", name="Save and exit").click()
+    page.get_by_role("button", name="Save draft").click()
     expect(page.get_by_role("row", name="Gift")).to_be_visible()
     context.close()
     [mug] = Discount.objects.get(name="Gift").outcome["product_sets"]
@@ -137,10 +149,10 @@ def fill_in(page: Page) -> None:
     page.get_by_role("button", name="Add product set").click()
 
 
-def test_after_save_and_exit_the_next_form_begins_on_its_first_tab(desk: Desk) -> None:
+def test_after_saving_the_next_form_begins_on_its_first_tab(desk: Desk) -> None:
     page = desk.open(f"{ADD}?type=percentage")
     fill_in(page)
-    page.get_by_role("button", name="Save and exit").click()
+    page.get_by_role("button", name="Save draft").click()
     expect(page.get_by_role("row", name="Ten off")).to_be_visible()
     page.goto(f"/admin/{ADD}?type=percentage")
     expect(page.get_by_label("Discount name")).to_be_visible()

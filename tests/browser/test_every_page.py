@@ -180,7 +180,20 @@ def page_problems(desk: Desk) -> list[str]:
     desk.page.evaluate(turn, "dark")
     # Dark mode changes nothing but colours. Those of the navigation have a test of their own.
     accessibility_faults += [f"dark: {fault}" for fault in desk.accessibility_faults(*COLOURS, without=NAVIGATION)]
-    return [*accessibility_faults, *width_problems(desk)]
+    return [*accessibility_faults, *cut_symbols(desk), *width_problems(desk)]
+
+
+CUT_SYMBOLS = """() => [...document.querySelectorAll(".material-symbols-outlined")].filter(symbol => {
+    const style = getComputedStyle(symbol);
+    const room = symbol.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    return symbol.offsetParent && style.display !== "inline" && room < parseFloat(style.fontSize) - 1;
+}).map(symbol => `cut: ${symbol.textContent.trim()} in ${symbol.parentElement.className}`)"""
+
+
+def cut_symbols(desk: Desk) -> list[str]:
+    """Return the symbols that have less room than they are wide."""
+    cut: list[str] = desk.page.evaluate(CUT_SYMBOLS)
+    return cut
 
 
 def width_problems(desk: Desk) -> list[str]:

@@ -35,17 +35,17 @@ def readable(desk: Desk) -> None:
 def test_promotions_are_exported_changed_previewed_and_imported(desk: Desk, tmp_path: Path) -> None:
     page = desk.open(f"{LIST}?q=fixed-1")
     page.get_by_role("link", name="Export", exact=True).click()
-    expect(page.get_by_text("The one that the list shows with its search and filters.")).to_be_visible()
+    expect(page.get_by_text("The row in the list, with its search and filters.")).to_be_visible()
     page.get_by_label("Format").select_option("CSV")
     with page.expect_download() as download:
         page.get_by_role("button", name="Export").click()
     file = tmp_path / "promotions.csv"
     download.value.save_as(file)
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8-sig")
     code = LoyaltyPromotion.objects.get(code__endswith="fixed-1").code
     assert code in text
 
-    file.write_text(text.replace(",50,", ",many,"))
+    file.write_text(text.replace(",50,", ",many,"), encoding="utf-8")
     choose(desk, file)
     expect(page.get_by_role("alert").get_by_role("row", name="outcome.points")).to_contain_text("whole number")
     readable(desk)
@@ -66,5 +66,5 @@ def test_chosen_rows_are_exported_from_the_list(desk: Desk) -> None:
     page.locator("input.action-select").first.check()
     page.locator("select[name=action]").select_option("Export")
     page.get_by_role("button", name="Run").click()
-    expect(page.get_by_text("The one that you chose.")).to_be_visible()
+    expect(page.get_by_text("The row you selected.")).to_be_visible()
     assert desk.accessibility_faults() == []

@@ -3,8 +3,10 @@
 ``test_every_page`` checks the accessibility of every page.
 """
 
+from datetime import UTC, datetime
+
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from consumers.choices import StaffRole
 from consumers.models import Consumer, StaffMembership
@@ -55,7 +57,7 @@ def test_a_link_for_a_new_password_is_made_opened_and_used_by_keyboard(desk: Des
         page.locator(f"[name={name}]").fill("green-lantern-8")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Password set")).to_be_visible()
-    page.get_by_role("link", name="To the log-in").press("Enter")
+    page.get_by_role("link", name="Log in").press("Enter")
     page.get_by_label("Username").fill("Sam")
     page.get_by_label("Password").fill("green-lantern-8")
     page.keyboard.press("Enter")
@@ -77,9 +79,9 @@ def test_the_menu_of_a_phone_opens_and_closes_by_keyboard(desk: Desk) -> None:
     page = desk.open("")
     products = page.get_by_role("link", name="Products")
     expect(products).to_be_hidden()
-    page.get_by_role("button", name="Show or hide the menu").press("Enter")
+    page.get_by_role("button", name="Show or hide menu").press("Enter")
     expect(products).to_be_visible()
-    page.get_by_role("button", name="Close the menu").press("Enter")
+    page.get_by_role("button", name="Close menu").press("Enter")
     expect(products).to_be_hidden()
 
 
@@ -89,7 +91,7 @@ def test_the_account_is_switched_by_keyboard(desk: Desk) -> None:
     page = desk.open("")
     page.get_by_role("button", name="Account: acme").press("Enter")
     page.get_by_role("button", name="other", exact=False).first.press("Enter")
-    expect(page.get_by_text("You now work in other.")).to_be_visible()
+    expect(page.get_by_text("You are now working in other.")).to_be_visible()
     page.goto("/admin/consumers/consumer/")
     expect(page.get_by_text("Person 1 of acme")).to_have_count(0)
 
@@ -151,6 +153,19 @@ def test_without_scripts_every_tab_is_shown_and_a_promotion_is_saved(desk: Desk,
     context.close()
 
 
+def test_a_new_form_begins_on_its_first_tab_though_another_was_left_on_its_last(desk: Desk) -> None:
+    promotion = save_promotion(desk.office.account)
+    page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/")
+    page.get_by_role("tab", name="Content").click()
+    # The server answers nothing: the browser stays on the page that it sent.
+    page.route("**/change/*", lambda route: route.fulfill(status=204))
+    with page.expect_response("**/change/*"):
+        page.get_by_role("button", name="Save and continue").click()
+    page.unroute("**/change/*")
+    page.goto("/admin/loyalty/loyaltypromotion/add/?type=fixed_points")
+    expect(page.get_by_role("tab", selected=True)).to_have_text("General")
+
+
 def test_a_phone_shows_table_rows_as_cards_with_every_column(desk: Desk) -> None:
     desk.page.set_viewport_size({"width": 390, "height": 844})
     consumer = Consumer.objects.filter(account=desk.office.account, ledger_entries__isnull=False).first()
@@ -159,3 +174,31 @@ def test_a_phone_shows_table_rows_as_cards_with_every_column(desk: Desk) -> None
     table = page.get_by_role("region", name="Loyalty activity").locator("table")
     expect(table.locator("td[data-label=Points]").first).to_be_in_viewport(ratio=1)
     assert table.evaluate("table => table.parentElement.scrollWidth <= table.parentElement.clientWidth")
+
+
+@pytest.mark.parametrize("view", ["timeline", "month"])
+def test_the_calendar_shows_whole_periods_and_every_bar_is_reached_by_keyboard(desk: Desk, view: str) -> None:
+    names = ["Old and endless", "Two days only"]
+    account = desk.office.account
+    save_promotion(account, code="endless", name=names[0], starts_at=datetime(2025, 1, 1, tzinfo=UTC))
+    two_days = {"starts_at": datetime(2026, 6, 29, tzinfo=UTC), "ends_at": datetime(2026, 6, 30, tzinfo=UTC)}
+    save_promotion(account, code="short", name=names[1], **two_days)
+    page = desk.open(f"calendar/?view={view}&day=2026-06-15")
+    sizes: list[ViewportSize] = [{"width": 1280, "height": 900}, {"width": 390, "height": 844}]
+    for size in sizes:
+        page.set_viewport_size(size)
+        # No day is beside the edge of the page, or of a frame that scrolls.
+        frame = page.locator(f".{view}")
+        assert frame.evaluate("frame => frame.scrollWidth <= frame.clientWidth + 1")
+        for name in names:
+            bar = frame.get_by_role("link", name=name)
+            expect(bar).to_have_count(1)
+            expect(bar).to_contain_text("Fixed points")
+    bars = page.locator(f".{view} a")
+    bars.first.focus()
+    reached = []
+    for _ in range(bars.count()):
+        reached.append(desk.focused())
+        page.keyboard.press("Tab")
+    # What changes comes before what runs throughout.
+    assert [name for text in reached for name in names if name in text] == [names[1], names[0]]

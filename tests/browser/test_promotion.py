@@ -7,7 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from loyalty.models import LoyaltyPromotion
-from tests.browser.conftest import Desk
+from tests.browser.conftest import Desk, publish
 from tests.consumers.admin.office import save_promotion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -33,7 +33,7 @@ def test_a_fixed_points_promotion_is_made_from_the_overview_and_listed(desk: Des
     tab(page, "Outcome")
     page.get_by_label("Points", exact=False).first.fill("50")
     page.get_by_role("button", name="Add product set").click()
-    page.get_by_label("Name of the set").fill("Tea")
+    page.get_by_label("Name of product set").fill("Tea")
     products = page.get_by_role("group", name="Products of this set")
     products.get_by_role("button", name="Add condition").click()
     products.get_by_label("Attribute").select_option("category")
@@ -44,8 +44,8 @@ def test_a_fixed_points_promotion_is_made_from_the_overview_and_listed(desk: Des
     page.get_by_label("Limit redemptions per customer").fill("1")
     tab(page, "Content")
     page.get_by_label("Short description").fill("Two teas, fifty points")
-    page.get_by_role("button", name="Save and exit").click()
-    expect(page.get_by_text("It is scheduled and starts on 1 Jun 2030, 09:00 BST.")).to_be_visible()
+    publish(page)
+    expect(page.get_by_text("Scheduled: starts on 1 Jun 2030, 09:00 BST.")).to_be_visible()
     expect(page.get_by_role("row", name="Two teas")).to_contain_text("Scheduled")
     promotion = LoyaltyPromotion.objects.get(name="Two teas")
     assert promotion.outcome["points"] == 50
@@ -90,7 +90,7 @@ def test_the_first_tab_with_an_error_opens_with_the_focus_on_it(desk: Desk) -> N
     page.locator("rule-builder", has=site_rules).get_by_text("Edit as JSON").click()
     site_rules.fill('{"match": "all", "rules": [{"attribute": "colour"}]}')
     tab(page, "General")
-    page.get_by_role("button", name="Save and exit").click()
+    page.get_by_role("button", name="Save draft").click()
     page.wait_for_load_state()
     assert selected(page) == "Eligibility"
     assert desk.focused() == "id_site_rules"
@@ -106,7 +106,7 @@ def test_an_error_in_an_editor_takes_the_focus(desk: Desk) -> None:
     page.keyboard.type("Hello {{ nobody }}")
     tab(page, "General")
     page.get_by_label("Promotion name").fill("Bad")
-    page.get_by_role("button", name="Save and exit").click()
+    page.get_by_role("button", name="Save draft").click()
     page.wait_for_load_state()
     assert selected(page) == "Outcome"
     expect(page.get_by_role("textbox", name="Redemption message").last).to_be_focused()
@@ -159,12 +159,35 @@ def test_rows_are_added_and_removed(desk: Desk) -> None:
     page.locator("#id_points").fill("10")
     for name in ("First", "Second", "Third"):
         page.get_by_role("button", name="Add product set").click()
-        page.get_by_label("Name of the set").last.fill(name)
+        page.get_by_label("Name of product set").last.fill(name)
     page.get_by_role("button", name="Remove Product set").nth(1).click()
-    page.get_by_role("button", name="Save as draft").click()
+    page.get_by_role("button", name="Save draft").click()
     page.wait_for_load_state()
     sets = LoyaltyPromotion.objects.get(name="Rows").outcome["product_selection"]["sets"]
     assert [product_set["name"] for product_set in sets] == ["First", "Third"]
+
+
+def test_conditions_become_the_product_set_with_one_press(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=points_multiplier#outcome")
+    page.get_by_label("Line items in the product sets below").check()
+    advice = page.locator("[data-advice]")
+    expect(advice).to_be_hidden()
+    tab(page, "Eligibility")
+    conditions = page.get_by_role("group", name="Basket must contain")
+    conditions.get_by_role("button", name="Add condition").click()
+    conditions.get_by_label("Attribute").select_option("category")
+    conditions.get_by_role("combobox", name="Value").fill("Coffee")
+    expect(advice).to_contain_text("without product sets, all line items count")
+    summary = page.locator("[data-summary-words]")
+    expect(summary).to_contain_text("times the base points on all line items.")
+    advice.get_by_role("button", name="Use these conditions as the product set").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="Outcome")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_label("Name of the set")).to_be_focused()
+    products = page.get_by_role("group", name="Products of this set")
+    expect(products.get_by_label("Attribute")).to_have_value("category")
+    expect(summary).to_contain_text("times the base points on Coffee.")
+    expect(advice).to_be_hidden()
 
 
 def test_fields_are_shown_only_when_they_apply(desk: Desk) -> None:
@@ -239,7 +262,7 @@ def test_a_message_is_written_with_inserts_links_and_images(desk: Desk, pictures
     ):
         assert part in stored
     assert "trix" not in stored
-    page.get_by_role("button", name="Save and exit").click()
+    page.get_by_role("button", name="Save draft").click()
     page.wait_for_load_state()
     promotion = LoyaltyPromotion.objects.get(name="Message")
     assert (promotion.outcome["redemption_message"], promotion.version) == (stored, 1)
@@ -269,11 +292,11 @@ def test_the_message_preview_follows_the_form(desk: Desk) -> None:
     page.get_by_label("Promotion name").fill("Tea time")
     tab(page, "Content")
     preview = page.locator("[data-preview]:visible")
-    expect(preview).to_contain_text("None: nothing is sent.")
+    expect(preview).to_contain_text("No redemption message.")
     page.get_by_label("Confirmation message").fill("Enjoy your tea")
     expect(preview.locator(".preview-receipt")).to_have_text("Enjoy your tea")
     tab(page, "Outcome")
-    preview.get_by_role("combobox", name="As it would reach").fill("acme-c2")
+    preview.get_by_role("combobox", name="Preview for").fill("acme-c2")
     page.get_by_role("option", name="Person 2 of acme").click()
     page.get_by_role("textbox", name="Redemption message").last.click()
     page.keyboard.type("Thanks!")
@@ -290,24 +313,51 @@ def test_enter_in_a_text_field_does_not_publish(desk: Desk) -> None:
     page.locator("#id_points").fill("5")
     page.keyboard.press("Enter")
     expect(page.locator("#id_points")).to_be_focused()
-    page.get_by_role("button", name="Save and exit").focus()
+    page.get_by_role("button", name="Save draft").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/loyaltypromotion/")
     assert LoyaltyPromotion.objects.filter(name="Half a promotion").count() == 1
+
+
+def test_publishing_by_the_keyboard_asks_once_and_saves_what_is_entered(desk: Desk) -> None:
+    draft = save_promotion(desk.office.account, code="later", name="Later", draft=True)
+    page = desk.open(f"loyalty/loyaltypromotion/{draft.pk}/change/#outcome")
+    page.locator("#id_points").fill("75")
+    page.get_by_role("button", name="Publish").press("Enter")
+    question = page.get_by_role("dialog", name="Publish this promotion?")
+    expect(question).to_contain_text("get 75 points.")
+    expect(question.get_by_label("Reason")).to_be_focused()
+    for scheme in ("light", "dark"):
+        page.evaluate("scheme => document.documentElement.className = scheme", scheme)
+        assert desk.accessibility_faults() == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Publish")).to_be_focused()
+    assert selected(page) == "Outcome", "the tab that the form was sent from"
+    expect(page.locator("#id_points")).to_have_value("75")
+    assert LoyaltyPromotion.objects.get(pk=draft.pk).outcome["points"] == 50, "nothing is saved yet"
+    page.keyboard.press("Enter")
+    expect(question.get_by_label("Reason")).to_be_focused()
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("“Later” is published.")).to_be_visible()
+    published = LoyaltyPromotion.objects.get(pk=draft.pk)
+    assert (published.draft, published.outcome["points"]) == (False, 75)
 
 
 def test_an_edit_shows_its_changes_before_saving(desk: Desk) -> None:
     promotion = save_promotion(desk.office.account)
     page = desk.open(f"loyalty/loyaltypromotion/{promotion.pk}/change/#outcome")
     changed = page.locator("[data-changes]")
-    expect(changed).to_contain_text("What saving would change: nothing")
+    expect(changed).to_contain_text("Changes when you save: nothing")
     page.locator("#id_points").fill("60")
-    expect(changed.locator("summary")).to_have_text("What saving would change: Points")
+    expect(changed.locator("summary")).to_have_text("Changes when you save: Points")
     changed.locator("summary").click()
     expect(changed.get_by_role("row", name="Points 50 60")).to_be_visible()
     assert desk.accessibility_faults() == []
     page.locator("#id_points").fill("50")
-    expect(changed.locator("summary")).to_have_text("What saving would change: nothing")
+    expect(changed.locator("summary")).to_have_text("Changes when you save: nothing")
 
 
 @pytest.mark.parametrize("kind", ["new", "stored"])
@@ -370,7 +420,7 @@ def test_the_stop_dialog_takes_the_focus_and_returns_it(desk: Desk) -> None:
     assert LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at is None
     page.keyboard.press("Enter")
     dialog.get_by_role("button", name="Stop promotion").click()
-    expect(page.get_by_text("It was stopped on").first).to_be_visible()
+    expect(page.get_by_text("Stopped on").first).to_be_visible()
     stopped_at = LoyaltyPromotion.objects.get(pk=promotion.pk).stopped_at
     assert stopped_at is not None
     assert stopped_at <= timezone.now()
@@ -414,6 +464,23 @@ def test_a_control_group_is_made_without_leaving_the_promotion(desk: Desk) -> No
     window.get_by_label("Group name").fill("Test panel")
     window.get_by_role("button", name="Save and exit").click()
     expect(page.locator("#id_control_group")).to_have_value("panel")
+
+
+def test_an_offer_is_made_without_leaving_the_promotion(desk: Desk) -> None:
+    page = desk.open(f"{ADD}?type=redeem_offer")
+    page.get_by_label("Promotion name").fill("A treat for you")
+    tab(page, "Outcome")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="New offer").press("Enter")
+    window = opened.value
+    window.get_by_label("Offer code").fill("treat")
+    window.get_by_label("Offer name").fill("Treat")
+    window.get_by_label("Value", exact=True).fill("2")
+    window.get_by_role("button", name="Save and exit").click()
+    expect(page.locator("#id_offer")).to_have_value("treat")
+    publish(page)
+    expect(page.get_by_text("“A treat for you” is published.")).to_be_visible()
+    assert LoyaltyPromotion.objects.get(name="A treat for you").outcome["offer"] == "treat"
 
 
 def test_several_promotions_are_stopped_from_the_overview(desk: Desk) -> None:

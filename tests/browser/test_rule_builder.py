@@ -232,7 +232,7 @@ def test_without_the_catalogue_only_its_attributes_are_offered(desk: Desk) -> No
     promotion = draft(desk, line_item_rules=group("all", condition("labels", "is", "new")))
     Account.objects.update(catalogue_enabled=False)
     page = form(desk, promotion)
-    lines = builder(page, "Line items")
+    lines = builder(page, "Basket must contain")
     expect(rule(lines, "1").get_by_text("Labels needs the product catalogue.")).to_be_visible()
     expect(rule(lines, "1").get_by_label("Attribute")).to_have_value("labels")
     lines.get_by_role("button", name="Add condition").click()
@@ -246,7 +246,7 @@ def test_an_added_product_set_has_its_own_builder(desk: Desk) -> None:
     for name, category in (("Teas", "Tea"), ("Coffees", "Coffee")):
         page.get_by_role("button", name="Add product set").click()
         row = page.get_by_role("group", name="Product set").last
-        row.get_by_label("Name of the set").fill(name)
+        row.get_by_label("Name of product set").fill(name)
         row.get_by_role("button", name="Add condition").click()
         rule(row, "1").get_by_label("Attribute").select_option("category")
         rule(row, "1").get_by_role("combobox", name="Value").fill(category)
@@ -261,7 +261,7 @@ def test_an_added_product_set_has_its_own_builder(desk: Desk) -> None:
 def test_skus_are_pasted_from_a_spreadsheet(desk: Desk) -> None:
     promotion = draft(desk, line_item_rules=group("all", condition("product", "is_any_of", ["acme-p1"])))
     page = form(desk, promotion)
-    lines = builder(page, "Line items")
+    lines = builder(page, "Basket must contain")
     rule(lines, "1").get_by_role("combobox").last.evaluate(
         """input => {
             const clipboardData = new DataTransfer();
@@ -361,7 +361,7 @@ def test_a_tree_fits_a_phone_in_light_and_dark_mode(desk: Desk) -> None:
 def test_the_sentence_above_the_form_follows_what_is_entered(desk: Desk) -> None:
     page = desk.open("loyalty/loyaltypromotion/add/?type=fixed_points#outcome")
     sentence = page.locator(".promotion-summary")
-    expect(sentence).to_contain_text("loyalty members get … points.")
+    expect(sentence).to_contain_text("loyalty members get … points per transaction.")
     page.get_by_label("Points").first.fill("50")
     page.get_by_role("button", name="Add product set").click()
     products = page.get_by_role("group", name="Products of this set")
@@ -369,17 +369,17 @@ def test_the_sentence_above_the_form_follows_what_is_entered(desk: Desk) -> None
     rule(products, "1").get_by_label("Attribute").select_option("product")
     rule(products, "1").get_by_role("combobox", name="Value").fill("acme-p1")
     page.keyboard.press("Tab")
-    expect(sentence).to_contain_text("who buy products where Product is Product of acme (acme-p1) get 50 points.")
+    expect(sentence).to_contain_text("who buy “Product of acme” (acme-p1) get 50 points per transaction.")
     page.get_by_role("tab", name="Eligibility").click()
     page.get_by_label("Limit redemptions per customer").fill("1")
-    expect(sentence).to_contain_text("get 50 points, at most once per customer.")
+    expect(sentence).to_contain_text("get 50 points per transaction, at most once per customer.")
     assert desk.accessibility_faults() == []
 
 
 def test_enter_in_a_value_does_not_save_and_an_unknown_text_is_kept(desk: Desk) -> None:
     promotion = draft(desk)
     page = form(desk, promotion)
-    lines = builder(page, "Line items")
+    lines = builder(page, "Basket must contain")
     lines.get_by_role("button", name="Add condition").click()
     lines.get_by_label("Attribute", exact=True).select_option("quantity")
     lines.get_by_role("textbox", name="Value").fill("2")

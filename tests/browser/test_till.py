@@ -21,7 +21,7 @@ from promotions.services.personalized.assignments import ConsumerProducts, perso
 from promotions.services.personalized.lists import personalized_list_select
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from tests.browser.conftest import Desk
+from tests.browser.conftest import Desk, publish
 from tests.consumers.builders import Api
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -109,7 +109,7 @@ def test_a_loyalty_promotion_of_each_type_made_in_the_form_applies_at_the_till(
     assert promotions_applied(till) == NO_PROMOTIONS
     page = begin_promotion(new_desk, "loyalty/loyaltypromotion", card, "Made by hand", "Outcome")
     outcome(page)
-    page.get_by_role("button", name="Save and exit").click()
+    publish(page)
     expect(page.get_by_role("row", name="Made by hand")).to_contain_text("Active")
     assert promotions_applied(till) == {**NO_PROMOTIONS, **expected}
 
@@ -123,7 +123,7 @@ def test_a_personalized_discount_made_in_the_form_applies_at_the_till(new_desk: 
     page.get_by_role("button", name="Add personalized promotion").click()
     row = page.locator("[data-row]:visible").first
     row.get_by_label("Personalized promotion", exact=True).select_option("pick")
-    page.get_by_role("button", name="Save and exit").click()
+    publish(page)
     expect(page.get_by_role("row", name="Your favourites")).to_contain_text("Active")
     half = {**NO_PROMOTIONS, "discount": "3.00", "applied": [("percentage", 0, 2)]}
     assert (promotions_applied(till, "tea"), promotions_applied(till, "mug")) == (half, half), (
@@ -137,14 +137,14 @@ def test_drafts_and_stopped_promotions_do_not_apply_at_the_till(new_desk: Desk) 
     till = make_till(new_desk.office.account)
     page = begin_promotion(new_desk, "loyalty/loyaltypromotion", "Fixed points", "Later", "Outcome")
     fixed_points(page)
-    page.get_by_role("button", name="Save as draft").click()
+    page.get_by_role("button", name="Save draft").click()
     page.get_by_role("link", name="Later").first.click()
     assert promotions_applied(till) == NO_PROMOTIONS
-    page.get_by_role("link", name="Publish").click()
-    page.get_by_role("dialog").get_by_role("button", name="Publish").click()
-    expect(page.get_by_text("It is active until somebody stops it.").first).to_be_visible()
+    publish(page)
+    expect(page.get_by_text("Active, with no end date.").first).to_be_visible()
     assert promotions_applied(till)["points"] == 50
+    page.get_by_role("link", name="Later").first.click()
     page.get_by_role("link", name="Stop").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop promotion").click()
-    expect(page.get_by_text("It was stopped on").first).to_be_visible()
+    expect(page.get_by_text("Stopped on").first).to_be_visible()
     assert promotions_applied(till) == NO_PROMOTIONS

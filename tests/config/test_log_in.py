@@ -59,7 +59,7 @@ def test_the_right_password_resets_the_count_of_wrong_ones(mary: User) -> None:
 
 def test_a_wrong_password_is_told_without_asking_for_other_letters_in_the_name(mary: User) -> None:
     page = Person().client.post("/admin/login/", {"username": "MARY", "password": "wrong"}).content.decode()
-    assert "The user name or the password is wrong. Capital letters matter in the password only." in page
+    assert "Wrong user name or password. Passwords are case-sensitive." in page
 
 
 def test_a_name_in_other_letters_is_the_same_name(mary: User) -> None:

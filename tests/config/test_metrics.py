@@ -1,7 +1,11 @@
 """Report metrics to Prometheus, and only to allowed networks."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.celery import app
+from config.metrics import forget_ended_processes
 from consumers.models import ScheduledTask
 from loyalty.models import RedemptionMessage
 from loyalty.tasks import statuses_sync
@@ -94,3 +99,15 @@ def test_the_age_of_a_task_counts_from_its_last_success(client: Client) -> None:
     statuses_sync()
     ScheduledTask.objects.update(succeeded_at=timezone.now() - timedelta(hours=1))
     assert samples(client)["promotions_task_age_seconds", ("statuses_sync",)] >= 3600
+
+
+def test_the_gauges_of_a_process_that_has_ended_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = subprocess.Popen((sys.executable, "-c", ""))
+    ended.wait()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    own, gone = f"gauge_liveall_{os.getpid()}.db", f"gauge_liveall_{ended.pid}.db"
+    counters = f"counter_{ended.pid}.db"
+    for name in (own, gone, counters):
+        (tmp_path / name).touch()
+    forget_ended_processes()
+    assert {path.name for path in tmp_path.iterdir()} == {own, counters}

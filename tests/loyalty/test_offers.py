@@ -52,12 +52,35 @@ def test_omitted_fields_have_their_defaults(shop: Shop) -> None:
     assert values_of(shop.manager.put("offers/x", {"name": "x", "value": "1"})) == POUND | {
         "name": "x",
         "description": "",
-        "perceived_value": "0.00",
+        "perceived_value": "1.00",
         "starts_at": None,
         "ends_at": None,
         "valid_days": None,
         "stock": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "worth"),
+    [
+        ({"value": "2.50"}, "2.50"),
+        ({"value": "2.50", "perceived_value": "0"}, "0.00"),
+        ({"value": "250", "currency": "JPY"}, "250"),
+        ({"benefit": "product", "product": "TEA"}, "3.46"),
+        ({"benefit": "product", "product": "TEA", "currency": "EUR"}, "0.00"),
+        ({"benefit": "product", "product": "MUG"}, "0.00"),
+        ({"benefit": "percentage", "value": "10"}, "0.00"),
+        ({"benefit": "external", "value": "5.00"}, "0.00"),
+    ],
+)
+def test_a_voucher_is_worth_what_it_takes_off_unless_the_retailer_says_otherwise(
+    shop: Shop, body: dict[str, Any], worth: str
+) -> None:
+    shop.manager.put("products/TEA", {"name": "Tea", "retail_price": "3.455"})
+    shop.manager.put("products/MUG", {"name": "Mug"})
+    answer = shop.manager.put("offers/x", {"name": "x", **body})
+    assert answer.json()["perceived_value"] == worth
+    assert shop.manager.patch("offers/x", {"name": "y"}).json()["perceived_value"] == worth
 
 
 @pytest.mark.parametrize(

@@ -214,9 +214,24 @@ def test_a_copy_is_a_draft_under_another_code(api: Api) -> None:
     copied = api("POST", "promotions/fifty/duplicate", {"code": "copy", "name": "The copy"})
     assert copied.status_code == 201
     assert (copied.json()["code"], copied.json()["name"], copied.json()["status"]) == ("copy", "The copy", "draft")
+    original = api("GET", "promotions/fifty").json()
+    assert all(copied.json()[name] == original[name] for name in ("starts_at", "ends_at"))
     assert api.errors("POST", "promotions/fifty/duplicate", {"code": "copy"}) == [("code", "unique")]
     assert api.errors("POST", "promotions/fifty/duplicate", {"name": "x"}) == [("code", "required")]
     assert api.errors("POST", "promotions/fifty/duplicate", {"code": "a b/c"}) == [("code", "invalid")]
+
+
+def test_a_copy_may_have_dates_of_its_own(api: Api) -> None:
+    make_promotion(api.account, ends_at=day(20))
+    path, body = "promotions/fifty/duplicate", {"code": "copy", "starts_at": "2040-01-01T00:00:00Z"}
+    assert api.errors("POST", path, body) == [("ends_at", "not_after_start")]
+    assert api.errors("POST", path, {**body, "ends_at": "2020-01-01T00:00:00Z"}) == [
+        ("ends_at", "not_after_start"),
+        ("ends_at", "in_the_past"),
+    ]
+    assert api.errors("POST", path, {**body, "starts_at": None}) == [("starts_at", "null")]
+    copied = api("POST", path, {**body, "ends_at": None}).json()
+    assert (copied["starts_at"], copied["ends_at"]) == (body["starts_at"], None)
 
 
 def test_versions_say_who_and_when(api: Api) -> None:

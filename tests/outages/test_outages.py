@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,9 @@ class Installation:
     def worker(self) -> Process:
         return self.start(worker_command())
 
-    def web(self, port: int | None = None) -> Process:
+    def web(self, port: int | None = None, *, max_rss: int = 1024) -> Process:
         """A web node, at the port of the installation unless another is named."""
-        web = self.start(web_command(port or self.port))
+        web = self.start(web_command(port or self.port, max_rss=max_rss))
         wait_for(lambda: self.call("readyz", port=port)[0] == 200, what="the web server")
         return web
 
@@ -282,6 +283,31 @@ def test_postgresql_restarted(here: Installation) -> None:
     here.ask("UPDATE loyalty_redemptionmessage SET claimed_at = now() - interval '1 hour' WHERE state = 'claimed'")
     finish_all_work(here)
     check_nothing_lost_or_doubled(here)
+
+
+def test_a_web_process_is_replaced_for_its_memory_while_tills_sell(here: Installation) -> None:
+    # Any process has more than this: each is replaced as soon as it is looked at.
+    web = here.web(max_rss=40)
+    here.sell("first")
+    sessions = "SELECT count(DISTINCT pid) FROM pg_stat_activity WHERE datname = current_database()"
+    statuses: Counter[int] = Counter()
+    cut_off = 0
+    for number in count():
+        try:
+            statuses[here.sell(f"sale-{number}")[0]] += 1
+        except OSError:  # a call that the old process had not begun
+            cut_off += 1
+        if "Stopped old worker-1" in web.log.read_text():
+            break
+    assert set(statuses) == {201}
+    # While nobody listens, thousands are refused.
+    assert cut_off < 20
+    assert here.sell("last")[0] == 201
+    log = web.log.read_text()
+    assert log.index("RSS over threshold") < log.index("Stopped old worker-1")
+    # Those of the new process, and the one that asks; the old one has closed its own.
+    assert here.query_value(sessions) <= 16 + 1
+    assert here.metric("promotions_rulebook_version") > 0
 
 
 def test_two_schedules_and_a_worker_with_a_clock_an_hour_ahead(here: Installation) -> None:

@@ -35,6 +35,14 @@ BODY: dict[str, Any] = {
     "customer_limit_period": "promotion",
     "transaction_redemption_limit": 2,
     "always_apply": False,
+    "content": {
+        "short_description": "Half price",
+        "long_description": "<p>With two tees</p>",
+        "confirmation_message": "You saved on trousers",
+        "terms_and_conditions": "",
+        "links": [{"url": "https://shop.example/jeans", "anchor_text": "Our jeans"}],
+        "images": [],
+    },
 }
 
 
@@ -367,3 +375,22 @@ def test_a_put_takes_few_statements_however_many_products_it_names(
     # One more to see what it named before, and one to drop that.
     with django_assert_max_num_queries(17):
         put(shop, product_sets=[{"products": [f"P{n}" for n in range(1_000)]}])
+
+
+# --- content --------------------------------------------------------------------------------------------------------
+
+
+def test_the_content_of_a_discount_is_cleaned_merged_versioned_and_checked(shop: Shop) -> None:
+    put(shop, content={"long_description": "<p onclick='x()'>Hello</p>", "links": [{"url": "https://a.example"}]})
+    content = shop.manager.patch("discounts/half", {"content": {"confirmation_message": "Thanks"}}).json()["content"]
+    assert (content["long_description"], content["confirmation_message"]) == ("<p>Hello</p>", "Thanks")
+    assert content["links"] == [{"url": "https://a.example", "anchor_text": ""}]
+    [newest, oldest] = shop.manager.get("discounts/half/versions").json()["results"]
+    assert newest["definition"]["content"] == content
+    assert oldest["definition"]["content"]["confirmation_message"] == ""
+    wrong = {"links": [{"url": "http://plain.example"}], "images": [], "colour": "red", "short_description": "x" * 501}
+    assert set(attrs_of(put(shop, content=wrong))) == {
+        "content.links.0.url",
+        "content.colour",
+        "content.short_description",
+    }

@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from consumers.admin.files.numbers import NativeNumber
 from consumers.admin.framework.formatting import format_number
 from consumers.normal_form import normalized
 
@@ -91,7 +92,9 @@ def text_from_cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return format_number(Decimal(repr(value)))
+            return NativeNumber(format_number(Decimal(repr(value))))
+        case int():
+            return NativeNumber(value)
         case datetime() | date() | time():
             return value.isoformat()
     return str(value)

@@ -5,13 +5,14 @@ where a list is separated by commas, a document is JSON, and a text that a sprea
 an apostrophe. JSON holds them as they are, and columns with dots (``outcome.points``) as objects.
 """
 
+import codecs
 import csv
 import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -23,6 +24,8 @@ from openpyxl.utils import get_column_letter
 from tablib import Dataset
 
 from consumers.admin.files.cells import ABSENT, MAX_SPREADSHEET_DIGITS, cell_text, text_from_cell
+from consumers.admin.files.decoding import DecodedText, decode_text
+from consumers.admin.files.table import Table
 from consumers.admin.framework.formatting import format_number
 from consumers.moments import moment_text
 from consumers.normal_form import normalized_document
@@ -38,7 +41,11 @@ MAX_DEPTH = 64
 MAX_CELL_CHARACTERS = 32_767
 """The longest text that a cell of a spreadsheet holds; a longer one would be cut off silently."""
 
-ENCODING = "utf-8-sig"
+FIRST_ROW = 2
+"""The number of the first row below the headings, as a spreadsheet counts."""
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>[,;\t])"?\r?\n', re.IGNORECASE)
 
 # A cell may hold a document: the longest promotion is a few megabytes.
 csv.field_size_limit(MAX_FILE_BYTES)
@@ -50,36 +57,45 @@ class UnreadableFile(ValueError):
     """The file cannot be read, or the rows cannot be written in this format."""
 
 
-def _dataset(rows: Iterator[Sequence[Any]]) -> Dataset:
-    """Return rows of cells as a table whose first row is the headings; empty rows at the end are dropped.
+def _table(rows: Iterator[Sequence[Any]], *, delimiter: str = "") -> Table:
+    """Return rows of cells as a table whose first row is the headings; empty rows are left out.
 
     Raises:
-        Unreadable: there is no heading, one is there twice, or there is too much.
+        UnreadableFile: there is no heading, one is there twice, or there is too much.
     """
-    headers = [text_from_cell(cell) for cell in next(rows, ())]
-    while headers and not headers[-1]:
-        headers.pop()
-    if not headers:
+    headings = [text_from_cell(cell) for cell in next(rows, ())]
+    while headings and not headings[-1]:
+        headings.pop()
+    if not headings:
         raise UnreadableFile("The file has no headings in its first row.")
-    if len(headers) > MAX_COLUMNS:
-        raise UnreadableFile(f"A file may have {MAX_COLUMNS} columns.")
-    if repeated := {name for name in headers if headers.count(name) > 1}:
-        raise UnreadableFile(f"These headings are in the file twice: {', '.join(sorted(repeated)) or 'an empty one'}.")
-    data = Dataset(headers=headers)
-    blank = [""] * len(headers)
-    for number, row in enumerate(rows, start=1):
-        if not any(row):
-            continue
-        if number > MAX_ROWS:
-            raise UnreadableFile(f"A file may have {MAX_ROWS:,} rows; this has more.")
+    if len(headings) > MAX_COLUMNS:
+        raise UnreadableFile(f"A file can have up to {MAX_COLUMNS} columns.")
+    _refuse_repeated(headings)
+    # A column without a heading may be empty throughout: a line of separators that a spreadsheet left there.
+    named = [position for position, heading in enumerate(headings) if heading]
+    table = Table(headers=[headings[position] for position in named], delimiter=delimiter)
+    for number, row in enumerate(rows, start=FIRST_ROW):
         cells = [text_from_cell(cell) for cell in row]
-        if any(cells[len(headers) :]):
-            raise UnreadableFile(f"Row {number} has more cells than there are headings.")
-        # Empty rows in between count, so that each row keeps its number.
-        while len(data) < number - 1:
-            data.append(blank)
-        data.append((cells + blank)[: len(headers)])
-    return data
+        if not any(cells):
+            continue
+        if number - FIRST_ROW >= MAX_ROWS:
+            raise UnreadableFile(f"A file can have up to {MAX_ROWS:,} rows. This one has more.")
+        if any(cells[len(headings) :]):
+            raise UnreadableFile(f"Row {number} has more cells than headings.")
+        cells += [""] * (len(headings) - len(cells))
+        if nameless := [place for place, heading in enumerate(headings) if cells[place] and not heading]:
+            letter = get_column_letter(nameless[0] + 1)
+            raise UnreadableFile(f"Column {letter} has no heading, but row {number} has a value in it.")
+        table.add(number, [cells[position] for position in named])
+    return table
+
+
+def _refuse_repeated(headings: Sequence[str]) -> None:
+    for heading in dict.fromkeys(headings):
+        places = [place for place, other in enumerate(headings, start=1) if heading and other == heading]
+        if len(places) > 1:
+            letters = " and ".join(get_column_letter(place) for place in places)
+            raise UnreadableFile(f"Columns {letters} have the same heading: {heading[:100]}. Rename or remove one.")
 
 
 # --- formats --------------------------------------------------------------------------------------------------------
@@ -93,7 +109,8 @@ class FileFormat(base_formats.Format):
     content_type = ""
 
     def __init__(self, encoding: str | None = None) -> None:
-        """Ignore ``encoding``, which django-import-export passes to every format: each file says its own."""
+        """Keep the encoding of ``ENCODINGS`` that somebody chose for a text file; without one it is recognised."""
+        self.encoding = encoding or ""
 
     def get_title(self) -> str:
         return self.title
@@ -114,15 +131,15 @@ class FileFormat(base_formats.Format):
         """Return the file's size in bytes once it is unpacked.
 
         Raises:
-            Unreadable: it is no such file.
+            UnreadableFile: it is no such file.
         """
         return len(content)
 
-    def create_dataset(self, in_stream: bytes) -> Dataset:
+    def create_dataset(self, in_stream: bytes) -> Table:
         """Return the rows of a file.
 
         Raises:
-            Unreadable: saying why.
+            UnreadableFile: saying why.
         """
         raise NotImplementedError
 
@@ -130,16 +147,16 @@ class FileFormat(base_formats.Format):
         """Return a file of the rows.
 
         Raises:
-            Unreadable: the format cannot hold them.
+            UnreadableFile: the format cannot hold them.
         """
-        return self.file_start() + self.chunk(dataset, first=True) + self.file_end()
+        return self.file_start(dataset.headers or ()) + self.chunk(dataset, first=True) + self.file_end()
 
-    def file_start(self) -> bytes:
+    def file_start(self, headings: Sequence[str]) -> bytes:
         """Return the bytes before the rows."""
         return b""
 
     def chunk(self, dataset: Dataset, *, first: bool) -> bytes:
-        """Return the bytes of some of the rows; ``first`` starts with the headings."""
+        """Return the bytes of some of the rows; ``first`` says that there are no rows before them."""
         raise NotImplementedError
 
     def file_end(self) -> bytes:
@@ -148,28 +165,54 @@ class FileFormat(base_formats.Format):
 
 
 class CSV(FileFormat):
-    """Values separated by commas; when read, also by semicolons or tabs, as some spreadsheets save them."""
+    """Values separated by commas; when read, also by semicolons or tabs, as some spreadsheets save them.
+
+    A file that is written begins with a byte order mark: without it Excel reads it in another encoding.
+    """
 
     title = "csv"
     extension = "csv"
     content_type = "text/csv"
 
-    def create_dataset(self, in_stream: bytes) -> Dataset:
-        text = _decode(in_stream)
-        heading = text.split("\n", 1)[0]
-        delimiter = max(",;\t", key=heading.count)
+    def create_dataset(self, in_stream: bytes) -> Table:
+        decoded = _decode(in_stream, self.encoding)
+        text, delimiter = _delimiter_of(decoded.text)
         try:
-            return _dataset(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+            table = _table(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), delimiter=delimiter)
         except csv.Error as error:
-            raise UnreadableFile(f"This is no CSV file: {error}.") from error
+            raise UnreadableFile(f"This is not a CSV file: {error}.") from error
+        table.notes.append(f"Read as {decoded.encoding}, with {DELIMITERS[delimiter]} between the cells.")
+        return table
+
+    def file_start(self, headings: Sequence[str]) -> bytes:
+        return codecs.BOM_UTF8 + _csv_lines([headings])
 
     def chunk(self, dataset: Dataset, *, first: bool) -> bytes:
-        out = io.StringIO(newline="")
-        writer = csv.writer(out)
-        if first:
-            writer.writerow(dataset.headers)
-        writer.writerows([cell_text(value) for value in row] for row in dataset)
-        return out.getvalue().encode()
+        return _csv_lines([cell_text(value) for value in row] for row in dataset)
+
+
+def _delimiter_of(text: str) -> tuple[str, str]:
+    """Return the text from its headings on, and the character between its cells.
+
+    A line such as ``sep=;`` before the headings, which spreadsheets follow and do not show, decides. Otherwise it is
+    the character that makes the most headings: csv.Sniffer guesses from the rows too, and is misled by texts in them.
+    """
+    if named := _SEPARATOR_LINE.match(text):
+        return text[named.end() :], named["delimiter"]
+
+    def heading_count(delimiter: str) -> int:
+        try:
+            return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), ()))
+        except csv.Error:
+            return 0
+
+    return text, max(DELIMITERS, key=heading_count)
+
+
+def _csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode()
 
 
 class XLSX(FileFormat):
@@ -184,29 +227,29 @@ class XLSX(FileFormat):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 return sum(part.file_size for part in archive.infolist())
         except zipfile.BadZipFile as error:
-            raise UnreadableFile("This is no XLSX file.") from error
+            raise UnreadableFile("This is not an XLSX file.") from error
 
-    def create_dataset(self, in_stream: bytes) -> Dataset:
+    def create_dataset(self, in_stream: bytes) -> Table:
         if self.unpacked_size(in_stream) > MAX_UNPACKED_BYTES:
-            raise UnreadableFile("What is packed into this file is too large. Import it in parts.")
+            raise UnreadableFile("The file is too large once unpacked. Import it in parts.")
         try:
             # Read the results of formulas, not the formulas.
             book = load_workbook(io.BytesIO(in_stream), read_only=True, data_only=True)
             sheet = book.worksheets[0]
             # A small file may claim cells far outside: they are not read.
-            rows = sheet.iter_rows(max_col=MAX_COLUMNS + 1, max_row=MAX_ROWS + 2, values_only=True)
-            return _dataset([_unescaped(cell) for cell in row] if any(row) else () for row in rows)
+            rows = sheet.iter_rows(max_col=MAX_COLUMNS + 1, max_row=MAX_ROWS + 2)
+            return _table([_value_of(cell) for cell in row] for row in rows)
         except UnreadableFile:
             raise
         except Exception as error:
             # The reader raises errors of any type for other files.
-            raise UnreadableFile("This is no XLSX file.") from error
+            raise UnreadableFile("This is not an XLSX file.") from error
 
     def export_data(self, dataset: Dataset, **kwargs: Any) -> bytes:
         # Before the sheet is created: a sheet that is abandoned half way raises a warning.
         rows = [
             [_workbook_value(value, number, name) for name, value in zip(dataset.headers, row, strict=True)]
-            for number, row in enumerate(dataset, start=1)
+            for number, row in enumerate(dataset, start=FIRST_ROW)
         ]
         book = Workbook(write_only=True)
         sheet = book.create_sheet("Rows")
@@ -231,30 +274,30 @@ class JSON(FileFormat):
     extension = "json"
     content_type = "application/json"
 
-    def create_dataset(self, in_stream: bytes) -> Dataset:
+    def create_dataset(self, in_stream: bytes) -> Table:
         try:
-            rows = read_json(_decode(in_stream))
+            rows = read_json(_decode(in_stream, "utf-8").text)
         except ValueError as error:
-            raise UnreadableFile(f"This is no JSON file: {error}.") from error
+            raise UnreadableFile(f"This is not a JSON file: {error}.") from error
         if not isinstance(rows, list):
-            raise UnreadableFile("Expected a list of objects, one for each row.")
+            raise UnreadableFile("Expected a list of objects, one per row.")
         if len(rows) > MAX_ROWS:
-            raise UnreadableFile(f"A file may have {MAX_ROWS:,} rows; this has {len(rows):,}.")
+            raise UnreadableFile(f"A file can have up to {MAX_ROWS:,} rows. This one has {len(rows):,}.")
         headers: dict[str, None] = {}
         for number, row in enumerate(rows, start=1):
             if not isinstance(row, dict):
-                raise UnreadableFile(f"Row {number} is no object.")
+                raise UnreadableFile(f"Row {number} is not an object.")
             if is_nested_too_deeply(row):
                 raise UnreadableFile(f"Row {number} is nested too deeply.")
             headers |= dict.fromkeys(row)
             if len(headers) > MAX_COLUMNS:
-                raise UnreadableFile(f"A file may have {MAX_COLUMNS} fields in all of its rows.")
-        data = Dataset(headers=list(headers))
-        for row in rows:
-            data.append([row.get(name, ABSENT) for name in headers])
-        return data
+                raise UnreadableFile(f"A file can have up to {MAX_COLUMNS} different fields.")
+        table = Table(headers=list(headers))
+        for number, row in enumerate(rows, start=1):
+            table.add(number, [row.get(name, ABSENT) for name in headers])
+        return table
 
-    def file_start(self) -> bytes:
+    def file_start(self, headings: Sequence[str]) -> bytes:
         return b"[\n"
 
     def chunk(self, dataset: Dataset, *, first: bool) -> bytes:
@@ -277,14 +320,13 @@ def streamable_format(file_format: FileFormat) -> FileFormat:
 # --- shared by the formats -----------------------------------------------------------------------------------------
 
 
-def _decode(content: bytes | None) -> str:
-    if content is None:
-        # The cache may have dropped the file.
-        raise UnreadableFile("The file is not here any more.")
+def _decode(content: bytes, encoding: str) -> DecodedText:
     try:
-        return content.decode(ENCODING)
+        return decode_text(content, encoding)
     except UnicodeDecodeError as error:
-        raise UnreadableFile("The file is not in UTF-8. Save it as “CSV UTF-8”, or as XLSX.") from error
+        raise UnreadableFile(
+            "The file is in another encoding. Choose its encoding, or save it as “CSV UTF-8” or XLSX."
+        ) from error
 
 
 def read_json(text: str) -> Any:
@@ -353,11 +395,15 @@ def _json_of(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def _unescaped(cell: object) -> Any:
-    """Return a cell's value with XML escapes (``_x000D_``) replaced by their characters."""
-    if not isinstance(cell, str) or "_x" not in cell:
-        return cell
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), cell)
+def _value_of(cell: Any) -> Any:
+    """Return a workbook cell's value: XML escapes (``_x000D_``) as characters, a day without a time as a date."""
+    value = cell.value
+    if isinstance(value, str) and "_x" in value:
+        return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), value)
+    # A workbook stores a day as its midnight: only the cell's format tells them apart.
+    if isinstance(value, datetime) and value.time() == time.min and "h" not in (cell.number_format or "").lower():
+        return value.date()
+    return value
 
 
 def _workbook_value(value: Any, number: int, name: str) -> Any:

@@ -1,115 +1,59 @@
 """Pages that import and export rows: upload, preview, confirmation, download; large files are left to a worker."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.defaultfilters import filesizeformat
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 from import_export.admin import ImportExportModelAdmin
-from import_export.tmp_storages import CacheStorage
-from unfold.contrib.import_export.forms import ExportForm, ImportForm
+from tablib import Dataset
 
+from consumers.admin.files.columns import FileColumn, columns_of, folded_heading, guess_columns
 from consumers.admin.files.formats import (
     CSV,
+    FORMATS,
     JSON,
-    MAX_FILE_BYTES,
     XLSX,
     FileFormat,
     UnreadableFile,
     streamable_format,
 )
+from consumers.admin.files.forms import ColumnsForm, ConfirmForm, FileExportForm, FileForm
 from consumers.admin.files.jobs import (
+    IMPORT_KIND,
     MAX_INLINE_EXPORT_ROWS,
     MAX_INLINE_IMPORT_ROWS,
     export_job_create,
     import_job_create,
+    job_columns,
+    job_resource,
+    visible_jobs,
 )
+from consumers.admin.files.reading import ColumnsUnknown, FileOptions, file_read, file_table
 from consumers.admin.files.resource import AccountResource
-from consumers.admin.files.results import (
-    FileResult,
-)
+from consumers.admin.files.results import FileResult
+from consumers.admin.files.upload import Upload, upload_forget, upload_named, upload_save
 from consumers.admin.framework.pages import account_of, author_of, staff_user
 from consumers.author import IMPORT_LABEL, Author
-from consumers.circuit_breaker import redis_breaker
+from consumers.choices import JobQuestion, JobState
+from consumers.exceptions import JobOver
 from consumers.models import Job
-from consumers.selectors import parse_id
-from consumers.types import Context, JsonMapping, JsonObject, Rows
+from consumers.selectors import file_columns_of, parse_id, row_by_id
+from consumers.services.file_columns import file_columns_save
+from consumers.services.job import job_answer
+from consumers.types import Context, JsonObject, Rows
 
 MAX_INLINE_BYTES = 1024 * 1024
 """A larger file becomes a job without being parsed first."""
 
 MAX_INLINE_UNPACKED_BYTES = 10 * MAX_INLINE_BYTES
-
-SESSION_PREVIEWS = "import_previews"
-"""Session key of the previews that are not confirmed yet."""
-
-MAX_PREVIEWS = 20
-
-
-class CachedFile(CacheStorage):
-    """An uploaded file between preview and confirmation, in the cache, where every web node finds it.
-
-    All methods raise RedisError or CircuitOpen while the cache does not answer.
-    """
-
-    def save(self, data: Any) -> None:
-        redis_breaker.call(super().save, data)
-
-    def remove(self) -> None:
-        redis_breaker.call(super().remove)
-
-    def read(self) -> Any:
-        """Return the file's content.
-
-        Raises:
-            FileNotFoundError: the cache dropped it.
-        """
-        content = redis_breaker.call(super().read)
-        if content is None:
-            raise FileNotFoundError(self.name)
-        return content
-
-
-class FileForm(ImportForm):
-    """The upload form."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["import_file"].label = "File"
-        _label_choices(self)
-
-    def clean_import_file(self) -> Any:
-        """Refuse a file that would fill the memory."""
-        file = self.cleaned_data["import_file"]
-        if file.size > MAX_FILE_BYTES:
-            raise ValidationError(f"A file may have {filesizeformat(MAX_FILE_BYTES)}. Import it in parts.")
-        return file
-
-
-class FileExportForm(ExportForm):
-    """The export form; ``chosen`` holds the ids of selected rows, separated by commas."""
-
-    chosen = forms.CharField(required=False, widget=forms.HiddenInput())
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _label_choices(self)
-
-
-def _label_choices(form: Any) -> None:
-    """Label formats in capitals, and resources as rows."""
-    form.fields["resource"].label = "Rows"
-    field = form.fields["format"]
-    field.choices = [(value, label.upper() if value else label) for value, label in field.choices]
-    field.widget.choices = field.choices
 
 
 class ImportExportMixin(ImportExportModelAdmin):
@@ -143,60 +87,189 @@ class ImportExportMixin(ImportExportModelAdmin):
     def get_import_context_data(self, **kwargs: Any) -> Context:
         return {"file_note": self.file_note, "large": f"{MAX_INLINE_IMPORT_ROWS:,}"}
 
+    def resource_options(self, form: FileForm) -> JsonObject:
+        """Return arguments of the resource that the upload form has fields for."""
+        return {}
+
     # --- import ---
 
     def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Show the upload form, preview a file, or leave a large one to a worker; ask for its columns in between.
+
+        With ``template``, ``columns`` or ``job`` in the address it is a template to download, or the columns of an
+        uploaded file or of the file of a job.
+        """
         if not self.has_import_permission(request):
             raise PermissionDenied
-        if request.method == "POST" and (job := self._large_import(request)):
-            return _redirect_to_job(request, job)
-        response: HttpResponse = super().import_action(request, **kwargs)
-        return response
-
-    def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
-        form.add_error("import_file", str(e) if isinstance(e, UnreadableFile) else "The file cannot be read.")
-
-    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> JsonObject:
-        initial: JsonObject = super().get_confirm_form_initial(request, import_form)
-        if import_form is not None:
-            previews = [*request.session.get(SESSION_PREVIEWS, ()), self._preview(request, initial)]
-            request.session[SESSION_PREVIEWS] = previews[-MAX_PREVIEWS:]
-        return initial
-
-    def _preview(self, request: HttpRequest, values: JsonMapping) -> list[Any]:
-        """Return what identifies a preview in the session: account, model, file, format and resource."""
-        file = Path(values.get("import_file_name", "")).name
-        options = [str(values.get(name, "")) for name in ("format", "resource")]
-        return [account_of(request).pk, self.model._meta.label, file, *options]
-
-    def _large_import(self, request: HttpRequest) -> Job | None:
-        """Return a job that imports the uploaded file, if it is large; None otherwise."""
+        if "template" in request.GET:
+            return self._template_file(request)
+        if file := request.GET.get("columns"):
+            return self._upload_columns(request, file)
+        if job_id := request.GET.get("job"):
+            return self._job_columns(request, job_id)
         form = self.create_import_form(request)
-        if not form.is_valid():
-            return None
-        file = form.cleaned_data["import_file"]
+        if request.method != "POST" or not form.is_valid():
+            return self._upload_page(request, form)
         file_format = self.get_import_formats()[int(form.cleaned_data["format"])]()
-        content = file.read()
-        # The import at once reads the file again.
-        file.seek(0)
-        try:
-            small = len(content) <= MAX_INLINE_BYTES and file_format.unpacked_size(content) <= MAX_INLINE_UNPACKED_BYTES
-            if small and len(file_format.create_dataset(content)) <= MAX_INLINE_IMPORT_ROWS:
-                return None
-        except UnreadableFile:
-            return None
-        options = self.get_import_resource_kwargs(request, form=form)
-        del options["author"]
-        return import_job_create(
-            account=options.pop("account"),
-            model=self.model,
-            resource=self.choose_import_resource_class(form, request),
-            file_format=file_format,
-            content=content,
-            options=options,
-            author=author_of(request),
-            name=file.name,
+        content = form.cleaned_data["import_file"].read()
+        values = form.cleaned_data
+        upload = Upload(
+            account_id=account_of(request).pk,
+            model=self.model._meta.label_lower,
+            file="",
+            name=values["import_file"].name,
+            resource=self.choose_import_resource_class(form, request).__name__,
+            options=FileOptions(
+                format=file_format.get_title(),
+                encoding=values["encoding"],
+                decimal=values["decimal"],
+                resource=self.resource_options(form),
+            ),
         )
+        try:
+            if self._is_large(content, file_format, upload.options):
+                return self._start_job(request, upload, content)
+            file_table(content, upload.options)
+        except UnreadableFile as error:
+            form.add_error("import_file", str(error))
+            return self._upload_page(request, form)
+        storage = self._storage()
+        storage.save(content)
+        return self._preview(request, replace(upload, file=storage.name), content)
+
+    def _is_large(self, content: bytes, file_format: FileFormat, options: FileOptions) -> bool:
+        if len(content) > MAX_INLINE_BYTES or file_format.unpacked_size(content) > MAX_INLINE_UNPACKED_BYTES:
+            return True
+        return len(file_table(content, options)) > MAX_INLINE_IMPORT_ROWS
+
+    def _start_job(self, request: HttpRequest, upload: Upload, content: bytes) -> HttpResponse:
+        job = import_job_create(
+            account=account_of(request),
+            model=self.model,
+            resource=self._resource_class(upload.resource),
+            options=upload.options,
+            content=content,
+            author=author_of(request),
+            name=upload.name,
+        )
+        return _redirect_to_job(request, job)
+
+    def _resource_class(self, name: str) -> type[AccountResource]:
+        return next(resource for resource in self.resource_classes if resource.__name__ == name)
+
+    def _resource_of(self, request: HttpRequest, upload: Upload) -> AccountResource:
+        return self._resource_class(upload.resource)(**self.get_resource_kwargs(request), **upload.options.resource)
+
+    def _upload_page(self, request: HttpRequest, form: Any, result: FileResult | None = None) -> TemplateResponse:
+        classes = self.get_import_resource_classes(request)
+        resources = [resource(**self.get_resource_kwargs(request)) for resource in classes]
+        context = {
+            "form": form,
+            "result": result,
+            "kinds": [(each.get_display_name(), each.import_columns) for each in resources],
+        }
+        return self._import_page(request, context, media=form.media)
+
+    def _import_page(self, request: HttpRequest, context: Context, *, media: Any) -> TemplateResponse:
+        common = {"title": "Import", "opts": self.opts, "media": self.media + media}
+        context = {**self.admin_site.each_context(request), **self.get_import_context_data(), **common, **context}
+        return TemplateResponse(request, [self.import_template_name], context)
+
+    def _preview(self, request: HttpRequest, upload: Upload, content: bytes) -> HttpResponse:
+        """Show what an import would do, or ask for the columns first."""
+        resource = self._resource_of(request, upload)
+        try:
+            table = file_read(content, upload.options, resource)
+        except ColumnsUnknown as unknown:
+            upload_save(request, upload)
+            return self._columns_page(request, self._columns_form(request, resource, columns_of(unknown.table)), upload)
+        result = resource.import_data(table, dry_run=True, raise_errors=False)
+        if result.problems:
+            upload_save(request, upload)
+            return self._upload_page(request, self._empty_form(request), result)
+        upload_save(request, upload.previewed())
+        confirm_form = ConfirmForm(initial={"import_file_name": upload.file})
+        context = {"confirm_form": confirm_form, "result": result, "notes": table.notes, "upload": upload}
+        return self._import_page(request, context, media=confirm_form.media)
+
+    def _empty_form(self, request: HttpRequest) -> Any:
+        return self.get_import_form_class(request)(self.get_import_formats(), self.get_import_resource_classes(request))
+
+    # --- columns ---
+
+    def _columns_form(
+        self, request: HttpRequest, resource: AccountResource, columns: Sequence[FileColumn], data: Any = None
+    ) -> ColumnsForm:
+        headings = [column.heading for column in columns]
+        remembered = file_columns_of(account_id=account_of(request).pk, kind=type(resource).__name__)
+        guessed = guess_columns(headings, resource=resource, remembered=remembered)
+        return ColumnsForm(data, columns=columns, guessed=guessed, resource=resource)
+
+    def _columns_page(
+        self, request: HttpRequest, form: ColumnsForm, upload: Upload | None = None, job: Job | None = None
+    ) -> HttpResponse:
+        query = urlencode({"job": job.pk} if job else {"columns": upload.file if upload else ""})
+        context = {
+            "columns_form": form,
+            "columns_url": f"{self.url_of('import')}?{query}",
+            "job": job,
+            "file_name": job.title if job else upload.name if upload else "",
+        }
+        return self._import_page(request, context, media=form.media)
+
+    def _remember_columns(self, request: HttpRequest, form: ColumnsForm, resource: AccountResource) -> None:
+        columns = {folded_heading(heading): column for heading, column in form.mapping.items()}
+        file_columns_save(account_id=account_of(request).pk, kind=type(resource).__name__, columns=columns)
+
+    def _upload_columns(self, request: HttpRequest, file: str) -> HttpResponse:
+        """Show or take the columns of an uploaded file, and preview it."""
+        upload = self._upload_named(request, file)
+        try:
+            content = self._storage(file).read() if upload else None
+        except OSError:
+            content = None
+        if upload is None or content is None:
+            return self._redirect_to_upload(request)
+        resource = self._resource_of(request, upload)
+        data = request.POST if request.method == "POST" else None
+        form = self._columns_form(request, resource, columns_of(file_table(content, upload.options)), data)
+        if not form.is_valid():
+            return self._columns_page(request, form, upload)
+        self._remember_columns(request, form, resource)
+        return self._preview(request, replace(upload, options=upload.options.with_columns(form.mapping)), content)
+
+    def _job_columns(self, request: HttpRequest, job_id: str) -> HttpResponse:
+        """Show or take the columns of the file of a job that asks."""
+        job = row_by_id(visible_jobs(request).filter(kind=IMPORT_KIND, state=JobState.ASKING), job_id)
+        if job is None or job.parameters["model"] != self.model._meta.label_lower:
+            messages.error(request, "This was answered already, or cancelled.")
+            return HttpResponseRedirect(reverse("admin:consumers_job_changelist"))
+        resource: Any = job_resource(job)
+        data = request.POST if request.method == "POST" else None
+        form = self._columns_form(request, resource, job_columns(job), data)
+        if not form.is_valid():
+            return self._columns_page(request, form, job=job)
+        self._remember_columns(request, form, resource)
+        try:
+            job_answer(job=job, question=JobQuestion(job.question), parameters={"columns": form.mapping}, restart=True)
+        except JobOver as over:
+            messages.error(request, over.detail)
+        return HttpResponseRedirect(reverse("admin:consumers_job_change", args=[job.pk]))
+
+    def _template_file(self, request: HttpRequest) -> HttpResponse:
+        """Download a file with the headings of one kind of rows, to be filled in."""
+        classes = self.get_import_resource_classes(request)
+        number, kind = request.GET.get("resource", "0"), request.GET["template"]
+        if not _is_choice(number, classes) or kind not in (CSV.title, XLSX.title):
+            raise Http404("This template does not exist.")
+        resource = classes[int(number)](**self.get_resource_kwargs(request))
+        file_format = FORMATS[kind]()
+        content = file_format.export_data(Dataset(headers=resource.import_columns))
+        name = f"{slugify(resource.get_display_name())}-template.{file_format.get_extension()}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return HttpResponse(content, content_type=file_format.get_content_type(), headers=headers)
+
+    # --- confirmation ---
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Import a previewed file; if it is gone, because it is imported already, ask for it again."""
@@ -204,31 +277,36 @@ class ImportExportMixin(ImportExportModelAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not self.has_import_permission(request):
             raise PermissionDenied
-        if not self._was_previewed(request):
+        upload = self._upload_named(request, request.POST.get("import_file_name", ""))
+        if upload is None or not upload.is_previewed:
             return self._redirect_to_upload(request)
-        form = self.create_confirm_form(request)
-        choices = {"format": self.get_import_formats(), "resource": self.get_import_resource_classes(request)}
-        if form.is_valid() and all(_is_choice(form.cleaned_data[name] or "0", of) for name, of in choices.items()):
-            try:
-                response: HttpResponse = super().process_import(request, **kwargs)
-            except (OSError, UnreadableFile):
-                pass
-            else:
-                return response
-        return self._redirect_to_upload(request)
+        upload_forget(request, upload)
+        storage = self._storage(upload.file)
+        try:
+            content = storage.read()
+        except OSError:
+            return self._redirect_to_upload(request)
+        resource = self._resource_of(request, upload)
+        table = file_read(content, upload.options, resource)
+        result = resource.import_data(
+            table,
+            dry_run=False,
+            raise_errors=False,
+            rollback_on_validation_errors=True,
+            retain_instance_in_row_result=True,
+        )
+        storage.remove()
+        return self.process_result(result, request)
 
-    def _was_previewed(self, request: HttpRequest) -> bool:
-        """Return whether this user previewed this file here and has not confirmed it yet.
+    def _storage(self, name: str | None = None) -> Any:
+        return self.get_tmp_storage_class()(name=name, read_mode="rb")
 
-        The browser names the file: without this check it could name any file of the folder, another user's file, a file
-        previewed in another account, or one that is imported already.
-        """
-        previews, confirmed = request.session.get(SESSION_PREVIEWS, []), self._preview(request, request.POST)
-        request.session[SESSION_PREVIEWS] = [preview for preview in previews if preview != confirmed]
-        return confirmed in previews
+    def _upload_named(self, request: HttpRequest, file: str) -> Upload | None:
+        model = self.model._meta.label_lower
+        return upload_named(request, file, account_id=account_of(request).pk, model=model)
 
     def _redirect_to_upload(self, request: HttpRequest) -> HttpResponse:
-        messages.error(request, "The file is not here any more: it was imported already, or waited too long.")
+        messages.error(request, "The file is gone: it was already imported, or it waited too long. Upload it again.")
         return HttpResponseRedirect(self.url_of("import"))
 
     def process_result(self, result: FileResult, request: HttpRequest) -> HttpResponse:
@@ -236,17 +314,7 @@ class ImportExportMixin(ImportExportModelAdmin):
             response: HttpResponse = super().process_result(result, request)
             return response
         # Valid in the preview, but not any more: nothing was imported; show the problems.
-        form = self.get_import_form_class(request)(self.get_import_formats(), self.get_import_resource_classes(request))
-        context = {
-            **self.admin_site.each_context(request),
-            **self.get_import_context_data(),
-            "title": "Import",
-            "opts": self.opts,
-            "form": form,
-            "media": self.media + form.media,
-            "result": result,
-        }
-        return TemplateResponse(request, [self.import_template_name], context)
+        return self._upload_page(request, self._empty_form(request), result)
 
     def generate_log_entries(self, result: FileResult, request: HttpRequest) -> None:
         # The admin's log links to rows: log only those that have a page.
@@ -329,5 +397,5 @@ def _is_choice(number: str, choices: Sequence[Any]) -> bool:
 
 
 def _redirect_to_job(request: HttpRequest, job: Job) -> HttpResponse:
-    messages.info(request, "This is done in the background, because it is large. You can leave this page.")
+    messages.info(request, "This runs in the background because it is large. You can leave this page.")
     return HttpResponseRedirect(reverse("admin:consumers_job_change", args=[job.pk]))

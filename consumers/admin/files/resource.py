@@ -5,8 +5,9 @@ all or none. What the service refuses is reported with its row, column and path.
 file keeps its stored values, and a row that equals the stored one is skipped.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -17,14 +18,26 @@ from import_export.resources import ModelResource
 
 from consumers.admin.files.cells import ABSENT
 from consumers.admin.files.formats import MAX_ROWS
+from consumers.admin.files.numbers import NumberStyle, recognise_style
 from consumers.admin.files.results import (
+    MAX_SHOWN_PROBLEMS,
+    FileProblem,
+    FileRefused,
     FileResult,
     RowChanges,
     column_changes,
     file_refusal,
     problems_of,
 )
-from consumers.admin.files.widgets import AmountWidget, FlagWidget, TextWidget, WholeWidget
+from consumers.admin.files.table import Table
+from consumers.admin.files.widgets import (
+    AmountWidget,
+    FlagWidget,
+    MomentWidget,
+    NumberWidget,
+    TextWidget,
+    WholeWidget,
+)
 from consumers.admin.framework.history import Change
 from consumers.author import Author
 from consumers.exceptions import Refused
@@ -32,6 +45,13 @@ from consumers.models import Account
 from consumers.services.account import account_lock
 from consumers.services.upsert import is_storable, rows_by_values
 from consumers.types import JsonMapping, JsonObject, Rows
+
+MAX_NAMED_ROWS = 10
+"""Rows with the same key that a problem names."""
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count} times"
 
 
 class KeyedLoader(BaseInstanceLoader):
@@ -49,19 +69,25 @@ class AccountResource(ModelResource):
     """Rows of one account, identified by their key, saved by a service.
 
     ``noun`` names the rows where the model's name does not. ``aliases`` maps the service's field paths to columns of
-    other names. ``export_only`` are columns that an export writes and an import ignores.
+    other names. ``export_only`` are columns that an export writes and an import ignores. ``synonyms`` are other
+    headings of a column, those that are more likely first. Rows with the same value under a heading of
+    ``group_headings`` share the columns ``inherited``: an empty cell takes the value of the first of them.
     """
 
     noun: ClassVar[str] = ""
     aliases: ClassVar[Mapping[str, str]] = {}
     export_only: ClassVar[frozenset[str]] = frozenset()
+    synonyms: ClassVar[Mapping[str, Sequence[str]]] = {}
+    inherited: ClassVar[frozenset[str]] = frozenset()
+    group_headings: ClassVar[Sequence[str]] = ()
 
     def __init__(self, *, account: Account, author: Author, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.account, self.author = account, author
         self.imported_rows: list[Any] = []
         self.row_numbers: list[int] = []
-        self.row_offset = 0
+        self.file_rows: Sequence[int] = ()
+        self.set_zone()
 
     class Meta:
         instance_loader_class = KeyedLoader
@@ -93,6 +119,19 @@ class AccountResource(ModelResource):
         """Return the rows to export when a list shows ``rows``."""
         return rows
 
+    def set_zone(self) -> None:
+        """Read times without an offset in the account's zone."""
+        for field in self.fields.values():
+            if isinstance(field.widget, MomentWidget):
+                field.widget.zone = self.account.zone
+
+    @property
+    def import_columns(self) -> list[str]:
+        """Return the columns that a file may give: the keys, and all that are not only exported."""
+        keys = [field.column_name for field in self.key_fields]
+        fields = (field for field in self.get_import_fields() if not field.readonly)
+        return list(dict.fromkeys([*keys, *(field.column_name for field in fields)]))
+
     # --- keys ---
 
     @property
@@ -123,6 +162,8 @@ class AccountResource(ModelResource):
         account_lock(account_id=self.account.pk)
         self.imported_rows, self.row_numbers = [], []
         self.check_file(dataset)
+        for widget in self._number_widgets(dataset.headers or ()).values():
+            widget.style = dataset.style or NumberStyle()
 
     def check_file(self, dataset: Any) -> None:
         """Refuse a file with missing or repeated keys, unknown columns or too many rows.
@@ -133,15 +174,41 @@ class AccountResource(ModelResource):
         headers = dataset.headers or ()
         for key in self.key_fields:
             if key.column_name not in headers:
-                raise ValidationError(f"The file has no column {key.column_name}, which says which row is which.")
+                raise ValidationError(f"The file has no column {key.column_name}, which identifies each row.")
         if unknown := [name[:100] for name in headers if not self.accepts_column(name)][:10]:
             known = ", ".join(field.column_name for field in self.get_import_fields())
             raise ValidationError(f"The file has unknown columns: {', '.join(unknown)}. Known are {known}.")
         if len(dataset) > MAX_ROWS:
-            raise ValidationError(f"A file may have {MAX_ROWS:,} rows; this has {len(dataset):,}.")
-        counts = Counter(self.key_of(row) for row in dataset.dict)
-        if repeated := sorted(" / ".join(key) for key, count in counts.items() if count > 1 and any(key))[:10]:
-            raise ValidationError(f"These are in the file twice: {', '.join(repeated)}.")
+            raise ValidationError(f"A file can have up to {MAX_ROWS:,} rows. This one has {len(dataset):,}.")
+        if repeated := list(islice(self._repeated_rows(dataset), MAX_SHOWN_PROBLEMS)):
+            raise FileRefused(repeated)
+
+    def _repeated_rows(self, table: Any) -> Iterator[FileProblem]:
+        """Yield a problem for each key that several rows of the file have."""
+        rows_by_key: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+        for number, row in zip(table.numbers, table.dict, strict=True):
+            rows_by_key[self.key_of(row)].append(number)
+        column = ", ".join(field.column_name for field in self.key_fields)
+        for key, numbers in rows_by_key.items():
+            if len(numbers) > 1 and any(key):
+                shown = ", ".join(map(str, numbers[:MAX_NAMED_ROWS]))
+                rows = " and ".join(shown.rsplit(", ", 1)) if len(numbers) <= MAX_NAMED_ROWS else f"{shown} and more"
+                detail = (
+                    f"{' / '.join(key)[:200]} is in the file {_times(len(numbers))}: rows {rows}. Keep one of them."
+                )
+                yield FileProblem(detail=detail, row=numbers[1], column=column)
+
+    def number_style(self, table: Table) -> NumberStyle:
+        """Return how the file writes its numbers, by all cells of its columns of numbers."""
+        columns = self._number_widgets(table.headers or ())
+        texts = (row[place] for row in table for place in columns if isinstance(row[place], str))
+        return recognise_style(texts, delimiter=table.delimiter)
+
+    def _number_widgets(self, headings: Sequence[str]) -> dict[int, NumberWidget]:
+        """Return the widgets of the columns of numbers, by the column's place in the file."""
+        widgets = {field.column_name: field.widget for field in self.fields.values()}
+        places = enumerate(headings)
+        return {place: widget for place, name in places if isinstance(widget := widgets.get(name), NumberWidget)}
 
     def accepts_column(self, column: str) -> bool:
         """Return whether a file may have this column."""
@@ -156,11 +223,12 @@ class AccountResource(ModelResource):
         for name in [name for name, value in row.items() if value is ABSENT]:
             del row[name]
         if unstorable := [name for name, value in row.items() if not is_storable(value)]:
-            raise ValidationError(dict.fromkeys(unstorable, "This has a character that cannot be stored."))
+            raise ValidationError(dict.fromkeys(unstorable, "This has a character that we cannot store."))
         if empty := [field.column_name for field in self.key_fields if row.get(field.column_name) in (None, "")]:
-            raise ValidationError(dict.fromkeys(empty, "This may not be blank: it says which row is which."))
+            raise ValidationError(dict.fromkeys(empty, "This cannot be blank: it identifies the row."))
 
     def import_data(self, dataset: Any, *args: Any, **kwargs: Any) -> FileResult:
+        self.file_rows = dataset.numbers
         result: FileResult = super().import_data(dataset, *args, **kwargs)
         result.problems = list(problems_of(result, self))
         result.model = self._meta.model
@@ -210,7 +278,7 @@ class AccountResource(ModelResource):
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
         """Keep the row for the service, which saves all rows together."""
         self.imported_rows.append(instance)
-        self.row_numbers.append(self.row_offset + kwargs["row_number"])
+        self.row_numbers.append(self.file_rows[kwargs["row_number"] - 1])
 
     def save_m2m(self, instance: Any, row: Any, **kwargs: Any) -> None:
         """Do nothing: the service saves relations too."""

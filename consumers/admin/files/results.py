@@ -22,12 +22,12 @@ MAX_SHOWN_ROWS = 200
 class ResultResource(Protocol):
     """What a result needs of the resource that read the file.
 
-    ``row_offset`` is the number of rows of the file before those that were read; ``row_numbers`` are the numbers in the
-    file of the rows that the service was given.
+    ``file_rows`` are the numbers in the file of the rows that were read, ``row_numbers`` of those that the service was
+    given.
     """
 
     fields: Mapping[str, Field]
-    row_offset: int
+    file_rows: Sequence[int]
     row_numbers: list[int]
 
     @property
@@ -52,8 +52,8 @@ class ResultResource(Protocol):
 class FileProblem:
     """A problem in a file.
 
-    ``row`` counts from 1 below the headings; None means the whole file. ``path`` leads into the document in the cell of
-    ``column``, such as ``sets.0.rules.rules.1.value``.
+    ``row`` counts as a spreadsheet does, with the headings as row 1; None means the whole file. ``path`` leads into the
+    document in the cell of ``column``, such as ``sets.0.rules.rules.1.value``.
     """
 
     detail: str
@@ -165,8 +165,13 @@ class FileResult(Result):
     @property
     def counts(self) -> dict[str, str]:
         """Return how many rows are new, changed and unchanged, by label."""
-        counts = {"new": self.new, "changed": self.updated, "unchanged": self.unchanged}
-        return {word: f"{number:,}" for word, number in counts.items()}
+        return row_counts(new=self.new, updated=self.updated, unchanged=self.unchanged)
+
+
+def row_counts(*, new: int, updated: int, unchanged: int) -> dict[str, str]:
+    """Return how many rows are new, changed and unchanged, by label."""
+    counts = {"new": new, "changed": updated, "unchanged": unchanged}
+    return {word: f"{number:,}" for word, number in counts.items()}
 
 
 def column_changes(before: JsonMapping, after: JsonMapping) -> Iterator[Change]:
@@ -198,7 +203,7 @@ def problems_of(result: Result, resource: ResultResource) -> Iterator[FileProble
             yield FileProblem(detail=_unexpected_problem(base.error))
     for number, errors in result.row_errors():
         for error in errors:
-            yield FileProblem(detail=_unexpected_problem(error.error), row=resource.row_offset + number)
+            yield FileProblem(detail=_unexpected_problem(error.error), row=resource.file_rows[number - 1])
     for row in result.invalid_rows:
         yield from _problems_of_row(row, resource)
 
@@ -206,7 +211,7 @@ def problems_of(result: Result, resource: ResultResource) -> Iterator[FileProble
 def _unexpected_problem(error: Exception) -> str:
     """Log an error that the file did not cause, and return what the user is told of it."""
     logger.error("An import failed", exc_info=error)
-    return "This cannot be imported, and the fault is not yours. Tell who runs the system: the log says why."
+    return "This could not be imported, and it is not your fault. Ask your system administrator to check the log."
 
 
 def _problems_of_row(row: InvalidRow, resource: ResultResource) -> Iterator[FileProblem]:
@@ -214,7 +219,7 @@ def _problems_of_row(row: InvalidRow, resource: ResultResource) -> Iterator[File
     for name, messages in row.error_dict.items():
         column = "" if name == NON_FIELD_ERRORS else columns.get(name, name)
         for message in messages:
-            yield FileProblem(detail=message, row=resource.row_offset + row.number, column=column)
+            yield FileProblem(detail=message, row=resource.file_rows[row.number - 1], column=column)
 
 
 def file_refusal(refused: Refused, resource: ResultResource) -> FileRefused:

@@ -67,10 +67,12 @@ class ZonedDateTimeField(forms.DateTimeField):
         if self.stored is not None and timezone.make_naive(self.stored, zone).replace(microsecond=0) == wall_time:
             return self.stored.replace(microsecond=0)
         exists = timezone.make_naive(wall_time.replace(tzinfo=zone).astimezone(UTC), zone) == wall_time
-        reason = "comes twice: the clocks go back then" if exists else "does not exist: the clocks go forward then"
+        reason = (
+            "happens twice, because the clocks go back" if exists else "does not exist, because the clocks go forward"
+        )
         raise forms.ValidationError(
             f"In {zone} {date_format(wall_time, 'H:i')} on {date_format(wall_time, 'j M Y')} {reason}. "
-            "Choose an earlier or a later time.",
+            "Choose an earlier or later time.",
             code="ambiguous_timezone",
         )
 

@@ -109,7 +109,7 @@ class HistoryPageMixin:
             return super().history_view(request, object_id, extra_context)  # type: ignore[misc, no-any-return]
         row = admin.get_object(request, object_id)
         if row is None:
-            raise Http404("There is no such row.")
+            raise Http404("This row does not exist.")
         if not admin.has_view_or_change_permission(request, row):
             raise PermissionDenied
         entries = [*history_of(row, describe=self.describe_for(request)), *self.other_entries(row)]

@@ -64,7 +64,7 @@ def account_of(request: HttpRequest) -> Account:
     """
     membership = getattr(request.user, "current_membership", None)
     if membership is None:
-        raise PermissionDenied("You are not a member of an account yet. Ask an administrator to add you.")
+        raise PermissionDenied("You have no account yet. Ask an administrator to add you.")
     account: Account = membership.account
     return account
 
@@ -115,7 +115,7 @@ class ServiceForm(ModelForm):
         key = self.cleaned_data.get(self.key_field)
         # A service updates an existing row of the same key; the add form must not.
         if self.instance.pk is None and key and self.rows_of_key(key).exists():
-            self.add_error(self.key_field, ValidationError(f"There is one with “{key}” already.", code="unique"))
+            self.add_error(self.key_field, ValidationError(f"“{key}” is already in use.", code="unique"))
         for problem in self.refused:
             self.add_problem(problem)
 
@@ -307,11 +307,16 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
     ) -> Any:
         try:
             # Django wraps a POST in one transaction: a refusal by the service rolls it back, with the log entry.
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            response = super().changeform_view(request, object_id, form_url, extra_context)
         except Refused as refused:
             # Handle the same request again, with the refused values shown at their fields: see ServiceForm.
             request.refused_problems = refused.problems  # type: ignore[attr-defined]
             return super().changeform_view(request, object_id, form_url, extra_context)
+        tab = request.POST.get("_tab", "")
+        if isinstance(response, HttpResponseRedirect) and "_continue" in request.POST and tab == slugify(tab) != "":
+            # Save and continue leads back to the tab that the form was sent from: see static/js/tabs.js.
+            response["Location"] += f"#{tab}"
+        return response
 
     def render_change_form(  # noqa: PLR0917 - Django's signature
         self,
@@ -330,8 +335,9 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
             adminform = AdminForm(adminform.form, list(adminform.fieldsets), {}, readonly, model_admin=self)
             context["adminform"] = adminform
         tabs = form_tabs(adminform, self.tab_templates)
-        first_with_error = next((tab.slug for tab in tabs if tab.errors), "")
-        context |= {"form_tabs": tabs, "form_tab_with_error": first_with_error}
+        # A form that comes back opens on its first tab with an error, or else on the one that it was sent from.
+        open_tab = next((tab.slug for tab in tabs if tab.errors), slugify(request.POST.get("_tab", "")))
+        context |= {"form_tabs": tabs, "open_tab": open_tab}
         response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
         return response
 
@@ -354,7 +360,8 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         try:
             response: HttpResponse = super().delete_view(request, object_id, extra_context)
         except Refused as refused:
-            advice = "Other rows need this one: archive it instead." if refused.problems[0].code == "in_use" else ""
+            used = "It has been used, so it cannot be deleted. Archive it instead."
+            advice = used if refused.problems[0].code == "in_use" else ""
             messages.error(request, advice or refused.detail)
             return HttpResponseRedirect(self.url_of("change", object_id))
         return response
@@ -371,6 +378,10 @@ class KeyedAdmin(AccountAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         return (self.key,) if obj else ()
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        # Promotions refer to rows by their keys: a row that is added from a promotion's form returns its key.
+        return to_field == self.key or bool(super().to_field_allowed(request, to_field))
 
     def save_values(self, *, account_id: int, author: Author, obj: Any, form: Any) -> None:
         """Save this one row by the service that saves many."""
@@ -441,7 +452,7 @@ class LongListAdmin(ReadOnlyAdmin):
     matching: ClassVar[Matching]
     # Django shows the search box only if fields are named.
     search_fields = ("pk",)
-    search_note = "A search here finds how a reference, a code, a name or a card's number begins."
+    search_note = "Type the beginning of a reference, code, name or card number."
 
     def search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
         search = search_term.strip()

@@ -11,7 +11,7 @@ from consumers.models import ApiKey
 class RolePermission(BasePermission):
     """A manager key may do everything; a till key only what the view opens to tills."""
 
-    message = "This key's role may not do this."
+    message = "This key's role is not allowed to do this."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         key = request.auth

@@ -12,6 +12,7 @@ from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import loyalty_promotions_save
 from promotions.admin.editor.files import (
     COMMON,
+    CONTENT,
     DefinitionFlagWidget,
     DefinitionNumberWidget,
     DefinitionWidget,
@@ -20,7 +21,7 @@ from promotions.admin.editor.files import (
     common_document,
     outcome_widgets,
 )
-from promotions.engine.definition.fields import CONDITIONS, CONTENT_TEXTS, LIMIT_PERIOD, LIMITS, LOYALTY_OUTCOME
+from promotions.engine.definition.fields import CONDITIONS, LIMIT_PERIOD, LIMITS, LOYALTY_OUTCOME
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionValues
 
@@ -32,11 +33,6 @@ ELIGIBILITY: Mapping[str, type[Widget]] = {
     **dict.fromkeys(LIMITS, DefinitionNumberWidget),
     LIMIT_PERIOD: DefinitionWidget,
     "always_apply": DefinitionFlagWidget,
-}
-CONTENT: Mapping[str, type[Widget]] = {
-    **dict.fromkeys(CONTENT_TEXTS, DefinitionWidget),
-    "links": DocumentWidget,
-    "images": DocumentWidget,
 }
 DOCUMENTS = {"outcome": OUTCOME, "eligibility": ELIGIBILITY, "content": CONTENT}
 

@@ -11,8 +11,8 @@ from consumers.types import JsonObject
 from loyalty.admin.editor.files import LoyaltyPromotionResource
 from loyalty.admin.editor.form.layout import fieldsets_of
 from loyalty.admin.editor.form.promotion_form import LoyaltyPromotionForm
-from loyalty.admin.editor.preview import PreviewMixin
-from loyalty.admin.editor.summary import describe_loyalty_promotion
+from loyalty.admin.editor.preview import LoyaltyPreviewMixin
+from loyalty.admin.editor.summary import describe_loyalty_promotion, loyalty_promotion_advice
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion
 from loyalty.services.promotion import LOYALTY, loyalty_promotion_save
@@ -54,7 +54,7 @@ TYPE_CARDS = (
 
 
 @admin.register(LoyaltyPromotion)
-class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
+class LoyaltyPromotionAdmin(LoyaltyPreviewMixin, PromotionAdmin):
     """The pages of loyalty promotions."""
 
     family = LOYALTY
@@ -64,9 +64,10 @@ class LoyaltyPromotionAdmin(PreviewMixin, PromotionAdmin):
     form = LoyaltyPromotionForm
     resource_classes = (LoyaltyPromotionResource,)
     add_label = "Add promotion"
-    empty_text = "A promotion gives points or vouchers for what consumers buy."
+    empty_text = "Promotions give points or vouchers for what consumers buy."
     list_filter = filters_of(PromotionType)
     summary = staticmethod(describe_loyalty_promotion)
+    advice = staticmethod(loyalty_promotion_advice)
 
     class Media:
         js = ("js/choice_box.js", "js/choice_keys.js", "js/preview.js")

@@ -1,25 +1,22 @@
 """Preview what a consumer would read of a promotion as its form is filled in: message, receipt and statement."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import path
-from django.views.decorators.http import require_POST
+from django.http import HttpRequest
 
 from consumers.admin.framework.pages import account_of
 from consumers.models import Account, Consumer
 from consumers.selectors import sites_of
 from consumers.services.upsert import is_storable
-from consumers.types import JsonMapping
+from consumers.types import Context, JsonMapping
 from loyalty.admin.editor.form.promotion_form import LoyaltyPromotionForm
 from loyalty.choices import TransactionKind
 from loyalty.models import Transaction
 from loyalty.selectors.transaction import LARGE_COLUMNS
 from loyalty.services.promotion_texts import MessageText, activity_description, redemption_message
+from promotions.admin.editor.preview import PreviewMixin
 from promotions.engine.money import minor_unit
 
 SAMPLE_SPEND = Decimal(20)
@@ -45,8 +42,6 @@ class Preview:
 
     consumer: Consumer | None
     message: MessageText | None
-    receipt: str
-    images: Sequence[Mapping[str, str]]
     activity_type: str
     activity: str
     sale: Transaction | None
@@ -61,8 +56,6 @@ def preview_of(account: Account, texts: Texts, *, type_label: str, currency: str
     return Preview(
         consumer=consumer,
         message=redemption_message(texts),
-        receipt=texts.content["confirmation_message"],
-        images=[image for image in texts.content["images"] if image["url"].startswith("https://")],
         activity_type=texts.outcome["activity_type"] or type_label,
         activity=activity_description(
             texts,
@@ -101,25 +94,17 @@ def _with_empty_texts(value: Any) -> Any:
             return value
 
 
-class PreviewMixin:
-    """Adds to a ``PromotionAdmin`` a preview of what consumers read, below the tabs Outcome and Content."""
+class LoyaltyPreviewMixin(PreviewMixin):
+    """Adds what one consumer, or consumers in general, would read, below the tabs Outcome and Content."""
 
-    tab_templates = dict.fromkeys(("Outcome", "Content"), "admin/loyalty/promotion/preview.html")
+    tab_templates: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("Outcome", "Content"), "admin/loyalty/promotion/preview.html"
+    )
+    preview_template = "admin/loyalty/promotion/preview_answer.html"
 
-    def get_urls(self) -> list[Any]:
+    def preview_context(self, request: HttpRequest, form: Any) -> Context:
+        """Preview for the chosen consumer; a user who may not see consumers gets sample data."""
         page: Any = self
-        preview = path(
-            "preview/",
-            page.admin_site.admin_view(require_POST(self.preview_view)),
-            name=f"{page.opts.app_label}_{page.opts.model_name}_preview",
-        )
-        urls: list[Any] = [preview, *super().get_urls()]  # type: ignore[misc]
-        return urls
-
-    def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """Preview a posted form for the chosen consumer; a user who may not see consumers gets sample data."""
-        page: Any = self
-        form = page.posted_form(request)
         definition = form.partial_definition()
         account, consumer_id = account_of(request), request.POST.get("preview_consumer", "").strip()
         consumer = None
@@ -132,8 +117,5 @@ class PreviewMixin:
             currency=definition.currency,
             consumer=consumer,
         )
-        return render(
-            request,
-            "admin/loyalty/promotion/preview_answer.html",
-            {"preview": preview, "unknown_consumer": consumer_id if consumer is None else ""},
-        )
+        unknown = consumer_id if consumer is None else ""
+        return {**super().preview_context(request, form), "preview": preview, "unknown_consumer": unknown}

@@ -24,7 +24,7 @@ class LedgerEntryAdmin(LongListAdmin):
     """Entries of the ledger, which cannot be changed or deleted."""
 
     page_name = "Points ledger"
-    empty_text = "Every point that a consumer gains or loses is an entry here, for good."
+    empty_text = "Every point a consumer gains or loses has an entry here."
     list_display = ("moment", "consumer", "signed_points", "kind_label", "description", "transaction", "promotion_code")
     list_filter = (
         choice_filter("kind", "kind", EntryKind.choices, lambda _, rows, value: rows.filter(kind=value)),

@@ -33,8 +33,8 @@ class ClaimForm(ConsumerDialogForm):
             field.choices = [("", "Choose a reward"), *field.choices]
             field.help_text = f"The balance is {consumer.points_balance:,} points."
         else:
-            field.choices = [("", "No reward can be claimed now")]
-            field.help_text = "Tiered offers that are in stock and within their dates can be claimed."
+            field.choices = [("", "No rewards available")]
+            field.help_text = "Only tiered offers that are in stock and within their dates can be claimed."
 
     @property
     def title(self) -> str:
@@ -44,7 +44,7 @@ class ClaimForm(ConsumerDialogForm):
         cost = offer.point_cost or 0
         missing = cost - self.consumer.points_balance
         label = f"{offer.name}: {cost:,} points"
-        return f"{label} ({missing:,} too many)" if missing > 0 else label
+        return f"{label} ({missing:,} more points needed)" if missing > 0 else label
 
 
 def claim_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
@@ -61,8 +61,8 @@ def claim_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
         )
         voucher = result.voucher
         return (
-            f"Voucher {voucher.code} of “{voucher.offer.name}” is issued for {result.points:,} points. "
-            f"The balance is {result.balance:,} points now."
+            f"Voucher {voucher.code} of “{voucher.offer.name}” issued for {result.points:,} points. "
+            f"New balance: {result.balance:,} points."
         )
 
     return consumer_dialog(
@@ -71,6 +71,6 @@ def claim_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:
         permission=PERMISSION,
         form_class=ClaimForm,
         run=claim,
-        description="It costs points, and issues a voucher at once.",
+        description="Takes the points and issues a voucher straight away.",
         button="Claim reward",
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -21,6 +21,11 @@ from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
 from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_save
 
+NO_PERCEIVED_VALUE = (
+    "The perceived value is 0: a promotion with this offer counts as worth nothing when promotions compete. "
+    "Enter what a voucher is worth."
+)
+
 
 class OfferForm(ServiceForm):
     """The form of an offer."""
@@ -29,7 +34,7 @@ class OfferForm(ServiceForm):
         label="Currency",
         required=False,
         widget=UnfoldAdminSelectWidget(),
-        help_text="Fixed once vouchers were issued or a promotion names it.",
+        help_text="You cannot change it once a promotion uses the offer or vouchers are issued.",
     )
 
     money_fields = frozenset({"value", "perceived_value"})
@@ -69,17 +74,18 @@ class OfferForm(ServiceForm):
             "stock": "Stock",
         }
         help_texts = {
-            "code": "Code used in promotions and integrations. It cannot be changed later.",
-            "kind": "Personalised offers are issued by promotions; tiered ones are claimed for points.",
-            "point_cost": "What a tiered offer costs.",
+            "code": "Code used in promotions and integrations. You cannot change it later.",
+            "kind": "Promotions issue personalised offers. Consumers claim tiered offers for points.",
+            "point_cost": "Points that a consumer pays for a tiered offer.",
             "value": "An amount in the offer's currency, or a percentage up to 100.",
-            "product": "The cheapest unit of it in the basket is free.",
-            "perceived_value": "What one voucher is worth when promotions compete.",
+            "product": "The cheapest unit of this product in the basket is free.",
+            "perceived_value": "What one voucher is worth to a customer when promotions compete. Leave blank for the "
+            "amount, or the retail price of the free product.",
             "starts_at": "Leave blank to start now.",
-            "ends_at": "Leave blank for no end.",
-            "valid_days": "Counted from the day after the issue, to the end of the last day. Leave blank for no end.",
-            "stock": "How many vouchers may be issued in all. Leave blank for no limit.",
-            "archived": "Hidden from lists and no longer issued. Vouchers already issued stay valid.",
+            "ends_at": "Leave blank for no end date.",
+            "valid_days": "Days from the day after issue; valid to the end of the last day. Leave blank for no expiry.",
+            "stock": "Total number of vouchers that can be issued. Leave blank for no limit.",
+            "archived": "Hides the offer and stops issuing it. Vouchers already issued stay valid.",
         }
         widgets = {
             "kind": UnfoldAdminRadioSelectWidget(),
@@ -97,6 +103,12 @@ class OfferForm(ServiceForm):
             widget: Any = self.fields[name].widget
             # A relation's select is wrapped in a widget whose own attributes are not rendered.
             getattr(widget, "widget", widget).attrs["data-shown-when"] = condition
+        perceived = self.fields["perceived_value"]
+        perceived.required = False
+        if self.instance.pk is None:
+            perceived.initial = None
+        elif not self.instance.perceived_value:
+            perceived.help_text = f"{NO_PERCEIVED_VALUE} {perceived.help_text}"
         field = self.fields["currency"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = [("", f"The account's ({self.account.currency})"), *currency_choices()]
@@ -122,7 +134,7 @@ class OfferAdmin(KeyedAdmin):
     key = "code"
     form = OfferForm
     add_label = "Add offer"
-    empty_text = "An offer is the definition of a reward; a voucher is one coded instance of it in a consumer's hands."
+    empty_text = "An offer defines a reward. Each voucher is one coded copy of it for one consumer."
     autocomplete_fields = ("product",)
     list_display = ("title", "kind_label", "benefit_label", "starts", "ends", "issued_of_stock")
     list_filter = (
@@ -183,6 +195,11 @@ class OfferAdmin(KeyedAdmin):
         values = {name: form.cleaned_data[name] for name in OfferForm.Meta.fields if name in form.cleaned_data}
         values |= {"code": obj.code, "product": values["product"].sku if values["product"] else None}
         offers_save(account_id=account_id, rows=[OfferValues(**values)], author=author, at=timezone.now())
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.perceived_value and not obj.archived:
+            messages.warning(request, NO_PERCEIVED_VALUE)
 
     def delete_row(self, request: HttpRequest, obj: Offer) -> None:
         offer_delete(account_id=account_of(request).pk, code=obj.code, author=author_of(request))

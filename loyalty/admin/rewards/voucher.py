@@ -35,7 +35,7 @@ def _by_voucher_status(request: HttpRequest, vouchers: Rows, status: str) -> Row
 class VoucherAdmin(LongListAdmin):
     """The pages of vouchers, which cannot be edited."""
 
-    empty_text = "A voucher is issued by a promotion of type redeem offer, or claimed for points."
+    empty_text = "Redeem offer promotions issue vouchers, and consumers claim them for points."
     list_display = ("code", "offer", "consumer", "status_label", "issued", "last_day_label")
     list_filter = (
         choice_filter("status", "status", VoucherStatus.choices, _by_voucher_status),
@@ -47,7 +47,7 @@ class VoucherAdmin(LongListAdmin):
     ordering = ("-issued_at", "-pk")
     fieldsets = (
         ("Voucher", {"fields": (("code", "status_label"), ("offer", "consumer"))}),
-        ("Life", {"fields": (("issued", "last_day_label"), "expires", "issued_with", "redeemed")}),
+        ("Dates and use", {"fields": (("issued", "last_day_label"), "expires", "issued_with", "redeemed")}),
     )
 
     def get_urls(self) -> list[URLPattern]:

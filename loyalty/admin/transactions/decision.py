@@ -37,20 +37,21 @@ from loyalty.selectors.stored_decision import (
 )
 from loyalty.selectors.transaction import reversals_of
 from promotions.admin.editor.summary import rule_describer
+from promotions.admin.rules.phrases import describe_missing
 from promotions.admin.rules.wording import SCOPES, label_of
 from promotions.choices import Family
-from promotions.engine.pipeline.decision import REASONS
+from promotions.engine.pipeline.decision import LIFE_REASONS, REASONS
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_by_code
 
 REFUSED_VOUCHERS = {
-    "unknown": "There was no such voucher.",
-    "other_consumer": "It is another consumer’s.",
-    "cancelled": "It had been taken back.",
-    "redeemed": "It was used before.",
+    "unknown": "This voucher does not exist.",
+    "other_consumer": "It belongs to another consumer.",
+    "cancelled": "It had been cancelled.",
+    "redeemed": "It had already been used.",
     "not_yet_valid": "It was issued after this sale.",
     "expired": "It had expired.",
-    "not_applicable": "It would have given nothing.",
+    "not_applicable": "It would give nothing on this basket.",
 }
 """Why a voucher that was presented did not pay, by the reason's code."""
 
@@ -142,12 +143,16 @@ class ReversalRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RefusalRow:
-    """A promotion that did not apply; ``promotion`` is None for one that was deleted since."""
+    """A promotion that did not apply; ``promotion`` is None for one that was deleted since.
+
+    ``is_folded`` is one that was not in force.
+    """
 
     promotion: Promotion | None
     code: str
     check: str
     reason: str
+    is_folded: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +168,16 @@ class DecisionPage:
     refused: Sequence[RefusalRow]
     redemption_messages: QuerySet[RedemptionMessage]
     warnings: Sequence[StoredWarning]
+
+    @property
+    def refused_shown(self) -> list[RefusalRow]:
+        """Return the rows of promotions that were in force."""
+        return [row for row in self.refused if not row.is_folded]
+
+    @property
+    def refused_folded(self) -> list[RefusalRow]:
+        """Return the rows of the other promotions."""
+        return [row for row in self.refused if row.is_folded]
 
 
 def describe_decision(transaction: Transaction, *, account: Account) -> DecisionPage:
@@ -287,11 +302,11 @@ def describe_vouchers(answer: StoredAnswer, vouchers: Mapping[str, Voucher], *, 
     """Describe the vouchers that paid, those that were refused, and those that were issued."""
     for paid in answer.vouchers_paid:
         is_external = paid.type == Benefit.EXTERNAL
-        amount = "For the till to honour" if is_external else describe_amount(paid.discount, currency)
+        amount = "Honoured by the till" if is_external else describe_amount(paid.discount, currency)
         yield _voucher_row(paid.vouchers[0], vouchers, offer=paid.promotion, at_sale="Paid", amount=amount)
     for refused in answer.vouchers_refused:
         reason = REFUSED_VOUCHERS.get(refused.reason, label_of(refused.reason))
-        yield _voucher_row(refused.code, vouchers, at_sale=f"Did not pay. {reason}")
+        yield _voucher_row(refused.code, vouchers, at_sale=f"Not used. {reason}")
     for issued in answer.vouchers_issued:
         yield _voucher_row(issued.code, vouchers, offer=issued.offer, at_sale="Issued")
 
@@ -350,7 +365,7 @@ def describe_changes(transaction: Transaction, at_sale: StoredAnswer) -> Iterato
         )
     for label, points_then, points_now in (
         ("Base points", at_sale.points.base, transaction.base_points),
-        ("Points by promotions", at_sale.points.promotion, transaction.promotion_points),
+        ("Promotion points", at_sale.points.promotion, transaction.promotion_points),
     ):
         yield LabelledChange(label=label, then=f"{points_then:,}", now=f"{points_now:,}")
 
@@ -380,13 +395,14 @@ def describe_refusals(
         promotion = promotions.get(refusal.key)
         if promotion is not None and promotion.pk in withheld:
             reasons.append(describe_ghost(withheld[promotion.pk]))
-        if index in rules and (missing := describer.describe(*rules[index])):
-            reasons.append(f"It would have applied if: {missing}.")
+        if index in rules:
+            reasons.append(describe_missing(*rules[index], describer.wording))
         yield RefusalRow(
             promotion=promotion,
             code=refusal.promotion,
             check=label_of(refusal.reason),
             reason=" ".join(reason for reason in reasons if reason),
+            is_folded=refusal.reason in LIFE_REASONS,
         )
 
 

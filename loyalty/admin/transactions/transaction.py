@@ -46,7 +46,7 @@ class DaysFilter(RangeDateFilter):
 class TransactionAdmin(LongListAdmin):
     """The pages of transactions."""
 
-    empty_text = "A transaction is a basket that was paid: tills send them."
+    empty_text = "Tills send a transaction for every basket that is paid."
     list_display = ("reference", "moment", "site", "consumer", "net_total", "points", "status_label")
     list_filter = (
         choice_filter("status", "status", TransactionStatus.choices, lambda _, rows, value: rows.filter(status=value)),

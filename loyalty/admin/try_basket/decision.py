@@ -11,13 +11,15 @@ from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.admin.wording import describe_amount, describe_line_traits, describe_lost_conflict, describe_type
 from loyalty.services.till.quote import Quote
-from promotions.admin.rules.wording import SCOPES, describe_tree, label_of
+from promotions.admin.rules.phrases import describe_missing
+from promotions.admin.rules.wording import PLAIN, SCOPES, Wording, label_of
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import ReferenceKind
 from promotions.engine.money import from_minor
-from promotions.engine.pipeline.decision import Applied, Decision, Refusal
+from promotions.engine.pipeline.decision import LIFE_REASONS, Applied, Decision, Refusal
 from promotions.engine.pipeline.evaluate import nearest_first
 from promotions.engine.rulebook.promotion import PromotionSource
+from promotions.engine.rules.check import check_tree
 from promotions.models import Promotion
 from promotions.selectors.references import REFERENCE_SOURCES, ReferenceKey
 from promotions.selectors.rule_values import reference_names
@@ -79,11 +81,12 @@ class VoucherRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RefusalRow:
-    """A promotion that does not apply."""
+    """A promotion that does not apply; ``is_folded`` is one that is not in force then, and is not the one tried."""
 
     promotion: PromotionLink
     check: str
     reason: str
+    is_folded: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +110,16 @@ class TriedDecision:
     refused: Sequence[RefusalRow]
     notes: Sequence[str]
 
+    @property
+    def refused_shown(self) -> list[RefusalRow]:
+        """Return the rows of promotions that are in force, and of the one that is tried."""
+        return [row for row in self.refused if not row.is_folded]
+
+    @property
+    def refused_folded(self) -> list[RefusalRow]:
+        """Return the rows of the other promotions."""
+        return [row for row in self.refused if row.is_folded]
+
 
 def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion | None) -> TriedDecision:
     """Describe a decision, the refusals nearest to applying first.
@@ -119,7 +132,9 @@ def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion |
     decision = quote.decision
     currency = decision.basket.currency
     promotion_names = {compiled.code: compiled.source.name for compiled in quote.prepared.snapshot.rulebook}
-    names = _reference_names(quote, account_id=account_of(request).pk)
+    account = account_of(request)
+    names = _reference_names(quote, account_id=account.pk)
+    wording = Wording(names=names, currency=currency, catalogue_currency=account.currency)
 
     def link(source: PromotionSource) -> PromotionLink:
         return PromotionLink(
@@ -130,7 +145,7 @@ def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion |
         )
 
     return TriedDecision(
-        verdict=describe_verdict(decision, promotion, promotion_names),
+        verdict=describe_verdict(decision, promotion, promotion_names, wording),
         total=_amount(decision.total, currency),
         discounted=_amount(decision.total - decision.net, currency),
         net=_amount(decision.net, currency),
@@ -149,9 +164,10 @@ def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion |
         ],
         refused=[
             RefusalRow(
-                promotion=link(refusal.promotion.source),
+                promotion=(refused := link(refusal.promotion.source)),
                 check=label_of(refusal.reason),
-                reason=describe_refusal(refusal, promotion_names),
+                reason=describe_refusal(refusal, promotion_names, wording),
+                is_folded=refusal.reason in LIFE_REASONS and not refused.is_tried,
             )
             for refusal in nearest_first(decision.refused)
         ],
@@ -194,7 +210,7 @@ def _applied_row(applied: Applied, promotion: PromotionLink, currency: str) -> A
 
 
 def _reference_names(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str]:
-    """Return the names of the products and personalized promotions that the page mentions."""
+    """Return the names of the rows that the page mentions: products, personalized promotions, what rules reference."""
     skus = {line.sku for line in quote.sale.lines} | {addition.sku for addition in quote.decision.add_products}
     lists = {state.backend_id for state in quote.decision.personalized if state.requires_selection}
     references = [
@@ -202,28 +218,36 @@ def _reference_names(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str
         for kind, keys in ((ReferenceKind.PRODUCT, skus), (ReferenceKind.PERSONALIZED_PROMOTION, lists))
         for key in keys
     ]
+    for refusal in quote.decision.refused:
+        if refusal.near_miss is not None and refusal.near_miss.rule is not None and refusal.reason in SCOPES:
+            found = check_tree({"match": "all", "rules": [refusal.near_miss.rule]}, SCOPES[refusal.reason])[2]
+            references += [(ReferenceKind(reference.kind), reference.key) for reference in found]
     return reference_names(account_id=account_id, references=references, sources=REFERENCE_SOURCES)
 
 
-def describe_refusal(refusal: Refusal, promotion_names: Mapping[str, str]) -> str:
+def describe_refusal(refusal: Refusal, promotion_names: Mapping[str, str], wording: Wording = PLAIN) -> str:
     """Describe why a promotion does not apply, with the rule that it lacked.
 
     Args:
         refusal: of the engine.
         promotion_names: the names of promotions by code.
+        wording: the names of the rows that rules reference, and currencies.
     """
     if refusal.won_by:
         winners = [promotion_names.get(code, code) for code in refusal.won_by]
         return describe_lost_conflict(winners, decided_by=refusal.decided_by)
     miss = refusal.near_miss
     if miss is not None and miss.rule is not None and refusal.reason in SCOPES:
-        missing = describe_tree({"match": "all", "rules": [miss.rule]}, SCOPES[refusal.reason])
-        return f"{refusal.detail} Only this is missing: {missing}."
+        missing = describe_missing(miss.rule, SCOPES[refusal.reason], wording)
+        return f"{refusal.detail} {missing}".rstrip()
     return refusal.detail
 
 
 def describe_verdict(
-    decision: Decision, promotion: Promotion | None, promotion_names: Mapping[str, str]
+    decision: Decision,
+    promotion: Promotion | None,
+    promotion_names: Mapping[str, str],
+    wording: Wording = PLAIN,
 ) -> Verdict | None:
     """Describe whether the promotion that is tried applies; None where none is tried."""
     if promotion is None:
@@ -235,7 +259,7 @@ def describe_verdict(
             return Verdict(applies=True, sentence=f"It applies {times}: {benefits}.")
     for refusal in decision.refused:
         if refusal.promotion.id == promotion.pk:
-            reason = describe_refusal(refusal, promotion_names)
+            reason = describe_refusal(refusal, promotion_names, wording)
             return Verdict(applies=False, sentence=f"It does not apply. {reason}")
     return Verdict(applies=False, sentence="It does not apply.")
 

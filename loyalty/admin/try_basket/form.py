@@ -77,10 +77,10 @@ class LineForm(RowForm):
         empty_value=None,
         required=False,
         widget=UnfoldAdminSelectWidget(),
-        help_text="A weighed line counts as one unit.",
+        help_text="Weighed lines count as one unit.",
     )
-    no_discount = _flag("No discount", help_text="Already on if the product has it.")
-    no_points = _flag("No points", help_text="Already on if the product has it.")
+    no_discount = _flag("No discount", help_text="Already set if the product has it.")
+    no_points = _flag("No points", help_text="Already set if the product has it.")
 
     def __init__(self, *args: Any, names: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -89,7 +89,7 @@ class LineForm(RowForm):
     def clean_sku(self) -> str:
         sku: str = self.cleaned_data["sku"]
         if len(sku) > MAX_SKU_LENGTH or not is_storable(sku):
-            raise ValidationError("There is no such SKU.")
+            raise ValidationError("This SKU is not in the catalogue.")
         return sku
 
 
@@ -97,29 +97,29 @@ class BasketForm(forms.Form):
     """A basket: where, when, by whom and what is bought."""
 
     site = KeyField("site", noun="site", label="Site", required=True)
-    at = ZonedDateTimeField(label="Moment", required=False, help_text="Past or future. Leave blank for now.")
+    at = ZonedDateTimeField(label="Date and time", required=False, help_text="Past or future. Leave blank for now.")
     consumer = KeyField(
         "consumer",
         noun="consumer",
         label="Consumer",
         help_text="Search by name, id, e-mail or card. Leave blank for an anonymous basket.",
     )
-    loyalty_card = _text("Loyalty card", help_text="A card names its consumer too.")
+    loyalty_card = _text("Loyalty card", help_text="A card identifies its consumer too.")
     lines = FormSetField(
         form=LineForm,
         max_rows=MAX_LINES,
-        texts={"row": "Line", "add": "Add line", "empty": "Add what is bought."},
+        texts={"row": "Line", "add": "Add line", "empty": "Add the products in the basket."},
         label="Lines",
     )
     currency = forms.ChoiceField(label="Currency", widget=UnfoldAdminSelectWidget())
-    source = _text("Source", help_text="As the till names itself, such as web.")
+    source = _text("Source", help_text="The name that the till sends, such as web.")
     payment_card_type = _text("Payment card type")
     vouchers = forms.CharField(
         label="Vouchers presented",
         required=False,
         max_length=4_000,
         widget=UnfoldAdminTextareaWidget({"rows": 2}),
-        help_text="Their codes, one a line, in the order in which they are presented.",
+        help_text="Voucher codes, one per line, in the order in which the customer presents them.",
     )
 
     def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
@@ -160,19 +160,19 @@ class BasketForm(forms.Form):
     def clean_consumer(self) -> str:
         consumer_id: str = self.cleaned_data["consumer"] or ""
         if len(consumer_id) > MAX_CONSUMER_ID_LENGTH or not is_storable(consumer_id):
-            raise ValidationError("There is no such consumer.")
+            raise ValidationError("This consumer does not exist.")
         return consumer_id
 
     def clean_lines(self) -> list[JsonObject]:
         lines: list[JsonObject] = self.cleaned_data["lines"]
         if not lines:
-            raise ValidationError("A basket has a line at least.")
+            raise ValidationError("Add at least one line.")
         return lines
 
     def clean_vouchers(self) -> tuple[str, ...]:
         codes = tuple({voucher_key(code): code for code in lines_of(self.cleaned_data["vouchers"])}.values())
         if len(codes) > MAX_VOUCHERS:
-            raise ValidationError(f"A till presents {MAX_VOUCHERS} vouchers at most.")
+            raise ValidationError(f"Enter up to {MAX_VOUCHERS} vouchers.")
         return codes
 
     def basket(self) -> BasketToTry:
@@ -188,7 +188,7 @@ class BasketForm(forms.Form):
             index, _, column = rest.partition(".")
             row = FormSetField.counted_rows(self["lines"].data)[int(index)]
             row.add_error(column, error)
-            error = ValidationError("Look at the marked rows.", code="rows")
+            error = ValidationError("Check the marked rows.", code="rows")
         if name != "lines" or "lines" not in self.errors:
             self.add_error(name if name in self.fields else None, error)
 

@@ -85,7 +85,7 @@ def try_basket(request: HttpRequest) -> HttpResponse:
 def _saved_basket(account: Account, basket_id: str) -> TriedBasket:
     saved = tried_basket_by_id(account_id=account.pk, basket_id=basket_id)
     if saved is None:
-        raise Http404("There is no such basket.")
+        raise Http404("This basket does not exist.")
     return saved
 
 
@@ -128,12 +128,12 @@ def _save(
         raise PermissionDenied
     name = request.POST.get("name", "").replace("\x00", "").strip()[:100]
     if not name:
-        messages.error(request, "Give the basket a name to keep it.")
+        messages.error(request, "Enter a name to save the basket.")
         return None
     saved = tried_basket_save(
         account=account, name=name, basket=basket, promotion=promotion, author=author_of(request), at=now
     )
-    messages.success(request, f"The basket “{saved.name}” is kept.")
+    messages.success(request, f"Basket “{saved.name}” saved.")
     return saved
 
 
@@ -142,7 +142,7 @@ def _delete_saved(request: HttpRequest, account: Account) -> HttpResponse:
         raise PermissionDenied
     saved = _saved_basket(account, request.POST["_forget"])
     tried_basket_delete(saved=saved)
-    messages.success(request, f"The basket “{saved.name}” is kept no longer.")
+    messages.success(request, f"Basket “{saved.name}” deleted.")
     query = f"?promotion={saved.promotion_id}" if saved.promotion_id else ""
     return HttpResponseRedirect(f"{reverse('try_basket')}{query}")
 
@@ -186,7 +186,7 @@ def _promotion_state(promotion: Promotion | None, now: datetime) -> PromotionSta
     status = promotion.status_at(now)
     note = ""
     if promotion.archived:
-        note = "It is archived: no basket gets it."
+        note = "This promotion is archived and does not apply."
     elif status == Status.DRAFT:
-        note = "It is a draft. Here it counts as if it were published."
+        note = "This promotion is a draft. Here it counts as published."
     return PromotionState(label=status.label, colour=STATUS_COLOURS[status.label], note=note)

@@ -20,7 +20,7 @@ class ClaimInput(Input):
     """A claim of a tiered offer."""
 
     reference = ReferenceField(
-        max_length=MAX_REFERENCE_LENGTH, help_text="Unique for the consumer: a repeat changes nothing."
+        max_length=MAX_REFERENCE_LENGTH, help_text="Unique for the consumer: repeating it has no effect."
     )
     offer = TextField(max_length=MAX_KEY_LENGTH, trim_whitespace=False)
 

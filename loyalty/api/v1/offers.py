@@ -46,7 +46,11 @@ class OfferInput(Input):
         default=None,
         help_text="SKU of the free product.",
     )
-    perceived_value = MoneyText(default=0, help_text="What a voucher counts when savings are compared.")
+    perceived_value = MoneyText(
+        required=False,
+        help_text="What a voucher counts when savings are compared. Left out: the value of an amount, the retail price "
+        "of the free product, and otherwise 0, which loses.",
+    )
     starts_at = MomentField(allow_null=True, default=None)
     ends_at = MomentField(allow_null=True, default=None)
     valid_days = WholeField(min_value=1, max_value=MAX_VALID_DAYS, allow_null=True, default=None)

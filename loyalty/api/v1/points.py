@@ -37,7 +37,7 @@ class AdjustmentInput(Input):
     """A correction of a balance."""
 
     reference = ReferenceField(
-        max_length=MAX_REFERENCE_LENGTH, help_text="Unique for the consumer: a repeat changes nothing."
+        max_length=MAX_REFERENCE_LENGTH, help_text="Unique for the consumer: repeating it has no effect."
     )
     points = SignedPoints()
     description = TextField(max_length=MAX_REASON_LENGTH, allow_blank=True, default="")

@@ -16,8 +16,6 @@ from loyalty.choices import PromotionType
 from loyalty.selectors.promotion import loyalty_promotions_of
 from loyalty.services.promotion import loyalty_promotions_save
 from promotions.api.v1.definitions import (
-    CONTENT,
-    CONTENT_BODY,
     ELIGIBILITY,
     ELIGIBILITY_BODY,
     OUTCOME,
@@ -26,6 +24,7 @@ from promotions.api.v1.definitions import (
 from promotions.api.v1.fields import DocumentField
 from promotions.api.v1.promotions import (
     CommonInput,
+    ContentField,
     DuplicateView,
     LifeOutput,
     PromotionCollection,
@@ -49,13 +48,6 @@ class EligibilityField(DocumentField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(body=ELIGIBILITY_BODY, answer=ELIGIBILITY, **kwargs)
-
-
-class ContentField(DocumentField):
-    """The content document."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(body=CONTENT_BODY, answer=CONTENT, **kwargs)
 
 
 class PromotionInput(CommonInput):

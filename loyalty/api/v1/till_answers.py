@@ -212,7 +212,7 @@ class ReturnAnswer(Decision, kw_only=True):
 
     return_reference: str
     refund_due: Money
-    not_recovered: Annotated[Money, Meta(description="What is left would have cost so much more than was paid.")]
+    not_recovered: Annotated[Money, Meta(description="How much more what is left would have cost than was paid.")]
     reversed: ReversedAnswer
 
 

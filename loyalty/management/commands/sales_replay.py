@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         arguments_add(parser)
-        parser.add_argument("--limit", type=int, metavar="N", help="stop after so many sales")
+        parser.add_argument("--limit", type=int, metavar="N", help="stop after this number of sales")
         parser.add_argument("--rejects", type=Path, metavar="FILE", help="of rejected rows (default: in var/rejects)")
 
     def handle(self, *args: Any, **options: Any) -> None:

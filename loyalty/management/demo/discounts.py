@@ -92,7 +92,7 @@ LISTS = (
         promotion=PersonalizedPromotionValues(
             backend_id="PP-FAVOURITES",
             name="Your favourites",
-            description="What they buy most often; up to three of it, and they may choose anew whenever they like.",
+            description="What they buy most often; up to three, and they can change their choice at any time.",
             maximum_distinct_products=3,
         ),
         skus=(*_skus("PAS", *range(1, 9)), *_skus("SAN", *range(1, 9)), *_skus("CLD", *range(1, 9))),
@@ -103,7 +103,7 @@ LISTS = (
         promotion=PersonalizedPromotionValues(
             backend_id="PP-USUAL",
             name="The usual",
-            description="One hot drink of four; the first that they have at this price stays theirs.",
+            description="One hot drink of four. The first one they buy at this price becomes their choice.",
             maximum_distinct_products=1,
             lock_after_first_apply=True,
         ),
@@ -204,7 +204,7 @@ DISCOUNTS: tuple[PlannedDiscount, ...] = (
         code="team",
         type="percentage",
         name="For our own team",
-        description="Beside whatever else applies.",
+        description="On top of other discounts.",
         starts=-366,
         value=Decimal(20),
         sets=({"name": "Everything", "rules": {}},),

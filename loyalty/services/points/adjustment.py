@@ -57,7 +57,7 @@ def points_adjust(
                 raise ReferenceReused(f"Reference {reference} was used for another adjustment.", attr="reference")
             return Adjustment(entry=earlier, balance=consumer.points_balance, created=False)
         if getattr(consumer, "membership", None) is None:
-            raise NotAMember("Only a member of the loyalty programme has points.")
+            raise NotAMember("Only loyalty members have points.")
         consumer.points_balance += points
         consumer.save(update_fields=["points_balance", "updated_at"])
         entry = LedgerEntry.objects.create(

@@ -97,7 +97,7 @@ def _earlier_claim(consumer: Consumer, *, reference: str, offer_code: str) -> Cl
     if voucher is None:
         return None
     if voucher.offer.code != offer_code:
-        raise ReferenceReused(f"Reference {reference} claimed another offer.", attr="reference")
+        raise ReferenceReused(f"Reference {reference} was used to claim another offer.", attr="reference")
     entry = LedgerEntry.objects.get(consumer=consumer, kind=EntryKind.CLAIM, reference=reference)
     return Claim(voucher=voucher, points=-entry.points, balance=consumer.points_balance, created=False)
 
@@ -108,17 +108,19 @@ def _claimable_cost(offer: Offer | None, code: str, consumer: Consumer, at: date
         raise LoyaltyError(problems=[Problem(code="does_not_exist", detail=f"There is no offer {code}.", attr="offer")])
     if offer.kind != OfferKind.TIERED or not offer.point_cost:
         raise LoyaltyError(
-            problems=[Problem(code="not_tiered", detail="Only a tiered offer is claimed for points.", attr="offer")]
+            problems=[Problem(code="not_tiered", detail="Only tiered offers can be claimed for points.", attr="offer")]
         )
     membership = getattr(consumer, "membership", None)
     if membership is None or membership.status != MembershipStatus.ACTIVE:
-        raise NotAMember("Only an active loyalty member claims rewards.")
+        raise NotAMember("Only active loyalty members can claim rewards.")
     out_of_stock = offer.stock is not None and offer.issued >= offer.stock
     not_yet = offer.starts_at is not None and at < offer.starts_at
     over = offer.ends_at is not None and at >= offer.ends_at
     if offer.archived or out_of_stock or not_yet or over:
-        why = "out of stock" if out_of_stock else "not on offer now"
+        why = "out of stock" if out_of_stock else "not available now"
         raise OfferUnavailable(f"Offer {code} is {why}.")
     if consumer.points_balance < offer.point_cost:
-        raise InsufficientPoints(f"The balance is {consumer.points_balance}, the offer costs {offer.point_cost}.")
+        raise InsufficientPoints(
+            f"The balance is {consumer.points_balance} points. The offer costs {offer.point_cost}."
+        )
     return offer.point_cost

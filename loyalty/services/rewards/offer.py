@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.utils import IntegrityError
 
 from consumers.author import Author
+from consumers.choices import CURRENCIES
 from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.references import referenced_keys
@@ -22,14 +23,21 @@ from loyalty.exceptions import (
     OfferNotFound,
 )
 from loyalty.models import Offer, Voucher
+from promotions.engine.money import minor_unit
 from promotions.models import Product
 
-IN_USE = 'A promotion names this offer, or vouchers of it were issued. Archive it instead: PATCH {"archived": true}.'
+MAX_PERCEIVED_VALUE = Decimal(10**10)
+"""An amount below this fits the column."""
+
+IN_USE = 'A promotion uses this offer, or vouchers have been issued. Archive it instead: PATCH {"archived": true}.'
 
 
 @dataclass(frozen=True, kw_only=True)
 class OfferValues:
-    """The values of an offer; the product by its SKU. A blank currency becomes the account's."""
+    """The values of an offer; the product by its SKU.
+
+    A blank currency becomes the account's, and no perceived value what a voucher takes off: see ``perceived_value_of``.
+    """
 
     code: str
     name: str
@@ -40,7 +48,7 @@ class OfferValues:
     benefit: str = Benefit.AMOUNT
     value: Decimal | None = None
     product: str | None = None
-    perceived_value: Decimal = Decimal(0)
+    perceived_value: Decimal | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     valid_days: int | None = None
@@ -73,6 +81,7 @@ def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author,
                 {
                     **{field.name: getattr(row, field.name) for field in fields(row)},
                     "product": products[row.product] if row.product else None,
+                    "perceived_value": perceived_value_of(row, products, catalogue_currency=account.currency),
                     "issued": existing[row.code].issued if row.code in existing else 0,
                 }
                 for row in rows
@@ -83,6 +92,23 @@ def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author,
         upsert_record(offers, replaced=existing, key="code", author=author, at=at)
         rulebook_version_advance(account=account)
     return saved
+
+
+def perceived_value_of(row: OfferValues, products: Mapping[str, Product], *, catalogue_currency: str) -> Decimal:
+    """Return what one voucher of an offer is worth when promotions compete.
+
+    Left out, it is the value of an amount or the retail price of the free product, and otherwise 0: what a percentage
+    or a till's own benefit is worth, only the retailer knows. Prices are in the account's currency.
+    """
+    if row.perceived_value is not None:
+        return row.perceived_value
+    worth = row.value if row.benefit == Benefit.AMOUNT else None
+    if row.benefit == Benefit.PRODUCT and row.product and row.currency == catalogue_currency:
+        worth = products[row.product].retail_price
+    # A value that is out of range is refused as the value.
+    if worth is None or not 0 <= worth < MAX_PERCEIVED_VALUE or row.currency not in CURRENCIES:
+        return Decimal(0)
+    return worth.quantize(minor_unit(row.currency), ROUND_HALF_UP)
 
 
 def offer_delete(*, account_id: int, code: str, author: Author) -> None:
@@ -137,6 +163,6 @@ def _refuse_fixed_changes(account: Account, existing: Mapping[str, Offer], rows:
     named = referenced_keys(account_id=account.pk, kind="offer", keys=[offer.code for offer in changed])
     if fixed := sorted({*issued, *named}):
         raise OfferInUse(
-            f"The kind and the currency of {', '.join(fixed[:10])} are fixed: a promotion names it, or vouchers of it "
-            "were issued."
+            f"The kind and the currency of {', '.join(fixed[:10])} cannot be changed: a promotion uses it, or "
+            f"vouchers have been issued."
         )

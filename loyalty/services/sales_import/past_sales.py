@@ -25,8 +25,8 @@ from loyalty.models import AppliedPromotion, LedgerEntry, PromotionUsage, Transa
 from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
 from loyalty.services.till.reads import products_read
 from loyalty.services.till.records import StoredLine, StoredProduct, lines_to_json
-from promotions.engine.facts.basket import Line, ProductFacts, line_traits, make_line, value_lines
-from promotions.engine.money import from_minor, money_text, price_text, to_minor_price
+from promotions.engine.facts.basket import Line, LineValues, ProductFacts, line_traits, make_line, value_lines
+from promotions.engine.money import from_minor, money_text, price_text, to_minor, to_minor_price
 from promotions.models import Product
 
 BATCH_SIZE = 500
@@ -51,6 +51,7 @@ class ImportSummary:
     """What an import did. Every invoice of the file is under exactly one of the first four counts.
 
     ``rejected_rows`` counts rows by reason; the rows of an invoice that was imported in part are among them.
+    ``left_out_rows`` counts rows that the layout leaves out by value; they are in no other count.
     """
 
     past_sales: int = 0
@@ -59,6 +60,7 @@ class ImportSummary:
     wholly_rejected_invoices: int = 0
     invoices: int = 0
     rows: int = 0
+    left_out_rows: int = 0
     imported_rows: int = 0
     already_there_rows: int = 0
     partly_rejected_invoices: int = 0
@@ -99,7 +101,7 @@ def past_sales_import(
         reject: is called with every row that was not imported.
         progress: is called with the number of the file's rows done since the call before.
     """
-    summary = ImportSummary(rows=index.rows, invoices=len(index.invoices))
+    summary = ImportSummary(rows=index.rows, left_out_rows=index.left_out, invoices=len(index.invoices))
 
     def rejected(row: RejectedRow) -> None:
         summary.rejected_rows[row.reason] += 1
@@ -269,7 +271,7 @@ def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: da
     # A return is worth what its sale was, below zero.
     sign = -1 if invoice.is_return else 1
     sold = [_sold(row, product=parties.products.get(row.sku), currency=currency) for row in invoice.rows]
-    values = value_lines(sold)
+    values = _values(invoice.rows, value_lines(sold), currency)
     lines = [
         _line(
             row,
@@ -302,6 +304,19 @@ def _transaction(*, account: Account, invoice: Invoice, parties: Parties, at: da
         paid=total_inc_tax,
         lines=lines_to_json(lines),
     )
+
+
+def _values(rows: Sequence[SoldRow], values: LineValues, currency: str) -> LineValues:
+    """Return what lines are worth: their totals in the file, where it has them, to the last decimal."""
+    stated = [
+        (to_minor(row.total_inc_tax, currency), to_minor(row.total_ex_tax, currency))
+        for row in rows
+        if row.total_inc_tax is not None and row.total_ex_tax is not None
+    ]
+    if len(stated) < len(rows):
+        return values
+    line_totals = tuple(inc_tax for inc_tax, _ in stated)
+    return LineValues(line_totals, sum(line_totals), sum(ex_tax for _, ex_tax in stated))
 
 
 def _sold(row: SoldRow, *, product: ProductFacts | None, currency: str) -> Line:
@@ -368,7 +383,14 @@ def invoice_fingerprint(invoice: Invoice) -> str:
         invoice.site,
         invoice.consumer,
         [
-            (row.sku, *map(str, (row.quantity, row.unit_price_inc_tax, row.unit_price_ex_tax)), row.category, row.brand)
+            (
+                row.sku,
+                *map(str, (row.quantity, row.unit_price_inc_tax, row.unit_price_ex_tax)),
+                row.category,
+                row.brand,
+                # Not of rows that have none: their sales are known by the shorter list.
+                *(() if row.total_inc_tax is None else (str(row.total_inc_tax), str(row.total_ex_tax))),
+            )
             for row in invoice.rows
         ],
     )

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fractions import Fraction
 from itertools import islice
 
 import msgspec
@@ -15,11 +16,12 @@ from consumers.services.account import account_lock
 from loyalty.exceptions import LoyaltyError, ReplayTooLate
 from loyalty.models import Transaction
 from loyalty.services.sales_import.past_sales import batches_analyzed, parties_ensure
-from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex
+from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
 from loyalty.services.till.commit import Committed, sale_fingerprint, transaction_commit
 from loyalty.services.till.reads import StoredDecision
 from loyalty.services.till.records import Document
 from loyalty.services.till.sale import Sale, SaleLine
+from promotions.engine.money import round_half_up, to_minor, to_minor_fraction
 
 BATCH_SIZE = 200
 SOURCE = "replay"
@@ -79,6 +81,7 @@ class ReplaySummary:
     left_out: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     rejected_rows: Counter[str] = field(default_factory=Counter)
+    left_out_rows: int = 0
     digest: str = ""
 
 
@@ -116,7 +119,8 @@ def sales_replay(
         summary.rejected_rows[row.reason] += 1
         reject(row)
 
-    sales = _sales(file.invoices(index, reject=rejected), account, summary, progress)
+    summary.left_out_rows = index.left_out
+    sales = _sales(file.invoices(index, reject=rejected), account, summary, progress, rejected)
     for batch in batches_analyzed(islice(sales, limit), BATCH_SIZE):
         _check_age(account, batch[0][1], at)
         account = _create_parties(account, [invoice for invoice, _ in batch], index, summary)
@@ -198,8 +202,12 @@ def _sales(
     account: Account,
     summary: ReplaySummary,
     progress: Callable[[int], object],
+    reject: Callable[[RejectedRow], object],
 ) -> Iterator[tuple[Invoice, Sale]]:
-    """Yield the invoices that a till could have sent, each with the sale that it would have sent."""
+    """Yield the invoices that a till could have sent, each with the sale that it would have sent.
+
+    A till sends unit prices: an invoice with a line total that no unit price gives is rejected.
+    """
     for invoice in invoices:
         progress(1)
         if invoice.is_return:
@@ -208,7 +216,19 @@ def _sales(
         if not invoice.consumer:
             summary.left_out["anonymous"] += 1
             continue
+        if any(_has_no_unit_price(row, account.currency) for row in invoice.rows):
+            summary.left_out["total_without_unit_price"] += 1
+            for row in invoice.rows:
+                reject(RejectedRow(number=row.number, reason=Reason.TOTAL_WITHOUT_UNIT_PRICE, raw=row.raw))
+            continue
         yield invoice, _sale(invoice, currency=account.currency)
+
+
+def _has_no_unit_price(row: SoldRow, currency: str) -> bool:
+    if row.total_inc_tax is None:
+        return False
+    worth = to_minor_fraction(row.unit_price_inc_tax, currency) * Fraction(row.quantity)
+    return round_half_up(worth) != to_minor(row.total_inc_tax, currency)
 
 
 def _sale(invoice: Invoice, *, currency: str) -> Sale:

@@ -18,7 +18,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,7 +26,9 @@ import msgspec
 from consumers.lengths import MAX_CONSUMER_ID_LENGTH, MAX_KEY_LENGTH, MAX_REFERENCE_LENGTH
 from consumers.normal_form import normalized
 from loyalty.exceptions import UnreadableSalesFile
+from loyalty.services.sales_import.row_prices import RowPrice, StatedPrice, TotalDiffers, row_price
 from promotions.engine.definition.fields import MAX_SKU_LENGTH
+from promotions.engine.money import minor_unit
 
 MAX_INVOICE_ROWS = 500
 MAX_INVOICE_SPAN = timedelta(days=1)
@@ -36,6 +38,7 @@ _MAX_LINE_TOTAL = Decimal(10) ** 11
 _NUMBER = re.compile(r"[+-]?(\d{1,12}(\.\d{0,8})?|\.\d{1,8})", re.ASCII)
 _MAX_QUANTITY_DECIMALS = 3
 _MAX_PRICE_DECIMALS = 4
+_MAX_TAX_DECIMALS = 8
 
 
 class Reason(StrEnum):
@@ -54,28 +57,42 @@ class Reason(StrEnum):
     UNREADABLE_PRICE = "unreadable_price"
     NO_PRICE = "no_price"
     NEGATIVE_PRICE = "negative_price"
+    UNREADABLE_TAX = "unreadable_tax"
+    TOTAL_DIFFERS = "total_differs"
     TOO_LARGE = "too_large"
     OVER_500_LINES = "over_500_lines"
     CONFLICTING_REPEAT = "conflicting_repeat"
     REFERENCE_IN_USE = "reference_in_use"
+    TOTAL_WITHOUT_UNIT_PRICE = "total_without_unit_price"
     REFUSED = "refused"
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a file is laid out: the names of its columns, and how its values are written.
+    """How a file is laid out: the names of its columns, how its values are written, and which rows are read.
 
     ``reference`` is the invoice's number; ``moment`` is local to ``time_zone`` (empty: the account's) unless it carries
     an offset, and ISO 8601 unless ``date_format`` (as strptime reads it) says otherwise. A column that is not named has
-    the name of its field, if the file has one. ``return_prefix`` is how the reference of a return begins (empty: the
+    the name of its field, if the file has one; ``tax``, and ``line_total`` beside a unit price, must be named. In place
+    of ``moment`` there may be ``date`` and ``time``, which are read with a blank between them. In place of
+    ``unit_price`` there may be ``line_total``; with both, they must agree.
+    ``prices`` says whether they are ``inc_tax`` or ``ex_tax``; ``tax_rate`` is a percentage or the column of one,
+    ``tax`` the column of a row's tax. ``only`` has the values that rows must have, by column: others are left out.
+    ``return_prefix`` is how the reference of a return begins (empty: the
     file marks none); ``default_site`` is the site of rows that name none.
     """
 
     reference: str = "reference"
     sku: str = "sku"
     quantity: str = "quantity"
-    moment: str = "moment"
-    unit_price: str = "unit_price"
+    moment: str = ""
+    date: str = ""
+    time: str = ""
+    unit_price: str = ""
+    line_total: str = ""
     unit_price_ex_tax: str = ""
+    prices: Literal["inc_tax", "ex_tax"] = "inc_tax"
+    tax_rate: str = ""
+    tax: str = ""
     description: str = ""
     category: str = ""
     brand: str = ""
@@ -88,10 +105,12 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     encoding: str = "utf-8-sig"
     return_prefix: str = ""
     default_site: str = ""
+    only: dict[str, list[str]] = {}
 
 
-REQUIRED_COLUMNS = ("reference", "sku", "quantity", "moment", "unit_price")
-OPTIONAL_COLUMNS = ("unit_price_ex_tax", "description", "category", "brand", "consumer", "site")
+REQUIRED_COLUMNS = ("reference", "sku", "quantity")
+ALTERNATIVE_COLUMNS = (("moment", "date"), ("unit_price", "line_total"))
+OPTIONAL_COLUMNS = ("time", "unit_price_ex_tax", "tax", "description", "category", "brand", "consumer", "site")
 _MAX_LENGTHS = {
     "reference": MAX_REFERENCE_LENGTH,
     "sku": MAX_SKU_LENGTH,
@@ -106,7 +125,10 @@ MAX_PRODUCT_NAME = 300
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SoldRow:
-    """One clean row. A return's quantity is below zero."""
+    """One clean row. A return's quantity is below zero, its prices and totals are not.
+
+    Totals are in the decimals of the currency, and None where the unit prices give them.
+    """
 
     number: int
     raw: list[str]
@@ -115,6 +137,8 @@ class SoldRow:
     quantity: Decimal
     unit_price_inc_tax: Decimal
     unit_price_ex_tax: Decimal
+    total_inc_tax: Decimal | None
+    total_ex_tax: Decimal | None
     description: str
     category: str
     brand: str
@@ -163,9 +187,13 @@ class _InvoiceEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class SalesIndex:
-    """What a file holds: its number of rows, its invoices by reference, and the name of each SKU."""
+    """What a file holds: its number of rows, its invoices by reference, and the name of each SKU.
+
+    ``left_out`` counts rows without the values of the layout's ``only``, which are not among ``rows``.
+    """
 
     rows: int
+    left_out: int
     invoices: Mapping[str, _InvoiceEntry]
     names: Mapping[str, str]
 
@@ -175,7 +203,7 @@ class SalesIndex:
         return sum(entry.is_usable for entry in self.invoices.values())
 
 
-def layout_read(*, named: Mapping[str, str], mapping: Path | None = None) -> Layout:
+def layout_read(*, named: Mapping[str, object], mapping: Path | None = None) -> Layout:
     """Return the layout of a mapping file (JSON or TOML), with the fields in ``named`` instead of its own.
 
     Raises:
@@ -191,6 +219,8 @@ def layout_read(*, named: Mapping[str, str], mapping: Path | None = None) -> Lay
         raise UnreadableSalesFile(f"The mapping of columns cannot be used: {error}") from error
     if len(layout.delimiter) != 1 or layout.decimal not in {".", ","}:
         raise UnreadableSalesFile("A delimiter is one character, and decimals are marked by a point or a comma.")
+    if layout.prices == "ex_tax" and not layout.tax_rate and not layout.tax:
+        raise UnreadableSalesFile("Prices without tax need --tax-rate (a percentage, or a column of it) or --tax.")
     return layout
 
 
@@ -198,12 +228,13 @@ def layout_read(*, named: Mapping[str, str], mapping: Path | None = None) -> Lay
 class SalesFile:
     """A CSV of past sales, plain or gzipped.
 
-    ``zone`` is the zone of moments without an offset where the layout names none.
+    ``zone`` is the zone of moments without an offset where the layout names none; ``currency`` that of its prices.
     """
 
     path: Path
     layout: Layout
     zone: ZoneInfo
+    currency: str
     header: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -215,6 +246,10 @@ class SalesFile:
         with self._readable(), self._rows() as rows:
             self.header = next(rows, (0, []))[1]
         self._columns = _columns(self.header, self.layout)
+        self._only = _only_columns(self.header, self.layout)
+        self._minor_unit = minor_unit(self.currency)
+        # A column of it otherwise.
+        self._rate = _number(self.layout.tax_rate, _MAX_PRICE_DECIMALS)
 
     def index(self, *, progress: Callable[[int], object] = lambda _rows: None) -> SalesIndex:
         """Read the whole file once; nothing is written before this has succeeded.
@@ -224,10 +259,13 @@ class SalesFile:
         """
         invoices: dict[str, _InvoiceEntry] = {}
         names: dict[str, str] = {}
-        row_count = 0
+        row_count = left_out = 0
         with self._readable(), self._rows() as rows:
             next(rows, None)
             for number, raw in rows:
+                if self._is_left_out(raw):
+                    left_out += 1
+                    continue
                 row_count += 1
                 progress(1)
                 row = self._row(number, raw)
@@ -241,7 +279,7 @@ class SalesFile:
                         entry.earliest = row.moment
                     if row.description and row.sku not in names:
                         names[row.sku] = row.description[:MAX_PRODUCT_NAME]
-        return SalesIndex(rows=row_count, invoices=invoices, names=names)
+        return SalesIndex(rows=row_count, left_out=left_out, invoices=invoices, names=names)
 
     def invoices(self, index: SalesIndex, *, reject: Callable[[RejectedRow], object]) -> Iterator[Invoice]:
         """Yield every usable invoice, in order of time (then reference); the other rows go to ``reject``."""
@@ -254,6 +292,8 @@ class SalesFile:
         with self._readable(), self._rows() as rows:
             next(rows, None)
             for number, raw in rows:
+                if self._is_left_out(raw):
+                    continue
                 row = self._row(number, raw)
                 if isinstance(row, RejectedRow):
                     reject(row)
@@ -300,7 +340,12 @@ class SalesFile:
         """Turn the errors of a file that cannot be read into a refusal."""
         try:
             yield
-        except (OSError, EOFError, UnicodeError, LookupError, csv.Error) as error:
+        except UnicodeError as error:
+            raise UnreadableSalesFile(
+                f"{self.path} is not in {self.layout.encoding}: {error}. Name its encoding with --encoding, such as "
+                "--encoding cp1252."
+            ) from error
+        except (OSError, EOFError, LookupError, csv.Error) as error:
             raise UnreadableSalesFile(f"{self.path} cannot be read: {error}") from error
 
     @contextmanager
@@ -313,6 +358,10 @@ class SalesFile:
             with io.TextIOWrapper(plain, encoding=self.layout.encoding, newline="") as text:
                 reader = csv.reader(text, delimiter=self.layout.delimiter)
                 yield ((reader.line_num, [normalized(cell) for cell in row]) for row in reader if row)
+
+    def _is_left_out(self, raw: list[str]) -> bool:
+        # A row that is too short is rejected with its reason.
+        return any(position < len(raw) and raw[position].strip() not in values for position, values in self._only)
 
     def _is_return(self, reference: str) -> bool:
         return bool(self.layout.return_prefix) and reference.startswith(self.layout.return_prefix)
@@ -338,19 +387,17 @@ class SalesFile:
         site = text.get("site") or self.layout.default_site
         if not site:
             return Reason.NO_SITE
-        moment = _moment(text["moment"], self.layout.date_format, self.zone)
+        written = text.get("moment") or f"{text.get('date', '')} {text.get('time', '')}".strip()
+        moment = _moment(written, self.layout.date_format, self.zone)
         if moment is None:
             return Reason.UNREADABLE_MOMENT
         quantity = self._quantity(text["quantity"], is_return=self._is_return(text["reference"]))
         if isinstance(quantity, Reason):
             return quantity
-        price = self._price(text["unit_price"])
+        price = self._row_price(text, quantity)
         if isinstance(price, Reason):
             return price
-        ex_tax = self._price(text["unit_price_ex_tax"]) if text.get("unit_price_ex_tax") else price
-        if isinstance(ex_tax, Reason):
-            return ex_tax
-        if abs(quantity) * max(price, ex_tax) > _MAX_LINE_TOTAL:
+        if abs(quantity) * max(price.unit_inc_tax, price.unit_ex_tax) > _MAX_LINE_TOTAL:
             return Reason.TOO_LARGE
         return SoldRow(
             number=number,
@@ -358,8 +405,10 @@ class SalesFile:
             reference=text["reference"],
             sku=text["sku"],
             quantity=quantity,
-            unit_price_inc_tax=price,
-            unit_price_ex_tax=ex_tax,
+            unit_price_inc_tax=price.unit_inc_tax,
+            unit_price_ex_tax=price.unit_ex_tax,
+            total_inc_tax=price.total_inc_tax,
+            total_ex_tax=price.total_ex_tax,
             description=text.get("description", ""),
             category=text.get("category", ""),
             brand=text.get("brand", ""),
@@ -384,6 +433,47 @@ class SalesFile:
         if quantity > 0 and is_return:
             return Reason.RETURN_OF_POSITIVE_QUANTITY
         return quantity
+
+    def _row_price(self, text: Mapping[str, str], quantity: Decimal) -> RowPrice | Reason:
+        """Return what a row was sold for, or why that cannot be said."""
+        amounts: dict[str, Decimal | None] = {}
+        for name in ("unit_price", "line_total", "unit_price_ex_tax"):
+            is_needed = name == "unit_price" or (name == "line_total" and "unit_price" not in self._columns)
+            if name not in self._columns or not (text[name] or is_needed):
+                amounts[name] = None
+                continue
+            # The total of a return may be below zero, as its quantity is.
+            amount = self._price(text[name].removeprefix("-" if quantity < 0 and name == "line_total" else ""))
+            if isinstance(amount, Reason):
+                return amount
+            amounts[name] = amount
+        taxes = self._taxes(text, quantity)
+        if isinstance(taxes, Reason):
+            return taxes
+        stated = StatedPrice(
+            unit=amounts["unit_price"],
+            total=amounts["line_total"],
+            unit_ex_tax=amounts["unit_price_ex_tax"],
+            rate=taxes[0],
+            tax=taxes[1],
+            are_net=self.layout.prices == "ex_tax",
+        )
+        try:
+            price = row_price(stated, quantity=abs(quantity), minor_unit=self._minor_unit)
+        except TotalDiffers:
+            return Reason.TOTAL_DIFFERS
+        return price if price.unit_inc_tax > 0 and price.unit_ex_tax >= 0 else Reason.NO_PRICE
+
+    def _taxes(self, text: Mapping[str, str], quantity: Decimal) -> tuple[Decimal | None, Decimal | None] | Reason:
+        """Return the rate of a row's tax, or its amount; both None where the layout names neither."""
+        if "tax" in self._columns:
+            sign = "-" if quantity < 0 else ""
+            tax = self._number(text["tax"].removeprefix(sign) or "0", decimals=_MAX_TAX_DECIMALS)
+            return Reason.UNREADABLE_TAX if tax is None or tax < 0 else (None, tax)
+        if not self.layout.tax_rate or self._rate is not None:
+            return self._rate, None
+        rate = self._number(text["tax_rate"].removesuffix("%").strip(), decimals=_MAX_PRICE_DECIMALS)
+        return Reason.UNREADABLE_TAX if rate is None or rate < 0 else (rate, None)
 
     def _price(self, text: str) -> Decimal | Reason:
         if not text:
@@ -424,15 +514,33 @@ def _columns(header: list[str], layout: Layout) -> dict[str, int]:
     """
     positions = {name.strip(): position for position, name in reversed(list(enumerate(header)))}
     columns, missing = {}, []
-    for field_name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS):
+    alternatives = [name for names in ALTERNATIVE_COLUMNS for name in names]
+    is_rate_column = bool(layout.tax_rate) and _number(layout.tax_rate, _MAX_PRICE_DECIMALS) is None
+    rate_column = ("tax_rate",) if is_rate_column else ()
+    for field_name in (*REQUIRED_COLUMNS, *alternatives, *OPTIONAL_COLUMNS, *rate_column):
         named = getattr(layout, field_name)
+        if not named and (field_name == "tax" or (field_name == "line_total" and "unit_price" in columns)):
+            continue
         if (named or field_name) in positions:
             columns[field_name] = positions[named or field_name]
         elif named:
             missing.append(f"{named} ({field_name})")
+    missing += [" or ".join(names) for names in ALTERNATIVE_COLUMNS if not columns.keys() & set(names)]
     if missing:
         raise UnreadableSalesFile(f"No column {', '.join(missing)}; there are {', '.join(header) or 'none'}.")
     return columns
+
+
+def _only_columns(header: list[str], layout: Layout) -> list[tuple[int, frozenset[str]]]:
+    """Return the positions of the columns that say which rows are read, with their values.
+
+    Raises:
+        UnreadableSalesFile: the file has no such column.
+    """
+    positions = {name.strip(): position for position, name in reversed(list(enumerate(header)))}
+    if missing := [name for name in layout.only if name not in positions]:
+        raise UnreadableSalesFile(f"No column {', '.join(missing)} (only); there are {', '.join(header) or 'none'}.")
+    return [(positions[name], frozenset(values)) for name, values in layout.only.items()]
 
 
 def _is_unusable(text: Mapping[str, str]) -> bool:

@@ -13,6 +13,7 @@ from django.db import transaction
 from consumers.exceptions import Problem
 from consumers.models import Account, Consumer
 from consumers.moments import moment_text
+from consumers.normal_form import decomposed_document
 from loyalty.choices import EntryKind, OfferKind, PromotionType
 from loyalty.exceptions import DecisionChanged, FigureTooLarge, ReferenceReused, SaleInvalid
 from loyalty.models import AppliedPromotion, LedgerEntry, Offer, Transaction, Voucher
@@ -96,7 +97,23 @@ def sale_fingerprint(sale: Sale, *, voucher_code: Callable[[str], str] = voucher
 
     ``voucher_code`` brings the codes of vouchers into one form.
     """
-    return sha256(msgspec.json.encode(_normalized(sale, voucher_code), order="deterministic")).hexdigest()
+    return _hashed(_normalized(sale, voucher_code))
+
+
+def _hashed(content: object) -> str:
+    return sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+
+
+def _older_fingerprints(sale: Sale) -> Iterator[str]:
+    """Yield the hashes that a sale of this content may have from before.
+
+    Codes were hashed as sent while they were compared with regard to case, and texts with their accents apart where
+    the till sent them so.
+    """
+    for voucher_code in (str, voucher_key):
+        content = _normalized(sale, voucher_code)
+        yield _hashed(content)
+        yield _hashed(decomposed_document(content))
 
 
 def _normalized(sale: Sale, voucher_code: Callable[[str], str]) -> Document:
@@ -180,8 +197,7 @@ def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime, a
 
 
 def _stored_answer(stored: StoredDecision, sale: Sale, fingerprint: str) -> Committed:
-    # Sales of before codes were compared without regard to case have the fingerprint of their codes as sent.
-    if stored.fingerprint not in (fingerprint, sale_fingerprint(sale, voucher_code=str)):
+    if stored.fingerprint != fingerprint and stored.fingerprint not in _older_fingerprints(sale):
         raise ReferenceReused(f"The reference {sale.reference} was used for another transaction.", attr="reference")
     return Committed(answer=stored.answer, explanation=stored.explanation, created=False)
 

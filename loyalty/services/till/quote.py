@@ -59,7 +59,7 @@ MAX_POINTS_BALANCE = 10**18
 
 
 _COMBINATION_NOT_PROVED = (
-    "So many discounts compete for the same products that a better combination of them was not ruled out."
+    "Too many discounts compete for the same products to be sure that this combination is the best."
 )
 
 
@@ -230,7 +230,7 @@ def check_size(decision: Decision, *, balance: int | None) -> None:
         FigureTooLarge: the decision gives more points than a transaction may, or the balance would be too high.
     """
     if decision.points > MAX_TRANSACTION_POINTS or (balance or 0) + decision.points > MAX_POINTS_BALANCE:
-        raise FigureTooLarge("A transaction does not give so many points.", attr="lines")
+        raise FigureTooLarge("A transaction cannot give that many points.", attr="lines")
 
 
 # --- preparing -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Self
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from consumers.normal_form import normalized_document
 from loyalty.choices import VoucherStatus
 from loyalty.services.till.decision_inputs import DecisionInputs
 from loyalty.services.till.sale import SaleLine
@@ -138,8 +139,8 @@ class StoredLine(Struct, kw_only=True):
 
 
 def lines_from_json(stored: Sequence[Mapping[str, object]]) -> list[StoredLine]:
-    """Read a transaction's ``lines``."""
-    return msgspec.convert(stored, list[StoredLine])
+    """Read a transaction's ``lines``, in NFC as the promotions are: older sales keep what their till sent."""
+    return msgspec.convert(normalized_document(stored), list[StoredLine])
 
 
 def lines_to_json(lines: Iterable[StoredLine]) -> list[Document]:
@@ -206,8 +207,8 @@ class TransactionFacts(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_json(cls, stored: Mapping[str, object]) -> Self:
-        """Read a transaction's ``facts``."""
-        return msgspec.convert(stored, cls)
+        """Read a transaction's ``facts``, in NFC."""
+        return msgspec.convert(normalized_document(stored), cls)
 
     def to_json(self) -> Document:
         """Return the facts as a transaction stores them."""

@@ -13,6 +13,7 @@ from django.db import transaction
 from consumers.exceptions import Problem
 from consumers.models import Account, Consumer
 from consumers.moments import moment_text
+from consumers.normal_form import decomposed_document
 from loyalty.choices import EntryKind, ReversalKind, TransactionKind, TransactionStatus, VoucherStatus
 from loyalty.exceptions import ReferenceReused, ReturnInvalid, TransactionNotFound, TransactionVoided
 from loyalty.models import AppliedPromotion, LedgerEntry, Reversal, Transaction, Voucher
@@ -77,10 +78,18 @@ class ReversalRequest:
     @property
     def fingerprint(self) -> str:
         """A hash that is the same for two requests of the same content."""
+        return sha256(msgspec.json.encode(self._content)).hexdigest()
+
+    @property
+    def decomposed_fingerprint(self) -> str:
+        """The hash that the request has from before texts were put into NFC, if the till sent accents apart."""
+        return sha256(msgspec.json.encode(decomposed_document(self._content))).hexdigest()
+
+    @property
+    def _content(self) -> list[object]:
         moment = moment_text(self.occurred_at) if self.occurred_at else None
-        lines = sorted((line.line_id, f"{line.quantity.normalize():f}") for line in self.lines)
-        content = [self.kind, self.transaction, moment, lines]
-        return sha256(msgspec.json.encode(content)).hexdigest()
+        lines = sorted([line.line_id, f"{line.quantity.normalize():f}"] for line in self.lines)
+        return [str(self.kind), self.transaction, moment, lines]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,7 +206,7 @@ def _transaction_keys(account: Account, request: ReversalRequest) -> tuple[int, 
 
 
 def _stored_answer(stored: Reversal, request: ReversalRequest) -> Reversed:
-    if stored.fingerprint != request.fingerprint:
+    if stored.fingerprint not in (request.fingerprint, request.decomposed_fingerprint):
         raise ReferenceReused(f"The reference {request.reference} was used for another return.", attr="reference")
     return Reversed(answer=stored.answer, created=False)
 

@@ -10,6 +10,7 @@ from consumers.admin.files.widgets import TextWidget
 from consumers.types import JsonObject
 from promotions.admin.editor.files import (
     COMMON,
+    CONTENT,
     DefinitionFlagWidget,
     DefinitionNumberWidget,
     DefinitionWidget,
@@ -28,7 +29,7 @@ class DiscountResource(PromotionResource):
     """Discounts, in the flat fields that the contract has for them."""
 
     type_name = "discount_type"
-    object_columns = ("conditions",)
+    object_columns = ("conditions", "content")
     columns: ClassVar[Mapping[str, type[Widget]]] = {
         "code": TextWidget,
         "discount_type": TextWidget,
@@ -38,6 +39,7 @@ class DiscountResource(PromotionResource):
         **dict.fromkeys(DISCOUNT_LIMITS, DefinitionNumberWidget),
         LIMIT_PERIOD: DefinitionWidget,
         "always_apply": DefinitionFlagWidget,
+        **{f"content.{name}": widget for name, widget in CONTENT.items()},
     }
 
     class Meta(PromotionResource.Meta):
@@ -47,10 +49,9 @@ class DiscountResource(PromotionResource):
         return common_document(promotion) | discount_document(promotion)
 
     def save_documents(self, documents: Sequence[JsonObject]) -> list[tuple[Promotion, bool]]:
-        names = [name for name in self.columns if not name.startswith("conditions.")]
+        names = (*(name for name in self.columns if "." not in name), *self.object_columns, "draft")
         rows = [
-            DiscountValues(**{name: document[name] for name in (*names, "conditions", "draft") if name in document})
-            for document in documents
+            DiscountValues(**{name: document[name] for name in names if name in document}) for document in documents
         ]
         return discounts_save(account_id=self.account.pk, rows=rows, author=self.author, at=timezone.now())
 

@@ -11,6 +11,13 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, 
 from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.exceptions import Problem
 from consumers.types import JsonObject
+from promotions.admin.editor.content_fields import (
+    CONTENT_PATHS,
+    CONTENT_SECTIONS,
+    ContentFields,
+    content_document,
+    content_values,
+)
 from promotions.admin.editor.form import (
     GENERAL,
     LIMITS_ROWS,
@@ -22,6 +29,7 @@ from promotions.admin.editor.form import (
 )
 from promotions.admin.inputs.key_fields import KeyField, KeysField
 from promotions.admin.inputs.number_inputs import CURRENCY, decimal, whole
+from promotions.admin.inputs.related_select import related_select
 from promotions.admin.rules.field import RulesField
 from promotions.admin.visibility import PERSONALIZED_SOURCE
 from promotions.choices import DiscountType, PriceOrder
@@ -35,7 +43,7 @@ from promotions.engine.definition.fields import (
     own_fields,
 )
 from promotions.engine.rules.attributes import Scope
-from promotions.models import Discount, Promotion
+from promotions.models import Discount, PersonalizedPromotion, Promotion
 from promotions.selectors.personalized_promotion import personalized_promotions_of
 from promotions.selectors.product import product_names
 from promotions.services.discount import OUTCOME, DiscountValues, discount_problems
@@ -46,24 +54,27 @@ TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(DISCOUNT_OUTCOME,
 VALUES: Mapping[str, tuple[str, str]] = {
     DiscountType.AMOUNT: (
         "Amount off",
-        "Off each time the basket has all sets, shared over the discounted products.",
+        "Taken off each time the basket has all product sets, and shared over the discounted products.",
     ),
     DiscountType.PERCENTAGE: (
         "Percentage off",
         (
-            "Off the discounted products: above 0, at most 100. Rounded once for each set of products: 10% off one "
-            "screw at 0.04 is nothing. For cheap products use one product set with a required spend."
+            "Taken off the discounted products. Above 0, up to 100. Rounded once per set of products, so 10% off one "
+            "screw at 0.04 is nothing. For cheap products, use one product set with a required spend."
         ),
     ),
     DiscountType.FIXED_PRICE: (
         "Fixed price",
-        "What the discounted products cost together, each time the basket has all sets. It never raises a price.",
+        (
+            "The price of the discounted products together, each time the basket has all product sets. It never "
+            "raises a price."
+        ),
     ),
 }
 """The label and help text of the value, by type."""
 
 
-SOURCES = [("rules", "Products that fit rules"), ("products", "Products that you choose")]
+SOURCES = [("rules", "Products that match rules"), ("products", "Products you choose")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +93,7 @@ NO_PERSONALIZED = PersonalizedChoices()
 
 
 def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
-    """Return the four tabs with their sections for one type."""
+    """Return the five tabs with their sections for one type."""
     own = TYPE_FIELDS[discount_type]
     return (
         GENERAL,
@@ -91,7 +102,8 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
             "What must be bought",
             {
                 "fields": ("product_sets",),
-                "description": "The discount is given each time that the basket has what all product sets require. A "
+                "description": "The discount applies each time the basket has everything that the product sets "
+                "require. A "
                 "product counts for one set only.",
             },
         ),
@@ -100,11 +112,13 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
             {
                 "classes": ("tab",),
                 "fields": CONDITIONS,
-                "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
-                "customers, all transactions and all line items qualify.",
+                "description": "Where, for whom and in which transactions it applies. With no rules, all sites, all "
+                "customers, all transactions and all line items qualify. “Basket must contain” only "
+                "decides whether the discount applies: product sets decide which products get it.",
             },
         ),
         ("Limits", {"classes": ("tab",), "fields": (*LIMITS_ROWS, "transaction_redemption_limit", "always_apply")}),
+        *CONTENT_SECTIONS,
     )
 
 
@@ -118,7 +132,7 @@ class DiscountSetForm(RowForm):
         label="Products of this set",
         choices=[
             *SOURCES,
-            (PERSONALIZED_SOURCE, "Each consumer's own: a personalized promotion"),
+            (PERSONALIZED_SOURCE, "From a personalized promotion"),
         ],
         initial="rules",
         widget=UnfoldAdminSelectWidget(),
@@ -130,7 +144,7 @@ class DiscountSetForm(RowForm):
         max_keys=MAX_PRODUCTS_IN_SET,
         label="Products",
         attrs={"data-shown-when": "source:products"},
-        help_text="Find them by name or SKU, or paste SKUs, one on each line.",
+        help_text="Search by name or SKU, or paste SKUs, one per line.",
     )
     personalized_promotion = forms.ChoiceField(
         label="Personalized promotion",
@@ -140,7 +154,7 @@ class DiscountSetForm(RowForm):
     )
     required_by = forms.ChoiceField(
         label="Requires",
-        choices=[("quantity", "An amount of products"), ("spend", "A spend")],
+        choices=[("quantity", "A number of products"), ("spend", "An amount spent")],
         initial="quantity",
         widget=UnfoldAdminSelectWidget(),
     )
@@ -155,35 +169,35 @@ class DiscountSetForm(RowForm):
         label="Required spend",
         required=False,
         widget=decimal(CURRENCY, **{"data-shown-when": "required_by:spend"}),
-        help_text="On products of this set, in the discount's currency.",
+        help_text="Spend on products of this set, in the discount's currency.",
     )
     repeats = forms.BooleanField(
-        label="Repeat for every such spend",
+        label="Repeat each time the spend is reached",
         required=False,
         widget=UnfoldBooleanSwitchWidget({"data-shown-when": "required_by:spend"}),
-        help_text="On: 5.00 off every 50.00 is 10.00 off 100.00. Off: once in a transaction. To repeat, it must be "
-        "the only product set, and all of its products get the discount.",
+        help_text="If on, 5.00 off every 50.00 gives 10.00 off 100.00. If off, it applies once per transaction. Only "
+        "works with a single product set whose products all get the discount.",
     )
     gets_discount = forms.BooleanField(
         label="This product set gets the discount",
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget(),
-        help_text="Off: it must be in the basket, but keeps its price.",
+        help_text="If off, its products must be in the basket but keep their price.",
     )
     discounted_quantity = forms.IntegerField(
         label="This many products get the discount",
         required=False,
         min_value=1,
         widget=whole("products", **{"data-shown-when": "gets_discount:on"}),
-        help_text="Leave blank for all of those required.",
+        help_text="Leave blank for all required products.",
     )
     default_product = KeyField(
         "product",
         noun="product",
         label="Default product",
         attrs={"data-shown-when": f"source:{PERSONALIZED_SOURCE}"},
-        help_text="Chosen for a consumer who has not chosen.",
+        help_text="Used if the consumer has not chosen yet.",
     )
 
     def __init__(
@@ -199,11 +213,11 @@ class DiscountSetForm(RowForm):
         self.fields["rules"].widget.attrs["data-shown-when"] = "source:rules"
         if discount_type and discount_type != DiscountType.AMOUNT:
             del self.fields["repeats"]
-            self.fields["required_spend"].help_text += " Once in a transaction."
+            self.fields["required_spend"].help_text += " Applies once per transaction."
         if discount_type == DiscountType.FREE_PRODUCT:
             default = self.fields["default_product"]
             default.widget.attrs["data-shown-when"] += "|gets_discount:on"
-            default.help_text = "What the till adds to a basket that has none of them."
+            default.help_text = "The till adds it to a basket that has none of these products."
         for form_field in self.fields.values():
             if isinstance(form_field, KeysField):
                 form_field.widget.names = names or {}
@@ -217,6 +231,7 @@ class DiscountSetForm(RowForm):
         self.initial = {**self.initial, PERSONALIZED_SOURCE: form_value}
         offered = [(value, label) for value, (_, label) in personalized.rows.items()]
         if not personalized.hide_names:
+            choice.widget = related_select(choice.widget, PersonalizedPromotion, key="backend_id")
             choice.choices = [("", "Choose a personalized promotion"), *offered]
             return
         by_consumer = "Each consumer's own"
@@ -231,14 +246,16 @@ class DiscountSetForm(RowForm):
             cleaned[PERSONALIZED_SOURCE] = self.personalized.rows[chosen][0]
         missing = {
             "products": "Choose at least one product.",
-            PERSONALIZED_SOURCE: "Choose one." if self.personalized.hide_names else "Choose a personalized promotion.",
+            PERSONALIZED_SOURCE: "Choose an option."
+            if self.personalized.hide_names
+            else "Choose a personalized promotion.",
         }
         source = cleaned.get("source", "")
         if source in missing and not cleaned.get(source) and source not in self.errors:
             self.add_error(source, missing[source])
         lacks_spend = cleaned.get("required_by") == "spend" and not cleaned.get("required_spend")
         if lacks_spend and "required_spend" not in self.errors:
-            self.add_error("required_spend", "Say how much must be spent.")
+            self.add_error("required_spend", "Enter how much the customer must spend.")
         return cleaned
 
     def as_values(self) -> Document:
@@ -267,10 +284,13 @@ class DiscountSetForm(RowForm):
         }
 
 
-class DiscountForm(PromotionForm):
+class DiscountForm(ContentFields, PromotionForm):
     """A discount of one type."""
 
-    problem_fields: ClassVar[dict[str, str]] = {f"conditions.{name}": name for name in CONDITIONS}
+    problem_fields: ClassVar[dict[str, str]] = {
+        **{f"conditions.{name}": name for name in CONDITIONS},
+        **CONTENT_PATHS,
+    }
     problem_rows: ClassVar[dict[str, str]] = {"product_sets": "product_sets"}
     may_see_personalized: ClassVar[bool] = True
 
@@ -279,14 +299,15 @@ class DiscountForm(PromotionForm):
         label="Maximum discount",
         required=False,
         widget=decimal(CURRENCY),
-        help_text="In one transaction, in the discount's currency. Leave blank for no maximum.",
+        help_text="Per transaction, in the discount's currency. Leave blank for no maximum.",
     )
     price_order = forms.ChoiceField(
         label="Discount which units?",
         choices=PriceOrder.choices,
         initial=PriceOrder.CHEAPEST,
         widget=UnfoldAdminSelectWidget(),
-        help_text="Where there are more than a set needs. For a fixed price the most expensive first save the most.",
+        help_text="Used when the basket has more units than a set needs. For a fixed price, most expensive first "
+        "saves the customer the most.",
     )
     product_sets = FormSetField(
         form=DiscountSetForm,
@@ -350,7 +371,7 @@ class DiscountForm(PromotionForm):
             if product_set.get(PERSONALIZED_SOURCE)
         }
         if not self.may_see_personalized:
-            own = {str(n): (key, "As it is") for n, key in enumerate(sorted(referenced), start=1)}
+            own = {str(n): (key, "Current one") for n, key in enumerate(sorted(referenced), start=1)}
             return PersonalizedChoices(hide_names=True, rows=own)
         rows = personalized_promotions_of(account_id=self.account.pk).order_by("name", "backend_id")
         offered = (promotion for promotion in rows if not promotion.archived or promotion.backend_id in referenced)
@@ -376,6 +397,7 @@ class DiscountForm(PromotionForm):
         return {
             **{name: outcome.get(name) for name in OUTCOME},
             **{name: eligibility.get(name) for name in (*CONDITIONS, *DISCOUNT_RESTRICTIONS)},
+            **content_values(promotion.content or {}),
         }
 
     def outcome(self) -> Document:
@@ -384,12 +406,16 @@ class DiscountForm(PromotionForm):
     def eligibility(self) -> Document:
         return {name: self.cleaned_data[name] for name in (*CONDITIONS, *DISCOUNT_RESTRICTIONS)}
 
+    def content(self) -> Document:
+        return content_document(self.cleaned_data)
+
     def discount_values(self) -> Document:
         """Return the discount's own values for ``DiscountValues``."""
         values = self.cleaned_data
         return {
             **{name: to_definition(values.get(name)) for name in (*OUTCOME, *DISCOUNT_RESTRICTIONS)},
             "conditions": {name: values[name] for name in CONDITIONS},
+            "content": self.content(),
         }
 
     def problems(self, common: Document, *, before: Promotion | None, at: datetime) -> tuple[Problem, ...]:

@@ -12,9 +12,10 @@ from consumers.models import Account
 from consumers.types import JsonObject
 from promotions.admin.discount.files import DiscountResource
 from promotions.admin.discount.form import DiscountForm, fieldsets_of
-from promotions.admin.discount.summary import describe_discount
+from promotions.admin.discount.summary import describe_discount, discount_advice
 from promotions.admin.editor.filters import filters_of
 from promotions.admin.editor.page import PromotionAdmin, TypeCard
+from promotions.admin.editor.preview import PreviewMixin
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import DiscountType
 from promotions.models import Discount, Promotion
@@ -26,35 +27,35 @@ TYPE_CARDS = (
         value=DiscountType.PERCENTAGE,
         label=DiscountType.PERCENTAGE.label,
         icon="percent",
-        sentence="A share of the price, on products that you choose.",
+        sentence="A percentage off products you choose.",
         example="Buy two tees, get trousers at half price.",
     ),
     TypeCard(
         value=DiscountType.AMOUNT,
         label=DiscountType.AMOUNT.label,
         icon="payments",
-        sentence="An amount off, for products or for a spend.",
+        sentence="An amount off products, or off a minimum spend.",
         example="10 off every order of 80 or more.",
     ),
     TypeCard(
         value=DiscountType.FIXED_PRICE,
         label=DiscountType.FIXED_PRICE.label,
         icon="sell",
-        sentence="One price for several products together.",
+        sentence="One price for several products.",
         example="A sandwich, a drink and a cake for 5.",
     ),
     TypeCard(
         value=DiscountType.FREE_PRODUCT,
         label=DiscountType.FREE_PRODUCT.label,
         icon="featured_seasonal_and_gifts",
-        sentence="Products that cost nothing.",
+        sentence="Products for free.",
         example="Three for the price of two; a free mug with a pound of coffee.",
     ),
 )
 
 
 @admin.register(Discount)
-class DiscountAdmin(PromotionAdmin):
+class DiscountAdmin(PreviewMixin, PromotionAdmin):
     """Discounts."""
 
     family = DISCOUNT
@@ -64,9 +65,13 @@ class DiscountAdmin(PromotionAdmin):
     form = DiscountForm
     resource_classes = (DiscountResource,)
     add_label = "Add discount"
-    empty_text = "A discount lowers the prices of products that consumers buy."
+    empty_text = "Discounts lower the price of products."
     list_filter = filters_of(DiscountType)
     summary = staticmethod(describe_discount)
+    advice = staticmethod(discount_advice)
+
+    class Media:
+        js = ("js/preview.js",)
 
     def get_form(
         self, request: HttpRequest, obj: object = None, change: bool = False, **kwargs: object

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
@@ -14,7 +13,6 @@ from django.utils import timezone
 
 from consumers.admin.framework.pages import author_of
 from consumers.exceptions import Refused
-from promotions.admin.editor.step_forms import reason_field
 from promotions.admin.editor.steps import DUPLICATE, STOP, BulkQuestion, Step, StepInput
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionFamily
@@ -22,12 +20,6 @@ from promotions.services.promotion.values import PromotionFamily
 CONFIRMED = "confirmed"
 MAX_PROMOTIONS = 500
 """Promotions that can take one step at once."""
-
-
-class ReasonForm(forms.Form):
-    """The reason of a step."""
-
-    reason = reason_field()
 
 
 def step_allowed(step: Step, question: BulkQuestion, promotion: Promotion, at: datetime) -> bool:
@@ -68,10 +60,11 @@ class BulkStepsMixin:
             messages.error(request, f"At most {MAX_PROMOTIONS} at once: choose fewer.")
             return None
         allowed = [promotion for promotion in promotions if step_allowed(step, question, promotion, now)]
-        form = ReasonForm(request.POST if CONFIRMED in request.POST else None)
+        form = question.form(request.POST if CONFIRMED in request.POST else None)
         if CONFIRMED in request.POST and form.is_valid():
-            author = author_of(request, reason=form.cleaned_data["reason"])
-            given = StepInput(family=self.family, author=author, at=now, values={})
+            author = author_of(request, reason=form.cleaned_data.get("reason", ""))
+            values = {name: value for name, value in form.cleaned_data.items() if value}
+            given = StepInput(family=self.family, author=author, at=now, values=values)
             _take(request, allowed, step, question, given)
             return None
         context = {
@@ -85,7 +78,7 @@ class BulkStepsMixin:
                 for promotion in promotions
                 if not step_allowed(step, question, promotion, now)
             ],
-            "form": form if "reason" in step.form.base_fields else None,
+            "form": form,
             "action": action,
             "checkbox": ACTION_CHECKBOX_NAME,
             "back": request.get_full_path(),

@@ -1,17 +1,27 @@
-"""How long tills' decisions take to evaluate a promotion, in words."""
+"""How long the server takes to evaluate a promotion, in words, for those who look after it."""
 
 from typing import Any
+
+from django.http import HttpRequest
 
 from promotions.selectors.profiling import EvaluationTime
 
 NOT_MEASURED = "Not measured yet"
 NBSP = "\N{NO-BREAK SPACE}"
 
+SERVER_PERMISSION = "consumers.view_scheduledtask"
+"""Who may see server matters sees server times too."""
+
 EVALUATION_TIME_HELP = (
-    "How long the server works on it for one basket, on average over sampled baskets; those that cannot have it are "
-    "ruled out beforehand and not counted. It is dear with many product sets, sets of every product and long rules. "
-    "One whose rules name no product is looked at by every basket."
+    "The average time that the server takes to check this promotion against one basket, over a sample of baskets. "
+    "Baskets that cannot match are ruled out first and do not count. Many product sets, sets of all products and long "
+    "rules take longer. Without rules on products, every basket is checked."
 )
+
+
+def may_see_evaluation_time(request: HttpRequest) -> bool:
+    """Return whether a user may see server times: marketers have no use for them."""
+    return request.user.has_perm(SERVER_PERMISSION)
 
 
 def evaluation_time_of(promotion: Any, *, median: float | None) -> EvaluationTime | None:
@@ -27,7 +37,7 @@ def describe_evaluation_time(time: EvaluationTime | None) -> str:
         return NOT_MEASURED
     compared = f"{describe_ratio(time)}, " if time.times_median is not None else ""
     baskets = f"{time.baskets:,} sampled basket{'s' if time.baskets != 1 else ''}"
-    return f"{format_milliseconds(time.nanoseconds)} per basket looked at, {compared}from {baskets}"
+    return f"{format_milliseconds(time.nanoseconds)} per basket, {compared}from {baskets}"
 
 
 def describe_ratio(time: EvaluationTime, median_label: str = "the account's median") -> str:

@@ -7,7 +7,7 @@ columns; see ``PromotionResource``.
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -17,16 +17,18 @@ from import_export.widgets import Widget
 
 from consumers.admin.files.cells import ABSENT
 from consumers.admin.files.formats import read_json
+from consumers.admin.files.numbers import NotANumber, number_text
 from consumers.admin.files.resource import AccountResource
-from consumers.admin.files.widgets import FlagWidget, TextWidget
+from consumers.admin.files.widgets import EndWidget, FlagWidget, MomentWidget, NumberWidget, TextWidget
 from consumers.admin.framework.history import Change
-from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable, rows_by_values
+from consumers.services.upsert import is_storable, rows_by_values
 from consumers.types import JsonObject
 from promotions.admin.editor.history import document_changes
 from promotions.choices import Status
-from promotions.engine.definition.fields import FieldKind, OutcomeField
+from promotions.engine.definition.fields import CONTENT_TEXTS, FieldKind, OutcomeField
 from promotions.models import Promotion
 
+_MAX_DIGITS = 19
 BLANK: tuple[Any, ...] = (None, "", [], {})
 """Cells that mean: not set."""
 
@@ -38,15 +40,28 @@ class DefinitionWidget(Widget):
         return value
 
     def clean(self, value: object, row: object = None, **kwargs: object) -> object:
-        return value
+        return str(value) if isinstance(value, str) else value
 
 
-class DefinitionNumberWidget(DefinitionWidget):
+class DefinitionDecimalWidget(NumberWidget, DefinitionWidget):
+    """A number of the definition, with a decimal point however the file writes it."""
+
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
+        if not isinstance(value, str) or not value:
+            return value
+        try:
+            return number_text(value, self.style)
+        except NotANumber:
+            return str(value)
+
+
+class DefinitionNumberWidget(DefinitionDecimalWidget):
     """A value of the definition that is read as a whole number where it is one."""
 
     def clean(self, value: object, row: object = None, **kwargs: object) -> object:
-        digits = value.strip() if isinstance(value, str) else ""
-        return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MAX_DIGITS else value
+        cleaned = super().clean(value, row, **kwargs)
+        digits = cleaned if isinstance(cleaned, str) else ""
+        return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MAX_DIGITS else cleaned
 
 
 class DefinitionFlagWidget(FlagWidget):
@@ -75,6 +90,7 @@ class DocumentWidget(DefinitionWidget):
 
 WIDGETS: Mapping[FieldKind, type[Widget]] = {
     FieldKind.WHOLE: DefinitionNumberWidget,
+    FieldKind.NUMBER: DefinitionDecimalWidget,
     FieldKind.FLAG: DefinitionFlagWidget,
     FieldKind.DOCUMENT: DocumentWidget,
 }
@@ -84,35 +100,6 @@ WIDGETS: Mapping[FieldKind, type[Widget]] = {
 def outcome_widgets(outcome: Mapping[str, OutcomeField]) -> dict[str, type[Widget]]:
     """Return the widget of each field of an outcome, by name."""
     return {name: WIDGETS.get(field.kind, DefinitionWidget) for name, field in outcome.items()}
-
-
-class MomentWidget(Widget):
-    """A moment; without an offset it is in the account's time zone, as in a form."""
-
-    zone: tzinfo
-
-    def render(self, value: object, obj: object = None, **kwargs: object) -> object:
-        return timezone.localtime(value, self.zone) if isinstance(value, datetime) else value
-
-    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
-        if value in BLANK:
-            return None
-        expected = "Expected a time such as 2026-03-31 09:00, or with its offset 2026-03-31T09:00:00+01:00."
-        try:
-            moment = datetime.fromisoformat(value.strip() if isinstance(value, str) else "")
-        except ValueError as error:
-            raise ValueError(expected) from error
-        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-            raise ValueError(f"Years are {FIRST_YEAR} to {LAST_YEAR}.")
-        if moment.tzinfo is not None:
-            return moment
-        local = moment.replace(tzinfo=self.zone)
-        if local.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) != moment:
-            raise ValueError("The clocks go forward then: there is no such time.")
-        return local
-
-
-_MAX_DIGITS = 19
 
 
 class DefinitionField(Field):
@@ -160,7 +147,7 @@ COMMON: Mapping[str, type[Widget]] = {
     "description": TextWidget,
     "currency": TextWidget,
     "starts_at": MomentWidget,
-    "ends_at": MomentWidget,
+    "ends_at": EndWidget,
     "archived": FlagWidget,
 }
 """The columns that every family has, besides its key, its type and its status."""
@@ -193,9 +180,7 @@ class PromotionResource(AccountResource):
         self.at = timezone.now()
         self.fields = {path: DefinitionField(path, widget()) for path, widget in self.columns.items()}
         self.fields["status"] = Field(column_name="status", attribute="status", readonly=True)
-        for field in self.fields.values():
-            if isinstance(field.widget, MomentWidget):
-                field.widget.zone = self.account.zone
+        self.set_zone()
 
     def document(self, promotion: Promotion) -> dict[str, object]:
         """Return a stored promotion in the contract's fields."""
@@ -293,6 +278,14 @@ def _nested(columns: Mapping[str, object]) -> JsonObject:
             parent = parent.setdefault(part, {})
         parent[name] = value.isoformat() if isinstance(value, datetime) else value
     return document
+
+
+CONTENT: Mapping[str, type[Widget]] = {
+    **dict.fromkeys(CONTENT_TEXTS, DefinitionWidget),
+    "links": DocumentWidget,
+    "images": DocumentWidget,
+}
+"""The columns of the content, which every family has."""
 
 
 def common_document(promotion: Promotion) -> dict[str, object]:

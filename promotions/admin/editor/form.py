@@ -23,6 +23,7 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.formset_field import FormSetBoundField, FormSetField
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
+from promotions.admin.editor.step_forms import END_IN_THE_PAST, reason_field
 from promotions.admin.editor.summary import PartialDefinition
 from promotions.admin.inputs.number_inputs import whole
 from promotions.admin.rules.field import RulesField, problem_in_tree
@@ -76,15 +77,18 @@ class PromotionForm(ServiceForm):
 
     ``problem_rows`` maps the paths of lists to the fields whose rows show their own problems; ``problem_parts`` maps
     paths inside a row to the row's field, where the names differ. ``stored`` is the promotion without the form's
-    values.
+    values. One that ``publishes`` must not end in the past, and one that ``is_asked_about`` is not saved yet.
     """
 
     promotion_type: ClassVar[str]
+    publishes: ClassVar[bool] = False
+    is_asked_about: ClassVar[bool] = False
     key_field = "code"
     problem_rows: ClassVar[dict[str, str]] = {}
     problem_parts: ClassVar[dict[str, str]] = {}
 
     seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput())
+    publish_reason = reason_field()
     name = forms.CharField(
         label="Promotion name", max_length=200, widget=UnfoldAdminTextInputWidget({"autocomplete": "off"})
     )
@@ -100,7 +104,7 @@ class PromotionForm(ServiceForm):
         label="Start date", help_text="Date and time. In the future, it is Scheduled until then."
     )
     ends_at = ZonedDateTimeField(
-        label="End date", required=False, help_text="Leave blank to keep it active until somebody stops it."
+        label="End date", required=False, help_text="Leave blank to keep it active until you stop it."
     )
     code = forms.CharField(
         label="Promotion code",
@@ -113,7 +117,11 @@ class PromotionForm(ServiceForm):
     site_rules = RulesField(Scope.SITE, label="Site")
     customer_rules = RulesField(Scope.CUSTOMER, label="Customer")
     transaction_rules = RulesField(Scope.TRANSACTION, label="Transaction")
-    line_item_rules = RulesField(Scope.LINE_ITEM, label="Line items")
+    line_item_rules = RulesField(
+        Scope.LINE_ITEM,
+        label="Basket must contain",
+        help_text="At least one line item that matches. Product sets decide which line items count.",
+    )
     total_redemption_limit = limit_field(
         "Limit total number of redemptions", "Of all consumers together. Leave blank for no limit."
     )
@@ -182,8 +190,8 @@ class PromotionForm(ServiceForm):
         raise NotImplementedError
 
     def content(self) -> Document:
-        """Return the document of what consumers read; by default the stored one."""
-        return dict(self.stored.content or {})
+        """Return the document of what consumers read."""
+        raise NotImplementedError
 
     def _currency_choices(self) -> None:
         field = self.fields["currency"]
@@ -259,11 +267,23 @@ class PromotionForm(ServiceForm):
             sent[self.add_prefix("seen_version")] = str(self.instance.version)
             self.data = sent
             raise forms.ValidationError(self._saved_meanwhile(), code="changed_meanwhile")
+        for problem in self.errors.get("publish_reason", ()):
+            # The question is not shown again.
+            self.add_error(None, f"Reason: {problem}")
+        if self.is_asked_about:
+            raise forms.ValidationError("Nothing is saved yet: confirm that you publish it.", code="unconfirmed")
         return cleaned
+
+    def clean_ends_at(self) -> datetime | None:
+        """Return the end, which must be ahead where the form publishes."""
+        ends_at: datetime | None = self.cleaned_data["ends_at"]
+        if self.publishes and ends_at is not None and ends_at <= timezone.now():
+            raise forms.ValidationError(END_IN_THE_PAST, code="in_the_past")
+        return ends_at
 
     def _saved_meanwhile(self) -> str:
         version = self.instance.versions.select_related("created_by").get(number=self.instance.version)
-        who = str(version.created_by or "") or version.created_with or "Somebody"
+        who = str(version.created_by or "") or version.created_with or "Someone"
         return (
             f"{who} saved version {version.number} of this meanwhile, on {format_moment(version.created_at)}. "
             "Nothing of yours is saved yet, and nothing is lost: save again to replace theirs, or reload the page to "
@@ -310,4 +330,4 @@ class PromotionForm(ServiceForm):
             text = problem_in_tree(problem, at=(problem.attr or "").removesuffix(inside) + first)
         row.add_error(at if at in row.fields else None, text)
         if name not in self.errors:
-            self.add_error(name, forms.ValidationError("Look at the marked rows.", code="rows"))
+            self.add_error(name, forms.ValidationError("Check the marked rows.", code="rows"))

@@ -26,20 +26,20 @@ def describe_redemptions(promotion: Promotion) -> str:
 def describe_life(promotion: Promotion, *, at: datetime) -> str:
     """Describe a promotion's status at ``at`` and what ends it, in a sentence."""
     if promotion.archived:
-        return "It is archived."
+        return "Archived."
     match promotion.status_at(at):
         case Status.DRAFT:
-            return "It is a draft: nothing applies until it is published."
+            return "Draft: does not apply until you publish it."
         case Status.SCHEDULED:
-            return f"It is scheduled and starts on {format_moment(promotion.starts_at)}."
+            return f"Scheduled: starts on {format_moment(promotion.starts_at)}."
         case Status.STOPPED:
-            return f"It was stopped on {format_moment(promotion.stopped_at)}."
+            return f"Stopped on {format_moment(promotion.stopped_at)}."
         case Status.ENDED:
-            return f"It ended on {format_moment(promotion.ends_at)}."
+            return f"Ended on {format_moment(promotion.ends_at)}."
         case _ if promotion.ends_at:
-            return f"It is active until {format_moment(promotion.ends_at)}."
+            return f"Active until {format_moment(promotion.ends_at)}."
         case _:
-            return "It is active until somebody stops it."
+            return "Active, with no end date."
 
 
 def header_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[str, object]:

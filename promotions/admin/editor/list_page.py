@@ -16,6 +16,7 @@ from promotions.admin.editor.evaluation_time import (
     describe_ratio,
     evaluation_time_of,
     format_milliseconds,
+    may_see_evaluation_time,
 )
 from promotions.admin.editor.header import STATUS_COLOURS, describe_redemptions
 from promotions.models import Promotion
@@ -26,7 +27,10 @@ class PromotionListMixin:
     """The columns of a list of promotions, for ``PromotionAdmin``."""
 
     types: ClassVar[type[TextChoices]]
-    list_display = ("title", "type_label", "status_label", "starts", "ends", "redeemed", "cost_per_basket")
+    list_display = ("title", "type_label", "status_label", "starts", "ends", "redeemed")
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        return (*self.list_display, "server_time") if may_see_evaluation_time(request) else self.list_display
 
     def get_queryset(self, request: HttpRequest) -> Rows:
         # The clock is read once for all rows of a page.
@@ -36,6 +40,8 @@ class PromotionListMixin:
 
     def get_changelist_instance(self, request: HttpRequest) -> object:
         changelist = super().get_changelist_instance(request)  # type: ignore[misc]
+        if not may_see_evaluation_time(request):
+            return changelist
         # The account's median is the same for all rows of a page.
         median = evaluation_time_median(account_id=account_of(request).pk, at=timezone.now())
         for promotion in changelist.result_list:
@@ -66,8 +72,8 @@ class PromotionListMixin:
     def redeemed(self, promotion: Promotion) -> str:
         return describe_redemptions(promotion)
 
-    @display(description="Cost per basket", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
-    def cost_per_basket(self, promotion: Any) -> list[str]:
+    @display(description="Server time", ordering=Coalesce("cost_nanoseconds", -1.0), header=True)
+    def server_time(self, promotion: Any) -> list[str]:
         time: EvaluationTime | None = promotion.evaluation_time
         if time is None:
             return [NOT_MEASURED, ""]

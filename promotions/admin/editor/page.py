@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -21,13 +20,17 @@ from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.history import DescribeChange
 from consumers.admin.framework.pages import AccountAdmin, ModelForm, account_of, author_of
 from consumers.author import Author
-from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.types import Context
 from promotions.admin.editor.bulk_steps import BulkStepsMixin
-from promotions.admin.editor.evaluation_time import EVALUATION_TIME_HELP, describe_evaluation_time, evaluation_time_of
+from promotions.admin.editor.evaluation_time import (
+    EVALUATION_TIME_HELP,
+    describe_evaluation_time,
+    evaluation_time_of,
+    may_see_evaluation_time,
+)
 from promotions.admin.editor.form import PromotionForm
-from promotions.admin.editor.header import describe_life, header_of
+from promotions.admin.editor.header import header_of
 from promotions.admin.editor.history import (
     promotion_change,
     promotion_change_without_personalized,
@@ -35,8 +38,8 @@ from promotions.admin.editor.history import (
     versions_address,
 )
 from promotions.admin.editor.list_page import PromotionListMixin
-from promotions.admin.editor.publish_warning import publish_warning
-from promotions.admin.editor.step_forms import PUBLISH_ANYWAY, promotion_of
+from promotions.admin.editor.publishing import PublishingMixin, is_publishing
+from promotions.admin.editor.step_forms import promotion_of
 from promotions.admin.editor.steps import StepsMixin
 from promotions.admin.editor.summary import SummaryMixin, definition_of
 from promotions.admin.visibility import may_see_personalized
@@ -48,8 +51,23 @@ from promotions.services.promotion.life import (
     promotion_delete,
     promotion_rename,
 )
-from promotions.services.promotion.save import promotion_unsaved
 from promotions.services.promotion.values import PromotionFamily, PromotionValues
+
+
+def _check_draft_state(request: HttpRequest, stored: Promotion) -> None:
+    """Check that a form shown for a draft is saved to a draft, and that what it publishes may be published.
+
+    Raises:
+        PromotionsError: somebody published it, or archived it, since the form was shown.
+    """
+    shown_as_draft = "_draft" in request.POST or request.POST.get("_continue") == "draft"
+    if shown_as_draft and not stored.draft:
+        raise PromotionsError("Someone has just published this. Save again to change what customers get.")
+    if is_publishing(request) and stored.archived:
+        raise PromotionsError("Someone has just archived this. Bring it back, then publish it.")
+
+
+DRAFT_NOTE = "A draft: nothing applies until you publish it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +81,14 @@ class TypeCard:
     example: str
 
 
-class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin, PromotionListMixin, AccountAdmin):
+class PromotionAdmin(
+    ImportExportMixin, PublishingMixin, StepsMixin, BulkStepsMixin, SummaryMixin, PromotionListMixin, AccountAdmin
+):
     """The promotions of one family.
 
     ``types`` are its types; the first page of adding one asks ``question`` and offers them as ``cards``.
-    ``values_from`` reads its form, ``save_values`` calls its service, and ``summary`` describes a promotion in a
-    sentence.
+    ``values_from`` reads its form, ``save_values`` calls its service, ``summary`` describes a promotion in a sentence,
+    and ``advice`` warns of what may be meant otherwise.
     """
 
     family: ClassVar[PromotionFamily]
@@ -79,14 +99,14 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
     search_help_text = "Name, code or description"
     ordering = ("-starts_at", "code")
     file_note = (
-        "New ones begin as drafts, and those that are there are edited as by their form: a file neither publishes nor "
-        "stops. Rows that they name, such as sites and products, are named by their keys, and must be there."
+        "New promotions are imported as drafts, existing ones are updated. A file cannot publish or stop them. "
+        "Name sites, products and other rows by their codes; they must already exist."
     )
     other_entries = staticmethod(status_entries)
-    actions_detail = ("publish", "stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")
+    actions_detail = ("stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")
 
     class Media:
-        js = ("js/shown.js", "js/summary.js")
+        js = ("js/shown.js", "js/summary.js", "js/use_conditions.js")
 
     def describe_for(self, request: HttpRequest) -> DescribeChange:
         return promotion_change if may_see_personalized(request) else promotion_change_without_personalized
@@ -127,24 +147,17 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: object = None) -> HttpResponse:
         """Ask for the type first, which cannot be changed later; then show the form."""
         if request.GET.get("type") in self.types.values:
-            warning = self._warning_before_adding(request)
-            if warning:
-                # The form comes back with what was entered: see ServiceForm.
-                problem = Problem(
-                    code="publish_warning", detail="Nothing is saved yet: read the note above, and confirm it."
-                )
-                request.refused_problems = (problem,)  # type: ignore[attr-defined]
+            self.ask_before_publishing(request, None)
             label = self.types(request.GET["type"]).label
             extra_context = {
                 "title": f"{self.add_label}: {label}",
-                "show_save_as_draft": True,
+                "is_draft": True,
+                "may_publish": True,
                 "show_save_and_add_another": False,
                 "promotion_type": label,
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'type': request.GET['type']})}",
                 "add_url": self.url_of("add"),
-                "publish_warning": warning,
-                "publish_anyway": PUBLISH_ANYWAY,
-                "submit_note": "Saving publishes it: it applies from its start date. A draft waits.",
+                "submit_note": DRAFT_NOTE,
             }
             response: HttpResponse = super().add_view(request, form_url, extra_context)
             return response
@@ -166,16 +179,19 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         promotion = self.get_object(request, object_id)
         if promotion is not None:
             status = promotion.status_at(promotion.seen_at)
+            self.ask_before_publishing(request, promotion)
             extra_context = {
                 "title": promotion.name,
                 "show_save_and_add_another": False,
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'id': promotion.pk})}",
                 "header": header_of(promotion, status, type_label=self.type_label(promotion)),
-                "cost": self._evaluation_time_text(request, promotion),
-                "cost_help": EVALUATION_TIME_HELP,
+                "server_time": self._evaluation_time_text(request, promotion),
+                "server_time_help": EVALUATION_TIME_HELP,
                 # Deleting a promotion that was redeemed would be refused; it can be archived.
                 "show_delete": not promotion.redemptions,
-                "submit_note": "A draft: nothing applies until you publish it." if status == Status.DRAFT else "",
+                "is_draft": promotion.draft,
+                "may_publish": not promotion.archived,
+                "submit_note": DRAFT_NOTE if status == Status.DRAFT else "",
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
@@ -184,61 +200,42 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         # The summary above the form is rendered with the page: nothing moves once it is read.
         form = context["adminform"].form
         stored = form.stored.pk is not None and not form.is_bound
-        context["summary"] = self.summary_for(
-            request, definition_of(form.stored) if stored else form.partial_definition()
-        )
+        definition = definition_of(form.stored) if stored else form.partial_definition()
+        context["summary"] = self.summary_for(request, definition)
+        context["advice"] = self.advice(definition)
         context["changes"] = self.changes_for(request, form) if form.is_bound else []
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
     @staticmethod
     def _evaluation_time_text(request: HttpRequest, promotion: Any) -> str:
-        """Describe what a promotion costs."""
+        """Describe a promotion's server time; empty for a user who may not see it."""
+        if not may_see_evaluation_time(request):
+            return ""
         median = None
         if promotion.cost_nanoseconds is not None:
             median = evaluation_time_median(account_id=account_of(request).pk, at=promotion.seen_at)
         return describe_evaluation_time(evaluation_time_of(promotion, median=median))
 
-    def _warning_before_adding(self, request: HttpRequest) -> str:
-        """Return what to warn of before a new promotion is saved that would be live at once; empty: nothing.
-
-        Called before the request's transaction begins: the measurement holds no lock.
-        """
-        if request.method != "POST" or {"_draft", "publish_anyway"} & set(request.POST):
-            return ""
-        if not self.has_add_permission(request):
-            return ""
-        form = self.get_form(request)(request.POST, request.FILES)
-        if not form.is_valid():
-            return ""
-        account = account_of(request)
-        common = {**self._common(form), "code": form.cleaned_data["code"]}
-        try:
-            promotion = promotion_unsaved(
-                family=self.family, account=account, values=self.values_from(form, common=common), at=timezone.now()
-            )
-        except PromotionsError:
-            return ""
-        return publish_warning(account, promotion)
-
     @staticmethod
-    def _common(form: Any) -> dict[str, object]:
+    def common_values(form: Any) -> dict[str, object]:
         """Return the values of a valid form that every family has, without the code."""
         names = ("name", "description", "currency", "starts_at", "ends_at")
         return {name: form.cleaned_data[name] for name in names}
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Promotion:
         now = timezone.now()
-        account, author = account_of(request), author_of(request)
-        draft, code, archived = "_draft" in request.POST, form.cleaned_data["code"], False
+        account, author = account_of(request), author_of(request, reason=form.cleaned_data["publish_reason"])
+        draft, code, archived = not is_publishing(request), form.cleaned_data["code"], False
         if change:
             stored = self.promotion_of(request, obj.pk)
-            draft, archived = stored.draft, stored.archived
+            _check_draft_state(request, stored)
+            draft, archived = draft and stored.draft, stored.archived
             if stored.draft:
                 promotion_rename(promotion=stored, code=code, author=author, at=now)
             else:
                 code = stored.code
-        common = {**self._common(form), "code": code, "draft": draft, "archived": archived}
+        common = {**self.common_values(form), "code": code, "draft": draft, "archived": archived}
         saved, created = self.save_values(form, common=common, account=account, author=author, at=now)
         if not change and not created:
             # Somebody took the code between the form's check and the save: the request is rolled back.
@@ -255,7 +252,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         return self._after_saving(request, obj)
 
     def _after_saving(self, request: HttpRequest, promotion: Any) -> HttpResponse:
-        messages.success(request, f"“{promotion.name}” is saved. {describe_life(promotion, at=timezone.now())}")
+        request.saved_promotion = promotion  # type: ignore[attr-defined]
         page = self.url_of("change", promotion.pk) if "_continue" in request.POST else self.url_of("changelist")
         return HttpResponseRedirect(page)
 
@@ -267,7 +264,7 @@ class PromotionAdmin(ImportExportMixin, StepsMixin, BulkStepsMixin, SummaryMixin
         """
         promotion = promotion_of(request, object_id)
         if promotion.family != self.family.family:
-            raise Http404("There is no such promotion.")
+            raise Http404("This promotion does not exist.")
         return promotion
 
     @action(description="Try it", icon="play_circle", permissions=["promotions.view_promotion"])

@@ -16,6 +16,6 @@ def publish_warning_register(warning: PublishWarning) -> None:
     _warnings.append(warning)
 
 
-def publish_warning(account: Account, promotion: Promotion) -> str:
+def publish_warnings(account: Account, promotion: Promotion) -> tuple[str, ...]:
     """Return what to warn of before a promotion goes live; empty: nothing."""
-    return " ".join(filter(None, (warning(account, promotion) for warning in _warnings)))
+    return tuple(filter(None, (warning(account, promotion) for warning in _warnings)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -18,13 +19,13 @@ from consumers.author import Author
 from consumers.exceptions import Refused
 from consumers.types import JsonMapping
 from promotions.admin.editor.header import describe_life
-from promotions.admin.editor.step_forms import DuplicateForm, PublishForm, StepForm, code_of_copy
+from promotions.admin.editor.step_forms import DatesForm, DuplicateForm, ReasonForm, StepForm, code_of_copy
 from promotions.choices import Status
 from promotions.models import Promotion
 from promotions.services.promotion.life import (
+    KEEP,
     promotion_archive,
     promotion_duplicate,
-    promotion_publish,
     promotion_stop,
 )
 from promotions.services.promotion.values import PromotionFamily
@@ -42,12 +43,16 @@ class StepInput:
 
 @dataclass(frozen=True, kw_only=True)
 class BulkQuestion:
-    """The question before several promotions take a step; {} is what they are called, ``done`` follows a number."""
+    """The question before several promotions take a step; {} is what they are called, ``done`` follows a number.
+
+    ``form`` has the fields that the question asks for.
+    """
 
     question: str
     explanation: str
     answer: str
     done: str
+    form: type[forms.Form]
     skips_archived: bool = False
 
 
@@ -74,36 +79,22 @@ class Step:
     bulk: BulkQuestion | None = None
 
 
-PUBLISH = Step(
-    name="publish",
-    label="Publish",
-    icon="publish",
-    question="Publish this {}?",
-    explanation="It applies from its start date on. Its code and currency are fixed then, and it cannot become a draft "
-    "again.",
-    answer="Publish",
-    form=PublishForm,
-    variant=ActionVariant.PRIMARY,
-    allowed=lambda promotion, at: promotion.status_at(at) == Status.DRAFT and not promotion.archived,
-    run=lambda promotion, given: promotion_publish(
-        family=given.family, promotion=promotion, author=given.author, at=given.at
-    ),
-)
 STOP = Step(
     name="stop",
     label="Stop",
     icon="stop_circle",
     question="Stop this {}?",
-    explanation="It applies to no basket from now on, for good. What it gave until now stays.",
+    explanation="It no longer applies to any basket. You cannot undo this. Points and vouchers already given stay.",
     answer="Stop promotion",
     variant=ActionVariant.DANGER,
     allowed=lambda promotion, at: promotion.status_at(at) in (Status.ACTIVE, Status.SCHEDULED),
     run=lambda promotion, given: promotion_stop(promotion=promotion, author=given.author, at=given.at),
     bulk=BulkQuestion(
         question="Stop these {}?",
-        explanation="They apply to no basket from now on, for good. What they gave until now stays.",
+        explanation="They no longer apply to any basket. You cannot undo this. Points and vouchers already given stay.",
         answer="Stop promotions",
         done="stopped",
+        form=ReasonForm,
         skips_archived=True,
     ),
 )
@@ -112,7 +103,7 @@ DUPLICATE = Step(
     label="Duplicate",
     icon="content_copy",
     question="Duplicate this {}",
-    explanation="Creates a draft copy.",
+    explanation="Creates a draft copy with these dates.",
     answer="Duplicate",
     form=DuplicateForm,
     permission="copy",
@@ -121,12 +112,15 @@ DUPLICATE = Step(
         promotion=promotion,
         code=given.values.get("code") or code_of_copy(promotion),
         name=given.values.get("name") or "",
+        starts_at=given.values.get("starts_at"),
+        ends_at=given.values.get("ends_at", KEEP),
         author=given.author,
         at=given.at,
     ),
     bulk=BulkQuestion(
         question="Duplicate these {}?",
-        explanation="Creates a draft copy of each, under a code of its own.",
+        explanation="Creates a draft copy of each, with a code of its own.",
+        form=DatesForm,
         answer="Duplicate promotions",
         done="duplicated",
     ),
@@ -136,8 +130,8 @@ ARCHIVE = Step(
     label="Archive",
     icon="archive",
     question="Archive this {}?",
-    explanation="It never applies while it is archived, and is hidden from the overview. Its history stays, and it can "
-    "be brought back.",
+    explanation="While archived, it does not apply and is hidden from the list. Its history stays, and you can "
+    "bring it back.",
     answer="Archive",
     allowed=lambda promotion, _at: not promotion.archived,
     run=lambda promotion, given: promotion_archive(
@@ -149,14 +143,14 @@ BRING_BACK = Step(
     label="Bring back",
     icon="unarchive",
     question="Bring this {} back?",
-    explanation="It is shown in the overview again, and applies as its dates say.",
+    explanation="It is back in the list and applies according to its dates.",
     answer="Bring back",
     allowed=lambda promotion, _at: promotion.archived,
     run=lambda promotion, given: promotion_archive(
         family=given.family, promotion=promotion, archived=False, author=given.author, at=given.at
     ),
 )
-STEPS: Mapping[str, Step] = {step.name: step for step in (PUBLISH, STOP, DUPLICATE, ARCHIVE, BRING_BACK)}
+STEPS: Mapping[str, Step] = {step.name: step for step in (STOP, DUPLICATE, ARCHIVE, BRING_BACK)}
 
 
 def step_action(step: Step) -> object:
@@ -183,7 +177,6 @@ class StepsMixin:
     """The steps on the page of one promotion, for ``PromotionAdmin``."""
 
     family: ClassVar[PromotionFamily]
-    publish = step_action(PUBLISH)
     stop = step_action(STOP)
     duplicate = step_action(DUPLICATE)
     archive = step_action(ARCHIVE)

@@ -1,6 +1,6 @@
 """The sentence above a promotion's form that describes it and follows what is being entered."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, cast
@@ -17,9 +17,11 @@ from consumers.models import Account
 from consumers.services.upsert import is_storable
 from consumers.types import JsonMapping
 from promotions.admin.editor.changes import changes_of
-from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, describe_tree, format_amount
+from promotions.admin.rules.phrases import describe_product, describe_rules, enumerate_texts, mention
+from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, format_amount
 from promotions.admin.visibility import may_see_personalized, without_personalized
-from promotions.engine.definition.fields import CONDITIONS, LIMIT_PERIOD, WHOLE_PROMOTION
+from promotions.choices import ReferenceKind
+from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, LIMIT_PERIOD, WHOLE_PROMOTION
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.check import check_tree
 from promotions.models import Promotion
@@ -60,19 +62,29 @@ class RuleDescriber:
     wording: Wording
 
     def describe(self, tree: Any, scope: Scope) -> str:
-        """Return the rules in words; empty if there are none, dots if they cannot be read."""
+        """Return the rules as part of a sentence; empty if there are none, dots if they cannot be read."""
         try:
-            return describe_tree(tree, scope, self.wording) if tree and tree.get("rules") else ""
+            return describe_rules(tree, scope, self.wording) if tree and tree.get("rules") else ""
         except UNREADABLE:
             return MISSING
 
 
-def rule_describer(account: Account, *, currency: str, trees: Iterable[tuple[object, Scope]]) -> RuleDescriber:
-    """Return a describer of these trees, after one SQL statement for each kind of row that they reference."""
-    references = [reference for tree, scope in trees for reference in check_tree(tree, scope)[2]]
+def rule_describer(
+    account: Account,
+    *,
+    currency: str,
+    trees: Iterable[tuple[object, Scope]],
+    rows: Iterable[tuple[str, object]] = (),
+) -> RuleDescriber:
+    """Return a describer of these trees, after one SQL statement for each kind of row that they reference.
+
+    ``rows`` are further rows to be named, by kind and key.
+    """
+    references = {(reference.kind, reference.key) for tree, scope in trees for reference in check_tree(tree, scope)[2]}
+    references.update((kind, key) for kind, key in rows if isinstance(key, str))
     names = reference_names(
         account_id=account.pk,
-        references={(reference.kind, reference.key) for reference in references if is_storable(reference.key)},
+        references={(kind, key) for kind, key in references if is_storable(key)},
         sources=REFERENCE_SOURCES,
     )
     return RuleDescriber(wording=Wording(names=names, currency=currency, catalogue_currency=account.currency))
@@ -83,24 +95,47 @@ def condition_trees(definition: PartialDefinition) -> list[tuple[object, Scope]]
     return [(definition.eligibility.get(name), SCOPES[name]) for name in CONDITIONS]
 
 
-def describe_beginning(
-    definition: PartialDefinition, describer: RuleDescriber, *, who: str, acts: Iterable[str] = ()
-) -> str:
-    """Describe when, to whom and where a promotion applies; ``acts`` are clauses about what they must do."""
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """Who gets the promotion, before the clauses on their transaction.
+
+    ``other_currency`` is the promotion's where it is not the account's; ``history`` are clauses about past
+    transactions, ``purchases`` about what must be bought.
+    """
+
+    who: str
+    other_currency: str = ""
+    history: Sequence[str] = ()
+    purchases: Iterable[str] = ()
+
+
+def describe_beginning(definition: PartialDefinition, describer: RuleDescriber, beginning: Beginning) -> str:
+    """Describe when, to whom, where and in which transactions a promotion applies."""
     start = format_moment(definition.starts_at) if definition.starts_at else MISSING
     until = f" until {format_moment(definition.ends_at)}" if definition.ends_at else ""
-    conditions = (
-        ("customer_rules", "who fit “{}”"),
-        ("site_rules", "at sites where {}"),
-        ("transaction_rules", "in transactions where {}"),
-        ("line_item_rules", "with a line item where {}"),
+    rules = {name: describer.describe(definition.eligibility.get(name), SCOPES[name]) for name in CONDITIONS}
+    clauses = [
+        rules["customer_rules"],
+        rules["site_rules"],
+        f"paying in {beginning.other_currency}" if beginning.other_currency else "",
+        rules["transaction_rules"],
+        *beginning.history,
+        f"whose basket contains {rules['line_item_rules']}" if rules["line_item_rules"] else "",
+        *beginning.purchases,
+    ]
+    clauses = [clause for clause in clauses if clause]
+    several = len(clauses) > 1 or any(", " in clause for clause in clauses)
+    after_who = "," if clauses and clauses[0] in beginning.history else ""
+    before_get = "," if several or after_who else ""
+    return f"From {start}{until}, {beginning.who}{after_who} {', '.join(clauses)}{before_get}".rstrip()
+
+
+def counts_only_such(definition: PartialDefinition, describer: RuleDescriber, other_currency: str) -> bool:
+    """Return whether only transactions that satisfy clauses of the beginning count for a promotion."""
+    names = ("site_rules", "transaction_rules")
+    return bool(other_currency) or any(
+        describer.describe(definition.eligibility.get(name), SCOPES[name]) for name in names
     )
-    described = (
-        (clause, describer.describe(definition.eligibility.get(name), SCOPES[name])) for name, clause in conditions
-    )
-    clauses = [*(clause.format(words) for clause, words in described if words), *acts]
-    whom = f"{', '.join((who, *clauses))}," if len(clauses) > 1 else " ".join((who, *clauses))
-    return f"From {start}{until}, {whom}"
 
 
 def describe_count(count: object, noun: str) -> str:
@@ -108,19 +143,59 @@ def describe_count(count: object, noun: str) -> str:
     return f"{count or MISSING} {noun if str(count) == '1' else f'{noun}s'}"
 
 
-def describe_set(product_set: JsonMapping, describer: RuleDescriber) -> str:
-    """Describe a product set by its name, or else by its products."""
-    if product_set.get("name"):
-        return f"“{product_set['name']}”"
+def describe_set(product_set: JsonMapping, describer: RuleDescriber, *, names_only: bool = False) -> str:
+    """Describe a product set by its name, if it has one, and its products; empty for every product.
+
+    Args:
+        product_set: as far as it is entered.
+        describer: of its rules.
+        names_only: leave the products of a set with a name out, where the sentence has said them already.
+    """
+    products = _products_of(product_set, describer)
+    if not product_set.get("name"):
+        return products
+    name = f"“{product_set['name']}”"
+    return name if names_only else f"{name} ({products or 'any product'})"
+
+
+def _products_of(product_set: JsonMapping, describer: RuleDescriber) -> str:
     if product_set.get("products"):
         skus = product_set["products"]
-        return f"{', '.join(skus[:3])}{f' and {len(skus) - 3} more' if len(skus) > 3 else ''}"
+        more = [f"{len(skus) - MAX_NAMED_PRODUCTS} more"] if len(skus) > MAX_NAMED_PRODUCTS else []
+        named = [describe_product(sku, describer.wording) for sku in skus[:MAX_NAMED_PRODUCTS]]
+        return enumerate_texts([*named, *more])
     if "personalized_promotion" in product_set:
-        if product_set["personalized_promotion"] is None:
-            return "their own products"
-        return f"their own products of “{product_set['personalized_promotion'] or MISSING}”"
-    words = describer.describe(product_set.get("rules"), Scope.LINE_ITEM)
-    return f"products where {words}" if words else "any product"
+        return _personalized_products(product_set, describer)
+    return describer.describe(product_set.get("rules"), Scope.LINE_ITEM)
+
+
+def _personalized_products(product_set: JsonMapping, describer: RuleDescriber) -> str:
+    backend_id = product_set["personalized_promotion"]
+    default = product_set.get("default_product")
+    until = f" ({describe_product(default, describer.wording)} until they choose)" if default else ""
+    if backend_id is None:
+        return f"their own products{until}"
+    name = describer.wording.names.get((ReferenceKind.PERSONALIZED_PROMOTION, backend_id))
+    return f"products on their “{name or backend_id or MISSING}” list{until}"
+
+
+MAX_NAMED_PRODUCTS = 3
+"""How many products of a list the sentence names."""
+
+
+def set_rows(product_sets: Iterable[JsonMapping]) -> list[tuple[str, object]]:
+    """Return the rows that the sentence names of product sets, by kind and key."""
+    rows: list[tuple[str, object]] = []
+    for product_set in product_sets:
+        skus = [*(product_set.get("products") or ())[:MAX_NAMED_PRODUCTS], product_set.get("default_product")]
+        rows += [(ReferenceKind.PRODUCT, sku) for sku in skus]
+        rows.append((ReferenceKind.PERSONALIZED_PROMOTION, product_set.get("personalized_promotion")))
+    return rows
+
+
+def control_group_rows(definition: PartialDefinition) -> list[tuple[str, object]]:
+    """Return the control group as a row to be named."""
+    return [(ReferenceKind.GROUP, (definition.eligibility.get("control_group") or {}).get("group"))]
 
 
 def describe_money(value: object, currency: str) -> str:
@@ -135,27 +210,40 @@ def describe_limits(eligibility: JsonMapping) -> str:
     """Describe how often a promotion can be redeemed, as the end of a sentence."""
     period = eligibility.get(LIMIT_PERIOD) or WHOLE_PROMOTION
     limits = (
+        ("transaction_redemption_limit", "at most {} per transaction"),
         (
             "customer_redemption_limit",
             "at most {} per customer" if period == WHOLE_PROMOTION else f"at most {{}} a {period} per customer",
         ),
-        ("transaction_redemption_limit", "at most {} in a transaction"),
-        ("total_redemption_limit", "at most {} in all"),
+        ("total_redemption_limit", "at most {} in total"),
     )
     return "".join(f", {words.format(_times(eligibility[name]))}" for name, words in limits if eligibility.get(name))
+
+
+def is_limited(eligibility: JsonMapping) -> bool:
+    """Return whether a limit may leave out some of what a basket has."""
+    return any(eligibility.get(name) for name in DISCOUNT_LIMITS)
 
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def describe_extras(eligibility: JsonMapping) -> Iterator[str]:
+def describe_extras(eligibility: JsonMapping, describer: RuleDescriber) -> Iterator[str]:
     """Yield what is described in sentences of their own: a control group, and that it always applies."""
     if control := eligibility.get("control_group"):
-        percentage, group = control.get("percentage") or MISSING, control.get("group") or MISSING
-        yield f"{percentage}% of group {group} are held out."
+        code = control.get("group")
+        group = describer.wording.names.get((ReferenceKind.GROUP, code)) or code or MISSING
+        percentage = control.get("percentage") or MISSING
+        yield f"{percentage}% of the group {mention(group)} do not get it, as a control group."
     if eligibility.get("always_apply"):
         yield "It applies even when another promotion wins."
+
+
+def asks_for_line_items(definition: PartialDefinition) -> bool:
+    """Return whether the basket must contain something."""
+    tree = definition.eligibility.get("line_item_rules")
+    return isinstance(tree, dict) and bool(tree.get("rules"))
 
 
 class SummaryMixin:
@@ -163,6 +251,10 @@ class SummaryMixin:
 
     def summary(self, account: Account, definition: PartialDefinition) -> str:
         """Describe a promotion in a sentence or two."""
+        raise NotImplementedError
+
+    def advice(self, definition: PartialDefinition) -> str:
+        """Return a warning that the conditions on line items do not choose what counts; empty where there is none."""
         raise NotImplementedError
 
     def summary_for(self, request: HttpRequest, definition: PartialDefinition) -> str:
@@ -199,8 +291,14 @@ class SummaryMixin:
     def summary_view(self, request: HttpRequest) -> JsonResponse:
         """Answer the summary of a posted form, valid or not, and what it would change; see ``posted_form``."""
         form = self.posted_form(request)
-        words = self.summary_for(request, form.partial_definition())
-        return JsonResponse({"words": words, "changes": [asdict(change) for change in self.changes_for(request, form)]})
+        definition = form.partial_definition()
+        return JsonResponse(
+            {
+                "words": self.summary_for(request, definition),
+                "advice": self.advice(definition),
+                "changes": [asdict(change) for change in self.changes_for(request, form)],
+            }
+        )
 
     def changes_for(self, request: HttpRequest, form: Any) -> list[Change]:
         """Return what a form would change, once ``partial_definition`` has read it; of a new promotion nothing."""

@@ -9,10 +9,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from import_export.fields import Field
-from import_export.forms import ConfirmImportForm
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from consumers.admin.files.pages import FileForm
+from consumers.admin.files.forms import FileForm
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextsWidget, TextWidget
 from consumers.exceptions import Refused
@@ -119,9 +118,3 @@ class ListImportForm(FileForm):
         widget=UnfoldBooleanSwitchWidget(),
         help_text="Leaves consumers alone whose choice is final. Otherwise they get the new list and may choose again.",
     )
-
-
-class ListConfirmForm(ConfirmImportForm):
-    """The confirmation of a previewed file."""
-
-    keep_locked = forms.BooleanField(required=False, widget=forms.HiddenInput())

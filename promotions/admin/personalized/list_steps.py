@@ -104,14 +104,14 @@ class ChooseForm(ListForm):
     def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: object) -> None:
         super().__init__(request, listed, initial={"products": listed.selected}, **kwargs)
         maximum = listed.promotion.maximum_distinct_products
-        words = "Any of the list." if maximum is None else f"At most {maximum:,}."
+        words = "Choose any products on the list." if maximum is None else f"At most {maximum:,}."
         if listed.promotion.lock_after_first_apply:
-            words += " The choice is final; only a reset opens it again."
+            words += " The choice is final. Reset it to choose again."
         self.fields["products"].help_text = words
 
     def take(self) -> str:
         listed = personalized_list_select(**self.list_key, products=self.cleaned_data["products"])
-        return "The choice is final now." if listed.locked else "The choice is saved."
+        return "Choice saved. It is now final." if listed.locked else "Choice saved."
 
 
 class AddForm(ListForm):
@@ -120,11 +120,11 @@ class AddForm(ListForm):
     title = "Add products"
     submit = "Add products"
 
-    products = products_field("Products", "They go behind those on the list. Paste several SKUs, one on each line.")
+    products = products_field("Products", "Added to the end of the list. You can paste several SKUs, one per line.")
 
     def take(self) -> str:
         personalized_list_add(**self.list_key, products=self.cleaned_data["products"])
-        return "The products are on the list."
+        return "Products added."
 
 
 class RemoveForm(ListForm):
@@ -133,19 +133,21 @@ class RemoveForm(ListForm):
     title = "Remove products"
     submit = "Remove products"
     variant = "danger"
-    description = "What is removed is no longer chosen. Without any chosen product left, a final choice opens again."
+    description = (
+        "Removed products are no longer chosen. If none of the chosen products is left, the consumer can choose again."
+    )
 
     products = forms.MultipleChoiceField(
         label="Products to remove", required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget()
     )
-    everything = forms.BooleanField(label="Remove all of the list", required=False, widget=UnfoldBooleanSwitchWidget())
+    everything = forms.BooleanField(label="Remove all products", required=False, widget=UnfoldBooleanSwitchWidget())
 
     def take(self) -> str:
         if self.cleaned_data["everything"]:
             personalized_list_clear(**self.list_key)
-            return "The list is empty: the consumer is not enlisted any more."
+            return "Products removed. The consumer no longer has a list."
         personalized_list_remove(**self.list_key, products=self.cleaned_data["products"])
-        return "The products are off the list."
+        return "Products removed."
 
 
 class ReplaceForm(ListForm):
@@ -153,10 +155,10 @@ class ReplaceForm(ListForm):
 
     title = "Replace list and choice"
     submit = "Replace list"
-    description = "The consumer may choose again, even if their choice was final."
+    description = "The consumer can choose again, even if their choice was final."
 
-    products = products_field("Products", "Paste several SKUs, one on each line. Leave blank to empty the list.")
-    selected = products_field("Chosen of them", "Leave blank for no choice yet.")
+    products = products_field("Products", "Paste several SKUs, one per line. Leave blank to empty the list.")
+    selected = products_field("Chosen products", "Leave blank if the consumer has not chosen yet.")
 
     def __init__(self, request: HttpRequest, listed: PersonalizedList, **kwargs: object) -> None:
         initial = {"products": listed.products, "selected": listed.selected}
@@ -164,7 +166,7 @@ class ReplaceForm(ListForm):
 
     def take(self) -> str:
         personalized_list_push(**self.list_key, **{name: self.cleaned_data[name] for name in ("products", "selected")})
-        return "The list is replaced."
+        return "List replaced."
 
 
 class ResetForm(ListForm):
@@ -173,11 +175,11 @@ class ResetForm(ListForm):
     title = "Reset the choice?"
     submit = "Reset choice"
     variant = "danger"
-    description = "Nothing is chosen any more, and the consumer may choose again. The products stay on the list."
+    description = "Clears the choice, so the consumer can choose again. The products stay on the list."
 
     def take(self) -> str:
         personalized_list_reset(**self.list_key)
-        return "The consumer may choose again."
+        return "Choice reset. The consumer can choose again."
 
 
 class GiveForm(AddForm):
@@ -195,8 +197,8 @@ class GiveForm(AddForm):
         unlisted = personalized_promotions_unlisted(account_id=self.account.pk, consumer_pk=listed.consumer.pk)
         field = self.fields["promotion"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
-        field.choices = [("", "Choose one"), *unlisted.values_list("backend_id", "name")]
-        self.fields["products"].help_text = "Paste several SKUs, one on each line."
+        field.choices = [("", "Choose a personalized promotion"), *unlisted.values_list("backend_id", "name")]
+        self.fields["products"].help_text = "Paste several SKUs, one per line."
 
     @property
     def backend_id(self) -> str:
@@ -205,7 +207,7 @@ class GiveForm(AddForm):
 
     def take(self) -> str:
         super().take()
-        return "The consumer has a list to choose from."
+        return "List saved. The consumer can now choose."
 
 
 STEPS: Mapping[str, type[ListForm]] = {

@@ -17,8 +17,8 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import ReadOnlyAdmin, account_of
 from consumers.exceptions import Refused
 from consumers.selectors import consumers_of
-from consumers.types import Context, Rows
-from promotions.admin.personalized.list_files import ListConfirmForm, ListImportForm, PersonalizedListResource
+from consumers.types import Context, JsonObject, Rows
+from promotions.admin.personalized.list_files import ListImportForm, PersonalizedListResource
 from promotions.admin.personalized.list_steps import CHANGE_LISTS, STEPS
 from promotions.loyalty_sections import choice_of, lists_shown
 from promotions.models import PersonalizedList
@@ -47,7 +47,6 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
 
     resource_classes = (PersonalizedListResource,)
     import_form_class = ListImportForm
-    confirm_form_class = ListConfirmForm
     file_note = (
         "A row is a consumer’s list: its products in order, and those chosen of them. It replaces what is there."
     )
@@ -88,14 +87,8 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         """Whether the user may download lists as a file."""
         return self.has_view_permission(request)
 
-    def get_import_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, object]:
-        form = kwargs.get("form")
-        keep_locked = form is not None and form.is_bound and form.is_valid() and form.cleaned_data["keep_locked"]
-        return {**super().get_import_resource_kwargs(request, **kwargs), "keep_locked": bool(keep_locked)}
-
-    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, object]:
-        initial: dict[str, object] = super().get_confirm_form_initial(request, import_form)
-        return {**initial, "keep_locked": bool(import_form and import_form.cleaned_data["keep_locked"])}
+    def resource_options(self, form: Any) -> JsonObject:
+        return {"keep_locked": bool(form.cleaned_data["keep_locked"])}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonalizedList]:
         return personalized_lists(account_id=account_of(request).pk).order_by(*self.ordering)
@@ -159,7 +152,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         account = account_of(request)
         consumer = consumers_of(account_id=account.pk).filter(pk=consumer_pk).first()
         if consumer is None:
-            raise Http404("There is no such consumer.")
+            raise Http404("This consumer does not exist.")
         if is_new:
             return PersonalizedList(consumer=consumer)
         backend_id = request.GET.get("promotion", "").replace("\x00", "")

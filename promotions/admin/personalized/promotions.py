@@ -52,13 +52,13 @@ class PersonalizedPromotionForm(ServiceForm):
             "lock_after_first_apply": "Lock after first apply",
         }
         help_texts = {
-            "description": "For colleagues; consumers do not see it.",
-            "backend_id": "Code used in integrations. Leave blank to create one. It cannot be changed later.",
-            "maximum_distinct_products": "How many products of the list a consumer may choose. Leave blank for "
-            "all of the list. What somebody has chosen already stays chosen.",
-            "lock_after_first_apply": "The first choice is final, as is the first purchase with a discount from it. "
-            "Staff can reset it.",
-            "archived": "Without effect and hidden from lists; the consumers' products stay.",
+            "description": "Only staff see this.",
+            "backend_id": "Code used in integrations. Leave blank to create one. You cannot change it later.",
+            "maximum_distinct_products": "How many products of the list a consumer may choose. Leave blank for the "
+            "whole list. Existing choices stay.",
+            "lock_after_first_apply": "The choice is final once the discount first applies, or once the consumer "
+            "first chooses. Staff can reset it.",
+            "archived": "Stops it and hides it from lists. The consumers' lists stay.",
         }
         widgets = {"description": UnfoldAdminTextareaWidget({"rows": 2})}
 
@@ -101,14 +101,14 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     """Personalized promotions."""
 
     resource_classes = (PersonalizedPromotionResource,)
-    file_note = "Who is enlisted, with which products, is a file of its own: see the consumers’ lists."
+    file_note = "To import the products of each consumer, use Consumers’ lists."
 
     key = "backend_id"
     form = PersonalizedPromotionForm
     add_label = "Add personalized promotion"
     empty_text = (
-        "A personalized promotion gives each enlisted consumer a list of products of their own to choose from. "
-        "A discount then applies to what they chose."
+        "A personalized promotion gives each consumer a list of products to choose from. A discount then applies to "
+        "their choice."
     )
     list_display = ("title", "choice", "lock_label", "enlisted", "changed")
     list_filter = (
@@ -142,14 +142,14 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     def choice(self, promotion: PersonalizedPromotion) -> str:
         maximum = promotion.maximum_distinct_products
         if maximum is None:
-            return "All of the list"
+            return "The whole list"
         return f"Up to {maximum:,} {'product' if maximum == 1 else 'products'}"
 
     @display(description="Lock", ordering="lock_after_first_apply", label=LOCK_COLOURS)
     def lock_label(self, promotion: PersonalizedPromotion) -> str:
         return "First choice is final" if promotion.lock_after_first_apply else "Choice stays open"
 
-    @display(description="Consumers enlisted", ordering="enlisted")
+    @display(description="Consumers with a list", ordering="enlisted")
     def enlisted(self, promotion: Any) -> str:
         count = f"{promotion.enlisted:,}"
         if not promotion.enlisted:

@@ -102,7 +102,7 @@ def rules_reading(request: HttpRequest) -> JsonResponse:
     try:
         scope = Scope(request.POST.get("scope", ""))
     except ValueError:
-        return JsonResponse({"detail": "There is no such tree of rules."}, status=400)
+        return JsonResponse({"detail": "These rules do not exist."}, status=400)
     try:
         tree = RulesField(scope).clean(request.POST.get("tree", ""))
     except ValidationError as error:
@@ -162,7 +162,7 @@ def choices_found(
         _require_view(request, texts[kind].model)
         choices = [(text, "") for text in texts[kind].find(account.pk, search)]
     else:
-        raise Http404("There is nothing of this kind to choose from.")
+        raise Http404("There is nothing to choose from.")
     # Only consumers are looked for by each word; other rows by the text as it is.
     note = search_problem(search) if kind == CONSUMER else ""
     return JsonResponse({"choices": [{"key": key, "name": name} for key, name in choices], "note": note})

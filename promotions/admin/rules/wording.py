@@ -13,6 +13,7 @@ from consumers.types import JsonMapping
 from promotions.engine.money import exponent
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Operator, Scope
 from promotions.engine.rules.check import normalized_number
+from promotions.engine.rules.tree import without_empty_groups
 
 OPERATORS = {
     Operator.IS: "is",
@@ -93,20 +94,16 @@ def describe_tree(tree: Mapping[str, object] | None, scope: Scope, wording: Word
     Raises:
         UNREADABLE: the tree is far from normal form.
     """
-    if not tree or not tree.get("rules"):
-        return EMPTY[scope]
-    return _group(tree, scope, wording)
+    asked = without_empty_groups(tree) if tree and tree.get("rules") else None
+    return EMPTY[scope] if asked is None else _group(asked, scope, wording)
 
 
 def _group(group: JsonMapping, scope: Scope, wording: Wording) -> str:
     joint = " and " if group["match"] == "all" else " or "
-    parts = []
-    for rule in group["rules"]:
-        if "rules" not in rule:
-            parts.append(_condition(rule, scope, wording))
-        elif rule["rules"]:
-            parts.append(f"({_group(rule, scope, wording)})")
-    return joint.join(parts) or EMPTY[scope]
+    return joint.join(
+        f"({_group(rule, scope, wording)})" if "rules" in rule else _condition(rule, scope, wording)
+        for rule in group["rules"]
+    )
 
 
 def _condition(condition: JsonMapping, scope: Scope, wording: Wording) -> str:
@@ -133,6 +130,11 @@ def _value_text(attribute: Attribute, value: Any, wording: Wording) -> str:
     if attribute.reference:
         name = wording.names.get((attribute.reference, value))
         return f"{name} ({value})" if name else describe_value(value)
+    return format_value(attribute, value, wording)
+
+
+def format_value(attribute: Attribute, value: Any, wording: Wording) -> str:
+    """Format one value of an attribute that is no reference."""
     try:
         match attribute.kind:
             case Kind.MONEY:

@@ -461,6 +461,7 @@ DISCOUNT_DEFINITION = component(
                 **dict.fromkeys(DISCOUNT_LIMITS, LIMIT),
                 LIMIT_PERIOD: PERIOD,
                 "always_apply": FLAG,
+                "content": CONTENT,
             }
         ),
         "What a version of a discount says.",

@@ -29,6 +29,7 @@ from promotions.api.v1.definitions import (
 from promotions.api.v1.fields import UncheckedField
 from promotions.api.v1.promotions import (
     CommonInput,
+    ContentField,
     DuplicateView,
     LifeOutput,
     PromotionCollection,
@@ -103,6 +104,7 @@ class DiscountInput(CommonInput):
     customer_limit_period = LimitPeriodPart()
     transaction_redemption_limit = LimitPart()
     always_apply = FlagField(default=False)
+    content = ContentField(default=dict)
 
 
 class ConditionsOutput(Output):
@@ -137,6 +139,7 @@ class DiscountOutput(LifeOutput):
     customer_limit_period = LimitPeriodPart(source="eligibility.customer_limit_period")
     transaction_redemption_limit = LimitPart(source="eligibility.transaction_redemption_limit")
     always_apply = serializers.BooleanField()
+    content = ContentField()
 
 
 class DiscountFilters(PromotionFilters):

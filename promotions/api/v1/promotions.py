@@ -22,7 +22,8 @@ from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, Collection, row_or_404
 from consumers.models import Site
 from consumers.services.upsert import Saved
-from promotions.api.v1.definitions import LOYALTY_DEFINITION
+from promotions.api.v1.definitions import CONTENT, CONTENT_BODY, LOYALTY_DEFINITION
+from promotions.api.v1.fields import DocumentField
 from promotions.choices import Status
 from promotions.models import Promotion, PromotionVersion
 from promotions.selectors.life import promotions_live, promotions_with_status
@@ -41,6 +42,13 @@ class TimedView(ApiView):
         super().initial(request, *args, **kwargs)
 
 
+class ContentField(DocumentField):
+    """The content document."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=CONTENT_BODY, answer=CONTENT, **kwargs)
+
+
 PROMOTION_STATUS = component("PromotionStatus", enum(*Status.values))
 
 
@@ -51,7 +59,7 @@ class CommonInput(Input):
     description = TextField(max_length=MAX_DESCRIPTION_LENGTH, allow_blank=True, default="")
     currency = CurrencyField(allow_blank=True, default="", help_text="ISO 4217; blank means the account's.")
     starts_at = MomentField()
-    ends_at = MomentField(allow_null=True, default=None, help_text="Null: until somebody stops it.")
+    ends_at = MomentField(allow_null=True, default=None, help_text="Null: no end.")
     draft = FlagField(default=False, help_text="A draft never applies; publishing cannot be undone.")
     archived = FlagField(default=False, help_text="Never applies; hidden from lists unless asked for.")
 
@@ -72,10 +80,12 @@ class LifeOutput(Output):
 
 
 class DuplicateInput(Input):
-    """The code and the name of the copy."""
+    """The code, the name and the dates of the copy."""
 
     code = KeyField(max_length=64)
     name = TextField(max_length=MAX_NAME_LENGTH, allow_blank=True, default="", help_text="Blank: the name and (copy).")
+    starts_at = MomentField(required=False, help_text="Left out: the promotion's.")
+    ends_at = MomentField(required=False, allow_null=True, help_text="Left out: the promotion's. Null: no end.")
 
 
 class NothingInput(Input):
@@ -118,7 +128,7 @@ class PromotionFilters(ArchiveFilters):
     def filter_site(self, rows: QuerySet[Promotion], name: str, value: str) -> QuerySet[Promotion]:
         site = Site.objects.filter(account_id=self.view.account.pk, number=value).first()
         if site is None:
-            raise ValidationError({name: [ErrorDetail("There is no such site.", code="unknown_reference")]})
+            raise ValidationError({name: [ErrorDetail("This site does not exist.", code="unknown_reference")]})
         return promotions_at_site(rows, site=site)
 
     def filter_live_at(self, rows: QuerySet[Promotion], name: str, value: str) -> QuerySet[Promotion]:

@@ -1,6 +1,6 @@
 """Check the definition of a discount."""
 
-from promotions.engine.definition.content import blank_content
+from promotions.engine.definition.content import read_content
 from promotions.engine.definition.eligibility import read_discount_eligibility
 from promotions.engine.definition.fields import (
     DISCOUNT_OUTCOME,
@@ -24,15 +24,17 @@ def check_discount(
     *,
     outcome: object,
     eligibility: object,
+    content: object = None,
     currency: str,
     catalogue_enabled: bool,
 ) -> Definition:
-    """Check the documents of a discount, which has no content of its own.
+    """Check the documents of a discount.
 
     Args:
         discount_type: one of DISCOUNT_TYPES.
         outcome: as sent: ``value``, ``maximum_discount``, ``price_order`` and ``product_sets``.
         eligibility: as sent: the four trees of conditions, the three limits and ``always_apply``.
+        content: as sent; None is an empty object.
         currency: the discount's; its amounts have no more decimals, and in normal form exactly as many.
         catalogue_enabled: whether the account has its product catalogue switched on.
 
@@ -42,6 +44,7 @@ def check_discount(
     findings = Findings(catalogue_enabled=catalogue_enabled)
     checked_outcome = _read_outcome(discount_type, ObjectReader(outcome, "outcome", findings), currency)
     checked_eligibility = read_discount_eligibility(ObjectReader(eligibility, "eligibility", findings))
+    checked_content = read_content(ObjectReader(content, "content", findings))
     if findings.problems:
         raise InvalidDefinition(findings.problems)
     is_personalized = any("personalized_promotion" in document for document in checked_outcome["product_sets"])
@@ -50,7 +53,7 @@ def check_discount(
         subtype="personalized" if is_personalized else "product_sets",
         outcome=checked_outcome,
         eligibility=checked_eligibility,
-        content=blank_content(),
+        content=checked_content,
         references=tuple(findings.references),
     )
 

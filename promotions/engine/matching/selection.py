@@ -89,6 +89,10 @@ class Selection:
         available = sum(group.units for group in self._pooled(unit_groups))
         return max(0, (self.quantity_rule.units if self.quantity_rule.apply_to == "every" else 1) - available)
 
+    def accepts_any(self, unit_groups: UnitGroups) -> bool:
+        """Return whether any set accepts any of the units."""
+        return bool(self._pooled(unit_groups))
+
     def _pooled(self, unit_groups: UnitGroups) -> Sequence[UnitGroup]:
         """Return the unit groups that any set accepts, in their order; without sets all of them."""
         if not self.sets:

@@ -12,7 +12,7 @@ from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 
 _NO_PRODUCTS = "The basket has too few matching products."
-_NO_VALUE = "It would have given nothing."
+_NO_VALUE = "It gives nothing on this basket."
 
 
 def evaluate_promotion(promotion: Promotion, context: EvaluationContext) -> Candidate | Refusal:

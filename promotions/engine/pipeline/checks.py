@@ -22,60 +22,60 @@ def _in_force(promotion: Promotion, context: EvaluationContext) -> Refusal | Non
 
 _LIFE_DETAILS = {
     "draft": "It is a draft.",
-    "scheduled": "It had not started.",
-    "stopped": "It had been stopped.",
-    "ended": "It had ended.",
+    "scheduled": "It has not started.",
+    "stopped": "Stopped.",
+    "ended": "It has ended.",
 }
 
 
 def _currency(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     if promotion.source.currency == context.basket.currency:
         return None
-    return Refusal(promotion, "currency", f"It applies to baskets in {promotion.source.currency} only.")
+    return Refusal(promotion, "currency", f"Only for baskets in {promotion.source.currency}.")
 
 
 def _consumer_required(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     if context.shopper is not None or not needs_consumer(promotion):
         return None
-    return Refusal(promotion, "consumer_required", "No consumer was named.")
+    return Refusal(promotion, "consumer_required", "No customer was identified.")
 
 
 def _membership(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     if not promotion.gives_points or (context.shopper and context.shopper.is_loyalty_member):
         return None
-    return Refusal(promotion, "not_a_member", "The consumer is not an active loyalty member.")
+    return Refusal(promotion, "not_a_member", "The customer is not an active loyalty member.")
 
 
 def _site_rules(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     if promotion.site_rules is None or promotion.site_rules(context.basket.site):
         return None
-    return Refusal(promotion, "site_rules", "The site does not qualify.")
+    return Refusal(promotion, "site_rules", "Not at this site.")
 
 
 def _customer_rules(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     if promotion.customer_rules is None or promotion.customer_rules(context.shopper):
         return None
-    return Refusal(promotion, "customer_rules", "The customer does not qualify.")
+    return Refusal(promotion, "customer_rules", "Not for this customer.")
 
 
 def _control_group(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     group, shopper = promotion.control_group, context.shopper
     if group is None or shopper is None or not group.holds_out(promotion, shopper):
         return None
-    return Refusal(promotion, "control_group", "The consumer is held out in the control group.")
+    return Refusal(promotion, "control_group", "The customer is in the control group.")
 
 
 def _transaction_rules(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     if promotion.transaction_rules is None or promotion.transaction_rules(context.basket):
         return None
-    return Refusal(promotion, "transaction_rules", "The transaction does not qualify.")
+    return Refusal(promotion, "transaction_rules", "Not for this transaction.")
 
 
 def _line_item_rules(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     rules = promotion.line_item_rules
     if rules is None or rules.accept_any(context.basket.unit_groups.counting):
         return None
-    return Refusal(promotion, "line_item_rules", "No line item qualifies.")
+    return Refusal(promotion, "line_item_rules", "The basket does not contain what it must.")
 
 
 def _application_rules(promotion: Promotion, context: EvaluationContext) -> Refusal | None:

@@ -38,6 +38,9 @@ REASONS = (
 )
 """Why a promotion does not apply, in the order of the checks."""
 
+LIFE_REASONS = frozenset(REASONS[: REASONS.index("currency")])
+"""The reasons of promotions that are not in force at the moment of the basket."""
+
 REASON_ORDER = {reason: position for position, reason in enumerate(REASONS)}
 """The position of each reason in the order of the checks."""
 

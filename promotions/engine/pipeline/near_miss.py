@@ -25,6 +25,9 @@ def with_near_miss(refusal: Refusal, context: EvaluationContext) -> Refusal:
     miss = near_miss(refusal.promotion, refusal.reason, context)
     if miss is None:
         return refusal
+    if refusal.reason == "no_matching_products" and not _has_matching(refusal.promotion, context):
+        # How many are missing says nothing where it is not said of what.
+        return refusal._replace(detail="The basket has no matching products.", near_miss=miss)
     detail = f"{refusal.detail} {sentence(miss, context.basket.currency)}".strip()
     return refusal._replace(detail=detail, near_miss=miss)
 
@@ -206,6 +209,13 @@ def _products(promotion: Promotion, context: EvaluationContext) -> NearMiss | No
     return None
 
 
+def _has_matching(promotion: Promotion, context: EvaluationContext) -> bool:
+    """Return whether any unit of the basket is of the promotion's products."""
+    if isinstance(promotion.effect, Discount):
+        return bool(fit_of(promotion.effect, context).unit_groups)
+    return promotion.effect.selection.accepts_any(context.basket.unit_groups.earning)
+
+
 # --- near misses ------------------------------------------------------------------------------------------------------
 
 
@@ -216,9 +226,9 @@ def sentence(miss: NearMiss, currency: str) -> str:
             amount = money_text(miss.amount or 0, currency)
             return f"Spend {amount} more to reach {miss.required} {currency}."
         case "units":
-            return "One more unit would do." if miss.units == 1 else f"{miss.units} more units would do."
+            return f"Add {miss.units} more matching {'unit' if miss.units == 1 else 'units'}."
         case "transactions":
-            return "One more transaction would do." if miss.count == 1 else f"{miss.count} more transactions would do."
+            return f"{miss.count} more {'transaction' if miss.count == 1 else 'transactions'} to go."
         case _:
             return ""
 

@@ -52,3 +52,17 @@ def conditions(tree: Tree | None) -> Iterator[Tree]:
                 yield from conditions(rule)
         else:
             yield tree
+
+
+def without_empty_groups(tree: Tree | None) -> Tree | None:
+    """Return a tree without the groups that every subject satisfies; None where that is the whole tree.
+
+    A group without rules is satisfied, and so is an "any" group with such a group in it.
+    """
+    if tree is None or "rules" not in tree:
+        return tree
+    rules = [without_empty_groups(rule) for rule in tree["rules"]]
+    kept = [rule for rule in rules if rule is not None]
+    if not kept or (tree["match"] == "any" and len(kept) < len(rules)):
+        return None
+    return {**tree, "rules": kept}

@@ -136,7 +136,7 @@ def personalized_list_select(
         if set(selected) != set(listed.selected):
             refuse_if_any(too_many_selected(listed.promotion, selected))
             if listed.locked:
-                raise SelectionLocked("This choice was final.")
+                raise SelectionLocked("This choice is final. Reset it first.")
             refuse_if_any(unlisted_products(products, listed.products))
             listed.selected = selected
         if listed.locked or not listed.products:

@@ -36,7 +36,7 @@ def checked_change(
         PromotionsError: every problem of the values, by path.
     """
     if before is not None and values.type != before.type and family.type_is_fixed:
-        detail = f"It is a {before.type} promotion, and stays one."
+        detail = f"The type is {before.type} and cannot be changed."
         raise PromotionsError(problems=[Problem(code="immutable", attr="type", detail=detail)])
     values = replace(values, name=values.name.strip(), currency=values.currency or account.currency)
     problems = [*field_problems(values), *(_immutable_problems(values, before, at) if before is not None else ())]
@@ -84,7 +84,7 @@ def field_problems(values: PromotionValues) -> Iterator[Problem]:
     if not values.name:
         yield Problem(code="blank", attr="name", detail="This may not be blank.")
     if any(unicodedata.category(character) in _CATEGORIES_FORBIDDEN_IN_NAMES for character in values.name):
-        yield Problem(code="invalid", attr="name", detail="A name is one line without control characters.")
+        yield Problem(code="invalid", attr="name", detail="A name has one line, without control characters.")
     for name, text, max_length in (
         ("name", values.name, MAX_NAME_LENGTH),
         ("description", values.description, MAX_DESCRIPTION_LENGTH),
@@ -106,14 +106,14 @@ def _date_problems(values: PromotionValues) -> Iterator[Problem]:
     for name, problem in invalid.items():
         yield Problem(code="invalid", attr=name, detail=problem)
     if not invalid and values.ends_at is not None and values.ends_at <= values.starts_at:
-        yield Problem(code="not_after_start", attr="ends_at", detail="The end must be after the start.")
+        yield Problem(code="not_after_start", attr="ends_at", detail="The end date must be after the start date.")
 
 
 def _moment_problem(moment: datetime) -> str:
     if moment.tzinfo is None:
-        return "Say which offset from UTC this time has."
+        return "Add the offset from UTC to this time."
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        return f"Years are {FIRST_YEAR} to {LAST_YEAR}; for no end leave it empty."
+        return f"Years are {FIRST_YEAR} to {LAST_YEAR}; leave it blank for no end date."
     return ""
 
 
@@ -132,7 +132,7 @@ def code_problem(code: str) -> Problem | None:
     elif not code.isprintable() or not _FORBIDDEN_IN_CODES.isdisjoint(code):
         detail = "A code has printable characters only, and no / ? or #."
     elif code in (".", ".."):
-        detail = "A code of dots alone would be lost in an address."
+        detail = "A code cannot be dots only."
     return Problem(code="invalid", attr="code", detail=detail) if detail else None
 
 
@@ -147,9 +147,13 @@ def _immutable_problems(values: PromotionValues, before: Promotion, at: datetime
             detail=f"Promotion {before.code} is published and cannot become a draft again.",
         )
     if values.currency != before.currency:
-        yield Problem(code="immutable", attr="currency", detail="The currency is fixed once a promotion is published.")
+        yield Problem(
+            code="immutable", attr="currency", detail="You cannot change the currency of a published promotion."
+        )
     if before.starts_at <= at and values.starts_at != before.starts_at:
-        yield Problem(code="immutable", attr="starts_at", detail="The start is fixed once a promotion has started.")
+        yield Problem(
+            code="immutable", attr="starts_at", detail="You cannot change the start of a promotion that has started."
+        )
 
 
 def _storage_problems(definition: Definition) -> Iterator[Problem]:

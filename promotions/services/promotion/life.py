@@ -1,8 +1,12 @@
-"""The steps of a promotion's life: publish, stop, archive, duplicate, rename, delete."""
+"""The steps of a promotion's life: stop, archive, duplicate, rename, delete.
+
+A draft is published by saving it as none.
+"""
 
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
+from enum import Enum
 
 from django.db import transaction
 from django.db.models import ProtectedError
@@ -15,7 +19,6 @@ from consumers.services.account import rulebook_version_advance
 from promotions.choices import Family
 from promotions.engine.rules.problems import Reference
 from promotions.exceptions import (
-    AlreadyPublished,
     NotPublished,
     PromotionInUse,
     PromotionsError,
@@ -28,23 +31,6 @@ from promotions.services.promotion.check import code_problem, field_problems
 from promotions.services.promotion.save import promotion_save
 from promotions.services.promotion.values import MAX_NAME_LENGTH, PromotionFamily, promotion_values
 from promotions.services.promotion.write import changes_write, promotion_lock
-
-
-def promotion_publish(*, family: PromotionFamily, promotion: Promotion, author: Author, at: datetime) -> Promotion:
-    """Publish a draft: from now on its dates decide. The whole definition is checked again.
-
-    Raises:
-        AlreadyPublished: it is not a draft.
-        PromotionsError: every problem of the definition, by path.
-    """
-    # One transaction under the account's lock: what is checked is what is published.
-    with transaction.atomic():
-        current = promotion_lock(promotion)
-        if not current.draft:
-            raise AlreadyPublished(f"Promotion {current.code} is published already.")
-        values = replace(promotion_values(current), draft=False)
-        published, _ = promotion_save(family=family, account=current.account, values=values, author=author, at=at)
-    return published
 
 
 def promotion_archive(
@@ -81,19 +67,47 @@ def promotion_stop(*, promotion: Promotion, author: Author, at: datetime) -> Pro
     return stopped
 
 
-def promotion_duplicate(*, promotion: Promotion, code: str, name: str = "", author: Author, at: datetime) -> Promotion:
+class Keep(Enum):
+    """Stands for a value that a copy takes from its promotion, where None is a value of its own."""
+
+    KEEP = "keep"
+
+
+KEEP = Keep.KEEP
+
+
+def promotion_duplicate(
+    *,
+    promotion: Promotion,
+    code: str,
+    name: str = "",
+    starts_at: datetime | None = None,
+    ends_at: datetime | Keep | None = KEEP,
+    author: Author,
+    at: datetime,
+) -> Promotion:
     """Create a draft copy under another code; without a ``name`` it gets the promotion's name and “(copy)”.
 
+    Without dates it gets the promotion's.
+
     Raises:
-        PromotionsError: the code is taken or invalid (``code``), or the name is too long (``name``).
+        PromotionsError: the code is taken or invalid (``code``), the name is too long (``name``), or a date that was
+            sent is invalid (``starts_at``, ``ends_at``), such as an end in the past.
     """
     # One transaction under the account's lock: nobody takes the code meanwhile.
     with transaction.atomic():
         source = promotion_lock(promotion)
         values = replace(
-            promotion_values(source), code=code, name=name.strip() or _name_of_copy(source.name), draft=True
+            promotion_values(source),
+            code=code,
+            name=name.strip() or _name_of_copy(source.name),
+            starts_at=starts_at or source.starts_at,
+            ends_at=source.ends_at if ends_at is KEEP else ends_at,
+            draft=True,
         )
         problems = list(field_problems(values))
+        if ends_at is not KEEP and ends_at is not None and ends_at <= at:
+            problems.append(Problem(code="in_the_past", attr="ends_at", detail="This end is in the past."))
         if not problems and _is_code_taken(source, code):
             problems.append(_code_taken(code))
         if problems:
@@ -101,6 +115,7 @@ def promotion_duplicate(*, promotion: Promotion, code: str, name: str = "", auth
         duplicate = copy(source)
         duplicate.pk = None
         duplicate.code, duplicate.name = values.code, values.name
+        duplicate.starts_at, duplicate.ends_at = values.starts_at, values.ends_at
         duplicate.draft, duplicate.archived, duplicate.stopped_at = True, False, None
         duplicate.status, duplicate.version, duplicate.redemptions = "", 0, 0
         references = [

@@ -80,13 +80,17 @@ def promotion_save(
     return saved
 
 
-def promotion_unsaved(*, family: PromotionFamily, account: Account, values: PromotionValues, at: datetime) -> Promotion:
-    """Return a new promotion as saving it would create it, without saving it or looking up its references.
+def promotion_unsaved(
+    *, family: PromotionFamily, account: Account, values: PromotionValues, before: Promotion | None, at: datetime
+) -> Promotion:
+    """Return a promotion as saving it would create or change it, without saving it or looking up its references.
+
+    ``before`` is the stored promotion; None for a new one.
 
     Raises:
         PromotionsError: every problem, each under its path (``outcome.points``).
     """
-    return checked_change(family, account, values, None, at).promotion
+    return checked_change(family, account, values, before, at).promotion
 
 
 def promotion_problems(

@@ -88,7 +88,6 @@ loyalty_loyaltypromotion_process_import             -       SAPM
 loyalty_loyaltypromotion_export                     SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_summary                    -       SAPMCV reads
 loyalty_loyaltypromotion_preview                    -       SAPMCV reads
-loyalty_loyaltypromotion_publish                    SAPM    SAPM
 loyalty_loyaltypromotion_stop                       SAPM    SAPM
 loyalty_loyaltypromotion_duplicate                  SAPM    SAPM
 loyalty_loyaltypromotion_archive                    SAPM    SAPM
@@ -113,7 +112,7 @@ promotions_discount_import                          SA-M    SA-M reads
 promotions_discount_process_import                  -       SA-M
 promotions_discount_export                          SA-MCV  SA-MCV reads
 promotions_discount_summary                         -       SAPMCV reads
-promotions_discount_publish                         SAPM    SAPM
+promotions_discount_preview                         -       SAPMCV reads
 promotions_discount_stop                            SAPM    SAPM
 promotions_discount_duplicate                       SAPM    SAPM
 promotions_discount_archive                         SAPM    SAPM
@@ -216,6 +215,7 @@ consumers_job_change                                SAPMCV  -
 consumers_job_history                               SAPMCV  SAPMCV reads
 consumers_job_delete                                -       -
 consumers_job_cancel                                SAPMCV  SAPMCV
+consumers_job_confirm                                -       SAP
 consumers_job_download                              SAPMCV  SAPMCV reads
 
 promotions_product_changelist                       SAPMCV  SAPMCV reads
@@ -372,11 +372,9 @@ def page_actions() -> dict[str, set[str]]:
 # --- how it is reached ------------------------------------------------------------------------------------------------
 
 FITTING: Mapping[str, Mapping[str, Any]] = {
-    "loyalty_loyaltypromotion_publish": {"draft": True, "archived": False},
     "loyalty_loyaltypromotion_stop": {"draft": False, "archived": False, "stopped_at": None, "ends_at": None},
     "loyalty_loyaltypromotion_bring_back": {"archived": True},
     "loyalty_loyaltypromotion_delete": {"draft": True},
-    "promotions_discount_publish": {"draft": True, "archived": False},
     "promotions_discount_stop": {"draft": False, "archived": False, "stopped_at": None, "ends_at": None},
     "promotions_discount_bring_back": {"archived": True},
     "promotions_discount_delete": {"draft": True},
@@ -392,6 +390,7 @@ FITTING: Mapping[str, Mapping[str, Any]] = {
     "consumers_staffmembership_password_link": {"role__name": "Viewer"},
     "consumers_job_cancel": {"state": "waiting"},
     "consumers_job_download": {"state": "done"},
+    "consumers_job_confirm": {"state": "asking", "question": "confirm"},
 }
 """The row that a page is about, where not every one will do."""
 
@@ -467,7 +466,7 @@ def query_of(page: Page, account: Account) -> str:
             return f"?type={page.action}"
         case "loyalty_loyaltypromotion_summary" | "loyalty_loyaltypromotion_preview":
             return "?type=fixed_points"
-        case "promotions_discount_summary":
+        case "promotions_discount_summary" | "promotions_discount_preview":
             return "?type=percentage"
         case _:
             return ""

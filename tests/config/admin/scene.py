@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from consumers.author import Author
-from consumers.choices import JobFile, JobState, StaffRole
+from consumers.choices import JobFile, JobQuestion, JobState, StaffRole
 from consumers.models import Account, Consumer, Job, JobPart, StaffMembership, User
 from consumers.services.consumer import ConsumerValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
@@ -350,6 +350,15 @@ def _states(account: Account, user: User) -> None:
         result_name="rows.csv",
     )
     JobPart.objects.create(job=done, file=JobFile.RESULT, position=0, content=f"number\n{code}-001\n".encode())
+    Job.objects.create(
+        account=account,
+        kind="import",
+        title=f"Import of {code} that asks",
+        parameters={"model": "consumers.site", "resource": "SiteResource", "format": "csv"},
+        state=JobState.ASKING,
+        question=JobQuestion.CONFIRM,
+        asked_at=timezone.now(),
+    )
     TriedBasket.objects.create(
         account=account, name=f"Basket of {code}", basket={}, created_at=timezone.now(), created_by=user
     )

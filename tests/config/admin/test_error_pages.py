@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def test_a_missing_page_links_back(client: Client) -> None:
     answer = client.get("/nowhere")
     assert answer.status_code == 404
-    assert "To the overview" in answer.content.decode()
+    assert "Go to the overview" in answer.content.decode()
 
 
 def test_a_page_forbidden_to_the_role_says_so() -> None:
@@ -37,7 +37,7 @@ def test_a_page_forbidden_to_the_role_says_so() -> None:
         "/admin/try/?promotion={}",
         "/admin/try/?basket={}",
         "/admin/conflicts-of/?promotion={}",
-        "/admin/loyalty/loyaltypromotion/{}/publish/",
+        "/admin/loyalty/loyaltypromotion/{}/stop/",
         "/admin/loyalty/redemptionmessage/{}/cancel/",
         "/admin/consumers/job/{}/cancel/",
     ],

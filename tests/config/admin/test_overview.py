@@ -34,7 +34,7 @@ def test_points_and_vouchers_are_charted_by_day(office: Office) -> None:
     given = sum(entry.points for entry in LedgerEntry.objects.filter(account=office.account))
     assert given > 0
     assert chart(office, "Points issued") == [0] * 13 + [given]
-    assert chart(office, "Vouchers out") == [0] * 13 + [Voucher.objects.filter(account=office.account).count()]
+    assert chart(office, "Vouchers issued") == [0] * 13 + [Voucher.objects.filter(account=office.account).count()]
 
 
 def test_days_follow_the_accounts_time_zone_and_deductions_are_not_issued() -> None:
@@ -58,7 +58,7 @@ def test_each_chart_has_a_table_too(office: Office) -> None:
 
 
 def test_an_account_without_activity_says_so() -> None:
-    assert page(make_office("new")).count("Nothing in the last two weeks.") == 2
+    assert page(make_office("new")).count("None in the last 14 days.") == 2
 
 
 def test_a_limit_that_is_nearly_used_up_is_shown_and_others_are_not(office: Office) -> None:
@@ -68,17 +68,17 @@ def test_a_limit_that_is_nearly_used_up_is_shown_and_others_are_not(office: Offi
         Promotion.objects.filter(code=code).update(redemptions=used)
         Promotion.objects.filter(code=code).update(total_redemption_limit=100)
     lists = {table["title"]: [row["name"] for row in table["rows"]] for table in office.page("index").context["lists"]}
-    assert lists["Limits nearly used up"] == ["Named over", "Named almost"]
+    assert lists["Close to their limit"] == ["Named over", "Named almost"]
 
 
 def test_a_very_large_limit_is_accepted(office: Office) -> None:
     save_promotion(office.account, code="huge", eligibility={"total_redemption_limit": 2_000_000_000})
     lists = {table["title"]: table["rows"] for table in office.page("index").context["lists"]}
-    assert lists["Limits nearly used up"] == []
+    assert lists["Close to their limit"] == []
 
 
 def test_messages_that_wait_for_a_person_are_listed(office: Office) -> None:
-    assert "Redemption messages wait for you" not in page(office)
+    assert "attention" not in page(office)
     sell(office.account, reference="one-more", consumer="acme-c1")
     message = RedemptionMessage.objects.filter(account=office.account).first()
     assert message is not None
@@ -87,16 +87,24 @@ def test_messages_that_wait_for_a_person_are_listed(office: Office) -> None:
     assert trouble["count"] == 1
     listed = office.client.get(trouble["address"])
     assert [row.pk for row in listed.context["cl"].result_list] == [message.pk]
-    assert "Redemption messages wait for you" in page(office)
-    assert "Redemption messages wait for you" not in page(make_office("other"))
+    assert "1 message needs attention:" in page(office)
+    assert "attention" not in page(make_office("other"))
 
 
 @pytest.mark.parametrize("role", StaffRole)
 def test_each_role_sees_the_charts_it_may(office: Office, role: StaffRole) -> None:
     overview = office.login(role).page("index")
     user = overview.wsgi_request.user
-    allowed = {"Points issued": "loyalty.view_ledgerentry", "Vouchers out": "loyalty.view_voucher"}
+    allowed = {"Points issued": "loyalty.view_ledgerentry", "Vouchers issued": "loyalty.view_voucher"}
     assert [chart.title for chart in overview.context["charts"]] == [
         title for title, permission in allowed.items() if user.has_perm(permission)
     ]
     assert ("trouble" in overview.context) == user.has_perm("loyalty.view_redemptionmessage")
+
+
+def test_counts_have_their_singular(office: Office) -> None:
+    text = " ".join(page(office).split())
+    for phrase in ("transaction, last 7 days (1 consumer)", "promotion points, last 7 days (plus "):
+        assert phrase in text
+    sell(office.account, reference="one-more", consumer="acme-c1")
+    assert "transactions, last 7 days (1 consumer)" in " ".join(page(office).split())

@@ -19,7 +19,7 @@ SEARCHABLE = [
     if isinstance(page, AccountAdmin) and not isinstance(page, OnePageAdmin) and page.search_fields
 ]
 TOO_LONG = ["x" * 201, "a b c d e f g h i", "word " * 2_000]
-SAID = "Search for at most 8 words and 200 characters."
+SAID = "Search for up to 8 words and 200 characters."
 
 
 def messages_of(page: Any) -> list[str]:

@@ -29,8 +29,8 @@ def winning_promotions(**policy_fields: Any) -> list[str]:
 def test_by_default_the_greatest_saving_and_then_the_newest_wins() -> None:
     outcomes = example_outcomes()
     assert outcomes["Easter points"] == "gives 80 points"
-    assert outcomes["Spring points"] == "loses to Easter points: it saves the same and is newer"
-    assert outcomes["Welcome points"] == "loses to Easter points: it saves the customer more"
+    assert outcomes["Spring points"] == "loses to Easter points, which saves the same and is newer"
+    assert outcomes["Welcome points"] == "loses to Easter points, which saves the customer more"
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_each_setting_changes_who_wins(policy_fields: dict[str, Any], winners: s
 
 def test_reasons_follow_the_settings() -> None:
     outcomes = example_outcomes(promotion_bias="min_customer_saving")
-    assert outcomes["Easter points"] == "loses to Welcome points: it saves the customer less"
+    assert outcomes["Easter points"] == "loses to Welcome points, which saves the customer less"
     outcomes = example_outcomes(promotion_age="oldest")
-    assert outcomes["Easter points"] == "loses to Spring points: it saves the same and is older"
+    assert outcomes["Easter points"] == "loses to Spring points, which saves the same and is older"
 
 
 def test_discounts_share_units_and_a_limit_of_one_keeps_the_first() -> None:
@@ -58,7 +58,7 @@ def test_discounts_share_units_and_a_limit_of_one_keeps_the_first() -> None:
         return [name for name in winning_promotions(**policy_fields) if not name.endswith("points")]
 
     assert discounts() == ["Three for two on shampoo", "10% off everything"]
-    assert example_outcomes()["1.00 off coffee"] == "loses to 10% off everything: it saves the customer more"
+    assert example_outcomes()["1.00 off coffee"] == "loses to 10% off everything, which saves the customer more"
     assert discounts(discounts_per_transaction=1) == ["Three for two on shampoo"]
 
 
@@ -66,7 +66,7 @@ def test_the_best_total_gives_the_discounts_that_save_more_together() -> None:
     outcomes = example_outcomes(discount_combination="best_total")
     assert outcomes["Three for two on shampoo"] == "takes 4.00 off"
     assert outcomes["1.00 off coffee"] == "takes 1.00 off"
-    lost = "loses to Three for two on shampoo and 1.00 off coffee: the customer saves more in total"
+    lost = "loses to Three for two on shampoo and 1.00 off coffee, so that the customer saves more in total"
     assert outcomes["10% off everything"] == lost
     least = example_outcomes(discount_combination="best_total", promotion_bias="min_customer_saving")
     assert least["10% off everything"] == "takes 2.00 off"
@@ -89,7 +89,7 @@ def test_invalid_settings_show_no_example() -> None:
     office = make_office()
     answer = office.post("conflicts_conflictsettings_example", **(SETTINGS | {"promotions_per_type": "0"}))
     assert answer.context["rows"] == []
-    assert "Correct the settings" in answer.content.decode()
+    assert "Fix the settings" in answer.content.decode()
 
 
 @pytest.mark.django_db

@@ -31,10 +31,18 @@ OWN: dict[str, dict[str, Any]] = {
 """The required fields of each type's form besides the common ones."""
 
 
-def add(client: Client, promotion_type: str = "fixed_points", *, button: str = "_save", **values: Any) -> Any:
-    """Post a new promotion; return the response."""
+PUBLISH = {"_publish": "confirmed"}
+"""What the button sends that answers the question before publishing."""
+
+ASK_TO_PUBLISH = {"_publish": ""}
+"""What the button sends that asks the question."""
+
+
+def add(client: Client, promotion_type: str = "fixed_points", *, button: str = "", **values: Any) -> Any:
+    """Post a new promotion, by default to publish it at once; return the response."""
     address = f"{reverse('admin:loyalty_loyaltypromotion_add')}?type={promotion_type}"
-    return client.post(address, {**BLANK, **OWN[promotion_type], **values, button: "1"})
+    sent = {button: "1"} if button else PUBLISH
+    return client.post(address, {**BLANK, **OWN[promotion_type], **sent, **values})
 
 
 def form_values(client: Client, promotion: Promotion) -> dict[str, Any]:
@@ -76,10 +84,11 @@ def sent(bound: Any) -> Any:
     return value
 
 
-def change(client: Client, promotion: Promotion, *, button: str = "_save", **values: Any) -> Any:
-    """Post an edit of some fields; return the response."""
+def change(client: Client, promotion: Promotion, *, button: str = "", **values: Any) -> Any:
+    """Post an edit of some fields, by default to save it and exit; return the response."""
     address = reverse("admin:loyalty_loyaltypromotion_change", args=[promotion.pk])
-    return client.post(address, {**form_values(client, promotion), **values, button: "1"})
+    sent = {} if "_publish" in values else {button or "_save": "1"}
+    return client.post(address, {**form_values(client, promotion), **sent, **values})
 
 
 def errors_of(answer: Any) -> dict[str, list[str]]:

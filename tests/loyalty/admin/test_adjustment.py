@@ -110,7 +110,7 @@ def test_the_tab_offers_adjustments_of_members_to_permitted_staff_only(office: O
     assert adjust(theirs, 5).status_code == 404
     Consumer.objects.get().membership.delete()
     assert address() not in office.page(*page).content.decode()
-    assert "Only a member" in errors_of(adjust(office, 5))["__all__"][0]
+    assert "Only loyalty members" in errors_of(adjust(office, 5))["__all__"][0]
 
 
 def test_an_adjustment_above_the_limit_of_the_role_is_refused(office: Office) -> None:

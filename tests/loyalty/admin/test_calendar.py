@@ -4,12 +4,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from loyalty.admin.calendar import MAX_OPEN_BARS, MAX_PROMOTIONS, describe_days, monday_of
+from loyalty.admin.calendar import KIND_LABELS, MAX_OPEN_BARS, MAX_PROMOTIONS, describe_days, monday_of
 from loyalty.choices import PromotionType
 from promotions.choices import Family
 from promotions.models import Promotion
@@ -86,7 +87,7 @@ def test_a_stopped_promotion_ends_at_its_stop_and_is_not_shown_if_it_never_ran(o
 def test_a_promotion_without_an_end_runs_to_the_last_day(office: Office) -> None:
     save_promotion(office.account, starts_at=at(2026, 6, 10))
     (bar,) = calendar(office).context["bars"]
-    assert (bar.past, bar.dates) == (43, "from 10 Jun 2026, no end")
+    assert (bar.past, bar.dates) == (43, "from 10 Jun 2026, no end date")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,86 @@ def test_a_month_shows_its_weeks_and_folds_bars_beyond_the_limit(office: Office)
     assert {(bar.column, bar.past) for bar in last.bars} == {(1, 4)}
 
 
+def save_lives(office: Office) -> None:
+    """Save promotions that start or end in June 2026, and older ones that run through all of it."""
+    for name, start, end in (
+        ("Endless", at(2025, 1, 1), None),
+        ("All summer", at(2026, 4, 1), at(2026, 9, 1)),
+        ("Ends first", at(2026, 5, 1), at(2026, 6, 12)),
+        ("Starts", at(2026, 6, 10), None),
+        ("Short", at(2026, 6, 19), at(2026, 6, 21)),
+    ):
+        save_promotion(office.account, code=name, name=name, starts_at=start, ends_at=end)
+
+
+@pytest.mark.parametrize(
+    ("sort", "shown"),
+    [
+        ("", ["Ends first", "Starts", "Short", "Endless", "All summer"]),
+        ("start", ["Ends first", "Starts", "Short", "Endless", "All summer"]),
+        ("end", ["Ends first", "Short", "Starts", "All summer", "Endless"]),
+    ],
+)
+def test_what_runs_throughout_comes_after_what_starts_or_ends(office: Office, sort: str, shown: list[str]) -> None:
+    save_lives(office)
+    page = calendar(office, sort=sort)
+    assert bar_names(page) == shown
+    assert [bar.name for bar in page.context["constant"]] == shown[3:]
+    assert "Running throughout (2)" in page.content.decode()
+
+
+def test_a_stopped_promotion_is_sorted_by_its_stop(office: Office) -> None:
+    save_lives(office)
+    Promotion.objects.filter(code="Starts").update(stopped_at=at(2026, 6, 11))
+    assert bar_names(calendar(office, sort="end"))[:3] == ["Starts", "Ends first", "Short"]
+
+
+def test_a_month_names_what_runs_throughout_once_and_puts_a_weeks_changes_first(office: Office) -> None:
+    save_lives(office)
+    page = calendar(office, view="month")
+    assert page.content.decode().count('<span class="month-bar-name">Endless</span>') == 1
+    weeks = page.context["weeks"]
+    assert [[bar.name for bar in week.bars] for week in weeks] == [
+        ["Ends first"],
+        ["Ends first", "Starts"],
+        ["Short", "Starts"],
+        ["Starts"],
+        ["Starts"],
+    ]
+
+
+def test_a_full_calendar_leaves_out_what_runs_throughout_before_what_changes(office: Office) -> None:
+    save_promotion(office.account, code="old", name="Old", starts_at=at(2025, 1, 1))
+    create_promotions(office, MAX_PROMOTIONS)
+    assert "Old" not in bar_names(calendar(office))
+
+
+def test_bars_are_coloured_by_kind_with_a_legend_of_those_shown(office: Office) -> None:
+    save_promotion(office.account, name="Fifty", starts_at=at(2026, 6, 1), ends_at=at(2026, 6, 20))
+    save_discount(office.account, name="Tenth", draft=True, starts_at=at(2026, 6, 10))
+    for view in ("timeline", "month"):
+        page = calendar(office, view=view)
+        assert page.context["kinds"] == [("fixed_points", "Fixed points"), ("percentage", "Percentage off")]
+        assert "Fifty: Fixed points, " in page.content.decode()
+        assert "-bar kind-percentage is-draft" in page.content.decode()
+
+
+def test_every_kind_has_a_colour() -> None:
+    styles = (settings.BASE_DIR / "static/css/calendar.css").read_text()
+    assert [kind for kind in KIND_LABELS if f".kind-{kind} " not in styles] == []
+
+
+def test_the_label_of_a_short_bar_is_beside_it(office: Office) -> None:
+    for name, start, end in (
+        ("Long", at(2026, 6, 9), at(2026, 7, 1)),
+        ("Early", at(2026, 6, 10), at(2026, 6, 11)),
+        ("Late", at(2026, 7, 17), at(2026, 7, 18)),
+    ):
+        save_promotion(office.account, code=name, name=name, starts_at=start, ends_at=end)
+    places = {bar.name: bar.label_place for bar in calendar(office).context["bars"]}
+    assert places == {"Long": "inside", "Early": "after", "Late": "before"}
+
+
 def test_archived_promotions_and_those_of_other_accounts_are_not_shown(office: Office) -> None:
     save_promotion(office.account, code="old", archived=True, starts_at=at(2026, 6, 1))
     save_promotion(make_office("theirs").account, starts_at=at(2026, 6, 1))
@@ -158,7 +239,7 @@ def test_the_page_says_when_there_are_more_promotions_than_it_shows(office: Offi
     create_promotions(office, MAX_PROMOTIONS + 1)
     page = calendar(office)
     assert len(page.context["bars"]) == MAX_PROMOTIONS
-    assert "There are more than 1000" in page.content.decode()
+    assert "Only the first 1,000 are shown" in page.content.decode()
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])

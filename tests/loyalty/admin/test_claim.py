@@ -73,7 +73,7 @@ def test_the_tab_offers_claims_of_active_members_to_permitted_staff_only(office:
 
 def test_the_dialog_shows_the_cost_of_each_reward_and_the_balance(office: Office) -> None:
     words = office.client.get(address()).content.decode()
-    for text in ("Mug: 100 points", "Bike: 5,000 points (4,750 too many)", "The balance is 250 points."):
+    for text in ("Mug: 100 points", "Bike: 5,000 points (4,750 more points needed)", "The balance is 250 points."):
         assert text in words
 
 
@@ -91,7 +91,7 @@ def test_only_offers_that_can_be_claimed_now_are_listed(office: Office) -> None:
 
 def test_the_dialog_says_when_there_is_no_reward_to_claim(office: Office) -> None:
     Offer.objects.update(archived=True)
-    assert "No reward can be claimed now" in office.client.get(address()).content.decode()
+    assert "No rewards available" in office.client.get(address()).content.decode()
     assert "required" in str(claim(office, "").context["form"].errors)
 
 
@@ -116,14 +116,14 @@ def test_a_form_sent_twice_claims_once(office: Office) -> None:
     assert [claim(office, "mug", reference=reference).status_code for _ in range(2)] == [302, 302]
     assert balance() == 150
     again = claim(office, "bike", reference=reference)
-    assert "claimed another offer" in str(again.context["form"].non_field_errors())
+    assert "was used to claim another offer" in str(again.context["form"].non_field_errors())
     assert LedgerEntry.objects.filter(kind="claim").count() == 1
 
 
 @pytest.mark.parametrize(
     ("offer", "words"),
     [
-        ("bike", "The balance is 250, the offer costs 5000."),
+        ("bike", "The balance is 250 points. The offer costs 5000."),
         ("acme-o1", "Select a valid choice."),
         ("nope", "Select a valid choice."),
     ],

@@ -51,10 +51,18 @@ def test_a_promotion_is_compared_with_live_and_scheduled_ones_of_its_kind(office
     assert set(conflict_rows(office, own.pk)) == {"acme-fixed-1", "soon"}
 
 
+def test_promotions_that_apply_together_are_not_called_a_clash(office: Office) -> None:
+    own = save_promotion(office.account, code="own", outcome={"points": 90})
+    values = ConflictValues(promotions_per_type=2)
+    conflict_settings_save(account_id=office.account.pk, values=values, author=Author())
+    row = conflict_rows(office, own.pk)["acme-fixed-1"]
+    assert (row.verdict, row.winner) == ("Both can apply", "Both apply to the example basket.")
+
+
 def test_a_row_shows_an_example_and_the_winner(office: Office) -> None:
     own = save_promotion(office.account, code="own", name="More", outcome={"points": 90})
     row = conflict_rows(office, own.pk)["acme-fixed-1"]
-    assert (row.verdict, row.winner) == ("Can clash", "“More” wins, because of the saving.")
+    assert (row.verdict, row.winner) == ("Can clash", "“More” wins, decided by the customer's saving.")
     assert row.example is not None
     assert row.example.place == "Site 1 of acme"
     assert row.example.lines == ["1 × acme-p1 at 10.00 GBP"]
@@ -73,7 +81,7 @@ def test_a_row_explains_why_a_pair_never_conflicts(office: Office) -> None:
     own = save_promotion(office.account, code="own", ends_at=now + timedelta(days=1))
     save_promotion(office.account, code="later", starts_at=now + timedelta(days=1))
     row = conflict_rows(office, own.pk)["later"]
-    assert (row.verdict, row.reason) == ("Never clash", "They are never in force at the same time.")
+    assert (row.verdict, row.reason) == ("Never clash", "They never run at the same time.")
     assert row.example is None
 
 
@@ -86,14 +94,14 @@ def test_catalogue_data_separates_discounts_whatever_the_case_of_the_sku(office:
     save_discount(office.account, code="cake", product_sets=[{"name": "B", "rules": tree("category", "Cake")}])
     others = conflict_rows(office, own.pk)
     assert others["tea"].verdict == "Can clash"
-    assert (others["cake"].verdict, others["cake"].reason) == ("Never clash", "No basket holds what both ask for.")
+    assert (others["cake"].verdict, others["cake"].reason) == ("Never clash", "No basket can match both.")
 
 
 def test_an_archived_promotion_conflicts_with_nothing(office: Office) -> None:
     own = save_promotion(office.account, code="own", archived=True)
     page = panel(office, own.pk)
     assert page.context["is_archived"]
-    assert "It is archived" in page.content.decode()
+    assert "This promotion is archived" in page.content.decode()
 
 
 def test_many_conflicts_are_shown_page_by_page(office: Office) -> None:
@@ -147,7 +155,7 @@ def test_the_page_shows_where_ranking_costs_customers_money(office: Office) -> N
     lost = page.context["lost_saving"]
     assert (lost.ranked_names, lost.best_names) == ("“Both”", "“Half of two”, “Half of one”")
     assert (lost.ranked, lost.best) == ("6.00 GBP", "10.00 GBP")
-    assert "Ranking costs customers money here" in page.content.decode()
+    assert "Best total would save customers more" in page.content.decode()
     settings = office.client.post(reverse("lost_saving"))
     assert (settings.context["lost"].ranked, settings.context["lost"].best) == ("6.00 GBP", "10.00 GBP")
     conflict_settings_save(
@@ -156,10 +164,10 @@ def test_the_page_shows_where_ranking_costs_customers_money(office: Office) -> N
     assert office.client.post(reverse("lost_saving")).context["lost"] is None
     page = panel(office, bundle.pk)
     assert page.context["lost_saving"] is None
-    assert "Ranking costs customers money here" not in page.content.decode()
+    assert "Best total would save customers more" not in page.content.decode()
 
 
 def test_without_discounts_ranking_costs_nothing(office: Office) -> None:
     answer = office.client.post(reverse("lost_saving"))
     assert answer.context["lost"] is None
-    assert "No basket was found" in answer.content.decode()
+    assert "we found no such basket" in answer.content.decode()

@@ -98,8 +98,8 @@ def test_what_a_control_group_withheld_is_shown_with_its_reason(office: Office) 
     save_promotion(office.account, code="neither", eligibility=hold_out | rules)
     sell(office.account, "T-1")
     withheld = "Without the control group it would have applied 2 times, for 2,500 points."
-    assert refusal_of(office, "T-1", "ghost") == f"The consumer is held out in the control group. {withheld}"
-    assert refusal_of(office, "T-1", "neither") == "The consumer is held out in the control group."
+    assert refusal_of(office, "T-1", "ghost") == f"The customer is in the control group. {withheld}"
+    assert refusal_of(office, "T-1", "neither") == "The customer is in the control group."
 
 
 def test_redeemed_refused_and_issued_vouchers_are_listed_separately(office: Office) -> None:
@@ -109,7 +109,7 @@ def test_redeemed_refused_and_issued_vouchers_are_listed_separately(office: Offi
     paid, refused, issued = decision.vouchers
     assert (paid.code, paid.offer, paid.at_sale) == (code, "Offer of acme", "Paid")
     assert (paid.amount, paid.now) == ("5.00 GBP", "Redeemed")
-    assert (refused.code, refused.at_sale) == ("NONE-OF-OURS", "Did not pay. There was no such voucher.")
+    assert (refused.code, refused.at_sale) == ("NONE-OF-OURS", "Not used. This voucher does not exist.")
     assert (issued.at_sale, issued.now) == ("Issued", "Issued")
     assert Deduction(name="Voucher: Offer of acme", amount="5.00 GBP") in decision.lines[0].deductions
 
@@ -127,7 +127,7 @@ def test_an_external_voucher_is_left_to_the_till(office: Office) -> None:
     )  # fmt: skip
     sell(office.account, "T-1")
     sell(office.account, "T-2", vouchers=[Voucher.objects.get(offer__code="bag").code])
-    assert decision_of(office, "T-2").vouchers[0].amount == "For the till to honour"
+    assert decision_of(office, "T-2").vouchers[0].amount == "Honoured by the till"
 
 
 def test_a_return_shows_its_lines_and_what_it_reversed(office: Office) -> None:
@@ -168,7 +168,7 @@ def test_a_sale_without_returns_is_not_compared(office: Office) -> None:
     page = page_of(office, "T-1")
     decision = page.context["decision"]
     assert decision.reversals == decision.changes == []
-    assert "At the sale, and now" not in page.content.decode()
+    assert "At the sale and now" not in page.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -207,6 +207,17 @@ def test_promotions_with_one_unmet_condition_are_listed_first(office: Office) ->
     codes = [refusal.code for refusal in decision_of(office, "T-1").refused]
     assert codes[:2] == ["acme-discount-1", "z-near"]
     assert codes.index("a-rival") < codes.index("a-draft")
+
+
+def test_what_was_not_live_is_folded_below_what_is_useful(office: Office) -> None:
+    save_promotion(office.account, code="a-draft", name="Draft", draft=True)
+    save_promotion(office.account, code="z-rival", name="Rival", outcome={"points": 1})
+    sell(office.account, "T-1")
+    decision = decision_of(office, "T-1")
+    assert [row.code for row in decision.refused_folded] == ["a-draft"]
+    assert "z-rival" in [row.code for row in decision.refused_shown]
+    page = page_of(office, "T-1").content.decode()
+    assert page.index("Rival") < page.index("Not live at that time: 1") < page.index("It is a draft.")
 
 
 def test_the_winner_of_a_lost_conflict_is_named(office: Office) -> None:

@@ -13,6 +13,7 @@ from loyalty.admin.transactions.transaction import TransactionAdmin
 from loyalty.models import LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
 from promotions.models import Product
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion, sell
+from tests.loyalty.admin.promotion_page import ASK_TO_PUBLISH, add
 
 pytestmark = pytest.mark.django_db
 
@@ -58,10 +59,46 @@ def test_a_free_product_is_chosen_from_the_catalogue(office: Office) -> None:
     assert (offer.product, offer.value) == (product, None)
 
 
+@pytest.mark.parametrize(
+    ("values", "worth"),
+    [
+        ({"value": "5", "perceived_value": ""}, 5),
+        ({"value": "5", "perceived_value": "4"}, 4),
+        ({"value": "5", "perceived_value": "0"}, 0),
+        ({"benefit": "percentage", "value": "10", "perceived_value": ""}, 0),
+        ({"benefit": "product", "perceived_value": ""}, 3),
+    ],
+)
+def test_a_blank_perceived_value_is_what_a_voucher_takes_off_and_0_is_warned_of(
+    office: Office, values: dict[str, Any], worth: int
+) -> None:
+    Product.objects.update(retail_price=3)
+    values = {**OFFER, "product": Product.objects.get().pk, **values}
+    answer = office.post("loyalty_offer_add", **values)
+    assert Offer.objects.get(code="five").perceived_value == worth
+    warning = "The perceived value is 0"
+    assert (warning in office.client.get(answer["Location"]).content.decode()) == (worth == 0)
+    page = office.page("loyalty_offer_change", Offer.objects.get(code="five").pk).content.decode()
+    assert (warning in page) == (worth == 0)
+
+
+def test_a_new_offer_has_no_perceived_value_yet(office: Office) -> None:
+    form = office.page("loyalty_offer_add").context["adminform"].form
+    assert form["perceived_value"].value() is None
+
+
+def test_publishing_warns_of_an_offer_that_is_worth_nothing(office: Office) -> None:
+    for worth, warnings in ((Decimal(0), 1), (Decimal(5), 0)):
+        Offer.objects.filter(code="acme-o1").update(perceived_value=worth)
+        question = add(office.client, "redeem_offer", **ASK_TO_PUBLISH).context["publish_question"]
+        assert len(question.warnings) == warnings
+        assert all("“Offer of acme” is 0" in warning for warning in question.warnings)
+
+
 def test_errors_of_dates_use_the_wording_of_offers(office: Office) -> None:
     values = {**OFFER, "starts_at": "2030-02-01T00:00", "ends_at": "2030-01-01T00:00"}
     form = office.post("loyalty_offer_add", **values).context["adminform"].form
-    assert form.errors == {"ends_at": ["An offer ends after it starts."]}
+    assert form.errors == {"ends_at": ["The end date must be after the start date."]}
 
 
 def test_the_free_product_is_shown_for_its_benefit_alone(office: Office) -> None:
@@ -113,7 +150,7 @@ def test_a_long_list_is_counted_and_paged_up_to_its_limit(
 
 
 def test_a_search_without_results_explains_how_it_searches(office: Office) -> None:
-    hint = "A search here finds how a reference"
+    hint = "Type the beginning of a reference"
     assert hint in office.page("loyalty_transaction_changelist", query="?q=T1").content.decode()
     assert hint not in office.page("loyalty_transaction_changelist", query="?status=voided").content.decode()
     assert hint not in office.page("loyalty_offer_changelist", query="?q=nothing").content.decode()
@@ -152,7 +189,7 @@ def test_a_transaction_shows_lines_promotions_and_reasons(office: Office) -> Non
     assert [line.sku for line in decision.lines] == ["acme-p1"]
     assert [applied.promotion.code for applied in decision.applied] == ["acme-fixed-1", "acme-voucher-1"]
     reasons = {refusal.code: refusal.reason for refusal in decision.refused}
-    assert reasons["york"] == "The site does not qualify. It would have applied if: Town is York."
+    assert reasons["york"] == "Not at this site. It applies only at sites in the town of York."
     assert "“Promotion of acme”" in reasons["rival"]
     words = page.content.decode()
     for text in ("3.00 GBP", "York only", "Rival", "Voucher of acme", "Redeem offer"):

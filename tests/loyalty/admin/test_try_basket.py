@@ -14,7 +14,7 @@ from consumers.choices import StaffRole
 from consumers.models import Consumer
 from loyalty.admin.try_basket.decision import AppliedRow, RefusalRow, TriedDecision, Verdict
 from loyalty.models import LedgerEntry, Transaction, TriedBasket, Voucher
-from promotions.models import PersonalizedPromotion, Product
+from promotions.models import PersonalizedPromotion, Product, Promotion
 from promotions.services.personalized.lists import personalized_list_add
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
@@ -104,13 +104,31 @@ def test_a_draft_is_evaluated_only_on_its_own_page(office: Office) -> None:
     assert "acme-fixed-1" in codes_of(without_draft.applied)
 
 
+def test_what_is_not_live_then_is_folded_below_what_is_useful(office: Office) -> None:
+    now, day = timezone.now(), timedelta(days=1)
+    draft = save_promotion(office.account, code="draft", draft=True)
+    save_promotion(office.account, code="past", starts_at=now - 9 * day, ends_at=now - 8 * day)
+    save_promotion(office.account, code="next", starts_at=now + day)
+    save_promotion(office.account, code="rival", name="Rival", outcome={"points": 1})
+    answer = post_basket(office, "acme-p1")
+    decision = answer.context["decision"]
+    assert codes_of(decision.refused_shown) == {"acme-discount-1", "rival"}
+    assert codes_of(decision.refused_folded) == {"draft", "past", "next"}
+    page = answer.content.decode()
+    assert "Not live at that time: 3" in page
+    assert page.index("Rival") < page.index('<details class="folded-rows">') < page.index("It is a draft.")
+    tried = decision_on(office, "acme-p1", promotion=str(Promotion.objects.get(code="past").pk))
+    assert "past" in codes_of(tried.refused_shown), "the one that is tried"
+    assert draft.code in codes_of(tried.refused_folded)
+
+
 def test_the_page_of_a_draft_proposes_a_time_within_its_period(office: Office) -> None:
     draft = save_promotion(office.account, code="later", draft=True, starts_at=timezone.now() + timedelta(days=9))
     page = office.client.get(f"{reverse('try_basket')}?promotion={draft.pk}")
     shown = page.context["form"]["at"].value().strftime("%Y-%m-%dT%H:%M")
     assert verdict_on(office, "acme-p1", promotion=str(draft.pk), at=shown).applies
     verdict = verdict_on(office, "acme-p1", promotion=str(draft.pk))
-    assert verdict == Verdict(applies=False, sentence="It does not apply. It had not started.")
+    assert verdict == Verdict(applies=False, sentence="It does not apply. It has not started.")
 
 
 def test_the_single_unmet_rule_is_described(office: Office) -> None:
@@ -118,7 +136,7 @@ def test_the_single_unmet_rule_is_described(office: Office) -> None:
     web = save_promotion(office.account, code="web", eligibility={"transaction_rules": tree})
     verdict = verdict_on(office, "acme-p1", promotion=str(web.pk), source="shop")
     assert verdict.sentence == (
-        "It does not apply. The transaction does not qualify. Only this is missing: Source is web."
+        "It does not apply. Not for this transaction. It applies only to transactions with the source web."
     )
 
 
@@ -173,12 +191,12 @@ def test_a_saved_basket_can_be_deleted(office: Office) -> None:
     [
         ({"site": "nowhere"}, "site", "There is no site nowhere."),
         ({"consumer": "nobody"}, "consumer", "There is no consumer nobody."),
-        ({"lines-TOTAL_FORMS": "0"}, "lines", "A basket has a line at least."),
-        ({"lines-0-sku": "unknown"}, "lines", "Look at the marked rows."),
-        ({"lines-0-sku": "a\x00b"}, "lines", "Look at the marked rows."),
-        ({"lines-0-unit_price_inc_tax": "1.00005"}, "lines", "Look at the marked rows."),
-        ({"lines-0-unit_price_inc_tax": "-1.00"}, "lines", "Look at the marked rows."),
-        ({"lines-0-quantity": "0"}, "lines", "Look at the marked rows."),
+        ({"lines-TOTAL_FORMS": "0"}, "lines", "Add at least one line."),
+        ({"lines-0-sku": "unknown"}, "lines", "Check the marked rows."),
+        ({"lines-0-sku": "a\x00b"}, "lines", "Check the marked rows."),
+        ({"lines-0-unit_price_inc_tax": "1.00005"}, "lines", "Check the marked rows."),
+        ({"lines-0-unit_price_inc_tax": "-1.00"}, "lines", "Check the marked rows."),
+        ({"lines-0-quantity": "0"}, "lines", "Check the marked rows."),
         ({"currency": "XXQ"}, "currency", "Select a valid choice. XXQ is not one of the available choices."),
     ],
 )

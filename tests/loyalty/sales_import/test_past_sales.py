@@ -404,13 +404,24 @@ def test_rejected_cells_are_no_formulas(import_rows: ImportRows) -> None:
     [
         (b"reference,sku\n1,A\n", {}, "No column quantity"),
         (b"", {}, "No column reference"),
-        (HEADER.encode() + b"\n1,A,\xff,1,2026-03-01T09:00:00,2,c,L\n", {}, "cannot be read"),
+        (
+            HEADER.encode() + b"\n1,A,\xff,1,2026-03-01T09:00:00,2,c,L\n",
+            {},
+            "not in utf-8-sig.*--encoding",
+        ),
         (gzip.compress(HEADER.encode() + b"\n1,A,L,1,2026-03-01T09:00:00,2,c,L\n")[:-9], {}, "cannot be read"),
         (HEADER.encode(), {"consumer": "customer"}, "No column customer"),
         (HEADER.encode(), {"time_zone": "Mars/Olympus"}, "no time zone"),
         (HEADER.encode(), {"encoding": "klingon"}, "cannot be read"),
         (HEADER.encode(), {"delimiter": "::"}, "delimiter"),
         (HEADER.encode(), {"mapping": Path("/nowhere.toml")}, "mapping"),
+        (b"reference,sku,quantity,date\n", {}, "No column unit_price or line_total"),
+        (b"reference,sku,quantity,unit_price\n", {}, "No column moment or date"),
+        (HEADER.encode(), {"prices": "ex_tax"}, "need --tax-rate"),
+        (HEADER.encode(), {"prices": "net"}, "mapping of columns cannot be used"),
+        (HEADER.encode(), {"prices": "ex_tax", "tax_rate": "VAT"}, "No column VAT"),
+        (HEADER.encode(), {"only": ["state=Shipped"]}, "No column state"),
+        (HEADER.encode(), {"only": ["Shipped"]}, "COLUMN=VALUE"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error_and_changes_nothing(

@@ -45,6 +45,23 @@ def test_a_commit_writes_the_ledger_and_the_balance(shop: Shop) -> None:
     assert not list(ledger_differences())
 
 
+def test_a_quote_a_sale_and_a_return_answer_what_consumers_read_of_a_discount(shop: Shop) -> None:
+    content = {
+        "short_description": "Tea week",
+        "long_description": "",
+        "confirmation_message": "You saved on tea",
+        "terms_and_conditions": "",
+        "links": [{"url": "https://shop.example/tea", "anchor_text": "Our teas"}],
+        "images": [],
+    }
+    shop.discount("tenth", value="10", content=content)
+    two = {"sold": [make_line(quantity="2", price="5.00")]}
+    answers = [shop.evaluate(**two), shop.sell("T1", **two), shop.give_back("T1", "R1", TEA="1")]
+    for answer in answers:
+        [applied] = answer["applied"]
+        assert (applied["confirmation_message"], applied["content"]) == ("You saved on tea", content)
+
+
 def test_a_quote_writes_nothing(shop: Shop) -> None:
     shop.promotion("fifty")
     assert shop.evaluate()["points"]["balance"] == 53

@@ -140,7 +140,7 @@ def test_lists_are_found_by_consumer_and_by_how_far_the_choice_is(office: Office
 def test_the_page_of_a_list_shows_products_and_choice(office: Office) -> None:
     make_list(office, "TEA", "CAKE", selected=("CAKE",))
     page = office.page(f"{LISTS}_change", PersonalizedList.objects.get().pk).content.decode()
-    assert "The choice is open" in page
+    assert "The consumer can still change the choice" in page
     assert page.count("product-chip-chosen") == 1
     assert reverse(f"admin:{LISTS}_step", args=["replace", ada().pk]) in page
 
@@ -217,7 +217,7 @@ def test_a_refusal_shows_at_its_field(
 def test_a_choice_that_became_final_meanwhile_is_an_error_above_the_form(office: Office) -> None:
     make_list(office, "TEA", "CAKE", selected=("TEA",), lock_after_first_apply=True)
     answer = step(office, "choose", products=["CAKE"])
-    assert answer.context["form"].non_field_errors() == ["This choice was final."]
+    assert answer.context["form"].non_field_errors() == ["This choice is final. Reset it first."]
 
 
 def test_an_unknown_step_list_or_promotion_is_not_there(office: Office) -> None:
@@ -232,7 +232,7 @@ def test_steps_of_staff_are_in_the_consumers_history(office: Office) -> None:
     make_list(office, "TEA", "CAKE")
     step(office, "add", products="BAP")
     page = office.page("consumers_consumer_history", ada().pk).content.decode()
-    assert "The products are on the list." in page
+    assert "Products added." in page
 
 
 # --- who may do what ------------------------------------------------------------------------------------------------
@@ -347,12 +347,12 @@ def test_every_invalid_row_is_reported_and_nothing_is_imported(office: Office) -
     make_personalized(office.account, "QQ")
     text = HEAD + "PP,ada,TEA,\nPP,bob,TEA,\nPP,who,TEA,\nPP,cy,NOPE,\nQQ,ada,CAKE,\n"
     assert problem_texts(preview(office, LISTS, text)) == [
-        "Row 3, consumer_id: There is no consumer who.",
-        "Row 4, consumer_id: There is no consumer cy.",
-        "Row 4, products.0: There is no product NOPE.",
+        "Row 4, consumer_id: There is no consumer who.",
+        "Row 5, consumer_id: There is no consumer cy.",
+        "Row 5, products.0: There is no product NOPE.",
     ]
     assert problem_texts(preview(office, LISTS, HEAD + "PP,bob,TEA,\nNOPE,bob,TEA,\n")) == [
-        "Row 2, backend_id: There is no personalized promotion NOPE."
+        "Row 3, backend_id: There is no personalized promotion NOPE."
     ]
     assert PersonalizedList.objects.count() == 1
 
@@ -360,10 +360,10 @@ def test_every_invalid_row_is_reported_and_nothing_is_imported(office: Office) -
 def test_a_list_twice_in_a_file_is_refused(office: Office) -> None:
     make_personalized(office.account)
     assert problem_texts(preview(office, LISTS, HEAD + "PP,ada,TEA,\nPP,ada,CAKE,\n")) == [
-        "These are in the file twice: PP / ada."
+        "Row 3, backend_id, consumer_id: PP / ada is in the file twice: rows 2 and 3. Keep one of them."
     ]
     assert problem_texts(preview(office, LISTS, "backend_id,products\nPP,TEA\n"))[0] == (
-        "The file has no column consumer_id, which says which row is which."
+        "The file has no column consumer_id, which identifies each row."
     )
 
 

@@ -20,7 +20,7 @@ class EligibilityFields(forms.Form):
         texts={
             "row": "Rule",
             "add": "Add rule",
-            "empty": "No rules: it applies from the first qualifying transaction on.",
+            "empty": "No rules: it applies from the first qualifying transaction.",
         },
     )
     control_group = forms.ChoiceField(label="Group", required=False)
@@ -30,5 +30,5 @@ class EligibilityFields(forms.Form):
         min_value=0,
         max_value=100,
         widget=decimal("%", min="0", max="100"),
-        help_text="0 to 100.",
+        help_text="From 0 to 100.",
     )

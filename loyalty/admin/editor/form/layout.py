@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from consumers.types import JsonObject
-from loyalty.admin.editor.form.content_fields import PLACES
 from loyalty.choices import PromotionType
+from promotions.admin.editor.content_fields import CONTENT_PATHS, CONTENT_SECTIONS
 from promotions.admin.editor.form import GENERAL, LIMITS_ROWS
 from promotions.engine.definition.fields import (
     CONDITIONS,
-    CONTENT_TEXTS,
     LOYALTY_OUTCOME,
     LOYALTY_TYPES,
     RESTRICTIONS,
@@ -22,9 +21,6 @@ TYPE_FIELDS: Mapping[str, tuple[str, ...]] = {name: own_fields(LOYALTY_OUTCOME, 
 
 TEXTS = tuple(name for name, field in LOYALTY_OUTCOME.items() if field.kind is FieldKind.TEXT)
 """The texts of the outcome, which every type has."""
-
-CONTENT = tuple(CONTENT_TEXTS)
-
 
 Fieldset = tuple[str, JsonObject]
 
@@ -41,8 +37,8 @@ _PRODUCT_SELECTION: Fieldset = (
             ("quantity_apply_to", "quantity_units"),
             ("pricing_order", "pricing_by"),
         ),
-        "description": "Which units of the basket count, how many make one redemption, and which come first. "
-        "Without product sets every unit of the basket counts.",
+        "description": "Choose which units count, how many make one redemption, and which count first. Without "
+        "product sets, all units in the basket count, whatever the basket must contain.",
     },
 )
 _ELIGIBILITY: tuple[Fieldset, ...] = (
@@ -51,31 +47,28 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
         "Qualification rules",
         {
             "fields": CONDITIONS,
-            "description": "Where, to whom and in which transactions it applies. Empty rules mean: all sites, all "
-            "customers, all transactions and all line items qualify.",
+            "description": "Where, for whom and in which transactions it applies. With no rules, all sites, all "
+            "customers, all transactions and all line items qualify. “Basket must contain” only decides "
+            "whether the promotion applies: product sets on the Outcome tab decide which line items count.",
         },
     ),
     (
         "Application rules",
         {
             "fields": ("application_rules",),
-            "description": "What the consumer must have done, this transaction included. All of them must hold.",
+            "description": "What the consumer must have bought before it applies, this transaction included. All "
+            "rules must be met.",
         },
     ),
     (
         "Control group",
         {
             "fields": (("control_group", "control_percentage"),),
-            "description": "Consumers of the group who are held out, by chance but always the same ones, so that "
-            "the promotion's effect can be measured.",
+            "description": "A random part of the group never gets the promotion, so that you can measure its "
+            "effect. The same consumers are always held out.",
         },
     ),
     ("Restriction rules", {"fields": (*LIMITS_ROWS, "always_apply")}),
-)
-_CONTENT: tuple[Fieldset, ...] = (
-    ("Content", {"classes": ("tab",), "fields": CONTENT}),
-    ("Links", {"fields": tuple((f"link_url_{n}", f"anchor_text_{n}") for n in PLACES)}),
-    ("Images", {"fields": tuple((f"image_url_{n}", f"alt_text_{n}") for n in PLACES)}),
 )
 
 
@@ -85,7 +78,7 @@ def fieldsets_of(promotion_type: str) -> tuple[Fieldset, ...]:
     if promotion_type == PromotionType.BONUS_POINTS:
         fields = ("issue_points_on", ("conversion_points", "conversion_units"), "whole_ratio_units_only")
     outcome = ("Outcome", {"classes": ("tab",), "fields": fields})
-    return (GENERAL, outcome, _TEXTS, _PRODUCT_SELECTION, *_ELIGIBILITY, *_CONTENT)
+    return (GENERAL, outcome, _TEXTS, _PRODUCT_SELECTION, *_ELIGIBILITY, *CONTENT_SECTIONS)
 
 
 PATHS: Mapping[str, str] = {
@@ -100,10 +93,6 @@ PATHS: Mapping[str, str] = {
     **{f"eligibility.{name}": name for name in (*CONDITIONS, *RESTRICTIONS, "application_rules")},
     "eligibility.control_group.percentage": "control_percentage",
     "eligibility.control_group": "control_group",
-    **{f"content.{name}": name for name in CONTENT},
-    **{f"content.links.{n - 1}.url": f"link_url_{n}" for n in PLACES},
-    **{f"content.links.{n - 1}.anchor_text": f"anchor_text_{n}" for n in PLACES},
-    **{f"content.images.{n - 1}.url": f"image_url_{n}" for n in PLACES},
-    **{f"content.images.{n - 1}.alt_text": f"alt_text_{n}" for n in PLACES},
+    **CONTENT_PATHS,
 }
 """The field at which a problem is shown, by the first of these paths with which the problem's path begins."""

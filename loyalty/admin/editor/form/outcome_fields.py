@@ -24,17 +24,15 @@ class OutcomeFields(forms.Form):
     """What the promotion gives, the texts about it, and the products that count."""
 
     # What it gives, by type
-    points = forms.IntegerField(
-        label="Points", widget=whole("points"), min_value=1, help_text="Given for each redemption."
-    )
+    points = forms.IntegerField(label="Points", widget=whole("points"), min_value=1, help_text="Points per redemption.")
     multiplier = forms.DecimalField(
         label="Points multiplier",
         widget=decimal("times the base points", min="1", max="100"),
-        help_text="2 means double points: the base points once more. At least 1, at most 100.",
+        help_text="For example, 2 doubles the base points. From 1 to 100.",
     )
     multiplier_scope = forms.ChoiceField(
         label="Multiplies",
-        choices=[("basket", "The basket: all base points"), ("line_items", "Line items: those selected below")],
+        choices=[("basket", "The whole basket"), ("line_items", "Line items in the product sets below")],
         initial="basket",
         widget=UnfoldAdminRadioSelectWidget(),
     )
@@ -48,31 +46,31 @@ class OutcomeFields(forms.Form):
         label="Conversion rate: points",
         widget=whole("points"),
         min_value=1,
-        help_text="Points …",
+        help_text="For example, 5 points for every 10 spent.",
     )
     conversion_units = forms.DecimalField(
         label="Conversion rate: for every",
         widget=decimal({"of": "issue_points_on", "currency": "currency", "quantity": "units"}),
-        help_text="… for every amount spent in the promotion's currency, or number of units bought.",
+        help_text="Amount spent in the promotion's currency, or number of units bought.",
     )
     whole_ratio_units_only = forms.BooleanField(
         label="Whole ratio units only",
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget(),
-        help_text="5 points for every 10 spent give 5 points for 19 spent; without this, 9.",
+        help_text="If on, 5 points for every 10 spent gives 5 points for 19 spent. If off, it gives 9.",
     )
     offer = forms.ChoiceField(
         label="Personalised offer to be redeemed",
         widget=UnfoldAdminSelect2Widget(),
-        help_text="One voucher of it is issued for each redemption.",
+        help_text="Issues one voucher per redemption.",
     )
     activity_description = forms.CharField(
         label="Loyalty activity description",
         required=False,
         max_length=500,
         widget=InsertsInput(ACTIVITY_INSERTS),
-        help_text="What the consumer's points statement says.",
+        help_text="Shown on the consumer's points statement.",
     )
     activity_type = forms.CharField(
         label="Loyalty activity type",
@@ -91,7 +89,7 @@ class OutcomeFields(forms.Form):
         required=False,
         widget=RichTextWidget("Redemption message", MESSAGE_INSERTS),
         help_text="Sent to the consumer after a redemption. Inserts, links and images come from the Content tab. "
-        "Leave blank to send nothing.",
+        "Leave blank to send no message.",
     )
 
     # Product selection
@@ -100,8 +98,8 @@ class OutcomeFields(forms.Form):
         required=False,
         initial="any",
         choices=[
-            ("any", "Or: a unit counts if it fits any of the sets"),
-            ("all", "And: units of every set together make a bundle"),
+            ("any", "Or: a unit counts if it is in any of the sets"),
+            ("all", "And: units of all sets together make a bundle"),
         ],
         widget=UnfoldAdminSelectWidget(),
     )
@@ -112,7 +110,7 @@ class OutcomeFields(forms.Form):
         texts={
             "row": "Product set",
             "add": "Add product set",
-            "empty": "No product sets: every unit of the basket counts.",
+            "empty": "No product sets: all units in the basket count.",
         },
     )
     quantity_apply_to = forms.ChoiceField(
@@ -135,13 +133,13 @@ class OutcomeFields(forms.Form):
             {"of": "product_match", "any": "units", "all": "bundles"},
             **{"data-shown-when": "quantity_apply_to:every,first"},
         ),
-        help_text="Units, or bundles where the product rules say And.",
+        help_text="Units, or bundles if the product rules are set to And.",
     )
     pricing_order = forms.ChoiceField(
         label="Pricing rules",
         required=False,
         initial="cheapest",
-        choices=[("cheapest", "Cheapest units first"), ("most_expensive", "Most expensive units first")],
+        choices=[("cheapest", "Cheapest first"), ("most_expensive", "Most expensive first")],
         widget=UnfoldAdminSelectWidget(),
     )
     pricing_by = forms.ChoiceField(

@@ -4,32 +4,30 @@ The values are checked where every promotion is checked; problems come back by t
 that ``PATHS`` names.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib.admin import site
-from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
-from django.db.models import Model, Q
+from django.db.models import Q
 from django.utils import timezone
 from unfold.widgets import (
+    UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
 )
 
 from consumers.admin.framework.formatting import format_moment
 from consumers.exceptions import Problem
 from consumers.models import ConsumerGroup
-from consumers.types import JsonMapping
-from loyalty.admin.editor.form.content_fields import PLACES, ContentFields
 from loyalty.admin.editor.form.eligibility_fields import EligibilityFields
-from loyalty.admin.editor.form.layout import CONTENT, PATHS, TEXTS, TYPE_FIELDS
+from loyalty.admin.editor.form.layout import PATHS, TEXTS, TYPE_FIELDS
 from loyalty.admin.editor.form.outcome_fields import OutcomeFields
 from loyalty.choices import PromotionType
 from loyalty.models import LoyaltyPromotion, Offer
 from loyalty.selectors.promotion import offers_redeemable
 from loyalty.services.promotion import LOYALTY
+from promotions.admin.editor.content_fields import ContentFields, content_document, content_values
 from promotions.admin.editor.form import Document, PromotionForm, number_text, to_definition
+from promotions.admin.inputs.related_select import related_select
 from promotions.engine.definition.fields import (
     CONDITIONS,
     RESTRICTIONS,
@@ -39,30 +37,14 @@ from promotions.services.promotion.save import promotion_problems
 from promotions.services.promotion.values import PromotionValues
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeyedRelation:
-    """A relation by a key, for the theme's button that adds a related row: the table, and the column of the key."""
-
-    model: type[Model]
-    key: str
-    limit_choices_to: JsonMapping = field(default_factory=dict)
-
-    def get_related_field(self) -> Any:
-        """Return the column that the field holds."""
-        return self.model._meta.get_field(self.key)
-
-
-_GROUP: Any = KeyedRelation(model=ConsumerGroup, key="code")
-
-
 def _availability(offer: Offer, at: datetime) -> str:
     """Return why an offer issues no voucher at a moment; empty if it issues them."""
     if offer.ends_at is not None and offer.ends_at <= at:
-        return f" – ended on {format_moment(offer.ends_at)}"
+        return f" – ended {format_moment(offer.ends_at)}"
     if offer.stock is not None and offer.issued >= offer.stock:
         return " – out of stock"
     if offer.starts_at is not None and offer.starts_at > at:
-        return f" – starts on {format_moment(offer.starts_at)}"
+        return f" – starts {format_moment(offer.starts_at)}"
     return ""
 
 
@@ -107,6 +89,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
             }
             if stored and stored not in offers:
                 offers[stored] = f"no longer in use ({stored})"
+            field.widget = related_select(UnfoldAdminSelect2Widget(), Offer, key="code")
             field.choices = [("", "Choose an offer"), *offers.items()]
 
     def _group_choices(self) -> None:
@@ -114,11 +97,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         groups = ConsumerGroup.objects.filter(account=self.account)
         offered = groups.filter(Q(archived=False) | Q(code=self.initial.get("control_group") or ""))
-        # With the button that adds a group in a window of its own, and then selects it.
-        field.widget = RelatedFieldWidgetWrapper(
-            UnfoldAdminSelectWidget(), _GROUP, site, can_add_related=True, can_change_related=False
-        )
-        field.widget.template_name = "unfold/widgets/related_widget_wrapper.html"
+        field.widget = related_select(UnfoldAdminSelectWidget(), ConsumerGroup, key="code")
         field.choices = [("", "No control group"), *((group.code, str(group)) for group in offered)]
 
     # --- from the documents ---
@@ -129,7 +108,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
             return {"currency": self.account.currency}
         selection = outcome.get("product_selection") or {}
         control = eligibility.get("control_group") or {}
-        values = {
+        return {
             **{name: outcome.get(name) for name in (*TYPE_FIELDS[self.promotion_type], *TEXTS)},
             "product_match": selection.get("match"),
             "product_sets": selection.get("sets"),
@@ -140,13 +119,8 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
             **{name: eligibility.get(name) for name in (*CONDITIONS, *RESTRICTIONS, "application_rules")},
             "control_group": control.get("group"),
             "control_percentage": control.get("percentage"),
-            **{name: content.get(name) for name in CONTENT},
+            **content_values(content),
         }
-        for kind, address, text in (("links", "link_url", "anchor_text"), ("images", "image_url", "alt_text")):
-            for number, entry in enumerate(content.get(kind) or (), start=1):
-                values[f"{address}_{number}"] = entry.get("url")
-                values[f"{text}_{number}"] = entry.get(text)
-        return values
 
     # --- to the documents ---
 
@@ -186,14 +160,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
 
     def content(self) -> Document:
         """Return the document of the Content tab."""
-        values = self.cleaned_data
-        document: Document = {name: values[name] for name in CONTENT}
-        for kind, address, text in (("links", "link_url", "anchor_text"), ("images", "image_url", "alt_text")):
-            entries = [{"url": values[f"{address}_{n}"], text: values[f"{text}_{n}"]} for n in PLACES]
-            while entries and not any(entries[-1].values()):
-                entries.pop()
-            document[kind] = entries
-        return document
+        return content_document(self.cleaned_data)
 
     # --- checks of the form itself ---
 
@@ -211,5 +178,5 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
         cleaned = super().clean()
         wants_units = cleaned.get("quantity_apply_to") in ("every", "first")
         if wants_units and not cleaned.get("quantity_units") and "quantity_units" not in self.errors:
-            self.add_error("quantity_units", "Say how many units.")
+            self.add_error("quantity_units", "Enter how many units.")
         return cleaned

@@ -17,7 +17,9 @@ from promotions.engine.rules.attributes import Scope
 class ProductSetForm(RowForm):
     """A product set."""
 
-    name = forms.CharField(label="Name of the set", max_length=200, required=False, widget=UnfoldAdminTextInputWidget())
+    name = forms.CharField(
+        label="Name of product set", max_length=200, required=False, widget=UnfoldAdminTextInputWidget()
+    )
     units = forms.IntegerField(
         label="Units of this set in a bundle",
         min_value=1,
@@ -26,7 +28,7 @@ class ProductSetForm(RowForm):
         required=False,
         widget=whole("units", **{"data-shown-when": "product_match:all"}),
     )
-    rules = RulesField(Scope.LINE_ITEM, label="Products of this set", empty="every product is in this set")
+    rules = RulesField(Scope.LINE_ITEM, label="Products of this set", empty="all products are in this set")
 
     def as_values(self) -> Document:
         return {
@@ -48,7 +50,7 @@ class ApplicationRuleForm(RowForm):
     threshold = forms.DecimalField(
         label="At least",
         widget=decimal({"of": "measure", "transactions": "transactions", "quantity": "units", "spend": "currency"}),
-        help_text="Transactions, units, or an amount in the promotion's currency.",
+        help_text="Number of transactions or units, or an amount in the promotion's currency.",
     )
     period_unit = forms.ChoiceField(
         label="Within",
@@ -56,7 +58,7 @@ class ApplicationRuleForm(RowForm):
             ("days", "Days"),
             ("weeks", "Weeks"),
             ("months", "Months"),
-            ("promotion", "The time of this promotion"),
+            ("promotion", "Since this promotion started"),
         ],
         initial="days",
         widget=UnfoldAdminSelectWidget(),
@@ -66,23 +68,23 @@ class ApplicationRuleForm(RowForm):
         min_value=1,
         max_value=3650,
         required=False,
-        initial=1,
+        initial=30,
         widget=whole(
             {"of": "period_unit", "days": "days", "weeks": "weeks", "months": "months"},
             **{"data-shown-when": "period_unit:days,weeks,months"},
         ),
-        help_text="Up to and including the day of this transaction.",
+        help_text="Counts back from the day of this transaction.",
     )
     counting = forms.ChoiceField(
         label="Applies",
         choices=[
-            ("reached", "From the threshold on, every time"),
             ("every", "Each time the target is reached (counting restarts)"),
+            ("reached", "On every transaction once the target is reached"),
         ],
         widget=UnfoldAdminSelectWidget(),
-        initial="reached",
+        initial="every",
     )
-    line_item_rules = RulesField(Scope.LINE_ITEM, label="Only these line items count", empty="all line items count")
+    line_item_rules = RulesField(Scope.LINE_ITEM, label="Only count these line items", empty="all line items count")
 
     def as_values(self) -> Document:
         values = self.cleaned_data

@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import load_workbook
 
-from consumers.admin.files.pages import CachedFile
+from consumers.admin.files.upload import CachedFile
 from consumers.choices import StaffRole
 from consumers.models import Consumer, ConsumerGroup, Site
 from consumers.services.staff import staff_member_add
@@ -71,7 +71,7 @@ def test_an_import_cannot_reach_another_accounts_rows(office: Office) -> None:
     ("text", "words"),
     [
         ("name\nOther\n", "no column sku"),
-        ("sku,name\nX1,a\nX1,b\n", "twice"),
+        ("sku,name\nX1,a\n\nX1,b\n", "Row 4, sku: X1 is in the file twice: rows 2 and 4. Keep one of them."),
         ("sku,retail_price\nX1,cheap\n", "Expected a number"),
         ("sku,retail_price\nX1,-1\n", "greater than or equal to 0"),
         ("sku,archived\nX1,perhaps\n", "yes or no"),
@@ -88,7 +88,7 @@ def test_an_invalid_file_is_refused_as_a_whole_with_the_reason(office: Office, t
 
 def test_a_refusal_of_the_service_names_the_row(office: Office) -> None:
     answer = preview(office, "consumers_consumer", "consumer_id,groups\nc-1,\nc-2,nope\n")
-    assert problem_texts(answer) == ["Row 2, groups.0: There is no group nope."]
+    assert problem_texts(answer) == ["Row 3, groups.0: There is no group nope."]
     assert not Consumer.objects.exists()
 
 
@@ -175,8 +175,9 @@ def test_a_preview_shows_the_changes_by_column(office: Office) -> None:
     assert [word for word in ("<del>3.00</del>", "<ins>New name</ins>") if word not in page] == []
 
 
-def test_unknown_columns_are_refused_by_name(office: Office) -> None:
-    [words] = problem_texts(preview(office, "promotions_product", "sku,retail prise\nX1,3\n"))
+def test_unknown_fields_of_a_json_file_are_refused_by_name(office: Office) -> None:
+    text = json.dumps([{"sku": "X1", "retail prise": 3}])
+    [words] = problem_texts(preview(office, "promotions_product", text, "json"))
     assert words.startswith("The file has unknown columns: retail prise. Known are sku, name,")
 
 
@@ -187,8 +188,8 @@ def test_unknown_columns_are_refused_by_name(office: Office) -> None:
         ({"sku": 5}, "Row 1, sku: Expected a text."),
         ({"sku": "X1", "labels": "a, b", "retail_price": [1]}, "Row 1, retail_price: Expected a number such as 12.50."),
         ({"sku": "X1", "labels": [{}]}, "Row 1, labels: Expected a list of texts."),
-        ({"sku": "X1", "labels": ["a\x00"]}, "Row 1, labels: This has a character that cannot be stored."),
-        ({"sku": "\ud800"}, "Row 1, sku: This has a character that cannot be stored."),
+        ({"sku": "X1", "labels": ["a\x00"]}, "Row 1, labels: This has a character that we cannot store."),
+        ({"sku": "\ud800"}, "Row 1, sku: This has a character that we cannot store."),
         ({"sku": "X1", "archived": {}}, "Row 1, archived: Expected yes or no."),
     ],
 )
@@ -238,8 +239,8 @@ def test_unknown_groups_and_consumers_are_reported_by_row_and_column(office: Off
     fill(other.account)
     text = "group,consumer_id\nacme-g1,acme-c1\nother-g1,acme-c1\nacme-g1,other-c1\n"
     assert problem_texts(preview(office, "consumers_consumergroup", text, resource="1")) == [
-        "Row 2, group: There is no group other-g1.",
-        "Row 3, consumer_id: There is no consumer other-c1.",
+        "Row 3, group: There is no group other-g1.",
+        "Row 4, consumer_id: There is no consumer other-c1.",
     ]
 
 
@@ -276,16 +277,13 @@ def test_confirming_an_imported_file_asks_for_it_again(office: Office) -> None:
     assert office.post("promotions_product_process_import", **sent).url == "/admin/promotions/product/"
     again = office.post("promotions_product_process_import", **sent)
     assert again.url == "/admin/promotions/product/import/"
-    assert "not here any more" in office.page("promotions_product_import").content.decode()
+    assert "The file is gone" in office.page("promotions_product_import").content.decode()
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [{"format": "9"}, {"format": "x"}, {"resource": "7"}, {"import_file_name": "../../etc/passwd"}, {"format": ""}],
-)
-def test_a_confirmation_that_no_page_sends_imports_nothing(office: Office, sent: dict[str, str]) -> None:
-    answer = preview(office, "promotions_product", "sku,name\nX1,Tea\n")
-    values = {**answer.context["confirm_form"].initial, **sent}
+@pytest.mark.parametrize("file", ["../../etc/passwd", "", "\x00", "x.csv"])
+def test_a_confirmation_that_no_page_sends_imports_nothing(office: Office, file: str) -> None:
+    preview(office, "promotions_product", "sku,name\nX1,Tea\n")
+    values = {"import_file_name": file}
     assert office.post("promotions_product_process_import", **values).url == "/admin/promotions/product/import/"
     assert not Product.objects.exists()
 
@@ -296,7 +294,7 @@ def test_a_row_that_became_invalid_since_the_preview_is_reported_and_nothing_is_
     Consumer.objects.get().groups.clear()
     ConsumerGroup.objects.all().delete()
     answer = office.post("consumers_consumer_process_import", **answer.context["confirm_form"].initial)
-    assert problem_texts(answer) == ["Row 2, groups.0: There is no group acme-g1."]
+    assert problem_texts(answer) == ["Row 3, groups.0: There is no group acme-g1."]
     assert "Nothing was imported" in answer.content.decode()
     assert not Consumer.objects.filter(consumer_id__startswith="c-").exists()
 
@@ -342,7 +340,7 @@ def confirmed(office: Office, answer: Any, **changed: str) -> Any:
     return office.client.post("/admin/consumers/site/process_import/", {**sent, **changed}, follow=True)
 
 
-LOOK_AGAIN = "The file is not here any more: it was imported already, or waited too long."
+LOOK_AGAIN = "The file is gone: it was already imported, or it waited too long. Upload it again."
 
 
 def test_confirming_a_file_twice_imports_it_once(office: Office) -> None:
@@ -362,9 +360,12 @@ def test_an_expired_preview_asks_for_the_file_again(office: Office) -> None:
     assert Site.objects.count() == 0
 
 
-@pytest.mark.parametrize("changed", [{"format": "x"}, {"format": "9"}, {"resource": "7"}, {"import_file_name": ""}])
-def test_only_a_previewed_file_is_imported(office: Office, changed: dict[str, str]) -> None:
-    answer = confirmed(office, preview(office, "consumers_site", "number,name\n1,One\n"), **changed)
+def test_a_file_with_problems_cannot_be_confirmed(office: Office) -> None:
+    preview(office, "consumers_site", "number,name\n1,One\n1,Again\n")
+    [upload] = office.client.session["import_uploads"]
+    answer = office.client.post(
+        "/admin/consumers/site/process_import/", {"import_file_name": upload["file"]}, follow=True
+    )
     assert (answer.status_code, LOOK_AGAIN in answer.content.decode()) == (200, True)
     assert Site.objects.count() == 0
 

@@ -2,17 +2,21 @@
 
 import csv
 import io
+import itertools
 import json
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 from tablib import Dataset
 
-from consumers.admin.files import formats, jobs, pages
+from consumers.admin.files import formats, forms, jobs, pages, preview
 from consumers.admin.files.formats import FORMATS
-from consumers.choices import JobState, StaffRole
+from consumers.choices import JobFile, JobQuestion, JobState, StaffRole
+from consumers.exceptions import JobOver
 from consumers.models import Consumer, ConsumerGroup, Job, Site
+from consumers.services.job import FILES_KEPT_FOR, job_answer
 from consumers.tasks import jobs_run
 from promotions.choices import Family
 from promotions.models import PersonalizedList, Promotion
@@ -46,6 +50,18 @@ def send(office: Office, page: str, content: bytes | str, *, kind: str = CSV, **
     return office.post(f"{page}_import", import_file=file, format=kind, **{"resource": "0", **values})
 
 
+def import_large(office: Office, page: str, content: bytes | str, **values: Any) -> Job:
+    """Import a large file as a person does: upload, preview, confirm; return the job."""
+    send(office, page, content, **values)
+    jobs_run()
+    job = Job.objects.latest("pk")
+    assert (job.state, job.question) == (JobState.ASKING, JobQuestion.CONFIRM), job.error
+    office.post("consumers_job_confirm", job.pk)
+    jobs_run()
+    job.refresh_from_db()
+    return job
+
+
 def sites(count: int) -> str:
     return "number,name\n" + "".join(f"S{n:03},Site {n}\n" for n in range(1, count + 1))
 
@@ -64,6 +80,15 @@ def test_a_large_file_is_imported_by_a_worker(office: Office, kind: str) -> None
     assert (job.state, job.asked_by, Site.objects.count()) == (JobState.WAITING, office.user, 0)
     jobs_run()
     job.refresh_from_db()
+    assert (job.state, job.question, job.done, Site.objects.count()) == (JobState.ASKING, JobQuestion.CONFIRM, 5, 0)
+    page = office.page("consumers_job_change", job.pk).content.decode()
+    assert [
+        text for text in ("<strong>5</strong> new", "Site 1", "Site 5", "Nothing is saved yet") if text not in page
+    ] == []
+    assert 'hx-trigger="every' not in page, "nothing changes until somebody answers"
+    office.post("consumers_job_confirm", job.pk)
+    jobs_run()
+    job.refresh_from_db()
     assert (job.state, job.phase, job.done, job.total, job.error) == (JobState.DONE, "imported", 5, 5, "")
     assert Site.objects.filter(account=office.account).count() == 5
 
@@ -71,8 +96,8 @@ def test_a_large_file_is_imported_by_a_worker(office: Office, kind: str) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (sites(4) + f"S9,{'n' * 301}\n", "Row 5, name: "),
-        (sites(4) + "S001,again\n", "in the file twice: S001"),
+        (sites(4) + f"S9,{'n' * 301}\n", "Row 6, name: "),
+        (sites(4) + "S001,again\n", "Row 6, number: S001 is in the file twice: rows 2 and 6."),
         ("name\na\nb\nc\n", "no column number"),
     ],
 )
@@ -89,7 +114,7 @@ def test_one_invalid_row_stops_the_whole_import(office: Office, text: str, words
 def test_a_refusal_of_the_service_names_the_row_of_the_file(office: Office) -> None:
     send(office, "consumers_consumer", "consumer_id,groups\nc-1,\nc-2,\nc-3,\nc-4,nope\n")
     jobs_run()
-    assert Job.objects.get().error == "Row 4, groups.0: There is no group nope."
+    assert Job.objects.get().error == "Row 5, groups.0: There is no group nope."
     assert not Consumer.objects.exists()
 
 
@@ -99,9 +124,8 @@ def test_a_large_assignment_of_lists_keeps_the_options_of_the_form(office: Offic
     PersonalizedList.objects.filter(consumer__consumer_id="acme-c1").update(locked=True, selected=["acme-p1"])
     rows = "backend_id,consumer_id,products,selected\n"
     rows += "".join(f"acme-pp1,acme-c{n},acme-p2,\n" for n in range(1, 5))
-    send(office, "promotions_personalizedlist", rows, keep_locked="on")
-    jobs_run()
-    assert Job.objects.get().state == JobState.DONE, Job.objects.get().error
+    job = import_large(office, "promotions_personalizedlist", rows, keep_locked="on")
+    assert job.state == JobState.DONE, job.error
     lists = PersonalizedList.objects.filter(promotion__backend_id="acme-pp1").order_by("consumer__consumer_id")
     assert [each.products for each in lists] == [["acme-p1"], ["acme-p2"], ["acme-p2"], ["acme-p2"]]
 
@@ -118,7 +142,7 @@ def test_a_large_export_is_a_file_to_download(office: Office) -> None:
     assert f"/admin/consumers/job/{job.pk}/download/" in page
     file = office.page("consumers_job_download", job.pk)
     assert file.headers["Content-Type"] == "text/csv; charset=utf-8"
-    rows = list(csv.DictReader(io.StringIO(b"".join(file.streaming_content).decode())))
+    rows = list(csv.DictReader(io.StringIO(b"".join(file.streaming_content).decode("utf-8-sig"))))
     assert [row["number"] for row in rows] == [site.number for site in Site.objects.order_by("-number")]
 
 
@@ -139,9 +163,7 @@ def test_a_worker_exports_and_imports_promotions_as_json_objects(office: Office)
     assert rows[0]["outcome"]["activity_description"] == ""
     for row in rows:
         row["description"] = "Changed"
-    send(office, "loyalty_loyaltypromotion", json.dumps(rows), kind=JSON)
-    jobs_run()
-    job = Job.objects.latest("pk")
+    job = import_large(office, "loyalty_loyaltypromotion", json.dumps(rows), kind=JSON)
     assert (job.state, job.phase, job.done, job.error) == (JobState.DONE, "imported", 6, "")
     changed = Promotion.objects.filter(family=Family.LOYALTY)
     assert {(promotion.description, promotion.version) for promotion in changed} == {("Changed", 2)}
@@ -160,7 +182,7 @@ def test_rows_that_are_deleted_meanwhile_are_left_out(office: Office) -> None:
     ConsumerGroup.objects.filter(code="acme-g1").delete()
     jobs_run()
     text, objects = (result_of(office, job) for job in Job.objects.order_by("pk"))
-    assert [row["code"] for row in csv.DictReader(io.StringIO(text.decode()))] == ["acme-g4", "acme-g5"]
+    assert [row["code"] for row in csv.DictReader(io.StringIO(text.decode("utf-8-sig")))] == ["acme-g4", "acme-g5"]
     assert [row["code"] for row in json.loads(objects)] == ["acme-g4", "acme-g5"]
 
 
@@ -185,9 +207,7 @@ def test_a_worker_exports_and_imports_the_members_of_a_large_group(office: Offic
     assert job.title == "Export of 5 members of groups"
     file = result_of(office, job)
     Consumer.groups.through.objects.all().delete()
-    send(office, "consumers_consumergroup", file, resource="1")
-    jobs_run()
-    job = Job.objects.latest("pk")
+    job = import_large(office, "consumers_consumergroup", file, resource="1")
     assert (job.title, job.state) == ("Import of members of groups from rows.csv", JobState.DONE)
     group = ConsumerGroup.objects.get(code="acme-g1")
     assert group.consumers.count() == 5
@@ -204,7 +224,7 @@ def test_a_highly_compressed_file_becomes_a_job_without_being_parsed(
     monkeypatch.setattr(formats, "MAX_UNPACKED_BYTES", 100)
     jobs_run()
     assert Job.objects.get().error == (
-        "What is packed into this file is too large. Import it in parts. Was the right format chosen?"
+        "The file is too large once unpacked. Import it in parts. Was the right format chosen?"
     )
 
 
@@ -224,6 +244,111 @@ def test_cancelling_a_job_needs_a_confirmation(office: Office) -> None:
     page = office.page("consumers_job_change", job.pk)
     assert page.context["actions_detail"] == []
     assert 'hx-trigger="every' not in page.content.decode()
+
+
+def test_an_import_that_is_not_confirmed_writes_nothing(office: Office) -> None:
+    send(office, "consumers_site", sites(5))
+    jobs_run()
+    job = Job.objects.get()
+    assert office.page("consumers_job_confirm", job.pk).status_code == 405
+    jobs_run()
+    office.post("consumers_job_cancel", job.pk, **YES)
+    office.post("consumers_job_confirm", job.pk)
+    jobs_run()
+    job.refresh_from_db()
+    assert (job.state, Site.objects.count()) == (JobState.CANCELLED, 0)
+
+
+def test_an_import_that_nobody_confirms_is_cancelled_after_a_month(office: Office) -> None:
+    send(office, "consumers_site", sites(5))
+    jobs_run()
+    Job.objects.update(asked_at=timezone.now() - FILES_KEPT_FOR)
+    jobs_run()
+    job = Job.objects.get()
+    assert (job.state, job.error) == (JobState.CANCELLED, "Nobody answered in 30 days.")
+    assert not job.parts.exists() or not job.parts.filter(file=JobFile.INPUT).exists()
+
+
+def test_confirming_twice_imports_once(office: Office) -> None:
+    send(office, "consumers_site", sites(5))
+    jobs_run()
+    job = Job.objects.get()
+    stale = Job.objects.get()
+    job_answer(job=job, question=JobQuestion.CONFIRM, parameters={"confirmed": True})
+    with pytest.raises(JobOver):
+        job_answer(job=stale, question=JobQuestion.CONFIRM, parameters={"confirmed": True})
+    jobs_run()
+    assert Job.objects.get().state == JobState.DONE
+
+
+def test_only_who_may_import_the_rows_confirms_them(office: Office) -> None:
+    send(office, "consumers_site", sites(5))
+    jobs_run()
+    marketer = office.login(StaffRole.MARKETER)
+    Job.objects.update(asked_by=marketer.user)
+    assert marketer.post("consumers_job_confirm", Job.objects.get().pk).status_code == 403
+    other = make_office("other")
+    assert other.post("consumers_job_confirm", Job.objects.get().pk).status_code == 404
+    assert Job.objects.get().state == JobState.ASKING
+
+
+def test_a_large_file_that_changes_nothing_asks_nothing(office: Office) -> None:
+    import_large(office, "consumers_site", sites(5))
+    send(office, "consumers_site", sites(5))
+    jobs_run()
+    job = Job.objects.latest("pk")
+    assert job.state == JobState.DONE
+    assert "There is nothing to import" in office.page("consumers_job_change", job.pk).content.decode()
+
+
+def test_a_preview_counts_each_row_once_when_its_worker_is_killed(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MAX_SHOWN_ROWS", 3)
+    send(office, "consumers_site", sites(5))
+    job = Job.objects.get()
+    calls = itertools.count(1)
+
+    def dying(row: Any) -> Any:
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        return preview.row_json(row)
+
+    monkeypatch.setattr(jobs, "row_json", dying)
+    with pytest.raises(KeyboardInterrupt):
+        jobs_run()
+    assert Job.objects.get().done == 2
+    Job.objects.update(lease_until=timezone.now())
+    jobs_run()
+    job.refresh_from_db()
+    assert (job.state, job.summary["new"], job.summary["shown"]) == (JobState.ASKING, 5, 3)
+    page = office.page("consumers_job_change", job.pk).content.decode()
+    assert "And 2 rows more." in page
+
+
+def test_a_large_file_with_other_headings_asks_for_its_columns(office: Office) -> None:
+    rows = "Site no;Shop\n" + "".join(f"S{n:03};Shop {n}\n" for n in range(1, 6))
+    send(office, "consumers_site", rows)
+    jobs_run()
+    job = Job.objects.get()
+    assert (job.state, job.question) == (JobState.ASKING, JobQuestion.COLUMNS)
+    address = f"/admin/consumers/site/import/?job={job.pk}"
+    assert address in office.page("consumers_job_change", job.pk).content.decode()
+    page = office.client.get(address).content.decode()
+    assert [text for text in ("Site no", "S001 · S002 · S003", "Shop") if text not in page] == []
+    office.client.post(address, {"column_0": "number", "column_1": "name"})
+    jobs_run()
+    job.refresh_from_db()
+    assert (job.question, job.summary["new"]) == (JobQuestion.CONFIRM, 5)
+    office.client.post(address, {"column_0": "number", "column_1": ""})
+    jobs_run()
+    job.refresh_from_db()
+    assert (job.question, job.summary["new"]) == (JobQuestion.CONFIRM, 5), "changed again"
+    assert "Shop 1" not in office.page("consumers_job_change", job.pk).content.decode()
+    office.post("consumers_job_confirm", job.pk)
+    jobs_run()
+    assert list(Site.objects.values_list("number", "name"))[:1] == [("S001", "")]
+    assert office.client.get(address).status_code == 302
 
 
 def test_users_see_their_own_jobs_and_administrators_see_all(office: Office) -> None:
@@ -248,7 +373,7 @@ def test_a_user_without_permission_cannot_create_an_import_job(office: Office) -
 
 
 def test_a_file_that_would_fill_the_memory_is_refused(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "MAX_FILE_BYTES", 20)
+    monkeypatch.setattr(forms, "MAX_FILE_BYTES", 20)
     answer = send(office, "consumers_site", sites(5))
     assert "Import it in parts" in answer.context["form"].errors["import_file"][0]
 

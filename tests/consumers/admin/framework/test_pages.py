@@ -62,7 +62,7 @@ def test_a_site_that_history_needs_is_not_deleted(office: Office) -> None:
     fill(office.account)
     site = Site.objects.get()
     answer = office.client.post(f"/admin/consumers/site/{site.pk}/delete/", {"post": "yes"}, follow=True)
-    assert "archive it instead" in answer.content.decode()
+    assert "Archive it instead" in answer.content.decode()
     assert Site.objects.filter(pk=site.pk).exists()
 
 
@@ -413,5 +413,5 @@ def test_the_delete_confirmation_names_the_row_and_says_it_cannot_be_undone(offi
     office.post("consumers_site_add", number="001", name="Leeds")
     html = office.page("consumers_site_delete", Site.objects.get(number="001").pk).content.decode()
     assert "Delete “001 · Leeds”?" in html
-    assert "It cannot be brought back." in html
+    assert "You cannot undo this." in html
     assert "related items" not in html

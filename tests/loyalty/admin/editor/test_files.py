@@ -144,6 +144,7 @@ def create_full_promotions(account: Account) -> None:
             price_order="most_expensive",
             product_sets=sources,
             conditions={**conditions, "line_item_rules": NESTED},
+            content=content,
             **limits,
         )
     every_50 = {"rules": NESTED, "required_spend": "50.00", "repeats": True}
@@ -228,6 +229,7 @@ def test_every_field_of_every_type_has_a_column(office: Office) -> None:
         row = discounts[discount.code]
         assert {name: row[name] for name in discount.outcome} == discount.outcome
         assert row["conditions"]["line_item_rules"] == discount.eligibility["line_item_rules"]
+        assert row["content"] == discount.content
 
 
 def edited_file(office: Office, page: str, code: str, kind: str = "csv", **cells: Any) -> bytes:
@@ -276,26 +278,29 @@ def test_an_empty_cell_clears_the_field(office: Office) -> None:
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ({"type": "bonus_points"}, "Row 1, type: It is a fixed_points promotion, and stays one."),
-        ({"currency": "EUR"}, "Row 1, currency: The currency is fixed once a promotion is published."),
-        ({"starts_at": "2020-01-01 09:00"}, "Row 1, starts_at: The start is fixed once a promotion has started."),
-        ({"outcome.points": "0"}, "Row 1, outcome.points: Expected a whole number from 1 to 1000000000."),
-        ({"outcome.multiplier": "2"}, "Row 1, outcome.multiplier: A promotion of type fixed_points has no such field."),
-        ({"eligibility.site_rules": "{"}, "Row 1, eligibility.site_rules: This is no JSON: "),
-        ({"eligibility.always_apply": "perhaps"}, "Row 1, eligibility.always_apply: Expected yes or no."),
-        ({"starts_at": "soon"}, "Row 1, starts_at: Expected a time such as 2026-03-31 09:00"),
-        ({"name": ""}, "Row 1, name: This may not be blank."),
+        ({"type": "bonus_points"}, "Row 2, type: The type is fixed_points and cannot be changed."),
+        ({"currency": "EUR"}, "Row 2, currency: You cannot change the currency of a published promotion."),
+        (
+            {"starts_at": "2020-01-01 09:00"},
+            "Row 2, starts_at: You cannot change the start of a promotion that has started.",
+        ),
+        ({"outcome.points": "0"}, "Row 2, outcome.points: Expected a whole number from 1 to 1000000000."),
+        ({"outcome.multiplier": "2"}, "Row 2, outcome.multiplier: A promotion of type fixed_points has no such field."),
+        ({"eligibility.site_rules": "{"}, "Row 2, eligibility.site_rules: This is no JSON: "),
+        ({"eligibility.always_apply": "perhaps"}, "Row 2, eligibility.always_apply: Expected yes or no."),
+        ({"starts_at": "soon"}, "Row 2, starts_at: Expected a day such as 2026-03-31, a time such as 2026-03-31 09:00"),
+        ({"name": ""}, "Row 2, name: This may not be blank."),
         (
             {"eligibility.customer_rules": json.dumps(tree("home_site", "is_any_of", ["acme-001", "nowhere"]))},
-            "Row 1, eligibility.customer_rules.rules.0.value: There is no site nowhere.",
+            "Row 2, eligibility.customer_rules.rules.0.value: There is no site nowhere.",
         ),
         (
             {"outcome.product_selection": json.dumps({"sets": [{"rules": tree("sku", "is", 5)}]})},
-            "Row 1, outcome.product_selection.sets.0.rules.rules.0.value: ",
+            "Row 2, outcome.product_selection.sets.0.rules.rules.0.value: ",
         ),
         (
             {"eligibility.control_group": json.dumps({"group": "nobody", "percentage": "5"})},
-            "Row 1, eligibility.control_group.group: There is no group nobody.",
+            "Row 2, eligibility.control_group.group: There is no group nobody.",
         ),
     ],
 )
@@ -309,22 +314,22 @@ def test_errors_name_row_column_and_path(office: Office, cells: dict[str, str], 
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ({"discount_type": "points"}, "Row 1, discount_type:"),
-        ({"value": "101"}, "Row 1, value: Expected a percentage above 0 and of 100 at most."),
-        ({"product_sets": "[]"}, "Row 1, product_sets: A discount has at least one product set."),
+        ({"discount_type": "points"}, "Row 2, discount_type:"),
+        ({"value": "101"}, "Row 2, value: Expected a percentage above 0 and of 100 at most."),
+        ({"product_sets": "[]"}, "Row 2, product_sets: A discount has at least one product set."),
         (
             {"product_sets": json.dumps([{"products": ["acme-p1", "none"]}])},
-            "Row 1, product_sets.0.products.1: There is no product none.",
+            "Row 2, product_sets.0.products.1: There is no product none.",
         ),
         (
             {"product_sets": json.dumps([{"personalized_promotion": "none"}])},
-            "Row 1, product_sets.0.personalized_promotion: There is no personalized promotion none.",
+            "Row 2, product_sets.0.personalized_promotion: There is no personalized promotion none.",
         ),
         (
             {"conditions.customer_rules": json.dumps(tree("groups", "is_any_of", ["none"]))},
-            "Row 1, conditions.customer_rules.rules.0.value: There is no group none.",
+            "Row 2, conditions.customer_rules.rules.0.value: There is no group none.",
         ),
-        ({"transaction_redemption_limit": "-1"}, "Row 1, transaction_redemption_limit: Expected a whole number"),
+        ({"transaction_redemption_limit": "-1"}, "Row 2, transaction_redemption_limit: Expected a whole number"),
     ],
 )
 def test_errors_of_discounts_name_row_column_and_path(office: Office, cells: dict[str, str], words: str) -> None:
@@ -341,7 +346,7 @@ def test_errors_of_discounts_name_row_column_and_path(office: Office, cells: dic
         ([{"code": "n", "outcome": [5]}], "Row 1, outcome: Expected an object."),
         ([{"code": "n", "pointz": 5}], "The file has unknown columns: pointz."),
         ([{"code": 5}], "Row 1, code: Expected a text."),
-        ([{"code": "a\x00"}], "Row 1, code: This has a character that cannot be stored."),
+        ([{"code": "a\x00"}], "Row 1, code: This has a character that we cannot store."),
         ([{"code": "bare", "outcome": {"points": 1.5}}], "Row 1, outcome.points: Expected a whole number"),
     ],
 )
@@ -357,7 +362,7 @@ def test_a_single_bad_row_prevents_the_whole_import(office: Office) -> None:
     rows[-1]["starts_at"] = "never"
     answer = preview(office, LOYALTY, file_of(rows))
     [words] = problem_texts(answer)
-    assert words.startswith(f"Row {len(rows)}, starts_at: Expected a time such as")
+    assert words.startswith(f"Row {len(rows) + 1}, starts_at: Expected a day such as")
     assert "Nothing was imported" in answer.content.decode()
     assert definitions_of(office.account) == before
 
@@ -379,7 +384,11 @@ def test_times_without_an_offset_are_the_accounts(office: Office) -> None:
     assert bare.starts_at == datetime(2030, 7, 1, 8, tzinfo=UTC)
     assert bare.ends_at == datetime(2030, 7, 2, 9, tzinfo=UTC)
     answer = preview(office, LOYALTY, "code,starts_at\nbare,2030-03-31 01:30\n")
-    assert problem_texts(answer) == ["Row 1, starts_at: The clocks go forward then: there is no such time."]
+    [text] = problem_texts(answer)
+    assert text == (
+        "Row 2, starts_at: Daylight saving: clocks in Europe/London skip 01:30 on 31 March 2030. "
+        "Write 2030-03-31T00:30:00+00:00 or 2030-03-31T02:30:00+01:00."
+    )
 
 
 def test_an_export_has_the_filtered_list_or_the_selected_rows(office: Office) -> None:
@@ -408,7 +417,7 @@ def test_an_export_and_an_import_stay_within_the_account(office: Office) -> None
     words = problem_texts(
         preview(other, LOYALTY, "code,type,name,starts_at,outcome.offer\nv,redeem_offer,V,2030-01-01,acme-o1\n")
     )
-    assert words == ["Row 1, outcome.offer: There is no personalised offer in use acme-o1."]
+    assert words == ["Row 2, outcome.offer: There is no personalised offer in use acme-o1."]
 
 
 @pytest.mark.parametrize("page", [LOYALTY, DISCOUNT, "promotions_personalizedpromotion"])
@@ -446,7 +455,7 @@ def test_values_too_long_for_a_spreadsheet_cell_are_exported_as_csv_and_json() -
     skus = [f"{n:064}" for n in range(1000)]
     save_discount(office.account, code="long", product_sets=[{"products": skus}])
     refused = office.post(f"{DISCOUNT}_export", format=number_of("xlsx"), resource="0")
-    assert "Row 1, product_sets: a cell of a spreadsheet holds 32,767 characters" in refused.content.decode()
+    assert "Row 2, product_sets: a cell of a spreadsheet holds 32,767 characters" in refused.content.decode()
     for kind in ("csv", "json"):
         file = export(office, DISCOUNT, kind)
         Discount.objects.all().delete()

@@ -12,9 +12,17 @@ from consumers.admin.framework.history import Change
 from consumers.choices import StaffRole
 from consumers.models import Account
 from loyalty.models import LoyaltyPromotion, Offer
-from promotions.models import PromotionVersion
+from promotions.models import Promotion, PromotionVersion
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion
-from tests.loyalty.admin.promotion_page import add, change, errors_of, form_values, values_of_form
+from tests.loyalty.admin.promotion_page import (
+    ASK_TO_PUBLISH,
+    PUBLISH,
+    add,
+    change,
+    errors_of,
+    form_values,
+    values_of_form,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +44,7 @@ ELIGIBILITY = [
     "Site",
     "Customer",
     "Transaction",
-    "Line items",
+    "Basket must contain",
     "Qualifying transactions",
     "Group",
     "Percentage held out",
@@ -348,14 +356,14 @@ def test_an_error_is_shown_at_its_field_and_opens_its_tab(
 ) -> None:
     answer = add(office.client, **values)
     assert list(errors_of(answer)) == [field]
-    assert answer.context["form_tab_with_error"] == tab
+    assert answer.context["open_tab"] == tab
     assert [form_tab.slug for form_tab in answer.context["form_tabs"] if form_tab.errors] == [tab]
     assert not LoyaltyPromotion.objects.filter(account=office.account, name="Tea time").exists()
 
 
 def test_the_first_tab_with_an_error_opens_and_all_are_counted(office: Office) -> None:
     answer = add(office.client, points="0", site_rules="{", customer_rules="{", link_url_1="http://a.example")
-    assert answer.context["form_tab_with_error"] == "outcome"
+    assert answer.context["open_tab"] == "outcome"
     assert [tab.errors for tab in answer.context["form_tabs"]] == [0, 1, 2, 1]
 
 
@@ -450,8 +458,8 @@ def test_an_error_in_one_formset_hides_none_in_another(office: Office) -> None:
         },
     )
     assert errors_of(answer) == {
-        "product_sets": ["Look at the marked rows."],
-        "application_rules": ["Look at the marked rows."],
+        "product_sets": ["Check the marked rows."],
+        "application_rules": ["Check the marked rows."],
     }
 
 
@@ -465,13 +473,13 @@ def test_a_form_with_errors_reports_none_on_unchanged_rules(office: Office) -> N
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("2030-03-31T01:30", "In Europe/London 01:30 on 31 Mar 2030 does not exist: the clocks go forward then."),
-        ("2030-10-27T01:30", "In Europe/London 01:30 on 27 Oct 2030 comes twice: the clocks go back then."),
+        ("2030-03-31T01:30", "In Europe/London 01:30 on 31 Mar 2030 does not exist, because the clocks go forward."),
+        ("2030-10-27T01:30", "In Europe/London 01:30 on 27 Oct 2030 happens twice, because the clocks go back."),
     ],
 )
 def test_a_time_that_the_clocks_skip_or_repeat_is_refused(office: Office, written: str, message: str) -> None:
     [error] = errors_of(add(office.client, starts_at=written))["starts_at"]
-    assert error == f"{message} Choose an earlier or a later time."
+    assert error == f"{message} Choose an earlier or later time."
 
 
 def test_an_end_in_an_hour_that_comes_twice_survives_an_edit(office: Office) -> None:
@@ -491,9 +499,9 @@ def test_the_offer_choice_marks_offers_that_would_issue_no_voucher(office: Offic
     make(code="soon", name="Soon", starts_at=now + timedelta(days=1))
     page = office.page("loyalty_loyaltypromotion_add", query="?type=redeem_offer")
     shown = dict(page.context["adminform"].form.fields["offer"].choices)
-    assert shown["past"] == "Past (past) – ended on 1 Jan 2026, 00:00 GMT"
+    assert shown["past"] == "Past (past) – ended 1 Jan 2026, 00:00 GMT"
     assert shown["gone"] == "Gone (gone) – out of stock"
-    assert shown["soon"].startswith("Soon (soon) – starts on ")
+    assert shown["soon"].startswith("Soon (soon) – starts ")
     assert shown["acme-o1"].endswith(" (acme-o1)")
 
 
@@ -552,21 +560,116 @@ def test_saving_again_after_the_warning_overwrites_a_concurrent_save(office: Off
 # --- drafts and buttons ---------------------------------------------------------------------------------------------
 
 
-def test_save_as_draft_creates_a_draft_that_stays_a_draft(office: Office) -> None:
-    add(office.client, button="_draft")
+def test_a_saved_draft_stays_a_draft(office: Office) -> None:
+    answer = add(office.client, button="_draft")
+    assert answer["Location"] == "/admin/loyalty/loyaltypromotion/"
     promotion = saved(office.account, "tea-time")
     assert promotion.status_at(timezone.now()) == "draft"
-    change(office.client, promotion, name="Later")
-    assert saved(office.account, "tea-time").draft
+    for button in ("_draft", "_continue", "_save"):
+        change(office.client, promotion, name=f"Later {button}", button=button)
+        assert saved(office.account, "tea-time").name == f"Later {button}"
+        assert saved(office.account, "tea-time").draft
 
 
-def test_save_and_exit_publishes_and_leads_to_the_overview(office: Office) -> None:
-    answer = add(office.client)
+def test_no_button_of_a_new_promotion_but_publish_publishes_it(office: Office) -> None:
+    for code, button in (("a", "_draft"), ("b", "_continue"), ("c", "_save")):
+        add(office.client, button=button, code=code)
+        assert saved(office.account, code).draft
+
+
+def test_publishing_asks_with_the_promotions_sentence_and_saves_nothing_before(office: Office) -> None:
+    answer = add(office.client, **ASK_TO_PUBLISH)
+    assert errors_of(answer) == {}
+    question = answer.context["publish_question"]
+    assert question.title == "Publish this promotion?"
+    assert question.sentence == "From 1 Jun 2030, 09:00 BST, loyalty members get 50 points."
+    assert "It starts on 1 Jun 2030, 09:00 BST." in question.explanation
+    seen = answer.content.decode()
+    assert "Please correct" not in seen
+    assert question.sentence in seen
+    assert not Promotion.objects.filter(code="tea-time").exists()
+
+
+def test_confirming_publishes_and_leads_to_the_overview(office: Office) -> None:
+    answer = add(office.client, **PUBLISH, publish_reason="The summer begins")
     assert answer["Location"] == "/admin/loyalty/loyaltypromotion/"
     assert saved(office.account, "tea-time").status == "scheduled"
+    assert Promotion.history.filter(code="tea-time", history_change_reason="The summer begins").exists()
+
+
+def test_publishing_a_draft_publishes_what_is_entered(office: Office) -> None:
+    draft = save_promotion(office.account, draft=True)
+    asked = change(office.client, draft, points="60", **ASK_TO_PUBLISH)
+    assert "get 60 points" in asked.context["publish_question"].sentence
+    assert saved(office.account, "fifty").outcome["points"] == 50
+    change(office.client, draft, points="60", **PUBLISH)
+    published = saved(office.account, "fifty")
+    assert (published.draft, published.outcome["points"], published.version) == (False, 60, 2)
+
+
+def test_a_reason_that_is_too_long_publishes_nothing(office: Office) -> None:
+    answer = add(office.client, **PUBLISH, publish_reason="x" * 101)
+    assert "at most 100 characters" in errors_of(answer)["__all__"][0]
+    assert not Promotion.objects.filter(code="tea-time").exists()
+
+
+def test_a_promotion_that_ended_already_is_not_published(office: Office) -> None:
+    past = {"starts_at": "2020-06-01T09:00", "ends_at": "2020-06-02T09:00"}
+    for sent in (ASK_TO_PUBLISH, PUBLISH):
+        refused = {"ends_at": ["This end is in the past. Choose a later one, or leave it blank."]}
+        assert errors_of(add(office.client, **past, **sent)) == refused
+    assert not Promotion.objects.filter(code="tea-time").exists()
+    assert add(office.client, button="_draft", **past).status_code == 302
+
+
+def test_a_form_shown_for_a_draft_does_not_change_what_was_published_meanwhile(office: Office) -> None:
+    draft = save_promotion(office.account, draft=True)
+    values = form_values(office.client, draft)
+    change(office.client, draft, **PUBLISH)
+    for button in ({"_draft": "1"}, {"_continue": "draft"}):
+        answer = office.post("loyalty_loyaltypromotion_change", draft.pk, **{**values, "points": "60", **button})
+        assert "has just published this" in errors_of(answer)["__all__"][0]
+    assert saved(office.account, "fifty").outcome["points"] == 50
+
+
+def test_an_archived_draft_is_not_published(office: Office) -> None:
+    draft = save_promotion(office.account, draft=True, archived=True)
+    assert 'name="_publish"' not in office.page("loyalty_loyaltypromotion_change", draft.pk).content.decode()
+    assert "has just archived this" in errors_of(change(office.client, draft, **PUBLISH))["__all__"][0]
+    assert saved(office.account, "fifty").draft
+
+
+def test_a_published_promotion_offers_to_save_and_not_to_publish(office: Office) -> None:
+    draft, live = save_promotion(office.account, draft=True), save_promotion(office.account, code="live")
+    pages = [office.page("loyalty_loyaltypromotion_change", row.pk).content.decode() for row in (draft, live)]
+    assert [[f'name="{name}"' in page for name in ("_publish", "_draft", "_save")] for page in pages] == [
+        [True, True, False],
+        [False, False, True],
+    ]
 
 
 def test_save_and_continue_leads_back_to_the_form(office: Office) -> None:
     answer = add(office.client, button="_continue")
     promotion = saved(office.account, "tea-time")
     assert answer["Location"] == f"/admin/loyalty/loyaltypromotion/{promotion.pk}/change/"
+
+
+def test_what_can_beat_a_published_promotion_is_told_with_a_link(office: Office) -> None:
+    for code in ("more", "most"):
+        save_promotion(office.account, code=code, outcome={"points": 500})
+    answer = add(office.client, **PUBLISH, starts_at="2026-01-01T09:00")
+    promotion = saved(office.account, "tea-time")
+    told = office.client.get(answer["Location"]).content.decode()
+    assert "“Tea time” is published." in told
+    link = f'<a class="text-link" href="/admin/conflicts-of/?promotion={promotion.pk}">'
+    assert f"{link}Three promotions can beat this one</a>." in told
+    change(office.client, promotion, points="600")
+    told = office.page("loyalty_loyaltypromotion_changelist").content.decode()
+    assert "“Tea time” is saved." in told
+    assert "can beat this one" not in told
+
+
+def test_nothing_can_beat_a_draft_yet(office: Office) -> None:
+    save_promotion(office.account, code="more", outcome={"points": 500})
+    add(office.client, button="_draft", starts_at="2026-01-01T09:00")
+    assert "can beat this one" not in office.page("loyalty_loyaltypromotion_changelist").content.decode()

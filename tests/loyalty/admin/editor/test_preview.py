@@ -48,7 +48,7 @@ def test_a_sample_shows_the_texts_of_the_form(office: Office) -> None:
     assert "<p>Tea time: <a " in text
     assert 'href="https://shop.example/tea"' in text
     assert "Our &lt;teas&gt;</a>" in text
-    assert "each consumer who redeems it" in text
+    assert "Each consumer who redeems it" in text
     assert "Thank you!" in text
     assert "<strong>Fixed points</strong> Tea time at Site 1 of acme: 20.00 GBP" in text
 
@@ -56,7 +56,7 @@ def test_a_sample_shows_the_texts_of_the_form(office: Office) -> None:
 def test_a_consumer_is_shown_with_their_address_and_their_last_sale(office: Office) -> None:
     text = text_of(preview(office, preview_consumer="acme-c1"))
     assert "Person 1 of acme &lt;person-1@acme.example&gt;" in text
-    assert "With the spend and site of their last transaction, acme-" in text
+    assert "Uses the spend and site of their last transaction, acme-" in text
 
 
 def test_the_preview_equals_the_message_that_a_sale_sends(office: Office) -> None:
@@ -89,8 +89,8 @@ def test_a_consumer_without_an_address_gets_no_message(office: Office) -> None:
 
 def test_the_preview_of_a_promotion_without_texts_says_that_nothing_is_sent(office: Office) -> None:
     text = text_of(preview(office, redemption_message="", confirmation_message="", activity_description=""))
-    assert "None: nothing is sent." in text
-    assert "No confirmation message to print." in text
+    assert "No redemption message." in text
+    assert "No confirmation message." in text
     assert "<strong>Fixed points</strong> Tea time" in text
 
 
@@ -116,7 +116,7 @@ def test_consumers_of_another_account_are_not_shown(office: Office, consumer: st
     theirs = make_office("theirs")
     fill(theirs.account)
     text = text_of(preview(office, preview_consumer=consumer))
-    assert "a sample is shown" in text
+    assert "Showing sample data" in text
     assert "theirs.example" not in text
 
 

@@ -1,6 +1,6 @@
 """The steps of a promotion's life, each confirmed in a dialog first."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -38,7 +38,7 @@ def steps_offered(office: Office, promotion: Promotion) -> list[str]:
 @pytest.mark.parametrize(
     ("life", "steps"),
     [
-        ({"draft": True}, ["Publish", *PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"]),
+        ({"draft": True}, [*PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"]),
         (
             {"starts_at": timezone.now() + timedelta(days=2)},
             ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"],
@@ -52,20 +52,13 @@ def test_only_possible_steps_are_offered(office: Office, life: dict[str, Any], s
     assert steps_offered(office, save_promotion(office.account, **life)) == steps
 
 
-@pytest.mark.parametrize("step", ["publish", "stop", "duplicate", "archive", "bring_back"])
+@pytest.mark.parametrize("step", ["stop", "duplicate", "archive", "bring_back"])
 def test_opening_the_dialog_changes_nothing(office: Office, step: str) -> None:
-    promotion = save_promotion(office.account, draft=step == "publish")
+    promotion = save_promotion(office.account)
     before = list(Promotion.objects.values())
     answer = office.page(f"loyalty_loyaltypromotion_{step}", promotion.pk, query="?_form_submitted=True")
     assert answer.status_code == 200
     assert list(Promotion.objects.values()) == before
-
-
-def test_a_draft_is_published(office: Office) -> None:
-    promotion = save_promotion(office.account, draft=True)
-    answer = office.post("loyalty_loyaltypromotion_publish", promotion.pk, **YES)
-    assert answer.status_code == 302
-    assert status_of(promotion) == "active"
 
 
 def test_stopping_a_promotion_is_permanent(office: Office) -> None:
@@ -86,19 +79,53 @@ def test_a_promotion_is_archived_and_brought_back(office: Office) -> None:
     assert not Promotion.objects.get().archived
 
 
-def test_a_copy_is_a_draft_with_its_own_code(office: Office) -> None:
+COPY = {**YES, "code": "sixty", "name": "Sixty", "starts_at": "2030-06-01T09:00"}
+"""What the dialog sends that asks about a copy."""
+
+
+def test_a_copy_is_a_draft_with_its_own_code_and_dates(office: Office) -> None:
     promotion = save_promotion(office.account)
     question = office.page("loyalty_loyaltypromotion_duplicate", promotion.pk).content.decode()
     assert 'value="fifty-copy"' in question
-    answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, code="sixty", name="Sixty", **YES)
+    answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, **COPY, ends_at="2030-07-01T09:00")
     copy = Promotion.objects.get(code="sixty")
     assert (copy.draft, copy.outcome, copy.name) == (True, promotion.outcome, "Sixty")
+    assert (copy.starts_at, copy.ends_at) == (datetime(2030, 6, 1, 8, tzinfo=UTC), datetime(2030, 7, 1, 8, tzinfo=UTC))
+    assert copy.versions.get().definition["ends_at"] == "2030-07-01T08:00:00Z"
     assert answer["Location"] == f"/admin/loyalty/loyaltypromotion/{copy.pk}/change/"
+
+
+def test_a_copy_of_what_has_ended_proposes_no_end(office: Office) -> None:
+    now = timezone.now()
+    ended = save_promotion(office.account, starts_at=now - timedelta(days=9), ends_at=now - timedelta(days=1))
+    coming = save_promotion(
+        office.account, code="next", starts_at=now + timedelta(days=1), ends_at=now + timedelta(days=2)
+    )
+    proposed = []
+    for promotion in (ended, coming):
+        form = office.page("loyalty_loyaltypromotion_duplicate", promotion.pk).context["form"]
+        proposed.append((form.initial["starts_at"] > promotion.starts_at, form.initial["ends_at"]))
+        assert ("The original ended on" in form["ends_at"].help_text) == (promotion is ended)
+    assert proposed == [(True, None), (False, coming.ends_at)]
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "problem"),
+    [
+        ("2020-06-01T09:00", "This end is in the past. Choose a later one, or leave it blank."),
+        ("2030-05-01T09:00", "The end must be after the start."),
+    ],
+)
+def test_an_end_that_cannot_be_is_refused_at_the_date_of_the_copy(office: Office, ends_at: str, problem: str) -> None:
+    promotion = save_promotion(office.account)
+    answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, **COPY, ends_at=ends_at)
+    assert answer.context["form"].errors == {"ends_at": [problem]}
+    assert Promotion.objects.count() == 1
 
 
 def test_a_duplicate_code_is_reported_in_the_dialog(office: Office) -> None:
     promotion = save_promotion(office.account)
-    answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, code="fifty", name="Copy", **YES)
+    answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, **{**COPY, "code": "fifty"})
     assert "There is a promotion fifty already" in answer.content.decode()
     assert Promotion.objects.count() == 1
 
@@ -121,9 +148,7 @@ def test_without_scripts_the_dialog_is_a_page(office: Office) -> None:
     assert "<html" not in fragment
 
 
-@pytest.mark.parametrize(
-    ("step", "life"), [("publish", {"draft": True}), ("stop", {}), ("archive", {}), ("bring_back", {"archived": True})]
-)
+@pytest.mark.parametrize(("step", "life"), [("stop", {}), ("archive", {}), ("bring_back", {"archived": True})])
 def test_the_reason_of_a_step_is_in_the_history(office: Office, step: str, life: dict[str, Any]) -> None:
     promotion = save_promotion(office.account, **life)
     office.post(f"loyalty_loyaltypromotion_{step}", promotion.pk, reason="The supplier asked for it", **YES)
@@ -141,9 +166,9 @@ def test_a_step_requires_no_reason_and_refuses_one_that_is_too_long(office: Offi
     assert status_of(promotion) == "active"
 
 
-@pytest.mark.parametrize("step", ["publish", "stop", "duplicate", "archive", "bring_back"])
+@pytest.mark.parametrize("step", ["stop", "duplicate", "archive", "bring_back"])
 def test_a_viewer_takes_no_step(office: Office, step: str) -> None:
-    promotion = save_promotion(office.account, draft=step == "publish")
+    promotion = save_promotion(office.account)
     viewer = office.login(StaffRole.VIEWER)
     assert steps_offered(viewer, promotion) == [*PROMOTION_EVALUATION, "Versions"]
     before = list(Promotion.objects.values())

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from consumers.choices import StaffRole
-from loyalty.admin.editor.summary import describe_loyalty_promotion
+from loyalty.admin.editor.summary import describe_loyalty_promotion, loyalty_promotion_advice
 from loyalty.choices import PromotionType
 from promotions.admin.editor.summary import PartialDefinition
 from promotions.choices import DiscountType
@@ -62,36 +62,36 @@ def with_product_sets(*sets: dict[str, Any], match: str = "any", **outcome: Any)
 @pytest.mark.parametrize(
     ("kind", "outcome", "eligibility", "words"),
     [
-        ("fixed_points", {"points": 50}, {}, "loyalty members get 50 points."),
-        ("fixed_points", {}, {}, "loyalty members get … points."),
+        ("fixed_points", {"points": 50}, {}, "loyalty members get 50 points per transaction."),
+        ("fixed_points", {}, {}, "loyalty members get … points per transaction."),
         (
             "fixed_points",
             with_product_sets(TEAS, quantity_rule={"apply_to": "every", "units": 2}),
             {"customer_redemption_limit": 1},
-            (
-                "loyalty members who buy products where Category is Tea get 50 points for every 2 units, at most once "
-                "per customer."
-            ),
+            "loyalty members get 50 points for every 2 units of Tea they buy, at most once per customer.",
         ),
         (
             "fixed_points",
             {"points": 50},
             {"customer_redemption_limit": 1, "customer_limit_period": "week", "total_redemption_limit": 9},
-            "loyalty members get 50 points, at most once a week per customer, at most 9 times in all.",
+            (
+                "loyalty members get 50 points per transaction, at most once a week per customer, at most 9 times in "
+                "total."
+            ),
         ),
         (
             "fixed_points",
             {"points": 50},
             {"customer_redemption_limit": 3, "customer_limit_period": "month"},
-            "loyalty members get 50 points, at most 3 times a month per customer.",
+            "loyalty members get 50 points per transaction, at most 3 times a month per customer.",
         ),
         (
             "fixed_points",
             with_product_sets(TEAS, MUGS, match="all"),
             {"site_rules": KENT},
             (
-                "loyalty members, at sites where County is Kent, who buy 1 of products where Category is Tea and 2 of "
-                "“Mugs”, get 50 points for every bundle."
+                "loyalty members at sites in the county of Kent get 50 points for every bundle of 1 unit of Tea and "
+                "2 units of “Mugs” (any product) they buy."
             ),
         ),
         (
@@ -99,7 +99,7 @@ def with_product_sets(*sets: dict[str, Any], match: str = "any", **outcome: Any)
             {"multiplier": "2.5", "multiplier_scope": "basket"},
             {"total_redemption_limit": 1000, "always_apply": True},
             (
-                "loyalty members get 2.5 times the base points on the whole basket, at most 1,000 times in all. "
+                "loyalty members get 2.5 times the base points on the whole basket, at most 1,000 times in total. "
                 "It applies even when another promotion wins."
             ),
         ),
@@ -108,15 +108,18 @@ def with_product_sets(*sets: dict[str, Any], match: str = "any", **outcome: Any)
             {"conversion_points": 1, "conversion_units": "10", "issue_points_on": "currency"},
             {"customer_rules": VIP, "control_group": {"group": "acme-g1", "percentage": "10"}},
             (
-                "loyalty members who fit “Groups is Group of acme (acme-g1)” get 1 point for every 10.00 GBP spent. "
-                "10% of group acme-g1 are held out."
+                "loyalty members in the group “Group of acme” get 1 point for every full 10.00 GBP they spend. "
+                "10% of the group “Group of acme” do not get it, as a control group."
             ),
         ),
         (
             "redeem_offer",
             {"offer": "acme-o1"},
             {"application_rules": [FIFTH]},
-            "consumers each time that they have made 5 transactions within 1 month get a voucher of “Offer of acme”.",
+            (
+                "identified customers, each time they have made 5 transactions within 1 month (counting restarts), get "
+                "a voucher for “Offer of acme”."
+            ),
         ),
     ],
 )
@@ -128,12 +131,70 @@ def test_a_promotion_is_described_in_a_sentence(
 
 def test_the_summary_names_the_end() -> None:
     definition = sentence_of(make_office(), "fixed_points", {"points": 1}, ends_at=datetime(2026, 4, 1, tzinfo=UTC))
-    assert definition == "From 1 Mar 2026, 00:00 UTC until 1 Apr 2026, 00:00 UTC, loyalty members get 1 point."
+    assert (
+        definition
+        == "From 1 Mar 2026, 00:00 UTC until 1 Apr 2026, 00:00 UTC, loyalty members get 1 point per transaction."
+    )
+
+
+LINE_ITEMS = {"multiplier": "2", "multiplier_scope": "line_items"}
+SPEND = {"issue_points_on": "currency", "conversion_units": "10", "conversion_points": 1}
+ADVICE = "“Basket must contain” does not choose what counts: without product sets, all line items count."
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "advised"),
+    [
+        ("points_multiplier", LINE_ITEMS, True),
+        ("points_multiplier", {**LINE_ITEMS, "product_selection": {"sets": [TEAS]}}, False),
+        ("points_multiplier", {**LINE_ITEMS, "multiplier_scope": "basket"}, False),
+        ("bonus_points", SPEND, True),
+        ("fixed_points", {"points": 5}, False),
+        ("fixed_points", {"points": 5, "quantity_rule": {"apply_to": "every", "units": 2}}, True),
+        ("redeem_offer", {"quantity_rule": {"apply_to": "every", "units": 2}}, True),
+    ],
+)
+def test_conditions_that_choose_no_line_items_are_pointed_out(
+    kind: str, outcome: dict[str, Any], advised: bool
+) -> None:
+    def advice(**eligibility: Any) -> str:
+        return loyalty_promotion_advice(
+            PartialDefinition(
+                type=kind, currency="GBP", starts_at=None, ends_at=None, outcome=outcome, eligibility=eligibility
+            )
+        )
+
+    assert advice(line_item_rules=TEA) == (ADVICE if advised else "")
+    assert advice() == ""
+
+
+def test_a_multiplier_on_line_items_says_that_it_is_on_all_of_them(office: Office) -> None:
+    sentence = sentence_of(office, "points_multiplier", LINE_ITEMS, line_item_rules=TEA)
+    assert sentence == "loyalty members whose basket contains Tea get 2 times the base points on all line items."
+
+
+def test_points_for_whole_amounts_and_for_parts_read_differently(office: Office) -> None:
+    for whole, words in (
+        (True, "loyalty members get 1 point for every full 10.00 GBP they spend."),
+        (False, "loyalty members get 1 point per 10.00 GBP they spend, parts count."),
+    ):
+        assert sentence_of(office, "bonus_points", {**SPEND, "whole_ratio_units_only": whole}) == words
+
+
+def test_a_target_that_stays_reached_reads_differently_from_one_that_restarts(office: Office) -> None:
+    spend = {**FIFTH, "measure": "spend", "threshold": "20", "line_item_rules": TEA}
+    for counting, words in (
+        ("every", "each time they have spent 20.00 GBP on Tea within 1 month (counting restarts)"),
+        ("reached", "on every transaction with Tea once they have spent 20.00 GBP on Tea in the last 1 month"),
+    ):
+        rules = [{**spend, "counting": counting}]
+        sentence = sentence_of(office, "fixed_points", {"points": 5}, application_rules=rules)
+        assert sentence == f"loyalty members, {words}, get 5 points."
 
 
 @pytest.mark.parametrize("tree", [7, "x", [], {"match": "all", "rules": [{"attribute": "x"}]}, {"rules": 7}])
 def test_unreadable_rules_do_not_break_the_summary(office: Office, tree: Any) -> None:
-    assert sentence_of(office, "fixed_points", {"points": 1}, site_rules=tree).endswith("get 1 point.")
+    assert sentence_of(office, "fixed_points", {"points": 1}, site_rules=tree).endswith("get 1 point per transaction.")
 
 
 def post_summary(office: Office, query: str, **values: Any) -> Any:
@@ -143,15 +204,16 @@ def post_summary(office: Office, query: str, **values: Any) -> Any:
 def test_a_form_with_errors_is_summarized_as_far_as_possible(office: Office) -> None:
     values = {**BLANK, **OWN["fixed_points"], "name": "", "ends_at": "never", "site_rules": json.dumps(KENT)}
     answer = post_summary(office, "?type=fixed_points", **values)
-    assert answer.json() == {
-        "changes": [],
-        "words": "From 1 Jun 2030, 09:00 BST, loyalty members at sites where County is Kent get 50 points.",
-    }
+    words = "loyalty members at sites in the county of Kent get 50 points per transaction."
+    assert answer.json() == {"changes": [], "advice": "", "words": f"From 1 Jun 2030, 09:00 BST, {words}"}
     assert PromotionVersion.objects.filter(promotion__code="tea-time").count() == 0
 
 
 def test_an_empty_form_has_a_summary(office: Office) -> None:
-    assert post_summary(office, "?type=redeem_offer").json()["words"] == "From …, consumers get a voucher of “…”."
+    assert (
+        post_summary(office, "?type=redeem_offer").json()["words"]
+        == "From …, identified customers get a voucher for “…” per transaction."
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,14 +232,14 @@ def test_a_new_form_opens_with_its_summary(office: Office, page: str, kind: str)
 
 def test_a_form_shown_again_with_errors_summarizes_the_entered_values(office: Office) -> None:
     answer = add(office.client, "fixed_points", name="", points="70")
-    assert answer.context["summary"].endswith("loyalty members get 70 points.")
+    assert answer.context["summary"].endswith("loyalty members get 70 points per transaction.")
     assert "This field is required." in answer.context["adminform"].form.errors["name"]
 
 
 def test_the_summary_of_a_running_promotion_includes_its_fixed_fields(office: Office) -> None:
     promotion = save_promotion(office.account)
     page = office.page("loyalty_loyaltypromotion_change", promotion.pk)
-    assert page.context["summary"].endswith("loyalty members get 50 points.")
+    assert page.context["summary"].endswith("loyalty members get 50 points per transaction.")
     values = {**form_values(office.client, promotion), "points": "60"}
     words = post_summary(office, f"?id={promotion.pk}", **values).json()["words"]
     assert words == page.context["summary"].replace("50", "60")

@@ -34,8 +34,9 @@ def rows(*sets: dict[str, Any], spare: int = 0) -> dict[str, Any]:
 
 
 def add(
-    client: Client, discount_type: str = "percentage", *sets: dict[str, Any], button: str = "_save", **values: Any
+    client: Client, discount_type: str = "percentage", *sets: dict[str, Any], button: str = "", **values: Any
 ) -> Any:
-    """The answer to a new discount, by default on every product."""
+    """The answer to a new discount, by default on every product and published at once."""
     address = f"{reverse('admin:promotions_discount_add')}?type={discount_type}"
-    return client.post(address, {**BLANK, **rows(*(sets or (EVERYTHING,))), **values, button: "1"})
+    sent = {button: "1"} if button else {"_publish": "confirmed"}
+    return client.post(address, {**BLANK, **rows(*(sets or (EVERYTHING,))), **sent, **values})

@@ -10,15 +10,16 @@ from consumers.choices import StaffRole
 from loyalty.models import Transaction
 from promotions.models import Discount, PersonalizedPromotion, PromotionVersion
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion, sell
+from tests.loyalty.admin.editor.test_form import CONTENT
 from tests.loyalty.admin.promotion_page import errors_of, values_of_form
-from tests.promotions.admin.discount.discount_page import EVERYTHING, add, rows
+from tests.promotions.admin.discount.discount_page import BLANK, EVERYTHING, add, rows
 
 pytestmark = pytest.mark.django_db
 
 TEA: dict[str, Any] = {"match": "all", "rules": [{"attribute": "category", "operator": "is", "value": "Tea"}]}
 LEEDS = {"match": "any", "rules": [{"attribute": "town", "operator": "is", "value": "Leeds"}]}
 GENERAL = ["Discount name", "Discount currency", "Discount description", "Start date", "End date", "Discount code"]
-CONDITIONS = ["Site", "Customer", "Transaction", "Line items"]
+CONDITIONS = ["Site", "Customer", "Transaction", "Basket must contain"]
 LIMITS = [
     "Limit total number of redemptions",
     "Limit redemptions per customer",
@@ -90,6 +91,7 @@ def test_each_type_has_its_fields_in_their_tabs(office: Office, discount_type: s
         "Discount": [*own, "Discount which units?", "Product sets"],
         "Conditions": CONDITIONS,
         "Limits": LIMITS,
+        "Content": CONTENT,
     }
 
 
@@ -225,7 +227,7 @@ def test_a_spend_that_cannot_repeat_is_refused_at_its_switch(office: Office) -> 
 
 @pytest.mark.parametrize("discount_type", ["percentage", "fixed_price", "free_product"])
 def test_only_an_amount_offers_to_repeat(office: Office, discount_type: str) -> None:
-    label = "Repeat for every such spend"
+    label = "Repeat each time the spend is reached"
     assert label in office.page("promotions_discount_add", query="?type=amount").content.decode()
     page = office.page("promotions_discount_add", query=f"?type={discount_type}").content.decode()
     assert label not in page
@@ -324,7 +326,7 @@ def test_the_form_asks_for_the_missing_parts_of_a_set(office: Office) -> None:
     assert row_errors(answer) == {
         0: {"products": ["Choose at least one product."]},
         1: {"personalized_promotion": ["Choose a personalized promotion."]},
-        2: {"required_spend": ["Say how much must be spent."]},
+        2: {"required_spend": ["Enter how much the customer must spend."]},
     }
 
 
@@ -343,7 +345,7 @@ def test_the_form_asks_for_the_missing_parts_of_a_set(office: Office) -> None:
 def test_an_error_opens_the_tab_that_it_is_on(office: Office, values: dict[str, Any], field: str, tab: str) -> None:
     answer = add(office.client, **values)
     assert list(errors_of(answer)) == [field]
-    assert answer.context["form_tab_with_error"] == tab
+    assert answer.context["open_tab"] == tab
 
 
 def test_a_code_that_is_taken_by_a_discount_is_refused_and_one_of_a_promotion_is_not(office: Office) -> None:
@@ -472,3 +474,51 @@ def test_the_form_takes_a_fixed_number_of_statements(office: Office, django_asse
 def test_all_errors_show_at_once(office: Office) -> None:
     answer = add(office.client, name="", **rows())
     assert set(errors_of(answer)) == {"name", "product_sets"}
+
+
+# --- content --------------------------------------------------------------------------------------------------------
+
+
+TEXTS = {
+    "short_description": "Half price today",
+    "long_description": '<p>All <b>teas</b><script>alert("x")</script></p>',
+    "confirmation_message": "You saved on tea",
+    "link_url_1": "https://shop.example/tea",
+    "anchor_text_1": "Our teas",
+    "image_url_1": "https://shop.example/tea.png",
+    "alt_text_1": "A cup",
+}
+
+
+def test_what_consumers_read_of_a_discount_is_saved_and_shown_again(office: Office) -> None:
+    assert add(office.client, **TEXTS).status_code == 302
+    discount = saved(office)
+    assert discount.content == {
+        "short_description": "Half price today",
+        "long_description": "<p>All <b>teas</b></p>",
+        "confirmation_message": "You saved on tea",
+        "terms_and_conditions": "",
+        "links": [{"url": "https://shop.example/tea", "anchor_text": "Our teas"}],
+        "images": [{"url": "https://shop.example/tea.png", "alt_text": "A cup"}],
+    }
+    change(office, discount, confirmation_message="Thank you")
+    assert saved(office).content == {**discount.content, "confirmation_message": "Thank you"}
+    history = office.page("promotions_discount_history", discount.pk).content.decode()
+    assert "You saved on tea" in history
+
+
+def test_an_error_in_the_content_opens_its_tab(office: Office) -> None:
+    answer = add(office.client, link_url_2="http://plain.example")
+    assert set(errors_of(answer)) == {"link_url_2"}
+    assert answer.context["open_tab"] == "content"
+
+
+def test_the_receipt_and_the_images_of_a_discount_are_previewed(office: Office) -> None:
+    answer = office.client.post(
+        f"{reverse('admin:promotions_discount_preview')}?type=percentage", {**BLANK, **rows(EVERYTHING), **TEXTS}
+    )
+    text = answer.content.decode()
+    assert "You saved on tea" in text
+    assert '<img src="https://shop.example/tea.png" alt="A cup">' in text
+    assert "Redemption message" not in text
+    assert "data-preview=" in office.page("promotions_discount_add", query="?type=percentage").content.decode()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from promotions.admin.discount.summary import describe_discount
+from promotions.admin.discount.summary import describe_discount, discount_advice
 from promotions.admin.editor.summary import PartialDefinition
 from tests.consumers.admin.office import Office, make_office
 from tests.promotions.admin.discount.discount_page import BLANK, EVERYTHING, rows
@@ -39,35 +39,33 @@ def office() -> Office:
             {"value": "50", "product_sets": [SHIRTS, TROUSERS]},
             {"transaction_redemption_limit": 1},
             (
-                "consumers who buy 2 of “T-shirts” and 1 of T1, T2, T3 and 2 more get 50% off 1 of T1, T2, T3 and 2 "
-                "more, at most once in a transaction."
+                "customers get 50% off 1 unit of SKU T1, SKU T2, SKU T3 or 2 more for every 2 units of “T-shirts” "
+                "(any product) and 1 unit of SKU T1, SKU T2, SKU T3 or 2 more they buy, cheapest units first, at most "
+                "once per transaction."
             ),
         ),
         (
             "amount",
             {"value": "10", "product_sets": [ORDER]},
             {},
-            "consumers who buy any product for at least 80.00 GBP get 10.00 GBP off all of any product.",
+            "customers who spend at least 80.00 GBP get 10.00 GBP off the whole basket, once per transaction.",
         ),
         (
             "amount",
             {"value": "5", "product_sets": [{**ORDER, "required_spend": "50", "repeats": True}]},
             {},
-            (
-                "consumers who buy any product for at least 50.00 GBP get 5.00 GBP off all of any product for every "
-                "50.00 GBP spent on them."
-            ),
+            "customers get 5.00 GBP off for every full 50.00 GBP they spend.",
         ),
         (
             "free_product",
             {"product_sets": [OWN]},
             {"line_item_rules": TEA},
             (
-                "consumers, with a line item where Category is Tea, who buy 3 of their own products of “P”, get 1 of "
-                "their own products of “P” free."
+                "identified customers whose basket contains Tea get 1 of every 3 units of products on their “P” list "
+                "they buy free, cheapest units first."
             ),
         ),
-        ("fixed_price", {}, {}, "consumers who buy … get … for … together."),
+        ("fixed_price", {}, {}, "customers get … for … for every … they buy."),
     ],
 )
 def test_a_discount_is_described_in_a_sentence(
@@ -80,7 +78,26 @@ def test_a_discount_is_described_in_a_sentence(
     assert describe_discount(office.account, definition) == f"From 1 Mar 2026, 00:00 UTC, {words}"
 
 
+def test_conditions_that_choose_no_discounted_products_are_pointed_out() -> None:
+    def advice(*sets: dict[str, Any], **eligibility: Any) -> str:
+        return discount_advice(
+            PartialDefinition(
+                type="percentage",
+                currency="GBP",
+                starts_at=None,
+                ends_at=None,
+                outcome={"product_sets": list(sets)},
+                eligibility=eligibility,
+            )
+        )
+
+    everything = {"name": "", "rules": None, "required_quantity": 1, "gets_discount": True}
+    words = "“Basket must contain” does not choose what is discounted: a product set here takes every product."
+    assert advice(everything, line_item_rules=TEA) == words
+    assert advice(everything) == advice(SHIRTS, TROUSERS, line_item_rules=TEA) == ""
+
+
 def test_the_sentence_follows_an_unfinished_form(office: Office) -> None:
     address = f"{reverse('admin:promotions_discount_summary')}?type=percentage"
     answer = office.client.post(address, {**BLANK, **rows(EVERYTHING), "name": ""})
-    assert answer.json()["words"].endswith("consumers who buy 1 of any product get 50% off 1 of any product.")
+    assert answer.json()["words"].endswith("customers get 50% off every unit they buy.")

@@ -1,5 +1,6 @@
 """Several promotions of a list take a step at once."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -64,6 +65,21 @@ def test_each_copy_is_a_draft_under_a_code_of_its_own(office: Office) -> None:
         "two-copy-2",
     ]
     assert all(copy.draft for copy in copies)
+
+
+def test_copies_of_several_take_the_dates_that_are_given_and_keep_the_others(office: Office) -> None:
+    ends_at = timezone.now() + timedelta(days=400)
+    Promotion.objects.filter(code="two").update(ends_at=ends_at)
+    ask(office, "duplicate_chosen", "one", "two", confirmed="yes", starts_at="2026-12-24T09:00", ends_at="")
+    copies = Promotion.objects.filter(code__contains="-copy").order_by("code")
+    start = datetime(2026, 12, 24, 9, tzinfo=UTC)
+    assert [(copy.starts_at, copy.ends_at) for copy in copies] == [(start, None), (start, ends_at)]
+
+
+def test_an_end_in_the_past_is_refused_for_several_copies(office: Office) -> None:
+    page = ask(office, "duplicate_chosen", "one", confirmed="yes", ends_at="2020-06-01T09:00")
+    assert "This end is in the past." in page.content.decode()
+    assert not Promotion.objects.filter(code__contains="-copy").exists()
 
 
 def test_discounts_are_stopped_together_too(office: Office) -> None:

@@ -141,11 +141,23 @@ def test_the_units_that_a_first_matching_set_lacks(
     assert (refusal.reason, refusal.near_miss) == ("no_matching_products", units(missing))
 
 
+def test_a_basket_without_any_matching_product_is_told_so_and_no_number() -> None:
+    pairs: dict[str, Any] = {
+        "product_selection": selection(sku("A")),
+        "quantity_rule": {"apply_to": "every", "units": 2},
+    }
+    discount = make_discount(sets=[{"products": ["A"], "required_quantity": 2, "gets_discount": True}])
+    for promotion in (make_promotion(**pairs), discount):
+        assert refused(promotion, line("Z")).detail == "The basket has no matching products."
+        refusal = refused(promotion, line("Z"), line("A"))
+        assert refusal.detail == "The basket has too few matching products. Add 1 more matching unit."
+
+
 def test_missing_units_are_counted_for_the_nearest_line_item() -> None:
     promotion = make_promotion(line_item_rules=every(condition("quantity", "is_at_least", "5")))
     refusal = refused(promotion, line("A", 1), line("B", 3))
     assert refusal.near_miss == units(2)
-    assert refusal.detail.endswith("2 more units would do.")
+    assert refusal.detail.endswith("Add 2 more matching units.")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,471 @@
+"""Reads the sentence of a promotion back into what it claims: who, where, when, how often, on what, how much."""
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from tests.loyalty.sentences.phrases import (
+    PRODUCT,
+    Test,
+    Unread,
+    amount,
+    backend_id,
+    folded,
+    is_phrase,
+    phrase,
+    places,
+    product_key,
+    split,
+    unbracketed,
+    unquoted,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Products:
+    """Some products: those of a test, or those on the consumer's list with the one that counts until they choose."""
+
+    test: Test | None = None
+    on_list: str | None = None
+    default: str | None = None
+
+
+EVERY_PRODUCT = Products()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Units:
+    """Units of products that count: ``mode`` is all, every or first; ``size`` is how many make one redemption.
+
+    In bundles, ``parts`` are the units of each of its sets.
+    """
+
+    mode: str = "all"
+    size: int = 1
+    products: Products = EVERY_PRODUCT
+    parts: tuple[tuple[int, Products], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reward:
+    """What a loyalty promotion gives: points, vouchers, a multiple of base points, or points by a ratio."""
+
+    kind: str
+    number: Fraction
+    units: Units
+    ratio: Fraction = Fraction(0)
+    by_quantity: bool = False
+    parts_count: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """One product set of a discount: a number of units or a spend, and how many of its units are discounted."""
+
+    products: Products
+    quantity: int | None = None
+    spend: Decimal | None = None
+    discounted: int | None = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceCut:
+    """What a discount takes off: ``once`` per transaction, or for each matching set, or ``for_every`` such spend."""
+
+    kind: str
+    value: Fraction
+    requirements: tuple[Requirement, ...]
+    once: bool = False
+    for_every: Decimal | None = None
+    maximum: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What must have been bought before, this transaction included; ``such``: only transactions alike count."""
+
+    measure: str
+    threshold: Fraction
+    items: Products | None
+    such: bool
+    unit: str
+    length: int
+    restarts: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """Everything that a sentence says."""
+
+    starts_at: datetime
+    ends_at: datetime | None
+    who: str
+    currency: str
+    what: Reward | PriceCut
+    site: Test | None = None
+    conditions: tuple[Test, ...] = ()
+    basket: Products | None = None
+    history: tuple[History, ...] = ()
+    required: Units | None = None
+    most_expensive: bool = False
+    by: str = "inc_tax"
+    limits: dict[str, int] = field(default_factory=dict)
+    period: str = "promotion"
+    held_out: tuple[str, str] | None = None
+    always: bool = False
+    added: tuple[str, ...] = ()
+
+
+MOMENT = r"(\d+ \w{3} \d{4}, \d\d:\d\d) UTC"
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%d %b %Y, %H:%M").replace(tzinfo=UTC)
+
+
+class _Sentence:
+    """Reads one sentence; ``sets`` are the product sets that it has named so far."""
+
+    def __init__(self, currency: str) -> None:
+        self.currency = currency
+        self.sets: dict[str, Products] = {}
+
+    # --- products ---
+
+    def products(self, text: str) -> Products:
+        if text in {"", "any product"}:
+            return EVERY_PRODUCT
+        if found := re.fullmatch(r"products on their “(.+?)” list(?: \((.+) until they choose\))?", text):
+            default = product_key(found[2]) if found[2] else None
+            return Products(on_list=backend_id(found[1]), default=default)
+        if text.startswith("products "):
+            return Products(test=phrase(text.removeprefix("products ")))
+        if text.startswith("SKU "):
+            skus = {folded(unquoted(sku)) for sku in split(text.removeprefix("SKU "), ", | or ")}
+            return Products(test=lambda facts: facts["folded_sku"] in skus)
+        parts = [self._product(part) for part in split(text, ", | or ")]
+        if len(parts) == 1 or all(part == EVERY_PRODUCT for part in parts):
+            return parts[0]
+        tests = [part.test or (lambda _facts: True) for part in parts]
+        if any(part.on_list for part in parts):
+            raise Unread(text)
+        return Products(test=lambda facts: any(test(facts) for test in tests))
+
+    def _product(self, text: str) -> Products:
+        if text.startswith("("):
+            return self.products(unbracketed(text))
+        if sku := product_key(text):
+            return Products(test=lambda facts: facts["product"] == sku)
+        if found := PRODUCT.fullmatch(text) or re.fullmatch(r"“(?P<set>[^”]+)” \((?P<products>.+)\)", text):
+            groups = found.groupdict()
+            if "set" not in groups:
+                found = re.fullmatch(r"“(?P<set>[^”]+)” \((?P<products>.+)\)", text)
+                if found is None:
+                    raise Unread(text)
+                groups = found.groupdict()
+            self.sets[groups["set"]] = self.products(groups["products"])
+            return self.sets[groups["set"]]
+        if text.startswith("“") and unquoted(text) in self.sets:
+            return self.sets[unquoted(text)]
+        category = folded(unquoted(text))
+        return Products(test=lambda facts: folded(facts["category"]) == category)
+
+    # --- units ---
+
+    def _bundle(self, text: str) -> tuple[tuple[int, Products], ...]:
+        parts = []
+        for part in split(text, r" and (?=\d+ units? of )"):
+            found = re.fullmatch(r"(\d+) units? of (.+)", part)
+            if found is None:
+                raise Unread(part)
+            parts.append((int(found[1]), self.products(found[2])))
+        return tuple(parts)
+
+    def group(self, text: str) -> Units:
+        """Read "2 units of Tea", or "bundle of 1 unit of Tea and 1 unit of Mugs"."""
+        if found := re.fullmatch(r"(?:(\d+) )?bundles? of (.+)", text):
+            return Units(mode="every", size=int(found[1] or 1), parts=self._bundle(found[2]))
+        if found := re.fullmatch(r"(?:(\d+) )?units?(?: of (.+))?", text):
+            return Units(mode="every", size=int(found[1] or 1), products=self.products(found[2] or ""))
+        raise Unread(text)
+
+    def taken(self, text: str) -> Units:
+        """Read the units whose value or number counts."""
+        for begins in ("complete groups of ", "every "):
+            if text.startswith(begins):
+                return self.group(text.removeprefix(begins))
+        if text.startswith("the first "):
+            return replace(self.group(text.removeprefix("the first ")), mode="first")
+        if text.startswith("all bundles of "):
+            return Units(parts=self._bundle(text.removeprefix("all bundles of ")))
+        return Units(products=self.products(text))
+
+    def required(self, text: str) -> Units:
+        """Read what must be bought at least."""
+        if text.startswith("a bundle of "):
+            return self.group(text.removeprefix("a "))
+        if text.startswith("at least "):
+            return self.group(text.removeprefix("at least "))
+        return Units(mode="every", products=self.products(text))
+
+    # --- history ---
+
+    def history(self, text: str) -> History:
+        if text.startswith("each time they have "):
+            found = re.fullmatch(
+                r"each time they have (.+) (?:within (\d+) (day|week|month)s?|since the promotion started) "
+                r"\(counting restarts\)",
+                text,
+            )
+            if found is None:
+                raise Unread(text)
+            return self._measured(found[1], found[2], found[3], restarts=True)
+        found = re.fullmatch(
+            r"on every transaction(?: with (.+))? once they have (.+) "
+            r"(?:in the last (\d+) (day|week|month)s?|since the promotion started)",
+            text,
+        )
+        if found is None:
+            raise Unread(text)
+        history = self._measured(found[2], found[3], found[4], restarts=False)
+        if bool(found[1]) != (history.items is not None):
+            raise Unread(text)
+        return history
+
+    def _measured(self, text: str, length: str | None, unit: str | None, *, restarts: bool) -> History:
+        patterns = {
+            "transactions": r"made (?P<n>[\d.,]+) (?P<such>such )?transactions?(?: with (?P<items>.+))?",
+            "quantity": r"bought (?P<n>[\d.,]+) units?(?: of (?P<items>.+?))?(?P<such> in such transactions)?",
+            "spend": r"spent (?P<n>[\d.,]+) [A-Z]{3}(?: on (?P<items>.+?))?(?P<such> in such transactions)?",
+        }
+        for measure, pattern in patterns.items():
+            if found := re.fullmatch(pattern, text):
+                return History(
+                    measure=measure,
+                    threshold=Fraction(amount(found["n"])),
+                    items=self.products(found["items"]) if found["items"] else None,
+                    such=bool(found["such"]),
+                    unit=unit or "promotion",
+                    length=int(length or 0),
+                    restarts=restarts,
+                )
+        raise Unread(text)
+
+    # --- what they get ---
+
+    def reward(self, text: str, *, parts_count: bool) -> Reward:
+        if found := re.fullmatch(r"(\S+) times the base points on (.+)", text):
+            scope = found[2]
+            units = Units() if scope in {"the whole basket", "all line items"} else self.taken(scope)
+            kind = "whole basket" if scope == "the whole basket" else "multiple"
+            return Reward(kind=kind, number=Fraction(found[1]), units=units)
+        if found := re.fullmatch(
+            r"(\d+) points? (?:for every full|per) ([\d.,]+) [A-Z]{3} they spend(?: on (.+))?", text
+        ):
+            return self._ratio(found[1], found[2], found[3] or "", by_quantity=False, parts_count=parts_count)
+        pattern = r"(\d+) points? (?:for every full|per) (\S+) units?(?: of (.+?))? they buy(?:, counting (.+))?"
+        if (" for every full " in text or " per " in text) and (found := re.fullmatch(pattern, text)):
+            taken = found[3] or found[4] or ""
+            return self._ratio(found[1], found[2], taken, by_quantity=True, parts_count=parts_count)
+        found = re.fullmatch(
+            r"(?:(\d+) points?|a voucher for “.+?”)(?: per transaction| for every (.+) they buy)?", text
+        )
+        if found is None:
+            raise Unread(text)
+        return Reward(
+            kind="points" if found[1] else "voucher",
+            number=Fraction(found[1] or 1),
+            units=self.group(found[2]) if found[2] else Units(),
+        )
+
+    def _ratio(self, points: str, ratio: str, taken: str, *, by_quantity: bool, parts_count: bool) -> Reward:
+        return Reward(
+            kind="ratio",
+            number=Fraction(points),
+            units=self.taken(taken) if taken else Units(),
+            ratio=Fraction(amount(ratio)),
+            by_quantity=by_quantity,
+            parts_count=parts_count,
+        )
+
+    def price_cut(self, text: str, *, required: str, once: bool, maximum: Decimal | None) -> PriceCut:
+        money = r"([\d.,]+) [A-Z]{3}"
+        if found := re.fullmatch(rf"{money} off for every full {money} they spend(?: on (.+))?", text):
+            products = self.products(found[3] or "")
+            return PriceCut(
+                kind="amount",
+                value=Fraction(amount(found[1])),
+                requirements=(Requirement(products=products, discounted=None),),
+                for_every=amount(found[2]),
+            )
+        body, rest = text, ""
+        if not once:
+            body, rest = (*split(text, " for every "), "")[:2]
+        cuts = (
+            (rf"{money} off (?P<units>.+)", "amount"),
+            (r"([\d.]+)% off (?P<units>.+)", "percentage"),
+            (rf"(?P<units>.+) for {money}", "fixed_price"),
+            (r"(?P<units>.+)( )free", "free_product"),
+        )
+        for pattern, kind in cuts:
+            found = re.fullmatch(pattern, body)
+            if found:
+                number = next(group for group in found.groups() if group != found["units"])
+                value = Fraction(0) if kind == "free_product" else Fraction(amount(number))
+                requirements = self._requirements(found["units"], required or rest.removesuffix(" they buy"))
+                return PriceCut(kind=kind, value=value, requirements=requirements, once=once, maximum=maximum)
+        raise Unread(text)
+
+    def _requirements(self, discounted: str, required: str) -> tuple[Requirement, ...]:
+        if not required:
+            found = re.fullmatch(r"(?:(\d+) of )?every (?:(\d+) )?units?(?: of (.+))? they buy", discounted)
+            if found is None:
+                raise Unread(discounted)
+            quantity = int(found[2] or 1)
+            number = int(found[1] or quantity)
+            return (Requirement(products=self.products(found[3] or ""), quantity=quantity, discounted=number),)
+        wanted = [
+            self._requirement(part) for part in split(required, r" and (?=\d+ (?:more )?units? of|buy \d|spend at)")
+        ]
+        parts = split(discounted, r" and (?=\d+ (?:more )?units? of |all other units)")
+        return tuple(self._with_discounts(wanted, parts))
+
+    def _requirement(self, text: str) -> tuple[str, Requirement]:
+        """Return what a requirement calls its products, and the requirement."""
+        if found := re.fullmatch(r"spend at least ([\d.,]+) [A-Z]{3}(?: on (.+))?", text):
+            words = found[2] or ""
+            return words, Requirement(products=self.products(words), spend=amount(found[1]))
+        if found := re.fullmatch(r"(?:buy )?(\d+) (?:more )?units? of (.+)", text):
+            return found[2], Requirement(products=self.products(found[2]), quantity=int(found[1]))
+        raise Unread(text)
+
+    def _with_discounts(self, wanted: list[tuple[str, Requirement]], parts: list[str]) -> list[Requirement]:
+        """Find the requirement that each discounted part speaks of: the next one with the same products."""
+        requirements = [requirement for _, requirement in wanted]
+        names = [self._short(words) for words, _ in wanted]
+        for part in parts:
+            found = re.fullmatch(r"(?:(\d+)( more)?|all|all other) units?(?: of (.+))?|the whole basket", part)
+            if found is None:
+                raise Unread(part)
+            places = [
+                place
+                for place, name in enumerate(names)
+                if name == (found[3] or "")
+                and (
+                    requirements[place].spend is not None
+                    if found[1] is None
+                    else (name in names[:place]) == bool(found[2])
+                )
+            ]
+            if not places:
+                raise Unread(part)
+            place = places[0]
+            requirements[place] = replace(requirements[place], discounted=int(found[1]) if found[1] else None)
+        return requirements
+
+    def _short(self, words: str) -> str:
+        """Return what a set is called once the sentence has said what is in it."""
+        named = re.match(r"“([^”]+)” \(", words)
+        return f"“{named[1]}”" if named and named[1] in self.sets else words
+
+
+def _clauses(text: str) -> list[str]:
+    """Split the clauses on the transaction; values and phrases that go on belong to the clause before."""
+    clauses: list[str] = []
+    starts = ("at ", "paying in ", "each time they", "on every transaction", "whose basket", "who buy", "who spend at")
+    for part in split(text, ", "):
+        begins = not part.startswith(("and ", "or ")) and (part.startswith(starts) or is_phrase(part))
+        if begins or not clauses:
+            clauses.append(part)
+        else:
+            clauses[-1] += f", {part}"
+    return clauses
+
+
+_TAILS = {
+    "order": r"(cheapest|most expensive) units first(?: by (price excl\. tax|tax))?",
+    "once": r"once per transaction",
+    "maximum": r"up to ([\d.,]+) [A-Z]{3} per transaction",
+    "limit": r"at most (?:(once)|([\d,]+) times) (per transaction|in total|(?:a (day|week|month|year) )?per customer)",
+    "parts": r"parts count",
+}
+
+
+def read_sentence(text: str, *, account_currency: str = "GBP") -> Claims:
+    """Read everything that a sentence and the short ones after it claim."""
+    main, *others = [part for part in split(text, r"\. (?=[A-Z0-9])|\.$") if part]
+    begins = re.match(
+        rf"From {MOMENT}(?: until {MOMENT})?, (loyalty members|identified customers|customers),? ?(.*)", main
+    )
+    if begins is None:
+        raise Unread(main)
+    on_transaction, benefit = split(begins[4], r"(?:^|,? )get ")
+    clauses = _clauses(on_transaction) if on_transaction else []
+    currency = next((found[1] for clause in clauses if (found := re.fullmatch(r"paying in (\w{3})", clause))), None)
+    sentence = _Sentence(currency or account_currency)
+    claims = Claims(
+        starts_at=_moment(begins[1]),
+        ends_at=_moment(begins[2]) if begins[2] else None,
+        who=begins[3],
+        currency=currency or account_currency,
+        what=PriceCut(kind="", value=Fraction(0), requirements=()),
+    )
+    required = ""
+    for clause in clauses:
+        if clause.startswith("at "):
+            claims = replace(claims, site=places(clause))
+        elif clause.startswith(("each time they", "on every transaction")):
+            claims = replace(claims, history=(*claims.history, sentence.history(clause)))
+        elif clause.startswith("whose basket contains "):
+            claims = replace(claims, basket=sentence.products(clause.removeprefix("whose basket contains ")))
+        elif clause.startswith(("who buy ", "who spend at ")):
+            required = clause.removeprefix("who ")
+        elif not re.fullmatch(r"paying in \w{3}", clause):
+            claims = replace(claims, conditions=(*claims.conditions, phrase(clause)))
+    return _with_extras(_with_benefit(claims, sentence, benefit, required), others)
+
+
+def _with_benefit(claims: Claims, sentence: _Sentence, benefit: str, required: str) -> Claims:
+    parts = split(benefit, ", ")
+    tails: dict[str, list[re.Match[str]]] = {name: [] for name in _TAILS}
+    while parts:
+        name, found = next(
+            ((name, found) for name, pattern in _TAILS.items() if (found := re.fullmatch(pattern, parts[-1]))),
+            ("", None),
+        )
+        if found is None:
+            break
+        tails[name].append(found)
+        parts.pop()
+    for order in tails["order"]:
+        by = {"price excl. tax": "ex_tax", "tax": "tax", None: "inc_tax"}[order[2]]
+        claims = replace(claims, most_expensive=order[1] == "most expensive", by=by)
+    for limit in tails["limit"]:
+        name = "customer" if limit[3].endswith("per customer") else limit[3]
+        number = 1 if limit[1] else int(limit[2].replace(",", ""))
+        claims = replace(claims, limits={**claims.limits, name: number}, period=limit[4] if limit[4] else claims.period)
+    core = ", ".join(parts)
+    if re.search(r"\bpoints?\b|^a voucher", core):
+        reward = sentence.reward(core, parts_count=bool(tails["parts"]))
+        needed = sentence.required(required.removeprefix("buy ")) if required else None
+        return replace(claims, what=reward, required=needed)
+    maximum = amount(tails["maximum"][0][1]) if tails["maximum"] else None
+    return replace(
+        claims,
+        what=sentence.price_cut(core, required=required, once=bool(tails["once"]), maximum=maximum),
+    )
+
+
+def _with_extras(claims: Claims, others: list[str]) -> Claims:
+    for other in others:
+        if other == "It applies even when another promotion wins":
+            claims = replace(claims, always=True)
+        elif found := re.fullmatch(r"([\d.]+)% of the group (.+) do not get it, as a control group", other):
+            claims = replace(claims, held_out=(found[1], unquoted(found[2])))
+        elif found := re.fullmatch(r"The till adds (.+?) if the basket has none(?: of .+)?", other):
+            claims = replace(claims, added=(*claims.added, product_key(found[1]) or ""))
+        else:
+            raise Unread(other)
+    return claims

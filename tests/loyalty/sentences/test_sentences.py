@@ -1,0 +1,208 @@
+"""Every claim of a sentence is what the engine does.
+
+Promotions are drawn at random and described. The text alone is read back, what it promises for some sales one after
+another is worked out, and the engine decides the same sales. ``SENTENCES=5000`` draws more of them.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from random import Random
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from consumers.models import Account
+from loyalty.admin.editor.summary import describe_loyalty_promotion
+from promotions.admin.discount.summary import describe_discount
+from promotions.admin.editor.summary import PartialDefinition
+from promotions.engine.facts.basket import Basket
+from promotions.engine.facts.consumer import Shopper, Usage
+from promotions.engine.facts.progress import Progress
+from promotions.engine.pipeline.decision import Decision
+from promotions.engine.rulebook.promotion import Promotion
+from tests.consumers.admin.office import make_office
+from tests.loyalty.sentences.drawn import (
+    START,
+    DrawnPromotion,
+    DrawnSale,
+    draw_discount,
+    draw_loyalty_promotion,
+    draw_sales,
+)
+from tests.loyalty.sentences.expected import NOTHING, Promise, Promised
+from tests.loyalty.sentences.reader import read_sentence
+from tests.loyalty.sentences.shop import PRODUCTS, SITES, ZONES, save_shop
+from tests.promotions.engine.builders import (
+    decide,
+    line,
+    make_basket,
+    make_discount,
+    make_list,
+    make_offer,
+    make_personalized,
+    make_promotion,
+    make_shopper,
+    make_terms,
+)
+
+pytestmark = pytest.mark.django_db
+
+EXAMPLES = int(os.environ.get("SENTENCES", "250"))
+
+
+@pytest.fixture
+def account() -> Account:
+    account = make_office(time_zone="UTC").account
+    save_shop(account)
+    return account
+
+
+def describe(account: Account, drawn: DrawnPromotion) -> str:
+    definition = PartialDefinition(
+        type=drawn.type,
+        currency=drawn.currency,
+        starts_at=START,
+        ends_at=drawn.ends_at,
+        outcome=drawn.outcome,
+        eligibility=drawn.eligibility,
+    )
+    describe_family = describe_loyalty_promotion if drawn.family == "loyalty" else describe_discount
+    return describe_family(account, definition)
+
+
+# --- the engine's side ------------------------------------------------------------------------------------------------
+
+
+def compiled(drawn: DrawnPromotion) -> Promotion:
+    life = {"currency": drawn.currency, "starts_at": START, "ends_at": drawn.ends_at}
+    outcome = dict(drawn.outcome)
+    if drawn.family == "loyalty":
+        return make_promotion("drawn", drawn.type, **life, **outcome, **drawn.eligibility)
+    return make_discount("drawn", drawn.type, sets=outcome.pop("product_sets"), **life, **outcome, **drawn.eligibility)
+
+
+def basket_of(sale: DrawnSale) -> Basket:
+    return make_basket(
+        *(line(sold.sku, sold.quantity, sold.price, ex_tax=sold.ex_tax) for sold in sale.lines),
+        at=sale.at,
+        zone=ZONES[sale.site],
+        site=SITES[sale.site],
+        currency=sale.currency,
+        products=PRODUCTS,
+        **sale.texts,
+    )
+
+
+def shopper_of(sale: DrawnSale, basket: Basket) -> Shopper:
+    facts = dict(sale.consumer or {})
+    choice = facts.pop("list", None)
+    lists = {} if choice is None else {"picks": make_list(*choice[0], selected=choice[1])}
+    return make_shopper(**facts, today=basket.today, personalized=lists)
+
+
+@dataclass
+class Shop:
+    """The engine with the counters and the progress that a till keeps between sales."""
+
+    promotion: Promotion
+    total: int = 0
+    by_customer: dict[tuple[str, date | None], int] = field(default_factory=dict)
+    progress: dict[str, Progress] = field(default_factory=dict)
+
+    def sell(self, sale: DrawnSale, *others: Promotion) -> tuple[Decision, Promised]:
+        """Decide a sale beside other promotions, and keep what it used."""
+        basket = basket_of(sale)
+        name = sale.consumer["consumer_id"] if sale.consumer else ""
+        key = (name, self._period(basket.today))
+        usage = Usage(
+            total_redemptions={self.promotion.id: self.total},
+            customer_redemptions={self.promotion.id: self.by_customer.get(key, 0)},
+            progress={self.promotion.id: self.progress[name]} if name in self.progress else {},
+        )
+        decision = decide(
+            basket,
+            self.promotion,
+            *others,
+            shopper=shopper_of(sale, basket),
+            anonymous=sale.consumer is None,
+            usage=usage,
+            terms=make_terms(EUR="1"),
+            offers=[make_offer("gift"), make_offer("jackpot", perceived_value="100000")],
+            personalized={"picks": make_personalized()},
+        )
+        given = self._given(decision)
+        if not others:
+            self.total += given.redemptions
+            if sale.consumer:
+                self.by_customer[key] = self.by_customer.get(key, 0) + given.redemptions
+                self._note_progress(name, basket, decision, applied=given.redemptions > 0)
+        return decision, given
+
+    def _period(self, today: date) -> date | None:
+        match self.promotion.limit_period:
+            case "day":
+                return today
+            case "week":
+                return today - timedelta(days=today.weekday())
+            case "month":
+                return today.replace(day=1)
+            case "year":
+                return today.replace(month=1, day=1)
+            case _:
+                return None
+
+    def _note_progress(self, name: str, basket: Basket, decision: Decision, *, applied: bool) -> None:
+        rules = self.promotion.application_rules
+        if not rules or not self.promotion.counts(basket):
+            return
+        totals = [rule.totals_of(basket, decision.basket_value.net) for rule in rules]
+        before = self.progress.get(name, Progress.none(rules))
+        self.progress[name] = before.with_transaction(rules, totals, day=basket.today, applied=applied)
+
+    @staticmethod
+    def _given(decision: Decision) -> Promised:
+        for applied in decision.applied:
+            if applied.promotion.code == "drawn":
+                off: dict[tuple[str, str], int] = {}
+                for share in applied.lines:
+                    sku, _, price = share.line_id.split("/")
+                    off[sku, price] = off.get((sku, price), 0) + share.discount
+                return Promised(
+                    redemptions=applied.redemptions,
+                    points=applied.points,
+                    vouchers=applied.vouchers,
+                    off=tuple(sorted((key, minor) for key, minor in off.items() if minor)),
+                )
+        return NOTHING
+
+
+def drawn_examples(check: Callable[[Random], None]) -> None:
+    """Run a check on many random sources, always the same ones; a failure names its sentence, and is not shrunk."""
+    run = settings(max_examples=EXAMPLES, phases=[Phase.generate], database=None)(
+        given(st.randoms(use_true_random=True))(check)
+    )
+    run()
+
+
+@pytest.mark.parametrize("draw", [draw_loyalty_promotion, draw_discount], ids=["loyalty", "discount"])
+def test_a_sentence_promises_what_the_engine_gives(account: Account, draw: Callable[[Random], DrawnPromotion]) -> None:
+    given_or_not: Counter[bool] = Counter()
+
+    def check(random: Random) -> None:
+        drawn = draw(random)
+        sentence = describe(account, drawn)
+        promise, shop = Promise(read_sentence(sentence)), Shop(compiled(drawn))
+        for number, sale in enumerate(draw_sales(random, count=6, currency=drawn.currency), start=1):
+            decision, actual = shop.sell(sale)
+            promised = promise.next_sale(sale)
+            reasons = {refusal.reason for refusal in decision.refused}
+            assert actual == promised, f"{sentence}\nSale {number}: {sale}\n{reasons}"
+            given_or_not[bool(promised.redemptions)] += 1
+
+    drawn_examples(check)
+    # Neither always promised nor never: each claim is tried by sales that satisfy it and by sales that do not.
+    assert min(given_or_not[True], given_or_not[False]) > sum(given_or_not.values()) / 20
