@@ -17,6 +17,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from consumers.admin.card_files import CardResource
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.results import (
@@ -288,7 +289,11 @@ class ConsumerAdmin(GroupActionsMixin, ImportExportMixin, KeyedAdmin):
     """Consumers."""
 
     key = "consumer_id"
-    resource_classes = (ConsumerResource,)
+    resource_classes = (ConsumerResource, CardResource)
+    file_note = (
+        "Consumers and their cards are files of their own, or one: a file of cards gives each card to a member and "
+        "leaves other cards alone; a file of consumers with a column of cards replaces their cards."
+    )
     form = ConsumerForm
     add_label = "Add consumer"
     empty_text = "Consumers are your customers and employees. Loyalty members have cards and points."
