@@ -41,7 +41,7 @@ class ApiKeyForm(ServiceForm):
         model = ApiKey
         fields = ("name", "role")
         help_texts = {
-            "role": "A till asks about baskets and commits transactions; a manager may do everything in this account."
+            "role": "Tills can check baskets and record transactions. Managers can do everything in this account."
         }
         widgets = {"role": UnfoldAdminRadioSelectWidget()}
 
@@ -73,7 +73,7 @@ class ApiKeyAdmin(AccountAdmin):
 
     form = ApiKeyForm
     add_label = "Add API key"
-    empty_text = "Tills and integrators call with a key. It is shown once, when it is made."
+    empty_text = "Tills and integrations use API keys. You see a key once, when you create it."
     list_display = ("name", "prefix", "role_label", "state", "created_at")
     list_filter = (choice_filter("role", "role", KeyRole.choices, lambda _, rows, value: rows.filter(role=value)),)
     search_fields = ("name", "prefix")
@@ -145,7 +145,7 @@ class ApiKeyAdmin(AccountAdmin):
         key, secret = api_key_create(account_id=account_of(request).pk, name=form.cleaned_data["name"], role=role)
         messages.warning(
             request,
-            format_html("Copy the key now: it is not shown again. <code class='secret'>{}</code>", secret),
+            format_html("Copy the key now. You will not see it again. <code class='secret'>{}</code>", secret),
         )
         return key
 
@@ -163,7 +163,7 @@ class ApiKeyAdmin(AccountAdmin):
         permissions=["consumers.change_apikey"],
         dialog={
             "title": "Revoke this key?",
-            "description": "Whoever calls with it is refused from now on, for good.",
+            "description": "It stops working immediately. You cannot undo this.",
             "form_class": RevokeForm,
             "form_submit_text": "Revoke key",
             "variant": "danger",

@@ -47,8 +47,7 @@ class StaffForm(ServiceForm):
     username = forms.CharField(
         max_length=150,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
-        help_text="The log-in, kept in small letters. Somebody who works for another account already keeps name and "
-        "password.",
+        help_text="User name for logging in, in lower case. Existing users keep their name and password.",
     )
     first_name = forms.CharField(max_length=150, required=False, widget=UnfoldAdminTextInputWidget())
     last_name = forms.CharField(max_length=150, required=False, widget=UnfoldAdminTextInputWidget())
@@ -57,7 +56,7 @@ class StaffForm(ServiceForm):
         required=False,
         strip=False,
         widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}),
-        help_text="For the first log-in; they can change it then. Not asked for somebody who has one.",
+        help_text="Password for the first log-in. They can change it later. Existing users do not need one.",
     )
     staff_role = forms.ChoiceField(
         label="Role",
@@ -174,14 +173,14 @@ class StaffMembershipAdmin(AccountAdmin):
         permissions=["consumers.change_staffmembership"],
         dialog={
             "title": "Make a link for a new password?",
-            "description": "Whoever opens it sets the password of this log-in, once and within the hour. "
-            "Do not share it. The old password works until then.",
+            "description": "Whoever opens the link can set a new password, once and within the hour. Send it to "
+            "this person only. The old password works until then.",
             "form_class": PasswordLinkForm,
             "form_submit_text": "Make the link",
         },
     )
     def password_link(self, request: HttpRequest, form: PasswordLinkForm, object_id: object) -> HttpResponse:
-        self.log_change(request, form.membership, "Made a link for a new password.")
+        self.log_change(request, form.membership, "Link for a new password made.")
         messages.warning(
             request,
             format_html(

@@ -93,7 +93,7 @@ def _member_lock(account_id: int, username: str) -> StaffMembership:
         account_id=account_id, user__username=User.normalize_username(username)
     ).first()
     if membership is None:
-        raise NotFound(f"{username} is no member of this account.")
+        raise NotFound(f"{username} is not a member of this account.")
     return membership
 
 
@@ -105,7 +105,7 @@ def _has_administrator(account_id: int) -> bool:
 
 def _require_administrator(account_id: int) -> None:
     if not _has_administrator(account_id):
-        raise LastAdministrator("An account needs an administrator: make somebody else one first.")
+        raise LastAdministrator("An account needs an administrator. Make someone else an administrator first.")
 
 
 def _validate_and_set_password(user: User, password: str | None) -> None:

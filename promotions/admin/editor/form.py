@@ -285,9 +285,8 @@ class PromotionForm(ServiceForm):
         version = self.instance.versions.select_related("created_by").get(number=self.instance.version)
         who = str(version.created_by or "") or version.created_with or "Someone"
         return (
-            f"{who} saved version {version.number} of this meanwhile, on {format_moment(version.created_at)}. "
-            "Nothing of yours is saved yet, and nothing is lost: save again to replace theirs, or reload the page to "
-            "keep theirs."
+            f"{who} saved version {version.number} on {format_moment(version.created_at)}, while you were editing. "
+            "Your changes are not saved yet. Save again to replace theirs, or reload the page to keep theirs."
         )
 
     def _code_from(self, name: str) -> str:

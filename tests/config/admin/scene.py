@@ -27,7 +27,7 @@ from loyalty.services.till.snapshot import snapshots_forget
 from promotions.models import PersonalizedList, Promotion
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from tests.config.admin.pages import PAGES, A, C, M, P, Page, S, V, address_of
+from tests.config.admin.pages import FITTING, PAGES, A, C, M, P, Page, S, V, address_of
 from tests.config.admin.sending import form_values
 from tests.consumers.admin.office import fill, make_office, save_discount, save_promotion, sell
 
@@ -127,6 +127,22 @@ def exported(page: Any) -> Fill:
     return fill
 
 
+def deleted(page: Page) -> Fill:
+    """Return a confirmed deletion of the rows of a list that nothing uses."""
+    model_admin: Any = page.model_admin
+    fitting = FITTING[f"{page.name.removesuffix('_changelist')}_delete"]
+
+    def fill(account: Account) -> dict[str, Any]:
+        rows = model_admin.model._default_manager.filter(**{model_admin.account_path: account, **fitting})
+        return {
+            "action": "delete_chosen",
+            "_selected_action": [str(row.pk) for row in rows],
+            "confirmed": "yes",
+        }
+
+    return fill
+
+
 def promotion(**values: str) -> Fill:
     """A new promotion, with what its type asks for; {} stands for the account's code."""
     return lambda account: {
@@ -153,6 +169,21 @@ def discount(**values: str) -> Fill:
 def coded(**values: str) -> Fill:
     """Values in which {} stands for the account's code."""
     return lambda account: {name: value.format(account.code) for name, value in values.items()}
+
+
+def grouped(action: str, group: str) -> Fill:
+    """Select the consumers of the list for a group; {} stands for the account's code."""
+
+    def fill(account: Account) -> dict[str, Any]:
+        consumers = Consumer.objects.filter(account=account)
+        return {
+            "action": action,
+            "_selected_action": [str(consumer.pk) for consumer in consumers],
+            "group": group.format(account.code),
+            "confirmed": "yes",
+        }
+
+    return fill
 
 
 def basket(account: Account) -> dict[str, Any]:
@@ -187,6 +218,7 @@ FILLED: Mapping[str, Fill] = {
         for action in ("stop_chosen", "duplicate_chosen")
     },
     **{page.key: exported(page.model_admin) for page in PAGES if page.action == "export_chosen"},
+    **{page.key: deleted(page) for page in PAGES if page.action == "delete_chosen"},
     "loyalty_ledgerentry_adjust": lambda _: {"direction": "add", "points": "5", "reason": "Sorry"},
     "loyalty_adjustmentlimits_change": lambda _: {"customer_service_at_once": "7"},
     "loyalty_loyaltypromotion_add:fixed_points": promotion(points="5"),
@@ -201,8 +233,16 @@ FILLED: Mapping[str, Fill] = {
     "promotions_personalizedlist_step:remove": coded(products="{}-p1"),
     "promotions_personalizedlist_step:replace": coded(products="{}-spare", selected="{}-spare"),
     "promotions_personalizedlist_step:give": coded(promotion="{}-spare", products="{}-spare"),
+    "promotions_personalizedpromotion_give_lists": coded(group="{}-g1", products="{}-spare", existing="replace"),
     "loyalty_offer_add": coded(code="new", name="New", value="5"),
     "loyalty_voucher_claim": coded(offer="{}-spare"),
+    "consumers_consumer_changelist:add_to_group": grouped("add_to_group", "{}-spare"),
+    "consumers_consumer_changelist:remove_from_group": grouped("remove_from_group", "{}-g1"),
+    "consumers_consumergroup_add_members": coded(consumers="{}-spare"),
+    "consumers_consumergroup_remove_members": lambda account: {
+        "consumer": str(Consumer.objects.get(account=account, consumer_id=f"{account.code}-c1").pk),
+        "confirmed": "yes",
+    },
     "consumers_consumer_add": coded(consumer_id="new", last_name="New"),
     "consumers_consumergroup_add": coded(code="new", name="New"),
     "promotions_product_add": coded(sku="new", name="New"),
