@@ -171,6 +171,10 @@ loyalty_offer_add                                   SAPM    SAPM
 loyalty_offer_change                                SAPMCV  SAPM
 loyalty_offer_history                               SAPMCV  SAPMCV reads
 loyalty_offer_delete                                SAPM    SAPM
+loyalty_offer_import                                SAPM    SAPM reads
+loyalty_offer_process_import                        -       SAPM
+loyalty_offer_export                                SAPMCV  SAPMCV reads
+loyalty_offer_changelist:export_chosen              SAPMCV  SAPMCV reads
 loyalty_voucher_changelist                          SAPMCV  SAPMCV reads
 loyalty_voucher_add                                 -       -
 loyalty_voucher_change                              SAPMCV  -
@@ -214,6 +218,9 @@ loyalty_ledgerentry_change                          SAPMCV  -
 loyalty_ledgerentry_history                         SAPMCV  SAPMCV reads
 loyalty_ledgerentry_delete                          -       -
 loyalty_ledgerentry_adjust                          SAPC    SAPC
+loyalty_ledgerentry_import                          SAPC    SAPC reads
+loyalty_ledgerentry_process_import                  -       SAPC
+loyalty_ledgerentry_export                          -       -
 loyalty_redemptionmessage_changelist                SAPMCV  SAPMCV reads
 loyalty_redemptionmessage_add                       -       -
 loyalty_redemptionmessage_change                    SAPMCV  -

@@ -98,6 +98,8 @@ def imported(name: str, code: str) -> dict[str, Any]:
         "loyalty_loyaltypromotion": f"code,name\n{code}-fixed-1,Imported\n",
         "promotions_discount": f"code,name\n{code}-discount-1,Imported\n",
         "promotions_personalizedpromotion": f"backend_id,name\n{code}-pp1,Imported\n",
+        "loyalty_offer": f"code,name,benefit\n{code}-file,Imported,external\n",
+        "loyalty_ledgerentry": f"consumer_id,points\n{code}-c1,7\n",
         "promotions_product": f"sku,name\n{code}-p1,Imported\n",
         "promotions_personalizedlist": (
             f'backend_id,consumer_id,products,selected,locked\n{code}-pp1,{code}-c1,"{code}-p1, {code}-spare",,no\n'
