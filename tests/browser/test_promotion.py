@@ -183,7 +183,7 @@ def test_conditions_become_the_product_set_with_one_press(desk: Desk) -> None:
     advice.get_by_role("button", name="Use these conditions as the product set").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("tab", name="Outcome")).to_have_attribute("aria-selected", "true")
-    expect(page.get_by_label("Name of the set")).to_be_focused()
+    expect(page.get_by_label("Name of product set")).to_be_focused()
     products = page.get_by_role("group", name="Products of this set")
     expect(products.get_by_label("Attribute")).to_have_value("category")
     expect(summary).to_contain_text("times the base points on Coffee.")

@@ -249,11 +249,14 @@ class AccountAdmin(DeletionMixin, SavedOrderMixin, HistoryPageMixin, ModelAdmin)
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        # The list says so where its rows would be.
+        changelist.search_problem = search_problem(changelist.query)
+        return changelist
+
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
-        if problem := search_problem(search_term):
-            # A field that completes what is typed shows no messages: the next page would.
-            if request.resolver_match is None or request.resolver_match.url_name != "autocomplete":
-                messages.warning(request, problem)
+        if search_problem(search_term):
             return queryset.none(), False
         return self.search_results(request, queryset, search_term)
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -34,7 +35,7 @@ from tests.consumers.admin.office import fill, make_office, save_discount, save_
 PASSWORD = "blue-lantern-7"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
     """An account, with its staff and their sessions by the letter of their role."""
 
@@ -266,6 +267,7 @@ def belongings(account: Account) -> set[str]:
     return rows_found
 
 
+@cache
 def _path_to_account(model: type[Model]) -> str | None:
     """Return the shortest lookup path from a model to its account; None where there is none."""
     if model is Account:
