@@ -180,7 +180,7 @@ def _tile(family: Family, status: Status, count: int) -> JsonObject:
 
 
 def _list(title: str, empty: str, rows: list[JsonObject]) -> JsonObject:
-    return {"title": title, "empty": empty, "rows": rows}
+    return {"title": title, "empty": empty, "rows": rows[:MAX_LISTED], "has_more": len(rows) > MAX_LISTED}
 
 
 def _row(promotion: Promotion, **columns: Any) -> JsonObject:
@@ -194,22 +194,22 @@ def _redemptions(promotion: Promotion) -> str:
 
 
 def _running(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
-    rows = promotions_running(account_id=account_id, families=families, at=now)[:MAX_LISTED]
+    rows = promotions_running(account_id=account_id, families=families, at=now)[: MAX_LISTED + 1]
     return [_row(promotion, fact=_redemptions(promotion)) for promotion in rows]
 
 
 def _starting(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
-    rows = promotions_starting(account_id=account_id, families=families, at=now)[:MAX_LISTED]
+    rows = promotions_starting(account_id=account_id, families=families, at=now)[: MAX_LISTED + 1]
     return [_row(promotion, moment=promotion.starts_at) for promotion in rows]
 
 
 def _nearly_used(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
     rows = promotions_nearly_used(account_id=account_id, families=families, at=now, percent=NEARLY_USED_PERCENT)[
-        :MAX_LISTED
+        : MAX_LISTED + 1
     ]
     return [_row(promotion, fact=_redemptions(promotion)) for promotion in rows]
 
 
 def _ending(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
-    rows = promotions_ending(account_id=account_id, families=families, at=now, within=ENDING_WITHIN)[:MAX_LISTED]
+    rows = promotions_ending(account_id=account_id, families=families, at=now, within=ENDING_WITHIN)[: MAX_LISTED + 1]
     return [_row(promotion, moment=promotion.ends_at) for promotion in rows]

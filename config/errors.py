@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from django.core.exceptions import TooManyFieldsSent
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
@@ -154,11 +154,6 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         return JsonResponse(error_body(kind="client_error", code="not_found", detail="Not found."), status=404)
     return defaults.page_not_found(request, exception)
-
-
-def not_offered(request: HttpRequest) -> HttpResponse:
-    """Hide a library's page that this project does not offer."""
-    raise Http404("This page does not exist.")
 
 
 @csrf_exempt

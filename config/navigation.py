@@ -170,6 +170,19 @@ UNFOLD: dict[str, Any] = {
     "GLOBAL_CALLBACK": "config.navigation.page_context",
     "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
     "STYLES": [asset("css/theme.css"), asset("css/admin.css")],
-    "SCRIPTS": [asset("js/tabs.js"), asset("js/dialogs.js"), asset("js/names.js"), asset("js/tables.js")],
-    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.navigation.sidebar"},
+    "SCRIPTS": [
+        asset("js/tabs.js"),
+        asset("js/dialogs.js"),
+        asset("js/names.js"),
+        asset("js/tables.js"),
+        asset("js/search.js"),
+    ],
+    # config/search.py answers; its results are not kept in a browser that colleagues share.
+    "COMMAND": {"show_history": False},
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "show_all_applications": False,
+        "navigation": "config.navigation.sidebar",
+    },
 }

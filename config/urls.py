@@ -5,11 +5,12 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from config.errors import not_offered, unknown_path
+from config.errors import unknown_path
 from config.health import healthz, readyz
 from config.metrics import metrics
 from config.openapi import SchemaView
 from config.scheduled_work import scheduled_work
+from config.search import search
 from consumers.admin.account_switch import account_switch
 from consumers.admin.password import Forgotten, ForgottenDone, NewPassword, NewPasswordDone
 from loyalty.admin.calendar import calendar
@@ -38,8 +39,7 @@ urlpatterns = [
     path("admin/rules/reading/", admin.site.admin_view(rules_reading), name="rules_reading"),
     path("admin/choices/<slug:kind>/", admin.site.admin_view(choices_found), CHOOSABLE, name="choices_found"),
     path("admin/scheduled-work/", admin.site.admin_view(scheduled_work), name="scheduled_work"),
-    # The theme's search, which no page offers, keeps what it found by user, whatever their role and account.
-    path("admin/search/", admin.site.admin_view(not_offered), name="search"),
+    path("admin/search/", admin.site.admin_view(search), name="search"),
     path("admin/", admin.site.urls),
     path("api/v1/schema", SchemaView.as_view(), name="schema"),
     path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

@@ -4,12 +4,13 @@ The packages above register their sections when they start. The admin's tab and
 ``GET consumers/{consumer_id}/loyalty`` show the same register.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from consumers.models import Consumer
-from consumers.types import JsonMapping, JsonObject
+from consumers.types import JsonMapping, JsonObject, Rows
 
 
 class SectionData(Protocol):
@@ -18,14 +19,21 @@ class SectionData(Protocol):
     def __call__(self, consumer: Consumer, *, at: datetime) -> Any: ...
 
 
+class SectionRows(Protocol):
+    """Returns all rows of a section as a query that is not evaluated, newest first."""
+
+    def __call__(self, consumer: Consumer, *, at: datetime) -> Rows: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoyaltySection:
     """A section: its key in the REST answer, its heading, its data, and its template in the admin.
 
     ``position`` orders the sections; ``schema`` describes the data in the OpenAPI document. The template gets
     ``section``, ``data``, ``consumer`` and ``at``; ``page_data`` replaces ``data`` where the page shows more than REST.
-    Staff need the ``permission``, if one is named. ``scripts`` are static files that the template needs. A section that
-    is not ``is_answered`` is left out of the REST answer.
+    A section with ``page_rows`` is paged there: ``data`` is a page of these rows, as ``page_shape`` shows them. Staff
+    need the ``permission``, if one is named. ``scripts`` are static files that the template needs. A section that is
+    not ``is_answered`` is left out of the REST answer.
     """
 
     key: str
@@ -36,6 +44,8 @@ class LoyaltySection:
     schema: JsonMapping = field(default_factory=dict)
     is_answered: bool = True
     page_data: SectionData | None = None
+    page_rows: SectionRows | None = None
+    page_shape: Callable[[Sequence[Any]], Sequence[Any]] = list
     permission: str = ""
     scripts: tuple[str, ...] = ()
 

@@ -1,13 +1,14 @@
 """Read accounts, staff, API keys, sites, groups, consumers and jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Any, Protocol, TypeVar
 
 from django.contrib.auth.models import Group
 from django.db import connection
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from rest_framework_api_key.crypto import KeyGenerator
 
 from consumers.choices import StaffRole
@@ -29,6 +30,9 @@ from consumers.types import Rows
 T = TypeVar("T", bound=Model)
 
 MAX_CONSUMER_CHOICES = 20
+MAX_STATEMENT_VALUES = 10_000
+"""Values in one statement: SQLite allows 32,766 parameters."""
+
 MAX_ID_DIGITS = 18
 """Every number of this many digits fits a 64-bit column."""
 
@@ -99,6 +103,44 @@ def group_members(*, account_id: int) -> Rows:
     """Return the members of the account's groups: one row per member, with the group and the consumer."""
     links = Consumer.groups.through._default_manager.filter(consumergroup__account_id=account_id)
     return links.select_related("consumergroup", "consumer").order_by("consumergroup__code", "consumer__consumer_id")
+
+
+def members_of(*, group: ConsumerGroup, search: str = "") -> Rows:
+    """Return a group's members, those added last first; with ``search`` only the consumers that it means.
+
+    One row per member with the consumer and the membership.
+    """
+    links = Consumer.groups.through._default_manager.filter(consumergroup=group)
+    if search:
+        links = links.filter(consumer__in=consumers_matching(account_id=group.account_id, search=search))
+    return links.select_related("consumer__membership").order_by("-pk")
+
+
+def groups_with_sizes(*, account_id: int) -> QuerySet[ConsumerGroup]:
+    """Return the account's groups, each with its ``number_of_members``, counted only for the rows that are read."""
+    links: Rows = Consumer.groups.through._default_manager.filter(consumergroup=OuterRef("pk")).order_by()
+    number = links.values("consumergroup").annotate(number=Count("pk")).values("number")
+    return groups_of(account_id=account_id).annotate(number_of_members=Coalesce(Subquery(number), 0))
+
+
+def consumer_pks_by_id(*, account_id: int, consumer_ids: Collection[str]) -> dict[str, int]:
+    """Return the primary keys of consumers by id, without unknown ids."""
+    return _in_chunks(Consumer.objects.filter(account_id=account_id), "consumer_id", consumer_ids, "pk")
+
+
+def consumer_ids_by_pk(*, account_id: int, pks: Collection[int]) -> dict[int, str]:
+    """Return the ids of the account's consumers by primary key, without those that are not there."""
+    return _in_chunks(Consumer.objects.filter(account_id=account_id), "pk", pks, "consumer_id")
+
+
+def _in_chunks(rows: QuerySet[Consumer], key: str, values: Collection[Any], read: str) -> dict[Any, Any]:
+    """Return a column of rows by another, in as many statements as the values need."""
+    ordered = sorted(set(values))
+    columns: dict[Any, Any] = {}
+    for start in range(0, len(ordered), MAX_STATEMENT_VALUES):
+        chunk = ordered[start : start + MAX_STATEMENT_VALUES]
+        columns.update(rows.filter(**{f"{key}__in": chunk}).values_list(key, read))
+    return columns
 
 
 def groups_of(*, account_id: int) -> QuerySet[ConsumerGroup]:

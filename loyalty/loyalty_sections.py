@@ -1,20 +1,23 @@
 """Sections of a consumer's Loyalty tab: activity, vouchers, redemptions and transactions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+
+from django.db.models import QuerySet
 
 from consumers.loyalty_sections import LoyaltySection
 from consumers.models import Consumer
 from consumers.types import JsonObject
 from loyalty.choices import EntryKind, VoucherStatus
-from loyalty.models import LedgerEntry, PromotionUsage, Voucher
+from loyalty.models import LedgerEntry, PromotionUsage, Transaction, Voucher
 from loyalty.selectors.points import activity_of
 from loyalty.selectors.rewards import vouchers_of
 from loyalty.selectors.transaction import past_transactions
 from promotions.engine.money import money_text, to_minor
 
 MAX_ROWS = 50
-"""Rows that each section shows."""
+"""Rows of each section in the REST answer."""
 
 _TEXT: JsonObject = {"type": "string"}
 _MAYBE_TEXT: JsonObject = {"type": ["string", "null"]}
@@ -49,9 +52,9 @@ def activity_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
     ]
 
 
-def activity_page_data(consumer: Consumer, *, at: datetime) -> list[LedgerEntry]:
-    """Return the last entries as rows, so that the page can link to their transactions."""
-    return list(activity_of(consumer=consumer)[:MAX_ROWS])
+def activity_rows(consumer: Consumer, *, at: datetime) -> QuerySet[LedgerEntry]:
+    """Return all entries of the ledger, newest first."""
+    return activity_of(consumer=consumer)
 
 
 def voucher_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
@@ -65,28 +68,32 @@ def voucher_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
     ]
 
 
-def voucher_page_data(consumer: Consumer, *, at: datetime) -> list[Voucher]:
-    """Return the last vouchers as rows, so that the page can link to them."""
-    vouchers = vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer)
-    return list(vouchers.select_related("offer")[:MAX_ROWS])
+def voucher_rows(consumer: Consumer, *, at: datetime) -> QuerySet[Voucher]:
+    """Return all vouchers, newest first."""
+    return vouchers_of(account_id=consumer.account_id, at=at).filter(consumer=consumer).select_related("offer")
 
 
 def redemption_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
     """Return how often each promotion was redeemed, in the order of codes."""
     return [
         {"promotion": usage.promotion.code, "name": usage.promotion.name, "redemptions": usage.redemptions}
-        for usage in redemption_page_data(consumer, at=at)
+        for usage in redemption_rows(consumer, at=at)[:MAX_ROWS]
     ]
 
 
-def redemption_page_data(consumer: Consumer, *, at: datetime) -> list[PromotionUsage]:
-    """Return the redemptions as rows, so that the page can link to the promotions."""
+def redemption_rows(consumer: Consumer, *, at: datetime) -> QuerySet[PromotionUsage]:
+    """Return the redemptions of all promotions, in the order of codes."""
     usage = PromotionUsage.objects.filter(consumer=consumer, redemptions__gt=0).select_related("promotion")
-    return list(usage.order_by("promotion__code", "promotion__family")[:MAX_ROWS])
+    return usage.order_by("promotion__code", "promotion__family")
 
 
-def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
-    """Return the last transactions, newest first, with promotions applied, vouchers redeemed and returns."""
+def transaction_rows(consumer: Consumer, *, at: datetime) -> QuerySet[Transaction]:
+    """Return all transactions, newest first."""
+    return past_transactions(consumer=consumer)
+
+
+def transactions_shown(transactions: Sequence[Transaction]) -> list[JsonObject]:
+    """Return transactions as the page shows them, with promotions applied, vouchers redeemed and returns."""
 
     def money(amount: Decimal, currency: str) -> str:
         return f"{money_text(to_minor(amount, currency), currency)} {currency}"
@@ -112,7 +119,7 @@ def transaction_page_data(consumer: Consumer, *, at: datetime) -> list[JsonObjec
                 for reversal in transaction.reversals.all()
             ],
         }
-        for transaction in past_transactions(consumer=consumer)[:MAX_ROWS]
+        for transaction in transactions
     ]
 
 
@@ -122,7 +129,7 @@ SECTIONS = (
         label="Loyalty activity",
         position=30,
         data=activity_data,
-        page_data=activity_page_data,
+        page_rows=activity_rows,
         template="admin/consumers/consumer/loyalty/activity.html",
         schema=_rows(
             points=_NUMBER,
@@ -140,7 +147,7 @@ SECTIONS = (
         label="Vouchers",
         position=40,
         data=voucher_data,
-        page_data=voucher_page_data,
+        page_rows=voucher_rows,
         template="admin/consumers/consumer/loyalty/vouchers.html",
         schema=_rows(
             code=_TEXT,
@@ -158,7 +165,7 @@ SECTIONS = (
         label="Redemptions",
         position=60,
         data=redemption_data,
-        page_data=redemption_page_data,
+        page_rows=redemption_rows,
         template="admin/consumers/consumer/loyalty/redemptions.html",
         schema=_rows(promotion=_TEXT, name=_TEXT, redemptions=_NUMBER),
     ),
@@ -166,7 +173,9 @@ SECTIONS = (
         key="transactions",
         label="Past transactions",
         position=70,
-        data=transaction_page_data,
+        data=lambda consumer, *, at: transactions_shown(list(transaction_rows(consumer, at=at)[:MAX_ROWS])),
+        page_rows=transaction_rows,
+        page_shape=transactions_shown,
         is_answered=False,
         permission="loyalty.view_transaction",
         template="admin/consumers/consumer/loyalty/transactions.html",

@@ -1,7 +1,7 @@
 """Consumers: who they are, and their Loyalty tab."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -29,9 +29,11 @@ from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
 from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.admin.framework.rows_page import RowsPage, rows_page
+from consumers.admin.group_members import GroupActionsMixin
 from consumers.author import Author
 from consumers.choices import ConsumerKind, MembershipStatus
-from consumers.loyalty_sections import loyalty_sections
+from consumers.loyalty_sections import LoyaltySection, loyalty_sections
 from consumers.models import Consumer
 from consumers.selectors import consumers_of
 from consumers.services.consumer import (
@@ -262,6 +264,16 @@ class ConsumerResource(AccountResource):
         )
 
 
+def _section_shown(
+    request: HttpRequest, section: LoyaltySection, consumer: Consumer, *, at: datetime
+) -> tuple[LoyaltySection, Any, RowsPage | None]:
+    """Return a section of the Loyalty tab with its data, and the page of its rows where it is paged."""
+    if section.page_rows is None:
+        return section, (section.page_data or section.data)(consumer, at=at), None
+    page = rows_page(request, section.page_rows(consumer, at=at), parameter=section.key)
+    return section, section.page_shape(page.rows), page
+
+
 def column_value(consumer: Consumer, column: str) -> Any:
     """Return a consumer's value of a column: the file's, or else the stored one."""
     from_file = vars(consumer).get(f"read_{column}", _MISSING)
@@ -272,7 +284,7 @@ _MISSING = object()
 
 
 @admin.register(Consumer)
-class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
+class ConsumerAdmin(GroupActionsMixin, ImportExportMixin, KeyedAdmin):
     """Consumers."""
 
     key = "consumer_id"
@@ -343,7 +355,7 @@ class ConsumerAdmin(ImportExportMixin, KeyedAdmin):
                 "consumer": consumer,
                 "at": now,
                 "sections": [
-                    (section, (section.page_data or section.data)(consumer, at=now))
+                    _section_shown(request, section, consumer, at=now)
                     for section in loyalty_sections()
                     if not section.permission or request.user.has_perm(section.permission)
                 ],

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from import_export.fields import Field
@@ -15,14 +15,15 @@ from unfold.decorators import display
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
-from consumers.admin.framework.filters import ArchivedFilter
+from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
+from consumers.admin.group_members import GroupMembersMixin
 from consumers.author import Author
 from consumers.models import Consumer, ConsumerGroup
-from consumers.selectors import group_members
+from consumers.selectors import group_members, groups_of, groups_with_sizes, row_by_id
 from consumers.services.group import GroupValues, MemberValues, group_delete, group_members_save, groups_save
 from consumers.services.upsert import is_storable, rows_by_values
-from consumers.types import Rows
+from consumers.types import Context, Rows
 
 
 class GroupForm(ServiceForm):
@@ -116,8 +117,13 @@ class GroupMemberResource(AccountResource):
         group_members_save(account_id=self.account.pk, rows=values)
 
 
+def _by_members(_: HttpRequest, groups: Rows, value: str) -> Rows:
+    has_members = Exists(Consumer.groups.through._default_manager.filter(consumergroup=OuterRef("pk")))
+    return groups.filter(has_members if value == "yes" else ~has_members)
+
+
 @admin.register(ConsumerGroup)
-class GroupAdmin(ImportExportMixin, KeyedAdmin):
+class GroupAdmin(GroupMembersMixin, ImportExportMixin, KeyedAdmin):
     """Groups."""
 
     key = "code"
@@ -131,20 +137,35 @@ class GroupAdmin(ImportExportMixin, KeyedAdmin):
     empty_text = "A group is a named set of consumers: rules and control groups choose among them."
     list_display = ("code", "name", "members")
     list_display_links = ("code", "name")
-    list_filter = (ArchivedFilter,)
+    list_filter = (
+        choice_filter("members", "members", [("yes", "With members"), ("no", "Without members")], _by_members),
+        ArchivedFilter,
+    )
     search_fields = ("code", "name")
     search_help_text = "Code or name"
     ordering = ("code",)
     fieldsets = (("Group", {"fields": (("code", "name"), "archived")}),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConsumerGroup]:
-        rows: QuerySet[ConsumerGroup] = super().get_queryset(request)
-        return rows.annotate(number_of_members=Count("consumers"))
+        return groups_with_sizes(account_id=account_of(request).pk).order_by(*self.ordering)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> ConsumerGroup | None:
+        # The page of a group shows a page of its members: nobody counts a million of them for it.
+        return row_by_id(groups_of(account_id=account_of(request).pk), object_id)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
+    ) -> HttpResponse:
+        group = self.get_object(request, object_id)
+        if group is not None and self.has_view_or_change_permission(request, group):
+            extra_context = {**self.members_context(request, group), **(extra_context or {})}
+        response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        return response
 
     @display(description="Members", ordering="number_of_members")
     def members(self, group: Any) -> str:
         address = f"{reverse('admin:consumers_consumer_changelist')}?groups__id__exact={group.pk}"
-        return format_html('<a class="text-link" href="{}">{}</a>', address, group.number_of_members)
+        return format_html('<a class="text-link" href="{}">{}</a>', address, f"{group.number_of_members:,}")
 
     def save_values(self, *, account_id: int, author: Author, obj: ConsumerGroup, form: Any) -> None:
         groups_save(account_id=account_id, rows=[GroupValues(code=obj.code, name=obj.name, archived=obj.archived)])

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.framework.fields import zone_field
-from consumers.admin.framework.filters import ArchivedFilter
+from consumers.admin.framework.filters import ArchivedFilter, values_filter
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from consumers.author import Author
 from consumers.models import Site
@@ -71,7 +71,12 @@ class SiteAdmin(ImportExportMixin, KeyedAdmin):
     empty_text = "Sites are your shops and web shops."
     list_display = ("number", "name", "town", "county", "postcode", "time_zone")
     list_display_links = ("number", "name")
-    list_filter = (ArchivedFilter,)
+    list_filter = (
+        values_filter("town", "town"),
+        values_filter("county", "county"),
+        values_filter("time zone", "time_zone", blank="The account's time zone"),
+        ArchivedFilter,
+    )
     search_fields = ("number", "name", "address_line_1", "town", "county", "postcode")
     search_help_text = "Number, name or address"
     fieldsets = (

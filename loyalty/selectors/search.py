@@ -8,11 +8,11 @@ word.
 from functools import reduce
 from operator import or_
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from consumers.selectors import consumers_matching
 from consumers.types import Rows
-from loyalty.models import AppliedPromotion, Offer, Transaction
+from loyalty.models import AppliedPromotion, Offer, Transaction, Voucher
 from promotions.engine.benefits.vouchers import voucher_key
 from promotions.models import Promotion
 
@@ -40,6 +40,16 @@ def vouchers_matching(*, account_id: int, search: str) -> Q:
     offers = Offer.objects.filter(Q(code__icontains=search) | Q(name__icontains=search), account_id=account_id)
     by_code = Q(code__startswith=voucher_key(search))
     return by_code | _of_consumers(account_id, search) | _among("offer", offers)
+
+
+def transactions_beginning(*, account_id: int, search: str) -> QuerySet[Transaction]:
+    """Return the transactions whose reference begins with a text, in no order."""
+    return Transaction.objects.filter(_begins("reference", search), account_id=account_id).only("reference").order_by()
+
+
+def vouchers_beginning(*, account_id: int, search: str) -> QuerySet[Voucher]:
+    """Return the vouchers whose code begins with a text, in no order."""
+    return Voucher.objects.filter(code__startswith=voucher_key(search), account_id=account_id).only("code").order_by()
 
 
 def messages_matching(*, account_id: int, search: str) -> Q:

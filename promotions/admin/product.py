@@ -13,10 +13,12 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import TextsWidget
-from consumers.admin.framework.filters import ArchivedFilter
+from consumers.admin.framework.filters import AmountRangeFilter, ArchivedFilter, begins_filter, choice_filter
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from consumers.author import Author
+from consumers.types import Rows
+from promotions.choices import SoldBy
 from promotions.models import Product
 from promotions.services.product import ProductValues, product_delete, products_save
 
@@ -138,6 +140,21 @@ class ProductResource(AccountResource):
         products_save(account_id=self.account.pk, rows=values)
 
 
+LEFT_OUT_OF = [("discounts", "Discounts"), ("points", "Points"), ("both", "Both"), ("neither", "Neither")]
+
+
+def _by_left_out_of(_: HttpRequest, products: Rows, value: str) -> Rows:
+    match value:
+        case "discounts":
+            return products.filter(no_discount=True)
+        case "points":
+            return products.filter(no_points=True)
+        case "both":
+            return products.filter(no_discount=True, no_points=True)
+        case _:
+            return products.filter(no_discount=False, no_points=False)
+
+
 @admin.register(Product)
 class ProductAdmin(ImportExportMixin, KeyedAdmin):
     """Products."""
@@ -152,7 +169,15 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
     )
     list_display = ("stock_keeping_unit", "name", "category", "product_brand", "labels_text", "price", "left_out_of")
     list_display_links = ("stock_keeping_unit", "name")
-    list_filter = ("sold_by", "no_discount", "no_points", ArchivedFilter)
+    list_filter = (
+        begins_filter("category", "category"),
+        begins_filter("product brand", "product_brand"),
+        begins_filter("program brand", "program_brand"),
+        ("retail_price", AmountRangeFilter),
+        choice_filter("sold by", "sold_by", SoldBy.choices, lambda _, rows, value: rows.filter(sold_by=value)),
+        choice_filter("left out of", "left_out_of", LEFT_OUT_OF, _by_left_out_of),
+        ArchivedFilter,
+    )
     search_fields = ("sku", "name", "category", "product_brand", "program_brand")
     search_help_text = "SKU, name, category or brand"
     fieldsets = (

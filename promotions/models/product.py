@@ -53,6 +53,7 @@ class Product(AccountOwned):
     class Meta:
         ordering = ("sku",)
         constraints = [models.UniqueConstraint(fields=("account", "sku"), name="sku_once_per_account")]
+        indexes = [models.Index(fields=("account", "retail_price"), name="product_by_price")]
 
     def __str__(self) -> str:
         return f"{self.sku} · {self.name}" if self.name else self.sku

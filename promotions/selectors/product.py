@@ -16,6 +16,12 @@ def products_of(*, account_id: int) -> QuerySet[Product]:
     return Product.objects.filter(account_id=account_id)
 
 
+def products_beginning(*, account_id: int, search: str) -> QuerySet[Product]:
+    """Return the products whose SKU or name begins with a text, in no order and without archived ones."""
+    begins = Q(sku__istartswith=search) | Q(name__istartswith=search)
+    return products_of(account_id=account_id).filter(begins, archived=False).order_by()
+
+
 def product_names(*, account_id: int, skus: Collection[str]) -> dict[str, str]:
     """Return the names of products by SKU; those without a name are left out. Without SKUs nothing is queried."""
     if not skus:

@@ -198,7 +198,7 @@
         const answer = await fetch(`${this.url}?q=${encodeURIComponent(search)}`);
         const found = await answer.json();
         choices = found.choices;
-        words = choices.length ? "" : found.note || `No ${this.noun} found${this.open ? ": what you typed is kept" : ""}.`;
+        words = found.note || (choices.length ? "" : `No ${this.noun} found${this.open ? ": what you typed is kept" : ""}.`);
       } catch {
         words = "The list is not available right now. Type the value instead.";
       }
@@ -217,7 +217,7 @@
       this.note.hidden = !words;
       this.popup.hidden = !words && !this.#found.length;
       this.input.setAttribute("aria-expanded", String(!this.popup.hidden));
-      this.status.textContent = words || `${this.#found.length} found`;
+      this.status.textContent = choices.length ? `${this.#found.length} found. ${words}` : words;
     }
   }
 

@@ -10,7 +10,7 @@
       if (row.cells.length !== heads.length) continue;
       [...row.cells].forEach((cell, at) => {
         if (heads[at]) cell.dataset.label = heads[at];
-        cell.classList.toggle("is-blank", ["", "–"].includes(cell.textContent.trim()));
+        cell.classList.toggle("is-blank", ["", "–"].includes(cell.textContent.trim()) && !cell.querySelector("input"));
       });
     }
     table.classList.add("has-labels");

@@ -52,9 +52,10 @@ def test_promotions_are_exported_changed_previewed_and_imported(desk: Desk, tmp_
 
     file.write_text(text.replace(",50,", ",75,"))
     choose(desk, file)
-    row = page.get_by_role("row", name="Outcome · Points")
-    expect(row).to_contain_text("50")
-    expect(row).to_contain_text("75")
+    expect(page.get_by_role("columnheader", name="Outcome · Points")).to_be_visible()
+    row = page.get_by_role("row", name=code)
+    expect(row.get_by_role("deletion")).to_have_text("50")
+    expect(row.get_by_role("insertion")).to_have_text("75")
     readable(desk)
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_text("Imported: 0 new, 1 changed, 0 unchanged.")).to_be_visible()

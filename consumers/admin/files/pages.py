@@ -152,7 +152,7 @@ class ImportExportMixin(ImportExportModelAdmin):
             author=author_of(request),
             name=upload.name,
         )
-        return _redirect_to_job(request, job)
+        return redirect_to_job(request, job)
 
     def _resource_class(self, name: str) -> type[AccountResource]:
         return next(resource for resource in self.resource_classes if resource.__name__ == name)
@@ -387,7 +387,7 @@ class ImportExportMixin(ImportExportModelAdmin):
                 author=author_of(request),
                 name=name,
             )
-            return _redirect_to_job(request, job)
+            return redirect_to_job(request, job)
         response: HttpResponse = super()._do_file_export(file_format, request, rows, export_form=export_form)
         return response
 
@@ -396,6 +396,7 @@ def _is_choice(number: str, choices: Sequence[Any]) -> bool:
     return number.isascii() and number.isdigit() and int(number[:9]) < len(choices)
 
 
-def _redirect_to_job(request: HttpRequest, job: Job) -> HttpResponse:
+def redirect_to_job(request: HttpRequest, job: Job) -> HttpResponse:
+    """Redirect to the page of a job that was created, and say why it is one."""
     messages.info(request, "This runs in the background because it is large. You can leave this page.")
     return HttpResponseRedirect(reverse("admin:consumers_job_change", args=[job.pk]))

@@ -6,7 +6,7 @@ from typing import Any
 
 from import_export.results import RowResult
 
-from consumers.admin.files.results import FileResult, row_counts
+from consumers.admin.files.results import FileResult, Preview, preview_table, row_counts
 from consumers.admin.framework.history import Change
 from consumers.types import JsonObject
 
@@ -84,6 +84,11 @@ class StoredPreview:
             )
             for row in self.rows
         ]
+
+    @property
+    def preview(self) -> Preview:
+        """Return the shown rows as a table."""
+        return preview_table((row.diff.title, row.is_new, row.diff.changes) for row in self.shown_rows)
 
     @property
     def more_rows(self) -> int:

@@ -1,7 +1,7 @@
 """The result of an import: changes by row and column, or problems by row, column and path in a cell."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -114,6 +114,39 @@ class RowChanges:
         return list(self.resource.changes(before, after))
 
 
+@dataclass(frozen=True, kw_only=True)
+class PreviewRow:
+    """A row of a preview: its key, and its change in each column of the table; None where it changes nothing."""
+
+    title: str
+    is_new: bool
+    cells: Sequence[Change | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """The table of a preview: its columns, and its rows."""
+
+    labels: Sequence[str]
+    rows: Sequence[PreviewRow]
+
+
+def preview_table(rows: Iterable[tuple[str, bool, Sequence[Change]]]) -> Preview:
+    """Return rows, each with its title, whether it is new, and its changes, as a table.
+
+    It has a column for each field that a row sets or changes.
+    """
+    listed = [(title, is_new, {change.label: change for change in changes}) for title, is_new, changes in rows]
+    labels = list(dict.fromkeys(label for _, _, changes in listed for label in changes))
+    return Preview(
+        labels=labels,
+        rows=[
+            PreviewRow(title=title, is_new=is_new, cells=[changes.get(label) for label in labels])
+            for title, is_new, changes in listed
+        ],
+    )
+
+
 class FileResult(Result):
     """The result of reading a file."""
 
@@ -146,6 +179,11 @@ class FileResult(Result):
     def more_rows(self) -> int:
         """Return how many are not shown."""
         return max(0, len(self.changed_rows) - MAX_SHOWN_ROWS)
+
+    @property
+    def preview(self) -> "Preview":
+        """Return the shown rows as a table."""
+        return preview_table((row.diff.title, row.is_new(), row.diff.changes) for row in self.shown_rows)
 
     @property
     def new(self) -> int:

@@ -63,9 +63,9 @@ def describe_field_change(field: Any, before: Any, after: Any) -> Iterator[Chang
 
 
 def history_of(row: Any, *, describe: DescribeChange = describe_field_change) -> list[HistoryEntry]:
-    """Return the last changes of a row, newest first."""
+    """Return the last changes of a row, newest first: one more than a page shows, where there are more."""
     records = list(
-        row.history.select_related("history_user").order_by("-history_date", "-history_id")[: MAX_HISTORY_ENTRIES + 1]
+        row.history.select_related("history_user").order_by("-history_date", "-history_id")[: MAX_HISTORY_ENTRIES + 2]
     )
     entries = []
     for record, earlier in zip_longest(records, records[1:]):
@@ -82,7 +82,7 @@ def history_of(row: Any, *, describe: DescribeChange = describe_field_change) ->
         kind = CHANGE_LABELS[record.history_type]
         why = reason if user else ""
         entries.append(HistoryEntry(at=record.history_date, kind=kind, who=who, why=why, changes=tuple(changes)))
-    return entries[:MAX_HISTORY_ENTRIES]
+    return entries[: MAX_HISTORY_ENTRIES + 1]
 
 
 def no_other_entries(row: Any) -> Sequence[HistoryEntry]:
@@ -113,13 +113,15 @@ class HistoryPageMixin:
         if not admin.has_view_or_change_permission(request, row):
             raise PermissionDenied
         entries = [*history_of(row, describe=self.describe_for(request)), *self.other_entries(row)]
+        latest = sorted(entries, key=lambda entry: entry.at, reverse=True)
         context = {
             **admin.admin_site.each_context(request),
             "title": "History",
             "opts": admin.opts,
             "original": row,
             "object": row,
-            "entries": sorted(entries, key=lambda entry: entry.at, reverse=True)[:MAX_HISTORY_ENTRIES],
+            "entries": latest[:MAX_HISTORY_ENTRIES],
+            "has_more": len(latest) > MAX_HISTORY_ENTRIES,
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/row_history.html", context)

@@ -4,18 +4,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from consumers.admin.framework.fields import currency_choices
-from consumers.admin.framework.filters import ArchivedFilter, choice_filter
+from consumers.admin.framework.filters import ArchivedFilter, choice_filter, values_filter
 from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
 from consumers.author import Author
-from consumers.types import JsonObject
+from consumers.types import JsonObject, Rows
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
@@ -127,6 +127,32 @@ class OfferForm(ServiceForm):
         return cleaned
 
 
+OFFER_DATES = [("now", "Available now"), ("later", "Starts later"), ("over", "Ended")]
+OFFER_STOCK = [("left", "In stock"), ("used_up", "Out of stock"), ("unlimited", "No limit")]
+
+
+def _by_dates(_: HttpRequest, offers: Rows, value: str) -> Rows:
+    now = timezone.now()
+    has_started, is_over = Q(starts_at=None) | Q(starts_at__lte=now), Q(ends_at__lte=now)
+    match value:
+        case "now":
+            return offers.filter(has_started).exclude(is_over)
+        case "later":
+            return offers.filter(starts_at__gt=now)
+        case _:
+            return offers.filter(is_over)
+
+
+def _by_stock(_: HttpRequest, offers: Rows, value: str) -> Rows:
+    match value:
+        case "left":
+            return offers.filter(stock__gt=F("issued"))
+        case "used_up":
+            return offers.filter(stock__lte=F("issued"))
+        case _:
+            return offers.filter(stock=None)
+
+
 @admin.register(Offer)
 class OfferAdmin(KeyedAdmin):
     """The pages of offers."""
@@ -140,6 +166,9 @@ class OfferAdmin(KeyedAdmin):
     list_filter = (
         choice_filter("kind", "kind", OfferKind.choices, lambda _, rows, value: rows.filter(kind=value)),
         choice_filter("benefit", "benefit", Benefit.choices, lambda _, rows, value: rows.filter(benefit=value)),
+        choice_filter("dates", "dates", OFFER_DATES, _by_dates),
+        choice_filter("stock", "stock", OFFER_STOCK, _by_stock),
+        values_filter("currency", "currency"),
         ArchivedFilter,
     )
     search_fields = ("code", "name", "description")

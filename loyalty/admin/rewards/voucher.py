@@ -9,7 +9,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.decorators import display
 
-from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
+from consumers.admin.framework.filters import AccountRelatedFilter, MomentDaysFilter, choice_filter
 from consumers.admin.framework.formatting import format_day, format_moment
 from consumers.admin.framework.pages import LongListAdmin, account_of
 from consumers.types import Rows
@@ -40,6 +40,7 @@ class VoucherAdmin(LongListAdmin):
     list_filter = (
         choice_filter("status", "status", VoucherStatus.choices, _by_voucher_status),
         ("offer", AccountRelatedFilter),
+        ("issued_at", MomentDaysFilter),
     )
     matching = staticmethod(vouchers_matching)
     search_help_text = "Voucher code, offer or consumer"

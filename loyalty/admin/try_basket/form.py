@@ -17,6 +17,7 @@ from unfold.widgets import (
 from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.formset_field import FormSetField, RowForm, RowFormSet
+from consumers.admin.framework.key_fields import KeyField, lines_of
 from consumers.exceptions import Problem
 from consumers.lengths import MAX_CONSUMER_ID_LENGTH, MAX_KEY_LENGTH
 from consumers.models import Account
@@ -25,7 +26,6 @@ from consumers.services.upsert import is_storable
 from consumers.types import JsonObject
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.services.tried_basket import BasketToTry, LineToTry
-from promotions.admin.inputs.key_fields import KeyField, lines_of
 from promotions.engine.benefits.vouchers import voucher_key
 from promotions.engine.definition.fields import MAX_SKU_LENGTH
 from promotions.engine.money import PRICE_DECIMALS

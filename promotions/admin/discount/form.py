@@ -9,6 +9,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from consumers.admin.framework.formset_field import FormSetField, RowForm
+from consumers.admin.framework.key_fields import KeyField, KeysField
 from consumers.exceptions import Problem
 from consumers.types import JsonObject
 from promotions.admin.editor.content_fields import (
@@ -27,7 +28,6 @@ from promotions.admin.editor.form import (
     number_text,
     to_definition,
 )
-from promotions.admin.inputs.key_fields import KeyField, KeysField
 from promotions.admin.inputs.number_inputs import CURRENCY, decimal, whole
 from promotions.admin.inputs.related_select import related_select
 from promotions.admin.rules.field import RulesField

@@ -38,7 +38,7 @@ def promotion_change_without_personalized(field: object, before: object, after: 
 
 def status_entries(promotion: Promotion) -> Sequence[HistoryEntry]:
     """Return the changes of a promotion's status, each at the moment from which it held, newest first."""
-    events = promotion.status_events.order_by("-effective_at", "-pk")[:MAX_HISTORY_ENTRIES]
+    events = promotion.status_events.order_by("-effective_at", "-pk")[: MAX_HISTORY_ENTRIES + 1]
     return [HistoryEntry(at=event.effective_at, kind=f"Became {Status(event.status).label}") for event in events]
 
 

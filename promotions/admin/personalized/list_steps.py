@@ -13,10 +13,10 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from consumers.admin.framework.key_fields import KeysField
 from consumers.admin.framework.pages import account_of
 from consumers.exceptions import Refused
 from consumers.types import JsonObject
-from promotions.admin.inputs.key_fields import KeysField
 from promotions.models import PersonalizedList
 from promotions.models.personalized_promotion import MAX_LIST_PRODUCTS
 from promotions.selectors.personalized_promotion import (

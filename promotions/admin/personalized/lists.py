@@ -16,7 +16,7 @@ from consumers.admin.framework.filters import AccountRelatedFilter, choice_filte
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import ReadOnlyAdmin, account_of
 from consumers.exceptions import Refused
-from consumers.selectors import consumers_of
+from consumers.selectors import consumers_of, row_by_id
 from consumers.types import Context, JsonObject, Rows
 from promotions.admin.personalized.list_files import ListImportForm, PersonalizedListResource
 from promotions.admin.personalized.list_steps import CHANGE_LISTS, STEPS
@@ -25,8 +25,10 @@ from promotions.models import PersonalizedList
 from promotions.selectors.personalized_promotion import (
     personalized_list_of,
     personalized_lists,
+    personalized_promotions_of,
 )
 
+PROMOTION_PARAMETER = "promotion__id__exact"
 CHOICE_LABELS = {"none": "None yet", "open": "Open", "final": "Final"}
 CHOICE_COLOURS = {"Final": "success", "Open": "info", "None yet": "default"}
 
@@ -125,6 +127,15 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         if isinstance(listed, PersonalizedList):
             extra_context = {**(extra_context or {}), "shown": lists_shown([listed])[0], "consumer": listed.consumer}
         return super().change_view(request, object_id, form_url, extra_context)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist: Any = super().get_changelist_instance(request)
+        promotion = row_by_id(
+            personalized_promotions_of(account_id=account_of(request).pk), request.GET.get(PROMOTION_PARAMETER, "")
+        )
+        if promotion is not None and not changelist.result_count and not promotion.lists.exists():
+            changelist.first_list = {"promotion": promotion, "may_change": request.user.has_perm(CHANGE_LISTS)}
+        return changelist
 
     def step_view(self, request: HttpRequest, step: str, consumer_pk: int) -> HttpResponse:
         """Ask about a step with a consumer's list, and take it once confirmed."""

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import FieldTextFilter
@@ -19,6 +19,8 @@ from consumers.admin.framework.filters import ArchivedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
 from consumers.author import IMPORT_LABEL, Author
+from promotions.admin.personalized.group_lists import give_lists_view
+from promotions.admin.personalized.list_steps import CHANGE_LISTS
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotions_enlisting
 from promotions.services.personalized.promotion import (
@@ -129,7 +131,12 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
         ("Choice", {"fields": ("maximum_distinct_products", "lock_after_first_apply")}),
         ("Archive", {"fields": ("archived",)}),
     )
-    actions_detail = ("lists",)
+    actions_detail = ("lists", "give_lists_to_group")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(give_lists_view)
+        name = "promotions_personalizedpromotion_give_lists"
+        return [path("<int:pk>/give-lists/", view, name=name), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonalizedPromotion]:
         return personalized_promotions_enlisting(account_id=account_of(request).pk).order_by(*self.ordering)
@@ -164,6 +171,15 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     def lists(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Redirect to the lists that consumers have of it."""
         return HttpResponseRedirect(lists_address(object_id))
+
+    @action(
+        description="Give a list to a group",
+        icon="group_add",
+        permissions=["promotions.view_personalizedpromotion", CHANGE_LISTS],
+    )
+    def give_lists_to_group(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Redirect to the page that gives the members of a group their lists."""
+        return HttpResponseRedirect(reverse("admin:promotions_personalizedpromotion_give_lists", args=[object_id]))
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         # For an action the theme passes the row's id as the row.

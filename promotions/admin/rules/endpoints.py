@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from consumers.admin.framework.pages import account_of
 from consumers.models import Account, Consumer
 from consumers.search_text import search_problem
-from consumers.selectors import consumers_search
+from consumers.selectors import MAX_CONSUMER_CHOICES, consumers_search
 from consumers.services.upsert import is_storable
 from promotions.admin.rules.field import RulesField
 from promotions.admin.rules.wording import OPERATORS, UNREADABLE, Wording, describe_tree
@@ -21,7 +21,7 @@ from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, 
 from promotions.engine.rules.check import MAX_CONDITION_VALUES, MAX_TREE_CONDITIONS, MAX_TREE_DEPTH, check_tree
 from promotions.engine.rules.problems import Reference
 from promotions.selectors.references import REFERENCE_SOURCES, ReferenceSource
-from promotions.selectors.rule_values import TextSource, choosable_rows, reference_names
+from promotions.selectors.rule_values import MAX_CHOICES, TextSource, choosable_rows, reference_names
 from promotions.services.promotion.references import unknown_references
 
 Page = Callable[..., JsonResponse]
@@ -165,6 +165,9 @@ def choices_found(
         raise Http404("There is nothing to choose from.")
     # Only consumers are looked for by each word; other rows by the text as it is.
     note = search_problem(search) if kind == CONSUMER else ""
+    most = MAX_CONSUMER_CHOICES if kind == CONSUMER else MAX_CHOICES
+    if len(choices) >= most:
+        note = f"The first {most}. Type more to find others."
     return JsonResponse({"choices": [{"key": key, "name": name} for key, name in choices], "note": note})
 
 

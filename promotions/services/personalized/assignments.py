@@ -27,7 +27,7 @@ class ConsumerProducts:
 
 @dataclass(frozen=True, kw_only=True)
 class Assigned:
-    """How many consumers got a list, had theirs replaced, lost it, or kept it because it was locked."""
+    """How many consumers got a list, had theirs replaced, lost it, or kept it as the call asked."""
 
     created: int = 0
     replaced: int = 0
@@ -42,11 +42,12 @@ def personalized_lists_assign(
     rows: Sequence[ConsumerProducts],
     skip_unresolved: bool = False,
     keep_locked: bool = False,
+    keep_lists: bool = False,
 ) -> Assigned:
     """Replace the lists and choices of many consumers and unlock them, as ``personalized_list_push``: all or none.
 
-    ``keep_locked`` leaves out consumers whose choice is final. The number of SQL statements is small, whatever the
-    number of rows.
+    ``keep_locked`` leaves out consumers whose choice is final, ``keep_lists`` all who have a list. The number of SQL
+    statements is small, whatever the number of rows.
 
     Raises:
         PersonalizedPromotionNotFound: the account has no such promotion.
@@ -68,7 +69,7 @@ def personalized_lists_assign(
             consumer_pk = consumers[row.consumer_id]
             pk, locked = stored.get(consumer_pk, (None, False))
             products = [sku for sku in dict.fromkeys(row.products) if sku in known]
-            if keep_locked and locked:
+            if (keep_locked and locked) or (keep_lists and pk is not None):
                 kept += 1
             elif products:
                 selected = in_list_order(products, row.selected)

@@ -39,7 +39,7 @@ account_switch                                      -       SAPMCV reads
 autocomplete                                        SAPMCV  -
 jsi18n                                              SAPMCV  -
 view_on_site                                        -       -
-search                                              -       -
+search                                              SAPMCV  -
 scheduled_work                                      SAP     SAP reads
 
 promotion_calendar                                  SAPMCV  SAPMCV reads
@@ -131,6 +131,8 @@ promotions_personalizedpromotion_import             SA-M    SA-M reads
 promotions_personalizedpromotion_process_import     -       SA-M
 promotions_personalizedpromotion_export             SA-MCV  SA-MCV reads
 promotions_personalizedpromotion_lists              SA-MCV  SA-MCV reads
+promotions_personalizedpromotion_give_lists         SA-MC   SA-MC
+promotions_personalizedpromotion_give_lists_to_group SA-MC  SA-MC reads
 promotions_personalizedlist_changelist              SA-MCV  SA-MCV reads
 promotions_personalizedlist_changelist:export_chosen SA-MCV  SA-MCV reads
 promotions_personalizedlist_add                     -       -
@@ -174,6 +176,8 @@ loyalty_voucher_claim                               SAPC    SAPC
 
 consumers_consumer_changelist                       SAPMCV  SAPMCV reads
 consumers_consumer_changelist:export_chosen         SAPMCV  SAPMCV reads
+consumers_consumer_changelist:add_to_group          SAPMCV  SAPM
+consumers_consumer_changelist:remove_from_group     SAPMCV  SAPM
 consumers_consumer_add                              SAPMC   SAPMC
 consumers_consumer_change                           SAPMCV  SAPMC
 consumers_consumer_history                          SAPMCV  SAPMCV reads
@@ -187,6 +191,8 @@ consumers_consumergroup_add                         SAPM    SAPM
 consumers_consumergroup_change                      SAPMCV  SAPM
 consumers_consumergroup_history                     SAPMCV  SAPMCV reads
 consumers_consumergroup_delete                      SAPM    SAPM
+consumers_consumergroup_add_members                 SAPM    SAPM
+consumers_consumergroup_remove_members              SAPM    SAPM
 consumers_consumergroup_import                      SAPM    SAPM reads
 consumers_consumergroup_process_import              -       SAPM
 consumers_consumergroup_export                      SAPMCV  SAPMCV reads

@@ -155,6 +155,21 @@ def coded(**values: str) -> Fill:
     return lambda account: {name: value.format(account.code) for name, value in values.items()}
 
 
+def grouped(action: str, group: str) -> Fill:
+    """Select the consumers of the list for a group; {} stands for the account's code."""
+
+    def fill(account: Account) -> dict[str, Any]:
+        consumers = Consumer.objects.filter(account=account)
+        return {
+            "action": action,
+            "_selected_action": [str(consumer.pk) for consumer in consumers],
+            "group": group.format(account.code),
+            "confirmed": "yes",
+        }
+
+    return fill
+
+
 def basket(account: Account) -> dict[str, Any]:
     """Return a basket to try."""
     return {
@@ -201,8 +216,16 @@ FILLED: Mapping[str, Fill] = {
     "promotions_personalizedlist_step:remove": coded(products="{}-p1"),
     "promotions_personalizedlist_step:replace": coded(products="{}-spare", selected="{}-spare"),
     "promotions_personalizedlist_step:give": coded(promotion="{}-spare", products="{}-spare"),
+    "promotions_personalizedpromotion_give_lists": coded(group="{}-g1", products="{}-spare", existing="replace"),
     "loyalty_offer_add": coded(code="new", name="New", value="5"),
     "loyalty_voucher_claim": coded(offer="{}-spare"),
+    "consumers_consumer_changelist:add_to_group": grouped("add_to_group", "{}-spare"),
+    "consumers_consumer_changelist:remove_from_group": grouped("remove_from_group", "{}-g1"),
+    "consumers_consumergroup_add_members": coded(consumers="{}-spare"),
+    "consumers_consumergroup_remove_members": lambda account: {
+        "consumer": str(Consumer.objects.get(account=account, consumer_id=f"{account.code}-c1").pk),
+        "confirmed": "yes",
+    },
     "consumers_consumer_add": coded(consumer_id="new", last_name="New"),
     "consumers_consumergroup_add": coded(code="new", name="New"),
     "promotions_product_add": coded(sku="new", name="New"),

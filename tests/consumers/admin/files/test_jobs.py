@@ -323,7 +323,7 @@ def test_a_preview_counts_each_row_once_when_its_worker_is_killed(
     job.refresh_from_db()
     assert (job.state, job.summary["new"], job.summary["shown"]) == (JobState.ASKING, 5, 3)
     page = office.page("consumers_job_change", job.pk).content.decode()
-    assert "And 2 rows more." in page
+    assert "And 2 more rows." in page
 
 
 def test_a_large_file_with_other_headings_asks_for_its_columns(office: Office) -> None:
