@@ -291,6 +291,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "groups", "description": "Named sets of consumers."},
         {"name": "offers", "description": "Rewards of which consumers get vouchers."},
         {"name": "personalized-promotions", "description": "Lists of products from which consumers choose."},
+        {"name": "points-adjustments", "description": "Corrections of many balances at once."},
         {"name": "products", "description": "The catalogue."},
         {"name": "promotions", "description": "Loyalty promotions, which give points and offers."},
         {"name": "sites", "description": "Shops and web shops."},

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache, reduce
-from operator import or_
+from operator import and_, or_
 from typing import Any, Protocol, TypeVar
 
 from django.contrib.auth.models import Group
@@ -29,12 +29,16 @@ from consumers.types import Rows
 
 T = TypeVar("T", bound=Model)
 
+CONSUMER_SEARCH_FIELDS = ("consumer_id", "first_name", "last_name", "email", "phone")
+"""Columns with an index of beginnings."""
 MAX_CONSUMER_CHOICES = 20
 MAX_STATEMENT_VALUES = 10_000
 """Values in one statement: SQLite allows 32,766 parameters."""
 
 MAX_ID_DIGITS = 18
 """Every number of this many digits fits a 64-bit column."""
+MAX_NAMED_ROWS = 1_000
+"""Rows that a condition lists one by one, which lets an index find them; with more it holds a subquery."""
 
 _keys = KeyGenerator()
 
@@ -164,21 +168,72 @@ class Matching(Protocol):
 
 
 def consumers_matching(*, account_id: int, search: str) -> QuerySet[Consumer]:
-    """Return consumers for whom each word of ``search`` starts the id, a name or the e-mail, or is a card's number.
-
-    None for a text of more words or characters than are searched for: see ``search_problem``. Looks up the cards in one
-    SQL statement of its own: joined to the rest, they would keep indexes from being used.
-    """
+    """Return the account's consumers whom ``search`` finds; none for one that is not searched for."""
     if search_problem(search):
         return Consumer.objects.none()
+    return Consumer.objects.filter(_known_by(account_id, search), account_id=account_id)
+
+
+def consumers_condition(*, account_id: int, search: str) -> Q:
+    """Return the condition for the account's consumers whom ``search`` finds, for lists in an order.
+
+    It lists a few by id: whoever is to be found in an order would otherwise be looked for all along that order's index.
+    """
+    condition = _known_by(account_id, search)
+    ids = list(
+        Consumer.objects.filter(condition, account_id=account_id)
+        .order_by()
+        .values_list("pk", flat=True)[: MAX_NAMED_ROWS + 1]
+    )
+    return Q(pk__in=ids) if len(ids) <= MAX_NAMED_ROWS else condition
+
+
+def _known_by(account_id: int, search: str) -> Q:
+    """Return the condition for consumers of whom each word of ``search`` begins something that they are known by.
+
+    That is the id, a name, the e-mail address, the phone number or a card. Several words may together begin a last name
+    or a phone number that has blanks. Each is answered by an index of beginnings: nothing is found in the middle of a
+    word. Looks up the cards in one SQL statement of its own: joined to the rest, they would keep indexes from being
+    used.
+    """
     words = search.split()
-    cards = Card.objects.filter(account_id=account_id, number__in=words)
-    owners = dict(cards.values_list("number", "membership__consumer"))
-    condition = Q(account_id=account_id)
-    for word in words:
-        starts = [Q(**{f"{name}__istartswith": word}) for name in ("consumer_id", "first_name", "last_name", "email")]
-        condition &= reduce(or_, starts, Q(pk=owners[word]) if word in owners else Q())
-    return Consumer.objects.filter(condition)
+    holders = _card_holders(account_id, words)
+    by_word = [
+        reduce(or_, (Q(**{f"{name}__istartswith": word}) for name in CONSUMER_SEARCH_FIELDS), held)
+        for word, held in zip(words, holders, strict=True)
+    ]
+    # The longest word first: SQLite begins with the first of several that it cannot tell apart.
+    longest_first = sorted(zip(words, by_word, strict=True), key=lambda pair: -len(pair[0]))
+    condition = reduce(and_, (known_by for _, known_by in longest_first), Q())
+    for length in range(2, len(words) + 1):
+        phrase = " ".join(words[:length])
+        whole = Q(last_name__istartswith=phrase) | Q(first_name__istartswith=phrase) | Q(phone__istartswith=phrase)
+        condition |= reduce(and_, by_word[length:], whole)
+        condition |= reduce(and_, by_word[:-length], Q(last_name__istartswith=" ".join(words[-length:])))
+    return condition
+
+
+def _card_holders(account_id: int, words: Sequence[str]) -> list[Q]:
+    """Return, for each word, the condition for the holders of cards whose number it begins; an empty one for nobody."""
+    cards = Card.objects.filter(account_id=account_id).order_by()
+    begins = [_begins_number(word) for word in words]
+    if not begins:
+        return []
+    found = cards.filter(reduce(or_, begins)).values_list("number", "membership__consumer")
+    holders = list(found[: MAX_NAMED_ROWS + 1])
+    if len(holders) > MAX_NAMED_ROWS:
+        return [Q(pk__in=cards.filter(begin).values("membership__consumer")) for begin in begins]
+    by_word = [[holder for number, holder in holders if number.startswith(_spellings(word))] for word in words]
+    return [Q(pk__in=ids) if ids else Q() for ids in by_word]
+
+
+def _begins_number(word: str) -> Q:
+    return reduce(or_, (Q(number__startswith=spelling) for spelling in _spellings(word)))
+
+
+def _spellings(word: str) -> tuple[str, ...]:
+    """Return a word as it is, in capitals and in small letters: the index of cards is case-sensitive."""
+    return tuple(sorted({word, word.upper(), word.lower()}))
 
 
 def consumers_search(*, account_id: int, search: str) -> list[tuple[str, str]]:

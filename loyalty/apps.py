@@ -19,6 +19,7 @@ class LoyaltyConfig(AppConfig):
         from consumers.roles import role_grants_register  # noqa: PLC0415
         from loyalty.admin.editor.publish_warning import slow_draft_warning, worthless_offer_warning  # noqa: PLC0415
         from loyalty.admin.editor.saved_note import beaten_by_note  # noqa: PLC0415
+        from loyalty.admin.usages import usages_register  # noqa: PLC0415
         from loyalty.error_codes import CODES  # noqa: PLC0415
         from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
         from loyalty.roles import GRANTS  # noqa: PLC0415
@@ -34,5 +35,6 @@ class LoyaltyConfig(AppConfig):
         publish_warning_register(slow_draft_warning)
         publish_warning_register(worthless_offer_warning)
         saved_note_register(beaten_by_note)
+        usages_register()
         role_grants_register(self.label, GRANTS)
         error_codes_register(CODES)

@@ -29,19 +29,21 @@ from consumers.types import Context
 
 admin.site.unregister(LibraryAPIKey)
 
+NAME_HELP = "Name the till or the system that calls with this key. Histories name it as the author of its changes."
 STATE_COLOURS = {"Usable": "success", "Revoked": "danger", "Expired": "warning"}
 
 
 class ApiKeyForm(ServiceForm):
     """The form of a new key: its name and role."""
 
-    name = forms.CharField(max_length=50)
+    name = forms.CharField(max_length=50, help_text=NAME_HELP)
 
     class Meta:
         model = ApiKey
         fields = ("name", "role")
         help_texts = {
-            "role": "Tills can check baskets and record transactions. Managers can do everything in this account."
+            "name": NAME_HELP,
+            "role": "Tills can check baskets and record transactions. Managers can do everything in this account.",
         }
         widgets = {"role": UnfoldAdminRadioSelectWidget()}
 

@@ -17,6 +17,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from consumers.admin.card_files import CardResource
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.results import (
@@ -35,7 +36,7 @@ from consumers.author import Author
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.loyalty_sections import LoyaltySection, loyalty_sections
 from consumers.models import Consumer
-from consumers.selectors import consumers_of
+from consumers.selectors import consumers_condition, consumers_of
 from consumers.services.consumer import (
     CardValues,
     ConsumerValues,
@@ -43,7 +44,7 @@ from consumers.services.consumer import (
     consumer_delete,
     consumers_save,
 )
-from consumers.types import Context, JsonMapping, JsonObject
+from consumers.types import Context, JsonMapping, JsonObject, Rows
 
 MEMBERSHIP_COLOURS = {
     MembershipStatus.ACTIVE.label: "success",
@@ -288,7 +289,11 @@ class ConsumerAdmin(GroupActionsMixin, ImportExportMixin, KeyedAdmin):
     """Consumers."""
 
     key = "consumer_id"
-    resource_classes = (ConsumerResource,)
+    resource_classes = (ConsumerResource, CardResource)
+    file_note = (
+        "Consumers and their cards are files of their own, or one: a file of cards gives each card to a member and "
+        "leaves other cards alone; a file of consumers with a column of cards replaces their cards."
+    )
     form = ConsumerForm
     add_label = "Add consumer"
     empty_text = "Consumers are your customers and employees. Loyalty members have cards and points."
@@ -309,7 +314,7 @@ class ConsumerAdmin(GroupActionsMixin, ImportExportMixin, KeyedAdmin):
         ArchivedFilter,
     )
     search_fields = ("consumer_id", "first_name", "last_name", "email", "phone", "membership__cards__number")
-    search_help_text = "Name, ID, e-mail, phone or card"
+    search_help_text = "Beginning of a name, ID, e-mail, phone or card"
     fieldsets = (
         (
             "General",
@@ -341,6 +346,12 @@ class ConsumerAdmin(GroupActionsMixin, ImportExportMixin, KeyedAdmin):
         return (*self.fieldsets, ("Loyalty", {"classes": ("tab",), "fields": ()}))
 
     tab_templates = {"Loyalty": "admin/consumers/consumer/loyalty.html"}
+
+    def search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
+        search = search_term.strip()
+        if search:
+            queryset = queryset.filter(consumers_condition(account_id=account_of(request).pk, search=search))
+        return queryset, False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Consumer]:
         return consumers_of(account_id=account_of(request).pk).order_by("last_name", "first_name", "consumer_id")

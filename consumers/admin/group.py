@@ -127,6 +127,7 @@ class GroupAdmin(GroupMembersMixin, ImportExportMixin, KeyedAdmin):
     """Groups."""
 
     key = "code"
+    reference_kind = "group"
     resource_classes = (GroupResource, GroupMemberResource)
     file_note = (
         "Groups and their members are files of their own. A file of members puts each consumer into the group, or with "
@@ -161,6 +162,10 @@ class GroupAdmin(GroupMembersMixin, ImportExportMixin, KeyedAdmin):
             extra_context = {**self.members_context(request, group), **(extra_context or {})}
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
+
+    def rows_in_use(self, request: HttpRequest, rows: Sequence[Any]) -> set[object]:
+        with_members = ConsumerGroup.objects.filter(pk__in=[row.pk for row in rows], consumers__isnull=False)
+        return super().rows_in_use(request, rows) | set(with_members.values_list("pk", flat=True))
 
     @display(description="Members", ordering="number_of_members")
     def members(self, group: Any) -> str:

@@ -14,5 +14,9 @@ class LogInForm(AuthenticationForm):
         "invalid_login": "Wrong user name or password. Passwords are case-sensitive.",
     }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "User name"
+
 
 admin.site.login_form = LogInForm

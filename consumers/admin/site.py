@@ -65,6 +65,7 @@ class SiteAdmin(ImportExportMixin, KeyedAdmin):
     """Sites."""
 
     key = "number"
+    reference_kind = "site"
     resource_classes = (SiteResource,)
     form = SiteForm
     add_label = "Add site"

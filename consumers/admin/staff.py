@@ -133,7 +133,7 @@ class StaffMembershipAdmin(AccountAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[StaffMembership]:
         return staff_of(account_id=account_of(request).pk).order_by(*self.ordering)
 
-    @display(description="Username", ordering="user__username")
+    @display(description="User name", ordering="user__username")
     def username(self, membership: StaffMembership) -> str:
         return membership.user.username
 

@@ -29,6 +29,12 @@ class Card(AccountOwned):
     class Meta:
         ordering = ("number",)
         constraints = [models.UniqueConstraint(fields=("account", "number"), name="card_number_once_per_account")]
+        indexes = [
+            # Finds how a number begins, which the index of the constraint cannot: it is in the order of a language.
+            models.Index(
+                fields=("account", "number"), opclasses=("int8_ops", "varchar_pattern_ops"), name="card_by_number"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.number

@@ -10,14 +10,11 @@ from operator import or_
 
 from django.db.models import Q, QuerySet
 
-from consumers.selectors import consumers_matching
+from consumers.selectors import MAX_NAMED_ROWS, consumers_matching
 from consumers.types import Rows
 from loyalty.models import AppliedPromotion, Offer, Transaction, Voucher
 from promotions.engine.benefits.vouchers import voucher_key
 from promotions.models import Promotion
-
-MAX_NAMED_ROWS = 1_000
-"""Rows that a condition lists one by one, which lets an index find them; with more it holds a subquery."""
 
 
 def transactions_matching(*, account_id: int, search: str) -> Q:

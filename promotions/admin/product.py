@@ -160,6 +160,7 @@ class ProductAdmin(ImportExportMixin, KeyedAdmin):
     """Products."""
 
     key = "sku"
+    reference_kind = "product"
     resource_classes = (ProductResource,)
     form = ProductForm
     add_label = "Add product"

@@ -97,8 +97,13 @@ def personalized_lists_shown(*, account_id: int, consumer_pk: int) -> QuerySet[P
 def skus_on_lists(*, account_id: int, keys: Collection[str]) -> set[str]:
     """Return those of ``keys`` that are on a list of a consumer of the account: one query for each."""
     lists = PersonalizedList.objects.filter(promotion__account_id=account_id)
-    return {
-        sku
-        for sku in keys
-        if lists.filter(JsonListContains(F("products"), Value(sku, output_field=TextField()))).exists()
-    }
+    return {sku for sku in keys if lists.filter(_has_product(sku)).exists()}
+
+
+def lists_with_product(*, account_id: int, sku: str) -> QuerySet[PersonalizedList]:
+    """Return the consumers' lists that a product is on."""
+    return personalized_lists(account_id=account_id).filter(_has_product(sku)).order_by("pk")
+
+
+def _has_product(sku: str) -> JsonListContains:
+    return JsonListContains(F("products"), Value(sku, output_field=TextField()))

@@ -30,7 +30,7 @@ def test_the_log_in_page_is_accessible_and_logs_in(desk: Desk) -> None:
     desk.page.context.clear_cookies()
     page = desk.open("")
     assert desk.accessibility_faults() == []
-    page.get_by_label("Username").fill(desk.office.user.username)
+    page.get_by_label("User name").fill(desk.office.user.username)
     page.get_by_label("Password").fill("correct-horse-7")
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
@@ -51,14 +51,14 @@ def test_a_link_for_a_new_password_is_made_opened_and_used_by_keyboard(desk: Des
     for name in ("new_password1", "new_password2"):
         page.locator(f"[name={name}]").fill(name)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Please correct the error", exact=False)).to_be_visible()
+    expect(page.get_by_text("Fix the error", exact=False)).to_be_visible()
     assert desk.accessibility_faults() == []
     for name in ("new_password1", "new_password2"):
         page.locator(f"[name={name}]").fill("green-lantern-8")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Password set")).to_be_visible()
     page.get_by_role("link", name="Log in").press("Enter")
-    page.get_by_label("Username").fill("Sam")
+    page.get_by_label("User name").fill("Sam")
     page.get_by_label("Password").fill("green-lantern-8")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()

@@ -183,7 +183,7 @@ def test_conditions_become_the_product_set_with_one_press(desk: Desk) -> None:
     advice.get_by_role("button", name="Use these conditions as the product set").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("tab", name="Outcome")).to_have_attribute("aria-selected", "true")
-    expect(page.get_by_label("Name of the set")).to_be_focused()
+    expect(page.get_by_label("Name of product set")).to_be_focused()
     products = page.get_by_role("group", name="Products of this set")
     expect(products.get_by_label("Attribute")).to_have_value("category")
     expect(summary).to_contain_text("times the base points on Coffee.")
@@ -481,6 +481,28 @@ def test_an_offer_is_made_without_leaving_the_promotion(desk: Desk) -> None:
     publish(page)
     expect(page.get_by_text("“A treat for you” is published.")).to_be_visible()
     assert LoyaltyPromotion.objects.get(name="A treat for you").outcome["offer"] == "treat"
+
+
+def test_promotions_are_deleted_from_the_overview_one_by_one_and_together(desk: Desk) -> None:
+    for code in ("one", "two", "three"):
+        save_promotion(desk.office.account, code=code, name=f"Named {code}")
+    page = desk.open("loyalty/loyaltypromotion/")
+    page.get_by_role("link", name="Delete Named one (one)").press("Enter")
+    expect(page.get_by_role("heading", name="Delete “Named one (one)”?")).to_be_visible()
+    page.get_by_role("button", name="Delete").press("Enter")
+    expect(page.get_by_role("row", name="Named one")).to_have_count(0)
+    for name in ("Named two", "Named three", "acme-fixed-2"):
+        page.get_by_role("row", name=name).get_by_role("checkbox").check()
+    page.get_by_label("Select action to run").select_option(label="Delete")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("heading", name="Delete these loyalty promotions?")).to_be_visible()
+    for scheme in ("light", "dark"):
+        page.evaluate("scheme => document.documentElement.className = scheme", scheme)
+        assert desk.accessibility_faults() == []
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("2 deleted.")).to_be_visible()
+    expect(page.get_by_role("row", name="acme-fixed-2")).to_be_visible()
+    assert not LoyaltyPromotion.objects.filter(code__in=["one", "two", "three"]).exists()
 
 
 def test_several_promotions_are_stopped_from_the_overview(desk: Desk) -> None:

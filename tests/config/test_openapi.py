@@ -166,6 +166,7 @@ def test_what_the_document_does_not_describe_is_noticed(
         ("consumers/{consumer_id}", {"get", "put", "patch", "delete"}),
         ("consumers/{consumer_id}/loyalty", {"get"}),
         ("consumers/{consumer_id}/points-adjustments", {"get", "post"}),
+        ("points-adjustments/bulk", {"post"}),
         ("consumers/{consumer_id}/claims", {"post"}),
         ("consumers/{consumer_id}/personalized-promotions", {"get"}),
         ("personalized-promotions/{backend_id}", {"get", "put", "patch", "delete"}),

@@ -92,6 +92,12 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
         {"reference": "1", "points": 20},
     ),
     ("consumers_points_adjustments_list", "GET", "consumers/c-1/points-adjustments", None),
+    (
+        "points_adjustments_bulk",
+        "POST",
+        "points-adjustments/bulk",
+        [{"consumer": "c-1", "reference": "opening", "points": 1250, "description": "Opening balance"}],
+    ),
     ("offers_replace", "PUT", "offers/coffee", OFFER),
     ("offers_change", "PATCH", "offers/coffee", {"stock": 100}),
     ("offers_get", "GET", "offers/coffee", None),

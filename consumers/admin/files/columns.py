@@ -32,6 +32,7 @@ class ColumnsResource(Protocol):
     synonyms: ClassVar[Mapping[str, Sequence[str]]]
     inherited: ClassVar[frozenset[str]]
     group_headings: ClassVar[Sequence[str]]
+    optional_keys: ClassVar[frozenset[str]]
 
     @property
     def key_fields(self) -> list[Field]:
@@ -136,7 +137,8 @@ def mapping_problems(columns: Mapping[str, str], resource: ColumnsResource) -> l
                 (heading, f"“{first[column]}” gives {column_label(column)} already. Choose one of the two.")
             )
         first.setdefault(column, heading)
-    missing = [column_label(field.column_name) for field in resource.key_fields if field.column_name not in first]
+    needed = [field.column_name for field in resource.key_fields if field.column_name not in resource.optional_keys]
+    missing = [column_label(column) for column in needed if column not in first]
     if missing:
         problems.append((None, f"Say which column is {' and '.join(missing)}: it says which row is which."))
     return problems

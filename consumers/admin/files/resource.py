@@ -72,6 +72,7 @@ class AccountResource(ModelResource):
     other names. ``export_only`` are columns that an export writes and an import ignores. ``synonyms`` are other
     headings of a column, those that are more likely first. Rows with the same value under a heading of
     ``group_headings`` share the columns ``inherited``: an empty cell takes the value of the first of them.
+    ``optional_keys`` are keys that a file may leave out, because the resource makes them.
     """
 
     noun: ClassVar[str] = ""
@@ -80,6 +81,7 @@ class AccountResource(ModelResource):
     synonyms: ClassVar[Mapping[str, Sequence[str]]] = {}
     inherited: ClassVar[frozenset[str]] = frozenset()
     group_headings: ClassVar[Sequence[str]] = ()
+    optional_keys: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, *, account: Account, author: Author, **kwargs: Any) -> None:
         super().__init__(**kwargs)

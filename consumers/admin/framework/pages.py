@@ -24,6 +24,7 @@ from django.utils.text import capfirst, slugify
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminForm, Fieldset
 
+from consumers.admin.framework.deletion import DeletionMixin
 from consumers.admin.framework.fields import DateInput, ZonedDateTimeField, ZonedDateTimeInput
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.history import HistoryPageMixin
@@ -31,6 +32,7 @@ from consumers.admin.framework.ordering import SavedOrderMixin
 from consumers.author import Author
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, AccountOwned, User
+from consumers.references import referenced_keys
 from consumers.search_text import search_problem
 from consumers.selectors import Matching
 from consumers.types import Context, JsonObject, Rows
@@ -177,7 +179,7 @@ def form_tabs(adminform: Iterable[Fieldset], templates: dict[str, str]) -> list[
     return tabs
 
 
-class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
+class AccountAdmin(DeletionMixin, SavedOrderMixin, HistoryPageMixin, ModelAdmin):
     """An admin page of rows that belong to an account: shows, offers and saves only rows of the user's account.
 
     ``account_path`` leads from the model to its account. ``tab_templates`` are rendered below the fields of a tab.
@@ -228,12 +230,6 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
             return False
         return bool(super().has_module_permission(request))
 
-    def get_actions(self, request: HttpRequest) -> JsonObject:
-        # Rows are deleted one by one, by the service that checks what uses them.
-        actions: JsonObject = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
-
     def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         sections = super().get_fieldsets(request, obj)
         if obj is not None:
@@ -253,11 +249,14 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        # The list says so where its rows would be.
+        changelist.search_problem = search_problem(changelist.query)
+        return changelist
+
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
-        if problem := search_problem(search_term):
-            # A field that completes what is typed shows no messages: the next page would.
-            if request.resolver_match is None or request.resolver_match.url_name != "autocomplete":
-                messages.warning(request, problem)
+        if search_problem(search_term):
             return queryset.none(), False
         return self.search_results(request, queryset, search_term)
 
@@ -341,40 +340,28 @@ class AccountAdmin(SavedOrderMixin, HistoryPageMixin, ModelAdmin):
         response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
         return response
 
-    # --- deleting by a service ---
-
-    def delete_row(self, request: HttpRequest, obj: Any) -> None:
-        """Delete the row by its service."""
-        raise NotImplementedError
-
-    def get_deleted_objects(
-        self, objs: Any, request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[Any]]:
-        """Return the row alone: the service decides what is deleted with it, and what forbids it."""
-        return [str(row) for row in objs], {}, set(), []
-
-    def delete_model(self, request: HttpRequest, obj: object) -> None:
-        self.delete_row(request, obj)
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Context | None = None) -> HttpResponse:
-        try:
-            response: HttpResponse = super().delete_view(request, object_id, extra_context)
-        except Refused as refused:
-            used = "It has been used, so it cannot be deleted. Archive it instead."
-            advice = used if refused.problems[0].code == "in_use" else ""
-            messages.error(request, advice or refused.detail)
-            return HttpResponseRedirect(self.url_of("change", object_id))
-        return response
-
     def url_of(self, page: str, *args: Any) -> str:
         """Return the address of one of this model's pages: ``changelist``, ``add``, ``change``, …"""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
 
 
 class KeyedAdmin(AccountAdmin):
-    """A page of rows that integrators identify by ``key``, a field that is fixed once a row exists."""
+    """A page of rows that integrators identify by ``key``, a field that is fixed once a row exists.
+
+    ``reference_kind`` is the kind under which promotions and others name rows by key: see ``consumers.references``.
+    """
 
     key = ""
+    reference_kind = ""
+
+    def rows_in_use(self, request: HttpRequest, rows: Sequence[Any]) -> set[object]:
+        in_use = super().rows_in_use(request, rows)
+        if not self.reference_kind:
+            return in_use
+        keys = {getattr(row, self.key): row.pk for row in rows}
+        account_id = account_of(request).pk
+        named = referenced_keys(account_id=account_id, kind=self.reference_kind, keys=list(keys))
+        return in_use | {keys[key] for key in named}
 
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         return (self.key,) if obj else ()

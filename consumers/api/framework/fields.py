@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from rest_framework import serializers
 
@@ -218,7 +218,13 @@ class DayField(serializers.DateField):
 
 
 class ChoiceText(serializers.ChoiceField):
-    """One of a fixed set of strings."""
+    """One of a fixed set of strings. A refusal names them."""
+
+    def fail(self, key: str, **values: object) -> NoReturn:
+        if key == "invalid_choice":
+            detail = f"Not one of: {', '.join(map(str, self.choices))}."
+            raise serializers.ValidationError(detail, code=key)
+        super().fail(key, **values)
 
     def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):

@@ -270,8 +270,10 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
             raise ValidationError({"": [ErrorDetail("A JSON object is expected.", code="invalid")]})
         return data
 
-    def documents(self, serializer: Input, *, key: str) -> list[JsonObject]:
+    def documents(self, serializer: Input, *, key: str | tuple[str, ...]) -> list[JsonObject]:
         """Return the rows of the body, at most ``max_rows``, each validated by ``serializer`` and with its own ``key``.
+
+        A key may be several fields; a problem with it is one of the last.
 
         Raises:
             ValidationError: each problem under its row and path, up to ``MAX_PROBLEMS`` rows of them.
@@ -282,7 +284,8 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
         self.count_rows(len(data))
         rows: list[JsonObject] = []
         problems: JsonObject = {}
-        first_index: dict[str, int] = {}
+        names = (key,) if isinstance(key, str) else key
+        first_index: dict[tuple[Any, ...], int] = {}
         for index, item in enumerate(data):
             try:
                 row = checked(serializer, item)
@@ -290,9 +293,9 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
                 problems[str(index)] = error.detail
             else:
                 rows.append(row)
-                if first_index.setdefault(row[key], index) != index:
+                if first_index.setdefault(tuple(row[name] for name in names), index) != index:
                     problems[str(index)] = {
-                        key: [ErrorDetail("Another row of this call has this key.", code="duplicate")]
+                        names[-1]: [ErrorDetail("Another row of this call has this key.", code="duplicate")]
                     }
             if len(problems) == MAX_PROBLEMS:
                 break

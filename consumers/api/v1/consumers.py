@@ -29,7 +29,7 @@ from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.lengths import MAX_CONSUMER_ID_LENGTH
 from consumers.loyalty_sections import loyalty_sections_answered, loyalty_tab
 from consumers.models import Consumer
-from consumers.selectors import consumers_of
+from consumers.selectors import consumers_condition, consumers_of
 from consumers.services.consumer import (
     CardValues,
     ConsumerValues,
@@ -148,7 +148,7 @@ class Consumers(Collection):
     input_class = ConsumerInput
     output_class = ConsumerOutput
     filterset_class = ConsumerFilters
-    search_fields = ("consumer_id", "first_name", "last_name", "email", "phone")
+    matching = staticmethod(consumers_condition)
     ordering_fields = ("consumer_id", "last_name", "created_at", "updated_at")
     default_ordering = "consumer_id"
     conflict_codes = dict.fromkeys(("PUT", "PATCH", "POST", "DELETE"), ("in_use",))

@@ -8,10 +8,12 @@ from django.http import HttpRequest
 from django.urls import path
 from unfold.decorators import display
 
+from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.filters import choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin
-from loyalty.admin.points.adjustment import adjust_view
+from loyalty.admin.points.adjustment import PERMISSION, adjust_view
+from loyalty.admin.points.adjustment_files import AdjustmentResource
 from loyalty.choices import EntryKind
 from loyalty.models import LedgerEntry
 from loyalty.selectors.search import ledger_entries_matching
@@ -20,8 +22,15 @@ SIGNS = [("gained", "Points gained"), ("lost", "Points lost")]
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(LongListAdmin):
-    """Entries of the ledger, which cannot be changed or deleted."""
+class LedgerEntryAdmin(ImportExportMixin, LongListAdmin):
+    """Entries of the ledger, which cannot be changed or deleted; a file adds adjustments."""
+
+    resource_classes = (AdjustmentResource,)
+    file_note = (
+        "A row adds points to a member's balance, or takes them away below zero: opening balances from another system, "
+        "for example. A reference makes a row unique; without one, the same consumer, points and description are "
+        "imported once. The limits of your role hold."
+    )
 
     page_name = "Points ledger"
     empty_text = "Every point a consumer gains or loses has an entry here."
@@ -43,6 +52,13 @@ class LedgerEntryAdmin(LongListAdmin):
         ("Entry", {"fields": (("moment", "written"), ("consumer", "signed_points"), ("kind_label", "activity_type"))}),
         ("Why", {"fields": ("description", ("transaction", "promotion_code"), ("reference", "made_by"))}),
     )
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        # The ledger has millions of rows, and its page no more than 10,000 of them.
+        return False
 
     def get_urls(self) -> list[Any]:
         adjust = self.admin_site.admin_view(adjust_view)

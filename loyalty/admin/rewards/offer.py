@@ -10,12 +10,14 @@ from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
+from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.framework.fields import currency_choices
 from consumers.admin.framework.filters import ArchivedFilter, choice_filter, values_filter
 from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
 from consumers.author import Author
 from consumers.types import JsonObject, Rows
+from loyalty.admin.rewards.offer_files import OfferResource
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
@@ -154,10 +156,13 @@ def _by_stock(_: HttpRequest, offers: Rows, value: str) -> Rows:
 
 
 @admin.register(Offer)
-class OfferAdmin(KeyedAdmin):
+class OfferAdmin(ImportExportMixin, KeyedAdmin):
     """The pages of offers."""
 
     key = "code"
+    resource_classes = (OfferResource,)
+    reference_kind = "offer"
+    lists_deletion = True
     form = OfferForm
     add_label = "Add offer"
     empty_text = "An offer defines a reward. Each voucher is one coded copy of it for one consumer."

@@ -1,4 +1,4 @@
-"""``consumers/{consumer_id}/points-adjustments``."""
+"""``consumers/{consumer_id}/points-adjustments`` and ``points-adjustments/bulk``."""
 
 from typing import Any
 
@@ -11,11 +11,13 @@ from rest_framework.response import Response
 from consumers.api.framework.fields import MomentField, ReferenceField, TextField, WholeField
 from consumers.api.framework.parsers import KIBIBYTE
 from consumers.api.framework.serializers import Input, Output
+from consumers.api.framework.views import MAX_ROWS, ApiView
 from consumers.api.v1.consumers import ConsumerView
-from consumers.lengths import MAX_REASON_LENGTH, MAX_REFERENCE_LENGTH
+from consumers.lengths import MAX_CONSUMER_ID_LENGTH, MAX_REASON_LENGTH, MAX_REFERENCE_LENGTH
 from loyalty.models import LedgerEntry
 from loyalty.selectors.points import adjustments_of
 from loyalty.services.points.adjustment import MAX_ADJUSTMENT_POINTS, points_adjust
+from loyalty.services.points.bulk_adjustment import AdjustmentValues, points_adjust_all
 
 
 class SignedPoints(WholeField):
@@ -56,6 +58,39 @@ class AdjustmentAnswer(AdjustmentOutput):
     """A correction of a balance, with the balance now."""
 
     balance = serializers.IntegerField()
+
+
+class AdjustmentRow(AdjustmentInput):
+    """A correction of the balance of one of many consumers."""
+
+    consumer = TextField(max_length=MAX_CONSUMER_ID_LENGTH, trim_whitespace=False)
+
+
+class BulkAdjustmentOutput(Output):
+    """What a bulk call wrote."""
+
+    created = serializers.IntegerField()
+    unchanged = serializers.IntegerField(help_text="Adjustments that an earlier call wrote under the same reference.")
+
+
+class PointsAdjustmentsBulk(ApiView):
+    """Corrections of the balances of many consumers."""
+
+    input_class = AdjustmentRow
+    output_class = BulkAdjustmentOutput
+    max_rows = MAX_ROWS
+    conflict_codes = {"POST": ("reference_reused",)}
+
+    @extend_schema(request=AdjustmentRow(many=True), responses={200: BulkAdjustmentOutput})
+    def post(self, request: Request) -> Response:
+        """Adjust up to 10,000 balances, such as opening balances: all of them or none, each reference once."""
+        rows = self.documents(AdjustmentRow(), key=("consumer", "reference"))
+        adjusted = points_adjust_all(
+            account=self.account,
+            rows=[AdjustmentValues(consumer_id=row.pop("consumer"), **row) for row in rows],
+            at=timezone.now(),
+        )
+        return Response({"created": len(adjusted.entries), "unchanged": adjusted.unchanged})
 
 
 class PointsAdjustments(ConsumerView):

@@ -6,7 +6,7 @@ from consumers.api.framework.views import collection_paths
 from loyalty.api.v1 import promotions
 from loyalty.api.v1.claims import Claims
 from loyalty.api.v1.offers import Offers
-from loyalty.api.v1.points import PointsAdjustments
+from loyalty.api.v1.points import PointsAdjustments, PointsAdjustmentsBulk
 from loyalty.api.v1.till import (
     Evaluate,
     TransactionBatch,
@@ -29,5 +29,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vouchers", VoucherList.as_view(), name="vouchers"),
     path("vouchers/<key:code>", VoucherDetail.as_view(), name="voucher-row"),
     path("consumers/<key:consumer_id>/points-adjustments", PointsAdjustments.as_view(), name="consumer-adjustments"),
+    path("points-adjustments/bulk", PointsAdjustmentsBulk.as_view(), name="points-adjustments-bulk"),
     path("consumers/<key:consumer_id>/claims", Claims.as_view(), name="consumer-claims"),
 ]

@@ -30,7 +30,9 @@ class PromotionListMixin:
     list_display = ("title", "type_label", "status_label", "starts", "ends", "redeemed")
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        return (*self.list_display, "server_time") if may_see_evaluation_time(request) else self.list_display
+        columns: tuple[str, ...] = super().get_list_display(request)  # type: ignore[misc]
+        own = len(self.list_display)
+        return (*columns[:own], "server_time", *columns[own:]) if may_see_evaluation_time(request) else columns
 
     def get_queryset(self, request: HttpRequest) -> Rows:
         # The clock is read once for all rows of a page.

@@ -106,6 +106,8 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     file_note = "To import the products of each consumer, use Consumers’ lists."
 
     key = "backend_id"
+    reference_kind = "personalized_promotion"
+    lists_deletion = True
     form = PersonalizedPromotionForm
     add_label = "Add personalized promotion"
     empty_text = (

@@ -72,6 +72,7 @@ choices_found:source                                SAPMCV  -
 choices_found:payment_card_type                     SAPMCV  -
 
 loyalty_loyaltypromotion_changelist                 SAPMCV  SAPMCV reads
+loyalty_loyaltypromotion_changelist:delete_chosen SAPMCV SAPM
 loyalty_loyaltypromotion_changelist:export_chosen   SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_changelist:stop_chosen     SAPMCV  SAPM
 loyalty_loyaltypromotion_changelist:duplicate_chosen SAPMCV SAPM
@@ -97,6 +98,7 @@ loyalty_loyaltypromotion_conflicts                  SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_versions                   SAPMCV  SAPMCV reads
 
 promotions_discount_changelist                      SAPMCV  SAPMCV reads
+promotions_discount_changelist:delete_chosen SAPMCV SAPM
 promotions_discount_changelist:export_chosen         SAPMCV  SA-MCV reads
 promotions_discount_changelist:stop_chosen          SAPMCV  SAPM
 promotions_discount_changelist:duplicate_chosen     SAPMCV  SAPM
@@ -122,6 +124,7 @@ promotions_discount_conflicts                       SAPMCV  SAPMCV reads
 promotions_discount_versions                        SAPMCV  SAPMCV reads
 
 promotions_personalizedpromotion_changelist         SA-MCV  SA-MCV reads
+promotions_personalizedpromotion_changelist:delete_chosen SA-MCV SA-M
 promotions_personalizedpromotion_changelist:export_chosen SA-MCV  SA-MCV reads
 promotions_personalizedpromotion_add                SA-M    SA-M
 promotions_personalizedpromotion_change             SA-MCV  SA-M
@@ -163,10 +166,15 @@ promotions_promotionversion_history                 SAPMCV  SAPMCV reads
 promotions_promotionversion_delete                  -       -
 
 loyalty_offer_changelist                            SAPMCV  SAPMCV reads
+loyalty_offer_changelist:delete_chosen SAPMCV SAPM
 loyalty_offer_add                                   SAPM    SAPM
 loyalty_offer_change                                SAPMCV  SAPM
 loyalty_offer_history                               SAPMCV  SAPMCV reads
 loyalty_offer_delete                                SAPM    SAPM
+loyalty_offer_import                                SAPM    SAPM reads
+loyalty_offer_process_import                        -       SAPM
+loyalty_offer_export                                SAPMCV  SAPMCV reads
+loyalty_offer_changelist:export_chosen              SAPMCV  SAPMCV reads
 loyalty_voucher_changelist                          SAPMCV  SAPMCV reads
 loyalty_voucher_add                                 -       -
 loyalty_voucher_change                              SAPMCV  -
@@ -175,6 +183,7 @@ loyalty_voucher_delete                              -       -
 loyalty_voucher_claim                               SAPC    SAPC
 
 consumers_consumer_changelist                       SAPMCV  SAPMCV reads
+consumers_consumer_changelist:delete_chosen SAPMCV SAP
 consumers_consumer_changelist:export_chosen         SAPMCV  SAPMCV reads
 consumers_consumer_changelist:add_to_group          SAPMCV  SAPM
 consumers_consumer_changelist:remove_from_group     SAPMCV  SAPM
@@ -186,6 +195,7 @@ consumers_consumer_import                           SAPMC   SAPMC reads
 consumers_consumer_process_import                   -       SAPMC
 consumers_consumer_export                           SAPMCV  SAPMCV reads
 consumers_consumergroup_changelist                  SAPMCV  SAPMCV reads
+consumers_consumergroup_changelist:delete_chosen SAPMCV SAPM
 consumers_consumergroup_changelist:export_chosen    SAPMCV  SAPMCV reads
 consumers_consumergroup_add                         SAPM    SAPM
 consumers_consumergroup_change                      SAPMCV  SAPM
@@ -208,6 +218,9 @@ loyalty_ledgerentry_change                          SAPMCV  -
 loyalty_ledgerentry_history                         SAPMCV  SAPMCV reads
 loyalty_ledgerentry_delete                          -       -
 loyalty_ledgerentry_adjust                          SAPC    SAPC
+loyalty_ledgerentry_import                          SAPC    SAPC reads
+loyalty_ledgerentry_process_import                  -       SAPC
+loyalty_ledgerentry_export                          -       -
 loyalty_redemptionmessage_changelist                SAPMCV  SAPMCV reads
 loyalty_redemptionmessage_add                       -       -
 loyalty_redemptionmessage_change                    SAPMCV  -
@@ -225,6 +238,7 @@ consumers_job_confirm                                -       SAP
 consumers_job_download                              SAPMCV  SAPMCV reads
 
 promotions_product_changelist                       SAPMCV  SAPMCV reads
+promotions_product_changelist:delete_chosen SAPMCV SAPM
 promotions_product_changelist:export_chosen         SAPMCV  SAPMCV reads
 promotions_product_add                              SAPM    SAPM
 promotions_product_change                           SAPMCV  SAPM
@@ -234,6 +248,7 @@ promotions_product_import                           SAPM    SAPM reads
 promotions_product_process_import                   -       SAPM
 promotions_product_export                           SAPMCV  SAPMCV reads
 consumers_site_changelist                           SAPMCV  SAPMCV reads
+consumers_site_changelist:delete_chosen SAPMCV SAP
 consumers_site_changelist:export_chosen             SAPMCV  SAPMCV reads
 consumers_site_add                                  SAP     SAP
 consumers_site_change                               SAPMCV  SAP
@@ -254,6 +269,7 @@ loyalty_adjustmentlimits_change                     SAPC    SAP
 loyalty_adjustmentlimits_history                    SAPC    SAPC reads
 loyalty_adjustmentlimits_delete                     -       -
 consumers_staffmembership_changelist                SAP     SAP reads
+consumers_staffmembership_changelist:delete_chosen SAP SAP
 consumers_staffmembership_add                       SAP     SAP
 consumers_staffmembership_change                    SAP     SAP
 consumers_staffmembership_history                   SAP     SAP reads
@@ -368,7 +384,8 @@ def page_actions() -> dict[str, set[str]]:
     }
     for name, page in _ADMINS.items():
         of_files = {"export_chosen"} if isinstance(page, ImportExportMixin) else set()
-        if actions := {*page.actions, *of_files}:
+        of_deletion = {"delete_chosen"} if getattr(page, "deletes_rows", False) else set()
+        if actions := {*page.actions, *of_files, *of_deletion}:
             actions_by_page[f"{name}_changelist"] = actions
         if hasattr(page, "types"):
             actions_by_page[f"{name}_add"] = set(page.types.values)

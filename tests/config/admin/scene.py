@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -27,14 +28,14 @@ from loyalty.services.till.snapshot import snapshots_forget
 from promotions.models import PersonalizedList, Promotion
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
-from tests.config.admin.pages import PAGES, A, C, M, P, Page, S, V, address_of
+from tests.config.admin.pages import FITTING, PAGES, A, C, M, P, Page, S, V, address_of
 from tests.config.admin.sending import form_values
 from tests.consumers.admin.office import fill, make_office, save_discount, save_promotion, sell
 
 PASSWORD = "blue-lantern-7"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
     """An account, with its staff and their sessions by the letter of their role."""
 
@@ -97,6 +98,8 @@ def imported(name: str, code: str) -> dict[str, Any]:
         "loyalty_loyaltypromotion": f"code,name\n{code}-fixed-1,Imported\n",
         "promotions_discount": f"code,name\n{code}-discount-1,Imported\n",
         "promotions_personalizedpromotion": f"backend_id,name\n{code}-pp1,Imported\n",
+        "loyalty_offer": f"code,name,benefit\n{code}-file,Imported,external\n",
+        "loyalty_ledgerentry": f"consumer_id,points\n{code}-c1,7\n",
         "promotions_product": f"sku,name\n{code}-p1,Imported\n",
         "promotions_personalizedlist": (
             f'backend_id,consumer_id,products,selected,locked\n{code}-pp1,{code}-c1,"{code}-p1, {code}-spare",,no\n'
@@ -123,6 +126,22 @@ def exported(page: Any) -> Fill:
     def fill(account: Account) -> dict[str, Any]:
         rows = page.model._default_manager.filter(**{page.account_path: account})
         return {"action": "export_chosen", "_selected_action": [str(row.pk) for row in rows]}
+
+    return fill
+
+
+def deleted(page: Page) -> Fill:
+    """Return a confirmed deletion of the rows of a list that nothing uses."""
+    model_admin: Any = page.model_admin
+    fitting = FITTING[f"{page.name.removesuffix('_changelist')}_delete"]
+
+    def fill(account: Account) -> dict[str, Any]:
+        rows = model_admin.model._default_manager.filter(**{model_admin.account_path: account, **fitting})
+        return {
+            "action": "delete_chosen",
+            "_selected_action": [str(row.pk) for row in rows],
+            "confirmed": "yes",
+        }
 
     return fill
 
@@ -202,6 +221,7 @@ FILLED: Mapping[str, Fill] = {
         for action in ("stop_chosen", "duplicate_chosen")
     },
     **{page.key: exported(page.model_admin) for page in PAGES if page.action == "export_chosen"},
+    **{page.key: deleted(page) for page in PAGES if page.action == "delete_chosen"},
     "loyalty_ledgerentry_adjust": lambda _: {"direction": "add", "points": "5", "reason": "Sorry"},
     "loyalty_adjustmentlimits_change": lambda _: {"customer_service_at_once": "7"},
     "loyalty_loyaltypromotion_add:fixed_points": promotion(points="5"),
@@ -247,6 +267,7 @@ def belongings(account: Account) -> set[str]:
     return rows_found
 
 
+@cache
 def _path_to_account(model: type[Model]) -> str | None:
     """Return the shortest lookup path from a model to its account; None where there is none."""
     if model is Account:

@@ -6,6 +6,7 @@ from django.contrib import admin
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.choices import StaffRole
 from consumers.roles import role_grants
+from loyalty.models import LedgerEntry
 from promotions.models import PersonalizedList
 from tests.consumers.admin.files.builders import preview
 from tests.consumers.admin.office import make_office
@@ -22,7 +23,9 @@ def test_these_pages_have_import_and_export() -> None:
         "consumers.consumer",
         "consumers.consumergroup",
         "consumers.site",
+        "loyalty.ledgerentry",
         "loyalty.loyaltypromotion",
+        "loyalty.offer",
         "promotions.discount",
         "promotions.personalizedlist",
         "promotions.personalizedpromotion",
@@ -40,6 +43,9 @@ def test_viewers_export_and_editors_import(role: StaffRole) -> None:
         writes = {f"add_{page.opts.model_name}", f"change_{page.opts.model_name}"} <= set(granted)
         if page.model is PersonalizedList:
             looks, writes = "view_personalizedpromotion" in granted, "change_personalized_list" in granted
+        if page.model is LedgerEntry:
+            # A file adds adjustments; the ledger is not exported.
+            looks, writes = False, "add_ledgerentry" in granted
         assert person.page(f"{name}_export").status_code == (200 if looks else 403), name
         assert person.page(f"{name}_import").status_code == (200 if writes else 403), name
         assert preview(person, name, "x\n1\n").status_code == (200 if writes else 403), name

@@ -307,7 +307,9 @@ _PRICES = [("4.00", "3.20"), ("10.00", "9.00"), ("10.00", "8.00"), ("3.33", "3.3
 _CATALOGUE = [*PRODUCTS, "X9"]
 
 
-def _consumer(random: Random, name: str, today: date) -> Document:
+def draw_consumer(random: Random, name: str, today: date) -> Document:
+    """Draw what is known of a consumer."""
+
     def some_day() -> date | None:
         return random.choice([None, today - timedelta(days=random.choice([0, 5, 20, 400]))])
 
@@ -344,7 +346,7 @@ def draw_sales(random: Random, *, count: int, currency: str) -> list[DrawnSale]:
                 at=at,
                 site=random.choice(list(SITE_NAMES)),
                 currency=currency if random.random() < 0.9 else "USD",
-                consumer=_consumer(random, who, at.date()) if who else None,
+                consumer=draw_consumer(random, who, at.date()) if who else None,
                 texts={
                     name: text
                     for name in ("payment_card_type", "source", "loyalty_card_type")

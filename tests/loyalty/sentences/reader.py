@@ -21,6 +21,7 @@ from tests.loyalty.sentences.phrases import (
     unbracketed,
     unquoted,
 )
+from tests.loyalty.sentences.shop import PRODUCTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Products:
 
 
 EVERY_PRODUCT = Products()
+CATEGORIES = {product.category.casefold() for product in PRODUCTS.values()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +172,8 @@ class _Sentence:
         if text.startswith("“") and unquoted(text) in self.sets:
             return self.sets[unquoted(text)]
         category = folded(unquoted(text))
+        if category not in CATEGORIES:
+            raise Unread(text)
         return Products(test=lambda facts: folded(facts["category"]) == category)
 
     # --- units ---

@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from fractions import Fraction
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -27,13 +29,16 @@ from promotions.engine.rulebook.promotion import Promotion
 from tests.consumers.admin.office import make_office
 from tests.loyalty.sentences.drawn import (
     START,
+    DrawnLine,
     DrawnPromotion,
     DrawnSale,
+    draw_consumer,
     draw_discount,
     draw_loyalty_promotion,
     draw_sales,
 )
 from tests.loyalty.sentences.expected import NOTHING, Promise, Promised
+from tests.loyalty.sentences.phrases import Unread
 from tests.loyalty.sentences.reader import read_sentence
 from tests.loyalty.sentences.shop import PRODUCTS, SITES, ZONES, save_shop
 from tests.promotions.engine.builders import (
@@ -47,11 +52,12 @@ from tests.promotions.engine.builders import (
     make_promotion,
     make_shopper,
     make_terms,
+    reason,
 )
 
 pytestmark = pytest.mark.django_db
 
-EXAMPLES = int(os.environ.get("SENTENCES", "250"))
+EXAMPLES = int(os.environ.get("SENTENCES", "100"))
 
 
 @pytest.fixture
@@ -78,7 +84,7 @@ def describe(account: Account, drawn: DrawnPromotion) -> str:
 
 
 def compiled(drawn: DrawnPromotion) -> Promotion:
-    life = {"currency": drawn.currency, "starts_at": START, "ends_at": drawn.ends_at}
+    life: dict[str, Any] = {"currency": drawn.currency, "starts_at": START, "ends_at": drawn.ends_at}
     outcome = dict(drawn.outcome)
     if drawn.family == "loyalty":
         return make_promotion("drawn", drawn.type, **life, **outcome, **drawn.eligibility)
@@ -180,6 +186,36 @@ class Shop:
         return NOTHING
 
 
+_JACKPOTS: dict[str, dict[str, Any]] = {
+    "fixed_points": {"points": 1_000_000},
+    "points_multiplier": {"multiplier": "100"},
+    "bonus_points": {"conversion_units": "0.01", "conversion_points": 1_000},
+    "redeem_offer": {"offer": "jackpot"},
+}
+
+
+def rival_of(drawn: DrawnPromotion) -> Promotion:
+    """Make a promotion of the same type and subtype that gives more than any drawn one."""
+    life: dict[str, Any] = {"currency": drawn.currency, "starts_at": START}
+    if drawn.family == "discount":
+        return make_discount("rival", "percentage", value="99", **life)
+    subtype = {name: drawn.outcome[name] for name in ("multiplier_scope", "issue_points_on") if name in drawn.outcome}
+    return make_promotion("rival", drawn.type, **life, **subtype, **_JACKPOTS[drawn.type])
+
+
+def is_generous(promised: Promised, sale: DrawnSale) -> bool:
+    """Return whether a discount may give more than its rival, so that nothing is known of who wins."""
+    total = sum(Fraction(sold.price) * 100 * sold.quantity for sold in sale.lines)
+    return sum(minor for _, minor in promised.off) * 2 > total
+
+
+def assert_told_beside_a_rival(sentence: str, always: bool, decision: Decision, actual: Promised) -> None:
+    """Compare a decision in which a greater promotion competes with whether the sentence says "always"."""
+    lost = any(refusal.reason == "lost_conflict" for refusal in decision.refused if refusal.promotion.code == "drawn")
+    assert lost is not always, sentence
+    assert always or actual == NOTHING, sentence
+
+
 def drawn_examples(check: Callable[[Random], None]) -> None:
     """Run a check on many random sources, always the same ones; a failure names its sentence, and is not shrunk."""
     run = settings(max_examples=EXAMPLES, phases=[Phase.generate], database=None)(
@@ -195,14 +231,90 @@ def test_a_sentence_promises_what_the_engine_gives(account: Account, draw: Calla
     def check(random: Random) -> None:
         drawn = draw(random)
         sentence = describe(account, drawn)
-        promise, shop = Promise(read_sentence(sentence)), Shop(compiled(drawn))
+        promise, shop, rival = Promise(read_sentence(sentence)), Shop(compiled(drawn)), rival_of(drawn)
         for number, sale in enumerate(draw_sales(random, count=6, currency=drawn.currency), start=1):
+            beside_rival = shop.sell(sale, rival)
             decision, actual = shop.sell(sale)
             promised = promise.next_sale(sale)
             reasons = {refusal.reason for refusal in decision.refused}
             assert actual == promised, f"{sentence}\nSale {number}: {sale}\n{reasons}"
             given_or_not[bool(promised.redemptions)] += 1
+            if promised.redemptions and not is_generous(promised, sale):
+                assert_told_beside_a_rival(sentence, promise.claims.always, *beside_rival)
 
     drawn_examples(check)
     # Neither always promised nor never: each claim is tried by sales that satisfy it and by sales that do not.
     assert min(given_or_not[True], given_or_not[False]) > sum(given_or_not.values()) / 20
+
+
+def test_the_share_that_a_control_group_holds_out_is_the_one_told(account: Account) -> None:
+    drawn = DrawnPromotion(
+        family="loyalty",
+        type="fixed_points",
+        outcome={"points": 5},
+        eligibility={"control_group": {"group": "g1", "percentage": "30"}},
+        currency="GBP",
+        ends_at=None,
+    )
+    percentage, group = read_sentence(describe(account, drawn)).held_out or ("", "")
+    assert group == "Gold members"
+    promotion = compiled(drawn)
+    reasons = Counter(
+        reason(decide(make_basket(at=START), promotion, shopper=make_shopper(f"c{n}", groups=["g1"])), "drawn")
+        for n in range(500)
+    )
+    assert reasons["control_group"] / 500 == pytest.approx(int(percentage) / 100, abs=0.05)
+
+
+def test_the_product_that_the_till_adds_is_the_one_told(account: Account) -> None:
+    gift = {"name": "", "products": ["M1"], "required_quantity": 1, "gets_discount": True, "default_product": "M1"}
+    drawn = DrawnPromotion(
+        family="discount",
+        type="free_product",
+        outcome={"value": None, "price_order": "cheapest", "product_sets": [gift]},
+        eligibility={},
+        currency="GBP",
+        ends_at=None,
+    )
+    claims = read_sentence(describe(account, drawn))
+    decision = decide(make_basket(line("T1"), at=START), compiled(drawn), anonymous=True)
+    assert [added.sku for added in decision.add_products] == list(claims.added) == ["M1"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "From 1 Mar 2026, 00:00 UTC, loyalty members get 2 times the base points on these line items.",
+        "From 1 Mar 2026, 00:00 UTC, loyalty members who fit “Groups is g1” get 50 points.",
+        "From 1 Mar 2026, 00:00 UTC, consumers get 50 points.",
+    ],
+)
+def test_a_sentence_that_says_nothing_certain_is_not_read(told: str) -> None:
+    with pytest.raises(Unread):
+        read_sentence(told)
+
+
+def test_a_multiplier_without_product_sets_multiplies_what_its_sentence_says(account: Account) -> None:
+    tea = {"match": "all", "rules": [{"attribute": "category", "operator": "is", "value": "Tea"}]}
+    drawn = DrawnPromotion(
+        family="loyalty",
+        type="points_multiplier",
+        outcome={"multiplier": "2", "multiplier_scope": "line_items"},
+        eligibility={"line_item_rules": tea},
+        currency="GBP",
+        ends_at=None,
+    )
+    sentence = describe(account, drawn)
+    assert sentence.endswith("loyalty members whose basket contains Tea get 2 times the base points on all line items.")
+    lines = (
+        DrawnLine(sku="T1", quantity=1, price="10.00", ex_tax="10.00"),
+        DrawnLine(sku="B1", quantity=1, price="100.00", ex_tax="100.00"),
+    )
+    anna = {**draw_consumer(Random(1), "anna", START.date()), "is_loyalty_member": True, "points_balance": 0}
+    sale = DrawnSale(at=START, site="1", currency="GBP", consumer=anna, texts={}, lines=lines)
+    _, actual = Shop(compiled(drawn)).sell(sale)
+    assert actual == Promise(read_sentence(sentence)).next_sale(sale)
+    assert actual.points == 110
+    # A sentence that says "on Tea" would promise the points of the tea alone.
+    other = Promise(read_sentence(sentence.replace("on all line items", "on Tea")))
+    assert other.next_sale(sale).points == 10

@@ -107,7 +107,7 @@ def test_a_promotion_with_a_consumers_list_is_not_deleted(office: Office) -> Non
     answer = office.client.post(
         reverse(f"admin:{CHAPTER}_delete", args=[listed.promotion.pk]), {"post": "yes"}, follow=True
     )
-    assert "archive it instead" in answer.content.decode()
+    assert "is in use and cannot be deleted" in answer.content.decode()
     office.post(f"{LISTS}_step", "remove", ada().pk, query="?promotion=PP", _form_submitted="True", everything="on")
     office.post(f"{CHAPTER}_delete", listed.promotion.pk, post="yes")
     assert not PersonalizedPromotion.objects.exists()

@@ -62,7 +62,7 @@ def test_a_site_that_history_needs_is_not_deleted(office: Office) -> None:
     fill(office.account)
     site = Site.objects.get()
     answer = office.client.post(f"/admin/consumers/site/{site.pk}/delete/", {"post": "yes"}, follow=True)
-    assert "Archive it instead" in answer.content.decode()
+    assert "is in use and cannot be deleted" in answer.content.decode()
     assert Site.objects.filter(pk=site.pk).exists()
 
 
