@@ -32,14 +32,16 @@ REDIRECT = (
     "promotions_discount_conflicts",
     "promotions_discount_versions",
     "promotions_personalizedpromotion_lists",
+    "promotions_personalizedpromotion_give_lists_to_group",
+    "consumers_consumergroup_remove_members",
     "conflicts_conflictsettings_changelist",
     "consumers_account_changelist",
     "loyalty_adjustmentlimits_changelist",
 )
 """Pages that lead an administrator to another page."""
 
-DATA = ("autocomplete", "jsi18n", "rules_vocabulary", "choices_found", "consumers_job_download")
-"""Pages that answer with a file or JSON."""
+DATA = ("autocomplete", "jsi18n", "search", "rules_vocabulary", "choices_found", "consumers_job_download")
+"""Pages that answer with a file, JSON or a part of a page."""
 
 
 def address_key(page: Page) -> str:
