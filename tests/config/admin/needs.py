@@ -151,7 +151,8 @@ Alternatives = tuple[frozenset[str], ...]
 
 def with_needs(grants: Iterable[str]) -> frozenset[str]:
     """Return grants with all that they need."""
-    held, pending = set(grants), list(grants)
+    held = set(grants)
+    pending = list(held)
     while pending:
         code, _, action = pending.pop().partition(".")
         needed = set(functionalities()[code].needs(Action(action))) - held

@@ -269,6 +269,7 @@ loyalty_adjustmentlimits_change                     SAPC    SAP
 loyalty_adjustmentlimits_history                    SAPC    SAPC reads
 loyalty_adjustmentlimits_delete                     -       -
 consumers_role_changelist                           SAP     SAP reads
+consumers_role_changelist:delete_chosen SAP SAP
 consumers_role_add                                  SAP     SAP
 consumers_role_change                               SAP     SAP
 consumers_role_history                              SAP     SAP reads

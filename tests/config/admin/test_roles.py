@@ -251,7 +251,7 @@ def holder(scene: Scene) -> Holder:
 HELD_ALONE = {grant: with_needs([grant]) for grant in capabilities()}
 
 
-@each_page("login", "logout", *OUTSIDE)
+@each_page("login", "logout", "choices_found", *OUTSIDE)
 def test_a_grant_alone_opens_no_more_than_its_pages(
     scene: Scene, holder: Holder, forms: dict[str, dict[str, Any]], page: Page
 ) -> None:
@@ -274,7 +274,7 @@ def test_a_grant_alone_opens_no_more_than_its_pages(
     assert wrong == []
 
 
-@each_page("login", "logout", *OUTSIDE)
+@each_page("login", "logout", "choices_found", *OUTSIDE)
 def test_what_a_page_needs_is_enough(
     scene: Scene, holder: Holder, forms: dict[str, dict[str, Any]], page: Page
 ) -> None:
