@@ -54,15 +54,32 @@ def _closed(schema: Any) -> Any:
     return closed
 
 
+_COMPONENTS = "urn:components"
+
+
+def _absolute(part: Any) -> Any:
+    """Return a schema whose references lead to the registry's components."""
+    if isinstance(part, list):
+        return [_absolute(entry) for entry in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: f"{_COMPONENTS}{value}" if name == "$ref" and isinstance(value, str) else _absolute(value)
+        for name, value in part.items()
+    }
+
+
 @cache
-def _closed_components() -> Any:
-    return _closed(document()["components"]["schemas"])
+def _registry() -> Any:
+    """Hold the components once for all validators, which would each keep a copy of two megabytes."""
+    components = {"components": {"schemas": _closed(document()["components"]["schemas"])}}
+    return jsonschema_rs.Registry([(_COMPONENTS, components)], draft=jsonschema_rs.Draft202012)
 
 
 @cache
 def _validator(schema: str) -> Any:
     return jsonschema_rs.Draft202012Validator(
-        {**_closed(json.loads(schema)), "components": {"schemas": _closed_components()}}, validate_formats=True
+        _absolute(_closed(json.loads(schema))), registry=_registry(), validate_formats=True
     )
 
 

@@ -45,10 +45,10 @@ class Desk:
         self.page.goto(f"/admin/{address}")
         return self.page
 
-    def accessibility_faults(self, *rules: str) -> list[str]:
+    def accessibility_faults(self, *rules: str, without: str = "") -> list[str]:
         """Return the serious accessibility violations of the page in its present state: rule, and first elements.
 
-        Axe applies all of its rules, or only ``rules``.
+        Axe applies all of its rules, or only ``rules``, to the whole page or to what is not in the element ``without``.
         """
         # Axe loads a page's files again only to find media that play automatically; no page has any.
         options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
@@ -56,7 +56,13 @@ class Desk:
             options["runOnly"] = list(rules)
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE_SCRIPT)
-        violations = self.page.evaluate("options => axe.run(options).then(results => results.violations)", options)
+        excluded = [without] if without and self.page.locator(without).count() else []
+        violations = self.page.evaluate(
+            """([exclude, options]) => axe
+                .run(exclude.length ? { exclude } : document, options)
+                .then(results => results.violations)""",
+            [excluded, options],
+        )
         return [
             f"{violation['id']}: {violation['help']} at {[node['target'] for node in violation['nodes'][:4]]}"
             for violation in violations

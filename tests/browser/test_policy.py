@@ -65,5 +65,5 @@ def test_the_page_of_a_job_follows_it_until_it_is_done(desk: Desk) -> None:
     page = desk.open(f"consumers/job/{job.pk}/change/")
     expect(page.locator("#job-state")).to_contain_text("Waiting")
     jobs_run()
-    expect(page.locator("#job-state")).to_contain_text("Done", timeout=15_000)
+    expect(page.locator("#job-state")).to_contain_text("Done")
     expect(page.locator("#job-state")).to_contain_text("1 of 1 rows imported")

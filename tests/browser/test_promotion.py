@@ -118,7 +118,7 @@ def test_a_concurrent_change_is_shown_next_to_the_input(desk: Desk) -> None:
     page.locator("#id_points").fill("60")
     save_promotion(desk.office.account, outcome={"points": 70}, starts_at=promotion.starts_at)
     page.get_by_role("button", name="Save and exit").click()
-    expect(page.get_by_text("test saved version 2 of this meanwhile")).to_be_visible()
+    expect(page.get_by_text("test saved version 2 on")).to_be_visible()
     expect(page.locator("[data-changes]").get_by_role("row", name="Points 70 60")).to_be_visible()
     page.get_by_role("button", name="Save and exit").click()
     expect(page.get_by_text("is saved. It is active")).to_be_visible()

@@ -16,6 +16,7 @@ from consumers.models import ApiKey
 from promotions.models import Promotion
 from tests.config.admin.sending import recorded_writes
 from tests.consumers.builders import MEMBER, Api, Shop, make_shop, make_staff
+from tests.database import module_transaction
 
 KEYS = {"number": "S", "sku": "A", "consumer_id": "c", "reference": "T", "code": "x", "backend_id": "PP"}
 TILL_MAY = {
@@ -93,9 +94,21 @@ WRITES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def module_shop(django_db_setup: None, django_db_blocker: Any) -> Iterator[Shop]:
+    """Make one shop for this module; each test rolls back its changes."""
+    with django_db_blocker.unblock(), module_transaction():
+        yield filled_shop()
+
+
 @pytest.fixture
-def shop(db: None) -> Shop:
+def shop(module_shop: Shop, db: None) -> Shop:
     """A shop with one row of each kind, under the keys that the paths name."""
+    return module_shop
+
+
+def filled_shop() -> Shop:
+    """Make a shop with one row of each kind."""
     shop = make_shop()
     rows: dict[str, dict[str, Any]] = {
         "sites/S": {},

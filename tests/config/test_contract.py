@@ -1,26 +1,26 @@
 """The OpenAPI document against the project: whatever is sent, the answer is one that the document names."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
-from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, HypothesisTestMode, create_test
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
 from config.wsgi import application
 from tests.consumers.builders import make_shop
+from tests.contract import document
 
 EXAMPLES = 3
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 
-generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-document = schemathesis.openapi.from_dict(generator.get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
-document.app = application
+schema = schemathesis.openapi.from_dict(document())
+schema.app = application
 
 
 @pytest.fixture
@@ -33,7 +33,26 @@ def key(db: None) -> Iterator[str]:
         signal.connect(close_old_connections)
 
 
-@document.parametrize()
-@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-def test_every_response_is_described_in_the_openapi_document(case: Any, key: str) -> None:
-    case.call_and_validate(checks=CHECKS, headers={"Authorization": f"Api-Key {key}"})
+def called_with_each_case(operation: Any, call: Callable[[Any], None]) -> Callable[[], None]:
+    """Return a test that calls an operation with its examples, every bound of every field, and random values.
+
+    The cases of all operations take long to work out: each process does it for the tests that it runs, and not, as
+    ``schema.parametrize()``, for all while it collects them.
+    """
+    config = HypothesisTestConfig(
+        project=schema.config,
+        modes=list(HypothesisTestMode),
+        settings=schema.config.get_hypothesis_settings(operation=operation, phase="fuzzing"),
+        explicit_settings=settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck)),
+    )
+    return create_test(operation=operation, test_func=call, config=config)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [(method, path) for path, methods in document()["paths"].items() for method in methods]
+)
+def test_every_response_is_described_in_the_openapi_document(method: str, path: str, key: str) -> None:
+    def call(case: Any) -> None:
+        case.call_and_validate(checks=CHECKS, headers={"Authorization": f"Api-Key {key}"})
+
+    called_with_each_case(schema[path][method], call)()

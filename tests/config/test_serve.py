@@ -34,7 +34,7 @@ LEAVES_A_CHILD = (
 )
 
 
-def wait_for(condition: Callable[[], bool], *, seconds: float = 15.0) -> None:
+def wait_for(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "waited in vain"

@@ -540,7 +540,7 @@ def test_a_concurrent_save_is_not_overwritten(office: Office) -> None:
     change(office.client, promotion, name="Theirs")
     answer = office.post("loyalty_loyaltypromotion_change", promotion.pk, **{**values, "name": "Mine"})
     [error] = errors_of(answer)["__all__"]
-    assert error.startswith(f"{office.user} saved version 2 of this meanwhile, on ")
+    assert error.startswith(f"{office.user} saved version 2 on ")
     assert saved(office.account, "fifty").name == "Theirs"
 
 
