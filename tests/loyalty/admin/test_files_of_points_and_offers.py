@@ -71,7 +71,7 @@ def test_headings_of_another_system_are_guessed(office: Office) -> None:
         ("acme-c1,1.5,,,x", "Row 2, points: Expected a whole number."),
         ("acme-c1,9999999999999,,,x", "Row 2, points: Expected a number of points"),
         ("nobody,10,,,x", "Row 2, consumer_id: There is no consumer nobody."),
-        (",10,,,x", "Row 2, consumer_id: This may not be blank"),
+        (",10,,,x", "Row 2, consumer_id: This cannot be blank"),
         ("acme-c1,10,,,x\nacme-c1,10,,,x", "Row 3, consumer_id, reference: acme-c1 / file-"),
     ],
 )
@@ -152,7 +152,7 @@ def test_an_export_of_offers_goes_into_another_account(office: Office) -> None:
     ("row", "words"),
     [
         ("x,X,product,nope", "Row 2, product: There is no product nope."),
-        ("x,X,product,", "Row 2, product: This kind of offer needs it."),
+        ("x,X,product,", "Row 2, product: Required for this kind of offer."),
         ("x,,amount,", "Row 2, name: "),
         ("x,X,sale,", "Row 2, benefit: "),
     ],
