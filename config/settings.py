@@ -242,6 +242,9 @@ AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
 
+FUNCTIONALITIES = "config.functionalities.FUNCTIONALITIES"
+"""The table of what roles are made of."""
+
 # An import writes and an export reads; unset, anybody who may look could overwrite.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "change"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"

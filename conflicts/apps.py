@@ -12,7 +12,3 @@ class ConflictsConfig(AppConfig):
     def ready(self) -> None:
         """Register what each role may do with the settings."""
         # Models can be imported only now that every app is loaded.
-        from conflicts.roles import GRANTS  # noqa: PLC0415
-        from consumers.roles import role_grants_register  # noqa: PLC0415
-
-        role_grants_register(self.label, GRANTS)

@@ -1,7 +1,8 @@
 """Which account a member of staff works in, and what they may do there.
 
-Permissions come from the user's role in the account that they work in; permissions and groups of the user are ignored.
-A superuser may do everything, in one account at a time.
+Permissions come from the grants of the user's role in the account that they work in, which each request reads with the
+membership: a change of the role holds from the holder's next page on. Permissions and groups of the user are ignored. A
+superuser may do everything, in one account at a time.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,6 @@ from consumers.selectors import staff_membership_current
 SESSION_ACCOUNT = "account_id"
 """Session key of the primary key of the account that the user switched to."""
 
-_CACHE = "_role_permissions"
-
 
 class MembershipBackend(ModelBackend):
     """Logs in with a password; answers ``has_perm`` by the role in the account that the user works in."""
@@ -30,12 +29,7 @@ class MembershipBackend(ModelBackend):
         membership = getattr(user_obj, "current_membership", None)
         if membership is None or obj is not None or not user_obj.is_active:
             return set()
-        role_id, permissions = getattr(user_obj, _CACHE, (None, frozenset()))
-        if role_id != membership.role_id:
-            pairs = membership.role.permissions.values_list("content_type__app_label", "codename")
-            permissions = frozenset(f"{app_label}.{codename}" for app_label, codename in pairs)
-            setattr(user_obj, _CACHE, (membership.role_id, permissions))
-        return set(permissions)
+        return set(membership.role.permission_names)
 
     def get_user_permissions(self, user_obj: Any, obj: object = None) -> set[str]:
         """Return none: all permissions come from the role."""

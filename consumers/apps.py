@@ -12,16 +12,15 @@ class ConsumersConfig(AppConfig):
     verbose_name = "Consumers"
 
     def ready(self) -> None:
-        """Register this app's sections of the Loyalty tab, its roles and its error codes."""
+        """Register this app's sections of the Loyalty tab, its error codes, and what follows a migration."""
         # Models can be imported only once every app is loaded.
         from consumers.error_codes import CODES, error_codes_register  # noqa: PLC0415
         from consumers.log_in import browser_remember  # noqa: PLC0415
         from consumers.loyalty_sections import BALANCE, MEMBERSHIP, loyalty_section_register  # noqa: PLC0415
-        from consumers.roles import GRANTS, role_grants_register, role_groups_sync  # noqa: PLC0415
+        from consumers.services.role import role_templates_sync  # noqa: PLC0415
 
         user_logged_in.connect(browser_remember, dispatch_uid="browser_remember")
         loyalty_section_register(MEMBERSHIP)
         loyalty_section_register(BALANCE)
-        role_grants_register(self.label, GRANTS)
         error_codes_register(CODES)
-        post_migrate.connect(role_groups_sync, dispatch_uid="role_groups_sync")
+        post_migrate.connect(role_templates_sync, sender=self, dispatch_uid="role_templates_sync")

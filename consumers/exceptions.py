@@ -6,7 +6,7 @@ error response, the admin as a message at the field.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 MAX_PROBLEMS = 1_000
 """A refusal of many rows names at most this many problems."""
@@ -82,6 +82,23 @@ class PasswordLinkDenied(ConsumersError):
     """A link for a new password would give an administrator more than they may do themselves."""
 
     code = "permission_denied"
+
+
+class GrantDenied(ConsumersError):
+    """Somebody would give a functionality, or a number of points, that they do not have themselves."""
+
+    code = "permission_denied"
+
+
+class RoleInUse(ConsumersError):
+    """The role cannot be deleted because members of staff hold it; ``holders`` are their memberships."""
+
+    code = "in_use"
+
+    def __init__(self, holders: Sequence[Any]) -> None:
+        names = ", ".join(membership.user.username for membership in holders)
+        super().__init__(f"Staff with this role need another one first: {names}.")
+        self.holders = tuple(holders)
 
 
 class LastAdministrator(ConsumersError):

@@ -5,9 +5,8 @@ from functools import lru_cache, reduce
 from operator import and_, or_
 from typing import Any, Protocol, TypeVar
 
-from django.contrib.auth.models import Group
 from django.db import connection
-from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, Model, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 from rest_framework_api_key.crypto import KeyGenerator
 
@@ -20,6 +19,7 @@ from consumers.models import (
     ConsumerGroup,
     FileColumnChoice,
     Job,
+    Role,
     Site,
     StaffMembership,
     User,
@@ -39,6 +39,11 @@ MAX_ID_DIGITS = 18
 """Every number of this many digits fits a 64-bit column."""
 MAX_NAMED_ROWS = 1_000
 """Rows that a condition lists one by one, which lets an index find them; with more it holds a subquery."""
+
+ROLE_ORDER = Case(
+    *(When(account=None, name=role, then=position) for position, role in enumerate(StaffRole)), default=len(StaffRole)
+)
+"""The templates in their order, and then all other roles."""
 
 _keys = KeyGenerator()
 
@@ -275,7 +280,7 @@ def staff_membership_current(*, user: User, account_id: int | None) -> StaffMemb
         account = accounts.filter(pk=account_id or 0).first() or accounts.first()
         if account is None:
             return None
-        role = Group.objects.get(name=StaffRole.ADMINISTRATOR)
+        role = Role.objects.get(account=None, name=StaffRole.ADMINISTRATOR)
         current = next((membership for membership in memberships if membership.account_id == account.pk), None)
         current = current or StaffMembership(user=user, account=account, role=role)
     return current
@@ -284,6 +289,16 @@ def staff_membership_current(*, user: User, account_id: int | None) -> StaffMemb
 def staff_of(*, account_id: int) -> QuerySet[StaffMembership]:
     """Return the account's staff memberships with users and roles."""
     return StaffMembership.objects.filter(account_id=account_id).select_related("user", "role")
+
+
+def roles_of(*, account_id: int) -> QuerySet[Role]:
+    """Return the four templates, in their order, and then the account's own roles by title."""
+    return Role.objects.filter(Q(account=None) | Q(account_id=account_id)).order_by(ROLE_ORDER, "title")
+
+
+def role_titled(*, account_id: int, title: str) -> Role | None:
+    """Return the template or the account's role of this title; None without any."""
+    return roles_of(account_id=account_id).filter(title=title).first()
 
 
 def jobs_of(*, account_id: int, asked_by: User | None = None) -> QuerySet[Job]:

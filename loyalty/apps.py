@@ -12,17 +12,15 @@ class LoyaltyConfig(AppConfig):
     verbose_name = "Loyalty"
 
     def ready(self) -> None:
-        """Register reference checks, sections of the Loyalty tab, warnings and notes, roles and error codes."""
+        """Register reference checks, sections of the Loyalty tab, warnings and notes, and error codes."""
         # Models can be imported only after every app is loaded.
         from consumers.error_codes import error_codes_register  # noqa: PLC0415
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
-        from consumers.roles import role_grants_register  # noqa: PLC0415
         from loyalty.admin.editor.publish_warning import slow_draft_warning, worthless_offer_warning  # noqa: PLC0415
         from loyalty.admin.editor.saved_note import beaten_by_note  # noqa: PLC0415
         from loyalty.admin.usages import usages_register  # noqa: PLC0415
         from loyalty.error_codes import CODES  # noqa: PLC0415
         from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
-        from loyalty.roles import GRANTS  # noqa: PLC0415
         from loyalty.selectors.points import consumers_with_points_history  # noqa: PLC0415
         from loyalty.selectors.rewards import currencies_of_amounts  # noqa: PLC0415
         from promotions.admin.editor.publish_warning import publish_warning_register  # noqa: PLC0415
@@ -36,5 +34,4 @@ class LoyaltyConfig(AppConfig):
         publish_warning_register(worthless_offer_warning)
         saved_note_register(beaten_by_note)
         usages_register()
-        role_grants_register(self.label, GRANTS)
         error_codes_register(CODES)

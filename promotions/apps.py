@@ -13,14 +13,12 @@ class PromotionsConfig(AppConfig):
     verbose_name = "Promotions"
 
     def ready(self) -> None:
-        """Register what promotions reference, so that it is not deleted, and roles, sections and error codes."""
+        """Register what promotions reference, so that it is not deleted, sections and error codes."""
         # Models can be imported only once every app is loaded.
         from consumers.error_codes import error_codes_register  # noqa: PLC0415
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
-        from consumers.roles import role_grants_register  # noqa: PLC0415
         from promotions.error_codes import CODES  # noqa: PLC0415
         from promotions.loyalty_sections import SECTIONS  # noqa: PLC0415
-        from promotions.roles import GRANTS  # noqa: PLC0415
         from promotions.selectors.personalized_promotion import skus_on_lists  # noqa: PLC0415
         from promotions.selectors.product import currencies_of_prices  # noqa: PLC0415
         from promotions.selectors.references import reference_check  # noqa: PLC0415
@@ -31,5 +29,4 @@ class PromotionsConfig(AppConfig):
         reference_check_register("currency", currencies_of_prices)
         for section in SECTIONS:
             loyalty_section_register(section)
-        role_grants_register(self.label, GRANTS)
         error_codes_register(CODES)

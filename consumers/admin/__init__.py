@@ -6,6 +6,7 @@ from consumers.admin.consumer import ConsumerAdmin
 from consumers.admin.group import GroupAdmin
 from consumers.admin.job import JobAdmin
 from consumers.admin.log_in import LogInForm
+from consumers.admin.role import RoleAdmin
 from consumers.admin.site import SiteAdmin
 from consumers.admin.staff import StaffMembershipAdmin
 
@@ -16,6 +17,7 @@ __all__ = [
     "GroupAdmin",
     "JobAdmin",
     "LogInForm",
+    "RoleAdmin",
     "SiteAdmin",
     "StaffMembershipAdmin",
 ]

@@ -21,10 +21,11 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget
 from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect
 from consumers.admin.framework.filters import choice_filter
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_of
+from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_of, staff_user
 from consumers.choices import KeyRole
 from consumers.models import ApiKey
-from consumers.services.account import api_key_create, api_key_revoke
+from consumers.services.account import api_key_revoke
+from consumers.services.role import api_key_create_by_staff
 from consumers.types import Context
 
 admin.site.unregister(LibraryAPIKey)
@@ -144,7 +145,10 @@ class ApiKeyAdmin(AccountAdmin):
 
     def save_row(self, request: HttpRequest, obj: ApiKey, form: Any, *, change: bool) -> Model:
         role = KeyRole(form.cleaned_data["role"])
-        key, secret = api_key_create(account_id=account_of(request).pk, name=form.cleaned_data["name"], role=role)
+        account, user = account_of(request), staff_user(request)
+        key, secret = api_key_create_by_staff(
+            account_id=account.pk, name=form.cleaned_data["name"], role=role, given_by=user
+        )
         messages.warning(
             request,
             format_html("Copy the key now. You will not see it again. <code class='secret'>{}</code>", secret),

@@ -1,6 +1,7 @@
 """Members of staff, and their roles in the account."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,17 +20,18 @@ from unfold.widgets import (
 )
 
 from consumers.admin.framework.dialogs import RowDialogForm, dialog_redirect
-from consumers.admin.framework.filters import choice_filter
+from consumers.admin.framework.filters import ChoiceFilter
 from consumers.admin.framework.formatting import format_moment
-from consumers.admin.framework.pages import AccountAdmin, ServiceForm, account_of, staff_user
+from consumers.admin.framework.pages import AccountAdmin, ModelForm, ServiceForm, account_of, staff_user
 from consumers.admin.password import link_address
 from consumers.choices import StaffRole
 from consumers.exceptions import Refused
-from consumers.models import StaffMembership
-from consumers.selectors import parse_id, staff_of
+from consumers.models import Role, StaffMembership
+from consumers.selectors import parse_id, roles_of, staff_of
 from consumers.services.password import password_link_denial, password_link_make
+from consumers.services.role import authority_of, role_authority, role_covered
 from consumers.services.staff import staff_member_add, staff_member_remove, staff_role_set
-from consumers.types import JsonObject
+from consumers.types import JsonObject, Rows
 
 ROLE_DESCRIPTIONS = {
     StaffRole.ADMINISTRATOR: "Administrator: everything in this account, staff and keys included",
@@ -39,6 +41,35 @@ ROLE_DESCRIPTIONS = {
 }
 
 admin.site.unregister(Group)
+
+
+def describe_role(role: Role) -> str:
+    """Describe a role in a choice of roles."""
+    if role.template is not None:
+        return ROLE_DESCRIPTIONS[role.template]
+    return f"{role.title}: {role.description}" if role.description else role.title
+
+
+def roles_to_give(request: HttpRequest) -> list[Role]:
+    """Return the roles of the account that the user may give: those that have nothing they do not have."""
+    account, user = account_of(request), staff_user(request)
+    own = authority_of(account_id=account.pk, user=user)
+    return [
+        role for role in roles_of(account_id=account.pk) if own.covers(role_authority(account_id=account.pk, role=role))
+    ]
+
+
+class RoleFilter(ChoiceFilter):
+    """A filter by role: the templates and the account's own."""
+
+    title = "role"
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(role.title, role.title) for role in roles_of(account_id=account_of(request).pk)]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        return queryset.filter(role__title=self.value()) if self.value() else queryset
 
 
 class StaffForm(ServiceForm):
@@ -58,13 +89,10 @@ class StaffForm(ServiceForm):
         widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}),
         help_text="Password for the first log-in. They can change it later. Existing users do not need one.",
     )
-    staff_role = forms.ChoiceField(
-        label="Role",
-        choices=list(ROLE_DESCRIPTIONS.items()),
-        initial=StaffRole.VIEWER,
-        widget=UnfoldAdminRadioSelectWidget(),
-    )
-    problem_fields = {"role": "staff_role"}
+    staff_role = forms.ChoiceField(label="Role", widget=UnfoldAdminRadioSelectWidget())
+    problem_fields: ClassVar[dict[str, str]] = {"role": "staff_role"}
+
+    roles: ClassVar[Sequence[Role]] = ()
 
     class Meta:
         model = StaffMembership
@@ -72,10 +100,15 @@ class StaffForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        role_field = self.fields["staff_role"]
+        assert isinstance(role_field, forms.ChoiceField)  # noqa: S101
+        role_field.choices = [(role.title, describe_role(role)) for role in self.roles]
+        if any(role.template == StaffRole.VIEWER for role in self.roles):
+            self.initial["staff_role"] = StaffRole.VIEWER
         if self.instance.pk is not None:
             for name in ("username", "first_name", "last_name", "email", "password"):
                 self.fields.pop(name, None)
-            self.initial["staff_role"] = self.instance.role.name
+            self.initial["staff_role"] = self.instance.role.title
 
 
 class PasswordLinkForm(RowDialogForm):
@@ -108,9 +141,7 @@ class StaffMembershipAdmin(AccountAdmin):
     form = StaffForm
     add_label = "Add member of staff"
     list_display = ("username", "full_name", "email", "role_label", "last_seen")
-    list_filter = (
-        choice_filter("role", "role", StaffRole.choices, lambda _, rows, value: rows.filter(role__name=value)),
-    )
+    list_filter = (RoleFilter,)
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
     search_help_text = "Name or e-mail"
     ordering = ("user__username",)
@@ -130,6 +161,30 @@ class StaffMembershipAdmin(AccountAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         return ("username", "full_name", "email", "last_seen") if obj else ()
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
+        form = super().get_form(request, obj, change, **kwargs)
+        roles = roles_to_give(request)
+        if obj is not None and obj.role not in roles:
+            # Read only, with the role that somebody has who may do more.
+            roles = [obj.role]
+        form.roles = roles  # type: ignore[attr-defined]
+        return form
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        # Nobody changes what somebody has who may do more.
+        return bool(super().has_change_permission(request, obj)) and self.is_covered(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(super().has_delete_permission(request, obj)) and self.is_covered(request, obj)
+
+    @staticmethod
+    def is_covered(request: HttpRequest, obj: object) -> bool:
+        """Return whether the user has all that a member of staff has."""
+        if not isinstance(obj, StaffMembership):
+            return True
+        account, user = account_of(request), staff_user(request)
+        return role_covered(account_id=account.pk, role=obj.role, given_by=user)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[StaffMembership]:
         return staff_of(account_id=account_of(request).pk).order_by(*self.ordering)
 
@@ -145,21 +200,21 @@ class StaffMembershipAdmin(AccountAdmin):
     def email(self, membership: StaffMembership) -> str:
         return membership.user.email or "–"
 
-    @display(description="Role", ordering="role__name")
+    @display(description="Role", ordering="role__title")
     def role_label(self, membership: StaffMembership) -> str:
-        return membership.role.name
+        return membership.role.title
 
     @display(description="Last log-in", ordering="user__last_login")
     def last_seen(self, membership: StaffMembership) -> str:
         return format_moment(membership.user.last_login)
 
     def save_row(self, request: HttpRequest, obj: StaffMembership, form: Any, *, change: bool) -> Model:
-        account, role = account_of(request), StaffRole(form.cleaned_data["staff_role"])
+        account, role, user = account_of(request), form.cleaned_data["staff_role"], staff_user(request)
         if change:
-            return staff_role_set(account_id=account.pk, username=obj.user.username, role=role)
+            return staff_role_set(account_id=account.pk, username=obj.user.username, role=role, given_by=user)
         values = {name: form.cleaned_data[name] for name in ("username", "first_name", "last_name", "email")}
         password = form.cleaned_data["password"] or None
-        return staff_member_add(account_id=account.pk, role=role, password=password, **values)
+        return staff_member_add(account_id=account.pk, role=role, given_by=user, password=password, **values)
 
     def get_actions_detail(self, request: HttpRequest, object_id: object) -> list[Any]:
         membership = self.get_object(request, str(object_id))
@@ -192,4 +247,4 @@ class StaffMembershipAdmin(AccountAdmin):
         return dialog_redirect(request, self.url_of("change", form.membership.pk))
 
     def delete_row(self, request: HttpRequest, obj: StaffMembership) -> None:
-        staff_member_remove(account_id=account_of(request).pk, username=obj.user.username)
+        staff_member_remove(account_id=account_of(request).pk, username=obj.user.username, given_by=staff_user(request))

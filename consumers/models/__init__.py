@@ -9,7 +9,7 @@ from consumers.models.job import Job, JobPart
 from consumers.models.membership import Card, Membership
 from consumers.models.schedule import ScheduledTask
 from consumers.models.site import Site
-from consumers.models.staff import StaffMembership, User
+from consumers.models.staff import Role, StaffMembership, User
 
 __all__ = [
     "Account",
@@ -22,6 +22,7 @@ __all__ = [
     "Job",
     "JobPart",
     "Membership",
+    "Role",
     "ScheduledTask",
     "Site",
     "StaffMembership",

@@ -1,6 +1,6 @@
 """Links with which a person sets a new password, once and within ``PASSWORD_RESET_TIMEOUT``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -14,9 +14,10 @@ from django.utils.http import urlsafe_base64_encode
 from consumers.exceptions import NotFound, PasswordLinkDenied
 from consumers.log_in import count_within
 from consumers.models import StaffMembership, User
+from consumers.services.role import Authority, role_authority
 
 HOUR = 3600
-MANAGE_STAFF = "change_staffmembership"
+MANAGE_STAFF = "Staff.change"
 MAX_MAILS_OF_AN_HOUR = 3
 """To one person, whoever asks."""
 
@@ -33,8 +34,7 @@ class PasswordTokens(PasswordResetTokenGenerator):
     key_salt = "consumers.services.password"
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
-        memberships = sorted(user.staff_memberships.values_list("account_id", "role_id"))
-        rights = f"{user.is_active}{user.is_staff}{user.is_superuser}{memberships}"
+        rights = f"{user.is_active}{user.is_staff}{user.is_superuser}{sorted(_roles_by_account(user))}"
         return super()._make_hash_value(user, timestamp) + rights
 
 
@@ -85,23 +85,29 @@ def password_link_denial(*, user: User, asked_by: User) -> str:
         return ""
     if user.is_superuser:
         return f"{user.username} is an administrator of the whole installation: you cannot make a link for them."
-    own, theirs = _permissions_by_account(asked_by), _permissions_by_account(user)
-    if any(MANAGE_STAFF not in own.get(account, ()) for account in theirs):
+    own, theirs = _authority_by_account(asked_by), _authority_by_account(user)
+    if any(account not in own or MANAGE_STAFF not in own[account].grants for account in theirs):
         return (
             f"{user.username} also works for an account whose staff you do not manage. "
             "They can ask for a link by e-mail, or an administrator of all their accounts can make one."
         )
-    if any(not permissions <= own[account] for account, permissions in theirs.items()):
+    if any(not own[account].covers(authority) for account, authority in theirs.items()):
         return f"{user.username} has more permissions than you. Ask an administrator who has them all to make a link."
     return ""
 
 
-def _permissions_by_account(user: User) -> dict[int, set[str]]:
-    memberships = user.staff_memberships.select_related("role").prefetch_related("role__permissions")
+def _authority_by_account(user: User) -> dict[int, Authority]:
     return {
-        membership.account_id: {permission.codename for permission in membership.role.permissions.all()}
-        for membership in memberships
+        membership.account_id: role_authority(account_id=membership.account_id, role=membership.role)
+        for membership in user.staff_memberships.select_related("role")
     }
+
+
+def _roles_by_account(user: User) -> Iterator[tuple[int, int, list[str], str]]:
+    """Yield of each account the role, its grants and its allowance."""
+    for membership in user.staff_memberships.select_related("role"):
+        role = membership.role
+        yield membership.account_id, role.pk, sorted(role.held_grants), str(role.own_allowance)
 
 
 def password_mails_send(*, entered: str, address_of: Callable[[PasswordLink], str]) -> int:

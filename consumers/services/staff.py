@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
-from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from consumers.choices import StaffRole
 from consumers.exceptions import AlreadyExists, ConsumersError, LastAdministrator, NotFound
-from consumers.models import StaffMembership, User
+from consumers.models import Role, StaffMembership, User
+from consumers.selectors import role_titled
 from consumers.services.account import account_lock
+from consumers.services.role import require_covered
 from consumers.services.upsert import model_problems, validation_problems
 
 
@@ -18,7 +19,8 @@ def staff_member_add(
     *,
     account_id: int,
     username: str,
-    role: StaffRole,
+    role: str,
+    given_by: User | None = None,
     email: str = "",
     first_name: str = "",
     last_name: str = "",
@@ -26,16 +28,20 @@ def staff_member_add(
 ) -> StaffMembership:
     """Make a user a member of an account; an unknown user is created, a known one keeps name, address and password.
 
-    Without a ``password`` a new user cannot log in until one is set.
+    Without a ``password`` a new user cannot log in until one is set. ``role`` is the title of a template or of a role
+    that the account made; ``given_by`` is who gives it, None for the installation itself.
 
     Raises:
         AlreadyExists: the user is a member of the account.
+        GrantDenied: the role may do more than who gives it.
         ConsumersError: values are invalid; each problem under its field.
     """
-    # Race: two calls for one user. The account's lock admits one at a time, and the second sees the first's user.
+    # Race: two calls for one user, or a role that changes while it is given. The account's lock admits one at a time,
+    # and the second sees the first's user and role.
     username = User.normalize_username(username)
     with transaction.atomic():
         account_lock(account_id=account_id)
+        given = _role_to_give(account_id, role, given_by)
         user = User.objects.filter(username=username).first()
         if user is None:
             user = User(username=username, email=email, first_name=first_name, last_name=last_name, is_staff=True)
@@ -44,19 +50,19 @@ def staff_member_add(
         elif not user.is_staff:
             user.is_staff = True
             user.save(update_fields=["is_staff"])
-        group = Group.objects.get(name=role.value)
         membership, created = StaffMembership.objects.get_or_create(
-            user=user, account_id=account_id, defaults={"role": group}
+            user=user, account_id=account_id, defaults={"role": given}
         )
         if not created:
             raise AlreadyExists(f"{username} is a member of this account already.", attr="username")
     return membership
 
 
-def staff_role_set(*, account_id: int, username: str, role: StaffRole) -> StaffMembership:
-    """Give a member another role.
+def staff_role_set(*, account_id: int, username: str, role: str, given_by: User | None = None) -> StaffMembership:
+    """Give a member another role: ``role`` is its title.
 
     Raises:
+        GrantDenied: the new role, or the one before, may do more than who gives it.
         NotFound: the account has no such member.
         LastAdministrator: the account would be left without an administrator.
     """
@@ -64,23 +70,26 @@ def staff_role_set(*, account_id: int, username: str, role: StaffRole) -> StaffM
     with transaction.atomic():
         membership = _member_lock(account_id, username)
         had_administrator = _has_administrator(account_id)
-        membership.role = Group.objects.get(name=role.value)
+        require_covered(account_id=account_id, role=membership.role, given_by=given_by)
+        membership.role = _role_to_give(account_id, role, given_by)
         membership.save()
         if had_administrator:
             _require_administrator(account_id)
     return membership
 
 
-def staff_member_remove(*, account_id: int, username: str) -> None:
+def staff_member_remove(*, account_id: int, username: str, given_by: User | None = None) -> None:
     """End a membership. The user stays, and stays a member of other accounts.
 
     Raises:
+        GrantDenied: the member may do more than who removes them.
         NotFound: the account has no such member.
         LastAdministrator: the account would be left without an administrator.
     """
     # Race: two administrators leave at once. The account's lock admits one at a time.
     with transaction.atomic():
         membership = _member_lock(account_id, username)
+        require_covered(account_id=account_id, role=membership.role, given_by=given_by)
         had_administrator = _has_administrator(account_id)
         membership.delete()
         if had_administrator:
@@ -89,17 +98,24 @@ def staff_member_remove(*, account_id: int, username: str) -> None:
 
 def _member_lock(account_id: int, username: str) -> StaffMembership:
     account_lock(account_id=account_id)
-    membership = StaffMembership.objects.filter(
-        account_id=account_id, user__username=User.normalize_username(username)
-    ).first()
+    memberships = StaffMembership.objects.filter(account_id=account_id).select_related("role")
+    membership = memberships.filter(user__username=User.normalize_username(username)).first()
     if membership is None:
         raise NotFound(f"{username} is not a member of this account.")
     return membership
 
 
+def _role_to_give(account_id: int, title: str, given_by: User | None) -> Role:
+    role = role_titled(account_id=account_id, title=title)
+    if role is None:
+        raise ConsumersError("This account has no such role.", attr="role")
+    require_covered(account_id=account_id, role=role, given_by=given_by)
+    return role
+
+
 def _has_administrator(account_id: int) -> bool:
     return StaffMembership.objects.filter(
-        account_id=account_id, role__name=StaffRole.ADMINISTRATOR, user__is_active=True
+        account_id=account_id, role__account=None, role__name=StaffRole.ADMINISTRATOR, user__is_active=True
     ).exists()
 
 

@@ -1,6 +1,6 @@
 """The calendar: promotions of every family by day, as a timeline and as a month."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.choices import PromotionType
+from promotions.admin.visibility import families_seen
 from promotions.choices import DiscountType, Family, Status
 from promotions.models import Promotion
 from promotions.selectors.life import promotions_between, promotions_with_status
@@ -204,7 +205,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
     day = min(max(form.cleaned_data.get("day") or timezone.localdate(now), _FIRST_DAY), _LAST_DAY)
     period = month_period(day) if view == "month" else timeline_period(day)
     filters = Filters(**{name: form.cleaned_data.get(key) or "" for name, key in _FILTER_FIELDS.items()})
-    promotions = filters.apply(_promotions_in(period, account_id=account.pk), at=now)
+    promotions = filters.apply(_promotions_in(period, account_id=account.pk, families=families_seen(request)), at=now)
     matching = list(sorted_by(promotions, form.cleaned_data.get("sort") or "start")[: MAX_PROMOTIONS + 1])
     entries = [_entry(request, promotion, now) for promotion in matching[:MAX_PROMOTIONS]]
     days = days_of(period, today=timezone.localdate(now))
@@ -273,10 +274,10 @@ def _midnight(day: date) -> datetime:
 # --- promotions -----------------------------------------------------------------------------------------------------
 
 
-def _promotions_in(period: Period, *, account_id: int) -> QuerySet[Promotion]:
-    """Return the account's promotions that run in a period, with their ends and whether they run through all of it."""
+def _promotions_in(period: Period, *, account_id: int, families: Collection[Family]) -> QuerySet[Promotion]:
+    """Return promotions of families that run in a period, with their ends and whether they run through all of it."""
     start, after = _midnight(period.start), _midnight(period.after)
-    promotions = Promotion.objects.filter(account_id=account_id).only(*_COLUMNS)
+    promotions = Promotion.objects.filter(account_id=account_id, family__in=families).only(*_COLUMNS)
     # SQLite's least of a null is null, PostgreSQL's leaves it out.
     final_end = Coalesce(Least("ends_at", "stopped_at"), "ends_at", "stopped_at")
     endless = Q(final_end__isnull=True) | Q(final_end__gt=after)

@@ -105,7 +105,8 @@ class LostSavingRow:
 
 def conflicts_page(request: HttpRequest) -> HttpResponse:
     """Show the conflicts of the promotion that ``?promotion=`` names."""
-    if not request.user.has_perm("promotions.view_promotion"):
+    # The page names promotions of every family.
+    if not request.user.has_perm("conflicts.view_conflictsettings"):
         raise PermissionDenied
     account = account_of(request)
     promotion = promotion_of(request, request.GET.get("promotion"))

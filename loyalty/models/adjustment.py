@@ -1,21 +1,13 @@
 """Adjustments of points by staff: the limits, and who made which."""
 
-from typing import NamedTuple
-
 from django.core.validators import MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
 from consumers.choices import StaffRole
+from consumers.functionalities import Allowance
 from consumers.models import Account, AccountOwned, User
 from loyalty.models.ledger import LedgerEntry
-
-
-class Allowance(NamedTuple):
-    """How many points a role may add or take away in one adjustment and in one local day; None means no limit."""
-
-    at_once: int | None
-    per_day: int | None
 
 
 def _limit(default: int | None) -> "models.PositiveIntegerField[int | None, int | None]":
@@ -23,7 +15,10 @@ def _limit(default: int | None) -> "models.PositiveIntegerField[int | None, int 
 
 
 class AdjustmentLimits(models.Model):
-    """How much each member of staff of a role may adjust. An account without a row has the defaults."""
+    """How much each member of staff may adjust whose role is a template; other roles have limits of their own.
+
+    An account without a row has the defaults.
+    """
 
     account = models.OneToOneField(Account, on_delete=models.CASCADE, related_name="adjustment_limits", editable=False)
     customer_service_at_once = _limit(1_000)
@@ -40,8 +35,8 @@ class AdjustmentLimits(models.Model):
     def __str__(self) -> str:
         return f"Points adjustments in {self.account}"
 
-    def of_role(self, role: str) -> Allowance:
-        """Return what a role may adjust; roles without a limit of their own have that of customer service."""
+    def of_role(self, role: StaffRole) -> Allowance:
+        """Return what a template may adjust; one without a limit of its own has that of customer service."""
         if role == StaffRole.ADMINISTRATOR:
             return Allowance(self.administrator_at_once, self.administrator_per_day)
         return Allowance(self.customer_service_at_once, self.customer_service_per_day)

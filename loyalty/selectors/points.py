@@ -6,6 +6,8 @@ from datetime import date
 from django.db.models import QuerySet, Sum
 from django.db.models.functions import Abs
 
+from consumers.choices import StaffRole
+from consumers.functionalities import Allowance
 from consumers.models import Account, Consumer, User
 from loyalty.choices import EntryKind
 from loyalty.models import AdjustmentLimits, LedgerEntry, StaffAdjustment
@@ -31,6 +33,11 @@ def adjustment_limits(*, account_id: int) -> AdjustmentLimits:
     """Return the account's limits; an unsaved row with the defaults if none were set."""
     limits = AdjustmentLimits.objects.filter(account_id=account_id).first()
     return limits or AdjustmentLimits(account_id=account_id)
+
+
+def template_allowance(account_id: int, role: StaffRole) -> Allowance:
+    """Return how many points the holders of a template may adjust in an account."""
+    return adjustment_limits(account_id=account_id).of_role(role)
 
 
 def points_adjusted(*, account: Account, user: User, day: date) -> int:

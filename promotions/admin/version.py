@@ -12,7 +12,7 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import ReadOnlyAdmin
 from promotions.admin.editor.history import DOCUMENTS
 from promotions.admin.rules.wording import describe_document
-from promotions.admin.visibility import may_see_personalized, without_personalized
+from promotions.admin.visibility import families_seen, may_see_personalized, without_personalized
 from promotions.models import PromotionVersion
 
 
@@ -33,7 +33,8 @@ class PromotionVersionAdmin(ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PromotionVersion]:
-        return super().get_queryset(request).select_related("promotion", "created_by")
+        versions = super().get_queryset(request).filter(promotion__family__in=families_seen(request))
+        return versions.select_related("promotion", "created_by")
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

@@ -1,15 +1,36 @@
-"""Personalized promotions hidden from staff who may not see them."""
+"""What of promotions staff may see and decide: their families, what is live, and personalized promotions."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
 
+from promotions.choices import Family
+
 VIEW_PERSONALIZED = "promotions.view_personalizedpromotion"
 """The permission to see personalized promotions."""
 
 PERSONALIZED_SOURCE = "personalized_promotion"
 """The key of a product set whose products come from the lists of a personalized promotion."""
+
+
+SEE_LISTS = "promotions.view_personalized_list"
+"""The permission to see consumers' lists of them, which nobody has without the other."""
+
+PUBLISH = "promotions.publish_promotion"
+"""The permission to publish promotions of the families that the user may change, and to change published ones."""
+
+_VIEW_FAMILY = {Family.LOYALTY: "loyalty.view_loyaltypromotion", Family.DISCOUNT: "promotions.view_discount"}
+
+
+def families_seen(request: HttpRequest) -> list[Family]:
+    """Return the families whose promotions the user may see."""
+    return [family for family, permission in _VIEW_FAMILY.items() if request.user.has_perm(permission)]
+
+
+def may_publish(request: HttpRequest) -> bool:
+    """Whether the user may decide what is live."""
+    return request.user.has_perm(PUBLISH)
 
 
 def may_see_personalized(request: HttpRequest) -> bool:

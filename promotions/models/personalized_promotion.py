@@ -28,7 +28,10 @@ class PersonalizedPromotion(AccountOwned):
 
     class Meta:
         ordering = ("name", "backend_id")
-        permissions = [("change_personalized_list", "Can change a consumer's personalized list")]
+        permissions = [
+            ("view_personalized_list", "Can view consumers' personalized lists"),
+            ("change_personalized_list", "Can change a consumer's personalized list"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=("account", "backend_id"), name="backend_id_once_per_account"),
             models.CheckConstraint(
@@ -58,7 +61,7 @@ class PersonalizedList(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        # Users who may view the promotion may view its lists; a permission of the promotion allows changes of them.
+        # Permissions of the promotion allow to view and to change its lists.
         default_permissions = ()
         verbose_name = "consumer’s list"
         verbose_name_plural = "consumers’ lists"

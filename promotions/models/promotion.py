@@ -51,6 +51,7 @@ class Promotion(AccountOwned):
 
     class Meta:
         ordering = ("-starts_at", "code")
+        permissions = [("publish_promotion", "Can decide which promotions are live")]
         constraints = [
             models.UniqueConstraint(fields=("account", "family", "code"), name="promotion_code_once_per_family"),
             models.CheckConstraint(

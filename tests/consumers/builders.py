@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from rest_framework.test import APIClient
 
 from consumers.choices import StaffRole
 from consumers.error_codes import error_codes_registered
-from consumers.models import Account, StaffMembership
+from consumers.models import Account, Role, StaffMembership
 from consumers.services.account import account_create
 from consumers.services.staff import staff_member_add
 
@@ -25,6 +26,23 @@ def with_known_codes(answer: Any) -> Any:
             assert code is not None, f"{error['code']}: register this code in the error_codes.py of its package"
             assert code.status == answer.status_code, (error, answer.status_code)
     return answer
+
+
+def make_role(account: Account, *grants: str, title: str = "Own", **values: Any) -> Role:
+    """Make a role of an account out of grants such as ``Sites.see``, whoever could give them."""
+    return Role.objects.create(account=account, name=f"role {uuid4()}", title=title, grants=list(grants), **values)
+
+
+def take_away(membership: StaffMembership, *functionalities: str) -> Role:
+    """Give a member a role like theirs without some functionalities, or without some grants; return it."""
+    grants = [
+        grant
+        for grant in membership.role.held_grants
+        if grant not in functionalities and grant.partition(".")[0] not in functionalities
+    ]
+    membership.role = make_role(membership.account, *grants, title=f"Less {uuid4()}")
+    membership.save()
+    return membership.role
 
 
 class Api:

@@ -55,6 +55,12 @@ MAX_INLINE_BYTES = 1024 * 1024
 
 MAX_INLINE_UNPACKED_BYTES = 10 * MAX_INLINE_BYTES
 
+IMPORT = "consumers.add_job"
+"""The permission to import files into what the user may add and change."""
+
+EXPORT = "consumers.view_job"
+"""The permission to export what the user may see."""
+
 
 class ImportExportMixin(ImportExportModelAdmin):
     """An admin page whose rows are imported and exported as CSV, XLSX and JSON; large files become jobs.
@@ -81,8 +87,13 @@ class ImportExportMixin(ImportExportModelAdmin):
         return list(self.formats)
 
     def has_import_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may import: a file adds and changes rows, so both permissions are needed."""
-        return bool(super().has_import_permission(request)) and self.has_add_permission(request)
+        """Return whether the user may import into these rows: a file adds and changes them."""
+        writes = bool(super().has_import_permission(request)) and self.has_add_permission(request)
+        return writes and request.user.has_perm(IMPORT)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may export these rows."""
+        return bool(super().has_export_permission(request)) and request.user.has_perm(EXPORT)
 
     def get_import_context_data(self, **kwargs: Any) -> Context:
         return {"file_note": self.file_note, "large": f"{MAX_INLINE_IMPORT_ROWS:,}"}

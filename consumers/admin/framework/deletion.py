@@ -58,10 +58,15 @@ class DeletionMixin:
             row = page.get_object(request, object_id)
             if row is not None and usages_of(request, row):
                 return HttpResponseRedirect(page.url_of("delete", object_id))
-            used = "It has been used, so it cannot be deleted. Archive it instead."
-            messages.error(request, used if refused.problems[0].code == "in_use" else refused.detail)
+            messages.error(request, self.describe_refused_delete(request, refused, row))
             return HttpResponseRedirect(page.url_of("change", object_id))
         return response
+
+    def describe_refused_delete(self, request: HttpRequest, refused: Refused, obj: Any) -> str:
+        """Return why a row was not deleted, and what to do."""
+        if refused.problems[0].code == "in_use":
+            return "It has been used, so it cannot be deleted. Archive it instead."
+        return refused.detail
 
     # --- the list ---
 
@@ -116,7 +121,9 @@ class DeletionMixin:
         if len(rows) > MAX_DELETED:
             messages.error(request, f"At most {MAX_DELETED} at once: choose fewer.")
             return None
+        # Rows that the user may not delete are kept as those in use are.
         in_use = self.rows_in_use(request, rows)
+        in_use |= {row.pk for row in rows if not page.has_delete_permission(request, row)}
         allowed = [row for row in rows if row.pk not in in_use]
         if CONFIRMED in request.POST:
             self._delete_each(request, allowed)

@@ -22,6 +22,9 @@ _NOUNS = {Family.LOYALTY: "promotion", Family.DISCOUNT: "discount"}
 
 def beaten_by_note(request: HttpRequest, promotion: Promotion, at: datetime) -> SafeString:
     """Return how many live and scheduled promotions can beat one, with a link to its conflicts; empty for none."""
+    # The page of conflicts names promotions of every family.
+    if not request.user.has_perm("conflicts.view_conflictsettings"):
+        return SafeString()
     if promotion.archived or promotion.status_at(at) not in (Status.ACTIVE, Status.SCHEDULED):
         return SafeString()
     # Read again: the save has changed the version of the account's promotions.

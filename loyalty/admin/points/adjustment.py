@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -11,7 +12,8 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWid
 
 from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of, staff_user
 from consumers.lengths import MAX_REASON_LENGTH
-from consumers.models import Account, Consumer
+from consumers.models import Account, Consumer, Role
+from consumers.services.role import allowance_of
 from loyalty.admin.consumer_dialog import ConsumerDialogForm, consumer_dialog
 from loyalty.models import AdjustmentLimits
 from loyalty.selectors.points import adjustment_limits, points_adjusted
@@ -59,7 +61,7 @@ class AdjustForm(ConsumerDialogForm):
 def describe_allowance(request: HttpRequest) -> str:
     """Describe how much the user may still adjust today; empty without a limit."""
     account, user = account_of(request), staff_user(request)
-    at_once, per_day = adjustment_limits(account_id=account.pk).of_role(role_of(request))
+    at_once, per_day = allowance_of(account_id=account.pk, role=role_of(request))
     left = None
     if per_day is not None:
         left = max(0, per_day - points_adjusted(account=account, user=user, day=timezone.localdate()))
@@ -74,10 +76,16 @@ def describe_allowance(request: HttpRequest) -> str:
             return f"You may adjust up to {at_once:,} at once, and {left:,} more today."
 
 
-def role_of(request: HttpRequest) -> str:
-    """Return the name of the role in which the user works."""
+def role_of(request: HttpRequest) -> Role:
+    """Return the role in which the user works.
+
+    Raises:
+        PermissionDenied: the user is a member of no account.
+    """
     membership = staff_user(request).current_membership
-    return membership.role.name if membership is not None else ""
+    if membership is None:
+        raise PermissionDenied
+    return membership.role
 
 
 def adjust_view(request: HttpRequest, consumer_pk: int) -> HttpResponse:

@@ -10,8 +10,9 @@ from import_export.fields import Field
 
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import SignedWidget, TextWidget
+from consumers.choices import StaffRole
 from consumers.lengths import MAX_REASON_LENGTH, MAX_REFERENCE_LENGTH
-from consumers.models import Consumer
+from consumers.models import Consumer, Role
 from consumers.selectors import staff_membership_current
 from consumers.services.upsert import is_storable, rows_by_values
 from consumers.types import JsonMapping, Rows
@@ -121,11 +122,13 @@ class AdjustmentResource(AccountResource):
             account=self.account, author=self.author, role=self._role(), rows=values, at=timezone.now()
         )
 
-    def _role(self) -> str:
-        """Return the role of who imports; empty, with the limits of customer service, if they have left since."""
+    def _role(self) -> Role:
+        """Return the role of who imports; that of customer service, with its limits, if they have left since."""
         user = self.author.user
         membership = staff_membership_current(user=user, account_id=self.account.pk) if user is not None else None
-        return membership.role.name if membership is not None and membership.account_id == self.account.pk else ""
+        if membership is not None and membership.account_id == self.account.pk:
+            return membership.role
+        return Role.objects.get(account=None, name=StaffRole.CUSTOMER_SERVICE)
 
 
 def _reference_of(row: JsonMapping) -> str:

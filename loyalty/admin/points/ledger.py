@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import path
 from unfold.decorators import display
 
-from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.files.pages import IMPORT, ImportExportMixin
 from consumers.admin.framework.filters import choice_filter
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import LongListAdmin
@@ -54,7 +54,7 @@ class LedgerEntryAdmin(ImportExportMixin, LongListAdmin):
     )
 
     def has_import_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(PERMISSION)
+        return request.user.has_perm(PERMISSION) and request.user.has_perm(IMPORT)
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         # The ledger has millions of rows, and its page no more than 10,000 of them.

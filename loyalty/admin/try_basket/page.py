@@ -32,8 +32,8 @@ from promotions.admin.editor.step_forms import promotion_of
 from promotions.choices import Status
 from promotions.models import Promotion
 
-PERMISSION = "promotions.view_promotion"
-"""The permission to try a basket."""
+PERMISSION = "loyalty.view_triedbasket"
+"""The permission to try a basket, whose decision names promotions of every family."""
 
 
 @dataclass(frozen=True, kw_only=True)

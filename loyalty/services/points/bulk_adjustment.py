@@ -9,15 +9,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from consumers.author import Author
-from consumers.choices import StaffRole
 from consumers.exceptions import Problem
-from consumers.models import Account, Consumer, User
+from consumers.models import Account, Consumer, Role, User
 from consumers.services.consumer import consumers_lock
+from consumers.services.role import allowance_of
 from consumers.services.upsert import rows_by_values
 from loyalty.choices import EntryKind
 from loyalty.exceptions import AdjustmentLimit, LoyaltyError, ReferenceReused
 from loyalty.models import LedgerEntry, StaffAdjustment
-from loyalty.selectors.points import adjustment_limits, points_adjusted
+from loyalty.selectors.points import points_adjusted
 from loyalty.services.points.adjustment import ADJUSTMENT_ACTIVITY
 
 _BATCH = 500
@@ -68,7 +68,7 @@ def points_adjust_all(*, account: Account, rows: Sequence[AdjustmentValues], at:
 
 
 def staff_points_adjust_all(
-    *, account: Account, author: Author, role: StaffRole | str, rows: Sequence[AdjustmentValues], at: datetime
+    *, account: Account, author: Author, role: Role, rows: Sequence[AdjustmentValues], at: datetime
 ) -> BulkAdjustment:
     """Adjust balances as ``points_adjust_all`` does, on behalf of staff and within the limits of their role.
 
@@ -79,7 +79,7 @@ def staff_points_adjust_all(
     """
     user = author.user
     assert user is not None  # noqa: S101 - the role is that of a member of staff
-    allowed = adjustment_limits(account_id=account.pk).of_role(role)
+    allowed = allowance_of(account_id=account.pk, role=role)
     if allowed.at_once is not None:
         detail = f"Your role allows up to {allowed.at_once:,} points at once."
         if too_many := [index for index, row in enumerate(rows) if abs(row.points) > allowed.at_once]:

@@ -6,9 +6,9 @@ from datetime import datetime
 from django.db import transaction
 
 from consumers.author import Author
-from consumers.choices import StaffRole
-from consumers.models import Account, User
+from consumers.models import Account, Role, User
 from consumers.services.account import account_lock
+from consumers.services.role import allowance_of
 from consumers.services.upsert import model_problems
 from loyalty.exceptions import AdjustmentLimit, LoyaltyError
 from loyalty.models import AdjustmentLimits, StaffAdjustment
@@ -48,7 +48,7 @@ def staff_points_adjust(
     *,
     account: Account,
     author: Author,
-    role: StaffRole | str,
+    role: Role,
     consumer_id: str,
     reference: str,
     points: int,
@@ -64,7 +64,7 @@ def staff_points_adjust(
     """
     user = author.user
     assert user is not None  # noqa: S101 - the role is that of a member of staff
-    allowed = adjustment_limits(account_id=account.pk).of_role(role)
+    allowed = allowance_of(account_id=account.pk, role=role)
     if allowed.at_once is not None and abs(points) > allowed.at_once:
         raise AdjustmentLimit(f"Your role allows up to {allowed.at_once:,} points at once.", attr="points")
     # One transaction under the user's lock and then the consumer's: of two adjustments that together exceed the day's

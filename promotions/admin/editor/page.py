@@ -42,7 +42,7 @@ from promotions.admin.editor.publishing import PublishingMixin, is_publishing
 from promotions.admin.editor.step_forms import promotion_of
 from promotions.admin.editor.steps import StepsMixin
 from promotions.admin.editor.summary import SummaryMixin, definition_of
-from promotions.admin.visibility import may_see_personalized
+from promotions.admin.visibility import may_publish, may_see_personalized
 from promotions.choices import Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
@@ -68,6 +68,7 @@ def _check_draft_state(request: HttpRequest, stored: Promotion) -> None:
 
 
 DRAFT_NOTE = "A draft: nothing applies until you publish it."
+OTHERS_PUBLISH_NOTE = "A draft: nothing applies until somebody with Publishing in their role publishes it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,36 @@ class PromotionAdmin(
     def describe_for(self, request: HttpRequest) -> DescribeChange:
         return promotion_change if may_see_personalized(request) else promotion_change_without_personalized
 
+    # --- who may do what with a promotion that is published ---
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(super().has_change_permission(request, obj)) and self._is_theirs(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(super().has_delete_permission(request, obj)) and self._is_theirs(request, obj)
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        # A file changes promotions that are published.
+        return may_publish(request) and super().has_import_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        # For an action the theme passes the row's id as the row.
+        return bool(super().has_view_permission(request))
+
+    def has_try_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Whether the user may try a basket with promotions of this family."""
+        return self.has_view_permission(request) and request.user.has_perm("loyalty.view_triedbasket")
+
+    def has_compare_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Whether the user may see the conflicts of promotions of this family."""
+        return self.has_view_permission(request) and request.user.has_perm("conflicts.view_conflictsettings")
+
+    @staticmethod
+    def _is_theirs(request: HttpRequest, obj: object) -> bool:
+        """Return whether a promotion is a draft, or the user decides what is live."""
+        # For an action the theme passes the row's id as the row.
+        return not isinstance(obj, Promotion) or obj.draft or may_publish(request)
+
     # --- the form ---
 
     def fieldsets_of(self, promotion_type: str) -> object:
@@ -153,12 +184,12 @@ class PromotionAdmin(
             extra_context = {
                 "title": f"{self.add_label}: {label}",
                 "is_draft": True,
-                "may_publish": True,
+                "may_publish": may_publish(request),
                 "show_save_and_add_another": False,
                 "promotion_type": label,
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'type': request.GET['type']})}",
                 "add_url": self.url_of("add"),
-                "submit_note": DRAFT_NOTE,
+                "submit_note": DRAFT_NOTE if may_publish(request) else OTHERS_PUBLISH_NOTE,
             }
             response: HttpResponse = super().add_view(request, form_url, extra_context)
             return response
@@ -180,6 +211,7 @@ class PromotionAdmin(
         promotion = self.get_object(request, object_id)
         if promotion is not None:
             status = promotion.status_at(promotion.seen_at)
+            note = DRAFT_NOTE if may_publish(request) else OTHERS_PUBLISH_NOTE
             self.ask_before_publishing(request, promotion)
             extra_context = {
                 "title": promotion.name,
@@ -191,8 +223,8 @@ class PromotionAdmin(
                 # Deleting a promotion that was redeemed would be refused; it can be archived.
                 "show_delete": not promotion.redemptions,
                 "is_draft": promotion.draft,
-                "may_publish": not promotion.archived,
-                "submit_note": DRAFT_NOTE if status == Status.DRAFT else "",
+                "may_publish": not promotion.archived and may_publish(request),
+                "submit_note": note if status == Status.DRAFT else "",
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
         return response
@@ -272,16 +304,16 @@ class PromotionAdmin(
             raise Http404("This promotion does not exist.")
         return promotion
 
-    @action(description="Try it", icon="play_circle", permissions=["promotions.view_promotion"])
+    @action(description="Try it", icon="play_circle", permissions=["try"])
     def try_it(self, request: HttpRequest, object_id: object) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('try_basket')}?{query}")
 
-    @action(description="Conflicts", icon="balance", permissions=["promotions.view_promotion"])
+    @action(description="Conflicts", icon="balance", permissions=["compare"])
     def conflicts(self, request: HttpRequest, object_id: object) -> HttpResponse:
         query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
         return HttpResponseRedirect(f"{reverse('promotion_conflicts')}?{query}")
 
-    @action(description="Versions", icon="history", permissions=["promotions.view_promotionversion"])
+    @action(description="Versions", icon="history", permissions=["view"])
     def versions(self, request: HttpRequest, object_id: object) -> HttpResponse:
         return HttpResponseRedirect(versions_address(self.promotion_of(request, object_id).code))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -20,6 +21,7 @@ from promotions.admin.editor.header import describe_life
 from promotions.admin.editor.publish_warning import publish_warnings
 from promotions.admin.editor.saved_note import saved_note
 from promotions.admin.editor.step_forms import NOUNS
+from promotions.admin.visibility import may_publish
 from promotions.choices import Family
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
@@ -55,8 +57,13 @@ class PublishingMixin:
         """Note the question on the request, if the form asks to publish and could be saved.
 
         Called before the request's transaction begins: measuring a draft holds no lock.
+
+        Raises:
+            PermissionDenied: the user does not decide what is live.
         """
         page: Any = self
+        if PUBLISH in request.POST and not may_publish(request):
+            raise PermissionDenied
         allowed = page.has_add_permission(request) if stored is None else page.has_change_permission(request, stored)
         asks = PUBLISH in request.POST and not is_publishing(request) and allowed
         question = self._question(request, stored) if asks else None

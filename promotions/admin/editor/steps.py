@@ -20,6 +20,7 @@ from consumers.exceptions import Refused
 from consumers.types import JsonMapping
 from promotions.admin.editor.header import describe_life
 from promotions.admin.editor.step_forms import DatesForm, DuplicateForm, ReasonForm, StepForm, code_of_copy
+from promotions.admin.visibility import may_publish
 from promotions.choices import Status
 from promotions.models import Promotion
 from promotions.services.promotion.life import (
@@ -75,7 +76,7 @@ class Step:
     run: Callable[[Promotion, StepInput], Promotion]
     form: type[StepForm] = StepForm
     variant: ActionVariant = ActionVariant.DEFAULT
-    permission: str = "change"
+    permission: str = "publish"
     bulk: BulkQuestion | None = None
 
 
@@ -181,6 +182,11 @@ class StepsMixin:
     duplicate = step_action(DUPLICATE)
     archive = step_action(ARCHIVE)
     bring_back = step_action(BRING_BACK)
+
+    def has_publish_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Whether the user may decide which promotions of the family are live."""
+        page: Any = self
+        return bool(page.has_change_permission(request)) and may_publish(request)
 
     def has_copy_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Whether the user may duplicate promotions: those who may add may."""

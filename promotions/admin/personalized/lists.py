@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path
 from unfold.decorators import display
 
-from consumers.admin.files.pages import ImportExportMixin
+from consumers.admin.files.pages import EXPORT, IMPORT, ImportExportMixin
 from consumers.admin.framework.dialogs import dialog_refresh
 from consumers.admin.framework.filters import AccountRelatedFilter, choice_filter
 from consumers.admin.framework.formatting import format_moment
@@ -20,6 +20,7 @@ from consumers.selectors import consumers_of, row_by_id
 from consumers.types import Context, JsonObject, Rows
 from promotions.admin.personalized.list_files import ListImportForm, PersonalizedListResource
 from promotions.admin.personalized.list_steps import CHANGE_LISTS, STEPS
+from promotions.admin.visibility import SEE_LISTS
 from promotions.loyalty_sections import choice_of, lists_shown
 from promotions.models import PersonalizedList
 from promotions.selectors.personalized_promotion import (
@@ -78,16 +79,15 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
         js = ("js/choice_box.js", "js/choice_keys.js")
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        # Lists have no permission of their own: users who may view the promotions may view them.
-        return request.user.has_perm("promotions.view_personalizedpromotion")
+        return request.user.has_perm(SEE_LISTS)
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         """Whether the user may replace lists by a file."""
-        return self.has_view_permission(request) and request.user.has_perm(CHANGE_LISTS)
+        return request.user.has_perm(CHANGE_LISTS) and request.user.has_perm(IMPORT)
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Whether the user may download lists as a file."""
-        return self.has_view_permission(request)
+        return self.has_view_permission(request) and request.user.has_perm(EXPORT)
 
     def resource_options(self, form: Any) -> JsonObject:
         return {"keep_locked": bool(form.cleaned_data["keep_locked"])}
@@ -139,7 +139,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
 
     def step_view(self, request: HttpRequest, step: str, consumer_pk: int) -> HttpResponse:
         """Ask about a step with a consumer's list, and take it once confirmed."""
-        if not (self.has_view_permission(request) and request.user.has_perm(CHANGE_LISTS)):
+        if not request.user.has_perm(CHANGE_LISTS):
             raise PermissionDenied
         if step not in STEPS:
             raise Http404("There is no such step.")

@@ -21,6 +21,7 @@ from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of,
 from consumers.author import IMPORT_LABEL, Author
 from promotions.admin.personalized.group_lists import give_lists_view
 from promotions.admin.personalized.list_steps import CHANGE_LISTS
+from promotions.admin.visibility import SEE_LISTS
 from promotions.models import PersonalizedPromotion
 from promotions.selectors.personalized_promotion import personalized_promotions_enlisting
 from promotions.services.personalized.promotion import (
@@ -140,6 +141,11 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
         name = "promotions_personalizedpromotion_give_lists"
         return [path("<int:pk>/give-lists/", view, name=name), *super().get_urls()]
 
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        names = list(super().get_list_display(request))
+        # Only who may see the lists is led to them.
+        return names if request.user.has_perm(SEE_LISTS) else [name for name in names if name != "enlisted"]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonalizedPromotion]:
         return personalized_promotions_enlisting(account_id=account_of(request).pk).order_by(*self.ordering)
 
@@ -169,7 +175,7 @@ class PersonalizedPromotionAdmin(ImportExportMixin, KeyedAdmin):
     def changed(self, promotion: PersonalizedPromotion) -> str:
         return format_moment(promotion.updated_at)
 
-    @action(description="Consumers’ lists", icon="checklist", permissions=["view"])
+    @action(description="Consumers’ lists", icon="checklist", permissions=[SEE_LISTS])
     def lists(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Redirect to the lists that consumers have of it."""
         return HttpResponseRedirect(lists_address(object_id))

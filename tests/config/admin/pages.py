@@ -268,6 +268,12 @@ loyalty_adjustmentlimits_add                        -       -
 loyalty_adjustmentlimits_change                     SAPC    SAP
 loyalty_adjustmentlimits_history                    SAPC    SAPC reads
 loyalty_adjustmentlimits_delete                     -       -
+consumers_role_changelist                           SAP     SAP reads
+consumers_role_add                                  SAP     SAP
+consumers_role_change                               SAP     SAP
+consumers_role_history                              SAP     SAP reads
+consumers_role_delete                               SAP     SAP
+consumers_role_copy                                 SAP     SAP reads
 consumers_staffmembership_changelist                SAP     SAP reads
 consumers_staffmembership_changelist:delete_chosen SAP SAP
 consumers_staffmembership_add                       SAP     SAP
@@ -408,8 +414,9 @@ FITTING: Mapping[str, Mapping[str, Any]] = {
     "consumers_consumer_delete": {"consumer_id__endswith": "spare"},
     "consumers_consumergroup_delete": {"code__endswith": "spare"},
     "consumers_site_delete": {"number__endswith": "spare"},
-    "consumers_staffmembership_change": {"role__name": "Viewer"},
-    "consumers_staffmembership_delete": {"role__name": "Viewer"},
+    "consumers_role_delete": {"title__startswith": "Spare"},
+    "consumers_staffmembership_change": {"role__title__startswith": "Stockroom"},
+    "consumers_staffmembership_delete": {"role__title__startswith": "Stockroom"},
     "consumers_staffmembership_password_link": {"role__name": "Viewer"},
     "consumers_job_cancel": {"state": "waiting"},
     "consumers_job_download": {"state": "done"},

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
 from django.test import Client
@@ -17,7 +16,7 @@ from django.utils import timezone
 
 from consumers.author import Author
 from consumers.choices import JobFile, JobQuestion, JobState, StaffRole
-from consumers.models import Account, Consumer, Job, JobPart, StaffMembership, User
+from consumers.models import Account, Consumer, Job, JobPart, User
 from consumers.services.consumer import ConsumerValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
 from consumers.services.site import SiteValues, sites_save
@@ -31,6 +30,7 @@ from promotions.services.product import ProductValues, products_save
 from tests.config.admin.pages import FITTING, PAGES, A, C, M, P, Page, S, V, address_of
 from tests.config.admin.sending import form_values
 from tests.consumers.admin.office import fill, make_office, save_discount, save_promotion, sell
+from tests.consumers.builders import make_role, take_away
 
 PASSWORD = "blue-lantern-7"
 
@@ -251,7 +251,10 @@ FILLED: Mapping[str, Fill] = {
     "promotions_product_add": coded(sku="new", name="New"),
     "promotions_personalizedpromotion_add": coded(backend_id="new", name="New"),
     "consumers_site_add": coded(number="new", name="New"),
-    "consumers_staffmembership_add": coded(username="new", password=PASSWORD),
+    "consumers_staffmembership_add": coded(username="new", password=PASSWORD, staff_role="Stockroom of {}"),
+    "consumers_staffmembership_change": coded(staff_role="Spare role of {}"),
+    "consumers_role_add": coded(title="New", grants="Sites.see"),
+    "consumers_role_change": coded(title="Changed"),
 }
 """By page key: the values that are filled in over those in the form."""
 
@@ -296,9 +299,10 @@ def make_scene(code: str = "ostrich") -> Scene:
     _states(account, office.user)
     users = {A: office.user}
     for letter, role in ((M, StaffRole.MARKETER), (C, StaffRole.CUSTOMER_SERVICE), (V, StaffRole.VIEWER)):
-        users[letter] = _member(account, role)
+        users[letter] = _member(account, role, role.name.lower())
     users[P] = _member(account, StaffRole.ADMINISTRATOR, "without")
-    StaffMembership.objects.filter(user=users[P]).update(role=_without_personalized_promotions())
+    take_away(users[P].staff_memberships.get(), "PersonalizedPromotions", "ConsumersLists")
+    _roles(account)
     office.user.set_password(PASSWORD)
     office.user.save()
     users[S] = User.objects.create_superuser(f"root-{code}", password=PASSWORD)
@@ -312,17 +316,16 @@ def make_scene(code: str = "ostrich") -> Scene:
     return Scene(account=account, users=users, sessions=sessions)
 
 
-def _member(account: Account, role: StaffRole, name: str = "") -> User:
-    username = f"{name or role.name.lower()}-{account.code}"
+def _member(account: Account, role: str, name: str) -> User:
+    username = f"{name}-{account.code}"
     return staff_member_add(account_id=account.pk, username=username, role=role, password=PASSWORD).user
 
 
-def _without_personalized_promotions() -> Group:
-    """Return a role with an administrator's permissions except those on personalized promotions."""
-    group, _ = Group.objects.get_or_create(name="Partial administrator")
-    whole = Group.objects.get(name=StaffRole.ADMINISTRATOR)
-    group.permissions.set(whole.permissions.exclude(content_type__model="personalizedpromotion"))
-    return group
+def _roles(account: Account) -> None:
+    """Add a role of the account's own, with a member, and one that nobody has."""
+    role = make_role(account, "Sites.see", "Products.see", title=f"Stockroom of {account.code}")
+    make_role(account, "Sites.see", title=f"Spare role of {account.code}")
+    _member(account, role.title, "stock")
 
 
 def _spare(account: Account) -> None:

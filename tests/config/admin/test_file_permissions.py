@@ -5,7 +5,7 @@ from django.contrib import admin
 
 from consumers.admin.files.pages import ImportExportMixin
 from consumers.choices import StaffRole
-from consumers.roles import role_grants
+from consumers.functionalities import permissions_of, template_grants
 from loyalty.models import LedgerEntry
 from promotions.models import PersonalizedList
 from tests.consumers.admin.files.builders import preview
@@ -38,14 +38,14 @@ def test_viewers_export_and_editors_import(role: StaffRole) -> None:
     person = make_office(role=role)
     for page in pages():
         name = f"{page.opts.app_label}_{page.opts.model_name}"
-        granted = role_grants()[page.opts.app_label][role]
-        looks = f"view_{page.opts.model_name}" in granted
-        writes = {f"add_{page.opts.model_name}", f"change_{page.opts.model_name}"} <= set(granted)
+        granted, app, model = permissions_of(template_grants(role)), page.opts.app_label, page.opts.model_name
+        looks = f"{app}.view_{model}" in granted
+        writes = {f"{app}.add_{model}", f"{app}.change_{model}"} <= granted
         if page.model is PersonalizedList:
-            looks, writes = "view_personalizedpromotion" in granted, "change_personalized_list" in granted
+            looks, writes = (f"promotions.{action}_personalized_list" in granted for action in ("view", "change"))
         if page.model is LedgerEntry:
             # A file adds adjustments; the ledger is not exported.
-            looks, writes = False, "add_ledgerentry" in granted
+            looks, writes = False, "loyalty.add_ledgerentry" in granted
         assert person.page(f"{name}_export").status_code == (200 if looks else 403), name
         assert person.page(f"{name}_import").status_code == (200 if writes else 403), name
         assert preview(person, name, "x\n1\n").status_code == (200 if writes else 403), name

@@ -11,15 +11,16 @@ from tests.consumers.admin.office import Office, fill, make_office
 
 pytestmark = pytest.mark.django_db
 
-# Session, user, membership with account, role's permissions, accounts to switch to; then the page's own.
-FRAME = 5
+# Session, user, membership with account and role, accounts to switch to; then the page's own.
+FRAME = 4
 QUERIES = {
     "consumers.ApiKey": 2,
     "consumers.Consumer": 6,
     "consumers.ConsumerGroup": 2,
     "consumers.Job": 2,
     "consumers.Site": 5,
-    "consumers.StaffMembership": 2,
+    "consumers.Role": 2,
+    "consumers.StaffMembership": 3,
     "loyalty.LedgerEntry": 2,
     "loyalty.LoyaltyPromotion": 5,
     "loyalty.Offer": 5,

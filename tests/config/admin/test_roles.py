@@ -7,9 +7,19 @@ from functools import cache
 from typing import Any
 
 import pytest
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
+from django.http import Http404
+from django.test import Client, RequestFactory
+from django.urls import resolve, reverse
 
+from consumers.functionalities import capabilities
+from consumers.models import Job, Role, StaffMembership, User
+from consumers.services.staff import staff_member_add
+from tests.config.admin.needs import needs_of, with_needs
 from tests.config.admin.pages import (
     OUTSIDE,
     PAGES,
@@ -28,6 +38,7 @@ from tests.config.admin.pages import (
 )
 from tests.config.admin.scene import Scene, belongings, make_scene
 from tests.config.admin.sending import recorded_writes
+from tests.consumers.builders import make_role
 from tests.database import module_transaction
 
 pytestmark = pytest.mark.django_db
@@ -193,6 +204,99 @@ def test_every_role_sends_a_form_as_the_table_says(scene: Scene, forms: dict[str
         if not fine:
             wrong[role] = (status, visit.statements[:2], errors_of(visit.answer))
     assert wrong == {}
+
+
+# --- each functionality alone -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """A member of staff whose grants a test sets, visiting pages without their templates, which differ in nothing."""
+
+    membership: StaffMembership
+
+    def hold(self, grants: frozenset[str]) -> None:
+        """Give the holder these grants and no others."""
+        self.membership.role.grants = sorted(grants)
+        Role.objects.filter(pk=self.membership.role_id).update(grants=sorted(grants))
+
+    def is_refused(self, page: Page, address: str, sent: dict[str, Any] | None) -> bool:
+        """Return whether a page refuses the holder."""
+        rewind(sent)
+        request = RequestFactory().get(address) if sent is None else RequestFactory().post(address, sent)
+        request.user = User.objects.get(pk=self.membership.user_id)
+        request.user.current_membership = self.membership
+        request.session = SessionStore()
+        request._messages = FallbackStorage(request)  # type: ignore[attr-defined]
+        request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+        request.resolver_match = resolve(address.partition("?")[0])
+        try:
+            answer = request.resolver_match.func(request, *request.resolver_match.args, **request.resolver_match.kwargs)
+        except (PermissionDenied, Http404):
+            return True
+        # Django leads to the overview where there is no such row; a list ignores an action that it does not offer.
+        is_led_away = answer.status_code == 302 and answer["Location"] == reverse("admin:index")
+        return answer.status_code in REFUSED or is_led_away or (bool(page.action) and sent is not None)
+
+
+@pytest.fixture(scope="module")
+def holder(scene: Scene) -> Holder:
+    """Make a member of staff with a role of no grants."""
+    role = make_role(scene.account, title="Holder")
+    membership = staff_member_add(account_id=scene.account.pk, username="holder", role=role.title)
+    membership.user.current_membership = membership
+    return Holder(membership=membership)
+
+
+HELD_ALONE = {grant: with_needs([grant]) for grant in capabilities()}
+
+
+@each_page("login", "logout", *OUTSIDE)
+def test_a_grant_alone_opens_no_more_than_its_pages(
+    scene: Scene, holder: Holder, forms: dict[str, dict[str, Any]], page: Page
+) -> None:
+    wrong: list[tuple[str, str]] = []
+    sent = form_sent(scene, forms, page) if not page.name.endswith("_process_import") else {}
+    address = address_of(page, scene.account)
+    Job.objects.filter(account=scene.account).update(asked_by=holder.membership.user)
+    for way, needs, values in zip(("look", "send"), needs_of(page), (None, sent), strict=True):
+        if not getattr(page, way):
+            continue
+        holds = {grant: held for grant, held in HELD_ALONE.items() if not any(need <= held for need in needs)}
+        for grant, held in holds.items():
+            holder.hold(held)
+            with transaction.atomic():
+                with recorded_writes() as statements:
+                    refused = holder.is_refused(page, address, values)
+                transaction.set_rollback(True)
+            if not refused or statements:
+                wrong.append((way, grant))
+    assert wrong == []
+
+
+@each_page("login", "logout", *OUTSIDE)
+def test_what_a_page_needs_is_enough(
+    scene: Scene, holder: Holder, forms: dict[str, dict[str, Any]], page: Page
+) -> None:
+    wrong: list[tuple[str, frozenset[str], int]] = []
+    sent = form_sent(scene, forms, page)
+    address = address_of(page, scene.account)
+    Job.objects.filter(account=scene.account).update(asked_by=holder.membership.user)
+    client = Client(raise_request_exception=True)
+    client.force_login(holder.membership.user, backend="consumers.access.MembershipBackend")
+    for way, needs, values in zip(("look", "send"), needs_of(page), (None, sent), strict=True):
+        # A file that is confirmed must have been previewed by who confirms it.
+        if not getattr(page, way) or page.name.endswith("_process_import"):
+            continue
+        for held in needs:
+            holder.hold(held)
+            rewind(values)
+            with transaction.atomic():
+                answer = client.get(address) if values is None else client.post(address, values)
+                transaction.set_rollback(True)
+            if answer.status_code not in (200, 302) or errors_of(answer):
+                wrong.append((way, held, answer.status_code))
+    assert wrong == []
 
 
 # --- what is of personalized promotions -------------------------------------------------------------------------------

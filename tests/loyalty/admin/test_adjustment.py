@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from consumers.author import Author
 from consumers.choices import StaffRole
-from consumers.models import Consumer
+from consumers.models import Consumer, Role
 from loyalty.exceptions import AdjustmentLimit
 from loyalty.models import AdjustmentLimits, LedgerEntry, StaffAdjustment
 from loyalty.selectors.verification import ledger_differences
@@ -31,6 +31,10 @@ def office(db: None) -> Office:
 
 def member() -> Consumer:
     return Consumer.objects.select_related("membership").get(consumer_id="acme-c1")
+
+
+def customer_service() -> Role:
+    return Role.objects.get(account=None, name=StaffRole.CUSTOMER_SERVICE)
 
 
 def address() -> str:
@@ -143,7 +147,7 @@ def test_the_daily_limit_uses_days_of_the_accounts_zone(office: Office) -> None:
         staff_points_adjust(
             account=office.account,
             author=Author(user=office.user, reason="x"),
-            role=StaffRole.CUSTOMER_SERVICE,
+            role=customer_service(),
             consumer_id="acme-c1",
             reference=str(uuid4()),
             points=10,
@@ -210,7 +214,7 @@ def test_concurrent_adjustments_by_one_person_stay_within_the_daily_limit() -> N
             staff_points_adjust(
                 account=office.account,
                 author=Author(user=office.user, reason="x"),
-                role=StaffRole.CUSTOMER_SERVICE,
+                role=customer_service(),
                 consumer_id=f"acme-c{1 + number % 2}",
                 reference=f"A{number}",
                 points=40 if number < 4 else -40,

@@ -126,8 +126,8 @@ def test_the_panel_takes_a_fixed_number_of_statements(office: Office) -> None:
     few = queries()
     for n in range(5):
         save_promotion(office.account, code=f"other-{n}")
-    # Session, user, membership, permissions, accounts; the promotion; products for examples.
-    assert (few, queries()) == (7, 7)
+    # Session, user, membership with its role, accounts; the promotion; products for examples.
+    assert (few, queries()) == (6, 6)
 
 
 def test_promotions_of_another_account_are_not_compared(office: Office) -> None:

@@ -145,4 +145,4 @@ def test_the_page_takes_a_fixed_number_of_statements(office: Office) -> None:
         with CaptureQueriesContext(connection) as queries:
             office.page(PAGE, stored_message().pk)
         costs.append(len(queries))
-    assert costs == [8, 8]
+    assert costs == [7, 7]

@@ -245,9 +245,9 @@ def test_the_page_takes_a_fixed_number_of_statements(office: Office) -> None:
         TriedBasket.objects.create(
             account=office.account, name=f"B{n}", basket={}, created_at=timezone.now(), created_by=office.user
         )
-    # Session, user, membership, permissions, accounts; names of the form's and of the decision; prices, the sale, kept
+    # Session, user, membership with its role, accounts; names of the form's and of the decision; prices, the sale, kept
     # ones.
-    assert (few, queries()) == (12, 12)
+    assert (few, queries()) == (11, 11)
 
 
 def test_a_promotions_page_links_to_trying_it_on_a_basket(office: Office) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from consumers.choices import StaffRole
@@ -12,6 +11,7 @@ from promotions.models import PersonalizedList, PersonalizedPromotion
 from promotions.services.personalized.lists import personalized_list_add, personalized_list_select
 from tests.consumers.admin.files.builders import KINDS, confirm, differences, export, preview, problem_texts, rows_of
 from tests.consumers.admin.office import Office, make_office
+from tests.consumers.builders import take_away
 from tests.promotions.builders import make_consumers, make_personalized, make_products
 
 pytestmark = pytest.mark.django_db
@@ -264,9 +264,8 @@ def test_a_viewer_looks_and_changes_nothing(office: Office) -> None:
 
 def test_who_may_not_view_them_sees_nothing_of_them(office: Office) -> None:
     listed = make_list(office, "TEA")
-    group = Group.objects.get(name=StaffRole.CUSTOMER_SERVICE)
-    group.permissions.remove(Permission.objects.get(codename="view_personalizedpromotion"))
     stranger = office.login(StaffRole.CUSTOMER_SERVICE)
+    take_away(stranger.user.staff_memberships.get(), "PersonalizedPromotions")
     page = tab(stranger)
     assert "ersonalized promotions" not in page
     assert "Pick yours" not in page

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
 
 from consumers.choices import StaffRole
 from promotions.models import Discount
 from tests.config.admin.sending import form_values
 from tests.consumers.admin.office import Office, fill, make_office, save_discount
+from tests.consumers.builders import take_away
 
 pytestmark = pytest.mark.django_db
 
@@ -25,9 +25,8 @@ def office() -> Office:
 
 @pytest.fixture
 def partly(office: Office) -> Office:
-    """The same office, where marketers may not see personalized promotions."""
-    role = Group.objects.get(name=StaffRole.MARKETER)
-    role.permissions.remove(*Permission.objects.filter(codename__endswith="_personalizedpromotion"))
+    """The same office, whose marketer may not see personalized promotions."""
+    take_away(office.user.staff_memberships.get(), "PersonalizedPromotions", "ConsumersLists")
     return office
 
 

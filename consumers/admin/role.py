@@ -1,0 +1,249 @@
+"""Roles: the four templates, and those that the account makes of functionalities."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from consumers.admin.framework.history import Change, describe_field_change
+from consumers.admin.framework.pages import AccountAdmin, ModelForm, ServiceForm, account_of, staff_user
+from consumers.admin.role_table import GrantsTable, grants_field, pages_seen
+from consumers.admin.staff import ROLE_DESCRIPTIONS
+from consumers.exceptions import Refused, RoleInUse
+from consumers.functionalities import describe_grant
+from consumers.models import Role
+from consumers.selectors import ROLE_ORDER, parse_id, roles_of
+from consumers.services.role import (
+    ADJUST_POINTS,
+    Authority,
+    RoleValues,
+    authority_of,
+    role_authority,
+    role_covered,
+    role_delete,
+    role_save,
+)
+from consumers.types import JsonObject
+
+MAX_PAGES_NAMED = 4
+"""Pages that the list of roles names of each role."""
+
+
+class RoleForm(ServiceForm):
+    """A role's name, functionalities and points."""
+
+    own: ClassVar[Authority]
+    grants = grants_field()
+
+    class Meta:
+        model = Role
+        fields = ("title", "description", "points_at_once", "points_per_day")
+        labels: ClassVar[dict[str, str]] = {
+            "title": "Name",
+            "points_at_once": "Points at once",
+            "points_per_day": "Points in a day",
+        }
+        help_texts: ClassVar[dict[str, str]] = {
+            "description": "Shown when the role is given to staff.",
+            "points_at_once": "Leave blank for no limit.",
+            "points_per_day": "Leave blank for no limit. Days are those of the account’s time zone.",
+        }
+        widgets: ClassVar[dict[str, Any]] = {
+            "title": UnfoldAdminTextInputWidget({"autocomplete": "off"}),
+            "description": UnfoldAdminTextInputWidget(),
+            "points_at_once": UnfoldAdminIntegerFieldWidget(),
+            "points_per_day": UnfoldAdminIntegerFieldWidget(),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.initial["grants"] = sorted(self.instance.held_grants)
+        table = self.fields["grants"].widget
+        assert isinstance(table, GrantsTable)  # noqa: S101
+        table.offered = self.own.grants
+        for name, limit in zip(("points_at_once", "points_per_day"), self.own.allowance, strict=True):
+            if limit is not None and ADJUST_POINTS in self.own.grants:
+                self.fields[name].help_text = f"Up to {limit:,}, your own limit."
+
+
+def describe_role_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
+    """Describe a change of a role: the grants that came and those that went."""
+    if field.name != "grants":
+        yield from describe_field_change(field, before, after)
+        return
+    lost, gained = ([grant for grant in one if grant not in other] for one, other in ((before, after), (after, before)))
+    lost_text, gained_text = (", ".join(map(describe_grant, grants)) or "–" for grants in (lost, gained))
+    yield Change(label="Functionalities", before=lost_text, after=gained_text)
+
+
+def holders_linked(role: Role, account_id: int) -> SafeString:
+    """Return the names of the members of staff who have a role, linked."""
+    holders = role.memberships.filter(account_id=account_id).select_related("user").order_by("user__username")
+    return format_html_join(
+        ", ",
+        '<a class="text-link" href="{}">{}</a>',
+        (
+            (reverse("admin:consumers_staffmembership_change", args=[holder.pk]), holder.user.username)
+            for holder in holders
+        ),
+    )
+
+
+@admin.register(Role)
+class RoleAdmin(AccountAdmin):
+    """Roles."""
+
+    form = RoleForm
+    add_label = "Add role"
+    list_display = ("title", "kind", "purpose", "pages", "holders")
+    search_fields = ("title", "description")
+    search_help_text = "Name or description"
+    ordering = (ROLE_ORDER, "title")
+    actions_detail = ("copy",)
+    describe_change = staticmethod(describe_role_change)
+    fieldsets = (
+        ("Role", {"fields": ("title", "description")}),
+        (
+            "Functionalities",
+            {
+                "description": "You can give what you may do yourself.",
+                "fields": ("grants",),
+            },
+        ),
+        (
+            "Points adjustments",
+            {
+                "description": "How many points each member of staff with this role may add or take away.",
+                "fields": (("points_at_once", "points_per_day"),),
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Role]:
+        account = account_of(request)
+        holders = Count("memberships", filter=Q(memberships__account=account))
+        return roles_of(account_id=account.pk).annotate(number_of_holders=holders)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or obj.template is None:
+            held = () if obj is None else (("Staff", {"fields": ("holder_names",)}),)
+            return (*self.fieldsets, *held)
+        # The points of a template are set for the account, on a page of their own.
+        note = "Every account has this role, and it stays as it is. Copy it to make your own."
+        return (
+            ("Role", {"description": note, "fields": ("title", "purpose")}),
+            ("Functionalities", {"fields": ("grants",)}),
+            ("Staff", {"fields": ("holder_names",)}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("purpose", "holder_names") if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.own = authority_of(account_id=account_of(request).pk, user=staff_user(request))  # type: ignore[attr-defined]
+        return form
+
+    # --- who may change which ---
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(super().has_change_permission(request, obj)) and self.is_theirs(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(super().has_delete_permission(request, obj)) and self.is_theirs(request, obj)
+
+    @staticmethod
+    def is_theirs(request: HttpRequest, obj: object) -> bool:
+        """Return whether a role is no template, and the user has all that it has."""
+        if not isinstance(obj, Role):
+            return True
+        account, user = account_of(request), staff_user(request)
+        return obj.template is None and role_covered(account_id=account.pk, role=obj, given_by=user)
+
+    # --- the list and the form ---
+
+    @display(description="Kind", label={"Template": "info", "Your own": "success"})
+    def kind(self, role: Role) -> str:
+        return "Template" if role.template else "Your own"
+
+    @display(description="What for")
+    def purpose(self, role: Role) -> str:
+        if role.template is None:
+            return role.description or "–"
+        return ROLE_DESCRIPTIONS[role.template].partition(": ")[2].capitalize()
+
+    @display(description="Pages")
+    def pages(self, role: Role) -> str:
+        titles = [title for title in pages_seen(role.held_grants) if title != "Overview"]
+        rest = len(titles) - MAX_PAGES_NAMED
+        named = ", ".join(titles[:MAX_PAGES_NAMED])
+        return f"{named} and {rest} more" if rest > 0 else named or "Overview alone"
+
+    @display(description="Staff", ordering="number_of_holders")
+    def holders(self, role: Any) -> str:
+        query = urlencode({"role": role.title})
+        address = f"{reverse('admin:consumers_staffmembership_changelist')}?{query}"
+        return format_html('<a class="text-link" href="{}">{}</a>', address, role.number_of_holders)
+
+    @display(description="Staff with this role")
+    def holder_names(self, role: Role) -> str:
+        # A template is every account's; the role's own account is the user's.
+        account_id = getattr(role, "seen_in", role.account_id)
+        return holders_linked(role, account_id) or "Nobody" if account_id else "–"
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Role | None:
+        role: Role | None = super().get_object(request, object_id, from_field)
+        if role is not None:
+            role.seen_in = account_of(request).pk  # type: ignore[attr-defined]
+        return role
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> JsonObject:
+        """Return the values of the role that is copied, as far as the user may give them."""
+        account, user = account_of(request), staff_user(request)
+        role = roles_of(account_id=account.pk).filter(pk=parse_id(request.GET.get("copy", "")) or 0).first()
+        if role is None:
+            return {}
+        own, copied = (
+            authority_of(account_id=account.pk, user=user),
+            role_authority(account_id=account.pk, role=role),
+        )
+        allowance = copied.allowance if own.allowance.covers(copied.allowance) else own.allowance
+        return {
+            "title": f"Copy of {role.title}"[: Role._meta.get_field("title").max_length],
+            "description": role.description,
+            "grants": sorted(copied.grants & own.grants),
+            "points_at_once": allowance.at_once,
+            "points_per_day": allowance.per_day,
+        }
+
+    @action(description="Copy", icon="content_copy", permissions=["consumers.add_role"])
+    def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lead to the form of a new role that has what this one has."""
+        return HttpResponseRedirect(f"{self.url_of('add')}?{urlencode({'copy': object_id})}")
+
+    def save_row(self, request: HttpRequest, obj: Role, form: Any, *, change: bool) -> Model:
+        names = ("title", "description", "grants", "points_at_once", "points_per_day")
+        return role_save(
+            account_id=account_of(request).pk,
+            values=RoleValues(**{name: form.cleaned_data[name] for name in names}),
+            given_by=staff_user(request),
+            role_id=obj.pk if change else None,
+        )
+
+    def delete_row(self, request: HttpRequest, obj: Role) -> None:
+        role_delete(account_id=account_of(request).pk, role_id=obj.pk, given_by=staff_user(request))
+
+    def describe_refused_delete(self, request: HttpRequest, refused: Refused, obj: Any) -> str:
+        if isinstance(refused, RoleInUse):
+            names = holders_linked(obj, account_of(request).pk)
+            return format_html("Give staff with this role another one first: {}.", names)
+        return super().describe_refused_delete(request, refused, obj)
