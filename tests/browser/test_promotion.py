@@ -121,7 +121,7 @@ def test_a_concurrent_change_is_shown_next_to_the_input(desk: Desk) -> None:
     expect(page.get_by_text("test saved version 2 on")).to_be_visible()
     expect(page.locator("[data-changes]").get_by_role("row", name="Points 70 60")).to_be_visible()
     page.get_by_role("button", name="Save and exit").click()
-    expect(page.get_by_text("is saved. It is active")).to_be_visible()
+    expect(page.get_by_text("is saved. Active")).to_be_visible()
     assert LoyaltyPromotion.objects.get(pk=promotion.pk).outcome["points"] == 60
 
 
@@ -436,7 +436,7 @@ def test_a_copy_is_made_in_a_dialog(desk: Desk) -> None:
     expect(dialog.get_by_text("There is a promotion fifty already")).to_be_visible()
     dialog.get_by_label("Promotion code").fill("sixty")
     dialog.get_by_role("button", name="Duplicate").click()
-    expect(page.get_by_text("It is a draft").first).to_be_visible()
+    expect(page.get_by_text("Draft: does not apply").first).to_be_visible()
     assert LoyaltyPromotion.objects.get(code="sixty").draft
 
 

@@ -91,7 +91,7 @@ def test_a_message_is_cancelled_after_confirmation(desk: Desk) -> None:
     expect(question).to_be_visible()
     assert desk.accessibility_faults() == []
     question.get_by_role("button", name="Cancel message").click()
-    expect(page.get_by_text("is cancelled now.")).to_be_visible()
+    expect(page.get_by_text("is now cancelled.")).to_be_visible()
     assert RedemptionMessage.objects.get(pk=message.pk).state == "cancelled"
 
 
@@ -101,7 +101,7 @@ def test_a_message_is_sent_again_without_scripts(desk: Desk, bare: Page) -> None
     bare.goto(f"/admin/loyalty/redemptionmessage/{message.pk}/change/")
     bare.get_by_role("link", name="Send again").click()
     bare.get_by_role("button", name="Send again").click()
-    expect(bare.get_by_text("is waiting now.")).to_be_visible()
+    expect(bare.get_by_text("is now waiting.")).to_be_visible()
     assert RedemptionMessage.objects.get(pk=message.pk).sent_at is not None
 
 

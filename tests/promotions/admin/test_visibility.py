@@ -98,7 +98,7 @@ def test_the_sentence_names_none(partly: Office) -> None:
 
 def test_the_sentence_names_it_to_a_user_who_may_see_it(office: Office) -> None:
     answer = office.post("promotions_discount_summary", query=f"?id={own().pk}", **form_sent(office))
-    assert "their own products of “acme-pp1”" in answer.json()["words"]
+    assert "products on their “Pick of acme” list" in answer.json()["words"]
 
 
 def test_history_and_versions_describe_changes_without_its_name(partly: Office) -> None:
