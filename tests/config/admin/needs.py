@@ -115,9 +115,15 @@ confirm         Sites.add+Sites.change+Imports.add  Sites.add+Sites.change+Impor
 """,
     "consumers_role": """
 copy            add     add
+add             add     add+Sites.see
+change          see     change+Sites.see
+delete          delete+Sites.see  delete+Sites.see
 """,
     "consumers_staffmembership": """
-password_link   change  change
+add             add     add+Sites.see+Products.see
+change          see     change+Sites.see+Products.see
+delete          delete+Sites.see+Products.see  delete+Sites.see+Products.see
+password_link   change+Sites.see+Products.see  change+Sites.see+Products.see
 """,
     "consumers_apikey": """
 revoke          change  change

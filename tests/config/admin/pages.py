@@ -281,7 +281,7 @@ consumers_staffmembership_add                       SAP     SAP
 consumers_staffmembership_change                    SAP     SAP
 consumers_staffmembership_history                   SAP     SAP reads
 consumers_staffmembership_delete                    SAP     SAP
-consumers_staffmembership_password_link             SA      SA
+consumers_staffmembership_password_link             SAP     SAP
 consumers_apikey_changelist                         SAP     SAP reads
 consumers_apikey_add                                SAP     SAP
 consumers_apikey_change                             SAP     -
@@ -415,10 +415,11 @@ FITTING: Mapping[str, Mapping[str, Any]] = {
     "consumers_consumer_delete": {"consumer_id__endswith": "spare"},
     "consumers_consumergroup_delete": {"code__endswith": "spare"},
     "consumers_site_delete": {"number__endswith": "spare"},
+    "consumers_role_change": {"title__startswith": "Spare"},
     "consumers_role_delete": {"title__startswith": "Spare"},
     "consumers_staffmembership_change": {"role__title__startswith": "Stockroom"},
     "consumers_staffmembership_delete": {"role__title__startswith": "Stockroom"},
-    "consumers_staffmembership_password_link": {"role__name": "Viewer"},
+    "consumers_staffmembership_password_link": {"role__title__startswith": "Stockroom"},
     "consumers_job_cancel": {"state": "waiting"},
     "consumers_job_download": {"state": "done"},
     "consumers_job_confirm": {"state": "asking", "question": "confirm"},

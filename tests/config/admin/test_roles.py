@@ -294,7 +294,7 @@ def test_what_a_page_needs_is_enough(
             with transaction.atomic():
                 answer = client.get(address) if values is None else client.post(address, values)
                 transaction.set_rollback(True)
-            if answer.status_code not in (200, 302) or errors_of(answer):
+            if answer.status_code not in (200, 302) or (errors_of(answer) and not page.reads):
                 wrong.append((way, held, answer.status_code))
     assert wrong == []
 
