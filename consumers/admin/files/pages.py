@@ -65,7 +65,7 @@ EXPORT = "consumers.view_job"
 class ImportExportMixin(ImportExportModelAdmin):
     """An admin page whose rows are imported and exported as CSV, XLSX and JSON; large files become jobs.
 
-    ``file_note`` is shown above the upload form.
+    ``file_note`` is shown above the upload form. Where ``exports`` is false, rows are only imported.
     """
 
     resource_classes: Sequence[type[AccountResource]]
@@ -76,6 +76,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     # A list with an action shows how many rows are selected.
     actions_selection_counter = True
     file_note = ""
+    exports = True
 
     def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> JsonObject:
         return {"account": account_of(request), "author": Author(user=staff_user(request), label=IMPORT_LABEL)}
@@ -93,7 +94,7 @@ class ImportExportMixin(ImportExportModelAdmin):
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may export these rows."""
-        return bool(super().has_export_permission(request)) and request.user.has_perm(EXPORT)
+        return self.exports and bool(super().has_export_permission(request)) and request.user.has_perm(EXPORT)
 
     def get_import_context_data(self, **kwargs: Any) -> Context:
         return {"file_note": self.file_note, "large": f"{MAX_INLINE_IMPORT_ROWS:,}"}

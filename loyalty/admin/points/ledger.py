@@ -31,6 +31,8 @@ class LedgerEntryAdmin(ImportExportMixin, LongListAdmin):
         "for example. A reference makes a row unique; without one, the same consumer, points and description are "
         "imported once. The limits of your role hold."
     )
+    # The ledger has millions of rows, and its page shows no more than 10,000 of them.
+    exports = False
 
     page_name = "Points ledger"
     empty_text = "Every point a consumer gains or loses has an entry here."
@@ -55,10 +57,6 @@ class LedgerEntryAdmin(ImportExportMixin, LongListAdmin):
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION) and request.user.has_perm(IMPORT)
-
-    def has_export_permission(self, request: HttpRequest) -> bool:
-        # The ledger has millions of rows, and its page no more than 10,000 of them.
-        return False
 
     def get_urls(self) -> list[Any]:
         adjust = self.admin_site.admin_view(adjust_view)

@@ -390,7 +390,7 @@ def page_actions() -> dict[str, set[str]]:
         },
     }
     for name, page in _ADMINS.items():
-        of_files = {"export_chosen"} if isinstance(page, ImportExportMixin) else set()
+        of_files = {"export_chosen"} if isinstance(page, ImportExportMixin) and page.exports else set()
         of_deletion = {"delete_chosen"} if getattr(page, "deletes_rows", False) else set()
         if actions := {*page.actions, *of_files, *of_deletion}:
             actions_by_page[f"{name}_changelist"] = actions

@@ -98,7 +98,7 @@ def test_saving_adds_the_announced_version_and_past_sales_keep_theirs(office: Of
     promotion = Promotion.objects.get(code="acme-fixed-1")
     page = office.page("loyalty_loyaltypromotion_change", promotion.pk).content.decode()
     assert "Redeemed once." in page
-    assert "saving makes version 2 for baskets from then on" in page
+    assert "Saving creates version 2 for new baskets." in page
     used = promotion.applied.get().version
     sent = {**form_values(office.client, promotion), "points": "60", "_continue": "1"}
     office.post("loyalty_loyaltypromotion_change", promotion.pk, **sent)
