@@ -78,9 +78,15 @@ def authority_of(*, account_id: int, user: User) -> Authority:
     """Return what a user has in an account: a superuser everything, and nobody else without a membership anything."""
     if user.is_superuser and user.is_active:
         return Authority(grants=frozenset(capabilities()))
+    role = role_held(account_id=account_id, user=user)
+    return role_authority(account_id=account_id, role=role) if role else Authority(grants=frozenset())
+
+
+def role_held(*, account_id: int, user: User) -> Role | None:
+    """Return the role of an active user in an account; None without a membership."""
     membership = StaffMembership.objects.filter(account_id=account_id, user=user, user__is_active=True)
     held = membership.select_related("role").first()
-    return role_authority(account_id=account_id, role=held.role) if held else Authority(grants=frozenset())
+    return held.role if held else None
 
 
 def role_covered(*, account_id: int, role: Role, given_by: User | None) -> bool:

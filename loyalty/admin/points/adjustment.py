@@ -1,6 +1,6 @@
 """Adjust a consumer's points from their Loyalty tab, and set how much each role may adjust."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
-from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of, staff_user
+from consumers.admin.framework.pages import ModelForm, OnePageAdmin, ServiceForm, account_of, author_of, staff_user
+from consumers.functionalities import Allowance
 from consumers.lengths import MAX_REASON_LENGTH
 from consumers.models import Account, Consumer, Role
 from consumers.services.role import allowance_of
@@ -18,7 +19,14 @@ from loyalty.admin.consumer_dialog import ConsumerDialogForm, consumer_dialog
 from loyalty.models import AdjustmentLimits
 from loyalty.selectors.points import adjustment_limits, points_adjusted
 from loyalty.services.points.adjustment import MAX_ADJUSTMENT_POINTS
-from loyalty.services.points.staff_adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
+from loyalty.services.points.staff_adjustment import (
+    CANNOT_RAISE,
+    LimitValues,
+    adjustment_limits_save,
+    limit_of,
+    points_to_give,
+    staff_points_adjust,
+)
 from promotions.admin.inputs.number_inputs import whole
 
 PERMISSION = "loyalty.add_ledgerentry"
@@ -135,6 +143,15 @@ class AdjustmentLimitsForm(ServiceForm):
         help_texts = dict.fromkeys(fields, "Leave blank for no limit.")
         widgets = {name: whole("points") for name in fields}
 
+    own: ClassVar[Allowance]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            limit = limit_of(self.own, name)
+            if limit is not None:
+                field.help_text = f"You can raise it to {limit:,}, your own limit." if limit else CANNOT_RAISE
+
 
 @admin.register(AdjustmentLimits)
 class AdjustmentLimitsAdmin(OnePageAdmin):
@@ -156,9 +173,15 @@ class AdjustmentLimitsAdmin(OnePageAdmin):
         ),
     )
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
+        form = super().get_form(request, obj, change, **kwargs)
+        user = staff_user(request)
+        form.own = points_to_give(account_id=account_of(request).pk, user=user)  # type: ignore[attr-defined]
+        return form
+
     def row_of(self, account: Account) -> Model:
         return adjustment_limits(account_id=account.pk)
 
     def save_row(self, request: HttpRequest, obj: AdjustmentLimits, form: Any, *, change: bool) -> Model:
         values = LimitValues(**{name: form.cleaned_data[name] for name in AdjustmentLimitsForm.Meta.fields})
-        return adjustment_limits_save(account_id=obj.account_id, values=values)
+        return adjustment_limits_save(account_id=obj.account_id, values=values, given_by=staff_user(request))

@@ -6,14 +6,21 @@ from datetime import datetime
 from django.db import transaction
 
 from consumers.author import Author
+from consumers.choices import StaffRole
+from consumers.exceptions import GrantDenied, Problem
+from consumers.functionalities import NO_LIMIT, Allowance
 from consumers.models import Account, Role, User
 from consumers.services.account import account_lock
-from consumers.services.role import allowance_of
+from consumers.services.role import ADJUST_POINTS, allowance_of, role_held
 from consumers.services.upsert import model_problems
 from loyalty.exceptions import AdjustmentLimit, LoyaltyError
 from loyalty.models import AdjustmentLimits, StaffAdjustment
 from loyalty.selectors.points import adjustment_limits, points_adjusted
 from loyalty.services.points.adjustment import Adjustment, points_adjust
+
+NO_POINTS = Allowance(0, 0)
+"""The allowance of somebody who adjusts no points."""
+CANNOT_RAISE = "You cannot adjust points yourself, so you can only lower limits."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,22 +33,55 @@ class LimitValues:
     administrator_per_day: int | None = None
 
 
-def adjustment_limits_save(*, account_id: int, values: LimitValues) -> AdjustmentLimits:
-    """Replace the account's limits.
+def adjustment_limits_save(*, account_id: int, values: LimitValues, given_by: User | None = None) -> AdjustmentLimits:
+    """Replace the account's limits; ``given_by`` is who does, None for the installation itself.
 
     Raises:
-        LoyaltyError: a value is invalid; each problem under its field.
+        LoyaltyError: a value is invalid, or above what ``given_by`` may give; each problem under its field.
     """
-    # One transaction under the account's lock: two first writers do not both insert the one row.
+    # Races: two first writers both insert the one row, or who gives loses points meanwhile. The account's lock admits
+    # one at a time.
     with transaction.atomic():
         account_lock(account_id=account_id)
         stored = adjustment_limits(account_id=account_id)
+        problems = _denials(stored, values, points_to_give(account_id=account_id, user=given_by))
         for name, value in asdict(values).items():
             setattr(stored, name, value)
-        if problems := tuple(model_problems(stored)):
-            raise LoyaltyError(problems=problems)
+        problems += model_problems(stored)
+        if problems:
+            raise LoyaltyError(problems=tuple(problems))
         stored.save()
     return stored
+
+
+def points_to_give(*, account_id: int, user: User | None) -> Allowance:
+    """Return up to which limits somebody may raise those of the templates: their own.
+
+    Administrators raise any. Their own are among them: one that they set too low could never be raised again.
+    """
+    if user is None or (user.is_superuser and user.is_active):
+        return NO_LIMIT
+    role = role_held(account_id=account_id, user=user)
+    if role is None or ADJUST_POINTS not in role.held_grants:
+        return NO_POINTS
+    return NO_LIMIT if role.template == StaffRole.ADMINISTRATOR else allowance_of(account_id=account_id, role=role)
+
+
+def limit_of(allowance: Allowance, field: str) -> int | None:
+    """Return the limit of an allowance that a field of ``LimitValues`` is about."""
+    return allowance.at_once if field.endswith("_at_once") else allowance.per_day
+
+
+def _denials(stored: AdjustmentLimits, values: LimitValues, own: Allowance) -> list[Problem]:
+    """Return the limits that are raised above what somebody may give; anybody may lower one."""
+    problems = []
+    for name, value in asdict(values).items():
+        before, limit = getattr(stored, name), limit_of(own, name)
+        is_raised = before is not None and (value is None or value > before)
+        if is_raised and limit is not None and (value is None or value > limit):
+            detail = f"You may give up to {limit:,}: your own limit." if limit else CANNOT_RAISE
+            problems.append(Problem(code=GrantDenied.code, detail=detail, attr=name))
+    return problems
 
 
 def staff_points_adjust(

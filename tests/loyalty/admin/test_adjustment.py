@@ -1,6 +1,7 @@
 """Staff adjust points on the Loyalty tab, within the limits of their role."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any
@@ -15,11 +16,12 @@ from django.utils import timezone
 from consumers.author import Author
 from consumers.choices import StaffRole
 from consumers.models import Consumer, Role
-from loyalty.exceptions import AdjustmentLimit
+from loyalty.exceptions import AdjustmentLimit, LoyaltyError
 from loyalty.models import AdjustmentLimits, LedgerEntry, StaffAdjustment
 from loyalty.selectors.verification import ledger_differences
 from loyalty.services.points.staff_adjustment import LimitValues, adjustment_limits_save, staff_points_adjust
-from tests.consumers.admin.office import Office, fill, make_office
+from tests.consumers.admin.office import Office, fill, log_in, make_office
+from tests.consumers.builders import make_role
 
 
 @pytest.fixture
@@ -191,6 +193,90 @@ def test_administrators_set_the_limits_and_customer_service_sees_them(office: Of
     assert office.page("loyalty_adjustmentlimits_change", office.account.pk).status_code == 200
     assert settings_page(office, **values).status_code == 403
     assert office.login(StaffRole.VIEWER).page("loyalty_adjustmentlimits_changelist").status_code == 403
+
+
+LIMITS = {
+    "customer_service_at_once": "50",
+    "customer_service_per_day": "5000",
+    "administrator_at_once": "700",
+    "administrator_per_day": "",
+}
+
+
+def limits_setter(office: Office, *grants: str, **values: int) -> Office:
+    """Return the office with a logged-in member who may set the limits, with a role of these grants besides."""
+    held = ("Consumers.see", "PointsAdjustments.see", "PointsAdjustments.change", *grants)
+    role = make_role(office.account, *held, title="Setter", **values)
+    set_limits(office, customer_service_at_once=50, administrator_at_once=700)
+    return log_in(office.account, role=role.title, username="setter")
+
+
+@pytest.mark.parametrize(
+    ("sent", "wrong"),
+    [
+        ({}, {}),
+        ({"customer_service_at_once": "100"}, {}),
+        ({"customer_service_at_once": "20", "administrator_at_once": "600", "administrator_per_day": "900"}, {}),
+        ({"customer_service_at_once": "101"}, {"customer_service_at_once": "You may give up to 100: your own limit."}),
+        ({"customer_service_at_once": ""}, {"customer_service_at_once": "You may give up to 100: your own limit."}),
+        ({"administrator_at_once": "701"}, {"administrator_at_once": "You may give up to 100: your own limit."}),
+        ({"customer_service_per_day": "5001"}, {"customer_service_per_day": "You may give up to 300: your own limit."}),
+        ({"customer_service_per_day": ""}, {"customer_service_per_day": "You may give up to 300: your own limit."}),
+    ],
+)
+def test_nobody_raises_a_limit_above_their_own(office: Office, sent: dict[str, str], wrong: dict[str, str]) -> None:
+    setter = limits_setter(office, "PointsAdjustments.add", points_at_once=100, points_per_day=300)
+    before = AdjustmentLimits.objects.values().get()
+    answer = settings_page(setter, **LIMITS | sent)
+    if wrong:
+        problems = answer.context["adminform"].form.errors
+        assert {name: messages[0] for name, messages in problems.items()} == wrong
+        assert AdjustmentLimits.objects.values().get() == before
+    else:
+        stored = AdjustmentLimits.objects.values(*LIMITS).get()
+        assert stored == {name: int(value) if value else None for name, value in (LIMITS | sent).items()}
+
+
+def test_who_adjusts_no_points_only_lowers_limits(office: Office) -> None:
+    setter = limits_setter(office)
+    answer = settings_page(setter, **LIMITS | {"customer_service_at_once": "51"})
+    (message,) = answer.context["adminform"].form.errors["customer_service_at_once"]
+    assert message == "You cannot adjust points yourself, so you can only lower limits."
+    assert message in setter.page("loyalty_adjustmentlimits_change", office.account.pk).content.decode().replace(
+        "&#x27;", "'"
+    )
+    assert settings_page(setter, **LIMITS | {"customer_service_at_once": "49"}).status_code == 302
+    assert AdjustmentLimits.objects.get().customer_service_at_once == 49
+
+
+def test_without_a_row_the_defaults_are_not_raised(office: Office) -> None:
+    setter = limits_setter(office, "PointsAdjustments.add", points_at_once=2_000, points_per_day=2_000)
+    AdjustmentLimits.objects.all().delete()
+    with pytest.raises(LoyaltyError, match="2,000"):
+        adjustment_limits_save(
+            account_id=office.account.pk, values=LimitValues(customer_service_at_once=2_001), given_by=setter.user
+        )
+    assert not AdjustmentLimits.objects.exists()
+
+
+def test_a_limit_is_raised_by_who_may_adjust_as_much_by_then(office: Office) -> None:
+    setter = limits_setter(office, "PointsAdjustments.add")
+    values = LimitValues(customer_service_at_once=60, administrator_at_once=700)
+    adjustment_limits_save(account_id=office.account.pk, values=values, given_by=setter.user)
+    # Who is no member any more gives nothing.
+    setter.user.staff_memberships.all().delete()
+    with pytest.raises(LoyaltyError, match="only lower"):
+        adjustment_limits_save(
+            account_id=office.account.pk, values=replace(values, customer_service_at_once=61), given_by=setter.user
+        )
+    assert AdjustmentLimits.objects.get().customer_service_at_once == 60
+
+
+def test_administrators_raise_their_own_limit_again(office: Office) -> None:
+    set_limits(office, administrator_at_once=5)
+    admin = office.login(StaffRole.ADMINISTRATOR)
+    assert settings_page(admin, **LIMITS | {"administrator_at_once": ""}).status_code == 302
+    assert AdjustmentLimits.objects.get().administrator_at_once is None
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "x", "9" * 20])
