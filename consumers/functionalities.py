@@ -149,6 +149,11 @@ def missing_needs(grants: Iterable[str]) -> Mapping[str, str]:
     return missing
 
 
+def functionalities_had(grants: Iterable[str]) -> frozenset[str]:
+    """Return the codes of the functionalities of which grants allow something."""
+    return frozenset(grant.partition(".")[0] for grant in grants)
+
+
 def describe_grant(grant: str) -> str:
     """Describe a grant, as in ``Discounts: see``."""
     code, _, action = grant.partition(".")

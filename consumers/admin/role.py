@@ -1,6 +1,6 @@
 """Roles: the four templates, and those that the account makes of functionalities."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -13,12 +13,12 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from consumers.admin.framework.history import Change, describe_field_change
+from consumers.admin.framework.history import Change, DescribeChange, describe_field_change
 from consumers.admin.framework.pages import AccountAdmin, ModelForm, ServiceForm, account_of, staff_user
-from consumers.admin.role_table import GrantsTable, grants_field, pages_seen
+from consumers.admin.role_table import GrantsTable, grants_field, grants_held, pages_seen
 from consumers.admin.staff import ROLE_DESCRIPTIONS
 from consumers.exceptions import Refused, RoleInUse
-from consumers.functionalities import describe_grant
+from consumers.functionalities import describe_grant, functionalities_had
 from consumers.models import Role
 from consumers.selectors import ROLE_ORDER, parse_id, roles_of
 from consumers.services.role import (
@@ -75,14 +75,25 @@ class RoleForm(ServiceForm):
                 self.fields[name].help_text = f"Up to {limit:,}, your own limit."
 
 
-def describe_role_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
-    """Describe a change of a role: the grants that came and those that went."""
-    if field.name != "grants":
-        yield from describe_field_change(field, before, after)
-        return
-    lost, gained = ([grant for grant in one if grant not in other] for one, other in ((before, after), (after, before)))
-    lost_text, gained_text = (", ".join(map(describe_grant, grants)) or "–" for grants in (lost, gained))
-    yield Change(label="Functionalities", before=lost_text, after=gained_text)
+def role_change_description(named: frozenset[str]) -> DescribeChange:
+    """Return how a change of a role is described: the grants that came and that went, of functionalities ``named``."""
+
+    def describe_grants(grants: Sequence[str]) -> str:
+        names = [describe_grant(grant) for grant in grants if not functionalities_had([grant]).isdisjoint(named)]
+        others = ["functionalities that you do not have"] if len(names) < len(grants) else []
+        return ", ".join(names + others) or "–"
+
+    def describe(field: Any, before: Any, after: Any) -> Iterator[Change]:
+        if field.name != "grants":
+            yield from describe_field_change(field, before, after)
+            return
+        lost, gained = (
+            [grant for grant in before if grant not in after],
+            [grant for grant in after if grant not in before],
+        )
+        yield Change(label="Functionalities", before=describe_grants(lost), after=describe_grants(gained))
+
+    return describe
 
 
 def holders_linked(role: Role, account_id: int) -> SafeString:
@@ -98,18 +109,27 @@ def holders_linked(role: Role, account_id: int) -> SafeString:
     )
 
 
+def describe_pages(role: Role, named: Collection[str]) -> str:
+    """Name the first pages that a role shows and that are ``named``, and count the others."""
+    titles = [title for title in pages_seen(role.held_grants) if title != "Overview"]
+    first = [title for title in titles if title in named][:MAX_PAGES_NAMED]
+    rest = len(titles) - len(first)
+    if not titles:
+        return "Overview alone"
+    return ", ".join(first) + (f" and {rest} more" if rest else "") if first else f"{rest} that you do not see"
+
+
 @admin.register(Role)
 class RoleAdmin(AccountAdmin):
     """Roles."""
 
     form = RoleForm
     add_label = "Add role"
-    list_display = ("title", "kind", "purpose", "pages", "holders")
+    list_display = ("title", "kind", "purpose", "holders")
     search_fields = ("title", "description")
     search_help_text = "Name or description"
     ordering = (ROLE_ORDER, "title")
     actions_detail = ("copy",)
-    describe_change = staticmethod(describe_role_change)
     fieldsets = (
         ("Role", {"fields": ("title", "description")}),
         (
@@ -181,12 +201,19 @@ class RoleAdmin(AccountAdmin):
             return role.description or "–"
         return ROLE_DESCRIPTIONS[role.template].partition(": ")[2].capitalize()
 
-    @display(description="Pages")
-    def pages(self, role: Role) -> str:
-        titles = [title for title in pages_seen(role.held_grants) if title != "Overview"]
-        rest = len(titles) - MAX_PAGES_NAMED
-        named = ", ".join(titles[:MAX_PAGES_NAMED])
-        return f"{named} and {rest} more" if rest > 0 else named or "Overview alone"
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        own = set(pages_seen(grants_held(request.user)))
+
+        @display(description="Pages")
+        def pages(role: Role) -> str:
+            return describe_pages(role, own)
+
+        columns = list(super().get_list_display(request))
+        columns.insert(columns.index("holders"), pages)
+        return columns
+
+    def describe_for(self, request: HttpRequest) -> DescribeChange:
+        return role_change_description(functionalities_had(grants_held(request.user)))
 
     @display(description="Staff", ordering="number_of_holders")
     def holders(self, role: Any) -> str:

@@ -17,6 +17,7 @@ from consumers.functionalities import (
     Functionality,
     capabilities,
     functionalities,
+    functionalities_had,
     missing_needs,
 )
 from consumers.types import Context, JsonObject
@@ -54,6 +55,13 @@ def _page(item: JsonObject, seen_by: Mapping[str, Any]) -> PageSeen:
     return PageSeen(title=item["title"], grants=tuple(grants))
 
 
+def grants_held(user: Any) -> frozenset[str]:
+    """Return the grants whose permissions a user has, without a statement."""
+    return frozenset(
+        grant for grant, capability in capabilities().items() if all(map(user.has_perm, capability.permissions))
+    )
+
+
 def pages_seen(grants: Iterable[str]) -> list[str]:
     """Return the titles of the pages that the holder of grants sees in the sidebar."""
     held = set(grants)
@@ -62,7 +70,10 @@ def pages_seen(grants: Iterable[str]) -> list[str]:
 
 
 class GrantsTable(forms.CheckboxSelectMultiple):
-    """A table of functionalities and actions, with a box for each grant; ``offered`` are those that may be ticked."""
+    """A table of functionalities and actions, with a box for each grant; ``offered`` are those that may be ticked.
+
+    It names no functionality of which nothing is offered, and no page of one: it is not there for who looks.
+    """
 
     template_name = "admin/consumers/role/grants.html"
     offered: frozenset[str] = frozenset()
@@ -75,13 +86,23 @@ class GrantsTable(forms.CheckboxSelectMultiple):
         held = set(value or ())
         is_disabled = bool(context["widget"]["attrs"].get("disabled"))
         sections: dict[str, list[JsonObject]] = {}
+        named = functionalities_had(self.offered)
         for each in functionalities().values():
+            if each.code not in named:
+                continue
             cells = [self._cell(each, action, held, is_disabled=is_disabled) for action in Action]
             row = {"code": each.code, "label": each.label, "note": each.note, "cells": cells}
             sections.setdefault(each.chapter, []).append(row)
         seen = set(pages_seen(held))
         pages = [
-            (heading, [{"title": page.title, "grants": page.grants, "seen": page.title in seen} for page in group])
+            (
+                heading,
+                [
+                    {"title": page.title, "grants": page.grants, "seen": page.title in seen}
+                    for page in group
+                    if page.is_seen_with(self.offered)
+                ],
+            )
             for heading, group in pages_by_heading()
         ]
         return {
@@ -89,7 +110,8 @@ class GrantsTable(forms.CheckboxSelectMultiple):
             "actions": [action.capitalize() for action in Action],
             "sections": list(sections.items()),
             "pages": [(heading, group, any(page["seen"] for page in group)) for heading, group in pages],
-            "count": len(seen),
+            "count": sum(page["seen"] for _, group in pages for page in group),
+            "has_unnamed": not functionalities_had(held) <= named,
             "total": sum(len(group) for _, group in pages),
             "classes": " ".join(CHECKBOX_CLASSES),
         }

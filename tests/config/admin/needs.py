@@ -114,12 +114,14 @@ download        see     see
 confirm         Sites.add+Sites.change+Imports.add  Sites.add+Sites.change+Imports.add
 """,
     "consumers_role": """
+changelist:delete_chosen  see  delete+Sites.see
 copy            add     add
 add             add     add+Sites.see
 change          see     change+Sites.see
 delete          delete+Sites.see  delete+Sites.see
 """,
     "consumers_staffmembership": """
+changelist:delete_chosen  see  delete+Sites.see+Products.see
 add             add     add+Sites.see+Products.see
 change          see     change+Sites.see+Products.see
 delete          delete+Sites.see+Products.see  delete+Sites.see+Products.see
@@ -144,6 +146,27 @@ rules_reading           LoyaltyPromotions.see|Discounts.see
 promotions_promotionversion_changelist  LoyaltyPromotions.see|Discounts.see
 promotions_promotionversion_change      LoyaltyPromotions.see
 promotions_promotionversion_history     LoyaltyPromotions.see
+choices_found:group                     Groups.see
+choices_found:consumer                  Consumers.see
+choices_found:site                      Sites.see
+choices_found:product                   Products.see
+choices_found:offer                     Offers.see
+choices_found:personalized_promotion    PersonalizedPromotions.see
+choices_found:site_name                 Sites.see
+choices_found:site_number               Sites.see
+choices_found:address_line_1            Sites.see
+choices_found:town                      Sites.see
+choices_found:county                    Sites.see
+choices_found:postcode                  Sites.see
+choices_found:loyalty_card_type         Consumers.see
+choices_found:sku                       Products.see
+choices_found:program_brand             Products.see
+choices_found:product_brand             Products.see
+choices_found:category                  Products.see
+choices_found:labels                    Products.see
+choices_found:source                    Consumers.see
+choices_found:payment_card_type         Consumers.see
+autocomplete                            Products.see
 app_list                Products.see|Discounts.see|LoyaltyPromotions.see|PersonalizedPromotions.see
 """
 """Looking and sending need the same there; all other pages that belong to no model need nothing."""

@@ -33,6 +33,8 @@ from tests.consumers.admin.office import fill, make_office, save_discount, save_
 from tests.consumers.builders import make_role, take_away
 
 PASSWORD = "blue-lantern-7"
+TAKEN_AWAY = ("PersonalizedPromotions", "ConsumersLists")
+"""The functionalities that P has not."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,9 +71,7 @@ class Scene:
         reader = self.browser(S)
         address = address_of(page, self.account)
         if page.name.endswith("_process_import"):
-            address = address.replace("/process_import/", "/import/")
-            looker = self.browser(role) if role in page.send else reader
-            return _without_unset(looker.post(address, imported(page.name, code)).context["confirm_form"].initial)
+            return self.confirmation(page, self.browser(role) if role in page.send else reader)
         sent: dict[str, Any] = {}
         if S in page.look:
             answer = reader.get(address)
@@ -80,6 +80,12 @@ class Scene:
             sent["name"] = "Changed"
         filled = FILLED.get(page.key)
         return {**sent, **(filled(self.account) if filled else {})}
+
+    def confirmation(self, page: Page, client: Client) -> dict[str, Any]:
+        """Preview a file as somebody who may import, and return what the form of the preview sends."""
+        address = address_of(page, self.account).replace("/process_import/", "/import/")
+        answer = client.post(address, imported(page.name, self.account.code))
+        return _without_unset(answer.context["confirm_form"].initial)
 
 
 Fill = Callable[[Account], dict[str, Any]]
@@ -221,6 +227,7 @@ FILLED: Mapping[str, Fill] = {
         for action in ("stop_chosen", "duplicate_chosen")
     },
     **{page.key: exported(page.model_admin) for page in PAGES if page.action == "export_chosen"},
+    **{page.key: coded(format="0", resource="0") for page in PAGES if page.name.endswith("_export")},
     **{page.key: deleted(page) for page in PAGES if page.action == "delete_chosen"},
     "loyalty_ledgerentry_adjust": lambda _: {"direction": "add", "points": "5", "reason": "Sorry"},
     "loyalty_adjustmentlimits_change": lambda _: {"customer_service_at_once": "7"},
@@ -301,7 +308,7 @@ def make_scene(code: str = "ostrich") -> Scene:
     for letter, role in ((M, StaffRole.MARKETER), (C, StaffRole.CUSTOMER_SERVICE), (V, StaffRole.VIEWER)):
         users[letter] = _member(account, role, role.name.lower())
     users[P] = _member(account, StaffRole.ADMINISTRATOR, "without")
-    take_away(users[P].staff_memberships.get(), "PersonalizedPromotions", "ConsumersLists")
+    take_away(users[P].staff_memberships.get(), *TAKEN_AWAY)
     _roles(account)
     office.user.set_password(PASSWORD)
     office.user.save()

@@ -1,9 +1,18 @@
-"""Visit every page and send every action in every role: each gets what the table says, and changes nothing else."""
+"""Visit every page and send every action: whoever may gets what the table says, and all others change nothing.
+
+``pages`` says which roles may, ``needs`` which grants it takes; the two are compared. Each page is then tried with what
+it needs and nothing else, and with everything but one grant that it needs. As a grant never takes a page away, this
+holds for each functionality alone, and for all roles between. The four roles visit where their answers differ.
+
+Two refusals are inferred: a list that ignores an action is shown again and writes nothing, and a page that lacks a
+grant is asked for without its template and the middleware, which the roles' visits go through.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,10 +25,11 @@ from django.http import Http404
 from django.test import Client, RequestFactory
 from django.urls import resolve, reverse
 
-from consumers.functionalities import capabilities
+from consumers.choices import StaffRole
+from consumers.functionalities import capabilities, template_grants
 from consumers.models import Job, Role, StaffMembership, User
 from consumers.services.staff import staff_member_add
-from tests.config.admin.needs import needs_of, with_needs
+from tests.config.admin.needs import Alternatives, needs_of, with_needs
 from tests.config.admin.pages import (
     OUTSIDE,
     PAGES,
@@ -36,7 +46,7 @@ from tests.config.admin.pages import (
     page_actions,
     routes,
 )
-from tests.config.admin.scene import Scene, belongings, make_scene
+from tests.config.admin.scene import PASSWORD, TAKEN_AWAY, Scene, belongings, make_scene
 from tests.config.admin.sending import recorded_writes
 from tests.consumers.builders import make_role
 from tests.database import module_transaction
@@ -44,7 +54,12 @@ from tests.database import module_transaction
 pytestmark = pytest.mark.django_db
 
 REFUSED = {403, 404, 405}
-ROLES = (S, A, P, M, C, V)
+TEMPLATES = {
+    A: StaffRole.ADMINISTRATOR,
+    M: StaffRole.MARKETER,
+    C: StaffRole.CUSTOMER_SERVICE,
+    V: StaffRole.VIEWER,
+}
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +147,7 @@ def visit_page(scene: Scene, role: str, page: Page, sent: dict[str, Any] | None 
 
 def errors_of(answer: Any) -> Any:
     """Return the form errors of an answer, to be shown when a test fails."""
-    context = answer.context or {}
+    context = context_of(answer)
     form = context["adminform"].form if "adminform" in context else context.get("form")
     return getattr(form, "errors", None)
 
@@ -174,10 +189,41 @@ def test_an_anonymous_visitor_is_sent_to_the_log_in(scene: Scene, page: Page) ->
         assert "/admin/login/" in visit.answer["Location"]
 
 
+STAFF = (A, P, M, C, V)
+"""The roles of an account, those with more first."""
+
+
+def grants_of(role: str) -> frozenset[str]:
+    """Return the grants of a role by its letter."""
+    grants = template_grants(TEMPLATES[A if role == P else role])
+    return frozenset(grant for grant in grants if role != P or not grant.startswith(TAKEN_AWAY))
+
+
+def visitors(allowed: frozenset[str]) -> list[str]:
+    """Return the roles whose visits tell: the superuser, the last role that is admitted and the first that is not.
+
+    The grants of a page decide about the others.
+    """
+    admitted = [role for role in STAFF if role in allowed]
+    refused = [role for role in STAFF if role not in allowed]
+    return [S, *admitted[-1:], *refused[:1]]
+
+
+def test_the_table_of_roles_says_what_the_grants_of_a_page_say() -> None:
+    wrong = [
+        (page.key, sorted(allowed ^ by_grants))
+        for page in PAGES
+        for allowed, needs in zip((page.look, page.send), needs_of(page), strict=True)
+        if (by_grants := {S, *(role for role in STAFF if any(need <= grants_of(role) for need in needs))}) != allowed
+        and allowed
+    ]
+    assert wrong == []
+
+
 @each_page()
-def test_every_role_sees_a_page_as_the_table_says(scene: Scene, page: Page) -> None:
+def test_a_role_sees_a_page_as_the_table_says(scene: Scene, page: Page) -> None:
     wrong: dict[str, Any] = {}
-    for role in ROLES:
+    for role in visitors(page.look):
         visit = visit_page(scene, role, page)
         answer, expected = visit.answer, {200, 302} if role in page.look else REFUSED
         if answer.status_code not in expected or "/login/" in answer.get("Location", "") or visit.statements:
@@ -186,10 +232,10 @@ def test_every_role_sees_a_page_as_the_table_says(scene: Scene, page: Page) -> N
 
 
 @each_page()
-def test_every_role_sends_a_form_as_the_table_says(scene: Scene, forms: dict[str, dict[str, Any]], page: Page) -> None:
+def test_a_role_sends_a_form_as_the_table_says(scene: Scene, forms: dict[str, dict[str, Any]], page: Page) -> None:
     wrong: dict[str, Any] = {}
     sent = form_sent(scene, forms, page)
-    for role in ROLES:
+    for role in visitors(page.send):
         if page.name.endswith("_process_import"):
             # A file is imported once.
             sent = scene.sent(page, role)
@@ -221,7 +267,7 @@ class Holder:
         Role.objects.filter(pk=self.membership.role_id).update(grants=sorted(grants))
 
     def is_refused(self, page: Page, address: str, sent: dict[str, Any] | None) -> bool:
-        """Return whether a page refuses the holder."""
+        """Return whether a page refuses the holder, or the form what they send."""
         rewind(sent)
         request = RequestFactory().get(address) if sent is None else RequestFactory().post(address, sent)
         request.user = User.objects.get(pk=self.membership.user_id)
@@ -234,69 +280,137 @@ class Holder:
             answer = request.resolver_match.func(request, *request.resolver_match.args, **request.resolver_match.kwargs)
         except (PermissionDenied, Http404):
             return True
-        # Django leads to the overview where there is no such row; a list ignores an action that it does not offer.
+        if answer.status_code in REFUSED:
+            return True
+        # Django leads to the overview where there is no such row.
         is_led_away = answer.status_code == 302 and answer["Location"] == reverse("admin:index")
-        return answer.status_code in REFUSED or is_led_away or (bool(page.action) and sent is not None)
+        # The form says who may not give a role, and what a role may not get.
+        gives = {"staff_role", "grants"} & set(errors_of(answer) or ())
+        return is_led_away or (sent is not None and (bool(gives) or is_passed_over(page, answer)))
+
+
+def is_passed_over(page: Page, answer: Any) -> bool:
+    """Return whether a list may have ignored an action that it does not offer: it is shown again."""
+    return bool(page.action) and (answer.status_code == 302 or "cl" in context_of(answer))
+
+
+def context_of(answer: Any) -> Any:
+    """Return the context of an answer, whether it is rendered or not; empty without a template."""
+    return getattr(answer, "context", None) or getattr(answer, "context_data", None) or {}
 
 
 @pytest.fixture(scope="module")
 def holder(scene: Scene) -> Holder:
     """Make a member of staff with a role of no grants."""
     role = make_role(scene.account, title="Holder")
-    membership = staff_member_add(account_id=scene.account.pk, username="holder", role=role.title)
+    membership = staff_member_add(account_id=scene.account.pk, username="holder", role=role.title, password=PASSWORD)
     membership.user.current_membership = membership
     return Holder(membership=membership)
 
 
-HELD_ALONE = {grant: with_needs([grant]) for grant in capabilities()}
+WITH_NEEDS = {grant: with_needs([grant]) for grant in capabilities()}
 
 
-@each_page("login", "logout", "choices_found", *OUTSIDE)
-def test_a_grant_alone_opens_no_more_than_its_pages(
+def too_few(needs: Alternatives) -> list[frozenset[str]]:
+    """Return the largest sets of grants that do not suffice: all but one that each alternative needs.
+
+    A role with more grants is refused nothing that one with fewer may do: what these sets do not open, none of their
+    grants opens alone, nor with others.
+    """
+    largest: list[frozenset[str]] = []
+    sets = {
+        frozenset(grant for grant, held in WITH_NEEDS.items() if held.isdisjoint(lacking))
+        for lacking in product(*needs)
+    }
+    for grants in sorted(sets, key=len, reverse=True):
+        if not any(grants <= larger for larger in largest):
+            largest.append(grants)
+    return largest
+
+
+@each_page("login", "logout", *OUTSIDE)
+def test_without_one_grant_that_it_needs_a_page_is_refused(
     scene: Scene, holder: Holder, forms: dict[str, dict[str, Any]], page: Page
 ) -> None:
-    wrong: list[tuple[str, str]] = []
+    wrong: list[Any] = []
     sent = form_sent(scene, forms, page) if not page.name.endswith("_process_import") else {}
     address = address_of(page, scene.account)
     Job.objects.filter(account=scene.account).update(asked_by=holder.membership.user)
     for way, needs, values in zip(("look", "send"), needs_of(page), (None, sent), strict=True):
         if not getattr(page, way):
             continue
-        holds = {grant: held for grant, held in HELD_ALONE.items() if not any(need <= held for need in needs)}
-        for grant, held in holds.items():
+        for held in too_few(needs):
             holder.hold(held)
             with transaction.atomic():
                 with recorded_writes() as statements:
                     refused = holder.is_refused(page, address, values)
                 transaction.set_rollback(True)
             if not refused or statements:
-                wrong.append((way, grant))
+                wrong.append((way, sorted(WITH_NEEDS.keys() - held), statements[:2]))
     assert wrong == []
 
 
-@each_page("login", "logout", "choices_found", *OUTSIDE)
+@each_page("login", "logout", *OUTSIDE)
 def test_what_a_page_needs_is_enough(
     scene: Scene, holder: Holder, forms: dict[str, dict[str, Any]], page: Page
 ) -> None:
-    wrong: list[tuple[str, frozenset[str], int]] = []
-    sent = form_sent(scene, forms, page)
+    wrong: list[Any] = []
+    is_confirmed = page.name.endswith("_process_import")
+    sent = form_sent(scene, forms, page) if not is_confirmed else {}
     address = address_of(page, scene.account)
     Job.objects.filter(account=scene.account).update(asked_by=holder.membership.user)
     client = Client(raise_request_exception=True)
     client.force_login(holder.membership.user, backend="consumers.access.MembershipBackend")
     for way, needs, values in zip(("look", "send"), needs_of(page), (None, sent), strict=True):
-        # A file that is confirmed must have been previewed by who confirms it.
-        if not getattr(page, way) or page.name.endswith("_process_import"):
+        if not getattr(page, way):
             continue
         for held in needs:
             holder.hold(held)
             rewind(values)
             with transaction.atomic():
-                answer = client.get(address) if values is None else client.post(address, values)
+                # Who confirms a file has previewed it.
+                sends = scene.confirmation(page, client) if is_confirmed and values is not None else values
+                with recorded_writes() as statements:
+                    answer = client.get(address) if sends is None else client.post(address, sends)
                 transaction.set_rollback(True)
-            if answer.status_code not in (200, 302) or (errors_of(answer) and not page.reads):
-                wrong.append((way, held, answer.status_code))
+            is_done = values is None or bool(statements) or (page.reads and not is_passed_over(page, answer))
+            if answer.status_code not in (200, 302) or errors_of(answer) or not is_done:
+                wrong.append((way, sorted(held), answer.status_code, errors_of(answer)))
     assert wrong == []
+
+
+MEMBERS_DEEDS: dict[str, dict[str, Any]] = {
+    "consumers_staffmembership_change": {"staff_role": "Spare role of ostrich"},
+    "consumers_staffmembership_delete": {"post": "yes"},
+    "consumers_staffmembership_password_link": {"_form_submitted": "True"},
+}
+
+
+@pytest.mark.parametrize("name", MEMBERS_DEEDS)
+def test_a_member_who_may_do_more_is_left_alone(scene: Scene, name: str) -> None:
+    """P has not all that a viewer sees; an administrator has."""
+    viewer = scene.users[V].staff_memberships.get()
+    address, sent = reverse(f"admin:{name}", args=[viewer.pk]), MEMBERS_DEEDS[name]
+    answers = {}
+    for role in (P, A):
+        with transaction.atomic():
+            with recorded_writes() as statements:
+                answer = scene.browser(role).post(address, sent)
+            transaction.set_rollback(True)
+        answers[role] = (answer.status_code in REFUSED, bool(statements))
+    assert answers == {P: (True, False), A: (False, True)}
+
+
+def test_a_list_deletes_no_member_who_may_do_more(scene: Scene) -> None:
+    sent = {"action": "delete_chosen", "_selected_action": [str(scene.users[V].staff_memberships.get().pk)]}
+    address, memberships = reverse("admin:consumers_staffmembership_changelist"), scene.account.staff_memberships
+    left = {}
+    for role in (P, A):
+        with transaction.atomic():
+            scene.browser(role).post(address, {**sent, "confirmed": "yes"})
+            left[role] = memberships.filter(user=scene.users[V]).exists()
+            transaction.set_rollback(True)
+    assert left == {P: True, A: False}
 
 
 # --- what is of personalized promotions -------------------------------------------------------------------------------

@@ -80,6 +80,25 @@ def test_the_form_ticks_what_the_role_has_and_offers_what_its_maker_has(office: 
     assert not [grant for grant, rest in boxes.items() if "checked" in rest]
 
 
+def test_a_functionality_that_one_has_not_is_named_nowhere(office: Office) -> None:
+    bob = with_role(office, "Staff.see", "Staff.add", "Sites.see")
+    more = make_role(office.account, "Sites.see", "Products.see", "Offers.see", title="More")
+    more.grants = ["Sites.see", "Sites.add", "Offers.see", "Offers.add"]
+    more.save()
+    page = bob.page("consumers_role_change", more.pk).content.decode()
+    assert set(re.findall(r'value="(\w+)\.\w+"', page)) == {"Staff", "Sites"}
+    assert "This role also has functionalities that you do not have." in page
+    assert "2 of 4 pages" in page
+    history = bob.page("consumers_role_history", more.pk).content.decode()
+    assert "Sites: add" in history
+    assert "functionalities that you do not have" in history
+    listed = bob.page("consumers_role_changelist").content.decode()
+    assert "Sites and 1 more" in listed
+    for text in (page, history, listed):
+        assert not re.search(r"Offers|Products", text)
+    assert "functionalities that you do not have" not in office.page("consumers_role_change", more.pk).content.decode()
+
+
 def test_a_copy_has_what_its_maker_may_give(office: Office) -> None:
     bob = with_role(office, "Staff.see", "Staff.add", "Sites.see")
     viewer = Role.objects.get(account=None, name=StaffRole.VIEWER)
@@ -276,8 +295,8 @@ def test_a_role_that_somebody_has_is_kept_and_its_holders_are_linked(office: Off
     role, membership = role_of(bob), bob.user.staff_memberships.get()
     answer = office.post("consumers_role_delete", role.pk, post="yes")
     page = office.client.get(answer["Location"]).content.decode()
-    link = f'<a class="text-link" href="/admin/consumers/staffmembership/{membership.pk}/change/">bob</a>'
-    assert f"Give staff with this role another one first: {link}." in page
+    assert "“Role of bob” is in use and cannot be deleted" in page
+    assert f'href="/admin/consumers/staffmembership/{membership.pk}/change/">bob' in page
     assert Role.objects.filter(pk=role.pk).exists()
     staff_member_add(account_id=office.account.pk, username="eve", role=role.title)
     office.post("consumers_staffmembership_change", membership.pk, staff_role=StaffRole.VIEWER)
