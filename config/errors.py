@@ -1,6 +1,7 @@
 """Turn refusals and errors into HTTP responses: the only place where that happens."""
 
 import logging
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
@@ -106,7 +107,7 @@ def is_statement_timeout(error: OperationalError) -> bool:
 
 
 class UnavailableMiddleware:
-    """Responds with a page to outages that reach Django: those of the admin. REST has ``ExceptionHandler``."""
+    """Responds with a page to outages in a view of the admin. REST has ``ExceptionHandler``."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -119,8 +120,13 @@ class UnavailableMiddleware:
         if outage is None:
             return None
         logger.error("Answered 503 to %s %s.", request.method, request.path, exc_info=exception)
-        context = {"is_too_slow": isinstance(outage, TooSlow)}
-        return HttpResponse(render_to_string("503.html", context), status=outage.status_code)
+        return outage_page(outage)
+
+
+def outage_page(outage: Unavailable | TooSlow) -> HttpResponse:
+    """Return the page that says what to do about an outage; it needs no database."""
+    context = {"is_too_slow": isinstance(outage, TooSlow)}
+    return HttpResponse(render_to_string("503.html", context), status=outage.status_code)
 
 
 class ExceptionHandler(StandardizedHandler):
@@ -163,7 +169,16 @@ def unknown_path(request: HttpRequest) -> JsonResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Respond to an unexpected error: JSON below /api/, a page elsewhere; the log has the details."""
+    """Respond to an unexpected error: JSON below /api/, a page elsewhere; the log has the details.
+
+    An outage before any view comes here too: who is logged in is read from the database.
+    """
+    error = sys.exception()
+    outage = outage_of(error, request.method) if isinstance(error, Exception) else None
     if request.path_info.startswith("/api/"):
-        return JsonResponse(error_body(kind="server_error", code="error", detail="Server error."), status=500)
-    return defaults.server_error(request)
+        code, detail = (outage.default_code, outage.default_detail) if outage else ("error", "Server error.")
+        status_code = outage.status_code if outage else status.HTTP_500_INTERNAL_SERVER_ERROR
+        headers = {"Retry-After": str(outage.wait)} if isinstance(outage, Unavailable) else {}
+        body = error_body(kind="server_error", code=code, detail=detail)
+        return JsonResponse(body, status=status_code, headers=headers)
+    return outage_page(outage) if outage else defaults.server_error(request)

@@ -8,6 +8,7 @@ from django.test import Client, RequestFactory
 from django.views import defaults
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from consumers.access import CurrentAccountMiddleware
 from consumers.admin.site import SiteAdmin
 from consumers.choices import StaffRole
 from consumers.circuit_breaker import CircuitOpen
@@ -60,11 +61,10 @@ def test_the_server_error_page_needs_no_database_or_assets() -> None:
     assert "Something went wrong" in answer.content.decode()
 
 
-@pytest.mark.parametrize(
-    "error",
-    [OperationalError("server closed the connection"), RedisTimeout("no answer"), CircuitOpen("redis")],
-    ids=lambda error: type(error).__name__,
-)
+OUTAGES = [OperationalError("server closed the connection"), RedisTimeout("no answer"), CircuitOpen("redis")]
+
+
+@pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
 def test_an_outage_shows_a_page_that_invites_another_try(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     office = make_office()
 
@@ -75,6 +75,23 @@ def test_an_outage_shows_a_page_that_invites_another_try(error: Exception, monke
     answer = office.page("consumers_site_changelist")
     assert answer.status_code == 503
     assert "Not available at the moment" in answer.content.decode()
+
+
+@pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(("address", "words"), [("/admin/", "Not available"), ("/api/v1/sites", '"unavailable"')])
+def test_an_outage_before_the_view_is_none_of_our_faults(
+    error: Exception, address: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = make_office()
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(CurrentAccountMiddleware, "__call__", fails)
+    office.client.raise_request_exception = False
+    answer = office.client.get(address)
+    assert answer.status_code == 503
+    assert words in answer.content.decode()
 
 
 def test_too_many_wrong_passwords_show_an_error_page(client: Client) -> None:
