@@ -96,7 +96,19 @@ def dashboard(request: HttpRequest, context: Context) -> JsonObject:
     if user.has_perm("loyalty.view_redemptionmessage"):
         context["trouble"] = _trouble(account)
         context["trouble_count"] = sum(row["count"] for row in context["trouble"])
+    if not families and not context["charts"] and context.keys().isdisjoint({"sales", "trouble"}):
+        context["chapters"] = _chapters(context)
     return context
+
+
+def _chapters(context: Context) -> list[JsonObject]:
+    """Return the pages of the sidebar that the user sees, by chapter; without the overview, which has no chapter."""
+    chapters = [
+        {"title": group["title"], "pages": [page for page in group["items"] if page["has_permission"]]}
+        for group in context["sidebar_navigation"]
+        if group.get("title")
+    ]
+    return [chapter for chapter in chapters if chapter["pages"]]
 
 
 def _charts(user: User, account: Account, now: datetime) -> list["Chart"]:

@@ -8,7 +8,8 @@ from django.utils import timezone
 from consumers.choices import StaffRole
 from loyalty.models import LedgerEntry, RedemptionMessage, Voucher
 from promotions.models import Promotion
-from tests.consumers.admin.office import Office, fill, make_office, save_promotion, sell
+from tests.consumers.admin.office import Office, fill, log_in, make_office, save_promotion, sell
+from tests.consumers.builders import make_role
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +90,42 @@ def test_messages_that_wait_for_a_person_are_listed(office: Office) -> None:
     assert [row.pk for row in listed.context["cl"].result_list] == [message.pk]
     assert "1 message needs attention:" in page(office)
     assert "attention" not in page(make_office("other"))
+
+
+@pytest.mark.parametrize(
+    ("grants", "pages"),
+    [
+        (["Products.see"], {"Shop": ["Products"]}),
+        (["Staff.see", "Sites.see"], {"Shop": ["Sites"], "Settings": ["Staff", "Roles"]}),
+        (["ConflictManagement.see"], {"Promotions": ["Try a basket", "Conflict management"]}),
+    ],
+)
+def test_without_anything_to_show_it_leads_to_the_pages_of_the_role(
+    office: Office, grants: list[str], pages: dict[str, list[str]]
+) -> None:
+    role = make_role(office.account, *grants, title="Few")
+    overview = log_in(office.account, role=role.title, username="few").page("index")
+    chapters = overview.context["chapters"]
+    assert {chapter["title"]: [page["title"] for page in chapter["pages"]] for chapter in chapters} == pages
+    html = overview.content.decode()
+    assert "Choose a page to start" in html
+    for chapter in chapters:
+        for row in chapter["pages"]:
+            # In the sidebar and on the page.
+            assert html.count(f'href="{row["link"]}"') >= 2
+
+
+def test_a_role_without_pages_says_so_and_a_role_with_something_to_show_shows_it(office: Office) -> None:
+    for title, grants, words in (
+        ("None", [], "Your role has no pages yet"),
+        ("Vouchers", ["Vouchers.see"], "Vouchers issued"),
+        ("Discounts", ["Discounts.see"], "Active now"),
+        ("Consumers", ["Consumers.see"], "Points issued"),
+    ):
+        role = make_role(office.account, *grants, title=title)
+        html = page(log_in(office.account, role=role.title, username=title))
+        assert words in html
+        assert "Choose a page to start" not in html
 
 
 @pytest.mark.parametrize("role", StaffRole)
