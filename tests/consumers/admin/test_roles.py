@@ -276,8 +276,9 @@ def test_a_role_that_somebody_has_is_kept_and_its_holders_are_linked(office: Off
     role, membership = role_of(bob), bob.user.staff_memberships.get()
     answer = office.post("consumers_role_delete", role.pk, post="yes")
     page = office.client.get(answer["Location"]).content.decode()
-    link = f'<a class="text-link" href="/admin/consumers/staffmembership/{membership.pk}/change/">bob</a>'
-    assert f"Give staff with this role another one first: {link}." in page
+    link = f'<a class="text-link" href="/admin/consumers/staffmembership/{membership.pk}/change/">bob · acme</a>'
+    assert "“Role of bob” is in use and cannot be deleted" in page
+    assert link in page
     assert Role.objects.filter(pk=role.pk).exists()
     staff_member_add(account_id=office.account.pk, username="eve", role=role.title)
     office.post("consumers_staffmembership_change", membership.pk, staff_role=StaffRole.VIEWER)
