@@ -117,7 +117,7 @@ def wordy_account() -> Scenery:
     for model in apps.get_models():
         if model._meta.app_label in ("consumers", "promotions", "loyalty"):
             for column in model._meta.concrete_fields:
-                if isinstance(column, CharField) and column.name in FREE_TEXT_COLUMNS:
+                if isinstance(column, CharField) and column.name in FREE_TEXT_COLUMNS and not column.unique:
                     model._default_manager.update(**{column.name: LONG[: column.max_length or 200]})
     return built
 

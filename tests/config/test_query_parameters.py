@@ -6,10 +6,10 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 
 from tests.config.admin.sending import recorded_writes
-from tests.config.test_api_access import BODIES, ENDPOINTS, TILL_MAY, VIEWS, _as_asked, shop
+from tests.config.test_api_access import BODIES, ENDPOINTS, TILL_MAY, VIEWS, _as_asked, module_shop, shop
 from tests.consumers.builders import Shop, errors_of
 
-__all__ = ["shop"]
+__all__ = ["module_shop", "shop"]
 
 SALE: dict[str, Any] = {
     "site": "S",

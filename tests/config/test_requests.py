@@ -13,11 +13,11 @@ from config.logs import WithoutQueryStrings
 from config.requests import without_personal_data
 from consumers.choices import StaffRole
 from consumers.models import ApiKey
-from tests.config.test_api_access import ENDPOINTS, shop
+from tests.config.test_api_access import ENDPOINTS, module_shop, shop
 from tests.consumers.admin.office import make_office
 from tests.consumers.builders import Shop
 
-__all__ = ["shop"]
+__all__ = ["module_shop", "shop"]
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RATE = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy")

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -14,6 +13,7 @@ from consumers.services.consumer import ConsumerValues, consumers_save
 from loyalty.models import Voucher
 from promotions.services.product import ProductValues, products_save
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion
+from tests.consumers.builders import take_away
 
 pytestmark = pytest.mark.django_db
 
@@ -71,11 +71,7 @@ def test_a_user_finds_only_what_their_role_may_see(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
     assert "Staff" not in [title for title, _ in found(viewer, "staff")]
     assert "Staff" in [title for title, _ in found(office, "staff")]
-    role, _ = Group.objects.get_or_create(name="Without")
-    role.permissions.set(
-        Group.objects.get(name=StaffRole.VIEWER).permissions.exclude(content_type__model__in=["consumer", "discount"])
-    )
-    StaffMembership.objects.filter(user=viewer.user).update(role=role)
+    take_away(viewer.user.staff_memberships.get(), "Consumers", "Discounts")
     assert not kinds(viewer, "acme") & {"Consumer", "Discount"}
     assert "Loyalty promotion" in kinds(viewer, "acme")
 

@@ -32,6 +32,7 @@ from promotions.services.personalized.assignments import ConsumerProducts, perso
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from promotions.services.promotion.values import PromotionValues
+from tests.consumers.builders import make_role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +109,7 @@ def fill(account: Account, *, rows: int = 1) -> None:
             for n in numbers
         ],
     )
+    make_role(account, "Sites.see", title=f"Role of {code}")
     now = timezone.now()
     for n in numbers:
         job_create(

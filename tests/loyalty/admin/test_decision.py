@@ -176,13 +176,13 @@ def test_a_sale_without_returns_is_not_compared(office: Office) -> None:
     [
         (
             {"site_rules": {"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": "York"}]}},
-            "It would have applied if: Town is York.",
+            "It applies only at sites in the town of York.",
         ),
         (
             {"customer_rules": {"match": "all", "rules": [
                 {"attribute": "groups", "operator": "is_not_any_of", "value": ["acme-g1"]}
             ]}},
-            "It would have applied if: Groups is not any of Group of acme (acme-g1).",
+            "It is only for customers not in the group “Group of acme”.",
         ),
         (
             {"transaction_rules": {"match": "all", "rules": [

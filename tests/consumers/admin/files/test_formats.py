@@ -186,7 +186,7 @@ LAUGHS = '<!DOCTYPE w [<!ENTITY a "lol">{}]>'.format(
         ("json", b"[" * 100_000, "nested too deeply"),
         ("json", b'[{"key": ' + b"[" * 70 + b"]" * 70 + b"}]", "nested too deeply"),
         ("json", b'[{"key": ' + b"9" * 5000 + b"}]", "not a JSON file"),
-        ("json", json.dumps([{f"c{n}": 1 for n in range(201)}]).encode(), "200 fields"),
+        ("json", json.dumps([{f"c{n}": 1 for n in range(201)}]).encode(), "200 different fields"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(kind: str, content: bytes, words: str) -> None:

@@ -582,7 +582,7 @@ def test_publishing_asks_with_the_promotions_sentence_and_saves_nothing_before(o
     assert errors_of(answer) == {}
     question = answer.context["publish_question"]
     assert question.title == "Publish this promotion?"
-    assert question.sentence == "From 1 Jun 2030, 09:00 BST, loyalty members get 50 points."
+    assert question.sentence == "From 1 Jun 2030, 09:00 BST, loyalty members get 50 points per transaction."
     assert "It starts on 1 Jun 2030, 09:00 BST." in question.explanation
     seen = answer.content.decode()
     assert "Please correct" not in seen
