@@ -150,7 +150,11 @@ class AdjustmentLimitsForm(ServiceForm):
         for name, field in self.fields.items():
             limit = limit_of(self.own, name)
             if limit is not None:
-                field.help_text = f"You can raise it to {limit:,}, your own limit." if limit else CANNOT_RAISE
+                field.help_text = (
+                    f"Blank means no limit. You can raise it up to {limit:,}, your own limit."
+                    if limit
+                    else CANNOT_RAISE
+                )
 
 
 @admin.register(AdjustmentLimits)
