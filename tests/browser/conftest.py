@@ -147,7 +147,7 @@ def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[D
             desk.console_errors.append(message.text)
 
     def on_error(error: Error) -> None:
-        desk.console_errors.append(str(error))
+        desk.console_errors.append(error.stack or str(error))
 
     def on_request(request: Request) -> None:
         requests.append(request.url)

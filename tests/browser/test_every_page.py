@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from django.apps import apps
-from django.db.models import CharField
+from django.db.models import CharField, Value
+from django.db.models.functions import Concat, Left
 from playwright.sync_api import BrowserContext, ViewportSize, expect
 from playwright.sync_api import Page as Tab
 
@@ -37,6 +38,7 @@ REDIRECT = (
     "conflicts_conflictsettings_changelist",
     "consumers_account_changelist",
     "loyalty_adjustmentlimits_changelist",
+    "consumers_role_copy",
 )
 """Pages that lead an administrator to another page."""
 
@@ -118,7 +120,9 @@ def wordy_account() -> Scenery:
         if model._meta.app_label in ("consumers", "promotions", "loyalty"):
             for column in model._meta.concrete_fields:
                 if isinstance(column, CharField) and column.name in FREE_TEXT_COLUMNS and not column.unique:
-                    model._default_manager.update(**{column.name: LONG[: column.max_length or 200]})
+                    # What it was comes first: some names are unique, and some rows are known by theirs.
+                    words = Left(Concat(column.name, Value(LONG)), column.max_length or 200)
+                    model._default_manager.update(**{column.name: words})
     return built
 
 

@@ -66,4 +66,4 @@ def test_the_page_of_a_job_follows_it_until_it_is_done(desk: Desk) -> None:
     expect(page.locator("#job-state")).to_contain_text("Waiting")
     jobs_run()
     expect(page.locator("#job-state")).to_contain_text("Done")
-    expect(page.locator("#job-state")).to_contain_text("1 of 1 rows imported")
+    expect(page.locator("#job-state")).to_contain_text("1 of 1 rows checked")

@@ -325,7 +325,7 @@ def test_publishing_by_the_keyboard_asks_once_and_saves_what_is_entered(desk: De
     page.locator("#id_points").fill("75")
     page.get_by_role("button", name="Publish").press("Enter")
     question = page.get_by_role("dialog", name="Publish this promotion?")
-    expect(question).to_contain_text("get 75 points.")
+    expect(question).to_contain_text("get 75 points per transaction.")
     expect(question.get_by_label("Reason")).to_be_focused()
     for scheme in ("light", "dark"):
         page.evaluate("scheme => document.documentElement.className = scheme", scheme)
@@ -451,7 +451,7 @@ def test_the_list_is_filtered_by_the_keyboard(desk: Desk) -> None:
     expect(sheet).to_be_hidden()
     expect(page.get_by_role("button", name="Filters")).to_be_focused()
     page.goto("/admin/loyalty/loyaltypromotion/?status=draft")
-    expect(page.get_by_text("Sleeping")).to_be_visible()
+    expect(page.get_by_role("link", name="Sleeping later")).to_be_visible()
     expect(page.get_by_text("Promotion of acme")).to_have_count(0)
 
 

@@ -73,8 +73,6 @@ class ImportExportMixin(ImportExportModelAdmin):
     export_form_class = FileExportForm
     formats: Sequence[type[FileFormat]] = (CSV, XLSX, JSON)
     show_change_form_export = False
-    # A list with an action shows how many rows are selected.
-    actions_selection_counter = True
     file_note = ""
     exports = True
 

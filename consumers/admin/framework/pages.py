@@ -204,7 +204,8 @@ class AccountAdmin(DeletionMixin, SavedOrderMixin, HistoryPageMixin, ModelAdmin)
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     warn_unsaved_form = True
-    actions_selection_counter = False
+    # The script of lists with actions counts the rows that are selected.
+    actions_selection_counter = True
     formfield_overrides: ClassVar[dict[Any, JsonObject]] = {
         models.DateTimeField: {"form_class": ZonedDateTimeField, "widget": ZonedDateTimeInput},
         models.DateField: {"widget": DateInput},

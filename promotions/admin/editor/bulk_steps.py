@@ -32,7 +32,6 @@ class BulkStepsMixin:
 
     family: ClassVar[PromotionFamily]
     actions = ("stop_chosen", "duplicate_chosen")
-    actions_selection_counter = True
 
     @admin.action(description=STOP.label, permissions=[STOP.permission])
     def stop_chosen(self, request: HttpRequest, chosen: QuerySet[Promotion]) -> HttpResponse | None:
