@@ -224,8 +224,8 @@ def _card_holders(account_id: int, words: Sequence[str]) -> list[Q]:
     begins = [_begins_number(word) for word in words]
     if not begins:
         return []
-    found = cards.filter(reduce(or_, begins)).values_list("number", "membership__consumer")
-    holders = list(found[: MAX_NAMED_ROWS + 1])
+    numbers = cards.filter(reduce(or_, begins)).values_list("number", "membership__consumer")
+    holders = list(numbers[: MAX_NAMED_ROWS + 1])
     if len(holders) > MAX_NAMED_ROWS:
         return [Q(pk__in=cards.filter(begin).values("membership__consumer")) for begin in begins]
     by_word = [[holder for number, holder in holders if number.startswith(_spellings(word))] for word in words]

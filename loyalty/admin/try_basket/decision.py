@@ -121,6 +121,13 @@ class TriedDecision:
         return [row for row in self.refused if row.is_folded]
 
 
+def _voucher_rows(decision: Decision, currency: str) -> list[VoucherRow]:
+    return [
+        VoucherRow(code=voucher.code, offer=voucher.offer, discount=_amount(voucher.discount, currency))
+        for voucher in decision.vouchers
+    ]
+
+
 def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion | None) -> TriedDecision:
     """Describe a decision, the refusals nearest to applying first.
 
@@ -135,6 +142,7 @@ def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion |
     account = account_of(request)
     names = _reference_names(quote, account_id=account.pk)
     wording = Wording(names=names, currency=currency, catalogue_currency=account.currency)
+    site = quote.prepared.site
 
     def link(source: PromotionSource) -> PromotionLink:
         return PromotionLink(
@@ -154,14 +162,11 @@ def describe_decision(request: HttpRequest, quote: Quote, promotion: Promotion |
         promotion_points=f"{decision.promotion_points:,}",
         consumer=quote.record.consumer.consumer_id if quote.record is not None else "",
         at=decision.basket.at,
-        site=quote.prepared.site.name or quote.prepared.site.number,
-        zone=quote.prepared.site.zone.key,
+        site=site.name or site.number,
+        zone=site.zone.key,
         lines=list(_line_rows(quote, names)),
         applied=[_applied_row(applied, link(applied.promotion.source), currency) for applied in decision.applied],
-        vouchers=[
-            VoucherRow(code=voucher.code, offer=voucher.offer, discount=_amount(voucher.discount, currency))
-            for voucher in decision.vouchers
-        ],
+        vouchers=_voucher_rows(decision, currency),
         refused=[
             RefusalRow(
                 promotion=(refused := link(refusal.promotion.source)),
@@ -220,8 +225,8 @@ def _reference_names(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str
     ]
     for refusal in quote.decision.refused:
         if refusal.near_miss is not None and refusal.near_miss.rule is not None and refusal.reason in SCOPES:
-            found = check_tree({"match": "all", "rules": [refusal.near_miss.rule]}, SCOPES[refusal.reason])[2]
-            references += [(ReferenceKind(reference.kind), reference.key) for reference in found]
+            named = check_tree({"match": "all", "rules": [refusal.near_miss.rule]}, SCOPES[refusal.reason])[2]
+            references += [(ReferenceKind(reference.kind), reference.key) for reference in named]
     return reference_names(account_id=account_id, references=references, sources=REFERENCE_SOURCES)
 
 

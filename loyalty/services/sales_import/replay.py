@@ -111,7 +111,7 @@ def sales_replay(
     Raises:
         ReplayTooLate: the account does not take transactions that old.
     """
-    summary = ReplaySummary()
+    summary = ReplaySummary(left_out_rows=index.left_out)
     decisions = _Decisions(summary)
     _commits_unawaited()
 
@@ -119,7 +119,6 @@ def sales_replay(
         summary.rejected_rows[row.reason] += 1
         reject(row)
 
-    summary.left_out_rows = index.left_out
     sales = _sales(file.invoices(index, reject=rejected), account, summary, progress, rejected)
     for batch in batches_analyzed(islice(sales, limit), BATCH_SIZE):
         _check_age(account, batch[0][1], at)

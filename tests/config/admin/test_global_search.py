@@ -28,14 +28,14 @@ def office() -> Office:
     return office
 
 
-def found(office: Office, text: str) -> list[tuple[str, str]]:
+def results_of(office: Office, text: str) -> list[tuple[str, str]]:
     answer = office.client.get("/admin/search/", {"s": text})
     assert answer.status_code == 200
     return [(result.title, result.description) for result in answer.context["results"]]
 
 
 def kinds(office: Office, text: str) -> set[str]:
-    return {description.partition(" · ")[0] for _, description in found(office, text)}
+    return {description.partition(" · ")[0] for _, description in results_of(office, text)}
 
 
 def test_every_kind_is_found_by_how_its_key_begins(office: Office) -> None:
@@ -58,34 +58,34 @@ def test_every_kind_is_found_by_how_its_key_begins(office: Office) -> None:
     ],
 )
 def test_names_codes_and_pages_are_found(office: Office, text: str, title: str) -> None:
-    assert title in [found_title for found_title, _ in found(office, text)]
+    assert title in [result for result, _ in results_of(office, text)]
 
 
 def test_nothing_is_found_in_another_account(office: Office) -> None:
     other = make_office("other")
-    assert found(other, "acme") == []
-    assert found(other, "person 1") == []
+    assert results_of(other, "acme") == []
+    assert results_of(other, "person 1") == []
 
 
 def test_a_user_finds_only_what_their_role_may_see(office: Office) -> None:
     viewer = office.login(StaffRole.VIEWER)
-    assert "Staff" not in [title for title, _ in found(viewer, "staff")]
-    assert "Staff" in [title for title, _ in found(office, "staff")]
+    assert "Staff" not in [title for title, _ in results_of(viewer, "staff")]
+    assert "Staff" in [title for title, _ in results_of(office, "staff")]
     take_away(viewer.user.staff_memberships.get(), "Consumers", "Discounts")
     assert not kinds(viewer, "acme") & {"Consumer", "Discount"}
     assert "Loyalty promotion" in kinds(viewer, "acme")
 
 
 def test_the_same_text_is_answered_anew_after_a_change(office: Office) -> None:
-    assert found(office, "brand-new") == []
+    assert results_of(office, "brand-new") == []
     products_save(account_id=office.account.pk, rows=[ProductValues(sku="brand-new")])
-    assert found(office, "brand-new") == [("brand-new", "Product")]
+    assert results_of(office, "brand-new") == [("brand-new", "Product")]
 
 
 def test_a_kind_has_few_results_and_leads_to_the_others(office: Office) -> None:
     rows = [ConsumerValues(consumer_id=f"x{n}", last_name=f"Xander {n}") for n in range(40)]
     consumers_save(account_id=office.account.pk, rows=[*rows, ConsumerValues(consumer_id="x", last_name="Zoe")])
-    results = found(office, "x")
+    results = results_of(office, "x")
     assert len(results) == MAX_RESULTS + 1
     assert results[0] == ("Zoe", "Consumer · x"), "who has this very id comes first"
     assert results[-1] == ("More consumers", "See all")

@@ -356,8 +356,8 @@ def _bundles(units: Units, ordered: Sequence[Unit], sold: Sold) -> list[list[Uni
         for unit in ordered
     ]
     sets = tuple(NaiveSet(quantity=count) for count, _ in units.parts)
-    found = matching_sets(NaiveDiscount(kind="amount", value=Fraction(1), sets=sets), naive)
-    return [[ordered[u] for chosen in bundle for u in chosen] for bundle in found]
+    sets_matched = matching_sets(NaiveDiscount(kind="amount", value=Fraction(1), sets=sets), naive)
+    return [[ordered[u] for chosen in bundle for u in chosen] for bundle in sets_matched]
 
 
 def _naive_set(requirement: Requirement) -> NaiveSet:

@@ -39,10 +39,10 @@ def split(text: str, pattern: str) -> list[str]:
     """Split at what matches a pattern, outside quotation marks and brackets."""
     outside = {position for position, is_outside in depths(text) if is_outside}
     parts, start = [], 0
-    for found in re.finditer(pattern, text):
-        if found.start() in outside and found.start() >= start:
-            parts.append(text[start : found.start()])
-            start = found.end()
+    for match in re.finditer(pattern, text):
+        if match.start() in outside and match.start() >= start:
+            parts.append(text[start : match.start()])
+            start = match.end()
     return [*parts, text[start:]]
 
 
@@ -79,9 +79,9 @@ PRODUCT = re.compile(r"(?P<name>.+) \((?P<sku>\w+)\)")
 
 def product_key(text: str) -> str | None:
     """Return the SKU of "Mug (M1)", or of "SKU X9"; None where a text is no product."""
-    found = PRODUCT.fullmatch(text)
-    if found and PRODUCT_NAMES.get(found["sku"]) == unquoted(found["name"]):
-        return found["sku"]
+    match = PRODUCT.fullmatch(text)
+    if match and PRODUCT_NAMES.get(match["sku"]) == unquoted(match["name"]):
+        return match["sku"]
     return None
 
 
@@ -202,9 +202,9 @@ def _many_phrase(text: str) -> Test | None:
                 "any": bool(wanted & facts[name]),
                 "none": not wanted & facts[name],
             }[joint]
-    if found := re.fullmatch(r"with a label that (contains|starts with) (.+)", text):
-        part = folded(unquoted(found[2]))
-        if found[1] == "contains":
+    if match := re.fullmatch(r"with a label that (contains|starts with) (.+)", text):
+        part = folded(unquoted(match[2]))
+        if match[1] == "contains":
             return lambda facts: any(part in label for label in facts["labels"])
         return lambda facts: any(label.startswith(part) for label in facts["labels"])
     return None
@@ -212,8 +212,8 @@ def _many_phrase(text: str) -> Test | None:
 
 def _number_phrase(text: str) -> Test | None:
     for pattern, name in _NUMBER_PHRASES.items():
-        if found := re.fullmatch(pattern, text):
-            return _compared(name, found[1])
+        if match := re.fullmatch(pattern, text):
+            return _compared(name, match[1])
     return None
 
 
@@ -221,8 +221,8 @@ def _compared(name: str, text: str) -> Test:
     if text.startswith("anything but "):
         number = amount(text.removeprefix("anything but "))
         return lambda facts: facts[name] is None or facts[name] != number
-    if found := re.fullmatch(r"between (\S+) and (\S+)", text):
-        low, high = amount(found[1]), amount(found[2])
+    if match := re.fullmatch(r"between (\S+) and (\S+)", text):
+        low, high = amount(match[1]), amount(match[2])
         return lambda facts: facts[name] is not None and low <= facts[name] <= high
     for begins, compare in _COMPARED:
         if text.startswith(begins):
@@ -233,9 +233,9 @@ def _compared(name: str, text: str) -> Test:
 
 def _date_phrase(text: str) -> Test | None:
     for pattern, name in _DATE_PHRASES.items():
-        if found := re.fullmatch(pattern, text):
-            test = _when(name, found[2])
-            if found[1].startswith("not ") or " not " in found[1]:
+        if match := re.fullmatch(pattern, text):
+            test = _when(name, match[2])
+            if match[1].startswith("not ") or " not " in match[1]:
                 return lambda facts, test=test: not test(facts)  # type: ignore[misc]
             return test
     return None
@@ -247,17 +247,17 @@ _TIME = r"\d\d:\d\d"
 
 def _when(name: str, text: str) -> Test:
     """Read a day or days, in words that follow a verb."""
-    if found := re.fullmatch(r"in the last (\d+) days?", text):
-        days = int(found[1])
+    if match := re.fullmatch(r"in the last (\d+) days?", text):
+        days = int(match[1])
         return lambda facts: facts[name] is not None and 0 <= (facts["today"] - facts[name]).days < days
-    if found := re.fullmatch(rf"(on|before|after) ({_DAY})", text):
-        word, asked = found[1], day(found[2])
+    if match := re.fullmatch(rf"(on|before|after) ({_DAY})", text):
+        word, asked = match[1], day(match[2])
         return lambda facts: (
             facts[name] is not None
             and {"on": facts[name] == asked, "before": facts[name] < asked, "after": facts[name] > asked}[word]
         )
-    if found := re.fullmatch(rf"between ({_DAY}) and ({_DAY})", text):
-        low, high = day(found[1]), day(found[2])
+    if match := re.fullmatch(rf"between ({_DAY}) and ({_DAY})", text):
+        low, high = day(match[1]), day(match[2])
         return lambda facts: facts[name] is not None and low <= facts[name] <= high
     raise Unread(text)
 
@@ -267,15 +267,15 @@ def _moment_phrase(text: str) -> Test | None:
     is_negative = text.startswith("not ")
     rest = text.removeprefix("not ")
     test: Test | None = None
-    if found := re.fullmatch(r"on (\w+day(?:(?:, | or )\w+day)*)", rest):
-        names = values(found[1])
+    if match := re.fullmatch(r"on (\w+day(?:(?:, | or )\w+day)*)", rest):
+        names = values(match[1])
         test = lambda facts: f"{facts['today']:%A}" in names  # noqa: E731
-    elif found := re.fullmatch(rf"(before|after) ({_TIME})", rest):
-        asked = time.fromisoformat(found[2])
-        is_before = found[1] == "before"
+    elif match := re.fullmatch(rf"(before|after) ({_TIME})", rest):
+        asked = time.fromisoformat(match[2])
+        is_before = match[1] == "before"
         test = lambda facts: facts["time"] < asked if is_before else facts["time"] > asked  # noqa: E731
-    elif found := re.fullmatch(rf"between ({_TIME}) and ({_TIME})", rest):
-        test = _hours(time.fromisoformat(found[1]), time.fromisoformat(found[2]))
+    elif match := re.fullmatch(rf"between ({_TIME}) and ({_TIME})", rest):
+        test = _hours(time.fromisoformat(match[1]), time.fromisoformat(match[2]))
     elif re.match(rf"(on|before|after|between) {_DAY}|in the last ", rest):
         test = _when("today", rest)
     if test is None or not is_negative:
@@ -296,23 +296,23 @@ def _anniversary(born: date, year: int) -> date:
 def _person_phrase(text: str) -> Test | None:
     if text in {"who are loyalty members", "who are not loyalty members"}:
         return lambda facts: facts["is_loyalty_member"] is ("not" not in text)
-    found = re.fullmatch(r"whose (birthday|membership anniversary) is (.+)", text)
-    if found is None:
+    match = re.fullmatch(r"whose (birthday|membership anniversary) is (.+)", text)
+    if match is None:
         return None
-    name = {"birthday": "date_of_birth", "membership anniversary": "enrolled_on"}[found[1]]
-    days = re.fullmatch(r"within (\d+) days? of today", found[2])
+    name = {"birthday": "date_of_birth", "membership anniversary": "enrolled_on"}[match[1]]
+    days = re.fullmatch(r"within (\d+) days? of today", match[2])
 
     def holds(facts: Facts) -> bool:
         first, today = facts[name], facts["today"]
         if first is None:
             return False
-        if found[2] == "this month":
+        if match[2] == "this month":
             return bool(first.month == today.month)
         furthest = int(days[1]) if days else 0
         years = (today.year - 1, today.year, today.year + 1)
         return any(abs((_anniversary(first, year) - today).days) <= furthest for year in years)
 
-    if not days and found[2] not in {"today", "this month"}:
+    if not days and match[2] not in {"today", "this month"}:
         raise Unread(text)
     return holds
 

@@ -139,9 +139,9 @@ class _Sentence:
     def products(self, text: str) -> Products:
         if text in {"", "any product"}:
             return EVERY_PRODUCT
-        if found := re.fullmatch(r"products on their “(.+?)” list(?: \((.+) until they choose\))?", text):
-            default = product_key(found[2]) if found[2] else None
-            return Products(on_list=backend_id(found[1]), default=default)
+        if match := re.fullmatch(r"products on their “(.+?)” list(?: \((.+) until they choose\))?", text):
+            default = product_key(match[2]) if match[2] else None
+            return Products(on_list=backend_id(match[1]), default=default)
         if text.startswith("products "):
             return Products(test=phrase(text.removeprefix("products ")))
         if text.startswith("SKU "):
@@ -160,13 +160,13 @@ class _Sentence:
             return self.products(unbracketed(text))
         if sku := product_key(text):
             return Products(test=lambda facts: facts["product"] == sku)
-        if found := PRODUCT.fullmatch(text) or re.fullmatch(r"“(?P<set>[^”]+)” \((?P<products>.+)\)", text):
-            groups = found.groupdict()
+        if match := PRODUCT.fullmatch(text) or re.fullmatch(r"“(?P<set>[^”]+)” \((?P<products>.+)\)", text):
+            groups = match.groupdict()
             if "set" not in groups:
-                found = re.fullmatch(r"“(?P<set>[^”]+)” \((?P<products>.+)\)", text)
-                if found is None:
+                match = re.fullmatch(r"“(?P<set>[^”]+)” \((?P<products>.+)\)", text)
+                if match is None:
                     raise Unread(text)
-                groups = found.groupdict()
+                groups = match.groupdict()
             self.sets[groups["set"]] = self.products(groups["products"])
             return self.sets[groups["set"]]
         if text.startswith("“") and unquoted(text) in self.sets:
@@ -181,18 +181,18 @@ class _Sentence:
     def _bundle(self, text: str) -> tuple[tuple[int, Products], ...]:
         parts = []
         for part in split(text, r" and (?=\d+ units? of )"):
-            found = re.fullmatch(r"(\d+) units? of (.+)", part)
-            if found is None:
+            match = re.fullmatch(r"(\d+) units? of (.+)", part)
+            if match is None:
                 raise Unread(part)
-            parts.append((int(found[1]), self.products(found[2])))
+            parts.append((int(match[1]), self.products(match[2])))
         return tuple(parts)
 
     def group(self, text: str) -> Units:
         """Read "2 units of Tea", or "bundle of 1 unit of Tea and 1 unit of Mugs"."""
-        if found := re.fullmatch(r"(?:(\d+) )?bundles? of (.+)", text):
-            return Units(mode="every", size=int(found[1] or 1), parts=self._bundle(found[2]))
-        if found := re.fullmatch(r"(?:(\d+) )?units?(?: of (.+))?", text):
-            return Units(mode="every", size=int(found[1] or 1), products=self.products(found[2] or ""))
+        if match := re.fullmatch(r"(?:(\d+) )?bundles? of (.+)", text):
+            return Units(mode="every", size=int(match[1] or 1), parts=self._bundle(match[2]))
+        if match := re.fullmatch(r"(?:(\d+) )?units?(?: of (.+))?", text):
+            return Units(mode="every", size=int(match[1] or 1), products=self.products(match[2] or ""))
         raise Unread(text)
 
     def taken(self, text: str) -> Units:
@@ -218,23 +218,23 @@ class _Sentence:
 
     def history(self, text: str) -> History:
         if text.startswith("each time they have "):
-            found = re.fullmatch(
+            match = re.fullmatch(
                 r"each time they have (.+) (?:within (\d+) (day|week|month)s?|since the promotion started) "
                 r"\(counting restarts\)",
                 text,
             )
-            if found is None:
+            if match is None:
                 raise Unread(text)
-            return self._measured(found[1], found[2], found[3], restarts=True)
-        found = re.fullmatch(
+            return self._measured(match[1], match[2], match[3], restarts=True)
+        match = re.fullmatch(
             r"on every transaction(?: with (.+))? once they have (.+) "
             r"(?:in the last (\d+) (day|week|month)s?|since the promotion started)",
             text,
         )
-        if found is None:
+        if match is None:
             raise Unread(text)
-        history = self._measured(found[2], found[3], found[4], restarts=False)
-        if bool(found[1]) != (history.items is not None):
+        history = self._measured(match[2], match[3], match[4], restarts=False)
+        if bool(match[1]) != (history.items is not None):
             raise Unread(text)
         return history
 
@@ -245,12 +245,12 @@ class _Sentence:
             "spend": r"spent (?P<n>[\d.,]+) [A-Z]{3}(?: on (?P<items>.+?))?(?P<such> in such transactions)?",
         }
         for measure, pattern in patterns.items():
-            if found := re.fullmatch(pattern, text):
+            if match := re.fullmatch(pattern, text):
                 return History(
                     measure=measure,
-                    threshold=Fraction(amount(found["n"])),
-                    items=self.products(found["items"]) if found["items"] else None,
-                    such=bool(found["such"]),
+                    threshold=Fraction(amount(match["n"])),
+                    items=self.products(match["items"]) if match["items"] else None,
+                    such=bool(match["such"]),
                     unit=unit or "promotion",
                     length=int(length or 0),
                     restarts=restarts,
@@ -260,28 +260,28 @@ class _Sentence:
     # --- what they get ---
 
     def reward(self, text: str, *, parts_count: bool) -> Reward:
-        if found := re.fullmatch(r"(\S+) times the base points on (.+)", text):
-            scope = found[2]
+        if match := re.fullmatch(r"(\S+) times the base points on (.+)", text):
+            scope = match[2]
             units = Units() if scope in {"the whole basket", "all line items"} else self.taken(scope)
             kind = "whole basket" if scope == "the whole basket" else "multiple"
-            return Reward(kind=kind, number=Fraction(found[1]), units=units)
-        if found := re.fullmatch(
+            return Reward(kind=kind, number=Fraction(match[1]), units=units)
+        if match := re.fullmatch(
             r"(\d+) points? (?:for every full|per) ([\d.,]+) [A-Z]{3} they spend(?: on (.+))?", text
         ):
-            return self._ratio(found[1], found[2], found[3] or "", by_quantity=False, parts_count=parts_count)
+            return self._ratio(match[1], match[2], match[3] or "", by_quantity=False, parts_count=parts_count)
         pattern = r"(\d+) points? (?:for every full|per) (\S+) units?(?: of (.+?))? they buy(?:, counting (.+))?"
-        if (" for every full " in text or " per " in text) and (found := re.fullmatch(pattern, text)):
-            taken = found[3] or found[4] or ""
-            return self._ratio(found[1], found[2], taken, by_quantity=True, parts_count=parts_count)
-        found = re.fullmatch(
+        if (" for every full " in text or " per " in text) and (match := re.fullmatch(pattern, text)):
+            taken = match[3] or match[4] or ""
+            return self._ratio(match[1], match[2], taken, by_quantity=True, parts_count=parts_count)
+        match = re.fullmatch(
             r"(?:(\d+) points?|a voucher for “.+?”)(?: per transaction| for every (.+) they buy)?", text
         )
-        if found is None:
+        if match is None:
             raise Unread(text)
         return Reward(
-            kind="points" if found[1] else "voucher",
-            number=Fraction(found[1] or 1),
-            units=self.group(found[2]) if found[2] else Units(),
+            kind="points" if match[1] else "voucher",
+            number=Fraction(match[1] or 1),
+            units=self.group(match[2]) if match[2] else Units(),
         )
 
     def _ratio(self, points: str, ratio: str, taken: str, *, by_quantity: bool, parts_count: bool) -> Reward:
@@ -296,13 +296,13 @@ class _Sentence:
 
     def price_cut(self, text: str, *, required: str, once: bool, maximum: Decimal | None) -> PriceCut:
         money = r"([\d.,]+) [A-Z]{3}"
-        if found := re.fullmatch(rf"{money} off for every full {money} they spend(?: on (.+))?", text):
-            products = self.products(found[3] or "")
+        if match := re.fullmatch(rf"{money} off for every full {money} they spend(?: on (.+))?", text):
+            products = self.products(match[3] or "")
             return PriceCut(
                 kind="amount",
-                value=Fraction(amount(found[1])),
+                value=Fraction(amount(match[1])),
                 requirements=(Requirement(products=products, discounted=None),),
-                for_every=amount(found[2]),
+                for_every=amount(match[2]),
             )
         body, rest = text, ""
         if not once:
@@ -314,22 +314,22 @@ class _Sentence:
             (r"(?P<units>.+)( )free", "free_product"),
         )
         for pattern, kind in cuts:
-            found = re.fullmatch(pattern, body)
-            if found:
-                number = next(group for group in found.groups() if group != found["units"])
+            match = re.fullmatch(pattern, body)
+            if match:
+                number = next(group for group in match.groups() if group != match["units"])
                 value = Fraction(0) if kind == "free_product" else Fraction(amount(number))
-                requirements = self._requirements(found["units"], required or rest.removesuffix(" they buy"))
+                requirements = self._requirements(match["units"], required or rest.removesuffix(" they buy"))
                 return PriceCut(kind=kind, value=value, requirements=requirements, once=once, maximum=maximum)
         raise Unread(text)
 
     def _requirements(self, discounted: str, required: str) -> tuple[Requirement, ...]:
         if not required:
-            found = re.fullmatch(r"(?:(\d+) of )?every (?:(\d+) )?units?(?: of (.+))? they buy", discounted)
-            if found is None:
+            match = re.fullmatch(r"(?:(\d+) of )?every (?:(\d+) )?units?(?: of (.+))? they buy", discounted)
+            if match is None:
                 raise Unread(discounted)
-            quantity = int(found[2] or 1)
-            number = int(found[1] or quantity)
-            return (Requirement(products=self.products(found[3] or ""), quantity=quantity, discounted=number),)
+            quantity = int(match[2] or 1)
+            number = int(match[1] or quantity)
+            return (Requirement(products=self.products(match[3] or ""), quantity=quantity, discounted=number),)
         wanted = [
             self._requirement(part) for part in split(required, r" and (?=\d+ (?:more )?units? of|buy \d|spend at)")
         ]
@@ -338,11 +338,11 @@ class _Sentence:
 
     def _requirement(self, text: str) -> tuple[str, Requirement]:
         """Return what a requirement calls its products, and the requirement."""
-        if found := re.fullmatch(r"spend at least ([\d.,]+) [A-Z]{3}(?: on (.+))?", text):
-            words = found[2] or ""
-            return words, Requirement(products=self.products(words), spend=amount(found[1]))
-        if found := re.fullmatch(r"(?:buy )?(\d+) (?:more )?units? of (.+)", text):
-            return found[2], Requirement(products=self.products(found[2]), quantity=int(found[1]))
+        if match := re.fullmatch(r"spend at least ([\d.,]+) [A-Z]{3}(?: on (.+))?", text):
+            words = match[2] or ""
+            return words, Requirement(products=self.products(words), spend=amount(match[1]))
+        if match := re.fullmatch(r"(?:buy )?(\d+) (?:more )?units? of (.+)", text):
+            return match[2], Requirement(products=self.products(match[2]), quantity=int(match[1]))
         raise Unread(text)
 
     def _with_discounts(self, wanted: list[tuple[str, Requirement]], parts: list[str]) -> list[Requirement]:
@@ -350,23 +350,23 @@ class _Sentence:
         requirements = [requirement for _, requirement in wanted]
         names = [self._short(words) for words, _ in wanted]
         for part in parts:
-            found = re.fullmatch(r"(?:(\d+)( more)?|all|all other) units?(?: of (.+))?|the whole basket", part)
-            if found is None:
+            match = re.fullmatch(r"(?:(\d+)( more)?|all|all other) units?(?: of (.+))?|the whole basket", part)
+            if match is None:
                 raise Unread(part)
             places = [
                 place
                 for place, name in enumerate(names)
-                if name == (found[3] or "")
+                if name == (match[3] or "")
                 and (
                     requirements[place].spend is not None
-                    if found[1] is None
-                    else (name in names[:place]) == bool(found[2])
+                    if match[1] is None
+                    else (name in names[:place]) == bool(match[2])
                 )
             ]
             if not places:
                 raise Unread(part)
             place = places[0]
-            requirements[place] = replace(requirements[place], discounted=int(found[1]) if found[1] else None)
+            requirements[place] = replace(requirements[place], discounted=int(match[1]) if match[1] else None)
         return requirements
 
     def _short(self, words: str) -> str:
@@ -407,7 +407,7 @@ def read_sentence(text: str, *, account_currency: str = "GBP") -> Claims:
         raise Unread(main)
     on_transaction, benefit = split(begins[4], r"(?:^|,? )get ")
     clauses = _clauses(on_transaction) if on_transaction else []
-    currency = next((found[1] for clause in clauses if (found := re.fullmatch(r"paying in (\w{3})", clause))), None)
+    currency = next((match[1] for clause in clauses if (match := re.fullmatch(r"paying in (\w{3})", clause))), None)
     sentence = _Sentence(currency or account_currency)
     claims = Claims(
         starts_at=_moment(begins[1]),
@@ -435,13 +435,13 @@ def _with_benefit(claims: Claims, sentence: _Sentence, benefit: str, required: s
     parts = split(benefit, ", ")
     tails: dict[str, list[re.Match[str]]] = {name: [] for name in _TAILS}
     while parts:
-        name, found = next(
-            ((name, found) for name, pattern in _TAILS.items() if (found := re.fullmatch(pattern, parts[-1]))),
+        name, match = next(
+            ((name, match) for name, pattern in _TAILS.items() if (match := re.fullmatch(pattern, parts[-1]))),
             ("", None),
         )
-        if found is None:
+        if match is None:
             break
-        tails[name].append(found)
+        tails[name].append(match)
         parts.pop()
     for order in tails["order"]:
         by = {"price excl. tax": "ex_tax", "tax": "tax", None: "inc_tax"}[order[2]]
@@ -466,10 +466,10 @@ def _with_extras(claims: Claims, others: list[str]) -> Claims:
     for other in others:
         if other == "It applies even when another promotion wins":
             claims = replace(claims, always=True)
-        elif found := re.fullmatch(r"([\d.]+)% of the group (.+) do not get it, as a control group", other):
-            claims = replace(claims, held_out=(found[1], unquoted(found[2])))
-        elif found := re.fullmatch(r"The till adds (.+?) if the basket has none(?: of .+)?", other):
-            claims = replace(claims, added=(*claims.added, product_key(found[1]) or ""))
+        elif match := re.fullmatch(r"([\d.]+)% of the group (.+) do not get it, as a control group", other):
+            claims = replace(claims, held_out=(match[1], unquoted(match[2])))
+        elif match := re.fullmatch(r"The till adds (.+?) if the basket has none(?: of .+)?", other):
+            claims = replace(claims, added=(*claims.added, product_key(match[1]) or ""))
         else:
             raise Unread(other)
     return claims

@@ -659,14 +659,14 @@ def test_what_can_beat_a_published_promotion_is_told_with_a_link(office: Office)
         save_promotion(office.account, code=code, outcome={"points": 500})
     answer = add(office.client, **PUBLISH, starts_at="2026-01-01T09:00")
     promotion = saved(office.account, "tea-time")
-    told = office.client.get(answer["Location"]).content.decode()
-    assert "“Tea time” is published." in told
+    page = office.client.get(answer["Location"]).content.decode()
+    assert "“Tea time” is published." in page
     link = f'<a class="text-link" href="/admin/conflicts-of/?promotion={promotion.pk}">'
-    assert f"{link}Three promotions can beat this one</a>." in told
+    assert f"{link}Three promotions can beat this one</a>." in page
     change(office.client, promotion, points="600")
-    told = office.page("loyalty_loyaltypromotion_changelist").content.decode()
-    assert "“Tea time” is saved." in told
-    assert "can beat this one" not in told
+    page = office.page("loyalty_loyaltypromotion_changelist").content.decode()
+    assert "“Tea time” is saved." in page
+    assert "can beat this one" not in page
 
 
 def test_nothing_can_beat_a_draft_yet(office: Office) -> None:
