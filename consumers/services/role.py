@@ -158,9 +158,10 @@ def role_save(*, account_id: int, values: RoleValues, given_by: User | None, rol
 
 def _problems(role: Role, values: RoleValues, given_by: User | None) -> list[Problem]:
     assert role.account_id is not None  # noqa: S101 - templates are never saved here
-    problems = [*model_problems(role, exclude=("name",))]
     if problem := key_problem(role.title):
-        problems.append(Problem(code=problem.code, detail=problem.detail, attr="title"))
+        # No database is asked for such a text: PostgreSQL cannot compare it.
+        return [Problem(code=problem.code, detail=problem.detail, attr="title")]
+    problems = [*model_problems(role, exclude=("name",))]
     taken = Role.objects.filter(account_id=role.account_id, title__iexact=role.title).exclude(pk=role.pk)
     if role.title.casefold() in {name.casefold() for name in StaffRole.values} or taken.exists():
         problems.append(Problem(code="already_exists", detail=f"There is a role “{role.title}” already.", attr="title"))

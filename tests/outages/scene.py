@@ -73,7 +73,7 @@ def fill() -> str:
         account_id=account.pk,
         kind="import",
         title="Sites",
-        parameters={"model": "consumers.site", "format": "csv"},
+        parameters={"model": "consumers.site", "format": "csv", "confirmed": True},
         content=rows.encode(),
         author=Author(),
         at=now,
