@@ -43,6 +43,7 @@ def test_a_discount_is_made_from_its_type_and_listed(desk: Desk) -> None:
     page.get_by_label("Percentage off").fill("50")
     page.get_by_role("button", name="Add product set").click()
     first = set_at(page, 1)
+    expect(first.get_by_text("Remove").filter(visible=True)).to_have_count(1)
     first.get_by_label("Name of product set").fill("Tees")
     first.get_by_label("Required amount of products").fill("2")
     first.get_by_text("This product set gets the discount").click()

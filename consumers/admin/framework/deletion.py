@@ -91,7 +91,7 @@ class DeletionMixin:
         if not row.may_be_deleted:
             return ""
         return format_html(
-            '<a class="row-delete" href="{}"><span class="material-symbols-outlined" aria-hidden="true">delete</span>'
+            '<a class="list-delete" href="{}"><span class="material-symbols-outlined" aria-hidden="true">delete</span>'
             '<span class="sr-only">Delete {}</span></a>',
             page.url_of("delete", row.pk),
             row,
