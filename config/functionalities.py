@@ -106,16 +106,16 @@ FUNCTIONALITIES: tuple[Functionality, ...] = (
     Functionality(
         code="ConflictManagement",
         label="Conflict management",
-        note="Settings, conflicts and Try a basket, which name promotions of every kind. Add and delete: kept baskets.",
+        note="Settings, conflicts and Try a basket, with promotions of every kind. Add and delete: saved baskets.",
         chapter=Chapter.PROMOTIONS,
         actions={
             SEE: can(
                 "See the settings and conflicts, and try a basket: they name promotions of every kind",
                 "conflicts.view_conflictsettings loyalty.view_triedbasket",
             ),
-            ADD: can("Keep baskets to try again", "loyalty.add_triedbasket"),
+            ADD: can("Save baskets to try again", "loyalty.add_triedbasket"),
             CHANGE: can("Change the settings", "conflicts.add_conflictsettings conflicts.change_conflictsettings"),
-            DELETE: can("Delete kept baskets", "loyalty.delete_triedbasket"),
+            DELETE: can("Delete saved baskets", "loyalty.delete_triedbasket"),
         },
         templates=roles(administrator=ALL, marketer=ALL, customer_service="see add delete", viewer="see"),
     ),

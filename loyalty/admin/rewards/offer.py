@@ -17,7 +17,7 @@ from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of, author_of
 from consumers.author import Author
 from consumers.types import JsonObject, Rows
-from loyalty.admin.rewards.offer_files import OfferResource
+from loyalty.admin.rewards.offer_files import FIELDS, OfferResource
 from loyalty.admin.wording import describe_amount
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
@@ -45,23 +45,7 @@ class OfferForm(ServiceForm):
 
     class Meta:
         model = Offer
-        fields = (
-            "code",
-            "name",
-            "description",
-            "currency",
-            "kind",
-            "point_cost",
-            "benefit",
-            "value",
-            "product",
-            "perceived_value",
-            "starts_at",
-            "ends_at",
-            "valid_days",
-            "stock",
-            "archived",
-        )
+        fields = FIELDS
         labels = {
             "code": "Offer code",
             "name": "Offer name",

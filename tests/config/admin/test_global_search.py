@@ -100,7 +100,7 @@ def test_any_text_is_answered(office: Office, text: str) -> None:
     assert len(answer.context["results"]) == 0
 
 
-def test_a_text_without_results_is_answered_in_words(office: Office) -> None:
+def test_a_text_without_results_gets_a_message(office: Office) -> None:
     page = office.client.get("/admin/search/", {"s": "<b>none"}).content.decode()
     assert "No results for “&lt;b&gt;none”" in page
 
