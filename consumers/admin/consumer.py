@@ -291,8 +291,8 @@ class ConsumerAdmin(GroupActionsMixin, ImportExportMixin, KeyedAdmin):
     key = "consumer_id"
     resource_classes = (ConsumerResource, CardResource)
     file_note = (
-        "Consumers and their cards are files of their own, or one: a file of cards gives each card to a member and "
-        "leaves other cards alone; a file of consumers with a column of cards replaces their cards."
+        "Import cards in their own file, or with consumers. A file of cards adds to a member's cards. A file of "
+        "consumers with a column of cards replaces them."
     )
     form = ConsumerForm
     add_label = "Add consumer"

@@ -130,8 +130,8 @@ class GroupAdmin(GroupMembersMixin, ImportExportMixin, KeyedAdmin):
     reference_kind = "group"
     resource_classes = (GroupResource, GroupMemberResource)
     file_note = (
-        "Groups and their members are files of their own. A file of members puts each consumer into the group, or with "
-        "“no” under member takes them out; members that it does not name stay."
+        "Import groups and their members in separate files. A file of members adds each consumer to the group. Enter "
+        "“no” under member to remove one. Members who are not in the file stay."
     )
     form = GroupForm
     add_label = "Add group"

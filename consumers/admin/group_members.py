@@ -112,7 +112,7 @@ class AddMembersForm(forms.Form):
         if file is None:
             return []
         if file.size > MAX_FILE_BYTES:
-            raise ValidationError(f"A file may have {filesizeformat(MAX_FILE_BYTES)}. Upload it in parts.")
+            raise ValidationError(f"A file can be up to {filesizeformat(MAX_FILE_BYTES)}. Import it in parts.")
         file_format = FORMATS.get(Path(file.name).suffix.lower().removeprefix("."))
         if file_format is None:
             raise ValidationError("Choose a CSV, XLSX or JSON file.")

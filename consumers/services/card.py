@@ -73,7 +73,7 @@ def _problems(
             continue
         membership = memberships.get(row.consumer_id)
         if membership is None:
-            detail = f"Cards belong to a membership, and {row.consumer_id} is no member."
+            detail = f"Only loyalty members have cards, and {row.consumer_id} is not a member."
             yield Problem(code="not_a_member", detail=detail, attr=f"{index}.consumer_id")
             continue
         if problem := key_problem(row.number):

@@ -27,9 +27,9 @@ class LedgerEntryAdmin(ImportExportMixin, LongListAdmin):
 
     resource_classes = (AdjustmentResource,)
     file_note = (
-        "A row adds points to a member's balance, or takes them away below zero: opening balances from another system, "
-        "for example. A reference makes a row unique; without one, the same consumer, points and description are "
-        "imported once. The limits of your role hold."
+        "Each row adds points to a member's balance, or takes them away if the number is below zero. Use it for "
+        "opening balances from another system, for example. Each reference is imported once. Without one, the same "
+        "consumer, points and description are imported once. Your role's limits still apply."
     )
     # The ledger has millions of rows, and its page shows no more than 10,000 of them.
     exports = False

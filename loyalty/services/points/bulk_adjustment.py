@@ -110,7 +110,7 @@ def _row_problems(rows: Sequence[AdjustmentValues], consumers: Mapping[str, Cons
             yield Problem(code="does_not_exist", detail=detail, attr=f"{index}.consumer")
             continue
         if getattr(consumer, "membership", None) is None:
-            detail = f"Only members of the loyalty programme have points, and {row.consumer_id} is none."
+            detail = f"Only loyalty members have points, and {row.consumer_id} is not a member."
             yield Problem(code="not_a_member", detail=detail, attr=f"{index}.consumer")
         if first_index.setdefault((row.consumer_id, row.reference), index) != index:
             detail = f"Reference {row.reference} is named twice for this consumer."

@@ -51,12 +51,12 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
     resource_classes = (PersonalizedListResource,)
     import_form_class = ListImportForm
     file_note = (
-        "A row is a consumer’s list: its products in order, and those chosen of them. It replaces what is there."
+        "Each row is a consumer’s list: its products in order, and the ones they chose. It replaces their present list."
     )
     account_path = "promotion__account"
     empty_text = (
-        "A consumer is enlisted as soon as they have a product on their list: import lists, or give one to a consumer "
-        "on their Loyalty tab."
+        "Consumers appear here once they have a product on their list. Import lists, or give a consumer one on their "
+        "Loyalty tab."
     )
     list_display = ("consumer_title", "promotion", "number", "chosen", "choice_label", "changed")
     list_filter = (

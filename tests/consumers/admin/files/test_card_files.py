@@ -47,7 +47,7 @@ def test_a_file_gives_cards_and_leaves_others(office: Office) -> None:
     ("row", "problem"),
     [
         ("777,nobody,", "Row 2, consumer_id: There is no consumer nobody."),
-        ("777,guest,", "Row 2, consumer_id: Cards belong to a membership, and guest is no member."),
+        ("777,guest,", "Row 2, consumer_id: Only loyalty members have cards, and guest is not a member."),
         ("acme-card-1,acme-c2,", "Row 2, number: Card acme-card-1 belongs to another consumer."),
         ("777,,", "Row 2, consumer_id: Say whose card it is."),
         (f"777,acme-c1,{'t' * 65}", "Row 2, type: Ensure this value has at most 64 characters (it has 65)."),
