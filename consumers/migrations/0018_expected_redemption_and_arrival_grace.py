@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('consumers', '0016_a_member_has_a_role'),
+        ('consumers', '0017_saved_filters'),
     ]
 
     operations = [
