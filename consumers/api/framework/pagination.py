@@ -88,7 +88,7 @@ class KeysetPagination(BasePagination):
         if not text:
             return DEFAULT_LIMIT
         if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MAX_LIMIT):
-            raise _refused("limit", f"A whole number from 1 to {MAX_LIMIT} is expected.")
+            raise _refused("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
         return int(text)
 
     def _ordering(self, view: APIView | None) -> str:
@@ -97,7 +97,7 @@ class KeysetPagination(BasePagination):
         if not ordering:
             return str(getattr(view, "default_ordering", "pk"))
         if ordering.removeprefix("-") not in allowed:
-            raise _refused("ordering", f"One of {', '.join(allowed)} is expected, with - before it for descending.")
+            raise _refused("ordering", f"Must be one of {', '.join(allowed)}, with - before it for descending order.")
         return ordering
 
     def _cursor(self) -> tuple[bool, tuple[Any, Any] | None]:

@@ -267,7 +267,7 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
         """Return the body, which must be a JSON object; its fields are not validated yet."""
         data = self.request.data if self.request.stream is not None else None
         if not isinstance(data, Mapping):
-            raise ValidationError({"": [ErrorDetail("A JSON object is expected.", code="invalid")]})
+            raise ValidationError({"": [ErrorDetail("Must be a JSON object.", code="invalid")]})
         return data
 
     def documents(self, serializer: Input, *, key: str | tuple[str, ...]) -> list[JsonObject]:
@@ -280,7 +280,7 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
         """
         data = self.request.data if self.request.stream is not None else None
         if not isinstance(data, list):
-            raise ValidationError({"": [ErrorDetail("A list of objects is expected.", code="invalid")]})
+            raise ValidationError({"": [ErrorDetail("Must be a list of objects.", code="invalid")]})
         self.count_rows(len(data))
         rows: list[JsonObject] = []
         problems: JsonObject = {}
@@ -443,9 +443,11 @@ class Collection(ViewSetMixin, ApiView):
     def _checked_row(self, document: JsonMapping) -> JsonObject:
         key = self.kwargs[self.key_name]
         if document.get(self.key_name, key) != key:
-            raise ValidationError({self.key_name: [ErrorDetail("The path names another row.", code="invalid")]})
+            raise ValidationError(
+                {self.key_name: [ErrorDetail("The key differs from the one in the path.", code="invalid")]}
+            )
         if "\x00" in key:
-            raise ValidationError({self.key_name: [ErrorDetail("NUL characters are not taken.", code="invalid")]})
+            raise ValidationError({self.key_name: [ErrorDetail("NUL characters are not allowed.", code="invalid")]})
         return checked(self.row_class()(), {**document, self.key_name: key})
 
 

@@ -123,7 +123,7 @@ def too_many_products() -> ValidationError:
 class SkusField(serializers.Field[Any, Any, Any, Any]):
     """A list of texts; the service checks that they are products. Ten thousand such lists are read quickly."""
 
-    default_error_messages = {"not_a_list": "A list of SKUs is expected."}
+    default_error_messages = {"not_a_list": "Must be a list of SKUs."}
 
     def to_internal_value(self, data: object) -> list[str]:
         if not isinstance(data, list):
