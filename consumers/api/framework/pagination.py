@@ -24,9 +24,9 @@ PAGE_PARAMETERS = (
     Parameter(
         name="limit",
         schema={**whole(1, MAX_LIMIT), "default": DEFAULT_LIMIT},
-        description="The most rows of a page.",
+        description="The most rows on a page.",
     ),
-    Parameter(name="cursor", description="Where a page begins: `next` and `previous` have it."),
+    Parameter(name="cursor", description="Where the page begins; copy it from `next` or `previous`."),
 )
 """The parameters of every list."""
 
@@ -36,7 +36,7 @@ def ordering_parameter(fields: Sequence[str]) -> Parameter:
     return Parameter(
         name="ordering",
         schema=enum(*(f"{sign}{name}" for name in fields for sign in ("", "-"))),
-        description="The order of the rows; with `-` before it descending.",
+        description="The field to sort by; with `-` before it, in descending order.",
     )
 
 

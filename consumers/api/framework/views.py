@@ -389,11 +389,11 @@ class Collection(ViewSetMixin, ApiView):
             self.row()
 
     def list(self, request: Request) -> Response:
-        """The account's rows, a page at a time."""
+        """List the rows of the account, a page at a time."""
         return self.page(self.get_queryset())
 
     def retrieve(self, request: Request, **key: str) -> Response:
-        """One row."""
+        """Read one row by its key."""
         return Response(self.rendered(self.row()))
 
     def replace(self, request: Request, **key: str) -> Response:
@@ -405,7 +405,7 @@ class Collection(ViewSetMixin, ApiView):
         return Response(self.rendered(self.row()), status=created)
 
     def change(self, request: Request, **key: str) -> Response:
-        """Change what the body names: objects key by key, lists and rule trees whole."""
+        """Change the fields that are sent: objects key by key, lists and rule trees as a whole."""
         patch = self.body()
         # Race: two patches of one row. The account's lock admits one at a time, so neither undoes the other.
         with transaction.atomic():

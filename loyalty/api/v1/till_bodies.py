@@ -47,13 +47,15 @@ def _documented(**keywords: object) -> Meta:
 
 
 _NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
-Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters")]
+Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters.")]
 Sku = Annotated[str, Meta(min_length=1, max_length=MAX_SKU_LENGTH)]
 Text = Annotated[str, Meta(max_length=200)]
 Reference = Annotated[Text, _documented(maxLength=MAX_REFERENCE_LENGTH)]
 Consumer = Annotated[Text, _documented(maxLength=MAX_CONSUMER_ID_LENGTH)]
 ShortText = Annotated[Text, _documented(maxLength=MAX_KEY_LENGTH)]
-Currency = Annotated[str, Meta(max_length=10, description="ISO 4217"), _documented(maxLength=3, pattern="^[A-Z]{3}$")]
+Currency = Annotated[
+    str, Meta(max_length=10, description="An ISO 4217 code."), _documented(maxLength=3, pattern="^[A-Z]{3}$")
+]
 Number = Annotated[
     str | int,
     Meta(description='A decimal number as text, such as "12.50"'),
@@ -62,12 +64,20 @@ Number = Annotated[
 Lines = _documented(minItems=1, maxItems=MAX_LINES)
 UnitPrice = Annotated[
     str | int,
-    Meta(description="Up to four decimals. Below zero only where neither discounts nor points count the line"),
+    Meta(description="Up to four decimals. Below zero only if the line is left out of both discounts and points."),
     _documented(pattern=_NUMBER_PATTERN, examples=["12.50"]),
 ]
-Weighed = Annotated[bool | None, Meta(description="Whether it is one unit, whatever it weighs; null: as its product")]
-LeftOut = Annotated[bool | None, Meta(description="Whether it is left out, as its product may be too")]
-Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 with offset"), _documented(format="date-time")]
+Weighed = Annotated[
+    bool | None, Meta(description="Whether the line is one unit, whatever it weighs; null: as its product says.")
+]
+LeftOut = Annotated[
+    bool | None, Meta(description="True leaves the line out; a line whose product is left out is left out anyway.")
+]
+Moment = Annotated[
+    str,
+    Meta(max_length=40, description="An ISO 8601 date and time with its offset from UTC."),
+    _documented(format="date-time"),
+]
 
 
 class LineBody(Struct, kw_only=True, forbid_unknown_fields=True):
