@@ -44,7 +44,6 @@ FIELDS: Mapping[str, str] = {
     "control_group": "A share of a group that does not get it, to measure its effect.",
     "cost_price": "What the retailer pays for it; null where unknown.",
     "counting": "`every`: each time the target is reached, counting restarts. `reached`: on every transaction from the "
-    "expected_redemption": "The percentage of points that are expected to be redeemed; results count points by it.",
     "one that reaches it.",
     "county": "The county of the address.",
     "created": "How many were created.",
@@ -69,6 +68,7 @@ FIELDS: Mapping[str, str] = {
     "enrolled_on": "The day on which the consumer joined.",
     "errors": "Everything that is wrong with the call.",
     "expected": "What the till has worked out or printed, to be compared with the decision.",
+    "expected_redemption": "The percentage of points that are expected to be redeemed; results count points by it.",
     "expires_at": "When it expires; null: never.",
     "family": "Whether it is a discount, a loyalty promotion or a voucher.",
     "field": "The field that differs.",
