@@ -340,13 +340,13 @@ def test_errors_of_discounts_name_row_column_and_path(office: Office, cells: dic
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ([{"code": "n", "type": "fixed_points", "name": "N"}], "Row 1, starts_at: Say when it starts."),
-        ([{"code": "n", "starts_at": "2030-01-01"}], "Row 1, type: Say of which type it is."),
+        ([{"code": "n", "type": "fixed_points", "name": "N"}], "Row 1, starts_at: Enter a start date."),
+        ([{"code": "n", "starts_at": "2030-01-01"}], "Row 1, type: Enter the type."),
         ([{"code": "n", "outcome": {"pointz": 5}}], "Row 1, outcome.pointz: Unknown field."),
         ([{"code": "n", "outcome": [5]}], "Row 1, outcome: Must be an object."),
         ([{"code": "n", "pointz": 5}], "The file has unknown columns: pointz."),
         ([{"code": 5}], "Row 1, code: Must be text."),
-        ([{"code": "a\x00"}], "Row 1, code: This has a character that we cannot store."),
+        ([{"code": "a\x00"}], "Row 1, code: This contains a character that cannot be stored. Remove it."),
         ([{"code": "bare", "outcome": {"points": 1.5}}], "Row 1, outcome.points: Must be a whole number"),
     ],
 )
