@@ -53,7 +53,7 @@ UNSAID = (
     r"\bknown are\b",
     r"\bhas no such\b",
     r"\bdoes not reach\b",
-    r"\bwhat it must\b",
+    r"\bcontain what it must\b",
     r"\bparts count\b",
     r"\bevery 1 unit\b",
     r"\bget it, as a control group\b",

@@ -141,10 +141,14 @@ def test_a_crafted_form_gives_nothing_more(office: Office) -> None:
     bob = with_role(office, "Staff.see", "Staff.add", "Staff.change", "Sites.see")
     before = Role.objects.count()
     added = bob.post("consumers_role_add", title="Mine", grants=["Staff.see", "AccountSettings.see"])
-    assert errors_of(added)["grants"] == ["You cannot give what you do not have: “Account settings: see”."]
+    assert errors_of(added)["grants"] == [
+        "You can only give permissions that you have yourself. You do not have: “Account settings: see”."
+    ]
     own = role_of(bob)
     changed = bob.post("consumers_role_change", own.pk, title=own.title, grants=[*own.grants, "Sites.add"])
-    assert errors_of(changed)["grants"] == ["You cannot give what you do not have: “Sites: add”."]
+    assert errors_of(changed)["grants"] == [
+        "You can only give permissions that you have yourself. You do not have: “Sites: add”."
+    ]
     unknown = bob.post("consumers_role_add", title="Mine", grants=["Nothing.see"])
     assert errors_of(unknown)["grants"] == ["No functionality has this name: Nothing.see."]
     own.refresh_from_db()

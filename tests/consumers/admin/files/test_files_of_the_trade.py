@@ -319,7 +319,10 @@ def test_chosen_columns_are_remembered_by_account_and_kind(office: Office) -> No
 @pytest.mark.parametrize(
     ("chosen", "errors"),
     [
-        ({"Ref": "sku", "What": "sku"}, {"column_1": ["“Ref” gives SKU already. Choose one of the two."]}),
+        (
+            {"Ref": "sku", "What": "sku"},
+            {"column_1": ["“Ref” is already used for SKU. Choose one of the two columns."]},
+        ),
         ({"Ref": "", "What": "name"}, {"__all__": ["Say which column is SKU: it identifies each row."]}),
     ],
 )

@@ -178,7 +178,7 @@ def test_a_preview_shows_the_changes_by_column(office: Office) -> None:
 def test_unknown_fields_of_a_json_file_are_refused_by_name(office: Office) -> None:
     text = json.dumps([{"sku": "X1", "retail prise": 3}])
     [words] = problem_texts(preview(office, "promotions_product", text, "json"))
-    assert words.startswith("The file has unknown columns: retail prise. Known are sku, name,")
+    assert words.startswith("The file has unknown columns: retail prise. Use only these: sku, name,")
 
 
 @pytest.mark.parametrize(

@@ -285,8 +285,11 @@ def test_an_empty_cell_clears_the_field(office: Office) -> None:
             "Row 2, starts_at: You cannot change the start of a promotion that has started.",
         ),
         ({"outcome.points": "0"}, "Row 2, outcome.points: Must be a whole number from 1 to 1000000000."),
-        ({"outcome.multiplier": "2"}, "Row 2, outcome.multiplier: A promotion of type fixed_points has no such field."),
-        ({"eligibility.site_rules": "{"}, "Row 2, eligibility.site_rules: This is no JSON: "),
+        (
+            {"outcome.multiplier": "2"},
+            "Row 2, outcome.multiplier: A promotion of type fixed_points does not have this field.",
+        ),
+        ({"eligibility.site_rules": "{"}, "Row 2, eligibility.site_rules: This is not valid JSON: "),
         ({"eligibility.always_apply": "perhaps"}, "Row 2, eligibility.always_apply: Must be yes or no."),
         ({"starts_at": "soon"}, "Row 2, starts_at: Must be a date such as 2026-03-31, a time such as 2026-03-31 09:00"),
         ({"name": ""}, "Row 2, name: This must not be blank."),
