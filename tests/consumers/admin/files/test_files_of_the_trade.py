@@ -138,7 +138,7 @@ def test_a_price_is_read_with_the_decimal_sign_of_its_file(office: Office, text:
             "",
             (
                 "Row 4, retail_price: 0,45 has a decimal comma, other numbers a decimal point. "
-                "Write them alike, or choose the decimal sign."
+                "Use one of them, or choose the decimal sign."
             ),
         ),
         ("B1;12.50", ",", "Row 2, retail_price: 12.50 does not have the decimal comma that you chose."),
