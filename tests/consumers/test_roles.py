@@ -159,7 +159,9 @@ def test_nobody_makes_a_role_with_more_than_they_have(account: Account) -> None:
     bob = member(account, "Staff.see", "Staff.add", "Sites.see")
     assert save(account, bob, "Sites.see", "Staff.see").pk
     problems = problems_of(lambda: save(account, bob, "Sites.see", "Sites.add", title="More"))
-    assert problems == {"grants": "You cannot give what you do not have: “Sites: add”."}
+    assert problems == {
+        "grants": "You can only give permissions that you have yourself. You do not have: “Sites: add”."
+    }
 
 
 def test_nobody_gives_more_points_than_they_may_adjust(account: Account) -> None:
