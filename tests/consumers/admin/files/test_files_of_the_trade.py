@@ -323,7 +323,7 @@ def test_chosen_columns_are_remembered_by_account_and_kind(office: Office) -> No
             {"Ref": "sku", "What": "sku"},
             {"column_1": ["“Ref” is already used for SKU. Choose one of the two columns."]},
         ),
-        ({"Ref": "", "What": "name"}, {"__all__": ["Say which column is SKU: it identifies each row."]}),
+        ({"Ref": "", "What": "name"}, {"__all__": ["Choose the column of SKU: it identifies each row."]}),
     ],
 )
 def test_columns_that_cannot_be_read_are_refused(office: Office, chosen: Any, errors: Any) -> None:
