@@ -51,9 +51,9 @@ def count_often(stops: list[bool]) -> None:
 def test_what_tills_sell_and_take_back_while_runs_count_is_counted_once() -> None:
     shop = make_shop()
     shop.member()
+    shop.product("TEA", cost_price="4")
     shop.discount("d", make_set(products=["TEA"]), value="10")
     shop.promotion("p", outcome={"points": 5})
-    shop.product("TEA", cost_price="4")
     shop.client.handler.load_middleware()
     stops: list[bool] = []
     with ThreadPoolExecutor(TILLS + 2) as pool:
