@@ -68,3 +68,12 @@ class EntryKind(models.TextChoices):
     ADJUSTMENT = "adjustment", "Adjustment"
     CLAIM = "claim", "Claim of an offer"
     RETURN = "return", "Return"
+
+
+class UpliftMetric(models.TextChoices):
+    """What is compared per consumer, net of returns."""
+
+    CONTRIBUTION = "contribution", "Contribution"
+    SALES = "sales", "Sales"
+    VISITS = "visits", "Visits"
+    UNITS = "units", "Units"

@@ -28,6 +28,8 @@ CODES = [
             ("voided", "The transaction was voided."),
             ("insufficient_points", "The balance does not reach."),
             ("offer_unavailable", "The offer is archived, over or out of stock."),
+            ("no_control_group", "The promotion has no control group to be compared with."),
+            ("not_measured_yet", "The promotion has not started: there is nothing to compare yet."),
         )
     ),
 ]

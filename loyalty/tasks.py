@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from consumers.services import schedule
-from consumers.tasks import scheduled
+from consumers.tasks import BULK, MAX_JOB_TIME, scheduled
 from loyalty.services.message import messages_send as loyalty_messages_send
 from loyalty.services.rewards.voucher import vouchers_expire as loyalty_vouchers_expire
+from loyalty.services.uplift.population import populations_update
 from promotions.services.status import statuses_sync as promotions_statuses_sync
 
 
@@ -25,3 +26,9 @@ def vouchers_expire() -> int:
 def messages_send() -> int:
     """Send the redemption messages that are due; return how many were tried."""
     return loyalty_messages_send(clock=schedule.database_now)
+
+
+@scheduled(title="Uplift of promotions", every=timedelta(minutes=1), queue=BULK)
+def uplift_measure() -> int:
+    """List and measure the consumers of promotions with a control group; return how many were measured."""
+    return populations_update(clock=schedule.database_now, for_at_most=MAX_JOB_TIME)

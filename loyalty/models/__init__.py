@@ -8,6 +8,7 @@ from loyalty.models.promotion import LoyaltyPromotion
 from loyalty.models.reversal import Reversal
 from loyalty.models.transaction import AppliedPromotion, Transaction
 from loyalty.models.tried_basket import TriedBasket
+from loyalty.models.uplift import UpliftMember, UpliftPopulation
 from loyalty.models.usage import PromotionUsage
 
 __all__ = [
@@ -22,5 +23,7 @@ __all__ = [
     "StaffAdjustment",
     "Transaction",
     "TriedBasket",
+    "UpliftMember",
+    "UpliftPopulation",
     "Voucher",
 ]

@@ -32,6 +32,17 @@ class ArmSums:
     yy: float = 0
     xy: float = 0
 
+    def __add__(self, other: "ArmSums") -> "ArmSums":
+        """Return the sums over the consumers of both."""
+        return ArmSums(
+            n=self.n + other.n,
+            x=self.x + other.x,
+            xx=self.xx + other.xx,
+            y=self.y + other.y,
+            yy=self.yy + other.yy,
+            xy=self.xy + other.xy,
+        )
+
     @property
     def mean(self) -> float:
         """The mean of the metric; not a number without consumers."""
