@@ -16,7 +16,11 @@ class LoyaltyConfig(AppConfig):
         # Models can be imported only after every app is loaded.
         from consumers.error_codes import error_codes_register  # noqa: PLC0415
         from consumers.loyalty_sections import loyalty_section_register  # noqa: PLC0415
-        from loyalty.admin.editor.publish_warning import slow_draft_warning, worthless_offer_warning  # noqa: PLC0415
+        from loyalty.admin.editor.publish_warning import (  # noqa: PLC0415
+            control_group_note,
+            slow_draft_warning,
+            worthless_offer_warning,
+        )
         from loyalty.admin.editor.saved_note import beaten_by_note  # noqa: PLC0415
         from loyalty.admin.usages import usages_register  # noqa: PLC0415
         from loyalty.error_codes import CODES  # noqa: PLC0415
@@ -32,6 +36,7 @@ class LoyaltyConfig(AppConfig):
             loyalty_section_register(section)
         publish_warning_register(slow_draft_warning)
         publish_warning_register(worthless_offer_warning)
+        publish_warning_register(control_group_note)
         saved_note_register(beaten_by_note)
         usages_register()
         error_codes_register(CODES)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import Count, F, FloatField, Q, QuerySet, Sum
+from django.db.models import Count, F, FloatField, QuerySet, Sum
 from django.db.models.functions import Cast
 
 from consumers.models import Consumer, ConsumerGroup
@@ -114,7 +114,6 @@ def _sums_of(metric: UpliftMetric, rows: Mapping[tuple[bool, bool], Mapping[str,
 
 def uncosted_share(*, population: UpliftPopulation) -> float:
     """Return which share of the sales in the period had no known cost price, from 0 to 1."""
-    sums = UpliftMember.objects.filter(population=population).aggregate(
-        sales=Sum("sales", filter=Q(sales__gt=0)), uncosted=Sum("uncosted_sales", filter=Q(sales__gt=0))
-    )
-    return float(sums["uncosted"] or 0) / float(sums["sales"]) if sums["sales"] else 0.0
+    members = UpliftMember.objects.filter(population=population, sales__gt=0)
+    totals = members.aggregate(all_sales=Sum("sales"), uncosted=Sum("uncosted_sales"))
+    return float(totals["uncosted"]) / float(totals["all_sales"]) if totals["all_sales"] else 0.0

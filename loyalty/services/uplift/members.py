@@ -1,7 +1,7 @@
 """Measure members of populations: which arm they are in, what they bought, and whether the promotion was redeemed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import NamedTuple
@@ -105,13 +105,19 @@ def _sales_of(
     members: Iterable[UpliftMember], populations: Mapping[int, UpliftPopulation]
 ) -> Mapping[int, list[MeasuredSale]]:
     """Return the sales of members by consumer, as far back as any of their populations asks."""
-    sales: dict[int, list[MeasuredSale]] = defaultdict(list)
-    consumers = {member.consumer_id for member in members}
-    if not consumers:
-        return sales
+    if not populations:
+        return {}
     accounts = {population.account_id: population.account for population in populations.values()}
     since = min(_before(population)[0] for population in populations.values())
-    rows = Transaction.objects.filter(consumer_id__in=consumers, occurred_at__gte=since).only(*_SALE_COLUMNS)
+    return sales_measure(consumer_ids={member.consumer_id for member in members}, since=since, accounts=accounts)
+
+
+def sales_measure(
+    *, consumer_ids: Collection[int], since: datetime, accounts: Mapping[int, Account]
+) -> Mapping[int, list[MeasuredSale]]:
+    """Return what the sales of consumers since a moment come to, by consumer; ``accounts`` are theirs, by id."""
+    sales: dict[int, list[MeasuredSale]] = defaultdict(list)
+    rows = Transaction.objects.filter(consumer_id__in=consumer_ids, occurred_at__gte=since).only(*_SALE_COLUMNS)
     for sale in rows.iterator(500):
         sales[sale.consumer_id or 0].append(_measured(sale, accounts[sale.account_id]))
     return sales
