@@ -27,6 +27,8 @@ class LoyaltyConfig(AppConfig):
         from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
         from loyalty.selectors.points import consumers_with_points_history  # noqa: PLC0415
         from loyalty.selectors.rewards import currencies_of_amounts  # noqa: PLC0415
+        from loyalty.services.results.readers import results_reader_register  # noqa: PLC0415
+        from loyalty.services.uplift.population import counted_sales_mark  # noqa: PLC0415
         from promotions.admin.editor.publish_warning import publish_warning_register  # noqa: PLC0415
         from promotions.admin.editor.saved_note import saved_note_register  # noqa: PLC0415
 
@@ -39,4 +41,5 @@ class LoyaltyConfig(AppConfig):
         publish_warning_register(control_group_note)
         saved_note_register(beaten_by_note)
         usages_register()
+        results_reader_register(counted_sales_mark)
         error_codes_register(CODES)

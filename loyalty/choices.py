@@ -77,3 +77,10 @@ class UpliftMetric(models.TextChoices):
     SALES = "sales", "Sales"
     VISITS = "visits", "Visits"
     UNITS = "units", "Units"
+
+
+class ResultsSource(models.TextChoices):
+    """What results are counted from."""
+
+    SALES = "sales", "Sales"
+    RETURNS = "returns", "Returns"

@@ -18,6 +18,7 @@ CODES = [
         message_settled="The message has been sent or given up already.",
         replay_too_late="The account does not take sales as old as those.",
         unreadable_sales_file="The file of past sales cannot be read.",
+        from_after_to="The first day of a period is after its last.",
         ledger_is_append_only="The ledger is corrected by new entries.",
     ),
     *(

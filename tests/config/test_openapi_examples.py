@@ -15,6 +15,7 @@ import time_machine
 from django.utils import timezone
 
 from config.openapi import EXAMPLES
+from loyalty.services.results.count import results_count
 from loyalty.services.uplift.population import populations_update
 from tests.consumers.builders import Shop, make_shop
 from tests.contract import document, resolved, schema_problems
@@ -167,6 +168,9 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("transactions_void", "POST", "transactions/leeds-1-000018/void", {"reference": "leeds-1-V-000001"}),
     ("transactions_get", "GET", "transactions/leeds-1-000017", None),
     ("transactions_list", "GET", "transactions?consumer=c-1", None),
+    ("promotions_results_get", "GET", "promotions/wednesday/results?by=day", None),
+    ("discounts_results_get", "GET", "discounts/tea-3-for-2/results?by=site", None),
+    ("results_get", "GET", "results?from=2026-03-01&to=2026-03-31", None),
     ("consumers_loyalty_get", "GET", "consumers/c-1/loyalty", None),
     ("promotions_stop", "POST", "promotions/wednesday/stop", {}),
     ("discounts_stop", "POST", "discounts/tea-3-for-2/stop", {}),
@@ -179,6 +183,8 @@ def made(shop: Shop) -> list[dict[str, Any]]:
     """Make every call; return each with its status and answer."""
     recorded = []
     for operation, method, path, body in CALLS:
+        if operation == "promotions_results_get":
+            results_count(clock=timezone.now)
         if operation == "promotions_uplift_get":
             populations_update(clock=timezone.now, for_at_most=timedelta(minutes=1))
         response = shop.manager.call(method, path, body)

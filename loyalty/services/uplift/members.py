@@ -142,5 +142,5 @@ def _measured(sale: Transaction, account: Account) -> MeasuredSale:
 
 def point_cost(account: Account, facts: JsonObject) -> PointCost:
     """Return what a point of a sale is expected to cost: its value at the sale, as far as points are redeemed."""
-    redeemed = Fraction(getattr(account, "expected_redemption", 100)) / 100
+    redeemed = Fraction(account.expected_redemption) / 100
     return PointCost(value=Fraction(facts.get("point_value", "0")), redeemed=redeemed)

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from consumers.models import Consumer, ConsumerGroup
 from loyalty.models import UpliftMember, UpliftPopulation
 from loyalty.selectors.uplift import later_joiners_of, promotions_to_freeze
+from loyalty.services.results.readers import CountedBatch
 from loyalty.services.uplift.members import members_measure
 from promotions.models import Promotion, PromotionVersion
 
@@ -117,7 +118,7 @@ def populations_follow_their_promotions() -> None:
         with transaction.atomic():
             population.measured_to = promotion_end(population.promotion)
             population.save(update_fields=["measured_to"])
-            UpliftMember.objects.filter(population=population, is_stale=False).update(is_stale=True)
+            _mark_stale(UpliftMember.objects.filter(population=population))
 
 
 def _has_the_end_of_its_promotion() -> Q:
@@ -142,10 +143,26 @@ def populations_complete(*, at: datetime) -> None:
         UpliftPopulation.objects.filter(pk=population.pk).update(later_joiners=joiners, joiners_counted_at=at)
 
 
+def counted_sales_mark(batch: CountedBatch) -> None:
+    """Have the consumers of counted sales and returns measured again: a reader of results."""
+    sales = [sale.row for sale in batch.sales] + [counted.sale for counted in batch.returns]
+    members_mark_stale(consumer_ids=(sale.consumer_id for sale in sales if sale.consumer_id is not None))
+
+
 def members_mark_stale(*, consumer_ids: Iterable[int]) -> int:
     """Have consumers measured again whose sales changed; return how many members that are.
 
     Call it where a sale or a return is counted, in the same database transaction.
     """
-    changed = UpliftMember.objects.filter(consumer_id__in=set(consumer_ids), is_stale=False)
-    return changed.update(is_stale=True)
+    return _mark_stale(UpliftMember.objects.filter(consumer_id__in=set(consumer_ids)))
+
+
+def _mark_stale(members: QuerySet[UpliftMember]) -> int:
+    """Mark members, and return how many. Call it inside a transaction.
+
+    Race: a worker is measuring one of them, and has read the sales already. Those that are stale are marked as well, so
+    that this waits for that worker and is not undone by it. Rows are locked in order of their ids: whoever else marks
+    them waits, and never for ever.
+    """
+    locked = members.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True)
+    return members.update(is_stale=True) if list(locked) else 0

@@ -1,18 +1,23 @@
 """Who is compared is settled when a promotion starts; what they buy follows every sale and return."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from unittest.mock import patch
 
 import pytest
+from django.db import transaction
 from django.db.models import QuerySet
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from consumers.models import Consumer, ConsumerGroup
 from loyalty.models import Transaction, UpliftMember, UpliftPopulation
 from loyalty.models.uplift import SCALE
+from loyalty.services.results.count import results_count
 from loyalty.services.uplift import population as populations
-from loyalty.services.uplift.population import members_mark_stale, populations_update
+from loyalty.services.uplift.population import populations_update
 from promotions.models import Promotion
 from tests.loyalty.till.shop import Json, Shop, make_line, make_shop
 
@@ -37,8 +42,8 @@ def measure(*, at: datetime = NOW) -> int:
     return populations_update(clock=lambda: at, for_at_most=timedelta(minutes=1))
 
 
-def measure_again(shop: Shop) -> None:
-    members_mark_stale(consumer_ids=Consumer.objects.filter(account=shop.account).values_list("pk", flat=True))
+def measure_again() -> None:
+    results_count(clock=lambda: NOW)
     measure()
 
 
@@ -98,7 +103,7 @@ def test_figures_are_net_of_returns_and_of_the_promotions_period(shop: Shop) -> 
     shop.sell("too-early", consumer="c1", occurred_at="2025-12-20T12:00:00Z", lines=[line])
     measure()
     shop.sell("T1", consumer="c1", occurred_at="2026-03-02T12:00:00Z", lines=[line])
-    measure_again(shop)
+    measure_again()
     points = Transaction.objects.get(reference="T1")
     issued = points.base_points + points.promotion_points
     measured = member("c1")
@@ -109,11 +114,11 @@ def test_figures_are_net_of_returns_and_of_the_promotions_period(shop: Shop) -> 
     assert measured.contribution == (450 - issued) * SCALE // 100
     assert measured.sales_before == 9 * SCALE
     shop.give_back("T1", "R1", TEA="2")
-    measure_again(shop)
+    measure_again()
     measured = member("c1")
     assert (measured.sales, measured.visits, measured.units) == (3 * SCALE, SCALE, SCALE)
     shop.void("T1")
-    measure_again(shop)
+    measure_again()
     measured = member("c1")
     assert (measured.contribution, measured.sales, measured.visits, measured.units) == (0, 0, 0, 0)
 
@@ -154,15 +159,15 @@ def test_a_redemption_triggers_the_treated_and_a_ghost_the_control(shop: Shop) -
     treated, control = one_of(control=False), one_of(control=True)
     shop.sell("small-t", consumer=treated)
     shop.sell("small-c", consumer=control)
-    measure_again(shop)
+    measure_again()
     assert not UpliftMember.objects.filter(is_triggered=True).exists()
     shop.sell("T", consumer=treated, lines=[make_line(price="12.00")])
     shop.sell("C", consumer=control, lines=[make_line(price="12.00")])
-    measure_again(shop)
+    measure_again()
     assert set(_triggered()) == {treated, control}
     shop.give_back("T", "R1", TEA="1")
     shop.give_back("C", "R2", TEA="1")
-    measure_again(shop)
+    measure_again()
     assert set(_triggered()) == {treated, control}
 
 
@@ -212,3 +217,61 @@ def test_another_account_is_not_touched(shop: Shop) -> None:
     other.promotion("tea", starts_at=START, control_group=HALF)
     assert measure() == 0
     assert UpliftPopulation.objects.get().members == 0
+
+
+def test_counting_marks_only_whose_sales_changed(shop: Shop) -> None:
+    run(shop)
+    measure()
+    shop.sell("T1", consumer="c1")
+    shop.sell("T2", consumer=None)
+    results_count(clock=lambda: NOW)
+    assert list(UpliftMember.objects.filter(is_stale=True).values_list("consumer__consumer_id", flat=True)) == ["c1"]
+    results_count(clock=lambda: NOW)
+    assert measure() == 1
+    assert measure() == 0
+
+
+def scratch(shop: Shop) -> dict[str, tuple[Decimal, int]]:
+    """Count sales and visits of each consumer from the transactions, without anything that was kept."""
+    totals: dict[str, tuple[Decimal, int]] = {f"c{number}": (Decimal(0), 0) for number in range(12)}
+    for sale in Transaction.objects.filter(consumer__isnull=False, occurred_at__gte=START).select_related("consumer"):
+        assert sale.consumer is not None
+        amount, visits = totals[sale.consumer.consumer_id]
+        is_left = sale.status in ("committed", "partly_returned")
+        totals[sale.consumer.consumer_id] = (amount + sale.net_total_inc_tax, visits + is_left)
+    return totals
+
+
+STEP = st.tuples(st.sampled_from(["sell", "return", "void", "count", "measure"]), st.integers(0, 11), st.integers(1, 3))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEP, min_size=4, max_size=14))
+def test_whatever_happens_in_between_the_figures_are_those_counted_from_scratch(
+    shop: Shop, steps: list[tuple[str, int, int]]
+) -> None:
+    with contextlib.suppress(_Undo), transaction.atomic():
+        run(shop)
+        sold = []
+        for index, (step, number, units) in enumerate(steps):
+            if step == "sell":
+                shop.sell(f"T{index}", consumer=f"c{number}", lines=[make_line(quantity=str(units))])
+                sold.append(f"T{index}")
+            elif step == "count":
+                results_count(clock=lambda: NOW, batch_size=2)
+            elif step == "measure":
+                measure()
+            elif sold:
+                sale = sold[number % len(sold)]
+                path = "returns" if step == "return" else "void"
+                lines = {"lines": [{"line_id": "TEA", "quantity": "1"}]} if step == "return" else {}
+                shop.call("post", f"transactions/{sale}/{path}", {"reference": f"R{index}", **lines})
+        measure_again()
+        members = UpliftMember.objects.values_list("consumer__consumer_id", "sales", "visits")
+        measured = {name: (Decimal(sales) / SCALE, visits // SCALE) for name, sales, visits in members}
+        assert measured == scratch(shop)
+        raise _Undo
+
+
+class _Undo(Exception):
+    """Takes back what an example wrote."""

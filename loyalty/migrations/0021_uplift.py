@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('consumers', '0016_a_member_has_a_role'),
-        ('loyalty', '0019_texts_in_normal_form'),
+        ('loyalty', '0020_results'),
         ('promotions', '0011_publishing_and_lists_are_permissions'),
     ]
 
