@@ -95,11 +95,13 @@ def population_sums(*, population: UpliftPopulation) -> Mapping[UpliftMetric, Po
         sums |= {f"{metric}_{name}": Sum(term) for name, term in terms.items()}
     members = UpliftMember.objects.filter(population=population, is_control__isnull=False)
     rows = members.values("is_control", "is_triggered").annotate(n=Count("pk"), **sums).order_by()
-    rows_by_arm = {(row["is_control"], row["is_triggered"]): row for row in rows}
+    rows_by_arm: dict[tuple[bool | None, bool], Mapping[str, Any]] = {
+        (row["is_control"], row["is_triggered"]): row for row in rows
+    }
     return {metric: _sums_of(metric, rows_by_arm) for metric in UpliftMetric}
 
 
-def _sums_of(metric: UpliftMetric, rows: Mapping[tuple[bool, bool], Mapping[str, Any]]) -> PopulationSums:
+def _sums_of(metric: UpliftMetric, rows: Mapping[tuple[bool | None, bool], Mapping[str, Any]]) -> PopulationSums:
     def arm(*, is_control: bool, is_triggered: bool) -> ArmSums:
         row = rows.get((is_control, is_triggered))
         if row is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite, sqrt
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from consumers.models import Account, Consumer, ConsumerGroup
 from loyalty.models.uplift import SCALE
@@ -68,7 +68,7 @@ def _sample(group: ConsumerGroup, members: int) -> Sequence[int]:
     stride = max(members // MAX_SAMPLE, 1)
     rows = Consumer.groups.through.objects.filter(consumergroup_id=group.pk)
     if stride > 1:
-        rows = rows.annotate(place=F("id") % stride).filter(place=0)
+        rows = rows.alias(place=F("id") % stride).filter(Q(("place", 0)))
     return list(rows.order_by("id").values_list("consumer_id", flat=True)[:MAX_SAMPLE])
 
 
