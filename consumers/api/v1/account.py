@@ -53,17 +53,8 @@ class AccountInput(Input):
     point_value = DecimalText(max_digits=12, decimal_places=6, min_value=0)
     catalogue_enabled = FlagField()
     late_transaction_days = WholeField(max_value=36_500)
-    arrival_grace_days = WholeField(
-        max_value=3_650,
-        help_text="Days that points of late sales are given at least. Takes effect with points that expire.",
-    )
-    expected_redemption = DecimalText(
-        max_digits=5,
-        decimal_places=2,
-        min_value=0,
-        max_value=100,
-        help_text="Percentage of points that are expected to be redeemed: results count points by it.",
-    )
+    arrival_grace_days = WholeField(max_value=3_650)
+    expected_redemption = DecimalText(max_digits=5, decimal_places=2, min_value=0, max_value=100)
 
 
 class AccountOutput(Output):

@@ -38,6 +38,8 @@ PERIOD_PARAMETERS = (
     Parameter(name="from", schema=DATE, description="The first local day at the sites; left out: the first sale's."),
     Parameter(name="to", schema=DATE, description="The last local day; left out: the last sale's."),
 )
+AS_OF = "Sales and returns up to this moment are counted; null before the first count."
+
 BY_PARAMETER = Parameter(
     name="by", schema=enum(*ResultsBy), description="What `rows` are by; left out, there are none."
 )
@@ -55,11 +57,11 @@ class FiguresOutput(Output):
     """Figures of sales. Amounts are in the promotion's currency, rounded half up once."""
 
     baskets = serializers.IntegerField(help_text="Sales to which the promotion applied.")
-    redemptions = serializers.IntegerField()
-    discount = AmountText()
-    points = serializers.IntegerField(help_text="As sold; points that expired are still in it.")
-    points_value = AmountText(help_text="By the point value of each sale.")
-    vouchers_issued = serializers.IntegerField()
+    redemptions = serializers.IntegerField(help_text="How often it was redeemed.")
+    discount = AmountText(help_text="What it took off prices.")
+    points = serializers.IntegerField(help_text="Points that it gave; those that expired are still included.")
+    points_value = AmountText(help_text="The points by the point value of each sale.")
+    vouchers_issued = serializers.IntegerField(help_text="Vouchers that it issued.")
     vouchers_paid = serializers.IntegerField(
         help_text="Of the vouchers that the promotion issued, on the day and at the site of the paying sale."
     )
@@ -88,40 +90,42 @@ class ResultOutput(FiguresOutput):
 class TotalsOutput(ResultOutput):
     """Figures in all, with how many different consumers redeemed."""
 
-    consumers = serializers.IntegerField()
+    consumers = serializers.IntegerField(help_text="How many different consumers redeemed.")
 
 
 class ResultRowOutput(ResultOutput):
     """Figures of a day, a week, a site or a version."""
 
     key = serializers.CharField(help_text="The day, the week's Monday, the site's number or the version's.")
-    consumers = serializers.IntegerField(allow_null=True, help_text="Of days and weeks; null of sites and versions.")
+    consumers = serializers.IntegerField(
+        allow_null=True, help_text="How many different consumers redeemed; null for sites and versions."
+    )
 
 
 class ResultsOutput(Output):
     """Results of a promotion."""
 
-    as_of = MomentField(allow_null=True, help_text="Sales and returns up to here are counted; null before the first.")
-    currency = serializers.CharField()
-    totals = TotalsOutput()
-    rows = ResultRowOutput(many=True)
+    as_of = MomentField(allow_null=True, help_text=AS_OF)
+    currency = serializers.CharField(help_text="The currency of the amounts.")
+    totals = TotalsOutput(help_text="All of the period.")
+    rows = ResultRowOutput(many=True, help_text="By what `by` names; empty without it.")
 
 
 class RankedOutput(ResultOutput):
     """Results of one of all promotions."""
 
     key = serializers.CharField(help_text="The promotion's code.")
-    family = ChoiceText(choices=Family.choices)
-    name = serializers.CharField()
-    currency = serializers.CharField()
+    family = ChoiceText(choices=Family.choices, help_text="Whether it is a loyalty promotion or a discount.")
+    name = serializers.CharField(help_text="The name of the promotion.")
+    currency = serializers.CharField(help_text="The currency of its amounts.")
 
 
 class RankingOutput(Output):
     """Results of all promotions, those that cost most first."""
 
-    as_of = MomentField(allow_null=True)
+    as_of = MomentField(allow_null=True, help_text=AS_OF)
     totals = ResultOutput(help_text="Of promotions in the account's currency; a basket of two of them counts twice.")
-    rows = RankedOutput(many=True)
+    rows = RankedOutput(many=True, help_text="Promotions with results in the period.")
 
 
 def figures_answer(figures: ResultFigures, currency: str) -> JsonObject:
@@ -201,7 +205,7 @@ class ResultsView(PeriodView):
             raise ValidationError({"by": [ErrorDetail(detail, code="invalid_choice")]}) from error
 
     def get(self, request: Request, code: str) -> Response:
-        """What it gave and sold, as it was sold, and beside it what came back; in all, and by what is asked for."""
+        """Read what it gave and sold, and beside it what came back since."""
         promotion = self.promotion()
         results = results_of(promotion_ids=[promotion.pk], period=self.period(), by=self.by())
         currency = promotion.currency
@@ -243,7 +247,7 @@ class AllResults(PeriodView):
     parameters = {"GET": PERIOD_PARAMETERS}
 
     def get(self, request: Request) -> Response:
-        """All promotions and discounts with results in a period, those that cost most first."""
+        """List all promotions and discounts with results in a period, those that cost most first."""
         ranked = results_ranked(account_id=self.account.pk, period=self.period())
         return Response(
             {
