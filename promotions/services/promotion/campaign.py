@@ -17,13 +17,13 @@ def campaigns_set(account: Account, changes: Sequence[Change], rows: Sequence[Pr
     the promotion is its member already.
     """
     # Race: the campaign is deleted or archived meanwhile. The caller holds the account's lock, as their writers do.
-    codes = {row.campaign for row in rows if row.campaign is not None and is_storable(row.campaign)}
+    codes = {row.campaign for row in rows if row.campaign and is_storable(row.campaign)}
     named = rows_by_values(campaigns_of(account_id=account.pk), "code", codes) if codes else ()
     campaigns = {campaign.code: campaign for campaign in named}
     for index, (change, row) in enumerate(zip(changes, rows, strict=True)):
-        campaign = campaigns.get(row.campaign) if row.campaign is not None else None
+        campaign = campaigns.get(row.campaign) if row.campaign else None
         attr = f"{index}.campaign"
-        if row.campaign is not None and campaign is None:
+        if row.campaign and campaign is None:
             detail = f"There is no campaign {row.campaign[:100]}."
             yield Problem(code="unknown_reference", attr=attr, detail=detail)
         elif campaign is not None and campaign.archived and campaign.pk != change.promotion.campaign_id:
