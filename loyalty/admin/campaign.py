@@ -233,9 +233,7 @@ class CampaignAdmin(ImportExportMixin, KeyedAdmin):
         at, back = timezone.now(), self.url_of("change", campaign.pk)
         members = list(campaign_members(campaign=campaign, families=families_seen(request))[: MAX_PROMOTIONS + 1])
         if len(members) > MAX_PROMOTIONS:
-            messages.error(
-                request, f"At most {MAX_PROMOTIONS} at once: choose them in the lists by campaign."
-            )
+            messages.error(request, f"At most {MAX_PROMOTIONS} at once: choose them in the lists by campaign.")
             return HttpResponseRedirect(back)
         allowed: list[Promotion] = []
         skipped: list[Promotion] = []

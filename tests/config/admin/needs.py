@@ -12,6 +12,7 @@ from tests.config.admin.pages import Page
 MODELS = {
     "loyalty_loyaltypromotion": "LoyaltyPromotions",
     "promotions_discount": "Discounts",
+    "promotions_campaign": "Campaigns",
     "promotions_personalizedpromotion": "PersonalizedPromotions",
     "promotions_personalizedlist": "ConsumersLists",
     "conflicts_conflictsettings": "ConflictManagement",
@@ -74,6 +75,12 @@ changelist:export_chosen    see  see+Imports.see+PersonalizedPromotions.see
 import          {_DISCOUNT_FILE}  {_DISCOUNT_FILE}
 process_import  {_DISCOUNT_FILE}  {_DISCOUNT_FILE}
 export          see+Imports.see+PersonalizedPromotions.see  see+Imports.see+PersonalizedPromotions.see
+""",
+    "promotions_campaign": """
+stop  see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change  see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change
+stop_members  see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change  see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change
+duplicate  see+LoyaltyPromotions.add|see+Discounts.add  see+LoyaltyPromotions.add|see+Discounts.add
+duplicate_members  see+LoyaltyPromotions.add|see+Discounts.add  see+LoyaltyPromotions.add|see+Discounts.add
 """,
     "promotions_personalizedpromotion": """
 lists           ConsumersLists.see  ConsumersLists.see
