@@ -68,6 +68,9 @@ process_import              add+change+Imports.add+Publishing.change  add+change
 
 _DISCOUNT_FILE = "add+change+Imports.add+Publishing.change+PersonalizedPromotions.see"
 
+_STOP_MEMBERS = "see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change"
+_COPY_MEMBERS = "see+LoyaltyPromotions.add|see+Discounts.add"
+
 OTHERS = {
     "loyalty_loyaltypromotion": _PROMOTION,
     "promotions_discount": f"""{_PROMOTION}
@@ -76,11 +79,11 @@ import          {_DISCOUNT_FILE}  {_DISCOUNT_FILE}
 process_import  {_DISCOUNT_FILE}  {_DISCOUNT_FILE}
 export          see+Imports.see+PersonalizedPromotions.see  see+Imports.see+PersonalizedPromotions.see
 """,
-    "promotions_campaign": """
-stop  see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change  see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change
-stop_members  see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change  see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change
-duplicate  see+LoyaltyPromotions.add|see+Discounts.add  see+LoyaltyPromotions.add|see+Discounts.add
-duplicate_members  see+LoyaltyPromotions.add|see+Discounts.add  see+LoyaltyPromotions.add|see+Discounts.add
+    "promotions_campaign": f"""
+stop               {_STOP_MEMBERS}  {_STOP_MEMBERS}
+stop_members       {_STOP_MEMBERS}  {_STOP_MEMBERS}
+duplicate          {_COPY_MEMBERS}  {_COPY_MEMBERS}
+duplicate_members  {_COPY_MEMBERS}  {_COPY_MEMBERS}
 """,
     "promotions_personalizedpromotion": """
 lists           ConsumersLists.see  ConsumersLists.see

@@ -427,6 +427,8 @@ FITTING: Mapping[str, Mapping[str, Any]] = {
     "promotions_discount_delete": {"draft": True},
     "promotions_personalizedpromotion_delete": {"backend_id__endswith": "spare"},
     "promotions_campaign_delete": {"code__endswith": "spare"},
+    "promotions_campaign_stop": {"code__endswith": "-campaign"},
+    "promotions_campaign_duplicate": {"code__endswith": "-campaign"},
     "promotions_product_delete": {"sku__endswith": "spare"},
     "loyalty_offer_delete": {"code__endswith": "spare"},
     "loyalty_redemptionmessage_cancel": {"state": "failed"},
