@@ -133,7 +133,7 @@ def job_answer(*, job: Job, question: JobQuestion, parameters: JsonObject, resta
         begun: JsonObject = {"phase": "", "done": 0, "total": 0, "summary": {}} if restart else {}
         answered = {"state": JobState.WAITING, "question": "", "parameters": job.parameters | parameters, **begun}
         if not asking.update(**answered):
-            raise JobOver("This was already answered or cancelled.")
+            raise JobOver("This import was already confirmed or cancelled.")
         if restart:
             JobPart.objects.filter(job=job, file=JobFile.PREVIEW).delete()
         transaction.on_commit(partial(jobs_waiting.send_robust, sender=Job))
@@ -156,7 +156,7 @@ def _delete_old_files(*, at: datetime) -> None:
     """Delete input files of finished jobs, and old result files; cancel jobs that nobody answers."""
     asked_long_ago = Job.objects.filter(state=JobState.ASKING, asked_at__lte=at - FILES_KEPT_FOR)
     asked_long_ago.update(
-        state=JobState.CANCELLED, finished_at=at, error=f"Nobody answered in {FILES_KEPT_FOR.days} days."
+        state=JobState.CANCELLED, finished_at=at, error=f"Nobody confirmed it within {FILES_KEPT_FOR.days} days."
     )
     finished = Q(job__state__in=(JobState.DONE, JobState.FAILED, JobState.CANCELLED))
     old = Q(job__finished_at__lte=at - FILES_KEPT_FOR)

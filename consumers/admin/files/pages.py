@@ -65,7 +65,8 @@ EXPORT = "consumers.view_job"
 class ImportExportMixin(ImportExportModelAdmin):
     """An admin page whose rows are imported and exported as CSV, XLSX and JSON; large files become jobs.
 
-    ``file_note`` is shown above the upload form. Where ``exports`` is false, rows are only imported.
+    ``rows_name`` says what a file imports, where that is not the plural of the model. ``file_note`` is shown above the
+    upload form. Where ``exports`` is false, rows are only imported.
     """
 
     resource_classes: Sequence[type[AccountResource]]
@@ -73,6 +74,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     export_form_class = FileExportForm
     formats: Sequence[type[FileFormat]] = (CSV, XLSX, JSON)
     show_change_form_export = False
+    rows_name = ""
     file_note = ""
     exports = True
 
@@ -181,7 +183,13 @@ class ImportExportMixin(ImportExportModelAdmin):
         return self._import_page(request, context, media=form.media)
 
     def _import_page(self, request: HttpRequest, context: Context, *, media: Any) -> TemplateResponse:
-        common = {"title": "Import", "opts": self.opts, "media": self.media + media}
+        common = {
+            "title": "Import",
+            "opts": self.opts,
+            "media": self.media + media,
+            "page_name": getattr(self, "page_name", ""),
+            "rows_name": self.rows_name or self.opts.verbose_name_plural,
+        }
         context = {**self.admin_site.each_context(request), **self.get_import_context_data(), **common, **context}
         return TemplateResponse(request, [self.import_template_name], context)
 
@@ -252,7 +260,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         """Show or take the columns of the file of a job that asks."""
         job = row_by_id(visible_jobs(request).filter(kind=IMPORT_KIND, state=JobState.ASKING), job_id)
         if job is None or job.parameters["model"] != self.model._meta.label_lower:
-            messages.error(request, "This was answered already, or cancelled.")
+            messages.error(request, "This import was already confirmed or cancelled.")
             return HttpResponseRedirect(reverse("admin:consumers_job_changelist"))
         resource: Any = job_resource(job)
         data = request.POST if request.method == "POST" else None
@@ -316,7 +324,9 @@ class ImportExportMixin(ImportExportModelAdmin):
         return upload_named(request, file, account_id=account_of(request).pk, model=model)
 
     def _redirect_to_upload(self, request: HttpRequest) -> HttpResponse:
-        messages.error(request, "The file is gone: it was already imported, or it waited too long. Upload it again.")
+        messages.error(
+            request, "The file is no longer available: it was already imported, or it has expired. Upload it again."
+        )
         return HttpResponseRedirect(self.url_of("import"))
 
     def process_result(self, result: FileResult, request: HttpRequest) -> HttpResponse:

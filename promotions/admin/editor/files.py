@@ -85,7 +85,7 @@ class DocumentWidget(DefinitionWidget):
         try:
             return read_json(value)
         except ValueError as error:
-            raise ValueError(f"This is no JSON: {error}.") from error
+            raise ValueError(f"This is not valid JSON: {error}.") from error
 
 
 WIDGETS: Mapping[FieldKind, type[Widget]] = {
@@ -230,7 +230,7 @@ class PromotionResource(AccountResource):
                 continue
             inside = row.pop(head)
             if inside is not None and not isinstance(inside, dict):
-                problems[head] = "Expected an object."
+                problems[head] = "Must be an object."
                 continue
             for name, value in (inside or {}).items():
                 if f"{head}.{name}" in self.fields:
@@ -245,15 +245,15 @@ class PromotionResource(AccountResource):
     ) -> None:
         errors = dict(import_validation_errors or {})
         for name, message in (
-            ("starts_at", "Say when it starts."),
-            (self.type_name, "Say of which type it is."),
+            ("starts_at", "Enter a start date."),
+            (self.type_name, "Enter the type."),
         ):
             if name not in document_of(instance) and name not in errors:
                 errors[name] = ValidationError(message)
         for name in (self.type_name, "name", "description", "currency", "campaign", "ledger_class"):
             value = document_of(instance).get(name)
             if value is not None and not isinstance(value, str):
-                errors[name] = ValidationError("Expected a text.")
+                errors[name] = ValidationError("Must be text.")
         if errors:
             raise ValidationError(errors)
 

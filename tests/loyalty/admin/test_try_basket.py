@@ -136,7 +136,7 @@ def test_the_single_unmet_rule_is_described(office: Office) -> None:
     web = save_promotion(office.account, code="web", eligibility={"transaction_rules": tree})
     verdict = verdict_on(office, "acme-p1", promotion=str(web.pk), source="shop")
     assert verdict.sentence == (
-        "It does not apply. Not for this transaction. It applies only to transactions with the source web."
+        "It does not apply. Not for this transaction. It is only for customers with the source web."
     )
 
 
@@ -192,11 +192,11 @@ def test_a_saved_basket_can_be_deleted(office: Office) -> None:
         ({"site": "nowhere"}, "site", "There is no site nowhere."),
         ({"consumer": "nobody"}, "consumer", "There is no consumer nobody."),
         ({"lines-TOTAL_FORMS": "0"}, "lines", "Add at least one line."),
-        ({"lines-0-sku": "unknown"}, "lines", "Check the marked rows."),
-        ({"lines-0-sku": "a\x00b"}, "lines", "Check the marked rows."),
-        ({"lines-0-unit_price_inc_tax": "1.00005"}, "lines", "Check the marked rows."),
-        ({"lines-0-unit_price_inc_tax": "-1.00"}, "lines", "Check the marked rows."),
-        ({"lines-0-quantity": "0"}, "lines", "Check the marked rows."),
+        ({"lines-0-sku": "unknown"}, "lines", "Correct the highlighted rows."),
+        ({"lines-0-sku": "a\x00b"}, "lines", "Correct the highlighted rows."),
+        ({"lines-0-unit_price_inc_tax": "1.00005"}, "lines", "Correct the highlighted rows."),
+        ({"lines-0-unit_price_inc_tax": "-1.00"}, "lines", "Correct the highlighted rows."),
+        ({"lines-0-quantity": "0"}, "lines", "Correct the highlighted rows."),
         ({"currency": "XXQ"}, "currency", "Select a valid choice. XXQ is not one of the available choices."),
     ],
 )
