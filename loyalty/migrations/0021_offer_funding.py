@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('loyalty', '0019_texts_in_normal_form'),
+        ('loyalty', '0020_results'),
     ]
 
     operations = [
