@@ -72,7 +72,9 @@ _STOP_MEMBERS = "see+LoyaltyPromotions.change+Publishing.change|see+Discounts.ch
 _COPY_MEMBERS = "see+LoyaltyPromotions.add|see+Discounts.add"
 
 OTHERS = {
-    "loyalty_loyaltypromotion": _PROMOTION,
+    "loyalty_loyaltypromotion": f"""{_PROMOTION}
+uplift                      see                     see
+""",
     "promotions_discount": f"""{_PROMOTION}
 changelist:export_chosen    see  see+Imports.see+PersonalizedPromotions.see
 import          {_DISCOUNT_FILE}  {_DISCOUNT_FILE}
@@ -149,6 +151,7 @@ saved_filters           Sites.see
 saved_filter_add        Sites.see
 promotion_calendar      LoyaltyPromotions.see|Discounts.see
 promotion_conflicts     ConflictManagement.see
+promotion_uplift        LoyaltyPromotions.see
 lost_saving             ConflictManagement.see
 try_basket              ConflictManagement.see
 try_basket:_keep        ConflictManagement.add

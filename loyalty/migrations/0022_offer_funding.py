@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('loyalty', '0020_results'),
+        ('loyalty', '0021_uplift'),
     ]
 
     operations = [
