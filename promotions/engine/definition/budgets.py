@@ -17,6 +17,12 @@ def is_budget_in_money(family: str, promotion_type: str) -> bool:
     return family == "discount" or promotion_type == "redeem_offer"
 
 
+def budget_amount(budget: Document, *, family: str, promotion_type: str, currency: str) -> int:
+    """Return the amount of a budget in normal form: minor units of money, or points."""
+    amount = Decimal(budget["amount"])
+    return to_minor(amount, currency) if is_budget_in_money(family, promotion_type) else int(amount)
+
+
 def read_budget(value: object, *, currency: str, findings: Findings, path: str = "budget") -> Document | None:
     """Return a budget in normal form; None where there is none.
 

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 from promotions.engine.benefits.discounts import Discount, compile_discount
 from promotions.engine.benefits.rewards import RewardDefinition, compile_reward
-from promotions.engine.definition.budgets import is_budget_in_money
+from promotions.engine.definition.budgets import budget_amount
 from promotions.engine.definition.fields import LIMIT_PERIOD, WHOLE_PROMOTION, Document
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper
 from promotions.engine.facts.progress import QUANTITY_SCALE, ApplicationRule, compile_application_rule
 from promotions.engine.matching.item_rules import ItemRules, compile_item_rules
-from promotions.engine.money import to_minor
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.compile import Predicate, compile_tree
 from promotions.engine.rules.tree import Tree
@@ -258,7 +257,7 @@ def compile_promotion(source: PromotionSource) -> Promotion:
 
 def _budget(source: PromotionSource) -> Budget | None:
     document = source.budget
-    return None if document is None else Budget(budget_amount(source, document), document["when_short"])
+    return None if document is None else Budget(_budget_amount(source, document), document["when_short"])
 
 
 def _customer_budget(source: PromotionSource) -> CustomerBudget | None:
@@ -266,14 +265,11 @@ def _customer_budget(source: PromotionSource) -> CustomerBudget | None:
     if document is None:
         return None
     period = None if document["period"] == WHOLE_PROMOTION else document["period"]
-    return CustomerBudget(budget_amount(source, document), period, document["when_short"])
+    return CustomerBudget(_budget_amount(source, document), period, document["when_short"])
 
 
-def budget_amount(source: PromotionSource, document: Document) -> int:
-    """Return the amount of a budget in normal form: minor units of money, or points."""
-    if not is_budget_in_money(source.family, source.type):
-        return int(document["amount"])
-    return to_minor(Decimal(document["amount"]), source.currency)
+def _budget_amount(source: PromotionSource, budget: Document) -> int:
+    return budget_amount(budget, family=source.family, promotion_type=source.type, currency=source.currency)
 
 
 def _limit_period(eligibility: Document) -> str | None:
