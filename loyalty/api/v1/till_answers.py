@@ -1,6 +1,6 @@
 """The shapes of the till's answers, for the OpenAPI document. ``loyalty.services.till.answer`` builds them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -85,6 +85,16 @@ class AppliedAnswer(Struct):
     vouchers: Annotated[list[str], Meta(description="Codes: of those it issued, or of the one that paid.")]
     confirmation_message: Annotated[str, Meta(description="To be shown or printed.")]
     content: Annotated[dict[str, Any], Meta(extra_json_schema=component("AppliedContent", _CONTENT))]
+    cut: (
+        Annotated[
+            Literal[True],
+            Meta(
+                description="A budget had less left than this would give, and it gives that. Else left out.",
+                extra_json_schema={"type": "boolean"},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class IssuedVoucherAnswer(Struct):
@@ -140,8 +150,13 @@ class NearMissAnswer(Struct):
     """The one thing that the promotion lacked."""
 
     lacking: Lacking
-    amount: Annotated[Money, Meta(description="Of spend: what is missing.")] | UnsetType = UNSET
-    units: Annotated[int, Meta(description="Of units: how many are missing.")] | UnsetType = UNSET
+    amount: Annotated[Money, Meta(description="Of spend: what is missing; of a budget: what is left.")] | UnsetType = (
+        UNSET
+    )
+    units: (
+        Annotated[int, Meta(description="Of units: how many are missing; of a budget in points: what is left.")]
+        | UnsetType
+    ) = UNSET
     count: Annotated[int, Meta(description="Of transactions: how many are missing.")] | UnsetType = UNSET
     rule: Annotated[dict[str, Any], Meta(extra_json_schema=component("AnyRule", ANY_RULE))] | UnsetType = UNSET
 

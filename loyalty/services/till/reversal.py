@@ -353,7 +353,11 @@ def _decide(original: _OriginalSale, returned: Mapping[str, Decimal]) -> Decisio
         vouchers=[voucher.presented for voucher in facts.vouchers],
         strategy=ReturnStrategy(limits=limits, paid=to_minor(row.paid, row.currency), base_points=row.base_points),
     )
-    return evaluate(case, _rulebook(original), ReturnPolicy(limits=limits))
+    decision = evaluate(case, _rulebook(original), ReturnPolicy(limits=limits))
+    # What a budget cut stays cut: it may never give more than it did.
+    cut = facts.cut_ids
+    applied = [left._replace(cut=True) if left.promotion.id in cut else left for left in decision.applied]
+    return replace(decision, applied=tuple(applied)) if cut else decision
 
 
 def _cut_discount(applied: AppliedPromotion, original: _OriginalSale) -> int | None:
