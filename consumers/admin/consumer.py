@@ -231,7 +231,7 @@ class ConsumerResource(AccountResource):
             enrolled_on = column_value(consumer, "enrolled_on")
             cards = column_value(consumer, "cards")
             if status and status not in MembershipStatus.values:
-                detail = f"Expected {', '.join(MembershipStatus.values)} or a blank."
+                detail = f"Must be one of {', '.join(MembershipStatus.values)}, or blank."
                 problems.append(FileProblem(row=number, column="loyalty_status", detail=detail))
             elif status and enrolled_on is None:
                 problems.append(

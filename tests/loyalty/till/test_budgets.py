@@ -1,6 +1,7 @@
 """Budgets at the till: what is counted, given back and refused, sentence by sentence."""
 
 from decimal import Decimal
+from random import Random
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -281,6 +282,8 @@ LINES = st.lists(
 class Everything(TestCase):
     """One shop for all examples: each leaves it as it was."""
 
+    shop: Shop
+
     @classmethod
     def setUpTestData(cls) -> None:
         cls.shop = make_shop(point_value="0.0075")
@@ -304,7 +307,7 @@ class Everything(TestCase):
     @settings(max_examples=15)
     @given(lines=LINES, order=st.randoms(use_true_random=False))
     def test_a_sale_and_its_full_return_leave_every_budget_as_it_was(
-        self, lines: list[tuple[str, int, int]], order
+        self, lines: list[tuple[str, int, int]], order: Random
     ) -> None:
         sold = [
             make_line(sku, str(quantity), str(Decimal(price) / 100), line_id=str(i))

@@ -1,6 +1,6 @@
 """Budgets in money and points, sentence by sentence."""
 
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -78,7 +78,7 @@ def test_a_discount_is_refused_cut_or_honoured(
     assert given_of(decision) == expected
     if expected:
         assert is_cut(decision) is cut
-        assert decision.applied[0].saving == Decimal(expected) / 100
+        assert decision.applied[0].saving == Fraction(expected, 100)
     else:
         assert refusal(decision).reason == "budget"
 
@@ -125,7 +125,7 @@ def test_a_points_promotion_is_cut_to_the_points_left_and_keeps_its_redemptions(
     promotion = make_promotion(points=30, quantity_rule={"apply_to": "every", "units": 1}, budget=budget("100", "cut"))
     decision = decide(make_basket(line("TEA", 2)), promotion, usage=Usage(budget_used={promotion.id: 90}))
     (applied,) = decision.applied
-    assert (applied.points, applied.redemptions, applied.cut, applied.saving) == (10, 2, True, Decimal("0.1"))
+    assert (applied.points, applied.redemptions, applied.cut, applied.saving) == (10, 2, True, Fraction(1, 10))
     assert sum(share.points for share in applied.lines) == 10
 
 
