@@ -32,7 +32,7 @@ def read_budget(value: object, *, currency: str, findings: Findings, path: str =
         findings: collects the problems.
         path: where it stands.
     """
-    if value is None:
+    if not _is_object(value, path, findings):
         return None
     sent = ObjectReader(value, path, findings)
     budget = {"amount": _read_amount(sent, currency), "when_short": _read_when_short(sent)}
@@ -42,7 +42,7 @@ def read_budget(value: object, *, currency: str, findings: Findings, path: str =
 
 def read_customer_budget(value: object, *, currency: str, findings: Findings) -> Document | None:
     """Return the budget of each customer in normal form; see ``read_budget``. It has a ``period`` besides."""
-    if value is None:
+    if not _is_object(value, "customer_budget", findings):
         return None
     sent = ObjectReader(value, "customer_budget", findings)
     budget = {
@@ -52,6 +52,13 @@ def read_customer_budget(value: object, *, currency: str, findings: Findings) ->
     }
     sent.finish()
     return budget
+
+
+def _is_object(value: object, path: str, findings: Findings) -> bool:
+    """Return whether a value has keys to read; None has none and is no problem."""
+    if value is not None and not isinstance(value, Mapping):
+        findings.add_problem(path, "invalid", "Expected an object.")
+    return isinstance(value, Mapping)
 
 
 def _read_when_short(sent: ObjectReader) -> str:

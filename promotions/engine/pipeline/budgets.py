@@ -99,7 +99,8 @@ def _rate(promotion: Promotion, context: EvaluationContext) -> Fraction:
     """Return what one minor unit off, point or voucher is worth in minor units of money."""
     if promotion.is_discount:
         return _ONE
-    return _unit_value(promotion, context.rulebook) * 10 ** exponent(context.basket.currency)
+    minor: int = 10 ** exponent(context.basket.currency)
+    return _unit_value(promotion, context.rulebook) * minor
 
 
 def _unit_value(promotion: Promotion, rulebook: Rulebook) -> Fraction:

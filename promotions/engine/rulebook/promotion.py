@@ -187,7 +187,7 @@ class Promotion:
                 limit is not None for limit in (self.total_limit, self.customer_limit, self.transaction_limit)
             ),
             "campaign_id": self.source.campaign_id,
-            "is_budgeted": not self.budget is self.customer_budget is self.source.campaign_id is None,
+            "is_budgeted": (self.budget, self.customer_budget, self.source.campaign_id) != (None, None, None),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
