@@ -68,3 +68,10 @@ class EntryKind(models.TextChoices):
     ADJUSTMENT = "adjustment", "Adjustment"
     CLAIM = "claim", "Claim of an offer"
     RETURN = "return", "Return"
+
+
+class ResultsSource(models.TextChoices):
+    """What results are counted from."""
+
+    SALES = "sales", "Sales"
+    RETURNS = "returns", "Returns"

@@ -18,6 +18,7 @@ CODES = [
         message_settled="The message has already been sent or given up.",
         replay_too_late="The sales are older than the account accepts.",
         unreadable_sales_file="The file of past sales cannot be read.",
+        from_after_to="The first day of a period is after its last.",
         ledger_is_append_only="Ledger entries cannot be changed; add a correcting entry.",
     ),
     *(

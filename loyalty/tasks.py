@@ -5,6 +5,7 @@ from datetime import timedelta
 from consumers.services import schedule
 from consumers.tasks import scheduled
 from loyalty.services.message import messages_send as loyalty_messages_send
+from loyalty.services.results.count import results_count as loyalty_results_count
 from loyalty.services.rewards.voucher import vouchers_expire as loyalty_vouchers_expire
 from promotions.services.status import statuses_sync as promotions_statuses_sync
 
@@ -25,3 +26,13 @@ def vouchers_expire() -> int:
 def messages_send() -> int:
     """Send the redemption messages that are due; return how many were tried."""
     return loyalty_messages_send(clock=schedule.database_now)
+
+
+MAX_RESULTS_TIME = timedelta(seconds=10)
+"""After this time counting yields to other work; it goes on at its next turn."""
+
+
+@scheduled(title="Results of promotions", every=timedelta(seconds=20))
+def results_count() -> int:
+    """Count sales and returns into the results of promotions; return how many."""
+    return loyalty_results_count(clock=schedule.database_now, for_at_most=MAX_RESULTS_TIME)

@@ -5,6 +5,14 @@ from loyalty.models.ledger import LedgerEntry
 from loyalty.models.message import RedemptionMessage
 from loyalty.models.offer import Offer, Voucher
 from loyalty.models.promotion import LoyaltyPromotion
+from loyalty.models.results import (
+    PromotionDayConsumers,
+    PromotionDayResult,
+    PromotionMonthResult,
+    PromotionResult,
+    ResultsGap,
+    ResultsMark,
+)
 from loyalty.models.reversal import Reversal
 from loyalty.models.transaction import AppliedPromotion, Transaction
 from loyalty.models.tried_basket import TriedBasket
@@ -16,8 +24,14 @@ __all__ = [
     "LedgerEntry",
     "LoyaltyPromotion",
     "Offer",
+    "PromotionDayConsumers",
+    "PromotionDayResult",
+    "PromotionMonthResult",
+    "PromotionResult",
     "PromotionUsage",
     "RedemptionMessage",
+    "ResultsGap",
+    "ResultsMark",
     "Reversal",
     "StaffAdjustment",
     "Transaction",

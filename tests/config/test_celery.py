@@ -9,7 +9,7 @@ from config.celery import app
 
 def test_every_scheduled_task_checks_whether_it_is_due() -> None:
     schedule = app.conf.beat_schedule
-    assert {"statuses_sync", "messages_send", "vouchers_expire", "jobs_run"} == set(schedule)
+    assert {"statuses_sync", "messages_send", "vouchers_expire", "jobs_run", "results_count"} == set(schedule)
     app.loader.import_default_modules()
     for entry in schedule.values():
         assert entry["task"] in app.tasks

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from config.openapi import EXAMPLES
+from loyalty.services.results.count import results_count
 from tests.consumers.builders import Shop, make_shop
 from tests.contract import document, resolved, schema_problems
 
@@ -162,6 +164,9 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("transactions_void", "POST", "transactions/leeds-1-000018/void", {"reference": "leeds-1-V-000001"}),
     ("transactions_get", "GET", "transactions/leeds-1-000017", None),
     ("transactions_list", "GET", "transactions?consumer=c-1", None),
+    ("promotions_results_get", "GET", "promotions/wednesday/results?by=day", None),
+    ("discounts_results_get", "GET", "discounts/tea-3-for-2/results?by=site", None),
+    ("results_get", "GET", "results?from=2026-03-01&to=2026-03-31", None),
     ("consumers_loyalty_get", "GET", "consumers/c-1/loyalty", None),
     ("promotions_stop", "POST", "promotions/wednesday/stop", {}),
     ("discounts_stop", "POST", "discounts/tea-3-for-2/stop", {}),
@@ -174,6 +179,8 @@ def made(shop: Shop) -> list[dict[str, Any]]:
     """Make every call; return each with its status and answer."""
     recorded = []
     for operation, method, path, body in CALLS:
+        if operation == "promotions_results_get":
+            results_count(clock=timezone.now)
         response = shop.manager.call(method, path, body)
         assert response.status_code < 300, (operation, response.content)
         call: dict[str, Any] = {"operation": operation, "status": response.status_code}

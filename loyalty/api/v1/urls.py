@@ -7,6 +7,7 @@ from loyalty.api.v1 import promotions
 from loyalty.api.v1.claims import Claims
 from loyalty.api.v1.offers import Offers
 from loyalty.api.v1.points import PointsAdjustments, PointsAdjustmentsBulk
+from loyalty.api.v1.results import AllResults, DiscountResults, PromotionResults
 from loyalty.api.v1.till import (
     Evaluate,
     TransactionBatch,
@@ -24,6 +25,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("transactions/<key:reference>/returns", TransactionReturns.as_view(), name="transaction-returns"),
     path("transactions/<key:reference>/void", TransactionVoid.as_view(), name="transaction-void"),
     path("transactions/<key:reference>", TransactionRow.as_view(), name="transaction-row"),
+    path("results", AllResults.as_view(), name="results"),
+    path("promotions/<key:code>/results", PromotionResults.as_view(), name="promotions-results"),
+    path("discounts/<key:code>/results", DiscountResults.as_view(), name="discounts-results"),
     *promotions.urlpatterns,
     *collection_paths("offers", Offers),
     path("vouchers", VoucherList.as_view(), name="vouchers"),
