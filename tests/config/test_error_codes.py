@@ -30,6 +30,8 @@ OF_MANAGERS = {
         "not_in_set",
         "not_of_type",
         "not_published",
+        "no_control_group",
+        "not_measured_yet",
         "not_tiered",
     ),
     *("not_together", "not_used", "offer_unavailable", "offset", "one_source", "overflow", "range"),
