@@ -23,6 +23,13 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.formset_field import FormSetBoundField, FormSetField
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
+from consumers.types import JsonObject
+from promotions.admin.editor.budget_fields import (
+    BudgetFields,
+    budget_fields_prepare,
+    budget_values,
+    budgets_document,
+)
 from promotions.admin.editor.step_forms import END_IN_THE_PAST, reason_field
 from promotions.admin.editor.summary import PartialDefinition
 from promotions.admin.inputs.number_inputs import whole
@@ -72,7 +79,7 @@ def number_text(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:f}"
 
 
-class PromotionForm(ServiceForm):
+class PromotionForm(BudgetFields, ServiceForm):
     """A promotion of one type, which its page sets on the class.
 
     ``problem_rows`` maps the paths of lists to the fields whose rows show their own problems; ``problem_parts`` maps
@@ -151,12 +158,18 @@ class PromotionForm(ServiceForm):
         self._problems_added = False
         self.stored = copy(self.instance)
         self.instance.type = self.promotion_type
-        self.initial = {**self.initial, **self.values_of(self.instance), **(kwargs.get("initial") or {})}
+        self.initial = {
+            **self.initial,
+            **self.values_of(self.instance),
+            **budget_values(self.instance),
+            **(kwargs.get("initial") or {}),
+        }
         if self.instance.pk is None:
             self.initial.setdefault("starts_at", timezone.now().replace(second=0, microsecond=0))
         self.initial["seen_version"] = self.instance.version if self.instance.pk is not None else None
         self._currency_choices()
         self._fixed_fields()
+        budget_fields_prepare(self.fields, self.instance, promotion_type=self.promotion_type)
 
     def values_of(self, promotion: Promotion) -> Document:
         """Return the fields' values of a promotion from its documents; for a new one, the initial values."""
@@ -179,7 +192,12 @@ class PromotionForm(ServiceForm):
             ends_at=values["ends_at"],
             outcome=self.outcome(),
             eligibility=self.eligibility(),
+            **self.budgets(),
         )
+
+    def budgets(self) -> dict[str, JsonObject | None]:
+        """Return the budgets; None where there is none."""
+        return budgets_document(self.cleaned_data)
 
     def outcome(self) -> Document:
         """Return the document of what the promotion does."""
