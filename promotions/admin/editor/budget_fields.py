@@ -90,7 +90,7 @@ def budget_fields_prepare(fields: Mapping[str, forms.Field], promotion: Promotio
 
 
 def _used(promotion: Promotion) -> str:
-    if promotion.pk is None:
+    if not promotion.pk:
         return ""
     state = budget_state(promotion)
     if state.left is None:

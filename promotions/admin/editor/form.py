@@ -23,7 +23,6 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.formset_field import FormSetBoundField, FormSetField
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
-from consumers.types import JsonObject
 from promotions.admin.editor.budget_fields import (
     BudgetFields,
     budget_fields_prepare,
@@ -195,7 +194,7 @@ class PromotionForm(BudgetFields, ServiceForm):
             **self.budgets(),
         )
 
-    def budgets(self) -> dict[str, JsonObject | None]:
+    def budgets(self) -> Document:
         """Return the budgets; None where there is none."""
         return budgets_document(self.cleaned_data)
 

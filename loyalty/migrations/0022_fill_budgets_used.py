@@ -28,6 +28,6 @@ def fill_budgets_used(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> No
 
 
 class Migration(migrations.Migration):
-    dependencies = [("loyalty", "0020_results"), ("promotions", "0012_budgets")]
+    dependencies = [("loyalty", "0021_uplift"), ("promotions", "0012_budgets")]
 
     operations = [migrations.RunPython(fill_budgets_used, migrations.RunPython.noop)]
