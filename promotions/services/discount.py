@@ -55,6 +55,9 @@ class DiscountValues:
     budget: object = None
     customer_budget: object = None
     content: object = field(default_factory=dict)
+    campaign: str | None = None
+    funding: object = field(default_factory=list)
+    ledger_class: str = ""
 
     def as_promotion(self) -> PromotionValues:
         """Return these values as those of a promotion of any family."""
@@ -78,6 +81,9 @@ class DiscountValues:
             content=self.content,
             budget=self.budget,
             customer_budget=self.customer_budget,
+            campaign=self.campaign,
+            funding=self.funding,
+            ledger_class=self.ledger_class,
         )
 
 

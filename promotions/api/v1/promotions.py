@@ -32,7 +32,7 @@ from promotions.api.v1.definitions import (
     CUSTOMER_BUDGET_BODY,
     LOYALTY_DEFINITION,
 )
-from promotions.api.v1.fields import DocumentField, UncheckedField
+from promotions.api.v1.fields import DocumentField, FundingField, LedgerClassField, UncheckedField
 from promotions.choices import Status
 from promotions.engine.definition.fields import BUDGETS
 from promotions.models import Promotion, PromotionVersion
@@ -95,11 +95,17 @@ class CommonInput(Input):
     archived = FlagField(default=False, help_text="Whether it is hidden from lists and never applies.")
     budget = BudgetField()
     customer_budget = CustomerBudgetField()
+    campaign = KeyField(max_length=64, allow_null=True, default=None, help_text="The code of a campaign.")
+    funding = FundingField()
+    ledger_class = LedgerClassField()
 
 
 class LifeOutput(Output):
-    """The read-only fields of a promotion's life."""
+    """What every family answers beside its definition: its campaign, who pays, and the read-only fields of its life."""
 
+    campaign = serializers.CharField(source="campaign.code", default=None, allow_null=True)
+    funding = FundingField()
+    ledger_class = serializers.CharField()
     status = serializers.SerializerMethodField()
     version = serializers.IntegerField()
     redemptions = serializers.IntegerField()
@@ -173,6 +179,7 @@ class PromotionFilters(ArchiveFilters):
         method="filter_live_at", help_text="A date and time with its offset from UTC: promotions that apply then."
     )
     always_apply = FlagFilter()
+    campaign = KeyFilter(field_name="campaign__code", help_text="A campaign's code: its members.")
 
     def filter_status(self, rows: QuerySet[Promotion], name: str, value: Sequence[str]) -> QuerySet[Promotion]:
         return promotions_with_status(rows, statuses=value, at=self.view.at) if value else rows

@@ -28,6 +28,6 @@ def fill_budgets_used(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> No
 
 
 class Migration(migrations.Migration):
-    dependencies = [("loyalty", "0021_uplift"), ("promotions", "0012_budgets")]
+    dependencies = [("loyalty", "0022_offer_funding"), ("promotions", "0013_budgets")]
 
     operations = [migrations.RunPython(fill_budgets_used, migrations.RunPython.noop)]

@@ -54,7 +54,7 @@ def unguard_budget(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("promotions", "0011_publishing_and_lists_are_permissions")]
+    dependencies = [("promotions", "0012_campaigns")]
 
     operations = [
         *(
