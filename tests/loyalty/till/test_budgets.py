@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -221,6 +222,18 @@ def test_a_customers_budget_over_the_whole_promotion_counts_all_versions(shop: S
 def test_without_a_consumer_a_customers_budget_is_no_ones(shop: Shop) -> None:
     shop.discount("d", value="10", customer_budget={"amount": "10.00", "period": "day"})
     assert refused(shop, "3.00", consumer=None)["reason"] == "consumer_required"
+
+
+def test_a_customers_loyalty_has_what_is_left_of_their_budgets(shop: Shop) -> None:
+    now = timezone.now()
+    shop.discount("d", value="10", customer_budget={"amount": "10.00", "period": "year"}, starts_at=BEGAN)
+    shop.promotion("p", customer_budget={"amount": "70", "period": "promotion"}, starts_at=BEGAN)
+    shop.sell("T1", sold=tea("60.00"), occurred_at=now.isoformat())
+    answer = shop.call("get", "consumers/c/loyalty", role="manager").json()
+    assert answer["allowances"] == [
+        {"promotion": "d", "period": "year", "used": "6.00", "left": "4.00"},
+        {"promotion": "p", "period": "promotion", "used": 50, "left": 20},
+    ]
 
 
 # --- statements and guards --------------------------------------------------------------------------------------------
