@@ -138,6 +138,7 @@ scheduled_work          AccountSettings.change
 saved_filters           Sites.see
 saved_filter_add        Sites.see
 promotion_calendar      LoyaltyPromotions.see|Discounts.see
+promotion_results       LoyaltyPromotions.see
 promotion_conflicts     ConflictManagement.see
 lost_saving             ConflictManagement.see
 try_basket              ConflictManagement.see
