@@ -70,6 +70,15 @@ class EntryKind(models.TextChoices):
     RETURN = "return", "Return"
 
 
+class UpliftMetric(models.TextChoices):
+    """What is compared per consumer, net of returns."""
+
+    CONTRIBUTION = "contribution", "Contribution"
+    SALES = "sales", "Sales"
+    VISITS = "visits", "Visits"
+    UNITS = "units", "Units"
+
+
 class ResultsSource(models.TextChoices):
     """What results are counted from."""
 

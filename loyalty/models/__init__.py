@@ -16,6 +16,7 @@ from loyalty.models.results import (
 from loyalty.models.reversal import Reversal
 from loyalty.models.transaction import AppliedPromotion, Transaction
 from loyalty.models.tried_basket import TriedBasket
+from loyalty.models.uplift import UpliftMember, UpliftPopulation
 from loyalty.models.usage import PromotionUsage
 
 __all__ = [
@@ -36,5 +37,7 @@ __all__ = [
     "StaffAdjustment",
     "Transaction",
     "TriedBasket",
+    "UpliftMember",
+    "UpliftPopulation",
     "Voucher",
 ]

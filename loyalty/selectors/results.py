@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +20,7 @@ from loyalty.models import (
     ResultsMark,
 )
 from loyalty.models.results import AMOUNTS, COLUMNS, COUNTS
+from promotions.engine.money import minor_unit
 from promotions.models import Promotion, PromotionVersion
 
 _MILLIONTH = Decimal("0.000001")
@@ -111,6 +112,11 @@ FIGURE_NAMES = tuple(ResultFigures.__dataclass_fields__)
 
 MONEY_NAMES = (*AMOUNTS, "cost")
 """Those of them that are amounts of money."""
+
+
+def amount_rounded(amount: Decimal, currency: str) -> Decimal:
+    """Return an amount with the currency's decimals, half up: done once, where figures are shown."""
+    return amount.quantize(minor_unit(currency), rounding=ROUND_HALF_UP) + 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

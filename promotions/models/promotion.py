@@ -14,6 +14,7 @@ from simple_history.models import HistoricalRecords
 from consumers.models import AccountOwned
 from promotions.choices import Family, ReferenceKind, Status
 from promotions.engine.rulebook.life import life_reason
+from promotions.models.campaign import Campaign
 
 
 class Promotion(AccountOwned):
@@ -21,6 +22,13 @@ class Promotion(AccountOwned):
 
     ``draft``, ``starts_at``, ``ends_at`` and ``stopped_at`` decide whether it is in force; ``status`` is a copy for
     lists that a periodic sweep corrects. ``revision`` is the account's rulebook version of its last change.
+    ``funding`` says which parties pay how many per cent of the cost, and ``ledger_class`` what it is booked under: both
+    are part of each version. ``campaign`` is not: a promotion that moves to another is the same promotion.
+
+    ``budget`` and ``customer_budget`` are in normal form; null is none. What was given is counted with or without a
+    budget: ``budget_used`` in minor units of the currency, or in points where that is what the promotion gives, and
+    ``saving_given`` in minor units of money, in which campaigns count. ``budget_amount`` is the budget in the unit of
+    ``budget_used``, and ``budget_overruns`` says whether the basket that crosses it is honoured.
     """
 
     family = models.CharField(max_length=16, choices=Family.choices, editable=False)
@@ -39,15 +47,36 @@ class Promotion(AccountOwned):
     outcome = models.JSONField(default=dict)
     eligibility = models.JSONField(default=dict)
     content = models.JSONField(default=dict)
+    budget = models.JSONField(null=True, blank=True)
+    customer_budget = models.JSONField(null=True, blank=True)
+    funding = models.JSONField(default=list, db_default=[], blank=True)
+    ledger_class = models.CharField(max_length=64, blank=True, db_default="")
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, null=True, blank=True, related_name="members", db_index=False
+    )
     always_apply = models.BooleanField(default=False, editable=False)
     total_redemption_limit = models.PositiveIntegerField(null=True, blank=True, editable=False)
     redemptions = models.PositiveBigIntegerField(default=0, editable=False)
+    budget_amount = models.BigIntegerField(null=True, blank=True, editable=False)
+    budget_overruns = models.BooleanField(default=False, editable=False)
+    budget_used = models.BigIntegerField(default=0, editable=False)
+    saving_given = models.BigIntegerField(default=0, editable=False)
     version = models.PositiveIntegerField(default=0, editable=False)
     revision = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    history = HistoricalRecords(excluded_fields=["redemptions", "revision", "status"])
+    history = HistoricalRecords(
+        excluded_fields=[
+            "redemptions",
+            "revision",
+            "status",
+            "budget_amount",
+            "budget_overruns",
+            "budget_used",
+            "saving_given",
+        ]
+    )
 
     class Meta:
         ordering = ("-starts_at", "code")
@@ -62,6 +91,9 @@ class Promotion(AccountOwned):
         indexes = [
             models.Index(fields=("account", "revision"), name="promotion_by_revision"),
             models.Index(fields=("account", "family", "status", "-starts_at"), name="promotion_by_status"),
+            models.Index(
+                fields=("campaign",), condition=models.Q(campaign__isnull=False), name="promotion_by_campaign"
+            ),
         ]
 
     def __str__(self) -> str:

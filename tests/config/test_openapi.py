@@ -171,9 +171,11 @@ def test_what_the_document_does_not_describe_is_noticed(
         ("conflict-settings", {"get", "patch"}),
         *(
             (f"{name}/bulk", {"post"})
-            for name in ("sites", "products", "groups", "consumers", "offers", "promotions", "discounts")
+            for name in ("sites", "products", "groups", "consumers", "offers", "campaigns", "promotions", "discounts")
         ),
         *((name, {"get"}) for name in ("sites", "products", "groups", "consumers", "offers", "promotions", "vouchers")),
+        ("campaigns", {"get"}),
+        ("campaigns/{code}", {"get", "put", "patch", "delete"}),
         ("sites/{number}", {"get", "put", "patch", "delete"}),
         ("products/{sku}", {"get", "put", "patch", "delete"}),
         ("consumers/{consumer_id}", {"get", "put", "patch", "delete"}),
@@ -188,6 +190,7 @@ def test_what_the_document_does_not_describe_is_noticed(
         ("personalized-promotions/{backend_id}/consumers/{consumer_id}/products", {"post", "put", "delete"}),
         ("personalized-promotions/{backend_id}/consumers/{consumer_id}/selection", {"put"}),
         ("vouchers/{code}", {"get"}),
+        ("promotions/{code}/uplift", {"get"}),
         *((path, {"get"}) for path in ("results", "promotions/{code}/results", "discounts/{code}/results")),
         ("baskets/evaluate", {"post"}),
         ("transactions", {"get", "post"}),

@@ -7,6 +7,7 @@ writes the answers of the calls below to ``config/openapi_examples.json`` anew.
 
 import json
 import os
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from config.openapi import EXAMPLES
 from loyalty.services.results.count import results_count
+from loyalty.services.uplift.population import populations_update
 from tests.consumers.builders import Shop, make_shop
 from tests.contract import document, resolved, schema_problems
 
@@ -46,6 +48,7 @@ PROMOTION = {
             "match": "all",
             "rules": [{"attribute": "transaction_weekday", "operator": "is", "value": "wednesday"}],
         },
+        "control_group": {"group": "gold", "percentage": "10"},
         "customer_redemption_limit": 1,
         "customer_limit_period": "week",
     },
@@ -55,7 +58,11 @@ DISCOUNT = {
     "discount_type": "free_product",
     "starts_at": "2026-01-01T00:00:00Z",
     "product_sets": [{"products": ["TEA"], "required_quantity": 3, "discounted_quantity": 1}],
+    "campaign": "tea-weeks",
+    "funding": [{"party": "Leaf & Co", "share": "60"}],
+    "ledger_class": "4711",
 }
+CAMPAIGN = {"name": "Tea weeks", "starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z", "owner": "Ada"}
 LIST = "personalized-promotions/picks"
 OF_CONSUMER = f"{LIST}/consumers/c-1"
 
@@ -108,6 +115,12 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("offers_delete", "DELETE", "offers/cake", None),
     ("consumers_claims_create", "POST", "consumers/c-1/claims", {"reference": "1", "offer": "coffee"}),
     ("vouchers_list", "GET", "vouchers", None),
+    ("campaigns_replace", "PUT", "campaigns/tea-weeks", CAMPAIGN),
+    ("campaigns_change", "PATCH", "campaigns/tea-weeks", {"description": "With our tea supplier"}),
+    ("campaigns_get", "GET", "campaigns/tea-weeks", None),
+    ("campaigns_bulk", "POST", "campaigns/bulk", [{"code": "easter", "name": "Easter"}]),
+    ("campaigns_list", "GET", "campaigns", None),
+    ("campaigns_delete", "DELETE", "campaigns/easter", None),
     ("promotions_replace", "PUT", "promotions/wednesday", PROMOTION),
     ("promotions_change", "PATCH", "promotions/wednesday", {"description": "For everybody"}),
     ("promotions_get", "GET", "promotions/wednesday", None),
@@ -115,6 +128,7 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("promotions_duplicate", "POST", "promotions/wednesday/duplicate", {"code": "thursday", "name": "50 on Thursdays"}),
     ("promotions_list", "GET", "promotions", None),
     ("promotions_versions_list", "GET", "promotions/wednesday/versions", None),
+    ("promotions_uplift_get", "GET", "promotions/wednesday/uplift?metric=sales", None),
     ("promotions_delete", "DELETE", "promotions/draft", None),
     ("discounts_replace", "PUT", "discounts/tea-3-for-2", DISCOUNT),
     ("discounts_change", "PATCH", "discounts/tea-3-for-2", {"total_redemption_limit": 1000}),
@@ -181,6 +195,8 @@ def made(shop: Shop) -> list[dict[str, Any]]:
     for operation, method, path, body in CALLS:
         if operation == "promotions_results_get":
             results_count(clock=timezone.now)
+        if operation == "promotions_uplift_get":
+            populations_update(clock=timezone.now, for_at_most=timedelta(minutes=1))
         response = shop.manager.call(method, path, body)
         assert response.status_code < 300, (operation, response.content)
         call: dict[str, Any] = {"operation": operation, "status": response.status_code}

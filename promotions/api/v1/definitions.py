@@ -47,9 +47,11 @@ from promotions.engine.definition.fields import (
     MAX_UNITS,
     MAX_URL_LENGTH,
     PRICE_ORDERS,
+    WHEN_SHORT,
     FieldKind,
     OutcomeField,
 )
+from promotions.engine.definition.funding import MAX_PARTIES, MAX_PARTY_LENGTH
 from promotions.engine.rules.attributes import ATTRIBUTES, Scope
 from promotions.engine.rules.check import MAX_CONDITION_TEXT, MAX_CONDITION_VALUES, MAX_TREE_CONDITIONS, MAX_TREE_DEPTH
 
@@ -142,6 +144,35 @@ PERIOD = described(
     component("LimitPeriod", enum(*LIMIT_PERIODS)),
     "The limit per customer holds over the whole promotion, or over each calendar period at the site.",
 )
+_WHEN_SHORT = described(
+    component("WhenShort", enum(*WHEN_SHORT)),
+    "Where less is left than a basket needs: nothing, what is left, or all of it once more. By default nothing.",
+)
+_BUDGET_AMOUNT = "Money of a discount, and of vouchers by their perceived value; whole points of the others."
+
+
+def _budget(name: str, *, is_body: bool, has_period: bool) -> JsonObject:
+    properties: dict[str, JsonObject] = {"amount": described(NUMBER if is_body else TEXT, _BUDGET_AMOUNT)}
+    if has_period:
+        properties["period"] = described(
+            component("BudgetPeriod", enum(*LIMIT_PERIODS)),
+            "The whole promotion, or the calendar period in the account's time zone that holds the sale.",
+        )
+    properties["when_short"] = nullable(_WHEN_SHORT) if is_body else _WHEN_SHORT
+    words = "How much each customer may get." if has_period else "How much may be given in all."
+    if is_body:
+        required = tuple(key for key in properties if key != "when_short")
+        return nullable(component(f"{name}Input", described(body_object(properties, required=required), words)))
+    return nullable(component(name, described(answer_object(properties), words)))
+
+
+BUDGET = _budget("Budget", is_body=False, has_period=False)
+BUDGET_BODY = _budget("Budget", is_body=True, has_period=False)
+CUSTOMER_BUDGET = _budget("CustomerBudget", is_body=False, has_period=True)
+CUSTOMER_BUDGET_BODY = _budget("CustomerBudget", is_body=True, has_period=True)
+BUDGET_USED: JsonObject = described(
+    {"anyOf": [AMOUNT, WHOLE]}, "What was given so far, in the unit of the budget: an amount of money, or points."
+)
 
 
 def _content(name: str, *, is_body: bool) -> JsonObject:
@@ -171,13 +202,49 @@ def _content(name: str, *, is_body: bool) -> JsonObject:
 CONTENT = _content("Content", is_body=False)
 CONTENT_BODY = _content("ContentInput", is_body=True)
 
+FUNDING: JsonObject = array(
+    component(
+        "Funding",
+        described(
+            answer_object({"party": TEXT, "share": AMOUNT}), "A party that pays, and its share of the cost in per cent."
+        ),
+    )
+)
+FUNDING_BODY: JsonObject = nullable(
+    array(
+        component(
+            "FundingInput",
+            described(
+                body_object(
+                    {"party": text(min_length=1, max_length=MAX_PARTY_LENGTH), "share": NUMBER},
+                    required=("party", "share"),
+                ),
+                "A party that pays, and its share of the cost in per cent, above 0. Each party once.",
+            ),
+        ),
+        max_items=MAX_PARTIES,
+    )
+)
+
 _VERSIONED: Mapping[str, JsonObject] = {
     "family": component("Family", enum("loyalty", "discount")),
     **dict.fromkeys(("code", "subtype", "name", "description", "currency"), TEXT),
     "starts_at": MOMENT,
     "ends_at": nullable(MOMENT),
+    "budget": BUDGET,
+    "customer_budget": CUSTOMER_BUDGET,
+    "funding": FUNDING,
+    "ledger_class": TEXT,
 }
-"""What a version keeps of a promotion beside its documents."""
+"""What a version keeps of a promotion beside its documents; ``_LATER`` are missing in versions of before."""
+_LATER = frozenset({"budget", "customer_budget", "funding", "ledger_class"})
+
+
+def _version_object(properties: Mapping[str, JsonObject]) -> JsonObject:
+    """Return the schema of what a version says."""
+    properties = {**_VERSIONED, **properties}
+    return answer_object(properties, required=[name for name in properties if name not in _LATER])
+
 
 # --- loyalty promotions ---
 
@@ -361,9 +428,8 @@ ELIGIBILITY_BODY = component(
 LOYALTY_DEFINITION = component(
     "PromotionDefinition",
     described(
-        answer_object(
+        _version_object(
             {
-                **_VERSIONED,
                 "type": PROMOTION_TYPE,
                 "outcome": OUTCOME,
                 "eligibility": ELIGIBILITY,
@@ -456,9 +522,8 @@ CONDITIONS_OF_DISCOUNT = component(
 DISCOUNT_DEFINITION = component(
     "DiscountDefinition",
     described(
-        answer_object(
+        _version_object(
             {
-                **_VERSIONED,
                 "discount_type": DISCOUNT_TYPE,
                 "value": nullable(AMOUNT),
                 "maximum_discount": nullable(AMOUNT),

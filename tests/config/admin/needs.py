@@ -12,6 +12,7 @@ from tests.config.admin.pages import Page
 MODELS = {
     "loyalty_loyaltypromotion": "LoyaltyPromotions",
     "promotions_discount": "Discounts",
+    "promotions_campaign": "Campaigns",
     "promotions_personalizedpromotion": "PersonalizedPromotions",
     "promotions_personalizedlist": "ConsumersLists",
     "conflicts_conflictsettings": "ConflictManagement",
@@ -67,13 +68,24 @@ process_import              add+change+Imports.add+Publishing.change  add+change
 
 _DISCOUNT_FILE = "add+change+Imports.add+Publishing.change+PersonalizedPromotions.see"
 
+_STOP_MEMBERS = "see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change"
+_COPY_MEMBERS = "see+LoyaltyPromotions.add|see+Discounts.add"
+
 OTHERS = {
-    "loyalty_loyaltypromotion": _PROMOTION,
+    "loyalty_loyaltypromotion": f"""{_PROMOTION}
+uplift                      see                     see
+""",
     "promotions_discount": f"""{_PROMOTION}
 changelist:export_chosen    see  see+Imports.see+PersonalizedPromotions.see
 import          {_DISCOUNT_FILE}  {_DISCOUNT_FILE}
 process_import  {_DISCOUNT_FILE}  {_DISCOUNT_FILE}
 export          see+Imports.see+PersonalizedPromotions.see  see+Imports.see+PersonalizedPromotions.see
+""",
+    "promotions_campaign": f"""
+stop               {_STOP_MEMBERS}  {_STOP_MEMBERS}
+stop_members       {_STOP_MEMBERS}  {_STOP_MEMBERS}
+duplicate          {_COPY_MEMBERS}  {_COPY_MEMBERS}
+duplicate_members  {_COPY_MEMBERS}  {_COPY_MEMBERS}
 """,
     "promotions_personalizedpromotion": """
 lists           ConsumersLists.see  ConsumersLists.see
@@ -140,6 +152,7 @@ saved_filter_add        Sites.see
 promotion_calendar      LoyaltyPromotions.see|Discounts.see
 promotion_results       LoyaltyPromotions.see
 promotion_conflicts     ConflictManagement.see
+promotion_uplift        LoyaltyPromotions.see
 lost_saving             ConflictManagement.see
 try_basket              ConflictManagement.see
 try_basket:_keep        ConflictManagement.add

@@ -47,6 +47,7 @@ scheduled_work                                      SAP     SAP reads
 promotion_calendar                                  SAPMCV  SAPMCV reads
 promotion_conflicts                                 SAPMCV  SAPMCV reads
 promotion_results                                   SAPMCV  SAPMCV reads
+promotion_uplift                                    SAPMCV  SAPMCV reads
 lost_saving                                         -       SAPMCV reads
 try_basket                                          SAPMCV  SAPMCV reads
 try_basket:_keep                                    SAPMCV  SAPMC
@@ -98,6 +99,7 @@ loyalty_loyaltypromotion_archive                    SAPM    SAPM
 loyalty_loyaltypromotion_bring_back                 SAPM    SAPM
 loyalty_loyaltypromotion_try_it                     SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_conflicts                  SAPMCV  SAPMCV reads
+loyalty_loyaltypromotion_uplift                     SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_versions                   SAPMCV  SAPMCV reads
 
 promotions_discount_changelist                      SAPMCV  SAPMCV reads
@@ -125,6 +127,21 @@ promotions_discount_bring_back                      SAPM    SAPM
 promotions_discount_try_it                          SAPMCV  SAPMCV reads
 promotions_discount_conflicts                       SAPMCV  SAPMCV reads
 promotions_discount_versions                        SAPMCV  SAPMCV reads
+
+promotions_campaign_changelist                      SAPMCV  SAPMCV reads
+promotions_campaign_changelist:delete_chosen        SAPMCV  SAPM
+promotions_campaign_changelist:export_chosen        SAPMCV  SAPMCV reads
+promotions_campaign_add                             SAPM    SAPM
+promotions_campaign_change                          SAPMCV  SAPM
+promotions_campaign_history                         SAPMCV  SAPMCV reads
+promotions_campaign_delete                          SAPM    SAPM
+promotions_campaign_import                          SAPM    SAPM reads
+promotions_campaign_process_import                  -       SAPM
+promotions_campaign_export                          SAPMCV  SAPMCV reads
+promotions_campaign_stop                            SAPM    SAPM
+promotions_campaign_duplicate                       SAPM    SAPM
+promotions_campaign_stop_members                    SAPM    SAPM reads
+promotions_campaign_duplicate_members               SAPM    SAPM reads
 
 promotions_personalizedpromotion_changelist         SA-MCV  SA-MCV reads
 promotions_personalizedpromotion_changelist:delete_chosen SA-MCV SA-M
@@ -412,6 +429,9 @@ FITTING: Mapping[str, Mapping[str, Any]] = {
     "promotions_discount_bring_back": {"archived": True},
     "promotions_discount_delete": {"draft": True},
     "promotions_personalizedpromotion_delete": {"backend_id__endswith": "spare"},
+    "promotions_campaign_delete": {"code__endswith": "spare"},
+    "promotions_campaign_stop": {"code__endswith": "-campaign"},
+    "promotions_campaign_duplicate": {"code__endswith": "-campaign"},
     "promotions_product_delete": {"sku__endswith": "spare"},
     "loyalty_offer_delete": {"code__endswith": "spare"},
     "loyalty_redemptionmessage_cancel": {"state": "failed"},
@@ -499,6 +519,10 @@ def query_of(page: Page, account: Account) -> str:
     match page.name:
         case "autocomplete":
             return "?app_label=loyalty&model_name=offer&field_name=product&term="
+        case "promotion_uplift":
+            with_group = promotions.filter(eligibility__control_group__has_key="group").order_by("pk")
+            loyalty = promotions.filter(family="loyalty", draft=False).order_by("pk")
+            return f"?promotion={(with_group or loyalty).values_list('pk', flat=True)[0]}"
         case "saved_filter_add":
             return "?q=Site"
         case "promotion_conflicts" | "promotion_results":

@@ -5,8 +5,9 @@ from typing import Any
 
 from consumers.types import JsonObject
 from loyalty.choices import PromotionType
+from promotions.admin.editor.budget_fields import BUDGET_PATHS, BUDGETS_SECTION
 from promotions.admin.editor.content_fields import CONTENT_PATHS, CONTENT_SECTIONS
-from promotions.admin.editor.form import GENERAL, LIMITS_ROWS
+from promotions.admin.editor.form import GENERAL_SECTIONS, LIMITS_ROWS
 from promotions.engine.definition.fields import (
     CONDITIONS,
     LOYALTY_OUTCOME,
@@ -69,6 +70,7 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
         },
     ),
     ("Restriction rules", {"fields": (*LIMITS_ROWS, "always_apply")}),
+    BUDGETS_SECTION,
 )
 
 
@@ -78,7 +80,7 @@ def fieldsets_of(promotion_type: str) -> tuple[Fieldset, ...]:
     if promotion_type == PromotionType.BONUS_POINTS:
         fields = ("issue_points_on", ("conversion_points", "conversion_units"), "whole_ratio_units_only")
     outcome = ("Outcome", {"classes": ("tab",), "fields": fields})
-    return (GENERAL, outcome, _TEXTS, _PRODUCT_SELECTION, *_ELIGIBILITY, *CONTENT_SECTIONS)
+    return (*GENERAL_SECTIONS, outcome, _TEXTS, _PRODUCT_SELECTION, *_ELIGIBILITY, *CONTENT_SECTIONS)
 
 
 PATHS: Mapping[str, str] = {
@@ -93,6 +95,7 @@ PATHS: Mapping[str, str] = {
     **{f"eligibility.{name}": name for name in (*CONDITIONS, *RESTRICTIONS, "application_rules")},
     "eligibility.control_group.percentage": "control_percentage",
     "eligibility.control_group": "control_group",
+    **BUDGET_PATHS,
     **CONTENT_PATHS,
 }
 """The field at which a problem is shown, by the first of these paths with which the problem's path begins."""

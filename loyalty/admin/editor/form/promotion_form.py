@@ -55,6 +55,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
     problem_rows: ClassVar[dict[str, str]] = {
         "outcome.product_selection.sets": "product_sets",
         "eligibility.application_rules": "application_rules",
+        "funding": "funding",
     }
     problem_parts: ClassVar[dict[str, str]] = {
         "period": "period_length",
@@ -171,6 +172,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
             outcome=self.outcome(),
             eligibility=self.eligibility(),
             content=self.content(),
+            **self.budgets(),
         )
         return promotion_problems(family=LOYALTY, account=self.account, values=values, before=before, at=at)
 
