@@ -127,6 +127,7 @@ def test_each_type_has_its_fields_in_their_tabs(office: Office, promotion_type: 
             "Promotion description",
             "Start date",
             "End date",
+            "Campaign",
             "Promotion code",
         ],
         "Outcome": [*own, *COMMON],
