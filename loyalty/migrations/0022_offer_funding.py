@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='historicaloffer',
             name='ledger_class',
-            field=models.CharField(blank=True, db_default='', max_length=64),
+            field=models.CharField(blank=True, db_default='', default='', max_length=64),
         ),
         AddColumn(
             model_name='offer',
@@ -29,6 +29,6 @@ class Migration(migrations.Migration):
         AddColumn(
             model_name='offer',
             name='ledger_class',
-            field=models.CharField(blank=True, db_default='', max_length=64),
+            field=models.CharField(blank=True, db_default='', default='', max_length=64),
         ),
     ]

@@ -52,7 +52,7 @@ class Offer(AccountOwned):
     stock = models.PositiveIntegerField(null=True, blank=True)
     issued = models.PositiveIntegerField(default=0, editable=False)
     funding = models.JSONField(default=list, db_default=[], blank=True)
-    ledger_class = models.CharField(max_length=64, blank=True, db_default="")
+    ledger_class = models.CharField(max_length=64, blank=True, default="", db_default="")
     archived = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='historicalpromotion',
             name='ledger_class',
-            field=models.CharField(blank=True, db_default='', max_length=64),
+            field=models.CharField(blank=True, db_default='', default='', max_length=64),
         ),
         AddColumn(
             model_name='promotion',
@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
         AddColumn(
             model_name='promotion',
             name='ledger_class',
-            field=models.CharField(blank=True, db_default='', max_length=64),
+            field=models.CharField(blank=True, db_default='', default='', max_length=64),
         ),
         migrations.CreateModel(
             name='Campaign',

@@ -50,7 +50,7 @@ class Promotion(AccountOwned):
     budget = models.JSONField(null=True, blank=True)
     customer_budget = models.JSONField(null=True, blank=True)
     funding = models.JSONField(default=list, db_default=[], blank=True)
-    ledger_class = models.CharField(max_length=64, blank=True, db_default="")
+    ledger_class = models.CharField(max_length=64, blank=True, default="", db_default="")
     campaign = models.ForeignKey(
         Campaign, on_delete=models.PROTECT, null=True, blank=True, related_name="members", db_index=False
     )

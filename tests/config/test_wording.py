@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
@@ -148,3 +149,25 @@ def test_comments_and_docstrings_are_not_screens(tmp_path: Path, name: str, sour
     path = tmp_path / name
     path.write_text(source)
     assert not any(UNSAID_PHRASE.search(text) for text in texts_of(path))
+
+
+def test_a_comment_in_a_template_ends_in_its_line() -> None:
+    """Django shows a ``{# … #}`` of several lines as text."""
+    open_comments = [
+        f"{path}: {line.strip()}"
+        for path in (ROOT / "templates").rglob("*.html")
+        for line in path.read_text().splitlines()
+        if "{#" in line and "#}" not in line
+    ]
+    assert open_comments == []
+
+
+def test_a_blank_form_shows_no_default_of_the_database() -> None:
+    """A field with ``db_default`` alone is an expression until its row is stored."""
+    only_in_database = [
+        str(field)
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if field.has_db_default() and not field.has_default()
+    ]
+    assert only_in_database == []
