@@ -18,7 +18,17 @@ pytestmark = pytest.mark.django_db
 
 TEA: dict[str, Any] = {"match": "all", "rules": [{"attribute": "category", "operator": "is", "value": "Tea"}]}
 LEEDS = {"match": "any", "rules": [{"attribute": "town", "operator": "is", "value": "Leeds"}]}
-GENERAL = ["Discount name", "Discount currency", "Discount description", "Start date", "End date", "Discount code"]
+GENERAL = [
+    "Discount name",
+    "Discount currency",
+    "Discount description",
+    "Start date",
+    "End date",
+    "Campaign",
+    "Discount code",
+    "Parties",
+    "Ledger class",
+]
 CONDITIONS = ["Site", "Customer", "Transaction", "Basket must contain"]
 LIMITS = [
     "Limit total number of redemptions",
