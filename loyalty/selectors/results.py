@@ -182,6 +182,13 @@ def results_of(*, promotion_ids: Collection[int], period: ResultsPeriod, by: Res
     return Results(as_of=results_as_of(), totals=totals, rows=rows)
 
 
+def results_rows(*, promotion_ids: Collection[int], period: ResultsPeriod, by: ResultsBy) -> list[ResultRow]:
+    """Return the rows by site or by version of promotions of one currency: ``results_of`` without the totals."""
+    if by == ResultsBy.SITE:
+        return _rows_by_site(promotion_ids, period)
+    return _rows_by_version(period.rows(PromotionDayResult.objects.filter(promotion_id__in=promotion_ids)))
+
+
 def results_ranked(*, account_id: int, period: ResultsPeriod) -> list[RankedPromotion]:
     """Return all promotions of an account that have results in a period, those that cost most first.
 
