@@ -29,7 +29,7 @@ def _character_problems(funding: Sequence[Document]) -> Iterator[Problem]:
 def ledger_class_problems(ledger_class: str) -> Iterator[Problem]:
     """Yield what is wrong with the class that a promotion or an offer is booked under."""
     if len(ledger_class) > MAX_LEDGER_CLASS_LENGTH:
-        detail = f"Expected {MAX_LEDGER_CLASS_LENGTH} characters at most."
+        detail = f"Must be at most {MAX_LEDGER_CLASS_LENGTH} characters."
         yield Problem(code="max_length", attr="ledger_class", detail=detail)
     if not is_storable(ledger_class):
         yield Problem(code="invalid", attr="ledger_class", detail="This text has a character that cannot be stored.")

@@ -141,10 +141,17 @@ def position_of(form: forms.Form) -> float:
 
 
 class FormSetBoundField(BoundField):
-    """Binds the submitted rows once, so that errors added to a row stay with it."""
+    """Binds the submitted rows once, so that errors added to a row stay with it.
+
+    A page that was opened before the form had this field sends no rows at all, not even their number. Then the field
+    keeps its initial value: nobody loses what others have entered, or is asked to correct rows that are not there.
+    """
 
     @cached_property
     def data(self) -> Any:
+        widget = self.field.widget
+        if widget.value_omitted_from_data(self.form.data, self.form.files, self.html_name):
+            return self.initial
         return super().data
 
 

@@ -57,7 +57,7 @@ def read_customer_budget(value: object, *, currency: str, findings: Findings) ->
 def _is_object(value: object, path: str, findings: Findings) -> bool:
     """Return whether a value has keys to read; None has none and is no problem."""
     if value is not None and not isinstance(value, Mapping):
-        findings.add_problem(path, "invalid", "Expected an object.")
+        findings.add_problem(path, "invalid", "Must be an object.")
     return isinstance(value, Mapping)
 
 
@@ -84,5 +84,5 @@ def _read_amount(sent: ObjectReader, currency: str) -> str:
         sent.add_problem("amount", "invalid_number", f"{error}".removesuffix(".") + ".")
         return "0"
     if not 0 <= amount <= MAX_BUDGET:
-        sent.add_problem("amount", "invalid_number", f"Expected an amount from 0 to {MAX_BUDGET:,}.")
+        sent.add_problem("amount", "invalid_number", f"Must be an amount from 0 to {MAX_BUDGET:,}.")
     return text

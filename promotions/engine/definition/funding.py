@@ -39,7 +39,7 @@ def check_funding(value: object) -> tuple[list[Document], tuple[DefinitionProble
 
 
 def _share(row: ObjectReader) -> str:
-    expected = f"Expected a percentage above 0, at most 100, with {MAX_SHARE_DECIMALS} decimals at most."
+    expected = f"Must be a percentage above 0 and at most 100, with at most {MAX_SHARE_DECIMALS} decimals."
     text = row.number("share", allowed=_is_share, expected=expected)
     return f"{Decimal(text).normalize():f}"
 

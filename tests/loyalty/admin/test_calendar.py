@@ -228,8 +228,8 @@ def test_five_hundred_promotions_take_one_query_and_a_page_of_bounded_size(offic
 
     few = queries()
     create_promotions(office, 500)
-    # Session, user, membership with its role, accounts to switch to; the promotions.
-    assert (few, queries(), queries(view="month")) == (5, 5, 5)
+    # Session, user, membership with its role, accounts to switch to; the campaigns to filter by; the promotions.
+    assert (few, queries(), queries(view="month")) == (6, 6, 6)
     page = calendar(office)
     assert len(page.context["bars"]) == 500
     assert len(page.content) < 500_000

@@ -243,3 +243,12 @@ def test_offers_say_who_pays_in_form_and_file(office: Office) -> None:
     confirm(office, "loyalty_offer", 'code,funding\no,"[{""party"": ""Acme"", ""share"": ""50""}]"\n')
     offer.refresh_from_db()
     assert (offer.funding, offer.ledger_class) == ([{"party": "Acme", "share": "50"}], "9")
+
+
+def test_a_page_from_before_who_pays_was_asked_keeps_it(office: Office) -> None:
+    paid = save_promotion(office.account, code="paid", draft=True, funding=ACME)
+    sent = form_values(office.client, paid)
+    older = {name: value for name, value in sent.items() if not name.startswith("funding-")} | {"name": "Ice cream"}
+    assert office.post("loyalty_loyaltypromotion_change", paid.pk, **older).status_code == 302
+    paid.refresh_from_db()
+    assert (paid.name, paid.funding) == ("Ice cream", ACME)
