@@ -96,7 +96,7 @@ class TotalsOutput(ResultOutput):
     consumers = serializers.IntegerField(help_text="How many different consumers redeemed.")
 
 
-class FundingOutput(Output):
+class FundedCostOutput(Output):
     """The part of the cost that a party pays, by the shares of the versions that were redeemed."""
 
     party = serializers.CharField(allow_null=True, help_text="Who pays; null: the account, what nobody else does.")
@@ -107,7 +107,7 @@ class FundingOutput(Output):
 class ResultsTotalsOutput(TotalsOutput):
     """Figures in all, with who pays the cost."""
 
-    funding = FundingOutput(many=True, help_text="Who pays the cost: parties by name, then the account.")
+    funding = FundedCostOutput(many=True, help_text="Who pays the cost: parties by name, then the account.")
 
 
 class ResultRowOutput(ResultOutput):
