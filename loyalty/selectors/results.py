@@ -220,7 +220,7 @@ def results_funding(*, promotion_ids: Collection[int], period: ResultsPeriod, cu
         for entry in fundings[version_id] or []:
             party = entry["party"].casefold()
             names[party], shares[party] = entry["party"], Decimal(entry["share"]) / 100
-        shares[_ACCOUNT] = 1 - sum(shares.values())
+        shares[_ACCOUNT] = Decimal(1) - sum(shares.values(), Decimal(0))
         for party, share in shares.items():
             sold[party] = sold.get(party, Decimal(0)) + sums[version_id][0].cost * share
             returned[party] = returned.get(party, Decimal(0)) + sums[version_id][1].cost * share
