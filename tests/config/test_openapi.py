@@ -192,6 +192,7 @@ def test_what_the_document_does_not_describe_is_noticed(
         ("vouchers/{code}", {"get"}),
         ("promotions/{code}/uplift", {"get"}),
         *((path, {"get"}) for path in ("results", "promotions/{code}/results", "discounts/{code}/results")),
+        ("campaigns/{code}/results", {"get"}),
         ("baskets/evaluate", {"post"}),
         ("transactions", {"get", "post"}),
     ],

@@ -180,6 +180,7 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("transactions_list", "GET", "transactions?consumer=c-1", None),
     ("promotions_results_get", "GET", "promotions/wednesday/results?by=day", None),
     ("discounts_results_get", "GET", "discounts/tea-3-for-2/results?by=site", None),
+    ("campaigns_results_get", "GET", "campaigns/tea-weeks/results?by=week", None),
     ("results_get", "GET", "results?from=2026-03-01&to=2026-03-31", None),
     ("consumers_loyalty_get", "GET", "consumers/c-1/loyalty", None),
     ("promotions_stop", "POST", "promotions/wednesday/stop", {}),

@@ -1,5 +1,6 @@
 """``results`` of promotions, discounts, and of all of them."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -19,6 +20,7 @@ from loyalty.models.results import COUNTS
 from loyalty.selectors.promotion import loyalty_promotions_of
 from loyalty.selectors.results import (
     MONEY_NAMES,
+    FundedCost,
     RankedPromotion,
     ResultFigures,
     ResultRow,
@@ -26,11 +28,13 @@ from loyalty.selectors.results import (
     ResultsPeriod,
     amount_rounded,
     results_as_of,
+    results_funding,
     results_of,
     results_ranked,
 )
 from promotions.choices import Family
-from promotions.models import Promotion
+from promotions.models import Campaign, Promotion
+from promotions.selectors.campaign import campaign_members, campaigns_of
 from promotions.selectors.promotion import promotions_of
 
 PERIOD_PARAMETERS = (
@@ -92,21 +96,37 @@ class TotalsOutput(ResultOutput):
     consumers = serializers.IntegerField(help_text="How many different consumers redeemed.")
 
 
+class FundedCostOutput(Output):
+    """The part of the cost that a party pays, by the shares of the versions that were redeemed."""
+
+    party = serializers.CharField(allow_null=True, help_text="Who pays; null: the account, what nobody else does.")
+    cost = AmountText(help_text="Its part of `cost`; the parts add up to it.")
+    returned_cost = AmountText(help_text="Its part of the `cost` in `returned`.")
+
+
+class ResultsTotalsOutput(TotalsOutput):
+    """Figures in all, with who pays the cost."""
+
+    funding = FundedCostOutput(many=True, help_text="Who pays the cost: parties by name, then the account.")
+
+
 class ResultRowOutput(ResultOutput):
     """Figures of a day, a week, a site or a version."""
 
-    key = serializers.CharField(help_text="The day, the week's Monday, the site's number or the version's.")
+    key = serializers.CharField(
+        help_text="The day, the week's Monday, the site's number or the version's; of campaigns, after the code."
+    )
     consumers = serializers.IntegerField(
         allow_null=True, help_text="How many different consumers redeemed; null for sites and versions."
     )
 
 
 class ResultsOutput(Output):
-    """Results of a promotion."""
+    """Results of a promotion, or of the members of a campaign together."""
 
     as_of = MomentField(allow_null=True, help_text=AS_OF)
     currency = serializers.CharField(help_text="The currency of the amounts.")
-    totals = TotalsOutput(help_text="All of the period.")
+    totals = ResultsTotalsOutput(help_text="All of the period.")
     rows = ResultRowOutput(many=True, help_text="By what `by` names; empty without it.")
 
 
@@ -167,22 +187,13 @@ class PeriodView(ApiView):
 
 
 class ResultsView(PeriodView):
-    """The results of one promotion."""
+    """The results of one promotion, or of several of one currency."""
 
     output_class = ResultsOutput
     parameters = {"GET": (*PERIOD_PARAMETERS, BY_PARAMETER)}
 
-    def promotion(self) -> Promotion:
-        """Return the promotion of the path.
-
-        Raises:
-            NotFound: the account has none.
-        """
-        promotion: Promotion = row_or_404(self.get_queryset(), code=self.kwargs["code"])
-        return promotion
-
     def check_path(self) -> None:
-        self.promotion()
+        row_or_404(self.get_queryset(), code=self.kwargs["code"])
 
     def by(self) -> ResultsBy | None:
         """Return what the rows are by.
@@ -197,21 +208,30 @@ class ResultsView(PeriodView):
             detail = f"Not one of: {', '.join(ResultsBy)}."
             raise ValidationError({"by": [ErrorDetail(detail, code="invalid_choice")]}) from error
 
-    def get(self, request: Request, code: str) -> Response:
-        """Read what it gave and sold, and beside it what came back since."""
-        promotion = self.promotion()
-        results = results_of(promotion_ids=[promotion.pk], period=self.period(), by=self.by())
-        currency = promotion.currency
-        return Response(
-            {
-                "as_of": moment(results.as_of),
-                "currency": currency,
-                "totals": {"consumers": results.totals.consumers, **row_answer(results.totals, currency)},
-                "rows": [
-                    {"key": row.key, "consumers": row.consumers, **row_answer(row, currency)} for row in results.rows
-                ],
-            }
+    def results_answer(
+        self, *, promotion_ids: Collection[int], currency: str, versions_with_codes: bool = False
+    ) -> JsonObject:
+        """Return the results of promotions of one currency, added up."""
+        period = self.period()
+        results = results_of(
+            promotion_ids=promotion_ids, period=period, by=self.by(), versions_with_codes=versions_with_codes
         )
+        funding = results_funding(promotion_ids=promotion_ids, period=period, currency=currency)
+        return {
+            "as_of": moment(results.as_of),
+            "currency": currency,
+            "totals": {
+                "consumers": results.totals.consumers,
+                **row_answer(results.totals, currency),
+                "funding": [funded_answer(part) for part in funding],
+            },
+            "rows": [{"key": row.key, "consumers": row.consumers, **row_answer(row, currency)} for row in results.rows],
+        }
+
+
+def funded_answer(part: FundedCost) -> JsonObject:
+    """Return what a party pays."""
+    return {"party": part.party, "cost": f"{part.cost:f}", "returned_cost": f"{part.returned_cost:f}"}
 
 
 def moment(at: Any) -> str | None:
@@ -225,12 +245,32 @@ class PromotionResults(ResultsView):
     def get_queryset(self) -> QuerySet[Promotion]:
         return loyalty_promotions_of(account_id=self.account.pk)
 
+    def get(self, request: Request, code: str) -> Response:
+        """Read what it gave and sold, and beside it what came back since."""
+        promotion: Promotion = row_or_404(self.get_queryset(), code=code)
+        return Response(self.results_answer(promotion_ids=[promotion.pk], currency=promotion.currency))
 
-class DiscountResults(ResultsView):
+
+class DiscountResults(PromotionResults):
     """``discounts/{code}/results``."""
 
     def get_queryset(self) -> QuerySet[Promotion]:
         return promotions_of(account_id=self.account.pk, family=Family.DISCOUNT)
+
+
+class CampaignResults(ResultsView):
+    """``campaigns/{code}/results``."""
+
+    def get_queryset(self) -> QuerySet[Campaign]:
+        return campaigns_of(account_id=self.account.pk)
+
+    def get(self, request: Request, code: str) -> Response:
+        """Read what its members in the account's currency gave and sold; a basket of two of them counts twice."""
+        campaign: Campaign = row_or_404(self.get_queryset(), code=code)
+        currency = self.account.currency
+        members = campaign_members(campaign=campaign, families=Family.values).filter(currency=currency)
+        ids = list(members.values_list("pk", flat=True))
+        return Response(self.results_answer(promotion_ids=ids, currency=currency, versions_with_codes=True))
 
 
 class AllResults(PeriodView):

@@ -7,7 +7,7 @@ from loyalty.api.v1 import promotions
 from loyalty.api.v1.claims import Claims
 from loyalty.api.v1.offers import Offers
 from loyalty.api.v1.points import PointsAdjustments, PointsAdjustmentsBulk
-from loyalty.api.v1.results import AllResults, DiscountResults, PromotionResults
+from loyalty.api.v1.results import AllResults, CampaignResults, DiscountResults, PromotionResults
 from loyalty.api.v1.till import (
     Evaluate,
     TransactionBatch,
@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("results", AllResults.as_view(), name="results"),
     path("promotions/<key:code>/results", PromotionResults.as_view(), name="promotions-results"),
     path("discounts/<key:code>/results", DiscountResults.as_view(), name="discounts-results"),
+    path("campaigns/<key:code>/results", CampaignResults.as_view(), name="campaigns-results"),
     *promotions.urlpatterns,
     *collection_paths("offers", Offers),
     path("vouchers", VoucherList.as_view(), name="vouchers"),

@@ -11,7 +11,7 @@ from consumers.services.schedule import database_now
 from loyalty.models import PromotionResult, ResultsGap, Transaction
 from loyalty.selectors.results_verification import results_differences
 from loyalty.services.results.count import results_count
-from tests.loyalty.till.shop import Shop, make_line, make_shop
+from tests.loyalty.till.shop import Shop, make_line, make_set, make_shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,14 +57,17 @@ def baskets() -> int:
 
 @pytest.fixture
 def shop() -> Shop:
+    """Make a shop with two discounts: sales of the same one wait for each other at its counter."""
     shop = make_shop()
-    shop.discount("d", value="10")
+    for sku in ("TEA", "BAP"):
+        shop.product(sku)
+        shop.discount(sku.lower(), make_set(products=[sku]), value="10")
     return shop
 
 
 def test_a_sale_that_commits_after_later_ones_were_counted_is_counted_once(shop: Shop) -> None:
     held = HeldSale(shop, "held", commits=True)
-    shop.sell("later", consumer="", sold=[make_line("TEA", "2", "10.00")])
+    shop.sell("later", consumer="", sold=[make_line("BAP", "2", "10.00")])
     assert baskets() == 1
     assert ResultsGap.objects.count() == 1
     assert baskets() == 1
@@ -77,7 +80,7 @@ def test_a_sale_that_commits_after_later_ones_were_counted_is_counted_once(shop:
 
 def test_an_id_that_nobody_commits_is_looked_for_until_its_transaction_has_ended(shop: Shop) -> None:
     held = HeldSale(shop, "held", commits=False)
-    shop.sell("later", consumer="", sold=[make_line("TEA", "2", "10.00")])
+    shop.sell("later", consumer="", sold=[make_line("BAP", "2", "10.00")])
     assert baskets() == 1
     assert ResultsGap.objects.count() == 1
     held.end()
