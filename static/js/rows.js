@@ -25,19 +25,21 @@
       for (const button of adding) button.disabled = rows.length >= most;
     }
 
-    function addRow(preset) {
+    function addRow(preset, { focus = true } = {}) {
       const index = total.value;
       const holder = document.createElement("div");
       holder.innerHTML = template.innerHTML.replaceAll("__prefix__", index);
       const row = holder.firstElementChild;
       total.value = String(Number(index) + 1);
       for (const [name, value] of preset.split(";").filter(Boolean).map((part) => part.split(":"))) {
-        row.querySelector(`[name$="-${name}"]`).value = value;
+        const input = row.querySelector(`[name$="-${name}"]`);
+        if (input.type === "checkbox") input.checked = value === "on";
+        else input.value = value;
       }
       list.append(row);
       renumber();
       document.dispatchEvent(new Event("form:changed"));
-      row.querySelector(".row-fields :is(input:not([type=hidden]), select, textarea)")?.focus();
+      if (focus) row.querySelector(".row-fields :is(input:not([type=hidden]), select, textarea)")?.focus();
     }
 
     /* Past the next row that is not removed; the button keeps the focus, or its counterpart takes it at the end. */
@@ -53,6 +55,12 @@
     }
 
     for (const button of adding) button.addEventListener("click", () => addRow(button.dataset.addRow));
+
+    // The choice that needs rows adds the first: data-first-row-when="multiplier_scope:line_items".
+    const [name, value] = (field.dataset.firstRowWhen ?? "").split(":");
+    document.addEventListener("change", ({ target }) => {
+      if (name && target.name === name && target.value === value && !visible().length) addRow("", { focus: false });
+    });
 
     list.addEventListener("click", (event) => {
       const moving = event.target.closest("[data-move-row]");

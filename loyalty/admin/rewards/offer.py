@@ -42,6 +42,7 @@ class OfferForm(ServiceForm):
     money_fields = frozenset({"value", "perceived_value"})
 
     key_field = "code"
+    key_from_name = True
 
     class Meta:
         model = Offer

@@ -137,7 +137,9 @@ class DiscountSetForm(RowForm):
         initial="rules",
         widget=UnfoldAdminSelectWidget(),
     )
-    rules = RulesField(Scope.LINE_ITEM, label="Product rules", empty="every product is in this set")
+    rules = RulesField(
+        Scope.LINE_ITEM, label="Product rules", empty="every product is in this set", suggested=("category",)
+    )
     products = KeysField(
         "product",
         noun="product",
@@ -321,6 +323,7 @@ class DiscountForm(ContentFields, PromotionForm):
         },
         add_buttons={
             "Add product set": {},
+            "Add product set at full price": {"gets_discount": "off"},
             "Add personalized promotion": {"source": PERSONALIZED_SOURCE},
         },
     )
@@ -392,7 +395,7 @@ class DiscountForm(ContentFields, PromotionForm):
 
     def values_of(self, promotion: Promotion) -> Document:
         if not promotion.outcome:
-            return {"currency": self.account.currency}
+            return {"currency": self.account.currency, "product_sets": [{"rules": None}]}
         outcome, eligibility = promotion.outcome, promotion.eligibility
         return {
             **{name: outcome.get(name) for name in OUTCOME},

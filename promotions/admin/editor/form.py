@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
-from django.utils.text import slugify
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -21,6 +20,7 @@ from unfold.widgets import (
 from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices, currency_field
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.formset_field import FormSetBoundField, FormSetField
+from consumers.admin.framework.new_keys import key_from_name
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
 from promotions.admin.editor.step_forms import END_IN_THE_PAST, reason_field
@@ -114,9 +114,11 @@ class PromotionForm(ServiceForm):
         help_text="Code used by tills and integrations. Leave blank to create it from the name.",
     )
 
-    site_rules = RulesField(Scope.SITE, label="Site")
-    customer_rules = RulesField(Scope.CUSTOMER, label="Customer")
-    transaction_rules = RulesField(Scope.TRANSACTION, label="Transaction")
+    site_rules = RulesField(Scope.SITE, label="Site", suggested=("site_name",))
+    customer_rules = RulesField(Scope.CUSTOMER, label="Customer", suggested=("groups",))
+    transaction_rules = RulesField(
+        Scope.TRANSACTION, label="Transaction", suggested=("transaction_weekday", "transaction_time")
+    )
     line_item_rules = RulesField(
         Scope.LINE_ITEM,
         label="Basket must contain",
@@ -290,10 +292,8 @@ class PromotionForm(ServiceForm):
         )
 
     def _code_from(self, name: str) -> str:
-        stem = slugify(name)[: MAX_CODE_LENGTH - 4] or "promotion"
-        promotions = self._meta.model._default_manager.filter(account=self.account, code__startswith=stem)
-        taken = set(promotions.values_list("code", flat=True))
-        return next(code for n in range(1, len(taken) + 2) if (code := stem if n == 1 else f"{stem}-{n}") not in taken)
+        promotions = self._meta.model._default_manager.filter(account=self.account)
+        return key_from_name(promotions, "code", name, max_length=MAX_CODE_LENGTH, otherwise="promotion")
 
     # --- problems of the service ---
 
