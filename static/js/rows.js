@@ -25,21 +25,42 @@
       for (const button of adding) button.disabled = rows.length >= most;
     }
 
-    function addRow(preset, { focus = true } = {}) {
-      const index = total.value;
-      const holder = document.createElement("div");
-      holder.innerHTML = template.innerHTML.replaceAll("__prefix__", index);
-      const row = holder.firstElementChild;
-      total.value = String(Number(index) + 1);
+    const controls = (root) => [...root.querySelectorAll("[name]")].filter(({ name }) => !/-(ORDER|DELETE)$/.test(name));
+    const valueOf = (control) => (control.type === "checkbox" ? control.checked : control.value.trim());
+
+    /* A row in which nothing has been entered: its values are those of a row just added. */
+    function isBlank(row) {
+      const blank = controls(template.content).map(valueOf);
+      return controls(row).every((control, at) => valueOf(control) === blank[at]);
+    }
+
+    function begin(row, preset) {
       for (const [name, value] of preset.split(";").filter(Boolean).map((part) => part.split(":"))) {
         const input = row.querySelector(`[name$="-${name}"]`);
         if (input.type === "checkbox") input.checked = value === "on";
         else input.value = value;
       }
+      document.dispatchEvent(new Event("form:changed"));
+      row.querySelector(".row-fields :is(input:not([type=hidden]), select, textarea)")?.focus();
+    }
+
+    /* The first row of a new list is there from the beginning: the first button pressed begins that one. */
+    function addRow(preset) {
+      const rows = visible();
+      const reused = "beginsWithRow" in field.dataset && rows.length === 1 && isBlank(rows[0]);
+      delete field.dataset.beginsWithRow;
+      begin(reused ? rows[0] : appendRow(), preset);
+    }
+
+    function appendRow() {
+      const index = total.value;
+      const holder = document.createElement("div");
+      holder.innerHTML = template.innerHTML.replaceAll("__prefix__", index);
+      const row = holder.firstElementChild;
+      total.value = String(Number(index) + 1);
       list.append(row);
       renumber();
-      document.dispatchEvent(new Event("form:changed"));
-      if (focus) row.querySelector(".row-fields :is(input:not([type=hidden]), select, textarea)")?.focus();
+      return row;
     }
 
     /* Past the next row that is not removed; the button keeps the focus, or its counterpart takes it at the end. */
@@ -59,7 +80,9 @@
     // The choice that needs rows adds the first: data-first-row-when="multiplier_scope:line_items".
     const [name, value] = (field.dataset.firstRowWhen ?? "").split(":");
     document.addEventListener("change", ({ target }) => {
-      if (name && target.name === name && target.value === value && !visible().length) addRow("", { focus: false });
+      if (!name || target.name !== name || target.value !== value || visible().length) return;
+      appendRow();
+      document.dispatchEvent(new Event("form:changed"));
     });
 
     list.addEventListener("click", (event) => {

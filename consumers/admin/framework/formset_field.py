@@ -76,6 +76,7 @@ class FormSetWidget(forms.Widget):
         super().__init__()
         self.form_set, self.max_rows, self.texts, self.add_buttons = form_set, max_rows, texts, add_buttons
         self.first_row_when = first_row_when
+        self.begins_with_row = False
         self.disabled = False
         self.row_kwargs: JsonObject = {}
 
@@ -122,6 +123,7 @@ class FormSetWidget(forms.Widget):
             ],
             "max_rows": self.max_rows,
             "first_row_when": self.first_row_when,
+            "begins_with_row": self.begins_with_row,
             "disabled": disabled,
         }
         return context

@@ -164,7 +164,7 @@ class OfferAdmin(ImportExportMixin, KeyedAdmin):
     search_fields = ("code", "name", "description")
     search_help_text = "Code, name or description"
     fieldsets = (
-        ("Offer", {"fields": (("code", "name"), "description", "kind", "point_cost")}),
+        ("Offer", {"fields": (("name", "code"), "description", "kind", "point_cost")}),
         ("Benefit", {"fields": ("benefit", "value", "product", "currency", "perceived_value")}),
         ("Dates and stock", {"fields": (("starts_at", "ends_at"), ("valid_days", "stock"))}),
         ("Archive", {"fields": ("archived",)}),

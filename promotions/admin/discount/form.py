@@ -323,7 +323,7 @@ class DiscountForm(ContentFields, PromotionForm):
         },
         add_buttons={
             "Add product set": {},
-            "Add product set at full price": {"gets_discount": "off"},
+            "Add set at full price": {"gets_discount": "off"},
             "Add personalized promotion": {"source": PERSONALIZED_SOURCE},
         },
     )
@@ -354,6 +354,7 @@ class DiscountForm(ContentFields, PromotionForm):
             self.fields["price_order"].initial = PriceOrder.MOST_EXPENSIVE
         sets = self.fields["product_sets"]
         assert isinstance(sets, FormSetField)  # noqa: S101
+        sets.widget.begins_with_row = self.instance.pk is None
         sets.widget.row_kwargs = {
             "discount_type": self.promotion_type,
             "personalized": self._personalized_choices(),
