@@ -1,6 +1,7 @@
 """The OpenAPI document: what completes it, and the view that answers it."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from drf_spectacular.views import SpectacularAPIView
 
+from config.openapi_descriptions import FIELDS, FIELDS_OF_SCHEMAS, PARAMETERS, SCHEMAS
 from consumers.api.framework.components import (
     TEXT,
     WHOLE,
@@ -37,18 +39,18 @@ _ALWAYS = ("X-Request-Id",)
 _OF_A_KEY = (*_ALWAYS, "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 _RESPONSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "Refused": ("The request does not hold: `errors` says where.", _OF_A_KEY),
+    "Refused": ("The call is not valid: `errors` says what is wrong and where.", _OF_A_KEY),
     "Unauthenticated": (
-        "No key, or one that is unknown, revoked or expired: `not_authenticated`, `authentication_failed`.",
+        "The API key is missing, unknown, revoked or expired: `not_authenticated`, `authentication_failed`.",
         (*_ALWAYS, "WWW-Authenticate"),
     ),
-    "Forbidden": ("The key's role may not make this call: `permission_denied`.", _OF_A_KEY),
-    "NotFound": ("The account has no such row: `not_found`.", _OF_A_KEY),
-    "NotAcceptable": ("The caller does not accept application/json: `not_acceptable`.", _OF_A_KEY),
-    "TooLarge": ("More bytes or rows than are taken at once: `too_large`.", _OF_A_KEY),
+    "Forbidden": ("The role of the API key does not allow this call: `permission_denied`.", _OF_A_KEY),
+    "NotFound": ("The row does not exist in the account: `not_found`.", _OF_A_KEY),
+    "NotAcceptable": ("The `Accept` header does not allow application/json: `not_acceptable`.", _OF_A_KEY),
+    "TooLarge": ("The body has too many bytes or rows for one call: `too_large`.", _OF_A_KEY),
     "UnsupportedMediaType": ("The body is not application/json: `unsupported_media_type`.", _OF_A_KEY),
-    "Throttled": ("The key has called too often: `throttled`.", (*_OF_A_KEY, "Retry-After")),
-    "Unavailable": ("Nothing was done; try again: `unavailable`.", (*_OF_A_KEY, "Retry-After")),
+    "Throttled": ("The API key has used its calls for this minute: `throttled`.", (*_OF_A_KEY, "Retry-After")),
+    "Unavailable": ("Nothing was changed; try again: `unavailable`.", (*_OF_A_KEY, "Retry-After")),
 }
 
 
@@ -89,6 +91,7 @@ def document_completed(result: JsonObject, generator: Any, request: Any, public:
     components["schemas"] = {}
     _name_enums(schemas)
     components["schemas"] = {name: schemas[name] for name in sorted(_used_names(result, schemas))}
+    _describe(result)
     return result
 
 
@@ -131,6 +134,28 @@ def _patch_of(schema: JsonObject, schemas: JsonObject) -> JsonObject:
             "properties": properties,
         }
     return {**schema, **reference(patch_name)}
+
+
+# --- descriptions ---
+
+_ENDS = re.compile(r"(Input|Patch|Row|Answer|Body|Definition)$")
+
+
+def _describe(document: JsonObject) -> None:
+    """Describe the schemas, fields and parameters whose classes do not."""
+    for name, schema in document["components"]["schemas"].items():
+        stem = _ENDS.sub("", name)
+        _set_description(schema, SCHEMAS.get(name, SCHEMAS.get(stem, "")))
+        for field, inner in schema.get("properties", {}).items():
+            _set_description(inner, FIELDS_OF_SCHEMAS.get(f"{stem}.{field}", FIELDS.get(field, "")))
+    for operation, _ in _operations(document):
+        for parameter in operation.get("parameters", ()):
+            _set_description(parameter, PARAMETERS.get(parameter["name"], ""))
+
+
+def _set_description(part: JsonObject, text: str) -> None:
+    if text and not part.get("description"):
+        part["description"] = text
 
 
 # --- enums ---

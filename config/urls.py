@@ -13,6 +13,7 @@ from config.scheduled_work import scheduled_work
 from config.search import search
 from consumers.admin.account_switch import account_switch
 from consumers.admin.password import Forgotten, ForgottenDone, NewPassword, NewPasswordDone
+from consumers.admin.saved_filters import saved_filter_add_page, saved_filters_page
 from loyalty.admin.calendar import calendar
 from loyalty.admin.conflicts import conflicts_page, lost_saving_fragment
 from loyalty.admin.try_basket.page import try_basket
@@ -31,6 +32,12 @@ urlpatterns = [
     path("admin/password/set/<uidb64>/<token>/", NewPassword.as_view(), name="password_set"),
     path("admin/password/done/", NewPasswordDone.as_view(), name="password_set_done"),
     path("admin/switch-account/", admin.site.admin_view(account_switch), name="account_switch"),
+    path(
+        "admin/saved-filters/<str:list_name>/add/",
+        admin.site.admin_view(saved_filter_add_page),
+        name="saved_filter_add",
+    ),
+    path("admin/saved-filters/<str:list_name>/", admin.site.admin_view(saved_filters_page), name="saved_filters"),
     path("admin/calendar/", admin.site.admin_view(calendar), name="promotion_calendar"),
     path("admin/conflicts-of/", admin.site.admin_view(conflicts_page), name="promotion_conflicts"),
     path("admin/lost-saving/", admin.site.admin_view(lost_saving_fragment), name="lost_saving"),

@@ -20,6 +20,7 @@ from consumers.models import (
     FileColumnChoice,
     Job,
     Role,
+    SavedFilter,
     Site,
     StaffMembership,
     User,
@@ -311,3 +312,9 @@ def file_columns_of(*, account_id: int, kind: str) -> dict[str, str]:
     """Return the fields that staff chose for headings of files of a kind, by folded heading."""
     choices = FileColumnChoice.objects.filter(account_id=account_id, kind=kind)
     return dict(choices.values_list("heading", "column"))
+
+
+def saved_filters_of(*, account_id: int, list_name: str, user: User) -> QuerySet[SavedFilter]:
+    """Return the filters of a list that a member of staff sees, with their owners: own ones, and those shared."""
+    filters = SavedFilter.objects.filter(account_id=account_id, list_name=list_name)
+    return filters.filter(Q(user=user) | Q(shared=True)).select_related("user")

@@ -41,7 +41,7 @@ def text_problem(text: str) -> TextProblem | None:
     control = _CONTROL_IN_TEXT.search(text)
     if control is None:
         return None
-    return TextProblem("control_character", f"This has a control character ({_named(control.group())}).")
+    return TextProblem("control_character", f"This has a control character ({_named(control.group())}). Remove it.")
 
 
 def key_problem(key: str) -> TextProblem | None:
@@ -50,7 +50,7 @@ def key_problem(key: str) -> TextProblem | None:
     if key.isascii() and key.isprintable():
         return None
     if control := _CONTROL_IN_KEY.search(key):
-        return TextProblem("control_character", f"This has a control character ({_named(control.group())}).")
+        return TextProblem("control_character", f"This has a control character ({_named(control.group())}). Remove it.")
     if mark := _INVISIBLE_IN_KEY.search(key):
         detail = f"This has an invisible character ({_named(mark.group())}). Delete it and type the text again."
         return TextProblem("invisible_character", detail)

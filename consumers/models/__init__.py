@@ -7,6 +7,7 @@ from consumers.models.file_columns import FileColumnChoice
 from consumers.models.group import ConsumerGroup
 from consumers.models.job import Job, JobPart
 from consumers.models.membership import Card, Membership
+from consumers.models.saved_filter import SavedFilter
 from consumers.models.schedule import ScheduledTask
 from consumers.models.site import Site
 from consumers.models.staff import Role, StaffMembership, User
@@ -23,6 +24,7 @@ __all__ = [
     "JobPart",
     "Membership",
     "Role",
+    "SavedFilter",
     "ScheduledTask",
     "Site",
     "StaffMembership",

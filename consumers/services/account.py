@@ -88,7 +88,7 @@ def account_create(*, code: str, currency: str, time_zone: str, name: str = "") 
             code=code, defaults={"name": account.name, "currency": currency, "time_zone": time_zone}
         )
         if not is_new:
-            raise AlreadyExists(f"There is an account {code} already.", attr="code")
+            raise AlreadyExists(f"An account {code} exists already.", attr="code")
         _, manager_key = api_key_create(account_id=created_account.pk, name="manager", role=KeyRole.MANAGER)
         _, till_key = api_key_create(account_id=created_account.pk, name="till", role=KeyRole.TILL)
     return NewAccount(account=created_account, manager_key=manager_key, till_key=till_key)

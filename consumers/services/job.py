@@ -156,7 +156,7 @@ def _delete_old_files(*, at: datetime) -> None:
     """Delete input files of finished jobs, and old result files; cancel jobs that nobody answers."""
     asked_long_ago = Job.objects.filter(state=JobState.ASKING, asked_at__lte=at - FILES_KEPT_FOR)
     asked_long_ago.update(
-        state=JobState.CANCELLED, finished_at=at, error=f"Nobody answered in {FILES_KEPT_FOR.days} days."
+        state=JobState.CANCELLED, finished_at=at, error=f"Nobody confirmed it within {FILES_KEPT_FOR.days} days."
     )
     finished = Q(job__state__in=(JobState.DONE, JobState.FAILED, JobState.CANCELLED))
     old = Q(job__finished_at__lte=at - FILES_KEPT_FOR)

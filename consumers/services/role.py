@@ -100,7 +100,7 @@ def role_covered(*, account_id: int, role: Role, given_by: User | None) -> bool:
 def require_covered(*, account_id: int, role: Role, given_by: User | None) -> None:
     """Raise GrantDenied unless somebody has all that a role has."""
     if not role_covered(account_id=account_id, role=role, given_by=given_by):
-        raise GrantDenied(f"{role.title} may do more than you: ask somebody who may do as much.", attr="role")
+        raise GrantDenied(f"{role.title} may do more than you. Ask somebody who may do as much.", attr="role")
 
 
 def manager_key_allowed(*, account_id: int, user: User) -> bool:
@@ -164,7 +164,7 @@ def _problems(role: Role, values: RoleValues, given_by: User | None) -> list[Pro
     problems = [*model_problems(role, exclude=("name",))]
     taken = Role.objects.filter(account_id=role.account_id, title__iexact=role.title).exclude(pk=role.pk)
     if role.title.casefold() in {name.casefold() for name in StaffRole.values} or taken.exists():
-        problems.append(Problem(code="already_exists", detail=f"There is a role “{role.title}” already.", attr="title"))
+        problems.append(Problem(code="already_exists", detail=f"A role “{role.title}” exists already.", attr="title"))
     if unknown := set(values.grants) - set(capabilities()):
         detail = f"No functionality has this name: {', '.join(sorted(map(str, unknown))[:3])[:200]}."
         problems.append(Problem(code="invalid_choice", detail=detail, attr="grants"))
@@ -226,7 +226,7 @@ def own_role(*, account_id: int, role_id: int) -> Role:
     """
     role = Role.objects.filter(account_id=account_id, pk=role_id).first()
     if role is None:
-        raise NotFound("This account has made no such role.")
+        raise NotFound("This account does not have this role.")
     return role
 
 

@@ -12,6 +12,7 @@ from consumers.models import Role, StaffMembership, User
 from consumers.selectors import role_titled
 from consumers.services.account import account_lock
 from consumers.services.role import require_covered
+from consumers.services.saved_filter import saved_filters_remove
 from consumers.services.upsert import model_problems, validation_problems
 
 
@@ -79,7 +80,7 @@ def staff_role_set(*, account_id: int, username: str, role: str, given_by: User 
 
 
 def staff_member_remove(*, account_id: int, username: str, given_by: User | None = None) -> None:
-    """End a membership. The user stays, and stays a member of other accounts.
+    """End a membership, with the filters that the member saved. The user stays, and stays a member of other accounts.
 
     Raises:
         GrantDenied: the member may do more than who removes them.
@@ -91,6 +92,7 @@ def staff_member_remove(*, account_id: int, username: str, given_by: User | None
         membership = _member_lock(account_id, username)
         require_covered(account_id=account_id, role=membership.role, given_by=given_by)
         had_administrator = _has_administrator(account_id)
+        saved_filters_remove(account_id=account_id, user_id=membership.user_id)
         membership.delete()
         if had_administrator:
             _require_administrator(account_id)

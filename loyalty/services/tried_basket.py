@@ -119,7 +119,7 @@ def _line(line: LineToTry, *, line_id: str, retail: Decimal | None) -> SaleLine:
     price = line.unit_price_inc_tax
     if price is None:
         if retail is None:
-            raise ValueError("The catalogue has no retail price for it: say what it costs.")
+            raise ValueError("The catalogue has no retail price for this product. Enter its price.")
         price = retail
     without_tax = price if line.unit_price_ex_tax is None else line.unit_price_ex_tax
     return SaleLine(

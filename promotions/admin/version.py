@@ -11,7 +11,7 @@ from unfold.decorators import display
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import ReadOnlyAdmin
 from promotions.admin.editor.history import DOCUMENTS
-from promotions.admin.rules.wording import describe_document
+from promotions.admin.rules.document import describe_document
 from promotions.admin.visibility import families_seen, may_see_personalized, without_personalized
 from promotions.models import PromotionVersion
 

@@ -484,7 +484,7 @@
     async ask() {
       const question = ++this.questions;
       if (this.root && !this.root.written.length) {
-        this.say("Empty:", `${this.dataset.empty}.`);
+        this.say("No rules:", `${this.dataset.empty}.`);
         return;
       }
       const body = new FormData();
@@ -499,7 +499,7 @@
         return; // The sentence waits for the next change; saving finds what is wrong.
       }
       if (question !== this.questions) return;
-      this.say("In words:", answer.words);
+      this.say("In words:", answer.words && `${answer.words}.`);
       for (const { kind, key, name } of answer.names) if (name) this.namesOf(kind).set(key, name);
       for (const box of this.frame.querySelectorAll("choice-box")) box.show();
       this.problems = answer.problems;

@@ -83,7 +83,9 @@ def test_a_nested_tree_is_built_by_keyboard(desk: Desk) -> None:
         page.keyboard.type(county)
         press(page, "Enter")
     press(page, "Backspace")
-    expect(site.get_by_text("In words: Town is Leeds and (County is any of Kent, Essex)")).to_be_visible()
+    expect(
+        site.get_by_text("In words: at sites in the town of Leeds, and in the county of Kent or Essex.")
+    ).to_be_visible()
     # Back over the chips' crosses, the operator and the attribute to the choice between all and any.
     press(page, *["Shift+Tab"] * 6, "ArrowLeft")
     expect(site.get_by_role("group", name="Group 2").get_by_label("All of these")).to_be_checked()
@@ -183,7 +185,7 @@ def test_removing_focuses_the_next_rule_and_removing_the_last_empties_the_field(
     # A group goes with its last rule.
     rule(site, "1.1").get_by_role("button", name="Remove condition").click()
     expect(site.get_by_role("button", name="Add condition")).to_be_focused()
-    expect(site.get_by_text("Empty: all sites qualify.")).to_be_visible()
+    expect(site.get_by_text("No rules: all sites qualify.")).to_be_visible()
     save(page)
     assert saved(promotion, "site_rules") is None
 
@@ -217,7 +219,7 @@ def test_an_error_is_marked_at_its_condition_and_takes_the_focus(desk: Desk) -> 
     customer = builder(page, "Customer")
     wrong = rule(customer, "2.1").get_by_label("Value")
     expect(wrong).to_have_attribute("aria-invalid", "true")
-    expect(rule(customer, "2.1").get_by_text("Expected a number")).to_be_visible()
+    expect(rule(customer, "2.1").get_by_text("Must be a number")).to_be_visible()
     expect(rule(customer, "1").get_by_role("combobox", name="Value: add")).to_be_focused()
     assert desk.accessibility_faults() == []
     wrong.fill("100")
@@ -233,7 +235,7 @@ def test_without_the_catalogue_only_its_attributes_are_offered(desk: Desk) -> No
     Account.objects.update(catalogue_enabled=False)
     page = form(desk, promotion)
     lines = builder(page, "Basket must contain")
-    expect(rule(lines, "1").get_by_text("Labels needs the product catalogue.")).to_be_visible()
+    expect(rule(lines, "1").get_by_text("“Labels” needs the product catalogue.")).to_be_visible()
     expect(rule(lines, "1").get_by_label("Attribute")).to_have_value("labels")
     lines.get_by_role("button", name="Add condition").click()
     offered = rule(lines, "2").get_by_label("Attribute").locator("option").all_inner_texts()
@@ -301,7 +303,7 @@ def test_json_that_is_no_tree_stays_in_the_textarea(desk: Desk) -> None:
     expect(field).to_have_value('{"match": "all"')
     expect(page.get_by_text("This is not valid JSON").first).to_be_visible()
     field.fill("")
-    expect(site.get_by_text("Empty: all sites qualify.")).to_be_visible()
+    expect(site.get_by_text("No rules: all sites qualify.")).to_be_visible()
     expect(site.get_by_role("button", name="Add condition")).to_be_visible()
 
 
@@ -323,7 +325,7 @@ def test_without_scripts_the_json_is_editable(desk: Desk, chromium: Browser) -> 
     context.add_cookies(desk.page.context.cookies())  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(f"/admin/loyalty/loyaltypromotion/{promotion.pk}/change/")
-    expect(page.get_by_text("In words: Town is Leeds")).to_be_visible()
+    expect(page.get_by_text("In words: at sites in the town of Leeds.")).to_be_visible()
     page.locator("#id_site_rules").fill(json.dumps(group("all", condition("town", "is", "York"))))
     save(page)
     assert saved(promotion, "site_rules")["rules"][0]["value"] == "York"
@@ -338,7 +340,7 @@ def test_a_viewer_sees_the_tree_and_cannot_change_it(desk: Desk) -> None:
     )
     page = form(desk, promotion)
     site = builder(page, "Site")
-    expect(site.get_by_text("In words: Town is any of Leeds")).to_be_visible()
+    expect(site.get_by_text("In words: at sites in the town of Leeds")).to_be_visible()
     expect(rule(site, "1").get_by_label("Attribute")).to_be_disabled()
     expect(site.get_by_role("button")).to_have_count(0)
 
@@ -406,7 +408,7 @@ def test_an_empty_tree_suggests_conditions_that_count_once_they_have_a_value(des
     transaction = builder(page, "Transaction")
     suggested = transaction.get_by_role("group", name="Suggested rule")
     expect(suggested).to_have_count(2)
-    expect(transaction.get_by_text("Empty: all transactions qualify.")).to_be_visible()
+    expect(transaction.get_by_text("No rules: all transactions qualify.")).to_be_visible()
     assert desk.accessibility_faults() == []
     transaction.get_by_text("Tue").click()
     expect(suggested).to_have_count(1)

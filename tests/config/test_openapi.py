@@ -44,6 +44,19 @@ def schemas_in(part: Any, place: str = "") -> Iterator[tuple[str, Any]]:
                 yield from schemas_in(value, f"{place}/{name}")
 
 
+def test_every_schema_field_and_parameter_is_described(document: Any) -> None:
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    parts = {f"{operation['operationId']}": operation for operation in operations}
+    for operation in operations:
+        parts |= {f"{operation['operationId']}?{part['name']}": part for part in operation.get("parameters", ())}
+    for name, schema in document["components"]["schemas"].items():
+        parts[name] = schema
+        parts |= {f"{name}.{field}": part for field, part in schema.get("properties", {}).items()}
+    assert [place for place, part in parts.items() if not part.get("description")] == []
+    texts = [part["description"].rstrip() for part in parts.values()]
+    assert [text for text in texts if not text.endswith((".", "`"))] == []
+
+
 def test_no_schema_is_open_to_anything(document: Any) -> None:
     said = ("$ref", "anyOf", "oneOf", "allOf", "enum")
     loose = {

@@ -20,7 +20,9 @@ class ConflictInput(Input):
     promotion_bias = ChoiceText(choices=PromotionBias.choices)
     promotions_per_type = WholeField(min_value=1)
     promotion_age = ChoiceText(choices=PromotionAge.choices)
-    discounts_per_transaction = WholeField(min_value=1, allow_null=True, help_text="Null: no limit.")
+    discounts_per_transaction = WholeField(
+        min_value=1, allow_null=True, help_text="The most discounts in one transaction; null: no limit."
+    )
     discount_combination = ChoiceText(
         choices=DiscountCombination.choices,
         help_text="ranked: discounts apply in the order of what each saves alone; best_total: in the order in which "
@@ -45,11 +47,11 @@ class ConflictSettingsView(ApiView):
     output_class = ConflictOutput
 
     def get(self, request: Request) -> Response:
-        """The settings, the defaults where nothing was set."""
+        """Read the conflict settings; what was never set has its default."""
         return Response(self.rendered(conflict_settings(account_id=self.account.pk)))
 
     def patch(self, request: Request) -> Response:
-        """Change what the body names."""
+        """Change the conflict settings that are sent; the others stay as they were."""
         patch = self.body()
         # One transaction under the account's lock, so that of two patches neither undoes what the other wrote.
         with transaction.atomic():

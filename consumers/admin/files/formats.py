@@ -280,7 +280,7 @@ class JSON(FileFormat):
         except ValueError as error:
             raise UnreadableFile(f"This is not a JSON file: {error}.") from error
         if not isinstance(rows, list):
-            raise UnreadableFile("Expected a list of objects, one per row.")
+            raise UnreadableFile("The file must be a list of objects, one per row.")
         if len(rows) > MAX_ROWS:
             raise UnreadableFile(f"A file can have up to {MAX_ROWS:,} rows. This one has {len(rows):,}.")
         headers: dict[str, None] = {}

@@ -25,7 +25,7 @@ class TextWidget(CharWidget):
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise ValueError("Expected a text.")
+            raise ValueError("Must be text.")
         return str(value)
 
 
@@ -41,7 +41,7 @@ class TextsWidget(Widget):
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return list(dict.fromkeys(item for item in value if item))
         if not isinstance(value, str):
-            raise ValueError("Expected a list of texts.")
+            raise ValueError("Must be a list of text values.")
         return split_items(value)
 
 
@@ -57,7 +57,7 @@ class FlagWidget(BooleanWidget):
             return False
         if text in {"yes", "true", "1", "y"}:
             return True
-        raise ValueError("Expected yes or no.")
+        raise ValueError("Must be yes or no.")
 
 
 class NumberWidget(Widget):
@@ -82,7 +82,7 @@ class AmountWidget(NumberWidget, DecimalWidget):
         try:
             return Decimal(number_text(text, self.style))
         except NotANumber as error:
-            raise ValueError("Expected a number such as 12.50.") from error
+            raise ValueError("Must be a number such as 12.50.") from error
 
 
 class WholeWidget(NumberWidget):
@@ -97,7 +97,7 @@ class WholeWidget(NumberWidget):
         except NotANumber:
             digits = ""
         if isinstance(value, bool) or not digits.isdigit() or len(digits) > _DIGITS:
-            raise ValueError("Expected a whole number.")
+            raise ValueError("Must be a whole number.")
         return int(digits)
 
 
@@ -125,7 +125,7 @@ class DayWidget(Widget):
         try:
             return date.fromisoformat(text)
         except ValueError as error:
-            raise ValueError("Expected a day such as 2026-03-31.") from error
+            raise ValueError("Must be a date such as 2026-03-31.") from error
 
 
 class MomentWidget(Widget):
@@ -144,7 +144,7 @@ class MomentWidget(Widget):
             moment = datetime.fromisoformat(text)
         except ValueError as error:
             raise ValueError(
-                "Expected a day such as 2026-03-31, a time such as 2026-03-31 09:00, or one with its offset: "
+                "Must be a date such as 2026-03-31, a time such as 2026-03-31 09:00, or one with its offset: "
                 "2026-03-31T09:00:00+01:00."
             ) from error
         if not FIRST_YEAR <= moment.year <= LAST_YEAR:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from consumers.models import User
 from consumers.types import Context
 
-_ORDER_PARAMETER = re.compile(r"-?\d{1,3}(\.-?\d{1,3}){0,9}")
+ORDER_PARAMETER = re.compile(r"-?\d{1,3}(\.-?\d{1,3}){0,9}")
 
 
 class SavedOrderMixin:
@@ -44,7 +44,7 @@ def _set_order(request: HttpRequest, order: str | None) -> None:
 
 
 def _save(user: User, list_name: str, order: str) -> None:
-    if order and not _ORDER_PARAMETER.fullmatch(order):
+    if order and not ORDER_PARAMETER.fullmatch(order):
         return
     others = {name: other for name, other in user.list_orders.items() if name != list_name}
     user.list_orders = others | ({list_name: order} if order else {})

@@ -30,6 +30,7 @@ from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.history import HistoryPageMixin
 from consumers.admin.framework.new_keys import key_from_name
 from consumers.admin.framework.ordering import SavedOrderMixin
+from consumers.admin.framework.saved_filters import SavedFiltersMixin
 from consumers.author import Author
 from consumers.exceptions import Problem, Refused
 from consumers.models import Account, AccountOwned, User
@@ -193,7 +194,7 @@ def form_tabs(adminform: Iterable[Fieldset], templates: dict[str, str]) -> list[
     return tabs
 
 
-class AccountAdmin(DeletionMixin, SavedOrderMixin, HistoryPageMixin, ModelAdmin):
+class AccountAdmin(DeletionMixin, SavedOrderMixin, SavedFiltersMixin, HistoryPageMixin, ModelAdmin):
     """An admin page of rows that belong to an account: shows, offers and saves only rows of the user's account.
 
     ``account_path`` leads from the model to its account. ``tab_templates`` are rendered below the fields of a tab.

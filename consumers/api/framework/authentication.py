@@ -24,7 +24,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         api_key = api_key_verified(key=key)
         if api_key is None:
-            raise AuthenticationFailed("This key is unknown, revoked or expired.")
+            raise AuthenticationFailed("This API key is unknown, revoked or expired.")
         return AnonymousUser(), api_key
 
     def authenticate_header(self, request: Request) -> str:

@@ -44,7 +44,7 @@ class KeyField(TextField):
     """The key of a row, verbatim. No slash at its ends: paths have no trailing slashes."""
 
     default_error_messages = {
-        "blank": "This may not be blank.",
+        "blank": "This must not be blank.",
         "slash": "A key cannot begin or end with a slash.",
     }
 
@@ -124,7 +124,7 @@ class DecimalText(serializers.DecimalField):
     Rendered without trailing zeros, as ``"1.5"``.
     """
 
-    default_error_messages = {"invalid": 'A decimal is expected: a string such as "12.50" or a whole number.'}
+    default_error_messages = {"invalid": 'Must be a decimal: a string such as "12.50", or a whole number.'}
 
     def __init__(self, *, max_digits: int, decimal_places: int, **kwargs: Any) -> None:
         super().__init__(max_digits=max_digits, decimal_places=decimal_places, **kwargs)
@@ -172,7 +172,7 @@ class MomentField(serializers.DateTimeField):
     """A moment with its offset from UTC; a naive one is refused. Rendered in UTC."""
 
     default_error_messages = {
-        "offset": "Say which offset from UTC this time has, as in 2026-01-31T09:00:00Z.",
+        "offset": "Add the offset from UTC, as in 2026-01-31T09:00:00Z.",
         "range": f"Years are {FIRST_YEAR} to {LAST_YEAR}.",
     }
 

@@ -17,7 +17,9 @@ from consumers.types import Rows
 class MomentFormField(forms.Field):
     """A moment with its offset from UTC, within the years that can be moved between zones."""
 
-    default_error_messages = {"invalid": "A moment with its offset from UTC is expected, as 2026-01-31T09:00:00Z."}
+    default_error_messages = {
+        "invalid": "Must be a date and time with its offset from UTC, such as 2026-01-31T09:00:00Z."
+    }
 
     def to_python(self, value: Any) -> datetime | None:
         if value in self.empty_values:
@@ -47,7 +49,7 @@ class KeyFilter(filters.CharFilter):
 class FlagFormField(forms.Field):
     """``true`` or ``false``."""
 
-    default_error_messages = {"invalid": "true or false is expected."}
+    default_error_messages = {"invalid": "Must be true or false."}
 
     def to_python(self, value: Any) -> bool | None:
         if value in self.empty_values:

@@ -24,9 +24,9 @@ PAGE_PARAMETERS = (
     Parameter(
         name="limit",
         schema={**whole(1, MAX_LIMIT), "default": DEFAULT_LIMIT},
-        description="The most rows of a page.",
+        description="The most rows on a page.",
     ),
-    Parameter(name="cursor", description="Where a page begins: `next` and `previous` have it."),
+    Parameter(name="cursor", description="Where the page begins; copy it from `next` or `previous`."),
 )
 """The parameters of every list."""
 
@@ -36,7 +36,7 @@ def ordering_parameter(fields: Sequence[str]) -> Parameter:
     return Parameter(
         name="ordering",
         schema=enum(*(f"{sign}{name}" for name in fields for sign in ("", "-"))),
-        description="The order of the rows; with `-` before it descending.",
+        description="The field to sort by; with `-` before it, in descending order.",
     )
 
 
@@ -88,7 +88,7 @@ class KeysetPagination(BasePagination):
         if not text:
             return DEFAULT_LIMIT
         if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MAX_LIMIT):
-            raise _refused("limit", f"A whole number from 1 to {MAX_LIMIT} is expected.")
+            raise _refused("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
         return int(text)
 
     def _ordering(self, view: APIView | None) -> str:
@@ -97,7 +97,7 @@ class KeysetPagination(BasePagination):
         if not ordering:
             return str(getattr(view, "default_ordering", "pk"))
         if ordering.removeprefix("-") not in allowed:
-            raise _refused("ordering", f"One of {', '.join(allowed)} is expected, with - before it for descending.")
+            raise _refused("ordering", f"Must be one of {', '.join(allowed)}, with - before it for descending order.")
         return ordering
 
     def _cursor(self) -> tuple[bool, tuple[Any, Any] | None]:

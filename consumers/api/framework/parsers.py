@@ -46,7 +46,7 @@ def body_read(stream: IO[Any], context: JsonMapping | None) -> bytes:
     named = view.request.META.get("CONTENT_LENGTH") if view is not None else ""
     raw: bytes = b"" if _is_more(named, limit) else stream.read(limit + 1)
     if len(raw) > limit or _is_more(named, limit):
-        raise TooLarge(f"A body of more than {limit} bytes is not taken.")
+        raise TooLarge(f"The body has more than {limit} bytes. Split it.")
     try:
         check_bounds(raw, max_rows=max_rows)
     except OutOfBounds as error:
@@ -60,7 +60,7 @@ def _is_more(named: str | None, limit: int) -> bool:
 
 def duplicate_key_refusal(error: DuplicateKey) -> ValidationError:
     """Return the error of an object that has a key twice."""
-    return ValidationError({error.path: [ErrorDetail("This key is given twice.", code="duplicate_key")]})
+    return ValidationError({error.path: [ErrorDetail("This key is sent twice.", code="duplicate_key")]})
 
 
 def document_problems(document: Any) -> Iterator[Problem]:
@@ -71,7 +71,7 @@ def document_problems(document: Any) -> Iterator[Problem]:
 def _value_problems(value: Any, path: Path, depth: int) -> Iterator[Problem]:
     if isinstance(value, str):
         if not is_storable(value):
-            yield _problem("invalid", "This text has a character that cannot be stored.", path)
+            yield _problem("invalid", "This text contains a character that cannot be stored. Remove it.", path)
         elif problem := text_problem(value):
             yield _problem(problem.code, problem.detail, path)
         return
@@ -91,7 +91,7 @@ def _value_problems(value: Any, path: Path, depth: int) -> Iterator[Problem]:
 
 def _name_problems(name: str, path: Path) -> Iterator[Problem]:
     if not is_storable(name):
-        yield _problem("invalid", "A field's name has a character that cannot be stored.", path)
+        yield _problem("invalid", "The name of a field contains a character that cannot be stored.", path)
     elif problem := key_problem(name):
         yield _problem(problem.code, f"A field's name: {problem.detail}", path)
 

@@ -64,15 +64,15 @@ def parameter_problems(query: QueryDict, known: Mapping[str, Parameter]) -> dict
 def _problem_of(values: list[Any], parameter: Parameter | None, known: Iterable[str]) -> tuple[str, str]:
     if parameter is None:
         names = ", ".join(sorted(known))
-        return "unknown_parameter", f"This call takes {names}." if names else "This call takes no parameters."
+        return "unknown_parameter", f"This call takes {names}." if names else "This call has no parameters."
     if len(values) > 1 and not parameter.is_repeatable:
-        return "invalid", "A parameter is given once."
+        return "invalid", "Send this parameter only once."
     if any(not (value if parameter.may_be_blank else value.strip()) for value in values):
-        return "invalid", "A value is expected. Leave the parameter out instead."
+        return "invalid", "Send a value, or leave the parameter out."
     if parameter.is_switch and values[0] not in SWITCH_VALUES:
-        return "invalid", "true or false is expected."
+        return "invalid", "Must be true or false."
     if any("\x00" in value for value in values):
-        return "invalid", "NUL characters are not taken."
+        return "invalid", "NUL characters are not allowed."
     return "", ""
 
 

@@ -21,7 +21,7 @@ from consumers.api.framework.components import (
 from consumers.api.framework.serializers import BulkAnswer, Input, Output
 from consumers.types import JsonMapping, JsonObject
 
-KEY_TEXT = "The key of the row. A slash in it is sent as %2F."
+KEY_TEXT = "The key of the row. Send a slash in it as %2F."
 JSON = "application/json"
 
 ERROR = component(
@@ -38,7 +38,10 @@ ERROR = component(
                                 {
                                     "code": reference("ErrorCode"),
                                     "detail": described(TEXT, "For people; its wording may change."),
-                                    "attr": described(nullable(TEXT), "Path of the field, as lines.0.sku."),
+                                    "attr": described(
+                                        nullable(TEXT),
+                                        "The path of the field, such as lines.0.sku; null if no single field is wrong.",
+                                    ),
                                 }
                             ),
                             "One thing that was wrong.",
@@ -48,7 +51,7 @@ ERROR = component(
                 ),
             }
         ),
-        "Every answer from 400 on. A refused call has changed nothing.",
+        "The answer of every refusal (status 400 and above). A refused call has changed nothing.",
     ),
 )
 """The answer to a call that was refused. Who knows all codes names the component ``ErrorCode``."""
@@ -70,7 +73,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": "`Api-Key`, a blank, and the key.",
+            "description": "`Api-Key`, a space, and the key.",
         }
 
 
@@ -102,7 +105,7 @@ class ApiSchema(AutoSchema):
             return f"Create or replace many {tag}"
         if action in _WORDS:
             return f"{_WORDS[action]} {'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-        return re.split(r"[.:;(,]", self.get_description(), maxsplit=1)[0].replace("``", "").strip()
+        return re.split(r"[.:;(](?=\s|$)|,(?=\s)| \(", self.get_description(), maxsplit=1)[0].replace("``", "").strip()
 
     def get_description(self) -> str:  # type: ignore[override]
         text: str = super().get_description()
@@ -184,7 +187,7 @@ class ApiSchema(AutoSchema):
         for status in self._error_statuses():
             responses[status] = {"$ref": f"#/components/responses/{_ERRORS[status]}"}
         if codes := self._conflict_codes():
-            text = f"The state of things forbids it: {', '.join(f'`{code}`' for code in codes)}."
+            text = f"The current state does not allow it: {', '.join(f'`{code}`' for code in codes)}."
             responses["409"] = {"description": text, "content": {JSON: {"schema": ERROR}}}
         return dict(sorted(responses.items()))
 
@@ -254,9 +257,14 @@ class ApiSchema(AutoSchema):
         }
         key = getattr(self.view, "key_name", None)
         if key in ignored:
-            ignored[key] = described({**ignored[key], "readOnly": False}, "As in the path.")
+            ignored[key] = described(
+                {**ignored[key], "readOnly": False}, "The key, the same as in the path; it may be left out."
+            )
             del ignored[key]["readOnly"]
-        return {name: described(schema, schema.get("description", "Ignored.")) for name, schema in ignored.items()}
+        return {
+            name: described(schema, schema.get("description", "Read only: ignored if it is sent."))
+            for name, schema in ignored.items()
+        }
 
     def _row_class(self) -> type[Input] | None:
         row_class = getattr(self.view, "row_class", None)
@@ -268,7 +276,7 @@ def _is_required(field: Any) -> bool:
     return field.required or getattr(field, "is_required_in_document", False)
 
 
-_ANSWERS = {"200": "Done, or as it is.", "201": "Created.", "204": "Deleted."}
+_ANSWERS = {"200": "The result.", "201": "Created.", "204": "Deleted."}
 _ERRORS: JsonMapping = {
     "400": "Refused",
     "401": "Unauthenticated",

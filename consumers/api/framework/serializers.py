@@ -22,7 +22,7 @@ class Input(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
-            raise ValidationError({"": [ErrorDetail("An object is expected.", code="invalid")]})
+            raise ValidationError({"": [ErrorDetail("Must be an object.", code="invalid")]})
         unknown = (name for name in data if name not in self.fields and name not in self.read_only_names)
         errors: JsonObject = {
             str(name): [ErrorDetail("Unknown field.", code="unknown_field")] for name in islice(unknown, MAX_PROBLEMS)

@@ -36,7 +36,7 @@ class DuplicateKey(Exception):
 
     def __init__(self, path: str) -> None:
         self.path = path
-        super().__init__(f"The key {path} is given twice.")
+        super().__init__(f"The key {path} is sent twice.")
 
 
 def check_bounds(raw: bytes, *, max_rows: int | None = None) -> None:
@@ -53,7 +53,7 @@ def check_bounds(raw: bytes, *, max_rows: int | None = None) -> None:
         return
     commas, containers = raw.count(b","), raw.count(b"{") + raw.count(b"[")
     if commas + containers > MAX_VALUES or containers > MAX_CONTAINERS:
-        raise OutOfBounds(f"At most {MAX_VALUES:,} values and {MAX_CONTAINERS:,} objects are taken at once.")
+        raise OutOfBounds(f"One call can have at most {MAX_VALUES:,} values and {MAX_CONTAINERS:,} objects. Split it.")
     if max_rows is not None and commas >= max_rows and (start := _LIST.match(raw)):
         _check_rows(raw, start.end(), max_rows)
 
@@ -72,7 +72,7 @@ def _check_rows(raw: bytes, start: int, max_rows: int) -> None:
             case b"," if depth == 1:
                 rows += 1
                 if rows > max_rows:
-                    raise OutOfBounds(f"At most {max_rows} rows are taken at once.")
+                    raise OutOfBounds(f"One call can have at most {max_rows} rows. Split it.")
 
 
 def document_decoded(raw: bytes) -> Any:

@@ -267,7 +267,7 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
         """Return the body, which must be a JSON object; its fields are not validated yet."""
         data = self.request.data if self.request.stream is not None else None
         if not isinstance(data, Mapping):
-            raise ValidationError({"": [ErrorDetail("A JSON object is expected.", code="invalid")]})
+            raise ValidationError({"": [ErrorDetail("Must be a JSON object.", code="invalid")]})
         return data
 
     def documents(self, serializer: Input, *, key: str | tuple[str, ...]) -> list[JsonObject]:
@@ -280,7 +280,7 @@ class ApiView(DeclaredParameters, GenericAPIView[Any]):
         """
         data = self.request.data if self.request.stream is not None else None
         if not isinstance(data, list):
-            raise ValidationError({"": [ErrorDetail("A list of objects is expected.", code="invalid")]})
+            raise ValidationError({"": [ErrorDetail("Must be a list of objects.", code="invalid")]})
         self.count_rows(len(data))
         rows: list[JsonObject] = []
         problems: JsonObject = {}
@@ -389,11 +389,11 @@ class Collection(ViewSetMixin, ApiView):
             self.row()
 
     def list(self, request: Request) -> Response:
-        """The account's rows, a page at a time."""
+        """List the rows of the account, a page at a time."""
         return self.page(self.get_queryset())
 
     def retrieve(self, request: Request, **key: str) -> Response:
-        """One row."""
+        """Read one row by its key."""
         return Response(self.rendered(self.row()))
 
     def replace(self, request: Request, **key: str) -> Response:
@@ -405,7 +405,7 @@ class Collection(ViewSetMixin, ApiView):
         return Response(self.rendered(self.row()), status=created)
 
     def change(self, request: Request, **key: str) -> Response:
-        """Change what the body names: objects key by key, lists and rule trees whole."""
+        """Change the fields that are sent: objects key by key, lists and rule trees as a whole."""
         patch = self.body()
         # Race: two patches of one row. The account's lock admits one at a time, so neither undoes the other.
         with transaction.atomic():
@@ -443,9 +443,11 @@ class Collection(ViewSetMixin, ApiView):
     def _checked_row(self, document: JsonMapping) -> JsonObject:
         key = self.kwargs[self.key_name]
         if document.get(self.key_name, key) != key:
-            raise ValidationError({self.key_name: [ErrorDetail("The path names another row.", code="invalid")]})
+            raise ValidationError(
+                {self.key_name: [ErrorDetail("The key differs from the one in the path.", code="invalid")]}
+            )
         if "\x00" in key:
-            raise ValidationError({self.key_name: [ErrorDetail("NUL characters are not taken.", code="invalid")]})
+            raise ValidationError({self.key_name: [ErrorDetail("NUL characters are not allowed.", code="invalid")]})
         return checked(self.row_class()(), {**document, self.key_name: key})
 
 

@@ -77,11 +77,11 @@ class AccountView(ApiView):
     conflict_codes = {"PATCH": ("in_use",)}
 
     def get(self, request: Request) -> Response:
-        """The account's settings."""
+        """Read the settings of the account."""
         return Response(self.rendered(self.account))
 
     def patch(self, request: Request) -> Response:
-        """Change what the body names; ``other_earn_rates`` are merged, and a null takes one away."""
+        """Change the settings that are sent; ``other_earn_rates`` are merged, and a null removes one."""
         patch = self.body()
         # One transaction under the account's lock, so that of two patches neither undoes what the other wrote.
         with transaction.atomic():

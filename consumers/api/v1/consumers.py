@@ -73,14 +73,14 @@ class ConsumerInput(Input):
         allow_null=True,
         allow_blank=True,
         default=None,
-        help_text="Month and day, such as 03-31, where the year is not known; it follows the date of birth.",
+        help_text="The month and day, such as 03-31, if the year is unknown; otherwise it follows the date of birth.",
     )
     home_site = TextField(max_length=64, allow_blank=True, allow_null=True, trim_whitespace=False, default=None)
     groups = BoundedListField(
         child=TextField(max_length=64, trim_whitespace=False), max_length=MAX_GROUPS, default=list
     )
     loyalty = LoyaltyInput(allow_null=True, default=None)
-    archived = FlagField(default=False, help_text="Hidden from lists unless asked for.")
+    archived = FlagField(default=False, help_text="Whether it is hidden from lists.")
 
 
 class CardOutput(Output):
@@ -116,9 +116,9 @@ class ConsumerOutput(Output):
     email = serializers.CharField()
     phone = serializers.CharField()
     date_of_birth = serializers.DateField(allow_null=True)
-    birthday = serializers.CharField(allow_null=True, help_text="Month and day, such as 03-31.")
+    birthday = serializers.CharField(allow_null=True, help_text="The month and day, such as 03-31.")
     home_site = serializers.CharField(source="home_site.number", default=None, allow_null=True)
-    groups = GroupCodes(help_text="Codes.")
+    groups = GroupCodes(help_text="The codes of the consumer's groups.")
     loyalty = LoyaltyOutput(source="membership", default=None, allow_null=True)
     archived = serializers.BooleanField()
     points_balance = serializers.IntegerField()
@@ -220,6 +220,6 @@ class LoyaltyTab(ConsumerView):
         return component("LoyaltyTab", described(schema, "What the Loyalty tab shows of a consumer."))
 
     def get(self, request: Request, consumer_id: str) -> Response:
-        """Membership, balance, last activity, vouchers, personalized promotions, redemptions."""
+        """Read the Loyalty tab: membership, balance, activity, vouchers, personalized promotions, redemptions."""
         consumer = self.consumer()
         return Response({"consumer_id": consumer.consumer_id, **loyalty_tab(consumer, at=timezone.now())})

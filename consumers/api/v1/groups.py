@@ -20,7 +20,7 @@ class GroupInput(Input):
     """A named set of consumers."""
 
     name = TextField(max_length=200, allow_blank=True, default="")
-    archived = FlagField(default=False, help_text="Hidden from lists unless asked for.")
+    archived = FlagField(default=False, help_text="Whether it is hidden from lists.")
 
 
 class GroupOutput(Output):

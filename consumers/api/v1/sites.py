@@ -24,8 +24,10 @@ class SiteInput(Input):
     town = TextField(max_length=200, allow_blank=True, default="")
     county = TextField(max_length=200, allow_blank=True, default="")
     postcode = TextField(max_length=32, allow_blank=True, default="")
-    time_zone = TimeZoneField(allow_blank=True, default="", help_text="IANA name; blank means the account's.")
-    archived = FlagField(default=False, help_text="Hidden from lists unless asked for.")
+    time_zone = TimeZoneField(
+        allow_blank=True, default="", help_text="An IANA name, such as Europe/London; blank: that of the account."
+    )
+    archived = FlagField(default=False, help_text="Whether it is hidden from lists.")
 
 
 class SiteOutput(Output):

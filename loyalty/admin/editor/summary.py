@@ -29,7 +29,7 @@ from promotions.admin.editor.summary import (
     is_limited,
     rule_describer,
 )
-from promotions.admin.rules.phrases import bracketed
+from promotions.admin.rules.phrases import bracketed, describe_span
 from promotions.admin.rules.wording import PLAIN
 from promotions.engine.rules.attributes import Scope
 
@@ -86,11 +86,15 @@ def _history_clause(rule: JsonMapping, definition: PartialDefinition, describer:
     }.get(measure, MISSING)
     period = rule.get("period") or {}
     unit = str(period.get("unit") or MISSING)
-    length = describe_count(period.get("length"), unit.removesuffix("s"))
+    length, noun = period.get("length"), unit.removesuffix("s")
     if rule.get("counting") == "every":
-        within = "since the promotion started" if unit == "promotion" else f"within {length}"
+        within = (
+            "since the promotion started"
+            if unit == "promotion"
+            else f"within {describe_span(length, noun, one=f'a {noun}')}"
+        )
         return f"each time they have {reached} {within} (counting restarts)"
-    within = "since the promotion started" if unit == "promotion" else f"in the last {length}"
+    within = "since the promotion started" if unit == "promotion" else f"in the last {describe_span(length, noun)}"
     return f"on every transaction{f' with {items}' if items else ''} once they have {reached} {within}"
 
 
@@ -263,4 +267,4 @@ class _Reward:
             ratio += f" they spend{f' on {taken}' if taken else ''}"
         if outcome.get("whole_ratio_units_only", True):
             return f"{points} for every full {ratio}{self.selected.order}"
-        return f"{points} per {ratio}{self.selected.order}, parts count"
+        return f"{points} per {ratio}{self.selected.order}, pro rata"

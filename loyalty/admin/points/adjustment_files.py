@@ -97,7 +97,7 @@ class AdjustmentResource(AccountResource):
         errors = dict(import_validation_errors or {})
         points = getattr(instance, "points", None)
         if "points" not in errors and (not points or abs(points) > MAX_ADJUSTMENT_POINTS):
-            errors["points"] = ValidationError("Expected a number of points above or below zero.")
+            errors["points"] = ValidationError("Must be a number of points above or below 0.")
         if len(instance.description) > MAX_REASON_LENGTH:
             errors["description"] = ValidationError(f"At most {MAX_REASON_LENGTH} characters.")
         if len(instance.reference) > MAX_REFERENCE_LENGTH:

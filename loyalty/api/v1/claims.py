@@ -20,7 +20,7 @@ class ClaimInput(Input):
     """A claim of a tiered offer."""
 
     reference = ReferenceField(
-        max_length=MAX_REFERENCE_LENGTH, help_text="Unique for the consumer: repeating it has no effect."
+        max_length=MAX_REFERENCE_LENGTH, help_text="Unique for the consumer: repeating it has no further effect."
     )
     offer = TextField(max_length=MAX_KEY_LENGTH, trim_whitespace=False)
 
@@ -30,8 +30,8 @@ class ClaimOutput(Output):
 
     reference = serializers.CharField()
     offer = serializers.CharField()
-    points = serializers.IntegerField(help_text="What it cost.")
-    balance = serializers.IntegerField(help_text="What is left now.")
+    points = serializers.IntegerField(help_text="The points that it cost.")
+    balance = serializers.IntegerField(help_text="The consumer's points after it.")
     voucher = VoucherOutput()
 
 
@@ -45,7 +45,7 @@ class Claims(ConsumerView):
 
     @extend_schema(responses={200: ClaimOutput, 201: ClaimOutput})
     def post(self, request: Request, consumer_id: str) -> Response:
-        """Debit the points and issue the voucher (201); the same reference again changes nothing (200)."""
+        """Claim an offer for points and issue its voucher (201); the same reference again changes nothing (200)."""
         claim, now = self.document(), timezone.now()
         made = offer_claim(
             account=self.account,

@@ -34,28 +34,34 @@ class OfferInput(Input):
 
     name = TextField(max_length=200)
     description = TextField(max_length=20_000, allow_blank=True, default="")
-    currency = CurrencyField(allow_blank=True, default="", help_text="Blank: the account's.")
+    currency = CurrencyField(
+        allow_blank=True, default="", help_text="An ISO 4217 code; blank: the currency of the account."
+    )
     kind = ChoiceText(choices=OfferKind.choices, default=OfferKind.PERSONALISED)
-    point_cost = WholeField(min_value=1, allow_null=True, default=None, help_text="What a tiered offer costs.")
+    point_cost = WholeField(
+        min_value=1, allow_null=True, default=None, help_text="The points that a voucher of a tiered offer costs."
+    )
     benefit = ChoiceText(choices=Benefit.choices, default=Benefit.AMOUNT)
-    value = MoneyText(allow_null=True, default=None, help_text="The amount, or the percentage up to 100.")
+    value = MoneyText(
+        allow_null=True, default=None, help_text="The amount, or the percentage up to 100; null for other benefits."
+    )
     product = TextField(
         max_length=MAX_SKU_LENGTH,
         allow_null=True,
         trim_whitespace=False,
         default=None,
-        help_text="SKU of the free product.",
+        help_text="The SKU of the free product.",
     )
     perceived_value = MoneyText(
         required=False,
-        help_text="What a voucher counts when savings are compared. Left out: the value of an amount, the retail price "
-        "of the free product, and otherwise 0, which loses.",
+        help_text="What one voucher is worth when promotions compete. Left out: the amount, the retail price of the "
+        "free product, or else 0, which loses to any saving.",
     )
     starts_at = MomentField(allow_null=True, default=None)
     ends_at = MomentField(allow_null=True, default=None)
     valid_days = WholeField(min_value=1, max_value=MAX_VALID_DAYS, allow_null=True, default=None)
-    stock = WholeField(allow_null=True, default=None, help_text="Vouchers that may be issued in all; null: no limit.")
-    archived = FlagField(default=False, help_text="Hidden from lists unless asked for, and issued no more.")
+    stock = WholeField(allow_null=True, default=None, help_text="The most vouchers that can be issued; null: no limit.")
+    archived = FlagField(default=False, help_text="Whether it is hidden from lists and no longer issued.")
 
 
 class OfferOutput(Output):

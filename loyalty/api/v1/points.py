@@ -39,7 +39,7 @@ class AdjustmentInput(Input):
     """A correction of a balance."""
 
     reference = ReferenceField(
-        max_length=MAX_REFERENCE_LENGTH, help_text="Unique for the consumer: repeating it has no effect."
+        max_length=MAX_REFERENCE_LENGTH, help_text="Unique for the consumer: repeating it has no further effect."
     )
     points = SignedPoints()
     description = TextField(max_length=MAX_REASON_LENGTH, allow_blank=True, default="")
@@ -70,7 +70,7 @@ class BulkAdjustmentOutput(Output):
     """What a bulk call wrote."""
 
     created = serializers.IntegerField()
-    unchanged = serializers.IntegerField(help_text="Adjustments that an earlier call wrote under the same reference.")
+    unchanged = serializers.IntegerField(help_text="How many an earlier call had recorded under the same reference.")
 
 
 class PointsAdjustmentsBulk(ApiView):
@@ -107,12 +107,12 @@ class PointsAdjustments(ConsumerView):
     queryset = LedgerEntry.objects.none()
 
     def get(self, request: Request, consumer_id: str) -> Response:
-        """What people added to the balance or took away, newest first."""
+        """List the points adjustments of the consumer, newest first."""
         return self.page(adjustments_of(consumer=self.consumer()))
 
     @extend_schema(responses={200: AdjustmentAnswer, 201: AdjustmentAnswer})
     def post(self, request: Request, consumer_id: str) -> Response:
-        """Add a signed number of points (201); the same reference again changes nothing (200)."""
+        """Add points to the balance, or take some away (201); the same reference again changes nothing (200)."""
         made = points_adjust(
             account=self.account, consumer_id=consumer_id, at=timezone.now(), **self.document(AdjustmentInput)
         )

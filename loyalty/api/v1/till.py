@@ -54,9 +54,9 @@ MAX_BATCH_BASKETS = 500
 MAX_SALE_BYTES = 4 * MEBIBYTE
 """Three times a basket of 500 lines whose texts are as long as they may be, in characters of four bytes."""
 
-EXPLAIN = switch("explain", "Say of every promotion that did not apply why.")
-EXPLAIN_ONE = Parameter(name="promotion", description="With explain: of this promotion alone.")
-PREVIEW = switch("preview", "Answer what would happen and write nothing.")
+EXPLAIN = switch("explain", "Also explain why each of the other promotions did not apply.")
+EXPLAIN_ONE = Parameter(name="promotion", description="With `explain`: only explain the promotion with this code.")
+PREVIEW = switch("preview", "Only answer what would happen; nothing is recorded.")
 
 
 class BytesParser(BaseParser):
@@ -139,7 +139,7 @@ class Evaluate(TillView):
 
     @extend_schema(request=SALE_SCHEMA, responses={200: QUOTE_ANSWER})
     def post(self, request: Request) -> Response:
-        """What a basket would earn. Writes nothing."""
+        """Evaluate a basket: what it would cost and earn. Writes nothing."""
         explain, only = self.explain, request.query_params.get("promotion")
         decided = quote(account=self.account, sale=self.sale(commit=False), explain=explain, only=only)
         answer = answer_of(
@@ -210,7 +210,7 @@ class Transactions(TillView):
 
     @extend_schema(responses={200: TRANSACTION_ANSWER})
     def get(self, request: Request) -> Response:
-        """The account's transactions, newest first."""
+        """List transactions, newest first."""
         return self.page(self.get_queryset().defer("explanation", "facts"))
 
     @extend_schema(request=TRANSACTION_SCHEMA, responses={201: TRANSACTION_ANSWER, 200: TRANSACTION_ANSWER})
@@ -232,7 +232,7 @@ class TransactionRow(TillView):
 
     @extend_schema(responses={200: TRANSACTION_ANSWER})
     def get(self, request: Request, reference: str) -> Response:
-        """A transaction as it stands now; with explain, why other promotions did not apply, as it was decided."""
+        """Read a transaction as it is now; with ``explain``, also why other promotions did not apply to it."""
         return Response(transaction_answer(self.transaction(reference), explain=self.explain))
 
 
@@ -285,7 +285,7 @@ class TransactionReturns(TillView):
         responses={201: RETURN_ANSWER, 200: RETURN_ANSWER},
     )
     def post(self, request: Request, reference: str) -> Response:
-        """Take back a part of a transaction: 201, or 200 for a preview and for a return that was taken before."""
+        """Return a part of a transaction: 201, or 200 for a preview and for a return that was recorded before."""
         asked = self.decoded(lambda raw: return_decoded(raw, transaction=reference))
         if self.flag("preview"):
             answer = transaction_return_preview(account=self.account, request=asked, at=timezone.now())
@@ -302,7 +302,7 @@ class TransactionVoid(TillView):
 
     @extend_schema(request=VOID_SCHEMA, responses={201: RETURN_ANSWER, 200: RETURN_ANSWER})
     def post(self, request: Request, reference: str) -> Response:
-        """Take back all of a transaction, and the choices that it made final: 201, or 200 where it was done before."""
+        """Void a transaction, and unlock the choices that it made final: 201, or 200 if it was voided before."""
         return _reverse(self.account, self.decoded(lambda raw: void_decoded(raw, transaction=reference)))
 
 

@@ -18,7 +18,9 @@ def _named_enum(name: str, *values: str) -> Meta:
     return Meta(extra_json_schema=component(name, enum(*dict.fromkeys(values))))
 
 
-Money = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$", description="With exactly the decimals of the currency.")]
+Money = Annotated[
+    str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$", description="An amount with exactly the decimals of the currency.")
+]
 Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?$")]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Day = Annotated[str, Meta(extra_json_schema={"format": "date"})]
@@ -47,7 +49,7 @@ class PointsAnswer(Struct):
     base: int
     promotion: int
     total: int
-    balance: Annotated[int | None, Meta(description="What it leads to; null without a membership.")]
+    balance: Annotated[int | None, Meta(description="The balance after it; null without a membership.")]
 
 
 class LineAnswer(Struct):
@@ -72,8 +74,8 @@ class LineShareAnswer(Struct):
 class AppliedAnswer(Struct):
     """A discount, voucher or loyalty promotion that applies."""
 
-    promotion: Annotated[str, Meta(description="The code; of a voucher its offer's.")]
-    version: Annotated[int | None, Meta(description="Null for a voucher.")]
+    promotion: Annotated[str, Meta(description="The code of the promotion, or of the offer of a voucher.")]
+    version: Annotated[int | None, Meta(description="The version of the promotion; null for a voucher.")]
     family: AppliedFamily
     type: AppliedType
     subtype: str
@@ -82,8 +84,10 @@ class AppliedAnswer(Struct):
     discount: Money
     saving: Money
     lines: list[LineShareAnswer]
-    vouchers: Annotated[list[str], Meta(description="Codes: of those it issued, or of the one that paid.")]
-    confirmation_message: Annotated[str, Meta(description="To be shown or printed.")]
+    vouchers: Annotated[
+        list[str], Meta(description="The codes of the vouchers that it issued, or of the voucher that paid.")
+    ]
+    confirmation_message: Annotated[str, Meta(description="A text to show or print.")]
     content: Annotated[dict[str, Any], Meta(extra_json_schema=component("AppliedContent", _CONTENT))]
 
 
@@ -93,7 +97,9 @@ class IssuedVoucherAnswer(Struct):
     code: str
     offer: str
     expires_at: Moment | None
-    last_day: Annotated[Day | None, Meta(description="The last day on which it is good, in the account's zone.")]
+    last_day: Annotated[
+        Day | None, Meta(description="The last day on which it can be used, in the time zone of the account.")
+    ]
 
 
 class RefusedVoucherAnswer(Struct):
@@ -115,9 +121,9 @@ class PersonalizedAnswer(Struct):
     """A personalized promotion that concerns the consumer, and their choice."""
 
     backend_id: str
-    requires_selection: Annotated[bool, Meta(description="Nothing is chosen yet: ask the consumer.")]
-    locks_after_first_apply: Annotated[bool, Meta(description="The commit makes the choice final.")]
-    locked: Annotated[bool, Meta(description="The choice is final.")]
+    requires_selection: Annotated[bool, Meta(description="Whether the consumer has yet to choose: ask them.")]
+    locks_after_first_apply: Annotated[bool, Meta(description="Whether the commit makes the choice final.")]
+    locked: Annotated[bool, Meta(description="Whether the choice is final.")]
     selected: list[str]
 
 
@@ -140,9 +146,9 @@ class NearMissAnswer(Struct):
     """The one thing that the promotion lacked."""
 
     lacking: Lacking
-    amount: Annotated[Money, Meta(description="Of spend: what is missing.")] | UnsetType = UNSET
-    units: Annotated[int, Meta(description="Of units: how many are missing.")] | UnsetType = UNSET
-    count: Annotated[int, Meta(description="Of transactions: how many are missing.")] | UnsetType = UNSET
+    amount: Annotated[Money, Meta(description="If spend is lacking: the amount that is missing.")] | UnsetType = UNSET
+    units: Annotated[int, Meta(description="If units are lacking: how many are missing.")] | UnsetType = UNSET
+    count: Annotated[int, Meta(description="If transactions are lacking: how many are missing.")] | UnsetType = UNSET
     rule: Annotated[dict[str, Any], Meta(extra_json_schema=component("AnyRule", ANY_RULE))] | UnsetType = UNSET
 
 
@@ -153,7 +159,7 @@ class NotAppliedAnswer(Struct):
     family: PromotionFamily
     reason: Reason
     detail: str
-    won_by: Annotated[list[str], Meta(description="Of a lost conflict: the codes of the winners.")]
+    won_by: Annotated[list[str], Meta(description="The codes of the promotions that won, if it lost a conflict.")]
     decided_by: DecidedBy | None
     near_miss: NearMissAnswer | None
 
@@ -180,14 +186,18 @@ class Decision(Struct):
     net_total_inc_tax: Money
     points: PointsAnswer
     lines: list[LineAnswer]
-    applied: Annotated[list[AppliedAnswer], Meta(description="In order: discounts, vouchers, loyalty promotions.")]
+    applied: Annotated[
+        list[AppliedAnswer], Meta(description="What applies: discounts first, then vouchers, then loyalty promotions.")
+    ]
     vouchers_issued: list[IssuedVoucherAnswer]
     vouchers_refused: list[RefusedVoucherAnswer]
     add_products: list[AddProductAnswer]
     personalized: list[PersonalizedAnswer]
     warnings: list[WarningAnswer]
     differences: list[DifferenceAnswer]
-    not_applied: Annotated[list[NotAppliedAnswer], Meta(description="With `explain`.")] | UnsetType = UNSET
+    not_applied: (
+        Annotated[list[NotAppliedAnswer], Meta(description="Why others do not apply; only with `explain`.")] | UnsetType
+    ) = UNSET
 
 
 class RedemptionsAnswer(Struct):
@@ -203,8 +213,8 @@ class ReversedAnswer(Struct):
     points: int
     discount: Money
     redemptions: list[RedemptionsAnswer]
-    vouchers_cancelled: Annotated[list[str], Meta(description="Codes that are no longer valid.")]
-    vouchers_already_redeemed: Annotated[list[str], Meta(description="Codes that were spent before.")]
+    vouchers_cancelled: Annotated[list[str], Meta(description="The codes of vouchers that are no longer valid.")]
+    vouchers_already_redeemed: Annotated[list[str], Meta(description="The codes of vouchers that were already spent.")]
 
 
 class ReturnAnswer(Decision, kw_only=True):
@@ -212,14 +222,17 @@ class ReturnAnswer(Decision, kw_only=True):
 
     return_reference: str
     refund_due: Money
-    not_recovered: Annotated[Money, Meta(description="How much more what is left would have cost than was paid.")]
+    not_recovered: Annotated[Money, Meta(description="How much more the rest would have cost than was paid for it.")]
     reversed: ReversedAnswer
 
 
 class TransactionAnswer(Decision, kw_only=True):
     """A transaction: as it was committed, or what the last return or void left of it."""
 
-    held_out: Annotated[list[HeldOutAnswer], Meta(description="With `explain`.")] | UnsetType = UNSET
+    held_out: (
+        Annotated[list[HeldOutAnswer], Meta(description="What a control group withheld; only with `explain`.")]
+        | UnsetType
+    ) = UNSET
     return_reference: str | UnsetType = UNSET
     refund_due: Money | UnsetType = UNSET
     not_recovered: Money | UnsetType = UNSET
@@ -230,7 +243,7 @@ class BatchResult(Struct):
     """The answer to one basket of a batch."""
 
     reference: str | None
-    status: Annotated[int, Meta(description="The status that the single call would have had.")]
+    status: Annotated[int, Meta(description="The HTTP status of the single call.")]
     answer: Annotated[dict[str, Any], Meta(extra_json_schema=component("BatchAnswer", _BATCH_ANSWER))]
 
 

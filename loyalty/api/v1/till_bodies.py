@@ -47,13 +47,15 @@ def _documented(**keywords: object) -> Meta:
 
 
 _NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
-Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters")]
+Name = Annotated[str, Meta(min_length=1, max_length=100, description="1 to 100 characters.")]
 Sku = Annotated[str, Meta(min_length=1, max_length=MAX_SKU_LENGTH)]
 Text = Annotated[str, Meta(max_length=200)]
 Reference = Annotated[Text, _documented(maxLength=MAX_REFERENCE_LENGTH)]
 Consumer = Annotated[Text, _documented(maxLength=MAX_CONSUMER_ID_LENGTH)]
 ShortText = Annotated[Text, _documented(maxLength=MAX_KEY_LENGTH)]
-Currency = Annotated[str, Meta(max_length=10, description="ISO 4217"), _documented(maxLength=3, pattern="^[A-Z]{3}$")]
+Currency = Annotated[
+    str, Meta(max_length=10, description="An ISO 4217 code."), _documented(maxLength=3, pattern="^[A-Z]{3}$")
+]
 Number = Annotated[
     str | int,
     Meta(description='A decimal number as text, such as "12.50"'),
@@ -62,12 +64,20 @@ Number = Annotated[
 Lines = _documented(minItems=1, maxItems=MAX_LINES)
 UnitPrice = Annotated[
     str | int,
-    Meta(description="Up to four decimals. Below zero only where neither discounts nor points count the line"),
+    Meta(description="Up to four decimals. Below zero only if the line is left out of both discounts and points."),
     _documented(pattern=_NUMBER_PATTERN, examples=["12.50"]),
 ]
-Weighed = Annotated[bool | None, Meta(description="Whether it is one unit, whatever it weighs; null: as its product")]
-LeftOut = Annotated[bool | None, Meta(description="Whether it is left out, as its product may be too")]
-Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 with offset"), _documented(format="date-time")]
+Weighed = Annotated[
+    bool | None, Meta(description="Whether the line is one unit, whatever it weighs; null: as its product says.")
+]
+LeftOut = Annotated[
+    bool | None, Meta(description="True leaves the line out; a line whose product is left out is left out anyway.")
+]
+Moment = Annotated[
+    str,
+    Meta(max_length=40, description="An ISO 8601 date and time with its offset from UTC."),
+    _documented(format="date-time"),
+]
 
 
 class LineBody(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -146,14 +156,14 @@ _placement_decoder = msgspec.json.Decoder(Placement)
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"field `(?P<field>[^`]*)`")
 _EXPECTED = re.compile(r"Expected `(?P<types>[^`]*)`(?: of length (?P<bound>[<>]=) (?P<length>\d+))?")
-_NUMBER_AS_TEXT = 'Expected a number as text, such as "12.50".'
+_NUMBER_AS_TEXT = 'Must be a number as text, such as "12.50".'
 _EXPECTED_TYPES = {
-    "array": "Expected a list.",
-    "bool": "Expected true or false.",
-    "int": "Expected a whole number.",
+    "array": "Must be a list.",
+    "bool": "Must be true or false.",
+    "int": "Must be a whole number.",
     "int | str": _NUMBER_AS_TEXT,
-    "object": "Expected an object.",
-    "str": "Expected a text.",
+    "object": "Must be an object.",
+    "str": "Must be text.",
 }
 """What msgspec expected, without null, in words for integrators."""
 
@@ -269,7 +279,7 @@ def _decoded(raw: bytes, struct: type[Body], refusal: type[LoyaltyError]) -> Bod
     except msgspec.ValidationError as error:
         raise refusal(problems=[_decode_problem(str(error))]) from None
     except DuplicateKey as error:
-        problem = Problem(code="duplicate_key", detail="This key is given twice.", attr=error.path)
+        problem = Problem(code="duplicate_key", detail="This key is sent twice.", attr=error.path)
         raise refusal(problems=[problem]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson(str(error)) from None
@@ -290,7 +300,9 @@ def _text_problems(value: object, name: str, path: str) -> Iterator[Problem]:
     if isinstance(value, str) and not value.isprintable():
         problem = text_problem(value) if name in _TEXTS_FOR_PEOPLE else key_problem(value)
         if "\x00" in value:
-            yield Problem(code="invalid", detail="This text has a character that cannot be stored.", attr=path)
+            yield Problem(
+                code="invalid", detail="This text contains a character that cannot be stored. Remove it.", attr=path
+            )
         elif problem and not (name == "vouchers" and problem.code == "invisible_character"):
             yield Problem(code=problem.code, detail=problem.detail, attr=path)
     elif isinstance(value, dict):
@@ -322,7 +334,7 @@ def _expected_type(message: str) -> str:
         return f"{message}."
     if match["length"]:
         bound = "least" if match["bound"] == ">=" else "most"
-        return f"Expected a text of at {bound} {match['length']} character{'' if match['length'] == '1' else 's'}."
+        return f"Must be text of at {bound} {match['length']} character{'' if match['length'] == '1' else 's'}."
     types = " | ".join(name for name in match["types"].split(" | ") if name != "null")
     return _EXPECTED_TYPES.get(types, f"{message}.")
 
@@ -360,7 +372,7 @@ class _Checks:
 
     def text(self, value: str | None, *path: str) -> str:
         if value and "\x00" in value:
-            self.problem(".".join(path), "invalid", "This text has a character that cannot be stored.")
+            self.problem(".".join(path), "invalid", "This text contains a character that cannot be stored. Remove it.")
         return value or ""
 
     def number(self, value: str | int, *path: str) -> Decimal:
@@ -419,10 +431,10 @@ class _Checks:
                 # Far ends of the calendar overflow when they are moved to another zone.
                 if 1900 <= moment.year <= 9000:
                     return moment
-                self.problem(attr, "invalid", "The moment is out of range.")
+                self.problem(attr, "invalid", "The date and time is out of range.")
                 return None
         except ValueError:
-            self.problem(attr, "invalid", "Expected a moment such as 2026-03-01T12:00:00Z.")
+            self.problem(attr, "invalid", "Must be a date and time such as 2026-03-01T12:00:00Z.")
             return None
         self.problem(attr, "invalid", "A moment needs its offset from UTC, such as Z or +01:00.")
         return None

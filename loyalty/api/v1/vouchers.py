@@ -27,7 +27,9 @@ class VoucherOutput(Output):
     status = serializers.ChoiceField(source="shown_status", choices=VoucherStatus.choices)
     issued_at = MomentField()
     expires_at = MomentField(allow_null=True)
-    last_day = DayField(allow_null=True, help_text="The last day on which it is good, in the account's zone.")
+    last_day = DayField(
+        allow_null=True, help_text="The last day on which it can be used, in the time zone of the account."
+    )
     redeemed_at = MomentField(allow_null=True)
 
 
@@ -64,7 +66,7 @@ class VoucherList(VoucherView):
     is_list = True
 
     def get(self, request: Request) -> Response:
-        """The account's vouchers, a page at a time."""
+        """List vouchers, a page at a time."""
         return self.page(self.get_queryset())
 
 
@@ -72,7 +74,7 @@ class VoucherDetail(VoucherView):
     """One voucher."""
 
     def get(self, request: Request, code: str) -> Response:
-        """One voucher."""
+        """Read a voucher by its code."""
         return Response(self.rendered(self.voucher()))
 
     def check_path(self) -> None:

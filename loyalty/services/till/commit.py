@@ -205,7 +205,7 @@ def _stored_answer(stored: StoredDecision, sale: Sale, fingerprint: str) -> Comm
 def _check_moment(account: Account, sale: Sale, at: datetime) -> None:
     days = account.late_transaction_days
     if sale.occurred_at > at + MAX_CLOCK_LEAD:
-        problem = Problem(code="in_the_future", detail="The moment lies in the future.", attr="occurred_at")
+        problem = Problem(code="in_the_future", detail="The date and time is in the future.", attr="occurred_at")
         raise SaleInvalid(problems=[problem])
     if at - sale.occurred_at > timedelta(days=days):
         detail = f"A transaction may be sent up to {days} days late."
@@ -234,7 +234,7 @@ def _write(quote: Quote, fingerprint: str, at: datetime, *, transaction_id: int 
     differences = differences_of(quote)
     if differences and quote.sale.on_difference == "refuse":
         names = ", ".join(difference.field for difference in differences)
-        raise DecisionChanged(f"The decision differs from what was expected in: {names}.")
+        raise DecisionChanged(f"The decision is not the one expected. Different: {names}.")
     vouchers = _issued_vouchers(quote)
     explanation = explanation_of(decision)
     answer = msgspec.json.encode(_answer(quote, vouchers, differences)).decode()

@@ -34,7 +34,7 @@ def run_with_retry(write: Callable[[int], T], *, account: Account) -> T:
     try:
         return _run_with_retry(write, account=account)
     except (DataError, OverflowError) as error:
-        raise FigureTooLarge("This would add up to more than can be kept.") from error
+        raise FigureTooLarge("The total would be too large to store.") from error
 
 
 def _run_with_retry(write: Callable[[int], T], *, account: Account) -> T:

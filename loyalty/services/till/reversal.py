@@ -275,16 +275,16 @@ def _check_request(original: _OriginalSale, request: ReversalRequest, at: dateti
     problems = []
     moment = request.occurred_at or at
     if moment > at + MAX_CLOCK_LEAD:
-        problems.append(Problem(code="in_the_future", detail="The moment lies in the future.", attr="occurred_at"))
+        problems.append(Problem(code="in_the_future", detail="The date and time is in the future.", attr="occurred_at"))
     elif moment < row.occurred_at and request.occurred_at is not None:
-        problems.append(Problem(code="invalid", detail="The moment lies before the sale.", attr="occurred_at"))
+        problems.append(Problem(code="invalid", detail="The date and time is before the sale.", attr="occurred_at"))
     left = {line.line_id: line.quantity_left for line in original.lines}
     for i, line in enumerate(request.lines):
         if line.line_id not in left:
             detail = f"The transaction has no line {line.line_id}."
             problems.append(Problem(code="does_not_exist", detail=detail, attr=f"lines.{i}.line_id"))
         elif line.quantity > left[line.line_id]:
-            detail = f"Of this line {left[line.line_id].normalize():f} is left to return."
+            detail = f"Only {left[line.line_id].normalize():f} of this line can still be returned."
             problems.append(Problem(code="more_than_bought", detail=detail, attr=f"lines.{i}.quantity"))
     if problems:
         raise ReturnInvalid(problems=problems)

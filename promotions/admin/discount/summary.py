@@ -124,7 +124,7 @@ class _Purchase:
             if default and self.definition.type == DiscountType.FREE_PRODUCT and product_set.get("gets_discount"):
                 product = describe_product(default, self.describer.wording)
                 words = self._words(product_set, names_only=True)
-                yield f"The till adds {product} if the basket has none{f' of {words}' if words != product else ''}."
+                yield f"The till adds {product} if the basket has {_none_of(words, product)}."
 
     # --- what is discounted ---
 
@@ -145,8 +145,18 @@ class _Purchase:
         units = " and ".join(discounted) or MISSING
         if self.is_once:
             return f"{self._off(units)}{self._order()}, once per transaction{self._maximum()}"
-        required = " and ".join(self._required(product_set) for product_set in self.sets)
-        return f"{self._off(units)} for every {required} they buy{self._order()}{self._maximum()}"
+        bundle = f"every bundle of {' and '.join(self._required(product_set) for product_set in self.sets)} they buy"
+        off = self._off(bundle) if self._discounts_bundles else f"{self._off(units)} for {bundle}"
+        return f"{off}{self._order()}{self._maximum()}"
+
+    @property
+    def _discounts_bundles(self) -> bool:
+        """Whether all units that make up a bundle are discounted."""
+        return all(
+            product_set.get("gets_discount")
+            and product_set.get("discounted_quantity") in (None, product_set.get("required_quantity") or 1)
+            for product_set in self.sets
+        )
 
     def _single(self, product_set: JsonMapping) -> str:
         """Describe the discounted units of the only set, as in "1 of every 3 units of Tea they buy"."""
@@ -200,3 +210,10 @@ class _Purchase:
                 return ""
         order = self.definition.outcome.get("price_order")
         return f", {'most expensive' if order == 'most_expensive' else 'cheapest'} units first"
+
+
+def _none_of(words: str, product: str) -> str:
+    """Say that a basket has none of a set's products, the proposed ``product`` among them."""
+    if words.startswith("products "):
+        return f"no {words}"
+    return f"none of {words}" if words and words != product else "none"

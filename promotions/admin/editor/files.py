@@ -224,7 +224,7 @@ class PromotionResource(AccountResource):
                 continue
             inside = row.pop(head)
             if inside is not None and not isinstance(inside, dict):
-                problems[head] = "Expected an object."
+                problems[head] = "Must be an object."
                 continue
             for name, value in (inside or {}).items():
                 if f"{head}.{name}" in self.fields:
@@ -246,7 +246,7 @@ class PromotionResource(AccountResource):
                 errors[name] = ValidationError(message)
         for name in (self.type_name, "name", "description", "currency"):
             if not isinstance(document_of(instance).get(name, ""), str):
-                errors[name] = ValidationError("Expected a text.")
+                errors[name] = ValidationError("Must be text.")
         if errors:
             raise ValidationError(errors)
 

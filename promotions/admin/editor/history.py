@@ -6,7 +6,7 @@ from typing import Any
 from django.urls import reverse
 
 from consumers.admin.framework.history import MAX_HISTORY_ENTRIES, Change, HistoryEntry, describe_field_change
-from promotions.admin.rules.wording import describe_document
+from promotions.admin.rules.document import describe_document
 from promotions.admin.visibility import without_personalized
 from promotions.choices import Status
 from promotions.models import Promotion

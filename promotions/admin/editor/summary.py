@@ -139,8 +139,9 @@ def counts_only_such(definition: PartialDefinition, describer: RuleDescriber, ot
 
 
 def describe_count(count: object, noun: str) -> str:
-    """Format a number of things; dots for none."""
-    return f"{count or MISSING} {noun if str(count) == '1' else f'{noun}s'}"
+    """Format a number of things, as in "1,000 points"; dots for none."""
+    number = f"{count:,}" if isinstance(count, int) else count or MISSING
+    return f"{number} {noun if str(count) == '1' else f'{noun}s'}"
 
 
 def describe_set(product_set: JsonMapping, describer: RuleDescriber, *, names_only: bool = False) -> str:
@@ -226,7 +227,7 @@ def is_limited(eligibility: JsonMapping) -> bool:
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
+    return {1: "once", 2: "twice"}.get(count) or f"{count:,} times"
 
 
 def describe_extras(eligibility: JsonMapping, describer: RuleDescriber) -> Iterator[str]:
@@ -235,7 +236,7 @@ def describe_extras(eligibility: JsonMapping, describer: RuleDescriber) -> Itera
         code = control.get("group")
         group = describer.wording.names.get((ReferenceKind.GROUP, code)) or code or MISSING
         percentage = control.get("percentage") or MISSING
-        yield f"{percentage}% of the group {mention(group)} do not get it, as a control group."
+        yield f"{percentage}% of the group {mention(group)} are a control group and do not get it."
     if eligibility.get("always_apply"):
         yield "It applies even when another promotion wins."
 

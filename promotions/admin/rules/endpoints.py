@@ -14,7 +14,8 @@ from consumers.search_text import search_problem
 from consumers.selectors import MAX_CONSUMER_CHOICES, consumers_search
 from consumers.services.upsert import is_storable
 from promotions.admin.rules.field import RulesField
-from promotions.admin.rules.wording import OPERATORS, UNREADABLE, Wording, describe_tree
+from promotions.admin.rules.phrases import describe_tree
+from promotions.admin.rules.wording import OPERATORS, UNREADABLE, Wording
 from promotions.admin.visibility import may_see_personalized
 from promotions.choices import ReferenceKind
 from promotions.engine.rules.attributes import ATTRIBUTES, WEEKDAYS, Attribute, Scope

@@ -10,7 +10,8 @@ from unfold.widgets import BASE_INPUT_CLASSES
 
 from consumers.exceptions import Problem
 from consumers.types import JsonObject
-from promotions.admin.rules.wording import EMPTY, KINDS, OPERATORS, UNREADABLE, describe_tree
+from promotions.admin.rules.phrases import describe_tree
+from promotions.admin.rules.wording import EMPTY, KINDS, OPERATORS, UNREADABLE
 from promotions.engine.rules.attributes import ATTRIBUTES, Scope
 
 EXAMPLES: dict[Scope, JsonObject] = {

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promotions.admin.rules.wording import PLAIN, UNREADABLE, Wording, describe_value, format_value
+from promotions.admin.rules.wording import EMPTY, PLAIN, UNREADABLE, Wording, describe_value, format_value
 from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operator, Scope
 from promotions.engine.rules.tree import COMPARABLE, Tree, without_empty_groups
 
@@ -30,12 +30,12 @@ class TextFrame:
 
 
 _TEXTS: Mapping[str, TextFrame] = {
-    "site_name": TextFrame(being="named {}", subject="whose name"),
-    "site_number": TextFrame(being="with the number {}", subject="whose number"),
+    "site_name": TextFrame(being="named {}", not_being="whose name is not {}", subject="whose name"),
+    "site_number": TextFrame(being="with the number {}", not_being="whose number is not {}", subject="whose number"),
     "address_line_1": TextFrame(being="at the address {}", subject="whose address"),
     "town": TextFrame(being="in the town of {}", subject="whose town"),
     "county": TextFrame(being="in the county of {}", subject="whose county"),
-    "postcode": TextFrame(being="with the postcode {}", subject="whose postcode"),
+    "postcode": TextFrame(being="with the postcode {}", not_being="whose postcode is not {}", subject="whose postcode"),
     "groups": TextFrame(
         being="in the group {}",
         subject="in a group that",
@@ -45,9 +45,13 @@ _TEXTS: Mapping[str, TextFrame] = {
     "home_site": TextFrame(
         being="whose home site is {}", not_being="whose home site is not {}", subject="whose home site"
     ),
-    "payment_card_type": TextFrame(being="paying with {}", subject="with a payment card type that"),
-    "source": TextFrame(being="with the source {}", subject="with a source that"),
-    "loyalty_card_type": TextFrame(being="with the loyalty card type {}", subject="with a loyalty card type that"),
+    "payment_card_type": TextFrame(being="paying with {}", subject="whose payment card type"),
+    "source": TextFrame(being="with the source {}", not_being="whose source is not {}", subject="whose source"),
+    "loyalty_card_type": TextFrame(
+        being="with the loyalty card type {}",
+        not_being="whose loyalty card type is not {}",
+        subject="whose loyalty card type",
+    ),
     "product": TextFrame(being="that are {}", not_being="other than {}", subject="whose product"),
     "sku": TextFrame(being="with the SKU {}", not_being="other than SKU {}", subject="whose SKU"),
     "program_brand": TextFrame(being="of the program brand {}", subject="whose program brand"),
@@ -67,8 +71,8 @@ _NUMBERS: Mapping[str, str] = {
     "retail_price": "with a retail price of {}",
     "profit_margin": "with a profit margin of {}",
     "points_balance": "with a balance of {}",
-    "total_inc_tax": "with a total before discounts of {}",
-    "total_ex_tax": "with a total excl. tax before discounts of {}",
+    "total_inc_tax": "whose total before discounts is {}",
+    "total_ex_tax": "whose total excl. tax before discounts is {}",
 }
 _UNITS: Mapping[str, tuple[str, str]] = {
     "quantity": (" unit", " units"),
@@ -117,7 +121,7 @@ _DATES: Mapping[str, DateFrame] = {
         recently="who have redeemed a promotion",
         not_recently="who have not redeemed a promotion",
     ),
-    "transaction_date": DateFrame(did="", did_not="not"),
+    "transaction_date": DateFrame(did="shopping", did_not="not shopping"),
 }
 _RECURRING = {"membership_anniversary": "whose membership anniversary is", "birthday": "whose birthday is"}
 
@@ -219,6 +223,19 @@ def describe_rules(tree: Tree | None, scope: Scope, wording: Wording = PLAIN) ->
             return _group(asked, scope, wording)
 
 
+_WHOLE: Mapping[Scope, str] = {Scope.CUSTOMER: "customers {}", Scope.TRANSACTION: "customers {}"}
+
+
+def describe_tree(tree: Tree | None, scope: Scope, wording: Wording = PLAIN) -> str:
+    """Describe a tree where it is not part of a sentence: "customers paying with Visa", or that all qualify.
+
+    Raises:
+        UNREADABLE: the tree is far from normal form.
+    """
+    words = describe_rules(tree, scope, wording) if tree and tree.get("rules") else ""
+    return _WHOLE.get(scope, "{}").format(words) if words else EMPTY[scope]
+
+
 def _group(tree: Tree, scope: Scope, wording: Wording) -> str:
     joint = ", and " if tree["match"] == "all" else ", or "
     return joint.join(_part(rule, scope, wording) for rule in tree["rules"])
@@ -264,7 +281,7 @@ def _products(tree: Tree, wording: Wording) -> str:
 _MISSING: Mapping[Scope, str] = {
     Scope.SITE: "It applies only {}.",
     Scope.CUSTOMER: "It is only for customers {}.",
-    Scope.TRANSACTION: "It applies only to transactions {}.",
+    Scope.TRANSACTION: "It is only for customers {}.",
     Scope.LINE_ITEM: "The basket must contain {}.",
 }
 
@@ -297,10 +314,10 @@ def _condition(condition: Tree, scope: Scope, wording: Wording) -> str:
         case Kind.RECURRING_DAY:
             return f"{_RECURRING[attribute.name]} {_recurrence(operator, value)}"
         case Kind.TIME:
-            return _DAYS[operator].format(*_texts(attribute, value, wording))
+            return f"shopping {_DAYS[operator].format(*_texts(attribute, value, wording))}"
         case Kind.WEEKDAY:
             no = "not " if operator in _NEGATIVE else ""
-            return f"{no}on {enumerate_texts(_texts(attribute, value, wording))}"
+            return f"{no}shopping on {enumerate_texts(_texts(attribute, value, wording))}"
         case _:
             return _text(_TEXTS[attribute.name], operator, _texts(attribute, value, wording))
 
@@ -334,9 +351,9 @@ def _date(attribute: Attribute, operator: Operator, value: Any, wording: Wording
     negated = operator in {Operator.IS_NOT, Operator.IS_NOT_IN_LAST_DAYS}
     if operator in {Operator.IS_IN_LAST_DAYS, Operator.IS_NOT_IN_LAST_DAYS}:
         verb = (frame.not_recently or frame.did_not) if negated else (frame.recently or frame.did)
-        return f"{verb} in the last {describe_days(value)}".lstrip()
+        return f"{verb} in the last {describe_span(value, 'day')}"
     verb = frame.did_not if negated else frame.did
-    return f"{verb} {_DAYS[operator].format(*_texts(attribute, value, wording))}".lstrip()
+    return f"{verb} {_DAYS[operator].format(*_texts(attribute, value, wording))}"
 
 
 def _recurrence(operator: Operator, value: Any) -> str:
@@ -346,12 +363,12 @@ def _recurrence(operator: Operator, value: Any) -> str:
         case Operator.IS_THIS_MONTH:
             return "this month"
         case _:
-            return f"within {describe_days(value)} of today"
+            return f"within {describe_span(value, 'day', one='a day')} of today"
 
 
-def describe_days(value: object) -> str:
-    """Format a number of days."""
-    return f"{describe_value(value)} {'day' if str(value) == '1' else 'days'}"
+def describe_span(length: object, unit: str, *, one: str = "") -> str:
+    """Format a length of time, as in "3 days"; a single unit is ``one``, by default the unit alone."""
+    return (one or unit) if str(length) == "1" else f"{describe_value(length)} {unit}s"
 
 
 def _texts(attribute: Attribute, value: Any, wording: Wording) -> list[str]:
@@ -361,7 +378,8 @@ def _texts(attribute: Attribute, value: Any, wording: Wording) -> list[str]:
         # Values that compare as equal are said once.
         distinct = {COMPARABLE[attribute.kind](entry): entry for entry in reversed(values)}
         return [_named(attribute, entry, wording) for entry in reversed(distinct.values())]
-    return [format_value(attribute, entry, wording) for entry in values] or ["…"]
+    texts = [format_value(attribute, entry, wording) for entry in values] or ["…"]
+    return list(dict.fromkeys(texts)) if attribute.kind is Kind.WEEKDAY else texts
 
 
 def _named(attribute: Attribute, value: Any, wording: Wording) -> str:

@@ -1,19 +1,16 @@
 """Rules and definitions in words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.utils.formats import date_format
 
-from consumers.admin.framework.formatting import format_moment
-from consumers.types import JsonMapping
 from promotions.engine.money import exponent
-from promotions.engine.rules.attributes import ATTRIBUTES, Attribute, Kind, Operand, Operator, Scope
+from promotions.engine.rules.attributes import Attribute, Kind, Operator, Scope
 from promotions.engine.rules.check import normalized_number
-from promotions.engine.rules.tree import without_empty_groups
 
 OPERATORS = {
     Operator.IS: "is",
@@ -88,51 +85,6 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What describing a tree raises if it is far from normal form, as an unfinished one may be."""
 
 
-def describe_tree(tree: Mapping[str, object] | None, scope: Scope, wording: Wording = PLAIN) -> str:
-    """Describe a rule tree in a sentence; inner groups are in brackets, a missing value is dots.
-
-    Raises:
-        UNREADABLE: the tree is far from normal form.
-    """
-    asked = without_empty_groups(tree) if tree and tree.get("rules") else None
-    return EMPTY[scope] if asked is None else _group(asked, scope, wording)
-
-
-def _group(group: JsonMapping, scope: Scope, wording: Wording) -> str:
-    joint = " and " if group["match"] == "all" else " or "
-    return joint.join(
-        f"({_group(rule, scope, wording)})" if "rules" in rule else _condition(rule, scope, wording)
-        for rule in group["rules"]
-    )
-
-
-def _condition(condition: JsonMapping, scope: Scope, wording: Wording) -> str:
-    attribute = ATTRIBUTES[scope][condition["attribute"]]
-    operator, value = Operator(condition["operator"]), condition["value"]
-    operand, words = attribute.operators[operator], OPERATORS[operator]
-    if attribute.kind is Kind.BOOLEAN and isinstance(value, bool):
-        return attribute.label if value else attribute.label.replace("Is ", "Is not ", 1)
-    if operand is Operand.TRUE:
-        return f"{attribute.label} {words}"
-    if operand is Operand.DAYS:
-        return f"{attribute.label} {words.removesuffix(':').replace('…', describe_value(value))}"
-    values = value if isinstance(value, list | tuple) else [value]
-    texts = [_value_text(attribute, value, wording) for value in values] or ["…"]
-    joint = " and " if operand is Operand.RANGE else ", "
-    unit = wording.unit(attribute)
-    if attribute.kind is Kind.NUMBER and texts[-1] == "1":
-        unit = unit.removesuffix("s")
-    return f"{attribute.label} {words} {joint.join(texts)}{f' {unit}' if unit else ''}"
-
-
-def _value_text(attribute: Attribute, value: Any, wording: Wording) -> str:
-    """Format one value of an attribute."""
-    if attribute.reference:
-        name = wording.names.get((attribute.reference, value))
-        return f"{name} ({value})" if name else describe_value(value)
-    return format_value(attribute, value, wording)
-
-
 def format_value(attribute: Attribute, value: Any, wording: Wording) -> str:
     """Format one value of an attribute that is no reference."""
     try:
@@ -156,7 +108,7 @@ def format_amount(value: object, currency: str) -> str:
     """
     amount = Decimal(normalized_number(value))
     decimals = -int(amount.as_tuple().exponent)
-    return f"{amount:.{max(decimals, exponent(currency))}f}" if currency else str(value)
+    return f"{amount:,.{max(decimals, exponent(currency))}f}" if currency else str(value)
 
 
 def describe_value(value: object) -> str:
@@ -175,27 +127,6 @@ def label_of(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-MOMENTS = frozenset({"starts_at", "ends_at"})
-CODED = frozenset(
-    {
-        "apply_to",
-        "by",
-        "counting",
-        "customer_limit_period",
-        "family",
-        "issue_points_on",
-        "match",
-        "measure",
-        "multiplier_scope",
-        "order",
-        "price_order",
-        "subtype",
-        "type",
-        "unit",
-    }
-)
-"""Fields whose values are codes."""
-
 SCOPES = {
     "site_rules": Scope.SITE,
     "customer_rules": Scope.CUSTOMER,
@@ -203,22 +134,3 @@ SCOPES = {
     "line_item_rules": Scope.LINE_ITEM,
     "rules": Scope.LINE_ITEM,
 }
-
-
-def describe_document(document: JsonMapping, *, before: str = "") -> Iterator[tuple[str, str]]:
-    """Yield a label and words for each field of a document that is not empty; ``before`` is the label above them."""
-    for name, value in document.items():
-        label = f"{before} · {label_of(name)}" if before else label_of(name)
-        if name in SCOPES:
-            yield label, describe_tree(value, SCOPES[name])
-        elif isinstance(value, Mapping):
-            yield from describe_document(value, before=label)
-        elif isinstance(value, Sequence) and not isinstance(value, str) and any(isinstance(v, Mapping) for v in value):
-            for number, inner in enumerate(value, start=1):
-                yield from describe_document(inner, before=f"{label} {number}")
-        elif name in MOMENTS and value:
-            yield label, format_moment(datetime.fromisoformat(value))
-        elif name in CODED and value:
-            yield label, label_of(value)
-        elif value not in (None, "", [], ()):
-            yield label, describe_value(value)

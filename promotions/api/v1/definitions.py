@@ -116,12 +116,12 @@ TREES: Mapping[Scope, JsonObject] = {scope: _rule_tree(scope) for scope in Scope
 CONDITION_SCOPES = dict(zip(CONDITIONS, Scope, strict=True))
 
 RULES: Mapping[str, JsonObject] = {
-    name: {"anyOf": [TREES[scope], NULL], "description": "Null: all qualify."}
+    name: {"anyOf": [TREES[scope], NULL], "description": "Rules that must match; null: all qualify."}
     for name, scope in CONDITION_SCOPES.items()
 }
 """The trees of an answer, by the name of their field."""
 RULES_BODY: Mapping[str, JsonObject] = {
-    name: {"anyOf": [TREES[scope], EMPTY, NULL], "description": "Null or empty: all qualify."}
+    name: {"anyOf": [TREES[scope], EMPTY, NULL], "description": "Rules that must match; null or empty: all qualify."}
     for name, scope in CONDITION_SCOPES.items()
 }
 """The trees of a body, by the name of their field."""
@@ -147,7 +147,7 @@ PERIOD = described(
 def _content(name: str, *, is_body: bool) -> JsonObject:
     def entries(entry: str, field: str) -> JsonObject:
         properties = {
-            "url": described(text(max_length=MAX_URL_LENGTH), "Begins with https://."),
+            "url": described(text(max_length=MAX_URL_LENGTH), "The address; it begins with https://."),
             field: text(max_length=MAX_NAME_LENGTH),
         }
         if not is_body:
@@ -230,17 +230,23 @@ _DOCUMENTS: Mapping[str, tuple[JsonObject, JsonObject]] = {
     "pricing_rule": (nullable(_PRICING_RULE), nullable(_PRICING_RULE_BODY)),
 }
 _HINTS = {
-    "multiplier": "1 to 100",
-    "conversion_units": "a number above 0",
-    "offer": "the code of a personalised offer",
-    "redemption_message": "HTML; cleaned when saved",
+    "points": "The points of one redemption.",
+    "multiplier": "What base points are multiplied by: 1 to 100.",
+    "multiplier_scope": "Whether the base points of the basket or of line items are multiplied.",
+    "issue_points_on": "Whether points are given for an amount spent or for a number of units.",
+    "conversion_units": "For every so much spent, or so many units: a number above 0.",
+    "conversion_points": "The points for it.",
+    "whole_ratio_units_only": "Whether only full `conversion_units` earn points; otherwise parts earn their share.",
+    "offer": "The code of a personalised offer.",
+    "redemption_message": "The HTML of the e-mail to the consumer after a redemption; it is cleaned when it is saved.",
 }
-"""What a field of an outcome may hold, where its kind does not tell."""
+"""What a field of an outcome is for."""
 
 
 def _outcome_field(field: OutcomeField, *, is_body: bool) -> JsonObject:
-    types = ", ".join(field.types) if field.types != LOYALTY_TYPES else ""
-    hint = ": ".join(filter(None, (types, _HINTS.get(field.name, ""))))
+    types = " and ".join(f"`{name}`" for name in field.types)
+    only = f"Only of {types}." if field.types != LOYALTY_TYPES else ""
+    hint = " ".join(filter(None, (_HINTS.get(field.name, ""), only)))
     match field.kind:
         case FieldKind.DOCUMENT:
             return _DOCUMENTS[field.name][is_body]
@@ -372,16 +378,17 @@ LOYALTY_DEFINITION = component(
 
 _SET_DESCRIPTION = "One product set. Its source is one of `rules`, `products` and `personalized_promotion`."
 _SET_HINTS = {
-    "products": "SKUs.",
-    "personalized_promotion": "A backend id.",
-    "required_quantity": "1 where no spend is required either.",
-    "required_spend": "An amount, in place of the quantity.",
-    "repeats": "True: the amount is off, and a redemption counts, each time that the spend is reached. Only with a "
-    "`required_spend`, in a discount of type `amount` without another set, all of whose units get the discount. "
-    "Left out where it is false.",
-    "discounted_quantity": "Null: the required quantity, or all units where a spend is required; 0: it only qualifies.",
-    "gets_discount": "False: it only qualifies. True by default.",
-    "default_product": "A SKU.",
+    "products": "The SKUs of the set.",
+    "personalized_promotion": "The backend id of the personalized promotion whose lists the set uses.",
+    "required_quantity": "How many units must be bought; 1 if neither it nor a spend is given.",
+    "required_spend": "How much must be spent, in place of the quantity.",
+    "repeats": "Whether the amount is given each time that the spend is reached, each as one redemption. Only with a "
+    "`required_spend`, in a discount of type `amount` with no other set, and where all units get the discount. "
+    "Left out if it is false.",
+    "discounted_quantity": "How many units get the discount; null: the required quantity, or all units if a spend "
+    "is required; 0: none.",
+    "gets_discount": "Whether the set gets the discount; otherwise it must only be bought. True by default.",
+    "default_product": "The SKU that a till may add for free, or that counts until a consumer chooses.",
 }
 
 

@@ -94,10 +94,14 @@ class DiscountInput(CommonInput):
     """A discount. Code and currency are fixed once it is published."""
 
     discount_type = ChoiceText(choices=DiscountType.choices)
-    value = NumberPart(help_text="amount, fixed_price: an amount; percentage: up to 100; free_product: null.")
-    maximum_discount = NumberPart(help_text="percentage: at most this amount in a transaction.")
+    value = NumberPart(
+        help_text="`amount` and `fixed_price`: an amount. `percentage`: up to 100. `free_product`: null."
+    )
+    maximum_discount = NumberPart(
+        help_text="Only of `percentage`: the most that it takes off a transaction; null: no maximum."
+    )
     price_order = ChoiceText(choices=PriceOrder.choices, default=PriceOrder.CHEAPEST)
-    product_sets = ProductSetsPart(help_text="1 to 10; at least one gets the discount.")
+    product_sets = ProductSetsPart(help_text="1 to 10 product sets, of which at least one gets the discount.")
     conditions = ConditionsInput(default=dict)
     total_redemption_limit = LimitPart()
     customer_redemption_limit = LimitPart()

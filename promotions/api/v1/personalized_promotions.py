@@ -56,10 +56,13 @@ class PersonalizedPromotionInput(Input):
     name = TextField(min_length=2, max_length=200)
     description = TextField(max_length=10_000, allow_blank=True, default="")
     maximum_distinct_products = WholeField(
-        min_value=1, allow_null=True, default=None, help_text="How many a consumer may choose; null: the whole list."
+        min_value=1,
+        allow_null=True,
+        default=None,
+        help_text="How many products a consumer may choose; null: the whole list.",
     )
-    lock_after_first_apply = FlagField(default=False, help_text="The first choice is final.")
-    archived = FlagField(default=False, help_text="Without effect, and hidden from lists unless asked for.")
+    lock_after_first_apply = FlagField(default=False, help_text="Whether the first choice is final.")
+    archived = FlagField(default=False, help_text="Whether it is hidden from lists and without effect.")
 
 
 class PersonalizedPromotionOutput(Output):
@@ -123,7 +126,7 @@ def too_many_products() -> ValidationError:
 class SkusField(serializers.Field[Any, Any, Any, Any]):
     """A list of texts; the service checks that they are products. Ten thousand such lists are read quickly."""
 
-    default_error_messages = {"not_a_list": "A list of SKUs is expected."}
+    default_error_messages = {"not_a_list": "Must be a list of SKUs."}
 
     def to_internal_value(self, data: object) -> list[str]:
         if not isinstance(data, list):
@@ -185,7 +188,9 @@ class PushInput(Input):
     """A list with its choice, in place of the one that is there."""
 
     products = PushedProducts()
-    skip_unresolved = FlagField(default=False, help_text="Leave out SKUs that the catalogue does not know.")
+    skip_unresolved = FlagField(
+        default=False, help_text="Leave out SKUs that are not in the catalogue, in place of refusing them."
+    )
 
 
 class PersonalizedListOutput(Output):
@@ -196,10 +201,12 @@ class PersonalizedListOutput(Output):
     products = SkusField()
     selected = SkusField()
     maximum_distinct_products = serializers.IntegerField(
-        source="promotion.maximum_distinct_products", allow_null=True, help_text="Null: the whole list."
+        source="promotion.maximum_distinct_products",
+        allow_null=True,
+        help_text="How many products the consumer may choose; null: the whole list.",
     )
     lock_after_first_apply = serializers.BooleanField(source="promotion.lock_after_first_apply")
-    locked = serializers.BooleanField(help_text="The choice is final.")
+    locked = serializers.BooleanField(help_text="Whether the choice is final.")
 
 
 class BelowPromotionView(ApiView):
@@ -240,7 +247,7 @@ class PersonalizedListDetail(PersonalizedListView):
     till_methods = frozenset({"GET"})
 
     def get(self, request: Request, backend_id: str, consumer_id: str) -> Response:
-        """What the consumer may choose from, and has chosen; without a list, both are empty."""
+        """Read the consumer's list and choice; without a list, both are empty."""
         return self.answer(personalized_list_of(**self.list_key()))
 
 
@@ -251,12 +258,12 @@ class PersonalizedProducts(PersonalizedListView):
 
     @extend_schema(responses={200: PersonalizedListOutput})
     def post(self, request: Request, backend_id: str, consumer_id: str) -> Response:
-        """Put products behind those on the list, which is made if it is the first."""
+        """Add products at the end of the list; the first ones create it."""
         return self.answer(personalized_list_add(**self.list_key(), **self.document()))
 
     @extend_schema(request=PushInput, responses={200: PersonalizedListOutput})
     def put(self, request: Request, backend_id: str, consumer_id: str) -> Response:
-        """Replace list and choice, and unlock it; an empty list clears it."""
+        """Replace the list and the choice, and unlock the choice; an empty list removes both."""
         pushed = self.document(PushInput)
         listed = personalized_list_push(
             **self.list_key(),
@@ -268,7 +275,7 @@ class PersonalizedProducts(PersonalizedListView):
 
     @extend_schema(request=RemoveInput, responses={200: PersonalizedListOutput})
     def delete(self, request: Request, backend_id: str, consumer_id: str) -> Response:
-        """Take ``{"products": [skus]}`` off the list, or ``{"remove_all": true}``; those not on it are gone already."""
+        """Remove products from the list; ``{"remove_all": true}`` removes all. Those not on it are gone already."""
         removed = self.document(RemoveInput)
         if removed["remove_all"]:
             return self.answer(personalized_list_clear(**self.list_key()))
@@ -284,7 +291,7 @@ class PersonalizedSelection(PersonalizedListView):
 
     @extend_schema(responses={200: PersonalizedListOutput})
     def put(self, request: Request, backend_id: str, consumer_id: str) -> Response:
-        """Replace the choice; an empty list takes it back. 409 ``selection_locked`` where another one was final."""
+        """Replace the choice; an empty list clears it. 409 ``selection_locked`` where another one was final."""
         return self.answer(personalized_list_select(**self.list_key(), **self.document()))
 
 
@@ -301,7 +308,7 @@ class AssignmentOutput(Output):
     created = serializers.IntegerField()
     updated = serializers.IntegerField()
     cleared = serializers.IntegerField()
-    kept = serializers.IntegerField(help_text="Left alone, because their choice is final.")
+    kept = serializers.IntegerField(help_text="Consumers whose list was left unchanged because their choice is final.")
 
 
 class PersonalizedAssignments(BelowPromotionView):
@@ -312,14 +319,14 @@ class PersonalizedAssignments(BelowPromotionView):
     max_rows = MAX_ROWS
     parameters = {
         "POST": (
-            switch("skip_unresolved", "Leave out SKUs that the catalogue does not know."),
-            switch("keep_locked", "Leave consumers alone whose choice is final."),
+            switch("skip_unresolved", "Leave out SKUs that are not in the catalogue, in place of refusing them."),
+            switch("keep_locked", "Leave the lists of consumers unchanged whose choice is final."),
         )
     }
 
     @extend_schema(request=AssignmentInput(many=True), responses={200: AssignmentOutput})
     def post(self, request: Request, backend_id: str) -> Response:
-        """Push a list to each of up to 10,000 consumers: to all of them or none."""
+        """Replace the lists of up to 10,000 consumers: all of them or none."""
         rows = self.documents(AssignmentInput(), key="consumer")
         assigned = personalized_lists_assign(
             **self.list_key(),
@@ -350,7 +357,7 @@ class ConsumerPersonalizedPromotions(ConsumerView):
     till_methods = frozenset({"GET"})
 
     def get(self, request: Request, consumer_id: str) -> Response:
-        """Every list of the consumer, in order of name; those of archived promotions are left out."""
+        """List the personalized lists of the consumer by name; those of archived promotions are left out."""
         lists = personalized_lists_shown(account_id=self.account.pk, consumer_pk=self.consumer().pk)
         return Response(self.rendered({"results": lists}))
 

@@ -34,11 +34,13 @@ class ProductInput(Input):
     sold_by = ChoiceText(
         choices=SoldBy.choices,
         default=SoldBy.UNIT,
-        help_text="By weight: a line of it is one unit, whatever it weighs.",
+        help_text="By the unit or by weight; a line sold by weight is one unit, whatever it weighs.",
     )
-    no_discount = FlagField(default=False, help_text="Left out of discounts and vouchers, such as a gift card.")
-    no_points = FlagField(default=False, help_text="Left out of points, such as a deposit.")
-    archived = FlagField(default=False, help_text="Hidden from lists unless asked for.")
+    no_discount = FlagField(
+        default=False, help_text="Whether it is left out of discounts and vouchers, such as a gift card."
+    )
+    no_points = FlagField(default=False, help_text="Whether it is left out of points, such as a deposit.")
+    archived = FlagField(default=False, help_text="Whether it is hidden from lists.")
 
 
 class ProductOutput(Output):

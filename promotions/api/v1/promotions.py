@@ -57,11 +57,17 @@ class CommonInput(Input):
 
     name = TextField(max_length=MAX_NAME_LENGTH)
     description = TextField(max_length=MAX_DESCRIPTION_LENGTH, allow_blank=True, default="")
-    currency = CurrencyField(allow_blank=True, default="", help_text="ISO 4217; blank means the account's.")
+    currency = CurrencyField(
+        allow_blank=True, default="", help_text="An ISO 4217 code; blank: the currency of the account."
+    )
     starts_at = MomentField()
-    ends_at = MomentField(allow_null=True, default=None, help_text="Null: no end.")
-    draft = FlagField(default=False, help_text="A draft never applies; publishing cannot be undone.")
-    archived = FlagField(default=False, help_text="Never applies; hidden from lists unless asked for.")
+    ends_at = MomentField(
+        allow_null=True, default=None, help_text="When it ends, with its offset from UTC; null: no end."
+    )
+    draft = FlagField(
+        default=False, help_text="Whether it is a draft. A draft never applies; publishing cannot be undone."
+    )
+    archived = FlagField(default=False, help_text="Whether it is hidden from lists and never applies.")
 
 
 class LifeOutput(Output):
@@ -83,9 +89,16 @@ class DuplicateInput(Input):
     """The code, the name and the dates of the copy."""
 
     code = KeyField(max_length=64)
-    name = TextField(max_length=MAX_NAME_LENGTH, allow_blank=True, default="", help_text="Blank: the name and (copy).")
-    starts_at = MomentField(required=False, help_text="Left out: the promotion's.")
-    ends_at = MomentField(required=False, allow_null=True, help_text="Left out: the promotion's. Null: no end.")
+    name = TextField(
+        max_length=MAX_NAME_LENGTH,
+        allow_blank=True,
+        default="",
+        help_text="The name of the copy; blank: the name with (copy) after it.",
+    )
+    starts_at = MomentField(required=False, help_text="When the copy starts; left out: when the original does.")
+    ends_at = MomentField(
+        required=False, allow_null=True, help_text="When the copy ends; left out: when the original does; null: no end."
+    )
 
 
 class NothingInput(Input):
@@ -115,11 +128,15 @@ class PromotionFilters(ArchiveFilters):
     """Filters of the list. Those that may be repeated find promotions of any of the values."""
 
     status = filters.MultipleChoiceFilter(
-        choices=Status.choices, method="filter_status", help_text="As the dates say now."
+        choices=Status.choices, method="filter_status", help_text="The status now, which follows the dates."
     )
     currency = filters.CharFilter(lookup_expr="iexact")
-    site = KeyFilter(method="filter_site", help_text="A site's number: promotions whose site rules admit it.")
-    live_at = filters.CharFilter(method="filter_live_at", help_text="A moment: promotions that apply at it.")
+    site = KeyFilter(
+        method="filter_site", help_text="The number of a site: promotions that apply there by their site rules."
+    )
+    live_at = filters.CharFilter(
+        method="filter_live_at", help_text="A date and time with its offset from UTC: promotions that apply then."
+    )
     always_apply = FlagFilter()
 
     def filter_status(self, rows: QuerySet[Promotion], name: str, value: Sequence[str]) -> QuerySet[Promotion]:
@@ -179,7 +196,7 @@ class PromotionCollection(TimedView, Collection):
         promotion_delete(promotion=row, author=self.author)
 
     def change(self, request: Request, **key: str) -> Response:
-        """Change what the body names: objects key by key, lists and rule trees whole. A draft's code may change."""
+        """Change the fields that are sent: objects key by key, lists and rule trees as a whole. A draft's code too."""
         code = self.body().get("code")
         if not isinstance(code, str) or code == self.kwargs["code"]:
             return super().change(request, **key)
@@ -217,7 +234,7 @@ class StopView(PromotionView):
     conflict_codes = {"POST": ("not_published", "stopped")}
 
     def post(self, request: Request, code: str) -> Response:
-        """Stop it from now on, for good; baskets of before still get it."""
+        """Stop it now and for good; sales that happened before still get it."""
         if request.stream is not None:
             self.document()
         stopped = promotion_stop(promotion=self.promotion(), author=self.author, at=self.at)
@@ -231,7 +248,7 @@ class DuplicateView(PromotionView):
     answers_created = True
 
     def post(self, request: Request, code: str) -> Response:
-        """Make a draft that says the same under another code."""
+        """Duplicate it as a draft under another code."""
         duplicate = promotion_duplicate(promotion=self.promotion(), **self.document(), author=self.author, at=self.at)
         return Response(self.rendered(duplicate), status=status.HTTP_201_CREATED)
 
@@ -247,5 +264,5 @@ class VersionsView(PromotionView):
     is_list = True
 
     def get(self, request: Request, code: str) -> Response:
-        """Every version with who made it and when, newest first."""
+        """List its versions with who made them and when, newest first."""
         return self.page(promotion_versions(promotion=self.promotion()))

@@ -24,7 +24,9 @@ def _read_entries(sent: ObjectReader, name: str, *, text: str) -> list[Document]
     for entry in sent.objects(name, max_entries=MAX_LINKS):
         document = {"url": entry.url("url"), text: entry.text(text, max_length=MAX_NAME_LENGTH)}
         if document[text] and not document["url"]:
-            entry.findings.add_problem(entry.at("url"), "required", "A text needs its address.")
+            entry.findings.add_problem(
+                entry.at("url"), "required", "Enter the address of the link that this text names."
+            )
         entry.finish()
         if document["url"]:
             entries.append(document)

@@ -83,7 +83,7 @@ def _read_value(discount_type: str, sent: ObjectReader, currency: str) -> str | 
             return sent.number(
                 "value",
                 allowed=lambda number: 0 < number <= 100,
-                expected="Expected a percentage above 0 and of 100 at most.",
+                expected="Must be a percentage above 0 and at most 100.",
             )
         case "fixed_price":
             return sent.money("value", currency=currency, above_zero=False)
@@ -97,7 +97,7 @@ def _read_value(discount_type: str, sent: ObjectReader, currency: str) -> str | 
 
 def _read_product_sets(discount_type: str, sent: ObjectReader, currency: str) -> list[Document]:
     if sent.unread.get("product_sets") in (None, []):
-        sent.add_problem("product_sets", "required", "A discount has at least one product set.")
+        sent.add_problem("product_sets", "required", "Add at least one product set.")
     readers = sent.objects("product_sets", max_entries=MAX_PRODUCT_SETS)
     sets = [_read_product_set(reader, currency) for reader in readers]
     if sets and not any(product_set["gets_discount"] for product_set in sets):
@@ -111,13 +111,13 @@ def _read_product_sets(discount_type: str, sent: ObjectReader, currency: str) ->
 def _repeats_problem(discount_type: str, product_set: Document, *, sets: int) -> str:
     """Return why a product set cannot repeat its required spend; empty where it can."""
     if product_set["required_spend"] is None:
-        return "Only a required spend can repeat."
+        return "Only a required spend can repeat. Enter one, or do not repeat it."
     if discount_type != "amount":
-        return "A required spend repeats only in a discount of type amount."
+        return "A required spend can repeat only in an amount-off discount."
     if sets > 1:
-        return "A required spend repeats only where it is the discount's only product set."
+        return "A required spend can repeat only if the discount has no other product set."
     if product_set["discounted_quantity"] is not None:
-        return "Where a required spend repeats, all units of the set get the discount: leave their number blank."
+        return "A required spend that repeats discounts all units: leave the number of discounted units blank."
     return ""
 
 
@@ -126,7 +126,7 @@ def _read_product_set(sent: ObjectReader, currency: str) -> Document:
     gets_discount = sent.boolean("gets_discount", default=True)
     by_spend = sent.has_value("required_spend")
     if by_spend and sent.has_value("required_quantity"):
-        sent.add_problem("required_spend", "not_together", "A product set requires a quantity or a spend, not both.")
+        sent.add_problem("required_spend", "not_together", "Enter a required quantity or a required spend, not both.")
     quantity = sent.optional_whole("required_quantity", lowest=1, highest=MAX_UNITS, digits=True)
     product_set = {
         "name": sent.text("name", max_length=MAX_NAME_LENGTH),
@@ -148,7 +148,7 @@ def _read_product_set(sent: ObjectReader, currency: str) -> Document:
 
 def _read_source(sent: ObjectReader) -> Document:
     """Return where the products of a set come from. Empty rules next to another source are no source."""
-    expected = "A product set has one source: rules, products or a personalized promotion."
+    expected = "Choose the products by rules, by a list or by a personalized promotion: one of the three."
     values = {name: sent.unread[name] for name in _SOURCES if name in sent.unread}
     given = [name for name, value in values.items() if value is not None and not (name == "rules" and value == {})]
     is_decided = len(given) == 1 or (not given and "rules" in values)
@@ -171,12 +171,12 @@ def _read_source(sent: ObjectReader) -> Document:
 def _read_products(sent: ObjectReader) -> list[str]:
     value, path, findings = sent.take("products"), sent.at("products"), sent.findings
     if not isinstance(value, list):
-        findings.add_problem(path, "invalid", "Expected a list of SKUs.")
+        findings.add_problem(path, "invalid", "Must be a list of SKUs.")
         return []
     if not value:
         findings.add_problem(path, "required", "Name at least one product.")
     if len(value) > MAX_PRODUCTS_IN_SET:
-        findings.add_problem(path, "max_length", f"Expected {MAX_PRODUCTS_IN_SET} products at most.")
+        findings.add_problem(path, "max_length", f"Must have at most {MAX_PRODUCTS_IN_SET} products.")
         return []
     skus = [read_key(sku, kind="product", path=join_path(path, i), findings=findings) for i, sku in enumerate(value)]
     return list(dict.fromkeys(skus))
@@ -188,12 +188,12 @@ def _read_discounted_quantity(sent: ObjectReader, gets_discount: bool, required_
     discounted = sent.optional_whole(name, lowest=int(gets_discount), highest=MAX_UNITS, digits=True)
     if not gets_discount:
         if discounted:
-            sent.add_problem(name, "not_discounted", "A product set that does not get the discount has none of these.")
+            sent.add_problem(name, "not_discounted", "Leave this blank: the product set does not get the discount.")
         return 0
     if discounted is None:
         return required_quantity
     if required_quantity is not None and discounted > required_quantity:
-        detail = f"At most the required quantity, which is {required_quantity}."
+        detail = f"Must be at most the required quantity, {required_quantity}."
         sent.add_problem(name, "above_required_quantity", detail)
     return discounted
 
@@ -206,9 +206,11 @@ def _read_default_product(sent: ObjectReader, product_set: Document) -> str | No
         return None
     if not product_set["gets_discount"] and "personalized_promotion" not in product_set:
         sent.take(name)
-        sent.add_problem(name, "not_discounted", "A product set that only qualifies has no default product.")
+        sent.add_problem(
+            name, "not_discounted", "A product set that does not get the discount cannot have a default product."
+        )
         return None
     sku = sent.key(name, kind="product")
     if sku and sku not in product_set.get("products", (sku,)):
-        sent.add_problem(name, "not_in_set", "The default product is one of the set's products.")
+        sent.add_problem(name, "not_in_set", "The default product must be one of the products of the set.")
     return sku

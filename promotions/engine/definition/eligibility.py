@@ -64,14 +64,16 @@ def _read_limits(sent: ObjectReader, names: tuple[str, ...]) -> Document:
     limits: Document = {name: sent.optional_whole(name, lowest=1, highest=MAX_REDEMPTIONS) for name in names}
     limits[LIMIT_PERIOD] = sent.choice(LIMIT_PERIOD, LIMIT_PERIODS, default=WHOLE_PROMOTION)
     if limits[LIMIT_PERIOD] != WHOLE_PROMOTION and not has_customer_limit:
-        sent.add_problem(LIMIT_PERIOD, "invalid", "A period needs a limit per customer.")
+        sent.add_problem(
+            LIMIT_PERIOD, "invalid", "Enter a limit per customer, or leave its period at the whole promotion."
+        )
     return limits
 
 
 def _read_application_rule(sent: ObjectReader) -> Document:
     rule = {
         "measure": sent.choice("measure", ("transactions", "quantity", "spend")),
-        "threshold": sent.number("threshold", allowed=lambda number: number > 0, expected="Expected a number above 0."),
+        "threshold": sent.number("threshold", allowed=lambda number: number > 0, expected="Must be a number above 0."),
         "period": _read_period(sent.optional_object("period"), sent),
         "line_item_rules": sent.tree("line_item_rules", Scope.LINE_ITEM),
         "counting": sent.choice("counting", ("reached", "every"), default="reached"),
@@ -105,7 +107,7 @@ def _read_control_group(sent: ObjectReader | None) -> Document | None:
     percentage = sent.number(
         "percentage",
         allowed=lambda number: 0 <= number <= 100,
-        expected="Expected a percentage from 0 to 100.",
+        expected="Must be a percentage from 0 to 100.",
     )
     sent.finish()
     return {"group": group, "percentage": percentage}

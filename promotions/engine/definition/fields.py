@@ -107,7 +107,7 @@ LOYALTY_OUTCOME: Mapping[str, OutcomeField] = _named(
         kind=FieldKind.NUMBER,
         types=("points_multiplier",),
         allowed=lambda number: 1 <= number <= 100,
-        expected="A multiplier is at least 1 and at most 100.",
+        expected="Must be at least 1 and at most 100.",
     ),
     OutcomeField(
         name="multiplier_scope",
@@ -124,7 +124,7 @@ LOYALTY_OUTCOME: Mapping[str, OutcomeField] = _named(
         kind=FieldKind.NUMBER,
         types=("bonus_points",),
         allowed=lambda number: number > 0,
-        expected="Expected a number above 0.",
+        expected="Must be a number above 0.",
     ),
     OutcomeField(name="conversion_points", kind=FieldKind.WHOLE, types=("bonus_points",), highest=MAX_POINTS),
     OutcomeField(name="whole_ratio_units_only", kind=FieldKind.FLAG, types=("bonus_points",), default=True),

@@ -91,7 +91,7 @@ def _read_offer(field: OutcomeField, sent: ObjectReader) -> str:
     if key:
         sent.findings.references.append(Reference(kind=field.reference, key=key, path=sent.at(field.name)))
     elif not sent.findings.problems:
-        sent.findings.add_problem(sent.at(field.name), "required", "Choose the offer to be redeemed.")
+        sent.findings.add_problem(sent.at(field.name), "required", "Choose the offer that customers get.")
     return key
 
 

@@ -71,7 +71,7 @@ class Findings:
                 self.add_problem(
                     join_path(rule_path, "attribute"),
                     "catalogue_disabled",
-                    "Without a product catalogue products are selected by SKU alone.",
+                    "Without a product catalogue, products can only be selected by SKU.",
                 )
 
 
@@ -84,7 +84,7 @@ class ObjectReader:
         if isinstance(value, Mapping):
             self.unread = dict(value)
         elif value is not None:
-            findings.add_problem(path, "invalid", "Expected an object.")
+            findings.add_problem(path, "invalid", "Must be an object.")
 
     def at(self, name: str) -> str:
         """Return the path of a key."""
@@ -105,14 +105,14 @@ class ObjectReader:
     def refuse(self, name: str, *, owner: str) -> None:
         """Take a key that only other types have, and report its value."""
         if self.has_value(name):
-            self.add_problem(name, "not_of_type", f"{owner} has no such field.")
+            self.add_problem(name, "not_of_type", f"{owner} does not have this field.")
         self.take(name)
 
     def finish(self, *, fields_of_other_types: Container[str] = (), owner: str = "") -> None:
         """Report the keys that were not read. ``owner`` is the promotion type, for keys that only other types have."""
         for name in self.unread:
             if name in fields_of_other_types:
-                self.add_problem(str(name), "not_of_type", f"A promotion of type {owner} has no such field.")
+                self.add_problem(str(name), "not_of_type", f"A promotion of type {owner} does not have this field.")
             else:
                 self.add_problem(str(name), "unknown_field", "Unknown field.")
 
@@ -122,12 +122,12 @@ class ObjectReader:
         if value is None:
             return ""
         if not isinstance(value, str) or "\x00" in value:
-            self.add_problem(name, "invalid", "Expected a text.")
+            self.add_problem(name, "invalid", "Must be text.")
             return ""
         if len(value) > max_length:
-            self.add_problem(name, "max_length", f"Expected {max_length} characters at most.")
+            self.add_problem(name, "max_length", f"Must be at most {max_length} characters.")
         if control := _CONTROL.search(value):
-            detail = f"This has a control character (U+{ord(control.group()):04X})."
+            detail = f"This has a control character (U+{ord(control.group()):04X}). Remove it."
             self.add_problem(name, "control_character", detail)
         if inserts is not None:
             self._check_inserts(name, value, inserts)
@@ -136,7 +136,7 @@ class ObjectReader:
     def _check_inserts(self, name: str, text: str, inserts: tuple[str, ...]) -> None:
         for insert in _INSERT.findall(text):
             if insert.strip() not in inserts:
-                detail = f"Unknown insert {{{{{insert}}}}}; known are {', '.join(inserts)}."
+                detail = f"Unknown insert {{{{{insert}}}}}. Use one of: {', '.join(inserts)}."
                 self.add_problem(name, "unknown_insert", detail)
         if "{{" in _INSERT.sub("", text):
             self.add_problem(name, "unclosed_insert", "An insert begins with {{ but has no closing }}.")
@@ -145,9 +145,9 @@ class ObjectReader:
         """Return an address that begins with https://, empty where it is absent."""
         value = self.text(name, max_length=MAX_URL_LENGTH).strip()
         if value and re.search(r"\s", value):
-            self.add_problem(name, "blank_in_address", "An address has no blank in it; write it as %20.")
+            self.add_problem(name, "blank_in_address", "An address cannot contain a space. Write it as %20.")
         elif value and not _is_https(value):
-            self.add_problem(name, "invalid_url", "Only addresses that start with https:// are allowed.")
+            self.add_problem(name, "invalid_url", "The address must start with https://.")
         return value
 
     def boolean(self, name: str, *, default: bool) -> bool:
@@ -156,7 +156,7 @@ class ObjectReader:
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.add_problem(name, "invalid", "Expected true or false.")
+            self.add_problem(name, "invalid", "Must be true or false.")
             return default
         return value
 
@@ -196,7 +196,7 @@ class ObjectReader:
         if digits and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            self.add_problem(name, "invalid_number", f"Expected a whole number from {lowest} to {highest}.")
+            self.add_problem(name, "invalid_number", f"Must be a whole number from {lowest} to {highest}.")
             return None
         return value
 
@@ -228,7 +228,7 @@ class ObjectReader:
             return None
         if amount < 0 or (above_zero and not amount):
             expected = "above 0" if above_zero else "of 0 or more"
-            self.add_problem(name, "invalid_number", f"Expected an amount {expected}.")
+            self.add_problem(name, "invalid_number", f"Must be an amount {expected}.")
         return text
 
     def money(self, name: str, *, currency: str, above_zero: bool = True) -> str | None:
@@ -251,15 +251,15 @@ class ObjectReader:
         if value is None:
             return []
         if not isinstance(value, list):
-            self.add_problem(name, "invalid", "Expected a list.")
+            self.add_problem(name, "invalid", "Must be a list.")
             return []
         if len(value) > max_entries:
-            self.add_problem(name, "max_length", f"Expected {max_entries} entries at most.")
+            self.add_problem(name, "max_length", f"Must have at most {max_entries} entries.")
         readers = []
         for i, entry in enumerate(value[:max_entries]):
             path = join_path(self.path, name, i)
             if entry is None:  # a null leaves a field out, but as an entry it would be a set of every product
-                self.findings.add_problem(path, "invalid", "Expected an object.")
+                self.findings.add_problem(path, "invalid", "Must be an object.")
             else:
                 readers.append(ObjectReader(entry, path, self.findings))
         return readers
@@ -276,7 +276,7 @@ def read_key(value: object, *, kind: str, path: str, findings: Findings) -> str:
     """Return the key of a row of another table, and add the reference; without a catalogue any SKU is taken."""
     max_length = MAX_SKU_LENGTH if kind == "product" else MAX_KEY_LENGTH
     if not isinstance(value, str) or not value.strip() or "\x00" in value or len(value) > max_length:
-        findings.add_problem(path, "invalid", f"Expected a key of 1 to {max_length} characters.")
+        findings.add_problem(path, "invalid", f"Must be a key of 1 to {max_length} characters.")
         return ""
     if kind != "product" or findings.catalogue_enabled:
         findings.references.append(Reference(kind=kind, key=value, path=path))

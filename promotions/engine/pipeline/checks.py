@@ -75,7 +75,7 @@ def _line_item_rules(promotion: Promotion, context: EvaluationContext) -> Refusa
     rules = promotion.line_item_rules
     if rules is None or rules.accept_any(context.basket.unit_groups.counting):
         return None
-    return Refusal(promotion, "line_item_rules", "The basket does not contain what it must.")
+    return Refusal(promotion, "line_item_rules", "The basket lacks products that it must contain.")
 
 
 def _application_rules(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
@@ -85,7 +85,7 @@ def _application_rules(promotion: Promotion, context: EvaluationContext) -> Refu
     progress = context.usage.progress.get(promotion.id)
     if is_reached(rules, progress, context.basket, context.basket_value.net):
         return None
-    return Refusal(promotion, "application_rules", "The customer has not bought often or enough yet.")
+    return Refusal(promotion, "application_rules", "The customer has not reached the target yet.")
 
 
 CHECKS: tuple[Check, ...] = (

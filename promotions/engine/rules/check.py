@@ -42,7 +42,7 @@ class _Checker:
 
     def check_node(self, node: object, path: str, depth: int) -> Node | None:
         if not isinstance(node, Mapping):
-            self.add_problem(path, "invalid", "Expected a group of rules or a condition.")
+            self.add_problem(path, "invalid", "Must be a group of rules or a condition.")
             return None
         if "rules" in node or "match" in node:
             return self.check_group(node, path, depth)
@@ -50,14 +50,14 @@ class _Checker:
 
     def check_group(self, group: Tree, path: str, depth: int) -> Node | None:
         if depth > MAX_TREE_DEPTH:
-            self.add_problem(path, "too_deep", f"Rules nest to {MAX_TREE_DEPTH} levels at most.")
+            self.add_problem(path, "too_deep", f"Groups of rules can be at most {MAX_TREE_DEPTH} levels deep.")
             return None
         self.check_keys(group, ("match", "rules"), path)
         match, rules = group.get("match"), group.get("rules")
         if match not in ("all", "any"):
             self.add_problem(join_path(path, "match"), "invalid_choice", 'Must be "all" or "any".')
         if not isinstance(rules, list):
-            self.add_problem(join_path(path, "rules"), "invalid", "Expected a list of rules.")
+            self.add_problem(join_path(path, "rules"), "invalid", "Must be a list of rules.")
             return None
         nodes = []
         for i, rule in enumerate(rules):
@@ -69,7 +69,7 @@ class _Checker:
     def check_condition(self, condition: Tree, path: str) -> Node | None:
         self.conditions += 1
         if self.conditions == MAX_TREE_CONDITIONS + 1:
-            self.add_problem(path, "too_many_conditions", f"A tree holds {MAX_TREE_CONDITIONS} conditions at most.")
+            self.add_problem(path, "too_many_conditions", f"There can be at most {MAX_TREE_CONDITIONS} conditions.")
             return None
         self.check_keys(condition, ("attribute", "operator", "value"), path)
         attribute = self.attribute_of(condition, path)
@@ -81,7 +81,7 @@ class _Checker:
             self.add_problem(
                 join_path(path, "operator"),
                 "unknown_operator",
-                f"{attribute.label} cannot be compared with {_quoted(operator)}; it takes {allowed}.",
+                f"“{attribute.label}” does not have the operator {_quoted(operator)}. Use one of {allowed}.",
             )
             return None
         try:
@@ -103,7 +103,7 @@ class _Checker:
         if attribute is None:
             self.add_problem(path, "unknown_attribute", f"Unknown attribute {_quoted(name)}.")
         elif not (self.catalogue_enabled or attribute.without_catalogue):
-            self.add_problem(path, "catalogue_disabled", f"{attribute.label} needs the product catalogue.")
+            self.add_problem(path, "catalogue_disabled", f"“{attribute.label}” needs the product catalogue.")
             return None
         return attribute
 
@@ -123,7 +123,7 @@ def check_tree(
     if tree is None or tree == {}:
         return None, [], []
     if not isinstance(tree, Mapping):
-        return None, [DefinitionProblem(path=path, code="invalid", detail="Expected a group of rules.")], []
+        return None, [DefinitionProblem(path=path, code="invalid", detail="Must be a group of rules.")], []
     checker = _Checker(scope, catalogue_enabled=catalogue_enabled)
     node = checker.check_group(tree, path, 1)
     if node is not None and not node["rules"]:
@@ -138,7 +138,7 @@ def _quoted(value: object) -> str:
 def _normal_value(attribute: Attribute, operand: Operand, value: object) -> Value:
     """Return a condition's value in normal form; ValueError says what was expected."""
     if value is None or value in ("", []):
-        raise ValueError("The value is missing.")
+        raise ValueError("Enter a value.")
     if operand is Operand.TRUE:
         if value is not True:
             raise ValueError("The value must be true.")
@@ -149,11 +149,11 @@ def _normal_value(attribute: Attribute, operand: Operand, value: object) -> Valu
     if operand is Operand.ONE:
         return _NORMAL_VALUE[attribute.kind](value)
     if not isinstance(value, list):
-        raise ValueError("Expected a list of values.")
+        raise ValueError("Must be a list of values.")
     if operand is Operand.RANGE:
         return _normal_range(attribute.kind, value)
     if not 1 <= len(value) <= MAX_CONDITION_VALUES:
-        raise ValueError(f"Expected a list of 1 to {MAX_CONDITION_VALUES} values.")
+        raise ValueError(f"Must be a list of 1 to {MAX_CONDITION_VALUES} values.")
     return [_NORMAL_VALUE[attribute.kind](entry) for entry in value]
 
 
@@ -161,51 +161,51 @@ def _normal_days(value: object, *, lowest: int) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= _MAX_DAYS:
-        raise ValueError(f"Expected a whole number of days from {lowest} to {_MAX_DAYS}.")
+        raise ValueError(f"Must be a whole number of days from {lowest} to {_MAX_DAYS}.")
     return value
 
 
 def _normal_range(kind: Kind, value: list[object]) -> list[str | bool]:
     if len(value) != 2:
-        raise ValueError("Expected a list of two values, from and to.")
+        raise ValueError("Must be a list of two values: from and to.")
     low, high = (_NORMAL_VALUE[kind](entry) for entry in value)
     if kind is Kind.TIME:
         if low == high:
-            raise ValueError("The two times must differ.")
+            raise ValueError("The two times must be different.")
     elif COMPARABLE[kind](low) > COMPARABLE[kind](high):
-        raise ValueError("The first value must not be above the second.")
+        raise ValueError("The first value must not be higher than the second.")
     return [low, high]
 
 
 def _normal_text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("Expected a text that is not blank.")
+        raise ValueError("Must be text that is not blank.")
     if len(value) > MAX_CONDITION_TEXT or "\x00" in value:
-        raise ValueError(f"Expected a text of {MAX_CONDITION_TEXT} characters at most.")
+        raise ValueError(f"Must be text of at most {MAX_CONDITION_TEXT} characters.")
     return value
 
 
 def _normal_boolean(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("Expected true or false.")
+        raise ValueError("Must be true or false.")
     return value
 
 
 def normalized_number(value: object) -> str:
     """Return a number in normal form (a plain decimal text); floats are refused because they are not exact."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise ValueError('Expected a number as text, such as "12.50".')
+        raise ValueError('Must be a number as text, such as "12.50".')
     if isinstance(value, str) and len(value) > _MAX_NUMBER_LENGTH:
-        raise ValueError("Expected a shorter number.")
+        raise ValueError("The number has too many digits.")
     try:
         number = Decimal(value)
     except InvalidOperation:
-        raise ValueError("Expected a number such as 12.50.") from None
+        raise ValueError("Must be a number such as 12.50.") from None
     if not number.is_finite() or number.copy_abs() > _MAX_NUMBER:
-        raise ValueError("Expected a number between -10^12 and 10^12.")
+        raise ValueError("Must be a number from -1,000,000,000,000 to 1,000,000,000,000.")
     decimals = -int(number.as_tuple().exponent)
     if decimals > _MAX_DECIMALS:
-        raise ValueError(f"Expected a number with {_MAX_DECIMALS} decimals at most.")
+        raise ValueError(f"Must have at most {_MAX_DECIMALS} decimals.")
     return f"{number:f}"
 
 
@@ -215,7 +215,7 @@ def _normal_date(value: object) -> str:
             return date.fromisoformat(value).isoformat()
         except ValueError:
             pass
-    raise ValueError("Expected a date such as 2026-03-01.")
+    raise ValueError("Must be a date such as 2026-03-01.")
 
 
 def _normal_time(value: object) -> str:
@@ -224,12 +224,12 @@ def _normal_time(value: object) -> str:
             return time.fromisoformat(value).isoformat("minutes" if len(value) == 5 else "seconds")
         except ValueError:
             pass
-    raise ValueError("Expected a time of day such as 17:30.")
+    raise ValueError("Must be a time of day such as 17:30.")
 
 
 def _normal_weekday(value: object) -> str:
     if not isinstance(value, str) or value.casefold() not in WEEKDAYS:
-        raise ValueError("Expected a weekday from monday to sunday.")
+        raise ValueError("Must be a weekday, from monday to sunday.")
     return value.casefold()
 
 

@@ -107,7 +107,7 @@ def _row_problems(promotion: PersonalizedPromotion, rows: Sequence[ConsumerProdu
     first_index: dict[str, int] = {}
     for index, row in enumerate(rows):
         if first_index.setdefault(row.consumer_id, index) != index:
-            detail = "Another row of this call is about this consumer."
+            detail = "Another row of this call has this consumer."
             yield Problem(code="duplicate", detail=detail, attr=f"{index}.consumer")
         yield from _under(index, list_problems(promotion, row.products, row.selected))
 

@@ -82,17 +82,21 @@ def field_problems(values: PromotionValues) -> Iterator[Problem]:
     if refused := code_problem(values.code):
         yield refused
     if not values.name:
-        yield Problem(code="blank", attr="name", detail="This may not be blank.")
+        yield Problem(code="blank", attr="name", detail="This must not be blank.")
     if any(unicodedata.category(character) in _CATEGORIES_FORBIDDEN_IN_NAMES for character in values.name):
-        yield Problem(code="invalid", attr="name", detail="A name has one line, without control characters.")
+        yield Problem(code="invalid", attr="name", detail="A name must be a single line without control characters.")
     for name, text, max_length in (
         ("name", values.name, MAX_NAME_LENGTH),
         ("description", values.description, MAX_DESCRIPTION_LENGTH),
     ):
         if len(text) > max_length:
-            yield Problem(code="max_length", attr=name, detail=f"Expected {max_length} characters at most.")
+            yield Problem(code="max_length", attr=name, detail=f"Must be at most {max_length} characters.")
     if not is_storable(values.description):
-        yield Problem(code="invalid", attr="description", detail="This text has a character that cannot be stored.")
+        yield Problem(
+            code="invalid",
+            attr="description",
+            detail="This text contains a character that cannot be stored. Remove it.",
+        )
     elif problem := text_problem(values.description):
         yield Problem(code=problem.code, attr="description", detail=problem.detail)
     if values.currency not in CURRENCIES:
@@ -128,9 +132,9 @@ def code_problem(code: str) -> Problem | None:
         return Problem(code=refused.code, attr="code", detail=refused.detail)
     detail = ""
     if not 1 <= len(code) <= MAX_CODE_LENGTH:
-        detail = f"A code has 1 to {MAX_CODE_LENGTH} characters."
+        detail = f"A code must have 1 to {MAX_CODE_LENGTH} characters."
     elif not code.isprintable() or not _FORBIDDEN_IN_CODES.isdisjoint(code):
-        detail = "A code has printable characters only, and no / ? or #."
+        detail = "A code can only have printable characters, and no / ? or #."
     elif code in (".", ".."):
         detail = "A code cannot be dots only."
     return Problem(code="invalid", attr="code", detail=detail) if detail else None
@@ -161,7 +165,9 @@ def _storage_problems(definition: Definition) -> Iterator[Problem]:
     for name in ("outcome", "eligibility", "content"):
         for path, text in _texts(getattr(definition, name), name):
             if not is_storable(text):
-                yield Problem(code="invalid", attr=path, detail="This text has a character that cannot be stored.")
+                yield Problem(
+                    code="invalid", attr=path, detail="This text contains a character that cannot be stored. Remove it."
+                )
 
 
 def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:

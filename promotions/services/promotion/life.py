@@ -142,7 +142,9 @@ def promotion_rename(*, promotion: Promotion, code: str, author: Author, at: dat
         if code == before.code:
             return before
         if not before.draft:
-            problem = Problem(code="immutable", attr="code", detail="The code is fixed once a promotion is published.")
+            problem = Problem(
+                code="immutable", attr="code", detail="The code cannot be changed once the promotion is published."
+            )
             raise PromotionsError(problems=[problem])
         if refused := code_problem(code):
             raise PromotionsError(problems=[refused])
@@ -160,7 +162,7 @@ def _is_code_taken(promotion: Promotion, code: str) -> bool:
 
 
 def _code_taken(code: str) -> Problem:
-    return Problem(code="unique", attr="code", detail=f"There is a promotion {code} already.")
+    return Problem(code="unique", attr="code", detail=f"A promotion {code} exists already.")
 
 
 def promotion_delete(*, promotion: Promotion, author: Author) -> None:

@@ -135,6 +135,8 @@ revoke          change  change
 
 PAGES_OF_NO_MODEL = """
 scheduled_work          AccountSettings.change
+saved_filters           Sites.see
+saved_filter_add        Sites.see
 promotion_calendar      LoyaltyPromotions.see|Discounts.see
 promotion_conflicts     ConflictManagement.see
 lost_saving             ConflictManagement.see

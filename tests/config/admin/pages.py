@@ -40,6 +40,8 @@ autocomplete                                        SAPMCV  -
 jsi18n                                              SAPMCV  -
 view_on_site                                        -       -
 search                                              SAPMCV  -
+saved_filters                                       SAPMCV  SAPMCV reads
+saved_filter_add                                    SAPMCV  SAPMCV
 scheduled_work                                      SAP     SAP reads
 
 promotion_calendar                                  SAPMCV  SAPMCV reads
@@ -453,6 +455,10 @@ def _list_of(account: Account) -> PersonalizedList:
     return personalized_list
 
 
+FILTERED_LIST = "consumers.site"
+"""A list with filters, which the pages of saved filters are about."""
+
+
 def arguments_of(page: Page, account: Account) -> list[Any]:
     """Return the arguments of the page's URL for an account."""
     match page.name:
@@ -460,6 +466,8 @@ def arguments_of(page: Page, account: Account) -> list[Any]:
             return ["MQ", "used"]
         case "app_list":
             return ["promotions"]
+        case "saved_filters" | "saved_filter_add":
+            return [FILTERED_LIST]
         case "view_on_site":
             return [1, 1]
         case "choices_found":
@@ -490,6 +498,8 @@ def query_of(page: Page, account: Account) -> str:
     match page.name:
         case "autocomplete":
             return "?app_label=loyalty&model_name=offer&field_name=product&term="
+        case "saved_filter_add":
+            return "?q=Site"
         case "promotion_conflicts":
             return f"?promotion={promotions.filter(draft=False).order_by('pk').values_list('pk', flat=True)[0]}"
         case "promotions_personalizedlist_step" if page.action != "give":

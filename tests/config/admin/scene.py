@@ -212,6 +212,7 @@ FILLED: Mapping[str, Fill] = {
     "login": lambda _: {"username": "nobody", "password": "nothing"},
     "admin_password_reset": lambda _: {"entered": "nobody"},
     "account_switch": lambda account: {"account": account.code},
+    "saved_filter_add": lambda _: {"name": "Kept"},
     "password_change": lambda _: {
         "old_password": PASSWORD,
         "new_password1": "green-lantern-8",

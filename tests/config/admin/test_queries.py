@@ -35,6 +35,12 @@ QUERIES = {
 }
 
 
+SAVED_FILTERS = {
+    model._meta.label: 1 for model, page in admin.site._registry.items() if getattr(page, "list_filter", ())
+}
+"""Every list that has filters reads those saved, in one statement."""
+
+
 def queries_of_lists(office: Office) -> dict[str, int]:
     counted = {}
     for model, page in admin.site._registry.items():
@@ -52,7 +58,7 @@ def test_lists_run_the_same_queries_whatever_their_rows() -> None:
     fill(many.account, rows=7)
     counted = queries_of_lists(many)
     assert counted == queries_of_lists(few)
-    assert counted == {label: FRAME + own for label, own in QUERIES.items()}
+    assert counted == {label: FRAME + SAVED_FILTERS.get(label, 0) + own for label, own in QUERIES.items()}
 
 
 def test_the_overview_runs_the_same_queries_whatever_its_rows() -> None:

@@ -307,3 +307,24 @@ def test_a_new_group_with_an_unknown_member_is_not_saved(office: Office) -> None
     assert answer.status_code == 200
     assert "theirs1" in text_of(answer)
     assert not ConsumerGroup.objects.filter(name="Mixed").exists()
+
+
+def test_the_consumers_of_a_group_are_listed_without_comparing_them_all(
+    office: Office, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    other = make_office("other")
+    groups_save(account_id=other.account.pk, rows=[GroupValues(code="theirs", name="Theirs")])
+    add_consumers(office, 2, "gold", "new", prefix="m")
+    address = "/admin/consumers/consumer/?groups__id__exact="
+    with django_assert_max_num_queries(60) as statements:
+        shown = text_of(office.client.get(f"{address}{gold(office).pk}"))
+    assert "Person m1" in shown
+    assert "Person c1" not in shown
+    lists = [query["sql"] for query in statements.captured_queries if 'FROM "consumers_consumer"' in query["sql"]]
+    assert lists
+    assert not [sql for sql in lists if "DISTINCT" in sql]
+    theirs = ConsumerGroup.objects.get(code="theirs").pk
+    for value in (theirs, "x", "%00", "99999999999999999999"):
+        answer = office.client.get(f"{address}{value}")
+        assert answer.status_code == 200
+        assert "Person" not in text_of(answer)

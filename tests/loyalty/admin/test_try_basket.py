@@ -136,7 +136,7 @@ def test_the_single_unmet_rule_is_described(office: Office) -> None:
     web = save_promotion(office.account, code="web", eligibility={"transaction_rules": tree})
     verdict = verdict_on(office, "acme-p1", promotion=str(web.pk), source="shop")
     assert verdict.sentence == (
-        "It does not apply. Not for this transaction. It applies only to transactions with the source web."
+        "It does not apply. Not for this transaction. It is only for customers with the source web."
     )
 
 

@@ -99,9 +99,9 @@ _TEXT_PHRASES: dict[str, tuple[str, ...]] = {
     "county": ("in the county of {}", "whose county {}"),
     "postcode": ("with the postcode {}", "whose postcode {}"),
     "home_site": ("whose home site is {}", "whose home site {}"),
-    "payment_card_type": ("paying with {}", "with a payment card type that {}"),
-    "source": ("with the source {}", "with a source that {}"),
-    "loyalty_card_type": ("with the loyalty card type {}", "with a loyalty card type that {}"),
+    "payment_card_type": ("paying with {}", "whose payment card type {}"),
+    "source": ("with the source {}", "whose source {}"),
+    "loyalty_card_type": ("with the loyalty card type {}", "whose loyalty card type {}"),
     "sku": ("with the SKU {}", "whose SKU {}"),
     "program_brand": ("of the program brand {}", "whose program brand {}"),
     "product_brand": ("of the brand {}", "whose brand {}"),
@@ -113,8 +113,8 @@ _NUMBER_PHRASES = {
     r"with a retail price of (.+) GBP": "retail_price",
     r"with a profit margin of (.+)%": "profit_margin",
     r"with a balance of (.+?) points?": "points_balance",
-    r"with a total before discounts of (.+) [A-Z]{3}": "total_inc_tax",
-    r"with a total excl\. tax before discounts of (.+) [A-Z]{3}": "total_ex_tax",
+    r"whose total before discounts is (.+) [A-Z]{3}": "total_inc_tax",
+    r"whose total excl\. tax before discounts is (.+) [A-Z]{3}": "total_ex_tax",
 }
 _COMPARED: list[tuple[str, Callable[[Decimal, Decimal], bool]]] = [
     ("exactly ", lambda have, asked: have == asked),
@@ -247,8 +247,8 @@ _TIME = r"\d\d:\d\d"
 
 def _when(name: str, text: str) -> Test:
     """Read a day or days, in words that follow a verb."""
-    if match := re.fullmatch(r"in the last (\d+) days?", text):
-        days = int(match[1])
+    if match := re.fullmatch(r"in the last (?:day|(\d+) days)", text):
+        days = int(match[1] or 1)
         return lambda facts: facts[name] is not None and 0 <= (facts["today"] - facts[name]).days < days
     if match := re.fullmatch(rf"(on|before|after) ({_DAY})", text):
         word, asked = match[1], day(match[2])
@@ -266,6 +266,9 @@ def _moment_phrase(text: str) -> Test | None:
     """Read on which days and at which times of day a transaction happens."""
     is_negative = text.startswith("not ")
     rest = text.removeprefix("not ")
+    if not rest.startswith("shopping "):
+        return None
+    rest = rest.removeprefix("shopping ")
     test: Test | None = None
     if match := re.fullmatch(r"on (\w+day(?:(?:, | or )\w+day)*)", rest):
         names = values(match[1])
@@ -300,7 +303,7 @@ def _person_phrase(text: str) -> Test | None:
     if match is None:
         return None
     name = {"birthday": "date_of_birth", "membership anniversary": "enrolled_on"}[match[1]]
-    days = re.fullmatch(r"within (\d+) days? of today", match[2])
+    days = re.fullmatch(r"within (?:a day|(\d+) days) of today", match[2])
 
     def holds(facts: Facts) -> bool:
         first, today = facts[name], facts["today"]
@@ -308,7 +311,7 @@ def _person_phrase(text: str) -> Test | None:
             return False
         if match[2] == "this month":
             return bool(first.month == today.month)
-        furthest = int(days[1]) if days else 0
+        furthest = int(days[1] or 1) if days else 0
         years = (today.year - 1, today.year, today.year + 1)
         return any(abs((_anniversary(first, year) - today).days) <= furthest for year in years)
 

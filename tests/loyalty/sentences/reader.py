@@ -219,7 +219,7 @@ class _Sentence:
     def history(self, text: str) -> History:
         if text.startswith("each time they have "):
             match = re.fullmatch(
-                r"each time they have (.+) (?:within (\d+) (day|week|month)s?|since the promotion started) "
+                r"each time they have (.+) (?:within (a|\d+) (day|week|month)s?|since the promotion started) "
                 r"\(counting restarts\)",
                 text,
             )
@@ -228,7 +228,7 @@ class _Sentence:
             return self._measured(match[1], match[2], match[3], restarts=True)
         match = re.fullmatch(
             r"on every transaction(?: with (.+))? once they have (.+) "
-            r"(?:in the last (\d+) (day|week|month)s?|since the promotion started)",
+            r"(?:in the last (?:(\d+) )?(day|week|month)s?|since the promotion started)",
             text,
         )
         if match is None:
@@ -252,7 +252,7 @@ class _Sentence:
                     items=self.products(match["items"]) if match["items"] else None,
                     such=bool(match["such"]),
                     unit=unit or "promotion",
-                    length=int(length or 0),
+                    length=1 if length in {None, "a"} else int(length),
                     restarts=restarts,
                 )
         raise Unread(text)
@@ -266,28 +266,28 @@ class _Sentence:
             kind = "whole basket" if scope == "the whole basket" else "multiple"
             return Reward(kind=kind, number=Fraction(match[1]), units=units)
         if match := re.fullmatch(
-            r"(\d+) points? (?:for every full|per) ([\d.,]+) [A-Z]{3} they spend(?: on (.+))?", text
+            r"([\d,]+) points? (?:for every full|per) ([\d.,]+) [A-Z]{3} they spend(?: on (.+))?", text
         ):
             return self._ratio(match[1], match[2], match[3] or "", by_quantity=False, parts_count=parts_count)
-        pattern = r"(\d+) points? (?:for every full|per) (\S+) units?(?: of (.+?))? they buy(?:, counting (.+))?"
+        pattern = r"([\d,]+) points? (?:for every full|per) (\S+) units?(?: of (.+?))? they buy(?:, counting (.+))?"
         if (" for every full " in text or " per " in text) and (match := re.fullmatch(pattern, text)):
             taken = match[3] or match[4] or ""
             return self._ratio(match[1], match[2], taken, by_quantity=True, parts_count=parts_count)
         match = re.fullmatch(
-            r"(?:(\d+) points?|a voucher for “.+?”)(?: per transaction| for every (.+) they buy)?", text
+            r"(?:([\d,]+) points?|a voucher for “.+?”)(?: per transaction| for every (.+) they buy)?", text
         )
         if match is None:
             raise Unread(text)
         return Reward(
             kind="points" if match[1] else "voucher",
-            number=Fraction(match[1] or 1),
+            number=Fraction(amount(match[1] or "1")),
             units=self.group(match[2]) if match[2] else Units(),
         )
 
     def _ratio(self, points: str, ratio: str, taken: str, *, by_quantity: bool, parts_count: bool) -> Reward:
         return Reward(
             kind="ratio",
-            number=Fraction(points),
+            number=Fraction(amount(points)),
             units=self.taken(taken) if taken else Units(),
             ratio=Fraction(amount(ratio)),
             by_quantity=by_quantity,
@@ -306,7 +306,7 @@ class _Sentence:
             )
         body, rest = text, ""
         if not once:
-            body, rest = (*split(text, " for every "), "")[:2]
+            body, rest = (*split(text, " for every bundle of "), "")[:2]
         cuts = (
             (rf"{money} off (?P<units>.+)", "amount"),
             (r"([\d.]+)% off (?P<units>.+)", "percentage"),
@@ -318,7 +318,11 @@ class _Sentence:
             if match:
                 number = next(group for group in match.groups() if group != match["units"])
                 value = Fraction(0) if kind == "free_product" else Fraction(amount(number))
-                requirements = self._requirements(match["units"], required or rest.removesuffix(" they buy"))
+                units, needed = match["units"], required or rest.removesuffix(" they buy")
+                if units.startswith("every bundle of "):
+                    needed = units.removeprefix("every bundle of ").removesuffix(" they buy")
+                    units = ""
+                requirements = self._requirements(units, needed)
                 return PriceCut(kind=kind, value=value, requirements=requirements, once=once, maximum=maximum)
         raise Unread(text)
 
@@ -333,6 +337,8 @@ class _Sentence:
         wanted = [
             self._requirement(part) for part in split(required, r" and (?=\d+ (?:more )?units? of|buy \d|spend at)")
         ]
+        if not discounted:
+            return tuple(replace(each, discounted=each.quantity) for _, each in wanted)
         parts = split(discounted, r" and (?=\d+ (?:more )?units? of |all other units)")
         return tuple(self._with_discounts(wanted, parts))
 
@@ -392,8 +398,10 @@ _TAILS = {
     "order": r"(cheapest|most expensive) units first(?: by (price excl\. tax|tax))?",
     "once": r"once per transaction",
     "maximum": r"up to ([\d.,]+) [A-Z]{3} per transaction",
-    "limit": r"at most (?:(once)|([\d,]+) times) (per transaction|in total|(?:a (day|week|month|year) )?per customer)",
-    "parts": r"parts count",
+    "limit": (
+        r"at most (?:(once|twice)|([\d,]+) times) (per transaction|in total|(?:a (day|week|month|year) )?per customer)"
+    ),
+    "parts": r"pro rata",
 }
 
 
@@ -448,7 +456,7 @@ def _with_benefit(claims: Claims, sentence: _Sentence, benefit: str, required: s
         claims = replace(claims, most_expensive=order[1] == "most expensive", by=by)
     for limit in tails["limit"]:
         name = "customer" if limit[3].endswith("per customer") else limit[3]
-        number = 1 if limit[1] else int(limit[2].replace(",", ""))
+        number = {"once": 1, "twice": 2}[limit[1]] if limit[1] else int(limit[2].replace(",", ""))
         claims = replace(claims, limits={**claims.limits, name: number}, period=limit[4] if limit[4] else claims.period)
     core = ", ".join(parts)
     if re.search(r"\bpoints?\b|^a voucher", core):
@@ -466,9 +474,9 @@ def _with_extras(claims: Claims, others: list[str]) -> Claims:
     for other in others:
         if other == "It applies even when another promotion wins":
             claims = replace(claims, always=True)
-        elif match := re.fullmatch(r"([\d.]+)% of the group (.+) do not get it, as a control group", other):
+        elif match := re.fullmatch(r"([\d.]+)% of the group (.+) are a control group and do not get it", other):
             claims = replace(claims, held_out=(match[1], unquoted(match[2])))
-        elif match := re.fullmatch(r"The till adds (.+?) if the basket has none(?: of .+)?", other):
+        elif match := re.fullmatch(r"The till adds (.+?) if the basket has (?:none(?: of .+)?|no products .+)", other):
             claims = replace(claims, added=(*claims.added, product_key(match[1]) or ""))
         else:
             raise Unread(other)

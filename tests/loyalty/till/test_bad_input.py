@@ -83,7 +83,7 @@ def test_bad_input_is_refused_by_name(shop: Shop, path: str, change: Json, attr:
     assert not Transaction.objects.exists()
 
 
-NUMBER_AS_TEXT = 'Expected a number as text, such as "12.50".'
+NUMBER_AS_TEXT = 'Must be a number as text, such as "12.50".'
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ NUMBER_AS_TEXT = 'Expected a number as text, such as "12.50".'
         ({"lines": [{**LINE, "unit_price_inc_tax": 3.5}]}, NUMBER_AS_TEXT),
         ({"lines": [{**LINE, "quantity": None}]}, NUMBER_AS_TEXT),
         ({"lines": [{**LINE, "unit_price_ex_tax": []}]}, NUMBER_AS_TEXT),
-        ({"lines": [{**LINE, "line_id": 1}]}, "Expected a text."),
-        ({"lines": [{**LINE, "weighed": "yes"}]}, "Expected true or false."),
-        ({"lines": {}}, "Expected a list."),
-        ({"lines": ["TEA"]}, "Expected an object."),
-        ({"site": ""}, "Expected a text of at least 1 character."),
-        ({"source": "x" * 201}, "Expected a text of at most 200 characters."),
-        ({"expected": {"points": "5"}}, "Expected a whole number."),
+        ({"lines": [{**LINE, "line_id": 1}]}, "Must be text."),
+        ({"lines": [{**LINE, "weighed": "yes"}]}, "Must be true or false."),
+        ({"lines": {}}, "Must be a list."),
+        ({"lines": ["TEA"]}, "Must be an object."),
+        ({"site": ""}, "Must be text of at least 1 character."),
+        ({"source": "x" * 201}, "Must be text of at most 200 characters."),
+        ({"expected": {"points": "5"}}, "Must be a whole number."),
     ],
     ids=lambda case: str(case)[:50],
 )

@@ -64,5 +64,5 @@ def test_a_version_is_described_in_words(office: Office) -> None:
     }
     promotion = save_promotion(office.account, eligibility={"site_rules": rules})
     page = office.page("promotions_promotionversion_change", promotion.versions.get().pk).content.decode()
-    assert "Town is any of Leeds, York and (Site name contains Mall)" in page
+    assert "at sites in the town of Leeds or York, and whose name contains Mall" in page
     assert "all customers qualify" in page

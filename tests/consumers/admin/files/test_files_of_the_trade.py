@@ -142,8 +142,8 @@ def test_a_price_is_read_with_the_decimal_sign_of_its_file(office: Office, text:
             ),
         ),
         ("B1;12.50", ",", "Row 2, retail_price: 12.50 does not have the decimal comma that you chose."),
-        ("B1;1.29.9", ",", "Row 2, retail_price: Expected a number such as 12.50."),
-        ("B1;1.2e3", "", "Row 2, retail_price: Expected a number such as 12.50."),
+        ("B1;1.29.9", ",", "Row 2, retail_price: Must be a number such as 12.50."),
+        ("B1;1.2e3", "", "Row 2, retail_price: Must be a number such as 12.50."),
     ],
 )
 def test_a_number_that_can_be_read_two_ways_is_refused_with_what_to_do(

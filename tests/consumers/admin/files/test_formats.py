@@ -179,7 +179,7 @@ LAUGHS = '<!DOCTYPE w [<!ENTITY a "lol">{}]>'.format(
         ("xlsx", workbook(SHEET.format("", "key", ""), strings="0" * (101 * 1024 * 1024)), "too large"),
         ("xlsx", workbook(SHEET.format(LAUGHS, "&i;", "")), "not an XLSX file"),
         ("json", b"{", "not a JSON file"),
-        ("json", b'{"key": "a"}', "Expected a list"),
+        ("json", b'{"key": "a"}', "must be a list"),
         ("json", b"[5]", "Row 1 is not an object"),
         ("json", b'[{"key": NaN}]', "NaN is no number"),
         ("json", b'[{"key": 1, "key": 2}]', "key is named twice"),

@@ -72,7 +72,7 @@ def test_an_import_cannot_reach_another_accounts_rows(office: Office) -> None:
     [
         ("name\nOther\n", "no column sku"),
         ("sku,name\nX1,a\n\nX1,b\n", "Row 4, sku: X1 is in the file twice: rows 2 and 4. Keep one of them."),
-        ("sku,retail_price\nX1,cheap\n", "Expected a number"),
+        ("sku,retail_price\nX1,cheap\n", "Must be a number"),
         ("sku,retail_price\nX1,-1\n", "greater than or equal to 0"),
         ("sku,archived\nX1,perhaps\n", "yes or no"),
         (f"sku,name\nX1,{'n' * 301}\n", "at most 300"),
@@ -184,13 +184,13 @@ def test_unknown_fields_of_a_json_file_are_refused_by_name(office: Office) -> No
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"sku": "X1", "name": 5}, "Row 1, name: Expected a text."),
-        ({"sku": 5}, "Row 1, sku: Expected a text."),
-        ({"sku": "X1", "labels": "a, b", "retail_price": [1]}, "Row 1, retail_price: Expected a number such as 12.50."),
-        ({"sku": "X1", "labels": [{}]}, "Row 1, labels: Expected a list of texts."),
+        ({"sku": "X1", "name": 5}, "Row 1, name: Must be text."),
+        ({"sku": 5}, "Row 1, sku: Must be text."),
+        ({"sku": "X1", "labels": "a, b", "retail_price": [1]}, "Row 1, retail_price: Must be a number such as 12.50."),
+        ({"sku": "X1", "labels": [{}]}, "Row 1, labels: Must be a list of text values."),
         ({"sku": "X1", "labels": ["a\x00"]}, "Row 1, labels: This has a character that we cannot store."),
         ({"sku": "\ud800"}, "Row 1, sku: This has a character that we cannot store."),
-        ({"sku": "X1", "archived": {}}, "Row 1, archived: Expected yes or no."),
+        ({"sku": "X1", "archived": {}}, "Row 1, archived: Must be yes or no."),
     ],
 )
 def test_a_json_value_of_the_wrong_type_is_refused(office: Office, row: dict[str, Any], words: str) -> None:

@@ -80,7 +80,7 @@ def test_each_change_is_described_in_words(office: Office) -> None:
     assert differences == [
         ("Name", "Fifty points", "Sixty points"),
         ("Points", "50", "60"),
-        ("Site rules", "all sites qualify", "County is Kent"),
+        ("Site rules", "all sites qualify", "at sites in the county of Kent"),
         ("Customer redemption limit", "3", "–"),
         ("Short description", "–", "Sixty!"),
     ]

@@ -248,7 +248,7 @@ def test_a_cell_that_is_changed_is_shown_in_words_and_makes_a_version(office: Of
     assert differences(answer) == {
         "acme-fixed-1": {
             "Outcome · Points": ("50", "75"),
-            "Eligibility · Line item rules": ("all line items qualify", "Category is Coffee"),
+            "Eligibility · Line item rules": ("all line items qualify", "Coffee"),
         }
     }
     promotion = LoyaltyPromotion.objects.get(code="acme-fixed-1")
@@ -284,12 +284,12 @@ def test_an_empty_cell_clears_the_field(office: Office) -> None:
             {"starts_at": "2020-01-01 09:00"},
             "Row 2, starts_at: You cannot change the start of a promotion that has started.",
         ),
-        ({"outcome.points": "0"}, "Row 2, outcome.points: Expected a whole number from 1 to 1000000000."),
+        ({"outcome.points": "0"}, "Row 2, outcome.points: Must be a whole number from 1 to 1000000000."),
         ({"outcome.multiplier": "2"}, "Row 2, outcome.multiplier: A promotion of type fixed_points has no such field."),
         ({"eligibility.site_rules": "{"}, "Row 2, eligibility.site_rules: This is no JSON: "),
-        ({"eligibility.always_apply": "perhaps"}, "Row 2, eligibility.always_apply: Expected yes or no."),
-        ({"starts_at": "soon"}, "Row 2, starts_at: Expected a day such as 2026-03-31, a time such as 2026-03-31 09:00"),
-        ({"name": ""}, "Row 2, name: This may not be blank."),
+        ({"eligibility.always_apply": "perhaps"}, "Row 2, eligibility.always_apply: Must be yes or no."),
+        ({"starts_at": "soon"}, "Row 2, starts_at: Must be a date such as 2026-03-31, a time such as 2026-03-31 09:00"),
+        ({"name": ""}, "Row 2, name: This must not be blank."),
         (
             {"eligibility.customer_rules": json.dumps(tree("home_site", "is_any_of", ["acme-001", "nowhere"]))},
             "Row 2, eligibility.customer_rules.rules.0.value: There is no site nowhere.",
@@ -315,8 +315,8 @@ def test_errors_name_row_column_and_path(office: Office, cells: dict[str, str], 
     ("cells", "words"),
     [
         ({"discount_type": "points"}, "Row 2, discount_type:"),
-        ({"value": "101"}, "Row 2, value: Expected a percentage above 0 and of 100 at most."),
-        ({"product_sets": "[]"}, "Row 2, product_sets: A discount has at least one product set."),
+        ({"value": "101"}, "Row 2, value: Must be a percentage above 0 and at most 100."),
+        ({"product_sets": "[]"}, "Row 2, product_sets: Add at least one product set."),
         (
             {"product_sets": json.dumps([{"products": ["acme-p1", "none"]}])},
             "Row 2, product_sets.0.products.1: There is no product none.",
@@ -329,7 +329,7 @@ def test_errors_name_row_column_and_path(office: Office, cells: dict[str, str], 
             {"conditions.customer_rules": json.dumps(tree("groups", "is_any_of", ["none"]))},
             "Row 2, conditions.customer_rules.rules.0.value: There is no group none.",
         ),
-        ({"transaction_redemption_limit": "-1"}, "Row 2, transaction_redemption_limit: Expected a whole number"),
+        ({"transaction_redemption_limit": "-1"}, "Row 2, transaction_redemption_limit: Must be a whole number"),
     ],
 )
 def test_errors_of_discounts_name_row_column_and_path(office: Office, cells: dict[str, str], words: str) -> None:
@@ -343,11 +343,11 @@ def test_errors_of_discounts_name_row_column_and_path(office: Office, cells: dic
         ([{"code": "n", "type": "fixed_points", "name": "N"}], "Row 1, starts_at: Say when it starts."),
         ([{"code": "n", "starts_at": "2030-01-01"}], "Row 1, type: Say of which type it is."),
         ([{"code": "n", "outcome": {"pointz": 5}}], "Row 1, outcome.pointz: Unknown field."),
-        ([{"code": "n", "outcome": [5]}], "Row 1, outcome: Expected an object."),
+        ([{"code": "n", "outcome": [5]}], "Row 1, outcome: Must be an object."),
         ([{"code": "n", "pointz": 5}], "The file has unknown columns: pointz."),
-        ([{"code": 5}], "Row 1, code: Expected a text."),
+        ([{"code": 5}], "Row 1, code: Must be text."),
         ([{"code": "a\x00"}], "Row 1, code: This has a character that we cannot store."),
-        ([{"code": "bare", "outcome": {"points": 1.5}}], "Row 1, outcome.points: Expected a whole number"),
+        ([{"code": "bare", "outcome": {"points": 1.5}}], "Row 1, outcome.points: Must be a whole number"),
     ],
 )
 def test_errors_of_json_files_name_row_column_and_path(office: Office, document: Any, words: str) -> None:
@@ -362,7 +362,7 @@ def test_a_single_bad_row_prevents_the_whole_import(office: Office) -> None:
     rows[-1]["starts_at"] = "never"
     answer = preview(office, LOYALTY, file_of(rows))
     [words] = problem_texts(answer)
-    assert words.startswith(f"Row {len(rows) + 1}, starts_at: Expected a day such as")
+    assert words.startswith(f"Row {len(rows) + 1}, starts_at: Must be a date such as")
     assert "Nothing was imported" in answer.content.decode()
     assert definitions_of(office.account) == before
 

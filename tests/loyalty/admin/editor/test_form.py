@@ -142,7 +142,7 @@ def test_a_viewer_reads_every_field_and_changes_none(office: Office) -> None:
     page = viewer.page("loyalty_loyaltypromotion_change", promotion.pk)
     form = page.context["adminform"].form
     assert all(field.disabled for field in form.fields.values())
-    assert "Town is Leeds" in page.content.decode()
+    assert "at sites in the town of Leeds" in page.content.decode()
     assert viewer.post("loyalty_loyaltypromotion_change", promotion.pk, name="Mine").status_code == 403
     assert viewer.page("loyalty_loyaltypromotion_add").status_code == 403
 

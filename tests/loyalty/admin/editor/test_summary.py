@@ -111,7 +111,7 @@ def with_product_sets(*sets: dict[str, Any], match: str = "any", **outcome: Any)
             {"customer_rules": VIP, "control_group": {"group": "acme-g1", "percentage": "10"}},
             (
                 "loyalty members in the group “Group of acme” get 1 point for every full 10.00 GBP they spend. "
-                "10% of the group “Group of acme” do not get it, as a control group."
+                "10% of the group “Group of acme” are a control group and do not get it."
             ),
         ),
         (
@@ -119,7 +119,7 @@ def with_product_sets(*sets: dict[str, Any], match: str = "any", **outcome: Any)
             {"offer": "acme-o1"},
             {"application_rules": [FIFTH]},
             (
-                "identified customers, each time they have made 5 transactions within 1 month (counting restarts), get "
+                "identified customers, each time they have made 5 transactions within a month (counting restarts), get "
                 "a voucher for “Offer of acme”."
             ),
         ),
@@ -178,7 +178,7 @@ def test_a_multiplier_on_line_items_says_that_it_is_on_all_of_them(office: Offic
 def test_points_for_whole_amounts_and_for_parts_read_differently(office: Office) -> None:
     for whole, words in (
         (True, "loyalty members get 1 point for every full 10.00 GBP they spend."),
-        (False, "loyalty members get 1 point per 10.00 GBP they spend, parts count."),
+        (False, "loyalty members get 1 point per 10.00 GBP they spend, pro rata."),
     ):
         assert sentence_of(office, "bonus_points", {**SPEND, "whole_ratio_units_only": whole}) == words
 
@@ -186,8 +186,8 @@ def test_points_for_whole_amounts_and_for_parts_read_differently(office: Office)
 def test_a_target_that_stays_reached_reads_differently_from_one_that_restarts(office: Office) -> None:
     spend = {**FIFTH, "measure": "spend", "threshold": "20", "line_item_rules": TEA}
     for counting, words in (
-        ("every", "each time they have spent 20.00 GBP on Tea within 1 month (counting restarts)"),
-        ("reached", "on every transaction with Tea once they have spent 20.00 GBP on Tea in the last 1 month"),
+        ("every", "each time they have spent 20.00 GBP on Tea within a month (counting restarts)"),
+        ("reached", "on every transaction with Tea once they have spent 20.00 GBP on Tea in the last month"),
     ):
         rules = [{**spend, "counting": counting}]
         sentence = sentence_of(office, "fixed_points", {"points": 5}, application_rules=rules)

@@ -39,9 +39,18 @@ def office() -> Office:
             {"value": "50", "product_sets": [SHIRTS, TROUSERS]},
             {"transaction_redemption_limit": 1},
             (
-                "customers get 50% off 1 unit of SKU T1, SKU T2, SKU T3 or 2 more for every 2 units of “T-shirts” "
-                "(any product) and 1 unit of SKU T1, SKU T2, SKU T3 or 2 more they buy, cheapest units first, at most "
-                "once per transaction."
+                "customers get 50% off 1 unit of SKU T1, SKU T2, SKU T3 or 2 more for every bundle of 2 units of "
+                "“T-shirts” (any product) and 1 unit of SKU T1, SKU T2, SKU T3 or 2 more they buy, cheapest units "
+                "first, at most once per transaction."
+            ),
+        ),
+        (
+            "fixed_price",
+            {"value": "5", "product_sets": [{**SHIRTS, "gets_discount": True}, TROUSERS]},
+            {"transaction_redemption_limit": 2},
+            (
+                "customers get every bundle of 2 units of “T-shirts” (any product) and 1 unit of SKU T1, SKU T2, "
+                "SKU T3 or 2 more they buy for 5.00 GBP, cheapest units first, at most twice per transaction."
             ),
         ),
         (

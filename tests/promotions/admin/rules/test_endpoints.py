@@ -98,7 +98,7 @@ LINES = group("any", condition("category", "is", "Tea"), condition("product", "i
 @pytest.mark.parametrize(
     ("scope", "tree", "words"),
     [
-        ("line_item", LINES, "Category is Tea or Product is any of Product of acme (acme-p1)"),
+        ("line_item", LINES, "products in the category Tea, or that are “Product of acme” (acme-p1)"),
         (
             "transaction",
             group(
@@ -106,19 +106,23 @@ LINES = group("any", condition("category", "is", "Tea"), condition("product", "i
                 condition("total_inc_tax", "is_at_least", "20"),
                 group("any", condition("transaction_weekday", "is_any_of", ["monday", "sunday"])),
             ),
-            "Total inc. tax is at least 20.00 GBP and (Transaction weekday is any of Monday, Sunday)",
+            "customers whose total before discounts is at least 20.00 GBP, and shopping on Monday or Sunday",
         ),
         (
             "customer",
             group("all", condition("is_loyalty_member", "is", value=False), condition("birthday", "is_within_days", 3)),
-            "Is not a loyalty member and Birthday is within 3 days",
+            "customers who are not loyalty members, and whose birthday is within 3 days of today",
         ),
         (
             "customer",
             group("all", condition("enrolled_on", "is_between", ["2026-01-01", "2026-03-31"])),
-            "Enrolled on is between 1 Jan 2026 and 31 Mar 2026",
+            "customers who joined between 1 Jan 2026 and 31 Mar 2026",
         ),
-        ("line_item", group("all", condition("quantity", "is_at_least", 1)), "Quantity is at least 1 unit"),
+        (
+            "line_item",
+            group("all", condition("quantity", "is_at_least", 1)),
+            "products of which they buy at least 1 unit",
+        ),
         ("site", "", "all sites qualify"),
         ("site", group("all"), "all sites qualify"),
     ],
@@ -135,8 +139,8 @@ def test_a_total_is_in_the_promotions_currency(office: Office) -> None:
 def test_a_missing_value_is_dots_and_a_problem_at_its_path(office: Office) -> None:
     tree = group("all", condition("town", "is", "Leeds"), group("any", condition("county", "is_any_of", [])))
     read = reading(office, "site", tree)
-    assert read["words"] == "Town is Leeds and (County is any of …)"
-    assert read["problems"] == [{"path": "rules.1.rules.0.value", "detail": "The value is missing."}]
+    assert read["words"] == "at sites in the town of Leeds, and in the county of …"
+    assert read["problems"] == [{"path": "rules.1.rules.0.value", "detail": "Enter a value."}]
 
 
 def test_an_unknown_reference_is_a_problem_at_its_path(office: Office) -> None:
@@ -150,7 +154,7 @@ def test_an_unknown_reference_is_a_problem_at_its_path(office: Office) -> None:
 def test_an_attribute_of_the_catalogue_is_a_problem_without_it(office: Office) -> None:
     Account.objects.update(catalogue_enabled=False)
     problems = reading(office, "line_item", group("all", condition("labels", "is", "new")))["problems"]
-    assert problems == [{"path": "rules.0.attribute", "detail": "Labels needs the product catalogue."}]
+    assert problems == [{"path": "rules.0.attribute", "detail": "“Labels” needs the product catalogue."}]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +185,10 @@ def test_no_key_is_a_fault_of_ours(office: Office, value: Any) -> None:
 
 
 def test_half_a_character_is_read_out(office: Office) -> None:
-    assert reading(office, "site", group("all", condition("town", "is", "\ud800")))["words"] == "Town is \ud800"
+    assert (
+        reading(office, "site", group("all", condition("town", "is", "\ud800")))["words"]
+        == "at sites in the town of “\ud800”"
+    )
 
 
 def test_an_unknown_tree_is_refused(office: Office) -> None:
@@ -213,7 +220,7 @@ def test_archived_rows_are_not_offered_but_still_named(office: Office) -> None:
     groups_save(account_id=office.account.pk, rows=[GroupValues(code="old", name="Old friends", archived=True)])
     assert found(office, "group") == ["acme-g1"]
     read = reading(office, "customer", group("all", condition("groups", "is_any_of", ["old"])))
-    assert (read["words"], read["problems"]) == ("Groups is any of Old friends (old)", [])
+    assert (read["words"], read["problems"]) == ("customers in the group Old friends", [])
 
 
 @pytest.mark.parametrize(
