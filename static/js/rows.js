@@ -25,7 +25,9 @@
       for (const button of adding) button.disabled = rows.length >= most;
     }
 
-    const controls = (root) => [...root.querySelectorAll("[name]")].filter(({ name }) => !/-(ORDER|DELETE)$/.test(name));
+    const prefix = total.name.replace("TOTAL_FORMS", "");
+    const controls = (root) =>
+      [...root.querySelectorAll(`[name^="${prefix}"]`)].filter(({ name }) => !/-(ORDER|DELETE)$/.test(name));
     const valueOf = (control) => (control.type === "checkbox" ? control.checked : control.value.trim());
 
     /* A row in which nothing has been entered: its values are those of a row just added. */
@@ -44,11 +46,12 @@
       row.querySelector(".row-fields :is(input:not([type=hidden]), select, textarea)")?.focus();
     }
 
-    /* The first row of a new list is there from the beginning: the first button pressed begins that one. */
+    /* Where a new list begins with a row, the first button pressed begins that one while it is blank. */
+    let first = "beginsWithRow" in field.dataset && !visible().length ? appendRow() : null;
     function addRow(preset) {
       const rows = visible();
-      const reused = "beginsWithRow" in field.dataset && rows.length === 1 && isBlank(rows[0]);
-      delete field.dataset.beginsWithRow;
+      const reused = first && rows.length === 1 && rows[0] === first && isBlank(first);
+      first = null;
       begin(reused ? rows[0] : appendRow(), preset);
     }
 

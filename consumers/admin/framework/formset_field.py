@@ -123,7 +123,7 @@ class FormSetWidget(forms.Widget):
             ],
             "max_rows": self.max_rows,
             "first_row_when": self.first_row_when,
-            "begins_with_row": self.begins_with_row,
+            "begins_with_row": self.begins_with_row and not isinstance(value, RowFormSet),
             "disabled": disabled,
         }
         return context

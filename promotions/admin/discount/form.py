@@ -396,7 +396,7 @@ class DiscountForm(ContentFields, PromotionForm):
 
     def values_of(self, promotion: Promotion) -> Document:
         if not promotion.outcome:
-            return {"currency": self.account.currency, "product_sets": [{"rules": None}]}
+            return {"currency": self.account.currency}
         outcome, eligibility = promotion.outcome, promotion.eligibility
         return {
             **{name: outcome.get(name) for name in OUTCOME},
