@@ -65,7 +65,8 @@ EXPORT = "consumers.view_job"
 class ImportExportMixin(ImportExportModelAdmin):
     """An admin page whose rows are imported and exported as CSV, XLSX and JSON; large files become jobs.
 
-    ``file_note`` is shown above the upload form. Where ``exports`` is false, rows are only imported.
+    ``rows_name`` says what a file imports, where that is not the plural of the model. ``file_note`` is shown above the
+    upload form. Where ``exports`` is false, rows are only imported.
     """
 
     resource_classes: Sequence[type[AccountResource]]
@@ -73,6 +74,7 @@ class ImportExportMixin(ImportExportModelAdmin):
     export_form_class = FileExportForm
     formats: Sequence[type[FileFormat]] = (CSV, XLSX, JSON)
     show_change_form_export = False
+    rows_name = ""
     file_note = ""
     exports = True
 
@@ -181,7 +183,13 @@ class ImportExportMixin(ImportExportModelAdmin):
         return self._import_page(request, context, media=form.media)
 
     def _import_page(self, request: HttpRequest, context: Context, *, media: Any) -> TemplateResponse:
-        common = {"title": "Import", "opts": self.opts, "media": self.media + media}
+        common = {
+            "title": "Import",
+            "opts": self.opts,
+            "media": self.media + media,
+            "page_name": getattr(self, "page_name", ""),
+            "rows_name": self.rows_name or self.opts.verbose_name_plural,
+        }
         context = {**self.admin_site.each_context(request), **self.get_import_context_data(), **common, **context}
         return TemplateResponse(request, [self.import_template_name], context)
 

@@ -35,6 +35,7 @@ class LedgerEntryAdmin(ImportExportMixin, LongListAdmin):
     exports = False
 
     page_name = "Points ledger"
+    rows_name = "points adjustments"
     empty_text = "Every point a consumer gains or loses has an entry here."
     list_display = ("moment", "consumer", "signed_points", "kind_label", "description", "transaction", "promotion_code")
     list_filter = (

@@ -16,10 +16,12 @@ from django.utils.crypto import salted_hmac
 
 from consumers.author import Author
 from consumers.choices import KeyRole, MembershipStatus, StaffRole
-from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, Site, StaffMembership
+from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, SavedFilter, Site, StaffMembership, User
+from consumers.selectors import saved_filters_of
 from consumers.services.account import AccountValues, account_create, account_update, api_key_create
 from consumers.services.consumer import ConsumerValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
+from consumers.services.saved_filter import SavedFilterValues, saved_filter_add
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.choices import MessageState
@@ -132,6 +134,7 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
     # This process ends before its thread would write what it measured.
     PROFILER.write()
     log_ins = _staff({account: STAFF, second: SECOND_STAFF})
+    _saved_filters(account)
     manager_key, till_key = _keys(account)
     return Demo(
         account=account,
@@ -442,6 +445,22 @@ def _staff(members: dict[Account, Sequence[tuple[str, str, str, StaffRole]]]) ->
     return tuple(
         LogIn(username=username, password=_password(username), roles=tuple(held)) for username, held in roles.items()
     )
+
+
+SAVED_FILTERS = (
+    ("demo-marketer", "loyalty.loyaltypromotion", "Live in Leeds", "site=001&status=active", True),
+    ("demo-admin", "loyalty.offer", "Running out", "dates=now&stock=left", False),
+)
+"""Who keeps which filters of which list under which name, and whether colleagues see them."""
+
+
+def _saved_filters(account: Account) -> None:
+    for username, list_name, name, query, shared in SAVED_FILTERS:
+        user = User.objects.get(username=username)
+        filters = saved_filters_of(account_id=account.pk, list_name=list_name, user=user)
+        if not filters.filter(user=user, name_key=SavedFilter.normal_name(name)).exists():
+            values = SavedFilterValues(name=name, shared=shared)
+            saved_filter_add(account_id=account.pk, user=user, list_name=list_name, query=query, values=values)
 
 
 def _password(username: str) -> str:
