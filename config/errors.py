@@ -138,7 +138,7 @@ class ExceptionHandler(StandardizedHandler):
         if isinstance(exc, ModelValidationError):
             return validation_answer(validation_problems(exc))
         if isinstance(exc, TooManyFieldsSent):
-            return exceptions.ParseError("The address has more parameters than are taken.")
+            return exceptions.ParseError("The address has too many parameters.")
         request = self.context["request"]
         return outage_of(exc, request.method if request else None) or super().convert_known_exceptions(exc)
 

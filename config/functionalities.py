@@ -244,11 +244,11 @@ FUNCTIONALITIES: tuple[Functionality, ...] = (
     Functionality(
         code="ApiKeys",
         label="API keys",
-        note="Add: a manager’s key only with all that it may do. Change: revoke.",
+        note="Add: keys for managers only if you may do everything that they can. Change: revoke.",
         chapter=Chapter.SETTINGS,
         actions={
             SEE: can("See API keys", "consumers.view_apikey"),
-            ADD: can("Make keys for tills; keys for managers only if they may do it all", "consumers.add_apikey"),
+            ADD: can("Create keys for tills; keys for managers only with all that they can do", "consumers.add_apikey"),
             CHANGE: can("Revoke keys", "consumers.change_apikey"),
         },
         templates=roles(administrator="see add change"),

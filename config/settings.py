@@ -297,6 +297,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "points-adjustments", "description": "Corrections of many balances at once."},
         {"name": "products", "description": "The catalogue."},
         {"name": "promotions", "description": "Loyalty promotions, which give points and offers."},
+        {"name": "results", "description": "What all promotions of a period gave and sold."},
         {"name": "sites", "description": "Shops and web shops."},
         {"name": "transactions", "description": "Paid baskets, returns and voids; tills commit these."},
         {"name": "vouchers", "description": "Vouchers of consumers, read only."},

@@ -17,6 +17,7 @@ from consumers.admin.saved_filters import saved_filter_add_page, saved_filters_p
 from loyalty.admin.calendar import calendar
 from loyalty.admin.conflicts import conflicts_page, lost_saving_fragment
 from loyalty.admin.try_basket.page import try_basket
+from loyalty.admin.uplift import uplift_page
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.selectors.rule_values import LOYALTY_TEXT_SOURCES
 from promotions.admin.rules.endpoints import choices_found, rules_reading, rules_vocabulary
@@ -40,6 +41,7 @@ urlpatterns = [
     path("admin/saved-filters/<str:list_name>/", admin.site.admin_view(saved_filters_page), name="saved_filters"),
     path("admin/calendar/", admin.site.admin_view(calendar), name="promotion_calendar"),
     path("admin/conflicts-of/", admin.site.admin_view(conflicts_page), name="promotion_conflicts"),
+    path("admin/uplift/", admin.site.admin_view(uplift_page), name="promotion_uplift"),
     path("admin/lost-saving/", admin.site.admin_view(lost_saving_fragment), name="lost_saving"),
     path("admin/try/", admin.site.admin_view(try_basket), name="try_basket"),
     path("admin/rules/vocabulary/", admin.site.admin_view(rules_vocabulary), CHOOSABLE, name="rules_vocabulary"),

@@ -97,7 +97,7 @@ class RoleInUse(ConsumersError):
 
     def __init__(self, holders: Sequence[Any]) -> None:
         names = ", ".join(membership.user.username for membership in holders)
-        super().__init__(f"Staff with this role need another one first: {names}.")
+        super().__init__(f"First give these staff another role: {names}.")
         self.holders = tuple(holders)
 
 

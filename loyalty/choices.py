@@ -68,3 +68,19 @@ class EntryKind(models.TextChoices):
     ADJUSTMENT = "adjustment", "Adjustment"
     CLAIM = "claim", "Claim of an offer"
     RETURN = "return", "Return"
+
+
+class UpliftMetric(models.TextChoices):
+    """What is compared per consumer, net of returns."""
+
+    CONTRIBUTION = "contribution", "Contribution"
+    SALES = "sales", "Sales"
+    VISITS = "visits", "Visits"
+    UNITS = "units", "Units"
+
+
+class ResultsSource(models.TextChoices):
+    """What results are counted from."""
+
+    SALES = "sales", "Sales"
+    RETURNS = "returns", "Returns"

@@ -18,6 +18,7 @@ CODES = [
         message_settled="The message has already been sent or given up.",
         replay_too_late="The sales are older than the account accepts.",
         unreadable_sales_file="The file of past sales cannot be read.",
+        from_after_to="The first day of a period is after its last.",
         ledger_is_append_only="Ledger entries cannot be changed; add a correcting entry.",
     ),
     *(
@@ -28,6 +29,8 @@ CODES = [
             ("voided", "The transaction was voided."),
             ("insufficient_points", "The consumer has too few points."),
             ("offer_unavailable", "The offer is archived, has ended or is out of stock."),
+            ("no_control_group", "The promotion has no control group to be compared with."),
+            ("not_measured_yet", "The promotion has not started: there is nothing to compare yet."),
         )
     ),
 ]

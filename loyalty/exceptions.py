@@ -125,3 +125,15 @@ class ConsumerNotFound(LoyaltyError):
     """The account has no such consumer."""
 
     code = "not_found"
+
+
+class NoControlGroup(LoyaltyError):
+    """The promotion has no control group to be compared with."""
+
+    code = "no_control_group"
+
+
+class NotMeasuredYet(LoyaltyError):
+    """The promotion has not started, so that its consumers are not measured yet."""
+
+    code = "not_measured_yet"

@@ -65,6 +65,7 @@ class AccountForm(ServiceForm):
             "time_zone",
             "points_per_currency_unit",
             "point_value",
+            "expected_redemption",
             "catalogue_enabled",
             "late_transaction_days",
         )
@@ -72,6 +73,7 @@ class AccountForm(ServiceForm):
             "name": "Account name",
             "points_per_currency_unit": "Base points per unit of currency",
             "point_value": "Value of one point",
+            "expected_redemption": "Points that will be redeemed (%)",
             "catalogue_enabled": "Use the product catalogue",
             "late_transaction_days": "Accept late transactions for (days)",
         }
@@ -79,6 +81,8 @@ class AccountForm(ServiceForm):
             "points_per_currency_unit": "For example, 2 gives two points for every 1.00 spent. Only active loyalty "
             "members earn points.",
             "point_value": "What one point is worth in money when promotions compete.",
+            "expected_redemption": "The part of all points that you expect customers to redeem. Results count the cost "
+            "of points by it, from the day on which you change it.",
             "catalogue_enabled": "If off, line item rules can only use the SKU, category and brand that the till "
             "sends.",
             "late_transaction_days": "How late an offline till may send its transactions.",
@@ -118,7 +122,7 @@ class AccountSettingsAdmin(OnePageAdmin):
         ("Account", {"fields": ("name", "currency", "time_zone")}),
         (
             "Points",
-            {"fields": (("points_per_currency_unit", "point_value"), "earn_rates")},
+            {"fields": (("points_per_currency_unit", "point_value"), "expected_redemption", "earn_rates")},
         ),
         ("Tills and catalogue", {"fields": ("catalogue_enabled", "late_transaction_days")}),
     )

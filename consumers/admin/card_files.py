@@ -65,7 +65,7 @@ class CardResource(AccountResource):
     ) -> None:
         errors = dict(import_validation_errors or {})
         if not self.export_field(self.fields["consumer_id"], instance):
-            errors.setdefault("read_consumer_id", ValidationError("Say whose card it is."))
+            errors.setdefault("read_consumer_id", ValidationError("Enter the consumer id of the card’s owner."))
         if errors:
             raise ValidationError(errors)
 

@@ -134,7 +134,7 @@ class ConsumerForm(ServiceForm):
     def clean(self) -> JsonObject:
         cleaned: JsonObject = super().clean() or self.cleaned_data
         if cleaned.get("member_status") and not cleaned.get("enrolled_on") and "enrolled_on" not in self.errors:
-            self.add_error("enrolled_on", "Enter the date when they joined.")
+            self.add_error("enrolled_on", "Enter the date they joined.")
         if cleaned.get("cards") and not cleaned.get("member_status"):
             self.add_error("member_status", "Choose a membership status: only members have cards.")
         return cleaned
@@ -234,9 +234,7 @@ class ConsumerResource(AccountResource):
                 detail = f"Must be one of {', '.join(MembershipStatus.values)}, or blank."
                 problems.append(FileProblem(row=number, column="loyalty_status", detail=detail))
             elif status and enrolled_on is None:
-                problems.append(
-                    FileProblem(row=number, column="enrolled_on", detail="Enter the date when they joined.")
-                )
+                problems.append(FileProblem(row=number, column="enrolled_on", detail="Enter the date they joined."))
             elif cards and not status:
                 problems.append(FileProblem(row=number, column="cards", detail="Only loyalty members have cards."))
             values.append(self._values(consumer, status, enrolled_on, cards))

@@ -165,7 +165,7 @@ class GroupAdmin(GroupMembersMixin, ImportExportMixin, KeyedAdmin):
     )
     form = GroupForm
     add_label = "Add group"
-    empty_text = "A group is a named set of consumers: rules and control groups choose among them."
+    empty_text = "A group is a named set of consumers. Rules and control groups use it."
     list_display = ("code", "name", "members")
     list_display_links = ("code", "name")
     list_filter = (

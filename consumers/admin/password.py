@@ -113,7 +113,7 @@ class Forgotten(OutsidePage, AskForm):
 class ForgottenDone(OutsidePage, TemplateView):
     """Says the same whether there is such a person or not."""
 
-    title = "Check your email"
+    title = "Check your e-mail"
     template_name = "admin/password/forgotten_done.html"
 
 

@@ -80,7 +80,7 @@ def role_change_description(named: frozenset[str]) -> DescribeChange:
 
     def describe_grants(grants: Sequence[str]) -> str:
         names = [describe_grant(grant) for grant in grants if not functionalities_had([grant]).isdisjoint(named)]
-        others = ["functionalities that you do not have"] if len(names) < len(grants) else []
+        others = ["permissions that you do not have"] if len(names) < len(grants) else []
         return ", ".join(names + others) or "–"
 
     def describe(field: Any, before: Any, after: Any) -> Iterator[Change]:
@@ -135,7 +135,7 @@ class RoleAdmin(AccountAdmin):
         (
             "Functionalities",
             {
-                "description": "You can give what you may do yourself.",
+                "description": "You can only give permissions that you have yourself.",
                 "fields": ("grants",),
             },
         ),
@@ -158,7 +158,7 @@ class RoleAdmin(AccountAdmin):
             held = () if obj is None else (("Staff", {"fields": ("holder_names",)}),)
             return (*self.fieldsets, *held)
         # The points of a template are set for the account, on a page of their own.
-        note = "Every account has this role, and it stays as it is. Copy it to make your own."
+        note = "Every account has this role and it cannot be changed. Copy it to make your own."
         return (
             ("Role", {"description": note, "fields": ("title", "purpose")}),
             ("Functionalities", {"fields": ("grants",)}),
@@ -272,5 +272,5 @@ class RoleAdmin(AccountAdmin):
     def describe_refused_delete(self, request: HttpRequest, refused: Refused, obj: Any) -> str:
         if isinstance(refused, RoleInUse):
             names = holders_linked(obj, account_of(request).pk)
-            return format_html("Give staff with this role another one first: {}.", names)
+            return format_html("First give these staff another role: {}.", names)
         return super().describe_refused_delete(request, refused, obj)

@@ -184,7 +184,7 @@ def saved_filters_page(request: HttpRequest, list_name: str) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "opts": page.opts,
-        "title": f"Saved filters of {listed}",
+        "title": f"Saved filters: {listed}",
         "form": form,
         "back": page.url_of("changelist"),
     }

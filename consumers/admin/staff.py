@@ -34,7 +34,7 @@ from consumers.services.staff import staff_member_add, staff_member_remove, staf
 from consumers.types import JsonObject, Rows
 
 ROLE_DESCRIPTIONS = {
-    StaffRole.ADMINISTRATOR: "Administrator: everything in this account, staff and keys included",
+    StaffRole.ADMINISTRATOR: "Administrator: everything in this account, including staff and API keys",
     StaffRole.MARKETER: "Marketer: promotions, offers, groups and products",
     StaffRole.CUSTOMER_SERVICE: "Customer service: consumers, their cards and points",
     StaffRole.VIEWER: "Viewer: read only",
@@ -235,7 +235,7 @@ class StaffMembershipAdmin(AccountAdmin):
         },
     )
     def password_link(self, request: HttpRequest, form: PasswordLinkForm, object_id: object) -> HttpResponse:
-        self.log_change(request, form.membership, "Link for a new password made.")
+        self.log_change(request, form.membership, "The link for a new password is ready.")
         messages.warning(
             request,
             format_html(

@@ -38,8 +38,10 @@ class Account(models.Model):
 
     ``points_per_currency_unit`` is the number of base points earned by one unit of the account's currency;
     ``other_earn_rates`` maps further ISO 4217 codes to theirs. ``point_value`` is the money value of one point
-    when savings are compared. ``rulebook_version`` increases with every change that a decision depends on, in the same
-    transaction; ``rulebook_epoch`` with those that remove something.
+    when savings are compared, and ``expected_redemption`` the percentage of points that are expected to be redeemed,
+    which results value them by. ``arrival_grace_days`` are the days that points of late sales are given at least; they
+    take effect with points that expire. ``rulebook_version`` increases with every change that a decision depends on, in
+    the same transaction; ``rulebook_epoch`` with those that remove something.
     """
 
     code = models.SlugField(max_length=64, unique=True)
@@ -55,6 +57,13 @@ class Account(models.Model):
     )
     catalogue_enabled = models.BooleanField(default=True)
     late_transaction_days = models.PositiveIntegerField(default=30, validators=[MaxValueValidator(36500)])
+    arrival_grace_days = models.PositiveIntegerField(default=14, validators=[MaxValueValidator(3650)])
+    expected_redemption = models.DecimalField(
+        max_digits=5,
+        decimal_places=2,
+        default=Decimal(100),
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
+    )
     rulebook_version = models.PositiveBigIntegerField(default=1, editable=False)
     rulebook_epoch = models.PositiveBigIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

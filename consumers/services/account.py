@@ -17,7 +17,7 @@ from consumers.services.upsert import model_problems
 
 @dataclass(frozen=True, kw_only=True)
 class AccountValues:
-    """All editable fields of an account."""
+    """All editable fields of an account. ``arrival_grace_days`` None leaves it as it is."""
 
     name: str
     currency: str
@@ -27,6 +27,8 @@ class AccountValues:
     point_value: Decimal = Decimal("0.01")
     catalogue_enabled: bool = True
     late_transaction_days: int = 30
+    arrival_grace_days: int | None = None
+    expected_redemption: Decimal = Decimal(100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +108,8 @@ def account_update(*, account_id: int, values: AccountValues, author: Author) ->
         account = account_lock(account_id=account_id)
         old_currency = account.currency
         for name, value in asdict(values).items():
-            setattr(account, name, value)
+            if value is not None:
+                setattr(account, name, value)
         if problems := tuple(model_problems(account)):
             raise ConsumersError(problems=problems)
         if account.currency != old_currency and referenced_keys(

@@ -133,7 +133,7 @@ def job_answer(*, job: Job, question: JobQuestion, parameters: JsonObject, resta
         begun: JsonObject = {"phase": "", "done": 0, "total": 0, "summary": {}} if restart else {}
         answered = {"state": JobState.WAITING, "question": "", "parameters": job.parameters | parameters, **begun}
         if not asking.update(**answered):
-            raise JobOver("This was already answered or cancelled.")
+            raise JobOver("This import was already confirmed or cancelled.")
         if restart:
             JobPart.objects.filter(job=job, file=JobFile.PREVIEW).delete()
         transaction.on_commit(partial(jobs_waiting.send_robust, sender=Job))

@@ -125,7 +125,7 @@ def api_key_create_by_staff(*, account_id: int, name: str, role: KeyRole, given_
     with transaction.atomic():
         account_lock(account_id=account_id)
         if role == KeyRole.MANAGER and not manager_key_allowed(account_id=account_id, user=given_by):
-            raise GrantDenied("A manager’s key may do more than you. Make a key for a till.", attr="role")
+            raise GrantDenied("A manager’s key can do more than you. Create a key for a till instead.", attr="role")
         return api_key_create(account_id=account_id, name=name, role=role)
 
 
@@ -187,7 +187,11 @@ def _denials(role: Role, own: Authority) -> list[Problem]:
     if beyond := [grant for grant in role.grants if grant not in own.grants]:
         named = get_text_list([f"“{describe_grant(grant)}”" for grant in beyond[:5]], "and")
         problems.append(
-            Problem(code=GrantDenied.code, detail=f"You cannot give what you do not have: {named}.", attr="grants")
+            Problem(
+                code=GrantDenied.code,
+                detail=f"You can only give permissions that you have yourself. You do not have: {named}.",
+                attr="grants",
+            )
         )
     limits = {"points_at_once": own.allowance.at_once, "points_per_day": own.allowance.per_day}
     for name, limit in limits.items():

@@ -110,7 +110,7 @@ def _member_lock(account_id: int, username: str) -> StaffMembership:
 def _role_to_give(account_id: int, title: str, given_by: User | None) -> Role:
     role = role_titled(account_id=account_id, title=title)
     if role is None:
-        raise ConsumersError("This account has no such role.", attr="role")
+        raise ConsumersError("This account does not have this role.", attr="role")
     require_covered(account_id=account_id, role=role, given_by=given_by)
     return role
 

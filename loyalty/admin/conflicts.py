@@ -178,7 +178,7 @@ def _reason(overlap: Overlap) -> str:
     reasons = [reason for _, attribute, reason in _ASPECTS if getattr(overlap, attribute) is Verdict.DISJOINT]
     if reasons or overlap.example is not None:
         return " ".join(reasons)
-    return "There is no proof either way. Try a basket to check."
+    return "We cannot say for certain. Try a basket to check."
 
 
 def _winner(promotion: Promotion, pair: Conflict) -> str:

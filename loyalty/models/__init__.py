@@ -5,9 +5,18 @@ from loyalty.models.ledger import LedgerEntry
 from loyalty.models.message import RedemptionMessage
 from loyalty.models.offer import Offer, Voucher
 from loyalty.models.promotion import LoyaltyPromotion
+from loyalty.models.results import (
+    PromotionDayConsumers,
+    PromotionDayResult,
+    PromotionMonthResult,
+    PromotionResult,
+    ResultsGap,
+    ResultsMark,
+)
 from loyalty.models.reversal import Reversal
 from loyalty.models.transaction import AppliedPromotion, Transaction
 from loyalty.models.tried_basket import TriedBasket
+from loyalty.models.uplift import UpliftMember, UpliftPopulation
 from loyalty.models.usage import PromotionUsage
 
 __all__ = [
@@ -16,11 +25,19 @@ __all__ = [
     "LedgerEntry",
     "LoyaltyPromotion",
     "Offer",
+    "PromotionDayConsumers",
+    "PromotionDayResult",
+    "PromotionMonthResult",
+    "PromotionResult",
     "PromotionUsage",
     "RedemptionMessage",
+    "ResultsGap",
+    "ResultsMark",
     "Reversal",
     "StaffAdjustment",
     "Transaction",
     "TriedBasket",
+    "UpliftMember",
+    "UpliftPopulation",
     "Voucher",
 ]

@@ -188,6 +188,16 @@ def ghost_redemptions_of(transaction: Transaction) -> list[StoredGhost]:
     return list(msgspec.convert(transaction.facts, _StoredFacts).inputs.held_out)
 
 
+def redeemed_keys(answer: str) -> frozenset[tuple[str, str]]:
+    """Return family and code of what applied to a sale, from the text of its answer."""
+    return frozenset(applied.key for applied in _answer(answer).applied)
+
+
+def withheld_promotions(facts: JsonObject) -> frozenset[int]:
+    """Return the ids of the promotions that control groups withheld at a sale, from its facts."""
+    return frozenset(ghost.promotion for ghost in msgspec.convert(facts, _StoredFacts).inputs.held_out)
+
+
 def lines_of(transaction: Transaction) -> list[StoredLine]:
     """Return the lines."""
     return msgspec.convert(transaction.lines, list[StoredLine])

@@ -109,7 +109,7 @@ def test_an_error_is_shown_at_its_product_set_and_the_input_is_kept(desk: Desk) 
     second.get_by_label("This many products get the discount").fill("4")
     page.get_by_role("button", name="Save draft").click()
     expect(page.get_by_role("tabpanel", name="Discount")).to_be_visible()
-    expect(set_at(page, 2)).to_contain_text("At most the required quantity, which is 1.")
+    expect(set_at(page, 2)).to_contain_text("Must be at most the required quantity, 1.")
     expect(set_at(page, 1)).not_to_contain_text("At most")
     expect(set_at(page, 2).locator(".chip")).to_have_count(1)
     assert desk.accessibility_faults() == []

@@ -433,7 +433,7 @@ def test_a_copy_is_made_in_a_dialog(desk: Desk) -> None:
     dialog = page.get_by_role("dialog", name="Duplicate this promotion")
     dialog.get_by_label("Promotion code").fill("fifty")
     dialog.get_by_role("button", name="Duplicate").click()
-    expect(dialog.get_by_text("There is a promotion fifty already")).to_be_visible()
+    expect(dialog.get_by_text("A promotion fifty exists already")).to_be_visible()
     dialog.get_by_label("Promotion code").fill("sixty")
     dialog.get_by_role("button", name="Duplicate").click()
     expect(page.get_by_text("Draft: does not apply").first).to_be_visible()

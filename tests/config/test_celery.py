@@ -9,7 +9,9 @@ from config.celery import app
 
 def test_every_scheduled_task_checks_whether_it_is_due() -> None:
     schedule = app.conf.beat_schedule
-    assert {"statuses_sync", "messages_send", "vouchers_expire", "jobs_run"} == set(schedule)
+    assert {"statuses_sync", "messages_send", "vouchers_expire", "jobs_run", "results_count", "uplift_measure"} == set(
+        schedule
+    )
     app.loader.import_default_modules()
     for entry in schedule.values():
         assert entry["task"] in app.tasks
@@ -18,7 +20,8 @@ def test_every_scheduled_task_checks_whether_it_is_due() -> None:
 
 def test_slow_tasks_have_a_queue_of_their_own() -> None:
     queues = {task: route["queue"] for task, route in app.conf.task_routes.items()}
-    assert [task for task, queue in queues.items() if queue == "bulk"] == ["consumers.tasks.jobs_run"]
+    bulk = {task for task, queue in queues.items() if queue == "bulk"}
+    assert bulk == {"consumers.tasks.jobs_run", "loyalty.tasks.uplift_measure"}
     assert set(queues.values()) == set(app.conf.task_queues)
 
 

@@ -11,8 +11,16 @@ ROW = re.compile(r"^\| `(?P<code>\w+)` \| (?P<status>\d{3}) \| (?P<meaning>.+) \
 TILL_ROW = re.compile(r"^\| [\d, ]+ \| (.+?) \|", re.MULTILINE)
 OF_MANAGERS = {
     *("above_required_quantity", "adjustment_limit", "already_exists", "already_published", "blank_at_end"),
-    *("blank_in_address", "catalogue_disabled", "contradicts_date_of_birth", "date", "datetime", "immutable", "in_use"),
-    *("insufficient_points", "invalid_number", "invalid_url", "invalid_value", "job_failed", "job_over"),
+    *(
+        "blank_in_address",
+        "catalogue_disabled",
+        "contradicts_date_of_birth",
+        "date",
+        "datetime",
+        "from_after_to",
+        "immutable",
+    ),
+    *("in_use", "insufficient_points", "invalid_number", "invalid_url", "invalid_value", "job_failed", "job_over"),
     *("last_administrator", "ledger_is_append_only", "make_aware", "message_settled", "no_discounted_set"),
     *(
         "in_the_past",
@@ -22,6 +30,8 @@ OF_MANAGERS = {
         "not_in_set",
         "not_of_type",
         "not_published",
+        "no_control_group",
+        "not_measured_yet",
         "not_tiered",
     ),
     *("not_together", "not_used", "offer_unavailable", "offset", "one_source", "overflow", "range"),

@@ -188,6 +188,8 @@ def test_what_the_document_does_not_describe_is_noticed(
         ("personalized-promotions/{backend_id}/consumers/{consumer_id}/products", {"post", "put", "delete"}),
         ("personalized-promotions/{backend_id}/consumers/{consumer_id}/selection", {"put"}),
         ("vouchers/{code}", {"get"}),
+        ("promotions/{code}/uplift", {"get"}),
+        *((path, {"get"}) for path in ("results", "promotions/{code}/results", "discounts/{code}/results")),
         ("baskets/evaluate", {"post"}),
         ("transactions", {"get", "post"}),
     ],

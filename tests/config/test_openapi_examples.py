@@ -7,12 +7,16 @@ writes the answers of the calls below to ``config/openapi_examples.json`` anew.
 
 import json
 import os
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from config.openapi import EXAMPLES
+from loyalty.services.results.count import results_count
+from loyalty.services.uplift.population import populations_update
 from tests.consumers.builders import Shop, make_shop
 from tests.contract import document, resolved, schema_problems
 
@@ -44,6 +48,7 @@ PROMOTION = {
             "match": "all",
             "rules": [{"attribute": "transaction_weekday", "operator": "is", "value": "wednesday"}],
         },
+        "control_group": {"group": "gold", "percentage": "10"},
         "customer_redemption_limit": 1,
         "customer_limit_period": "week",
     },
@@ -113,6 +118,7 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("promotions_duplicate", "POST", "promotions/wednesday/duplicate", {"code": "thursday", "name": "50 on Thursdays"}),
     ("promotions_list", "GET", "promotions", None),
     ("promotions_versions_list", "GET", "promotions/wednesday/versions", None),
+    ("promotions_uplift_get", "GET", "promotions/wednesday/uplift?metric=sales", None),
     ("promotions_delete", "DELETE", "promotions/draft", None),
     ("discounts_replace", "PUT", "discounts/tea-3-for-2", DISCOUNT),
     ("discounts_change", "PATCH", "discounts/tea-3-for-2", {"total_redemption_limit": 1000}),
@@ -162,6 +168,9 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("transactions_void", "POST", "transactions/leeds-1-000018/void", {"reference": "leeds-1-V-000001"}),
     ("transactions_get", "GET", "transactions/leeds-1-000017", None),
     ("transactions_list", "GET", "transactions?consumer=c-1", None),
+    ("promotions_results_get", "GET", "promotions/wednesday/results?by=day", None),
+    ("discounts_results_get", "GET", "discounts/tea-3-for-2/results?by=site", None),
+    ("results_get", "GET", "results?from=2026-03-01&to=2026-03-31", None),
     ("consumers_loyalty_get", "GET", "consumers/c-1/loyalty", None),
     ("promotions_stop", "POST", "promotions/wednesday/stop", {}),
     ("discounts_stop", "POST", "discounts/tea-3-for-2/stop", {}),
@@ -174,6 +183,10 @@ def made(shop: Shop) -> list[dict[str, Any]]:
     """Make every call; return each with its status and answer."""
     recorded = []
     for operation, method, path, body in CALLS:
+        if operation == "promotions_results_get":
+            results_count(clock=timezone.now)
+        if operation == "promotions_uplift_get":
+            populations_update(clock=timezone.now, for_at_most=timedelta(minutes=1))
         response = shop.manager.call(method, path, body)
         assert response.status_code < 300, (operation, response.content)
         call: dict[str, Any] = {"operation": operation, "status": response.status_code}

@@ -231,7 +231,7 @@ def test_who_made_a_link_is_recorded(office: Office, sam: User) -> None:
     make_link(office, sam)
     membership = StaffMembership.objects.get(user=sam)
     entry = LogEntry.objects.get(object_id=str(membership.pk))
-    assert (entry.user, entry.get_change_message()) == (office.user, "Link for a new password made.")
+    assert (entry.user, entry.get_change_message()) == (office.user, "The link for a new password is ready.")
 
 
 def test_nobody_makes_a_link_for_a_member_of_another_account_too(office: Office, sam: User) -> None:

@@ -21,6 +21,8 @@ FRESH = {
     "point_value": "0.01",
     "catalogue_enabled": True,
     "late_transaction_days": 30,
+    "arrival_grace_days": 14,
+    "expected_redemption": "100",
 }
 
 
@@ -135,6 +137,11 @@ def test_of_many_unknown_fields_the_first_thousand_are_told(shop: Shop) -> None:
         ({"point_value": {}}, "point_value"),
         ({"catalogue_enabled": "yes"}, "catalogue_enabled"),
         ({"late_transaction_days": -1}, "late_transaction_days"),
+        ({"arrival_grace_days": 3651}, "arrival_grace_days"),
+        ({"arrival_grace_days": None}, "arrival_grace_days"),
+        ({"expected_redemption": "100.01"}, "expected_redemption"),
+        ({"expected_redemption": "-1"}, "expected_redemption"),
+        ({"expected_redemption": "33.333"}, "expected_redemption"),
         ({"late_transaction_days": 36501}, "late_transaction_days"),
         ({"late_transaction_days": 10**30}, "late_transaction_days"),
         ({"late_transaction_days": "30"}, "late_transaction_days"),

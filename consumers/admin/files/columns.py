@@ -134,13 +134,16 @@ def mapping_problems(columns: Mapping[str, str], resource: ColumnsResource) -> l
     for heading, column in columns.items():
         if column and column in first:
             problems.append(
-                (heading, f"“{first[column]}” gives {column_label(column)} already. Choose one of the two.")
+                (
+                    heading,
+                    f"“{first[column]}” is already used for {column_label(column)}. Choose one of the two columns.",
+                )
             )
         first.setdefault(column, heading)
     needed = [field.column_name for field in resource.key_fields if field.column_name not in resource.optional_keys]
     missing = [column_label(column) for column in needed if column not in first]
     if missing:
-        problems.append((None, f"Say which column is {' and '.join(missing)}: it says which row is which."))
+        problems.append((None, f"Choose the column of {' and '.join(missing)}: it identifies each row."))
     return problems
 
 

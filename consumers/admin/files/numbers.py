@@ -88,7 +88,7 @@ def number_text(text: str, style: NumberStyle) -> str:
             )
     if any(pattern.fullmatch(text) for pattern in _PLAIN.values()):
         raise UnclearNumber(
-            f"{text} has a decimal comma, other numbers a decimal point. Write them alike, or choose the decimal sign."
+            f"{text} has a decimal comma, other numbers a decimal point. Use one of them, or choose the decimal sign."
         )
     raise NotANumber(text)
 
@@ -97,5 +97,5 @@ def _unclear(text: str) -> str:
     separator = "," if "," in text else "."
     return (
         f"{text} may be {text.replace(separator, '')} or {text.replace(separator, '.')}. "
-        "Choose the decimal sign, and upload the file again."
+        "Choose the decimal sign and upload the file again."
     )

@@ -260,7 +260,7 @@ class ImportExportMixin(ImportExportModelAdmin):
         """Show or take the columns of the file of a job that asks."""
         job = row_by_id(visible_jobs(request).filter(kind=IMPORT_KIND, state=JobState.ASKING), job_id)
         if job is None or job.parameters["model"] != self.model._meta.label_lower:
-            messages.error(request, "This was answered already, or cancelled.")
+            messages.error(request, "This import was already confirmed or cancelled.")
             return HttpResponseRedirect(reverse("admin:consumers_job_changelist"))
         resource: Any = job_resource(job)
         data = request.POST if request.method == "POST" else None
@@ -324,7 +324,9 @@ class ImportExportMixin(ImportExportModelAdmin):
         return upload_named(request, file, account_id=account_of(request).pk, model=model)
 
     def _redirect_to_upload(self, request: HttpRequest) -> HttpResponse:
-        messages.error(request, "The file is gone: it was already imported, or it waited too long. Upload it again.")
+        messages.error(
+            request, "The file is no longer available: it was already imported, or it has expired. Upload it again."
+        )
         return HttpResponseRedirect(self.url_of("import"))
 
     def process_result(self, result: FileResult, request: HttpRequest) -> HttpResponse:

@@ -179,7 +179,7 @@ class AccountResource(ModelResource):
                 raise ValidationError(f"The file has no column {key.column_name}, which identifies each row.")
         if unknown := [name[:100] for name in headers if not self.accepts_column(name)][:10]:
             known = ", ".join(field.column_name for field in self.get_import_fields())
-            raise ValidationError(f"The file has unknown columns: {', '.join(unknown)}. Known are {known}.")
+            raise ValidationError(f"The file has unknown columns: {', '.join(unknown)}. Use only these: {known}.")
         if len(dataset) > MAX_ROWS:
             raise ValidationError(f"A file can have up to {MAX_ROWS:,} rows. This one has {len(dataset):,}.")
         if repeated := list(islice(self._repeated_rows(dataset), MAX_SHOWN_PROBLEMS)):
@@ -225,7 +225,9 @@ class AccountResource(ModelResource):
         for name in [name for name, value in row.items() if value is ABSENT]:
             del row[name]
         if unstorable := [name for name, value in row.items() if not is_storable(value)]:
-            raise ValidationError(dict.fromkeys(unstorable, "This has a character that we cannot store."))
+            raise ValidationError(
+                dict.fromkeys(unstorable, "This contains a character that cannot be stored. Remove it.")
+            )
         if empty := [field.column_name for field in self.key_fields if row.get(field.column_name) in (None, "")]:
             raise ValidationError(dict.fromkeys(empty, "This cannot be blank: it identifies the row."))
 

@@ -249,7 +249,7 @@ def problems_of(result: Result, resource: ResultResource) -> Iterator[FileProble
 def _unexpected_problem(error: Exception) -> str:
     """Log an error that the file did not cause, and return what the user is told of it."""
     logger.error("An import failed", exc_info=error)
-    return "This could not be imported, and it is not your fault. Ask your system administrator to check the log."
+    return "This could not be imported because of a system error. Ask your system administrator to check the log."
 
 
 def _problems_of_row(row: InvalidRow, resource: ResultResource) -> Iterator[FileProblem]:

@@ -119,7 +119,7 @@ class DeletionMixin:
         page: Any = self
         rows = list(chosen.order_by("pk")[: MAX_DELETED + 1])
         if len(rows) > MAX_DELETED:
-            messages.error(request, f"At most {MAX_DELETED} at once: choose fewer.")
+            messages.error(request, f"At most {MAX_DELETED} at once. Select fewer.")
             return None
         # Rows that the user may not delete are kept as those in use are.
         in_use = self.rows_in_use(request, rows)
@@ -156,4 +156,4 @@ class DeletionMixin:
         if count:
             messages.success(request, f"{count:,} deleted.")
         elif not rows:
-            messages.warning(request, "None of them can be deleted.")
+            messages.warning(request, "None of these can be deleted.")

@@ -203,7 +203,7 @@ class FormSetField(forms.Field):
         if not isinstance(value, RowFormSet):
             return list(value or [])
         if not value.is_valid():
-            raise forms.ValidationError("Check the marked rows.", code="rows")
+            raise forms.ValidationError("Correct the highlighted rows.", code="rows")
         return [form.as_values() for form in self.counted_rows(value)]
 
     @staticmethod

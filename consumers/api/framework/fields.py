@@ -151,6 +151,8 @@ class DecimalText(serializers.DecimalField):
             return dict(AMOUNT)
         lowest = self.min_value
         highest = 10 ** ((self.max_digits or 0) - (self.decimal_places or 0)) - 1
+        if self.max_value is not None:
+            highest = min(highest, int(self.max_value))
         # A minus before nothing is read as 0.
         number = r"-?[0-9]+(\.[0-9]+)?" if lowest is None or lowest < 0 else r"(-0+(\.0+)?|[0-9]+(\.[0-9]+)?)"
         text = {"type": "string", "pattern": f"^{number}$", "maxLength": PLAIN_LENGTH}

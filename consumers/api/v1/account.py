@@ -53,6 +53,8 @@ class AccountInput(Input):
     point_value = DecimalText(max_digits=12, decimal_places=6, min_value=0)
     catalogue_enabled = FlagField()
     late_transaction_days = WholeField(max_value=36_500)
+    arrival_grace_days = WholeField(max_value=3_650)
+    expected_redemption = DecimalText(max_digits=5, decimal_places=2, min_value=0, max_value=100)
 
 
 class AccountOutput(Output):
@@ -67,6 +69,8 @@ class AccountOutput(Output):
     point_value = DecimalText(max_digits=12, decimal_places=6)
     catalogue_enabled = serializers.BooleanField()
     late_transaction_days = serializers.IntegerField()
+    arrival_grace_days = serializers.IntegerField()
+    expected_redemption = DecimalText(max_digits=5, decimal_places=2)
 
 
 class AccountView(ApiView):

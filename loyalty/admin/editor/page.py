@@ -2,8 +2,12 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.decorators import action
 
 from consumers.author import Author
 from consumers.models import Account
@@ -69,6 +73,8 @@ class LoyaltyPromotionAdmin(LoyaltyPreviewMixin, PromotionAdmin):
     summary = staticmethod(describe_loyalty_promotion)
     advice = staticmethod(loyalty_promotion_advice)
 
+    actions_detail = (*PromotionAdmin.actions_detail, "uplift")
+
     class Media:
         js = ("js/choice_box.js", "js/choice_keys.js", "js/preview.js")
 
@@ -89,3 +95,8 @@ class LoyaltyPromotionAdmin(LoyaltyPreviewMixin, PromotionAdmin):
     ) -> tuple[Promotion, bool]:
         values = self.values_from(form, common=common)
         return loyalty_promotion_save(account=account, values=values, author=author, at=at)
+
+    @action(description="Uplift", icon="science", permissions=["view"])
+    def uplift(self, request: HttpRequest, object_id: object) -> HttpResponse:
+        query = urlencode({"promotion": self.promotion_of(request, object_id).pk})
+        return HttpResponseRedirect(f"{reverse('promotion_uplift')}?{query}")

@@ -47,11 +47,11 @@ from promotions.selectors.promotion import promotions_by_code
 REFUSED_VOUCHERS = {
     "unknown": "This voucher does not exist.",
     "other_consumer": "It belongs to another consumer.",
-    "cancelled": "It had been cancelled.",
-    "redeemed": "It had already been used.",
+    "cancelled": "It was already cancelled.",
+    "redeemed": "It was already used.",
     "not_yet_valid": "It was issued after this sale.",
-    "expired": "It had expired.",
-    "not_applicable": "It would give nothing on this basket.",
+    "expired": "It had already expired.",
+    "not_applicable": "It would take nothing off this basket.",
 }
 """Why a voucher that was presented did not pay, by the reason's code."""
 

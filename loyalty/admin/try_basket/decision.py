@@ -285,7 +285,7 @@ def _notes(
     for warning in quote.warnings:
         yield warning.detail
     for refused in quote.decision.vouchers_refused:
-        yield f"Voucher {refused.code} does not pay: {label_of(refused.reason).lower()}."
+        yield f"Voucher {refused.code} cannot be used: {label_of(refused.reason).lower()}."
     for addition in quote.decision.add_products:
         name = names.get((ReferenceKind.PRODUCT, addition.sku))
         product = f"“{name}” ({addition.sku})" if name else addition.sku

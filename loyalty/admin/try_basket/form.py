@@ -188,7 +188,7 @@ class BasketForm(forms.Form):
             index, _, column = rest.partition(".")
             row = FormSetField.counted_rows(self["lines"].data)[int(index)]
             row.add_error(column, error)
-            error = ValidationError("Check the marked rows.", code="rows")
+            error = ValidationError("Correct the highlighted rows.", code="rows")
         if name != "lines" or "lines" not in self.errors:
             self.add_error(name if name in self.fields else None, error)
 

@@ -58,7 +58,7 @@ Currency = Annotated[
 ]
 Number = Annotated[
     str | int,
-    Meta(description='A decimal number as text, such as "12.50"'),
+    Meta(description='A decimal number as text, such as "12.50".'),
     _documented(pattern=_NUMBER_PATTERN, examples=["12.50"]),
 ]
 Lines = _documented(minItems=1, maxItems=MAX_LINES)

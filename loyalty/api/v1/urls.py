@@ -7,6 +7,7 @@ from loyalty.api.v1 import promotions
 from loyalty.api.v1.claims import Claims
 from loyalty.api.v1.offers import Offers
 from loyalty.api.v1.points import PointsAdjustments, PointsAdjustmentsBulk
+from loyalty.api.v1.results import AllResults, DiscountResults, PromotionResults
 from loyalty.api.v1.till import (
     Evaluate,
     TransactionBatch,
@@ -15,6 +16,7 @@ from loyalty.api.v1.till import (
     Transactions,
     TransactionVoid,
 )
+from loyalty.api.v1.uplift import PromotionUplift
 from loyalty.api.v1.vouchers import VoucherDetail, VoucherList
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -24,6 +26,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("transactions/<key:reference>/returns", TransactionReturns.as_view(), name="transaction-returns"),
     path("transactions/<key:reference>/void", TransactionVoid.as_view(), name="transaction-void"),
     path("transactions/<key:reference>", TransactionRow.as_view(), name="transaction-row"),
+    path("promotions/<key:code>/uplift", PromotionUplift.as_view(), name="promotions-uplift"),
+    path("results", AllResults.as_view(), name="results"),
+    path("promotions/<key:code>/results", PromotionResults.as_view(), name="promotions-results"),
+    path("discounts/<key:code>/results", DiscountResults.as_view(), name="discounts-results"),
     *promotions.urlpatterns,
     *collection_paths("offers", Offers),
     path("vouchers", VoucherList.as_view(), name="vouchers"),

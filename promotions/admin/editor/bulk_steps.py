@@ -56,7 +56,7 @@ class BulkStepsMixin:
         now = timezone.now()
         promotions = list(chosen.order_by("code")[: MAX_PROMOTIONS + 1])
         if len(promotions) > MAX_PROMOTIONS:
-            messages.error(request, f"At most {MAX_PROMOTIONS} at once: choose fewer.")
+            messages.error(request, f"At most {MAX_PROMOTIONS} at once. Select fewer.")
             return None
         allowed = [promotion for promotion in promotions if step_allowed(step, question, promotion, now)]
         form = question.form(request.POST if CONFIRMED in request.POST else None)
@@ -99,4 +99,4 @@ def _take(
     if count:
         messages.success(request, f"{count} {question.done}.")
     elif not promotions:
-        messages.warning(request, f"None of them can be {question.done}.")
+        messages.warning(request, f"None of these can be {question.done}.")

@@ -85,7 +85,7 @@ class DocumentWidget(DefinitionWidget):
         try:
             return read_json(value)
         except ValueError as error:
-            raise ValueError(f"This is no JSON: {error}.") from error
+            raise ValueError(f"This is not valid JSON: {error}.") from error
 
 
 WIDGETS: Mapping[FieldKind, type[Widget]] = {
@@ -239,8 +239,8 @@ class PromotionResource(AccountResource):
     ) -> None:
         errors = dict(import_validation_errors or {})
         for name, message in (
-            ("starts_at", "Say when it starts."),
-            (self.type_name, "Say of which type it is."),
+            ("starts_at", "Enter a start date."),
+            (self.type_name, "Enter the type."),
         ):
             if name not in document_of(instance) and name not in errors:
                 errors[name] = ValidationError(message)

@@ -329,4 +329,4 @@ class PromotionForm(ServiceForm):
             text = problem_in_tree(problem, at=(problem.attr or "").removesuffix(inside) + first)
         row.add_error(at if at in row.fields else None, text)
         if name not in self.errors:
-            self.add_error(name, forms.ValidationError("Check the marked rows.", code="rows"))
+            self.add_error(name, forms.ValidationError("Correct the highlighted rows.", code="rows"))

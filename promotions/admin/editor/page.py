@@ -105,7 +105,7 @@ class PromotionAdmin(
     )
     other_entries = staticmethod(status_entries)
     lists_deletion = True
-    actions_detail = ("stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")
+    actions_detail: tuple[str, ...] = ("stop", "try_it", "conflicts", "duplicate", "archive", "bring_back", "versions")
 
     class Media:
         js = ("js/shown.js", "js/summary.js", "js/use_conditions.js")

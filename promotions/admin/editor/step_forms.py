@@ -31,7 +31,7 @@ def reason_field() -> forms.CharField:
         required=False,
         max_length=MAX_REASON_LENGTH,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="For the history. It may stay empty.",
+        help_text="Optional. Shown in the history.",
     )
 
 

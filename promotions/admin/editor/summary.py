@@ -286,7 +286,7 @@ class SummaryMixin:
             raise PermissionDenied
         promotion = page.get_object(request, request.GET.get("id", ""))
         if promotion is None and request.GET.get("type") not in page.types.values:
-            raise Http404("There is no such type of promotion.")
+            raise Http404("This type of promotion does not exist.")
         return page.get_form(request, promotion, change=promotion is not None)(request.POST, instance=promotion)
 
     def summary_view(self, request: HttpRequest) -> JsonResponse:

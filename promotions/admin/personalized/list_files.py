@@ -116,5 +116,5 @@ class ListImportForm(FileForm):
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget(),
-        help_text="Leaves consumers alone whose choice is final. Otherwise they get the new list and may choose again.",
+        help_text="Consumers whose choice is final keep their list. If off, they get the new one and can choose again.",
     )

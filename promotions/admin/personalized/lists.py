@@ -51,7 +51,7 @@ class PersonalizedListAdmin(ImportExportMixin, ReadOnlyAdmin):
     resource_classes = (PersonalizedListResource,)
     import_form_class = ListImportForm
     file_note = (
-        "Each row is a consumer’s list: its products in order, and the ones they chose. It replaces their present list."
+        "Each row is a consumer’s list: its products in order, and the ones they chose. It replaces their current list."
     )
     account_path = "promotion__account"
     empty_text = (

@@ -168,7 +168,7 @@ def choices_found(
     note = search_problem(search) if kind == CONSUMER else ""
     most = MAX_CONSUMER_CHOICES if kind == CONSUMER else MAX_CHOICES
     if len(choices) >= most:
-        note = f"The first {most}. Type more to find others."
+        note = f"Showing the first {most}. Type more to find others."
     return JsonResponse({"choices": [{"key": key, "name": name} for key, name in choices], "note": note})
 
 

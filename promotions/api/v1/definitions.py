@@ -234,8 +234,8 @@ _HINTS = {
     "multiplier": "What base points are multiplied by: 1 to 100.",
     "multiplier_scope": "Whether the base points of the basket or of line items are multiplied.",
     "issue_points_on": "Whether points are given for an amount spent or for a number of units.",
-    "conversion_units": "For every so much spent, or so many units: a number above 0.",
-    "conversion_points": "The points for it.",
+    "conversion_units": "The amount spent, or the number of units, that earns `conversion_points`: above 0.",
+    "conversion_points": "The points for every `conversion_units`.",
     "whole_ratio_units_only": "Whether only full `conversion_units` earn points; otherwise parts earn their share.",
     "offer": "The code of a personalised offer.",
     "redemption_message": "The HTML of the e-mail to the consumer after a redemption; it is cleaned when it is saved.",
@@ -323,7 +323,7 @@ _CONTROL_GROUP_BODY = component(
     "ControlGroupInput",
     described(
         body_object({"group": nullable(text(max_length=MAX_KEY_LENGTH)), "percentage": nullable(NUMBER)}),
-        "Who is held out. Empty: nobody.",
+        "Who is held out; an empty object holds out nobody.",
     ),
 )
 ELIGIBILITY = component(

@@ -68,7 +68,9 @@ process_import              add+change+Imports.add+Publishing.change  add+change
 _DISCOUNT_FILE = "add+change+Imports.add+Publishing.change+PersonalizedPromotions.see"
 
 OTHERS = {
-    "loyalty_loyaltypromotion": _PROMOTION,
+    "loyalty_loyaltypromotion": f"""{_PROMOTION}
+uplift                      see                     see
+""",
     "promotions_discount": f"""{_PROMOTION}
 changelist:export_chosen    see  see+Imports.see+PersonalizedPromotions.see
 import          {_DISCOUNT_FILE}  {_DISCOUNT_FILE}
@@ -139,6 +141,7 @@ saved_filters           Sites.see
 saved_filter_add        Sites.see
 promotion_calendar      LoyaltyPromotions.see|Discounts.see
 promotion_conflicts     ConflictManagement.see
+promotion_uplift        LoyaltyPromotions.see
 lost_saving             ConflictManagement.see
 try_basket              ConflictManagement.see
 try_basket:_keep        ConflictManagement.add

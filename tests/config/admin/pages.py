@@ -46,6 +46,7 @@ scheduled_work                                      SAP     SAP reads
 
 promotion_calendar                                  SAPMCV  SAPMCV reads
 promotion_conflicts                                 SAPMCV  SAPMCV reads
+promotion_uplift                                    SAPMCV  SAPMCV reads
 lost_saving                                         -       SAPMCV reads
 try_basket                                          SAPMCV  SAPMCV reads
 try_basket:_keep                                    SAPMCV  SAPMC
@@ -97,6 +98,7 @@ loyalty_loyaltypromotion_archive                    SAPM    SAPM
 loyalty_loyaltypromotion_bring_back                 SAPM    SAPM
 loyalty_loyaltypromotion_try_it                     SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_conflicts                  SAPMCV  SAPMCV reads
+loyalty_loyaltypromotion_uplift                     SAPMCV  SAPMCV reads
 loyalty_loyaltypromotion_versions                   SAPMCV  SAPMCV reads
 
 promotions_discount_changelist                      SAPMCV  SAPMCV reads
@@ -498,6 +500,10 @@ def query_of(page: Page, account: Account) -> str:
     match page.name:
         case "autocomplete":
             return "?app_label=loyalty&model_name=offer&field_name=product&term="
+        case "promotion_uplift":
+            with_group = promotions.filter(eligibility__control_group__has_key="group").order_by("pk")
+            loyalty = promotions.filter(family="loyalty", draft=False).order_by("pk")
+            return f"?promotion={(with_group or loyalty).values_list('pk', flat=True)[0]}"
         case "saved_filter_add":
             return "?q=Site"
         case "promotion_conflicts":

@@ -87,16 +87,16 @@ def test_a_functionality_that_one_has_not_is_named_nowhere(office: Office) -> No
     more.save()
     page = bob.page("consumers_role_change", more.pk).content.decode()
     assert set(re.findall(r'value="(\w+)\.\w+"', page)) == {"Staff", "Sites"}
-    assert "This role also has functionalities that you do not have." in page
+    assert "This role also has permissions that you do not have." in page
     assert "2 of 4 pages" in page
     history = bob.page("consumers_role_history", more.pk).content.decode()
     assert "Sites: add" in history
-    assert "functionalities that you do not have" in history
+    assert "permissions that you do not have" in history
     listed = bob.page("consumers_role_changelist").content.decode()
     assert "Sites and 1 more" in listed
     for text in (page, history, listed):
         assert not re.search(r"Offers|Products", text)
-    assert "functionalities that you do not have" not in office.page("consumers_role_change", more.pk).content.decode()
+    assert "permissions that you do not have" not in office.page("consumers_role_change", more.pk).content.decode()
 
 
 def test_a_copy_has_what_its_maker_may_give(office: Office) -> None:
@@ -141,10 +141,14 @@ def test_a_crafted_form_gives_nothing_more(office: Office) -> None:
     bob = with_role(office, "Staff.see", "Staff.add", "Staff.change", "Sites.see")
     before = Role.objects.count()
     added = bob.post("consumers_role_add", title="Mine", grants=["Staff.see", "AccountSettings.see"])
-    assert errors_of(added)["grants"] == ["You cannot give what you do not have: “Account settings: see”."]
+    assert errors_of(added)["grants"] == [
+        "You can only give permissions that you have yourself. You do not have: “Account settings: see”."
+    ]
     own = role_of(bob)
     changed = bob.post("consumers_role_change", own.pk, title=own.title, grants=[*own.grants, "Sites.add"])
-    assert errors_of(changed)["grants"] == ["You cannot give what you do not have: “Sites: add”."]
+    assert errors_of(changed)["grants"] == [
+        "You can only give permissions that you have yourself. You do not have: “Sites: add”."
+    ]
     unknown = bob.post("consumers_role_add", title="Mine", grants=["Nothing.see"])
     assert errors_of(unknown)["grants"] == ["No functionality has this name: Nothing.see."]
     own.refresh_from_db()
@@ -199,7 +203,7 @@ def test_another_accounts_role_is_not_there(office: Office) -> None:
 def test_a_managers_key_is_made_by_who_may_do_it_all(office: Office) -> None:
     bob = with_role(office, "ApiKeys.see", "ApiKeys.add")
     answer = bob.post("consumers_apikey_add", name="Mine", role="manager")
-    assert errors_of(answer) == {"role": ["A manager’s key may do more than you. Make a key for a till."]}
+    assert errors_of(answer) == {"role": ["A manager’s key can do more than you. Create a key for a till instead."]}
     assert bob.post("consumers_apikey_add", name="Till", role="till").status_code == 302
     assert office.post("consumers_apikey_add", name="Manager", role="manager").status_code == 302
     assert set(ApiKey.objects.values_list("name", flat=True)) >= {"Till", "Manager"}

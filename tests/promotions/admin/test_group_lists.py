@@ -62,14 +62,14 @@ def has_list(office: Office, consumer_id: str, *products: str, locked: bool = Fa
 def test_a_promotion_without_lists_says_how_to_give_the_first(office: Office) -> None:
     query = f"?promotion__id__exact={pick(office).pk}"
     page = office.page("promotions_personalizedlist_changelist", query=query).content.decode()
-    assert "Nobody has a list of Pick yet" in page
+    assert "No consumer has a list of Pick yet" in page
     assert f"/admin/promotions/personalizedpromotion/{pick(office).pk}/give-lists/" in page
     viewer = office.login(StaffRole.VIEWER)
     page = viewer.page("promotions_personalizedlist_changelist", query=query).content.decode()
     assert "give-lists" not in page
     has_list(office, "c1", "tea")
     page = office.page("promotions_personalizedlist_changelist", query=f"{query}&q=nobody").content.decode()
-    assert "Nobody has a list" not in page
+    assert "No consumer has a list" not in page
 
 
 def test_every_member_gets_the_products(office: Office) -> None:

@@ -49,7 +49,7 @@ def test_a_file_gives_cards_and_leaves_others(office: Office) -> None:
         ("777,nobody,", "Row 2, consumer_id: There is no consumer nobody."),
         ("777,guest,", "Row 2, consumer_id: Only loyalty members have cards, and guest is not a member."),
         ("acme-card-1,acme-c2,", "Row 2, number: Card acme-card-1 belongs to another consumer."),
-        ("777,,", "Row 2, consumer_id: Say whose card it is."),
+        ("777,,", "Row 2, consumer_id: Enter the consumer id of the card’s owner."),
         (f"777,acme-c1,{'t' * 65}", "Row 2, type: Ensure this value has at most 64 characters (it has 65)."),
         ("777,acme-c1,\n777,acme-c2,", "Row 3, number: 777 is in the file twice: rows 2 and 3. Keep one of them."),
     ],

@@ -126,19 +126,19 @@ def test_a_price_is_read_with_the_decimal_sign_of_its_file(office: Office, text:
         (
             "B1;1.299",
             "",
-            "Row 2, retail_price: 1.299 may be 1299 or 1.299. Choose the decimal sign, and upload the file again.",
+            "Row 2, retail_price: 1.299 may be 1299 or 1.299. Choose the decimal sign and upload the file again.",
         ),
         (
             "B1;1,299",
             "",
-            "Row 2, retail_price: 1,299 may be 1299 or 1.299. Choose the decimal sign, and upload the file again.",
+            "Row 2, retail_price: 1,299 may be 1299 or 1.299. Choose the decimal sign and upload the file again.",
         ),
         (
             "B1;12.50\n\nB2;0,45",
             "",
             (
                 "Row 4, retail_price: 0,45 has a decimal comma, other numbers a decimal point. "
-                "Write them alike, or choose the decimal sign."
+                "Use one of them, or choose the decimal sign."
             ),
         ),
         ("B1;12.50", ",", "Row 2, retail_price: 12.50 does not have the decimal comma that you chose."),
@@ -319,8 +319,11 @@ def test_chosen_columns_are_remembered_by_account_and_kind(office: Office) -> No
 @pytest.mark.parametrize(
     ("chosen", "errors"),
     [
-        ({"Ref": "sku", "What": "sku"}, {"column_1": ["“Ref” gives SKU already. Choose one of the two."]}),
-        ({"Ref": "", "What": "name"}, {"__all__": ["Say which column is SKU: it says which row is which."]}),
+        (
+            {"Ref": "sku", "What": "sku"},
+            {"column_1": ["“Ref” is already used for SKU. Choose one of the two columns."]},
+        ),
+        ({"Ref": "", "What": "name"}, {"__all__": ["Choose the column of SKU: it identifies each row."]}),
     ],
 )
 def test_columns_that_cannot_be_read_are_refused(office: Office, chosen: Any, errors: Any) -> None:

@@ -178,7 +178,7 @@ def test_a_preview_shows_the_changes_by_column(office: Office) -> None:
 def test_unknown_fields_of_a_json_file_are_refused_by_name(office: Office) -> None:
     text = json.dumps([{"sku": "X1", "retail prise": 3}])
     [words] = problem_texts(preview(office, "promotions_product", text, "json"))
-    assert words.startswith("The file has unknown columns: retail prise. Known are sku, name,")
+    assert words.startswith("The file has unknown columns: retail prise. Use only these: sku, name,")
 
 
 @pytest.mark.parametrize(
@@ -188,8 +188,11 @@ def test_unknown_fields_of_a_json_file_are_refused_by_name(office: Office) -> No
         ({"sku": 5}, "Row 1, sku: Must be text."),
         ({"sku": "X1", "labels": "a, b", "retail_price": [1]}, "Row 1, retail_price: Must be a number such as 12.50."),
         ({"sku": "X1", "labels": [{}]}, "Row 1, labels: Must be a list of text values."),
-        ({"sku": "X1", "labels": ["a\x00"]}, "Row 1, labels: This has a character that we cannot store."),
-        ({"sku": "\ud800"}, "Row 1, sku: This has a character that we cannot store."),
+        (
+            {"sku": "X1", "labels": ["a\x00"]},
+            "Row 1, labels: This contains a character that cannot be stored. Remove it.",
+        ),
+        ({"sku": "\ud800"}, "Row 1, sku: This contains a character that cannot be stored. Remove it."),
         ({"sku": "X1", "archived": {}}, "Row 1, archived: Must be yes or no."),
     ],
 )
@@ -340,7 +343,7 @@ def confirmed(office: Office, answer: Any, **changed: str) -> Any:
     return office.client.post("/admin/consumers/site/process_import/", {**sent, **changed}, follow=True)
 
 
-LOOK_AGAIN = "The file is gone: it was already imported, or it waited too long. Upload it again."
+LOOK_AGAIN = "The file is no longer available: it was already imported, or it has expired. Upload it again."
 
 
 def test_confirming_a_file_twice_imports_it_once(office: Office) -> None:

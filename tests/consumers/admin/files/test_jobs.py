@@ -265,7 +265,7 @@ def test_an_import_that_nobody_confirms_is_cancelled_after_a_month(office: Offic
     Job.objects.update(asked_at=timezone.now() - FILES_KEPT_FOR)
     jobs_run()
     job = Job.objects.get()
-    assert (job.state, job.error) == (JobState.CANCELLED, "Nobody answered in 30 days.")
+    assert (job.state, job.error) == (JobState.CANCELLED, "Nobody confirmed it within 30 days.")
     assert not job.parts.exists() or not job.parts.filter(file=JobFile.INPUT).exists()
 
 

@@ -218,6 +218,7 @@ def test_the_accounts_settings_are_saved(office: Office) -> None:
         time_zone="Europe/Paris",
         points_per_currency_unit="2.5",
         point_value="0.02",
+        expected_redemption="100",
         late_transaction_days="10",
         **{
             "earn_rates-TOTAL_FORMS": "1",
@@ -243,6 +244,7 @@ def test_the_currency_stays_once_there_are_amounts(office: Office) -> None:
         time_zone="Europe/London",
         points_per_currency_unit="1",
         point_value="0.01",
+        expected_redemption="100",
         late_transaction_days="30",
         **NO_RATES,
     )

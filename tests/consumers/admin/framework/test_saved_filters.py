@@ -129,8 +129,11 @@ def test_the_default_view_opens_until_all_or_a_filter_is_asked_for(office: Offic
     answer = office.page(SITES)
     assert (numbers(answer), links(answer)) == (["0", "2"], {"All": False, "Leeds": True})
     assert answer.context["cl"].clear_all_filters_qs == "?saved_filter="
+    # No way to all rows leads back to the default view.
+    assert 'href="?"' not in answer.content.decode()
     answer = office.page(SITES, query="?saved_filter=")
     assert (numbers(answer), links(answer)) == (["0", "1", "2"], {"All": True, "Leeds": False})
+    assert 'href="?"' not in office.page(SITES, query="?q=nothing").content.decode()
     assert numbers(office.page(SITES, query="?q=Shop")) == ["0", "1", "2"]
 
 

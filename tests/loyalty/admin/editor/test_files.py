@@ -285,8 +285,11 @@ def test_an_empty_cell_clears_the_field(office: Office) -> None:
             "Row 2, starts_at: You cannot change the start of a promotion that has started.",
         ),
         ({"outcome.points": "0"}, "Row 2, outcome.points: Must be a whole number from 1 to 1000000000."),
-        ({"outcome.multiplier": "2"}, "Row 2, outcome.multiplier: A promotion of type fixed_points has no such field."),
-        ({"eligibility.site_rules": "{"}, "Row 2, eligibility.site_rules: This is no JSON: "),
+        (
+            {"outcome.multiplier": "2"},
+            "Row 2, outcome.multiplier: A promotion of type fixed_points does not have this field.",
+        ),
+        ({"eligibility.site_rules": "{"}, "Row 2, eligibility.site_rules: This is not valid JSON: "),
         ({"eligibility.always_apply": "perhaps"}, "Row 2, eligibility.always_apply: Must be yes or no."),
         ({"starts_at": "soon"}, "Row 2, starts_at: Must be a date such as 2026-03-31, a time such as 2026-03-31 09:00"),
         ({"name": ""}, "Row 2, name: This must not be blank."),
@@ -340,13 +343,13 @@ def test_errors_of_discounts_name_row_column_and_path(office: Office, cells: dic
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ([{"code": "n", "type": "fixed_points", "name": "N"}], "Row 1, starts_at: Say when it starts."),
-        ([{"code": "n", "starts_at": "2030-01-01"}], "Row 1, type: Say of which type it is."),
+        ([{"code": "n", "type": "fixed_points", "name": "N"}], "Row 1, starts_at: Enter a start date."),
+        ([{"code": "n", "starts_at": "2030-01-01"}], "Row 1, type: Enter the type."),
         ([{"code": "n", "outcome": {"pointz": 5}}], "Row 1, outcome.pointz: Unknown field."),
         ([{"code": "n", "outcome": [5]}], "Row 1, outcome: Must be an object."),
         ([{"code": "n", "pointz": 5}], "The file has unknown columns: pointz."),
         ([{"code": 5}], "Row 1, code: Must be text."),
-        ([{"code": "a\x00"}], "Row 1, code: This has a character that we cannot store."),
+        ([{"code": "a\x00"}], "Row 1, code: This contains a character that cannot be stored. Remove it."),
         ([{"code": "bare", "outcome": {"points": 1.5}}], "Row 1, outcome.points: Must be a whole number"),
     ],
 )

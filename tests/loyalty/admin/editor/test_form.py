@@ -458,8 +458,8 @@ def test_an_error_in_one_formset_hides_none_in_another(office: Office) -> None:
         },
     )
     assert errors_of(answer) == {
-        "product_sets": ["Check the marked rows."],
-        "application_rules": ["Check the marked rows."],
+        "product_sets": ["Correct the highlighted rows."],
+        "application_rules": ["Correct the highlighted rows."],
     }
 
 

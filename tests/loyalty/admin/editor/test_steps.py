@@ -126,7 +126,7 @@ def test_an_end_that_cannot_be_is_refused_at_the_date_of_the_copy(office: Office
 def test_a_duplicate_code_is_reported_in_the_dialog(office: Office) -> None:
     promotion = save_promotion(office.account)
     answer = office.post("loyalty_loyaltypromotion_duplicate", promotion.pk, **{**COPY, "code": "fifty"})
-    assert "There is a promotion fifty already" in answer.content.decode()
+    assert "A promotion fifty exists already" in answer.content.decode()
     assert Promotion.objects.count() == 1
 
 

@@ -1,0 +1,280 @@
+"""``results`` of promotions, discounts, and of all of them."""
+
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from consumers.api.framework.components import AMOUNT, DATE, enum
+from consumers.api.framework.fields import ChoiceText, DayField, MomentField
+from consumers.api.framework.query import Parameter
+from consumers.api.framework.serializers import Output
+from consumers.api.framework.views import ApiView, row_or_404
+from consumers.types import JsonObject
+from loyalty.models.results import COUNTS
+from loyalty.selectors.promotion import loyalty_promotions_of
+from loyalty.selectors.results import (
+    MONEY_NAMES,
+    RankedPromotion,
+    ResultFigures,
+    ResultRow,
+    ResultsBy,
+    ResultsPeriod,
+    results_as_of,
+    results_of,
+    results_ranked,
+)
+from promotions.choices import Family
+from promotions.engine.money import minor_unit
+from promotions.models import Promotion
+from promotions.selectors.promotion import promotions_of
+
+PERIOD_PARAMETERS = (
+    Parameter(name="from", schema=DATE, description="The first local day at the sites; left out: the first sale's."),
+    Parameter(name="to", schema=DATE, description="The last local day; left out: the last sale's."),
+)
+AS_OF = "Sales and returns up to this moment are counted; null before the first count."
+
+BY_PARAMETER = Parameter(
+    name="by", schema=enum(*ResultsBy), description="What `rows` are by; left out, there are none."
+)
+
+
+class AmountText(serializers.CharField):
+    """An amount of money in an answer."""
+
+    def json_schema(self) -> JsonObject:
+        """Return the field for the OpenAPI document."""
+        return dict(AMOUNT)
+
+
+class FiguresOutput(Output):
+    """Figures of sales. Amounts are in the promotion's currency, rounded half up once."""
+
+    baskets = serializers.IntegerField(help_text="Sales to which the promotion applied.")
+    redemptions = serializers.IntegerField(help_text="How often it was redeemed.")
+    discount = AmountText(help_text="What it took off prices.")
+    points = serializers.IntegerField(help_text="Points that it gave; those that expired are still included.")
+    points_value = AmountText(help_text="The points by the point value of each sale.")
+    vouchers_issued = serializers.IntegerField(help_text="Vouchers that it issued.")
+    vouchers_paid = serializers.IntegerField(
+        help_text="Of the vouchers that the promotion issued, on the day and at the site of the paying sale."
+    )
+    vouchers_discount = AmountText(help_text="What these took off.")
+    promoted_sales = AmountText(
+        help_text="Net value with tax of the units that the promotion took, those that only qualified too."
+    )
+    basket_sales = AmountText(help_text="Net value with tax of the whole baskets.")
+    margin = AmountText(help_text="Of those units: net value without tax less cost prices.")
+    margin_unknown_sales = AmountText(
+        help_text="The part of `promoted_sales` without a cost price: it is not in `margin`."
+    )
+    cost = AmountText(
+        help_text="Discount, points value by the expected redemption of the day, and what vouchers took off."
+    )
+
+
+class ResultOutput(FiguresOutput):
+    """Figures as sold, with what came back of them since."""
+
+    returned = FiguresOutput(
+        help_text="What returns and voids took back; its `baskets` are those in which nothing of the promotion is left."
+    )
+
+
+class TotalsOutput(ResultOutput):
+    """Figures in all, with how many different consumers redeemed."""
+
+    consumers = serializers.IntegerField(help_text="How many different consumers redeemed.")
+
+
+class ResultRowOutput(ResultOutput):
+    """Figures of a day, a week, a site or a version."""
+
+    key = serializers.CharField(help_text="The day, the week's Monday, the site's number or the version's.")
+    consumers = serializers.IntegerField(
+        allow_null=True, help_text="How many different consumers redeemed; null for sites and versions."
+    )
+
+
+class ResultsOutput(Output):
+    """Results of a promotion."""
+
+    as_of = MomentField(allow_null=True, help_text=AS_OF)
+    currency = serializers.CharField(help_text="The currency of the amounts.")
+    totals = TotalsOutput(help_text="All of the period.")
+    rows = ResultRowOutput(many=True, help_text="By what `by` names; empty without it.")
+
+
+class RankedOutput(ResultOutput):
+    """Results of one of all promotions."""
+
+    key = serializers.CharField(help_text="The promotion's code.")
+    family = ChoiceText(choices=Family.choices, help_text="Whether it is a loyalty promotion or a discount.")
+    name = serializers.CharField(help_text="The name of the promotion.")
+    currency = serializers.CharField(help_text="The currency of its amounts.")
+
+
+class RankingOutput(Output):
+    """Results of all promotions, those that cost most first."""
+
+    as_of = MomentField(allow_null=True, help_text=AS_OF)
+    totals = ResultOutput(help_text="Of promotions in the account's currency; a basket of two of them counts twice.")
+    rows = RankedOutput(many=True, help_text="Promotions with results in the period.")
+
+
+def figures_answer(figures: ResultFigures, currency: str) -> JsonObject:
+    """Return figures in the contract's names, amounts with the currency's decimals."""
+    unit = minor_unit(currency)
+    answer: JsonObject = {name: getattr(figures, name) for name in COUNTS}
+    for name in MONEY_NAMES:
+        answer[name] = f"{rounded(getattr(figures, name), unit):f}"
+    return answer
+
+
+def rounded(amount: Decimal, unit: Decimal) -> Decimal:
+    """Round half up, so that nothing is never less than 0."""
+    return amount.quantize(unit, rounding=ROUND_HALF_UP) + 0
+
+
+def row_answer(row: ResultRow, currency: str) -> JsonObject:
+    """Return a row's figures."""
+    return {**figures_answer(row.sold, currency), "returned": figures_answer(row.returned, currency)}
+
+
+class PeriodView(ApiView):
+    """A view of a period."""
+
+    def period(self) -> ResultsPeriod:
+        """Return the period that the query string names.
+
+        Raises:
+            ValidationError: a day is none, or the first is after the last.
+        """
+        period = ResultsPeriod(first=self._day("from"), last=self._day("to"))
+        if period.first is not None and period.last is not None and period.first > period.last:
+            detail = "The first day is after the last."
+            raise ValidationError({"from": [ErrorDetail(detail, code="from_after_to")]})
+        return period
+
+    def _day(self, name: str) -> date | None:
+        value = self.request.query_params.get(name)
+        if value is None:
+            return None
+        try:
+            day: date = DayField().run_validation(value)
+        except ValidationError as error:
+            raise ValidationError({name: error.detail}) from error
+        return day
+
+
+class ResultsView(PeriodView):
+    """The results of one promotion."""
+
+    output_class = ResultsOutput
+    parameters = {"GET": (*PERIOD_PARAMETERS, BY_PARAMETER)}
+
+    def promotion(self) -> Promotion:
+        """Return the promotion of the path.
+
+        Raises:
+            NotFound: the account has none.
+        """
+        promotion: Promotion = row_or_404(self.get_queryset(), code=self.kwargs["code"])
+        return promotion
+
+    def check_path(self) -> None:
+        self.promotion()
+
+    def by(self) -> ResultsBy | None:
+        """Return what the rows are by.
+
+        Raises:
+            ValidationError: nothing that results have.
+        """
+        value = self.request.query_params.get("by")
+        try:
+            return None if value is None else ResultsBy(value)
+        except ValueError as error:
+            detail = f"Not one of: {', '.join(ResultsBy)}."
+            raise ValidationError({"by": [ErrorDetail(detail, code="invalid_choice")]}) from error
+
+    def get(self, request: Request, code: str) -> Response:
+        """Read what it gave and sold, and beside it what came back since."""
+        promotion = self.promotion()
+        results = results_of(promotion_ids=[promotion.pk], period=self.period(), by=self.by())
+        currency = promotion.currency
+        return Response(
+            {
+                "as_of": moment(results.as_of),
+                "currency": currency,
+                "totals": {"consumers": results.totals.consumers, **row_answer(results.totals, currency)},
+                "rows": [
+                    {"key": row.key, "consumers": row.consumers, **row_answer(row, currency)} for row in results.rows
+                ],
+            }
+        )
+
+
+def moment(at: Any) -> str | None:
+    """Return a moment as answers have it."""
+    return None if at is None else MomentField().to_representation(at)
+
+
+class PromotionResults(ResultsView):
+    """``promotions/{code}/results``."""
+
+    def get_queryset(self) -> QuerySet[Promotion]:
+        return loyalty_promotions_of(account_id=self.account.pk)
+
+
+class DiscountResults(ResultsView):
+    """``discounts/{code}/results``."""
+
+    def get_queryset(self) -> QuerySet[Promotion]:
+        return promotions_of(account_id=self.account.pk, family=Family.DISCOUNT)
+
+
+class AllResults(PeriodView):
+    """The results of all promotions."""
+
+    output_class = RankingOutput
+    parameters = {"GET": PERIOD_PARAMETERS}
+
+    def get(self, request: Request) -> Response:
+        """List all promotions and discounts with results in a period, those that cost most first."""
+        ranked = results_ranked(account_id=self.account.pk, period=self.period())
+        return Response(
+            {
+                "as_of": moment(results_as_of()),
+                "totals": self._totals(ranked),
+                "rows": [ranked_answer(row) for row in ranked],
+            }
+        )
+
+    def _totals(self, ranked: list[RankedPromotion]) -> JsonObject:
+        currency = self.account.currency
+        own = [row.result for row in ranked if row.promotion.currency == currency]
+        total = ResultRow(
+            key="",
+            sold=sum((row.sold for row in own), ResultFigures()),
+            returned=sum((row.returned for row in own), ResultFigures()),
+        )
+        return row_answer(total, currency)
+
+
+def ranked_answer(row: RankedPromotion) -> JsonObject:
+    """Return a promotion of the ranking."""
+    promotion = row.promotion
+    return {
+        "key": promotion.code,
+        "family": promotion.family,
+        "name": promotion.name,
+        "currency": promotion.currency,
+        **row_answer(row.result, promotion.currency),
+    }

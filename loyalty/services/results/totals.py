@@ -1,0 +1,149 @@
+"""Sums of a batch, and the statements that add them to the results."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import connection
+from pyroaring import BitMap64
+
+from loyalty.models import PromotionDayConsumers, PromotionDayResult, PromotionMonthResult, PromotionResult
+from loyalty.models.results import COLUMNS, FIGURES, ResultFigures
+from loyalty.services.results.figures import Figures, added
+
+MAX_ROWS_OF_A_STATEMENT = 2_000
+
+
+class ResultKey(NamedTuple):
+    """What a row of results is of."""
+
+    account_id: int
+    promotion_id: int
+    version_id: int
+    site_id: int
+    day: date
+
+
+class DayKey(NamedTuple):
+    """A promotion's local day."""
+
+    promotion_id: int
+    day: date
+
+
+Values = dict[str, object]
+Sums = Mapping[tuple[object, ...], Figures]
+
+
+@dataclass
+class Totals:
+    """The sums of a batch: 24 columns by key, figures as sold before those returned, and who redeemed what."""
+
+    figures: dict[ResultKey, Figures] = field(default_factory=dict)
+    consumers: defaultdict[DayKey, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+    def add(self, key: ResultKey, figures: Sequence[int], *, returned: bool = False) -> None:
+        """Add figures as sold, or as returned."""
+        nothing = [0] * len(FIGURES)
+        columns = [*nothing, *figures] if returned else [*figures, *nothing]
+        before = self.figures.get(key)
+        self.figures[key] = columns if before is None else added(before, columns)
+
+    @property
+    def account_days(self) -> set[tuple[int, date]]:
+        """The accounts and days that are added to."""
+        return {(key.account_id, key.day) for key in self.figures}
+
+
+def totals_add(totals: Totals, *, expected_redemptions: Mapping[tuple[int, date], Decimal]) -> None:
+    """Add a batch's sums to the results: three statements for the figures, and one for the consumers.
+
+    Must be called under the lock on the mark: nobody else writes these rows.
+
+    Args:
+        totals: of the batch.
+        expected_redemptions: the percentage in force by account and day.
+    """
+    days: dict[tuple[object, ...], Figures] = {}
+    months: dict[tuple[object, ...], Figures] = {}
+    sites: dict[tuple[object, ...], Figures] = {}
+    for key, figures in totals.figures.items():
+        expected = expected_redemptions[key.account_id, key.day]
+        head = (key.account_id, key.promotion_id, key.version_id, f"{expected:f}")
+        _sum(sites, (*head, key.site_id, key.day.isoformat()), figures)
+        _sum(days, (*head, key.day.isoformat()), figures)
+        _sum(months, (*head, key.site_id, key.day.replace(day=1).isoformat()), figures)
+    _rows_add(PromotionResult, ("site_id", "day"), sites)
+    _rows_add(PromotionDayResult, ("day",), days)
+    _rows_add(PromotionMonthResult, ("site_id", "month"), months, is_split=True)
+    _consumers_add(totals.consumers)
+
+
+def _sum(sums: dict[tuple[object, ...], Figures], key: tuple[object, ...], figures: Figures) -> None:
+    before = sums.get(key)
+    sums[key] = figures if before is None else added(before, figures)
+
+
+_HEAD = ("account_id", "promotion_id", "version_id", "expected_redemption")
+
+
+def _rows_add(model: type[ResultFigures], own_keys: Sequence[str], sums: Sums, *, is_split: bool = False) -> None:
+    """Add sums to a table's rows, making those that are missing.
+
+    ``is_split``: a row for each expected redemption. Otherwise a row keeps the one that it was made with.
+    """
+    names = (*_HEAD, *own_keys, *COLUMNS)
+    keys = ["promotion_id", *own_keys, "version_id", *(["expected_redemption"] if is_split else [])]
+    rows = [dict(zip(names, (*key, *sums[key]), strict=True)) for key in sorted(sums, key=str)]
+    sql = _rows_add_sql(model._meta.db_table, names, keys)
+    with connection.cursor() as cursor:
+        for start in range(0, len(rows), MAX_ROWS_OF_A_STATEMENT):
+            cursor.execute(sql, [json.dumps(rows[start : start + MAX_ROWS_OF_A_STATEMENT])])
+
+
+def _rows_add_sql(table: str, names: Iterable[str], keys: Iterable[str]) -> str:
+    columns = ", ".join(names)
+    added_columns = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in COLUMNS)
+    if connection.vendor == "postgresql":
+        source = f"SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608 - names are our own
+    else:
+        values = ", ".join(f"json_extract(value, '$.{name}')" for name in names)
+        source = f"SELECT {values} FROM json_each(%s) WHERE true"  # noqa: S608 - names are our own
+    return f"INSERT INTO {table} ({columns}) {source} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added_columns}"
+
+
+def _consumers_add(consumers: Mapping[DayKey, set[int]]) -> None:
+    """Add consumers to the days of their redemptions."""
+    if not consumers:
+        return
+    days = {key.day for key in consumers}
+    stored = PromotionDayConsumers.objects.filter(
+        promotion_id__in={key.promotion_id for key in consumers}, day__gte=min(days), day__lte=max(days), day__in=days
+    )
+    rows = {DayKey(row.promotion_id, row.day): row for row in stored.iterator()}
+    changed = []
+    for key in sorted(consumers):
+        row = rows.get(key)
+        bitmap = BitMap64(consumers[key]) if row is None else consumers_read(row.consumers) | BitMap64(consumers[key])
+        if row is None or len(bitmap) != row.count:
+            changed.append(
+                PromotionDayConsumers(
+                    promotion_id=key.promotion_id, day=key.day, count=len(bitmap), consumers=bitmap.serialize()
+                )
+            )
+    PromotionDayConsumers.objects.bulk_create(
+        changed,
+        batch_size=200,
+        update_conflicts=True,
+        unique_fields=["promotion", "day"],
+        update_fields=["count", "consumers"],
+    )
+
+
+def consumers_read(stored: bytes | memoryview) -> BitMap64:
+    """Return the ids that a day's row holds."""
+    return BitMap64.deserialize(bytes(stored))

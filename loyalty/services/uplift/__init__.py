@@ -1,0 +1,1 @@
+"""Measure what promotions changed, against their control groups."""

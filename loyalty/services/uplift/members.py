@@ -1,0 +1,146 @@
+"""Measure members of populations: which arm they are in, what they bought, and whether the promotion was redeemed."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from consumers.models import Account
+from consumers.types import JsonObject
+from loyalty.choices import TransactionStatus
+from loyalty.models import Transaction, UpliftMember, UpliftPopulation
+from loyalty.selectors.stored_decision import redeemed_keys, withheld_promotions
+from loyalty.selectors.uplift import arm_judge
+from loyalty.services.uplift.figures import Figures, PointCost, sale_figures
+
+BEFORE = timedelta(weeks=8)
+"""How long before the promotion the same metric is taken."""
+
+_COLUMNS = (
+    "is_control",
+    "is_triggered",
+    "is_stale",
+    *("contribution", "sales", "visits", "units", "uncosted_sales"),
+    *("contribution_before", "sales_before", "visits_before", "units_before"),
+)
+
+_SALE_COLUMNS = (
+    *("account_id", "consumer_id", "occurred_at", "status", "currency"),
+    *("base_points", "promotion_points", "lines", "facts", "answer"),
+)
+
+
+class MeasuredSale(NamedTuple):
+    """A transaction of a member: when it was, what it comes to, and which promotions were redeemed or withheld.
+
+    ``redeemed`` are families and codes, ``withheld`` ids of promotions, both as the sale was decided: a return changes
+    neither.
+    """
+
+    occurred_at: datetime
+    figures: Figures
+    redeemed: frozenset[tuple[str, str]]
+    withheld: frozenset[int]
+
+
+def members_measure(*, limit: int) -> int:
+    """Measure up to ``limit`` members that never were, or whose sales changed; return how many.
+
+    Races: another worker measures the same member: rows that it has locked are passed over. A sale is counted
+    meanwhile: it was committed before, and either is seen here or marks the member again once this has committed.
+    """
+    with transaction.atomic():
+        stale = UpliftMember.objects.filter(is_stale=True).order_by("id")
+        has_skip = connection.features.has_select_for_update_skip_locked
+        rows = list(stale.select_for_update(skip_locked=has_skip, of=("self",))[:limit])
+        populations = UpliftPopulation.objects.select_related("promotion", "account").in_bulk(
+            {row.population_id for row in rows}
+        )
+        members = UpliftMember.objects.select_related("consumer").in_bulk([row.pk for row in rows])
+        sales = _sales_of(members.values(), populations)
+        judges = {pk: arm_judge(population) for pk, population in populations.items()}
+        for member in members.values():
+            population = populations[member.population_id]
+            if member.is_control is None:
+                member.is_control = judges[population.pk](member.consumer.consumer_id)
+                _set_before(member, _between(sales[member.consumer_id], _before(population)))
+            _set_period(member, population, sales[member.consumer_id])
+            member.is_stale = False
+        UpliftMember.objects.bulk_update(members.values(), _COLUMNS, batch_size=500)
+    return len(rows)
+
+
+def _before(population: UpliftPopulation) -> tuple[datetime, datetime]:
+    return population.measured_from - BEFORE, population.measured_from
+
+
+def _between(sales: Iterable[MeasuredSale], period: tuple[datetime, datetime | None]) -> list[MeasuredSale]:
+    start, end = period
+    return [sale for sale in sales if start <= sale.occurred_at and (end is None or sale.occurred_at < end)]
+
+
+def _set_before(member: UpliftMember, sales: Sequence[MeasuredSale]) -> None:
+    figures = sum((sale.figures for sale in sales), Figures())
+    member.contribution_before, member.sales_before = figures.contribution, figures.sales
+    member.visits_before, member.units_before = figures.visits, figures.units
+
+
+def _set_period(member: UpliftMember, population: UpliftPopulation, sales: Sequence[MeasuredSale]) -> None:
+    counted = _between(sales, (population.measured_from, population.measured_to))
+    figures = sum((sale.figures for sale in counted), Figures())
+    member.contribution, member.sales = figures.contribution, figures.sales
+    member.visits, member.units = figures.visits, figures.units
+    member.uncosted_sales = figures.uncosted_sales
+    promotion = population.promotion
+    if member.is_control:
+        member.is_triggered = any(promotion.pk in sale.withheld for sale in counted)
+    else:
+        member.is_triggered = any((promotion.family, promotion.code) in sale.redeemed for sale in counted)
+
+
+def _sales_of(
+    members: Iterable[UpliftMember], populations: Mapping[int, UpliftPopulation]
+) -> Mapping[int, list[MeasuredSale]]:
+    """Return the sales of members by consumer, as far back as any of their populations asks."""
+    if not populations:
+        return {}
+    accounts = {population.account_id: population.account for population in populations.values()}
+    since = min(_before(population)[0] for population in populations.values())
+    return sales_measure(consumer_ids={member.consumer_id for member in members}, since=since, accounts=accounts)
+
+
+def sales_measure(
+    *, consumer_ids: Collection[int], since: datetime, accounts: Mapping[int, Account]
+) -> Mapping[int, list[MeasuredSale]]:
+    """Return what the sales of consumers since a moment come to, by consumer; ``accounts`` are theirs, by id."""
+    sales: dict[int, list[MeasuredSale]] = defaultdict(list)
+    rows = Transaction.objects.filter(consumer_id__in=consumer_ids, occurred_at__gte=since).only(*_SALE_COLUMNS)
+    for sale in rows.iterator(500):
+        sales[sale.consumer_id or 0].append(_measured(sale, accounts[sale.account_id]))
+    return sales
+
+
+def _measured(sale: Transaction, account: Account) -> MeasuredSale:
+    is_void = sale.status == TransactionStatus.VOIDED
+    figures = sale_figures(
+        lines=sale.lines,
+        status=sale.status,
+        points=sale.base_points + sale.promotion_points,
+        point_cost=point_cost(account, sale.facts),
+        currency_counts=sale.currency == account.currency,
+    )
+    return MeasuredSale(
+        occurred_at=sale.occurred_at,
+        figures=figures,
+        redeemed=frozenset() if is_void else redeemed_keys(sale.answer),
+        withheld=frozenset() if is_void else withheld_promotions(sale.facts),
+    )
+
+
+def point_cost(account: Account, facts: JsonObject) -> PointCost:
+    """Return what a point of a sale is expected to cost: its value at the sale, as far as points are redeemed."""
+    redeemed = Fraction(account.expected_redemption) / 100
+    return PointCost(value=Fraction(facts.get("point_value", "0")), redeemed=redeemed)

@@ -1,0 +1,1 @@
+"""The arithmetic of uplift: pure functions over sums, without Django."""
