@@ -5,7 +5,7 @@ BIN := .venv/bin
 TESTS ?= tests
 BENCH ?=
 
-.PHONY: demo serve test check clients screenshots bench bench-history soak setup setup-dev browser lock
+.PHONY: demo serve test check clients screenshots bench bench-history bench-uplift soak setup setup-dev browser lock
 
 demo: setup
 	$(BIN)/python -m config.serve --demo
@@ -33,6 +33,10 @@ clients: setup-dev
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# Two thousand promotions without effect, looked at every day: two minutes.
+bench-uplift: setup-dev
+	$(BIN)/python -m benchmarks.uplift $(BENCH)
 
 # Ten million past transactions: takes 28 GB of disk while it runs, and ten minutes.
 bench-history: setup-dev

@@ -85,6 +85,14 @@ FUNCTIONALITIES: tuple[Functionality, ...] = (
         templates=roles(administrator="change", marketer="change"),
     ),
     Functionality(
+        code="Campaigns",
+        label="Campaigns",
+        note="Their members are named to those who may see them. Stopping members needs Publishing.",
+        chapter=Chapter.PROMOTIONS,
+        actions=rows("promotions", "campaign", "campaigns"),
+        templates=roles(administrator=ALL, marketer=ALL, customer_service="see", viewer="see"),
+    ),
+    Functionality(
         code="PersonalizedPromotions",
         label="Personalized promotions",
         chapter=Chapter.PROMOTIONS,

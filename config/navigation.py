@@ -23,6 +23,7 @@ PAGES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Loyalty promotions", "loyalty", "loyalty.loyaltypromotion"),
             ("Discounts", "sell", "promotions.discount"),
             ("Personalized promotions", "checklist", "promotions.personalizedpromotion"),
+            ("Campaigns", "campaign", "promotions.campaign"),
             ("Calendar", "calendar_month", "promotions.promotion", "promotion_calendar"),
             ("Try a basket", "shopping_basket", "loyalty.triedbasket", "try_basket"),
             ("Conflict management", "balance", "conflicts.conflictsettings"),

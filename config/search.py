@@ -24,7 +24,7 @@ from consumers.selectors import consumers_matching
 from consumers.types import Rows
 from loyalty.models import LoyaltyPromotion, Offer
 from loyalty.selectors.search import transactions_beginning, vouchers_beginning
-from promotions.models import Discount, PersonalizedPromotion
+from promotions.models import Campaign, Discount, PersonalizedPromotion
 from promotions.selectors.product import products_beginning
 
 MAX_RESULTS = 5
@@ -117,6 +117,14 @@ SOURCES: Sequence[SearchSource] = (
         model="promotions.discount",
         key="code",
         rows=_named(Discount, "code"),
+    ),
+    SearchSource(
+        label="Campaign",
+        plural="campaigns",
+        icon="campaign",
+        model="promotions.campaign",
+        key="code",
+        rows=_named(Campaign, "code"),
     ),
     SearchSource(
         label="Personalized promotion",

@@ -288,6 +288,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "account", "description": "The settings of the account that a key belongs to."},
         {"name": "baskets", "description": "What a basket would earn; tills ask this."},
+        {"name": "campaigns", "description": "Names over promotions and discounts that belong together."},
         {"name": "conflict-settings", "description": "Which promotions win when several compete."},
         {"name": "consumers", "description": "Customers and employees, their membership, points, claims and lists."},
         {"name": "discounts", "description": "Promotions that lower prices."},

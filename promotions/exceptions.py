@@ -42,6 +42,24 @@ class PersonalizedPromotionInUse(PromotionsError):
         )
 
 
+class CampaignNotFound(PromotionsError):
+    """The account has no such campaign."""
+
+    code = "not_found"
+
+
+class CampaignInUse(PromotionsError):
+    """Promotions or discounts belong to the campaign: it can be archived, not deleted."""
+
+    code = "in_use"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Promotions or discounts belong to this campaign. Take them out of it, or archive it instead: "
+            'PATCH {"archived": true}.'
+        )
+
+
 class ListRefused(PromotionsError):
     """A consumer's list, or a choice from it, is invalid; see the problems."""
 

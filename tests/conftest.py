@@ -40,8 +40,10 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("same")
 
-# A busy machine may take longer to update a page than the five seconds that Playwright allows.
-expect.set_options(timeout=30_000)
+# On a busy machine a page may need longer than the five seconds that Playwright allows to update it, or thirty to load.
+BUSY = 120_000
+"""Milliseconds after which a browser's test gives up."""
+expect.set_options(timeout=BUSY)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -153,6 +155,7 @@ def browser_session(chromium: Browser, live_server: Any) -> Iterator[BrowserCont
 
         monkeypatch.setattr(StaticFilesHandlerMixin, "serve", serve_to_keep)
         session = chromium.new_context(base_url=live_server.url)
+        session.set_default_timeout(BUSY)
         yield session
         session.close()
 

@@ -7,6 +7,7 @@ and so does a body that is taken though the document says it is not.
 import json
 import unicodedata
 from functools import cache
+from threading import Lock
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,9 +27,20 @@ _OWN_HEADERS = {"x-request-id", "retry-after", "www-authenticate"} | {
 }
 
 
-@cache
+_generation = Lock()
+
+
 def document() -> Any:
-    """Return the OpenAPI document, also where a test has addresses of its own."""
+    """Return the OpenAPI document, also where a test has addresses of its own.
+
+    Tills of a test that call at once wait for each other: the generator takes the views' own schemas for itself.
+    """
+    with _generation:
+        return _generated()
+
+
+@cache
+def _generated() -> Any:
     return SchemaGenerator(urlconf="config.urls").get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
 
 

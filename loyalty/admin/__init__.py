@@ -1,5 +1,6 @@
 """The back office's pages of the loyalty programme."""
 
+from loyalty.admin.campaign import CampaignAdmin
 from loyalty.admin.editor.page import LoyaltyPromotionAdmin
 from loyalty.admin.message import RedemptionMessageAdmin
 from loyalty.admin.points.adjustment import AdjustmentLimitsAdmin
@@ -10,6 +11,7 @@ from loyalty.admin.transactions.transaction import TransactionAdmin
 
 __all__ = [
     "AdjustmentLimitsAdmin",
+    "CampaignAdmin",
     "LedgerEntryAdmin",
     "LoyaltyPromotionAdmin",
     "OfferAdmin",

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Least
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -21,9 +21,11 @@ from consumers.admin.framework.fields import DateInput
 from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.choices import PromotionType
-from promotions.admin.visibility import families_seen
+from promotions.admin.editor.filters import NO_CAMPAIGN
+from promotions.admin.visibility import SEE_CAMPAIGNS, families_seen
 from promotions.choices import DiscountType, Family, Status
-from promotions.models import Promotion
+from promotions.models import Campaign, Promotion
+from promotions.selectors.campaign import campaigns_of
 from promotions.selectors.life import promotions_between, promotions_with_status
 
 WEEK_DAYS = 7
@@ -40,10 +42,22 @@ MIN_LABEL_DAYS = 10
 _FIRST_DAY, _LAST_DAY = date(1000, 2, 1), date(9998, 10, 1)
 """Days between which every period that the page computes is a valid date."""
 
-_COLUMNS = ("family", "type", "code", "name", "starts_at", "ends_at", "stopped_at", "draft", "archived")
+_COLUMNS = (
+    "family",
+    "type",
+    "code",
+    "name",
+    "starts_at",
+    "ends_at",
+    "stopped_at",
+    "draft",
+    "archived",
+    "campaign__name",
+)
 """What the calendar reads of a promotion: it shows hundreds, and leaves their documents in the database."""
 
 _VIEWS = [("timeline", "Timeline"), ("month", "Month")]
+_GROUPS = [("", "None"), ("campaign", "Campaign")]
 _SORTS = [("start", "Start date"), ("end", "End date")]
 _KINDS = [
     ("", "All"),
@@ -54,7 +68,7 @@ _KINDS = [
 
 KIND_LABELS = dict([*PromotionType.choices, *DiscountType.choices])
 
-_FILTER_FIELDS = {"kind": "kind", "status": "status", "text": "q"}
+_FILTER_FIELDS = {"kind": "kind", "status": "status", "campaign": "campaign", "text": "q"}
 """The fields of the form that hold the filters."""
 
 
@@ -67,16 +81,30 @@ class CalendarForm(forms.Form):
     status = forms.ChoiceField(
         label="Status", choices=[("", "All"), *Status.choices], required=False, widget=UnfoldAdminSelectWidget()
     )
+    campaign = forms.ChoiceField(label="Campaign", required=False, widget=UnfoldAdminSelectWidget())
     q = forms.CharField(label="Name or code", required=False, max_length=100, widget=UnfoldAdminTextInputWidget())
     sort = forms.ChoiceField(label="Sort by", choices=_SORTS, required=False, widget=UnfoldAdminSelectWidget())
+    group = forms.ChoiceField(label="Group by", choices=_GROUPS, required=False, widget=UnfoldAdminSelectWidget())
+
+    def __init__(self, data: QueryDict, *, campaigns: Sequence[Campaign] | None) -> None:
+        """``campaigns`` are those to filter by; None for a user who may not see campaigns."""
+        super().__init__(data)
+        if campaigns is None:
+            del self.fields["campaign"], self.fields["group"]
+            return
+        field = self.fields["campaign"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        named = [(campaign.code, campaign.name) for campaign in campaigns]
+        field.choices = [("", "All"), (NO_CAMPAIGN, "No campaign"), *named]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """The kind (a family or a type), status and text that the promotions shown have; empty for any."""
+    """The kind (a family or a type), status, campaign and text that the promotions shown have; empty for any."""
 
     kind: str
     status: str
+    campaign: str
     text: str
 
     def apply(self, promotions: QuerySet[Promotion], *, at: datetime) -> QuerySet[Promotion]:
@@ -85,12 +113,15 @@ class Filters:
             promotions = promotions.filter(family=self.kind)
         elif self.kind:
             promotions = promotions.filter(type=self.kind)
+        if self.campaign:
+            code = None if self.campaign == NO_CAMPAIGN else self.campaign
+            promotions = promotions.filter(campaign__code=code) if code else promotions.filter(campaign=None)
         if self.text:
             promotions = promotions.filter(Q(name__icontains=self.text) | Q(code__icontains=self.text))
         return promotions_with_status(promotions, statuses=[self.status], at=at) if self.status else promotions
 
 
-_NO_FILTERS = Filters(kind="", status="", text="")
+_NO_FILTERS = Filters(kind="", status="", campaign="", text="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +171,7 @@ class Bar:
     column: int
     past: int
     changes: bool
+    campaign: str = ""
 
     @property
     def label_place(self) -> str:
@@ -187,6 +219,7 @@ class CalendarEntry:
             column=(first - start).days + 1,
             past=(last - start).days + 2,
             changes=self.changes_in(start, days),
+            campaign=self.promotion.campaign.name if self.promotion.campaign is not None else "",
         )
 
     def changes_in(self, start: date, days: int) -> bool:
@@ -199,7 +232,9 @@ def calendar(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("promotions.view_promotion"):
         raise PermissionDenied
     account, now = account_of(request), timezone.now()
-    form = CalendarForm(request.GET)
+    may_see = request.user.has_perm(SEE_CAMPAIGNS)
+    campaigns = list(campaigns_of(account_id=account.pk).filter(archived=False)) if may_see else None
+    form = CalendarForm(request.GET, campaigns=campaigns)
     form.is_valid()
     view = form.cleaned_data.get("view") or "timeline"
     day = min(max(form.cleaned_data.get("day") or timezone.localdate(now), _FIRST_DAY), _LAST_DAY)
@@ -232,6 +267,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "constant": [bar for bar in bars if not bar.changes],
         "weeks": weeks_of(entries, days) if view == "month" else [],
         "kinds": kinds_of(bars),
+        "groups": groups_of(bars) if form.cleaned_data.get("group") == "campaign" else [],
     }
     return TemplateResponse(request, "admin/loyalty/calendar.html", context)
 
@@ -277,7 +313,9 @@ def _midnight(day: date) -> datetime:
 def _promotions_in(period: Period, *, account_id: int, families: Collection[Family]) -> QuerySet[Promotion]:
     """Return promotions of families that run in a period, with their ends and whether they run through all of it."""
     start, after = _midnight(period.start), _midnight(period.after)
-    promotions = Promotion.objects.filter(account_id=account_id, family__in=families).only(*_COLUMNS)
+    promotions = (
+        Promotion.objects.filter(account_id=account_id, family__in=families).only(*_COLUMNS).select_related("campaign")
+    )
     # SQLite's least of a null is null, PostgreSQL's leaves it out.
     final_end = Coalesce(Least("ends_at", "stopped_at"), "ends_at", "stopped_at")
     endless = Q(final_end__isnull=True) | Q(final_end__gt=after)
@@ -325,6 +363,20 @@ def kinds_of(bars: Sequence[Bar]) -> list[tuple[str, str]]:
     """Return the kinds that bars have, with their labels, for the legend."""
     shown = {bar.kind for bar in bars}
     return [(kind, label) for kind, label in KIND_LABELS.items() if kind in shown]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The bars of a campaign; those of none come last."""
+
+    title: str
+    bars: Sequence[Bar]
+
+
+def groups_of(bars: Sequence[Bar]) -> list[Group]:
+    """Return the bars by the campaign that they belong to, the campaigns by name and their bars in the given order."""
+    names = sorted({bar.campaign for bar in bars}, key=lambda name: (not name, name.casefold()))
+    return [Group(title=name or "No campaign", bars=[bar for bar in bars if bar.campaign == name]) for name in names]
 
 
 def describe_days(first: date, last: date | None) -> str:

@@ -28,7 +28,8 @@ class Offer(AccountOwned):
     ``stock`` is the number of vouchers that may be issued in all (None: no limit) and ``issued`` the number that were,
     without those cancelled. A voucher is good through the end of the day ``valid_days`` after that of its issue;
     ``perceived_value`` is what one voucher is worth when savings are compared. ``currency`` may be blank in a form but
-    is never stored blank: ``offers_save`` stores the account's instead.
+    is never stored blank: ``offers_save`` stores the account's instead. ``funding`` says which parties pay how many per
+    cent of what its vouchers cost, ``ledger_class`` what that is booked under.
     """
 
     code = models.CharField(max_length=64)
@@ -50,6 +51,8 @@ class Offer(AccountOwned):
     valid_days = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     stock = models.PositiveIntegerField(null=True, blank=True)
     issued = models.PositiveIntegerField(default=0, editable=False)
+    funding = models.JSONField(default=list, db_default=[], blank=True)
+    ledger_class = models.CharField(max_length=64, blank=True, db_default="")
     archived = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

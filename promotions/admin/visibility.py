@@ -1,6 +1,7 @@
 """What of promotions staff may see and decide: their families, what is live, and personalized promotions."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
@@ -17,15 +18,38 @@ PERSONALIZED_SOURCE = "personalized_promotion"
 SEE_LISTS = "promotions.view_personalized_list"
 """The permission to see consumers' lists of them, which nobody has without the other."""
 
+SEE_CAMPAIGNS = "promotions.view_campaign"
+"""The permission to see campaigns, and to name one."""
+
 PUBLISH = "promotions.publish_promotion"
 """The permission to publish promotions of the families that the user may change, and to change published ones."""
 
 _VIEW_FAMILY = {Family.LOYALTY: "loyalty.view_loyaltypromotion", Family.DISCOUNT: "promotions.view_discount"}
 
 
+def families_of(request: HttpRequest, *, action: str) -> list[Family]:
+    """Return the families whose promotions the user may ``add``, ``change`` or ``delete``."""
+    permissions = {family: name.replace(".view_", f".{action}_") for family, name in _VIEW_FAMILY.items()}
+    return [family for family, permission in permissions.items() if request.user.has_perm(permission)]
+
+
 def families_seen(request: HttpRequest) -> list[Family]:
     """Return the families whose promotions the user may see."""
     return [family for family, permission in _VIEW_FAMILY.items() if request.user.has_perm(permission)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignAccess:
+    """What somebody may do with campaigns."""
+
+    may_see: bool = True
+    may_add: bool = False
+
+
+def campaign_access(request: HttpRequest) -> CampaignAccess:
+    """Return what the user may do with campaigns."""
+    may_see = request.user.has_perm(SEE_CAMPAIGNS)
+    return CampaignAccess(may_see=may_see, may_add=may_see and request.user.has_perm("promotions.add_campaign"))
 
 
 def may_publish(request: HttpRequest) -> bool:

@@ -14,6 +14,7 @@ from simple_history.models import HistoricalRecords
 from consumers.models import AccountOwned
 from promotions.choices import Family, ReferenceKind, Status
 from promotions.engine.rulebook.life import life_reason
+from promotions.models.campaign import Campaign
 
 
 class Promotion(AccountOwned):
@@ -21,6 +22,8 @@ class Promotion(AccountOwned):
 
     ``draft``, ``starts_at``, ``ends_at`` and ``stopped_at`` decide whether it is in force; ``status`` is a copy for
     lists that a periodic sweep corrects. ``revision`` is the account's rulebook version of its last change.
+    ``funding`` says which parties pay how many per cent of the cost, and ``ledger_class`` what it is booked under: both
+    are part of each version. ``campaign`` is not: a promotion that moves to another is the same promotion.
     """
 
     family = models.CharField(max_length=16, choices=Family.choices, editable=False)
@@ -39,6 +42,11 @@ class Promotion(AccountOwned):
     outcome = models.JSONField(default=dict)
     eligibility = models.JSONField(default=dict)
     content = models.JSONField(default=dict)
+    funding = models.JSONField(default=list, db_default=[], blank=True)
+    ledger_class = models.CharField(max_length=64, blank=True, db_default="")
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, null=True, blank=True, related_name="members", db_index=False
+    )
     always_apply = models.BooleanField(default=False, editable=False)
     total_redemption_limit = models.PositiveIntegerField(null=True, blank=True, editable=False)
     redemptions = models.PositiveBigIntegerField(default=0, editable=False)
@@ -62,6 +70,9 @@ class Promotion(AccountOwned):
         indexes = [
             models.Index(fields=("account", "revision"), name="promotion_by_revision"),
             models.Index(fields=("account", "family", "status", "-starts_at"), name="promotion_by_status"),
+            models.Index(
+                fields=("campaign",), condition=models.Q(campaign__isnull=False), name="promotion_by_campaign"
+            ),
         ]
 
     def __str__(self) -> str:

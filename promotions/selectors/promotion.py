@@ -15,8 +15,8 @@ from promotions.models import Promotion, PromotionVersion
 
 
 def promotions_of(*, account_id: int, family: Family) -> QuerySet[Promotion]:
-    """Return the account's promotions of a family, archived ones too."""
-    return Promotion.objects.filter(account_id=account_id, family=family)
+    """Return the account's promotions of a family, archived ones too, with their campaigns."""
+    return Promotion.objects.filter(account_id=account_id, family=family).select_related("campaign")
 
 
 def promotions_by_code(*, account_id: int, codes: Collection[str]) -> dict[tuple[str, str], Promotion]:

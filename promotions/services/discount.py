@@ -53,6 +53,9 @@ class DiscountValues:
     customer_limit_period: object = None
     always_apply: object = False
     content: object = field(default_factory=dict)
+    campaign: str | None = None
+    funding: object = field(default_factory=list)
+    ledger_class: str = ""
 
     def as_promotion(self) -> PromotionValues:
         """Return these values as those of a promotion of any family."""
@@ -74,6 +77,9 @@ class DiscountValues:
                 **{name: getattr(self, name) for name in DISCOUNT_RESTRICTIONS},
             },
             content=self.content,
+            campaign=self.campaign,
+            funding=self.funding,
+            ledger_class=self.ledger_class,
         )
 
 

@@ -117,6 +117,7 @@ def filled_shop() -> Shop:
         "consumers/c": {"loyalty": MEMBER},
         "personalized-promotions/PP": {"name": "Pick yours"},
         "offers/x": {"name": "x", "value": "1.00"},
+        "campaigns/x": {"name": "x"},
         "promotions/x": {
             "type": "fixed_points",
             "name": "x",

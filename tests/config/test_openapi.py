@@ -171,9 +171,11 @@ def test_what_the_document_does_not_describe_is_noticed(
         ("conflict-settings", {"get", "patch"}),
         *(
             (f"{name}/bulk", {"post"})
-            for name in ("sites", "products", "groups", "consumers", "offers", "promotions", "discounts")
+            for name in ("sites", "products", "groups", "consumers", "offers", "campaigns", "promotions", "discounts")
         ),
         *((name, {"get"}) for name in ("sites", "products", "groups", "consumers", "offers", "promotions", "vouchers")),
+        ("campaigns", {"get"}),
+        ("campaigns/{code}", {"get", "put", "patch", "delete"}),
         ("sites/{number}", {"get", "put", "patch", "delete"}),
         ("products/{sku}", {"get", "put", "patch", "delete"}),
         ("consumers/{consumer_id}", {"get", "put", "patch", "delete"}),

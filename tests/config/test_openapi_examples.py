@@ -58,7 +58,11 @@ DISCOUNT = {
     "discount_type": "free_product",
     "starts_at": "2026-01-01T00:00:00Z",
     "product_sets": [{"products": ["TEA"], "required_quantity": 3, "discounted_quantity": 1}],
+    "campaign": "tea-weeks",
+    "funding": [{"party": "Leaf & Co", "share": "60"}],
+    "ledger_class": "4711",
 }
+CAMPAIGN = {"name": "Tea weeks", "starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z", "owner": "Ada"}
 LIST = "personalized-promotions/picks"
 OF_CONSUMER = f"{LIST}/consumers/c-1"
 
@@ -111,6 +115,12 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("offers_delete", "DELETE", "offers/cake", None),
     ("consumers_claims_create", "POST", "consumers/c-1/claims", {"reference": "1", "offer": "coffee"}),
     ("vouchers_list", "GET", "vouchers", None),
+    ("campaigns_replace", "PUT", "campaigns/tea-weeks", CAMPAIGN),
+    ("campaigns_change", "PATCH", "campaigns/tea-weeks", {"description": "With our tea supplier"}),
+    ("campaigns_get", "GET", "campaigns/tea-weeks", None),
+    ("campaigns_bulk", "POST", "campaigns/bulk", [{"code": "easter", "name": "Easter"}]),
+    ("campaigns_list", "GET", "campaigns", None),
+    ("campaigns_delete", "DELETE", "campaigns/easter", None),
     ("promotions_replace", "PUT", "promotions/wednesday", PROMOTION),
     ("promotions_change", "PATCH", "promotions/wednesday", {"description": "For everybody"}),
     ("promotions_get", "GET", "promotions/wednesday", None),

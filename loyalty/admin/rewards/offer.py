@@ -22,6 +22,7 @@ from loyalty.admin.wording import describe_amount
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
 from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_save
+from promotions.admin.editor.funding_fields import WHO_PAYS, funding_field, ledger_class_field
 
 NO_PERCEIVED_VALUE = (
     "The perceived value is 0: a promotion with this offer counts as worth nothing when promotions compete. "
@@ -38,6 +39,9 @@ class OfferForm(ServiceForm):
         widget=UnfoldAdminSelectWidget(),
         help_text="You cannot change it once a promotion uses the offer or vouchers are issued.",
     )
+
+    funding = funding_field()
+    ledger_class = ledger_class_field()
 
     money_fields = frozenset({"value", "perceived_value"})
 
@@ -167,6 +171,7 @@ class OfferAdmin(ImportExportMixin, KeyedAdmin):
         ("Offer", {"fields": (("name", "code"), "description", "kind", "point_cost")}),
         ("Benefit", {"fields": ("benefit", "value", "product", "currency", "perceived_value")}),
         ("Dates and stock", {"fields": (("starts_at", "ends_at"), ("valid_days", "stock"))}),
+        WHO_PAYS,
         ("Archive", {"fields": ("archived",)}),
     )
 

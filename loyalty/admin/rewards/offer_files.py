@@ -13,6 +13,7 @@ from consumers.types import JsonMapping, Rows
 from loyalty.choices import Benefit, OfferKind
 from loyalty.models import Offer
 from loyalty.services.rewards.offer import OfferValues, offers_save
+from promotions.admin.editor.files import DocumentWidget
 
 FIELDS = (
     "code",
@@ -29,6 +30,8 @@ FIELDS = (
     "ends_at",
     "valid_days",
     "stock",
+    "funding",
+    "ledger_class",
     "archived",
 )
 
@@ -52,6 +55,13 @@ class DefaultTextWidget(TextWidget):
         return super().clean(value, row, **kwargs) or self.default
 
 
+class FundingWidget(DocumentWidget):
+    """The parties that pay, as JSON in a cell; an empty cell is none."""
+
+    def clean(self, value: object, row: object = None, **kwargs: object) -> object:
+        return super().clean(value, row, **kwargs) or []
+
+
 class OfferResource(AccountResource):
     """Offers by code; the product by its SKU. A blank currency is the account's."""
 
@@ -61,6 +71,7 @@ class OfferResource(AccountResource):
     perceived_value = Field(column_name="perceived_value", attribute="perceived_value", widget=PerceivedValueWidget())
     starts_at = Field(column_name="starts_at", attribute="starts_at", widget=MomentWidget())
     ends_at = Field(column_name="ends_at", attribute="ends_at", widget=EndWidget())
+    funding = Field(column_name="funding", attribute="funding", widget=FundingWidget())
     synonyms: ClassVar[Mapping[str, Sequence[str]]] = {
         "code": ("Offer code", "Offer", "Reward code"),
         "name": ("Offer name", "Title", "Reward"),

@@ -25,7 +25,7 @@ from loyalty.models import Offer
 from loyalty.models.offer import MAX_VALID_DAYS
 from loyalty.selectors.rewards import offers_of
 from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_save
-from promotions.api.v1.fields import MoneyOutput, MoneyText, amount_output
+from promotions.api.v1.fields import FundingField, LedgerClassField, MoneyOutput, MoneyText, amount_output
 from promotions.engine.definition.fields import MAX_SKU_LENGTH
 
 
@@ -62,6 +62,8 @@ class OfferInput(Input):
     valid_days = WholeField(min_value=1, max_value=MAX_VALID_DAYS, allow_null=True, default=None)
     stock = WholeField(allow_null=True, default=None, help_text="The most vouchers that can be issued; null: no limit.")
     archived = FlagField(default=False, help_text="Whether it is hidden from lists and no longer issued.")
+    funding = FundingField()
+    ledger_class = LedgerClassField()
 
 
 class OfferOutput(Output):
@@ -82,6 +84,8 @@ class OfferOutput(Output):
     valid_days = serializers.IntegerField(allow_null=True)
     stock = serializers.IntegerField(allow_null=True)
     archived = serializers.BooleanField()
+    funding = FundingField()
+    ledger_class = serializers.CharField()
     issued = serializers.IntegerField()
     created_at = MomentField()
     updated_at = MomentField()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import reset_queries, transaction
 from django.db.models import F, Sum
@@ -27,6 +28,7 @@ from consumers.services.staff import staff_member_add
 from loyalty.choices import MessageState
 from loyalty.exceptions import LoyaltyError
 from loyalty.management.demo import bookshop, discounts, programme, shop
+from loyalty.management.demo.campaigns import CAMPAIGNS, PlannedCampaign, campaign_of
 from loyalty.management.demo.discounts import Lists, PlannedDiscount
 from loyalty.management.demo.programme import Planned
 from loyalty.management.demo.sales import Trade, returns, sales
@@ -41,7 +43,8 @@ from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.profiling import PROFILER
 from loyalty.services.till.reversal import transaction_reverse
 from loyalty.services.till.sale import Sale
-from promotions.models import PersonalizedPromotion, Product, Promotion
+from promotions.models import Campaign, PersonalizedPromotion, Product, Promotion
+from promotions.services.campaign import campaigns_save
 from promotions.services.discount import discount_save
 from promotions.services.personalized.assignments import personalized_lists_assign
 from promotions.services.personalized.lists import personalized_list_select
@@ -113,6 +116,7 @@ class _Content:
 
     trade: Trade
     promotions: Sequence[Planned | PlannedDiscount]
+    campaigns: Sequence[PlannedCampaign] = ()
     sales: int
     lists: Sequence[Lists] = ()
     groups: Sequence[GroupValues] = ()
@@ -170,6 +174,7 @@ def _shop(bar: Bar) -> tuple[Account, int]:
     content = _Content(
         trade=trade,
         promotions=(*programme.PROMOTIONS, *discounts.DISCOUNTS),
+        campaigns=CAMPAIGNS,
         sales=SALES,
         lists=discounts.LISTS,
         groups=shop.GROUPS,
@@ -225,7 +230,8 @@ def _fill(account: Account, content: _Content, created_at: datetime, bar: Bar) -
         offers_save(account_id=account.pk, rows=offers, at=before_first_sale, author=DEMO)
     for lists in content.lists:
         _lists(account, lists, trade.consumers, before_first_sale)
-    _promotions(account, content.promotions, created_at)
+    _campaigns(account, content.campaigns, created_at)
+    _promotions(account, content, created_at)
     new = _sales(account, sales(trade, until=created_at, count=content.sales), created_at, bar)
     _adjustments(account, content.adjustments, created_at)
     _claims(account, content.claims, created_at)
@@ -291,22 +297,39 @@ def _lists(account: Account, lists: Lists, consumers: Sequence[ConsumerValues], 
                 )
 
 
-def _promotions(account: Account, planned: Sequence[Planned | PlannedDiscount], created_at: datetime) -> None:
+def _campaigns(account: Account, planned: Sequence[PlannedCampaign], created_at: datetime) -> None:
+    codes = _missing(Campaign.objects.filter(account=account).values_list("code", flat=True), (c.code for c in planned))
+    rows = [campaign.values(made_at=created_at) for campaign in planned if campaign.code in codes]
+    campaigns_save(account_id=account.pk, rows=rows, author=DEMO, at=created_at)
+
+
+def _promotions(account: Account, content: _Content, created_at: datetime) -> None:
     """Create each as if it had been written before its start, and stop those that are planned to be stopped."""
     existing = {(row.family, row.code): row for row in Promotion.objects.filter(account=account)}
-    for plan in planned:
-        promotion = existing.get((plan.family, plan.code)) or _promotion(account, plan, created_at)
+    for plan in content.promotions:
+        campaign = campaign_of(content.campaigns, plan.family, plan.code)
+        promotion = existing.get((plan.family, plan.code)) or _promotion(account, plan, campaign, created_at)
         stopped_at = plan.stopped_at(made_at=created_at)
         if stopped_at is not None and promotion.stopped_at is None:
             promotion_stop(promotion=promotion, author=DEMO, at=stopped_at)
 
 
-def _promotion(account: Account, planned: Planned | PlannedDiscount, created_at: datetime) -> Promotion:
+def _promotion(
+    account: Account, planned: Planned | PlannedDiscount, campaign: PlannedCampaign | None, created_at: datetime
+) -> Promotion:
     at = planned.written_at(made_at=created_at)
+    belongs: dict[str, Any] = {}
+    if campaign is not None:
+        belongs = {
+            "campaign": campaign.code,
+            "funding": list(campaign.funding),
+            "ledger_class": campaign.ledger_class,
+        }
     if isinstance(planned, PlannedDiscount):
-        values = planned.values(made_at=created_at)
+        values = replace(planned.values(made_at=created_at), **belongs)
         return discount_save(account=account, values=values, author=DEMO, at=at)[0]
-    return loyalty_promotion_save(account=account, values=planned.values(made_at=created_at), author=DEMO, at=at)[0]
+    promotion_values = replace(planned.values(made_at=created_at), **belongs)
+    return loyalty_promotion_save(account=account, values=promotion_values, author=DEMO, at=at)[0]
 
 
 def _sales(account: Account, planned: Sequence[Sale], created_at: datetime, bar: Bar) -> int:

@@ -1,7 +1,7 @@
 """Writes of offers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -25,6 +25,7 @@ from loyalty.exceptions import (
 from loyalty.models import Offer, Voucher
 from promotions.engine.money import minor_unit
 from promotions.models import Product
+from promotions.services.funding import funding_checked, ledger_class_problems
 
 MAX_PERCEIVED_VALUE = Decimal(10**10)
 """An amount below this fits the column."""
@@ -54,6 +55,8 @@ class OfferValues:
     valid_days: int | None = None
     stock: int | None = None
     archived: bool = False
+    funding: object = field(default_factory=list)
+    ledger_class: str = ""
 
 
 def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author, at: datetime) -> Saved:
@@ -67,7 +70,7 @@ def offers_save(*, account_id: int, rows: Sequence[OfferValues], author: Author,
     # keep sales from issuing vouchers while the stock is compared with what was issued.
     with transaction.atomic():
         account = account_lock(account_id=account_id)
-        rows = [replace(row, currency=row.currency or account.currency) for row in rows]
+        rows = _with_funding_checked([replace(row, currency=row.currency or account.currency) for row in rows])
         codes = [row.code for row in rows]
         owned = Offer.objects.filter(account=account, code__in=codes).order_by("pk").select_for_update()
         existing = {offer.code: offer for offer in owned}
@@ -133,6 +136,27 @@ def offer_delete(*, account_id: int, code: str, author: Author) -> None:
             rulebook_version_advance(account=account, removed=True)
     except (ProtectedError, IntegrityError) as error:
         raise OfferInUse(IN_USE) from error
+
+
+def _with_funding_checked(rows: Sequence[OfferValues]) -> list[OfferValues]:
+    """Return the rows with who pays in normal form.
+
+    Raises:
+        LoyaltyError: each problem under ``<index>.funding.…`` or ``<index>.ledger_class``.
+    """
+    checked: list[OfferValues] = []
+    problems: list[Problem] = []
+    for index, sent in enumerate(rows):
+        funding, funding_problems = funding_checked(sent.funding)
+        row = replace(sent, funding=funding, ledger_class=sent.ledger_class.strip())
+        checked.append(row)
+        problems += [
+            replace(problem, attr=f"{index}.{problem.attr}")
+            for problem in (*funding_problems, *ledger_class_problems(row.ledger_class))
+        ]
+    if problems:
+        raise LoyaltyError(problems=problems)
+    return checked
 
 
 def _products_of(account: Account, rows: Sequence[OfferValues]) -> dict[str, Product]:

@@ -20,7 +20,7 @@ from promotions.admin.editor.content_fields import (
     content_values,
 )
 from promotions.admin.editor.form import (
-    GENERAL,
+    GENERAL_SECTIONS,
     LIMITS_ROWS,
     Document,
     PromotionForm,
@@ -96,7 +96,7 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
     """Return the five tabs with their sections for one type."""
     own = TYPE_FIELDS[discount_type]
     return (
-        GENERAL,
+        *GENERAL_SECTIONS,
         ("Discount", {"classes": ("tab",), "fields": (*((own,) if own else ()), "price_order")}),
         (
             "What must be bought",
@@ -293,7 +293,7 @@ class DiscountForm(ContentFields, PromotionForm):
         **{f"conditions.{name}": name for name in CONDITIONS},
         **CONTENT_PATHS,
     }
-    problem_rows: ClassVar[dict[str, str]] = {"product_sets": "product_sets"}
+    problem_rows: ClassVar[dict[str, str]] = {"product_sets": "product_sets", "funding": "funding"}
     may_see_personalized: ClassVar[bool] = True
 
     value = forms.DecimalField(widget=decimal(CURRENCY))

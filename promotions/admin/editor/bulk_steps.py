@@ -64,7 +64,7 @@ class BulkStepsMixin:
             author = author_of(request, reason=form.cleaned_data.get("reason", ""))
             values = {name: value for name, value in form.cleaned_data.items() if value}
             given = StepInput(family=self.family, author=author, at=now, values=values)
-            _take(request, allowed, step, question, given)
+            step_take(request, allowed, step, given)
             return None
         context = {
             **page.admin_site.each_context(request),
@@ -85,10 +85,10 @@ class BulkStepsMixin:
         return TemplateResponse(request, "admin/promotions/promotion/bulk_step.html", context)
 
 
-def _take(
-    request: HttpRequest, promotions: Sequence[Promotion], step: Step, question: BulkQuestion, given: StepInput
-) -> None:
+def step_take(request: HttpRequest, promotions: Sequence[Promotion], step: Step, given: StepInput) -> None:
     """Take a step with each promotion, and leave messages of what was done and refused."""
+    question = step.bulk
+    assert question is not None  # noqa: S101 - only steps that several can take are offered
     count = 0
     for promotion in promotions:
         try:

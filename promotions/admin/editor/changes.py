@@ -7,9 +7,10 @@ from consumers.admin.framework.history import Change, DescribeChange
 from promotions.admin.editor.history import DOCUMENTS, promotion_change
 from promotions.engine.definition.reader import InvalidDefinition
 from promotions.models import Promotion
+from promotions.selectors.campaign import campaigns_of
 from promotions.services.promotion.values import PromotionFamily, PromotionValues
 
-GENERAL = ("name", "description", "currency", "starts_at", "ends_at")
+GENERAL = ("name", "description", "currency", "starts_at", "ends_at", "ledger_class", "funding")
 
 
 def changes_of(
@@ -21,7 +22,7 @@ def changes_of(
     form shows that one. ``describe`` describes the change of a field.
     """
     changes = list(_general(promotion, form, describe))
-    if not set(form.errors) - {*GENERAL, "__all__"}:
+    if not set(form.errors) - {*GENERAL, "campaign", "__all__"}:
         changes += _documents(promotion, form, family, describe)
     return changes
 
@@ -31,6 +32,10 @@ def _general(promotion: Promotion, form: Any, describe: DescribeChange) -> Itera
         before, after = getattr(promotion, name), form.cleaned_data[name]
         if name not in form.errors and before != after:
             yield from describe(Promotion._meta.get_field(name), before, after)
+    code = form.cleaned_data["campaign"] or None
+    if "campaign" not in form.errors and code != (promotion.campaign.code if promotion.campaign is not None else None):
+        after = campaigns_of(account_id=promotion.account_id).filter(code=code).values_list("pk", flat=True).first()
+        yield from describe(Promotion._meta.get_field("campaign"), promotion.campaign_id, after)
 
 
 def _documents(promotion: Promotion, form: Any, family: PromotionFamily, describe: DescribeChange) -> Iterator[Change]:

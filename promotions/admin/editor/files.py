@@ -22,7 +22,7 @@ from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import EndWidget, FlagWidget, MomentWidget, NumberWidget, TextWidget
 from consumers.admin.framework.history import Change
 from consumers.services.upsert import is_storable, rows_by_values
-from consumers.types import JsonObject
+from consumers.types import JsonObject, Rows
 from promotions.admin.editor.history import document_changes
 from promotions.choices import Status
 from promotions.engine.definition.fields import CONTENT_TEXTS, FieldKind, OutcomeField
@@ -149,6 +149,9 @@ COMMON: Mapping[str, type[Widget]] = {
     "starts_at": MomentWidget,
     "ends_at": EndWidget,
     "archived": FlagWidget,
+    "campaign": TextWidget,
+    "funding": DocumentWidget,
+    "ledger_class": TextWidget,
 }
 """The columns that every family has, besides its key, its type and its status."""
 
@@ -194,6 +197,9 @@ class PromotionResource(AccountResource):
         if "document" not in vars(promotion):
             promotion.document = deepcopy(self.document(promotion)) if promotion.pk else {}
         return promotion
+
+    def get_queryset(self) -> Rows:
+        return super().get_queryset().select_related("campaign")
 
     def stored_rows(self, keys: Any) -> dict[tuple[str, ...], object]:
         rows = rows_by_values(self.get_queryset(), "code", [code for (code,) in keys if is_storable(code)])
@@ -244,8 +250,9 @@ class PromotionResource(AccountResource):
         ):
             if name not in document_of(instance) and name not in errors:
                 errors[name] = ValidationError(message)
-        for name in (self.type_name, "name", "description", "currency"):
-            if not isinstance(document_of(instance).get(name, ""), str):
+        for name in (self.type_name, "name", "description", "currency", "campaign", "ledger_class"):
+            value = document_of(instance).get(name)
+            if value is not None and not isinstance(value, str):
                 errors[name] = ValidationError("Must be text.")
         if errors:
             raise ValidationError(errors)
@@ -290,4 +297,5 @@ CONTENT: Mapping[str, type[Widget]] = {
 
 def common_document(promotion: Promotion) -> dict[str, object]:
     """Return the fields of the contract that every family has."""
-    return {name: getattr(promotion, name) for name in ("code", *COMMON)}
+    campaign = promotion.campaign.code if promotion.campaign is not None else None
+    return {name: getattr(promotion, name) for name in ("code", *COMMON)} | {"campaign": campaign}

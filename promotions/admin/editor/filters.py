@@ -16,10 +16,15 @@ from consumers.admin.framework.filters import ArchivedFilter, ChoiceFilter, choi
 from consumers.admin.framework.pages import account_of
 from consumers.models import Site
 from consumers.types import Rows
+from promotions.admin.visibility import SEE_CAMPAIGNS
 from promotions.choices import Status
 from promotions.models import Promotion
+from promotions.selectors.campaign import campaigns_of
 from promotions.selectors.life import promotions_between, promotions_with_status
 from promotions.selectors.promotion import promotions_at_site
+
+NO_CAMPAIGN = "/"
+"""The value of the filter that means none: no code has a slash at its ends."""
 
 
 class LiveOnForm(forms.Form):
@@ -78,6 +83,25 @@ class CurrencyFilter(ChoiceFilter):
         return queryset.filter(currency=self.value()) if self.value() else queryset
 
 
+class CampaignFilter(ChoiceFilter):
+    """Members of a campaign, for staff who may see campaigns."""
+
+    title = "campaign"
+    parameter_name = "campaign"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        if not request.user.has_perm(SEE_CAMPAIGNS):
+            return []
+        campaigns = campaigns_of(account_id=account_of(request).pk).filter(archived=False)
+        return [(NO_CAMPAIGN, "No campaign"), *((campaign.code, str(campaign)) for campaign in campaigns)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Promotion]) -> QuerySet[Promotion]:
+        code = self.value()
+        if not code:
+            return queryset
+        return queryset.filter(campaign=None) if code == NO_CAMPAIGN else queryset.filter(campaign__code=code)
+
+
 class SiteFilter(ChoiceFilter):
     """Promotions whose site rules admit a site."""
 
@@ -99,6 +123,7 @@ def filters_of(types: type[TextChoices]) -> tuple[type[admin.SimpleListFilter], 
         choice_filter("status", "status", Status.choices, _by_status),
         choice_filter("type", "type", types.choices, lambda _, rows, value: rows.filter(type=value)),
         CurrencyFilter,
+        CampaignFilter,
         SiteFilter,
         LiveOnFilter,
         choice_filter(

@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
+from django.db.models import Q
 from django.utils import timezone
 from unfold.widgets import (
+    UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -23,13 +25,17 @@ from consumers.admin.framework.formset_field import FormSetBoundField, FormSetFi
 from consumers.admin.framework.new_keys import key_from_name
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
+from promotions.admin.editor.funding_fields import WHO_PAYS, funding_field, ledger_class_field
 from promotions.admin.editor.step_forms import END_IN_THE_PAST, reason_field
 from promotions.admin.editor.summary import PartialDefinition
 from promotions.admin.inputs.number_inputs import whole
+from promotions.admin.inputs.related_select import related_select
 from promotions.admin.rules.field import RulesField, problem_in_tree
+from promotions.admin.visibility import CampaignAccess
 from promotions.engine.definition.fields import CONDITIONS, WHOLE_PROMOTION
 from promotions.engine.rules.attributes import Scope
-from promotions.models import Promotion
+from promotions.models import Campaign, Promotion
+from promotions.selectors.campaign import campaigns_of
 from promotions.services.promotion.values import MAX_CODE_LENGTH
 
 Document = dict[str, Any]
@@ -37,10 +43,11 @@ GENERAL = (
     "General",
     {
         "classes": ("tab",),
-        "fields": ("name", "currency", "description", ("starts_at", "ends_at"), "code", "seen_version"),
+        "fields": ("name", "currency", "description", ("starts_at", "ends_at"), "campaign", "code", "seen_version"),
     },
 )
-"""The fieldset of the first tab."""
+GENERAL_SECTIONS = (GENERAL, WHO_PAYS)
+"""The fieldsets of the first tab."""
 
 
 LIMITS_ROWS = ("total_redemption_limit", ("customer_redemption_limit", "customer_limit_period"))
@@ -72,18 +79,29 @@ def number_text(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:f}"
 
 
+def _beside_documents(promotion: Promotion) -> Document:
+    """Return the fields' values of a promotion's campaign and of who pays."""
+    return {
+        "campaign": promotion.campaign.code if promotion.campaign is not None else "",
+        "funding": promotion.funding,
+        "ledger_class": promotion.ledger_class,
+    }
+
+
 class PromotionForm(ServiceForm):
     """A promotion of one type, which its page sets on the class.
 
-    ``problem_rows`` maps the paths of lists to the fields whose rows show their own problems; ``problem_parts`` maps
-    paths inside a row to the row's field, where the names differ. ``stored`` is the promotion without the form's
-    values. One that ``publishes`` must not end in the past, and one that ``is_asked_about`` is not saved yet.
+    ``campaign_access`` says what of campaigns the user may see and add. ``problem_rows`` maps the paths of lists to the
+    fields whose rows show their own problems; ``problem_parts`` maps paths inside a row to the row's field, where the
+    names differ. ``stored`` is the promotion without the form's values. One that ``publishes`` must not end in the
+    past, and one that ``is_asked_about`` is not saved yet.
     """
 
     promotion_type: ClassVar[str]
     publishes: ClassVar[bool] = False
     is_asked_about: ClassVar[bool] = False
     key_field = "code"
+    campaign_access: ClassVar[CampaignAccess] = CampaignAccess()
     problem_rows: ClassVar[dict[str, str]] = {}
     problem_parts: ClassVar[dict[str, str]] = {}
 
@@ -113,6 +131,15 @@ class PromotionForm(ServiceForm):
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
         help_text="Code used by tills and integrations. Leave blank to create it from the name.",
     )
+
+    campaign = forms.ChoiceField(
+        label="Campaign",
+        required=False,
+        widget=UnfoldAdminSelect2Widget(),
+        help_text="Promotions and discounts that you plan, stop and copy together.",
+    )
+    funding = funding_field()
+    ledger_class = ledger_class_field()
 
     site_rules = RulesField(Scope.SITE, label="Site", suggested=("site_name",))
     customer_rules = RulesField(Scope.CUSTOMER, label="Customer", suggested=("groups",))
@@ -153,11 +180,17 @@ class PromotionForm(ServiceForm):
         self._problems_added = False
         self.stored = copy(self.instance)
         self.instance.type = self.promotion_type
-        self.initial = {**self.initial, **self.values_of(self.instance), **(kwargs.get("initial") or {})}
+        self.initial = {
+            **self.initial,
+            **_beside_documents(self.instance),
+            **self.values_of(self.instance),
+            **(kwargs.get("initial") or {}),
+        }
         if self.instance.pk is None:
             self.initial.setdefault("starts_at", timezone.now().replace(second=0, microsecond=0))
         self.initial["seen_version"] = self.instance.version if self.instance.pk is not None else None
         self._currency_choices()
+        self._campaign_choices()
         self._fixed_fields()
 
     def values_of(self, promotion: Promotion) -> Document:
@@ -199,6 +232,21 @@ class PromotionForm(ServiceForm):
         field = self.fields["currency"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = currency_choices(first=(self.account.currency, *sorted(self.account.other_earn_rates)))
+
+    def _campaign_choices(self) -> None:
+        """Offer the campaigns that are not archived, and the promotion's own; its name only to who may see them."""
+        field = self.fields["campaign"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        stored = self.stored.campaign.code if self.stored.campaign is not None else None
+        if not self.campaign_access.may_see:
+            field.disabled = True
+            field.choices = [("", "No campaign"), *([(stored, "In a campaign")] if stored else ())]
+            field.help_text = "Your role does not show campaigns."
+            return
+        campaigns = campaigns_of(account_id=self.account.pk).filter(Q(archived=False) | Q(code=stored or ""))
+        if self.campaign_access.may_add:
+            field.widget = related_select(UnfoldAdminSelect2Widget(), Campaign, key="code")
+        field.choices = [("", "No campaign"), *((campaign.code, str(campaign)) for campaign in campaigns)]
 
     def _fixed_fields(self) -> None:
         """Disable the fields that can no longer change."""
@@ -246,6 +294,9 @@ class PromotionForm(ServiceForm):
             "ends_at": values["ends_at"] if values["starts_at"] else None,
             "draft": self.stored.draft,
             "archived": self.stored.archived,
+            "campaign": values["campaign"] or None,
+            "funding": values["funding"] or [],
+            "ledger_class": values["ledger_class"] or "",
         }
         before = self.stored if self.stored.pk is not None else None
         try:

@@ -6,10 +6,11 @@ from typing import Any
 from django.urls import reverse
 
 from consumers.admin.framework.history import MAX_HISTORY_ENTRIES, Change, HistoryEntry, describe_field_change
+from promotions.admin.editor.funding_fields import describe_funding
 from promotions.admin.rules.document import describe_document
 from promotions.admin.visibility import without_personalized
 from promotions.choices import Status
-from promotions.models import Promotion
+from promotions.models import Campaign, Promotion
 
 DOCUMENTS = ("outcome", "eligibility", "content")
 """The columns of a promotion that hold a document of its definition."""
@@ -19,8 +20,19 @@ def promotion_change(field: Any, before: Any, after: Any) -> Iterator[Change]:
     """Describe the change of a field; of a document, only the lines that differ."""
     if field.name in DOCUMENTS:
         yield from document_changes(before or {}, after or {})
+    elif field.name == "funding":
+        yield Change(label="Who pays", before=describe_funding(before), after=describe_funding(after))
+    elif field.name == "campaign":
+        yield Change(label="Campaign", before=_campaign_name(before), after=_campaign_name(after))
     else:
         yield from describe_field_change(field, before, after)
+
+
+def _campaign_name(campaign_id: int | None) -> str:
+    """Return the name of a campaign by its row's id, as the history of a promotion keeps it."""
+    if campaign_id is None:
+        return "–"
+    return Campaign.objects.filter(pk=campaign_id).values_list("name", flat=True).first() or "A deleted campaign"
 
 
 def document_changes(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[Change]:

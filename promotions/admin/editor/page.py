@@ -42,7 +42,7 @@ from promotions.admin.editor.publishing import PublishingMixin, is_publishing
 from promotions.admin.editor.step_forms import promotion_of
 from promotions.admin.editor.steps import StepsMixin
 from promotions.admin.editor.summary import SummaryMixin, definition_of
-from promotions.admin.visibility import may_publish, may_see_personalized
+from promotions.admin.visibility import campaign_access, may_publish, may_see_personalized
 from promotions.choices import Status
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
@@ -170,6 +170,7 @@ class PromotionAdmin(
         form: type[ModelForm] = super().get_form(request, obj, change=change, **kwargs)
         if issubclass(form, PromotionForm):
             form.promotion_type = self._type(request, obj)
+            form.campaign_access = campaign_access(request)
         return form
 
     @staticmethod
@@ -253,8 +254,8 @@ class PromotionAdmin(
     @staticmethod
     def common_values(form: Any) -> dict[str, object]:
         """Return the values of a valid form that every family has, without the code."""
-        names = ("name", "description", "currency", "starts_at", "ends_at")
-        return {name: form.cleaned_data[name] for name in names}
+        names = ("name", "description", "currency", "starts_at", "ends_at", "funding", "ledger_class")
+        return {name: form.cleaned_data[name] for name in names} | {"campaign": form.cleaned_data["campaign"] or None}
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Promotion:
         now = timezone.now()

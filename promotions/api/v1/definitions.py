@@ -50,6 +50,7 @@ from promotions.engine.definition.fields import (
     FieldKind,
     OutcomeField,
 )
+from promotions.engine.definition.funding import MAX_PARTIES, MAX_PARTY_LENGTH
 from promotions.engine.rules.attributes import ATTRIBUTES, Scope
 from promotions.engine.rules.check import MAX_CONDITION_TEXT, MAX_CONDITION_VALUES, MAX_TREE_CONDITIONS, MAX_TREE_DEPTH
 
@@ -171,13 +172,47 @@ def _content(name: str, *, is_body: bool) -> JsonObject:
 CONTENT = _content("Content", is_body=False)
 CONTENT_BODY = _content("ContentInput", is_body=True)
 
+FUNDING: JsonObject = array(
+    component(
+        "Funding",
+        described(
+            answer_object({"party": TEXT, "share": AMOUNT}), "A party that pays, and its share of the cost in per cent."
+        ),
+    )
+)
+FUNDING_BODY: JsonObject = nullable(
+    array(
+        component(
+            "FundingInput",
+            described(
+                body_object(
+                    {"party": text(min_length=1, max_length=MAX_PARTY_LENGTH), "share": NUMBER},
+                    required=("party", "share"),
+                ),
+                "A party that pays, and its share of the cost in per cent, above 0. Each party once.",
+            ),
+        ),
+        max_items=MAX_PARTIES,
+    )
+)
+
 _VERSIONED: Mapping[str, JsonObject] = {
     "family": component("Family", enum("loyalty", "discount")),
     **dict.fromkeys(("code", "subtype", "name", "description", "currency"), TEXT),
     "starts_at": MOMENT,
     "ends_at": nullable(MOMENT),
+    "funding": FUNDING,
+    "ledger_class": TEXT,
 }
-"""What a version keeps of a promotion beside its documents."""
+"""What a version keeps of a promotion beside its documents; ``_LATER`` are missing in versions of before."""
+_LATER = frozenset({"funding", "ledger_class"})
+
+
+def _version_object(properties: Mapping[str, JsonObject]) -> JsonObject:
+    """Return the schema of what a version says."""
+    properties = {**_VERSIONED, **properties}
+    return answer_object(properties, required=[name for name in properties if name not in _LATER])
+
 
 # --- loyalty promotions ---
 
@@ -361,9 +396,8 @@ ELIGIBILITY_BODY = component(
 LOYALTY_DEFINITION = component(
     "PromotionDefinition",
     described(
-        answer_object(
+        _version_object(
             {
-                **_VERSIONED,
                 "type": PROMOTION_TYPE,
                 "outcome": OUTCOME,
                 "eligibility": ELIGIBILITY,
@@ -456,9 +490,8 @@ CONDITIONS_OF_DISCOUNT = component(
 DISCOUNT_DEFINITION = component(
     "DiscountDefinition",
     described(
-        answer_object(
+        _version_object(
             {
-                **_VERSIONED,
                 "discount_type": DISCOUNT_TYPE,
                 "value": nullable(AMOUNT),
                 "maximum_discount": nullable(AMOUNT),

@@ -6,8 +6,10 @@ from typing import Any
 from rest_framework import serializers
 
 from consumers.api.framework.components import AMOUNT
-from consumers.api.framework.fields import DecimalText, ObjectField, is_of_body
+from consumers.api.framework.fields import DecimalText, ObjectField, TextField, is_of_body
 from consumers.types import JsonObject
+from promotions.api.v1.definitions import FUNDING, FUNDING_BODY
+from promotions.engine.definition.funding import MAX_LEDGER_CLASS_LENGTH
 from promotions.engine.money import exponent, price_text
 
 
@@ -56,6 +58,22 @@ class MoneyOutput(serializers.CharField):
     def json_schema(self) -> JsonObject:
         """Return the field for the OpenAPI document."""
         return dict(AMOUNT)
+
+
+class FundingField(UncheckedField):
+    """The parties that pay, up to 100 per cent together; the retailer pays the rest."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=FUNDING_BODY, answer=FUNDING, **kwargs)
+
+
+class LedgerClassField(TextField):
+    """What the cost is booked under."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            max_length=MAX_LEDGER_CLASS_LENGTH, allow_blank=True, default="", help_text="What the cost is booked under."
+        )
 
 
 class DocumentField(ObjectField):

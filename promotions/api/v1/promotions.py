@@ -23,7 +23,7 @@ from consumers.api.framework.views import ApiView, Collection, row_or_404
 from consumers.models import Site
 from consumers.services.upsert import Saved
 from promotions.api.v1.definitions import CONTENT, CONTENT_BODY, LOYALTY_DEFINITION
-from promotions.api.v1.fields import DocumentField
+from promotions.api.v1.fields import DocumentField, FundingField, LedgerClassField
 from promotions.choices import Status
 from promotions.models import Promotion, PromotionVersion
 from promotions.selectors.life import promotions_live, promotions_with_status
@@ -68,11 +68,17 @@ class CommonInput(Input):
         default=False, help_text="Whether it is a draft. A draft never applies; publishing cannot be undone."
     )
     archived = FlagField(default=False, help_text="Whether it is hidden from lists and never applies.")
+    campaign = KeyField(max_length=64, allow_null=True, default=None, help_text="The code of a campaign.")
+    funding = FundingField()
+    ledger_class = LedgerClassField()
 
 
 class LifeOutput(Output):
-    """The read-only fields of a promotion's life."""
+    """What every family answers beside its definition: its campaign, who pays, and the read-only fields of its life."""
 
+    campaign = serializers.CharField(source="campaign.code", default=None, allow_null=True)
+    funding = FundingField()
+    ledger_class = serializers.CharField()
     status = serializers.SerializerMethodField()
     version = serializers.IntegerField()
     redemptions = serializers.IntegerField()
@@ -138,6 +144,7 @@ class PromotionFilters(ArchiveFilters):
         method="filter_live_at", help_text="A date and time with its offset from UTC: promotions that apply then."
     )
     always_apply = FlagFilter()
+    campaign = KeyFilter(field_name="campaign__code", help_text="A campaign's code: its members.")
 
     def filter_status(self, rows: QuerySet[Promotion], name: str, value: Sequence[str]) -> QuerySet[Promotion]:
         return promotions_with_status(rows, statuses=value, at=self.view.at) if value else rows

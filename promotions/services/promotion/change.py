@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from promotions.engine.rules.problems import Reference
 from promotions.models import Promotion
 from promotions.selectors.references import ReferenceKey
 from promotions.services.promotion.values import promotion_definition
+
+_BESIDE_VERSIONS = attrgetter("draft", "archived", "stopped_at", "campaign_id")
+"""What can change of a promotion without a new version."""
 
 
 @dataclass(kw_only=True)
@@ -31,11 +35,7 @@ class Change:
     def is_idle(self) -> bool:
         """Whether nothing changes."""
         before, after = self.before, self.promotion
-        return (
-            before is not None
-            and not self.redefined
-            and (before.draft, before.archived, before.stopped_at) == (after.draft, after.archived, after.stopped_at)
-        )
+        return before is not None and not self.redefined and _BESIDE_VERSIONS(before) == _BESIDE_VERSIONS(after)
 
     @property
     def publishes(self) -> bool:

@@ -14,6 +14,7 @@ from consumers.texts import key_problem, text_problem
 from promotions.engine.definition.reader import Definition, InvalidDefinition
 from promotions.exceptions import AlreadyPublished, PromotionsError
 from promotions.models import Promotion
+from promotions.services.funding import funding_checked, ledger_class_problems
 from promotions.services.promotion.change import Change
 from promotions.services.promotion.values import (
     MAX_CODE_LENGTH,
@@ -23,6 +24,19 @@ from promotions.services.promotion.values import (
     PromotionValues,
 )
 
+_PLAIN = (
+    "code",
+    "type",
+    "name",
+    "description",
+    "currency",
+    "starts_at",
+    "ends_at",
+    "draft",
+    "archived",
+    "ledger_class",
+)
+"""The values that are set on the row as they are."""
 _FORBIDDEN_IN_CODES = frozenset("/?#")
 _CATEGORIES_FORBIDDEN_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
@@ -30,7 +44,9 @@ _CATEGORIES_FORBIDDEN_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 def checked_change(
     family: PromotionFamily, account: Account, values: PromotionValues, before: Promotion | None, at: datetime
 ) -> Change:
-    """Check new values of a promotion and return the change that they ask for; references are not looked up.
+    """Check new values of a promotion and return the change that they ask for.
+
+    References and the campaign are not looked up.
 
     Raises:
         PromotionsError: every problem of the values, by path.
@@ -38,14 +54,23 @@ def checked_change(
     if before is not None and values.type != before.type and family.type_is_fixed:
         detail = f"The type is {before.type} and cannot be changed."
         raise PromotionsError(problems=[Problem(code="immutable", attr="type", detail=detail)])
-    values = replace(values, name=values.name.strip(), currency=values.currency or account.currency)
-    problems = [*field_problems(values), *(_immutable_problems(values, before, at) if before is not None else ())]
+    values = replace(
+        values,
+        name=values.name.strip(),
+        currency=values.currency or account.currency,
+        ledger_class=values.ledger_class.strip(),
+    )
+    funding, funding_problems = funding_checked(values.funding)
+    problems = [*field_problems(values), *funding_problems]
+    if before is not None:
+        problems += _immutable_problems(values, before, at)
     promotion = (
         copy(before) if before is not None else Promotion(account=account, family=family.family, type=values.type)
     )
     change = Change(promotion=promotion, before=before)
-    for name in ("code", "type", "name", "description", "currency", "starts_at", "ends_at", "draft", "archived"):
+    for name in _PLAIN:
         setattr(promotion, name, getattr(values, name))
+    promotion.funding = funding
     if change.publishes or before is None or _checked_parts(values) != _checked_parts(before):
         try:
             definition = family.check(values, account.catalogue_enabled)
@@ -101,6 +126,7 @@ def field_problems(values: PromotionValues) -> Iterator[Problem]:
         yield Problem(code=problem.code, attr="description", detail=problem.detail)
     if values.currency not in CURRENCIES:
         yield Problem(code="invalid_choice", attr="currency", detail=NO_CURRENCY)
+    yield from ledger_class_problems(values.ledger_class)
     yield from _date_problems(values)
 
 

@@ -16,6 +16,7 @@ from consumers.services.upsert import is_storable
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_of
+from promotions.services.promotion.campaign import campaigns_set
 from promotions.services.promotion.change import Change
 from promotions.services.promotion.check import checked_change
 from promotions.services.promotion.references import missing_references, stored_references_read
@@ -59,6 +60,7 @@ def promotions_save(
         if not problems:
             stored_references_read(changes)
             problems += missing_references(family, account, changes)
+            problems += campaigns_set(account, changes, rows)
         if problems:
             raise PromotionsError(problems=problems[:MAX_PROBLEMS])
         changes_write(account, changes, author, at)

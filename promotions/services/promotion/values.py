@@ -20,8 +20,8 @@ MAX_DESCRIPTION_LENGTH = 5_000
 class PromotionValues:
     """Everything that can be set on a promotion; each field has the default that it gets when it is left out.
 
-    ``outcome``, ``eligibility`` and ``content`` are the documents as they were sent. A blank currency means the
-    account's. Times are aware.
+    ``outcome``, ``eligibility``, ``content`` and ``funding`` are the documents as they were sent. A blank currency
+    means the account's. Times are aware. ``campaign`` is a campaign's code.
     """
 
     code: str
@@ -36,6 +36,9 @@ class PromotionValues:
     outcome: object = field(default_factory=dict)
     eligibility: object = field(default_factory=dict)
     content: object = field(default_factory=dict)
+    campaign: str | None = None
+    funding: object = field(default_factory=list)
+    ledger_class: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,8 @@ def promotion_definition(promotion: Promotion) -> Document:
         "outcome": promotion.outcome,
         "eligibility": promotion.eligibility,
         "content": promotion.content,
+        "funding": promotion.funding,
+        "ledger_class": promotion.ledger_class,
     }
 
 
@@ -86,4 +91,7 @@ def promotion_values(promotion: Promotion) -> PromotionValues:
         outcome=promotion.outcome,
         eligibility=promotion.eligibility,
         content=promotion.content,
+        campaign=promotion.campaign.code if promotion.campaign is not None else None,
+        funding=promotion.funding,
+        ledger_class=promotion.ledger_class,
     )

@@ -25,7 +25,7 @@ def promotion_lock(promotion: Promotion) -> Promotion:
         PromotionNotFound: it was deleted meanwhile.
     """
     account = account_lock(account_id=promotion.account_id)
-    current = Promotion.objects.filter(pk=promotion.pk).first()
+    current = Promotion.objects.select_related("campaign").filter(pk=promotion.pk).first()
     if current is None:
         raise PromotionNotFound(f"There is no promotion {promotion.code}.")
     current.account = account

@@ -12,6 +12,7 @@ from tests.config.admin.pages import Page
 MODELS = {
     "loyalty_loyaltypromotion": "LoyaltyPromotions",
     "promotions_discount": "Discounts",
+    "promotions_campaign": "Campaigns",
     "promotions_personalizedpromotion": "PersonalizedPromotions",
     "promotions_personalizedlist": "ConsumersLists",
     "conflicts_conflictsettings": "ConflictManagement",
@@ -67,6 +68,9 @@ process_import              add+change+Imports.add+Publishing.change  add+change
 
 _DISCOUNT_FILE = "add+change+Imports.add+Publishing.change+PersonalizedPromotions.see"
 
+_STOP_MEMBERS = "see+LoyaltyPromotions.change+Publishing.change|see+Discounts.change+Publishing.change"
+_COPY_MEMBERS = "see+LoyaltyPromotions.add|see+Discounts.add"
+
 OTHERS = {
     "loyalty_loyaltypromotion": f"""{_PROMOTION}
 uplift                      see                     see
@@ -76,6 +80,12 @@ changelist:export_chosen    see  see+Imports.see+PersonalizedPromotions.see
 import          {_DISCOUNT_FILE}  {_DISCOUNT_FILE}
 process_import  {_DISCOUNT_FILE}  {_DISCOUNT_FILE}
 export          see+Imports.see+PersonalizedPromotions.see  see+Imports.see+PersonalizedPromotions.see
+""",
+    "promotions_campaign": f"""
+stop               {_STOP_MEMBERS}  {_STOP_MEMBERS}
+stop_members       {_STOP_MEMBERS}  {_STOP_MEMBERS}
+duplicate          {_COPY_MEMBERS}  {_COPY_MEMBERS}
+duplicate_members  {_COPY_MEMBERS}  {_COPY_MEMBERS}
 """,
     "promotions_personalizedpromotion": """
 lists           ConsumersLists.see  ConsumersLists.see

@@ -127,6 +127,21 @@ promotions_discount_try_it                          SAPMCV  SAPMCV reads
 promotions_discount_conflicts                       SAPMCV  SAPMCV reads
 promotions_discount_versions                        SAPMCV  SAPMCV reads
 
+promotions_campaign_changelist                      SAPMCV  SAPMCV reads
+promotions_campaign_changelist:delete_chosen        SAPMCV  SAPM
+promotions_campaign_changelist:export_chosen        SAPMCV  SAPMCV reads
+promotions_campaign_add                             SAPM    SAPM
+promotions_campaign_change                          SAPMCV  SAPM
+promotions_campaign_history                         SAPMCV  SAPMCV reads
+promotions_campaign_delete                          SAPM    SAPM
+promotions_campaign_import                          SAPM    SAPM reads
+promotions_campaign_process_import                  -       SAPM
+promotions_campaign_export                          SAPMCV  SAPMCV reads
+promotions_campaign_stop                            SAPM    SAPM
+promotions_campaign_duplicate                       SAPM    SAPM
+promotions_campaign_stop_members                    SAPM    SAPM reads
+promotions_campaign_duplicate_members               SAPM    SAPM reads
+
 promotions_personalizedpromotion_changelist         SA-MCV  SA-MCV reads
 promotions_personalizedpromotion_changelist:delete_chosen SA-MCV SA-M
 promotions_personalizedpromotion_changelist:export_chosen SA-MCV  SA-MCV reads
@@ -413,6 +428,9 @@ FITTING: Mapping[str, Mapping[str, Any]] = {
     "promotions_discount_bring_back": {"archived": True},
     "promotions_discount_delete": {"draft": True},
     "promotions_personalizedpromotion_delete": {"backend_id__endswith": "spare"},
+    "promotions_campaign_delete": {"code__endswith": "spare"},
+    "promotions_campaign_stop": {"code__endswith": "-campaign"},
+    "promotions_campaign_duplicate": {"code__endswith": "-campaign"},
     "promotions_product_delete": {"sku__endswith": "spare"},
     "loyalty_offer_delete": {"code__endswith": "spare"},
     "loyalty_redemptionmessage_cancel": {"state": "failed"},

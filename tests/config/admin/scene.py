@@ -24,7 +24,8 @@ from consumers.services.staff import staff_member_add
 from loyalty.models import Offer, RedemptionMessage, TriedBasket
 from loyalty.services.points.adjustment import points_adjust
 from loyalty.services.till.snapshot import snapshots_forget
-from promotions.models import PersonalizedList, Promotion
+from promotions.models import Campaign, PersonalizedList, Promotion
+from promotions.services.campaign import CampaignValues, campaigns_save
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
 from promotions.services.product import ProductValues, products_save
 from tests.config.admin.pages import FITTING, PAGES, A, C, M, P, Page, S, V, address_of
@@ -124,6 +125,12 @@ def chosen(account: Account, action: str) -> dict[str, Any]:
         "confirmed": "yes",
         "reason": "",
     }
+
+
+def members_chosen(account: Account) -> dict[str, Any]:
+    """Return a confirmed step of all members of campaigns."""
+    members = Promotion.objects.filter(account=account, campaign__isnull=False)
+    return {"_selected_action": [str(member.pk) for member in members], "confirmed": "yes", "reason": ""}
 
 
 def exported(page: Any) -> Fill:
@@ -256,6 +263,9 @@ FILLED: Mapping[str, Fill] = {
     },
     "consumers_consumer_add": coded(consumer_id="new", last_name="New"),
     "consumers_consumergroup_add": coded(code="new", name="New"),
+    "promotions_campaign_add": coded(code="new", name="New"),
+    "promotions_campaign_stop": members_chosen,
+    "promotions_campaign_duplicate": members_chosen,
     "promotions_product_add": coded(sku="new", name="New"),
     "promotions_personalizedpromotion_add": coded(backend_id="new", name="New"),
     "consumers_site_add": coded(number="new", name="New"),
@@ -305,6 +315,7 @@ def make_scene(code: str = "ostrich") -> Scene:
     fill(account)
     _spare(account)
     _states(account, office.user)
+    _campaigns(account)
     users = {A: office.user}
     for letter, role in ((M, StaffRole.MARKETER), (C, StaffRole.CUSTOMER_SERVICE), (V, StaffRole.VIEWER)):
         users[letter] = _member(account, role, role.name.lower())
@@ -361,6 +372,15 @@ def _spare(account: Account) -> None:
         point_cost=10,
         benefit="external",
     )
+
+
+def _campaigns(account: Account) -> None:
+    """Add a campaign that all promotions and discounts that are live belong to, and one without members."""
+    code, at = account.code, timezone.now()
+    rows = [CampaignValues(code=f"{code}-{name}", name=f"{name} of {code}") for name in ("campaign", "spare")]
+    campaigns_save(account_id=account.pk, rows=rows, author=Author(), at=at)
+    campaign = Campaign.objects.get(account=account, code=f"{code}-campaign")
+    Promotion.objects.filter(account=account, draft=False, archived=False).update(campaign=campaign)
 
 
 def _states(account: Account, user: User) -> None:

@@ -17,6 +17,8 @@ BLANK: dict[str, Any] = {
     "ends_at": "",
     "code": "",
     "product_match": "any",
+    "funding-TOTAL_FORMS": "0",
+    "funding-INITIAL_FORMS": "0",
     "product_sets-TOTAL_FORMS": "0",
     "product_sets-INITIAL_FORMS": "0",
     "application_rules-TOTAL_FORMS": "0",

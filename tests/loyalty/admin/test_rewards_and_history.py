@@ -24,6 +24,8 @@ OFFER = {
     "benefit": "amount",
     "value": "5",
     "perceived_value": "5",
+    "funding-TOTAL_FORMS": "0",
+    "funding-INITIAL_FORMS": "0",
 }
 
 

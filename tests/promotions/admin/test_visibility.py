@@ -79,6 +79,8 @@ def test_a_new_discount_cannot_be_given_one(partly: Office) -> None:
         "value": "10",
         "product_sets-TOTAL_FORMS": "1",
         "product_sets-INITIAL_FORMS": "0",
+        "funding-TOTAL_FORMS": "0",
+        "funding-INITIAL_FORMS": "0",
         "product_sets-0-source": "personalized_promotion",
         "product_sets-0-personalized_promotion": "acme-pp1",
         "product_sets-0-required_by": "quantity",

@@ -6,7 +6,7 @@ from typing import Any
 from consumers.types import JsonObject
 from loyalty.choices import PromotionType
 from promotions.admin.editor.content_fields import CONTENT_PATHS, CONTENT_SECTIONS
-from promotions.admin.editor.form import GENERAL, LIMITS_ROWS
+from promotions.admin.editor.form import GENERAL_SECTIONS, LIMITS_ROWS
 from promotions.engine.definition.fields import (
     CONDITIONS,
     LOYALTY_OUTCOME,
@@ -78,7 +78,7 @@ def fieldsets_of(promotion_type: str) -> tuple[Fieldset, ...]:
     if promotion_type == PromotionType.BONUS_POINTS:
         fields = ("issue_points_on", ("conversion_points", "conversion_units"), "whole_ratio_units_only")
     outcome = ("Outcome", {"classes": ("tab",), "fields": fields})
-    return (GENERAL, outcome, _TEXTS, _PRODUCT_SELECTION, *_ELIGIBILITY, *CONTENT_SECTIONS)
+    return (*GENERAL_SECTIONS, outcome, _TEXTS, _PRODUCT_SELECTION, *_ELIGIBILITY, *CONTENT_SECTIONS)
 
 
 PATHS: Mapping[str, str] = {

@@ -55,6 +55,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
     problem_rows: ClassVar[dict[str, str]] = {
         "outcome.product_selection.sets": "product_sets",
         "eligibility.application_rules": "application_rules",
+        "funding": "funding",
     }
     problem_parts: ClassVar[dict[str, str]] = {
         "period": "period_length",

@@ -27,6 +27,7 @@ EVERYTHING: dict[str, Any] = {
 def rows(*sets: dict[str, Any], spare: int = 0) -> dict[str, Any]:
     """Product sets as the form sends them; the last ``spare`` of them are rows for browsers without scripts."""
     sent: dict[str, Any] = {"product_sets-TOTAL_FORMS": str(len(sets)), "product_sets-INITIAL_FORMS": "0"}
+    sent |= {"funding-TOTAL_FORMS": "0", "funding-INITIAL_FORMS": "0"}
     for index, one in enumerate(sets):
         marked = {**one, "SPARE": "1"} if index >= len(sets) - spare else one
         sent |= {f"product_sets-{index}-{name}": value for name, value in marked.items()}
