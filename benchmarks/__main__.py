@@ -11,7 +11,7 @@ import django
 from benchmarks.database import database_drop, database_name, database_url
 from benchmarks.report import Report, machine
 
-GROUPS = ("decision", "rulebook", "peers", "web", "servers", "sales", "pages")
+GROUPS = ("decision", "rulebook", "peers", "web", "servers", "sales", "pages", "results")
 """The groups that run when none is named; ``history`` runs only when it is named."""
 ALL = (*GROUPS, "history")
 

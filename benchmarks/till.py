@@ -25,8 +25,10 @@ from promotions.engine.rulebook.rulebook import Rulebook
 _PRODUCTS = {sku(product): product_facts(product) for product in range(500)}
 _STORED = UsageRecord(
     total={},
+    budget_used={},
     by_consumer={},
     in_period={},
+    received={},
     progress={},
     vouchers_left={},
     lists={name: StoredList(id=n, choice=choice) for n, (name, choice) in enumerate(CHOICES.items(), start=1)},

@@ -14,6 +14,8 @@ from loyalty.models import LedgerEntry, PromotionUsage, Transaction, Voucher
 from loyalty.selectors.points import activity_of
 from loyalty.selectors.rewards import vouchers_of
 from loyalty.selectors.transaction import past_transactions
+from loyalty.services.allowances import Allowance, allowances_of
+from promotions.engine.definition.fields import LIMIT_PERIODS
 from promotions.engine.money import money_text, to_minor
 
 MAX_ROWS = 50
@@ -85,6 +87,46 @@ def redemption_rows(consumer: Consumer, *, at: datetime) -> QuerySet[PromotionUs
     """Return the redemptions of all promotions, in the order of codes."""
     usage = PromotionUsage.objects.filter(consumer=consumer, redemptions__gt=0).select_related("promotion")
     return usage.order_by("promotion__code", "promotion__family")
+
+
+def allowance_data(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
+    """Return what is used and left of each budget for a customer in its period now, in the order of codes."""
+    return [
+        {
+            "promotion": allowance.promotion.code,
+            "period": allowance.period,
+            "used": allowance.text(allowance.used),
+            "left": allowance.text(allowance.left),
+        }
+        for allowance in allowances_of(consumer=consumer, at=at)[:MAX_ROWS]
+    ]
+
+
+def allowances_shown(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
+    """Return the same as the page shows it: with the promotion's name, and amounts with their unit."""
+
+    def words(allowance: Allowance, amount: int) -> str:
+        unit = "points" if allowance.promotion.gives_points else allowance.promotion.source.currency
+        return f"{allowance.text(amount)} {unit}"
+
+    return [
+        {
+            "promotion": allowance.promotion.source.name,
+            "period": _PERIODS[allowance.period],
+            "used": words(allowance, allowance.used),
+            "left": words(allowance, allowance.left),
+        }
+        for allowance in allowances_of(consumer=consumer, at=at)
+    ]
+
+
+_PERIODS = {
+    "promotion": "The whole promotion",
+    "day": "Today",
+    "week": "This week",
+    "month": "This month",
+    "year": "This year",
+}
 
 
 def transaction_rows(consumer: Consumer, *, at: datetime) -> QuerySet[Transaction]:
@@ -168,6 +210,20 @@ SECTIONS = (
         page_rows=redemption_rows,
         template="admin/consumers/consumer/loyalty/redemptions.html",
         schema=_rows(promotion=_TEXT, name=_TEXT, redemptions=_NUMBER),
+    ),
+    LoyaltySection(
+        key="allowances",
+        label="Budgets of this customer",
+        position=65,
+        data=allowance_data,
+        page_data=allowances_shown,
+        template="admin/consumers/consumer/loyalty/allowances.html",
+        schema=_rows(
+            promotion=_TEXT,
+            period=_enum(*LIMIT_PERIODS),
+            used={"type": ["string", "integer"]},
+            left={"type": ["string", "integer"]},
+        ),
     ),
     LoyaltySection(
         key="transactions",

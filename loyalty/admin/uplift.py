@@ -165,7 +165,7 @@ def _note(report: UpliftReport) -> str:
         return "It ended before a difference in contribution could be told from chance."
     if contribution.days_more is None:
         return "At this difference, a verdict would take years: the effect is too small for this control group."
-    return f"If the difference stays as it is, a verdict will take about {_duration(contribution.days_more)} more."
+    return f"If the difference stays the same, a verdict will take about {_duration(contribution.days_more)} more."
 
 
 def _duration(days: int) -> str:

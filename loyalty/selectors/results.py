@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +20,7 @@ from loyalty.models import (
     ResultsMark,
 )
 from loyalty.models.results import AMOUNTS, COLUMNS, COUNTS
+from promotions.engine.money import minor_unit
 from promotions.models import Promotion, PromotionVersion
 
 _MILLIONTH = Decimal("0.000001")
@@ -113,6 +114,11 @@ MONEY_NAMES = (*AMOUNTS, "cost")
 """Those of them that are amounts of money."""
 
 
+def amount_rounded(amount: Decimal, currency: str) -> Decimal:
+    """Return an amount with the currency's decimals, half up: done once, where figures are shown."""
+    return amount.quantize(minor_unit(currency), rounding=ROUND_HALF_UP) + 0
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResultRow:
     """A row of results: as sold, and what came back of it.
@@ -174,6 +180,13 @@ def results_of(*, promotion_ids: Collection[int], period: ResultsPeriod, by: Res
         sold, returned = _total(_row(key, figures) for key, figures in sums.items())
     totals = ResultRow(key="", sold=sold, returned=returned, consumers=bitmaps.total)
     return Results(as_of=results_as_of(), totals=totals, rows=rows)
+
+
+def results_rows(*, promotion_ids: Collection[int], period: ResultsPeriod, by: ResultsBy) -> list[ResultRow]:
+    """Return the rows by site or by version of promotions of one currency: ``results_of`` without the totals."""
+    if by == ResultsBy.SITE:
+        return _rows_by_site(promotion_ids, period)
+    return _rows_by_version(period.rows(PromotionDayResult.objects.filter(promotion_id__in=promotion_ids)))
 
 
 def results_ranked(*, account_id: int, period: ResultsPeriod) -> list[RankedPromotion]:

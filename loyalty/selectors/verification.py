@@ -87,6 +87,19 @@ _CHECKS = {
         WHERE p.redemptions <> COALESCE(h.redemptions, 0)
         ORDER BY a.code, p.code
     """,
+    "budget used": """
+        SELECT a.code, p.code, p.budget_used,
+            CASE WHEN p.family = 'discount' OR p.type = 'redeem_offer' THEN p.saving_given
+                ELSE COALESCE(h.points, 0) END
+        FROM promotions_promotion p
+        JOIN consumers_account a ON a.id = p.account_id
+        LEFT JOIN (
+            SELECT promotion_id, SUM(points) AS points FROM loyalty_appliedpromotion GROUP BY promotion_id
+        ) h ON h.promotion_id = p.id
+        WHERE p.budget_used <> CASE WHEN p.family = 'discount' OR p.type = 'redeem_offer' THEN p.saving_given
+            ELSE COALESCE(h.points, 0) END
+        ORDER BY a.code, p.code
+    """,
     "redemptions by consumer": """
         WITH history AS (
             SELECT ap.promotion_id, t.consumer_id, SUM(ap.redemptions) AS redemptions

@@ -124,6 +124,8 @@ def _as_if_live(promotion: StoredPromotion, *, since: datetime) -> Promotion:
             outcome=promotion.outcome,
             eligibility=promotion.eligibility | {"application_rules": []},
             content=promotion.content,
+            budget=promotion.budget,
+            customer_budget=promotion.customer_budget,
         )
     )
 

@@ -7,6 +7,7 @@ from consumers.author import Author
 from consumers.models import Account
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from promotions.choices import Family
+from promotions.engine.definition.fields import BUDGETS
 from promotions.engine.definition.loyalty import check_loyalty
 from promotions.engine.definition.reader import Definition
 from promotions.models import Promotion
@@ -24,6 +25,8 @@ def _check(values: PromotionValues, catalogue_enabled: bool) -> Definition:
         outcome=document_cleaned(values.outcome, OUTCOME_RICH_TEXTS),
         eligibility=values.eligibility,
         content=document_cleaned(values.content, CONTENT_RICH_TEXTS),
+        budgets={name: getattr(values, name) for name in BUDGETS},
+        currency=values.currency,
         catalogue_enabled=catalogue_enabled,
     )
 

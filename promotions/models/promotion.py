@@ -24,6 +24,11 @@ class Promotion(AccountOwned):
     lists that a periodic sweep corrects. ``revision`` is the account's rulebook version of its last change.
     ``funding`` says which parties pay how many per cent of the cost, and ``ledger_class`` what it is booked under: both
     are part of each version. ``campaign`` is not: a promotion that moves to another is the same promotion.
+
+    ``budget`` and ``customer_budget`` are in normal form; null is none. What was given is counted with or without a
+    budget: ``budget_used`` in minor units of the currency, or in points where that is what the promotion gives, and
+    ``saving_given`` in minor units of money, in which campaigns count. ``budget_amount`` is the budget in the unit of
+    ``budget_used``, and ``budget_overruns`` says whether the basket that crosses it is honoured.
     """
 
     family = models.CharField(max_length=16, choices=Family.choices, editable=False)
@@ -42,6 +47,8 @@ class Promotion(AccountOwned):
     outcome = models.JSONField(default=dict)
     eligibility = models.JSONField(default=dict)
     content = models.JSONField(default=dict)
+    budget = models.JSONField(null=True, blank=True)
+    customer_budget = models.JSONField(null=True, blank=True)
     funding = models.JSONField(default=list, db_default=[], blank=True)
     ledger_class = models.CharField(max_length=64, blank=True, db_default="")
     campaign = models.ForeignKey(
@@ -50,12 +57,26 @@ class Promotion(AccountOwned):
     always_apply = models.BooleanField(default=False, editable=False)
     total_redemption_limit = models.PositiveIntegerField(null=True, blank=True, editable=False)
     redemptions = models.PositiveBigIntegerField(default=0, editable=False)
+    budget_amount = models.BigIntegerField(null=True, blank=True, editable=False)
+    budget_overruns = models.BooleanField(default=False, editable=False)
+    budget_used = models.BigIntegerField(default=0, editable=False)
+    saving_given = models.BigIntegerField(default=0, editable=False)
     version = models.PositiveIntegerField(default=0, editable=False)
     revision = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    history = HistoricalRecords(excluded_fields=["redemptions", "revision", "status"])
+    history = HistoricalRecords(
+        excluded_fields=[
+            "redemptions",
+            "revision",
+            "status",
+            "budget_amount",
+            "budget_overruns",
+            "budget_used",
+            "saving_given",
+        ]
+    )
 
     class Meta:
         ordering = ("-starts_at", "code")

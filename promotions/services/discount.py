@@ -14,7 +14,7 @@ from consumers.exceptions import Problem
 from consumers.models import Account
 from promotions.choices import Family
 from promotions.engine.definition.discount import check_discount
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_OUTCOME, DISCOUNT_RESTRICTIONS, Document
+from promotions.engine.definition.fields import BUDGETS, CONDITIONS, DISCOUNT_OUTCOME, DISCOUNT_RESTRICTIONS, Document
 from promotions.engine.definition.reader import Definition
 from promotions.exceptions import PromotionsError
 from promotions.models import Promotion
@@ -52,6 +52,8 @@ class DiscountValues:
     transaction_redemption_limit: object = None
     customer_limit_period: object = None
     always_apply: object = False
+    budget: object = None
+    customer_budget: object = None
     content: object = field(default_factory=dict)
     campaign: str | None = None
     funding: object = field(default_factory=list)
@@ -77,6 +79,8 @@ class DiscountValues:
                 **{name: getattr(self, name) for name in DISCOUNT_RESTRICTIONS},
             },
             content=self.content,
+            budget=self.budget,
+            customer_budget=self.customer_budget,
             campaign=self.campaign,
             funding=self.funding,
             ledger_class=self.ledger_class,
@@ -127,6 +131,7 @@ def _check(values: PromotionValues, catalogue_enabled: bool) -> Definition:
         outcome=values.outcome,
         eligibility=values.eligibility,
         content=document_cleaned(values.content, CONTENT_RICH_TEXTS),
+        budgets={name: getattr(values, name) for name in BUDGETS},
         currency=values.currency,
         catalogue_enabled=catalogue_enabled,
     )

@@ -88,6 +88,7 @@ class LoyaltyPromotionAdmin(LoyaltyPreviewMixin, PromotionAdmin):
             outcome=form.outcome(),
             eligibility=form.eligibility(),
             content=form.content(),
+            **form.budgets(),
         )
 
     def save_values(

@@ -21,6 +21,7 @@ from promotions.admin.editor.summary import (
     control_group_rows,
     counts_only_such,
     describe_beginning,
+    describe_budgets,
     describe_count,
     describe_extras,
     describe_limits,
@@ -57,7 +58,8 @@ def describe_loyalty_promotion(account: Account, definition: PartialDefinition) 
             purchases=reward.purchases(),
         ),
     )
-    benefit = f"{reward.benefit(account)}{describe_limits(definition.eligibility)}"
+    budgets = describe_budgets(definition, in_money=definition.type == PromotionType.REDEEM_OFFER)
+    benefit = f"{reward.benefit(account)}{describe_limits(definition.eligibility)}{budgets}"
     return " ".join((f"{beginning} get {benefit}.", *describe_extras(definition.eligibility, describer)))
 
 

@@ -1,7 +1,6 @@
 """``results`` of promotions, discounts, and of all of them."""
 
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.db.models import QuerySet
@@ -25,12 +24,12 @@ from loyalty.selectors.results import (
     ResultRow,
     ResultsBy,
     ResultsPeriod,
+    amount_rounded,
     results_as_of,
     results_of,
     results_ranked,
 )
 from promotions.choices import Family
-from promotions.engine.money import minor_unit
 from promotions.models import Promotion
 from promotions.selectors.promotion import promotions_of
 
@@ -130,16 +129,10 @@ class RankingOutput(Output):
 
 def figures_answer(figures: ResultFigures, currency: str) -> JsonObject:
     """Return figures in the contract's names, amounts with the currency's decimals."""
-    unit = minor_unit(currency)
     answer: JsonObject = {name: getattr(figures, name) for name in COUNTS}
     for name in MONEY_NAMES:
-        answer[name] = f"{rounded(getattr(figures, name), unit):f}"
+        answer[name] = f"{amount_rounded(getattr(figures, name), currency):f}"
     return answer
-
-
-def rounded(amount: Decimal, unit: Decimal) -> Decimal:
-    """Round half up, so that nothing is never less than 0."""
-    return amount.quantize(unit, rounding=ROUND_HALF_UP) + 0
 
 
 def row_answer(row: ResultRow, currency: str) -> JsonObject:

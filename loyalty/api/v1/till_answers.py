@@ -1,6 +1,6 @@
 """The shapes of the till's answers, for the OpenAPI document. ``loyalty.services.till.answer`` builds them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -89,6 +89,16 @@ class AppliedAnswer(Struct):
     ]
     confirmation_message: Annotated[str, Meta(description="A text to show or print.")]
     content: Annotated[dict[str, Any], Meta(extra_json_schema=component("AppliedContent", _CONTENT))]
+    cut: (
+        Annotated[
+            Literal[True],
+            Meta(
+                description="A budget had less left than this would give, and it gives that. Else left out.",
+                extra_json_schema={"type": "boolean"},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class IssuedVoucherAnswer(Struct):
@@ -146,8 +156,16 @@ class NearMissAnswer(Struct):
     """The one thing that the promotion lacked."""
 
     lacking: Lacking
-    amount: Annotated[Money, Meta(description="If spend is lacking: the amount that is missing.")] | UnsetType = UNSET
-    units: Annotated[int, Meta(description="If units are lacking: how many are missing.")] | UnsetType = UNSET
+    amount: (
+        Annotated[
+            Money, Meta(description="If spend is lacking: the amount that is missing; of a budget: what is left.")
+        ]
+        | UnsetType
+    ) = UNSET
+    units: (
+        Annotated[int, Meta(description="If units are lacking: how many are missing; of a budget: the points left.")]
+        | UnsetType
+    ) = UNSET
     count: Annotated[int, Meta(description="If transactions are lacking: how many are missing.")] | UnsetType = UNSET
     rule: Annotated[dict[str, Any], Meta(extra_json_schema=component("AnyRule", ANY_RULE))] | UnsetType = UNSET
 

@@ -55,7 +55,7 @@ class EstimateOutput(Output):
 
     treated = ArmOutput()
     control = ArmOutput()
-    means = ComparedOutput(allow_null=True, help_text="The means as they are.")
+    means = ComparedOutput(allow_null=True, help_text="The means without adjustment.")
     adjusted = ComparedOutput(
         allow_null=True, help_text="Taking account of the same metric of the 8 weeks before (CUPED)."
     )
@@ -83,7 +83,7 @@ class UpliftOutput(Output):
     later_joiners = serializers.IntegerField(help_text="Consumers who joined the group since: not compared.")
     verdict = serializers.ChoiceField(choices=[verdict.value for verdict in Verdict])
     days_more = serializers.IntegerField(
-        allow_null=True, help_text="How long a verdict would take, if the difference stays as it is."
+        allow_null=True, help_text="How long a verdict would take, if the difference stays the same."
     )
     sample_ratio = SampleRatioOutput()
     assigned = EstimateOutput(help_text="All members, each in the arm that the hash assigned.")
@@ -108,7 +108,7 @@ class PromotionUplift(LoyaltyPromotionView, PromotionView):
 def _metric(query: Mapping[str, str]) -> UpliftMetric:
     name = query.get("metric", UpliftMetric.CONTRIBUTION)
     if name not in UpliftMetric.values:
-        detail = f"One of {', '.join(UpliftMetric.values)} is expected."
+        detail = f"Send one of {', '.join(UpliftMetric.values)}."
         raise ValidationError({"metric": [ErrorDetail(detail, code="invalid_choice")]})
     return UpliftMetric(name)
 

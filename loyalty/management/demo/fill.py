@@ -23,6 +23,7 @@ from consumers.services.account import AccountValues, account_create, account_up
 from consumers.services.consumer import ConsumerValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
 from consumers.services.saved_filter import SavedFilterValues, saved_filter_add
+from consumers.services.schedule import database_now
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.choices import MessageState
@@ -36,6 +37,7 @@ from loyalty.models import LedgerEntry, Offer, RedemptionMessage, Reversal, Tran
 from loyalty.selectors.rewards import voucher_is_valid
 from loyalty.services.points.adjustment import points_adjust
 from loyalty.services.promotion import loyalty_promotion_save
+from loyalty.services.results.count import results_count
 from loyalty.services.rewards.claim import offer_claim
 from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.sales_import.past_sales import batched
@@ -135,6 +137,7 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
     account, new_sales = _shop(bar)
     second = _bookshop(bar)
     statuses_sync(at=at)
+    results_count(clock=database_now)
     # This process ends before its thread would write what it measured.
     PROFILER.write()
     log_ins = _staff({account: STAFF, second: SECOND_STAFF})

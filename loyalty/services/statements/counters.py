@@ -1,7 +1,7 @@
 """Counters that many sales increase at once: added to in place, in one order, never beyond their limit."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,44 +37,27 @@ class CounterUpdate:
                 raise LimitOverrun("A limit was reached in the meantime.")
 
 
-def counters_decrease(table: str, column: str, amounts: Mapping[int, int]) -> None:
-    """Take from a counter of some rows of a table, by id, what a return takes back. A lower limit does not matter.
-
-    Closes the race of two writers of the same rows as ``counters_increase`` does: rows are locked by id first.
-    """
-    _counters_add(table, column, {row_id: -amount for row_id, amount in amounts.items()}).cursor.close()
-
-
 def counters_increase(table: str, column: str, amounts: Mapping[int, int], *, limit_column: str) -> CounterUpdate:
     """Add amounts, by id, to a counter of some rows of a table; the caller must call ``raise_if_over_limit``.
 
     Closes the race of two sales that count the same rows in different orders: rows are locked first, those with a limit
     before the others, each by id. The limit in ``limit_column`` (null: none) is checked once more by the database.
-    """
-    return _counters_add(table, column, amounts, limit_column=limit_column)
 
-
-def _counters_add(table: str, column: str, amounts: Mapping[int, int], *, limit_column: str = "") -> CounterUpdate:
-    """Add amounts, by id, to a counter.
-
-    One parameter holds all of them, so that the statement is the same for any number: it is parsed once, and its plan
+    One parameter holds all amounts, so that the statement is the same for any number: it is parsed once, and its plan
     kept. Rows are not locked against those that refer to them: sales that name one promotion in rows of their own would
     wait for each other.
     """
-    given, lock, within_limit = _AMOUNTS_SQLITE, "", ""
+    given, lock = _AMOUNTS_SQLITE, ""
     if connection.vendor == "postgresql":
-        given = _AMOUNTS_POSTGRESQL
-        lock = f" ORDER BY {f'{limit_column} IS NULL, ' if limit_column else ''}id FOR NO KEY UPDATE"
-    if limit_column:
-        limit = f"{table}.{limit_column}"
-        within_limit = f" AND ({limit} IS NULL OR {table}.{column} + given.amount <= {limit})"
+        given, lock = _AMOUNTS_POSTGRESQL, f" ORDER BY {limit_column} IS NULL, id FOR NO KEY UPDATE"
+    limit = f"{table}.{limit_column}"
     cursor = connection.cursor()
     cursor.execute(
         f"WITH given AS ({given}),"  # noqa: S608 - names are our own
         f" locked AS (SELECT id FROM {table} WHERE id IN (SELECT id FROM given){lock})"
         f" UPDATE {table} SET {column} = {table}.{column} + given.amount"
-        f" FROM given JOIN locked ON locked.id = given.id WHERE {table}.id = given.id{within_limit}"
-        f" RETURNING {table}.id",
+        f" FROM given JOIN locked ON locked.id = given.id WHERE {table}.id = given.id"
+        f" AND ({limit} IS NULL OR {table}.{column} + given.amount <= {limit}) RETURNING {table}.id",
         [json.dumps(sorted(amounts.items()))],
     )
     return CounterUpdate(cursor, len(amounts))
@@ -85,6 +68,73 @@ _AMOUNTS_POSTGRESQL = (
     " FROM jsonb_array_elements(CAST(%s AS jsonb)) AS pair"
 )
 _AMOUNTS_SQLITE = "SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS amount FROM json_each(%s)"
+
+
+class PromotionCount(NamedTuple):
+    """What a sale or a return adds to a promotion's counters: redemptions, and what was given.
+
+    ``budget_used`` is in the unit of the promotion's budget, ``saving_given`` in minor units of money.
+    """
+
+    promotion_id: int
+    redemptions: int
+    budget_used: int
+    saving_given: int
+
+
+def promotions_increase(counts: Iterable[PromotionCount]) -> CounterUpdate:
+    """Count what a sale gives, within limits and budgets; the caller must call ``raise_if_over_limit``.
+
+    Closes the race of two sales that count the same rows in different orders: rows are locked first, those with a limit
+    or a budget before the others, each by id. Limits and budgets are checked once more by the database: of a budget
+    that honours the basket that crosses it, something must be left.
+    """
+    return _promotions_count(
+        counts,
+        order="total_redemption_limit IS NULL AND budget_amount IS NULL, ",
+        within=" AND (total_redemption_limit IS NULL OR redemptions + more_redemptions <= total_redemption_limit)"
+        " AND (budget_amount IS NULL OR CASE WHEN budget_overruns THEN budget_used < budget_amount"
+        " ELSE budget_used + more_used <= budget_amount END)",
+    )
+
+
+def promotions_decrease(counts: Iterable[PromotionCount]) -> None:
+    """Take from the counters of promotions what a return takes back. A lower limit or budget does not matter.
+
+    Closes the race of two writers of the same rows as ``promotions_increase`` does: rows are locked by id first.
+    """
+    negative = [PromotionCount(count[0], -count[1], -count[2], -count[3]) for count in counts]
+    _promotions_count(negative, order="", within="").cursor.close()
+
+
+def _promotions_count(counts: Iterable[PromotionCount], *, order: str, within: str) -> CounterUpdate:
+    """Add to the counters of promotions, in one statement that is the same for any number of them."""
+    rows = sorted(counts)
+    given, lock = _COUNTS_SQLITE, ""
+    if connection.vendor == "postgresql":
+        given, lock = _COUNTS_POSTGRESQL, f" ORDER BY {order}id FOR NO KEY UPDATE"
+    cursor = connection.cursor()
+    cursor.execute(
+        f"WITH given AS ({given}),"  # noqa: S608 - names are our own
+        f" locked AS (SELECT id FROM promotions_promotion WHERE id IN (SELECT given_id FROM given){lock})"
+        " UPDATE promotions_promotion SET redemptions = redemptions + more_redemptions,"
+        " budget_used = budget_used + more_used, saving_given = saving_given + more_given"
+        " FROM given JOIN locked ON locked.id = given_id"
+        f" WHERE promotions_promotion.id = given_id{within} RETURNING promotions_promotion.id",
+        [json.dumps(rows)],
+    )
+    return CounterUpdate(cursor, len(rows))
+
+
+_COUNTS_POSTGRESQL = (
+    "SELECT CAST(entry ->> 0 AS bigint) AS given_id, CAST(entry ->> 1 AS bigint) AS more_redemptions,"
+    " CAST(entry ->> 2 AS bigint) AS more_used, CAST(entry ->> 3 AS bigint) AS more_given"
+    " FROM jsonb_array_elements(CAST(%s AS jsonb)) AS entry"
+)
+_COUNTS_SQLITE = (
+    "SELECT json_extract(value, '$[0]') AS given_id, json_extract(value, '$[1]') AS more_redemptions,"
+    " json_extract(value, '$[2]') AS more_used, json_extract(value, '$[3]') AS more_given FROM json_each(%s)"
+)
 
 
 class UsageChange(NamedTuple):

@@ -159,7 +159,7 @@ def _applied_voucher(voucher: AppliedVoucher, currency: str) -> Answer:
 
 def _applied(applied: Applied, currency: str, vouchers: Iterable[IssuedVoucher]) -> Answer:
     source = applied.promotion.source
-    return {
+    answer: Answer = {
         "promotion": source.code,
         "version": source.version,
         "family": source.family,
@@ -174,6 +174,9 @@ def _applied(applied: Applied, currency: str, vouchers: Iterable[IssuedVoucher])
         "confirmation_message": source.content.get("confirmation_message", ""),
         "content": source.content,
     }
+    if applied.cut:
+        answer["cut"] = True
+    return answer
 
 
 def voucher_answer(voucher: Voucher) -> IssuedVoucher:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 from django.db import transaction
+from msgspec import UNSET
 
 from consumers.exceptions import Problem
 from consumers.models import Account, Consumer
@@ -23,9 +24,11 @@ from loyalty.services.rewards.voucher import voucher_rows, vouchers_pay
 from loyalty.services.statements.bulk_insert import rows_insert, statements_together
 from loyalty.services.statements.counters import (
     CounterUpdate,
+    PromotionCount,
     UsageChange,
     consumer_activity_update,
     counters_increase,
+    promotions_increase,
     usage_add,
 )
 from loyalty.services.till.answer import (
@@ -65,9 +68,9 @@ from loyalty.services.till.snapshot import snapshot_current
 from promotions.engine.benefits.vouchers import voucher_key
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import from_minor, money_text
+from promotions.engine.pipeline.budgets import money_given
 from promotions.engine.pipeline.decision import Applied, Decision
 from promotions.engine.rulebook.promotion import Promotion
-from promotions.models import Promotion as StoredPromotion
 from promotions.services.personalized.choices import personalized_choices_lock
 
 MAX_CLOCK_LEAD = timedelta(minutes=5)
@@ -251,7 +254,7 @@ def _write(quote: Quote, fingerprint: str, at: datetime, *, transaction_id: int 
             messages_record(messages=messages, rows=applied)
             _write_vouchers(vouchers, applied)
         # After all other rows, because other tills' sales wait for these.
-        counters = _increase_counters(decision.applied, vouchers)
+        counters = _increase_counters(decision, vouchers)
     for counter in counters:
         counter.raise_if_over_limit()
     if record is not None:
@@ -313,6 +316,7 @@ def _facts(quote: Quote) -> TransactionFacts:
         point_value=str(terms.point_value),
         is_loyalty_member=quote.record is not None and quote.record.is_member,
         applied=tuple([applied.promotion.id for applied in decision.applied]),
+        cut=tuple([applied.promotion.id for applied in decision.applied if applied.cut]) or UNSET,
         lists={backend_id: tuple(products) for backend_id, products in decision.effective_choices.items()},
         selections={
             backend_id: StoredSelection(selected=not quote.usage.lists[backend_id].choice.selected)
@@ -525,22 +529,26 @@ def _write_activity(quote: Quote, consumer: Consumer) -> None:
     consumer_activity_update(consumer, points=decision.points)
 
 
-def _increase_counters(applied: Sequence[Applied], vouchers: Mapping[int, list[Voucher]]) -> list[CounterUpdate]:
-    """Count redemptions and issued vouchers, in the order in which counters are locked where little is left."""
-    limited: dict[int, int] = {}
-    unlimited: dict[int, int] = {}
-    for promotion in applied:
-        counts = unlimited if promotion.promotion.total_limit is None else limited
-        counts[promotion.promotion.id] = promotion.redemptions
+def _increase_counters(decision: Decision, vouchers: Mapping[int, list[Voucher]]) -> list[CounterUpdate]:
+    """Count what is given and the issued vouchers, in the order in which counters are locked where little is left."""
+    limited: list[PromotionCount] = []
+    unlimited: list[PromotionCount] = []
+    for applied in decision.applied:
+        promotion = applied.promotion
+        is_limited = promotion.total_limit is not None or promotion.budget is not None
+        (limited if is_limited else unlimited).append(_count_of(applied, decision.basket.currency))
     issued = Counter(voucher.offer_id for rows in vouchers.values() for voucher in rows)
-    promotions, offers = StoredPromotion._meta.db_table, Offer._meta.db_table
-    increases = (
-        (promotions, "redemptions", limited, "total_redemption_limit"),
-        (offers, "issued", issued, "stock"),
-        (promotions, "redemptions", unlimited, "total_redemption_limit"),
-    )
-    return [
-        counters_increase(table, column, amounts, limit_column=limit)
-        for table, column, amounts, limit in increases
-        if amounts
-    ]
+    updates = []
+    if limited:
+        updates.append(promotions_increase(limited))
+    if issued:
+        updates.append(counters_increase(Offer._meta.db_table, "issued", issued, limit_column="stock"))
+    if unlimited:
+        updates.append(promotions_increase(unlimited))
+    return updates
+
+
+def _count_of(applied: Applied, currency: str) -> PromotionCount:
+    saving = money_given(applied.saving, currency)
+    used = applied.points if applied.promotion.gives_points else saving
+    return PromotionCount(applied.promotion.id, applied.redemptions, used, saving)

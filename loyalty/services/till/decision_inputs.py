@@ -85,6 +85,18 @@ class StoredUse(Struct, frozen=True, array_like=True):
     progress: tuple[Totals, ...]
 
 
+class StoredBudgetUse(Struct, frozen=True, array_like=True):
+    """How much of a promotion's budgets was used before the sale: its own, the consumer's, its campaign's.
+
+    In minor units of money, or points where the promotion's own budgets are in points.
+    """
+
+    promotion: int
+    by_all: int
+    by_consumer: int
+    by_campaign: int
+
+
 class StoredHeldOut(Struct, frozen=True, array_like=True):
     """The ghost redemptions of a promotion whose control group held the consumer out; saving in major units."""
 
@@ -117,6 +129,7 @@ class DecisionInputs(Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy: StoredPolicy = _DEFAULT_POLICY
     shopper: StoredShopper | None = None
     usage: tuple[StoredUse, ...] = ()
+    budgets: tuple[StoredBudgetUse, ...] = ()
     held_out: tuple[StoredHeldOut, ...] = ()
 
     @classmethod
@@ -128,6 +141,7 @@ class DecisionInputs(Struct, frozen=True, kw_only=True, omit_defaults=True):
             policy=StoredPolicy.of(snapshot.policy),
             shopper=None if shopper is None else StoredShopper.of(shopper),
             usage=tuple(_used(named, usage, decision.basket.today)),
+            budgets=tuple(_budgets_used(named, usage)),
             held_out=tuple([StoredHeldOut.of(withheld, decision.basket.currency) for withheld in decision.held_out]),
         )
 
@@ -143,3 +157,15 @@ def _used(promotions: Iterable[Promotion], usage: Usage, today: date) -> Iterato
             totals = tuple([progress.before(i, rule, today) for i, rule in enumerate(promotion.application_rules)])
         if by_consumer or by_all or any(rule_totals.transactions for rule_totals in totals):
             yield StoredUse(promotion.id, by_consumer, by_all, totals)
+
+
+def _budgets_used(promotions: Iterable[Promotion], usage: Usage) -> Iterator[StoredBudgetUse]:
+    """Yield what was used of budgets before a sale; of a promotion whose budgets nobody used, nothing."""
+    for promotion in promotions:
+        if not promotion.is_budgeted:
+            continue
+        by_all = usage.budget_used.get(promotion.id, 0) if promotion.budget is not None else 0
+        by_consumer = usage.customer_budget_used.get(promotion.id, 0)
+        by_campaign = 0 if promotion.campaign_id is None else usage.campaign_used.get(promotion.campaign_id, 0)
+        if by_all or by_consumer or by_campaign:
+            yield StoredBudgetUse(promotion.id, by_all, by_consumer, by_campaign)

@@ -6,15 +6,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from consumers.exceptions import Problem
 from consumers.models import Account
 from loyalty.exceptions import FigureTooLarge, SaleInvalid
 from loyalty.models import Offer
 from loyalty.services.till.history import progress_from_history
-from loyalty.services.till.locks import LOCK_FREE_MARGIN, ContendedCounters
+from loyalty.services.till.locks import LOCK_FREE_BASKETS, LOCK_FREE_MARGIN, ContendedCounters
 from loyalty.services.till.profiling import PROFILER, PromotionProfiler, evaluate_measured
 from loyalty.services.till.reads import (
     PeriodRequest,
@@ -43,6 +45,7 @@ from promotions.engine.facts.basket import (
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor_price
+from promotions.engine.pipeline.budgets import money_given
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.life import life_reason
@@ -356,6 +359,7 @@ def contended_counters(prepared: PreparedSale, *, lock_free_margin: int | None =
     Only candidates can apply. The usage of others only explains their refusal, for which no sale has to wait.
     """
     return ContendedCounters(
+        lock_free_amount=LOCK_FREE_BASKETS * max(prepared.basket.total_minor, 0),
         promotion_ids=_limited_ids(prepared.candidates),
         offer_ids=_stocked_offer_ids(prepared.candidates, prepared.snapshot),
         lock_free_margin=lock_free_margin,
@@ -379,6 +383,7 @@ def read_usage(
             consumer_pk=record.consumer.pk if record is not None else None,
             promotion_ids=[promotion.id for promotion in promotions.values() if promotion.is_tracked],
             periods=_period_requests(promotions.values(), prepared) if record is not None else (),
+            allowances=_allowance_requests(promotions.values(), prepared) if record is not None else (),
             limited_ids=_limited_ids(promotions.values()),
             offer_ids=_stocked_offer_ids(promotions.values(), snapshot),
             backend_ids=_backend_ids(promotions.values(), prepared),
@@ -398,6 +403,11 @@ def read_usage(
             customer_redemptions=_customer_redemptions(stored, promotions.values()),
             progress=progress | rebuilt,
             vouchers_left={offer_codes[offer_id]: left for offer_id, left in stored.vouchers_left.items()},
+            budget_used=stored.budget_used,
+            customer_budget_used={
+                promotion_id: budget_unit(promotions[promotion_id], points=received.points, saving=received.saving)
+                for promotion_id, received in stored.received.items()
+            },
         ),
         promotions=promotions,
         with_rules=frozenset(with_rules),
@@ -408,7 +418,43 @@ def read_usage(
 
 
 def _limited_ids(promotions: Iterable[Promotion]) -> list[int]:
-    return [promotion.id for promotion in promotions if promotion.total_limit is not None]
+    return [
+        promotion.id for promotion in promotions if promotion.total_limit is not None or promotion.budget is not None
+    ]
+
+
+def _allowance_requests(promotions: Iterable[Promotion], prepared: PreparedSale) -> list[PeriodRequest]:
+    """Ask, for each period that budgets for a customer have, about the one that holds the sale's day of the books."""
+    return allowance_requests(promotions, at=prepared.basket.at, zone=prepared.snapshot.zone)
+
+
+def allowance_requests(promotions: Iterable[Promotion], *, at: datetime, zone: ZoneInfo) -> list[PeriodRequest]:
+    """Return, for each period that budgets for a customer have, the one that holds a moment in the account's zone.
+
+    A budget over the whole promotion begins with its start.
+    """
+    by_period: dict[tuple[datetime, datetime], list[int]] = {}
+    for promotion in promotions:
+        budget = promotion.customer_budget
+        if budget is not None:
+            period = (promotion.source.starts_at, _END_OF_TIME)
+            if budget.period is not None:
+                period = period_bounds(budget.period, at.astimezone(zone).date(), zone)
+            by_period.setdefault(period, []).append(promotion.id)
+    return [
+        PeriodRequest(promotion_ids=promotion_ids, since=since, until=until)
+        for (since, until), promotion_ids in sorted(by_period.items())
+    ]
+
+
+_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def budget_unit(promotion: Promotion, *, points: int, saving: Decimal) -> int:
+    """Return what was given in the unit of a promotion's budgets: points, or minor units of money."""
+    if promotion.gives_points:
+        return points
+    return money_given(Fraction(round(saving, 4)), promotion.source.currency)
 
 
 def _period_requests(promotions: Iterable[Promotion], prepared: PreparedSale) -> list[PeriodRequest]:

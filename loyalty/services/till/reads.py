@@ -17,7 +17,7 @@ from msgspec import Struct, json
 from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
 from loyalty.services.statements.combined_query import CombinedQuery, Parameter, in_ids, in_texts
-from loyalty.services.till.locks import ContendedCounters, CounterRow, counters_lock_with
+from loyalty.services.till.locks import ContendedCounters, CounterRow, PromotionRow, counters_lock_with
 from promotions.choices import SoldBy
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper
@@ -341,7 +341,8 @@ class UsageRequest:
         consumer_pk: whose use, progress and lists; None for nobody's.
         promotion_ids: promotions whose counters and progress are wanted.
         periods: those whose limit per customer holds over a calendar period.
-        limited_ids: those of them with a total limit.
+        allowances: those with a budget for each customer, over its period.
+        limited_ids: those of them with a total limit or a budget.
         offer_ids: offers with a stock.
         backend_ids: personalized promotions under which the consumer's lists are wanted.
         voucher_codes: of the vouchers that were presented, as they are stored (``voucher_key``).
@@ -351,6 +352,7 @@ class UsageRequest:
     consumer_pk: int | None
     promotion_ids: Collection[int] = ()
     periods: Sequence[PeriodRequest] = ()
+    allowances: Sequence[PeriodRequest] = ()
     limited_ids: Collection[int] = ()
     offer_ids: Collection[int] = ()
     backend_ids: Collection[str] = ()
@@ -394,16 +396,27 @@ class UsageRecord:
     """Use so far: redemptions of promotions in all and by one consumer, that consumer's progress, vouchers left.
 
     All by the id of their promotion or offer, but ``lists`` by backend id and ``vouchers`` (those presented) by code.
-    ``in_period`` are that consumer's redemptions in the periods that were asked about.
+    ``in_period`` are that consumer's redemptions in the periods that were asked about, and ``received`` what they were
+    given in the periods of their budgets.
     """
 
     total: Mapping[int, int]
+    budget_used: Mapping[int, int]
     by_consumer: Mapping[int, int]
     in_period: Mapping[int, int]
+    received: Mapping[int, "Received"]
     progress: Mapping[int, StoredProgress]
     vouchers_left: Mapping[int, int]
     lists: Mapping[str, StoredList]
     vouchers: Mapping[str, StoredVoucher]
+
+
+class Received(Struct, array_like=True, frozen=True):
+    """What is left of what a promotion gave a consumer in a period; ``saving`` in major units of money."""
+
+    promotion_id: int
+    points: int
+    saving: Decimal
 
 
 class _UsageRow(Struct, array_like=True, frozen=True):
@@ -443,20 +456,23 @@ def usage_read(request: UsageRequest, *, contended: ContendedCounters | None = N
             the progress under all promotions for which the consumer has any is read too.
     """
     query = CombinedQuery()
-    redemptions = _redemptions_select(query, request.limited_ids)
+    promotions = promotions_select(query, request.limited_ids)
     vouchers_left = _vouchers_left_select(query, request.offer_ids)
-    locked_redemptions: list[CounterRow] = []
+    locked_promotions: list[PromotionRow] = []
     locked_vouchers_left: list[CounterRow] = []
     if contended is not None:
-        locked_redemptions, locked_vouchers_left = counters_lock_with(query, contended)
+        locked_promotions, locked_vouchers_left = counters_lock_with(query, contended)
     usages = _usages_select(query, request, all_progress=contended is not None)
+    received = [received_select(query, request.consumer_pk, period) for period in request.allowances]
     in_periods = [_period_select(query, request.consumer_pk, period) for period in request.periods]
     lists = _lists_select(query, request)
     vouchers = _vouchers_select(query, request)
     query.run()
     return UsageRecord(
-        total={row.id: row.count for row in (*redemptions, *locked_redemptions)},
+        total={row.id: row.redemptions for row in (*promotions, *locked_promotions)},
+        budget_used={row.id: row.budget_used for row in (*promotions, *locked_promotions)},
         by_consumer={row.promotion_id: row.redemptions for row in usages},
+        received={row.promotion_id: row for rows in received for row in rows},
         in_period={row.id: row.count for rows in in_periods for row in rows},
         progress={
             row.promotion_id: StoredProgress(signature=row.progress_signature, document=row.progress)
@@ -469,11 +485,13 @@ def usage_read(request: UsageRequest, *, contended: ContendedCounters | None = N
     )
 
 
-def _redemptions_select(query: CombinedQuery, promotion_ids: Collection[int]) -> list[CounterRow]:
+def promotions_select(query: CombinedQuery, promotion_ids: Collection[int]) -> list[PromotionRow]:
+    """Read the counters of promotions."""
     if not promotion_ids:
         return []
     in_promotions, parameter = in_ids(promotion_ids)
-    return query.select(CounterRow, "id, redemptions", f"promotions_promotion WHERE id {in_promotions}", [parameter])
+    source = f"promotions_promotion WHERE id {in_promotions}"
+    return query.select(PromotionRow, "id, redemptions, budget_used", source, [parameter])
 
 
 def _vouchers_left_select(query: CombinedQuery, offer_ids: Collection[int]) -> list[CounterRow]:
@@ -504,6 +522,21 @@ def _period_select(query: CombinedQuery, consumer_pk: int | None, period: Period
     return query.select(
         CounterRow,
         "a.promotion_id, SUM(a.redemptions)",
+        "loyalty_transaction t JOIN loyalty_appliedpromotion a ON a.transaction_id = t.id"
+        f" WHERE t.consumer_id = %s AND t.occurred_at >= %s AND t.occurred_at < %s AND a.promotion_id {in_promotions}"
+        " GROUP BY a.promotion_id",
+        [consumer_pk, _moment(period.since), _moment(period.until), parameter],
+    )
+
+
+def received_select(query: CombinedQuery, consumer_pk: int | None, period: PeriodRequest) -> list[Received]:
+    """Add up what is left of what a consumer was given in a period, as ``_period_select`` does redemptions."""
+    if consumer_pk is None:
+        return []
+    in_promotions, parameter = in_ids(period.promotion_ids)
+    return query.select(
+        Received,
+        "a.promotion_id, SUM(a.points), SUM(a.saving)",
         "loyalty_transaction t JOIN loyalty_appliedpromotion a ON a.transaction_id = t.id"
         f" WHERE t.consumer_id = %s AND t.occurred_at >= %s AND t.occurred_at < %s AND a.promotion_id {in_promotions}"
         " GROUP BY a.promotion_id",

@@ -189,16 +189,17 @@ class PayingVoucher(Struct, frozen=True, kw_only=True):
 class TransactionFacts(Struct, frozen=True, kw_only=True):
     """What a transaction was decided by and on, besides its lines. Past sales from elsewhere have the defaults.
 
-    ``applied`` are the ids of the promotions that apply now. ``lists`` are the SKUs by backend id that personalized
-    promotions applied to, ``selections`` those that the sale made final, and ``vouchers`` those that paid.
-    ``unrecovered`` are the codes of vouchers that a return should have cancelled, but that were spent by then.
-    ``inputs`` are missing in sales of before they were kept, and in past sales from elsewhere.
+    ``applied`` are the ids of the promotions that apply now, and ``cut`` of those that a budget cut. ``lists`` are the
+    SKUs by backend id that personalized promotions applied to, ``selections`` those that the sale made final, and
+    ``vouchers`` those that paid. ``unrecovered`` are the codes of vouchers that a return should have cancelled, but
+    that were spent by then. ``inputs`` are missing in sales of before they were kept, and in past sales from elsewhere.
     """
 
     earn_rate: str = "0"
     point_value: str = "0"
     is_loyalty_member: bool = False
     applied: tuple[int, ...] = ()
+    cut: tuple[int, ...] | UnsetType = UNSET
     lists: dict[str, tuple[str, ...]] = {}
     selections: dict[str, StoredSelection] = msgspec.field(default_factory=dict, name="chosen")
     vouchers: tuple[PayingVoucher, ...] = ()
@@ -214,6 +215,11 @@ class TransactionFacts(Struct, frozen=True, kw_only=True):
         """Return the facts as a transaction stores them."""
         document: Document = msgspec.to_builtins(self)
         return document
+
+    @property
+    def cut_ids(self) -> tuple[int, ...]:
+        """The ids of ``cut``; none where no budget cut anything."""
+        return () if self.cut is UNSET else self.cut
 
     @property
     def unrecovered_codes(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Returns and voids: what applied to a sale is applied again to what is left, and the difference is taken back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -21,7 +21,7 @@ from loyalty.selectors.rewards import UNUSED
 from loyalty.selectors.transaction import last_promotion_day, last_transaction_moment
 from loyalty.services.rewards.voucher import vouchers_cancel, vouchers_release
 from loyalty.services.statements.bulk_insert import rows_insert
-from loyalty.services.statements.counters import counters_decrease, usage_take_back
+from loyalty.services.statements.counters import PromotionCount, promotions_decrease, usage_take_back
 from loyalty.services.till.answer import (
     Answer,
     IssuedVoucher,
@@ -43,16 +43,18 @@ from loyalty.services.till.records import (
 )
 from loyalty.services.till.retry import run_with_retry
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
+from promotions.choices import Family
 from promotions.engine.benefits.discounts import PersonalizedTerms
+from promotions.engine.definition.budgets import is_budget_in_money
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import from_minor, money_text, to_minor
+from promotions.engine.pipeline.budgets import money_given
 from promotions.engine.pipeline.decision import Decision, PersonalizedState
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.pipeline.price_phase import personalized_states
 from promotions.engine.pipeline.strategy import ReturnLimit, ReturnPolicy, ReturnStrategy
-from promotions.engine.rulebook.promotion import PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.promotion import OfferFacts, PromotionSource, Terms, compile_promotion
 from promotions.engine.rulebook.rulebook import Rulebook
-from promotions.models import Promotion
 from promotions.selectors.personalized_promotion import personalized_lists_by_backend_id
 from promotions.services.personalized.choices import personalized_choices_release
 
@@ -117,7 +119,8 @@ class _OriginalSale:
 class _ReversalResult:
     """What a return takes back, and the decision on what is left. Amounts in minor units.
 
-    ``points`` and ``redemptions`` are those taken back, by promotion id. ``cancelled`` are vouchers that are taken
+    ``points`` and ``redemptions`` are those taken back, by promotion id, and ``counts`` what counters are reduced by.
+    ``cancelled`` are vouchers that are taken
     back, ``spent`` the codes of those that should be but were used by then.
     """
 
@@ -129,6 +132,7 @@ class _ReversalResult:
     base_points: int
     points: dict[int, int]
     redemptions: dict[int, int]
+    counts: list[PromotionCount]
     cancelled: list[Voucher]
     spent: list[str]
 
@@ -261,9 +265,43 @@ def _reverse(original: _OriginalSale, request: ReversalRequest, at: datetime) ->
         base_points=row.base_points - decision.base_points,
         points=points,
         redemptions={promotion_id: count for promotion_id, count in redemptions.items() if count},
+        counts=_counts_back(original, decision),
         cancelled=cancelled,
         spent=spent,
     )
+
+
+def _counts_back(original: _OriginalSale, decision: Decision) -> list[PromotionCount]:
+    """Return what is taken from the counters of promotions, where anything is."""
+    left = {applied.promotion.id: applied for applied in decision.applied}
+    counts = []
+    for applied in original.applied:
+        before = _count_before(applied, original)
+        after = left.get(applied.promotion_id)
+        if after is None:
+            counts.append(before)
+            continue
+        saving = money_given(after.saving, original.row.currency)
+        used = after.points if after.promotion.gives_points else saving
+        counts.append(
+            PromotionCount(
+                before.promotion_id,
+                before.redemptions - after.redemptions,
+                before.budget_used - used,
+                before.saving_given - saving,
+            )
+        )
+    return [count for count in counts if any(count[1:])]
+
+
+def _count_before(applied: AppliedPromotion, original: _OriginalSale) -> PromotionCount:
+    """Return what a promotion counts of the transaction so far, at the value that its points had at the sale."""
+    definition, currency = applied.version.definition, original.row.currency
+    if is_budget_in_money(definition["family"], definition["type"]):
+        saving = money_given(Fraction(applied.saving), currency)
+        return PromotionCount(applied.promotion_id, applied.redemptions, saving, saving)
+    saving = money_given(applied.points * Fraction(original.facts.point_value), currency)
+    return PromotionCount(applied.promotion_id, applied.redemptions, applied.points, saving)
 
 
 def _check_request(original: _OriginalSale, request: ReversalRequest, at: datetime) -> None:
@@ -301,7 +339,10 @@ def _decide(original: _OriginalSale, returned: Mapping[str, Decimal]) -> Decisio
     row, facts = original.row, original.facts
     limits = {
         applied.promotion_id: ReturnLimit(
-            position=applied.position, redemptions=applied.redemptions, points=applied.points
+            position=applied.position,
+            redemptions=applied.redemptions,
+            points=applied.points,
+            cut_discount=_cut_discount(applied, original),
         )
         for applied in original.applied
     }
@@ -312,7 +353,18 @@ def _decide(original: _OriginalSale, returned: Mapping[str, Decimal]) -> Decisio
         vouchers=[voucher.presented for voucher in facts.vouchers],
         strategy=ReturnStrategy(limits=limits, paid=to_minor(row.paid, row.currency), base_points=row.base_points),
     )
-    return evaluate(case, _rulebook(original), ReturnPolicy(limits=limits))
+    decision = evaluate(case, _rulebook(original), ReturnPolicy(limits=limits))
+    # What a budget cut stays cut: it may never give more than it did.
+    cut = facts.cut_ids
+    applied = [left._replace(cut=True) if left.promotion.id in cut else left for left in decision.applied]
+    return replace(decision, applied=tuple(applied)) if cut else decision
+
+
+def _cut_discount(applied: AppliedPromotion, original: _OriginalSale) -> int | None:
+    """Return the discount, in minor units, of one that a budget cut; None of all others."""
+    if applied.promotion_id not in original.facts.cut_ids or applied.version.definition["family"] != Family.DISCOUNT:
+        return None
+    return to_minor(applied.discount, original.row.currency)
 
 
 def _shopper(original: _OriginalSale) -> Shopper | None:
@@ -340,12 +392,22 @@ def _rulebook(original: _OriginalSale) -> Rulebook:
     return Rulebook.build(
         (compile_promotion(_source(applied)) for applied in original.applied),
         terms=terms,
-        offers=original.snapshot.rulebook.offers,
+        offers=_offers(original),
         personalized={
             backend_id: PersonalizedTerms(maximum_distinct_products=None, lock_after_first_apply=False)
             for backend_id in facts.lists
         },
     )
+
+
+def _offers(original: _OriginalSale) -> dict[str, OfferFacts]:
+    """Return the offers whose vouchers the sale issued, each worth what it was at the sale: budgets count by that."""
+    offers = dict(original.snapshot.rulebook.offers)
+    for applied in original.applied:
+        code = applied.version.definition["outcome"].get("offer")
+        if code in offers:
+            offers[code] = replace(offers[code], perceived_value=Fraction(applied.saving) / applied.redemptions)
+    return offers
 
 
 def _source(applied: AppliedPromotion) -> PromotionSource:
@@ -368,6 +430,8 @@ def _source(applied: AppliedPromotion) -> PromotionSource:
         outcome=definition["outcome"],
         eligibility=definition["eligibility"],
         content=definition["content"],
+        budget=definition.get("budget"),
+        customer_budget=definition.get("customer_budget"),
     )
 
 
@@ -506,8 +570,8 @@ def _write(
             )
     # In the order of a sale: offers, then promotions.
     vouchers_cancel(vouchers=result.cancelled)
-    if result.redemptions:
-        counters_decrease(Promotion._meta.db_table, "redemptions", result.redemptions)
+    if result.counts:
+        promotions_decrease(result.counts)
     if consumer is not None:
         _write_activity(row, consumer, result)
 

@@ -161,6 +161,8 @@ _SOURCE_FIELDS = (
     "outcome",
     "eligibility",
     "content",
+    "budget",
+    "customer_budget",
 )
 
 

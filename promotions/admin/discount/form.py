@@ -12,6 +12,7 @@ from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.admin.framework.key_fields import KeyField, KeysField
 from consumers.exceptions import Problem
 from consumers.types import JsonObject
+from promotions.admin.editor.budget_fields import BUDGET_PATHS, BUDGETS_SECTION
 from promotions.admin.editor.content_fields import (
     CONTENT_PATHS,
     CONTENT_SECTIONS,
@@ -118,6 +119,7 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
             },
         ),
         ("Limits", {"classes": ("tab",), "fields": (*LIMITS_ROWS, "transaction_redemption_limit", "always_apply")}),
+        BUDGETS_SECTION,
         *CONTENT_SECTIONS,
     )
 
@@ -291,6 +293,7 @@ class DiscountForm(ContentFields, PromotionForm):
 
     problem_fields: ClassVar[dict[str, str]] = {
         **{f"conditions.{name}": name for name in CONDITIONS},
+        **BUDGET_PATHS,
         **CONTENT_PATHS,
     }
     problem_rows: ClassVar[dict[str, str]] = {"product_sets": "product_sets", "funding": "funding"}
@@ -420,6 +423,7 @@ class DiscountForm(ContentFields, PromotionForm):
             **{name: to_definition(values.get(name)) for name in (*OUTCOME, *DISCOUNT_RESTRICTIONS)},
             "conditions": {name: values[name] for name in CONDITIONS},
             "content": self.content(),
+            **self.budgets(),
         }
 
     def problems(self, common: Document, *, before: Promotion | None, at: datetime) -> tuple[Problem, ...]:

@@ -15,6 +15,7 @@ from promotions.admin.editor.summary import (
     asks_for_line_items,
     condition_trees,
     describe_beginning,
+    describe_budgets,
     describe_count,
     describe_extras,
     describe_limits,
@@ -47,7 +48,9 @@ def describe_discount(account: Account, definition: PartialDefinition) -> str:
     limits = (
         {**definition.eligibility, "transaction_redemption_limit": None} if basket.is_once else definition.eligibility
     )
-    sentence = f"{beginning} get {basket.benefit()}{describe_limits(limits)}."
+    sentence = (
+        f"{beginning} get {basket.benefit()}{describe_limits(limits)}{describe_budgets(definition, in_money=True)}."
+    )
     return " ".join((sentence, *basket.added(), *describe_extras(definition.eligibility, describer)))
 
 
@@ -67,6 +70,7 @@ def _needs_consumer(definition: PartialDefinition, sets: Sequence[JsonMapping]) 
     return (
         bool((definition.eligibility.get("customer_rules") or {}).get("rules"))
         or bool(definition.eligibility.get("customer_redemption_limit"))
+        or definition.customer_budget is not None
         or any("personalized_promotion" in product_set for product_set in sets)
     )
 

@@ -149,6 +149,8 @@ COMMON: Mapping[str, type[Widget]] = {
     "starts_at": MomentWidget,
     "ends_at": EndWidget,
     "archived": FlagWidget,
+    "budget": DocumentWidget,
+    "customer_budget": DocumentWidget,
     "campaign": TextWidget,
     "funding": DocumentWidget,
     "ledger_class": TextWidget,
@@ -167,7 +169,7 @@ class PromotionResource(AccountResource):
 
     columns: ClassVar[Mapping[str, type[Widget]]] = {}
     export_only: ClassVar[frozenset[str]] = frozenset(
-        {"status", "draft", "subtype", "version", "redemptions", "created_at", "updated_at"}
+        {"status", "draft", "subtype", "version", "redemptions", "budget_used", "created_at", "updated_at"}
     )
     type_name: ClassVar[str] = "type"
     object_columns: ClassVar[tuple[str, ...]] = ()

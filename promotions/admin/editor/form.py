@@ -25,6 +25,12 @@ from consumers.admin.framework.formset_field import FormSetBoundField, FormSetFi
 from consumers.admin.framework.new_keys import key_from_name
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
+from promotions.admin.editor.budget_fields import (
+    BudgetFields,
+    budget_fields_prepare,
+    budget_values,
+    budgets_document,
+)
 from promotions.admin.editor.funding_fields import WHO_PAYS, funding_field, ledger_class_field
 from promotions.admin.editor.step_forms import END_IN_THE_PAST, reason_field
 from promotions.admin.editor.summary import PartialDefinition
@@ -88,7 +94,7 @@ def _beside_documents(promotion: Promotion) -> Document:
     }
 
 
-class PromotionForm(ServiceForm):
+class PromotionForm(BudgetFields, ServiceForm):
     """A promotion of one type, which its page sets on the class.
 
     ``campaign_access`` says what of campaigns the user may see and add. ``problem_rows`` maps the paths of lists to the
@@ -184,6 +190,7 @@ class PromotionForm(ServiceForm):
             **self.initial,
             **_beside_documents(self.instance),
             **self.values_of(self.instance),
+            **budget_values(self.instance),
             **(kwargs.get("initial") or {}),
         }
         if self.instance.pk is None:
@@ -192,6 +199,7 @@ class PromotionForm(ServiceForm):
         self._currency_choices()
         self._campaign_choices()
         self._fixed_fields()
+        budget_fields_prepare(self.fields, self.instance, promotion_type=self.promotion_type)
 
     def values_of(self, promotion: Promotion) -> Document:
         """Return the fields' values of a promotion from its documents; for a new one, the initial values."""
@@ -214,7 +222,12 @@ class PromotionForm(ServiceForm):
             ends_at=values["ends_at"],
             outcome=self.outcome(),
             eligibility=self.eligibility(),
+            **self.budgets(),
         )
+
+    def budgets(self) -> Document:
+        """Return the budgets; None where there is none."""
+        return budgets_document(self.cleaned_data)
 
     def outcome(self) -> Document:
         """Return the document of what the promotion does."""

@@ -219,6 +219,7 @@ class PromotionAdmin(
                 "show_save_and_add_another": False,
                 "summary_url": f"{self.url_of('summary')}?{urlencode({'id': promotion.pk})}",
                 "header": header_of(promotion, status, type_label=self.type_label(promotion)),
+                "tab_links": [("Results", f"{reverse('promotion_results')}?{urlencode({'promotion': promotion.pk})}")],
                 "server_time": self._evaluation_time_text(request, promotion),
                 "server_time_help": EVALUATION_TIME_HELP,
                 # Deleting a promotion that was redeemed would be refused; it can be archived.

@@ -41,6 +41,8 @@ class PartialDefinition:
     ends_at: datetime | None
     outcome: JsonMapping
     eligibility: JsonMapping
+    budget: JsonMapping | None = None
+    customer_budget: JsonMapping | None = None
 
 
 def definition_of(promotion: Promotion) -> PartialDefinition:
@@ -52,6 +54,8 @@ def definition_of(promotion: Promotion) -> PartialDefinition:
         ends_at=promotion.ends_at,
         outcome=promotion.outcome,
         eligibility=promotion.eligibility,
+        budget=promotion.budget,
+        customer_budget=promotion.customer_budget,
     )
 
 
@@ -219,6 +223,27 @@ def describe_limits(eligibility: JsonMapping) -> str:
         ("total_redemption_limit", "at most {} in total"),
     )
     return "".join(f", {words.format(_times(eligibility[name]))}" for name, words in limits if eligibility.get(name))
+
+
+def describe_budgets(definition: PartialDefinition, *, in_money: bool) -> str:
+    """Describe how much may be given in all and to each customer, as the end of a sentence."""
+
+    def described(budget: JsonMapping, words: str) -> str:
+        amount = budget.get("amount")
+        given = describe_money(amount, definition.currency) if in_money else f"{amount} points"
+        return f", up to {given} {words}{_WHEN_SHORT.get(str(budget.get('when_short')), '')}"
+
+    parts = ""
+    if (customer := definition.customer_budget) is not None:
+        period = customer.get("period") or WHOLE_PROMOTION
+        parts += described(customer, "per customer" if period == WHOLE_PROMOTION else f"a {period} per customer")
+    if definition.budget is not None:
+        parts += described(definition.budget, "in total")
+    return parts
+
+
+_WHEN_SHORT = {"cut": " (the last of it in part)", "honour": " (the last basket in full)"}
+"""What is said of a budget whose rest is not simply kept where it is not enough."""
 
 
 def is_limited(eligibility: JsonMapping) -> bool:

@@ -47,6 +47,7 @@ from promotions.engine.definition.fields import (
     MAX_UNITS,
     MAX_URL_LENGTH,
     PRICE_ORDERS,
+    WHEN_SHORT,
     FieldKind,
     OutcomeField,
 )
@@ -143,6 +144,35 @@ PERIOD = described(
     component("LimitPeriod", enum(*LIMIT_PERIODS)),
     "The limit per customer holds over the whole promotion, or over each calendar period at the site.",
 )
+_WHEN_SHORT = described(
+    component("WhenShort", enum(*WHEN_SHORT)),
+    "Where less is left than a basket needs: nothing, what is left, or all of it once more. By default nothing.",
+)
+_BUDGET_AMOUNT = "Money of a discount, and of vouchers by their perceived value; whole points of the others."
+
+
+def _budget(name: str, *, is_body: bool, has_period: bool) -> JsonObject:
+    properties: dict[str, JsonObject] = {"amount": described(NUMBER if is_body else TEXT, _BUDGET_AMOUNT)}
+    if has_period:
+        properties["period"] = described(
+            component("BudgetPeriod", enum(*LIMIT_PERIODS)),
+            "The whole promotion, or the calendar period in the account's time zone that holds the sale.",
+        )
+    properties["when_short"] = nullable(_WHEN_SHORT) if is_body else _WHEN_SHORT
+    words = "How much each customer may get." if has_period else "How much may be given in all."
+    if is_body:
+        required = tuple(key for key in properties if key != "when_short")
+        return nullable(component(f"{name}Input", described(body_object(properties, required=required), words)))
+    return nullable(component(name, described(answer_object(properties), words)))
+
+
+BUDGET = _budget("Budget", is_body=False, has_period=False)
+BUDGET_BODY = _budget("Budget", is_body=True, has_period=False)
+CUSTOMER_BUDGET = _budget("CustomerBudget", is_body=False, has_period=True)
+CUSTOMER_BUDGET_BODY = _budget("CustomerBudget", is_body=True, has_period=True)
+BUDGET_USED: JsonObject = described(
+    {"anyOf": [AMOUNT, WHOLE]}, "What was given so far, in the unit of the budget: an amount of money, or points."
+)
 
 
 def _content(name: str, *, is_body: bool) -> JsonObject:
@@ -201,11 +231,13 @@ _VERSIONED: Mapping[str, JsonObject] = {
     **dict.fromkeys(("code", "subtype", "name", "description", "currency"), TEXT),
     "starts_at": MOMENT,
     "ends_at": nullable(MOMENT),
+    "budget": BUDGET,
+    "customer_budget": CUSTOMER_BUDGET,
     "funding": FUNDING,
     "ledger_class": TEXT,
 }
 """What a version keeps of a promotion beside its documents; ``_LATER`` are missing in versions of before."""
-_LATER = frozenset({"funding", "ledger_class"})
+_LATER = frozenset({"budget", "customer_budget", "funding", "ledger_class"})
 
 
 def _version_object(properties: Mapping[str, JsonObject]) -> JsonObject:

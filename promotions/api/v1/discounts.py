@@ -39,6 +39,7 @@ from promotions.api.v1.promotions import (
     VersionsView,
 )
 from promotions.choices import DiscountType, Family, PriceOrder
+from promotions.engine.definition.fields import BUDGETS
 from promotions.models import Promotion, PromotionVersion
 from promotions.selectors.promotion import promotions_of
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
@@ -190,7 +191,7 @@ class DiscountVersionOutput(VersionOutput):
     @extend_schema_field(DISCOUNT_DEFINITION)
     def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
         """The definition in a discount's own fields."""
-        return discount_fields(version.definition)
+        return {**dict.fromkeys(BUDGETS), **discount_fields(version.definition)}
 
 
 class DiscountVersions(DiscountView, VersionsView):

@@ -22,10 +22,21 @@ from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, Collection, row_or_404
 from consumers.models import Site
 from consumers.services.upsert import Saved
-from promotions.api.v1.definitions import CONTENT, CONTENT_BODY, LOYALTY_DEFINITION
-from promotions.api.v1.fields import DocumentField, FundingField, LedgerClassField
+from promotions.api.v1.definitions import (
+    BUDGET,
+    BUDGET_BODY,
+    BUDGET_USED,
+    CONTENT,
+    CONTENT_BODY,
+    CUSTOMER_BUDGET,
+    CUSTOMER_BUDGET_BODY,
+    LOYALTY_DEFINITION,
+)
+from promotions.api.v1.fields import DocumentField, FundingField, LedgerClassField, UncheckedField
 from promotions.choices import Status
+from promotions.engine.definition.fields import BUDGETS
 from promotions.models import Promotion, PromotionVersion
+from promotions.selectors.budget import budget_used
 from promotions.selectors.life import promotions_live, promotions_with_status
 from promotions.selectors.promotion import promotion_versions, promotions_at_site
 from promotions.services.promotion.life import promotion_delete, promotion_duplicate, promotion_rename, promotion_stop
@@ -49,6 +60,20 @@ class ContentField(DocumentField):
         super().__init__(body=CONTENT_BODY, answer=CONTENT, **kwargs)
 
 
+class BudgetField(UncheckedField):
+    """What may be given in all; null: there is no budget."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=BUDGET_BODY, answer=BUDGET, **kwargs)
+
+
+class CustomerBudgetField(UncheckedField):
+    """What each customer may get; null: there is no budget."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=CUSTOMER_BUDGET_BODY, answer=CUSTOMER_BUDGET, **kwargs)
+
+
 PROMOTION_STATUS = component("PromotionStatus", enum(*Status.values))
 
 
@@ -68,6 +93,8 @@ class CommonInput(Input):
         default=False, help_text="Whether it is a draft. A draft never applies; publishing cannot be undone."
     )
     archived = FlagField(default=False, help_text="Whether it is hidden from lists and never applies.")
+    budget = BudgetField()
+    customer_budget = CustomerBudgetField()
     campaign = KeyField(max_length=64, allow_null=True, default=None, help_text="The code of a campaign.")
     funding = FundingField()
     ledger_class = LedgerClassField()
@@ -82,6 +109,9 @@ class LifeOutput(Output):
     status = serializers.SerializerMethodField()
     version = serializers.IntegerField()
     redemptions = serializers.IntegerField()
+    budget = BudgetField()
+    customer_budget = CustomerBudgetField()
+    budget_used = serializers.SerializerMethodField()
     created_at = MomentField()
     updated_at = MomentField()
 
@@ -89,6 +119,11 @@ class LifeOutput(Output):
     def get_status(self, promotion: Promotion) -> str:
         """The status at the moment of the call."""
         return promotion.status_at(self.context["view"].at)
+
+    @extend_schema_field(BUDGET_USED)
+    def get_budget_used(self, promotion: Promotion) -> str | int:
+        """What was given so far: an amount in the currency, or points."""
+        return budget_used(promotion)
 
 
 class DuplicateInput(Input):
@@ -122,8 +157,8 @@ class VersionOutput(Output):
     @extend_schema_field(LOYALTY_DEFINITION)
     def get_definition(self, version: PromotionVersion) -> dict[str, Any]:
         """The definition of this version."""
-        definition: dict[str, Any] = version.definition
-        return definition
+        # Versions of before there were budgets have none.
+        return {**dict.fromkeys(BUDGETS), **version.definition}
 
     def get_created_by(self, version: PromotionVersion) -> str:
         """The person, or the key or import, that created it."""

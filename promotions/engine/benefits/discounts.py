@@ -122,6 +122,12 @@ class DiscountResult(NamedTuple):
         """The discount in minor units."""
         return sum(reduction.off for reduction in self.reductions)
 
+    def cut_to(self, off: int) -> "DiscountResult":
+        """Return the result with a smaller discount, shared over all discounted units by their value before it."""
+        discounted = [reduction.priced for reduction in self.reductions if reduction.discounted]
+        others = [reduction for reduction in self.reductions if not reduction.discounted]
+        return self._replace(reductions=(*share_reduction(off, discounted), *others))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Discount:
@@ -348,7 +354,7 @@ class Discount:
                     discounted, others = self._apart(part)  # noqa: PLW2901 - those of the part
                 reductions += share_reduction(amount, discounted, times=part.count)
                 if others:
-                    reductions += [PriceReduction(priced, 0) for priced in others]
+                    reductions += [PriceReduction(priced, 0, discounted=False) for priced in others]
                 redemptions += part.count
                 off += amount * part.count
                 if self.personalized:

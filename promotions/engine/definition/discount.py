@@ -1,5 +1,8 @@
 """Check the definition of a discount."""
 
+from collections.abc import Mapping
+
+from promotions.engine.definition.budgets import NO_BUDGETS, read_budget, read_customer_budget
 from promotions.engine.definition.content import read_content
 from promotions.engine.definition.eligibility import read_discount_eligibility
 from promotions.engine.definition.fields import (
@@ -25,6 +28,7 @@ def check_discount(
     outcome: object,
     eligibility: object,
     content: object = None,
+    budgets: Mapping[str, object] = NO_BUDGETS,
     currency: str,
     catalogue_enabled: bool,
 ) -> Definition:
@@ -35,6 +39,7 @@ def check_discount(
         outcome: as sent: ``value``, ``maximum_discount``, ``price_order`` and ``product_sets``.
         eligibility: as sent: the four trees of conditions, the three limits and ``always_apply``.
         content: as sent; None is an empty object.
+        budgets: as sent, under the names of BUDGETS; left out or None are none.
         currency: the discount's; its amounts have no more decimals, and in normal form exactly as many.
         catalogue_enabled: whether the account has its product catalogue switched on.
 
@@ -45,6 +50,8 @@ def check_discount(
     checked_outcome = _read_outcome(discount_type, ObjectReader(outcome, "outcome", findings), currency)
     checked_eligibility = read_discount_eligibility(ObjectReader(eligibility, "eligibility", findings))
     checked_content = read_content(ObjectReader(content, "content", findings))
+    budget = read_budget(budgets.get("budget"), currency=currency, findings=findings)
+    customer_budget = read_customer_budget(budgets.get("customer_budget"), currency=currency, findings=findings)
     if findings.problems:
         raise InvalidDefinition(findings.problems)
     is_personalized = any("personalized_promotion" in document for document in checked_outcome["product_sets"])
@@ -55,6 +62,8 @@ def check_discount(
         eligibility=checked_eligibility,
         content=checked_content,
         references=tuple(findings.references),
+        budget=budget,
+        customer_budget=customer_budget,
     )
 
 

@@ -22,6 +22,12 @@ LIMIT_PERIOD = "customer_limit_period"
 
 WHOLE_PROMOTION = "promotion"
 LIMIT_PERIODS = (WHOLE_PROMOTION, *PERIODS)
+WHEN_SHORT = ("refuse", "cut", "honour")
+"""What happens where less is left of a budget than a basket needs: nothing, what is left, or all of it once more."""
+
+BUDGETS = ("budget", "customer_budget")
+"""How much may be given in all, and to each customer."""
+
 RESTRICTIONS = (*LIMITS, LIMIT_PERIOD, "always_apply")
 """What restricts how often a loyalty promotion applies."""
 
@@ -51,6 +57,7 @@ MAX_APPLICATION_RULES = 10
 MAX_UNITS = 1_000_000
 MAX_POINTS = 1_000_000_000
 MAX_REDEMPTIONS = 2_000_000_000
+MAX_BUDGET = 1_000_000_000_000
 MAX_PERIOD = 3_650
 """The longest period of an application rule, in its own unit."""
 

@@ -2,6 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
+from promotions.engine.definition.budgets import (
+    NO_BUDGETS,
+    is_budget_in_money,
+    read_budget,
+    read_customer_budget,
+)
 from promotions.engine.definition.content import read_content
 from promotions.engine.definition.eligibility import read_loyalty_eligibility
 from promotions.engine.definition.fields import (
@@ -26,6 +32,8 @@ def check_loyalty(
     outcome: object,
     eligibility: object,
     content: object,
+    budgets: Mapping[str, object] = NO_BUDGETS,
+    currency: str = "",
     catalogue_enabled: bool,
 ) -> Definition:
     """Check the documents of a loyalty promotion.
@@ -35,6 +43,8 @@ def check_loyalty(
         outcome: as sent; None is an empty object.
         eligibility: as sent.
         content: as sent.
+        budgets: as sent, under the names of BUDGETS; left out or None are none.
+        currency: the promotion's; needed for budgets of vouchers, which are money.
         catalogue_enabled: whether the account has its product catalogue switched on.
 
     Raises:
@@ -44,6 +54,9 @@ def check_loyalty(
     checked_outcome = _read_outcome(promotion_type, ObjectReader(outcome, "outcome", findings))
     checked_eligibility = read_loyalty_eligibility(ObjectReader(eligibility, "eligibility", findings))
     checked_content = read_content(ObjectReader(content, "content", findings))
+    unit = currency if is_budget_in_money("loyalty", promotion_type) else ""
+    budget = read_budget(budgets.get("budget"), currency=unit, findings=findings)
+    customer_budget = read_customer_budget(budgets.get("customer_budget"), currency=unit, findings=findings)
     if findings.problems:
         raise InvalidDefinition(findings.problems)
     return Definition(
@@ -53,6 +66,8 @@ def check_loyalty(
         eligibility=checked_eligibility,
         content=checked_content,
         references=tuple(findings.references),
+        budget=budget,
+        customer_budget=customer_budget,
     )
 
 

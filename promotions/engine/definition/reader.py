@@ -28,7 +28,10 @@ class InvalidDefinition(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Definition:
-    """A promotion's documents in normal form, its subtype, and the rows of other tables that it names."""
+    """A promotion's documents in normal form, its subtype, and the rows of other tables that it names.
+
+    A budget is None where there is none.
+    """
 
     type: str
     subtype: str
@@ -36,6 +39,8 @@ class Definition:
     eligibility: Document
     content: Document
     references: tuple[Reference, ...]
+    budget: Document | None = None
+    customer_budget: Document | None = None
 
 
 @dataclass(kw_only=True, slots=True)

@@ -55,10 +55,15 @@ class Usage:
     """Redemptions and progress by promotion id, and the vouchers left by offer code; a missing entry is zero.
 
     ``customer_redemptions`` of a promotion whose limit per customer has a calendar period are those in the period that
-    holds the basket. An offer without an entry has no stock limit.
+    holds the basket. An offer without an entry has no stock limit. What was used of budgets is in minor units of money,
+    or points where a promotion's budget is in points: ``budget_used`` by all, ``customer_budget_used`` by the consumer
+    in the period that holds the basket, and ``campaign_used`` by campaign id.
     """
 
     total_redemptions: Mapping[int, int] = field(default_factory=dict)
     customer_redemptions: Mapping[int, int] = field(default_factory=dict)
     progress: Mapping[int, Progress] = field(default_factory=dict)
     vouchers_left: Mapping[str, int] = field(default_factory=dict)
+    budget_used: Mapping[int, int] = field(default_factory=dict)
+    customer_budget_used: Mapping[int, int] = field(default_factory=dict)
+    campaign_used: Mapping[int, int] = field(default_factory=dict)

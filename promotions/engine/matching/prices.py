@@ -41,10 +41,14 @@ class PricedUnits(NamedTuple):
 
 
 class PriceReduction(NamedTuple):
-    """An amount off some units, in minor units, shared over them to the penny; zero where they only qualified."""
+    """An amount off some units, in minor units, shared over them to the penny.
+
+    Units that only qualified are not ``discounted``.
+    """
 
     priced: PricedUnits
     off: int
+    discounted: bool = True
 
     def off_of(self, units: int) -> int:
         """Return the amount off the first ``units``: the last units bear the odd pennies."""

@@ -1,15 +1,12 @@
 """Apply one promotion to a basket: products, limits, the offer to issue, and what is given or taken off."""
 
-from fractions import Fraction
-
 from promotions.engine.benefits.discounts import NO_LISTS, Discount, Fit, PersonalizedLists
-from promotions.engine.benefits.rewards import RewardDefinition, RewardResult
-from promotions.engine.money import exponent
+from promotions.engine.benefits.rewards import RewardDefinition
+from promotions.engine.pipeline.budgets import nothing_left, within_budgets
 from promotions.engine.pipeline.checks import CHECKS_AFTER_CONTROL_GROUP
 from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import Candidate, Refusal
 from promotions.engine.rulebook.promotion import Promotion
-from promotions.engine.rulebook.rulebook import Rulebook
 
 _NO_PRODUCTS = "The basket has too few matching products."
 _NO_VALUE = "It gives nothing on this basket."
@@ -58,19 +55,14 @@ def apply_reward(promotion: Promotion, reward: RewardDefinition, context: Evalua
             if isinstance(vouchers_left, Refusal):
                 return vouchers_left
             sets = min(sets, vouchers_left)
+    budgets = strategy.budgets_left(promotion, context)
+    if budgets and (used_up := nothing_left(promotion, budgets, context)) is not None:
+        return used_up
     result = reward.outcome.give(sets=sets, taken=matched.take(sets), basket_value=context.basket_value)
     result = strategy.limit_points(promotion, result)
     if not result.points and not result.vouchers:
         return Refusal(promotion, "no_value", _NO_VALUE)
-    return Candidate(promotion, result, _saving(reward, result, context.rulebook))
-
-
-def _saving(reward: RewardDefinition, result: RewardResult, rulebook: Rulebook) -> Fraction:
-    """Return what the customer saves, in major units of money."""
-    if result.vouchers:
-        return rulebook.offers[reward.offer].perceived_value * result.vouchers
-    value = rulebook.terms.point_value
-    return Fraction(result.points * value.numerator, value.denominator)
+    return within_budgets(promotion, result, budgets, context)
 
 
 def apply_discount(promotion: Promotion, context: EvaluationContext, *, fit: Fit | None = None) -> Candidate | Refusal:
@@ -81,15 +73,19 @@ def apply_discount(promotion: Promotion, context: EvaluationContext, *, fit: Fit
     matching_sets = discount.match(context.prices, fit)
     if not matching_sets:
         return Refusal(promotion, "no_matching_products", _NO_PRODUCTS)
-    redemptions_left = context.strategy.redemptions_left(promotion, context)
+    strategy = context.strategy
+    redemptions_left = strategy.redemptions_left(promotion, context)
     if isinstance(redemptions_left, Refusal):
         return redemptions_left
+    budgets = strategy.budgets_left(promotion, context)
+    if budgets and (used_up := nothing_left(promotion, budgets, context)) is not None:
+        return used_up
     result = discount.take_off(
         matching_sets, context.prices, fit, context.basket.unit_groups, redemptions_left=redemptions_left
     )
     if not result.redemptions:
         return Refusal(promotion, "no_value", _NO_VALUE)
-    return Candidate(promotion, result, Fraction(result.off, 10 ** exponent(context.basket.currency)))
+    return within_budgets(promotion, result, budgets, context)
 
 
 def fit_of(discount: Discount, context: EvaluationContext, *, any_listed: bool = False) -> Fit:

@@ -8,7 +8,7 @@ from promotions.engine.benefits.rewards import BasketValue, RewardResult
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.matching.prices import Prices
-from promotions.engine.pipeline.decision import Candidate, Refusal
+from promotions.engine.pipeline.decision import BudgetLeft, Candidate, Refusal
 from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 
@@ -70,6 +70,10 @@ class EvaluationStrategy(Protocol):
 
     def vouchers_left(self, promotion: Promotion, context: EvaluationContext) -> int | Refusal | None:
         """Return the vouchers that the offer to issue has left: None without a limit, a refusal where none is left."""
+        ...
+
+    def budgets_left(self, promotion: Promotion, context: EvaluationContext) -> Sequence[BudgetLeft]:
+        """Return what is left of each budget that the promotion must fit, in the order in which they are asked."""
         ...
 
     def limit_points(self, promotion: Promotion, result: RewardResult) -> RewardResult:

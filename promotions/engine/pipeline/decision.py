@@ -33,6 +33,8 @@ REASONS = (
     "customer_limit",
     "transaction_limit",
     "offer_unavailable",
+    "budget",
+    "customer_budget",
     "no_value",
     "lost_conflict",
 )
@@ -41,20 +43,24 @@ REASONS = (
 LIFE_REASONS = frozenset(REASONS[: REASONS.index("currency")])
 """The reasons of promotions that are not in force at the moment of the basket."""
 
+BUDGET_REASONS = frozenset({"budget", "customer_budget"})
+"""The reasons of promotions whose budgets have too little left."""
+
 REASON_ORDER = {reason: position for position, reason in enumerate(REASONS)}
 """The position of each reason in the order of the checks."""
 
 
-LACKING = ("spend", "units", "transactions", "rule")
+LACKING = ("spend", "units", "transactions", "rule", "budget")
 """What a promotion may lack."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NearMiss:
-    """The one thing that a promotion lacked: ``spend``, ``units``, ``transactions`` or a ``rule``.
+    """The one thing that a promotion lacked: ``spend``, ``units``, ``transactions``, a ``rule`` or ``budget``.
 
     Of a spend, ``amount`` is what is missing in minor units and ``required`` the whole amount, as text; ``units`` and
-    ``count`` (of transactions) are what is missing. ``rule`` is the condition, or the group of them, that fails.
+    ``count`` (of transactions) are what is missing. Of a budget, ``amount`` or ``units`` (points) is what is left.
+    ``rule`` is the condition, or the group of them, that fails.
     """
 
     lacking: str
@@ -63,6 +69,23 @@ class NearMiss:
     units: int | None = None
     count: int | None = None
     rule: Tree | None = None
+
+
+class BudgetLeft(NamedTuple):
+    """What is left of a budget that a promotion must fit, and what happens where that is too little.
+
+    ``amount`` (of the whole budget) and ``left`` are minor units of money, or points where it is not ``in_money``.
+    ``when_short`` is ``refuse``, ``cut`` or ``honour``. ``campaign`` names the campaign whose budget it is, if it is
+    one's, and ``period`` how often a customer's begins anew, in words.
+    """
+
+    reason: str
+    amount: int
+    left: int
+    when_short: str
+    in_money: bool
+    campaign: str = ""
+    period: str = ""
 
 
 class Refusal(NamedTuple):
@@ -103,12 +126,14 @@ DECIDED_BY = {
 class Candidate(NamedTuple):
     """A promotion that would apply if no other competed with it, with its result.
 
-    ``saving`` is the customer's, in major units of money.
+    ``saving`` is the customer's, in major units of money. ``uncut`` is what it would give without budgets, where one
+    cuts it.
     """
 
     promotion: Promotion
     result: RewardResult | DiscountResult
     saving: Fraction
+    uncut: RewardResult | DiscountResult | None = None
 
     @property
     def code(self) -> str:
@@ -222,7 +247,7 @@ class LineShare(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """A promotion that applies. Discount in minor units, saving in major units of money."""
+    """A promotion that applies. Discount in minor units, saving in major units of money; ``cut`` by a budget."""
 
     promotion: Promotion
     redemptions: int
@@ -231,6 +256,7 @@ class Applied(NamedTuple):
     saving: Fraction
     vouchers: int
     lines: tuple[LineShare, ...]
+    cut: bool = False
 
 
 class HeldOut(NamedTuple):

@@ -81,7 +81,7 @@ def evaluate(
 
     context = context._replace(basket_value=earn_base_points(context, prices))
     loyalty = [promotion for promotion in candidates if not promotion.is_discount]
-    points_phase = run_points_phase(loyalty, context, policy)
+    points_phase = run_points_phase(loyalty, context, policy, price_phase.campaign_taken)
 
     basket, basket_value = case.basket, context.basket_value
     refused = {**price_phase.refused, **points_phase.refused}

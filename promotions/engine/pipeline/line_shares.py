@@ -43,7 +43,9 @@ def applied_discount(winner: Candidate, basket: Basket) -> Applied:
     """Return a discount as it applies, shared over the lines."""
     result = winner.discount_result
     lines = _discount_shares(basket, result.reductions)
-    return Applied(winner.promotion, result.redemptions, 0, result.off, winner.saving, 0, lines)
+    return Applied(
+        winner.promotion, result.redemptions, 0, result.off, winner.saving, 0, lines, winner.uncut is not None
+    )
 
 
 def applied_reward(winner: Candidate, basket: Basket, basket_value: BasketValue) -> Applied:
@@ -51,7 +53,8 @@ def applied_reward(winner: Candidate, basket: Basket, basket_value: BasketValue)
     result = winner.reward_result
     points = allocate(result.points, basket_value.net_shares(result.taken))
     lines = _point_shares(basket, result.taken, points)
-    return Applied(winner.promotion, result.redemptions, result.points, 0, winner.saving, result.vouchers, lines)
+    cut = winner.uncut is not None
+    return Applied(winner.promotion, result.redemptions, result.points, 0, winner.saving, result.vouchers, lines, cut)
 
 
 def applied_voucher(paid: PaidVoucher, basket: Basket) -> AppliedVoucher:

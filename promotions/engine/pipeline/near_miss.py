@@ -22,6 +22,8 @@ _TOTALS = frozenset({"total_inc_tax", "total_ex_tax"})
 
 def with_near_miss(refusal: Refusal, context: EvaluationContext) -> Refusal:
     """Return a refusal with the one thing that its promotion lacked, where there is one; its detail says so too."""
+    if refusal.near_miss is not None:  # of a budget, whose detail says what is left
+        return refusal
     miss = near_miss(refusal.promotion, refusal.reason, context)
     if miss is None:
         return refusal

@@ -9,6 +9,7 @@ from promotions.engine.benefits.rewards import BasketValue
 from promotions.engine.matching.prices import Prices
 from promotions.engine.money import allocate, exponent
 from promotions.engine.pipeline.apply import apply_promotion, evaluate_promotion
+from promotions.engine.pipeline.budgets import CampaignSharing
 from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import Candidate, ConflictPolicy, Refusal
 from promotions.engine.rulebook.promotion import Promotion
@@ -43,7 +44,10 @@ def earn_base_points(context: EvaluationContext, prices: Prices) -> BasketValue:
 
 
 def run_points_phase(
-    promotions: Iterable[Promotion], context: EvaluationContext, policy: ConflictPolicy
+    promotions: Iterable[Promotion],
+    context: EvaluationContext,
+    policy: ConflictPolicy,
+    campaign_taken: Mapping[int, int],
 ) -> PointsPhaseResult:
     """Give points and vouchers for what is paid.
 
@@ -51,6 +55,7 @@ def run_points_phase(
         promotions: the loyalty promotions that may apply.
         context: with the basket's value after the price phase, and its base points.
         policy: decides between the promotions that compete.
+        campaign_taken: what discounts take from the budgets of their campaigns, by campaign id.
     """
     evaluate = context.observed(evaluate_promotion)
     qualified: list[Candidate] = []
@@ -78,7 +83,23 @@ def run_points_phase(
         always = [candidate for candidate in always if candidate.promotion.id not in out_of_stock]
     for loss in resolution.losers:
         refused[loss.candidate.promotion.id] = Refusal.lost(loss)
+    if any(winner.promotion.campaign_id is not None for winner in winners):
+        winners = _share_campaigns(winners, CampaignSharing(context, campaign_taken), refused)
     return PointsPhaseResult(winners, refused)
+
+
+def _share_campaigns(
+    candidates: Sequence[Candidate], campaigns: CampaignSharing, refused: dict[int, Refusal]
+) -> list[Candidate]:
+    """Let candidates take from the budgets of their campaigns by code, those that always apply after the others.
+
+    What no longer fits is refused, and its place stays free. The others stay in their order.
+    """
+    by_code = sorted(candidates, key=lambda candidate: (candidate.promotion.always_apply, candidate.code))
+    shared, out_of_budget = campaigns.shared(by_code)
+    refused.update(out_of_budget)
+    winners = {winner.promotion.id: winner for winner in shared}
+    return [winners[candidate.promotion.id] for candidate in candidates if candidate.promotion.id in winners]
 
 
 def _share_stock(

@@ -9,8 +9,10 @@ from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import PersonalizedChoice
 from promotions.engine.matching.prices import PricedUnits, Prices
 from promotions.engine.pipeline.apply import apply_discount, evaluate_promotion, fit_of
+from promotions.engine.pipeline.budgets import CampaignSharing
 from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import (
+    BUDGET_REASONS,
     Candidate,
     ConflictPolicy,
     PersonalizedState,
@@ -29,7 +31,7 @@ class PricePhaseResult:
     """Prices once discounts and vouchers have lowered them, and what lowered them.
 
     ``refused`` are by promotion id; ``choices_to_lock``, ``effective_choices`` and ``combination_proved`` as in
-    ``Decision``.
+    ``Decision``. ``campaign_taken`` is what discounts take from the budgets of their campaigns, by campaign id.
     """
 
     prices: Prices
@@ -42,6 +44,7 @@ class PricePhaseResult:
     choices_to_lock: ProductsByList
     effective_choices: ProductsByList
     combination_proved: bool
+    campaign_taken: Mapping[int, int]
 
 
 def run_price_phase(
@@ -63,16 +66,24 @@ def run_price_phase(
     competing = [promotion for promotion in discounts if not promotion.always_apply]
     resolution = policy.resolve_discounts(qualifier.qualified(competing, context), contest)
     for loss in resolution.losers:
-        qualifier.refused[loss.candidate.promotion.id] = Refusal.lost(loss)
-    winners = list(resolution.winners)
+        promotion_id = loss.candidate.promotion.id
+        qualifier.refused[promotion_id] = contest.too_little_left.get(promotion_id) or Refusal.lost(loss)
+    campaigns = CampaignSharing(context)
+    winners, out_of_budget = campaigns.shared(resolution.winners)
+    qualifier.refused.update(out_of_budget)
     prices = context.prices.after(reduction for winner in winners for reduction in winner.discount_result.reductions)
     taken_from_lists = contest.taken_from_lists
+    if out_of_budget:
+        taken_from_lists = {}
+        for winner in winners:
+            taken_from_lists = _with_taken(taken_from_lists, winner)
 
     always = [promotion for promotion in discounts if promotion.always_apply]
     for promotion in sorted(always, key=lambda promotion: promotion.code):
-        reduced = context._replace(prices=prices, taken_from_lists=taken_from_lists)
+        reduced = campaigns.reduced(context)._replace(prices=prices, taken_from_lists=taken_from_lists)
         for winner in qualifier.qualified([promotion], reduced):
             winners.append(winner)
+            campaigns.take(winner)
             prices = prices.after(winner.discount_result.reductions)
             taken_from_lists = _with_taken(taken_from_lists, winner)
 
@@ -90,6 +101,7 @@ def run_price_phase(
         choices_to_lock=_choices_to_lock(winners, context, taken_from_lists),
         effective_choices=_effective_choices(winners, context),
         combination_proved=resolution.is_proved,
+        campaign_taken=campaigns.taken,
     )
 
 
@@ -125,6 +137,8 @@ class UnitContest:
         self._left = context.prices
         self._taken: list[PricedUnits] = []
         self.taken_from_lists: ProductsByList = {}
+        self.too_little_left: dict[int, Refusal] = {}
+        """By promotion id, the refusals of those that give more on the units left than a budget has left."""
         # What candidates got of the units left; kept by forks, which meet the same ones again and again.
         self._applied: dict[Hashable, Candidate | None] | None = None
 
@@ -154,7 +168,11 @@ class UnitContest:
         context = self._context._replace(prices=left, taken_from_lists=self.taken_from_lists)
         apply = context.observed(partial(apply_discount, fit=None if fit.undecided else fit))
         evaluated = apply(candidate.promotion, context)
-        return evaluated if isinstance(evaluated, Candidate) else None
+        if isinstance(evaluated, Candidate):
+            return evaluated
+        if evaluated.reason in BUDGET_REASONS:
+            self.too_little_left[candidate.promotion.id] = evaluated
+        return None
 
     def award(self, winner: Candidate) -> None:
         """Give a winner its units, those that only qualified too."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from promotions.engine.benefits.rewards import RewardResult
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper, Usage
+from promotions.engine.pipeline.budgets import sale_budgets
 from promotions.engine.pipeline.checks import CANDIDATE_CHECKS, RETURN_CHECKS
 from promotions.engine.pipeline.context import Check, EvaluationContext
-from promotions.engine.pipeline.decision import Candidate, Contest, Refusal, Resolution
+from promotions.engine.pipeline.decision import BudgetLeft, Candidate, Contest, Refusal, Resolution
 from promotions.engine.rulebook.promotion import Promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 
@@ -49,6 +50,10 @@ class SaleStrategy:
         if left is not None and left <= 0:
             return Refusal(promotion, "offer_unavailable", f"The offer {code} is out of stock.")
         return left
+
+    def budgets_left(self, promotion: Promotion, context: EvaluationContext) -> Sequence[BudgetLeft]:
+        """Return what is left of the promotion's budget, its campaign's and the customer's."""
+        return sale_budgets(promotion, context) if promotion.is_budgeted else ()
 
     def limit_points(self, promotion: Promotion, result: RewardResult) -> RewardResult:
         """Return the result as it is."""
@@ -94,12 +99,14 @@ def _limits(promotion: Promotion, usage: Usage) -> list[tuple[str, int, int]]:
 class ReturnLimit:
     """What a promotion has of a transaction just before a return, and may not exceed after it.
 
-    ``position`` is its place in the order in which the transaction's promotions applied.
+    ``position`` is its place in the order in which the transaction's promotions applied. ``cut_discount`` is the
+    discount, in minor units, of one that a budget cut; None of the others, which may give whatever is left comes to.
     """
 
     position: int
     redemptions: int
     points: int
+    cut_discount: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,6 +134,13 @@ class ReturnStrategy:
     def vouchers_left(self, promotion: Promotion, context: EvaluationContext) -> int | Refusal | None:
         """Return None: the vouchers were issued at the sale."""
         return None
+
+    def budgets_left(self, promotion: Promotion, context: EvaluationContext) -> Sequence[BudgetLeft]:
+        """Return what a discount that a budget cut had just before: budgets were asked at the sale."""
+        had = self.limits[promotion.id].cut_discount
+        if had is None:
+            return ()
+        return (BudgetLeft(reason="budget", amount=had, left=had, when_short="cut", in_money=True),)
 
     def limit_points(self, promotion: Promotion, result: RewardResult) -> RewardResult:
         """Return the result with no more points than the promotion had."""

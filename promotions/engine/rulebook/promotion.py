@@ -6,10 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from promotions.engine.benefits.discounts import Discount, compile_discount
 from promotions.engine.benefits.rewards import RewardDefinition, compile_reward
+from promotions.engine.definition.budgets import budget_amount
 from promotions.engine.definition.fields import LIMIT_PERIOD, WHOLE_PROMOTION, Document
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper
@@ -52,6 +53,38 @@ class OfferFacts:
         )
 
 
+class Budget(NamedTuple):
+    """How much may be given, in minor units of money or in points.
+
+    ``when_short`` is what happens where less is left than a basket needs: ``refuse``, ``cut`` or ``honour``.
+    """
+
+    amount: int
+    when_short: str
+
+
+class CustomerBudget(NamedTuple):
+    """How much each customer may get in a calendar period; without a ``period`` it is the whole promotion."""
+
+    amount: int
+    period: str | None
+    when_short: str
+
+
+class Campaign(NamedTuple):
+    """A campaign as decisions need it; its budget is in minor units of the account's currency."""
+
+    id: int
+    code: str
+    name: str
+    budget: Budget | None
+
+    @property
+    def words(self) -> str:
+        """What it is called where a promotion is refused for it."""
+        return self.code if self.name == self.code else f"{self.name} ({self.code})"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControlGroup:
     """Members of a group who do not get the promotion, so that its effect can be measured."""
@@ -91,6 +124,9 @@ class PromotionSource:
     outcome: Document
     eligibility: Document
     content: Document
+    budget: Document | None = None
+    customer_budget: Document | None = None
+    campaign_id: int | None = None
 
 
 FailureFinder = Callable[[Any], list[Tree]]
@@ -121,6 +157,8 @@ class Promotion:
     transaction_limit: int | None
     always_apply: bool
     effect: RewardDefinition | Discount
+    budget: Budget | None = None
+    customer_budget: CustomerBudget | None = None
     id: int = field(init=False)
     code: str = field(init=False)
     is_discount: bool = field(init=False)
@@ -129,6 +167,8 @@ class Promotion:
     personalized: tuple[str, ...] = field(init=False)
     is_tracked: bool = field(init=False)
     is_limited: bool = field(init=False)
+    campaign_id: int | None = field(init=False)
+    is_budgeted: bool = field(init=False)
     failure_finders: dict[str, FailureFinder] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -146,6 +186,8 @@ class Promotion:
             "is_limited": any(
                 limit is not None for limit in (self.total_limit, self.customer_limit, self.transaction_limit)
             ),
+            "campaign_id": self.source.campaign_id,
+            "is_budgeted": (self.budget, self.customer_budget, self.source.campaign_id) != (None, None, None),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
@@ -159,6 +201,17 @@ class Promotion:
         """
         if not isinstance(self.effect, Discount):
             raise TypeError(f"{self.code} is no discount")
+        return self.effect
+
+    @property
+    def reward(self) -> RewardDefinition:
+        """What it gives for the units that it takes.
+
+        Raises:
+            TypeError: it is a discount.
+        """
+        if not isinstance(self.effect, RewardDefinition):
+            raise TypeError(f"{self.code} is no loyalty promotion")
         return self.effect
 
     def counts(self, basket: Basket) -> bool:
@@ -197,7 +250,26 @@ def compile_promotion(source: PromotionSource) -> Promotion:
         transaction_limit=eligibility.get("transaction_redemption_limit"),
         always_apply=eligibility["always_apply"],
         effect=_effect(source),
+        budget=_budget(source),
+        customer_budget=_customer_budget(source),
     )
+
+
+def _budget(source: PromotionSource) -> Budget | None:
+    document = source.budget
+    return None if document is None else Budget(_budget_amount(source, document), document["when_short"])
+
+
+def _customer_budget(source: PromotionSource) -> CustomerBudget | None:
+    document = source.customer_budget
+    if document is None:
+        return None
+    period = None if document["period"] == WHOLE_PROMOTION else document["period"]
+    return CustomerBudget(_budget_amount(source, document), period, document["when_short"])
+
+
+def _budget_amount(source: PromotionSource, budget: Document) -> int:
+    return budget_amount(budget, family=source.family, promotion_type=source.type, currency=source.currency)
 
 
 def _limit_period(eligibility: Document) -> str | None:
@@ -235,6 +307,7 @@ def needs_consumer(promotion: Promotion) -> bool:
         promotion.source.family == "loyalty"
         or promotion.customer_rules is not None
         or promotion.customer_limit is not None
+        or promotion.customer_budget is not None
         or bool(promotion.application_rules)
         or bool(promotion.personalized)
     )

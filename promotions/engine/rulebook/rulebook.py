@@ -15,7 +15,7 @@ from promotions.engine.facts.consumer import Shopper
 from promotions.engine.rulebook.indexes import PromotionIndex, empty_indexes
 from promotions.engine.rulebook.life import life_reason
 from promotions.engine.rulebook.masks import ALL
-from promotions.engine.rulebook.promotion import OfferFacts, Promotion, Terms
+from promotions.engine.rulebook.promotion import Campaign, OfferFacts, Promotion, Terms
 
 MAX_CORRECTED_PROMOTIONS = 100
 """Masks are corrected for at most this many promotions put or removed at once; after more they are computed again."""
@@ -25,9 +25,15 @@ class Rulebook:
     """An account's promotions (drafts too, archived ones not), compiled and indexed. Never changed once built."""
 
     def __init__(
-        self, *, terms: Terms, offers: Mapping[str, OfferFacts], personalized: Mapping[str, PersonalizedTerms]
+        self,
+        *,
+        terms: Terms,
+        offers: Mapping[str, OfferFacts],
+        personalized: Mapping[str, PersonalizedTerms],
+        campaigns: Mapping[int, Campaign],
     ) -> None:
         self.terms = terms
+        self.campaigns = campaigns
         self.offers = offers
         self.personalized = personalized
         self._promotions: list[Promotion | None] = []
@@ -46,9 +52,10 @@ class Rulebook:
         terms: Terms,
         offers: Mapping[str, OfferFacts] | None = None,
         personalized: Mapping[str, PersonalizedTerms] | None = None,
+        campaigns: Mapping[int, Campaign] | None = None,
     ) -> "Rulebook":
-        """Return a rulebook of compiled promotions."""
-        rulebook = cls(terms=terms, offers=offers or {}, personalized=personalized or {})
+        """Return a rulebook of compiled promotions; ``campaigns`` are by id."""
+        rulebook = cls(terms=terms, offers=offers or {}, personalized=personalized or {}, campaigns=campaigns or {})
         for promotion in promotions:
             rulebook._put(promotion)
         return rulebook
@@ -61,6 +68,7 @@ class Rulebook:
         terms: Terms | None = None,
         offers: Mapping[str, OfferFacts] | None = None,
         personalized: Mapping[str, PersonalizedTerms] | None = None,
+        campaigns: Mapping[int, Campaign] | None = None,
     ) -> "Rulebook":
         """Return a rulebook with some promotions added or replaced and others (by id) removed; the rest is shared."""
         removed, put = list(removed), list(put)
@@ -69,6 +77,7 @@ class Rulebook:
             terms=terms or self.terms,
             offers=self.offers if offers is None else offers,
             personalized=self.personalized if personalized is None else personalized,
+            campaigns=self.campaigns if campaigns is None else campaigns,
         )
         other._promotions, other._ordinals = self._promotions.copy(), self._ordinals.copy()
         other._indexes = tuple(index.copy(keep_masks=is_small) for index in self._indexes)

@@ -11,6 +11,8 @@ from consumers.exceptions import Problem
 from consumers.models import Account
 from consumers.services.upsert import FIRST_YEAR, LAST_YEAR, is_storable
 from consumers.texts import key_problem, text_problem
+from promotions.engine.definition.budgets import budget_amount
+from promotions.engine.definition.fields import Document
 from promotions.engine.definition.reader import Definition, InvalidDefinition
 from promotions.exceptions import AlreadyPublished, PromotionsError
 from promotions.models import Promotion
@@ -89,7 +91,8 @@ def checked_change(
 
 def _checked_parts(promotion: PromotionValues | Promotion) -> tuple[object, ...]:
     """Return what the check of a definition depends on: the type, the documents, and the currency of their amounts."""
-    return promotion.type, promotion.outcome, promotion.eligibility, promotion.content, promotion.currency
+    documents = (promotion.outcome, promotion.eligibility, promotion.content)
+    return promotion.type, *documents, promotion.currency, promotion.budget, promotion.customer_budget
 
 
 def _set_definition(promotion: Promotion, definition: Definition) -> None:
@@ -100,6 +103,14 @@ def _set_definition(promotion: Promotion, definition: Definition) -> None:
     promotion.content = definition.content
     promotion.always_apply = bool(definition.eligibility.get("always_apply"))
     promotion.total_redemption_limit = definition.eligibility.get("total_redemption_limit")
+    promotion.budget, promotion.customer_budget = definition.budget, definition.customer_budget
+    budget = definition.budget
+    promotion.budget_amount = None if budget is None else _budget_amount(promotion, budget)
+    promotion.budget_overruns = budget is not None and budget["when_short"] == "honour"
+
+
+def _budget_amount(promotion: Promotion, budget: Document) -> int:
+    return budget_amount(budget, family=promotion.family, promotion_type=promotion.type, currency=promotion.currency)
 
 
 def field_problems(values: PromotionValues) -> Iterator[Problem]:

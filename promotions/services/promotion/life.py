@@ -118,6 +118,7 @@ def promotion_duplicate(
         duplicate.starts_at, duplicate.ends_at = values.starts_at, values.ends_at
         duplicate.draft, duplicate.archived, duplicate.stopped_at = True, False, None
         duplicate.status, duplicate.version, duplicate.redemptions = "", 0, 0
+        duplicate.budget_used = duplicate.saving_given = 0
         references = [
             Reference(kind=kind, key=key, path="") for kind, key in source.references.values_list("kind", "key")
         ]

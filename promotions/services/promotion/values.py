@@ -20,8 +20,8 @@ MAX_DESCRIPTION_LENGTH = 5_000
 class PromotionValues:
     """Everything that can be set on a promotion; each field has the default that it gets when it is left out.
 
-    ``outcome``, ``eligibility``, ``content`` and ``funding`` are the documents as they were sent. A blank currency
-    means the account's. Times are aware. ``campaign`` is a campaign's code.
+    ``outcome``, ``eligibility``, ``content``, ``funding`` and the budgets are the documents as they were sent. A blank
+    currency means the account's. Times are aware. ``campaign`` is a campaign's code.
     """
 
     code: str
@@ -36,6 +36,8 @@ class PromotionValues:
     outcome: object = field(default_factory=dict)
     eligibility: object = field(default_factory=dict)
     content: object = field(default_factory=dict)
+    budget: object = None
+    customer_budget: object = None
     campaign: str | None = None
     funding: object = field(default_factory=list)
     ledger_class: str = ""
@@ -71,6 +73,8 @@ def promotion_definition(promotion: Promotion) -> Document:
         "outcome": promotion.outcome,
         "eligibility": promotion.eligibility,
         "content": promotion.content,
+        "budget": promotion.budget,
+        "customer_budget": promotion.customer_budget,
         "funding": promotion.funding,
         "ledger_class": promotion.ledger_class,
     }
@@ -91,6 +95,8 @@ def promotion_values(promotion: Promotion) -> PromotionValues:
         outcome=promotion.outcome,
         eligibility=promotion.eligibility,
         content=promotion.content,
+        budget=promotion.budget,
+        customer_budget=promotion.customer_budget,
         campaign=promotion.campaign.code if promotion.campaign is not None else None,
         funding=promotion.funding,
         ledger_class=promotion.ledger_class,

@@ -14,7 +14,7 @@ from promotions.services.promotion.references import INSERT_BATCH, references_wr
 from promotions.services.promotion.values import promotion_definition
 from promotions.services.status import status_events, status_events_record, transitions_missed
 
-_NEVER_UPDATED = frozenset({"id", "account", "family", "redemptions", "created_at"})
+_NEVER_UPDATED = frozenset({"id", "account", "family", "redemptions", "budget_used", "saving_given", "created_at"})
 _UPDATED = [field.name for field in Promotion._meta.concrete_fields if field.name not in _NEVER_UPDATED]
 
 
@@ -91,7 +91,7 @@ def _insert(promotions: list[Promotion], author: Author, at: datetime) -> None:
 def _update(promotions: list[Promotion], author: Author, at: datetime) -> None:
     if not promotions:
         return
-    # By id, as sales and sweeps lock them. Only sales write the counter of redemptions.
+    # By id, as sales and sweeps lock them. Only sales write the counters of what was given.
     promotions.sort(key=lambda promotion: promotion.pk)
     creation_times = [promotion.created_at for promotion in promotions]
     Promotion.objects.bulk_create(

@@ -46,6 +46,7 @@ scheduled_work                                      SAP     SAP reads
 
 promotion_calendar                                  SAPMCV  SAPMCV reads
 promotion_conflicts                                 SAPMCV  SAPMCV reads
+promotion_results                                   SAPMCV  SAPMCV reads
 promotion_uplift                                    SAPMCV  SAPMCV reads
 lost_saving                                         -       SAPMCV reads
 try_basket                                          SAPMCV  SAPMCV reads
@@ -524,7 +525,7 @@ def query_of(page: Page, account: Account) -> str:
             return f"?promotion={(with_group or loyalty).values_list('pk', flat=True)[0]}"
         case "saved_filter_add":
             return "?q=Site"
-        case "promotion_conflicts":
+        case "promotion_conflicts" | "promotion_results":
             return f"?promotion={promotions.filter(draft=False).order_by('pk').values_list('pk', flat=True)[0]}"
         case "promotions_personalizedlist_step" if page.action != "give":
             return f"?promotion={_list_of(account).promotion.backend_id}"

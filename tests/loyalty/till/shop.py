@@ -115,7 +115,8 @@ class Shop:
 
     def promotion(self, code: str, *, outcome: Json = None, kind: str = "fixed_points", **values: Json) -> Promotion:
         """Create a published loyalty promotion; keywords that are not its fields are its eligibility's."""
-        own = {name: values.pop(name) for name in ("starts_at", "ends_at", "draft", "currency") if name in values}
+        fields = ("starts_at", "ends_at", "draft", "currency", "budget", "customer_budget")
+        own = {name: values.pop(name) for name in fields if name in values}
         row = PromotionValues(
             code=code,
             type=kind,

@@ -11,6 +11,7 @@ from conflicts.resolver import Policy
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
 from promotions.engine.definition.discount import check_discount
+from promotions.engine.definition.fields import BUDGETS
 from promotions.engine.definition.loyalty import check_loyalty
 from promotions.engine.facts import basket as baskets
 from promotions.engine.facts.basket import Basket, Line, ProductFacts, SiteFacts, TransactionTexts, fold_text
@@ -18,7 +19,14 @@ from promotions.engine.facts.consumer import PersonalizedChoice, Shopper, Usage
 from promotions.engine.money import to_minor_price
 from promotions.engine.pipeline.decision import Applied, AppliedVoucher, Decision, Refusal
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
-from promotions.engine.rulebook.promotion import OfferFacts, Promotion, PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.promotion import (
+    Campaign,
+    OfferFacts,
+    Promotion,
+    PromotionSource,
+    Terms,
+    compile_promotion,
+)
 from promotions.engine.rulebook.rulebook import Rulebook
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.check import check_tree
@@ -145,11 +153,15 @@ def make_promotion(code: str = "promo", promotion_type: str = "fixed_points", **
     life = {name: fields.pop(name) for name in _LIFE if name in fields}
     eligibility = {name: fields.pop(name) for name in _ELIGIBILITY if name in fields}
     transaction_limit = fields.pop("transaction_redemption_limit", None)
+    budgets = {name: fields.pop(name) for name in BUDGETS if name in fields}
+    life["campaign_id"] = fields.pop("campaign_id", None)
     definition = check_loyalty(
         promotion_type,
         outcome=_OUTCOMES[promotion_type] | fields,
         eligibility=eligibility,
         content={},
+        budgets=budgets,
+        currency=life.get("currency", "GBP"),
         catalogue_enabled=True,
     )
     return compile_promotion(
@@ -165,6 +177,8 @@ def make_promotion(code: str = "promo", promotion_type: str = "fixed_points", **
             outcome=definition.outcome,
             eligibility=definition.eligibility | {"transaction_redemption_limit": transaction_limit},
             content=definition.content,
+            budget=definition.budget,
+            customer_budget=definition.customer_budget,
             **{
                 "currency": "GBP",
                 "starts_at": YEAR_START,
@@ -192,12 +206,15 @@ def make_discount(
     Unknown names belong to the outcome: ``value``, ``maximum_discount`` and ``price_order``.
     """
     life = {"currency": "GBP"} | {name: fields.pop(name) for name in _LIFE if name in fields}
+    life["campaign_id"] = fields.pop("campaign_id", None)
+    budgets = {name: fields.pop(name) for name in BUDGETS if name in fields}
     eligibility = {name: fields.pop(name) for name in (*_ELIGIBILITY, "transaction_redemption_limit") if name in fields}
     outcome = {"value": _VALUES[discount_type], "product_sets": [product_set()] if sets is None else list(sets)}
     definition = check_discount(
         discount_type,
         outcome=outcome | fields,
         eligibility=eligibility,
+        budgets=budgets,
         currency=life["currency"],
         catalogue_enabled=True,
     )
@@ -214,6 +231,8 @@ def make_discount(
             outcome=definition.outcome,
             eligibility=definition.eligibility,
             content=definition.content,
+            budget=definition.budget,
+            customer_budget=definition.customer_budget,
             **{"starts_at": YEAR_START, "ends_at": None, "draft": False, "stopped_at": None, **life},
         )
     )
@@ -289,6 +308,7 @@ def make_rulebook(
     terms: Terms | None = None,
     offers: Iterable[OfferFacts] | None = None,
     personalized: Mapping[str, PersonalizedTerms] | None = None,
+    campaigns: Iterable[Campaign] = (),
 ) -> Rulebook:
     known = (make_offer(),) if offers is None else offers
     return Rulebook.build(
@@ -296,6 +316,7 @@ def make_rulebook(
         terms=terms or make_terms(),
         offers={offer.code: offer for offer in known},
         personalized=personalized,
+        campaigns={campaign.id: campaign for campaign in campaigns},
     )
 
 
@@ -310,9 +331,10 @@ def decide(
     offers: Iterable[OfferFacts] | None = None,
     personalized: Mapping[str, PersonalizedTerms] | None = None,
     vouchers: Sequence[PresentedVoucher] = (),
+    campaigns: Iterable[Campaign] = (),
 ) -> Decision:
     """The decision on a basket, every promotion explained. A member buys unless it is anonymous."""
-    rulebook = make_rulebook(promotions, terms=terms, offers=offers, personalized=personalized)
+    rulebook = make_rulebook(promotions, terms=terms, offers=offers, personalized=personalized, campaigns=campaigns)
     case = EvaluationCase(
         basket=basket,
         shopper=None if anonymous else shopper or make_shopper(today=basket.today),

@@ -5,6 +5,7 @@ from typing import Any
 
 from consumers.types import JsonObject
 from loyalty.choices import PromotionType
+from promotions.admin.editor.budget_fields import BUDGET_PATHS, BUDGETS_SECTION
 from promotions.admin.editor.content_fields import CONTENT_PATHS, CONTENT_SECTIONS
 from promotions.admin.editor.form import GENERAL_SECTIONS, LIMITS_ROWS
 from promotions.engine.definition.fields import (
@@ -69,6 +70,7 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
         },
     ),
     ("Restriction rules", {"fields": (*LIMITS_ROWS, "always_apply")}),
+    BUDGETS_SECTION,
 )
 
 
@@ -93,6 +95,7 @@ PATHS: Mapping[str, str] = {
     **{f"eligibility.{name}": name for name in (*CONDITIONS, *RESTRICTIONS, "application_rules")},
     "eligibility.control_group.percentage": "control_percentage",
     "eligibility.control_group": "control_group",
+    **BUDGET_PATHS,
     **CONTENT_PATHS,
 }
 """The field at which a problem is shown, by the first of these paths with which the problem's path begins."""

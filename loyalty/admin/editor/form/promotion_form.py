@@ -172,6 +172,7 @@ class LoyaltyPromotionForm(ContentFields, EligibilityFields, OutcomeFields, Prom
             outcome=self.outcome(),
             eligibility=self.eligibility(),
             content=self.content(),
+            **self.budgets(),
         )
         return promotion_problems(family=LOYALTY, account=self.account, values=values, before=before, at=at)
 

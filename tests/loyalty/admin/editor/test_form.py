@@ -52,6 +52,11 @@ ELIGIBILITY = [
     "Limit redemptions per customer",
     "Period of the limit per customer",
     "Always apply",
+    "Budget",
+    "When the rest is not enough",
+    "Budget per customer",
+    "Period of the budget per customer",
+    "When a customer's rest is not enough",
 ]
 CONTENT = [
     "Short description",

@@ -26,6 +26,11 @@ LIMITS = [
     "Period of the limit per customer",
     "Limit redemptions per transaction",
     "Always apply",
+    "Budget",
+    "When the rest is not enough",
+    "Budget per customer",
+    "Period of the budget per customer",
+    "When a customer's rest is not enough",
 ]
 
 

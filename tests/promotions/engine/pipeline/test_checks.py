@@ -84,6 +84,8 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("no_matching_products", {"product_selection": selection(sku("nothing"))}),
     ("total_limit", {"total_redemption_limit": 3}),
     ("customer_limit", {"customer_redemption_limit": 2}),
+    ("budget", {"budget": {"amount": "0"}}),
+    ("customer_budget", {"customer_budget": {"amount": "0", "period": "day"}}),
     ("no_value", {"conversion_units": "1000000"}),
 ]
 """What makes a promotion fail one check, in the order of the checks."""
@@ -115,7 +117,7 @@ def test_a_promotion_that_fails_two_checks_names_the_first(
 def test_the_reasons_are_in_the_order_of_the_checks() -> None:
     names = [name for name, _ in FAULTS]
     assert names == [name for name in REASONS if name in names]
-    assert REASONS[-3:] == ("offer_unavailable", "no_value", "lost_conflict")
+    assert REASONS[-5:] == ("offer_unavailable", "budget", "customer_budget", "no_value", "lost_conflict")
 
 
 def test_a_voucher_needs_no_membership_but_a_consumer() -> None:

@@ -1,0 +1,1 @@
+"""The pages of results: of one promotion, and of all."""

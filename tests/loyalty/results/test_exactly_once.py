@@ -1,0 +1,178 @@
+"""However sales, returns and runs follow each other, results are what a count from scratch says."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from consumers.models import Site
+from loyalty.models import PromotionResult
+from loyalty.selectors.results_verification import results_differences
+from loyalty.services.results import readers
+from loyalty.services.results.count import results_count
+from loyalty.services.results.readers import CountedBatch
+from tests.loyalty.till.shop import Json, Shop, make_basket, make_line, make_return, make_set, make_shop
+
+pytestmark = pytest.mark.django_db
+
+SKUS = ("TEA", "BAP", "PIE")
+QUANTITIES = st.integers(0, 4)
+
+
+class Died(Exception):
+    """A run ends before its end."""
+
+
+@dataclass
+class Heard:
+    """A reader of what is counted, which dies when it is asked to."""
+
+    dies: bool = False
+    sales: list[int] = field(default_factory=list)
+    returns: list[int] = field(default_factory=list)
+
+    def __call__(self, batch: CountedBatch) -> None:
+        if self.dies:
+            raise Died
+        self.sales += [sale.row.id for sale in batch.sales]
+        self.returns += [counted.id for counted in batch.returns]
+
+
+def filled_shop() -> Shop:
+    """Make a shop in which discounts overlap in lines, points and vouchers are given, and some costs are unknown."""
+    shop = make_shop(expected_redemption="33.33")
+    Site.objects.create(account=shop.account, number="002", name="York", town="York", time_zone="America/New_York")
+    shop.member("c")
+    shop.member("d")
+    shop.product("TEA", cost_price="1.0001")
+    shop.product("BAP", cost_price="0.7")
+    shop.product("PIE")
+    shop.discount("tenth", make_set(products=["TEA"]), value="10")
+    shop.discount("second-half-price", make_set(2, 1, products=["TEA", "BAP"]), value="50")
+    shop.discount("staff", value="5", always_apply=True)
+    shop.promotion("each", outcome={"points": 7, "quantity_rule": {"apply_to": "every", "units": 2}})
+    shop.offer("o", value="1.5")
+    shop.promotion("gift", kind="redeem_offer", outcome={"offer": "o"})
+    return shop
+
+
+SELL = st.tuples(
+    st.just("sell"),
+    st.tuples(QUANTITIES, QUANTITIES, QUANTITIES),
+    st.sampled_from(("", "c", "d")),
+    st.sampled_from(("001", "002")),
+    st.integers(0, 40),
+    st.booleans(),
+)
+GIVE_BACK = st.tuples(st.just("return"), st.integers(0, 5), st.sampled_from(SKUS), st.integers(1, 2))
+VOID = st.tuples(st.just("void"), st.integers(0, 5))
+RUN = st.tuples(st.just("run"), st.integers(1, 3))
+DIE = st.tuples(st.just("die"), st.integers(1, 3))
+
+
+@dataclass
+class Script:
+    """The steps of one example."""
+
+    shop: Shop
+    heard: Heard
+    sales: list[str] = field(default_factory=list)
+    vouchers: dict[str, list[str]] = field(default_factory=dict)
+    returned: int = 0
+
+    def sell(self, quantities: tuple[int, ...], consumer: str, site: str, days: int, pays: bool) -> None:
+        lines = [
+            make_line(sku, str(count), price, unit_price_ex_tax=ex_tax)
+            for sku, count, (price, ex_tax) in zip(
+                SKUS, quantities, (("3.33", "2.77"), ("1.99", "1.99"), ("0.05", "0.04")), strict=True
+            )
+            if count
+        ]
+        if not lines:
+            return
+        codes = self.vouchers.get(consumer, [])[:1] if pays else []
+        moment = (timezone.now() - timedelta(days=days)).isoformat()
+        answer: Json = self.shop.call(
+            "post",
+            "transactions",
+            make_basket(
+                *lines,
+                reference=f"S{len(self.sales)}",
+                site=site,
+                consumer=consumer,
+                vouchers=codes,
+                occurred_at=moment,
+            ),
+        ).json()
+        self.sales.append(answer["reference"])
+        self.vouchers[consumer] = [
+            *(code for code in self.vouchers.get(consumer, []) if code not in codes),
+            *(voucher["code"] for voucher in answer["vouchers_issued"]),
+        ]
+
+    def give_back(self, sale: int, sku: str, count: int) -> None:
+        if self.sales:
+            self.returned += 1
+            body = make_return(f"R{self.returned}", **{sku: str(count)})
+            self.shop.call("post", f"transactions/{self.sales[sale % len(self.sales)]}/returns", body)
+
+    def void(self, sale: int) -> None:
+        if self.sales:
+            self.returned += 1
+            body = {"reference": f"R{self.returned}"}
+            self.shop.call("post", f"transactions/{self.sales[sale % len(self.sales)]}/void", body)
+
+    def run(self, batch_size: int) -> None:
+        results_count(clock=timezone.now, batch_size=batch_size)
+
+    def die(self, batch_size: int) -> None:
+        self.heard.dies = True
+        with suppress(Died):
+            self.run(batch_size)
+        self.heard.dies = False
+
+    def play(self, steps: list[tuple[object, ...]]) -> None:
+        acts = {"sell": self.sell, "return": self.give_back, "void": self.void, "run": self.run, "die": self.die}
+        for name, *arguments in steps:
+            acts[str(name)](*arguments)  # type: ignore[operator]
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    heard = Heard()
+    monkeypatch.setattr(readers, "_readers", [heard])
+    return heard
+
+
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(steps=st.lists(st.one_of(SELL, SELL, GIVE_BACK, GIVE_BACK, VOID, RUN, DIE), min_size=4, max_size=14))
+def examples(shop: Shop, heard: Heard, steps: list[tuple[object, ...]]) -> None:
+    with transaction.atomic():
+        heard.sales.clear()
+        heard.returns.clear()
+        Script(shop, heard).play(steps)
+        results_count(clock=timezone.now)
+        assert [str(difference) for difference in results_differences()] == []
+        assert len(heard.sales) == len(set(heard.sales))
+        assert len(heard.returns) == len(set(heard.returns))
+        transaction.set_rollback(True)
+
+
+def test_results_are_what_a_count_from_scratch_says_after_any_steps(heard: Heard) -> None:
+    examples(filled_shop(), heard)
+
+
+def test_a_count_from_scratch_names_what_differs(heard: Heard) -> None:
+    shop = filled_shop()
+    script = Script(shop, heard)
+    script.sell((2, 1, 1), "c", "001", 0, pays=False)
+    script.run(10)
+    assert not list(results_differences())
+    PromotionResult.objects.filter(promotion__code="each").update(points=6)
+    assert {difference.figure for difference in results_differences()} == {"points"}

@@ -1,0 +1,44 @@
+"""When something runs out: what is left against the medians of the weekdays."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from loyalty.forecast import day_of_running_out, weekday_medians
+
+SUNDAY = date(2026, 3, 1)
+MEDIANS = [Decimal(number) for number in (300, 310, 320, 350, 520, 780, 420)]
+
+
+@pytest.mark.parametrize(
+    ("left", "day"),
+    [
+        # A week uses 3,000; the 800 that then are left last until Wednesday.
+        (3_800, date(2026, 3, 11)),
+        (3_000, date(2026, 3, 8)),
+        (3_001, date(2026, 3, 9)),
+        (300, date(2026, 3, 2)),
+        (1, date(2026, 3, 2)),
+        (0, SUNDAY),
+        (10**12, None),
+    ],
+)
+def test_what_is_left_lasts_until_the_weekdays_have_used_it(left: int, day: date | None) -> None:
+    assert day_of_running_out(Decimal(left), medians=MEDIANS, after=SUNDAY) == day
+
+
+def test_what_nobody_uses_never_runs_out() -> None:
+    assert day_of_running_out(Decimal(5), medians=[Decimal(0)] * 7, after=SUNDAY) is None
+
+
+def test_medians_are_those_of_the_same_weekdays_of_four_weeks() -> None:
+    used = {SUNDAY - timedelta(days=7 * week): Decimal(number) for week, number in enumerate((10, 20, 40, 1_000, 9))}
+    assert weekday_medians(used, first=date(2020, 1, 1), last=SUNDAY) == [0, 0, 0, 0, 0, 0, 30]
+
+
+def test_days_before_the_start_do_not_count_and_a_weekday_to_come_is_as_usual() -> None:
+    used = {SUNDAY: Decimal(30), SUNDAY - timedelta(days=1): Decimal(50)}
+    first = SUNDAY - timedelta(days=1)
+    assert weekday_medians(used, first=first, last=SUNDAY) == [40, 40, 40, 40, 40, 50, 30]
+    assert weekday_medians({}, first=SUNDAY + timedelta(days=1), last=SUNDAY) == [0] * 7
