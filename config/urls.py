@@ -17,6 +17,7 @@ from consumers.admin.saved_filters import saved_filter_add_page, saved_filters_p
 from loyalty.admin.calendar import calendar
 from loyalty.admin.conflicts import conflicts_page, lost_saving_fragment
 from loyalty.admin.results.promotion_page import promotion_results
+from loyalty.admin.results.ranking import results_ranking
 from loyalty.admin.try_basket.page import try_basket
 from loyalty.admin.uplift import uplift_page
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
@@ -42,6 +43,7 @@ urlpatterns = [
     path("admin/saved-filters/<str:list_name>/", admin.site.admin_view(saved_filters_page), name="saved_filters"),
     path("admin/calendar/", admin.site.admin_view(calendar), name="promotion_calendar"),
     path("admin/conflicts-of/", admin.site.admin_view(conflicts_page), name="promotion_conflicts"),
+    path("admin/results/", admin.site.admin_view(results_ranking), name="results"),
     path("admin/results-of/", admin.site.admin_view(promotion_results), name="promotion_results"),
     path("admin/uplift/", admin.site.admin_view(uplift_page), name="promotion_uplift"),
     path("admin/lost-saving/", admin.site.admin_view(lost_saving_fragment), name="lost_saving"),

@@ -26,12 +26,15 @@ class LoyaltyConfig(AppConfig):
         from loyalty.error_codes import CODES  # noqa: PLC0415
         from loyalty.loyalty_sections import SECTIONS  # noqa: PLC0415
         from loyalty.selectors.points import consumers_with_points_history  # noqa: PLC0415
+        from loyalty.selectors.results import promotions_with_results  # noqa: PLC0415
         from loyalty.selectors.rewards import currencies_of_amounts  # noqa: PLC0415
         from loyalty.services.results.readers import results_reader_register  # noqa: PLC0415
         from loyalty.services.uplift.population import counted_sales_mark  # noqa: PLC0415
         from promotions.admin.editor.publish_warning import publish_warning_register  # noqa: PLC0415
+        from promotions.admin.editor.result_columns import promotion_results_register  # noqa: PLC0415
         from promotions.admin.editor.saved_note import saved_note_register  # noqa: PLC0415
 
+        promotion_results_register(promotions_with_results)
         reference_check_register("currency", currencies_of_amounts)
         reference_check_register("membership", consumers_with_points_history)
         for section in SECTIONS:

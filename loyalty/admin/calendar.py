@@ -59,7 +59,7 @@ _COLUMNS = (
 _VIEWS = [("timeline", "Timeline"), ("month", "Month")]
 _GROUPS = [("", "None"), ("campaign", "Campaign")]
 _SORTS = [("start", "Start date"), ("end", "End date")]
-_KINDS = [
+KIND_CHOICES = [
     ("", "All"),
     ("Loyalty promotions", [(Family.LOYALTY.value, "All loyalty promotions"), *PromotionType.choices]),
     ("Discounts", [(Family.DISCOUNT.value, "All discounts"), *DiscountType.choices]),
@@ -77,7 +77,7 @@ class CalendarForm(forms.Form):
 
     view = forms.ChoiceField(choices=_VIEWS, required=False, widget=forms.HiddenInput())
     day = forms.DateField(label="Date", required=False, widget=DateInput())
-    kind = forms.ChoiceField(label="Kind", choices=_KINDS, required=False, widget=UnfoldAdminSelectWidget())
+    kind = forms.ChoiceField(label="Kind", choices=KIND_CHOICES, required=False, widget=UnfoldAdminSelectWidget())
     status = forms.ChoiceField(
         label="Status", choices=[("", "All"), *Status.choices], required=False, widget=UnfoldAdminSelectWidget()
     )

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import DecimalField, ExpressionWrapper, F, OuterRef, QuerySet, Subquery, Sum, Value
 from pyroaring import BitMap64
 
 from consumers.models import Site
@@ -201,6 +201,22 @@ def results_ranked(*, account_id: int, period: ResultsPeriod) -> list[RankedProm
         for key, figures in sums.items()
     ]
     return sorted(ranked, key=lambda row: (-row.result.sold.cost, row.promotion.code, row.promotion.family))
+
+
+def promotions_with_results(promotions: "QuerySet[Any]") -> "QuerySet[Any]":
+    """Return promotions with ``results_cost`` and ``results_sales`` of all days; None where nothing was sold."""
+    amount = DecimalField(max_digits=30, decimal_places=6)
+    millions = Value(1_000_000, output_field=amount)
+    expected = ExpressionWrapper(F("points_value") * F("expected_redemption") / Value(100), output_field=amount)
+    cost = ExpressionWrapper(F("discount") + F("vouchers_discount") + expected, output_field=amount)
+    days = PromotionDayResult.objects.filter(promotion=OuterRef("pk")).order_by().values("promotion")
+
+    def total(value: Any) -> Subquery:
+        in_money = ExpressionWrapper(Sum(value, output_field=amount) / millions, output_field=amount)
+        return Subquery(days.annotate(total=in_money).values("total"), output_field=amount)
+
+    annotated: QuerySet[Any] = promotions.annotate(results_cost=total(cost), results_sales=total(F("promoted_sales")))
+    return annotated
 
 
 # --- adding up --------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from loyalty.admin.results.figures import (
     may_download,
     tile_of,
 )
-from loyalty.admin.results.limits import redemption_limit_use
+from loyalty.admin.results.limits import limits_used
 from loyalty.admin.results.period import ALL_TIME, ChosenPeriod, PeriodForm, address_with, period_links, period_of
 from loyalty.admin.wording import describe_type
 from loyalty.models import LoyaltyPromotion
@@ -124,7 +124,7 @@ def _results_context(request: HttpRequest, promotion: Promotion, chosen: ChosenP
     context: Context = {
         "as_of": format_moment(results.as_of) if results.as_of else "",
         "has_results": bool(results.rows),
-        "limit": redemption_limit_use(
+        "limits": limits_used(
             promotion, today=today, first=timezone.localdate(promotion.starts_at), is_running=is_running
         ),
     }

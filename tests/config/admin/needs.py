@@ -150,6 +150,7 @@ scheduled_work          AccountSettings.change
 saved_filters           Sites.see
 saved_filter_add        Sites.see
 promotion_calendar      LoyaltyPromotions.see|Discounts.see
+results                 LoyaltyPromotions.see|Discounts.see
 promotion_results       LoyaltyPromotions.see
 promotion_conflicts     ConflictManagement.see
 promotion_uplift        LoyaltyPromotions.see

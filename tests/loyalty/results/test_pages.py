@@ -21,6 +21,7 @@ from tests.loyalty.till.shop import Shop, make_line, make_set, make_shop
 
 pytestmark = pytest.mark.django_db
 
+RANKING_QUERIES = 7
 MARCH = "&first=2026-03-01&last=2026-03-07"
 
 
@@ -128,4 +129,39 @@ def test_the_page_needs_the_same_statements_whatever_it_shows(shop: Shop, client
     results_count(clock=timezone.now)
     with CaptureQueriesContext(connection) as many:
         page(client, MARCH)
-    assert len(few) == len(many) == 16
+    assert len(few) == len(many) == 19
+
+
+def test_all_promotions_are_ranked_filtered_and_a_file(shop: Shop, client: Client) -> None:
+    shop.promotion("p", outcome={"points": 50})
+    sell(shop)
+    address = "/admin/results/?first=2026-03-01&last=2026-03-07"
+    text = words(client.get(address))
+    assert "2 promotions and discounts with results" in text
+    assert text.index("d · Discount: Percentage") < text.index("p · Loyalty promotion: Fixed points")
+    turned = words(client.get(f"{address}&sort=cost"))
+    assert turned.index("p · Loyalty promotion") < turned.index("d · Discount")
+    assert "d · Discount" not in words(client.get(f"{address}&kind=loyalty"))
+    assert "Clear filters" in words(client.get(f"{address}&q=nothing"))
+    rows = list(csv.DictReader(io.StringIO(client.get(f"{address}&file=csv").content.decode("utf-8-sig"))))
+    assert [(row["code"], row["family"], row["cost"]) for row in rows] == [
+        ("d", "discount", "5.00"),
+        ("p", "loyalty", "1.00"),
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        client.get(address)
+    assert len(queries) == RANKING_QUERIES
+
+
+def test_the_list_shows_cost_and_sales_and_sorts_by_them(shop: Shop, client: Client) -> None:
+    shop.discount("never", make_set(products=["TEA"]), value="10")
+    sell(shop)
+    for order in ("7", "-8"):
+        text = words(client.get(f"/admin/promotions/discount/?o={order}"))
+        assert "5.00 GBP" in text
+        assert "45.00 GBP" in text
+
+
+def test_a_budget_says_what_is_left_of_it(shop: Shop, client: Client) -> None:
+    Promotion.objects.filter(code="d").update(budget_amount=10_000, budget_used=2_500)
+    assert "Budget: 25.00 of 100.00 GBP used, 75.00 left (25%)" in words(page(client))
