@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from import_export.fields import Field
@@ -27,7 +27,7 @@ from consumers.admin.files.results import (
 )
 from consumers.admin.files.widgets import DayWidget, TextsWidget, TextWidget
 from consumers.admin.framework.fields import DateInput
-from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, choice_filter
+from consumers.admin.framework.filters import AccountRelatedFilter, ArchivedFilter, ChoiceFilter, choice_filter
 from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
 from consumers.admin.framework.rows_page import RowsPage, rows_page
@@ -36,7 +36,7 @@ from consumers.author import Author
 from consumers.choices import ConsumerKind, MembershipStatus
 from consumers.loyalty_sections import LoyaltySection, loyalty_sections
 from consumers.models import Consumer
-from consumers.selectors import consumers_condition, consumers_of
+from consumers.selectors import consumers_condition, consumers_of, groups_of
 from consumers.services.consumer import (
     CardValues,
     ConsumerValues,
@@ -282,6 +282,29 @@ def column_value(consumer: Consumer, column: str) -> Any:
 _MISSING = object()
 
 
+class GroupFilter(ChoiceFilter):
+    """Members of a group.
+
+    Membership is looked up for each consumer: joined to a group of a million, all of them would be compared with each
+    other to show each once.
+    """
+
+    title = "groups"
+    parameter_name = "groups__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        groups = groups_of(account_id=account_of(request).pk)
+        return [(str(group.pk), str(group)) for group in groups]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        if not self.value():
+            return queryset
+        if self.value() not in dict(self.lookup_choices):
+            return queryset.none()
+        links = Consumer.groups.through._default_manager.filter(consumer=OuterRef("pk"), consumergroup=self.value())
+        return queryset.filter(Exists(links))
+
+
 @admin.register(Consumer)
 class ConsumerAdmin(GroupActionsMixin, ImportExportMixin, KeyedAdmin):
     """Consumers."""
@@ -307,7 +330,7 @@ class ConsumerAdmin(GroupActionsMixin, ImportExportMixin, KeyedAdmin):
                 rows.filter(membership=None) if value == "none" else rows.filter(membership__status=value)
             ),
         ),
-        ("groups", AccountRelatedFilter),
+        GroupFilter,
         ("home_site", AccountRelatedFilter),
         ArchivedFilter,
     )

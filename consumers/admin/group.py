@@ -1,7 +1,7 @@
 """Named sets of consumers."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
@@ -16,20 +16,33 @@ from consumers.admin.files.pages import ImportExportMixin
 from consumers.admin.files.resource import AccountResource
 from consumers.admin.files.widgets import FlagWidget, TextWidget
 from consumers.admin.framework.filters import ArchivedFilter, choice_filter
-from consumers.admin.framework.pages import KeyedAdmin, ServiceForm, account_of
-from consumers.admin.group_members import GroupMembersMixin
+from consumers.admin.framework.key_fields import KeysField
+from consumers.admin.framework.pages import KeyedAdmin, ModelForm, ServiceForm, account_of
+from consumers.admin.group_members import CHANGE_GROUPS, GroupMembersMixin, listed_ids, show_names
 from consumers.author import Author
 from consumers.models import Consumer, ConsumerGroup
-from consumers.selectors import group_members, groups_of, groups_with_sizes, row_by_id
+from consumers.selectors import consumer_pks_by_id, group_members, groups_of, groups_with_sizes, row_by_id
 from consumers.services.group import GroupValues, MemberValues, group_delete, group_members_save, groups_save
+from consumers.services.group_members import MAX_INLINE_MEMBERS, group_members_change
 from consumers.services.upsert import is_storable, rows_by_values
 from consumers.types import Context, Rows
 
 
 class GroupForm(ServiceForm):
-    """A group, as its service takes it."""
+    """A group, as its service takes it. A new one can be given its first members."""
 
     key_field = "code"
+    key_from_name = True
+    may_add_members: ClassVar[bool] = True
+
+    consumers = KeysField(
+        "consumer",
+        noun="consumer",
+        max_keys=MAX_INLINE_MEMBERS,
+        label="Members",
+        required=False,
+        help_text="Search by name, consumer id, e-mail or card, or paste ids, one on each line.",
+    )
 
     class Meta:
         model = ConsumerGroup
@@ -39,6 +52,23 @@ class GroupForm(ServiceForm):
             "code": "Code used in promotions and integrations. You cannot change it later.",
             "archived": "Hides the group from lists. Promotions that use it keep working.",
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.consumer_pks: list[int] = []
+        if self.instance.pk is not None or not self.may_add_members:
+            del self.fields["consumers"]
+            return
+        show_names(self, self.account)
+
+    def clean_consumers(self) -> list[str]:
+        """Return the ids of the first members; those that nobody has are an error that names them."""
+        ids: list[str] = self.cleaned_data["consumers"]
+        pks = consumer_pks_by_id(account_id=self.account.pk, consumer_ids=[key for key in ids if is_storable(key)])
+        if unknown := [key for key in ids if key not in pks]:
+            raise ValidationError(f"No consumer has {listed_ids(unknown)}. Remove or correct them.")
+        self.consumer_pks = list(pks.values())
+        return ids
 
 
 class GroupResource(AccountResource):
@@ -145,10 +175,23 @@ class GroupAdmin(GroupMembersMixin, ImportExportMixin, KeyedAdmin):
     search_fields = ("code", "name")
     search_help_text = "Code or name"
     ordering = ("code",)
-    fieldsets = (("Group", {"fields": (("code", "name"), "archived")}),)
+    fieldsets = (("Group", {"fields": (("name", "code"), "archived")}),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConsumerGroup]:
         return groups_with_sizes(account_id=account_of(request).pk).order_by(*self.ordering)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: object
+    ) -> type[ModelForm]:
+        form: type[ModelForm] = super().get_form(request, obj, change=change, **kwargs)
+        if issubclass(form, GroupForm):
+            form.may_add_members = request.user.has_perm(CHANGE_GROUPS)
+        return form
+
+    def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
+        if obj is None and request.user.has_perm(CHANGE_GROUPS):
+            return (("Group", {"fields": (("name", "code"), "consumers")}),)
+        return super().get_fieldsets(request, obj)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> ConsumerGroup | None:
         # The page of a group shows a page of its members: nobody counts a million of them for it.
@@ -174,6 +217,8 @@ class GroupAdmin(GroupMembersMixin, ImportExportMixin, KeyedAdmin):
 
     def save_values(self, *, account_id: int, author: Author, obj: ConsumerGroup, form: Any) -> None:
         groups_save(account_id=account_id, rows=[GroupValues(code=obj.code, name=obj.name, archived=obj.archived)])
+        if form.consumer_pks:
+            group_members_change(account_id=account_id, code=obj.code, consumer_pks=form.consumer_pks, is_member=True)
 
     def delete_row(self, request: HttpRequest, obj: ConsumerGroup) -> None:
         group_delete(account_id=account_of(request).pk, code=obj.code)

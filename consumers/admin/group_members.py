@@ -142,7 +142,7 @@ class AddMembersForm(forms.Form):
         unknown = [key for key in ids if key not in pks]
         self.consumer_pks = [pks[key] for key in ids if key in pks]
         if unknown and not self.consumer_pks:
-            self.add_error("consumers", f"No consumer has {_listed(unknown)}. Nothing is changed.")
+            self.add_error("consumers", f"No consumer has {listed_ids(unknown)}. Nothing is changed.")
         elif unknown and not cleaned["skip_unknown"]:
             self._ask_to_skip(ids, unknown)
         return cleaned
@@ -154,21 +154,22 @@ class AddMembersForm(forms.Form):
             self.data = {**self.data.dict(), "consumers": "\n".join(ids)}  # type: ignore[attr-defined]
         else:
             advice += " Then choose the file again."
-        self.add_error("consumers", f"No consumer has {_listed(unknown)}. {advice}")
+        self.add_error("consumers", f"No consumer has {listed_ids(unknown)}. {advice}")
         field = self.fields["skip_unknown"]
         field.widget = UnfoldBooleanSwitchWidget()
         field.label = "Skip ids that no consumer has"
 
-    def show_names(self) -> None:
-        """Give the chosen consumers their names, for the widget."""
-        widget = self.fields["consumers"].widget
-        keys = self["consumers"].value() or ""
-        lines = keys.splitlines() if isinstance(keys, str) else keys
-        chosen = [key for line in lines if (key := line.strip()) and is_storable(key)]
-        widget.names = consumer_names(account_id=self.account.pk, consumer_ids=chosen[:MAX_INLINE_MEMBERS])
+
+def show_names(form: forms.BaseForm, account: Account) -> None:
+    """Give the consumers chosen in the form's field ``consumers`` their names, for its widget."""
+    widget: Any = form.fields["consumers"].widget
+    keys = form["consumers"].value() or ""
+    lines = keys.splitlines() if isinstance(keys, str) else keys
+    chosen = [key for line in lines if (key := line.strip()) and is_storable(key)]
+    widget.names = consumer_names(account_id=account.pk, consumer_ids=chosen[:MAX_INLINE_MEMBERS])
 
 
-def _listed(ids: Sequence[str]) -> str:
+def listed_ids(ids: Sequence[str]) -> str:
     """Name ids, the first ones where they are many."""
     label = "the id" if len(ids) == 1 else f"these {len(ids):,} ids:"
     shown = ", ".join(key.replace("\x00", "�")[:64] for key in ids[:MAX_SHOWN_IDS])
@@ -213,7 +214,7 @@ class GroupMembersMixin:
         if request.method == "POST" and form.is_valid():
             back = HttpResponseRedirect(group_address(group))
             return change_members(request, group, form.consumer_pks, is_member=True) or back
-        form.show_names()
+        show_names(form, form.account)
         context = {"title": f"Add members to {group}", "group": group, "form": form, "back": group_address(group)}
         return self._render(request, "add_members", context)
 

@@ -25,19 +25,45 @@
       for (const button of adding) button.disabled = rows.length >= most;
     }
 
+    const prefix = total.name.replace("TOTAL_FORMS", "");
+    const controls = (root) =>
+      [...root.querySelectorAll(`[name^="${prefix}"]`)].filter(({ name }) => !/-(ORDER|DELETE)$/.test(name));
+    const valueOf = (control) => (control.type === "checkbox" ? control.checked : control.value.trim());
+
+    /* A row in which nothing has been entered: its values are those of a row just added. */
+    function isBlank(row) {
+      const blank = controls(template.content).map(valueOf);
+      return controls(row).every((control, at) => valueOf(control) === blank[at]);
+    }
+
+    function begin(row, preset) {
+      for (const [name, value] of preset.split(";").filter(Boolean).map((part) => part.split(":"))) {
+        const input = row.querySelector(`[name$="-${name}"]`);
+        if (input.type === "checkbox") input.checked = value === "on";
+        else input.value = value;
+      }
+      document.dispatchEvent(new Event("form:changed"));
+      row.querySelector(".row-fields :is(input:not([type=hidden]), select, textarea)")?.focus();
+    }
+
+    /* Where a new list begins with a row, the first button pressed begins that one while it is blank. */
+    let first = "beginsWithRow" in field.dataset && !visible().length ? appendRow() : null;
     function addRow(preset) {
+      const rows = visible();
+      const reused = first && rows.length === 1 && rows[0] === first && isBlank(first);
+      first = null;
+      begin(reused ? rows[0] : appendRow(), preset);
+    }
+
+    function appendRow() {
       const index = total.value;
       const holder = document.createElement("div");
       holder.innerHTML = template.innerHTML.replaceAll("__prefix__", index);
       const row = holder.firstElementChild;
       total.value = String(Number(index) + 1);
-      for (const [name, value] of preset.split(";").filter(Boolean).map((part) => part.split(":"))) {
-        row.querySelector(`[name$="-${name}"]`).value = value;
-      }
       list.append(row);
       renumber();
-      document.dispatchEvent(new Event("form:changed"));
-      row.querySelector(".row-fields :is(input:not([type=hidden]), select, textarea)")?.focus();
+      return row;
     }
 
     /* Past the next row that is not removed; the button keeps the focus, or its counterpart takes it at the end. */
@@ -53,6 +79,14 @@
     }
 
     for (const button of adding) button.addEventListener("click", () => addRow(button.dataset.addRow));
+
+    // The choice that needs rows adds the first: data-first-row-when="multiplier_scope:line_items".
+    const [name, value] = (field.dataset.firstRowWhen ?? "").split(":");
+    document.addEventListener("change", ({ target }) => {
+      if (!name || target.name !== name || target.value !== value || visible().length) return;
+      appendRow();
+      document.dispatchEvent(new Event("form:changed"));
+    });
 
     list.addEventListener("click", (event) => {
       const moving = event.target.closest("[data-move-row]");

@@ -92,6 +92,7 @@
 
   class Condition extends Member {
     word = "Condition";
+    suggested = false;
 
     constructor(builder, parent, { attribute, operator, value }) {
       super(builder, parent);
@@ -113,6 +114,11 @@
     toJSON() {
       const { attribute, operator, value } = this;
       return { attribute, operator, value };
+    }
+
+    /* Suggested, and left without a value: no part of the tree. */
+    get unused() {
+      return this.suggested && [this.value].flat().every((one) => one === "");
     }
 
     /* The attribute's vocabulary from the server; nothing if it is not offered here. */
@@ -141,6 +147,9 @@
     /* Changes the attribute or operator: a value that still fits is kept. The control in use is not replaced. */
     turn(attribute, operator) {
       const before = { ...this.about, operand: this.operand };
+      // A suggestion that is changed is meant: without a value it is a mistake and no longer left out.
+      this.fresh ||= this.suggested;
+      this.suggested = false;
       const allowed = this.builder.about(attribute).operators.map(({ name }) => name);
       Object.assign(this, { attribute, operator: allowed.includes(operator) ? operator : allowed[0] });
       const same = before.kind === this.about.kind && before.choices === this.about.choices;
@@ -270,11 +279,17 @@
       this.element = make("div", { class: "rule rule-group", role: "group", "data-depth": this.depth });
       this.element.append(this.line, this.problem, this.list, foot);
       this.rules = rules.map((one) => this.member(one));
+      if (!parent && !rules.length) this.rules = builder.suggestions().map((one) => this.suggestion(one));
       this.list.append(...this.rules.map(({ element }) => element));
     }
 
     toJSON() {
-      return { match: this.match, rules: this.rules };
+      return { match: this.match, rules: this.written };
+    }
+
+    /* The rules that the tree has: suggestions become rules with their first value. */
+    get written() {
+      return this.rules.filter((one) => !one.unused);
     }
 
     matches() {
@@ -297,6 +312,12 @@
       return new Kind(this.builder, this, written);
     }
 
+    suggestion(written) {
+      const made = this.member(written);
+      made.suggested = true;
+      return made;
+    }
+
     members() {
       return [this, ...this.rules.flatMap((one) => one.members())];
     }
@@ -310,6 +331,9 @@
     }
 
     add(written) {
+      // Whoever adds a rule of their own needs no suggestions.
+      for (const one of this.rules.filter(({ unused }) => unused)) one.element.remove();
+      this.rules = this.written;
       const made = this.member(written);
       for (const one of made.members()) one.fresh = one instanceof Condition;
       this.rules.push(made);
@@ -321,9 +345,15 @@
     /* Numbers the rules as the server's messages do, and shows the word that joins them. */
     number(place = "") {
       this.element.setAttribute("aria-label", place ? `Group ${place}` : "Rules");
-      this.line.hidden = !this.parent && !this.rules.length;
+      this.line.hidden = !this.parent && !this.written.length;
       this.list.hidden = !this.rules.length;
-      this.rules.forEach((one, at) => {
+      for (const one of this.rules) {
+        one.element.classList.toggle("rule-suggested", Boolean(one.unused));
+        if (!one.unused) continue;
+        one.element.dataset.joint = "";
+        one.element.setAttribute("aria-label", "Suggested rule, unused while it has no value");
+      }
+      this.written.forEach((one, at) => {
         const own = place ? `${place}.${at + 1}` : String(at + 1);
         one.element.dataset.joint = at ? MATCHES[this.match].joint : "";
         if (one instanceof Group) one.number(own);
@@ -395,6 +425,16 @@
       return { attribute: name, operator: operators[0].name, value: "" };
     }
 
+    /* The conditions that most trees of this field begin with; for several values where the attribute has them. */
+    suggestions() {
+      if (this.frame.disabled) return [];
+      const attributes = this.dataset.suggested.split(" ").map((name) => this.about(name));
+      return attributes.filter(Boolean).map(({ name, operators }) => {
+        const { name: operator, operand } = operators.find(({ name }) => name === "is_any_of") ?? operators[0];
+        return { attribute: name, operator, value: operand === "many" ? [] : "" };
+      });
+    }
+
     later(act) {
       clearTimeout(this.waiting);
       this.waiting = setTimeout(act, WAIT);
@@ -423,7 +463,7 @@
     /* Writes the page's tree into the JSON. */
     changed(status = "") {
       this.settle();
-      this.written = this.root.rules.length ? JSON.stringify(this.root, null, 2) : "";
+      this.written = this.root.written.length ? JSON.stringify(this.root, null, 2) : "";
       this.textarea.value = this.written;
       this.textarea.dispatchEvent(new Event("input", { bubbles: true }));
       this.status.textContent = status;
@@ -434,7 +474,7 @@
       if (!this.root) return;
       this.root.number();
       const members = this.root.members();
-      const full = members.filter((one) => one instanceof Condition).length >= this.most.conditions;
+      const full = members.filter((one) => one instanceof Condition && !one.unused).length >= this.most.conditions;
       for (const one of members) {
         if (one instanceof Group) one.more.disabled = one.nested.disabled = full;
       }
@@ -443,7 +483,7 @@
     /* Asks the server for the tree in words and for its problems. */
     async ask() {
       const question = ++this.questions;
-      if (this.root && !this.root.rules.length) {
+      if (this.root && !this.root.written.length) {
         this.say("No rules:", `${this.dataset.empty}.`);
         return;
       }
@@ -478,7 +518,7 @@
         let member = this.root;
         let name = "";
         for (const part of path.split(".")) {
-          const inner = member.rules?.[part];
+          const inner = member.written?.[part];
           if (inner) [member, name] = [inner, ""];
           else if (part !== "rules") name = part;
         }

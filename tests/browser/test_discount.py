@@ -165,3 +165,31 @@ def test_save_and_continue_opens_the_same_tab_again(desk: Desk) -> None:
     page.get_by_role("button", name="Save and continue").click()
     expect(page.get_by_role("link", name="History").first).to_be_visible()
     expect(page.get_by_role("tabpanel", name="Discount")).to_be_visible()
+
+
+def test_the_first_product_set_is_there_and_the_next_may_keep_its_price(desk: Desk) -> None:
+    page = begin(desk)
+    page.get_by_label("Percentage off").fill("50")
+    first = set_at(page, 1)
+    trousers = first.get_by_role("combobox", name="Value: add")
+    trousers.fill("Trousers")
+    trousers.press("Enter")
+    page.get_by_role("button", name="Add set at full price").click()
+    second = set_at(page, 2)
+    expect(second.get_by_label("This product set gets the discount")).not_to_be_checked()
+    second.get_by_label("Required amount of products").fill("2")
+    page.get_by_role("button", name="Save draft").click()
+    page.wait_for_url("**/discount/")
+    one, other = Discount.objects.get(name="Half-price trousers").outcome["product_sets"]
+    assert (one["gets_discount"], one["required_quantity"]) == (True, 1)
+    assert (other["gets_discount"], other["required_quantity"]) == (False, 2)
+
+
+def test_a_blank_first_product_set_is_what_the_first_button_begins(desk: Desk) -> None:
+    page = begin(desk)
+    expect(page.locator("[data-row]:visible")).to_have_count(1)
+    page.get_by_role("button", name="Add personalized promotion").click()
+    expect(page.locator("[data-row]:visible")).to_have_count(1)
+    expect(set_at(page, 1).get_by_label("Products of this set")).to_have_value("personalized_promotion")
+    page.get_by_role("button", name="Add product set").click()
+    expect(page.locator("[data-row]:visible")).to_have_count(2)

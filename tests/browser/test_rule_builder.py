@@ -394,3 +394,46 @@ def test_enter_in_a_value_does_not_save_and_an_unknown_text_is_kept(desk: Desk) 
     sites.get_by_role("combobox", name="Value").fill("Nowhere")
     expect(sites.get_by_text("No town found: what you typed is kept.").first).to_be_visible()
     assert saved(promotion, "line_item_rules") is None
+
+
+def test_an_empty_tree_suggests_conditions_that_count_once_they_have_a_value(desk: Desk) -> None:
+    page = desk.open("loyalty/loyaltypromotion/add/?type=points_multiplier")
+    page.get_by_label("Promotion name").fill("Tuesday mornings")
+    page.get_by_role("tab", name="Outcome").click()
+    page.get_by_label("Line items in the product sets").check()
+    category = page.get_by_role("group", name="Products of this set").get_by_role("combobox", name="Value: add")
+    category.fill("Tea")
+    category.press("Enter")
+    page.get_by_role("tab", name="Eligibility").click()
+    transaction = builder(page, "Transaction")
+    suggested = transaction.get_by_role("group", name="Suggested rule")
+    expect(suggested).to_have_count(2)
+    expect(transaction.get_by_text("No rules: all transactions qualify.")).to_be_visible()
+    assert desk.accessibility_faults() == []
+    transaction.get_by_text("Tue").click()
+    expect(suggested).to_have_count(1)
+    expect(rule(transaction, "1").get_by_label("Attribute")).to_have_value("transaction_weekday")
+    customer = builder(page, "Customer")
+    customer.get_by_role("button", name="Add condition").click()
+    expect(customer.get_by_role("group", name="Suggested rule")).to_have_count(0)
+    rule(customer, "1").get_by_label("Attribute").select_option("is_loyalty_member")
+    page.get_by_role("button", name="Save draft").click()
+    page.wait_for_url("**/loyaltypromotion/")
+    promotion = LoyaltyPromotion.objects.get(name="Tuesday mornings")
+    [teas] = promotion.outcome["product_selection"]["sets"]
+    assert (promotion.outcome["multiplier"], promotion.outcome["multiplier_scope"]) == ("2", "line_items")
+    assert teas["rules"] == group("all", condition("category", "is_any_of", ["Tea"]))
+    assert saved(promotion, "transaction_rules") == group(
+        "all", condition("transaction_weekday", "is_any_of", ["tuesday"])
+    )
+    assert saved(promotion, "customer_rules") == group("all", condition("is_loyalty_member", "is", value=True))
+    assert not saved(promotion, "site_rules")
+
+
+def test_a_suggestion_that_is_changed_is_meant(desk: Desk) -> None:
+    page = desk.open("loyalty/loyaltypromotion/add/?type=fixed_points#eligibility")
+    site = builder(page, "Site")
+    site.get_by_role("group", name="Suggested rule").get_by_label("Attribute").select_option("town")
+    expect(site.get_by_role("group", name="Suggested rule")).to_have_count(0)
+    expect(rule(site, "1").get_by_label("Attribute")).to_have_value("town")
+    assert "town" in page.locator("#id_site_rules").input_value()

@@ -71,9 +71,12 @@ class FormSetWidget(forms.Widget):
         max_rows: int,
         texts: Mapping[str, str],
         add_buttons: Mapping[str, Mapping[str, str]],
+        first_row_when: str,
     ) -> None:
         super().__init__()
         self.form_set, self.max_rows, self.texts, self.add_buttons = form_set, max_rows, texts, add_buttons
+        self.first_row_when = first_row_when
+        self.begins_with_row = False
         self.disabled = False
         self.row_kwargs: JsonObject = {}
 
@@ -119,6 +122,8 @@ class FormSetWidget(forms.Widget):
                 for label, preset in self.add_buttons.items()
             ],
             "max_rows": self.max_rows,
+            "first_row_when": self.first_row_when,
+            "begins_with_row": self.begins_with_row and not isinstance(value, RowFormSet),
             "disabled": disabled,
         }
         return context
@@ -160,7 +165,8 @@ class FormSetField(forms.Field):
 
     ``texts`` are shown on the screen: ``row`` (the name of one), ``add`` (the button) and ``empty`` (what an empty list
     means). ``add_buttons`` replaces the one button by several, each with the initial values of the row that it adds.
-    The rows of an ``ordered`` list can be moved up and down.
+    The rows of an ``ordered`` list can be moved up and down. ``first_row_when``, a field of the form and its value such
+    as ``scope:line_items``, adds a first row to an empty list once that value is chosen.
     """
 
     widget: FormSetWidget
@@ -173,6 +179,7 @@ class FormSetField(forms.Field):
         texts: Mapping[str, str],
         add_buttons: Mapping[str, Mapping[str, str]] | None = None,
         ordered: bool = False,
+        first_row_when: str = "",
         **kwargs: Any,
     ) -> None:
         form_set = formset_factory(
@@ -188,7 +195,11 @@ class FormSetField(forms.Field):
         self.form_set = form_set
         kwargs.setdefault("required", False)
         widget = FormSetWidget(
-            form_set=form_set, max_rows=max_rows, texts=texts, add_buttons=add_buttons or {texts["add"]: {}}
+            form_set=form_set,
+            max_rows=max_rows,
+            texts=texts,
+            add_buttons=add_buttons or {texts["add"]: {}},
+            first_row_when=first_row_when,
         )
         super().__init__(widget=widget, **kwargs)
 

@@ -28,6 +28,7 @@ from consumers.admin.framework.deletion import DeletionMixin
 from consumers.admin.framework.fields import DateInput, ZonedDateTimeField, ZonedDateTimeInput
 from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.history import HistoryPageMixin
+from consumers.admin.framework.new_keys import key_from_name
 from consumers.admin.framework.ordering import SavedOrderMixin
 from consumers.admin.framework.saved_filters import SavedFiltersMixin
 from consumers.author import Author
@@ -75,13 +76,15 @@ def account_of(request: HttpRequest) -> Account:
 class ServiceForm(ModelForm):
     """A form whose values go to a service, which may refuse them.
 
-    ``key_field`` is the field that integrators identify a row by. ``problem_fields`` maps the start of a problem's path
+    ``key_field`` is the field that integrators identify a row by; with ``key_from_name`` it may be left blank and is
+    made from the row's name. ``problem_fields`` maps the start of a problem's path
     to the field that shows it; other problems are shown above the form. ``money_fields`` are shown with two decimals at
     least.
     """
 
     account: ClassVar[Account]
     key_field: ClassVar[str] = ""
+    key_from_name: ClassVar[bool] = False
     refused: ClassVar[tuple[Problem, ...]] = ()
     problem_fields: ClassVar[dict[str, str]] = {}
     money_fields: ClassVar[frozenset[str]] = frozenset()
@@ -93,12 +96,17 @@ class ServiceForm(ModelForm):
                 self.initial[name] = format_number(value, least=2 if name in self.money_fields else 0)
         if self.instance.pk is None and isinstance(self.instance, AccountOwned):
             self.instance.account = self.account
+        if self.key_from_name and self.key_field in self.fields:
+            key = self.fields[self.key_field]
+            key.required, key.help_text = False, f"{key.help_text} Leave blank to create it from the name."
         for name, form_field in self.fields.items():
             if isinstance(form_field, ZonedDateTimeField):
                 form_field.stored = getattr(self.instance, name, None)
 
     def clean(self) -> JsonObject:
         cleaned: JsonObject = super().clean() or self.cleaned_data
+        if self.key_from_name and cleaned.get(self.key_field) == "" and cleaned.get("name"):
+            cleaned[self.key_field] = self._new_key(cleaned["name"])
         for name, form_field in self.fields.items():
             stored = getattr(self.instance, name, None) if isinstance(form_field, ZonedDateTimeField) else None
             # The input shows no microseconds: an unchanged moment keeps those that are stored.
@@ -121,6 +129,12 @@ class ServiceForm(ModelForm):
             self.add_error(self.key_field, ValidationError(f"“{key}” is already in use.", code="unique"))
         for problem in self.refused:
             self.add_problem(problem)
+
+    def _new_key(self, name: str) -> str:
+        meta = self._meta.model._meta
+        rows: Rows = self._meta.model._default_manager.filter(account=self.account)
+        length = meta.get_field(self.key_field).max_length
+        return key_from_name(rows, self.key_field, name, max_length=length, otherwise=meta.model_name)
 
     def rows_of_key(self, key: str) -> Rows:
         """Return the account's rows with this key."""

@@ -46,6 +46,7 @@ class OfferForm(ServiceForm):
     money_fields = frozenset({"value", "perceived_value"})
 
     key_field = "code"
+    key_from_name = True
 
     class Meta:
         model = Offer
@@ -167,7 +168,7 @@ class OfferAdmin(ImportExportMixin, KeyedAdmin):
     search_fields = ("code", "name", "description")
     search_help_text = "Code, name or description"
     fieldsets = (
-        ("Offer", {"fields": (("code", "name"), "description", "kind", "point_cost")}),
+        ("Offer", {"fields": (("name", "code"), "description", "kind", "point_cost")}),
         ("Benefit", {"fields": ("benefit", "value", "product", "currency", "perceived_value")}),
         ("Dates and stock", {"fields": (("starts_at", "ends_at"), ("valid_days", "stock"))}),
         WHO_PAYS,

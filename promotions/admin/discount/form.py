@@ -139,7 +139,9 @@ class DiscountSetForm(RowForm):
         initial="rules",
         widget=UnfoldAdminSelectWidget(),
     )
-    rules = RulesField(Scope.LINE_ITEM, label="Product rules", empty="every product is in this set")
+    rules = RulesField(
+        Scope.LINE_ITEM, label="Product rules", empty="every product is in this set", suggested=("category",)
+    )
     products = KeysField(
         "product",
         noun="product",
@@ -324,6 +326,7 @@ class DiscountForm(ContentFields, PromotionForm):
         },
         add_buttons={
             "Add product set": {},
+            "Add set at full price": {"gets_discount": "off"},
             "Add personalized promotion": {"source": PERSONALIZED_SOURCE},
         },
     )
@@ -354,6 +357,7 @@ class DiscountForm(ContentFields, PromotionForm):
             self.fields["price_order"].initial = PriceOrder.MOST_EXPENSIVE
         sets = self.fields["product_sets"]
         assert isinstance(sets, FormSetField)  # noqa: S101
+        sets.widget.begins_with_row = self.instance.pk is None
         sets.widget.row_kwargs = {
             "discount_type": self.promotion_type,
             "personalized": self._personalized_choices(),

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.text import slugify
 from unfold.widgets import (
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
@@ -23,6 +22,7 @@ from unfold.widgets import (
 from consumers.admin.framework.fields import ZonedDateTimeField, currency_choices, currency_field
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.formset_field import FormSetBoundField, FormSetField
+from consumers.admin.framework.new_keys import key_from_name
 from consumers.admin.framework.pages import ServiceForm
 from consumers.exceptions import Problem
 from promotions.admin.editor.budget_fields import (
@@ -147,9 +147,11 @@ class PromotionForm(BudgetFields, ServiceForm):
     funding = funding_field()
     ledger_class = ledger_class_field()
 
-    site_rules = RulesField(Scope.SITE, label="Site")
-    customer_rules = RulesField(Scope.CUSTOMER, label="Customer")
-    transaction_rules = RulesField(Scope.TRANSACTION, label="Transaction")
+    site_rules = RulesField(Scope.SITE, label="Site", suggested=("site_name",))
+    customer_rules = RulesField(Scope.CUSTOMER, label="Customer", suggested=("groups",))
+    transaction_rules = RulesField(
+        Scope.TRANSACTION, label="Transaction", suggested=("transaction_weekday", "transaction_time")
+    )
     line_item_rules = RulesField(
         Scope.LINE_ITEM,
         label="Basket must contain",
@@ -354,10 +356,8 @@ class PromotionForm(BudgetFields, ServiceForm):
         )
 
     def _code_from(self, name: str) -> str:
-        stem = slugify(name)[: MAX_CODE_LENGTH - 4] or "promotion"
-        promotions = self._meta.model._default_manager.filter(account=self.account, code__startswith=stem)
-        taken = set(promotions.values_list("code", flat=True))
-        return next(code for n in range(1, len(taken) + 2) if (code := stem if n == 1 else f"{stem}-{n}") not in taken)
+        promotions = self._meta.model._default_manager.filter(account=self.account)
+        return key_from_name(promotions, "code", name, max_length=MAX_CODE_LENGTH, otherwise="promotion")
 
     # --- problems of the service ---
 

@@ -1,6 +1,7 @@
 """The form field of a rule tree: JSON that the rule builder writes; the service that saves the promotion checks it."""
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -47,7 +48,7 @@ class RulesWidget(forms.Textarea):
     class Media:
         js = ("js/choice_box.js", "js/rule_builder.js")
 
-    def __init__(self, scope: Scope, *, empty: str) -> None:
+    def __init__(self, scope: Scope, *, empty: str, suggested: Sequence[str]) -> None:
         super().__init__(
             {
                 "class": f"{' '.join(BASE_INPUT_CLASSES)} rules-text",
@@ -55,13 +56,14 @@ class RulesWidget(forms.Textarea):
                 "spellcheck": "false",
             }
         )
-        self.scope, self.empty = scope, empty
+        self.scope, self.empty, self.suggested = scope, empty, suggested
 
     def get_context(self, name: str, value: object, attrs: dict[str, object] | None) -> dict[str, object]:
         context: dict[str, object] = super().get_context(name, value, attrs)
         return context | {
             "scope": self.scope,
             "empty": self.empty,
+            "suggested": " ".join(self.suggested),
             "in_words": self.in_words(value),
             "example": json.dumps(EXAMPLES[self.scope], indent=2),
             "example_text": describe_tree(EXAMPLES[self.scope], self.scope),
@@ -89,15 +91,16 @@ class RulesWidget(forms.Textarea):
 class RulesField(forms.Field):
     """A rule tree of one scope; its cleaned value is the tree as it was entered, or None.
 
-    The field checks only that it is JSON: the tree is checked with the rest of the promotion, in one place.
+    The field checks only that it is JSON: the tree is checked with the rest of the promotion, in one place. An empty
+    tree shows a condition of each of the ``suggested`` attributes, ready for its value; without one it is no rule.
     """
 
     widget: RulesWidget
 
-    def __init__(self, scope: Scope, *, empty: str = "", **kwargs: Any) -> None:
+    def __init__(self, scope: Scope, *, empty: str = "", suggested: Sequence[str] = (), **kwargs: Any) -> None:
         self.scope = scope
         kwargs.setdefault("required", False)
-        super().__init__(widget=RulesWidget(scope, empty=empty or EMPTY[scope]), **kwargs)
+        super().__init__(widget=RulesWidget(scope, empty=empty or EMPTY[scope], suggested=suggested), **kwargs)
 
     def to_python(self, value: object) -> object:
         if not isinstance(value, str):

@@ -284,3 +284,47 @@ def test_a_change_leaves_out_consumers_of_other_accounts(office: Office) -> None
     count = group_members_change(account_id=office.account.pk, code="gold", consumer_pks=pks, is_member=True)
     assert count == 3
     assert members(office) == ["c1", "c2", "c3"]
+
+
+# --- a new group ------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_group_needs_a_name_and_can_have_members_at_once(office: Office) -> None:
+    answer = office.post("consumers_consumergroup_add", name="Early birds", code="", consumers="c1\nc3")
+    assert answer.status_code == 302, text_of(answer)
+    group = ConsumerGroup.objects.get(account=office.account, name="Early birds")
+    assert group.code == "early-birds"
+    assert sorted(group.consumers.values_list("consumer_id", flat=True)) == ["c1", "c3"]
+    office.post("consumers_consumergroup_add", name="Early birds", code="", consumers="")
+    codes = ConsumerGroup.objects.filter(account=office.account, name="Early birds").values_list("code", flat=True)
+    assert sorted(codes) == ["early-birds", "early-birds-2"]
+
+
+def test_a_new_group_with_an_unknown_member_is_not_saved(office: Office) -> None:
+    other = make_office("other")
+    add_consumers(other, 1, prefix="theirs")
+    answer = office.post("consumers_consumergroup_add", name="Mixed", code="", consumers="c1\ntheirs1\n\x00")
+    assert answer.status_code == 200
+    assert "theirs1" in text_of(answer)
+    assert not ConsumerGroup.objects.filter(name="Mixed").exists()
+
+
+def test_the_consumers_of_a_group_are_listed_without_comparing_them_all(
+    office: Office, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    other = make_office("other")
+    groups_save(account_id=other.account.pk, rows=[GroupValues(code="theirs", name="Theirs")])
+    add_consumers(office, 2, "gold", "new", prefix="m")
+    address = "/admin/consumers/consumer/?groups__id__exact="
+    with django_assert_max_num_queries(60) as statements:
+        shown = text_of(office.client.get(f"{address}{gold(office).pk}"))
+    assert "Person m1" in shown
+    assert "Person c1" not in shown
+    lists = [query["sql"] for query in statements.captured_queries if 'FROM "consumers_consumer"' in query["sql"]]
+    assert lists
+    assert not [sql for sql in lists if "DISTINCT" in sql]
+    theirs = ConsumerGroup.objects.get(code="theirs").pk
+    for value in (theirs, "x", "%00", "99999999999999999999"):
+        answer = office.client.get(f"{address}{value}")
+        assert answer.status_code == 200
+        assert "Person" not in text_of(answer)

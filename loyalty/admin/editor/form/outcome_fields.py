@@ -28,6 +28,7 @@ class OutcomeFields(forms.Form):
     multiplier = forms.DecimalField(
         label="Points multiplier",
         widget=decimal("times the base points", min="1", max="100"),
+        initial=2,
         help_text="For example, 2 doubles the base points. From 1 to 100.",
     )
     multiplier_scope = forms.ChoiceField(
@@ -112,6 +113,7 @@ class OutcomeFields(forms.Form):
             "add": "Add product set",
             "empty": "No product sets: all units in the basket count.",
         },
+        first_row_when="multiplier_scope:line_items",
     )
     quantity_apply_to = forms.ChoiceField(
         label="Quantity rules",

@@ -28,7 +28,9 @@ class ProductSetForm(RowForm):
         required=False,
         widget=whole("units", **{"data-shown-when": "product_match:all"}),
     )
-    rules = RulesField(Scope.LINE_ITEM, label="Products of this set", empty="all products are in this set")
+    rules = RulesField(
+        Scope.LINE_ITEM, label="Products of this set", empty="all products are in this set", suggested=("category",)
+    )
 
     def as_values(self) -> Document:
         return {
@@ -84,7 +86,12 @@ class ApplicationRuleForm(RowForm):
         widget=UnfoldAdminSelectWidget(),
         initial="every",
     )
-    line_item_rules = RulesField(Scope.LINE_ITEM, label="Only count these line items", empty="all line items count")
+    line_item_rules = RulesField(
+        Scope.LINE_ITEM,
+        label="Only count these line items",
+        empty="all line items count",
+        suggested=("category",),
+    )
 
     def as_values(self) -> Document:
         values = self.cleaned_data
