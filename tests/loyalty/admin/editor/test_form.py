@@ -129,6 +129,8 @@ def test_each_type_has_its_fields_in_their_tabs(office: Office, promotion_type: 
             "End date",
             "Campaign",
             "Promotion code",
+            "Parties",
+            "Ledger class",
         ],
         "Outcome": [*own, *COMMON],
         "Eligibility": ELIGIBILITY,
