@@ -68,6 +68,7 @@ class AppliedRow:
     points: str
     discount: str
     vouchers: int
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +212,7 @@ def _applied_row(applied: Applied, promotion: PromotionLink, currency: str) -> A
         points=f"{applied.points:,}",
         discount=_amount(applied.discount, currency) if applied.discount else "–",
         vouchers=applied.vouchers,
+        note="Cut to what was left of the budget" if applied.cut else "",
     )
 
 
@@ -276,6 +278,8 @@ def _benefits(applied: Applied, currency: str) -> Iterator[str]:
         yield f"{applied.points:,} points"
     if applied.vouchers:
         yield "1 voucher" if applied.vouchers == 1 else f"{applied.vouchers:,} vouchers"
+    if applied.cut:
+        yield "all that was left of its budget"
 
 
 def _notes(

@@ -87,6 +87,35 @@ def test_a_large_number_of_points_is_grouped(office: Office) -> None:
     assert points["many"] == "12,345"
 
 
+@pytest.mark.parametrize(
+    ("budget", "sentence"),
+    [
+        (
+            {"budget": {"amount": "30", "when_short": "cut"}},
+            "It applies once: 30 points, all that was left of its budget.",
+        ),
+        (
+            {"budget": {"amount": "30"}},
+            "It does not apply. The budget of 30 points has 30 points left, and this basket needs 50 points.",
+        ),
+        ({"budget": {"amount": "0"}}, "It does not apply. The budget of 0 points is used up."),
+        (
+            {"customer_budget": {"amount": "40", "period": "week"}},
+            (
+                "It does not apply. The customer's budget of 40 points a week has 40 points left,"
+                " and this basket needs 50 points."
+            ),
+        ),
+    ],
+)
+def test_a_budget_that_is_short_is_explained(office: Office, budget: dict[str, Any], sentence: str) -> None:
+    tried = save_promotion(office.account, code="tried", eligibility={"always_apply": True}, **budget)
+    answer = post_basket(office, "acme-p1", promotion=str(tried.pk))
+    assert answer.context["decision"].verdict == Verdict(applies="applies once" in sentence, sentence=sentence)
+    is_cut = "all that was left" in sentence
+    assert ("Cut to what was left of the budget" in answer.content.decode()) == is_cut
+
+
 def test_the_page_opens_at_the_decision(office: Office) -> None:
     page = office.client.get(reverse("try_basket")).content.decode()
     assert f'action="{reverse("try_basket")}#decision" class="try-form"' in page

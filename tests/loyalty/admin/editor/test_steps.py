@@ -38,14 +38,17 @@ def steps_offered(office: Office, promotion: Promotion) -> list[str]:
 @pytest.mark.parametrize(
     ("life", "steps"),
     [
-        ({"draft": True}, [*PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"]),
+        ({"draft": True}, [*PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions", "Uplift"]),
         (
             {"starts_at": timezone.now() + timedelta(days=2)},
-            ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"],
+            ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions", "Uplift"],
         ),
-        ({}, ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"]),
-        ({"ends_at": timezone.now() - timedelta(hours=1)}, [*PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions"]),
-        ({"archived": True}, ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Bring back", "Versions"]),
+        ({}, ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions", "Uplift"]),
+        (
+            {"ends_at": timezone.now() - timedelta(hours=1)},
+            [*PROMOTION_EVALUATION, "Duplicate", "Archive", "Versions", "Uplift"],
+        ),
+        ({"archived": True}, ["Stop", *PROMOTION_EVALUATION, "Duplicate", "Bring back", "Versions", "Uplift"]),
     ],
 )
 def test_only_possible_steps_are_offered(office: Office, life: dict[str, Any], steps: list[str]) -> None:
@@ -170,7 +173,7 @@ def test_a_step_requires_no_reason_and_refuses_one_that_is_too_long(office: Offi
 def test_a_viewer_takes_no_step(office: Office, step: str) -> None:
     promotion = save_promotion(office.account)
     viewer = office.login(StaffRole.VIEWER)
-    assert steps_offered(viewer, promotion) == [*PROMOTION_EVALUATION, "Versions"]
+    assert steps_offered(viewer, promotion) == [*PROMOTION_EVALUATION, "Versions", "Uplift"]
     before = list(Promotion.objects.values())
     answer = viewer.post(f"loyalty_loyaltypromotion_{step}", promotion.pk, code="x", name="x", **YES)
     assert answer.status_code == 403
