@@ -17,7 +17,7 @@ from promotions.selectors.budget import BudgetState, budget_state
 WHEN_SHORT_LABELS = (
     ("refuse", "Give nothing"),
     ("cut", "Give what is left"),
-    ("honour", "Give it in full once more"),
+    ("honour", "Give it in full one last time"),
 )
 PERIOD_LABELS = (
     (WHOLE_PROMOTION, "The whole promotion"),
@@ -54,7 +54,7 @@ class BudgetFields(forms.Form):
 
     total_budget = forms.DecimalField(label="Budget", required=False, min_value=0)
     total_budget_when_short = forms.ChoiceField(
-        label="When the rest is not enough",
+        label="When too little is left",
         required=False,
         choices=WHEN_SHORT_LABELS,
         widget=UnfoldAdminSelectWidget(),
@@ -74,7 +74,7 @@ class BudgetFields(forms.Form):
         help_text="The calendar day, week, month or year in the account's time zone.",
     )
     customer_budget_when_short = forms.ChoiceField(
-        label="When a customer's rest is not enough",
+        label="When too little is left for the customer",
         required=False,
         choices=WHEN_SHORT_LABELS,
         widget=UnfoldAdminSelectWidget(),

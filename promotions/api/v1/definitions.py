@@ -146,7 +146,7 @@ PERIOD = described(
 )
 _WHEN_SHORT = described(
     component("WhenShort", enum(*WHEN_SHORT)),
-    "Where less is left than a basket needs: nothing, what is left, or all of it once more. By default nothing.",
+    "Where less is left than a basket needs: nothing, what is left, or all of it one last time. By default nothing.",
 )
 _BUDGET_AMOUNT = "Money of a discount, and of vouchers by their perceived value; whole points of the others."
 

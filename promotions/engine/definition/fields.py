@@ -23,7 +23,7 @@ LIMIT_PERIOD = "customer_limit_period"
 WHOLE_PROMOTION = "promotion"
 LIMIT_PERIODS = (WHOLE_PROMOTION, *PERIODS)
 WHEN_SHORT = ("refuse", "cut", "honour")
-"""What happens where less is left of a budget than a basket needs: nothing, what is left, or all of it once more."""
+"""What happens where less is left of a budget than a basket needs: nothing, what is left, or all of it a last time."""
 
 BUDGETS = ("budget", "customer_budget")
 """How much may be given in all, and to each customer."""

@@ -53,10 +53,10 @@ ELIGIBILITY = [
     "Period of the limit per customer",
     "Always apply",
     "Budget",
-    "When the rest is not enough",
+    "When too little is left",
     "Budget per customer",
     "Period of the budget per customer",
-    "When a customer's rest is not enough",
+    "When too little is left for the customer",
 ]
 CONTENT = [
     "Short description",
