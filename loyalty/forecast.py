@@ -29,7 +29,7 @@ def weekday_medians(used: Mapping[date, Decimal], *, first: date, last: date) ->
     by_weekday: list[list[Decimal]] = [[] for _ in range(WEEK_DAYS)]
     for day, value in zip(days, values, strict=True):
         by_weekday[day.weekday()].append(value)
-    return [median(found) if found else usual for found in by_weekday]
+    return [median(past) if past else usual for past in by_weekday]
 
 
 def day_of_running_out(left: Decimal, *, medians: Sequence[Decimal], after: date) -> date | None:

@@ -155,8 +155,8 @@ class RankedPromotion:
 def results_as_of() -> datetime | None:
     """Return the moment up to which every sale and return is counted; None before the first count is through."""
     moments = dict(ResultsMark.objects.values_list("source", "as_of"))
-    found = [moments.get(source) for source in ResultsSource]
-    return None if None in found else min(moment for moment in found if moment is not None)
+    ends = [moments.get(source) for source in ResultsSource]
+    return None if None in ends else min(end for end in ends if end is not None)
 
 
 def results_of(
@@ -387,5 +387,4 @@ class _Consumers:
 
 
 def _union(bitmaps: Iterable[BitMap64]) -> BitMap64:
-    found = list(bitmaps)
-    return BitMap64.union(*found) if len(found) > 1 else found[0] if found else BitMap64()
+    return BitMap64.union(BitMap64(), *bitmaps)

@@ -11,8 +11,8 @@ from promotions.engine.definition.funding import MAX_LEDGER_CLASS_LENGTH, check_
 
 def funding_checked(value: object) -> tuple[list[Document], list[Problem]]:
     """Return the parties in normal form, and what is wrong with them, each problem under ``funding.…``."""
-    funding, found = check_funding(value)
-    problems = [Problem(code=problem.code, detail=problem.detail, attr=problem.path) for problem in found]
+    funding, faults = check_funding(value)
+    problems = [Problem(code=problem.code, detail=problem.detail, attr=problem.path) for problem in faults]
     return funding, problems or list(_character_problems(funding))
 
 

@@ -152,7 +152,7 @@ def test_a_tree_is_built_by_mouse_with_a_control_for_each_kind_of_value(desk: De
     row.get_by_label("Operator").select_option("is_before")
     row.get_by_label("Value").fill("11:30")
     transaction.get_by_text("Any of these").click()
-    expect(transaction.get_by_text("is any of Saturday, Sunday or Transaction time is before 11:30")).to_be_visible()
+    expect(transaction.get_by_text("shopping on Saturday or Sunday, or shopping before 11:30")).to_be_visible()
     assert desk.accessibility_faults() == []
     save(page)
     assert saved(promotion, "customer_rules") == group("all", *values)
@@ -169,7 +169,7 @@ def test_untouched_rules_are_saved_unchanged(desk: Desk) -> None:
     )
     promotion = draft(desk, transaction_rules=rules)
     page = form(desk, promotion)
-    expect(builder(page, "Transaction").get_by_text("is at least 20.00 GBP and (Source is web)")).to_be_visible()
+    expect(builder(page, "Transaction").get_by_text("is at least 20.00 GBP, and with the source web")).to_be_visible()
     save(page)
     after = LoyaltyPromotion.objects.get(pk=promotion.pk)
     assert (after.eligibility["transaction_rules"], after.version) == (rules, 1)
@@ -271,7 +271,7 @@ def test_skus_are_pasted_from_a_spreadsheet(desk: Desk) -> None:
             input.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
         }"""
     )
-    expect(lines.get_by_text("Product of acme (acme-p1), Product of acme (acme-p2)")).to_be_visible()
+    expect(lines.get_by_text("“Product of acme” (acme-p1) or “Product of acme” (acme-p2)")).to_be_visible()
     save(page)
     assert saved(promotion, "line_item_rules")["rules"][0]["value"] == ["acme-p1", "acme-p2"]
 
@@ -283,7 +283,7 @@ def test_json_entered_by_hand_is_shown_in_the_builder(desk: Desk) -> None:
     text = site.get_by_label("Site", exact=True).and_(page.locator("textarea"))
     text.fill(json.dumps(group("any", condition("town", "starts_with", "Le"), condition("town", "is", "York"))))
     expect(rule(site, "2").get_by_role("combobox", name="Value")).to_have_value("York")
-    expect(site.get_by_text("Town starts with Le or Town is York")).to_be_visible()
+    expect(site.get_by_text("at sites whose town starts with Le, or in the town of York")).to_be_visible()
     rule(site, "1").get_by_role("button", name="Remove condition").click()
     assert json.loads(text.input_value()) == group("any", condition("town", "is", "York"))
     assert desk.accessibility_faults() == []

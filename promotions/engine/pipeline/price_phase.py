@@ -72,11 +72,8 @@ def run_price_phase(
     winners, out_of_budget = campaigns.shared(resolution.winners)
     qualifier.refused.update(out_of_budget)
     prices = context.prices.after(reduction for winner in winners for reduction in winner.discount_result.reductions)
-    taken_from_lists = contest.taken_from_lists
-    if out_of_budget:
-        taken_from_lists = {}
-        for winner in winners:
-            taken_from_lists = _with_taken(taken_from_lists, winner)
+    # What those that their campaign could not pay for would have taken from lists is free again.
+    taken_from_lists = _taken_by(winners) if out_of_budget else contest.taken_from_lists
 
     always = [promotion for promotion in discounts if promotion.always_apply]
     for promotion in sorted(always, key=lambda promotion: promotion.code):
@@ -95,9 +92,7 @@ def run_price_phase(
         paid=payment.paid,
         vouchers_refused=payment.refused,
         add_products=tuple(sorted(qualifier.products_to_add, key=lambda product: product.discount)),
-        personalized=personalized_states(
-            context.rulebook, context.basket, context.shopper.personalized if context.shopper else {}
-        ),
+        personalized=_personalized_states(context),
         choices_to_lock=_choices_to_lock(winners, context, taken_from_lists),
         effective_choices=_effective_choices(winners, context),
         combination_proved=resolution.is_proved,
@@ -232,6 +227,14 @@ class UnitContest:
         return self._prices_left().priced_units, tuple(sorted(self.taken_from_lists.items()))
 
 
+def _taken_by(winners: Iterable[Candidate]) -> ProductsByList:
+    """Return the products that discounts take from lists without a choice."""
+    taken_from_lists: ProductsByList = {}
+    for winner in winners:
+        taken_from_lists = _with_taken(taken_from_lists, winner)
+    return taken_from_lists
+
+
 def _with_taken(taken_from_lists: ProductsByList, winner: Candidate) -> ProductsByList:
     """Return the products taken from lists without a choice, with those that a discount takes.
 
@@ -269,6 +272,11 @@ def _products_to_add(refusal: Refusal, context: EvaluationContext) -> list[Produ
         return []
     missing = discount.missing_products(context.prices, fit_of(discount, context), redemptions_left=redemptions_left)
     return [ProductToAdd(discount=refusal.promotion.code, sku=sku, quantity=quantity) for sku, quantity in missing]
+
+
+def _personalized_states(context: EvaluationContext) -> tuple[PersonalizedState, ...]:
+    choices = context.shopper.personalized if context.shopper else {}
+    return personalized_states(context.rulebook, context.basket, choices)
 
 
 def personalized_states(

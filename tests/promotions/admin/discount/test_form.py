@@ -443,7 +443,7 @@ def test_the_steps_of_a_life_are_taken_from_the_page(office: Office) -> None:
 def test_versions_are_described_in_words(office: Office) -> None:
     discount = save_discount(office.account)
     page = office.page("promotions_promotionversion_change", discount.versions.get().pk).content.decode()
-    assert "Product brand is Acme Coffee" in page
+    assert "products of the brand Acme Coffee" in page
     assert "Cheapest" in page
 
 
