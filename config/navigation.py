@@ -24,7 +24,7 @@ PAGES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Discounts", "sell", "promotions.discount"),
             ("Personalized promotions", "checklist", "promotions.personalizedpromotion"),
             ("Campaigns", "campaign", "promotions.campaign"),
-            ("Results", "monitoring", "promotions.promotion", "results"),
+            ("Results", "monitoring", "promotions.promotion", "results_ranking"),
             ("Calendar", "calendar_month", "promotions.promotion", "promotion_calendar"),
             ("Try a basket", "shopping_basket", "loyalty.triedbasket", "try_basket"),
             ("Conflict management", "balance", "conflicts.conflictsettings"),

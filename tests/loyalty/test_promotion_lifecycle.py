@@ -333,7 +333,8 @@ def test_a_promotion_that_needs_the_catalogue_can_be_archived_without_one(accoun
     }
 
 
-@pytest.mark.parametrize("rows", [1, 30])
+# So few that SQLite, which takes 999 parameters, needs one statement for the rows.
+@pytest.mark.parametrize("rows", [1, 20])
 def test_saving_takes_a_fixed_number_of_statements(account: Account, rows: int, django_assert_num_queries: Any) -> None:
     create_referenced_rows(account)
     new = [make_values(code=f"p{n}", **referencing_fields(account)) for n in range(rows)]
@@ -426,7 +427,7 @@ def test_a_version_contains_the_whole_definition(account: Account) -> None:
     assert definition["ends_at"] == "2026-03-20T12:00:00Z"
     assert set(definition) == {
         "family", "code", "type", "subtype", "name", "description", "currency", "starts_at", "ends_at",
-        "outcome", "eligibility", "content",
+        "outcome", "eligibility", "content", "budget", "customer_budget", "funding", "ledger_class",
     }  # fmt: skip
 
 

@@ -150,7 +150,7 @@ scheduled_work          AccountSettings.change
 saved_filters           Sites.see
 saved_filter_add        Sites.see
 promotion_calendar      LoyaltyPromotions.see|Discounts.see
-results                 LoyaltyPromotions.see|Discounts.see
+results_ranking         LoyaltyPromotions.see|Discounts.see
 promotion_results       LoyaltyPromotions.see
 promotion_conflicts     ConflictManagement.see
 promotion_uplift        LoyaltyPromotions.see
@@ -184,7 +184,7 @@ choices_found:labels                    Products.see
 choices_found:source                    Consumers.see
 choices_found:payment_card_type         Consumers.see
 autocomplete                            Products.see
-app_list                Products.see|Discounts.see|LoyaltyPromotions.see|PersonalizedPromotions.see
+app_list                Campaigns.see|Products.see|Discounts.see|LoyaltyPromotions.see|PersonalizedPromotions.see
 """
 """Looking and sending need the same there; all other pages that belong to no model need nothing."""
 

@@ -46,7 +46,7 @@ scheduled_work                                      SAP     SAP reads
 
 promotion_calendar                                  SAPMCV  SAPMCV reads
 promotion_conflicts                                 SAPMCV  SAPMCV reads
-results                                             SAPMCV  SAPMCV reads
+results_ranking                                     SAPMCV  SAPMCV reads
 promotion_results                                   SAPMCV  SAPMCV reads
 promotion_uplift                                    SAPMCV  SAPMCV reads
 lost_saving                                         -       SAPMCV reads

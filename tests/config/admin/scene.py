@@ -103,6 +103,7 @@ def imported(name: str, code: str) -> dict[str, Any]:
         "consumers_consumergroup": f"code,name\n{code}-g1,Imported\n",
         "consumers_site": f"number,name\n{code}-001,Imported\n",
         "loyalty_loyaltypromotion": f"code,name\n{code}-fixed-1,Imported\n",
+        "promotions_campaign": f"code,name\n{code}-campaign,Imported\n",
         "promotions_discount": f"code,name\n{code}-discount-1,Imported\n",
         "promotions_personalizedpromotion": f"backend_id,name\n{code}-pp1,Imported\n",
         "loyalty_offer": f"code,name,benefit\n{code}-file,Imported,external\n",

@@ -26,6 +26,7 @@ def test_these_pages_have_import_and_export() -> None:
         "loyalty.ledgerentry",
         "loyalty.loyaltypromotion",
         "loyalty.offer",
+        "promotions.campaign",
         "promotions.discount",
         "promotions.personalizedlist",
         "promotions.personalizedpromotion",
