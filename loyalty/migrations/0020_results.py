@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('consumers', '0018_expected_redemption_and_arrival_grace'),
+        ('consumers', '0001_initial'),
         ('loyalty', '0019_texts_in_normal_form'),
         ('promotions', '0011_publishing_and_lists_are_permissions'),
     ]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('consumers', '0016_a_member_has_a_role'),
+        ('consumers', '0001_initial'),
         ('loyalty', '0020_results'),
         ('promotions', '0011_publishing_and_lists_are_permissions'),
     ]

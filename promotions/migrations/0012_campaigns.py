@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('consumers', '0016_a_member_has_a_role'),
+        ('consumers', '0001_initial'),
         ('promotions', '0011_publishing_and_lists_are_permissions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

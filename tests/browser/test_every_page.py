@@ -68,6 +68,8 @@ NEED_A_ROW = (
     "loyalty_ledgerentry_adjust",
     "loyalty_voucher_claim",
     "promotion_conflicts",
+    "promotion_results",
+    "promotion_uplift",
     "promotions_personalizedlist_step",
 )
 """Pages about a row that their query, or a row of another table, names."""

@@ -85,6 +85,12 @@ def test_a_discount_is_created_read_and_replaced(shop: Shop) -> None:
         "status": "active",
         "version": 1,
         "redemptions": 0,
+        "budget": None,
+        "customer_budget": None,
+        "budget_used": "0.00",
+        "campaign": None,
+        "funding": [],
+        "ledger_class": "",
         "created_at": "2026-03-10T12:00:00Z",
         "updated_at": "2026-03-10T12:00:00Z",
     }

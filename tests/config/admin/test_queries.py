@@ -27,7 +27,7 @@ QUERIES = {
     "loyalty.RedemptionMessage": 3,
     "loyalty.Transaction": 3,
     "loyalty.Voucher": 3,
-    "promotions.Campaign": 3,
+    "promotions.Campaign": 4,
     "promotions.Discount": 5,
     "promotions.PersonalizedList": 3,
     "promotions.PersonalizedPromotion": 4,

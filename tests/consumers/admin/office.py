@@ -27,6 +27,7 @@ from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.sale import Sale, SaleLine
 from promotions.choices import DiscountType
 from promotions.models import Promotion
+from promotions.services.campaign import CampaignValues, campaigns_save
 from promotions.services.discount import DiscountValues, discount_save
 from promotions.services.personalized.assignments import ConsumerProducts, personalized_lists_assign
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
@@ -140,6 +141,12 @@ def fill(account: Account, *, rows: int = 1) -> None:
         account_id=account.pk,
         backend_id=f"{code}-pp1",
         rows=[ConsumerProducts(consumer_id=f"{code}-c{n}", products=[f"{code}-p1"]) for n in numbers],
+    )
+    campaigns_save(
+        account_id=account.pk,
+        rows=[CampaignValues(code=f"{code}-campaign-{n}", name=f"Campaign of {code}") for n in numbers],
+        author=Author(),
+        at=timezone.now(),
     )
     for n in numbers:
         api_key_create(account_id=account.pk, name=f"Key {n} of {code}", role=KeyRole.TILL)
