@@ -39,6 +39,8 @@ REDIRECT = (
     "consumers_account_changelist",
     "loyalty_adjustmentlimits_changelist",
     "consumers_role_copy",
+    "promotions_campaign_stop_members",
+    "promotions_campaign_duplicate_members",
 )
 """Pages that lead an administrator to another page."""
 
