@@ -1,7 +1,7 @@
 """The OpenAPI document against the project: whatever is sent, the answer is one that the document names."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import schemathesis
@@ -49,11 +49,11 @@ def called_with_each_case(operation: Any, call: Callable[[Any], None]) -> Callab
         settings=schema.config.get_hypothesis_settings(operation=operation, phase="fuzzing"),
         explicit_settings=settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck)),
     )
-    test = create_test(operation=operation, test_func=call, config=config)
+    test: Any = create_test(operation=operation, test_func=call, config=config)
     if has_fields_of_put(operation):
         # Nearly two thousand bounds of a promotion's fields, which the same serializer reads for all three calls.
         test.hypothesis_explicit_examples = test.hypothesis_explicit_examples[::SAMPLED]
-    return test
+    return cast("Callable[[], None]", test)
 
 
 def has_fields_of_put(operation: Any) -> bool:
