@@ -194,6 +194,20 @@ FIELDS: Mapping[str, str] = {
 """Descriptions of fields, by name."""
 
 FIELDS_OF_SCHEMAS: Mapping[str, str] = {
+    "Arm.consumers": "How many consumers the arm has.",
+    "Arm.mean": "The mean of the metric for each consumer.",
+    "Compared.difference": "The mean of those treated less that of the control group.",
+    "Compared.standard_error": "The standard error of the difference.",
+    "Compared.interval": "The lower and upper end of the interval for the difference.",
+    "Compared.p": "The probability of such a difference if there were none.",
+    "SampleRatio.chi_square": "Chi-square of the arms against the percentage held out.",
+    "SampleRatio.p": "The probability of such arms by chance.",
+    "SampleRatio.plausible": "Whether the arms fit the percentage; if not, there is no verdict.",
+    "Uplift.metric": "What is measured for each consumer.",
+    "Uplift.measured_from": "The first day measured.",
+    "Uplift.measured_to": "The last day measured.",
+    "Uplift.verdict": "Better, worse, or not known yet.",
+    "Uplift.sample_ratio": "Whether the arms have the sizes that they should have.",
     "Account.code": "The code of the account.",
     "Account.currency": "The currency of the account, an ISO 4217 code.",
     "Adjustment.description": "Why the points were adjusted; the consumer can see it.",
