@@ -194,6 +194,10 @@ FIELDS: Mapping[str, str] = {
 """Descriptions of fields, by name."""
 
 FIELDS_OF_SCHEMAS: Mapping[str, str] = {
+    "Estimate.treated": "The arm that could have the promotion.",
+    "Estimate.control": "The arm that was held out.",
+    "Interval.low": "The lower end.",
+    "Interval.high": "The upper end.",
     "Arm.consumers": "How many consumers the arm has.",
     "Arm.mean": "The mean of the metric for each consumer.",
     "Compared.difference": "The mean of those treated less that of the control group.",
