@@ -15,6 +15,7 @@ from promotions.engine.pipeline.decision import (
     BUDGET_REASONS,
     Candidate,
     ConflictPolicy,
+    Loss,
     PersonalizedState,
     ProductToAdd,
     Refusal,
@@ -65,9 +66,7 @@ def run_price_phase(
     contest = UnitContest(context)
     competing = [promotion for promotion in discounts if not promotion.always_apply]
     resolution = policy.resolve_discounts(qualifier.qualified(competing, context), contest)
-    for loss in resolution.losers:
-        promotion_id = loss.candidate.promotion.id
-        qualifier.refused[promotion_id] = contest.too_little_left.get(promotion_id) or Refusal.lost(loss)
+    qualifier.refused.update(contest.refusals_of(resolution.losers))
     campaigns = CampaignSharing(context)
     winners, out_of_budget = campaigns.shared(resolution.winners)
     qualifier.refused.update(out_of_budget)
@@ -136,6 +135,13 @@ class UnitContest:
         """By promotion id, the refusals of those that give more on the units left than a budget has left."""
         # What candidates got of the units left; kept by forks, which meet the same ones again and again.
         self._applied: dict[Hashable, Candidate | None] | None = None
+
+    def refusals_of(self, losers: Iterable[Loss]) -> dict[int, Refusal]:
+        """Return why losers do not apply, by promotion id: too little left of a budget, or who beat them."""
+        return {
+            loss.candidate.promotion.id: self.too_little_left.get(loss.candidate.promotion.id) or Refusal.lost(loss)
+            for loss in losers
+        }
 
     def reapply(self, candidate: Candidate) -> Candidate | None:
         """Apply a candidate to the units that are left; None where it gives nothing any more."""
