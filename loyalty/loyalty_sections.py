@@ -106,8 +106,9 @@ def allowances_shown(consumer: Consumer, *, at: datetime) -> list[JsonObject]:
     """Return the same as the page shows it: with the promotion's name, and amounts with their unit."""
 
     def words(allowance: Allowance, amount: int) -> str:
-        unit = "points" if allowance.promotion.gives_points else allowance.promotion.source.currency
-        return f"{allowance.text(amount)} {unit}"
+        if allowance.promotion.gives_points:
+            return f"{amount:,} {'point' if amount == 1 else 'points'}"
+        return f"{allowance.text(amount)} {allowance.promotion.source.currency}"
 
     return [
         {

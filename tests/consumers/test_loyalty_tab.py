@@ -5,7 +5,7 @@ from typing import Any
 from consumers.loyalty_sections import loyalty_sections
 from tests.consumers.builders import MEMBER, Shop, make_shop
 
-ANSWERED = ["membership", "balance", "activity", "vouchers", "personalized_promotions", "redemptions"]
+ANSWERED = ["membership", "balance", "activity", "vouchers", "personalized_promotions", "redemptions", "allowances"]
 SECTIONS = [*ANSWERED, "transactions"]
 
 
@@ -26,6 +26,7 @@ def test_a_consumer_without_membership_has_an_empty_tab(shop: Shop) -> None:
         "vouchers": [],
         "personalized_promotions": [],
         "redemptions": [],
+        "allowances": [],
     }
 
 
@@ -70,10 +71,13 @@ def test_the_tab_of_an_unknown_consumer_is_a_404_as_is_that_of_another_account(s
 
 def test_the_tab_costs_the_same_statements_whatever_it_shows(shop: Shop, django_assert_num_queries: Any) -> None:
     shop.manager.put("consumers/c", {"loyalty": {**MEMBER, "cards": [{"number": "1"}, {"number": "2"}]}})
+    # A process reads the account's promotions once, until they change.
+    shop.till.get("consumers/c/loyalty")
     for count in (1, 5):
         for number in range(count):
             shop.manager.post(
                 "consumers/c/points-adjustments", {"reference": f"{count}-{number}", "points": number + 1}
             )
-        with django_assert_num_queries(8):
+        # With the account, whose promotions say which budgets a customer has.
+        with django_assert_num_queries(9):
             shop.till.get("consumers/c/loyalty")

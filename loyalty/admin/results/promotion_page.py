@@ -193,7 +193,7 @@ def _tiles(promotion: Promotion, totals: ResultRow, *, before: ResultRow | None)
         label="Customers",
         text=f"{totals.consumers or 0:,}",
         before=f"{before.consumers or 0:,}" if before is not None else "",
-        note="different ones",
+        note="each counted once",
     )
     unknown = totals.sold.margin_unknown_sales
     margin_note = f"without {describe_figure('margin', unknown, currency)} of sales that have no cost price"

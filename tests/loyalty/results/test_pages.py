@@ -69,7 +69,7 @@ def test_a_promotions_page_shows_tiles_days_sites_and_what_is_left_of_its_limit(
     text = words(page(client, MARCH))
     assert "Baskets 2 before: 0" in text
     assert "Redemptions 5 returned: 1 before: 0" in text
-    assert "Customers 2 different ones" in text
+    assert "Customers 2 each counted once" in text
     assert "Cost 5.00 GBP returned: 1.00 GBP" in text
     assert "Sales with it 45.00 GBP" in text
     assert "Thu 5 Mar 2026 1 3 3.00 GBP 27.00 GBP" in text
