@@ -196,6 +196,12 @@ def results_by_version(
     return _sums(period.rows(PromotionDayResult.objects.filter(promotion_id__in=promotion_ids)), "version_id")
 
 
+def results_by_promotion(*, promotion_ids: Collection[int], period: ResultsPeriod) -> dict[int, ResultRow]:
+    """Return the results of each of some promotions that has any in a period, by id; without consumers."""
+    sums = _sums(period.rows(PromotionDayResult.objects.filter(promotion_id__in=promotion_ids)), "promotion_id")
+    return {promotion_id: _row(promotion_id, figures) for promotion_id, figures in sums.items()}
+
+
 def results_rows(*, promotion_ids: Collection[int], period: ResultsPeriod, by: ResultsBy) -> list[ResultRow]:
     """Return the rows by site or by version of promotions of one currency: ``results_of`` without the totals."""
     if by == ResultsBy.SITE:
@@ -203,12 +209,16 @@ def results_rows(*, promotion_ids: Collection[int], period: ResultsPeriod, by: R
     return _rows_by_version(period.rows(PromotionDayResult.objects.filter(promotion_id__in=promotion_ids)))
 
 
-def results_ranked(*, account_id: int, period: ResultsPeriod) -> list[RankedPromotion]:
+def results_ranked(*, account_id: int, period: ResultsPeriod, campaign: str = "") -> list[RankedPromotion]:
     """Return all promotions of an account that have results in a period, those that cost most first.
 
-    Without consumers: to count different ones takes everybody's days.
+    Without consumers: to count different ones takes everybody's days. ``campaign`` is the code of the one whose members
+    are ranked; blank: all.
     """
-    sums = _sums(period.rows(PromotionDayResult.objects.filter(account_id=account_id)), "promotion_id")
+    days = period.rows(PromotionDayResult.objects.filter(account_id=account_id))
+    if campaign:
+        days = days.filter(promotion__campaign__code=campaign)
+    sums = _sums(days, "promotion_id")
     promotions = Promotion.objects.in_bulk([int(key) for key in sums])
     ranked = [
         RankedPromotion(promotion=promotions[int(key)], result=_row(promotions[int(key)].code, figures))

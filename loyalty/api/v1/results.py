@@ -42,6 +42,10 @@ PERIOD_PARAMETERS = (
 )
 AS_OF = "Sales and returns up to this moment are counted; null before the first count."
 
+CAMPAIGN_PARAMETER = Parameter(
+    name="campaign", description="A campaign's code: its members alone are ranked.", may_be_blank=True
+)
+
 BY_PARAMETER = Parameter(
     name="by", schema=enum(*ResultsBy), description="What `rows` are by; left out, there are none."
 )
@@ -294,11 +298,12 @@ class AllResults(PeriodView):
     """The results of all promotions."""
 
     output_class = RankingOutput
-    parameters = {"GET": PERIOD_PARAMETERS}
+    parameters = {"GET": (*PERIOD_PARAMETERS, CAMPAIGN_PARAMETER)}
 
     def get(self, request: Request) -> Response:
         """List all promotions and discounts with results in a period, those that cost most first."""
-        ranked = results_ranked(account_id=self.account.pk, period=self.period())
+        campaign = request.query_params.get("campaign", "")
+        ranked = results_ranked(account_id=self.account.pk, period=self.period(), campaign=campaign)
         return Response(
             {
                 "as_of": moment(results_as_of()),

@@ -60,8 +60,8 @@ def filled_shop() -> Shop:
     shop.product("TEA", cost_price="1.0001")
     shop.product("BAP", cost_price="0.7")
     shop.product("PIE")
-    tenth = {"funding": funded(Acme="33.3333", Leaf="20"), "ledger_class": "tea"}
-    shop.discount("tenth", make_set(products=["TEA"]), value="10", **tenth)
+    funding = funded(Acme="33.3333", Leaf="20")
+    shop.discount("tenth", make_set(products=["TEA"]), value="10", funding=funding, ledger_class="tea")
     shop.discount("second-half-price", make_set(2, 1, products=["TEA", "BAP"]), value="50")
     shop.discount("staff", value="5", always_apply=True)
     shop.promotion("each", outcome={"points": 7, "quantity_rule": {"apply_to": "every", "units": 2}})
@@ -177,13 +177,14 @@ class Payers:
             left = off_by_code(sale.state or sale.answer)
             for code, off in off_by_code(sale.answer).items():
                 voucher = Voucher.objects.get(code=voucher_key(code))
+                assert voucher.issued_by is not None
                 terms, offer = voucher.issued_by.version.definition, voucher.offer
                 funding, ledger_class = offer.funding or terms["funding"], offer.ledger_class or terms["ledger_class"]
-                self.add(off, off - left.get(code, 0), funding, ledger_class)
+                self.add(off, off - left.get(code, Decimal(0)), funding, ledger_class)
 
     def add(self, sold: Decimal, back: Decimal, funding: list[Json], ledger_class: str) -> None:
         shares = {entry["party"].casefold(): Decimal(entry["share"]) / 100 for entry in funding}
-        shares[""] = 1 - sum(shares.values())
+        shares[""] = Decimal(1) - sum(shares.values(), Decimal(0))
         for party, share in shares.items():
             self.parties[party][0] += sold * share
             self.parties[party][1] += back * share
