@@ -90,8 +90,10 @@ def dashboard(request: HttpRequest, context: Context) -> JsonObject:
                 "No promotions are close to their limit.",
                 _nearly_used(account.pk, families, now),
             ),
-            _budgets(account, families, now),
         ]
+        budgets = _budgets(account, families, now)
+        # What somebody should look at comes first.
+        context["lists"].insert(0 if budgets["rows"] else len(context["lists"]), budgets)
     if user.has_perm("loyalty.view_transaction"):
         context["sales"] = sales_since(account_id=account.pk, since=now - SALES_PERIOD)
     context["charts"] = _charts(user, account, now)
