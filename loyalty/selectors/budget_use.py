@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import F, Sum
@@ -78,7 +79,8 @@ def use_by_day(promotion_ids: Collection[int], *, today: date) -> dict[int, UseB
     )
     sums = {f"net_{name}": Sum(F(name) - F(f"returned_{name}")) for name in _FIGURES}
     uses: dict[int, dict[date, DayUse]] = {}
-    for row in rows.order_by().values("promotion_id", "day").annotate(**sums):
+    grouped: Any = rows.order_by().values("promotion_id", "day").annotate(**sums)
+    for row in grouped:
         use = DayUse(**{name: row[f"net_{name}"] for name in _FIGURES})
         uses.setdefault(row["promotion_id"], {})[row["day"]] = use
     return dict(uses)

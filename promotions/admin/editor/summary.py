@@ -230,7 +230,7 @@ def describe_budgets(definition: PartialDefinition, *, in_money: bool) -> str:
 
     def described(budget: JsonMapping, words: str) -> str:
         amount = budget.get("amount")
-        points = int(amount) if str(amount).isdecimal() else amount
+        points = int(amount) if isinstance(amount, str) and amount.isdecimal() else amount
         given = describe_money(amount, definition.currency) if in_money else describe_count(points, "point")
         return f", up to {given} {words}{_WHEN_SHORT.get(str(budget.get('when_short')), '')}"
 

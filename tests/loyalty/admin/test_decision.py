@@ -276,8 +276,9 @@ def test_what_a_budget_cut_is_said_with_what_was_given_and_whose_budget_it_is(of
     cut = {"when_short": "cut"}
     budget, allowance = {"amount": "2.50", **cut}, {"amount": "30", "period": "week", **cut}
     starts_at = Promotion.objects.get(code="half").starts_at
-    everything = [{"rules": {}}]
-    save_discount(office.account, code="half", value="50", starts_at=starts_at, product_sets=everything, budget=budget)
+    save_discount(
+        office.account, code="half", value="50", starts_at=starts_at, product_sets=[{"rules": {}}], budget=budget
+    )
     save_promotion(office.account, code="fifty", eligibility={"always_apply": True}, customer_budget=allowance)
     sell(office.account, "T-1")
     give_back(office.account, "T-1", "R-1", quantity=1)
