@@ -23,7 +23,10 @@ class StoredShare(msgspec.Struct, frozen=True):
 
 
 class StoredApplied(msgspec.Struct, frozen=True):
-    """A promotion that applied, by its code, or a voucher that paid, by the code of its offer."""
+    """A promotion that applied, by its code, or a voucher that paid, by the code of its offer.
+
+    ``cut``: a budget had too little left for all that it would have given.
+    """
 
     family: str
     promotion: str
@@ -34,6 +37,7 @@ class StoredApplied(msgspec.Struct, frozen=True):
     saving: Decimal = Decimal(0)
     lines: tuple[StoredShare, ...] = ()
     vouchers: tuple[str, ...] = ()
+    cut: bool = False
 
     @property
     def key(self) -> tuple[str, str]:

@@ -236,7 +236,8 @@ def describe_budgets(definition: PartialDefinition, *, in_money: bool) -> str:
 
     def described(budget: JsonMapping, words: str) -> str:
         amount = budget.get("amount")
-        given = describe_money(amount, definition.currency) if in_money else f"{amount} points"
+        points = int(amount) if isinstance(amount, str) and amount.isdecimal() else amount
+        given = describe_money(amount, definition.currency) if in_money else describe_count(points, "point")
         return f", up to {given} {words}{_WHEN_SHORT.get(str(budget.get('when_short')), '')}"
 
     parts = ""
