@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import account_of
 from consumers.types import Context
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.admin.results.figures import FILES, cells_of, may_download
@@ -93,9 +94,7 @@ def _subject(promotion: Promotion) -> ReportSubject:
 def _results_context(request: HttpRequest, promotion: Promotion, chosen: ChosenPeriod, *, is_running: bool) -> Context:
     today = timezone.localdate()
     context = report_context(request, _subject(promotion), chosen, today=today)
-    context["limits"] = limits_used(
-        promotion, today=today, first=timezone.localdate(promotion.starts_at), is_running=is_running
-    )
+    context["limits"] = limits_used(promotion, today=today, zone=account_of(request).zone, is_running=is_running)
     if context["has_results"]:
         context["tables"] = _version_tables(promotion, chosen, context)
     return context
