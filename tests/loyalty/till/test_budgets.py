@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from consumers.author import Author
+from consumers.models import Consumer, ConsumerGroup
 from loyalty.models import Offer
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import Promotion
@@ -236,6 +237,27 @@ def test_a_customers_loyalty_has_what_is_left_of_their_budgets(shop: Shop) -> No
         {"promotion": "d", "period": "year", "used": "6.00", "left": "4.00"},
         {"promotion": "p", "period": "promotion", "used": 50, "left": 20},
     ]
+
+
+def test_a_budget_of_a_promotion_for_others_is_not_the_customers_until_they_had_something_of_it(shop: Shop) -> None:
+    staff = {"match": "all", "rules": [{"attribute": "groups", "operator": "is", "value": "team"}]}
+    team = ConsumerGroup.objects.create(account=shop.account, code="team", name="Team")
+    budget = {"amount": "10.00", "period": "promotion"}
+    shop.discount("d", value="10", customer_budget=budget, conditions={"customer_rules": staff})
+    shop.promotion("p", customer_budget={"amount": "70", "period": "promotion"})
+    guest = Consumer.objects.create(account=shop.account, consumer_id="guest")
+
+    def allowances(consumer_id: str) -> dict[str, Json]:
+        rows = shop.call("get", f"consumers/{consumer_id}/loyalty", role="manager").json()["allowances"]
+        return {row["promotion"]: row["left"] for row in rows}
+
+    assert allowances("c") == {"p": 70}
+    assert allowances("guest") == {}
+    guest.groups.add(team)
+    assert allowances("guest") == {"d": "10.00"}
+    shop.sell("T1", consumer="guest", sold=tea("60.00"))
+    guest.groups.clear()
+    assert allowances("guest") == {"d": "4.00"}
 
 
 # --- statements and guards --------------------------------------------------------------------------------------------
