@@ -155,13 +155,22 @@ class StoredReversed(msgspec.Struct, frozen=True):
 
 
 class StoredGhost(msgspec.Struct, frozen=True, array_like=True):
-    """What a promotion, by its id, would have given if its control group had not held the consumer out."""
+    """What a promotion, by its id, would have given if it had not held the consumer out.
+
+    ``is_universal``: the universal holdout did, and not the promotion's own control group.
+    """
 
     promotion: int
     version: int
     redemptions: int
     points: int
     saving: str
+    is_universal: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The reason for which the promotion did not apply."""
+        return "universal_holdout" if self.is_universal else "control_group"
 
 
 class _StoredInputs(msgspec.Struct, frozen=True):
@@ -188,7 +197,7 @@ def refusals_of(transaction: Transaction) -> list[StoredRefusal]:
 
 
 def ghost_redemptions_of(transaction: Transaction) -> list[StoredGhost]:
-    """Return what control groups withheld from the consumer; nothing in sales of before this was kept."""
+    """Return what was withheld from a consumer who was held out; nothing in sales of before this was kept."""
     return list(msgspec.convert(transaction.facts, _StoredFacts).inputs.held_out)
 
 
@@ -197,9 +206,9 @@ def redeemed_keys(answer: str) -> frozenset[tuple[str, str]]:
     return frozenset(applied.key for applied in _answer(answer).applied)
 
 
-def withheld_promotions(facts: JsonObject) -> frozenset[int]:
-    """Return the ids of the promotions that control groups withheld at a sale, from its facts."""
-    return frozenset(ghost.promotion for ghost in msgspec.convert(facts, _StoredFacts).inputs.held_out)
+def ghosts_of_facts(facts: JsonObject) -> tuple[StoredGhost, ...]:
+    """Return what was withheld at a sale, from its facts."""
+    return msgspec.convert(facts, _StoredFacts).inputs.held_out
 
 
 def lines_of(transaction: Transaction) -> list[StoredLine]:

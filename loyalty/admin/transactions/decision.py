@@ -423,10 +423,11 @@ def describe_refusals(
 
 
 def describe_ghost(ghost: StoredGhost) -> str:
-    """Describe what a control group withheld from the consumer."""
+    """Describe what was withheld from a consumer who was held out."""
     times = "once" if ghost.redemptions == 1 else f"{ghost.redemptions:,} times"
     points = f", for {ghost.points:,} points" if ghost.points else ""
-    return f"Without the control group it would have applied {times}{points}."
+    holdout = "universal holdout" if ghost.is_universal else "control group"
+    return f"Without the {holdout} it would have applied {times}{points}."
 
 
 def _distance(refusal: StoredRefusal) -> tuple[bool, int, str]:

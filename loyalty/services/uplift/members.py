@@ -12,7 +12,7 @@ from consumers.models import Account
 from consumers.types import JsonObject
 from loyalty.choices import TransactionStatus
 from loyalty.models import Transaction, UpliftMember, UpliftPopulation
-from loyalty.selectors.stored_decision import redeemed_keys, withheld_promotions
+from loyalty.selectors.stored_decision import ghosts_of_facts, redeemed_keys
 from loyalty.selectors.uplift import arm_judge
 from loyalty.services.uplift.figures import Figures, PointCost, sale_figures
 
@@ -36,14 +36,16 @@ _SALE_COLUMNS = (
 class MeasuredSale(NamedTuple):
     """A transaction of a member: when it was, what it comes to, and which promotions were redeemed or withheld.
 
-    ``redeemed`` are families and codes, ``withheld`` ids of promotions, both as the sale was decided: a return changes
-    neither.
+    ``redeemed`` are families and codes; ``withheld`` are the ids of promotions that their control groups withheld, and
+    ``is_withheld`` says whether the universal holdout withheld any. All are as the sale was decided: a return changes
+    none.
     """
 
     occurred_at: datetime
     figures: Figures
     redeemed: frozenset[tuple[str, str]]
     withheld: frozenset[int]
+    is_withheld: bool
 
 
 def members_measure(*, limit: int) -> int:
@@ -125,6 +127,7 @@ def sales_measure(
 
 def _measured(sale: Transaction, account: Account) -> MeasuredSale:
     is_void = sale.status == TransactionStatus.VOIDED
+    ghosts = () if is_void else ghosts_of_facts(sale.facts)
     figures = sale_figures(
         lines=sale.lines,
         status=sale.status,
@@ -136,7 +139,8 @@ def _measured(sale: Transaction, account: Account) -> MeasuredSale:
         occurred_at=sale.occurred_at,
         figures=figures,
         redeemed=frozenset() if is_void else redeemed_keys(sale.answer),
-        withheld=frozenset() if is_void else withheld_promotions(sale.facts),
+        withheld=frozenset(ghost.promotion for ghost in ghosts if not ghost.is_universal),
+        is_withheld=any(ghost.is_universal for ghost in ghosts),
     )
 
 
