@@ -18,12 +18,12 @@ from conflicts.resolver import Policy
 from conflicts.selectors import conflict_policy
 from consumers.models import Account, Site
 from loyalty.models import Offer
+from loyalty.selectors.universal_holdout import universal_holdout_of
 from loyalty.services.till.metrics import rulebook_observe
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.facts.basket import SiteFacts
 from promotions.engine.rulebook.promotion import OfferFacts, Promotion, PromotionSource, Terms, compile_promotion
 from promotions.engine.rulebook.rulebook import Rulebook
-from promotions.engine.rulebook.universal_holdout import UniversalHoldout
 from promotions.models import PersonalizedPromotion, PromotionVersion
 from promotions.models import Promotion as StoredPromotion
 from promotions.selectors.promotion import site_facts
@@ -183,18 +183,6 @@ def account_terms(account: Account) -> Terms:
         earn_rates=rates,
         point_value=Fraction(account.point_value),
         universal_holdout=universal_holdout_of(account),
-    )
-
-
-def universal_holdout_of(account: Account) -> UniversalHoldout | None:
-    """Return the account's universal holdout, as the engine is given it."""
-    if account.holdout_percentage is None or account.holdout_starts_on is None:
-        return None
-    return UniversalHoldout(
-        percentage=account.holdout_percentage,
-        starts_on=account.holdout_starts_on,
-        ends_on=account.holdout_ends_on,
-        zone=account.zone,
     )
 
 
