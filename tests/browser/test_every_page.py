@@ -29,6 +29,7 @@ REDIRECT = (
     "login",
     "loyalty_loyaltypromotion_try_it",
     "loyalty_loyaltypromotion_conflicts",
+    "loyalty_loyaltypromotion_uplift",
     "loyalty_loyaltypromotion_versions",
     "promotions_discount_try_it",
     "promotions_discount_conflicts",
@@ -72,6 +73,7 @@ NEED_A_ROW = (
     "loyalty_voucher_claim",
     "promotion_conflicts",
     "promotion_results",
+    "campaign_results",
     "promotion_uplift",
     "promotions_personalizedlist_step",
 )
