@@ -244,7 +244,8 @@ def test_of_several_people_with_one_name_the_last_to_log_in_keeps_it(
     migration = import_module("consumers.migrations.0010_user_names_in_small_letters").Migration
     for operation in migration.operations:
         if isinstance(operation, RunPython):
-            operation.code(apps, None)
+            write_small: Any = operation.code
+            write_small(apps, None)
     renamed = dict(User.objects.values_list("first_name", "username"))
     assert renamed == {"MARY": "mary", "mary": "mary-3", "Mary": "mary-4", "mary-2": "mary-2", "Sam": "sam"}
     assert "The log-in Mary is now mary-4" in capsys.readouterr().out
