@@ -20,6 +20,7 @@ from promotions.services.promotion.campaign_budget import (
     budget_columns,
     budgets_begin,
     budgets_end,
+    budgets_lock,
     member_currency_problems,
 )
 
@@ -51,6 +52,7 @@ def campaigns_save(*, account_id: int, rows: Sequence[CampaignValues], author: A
         owned = Campaign.objects.filter(account=account)
         replaced = {campaign.code: campaign for campaign in rows_by_values(owned, "code", (row.code for row in rows))}
         columns, problems = _columns(rows, account)
+        budgets_lock(_budgets_that_come_or_go(columns, replaced))
         try:
             campaigns, saved = rows_upsert(
                 model=Campaign, account=account, key="code", rows=columns, refuse=PromotionsError
@@ -73,6 +75,12 @@ def _columns(rows: Sequence[CampaignValues], account: Account) -> tuple[list[Jso
         columns.append({**asdict(replace(row, budget=None)), **budget})
         problems += [replace(problem, attr=f"{index}.{problem.attr}") for problem in budget_problems]
     return columns, problems
+
+
+def _budgets_that_come_or_go(columns: Sequence[JsonObject], replaced: Mapping[str, Campaign]) -> list[int]:
+    """Return the ids of the campaigns that get a budget, or lose theirs."""
+    rows = ((replaced.get(row["code"]), row["budget"] is not None) for row in columns)
+    return [before.pk for before, has in rows if before is not None and (before.budget is not None) != has]
 
 
 def _budgets_change(account: Account, campaigns: Sequence[Campaign], replaced: Mapping[str, Campaign]) -> None:

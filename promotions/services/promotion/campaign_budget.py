@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Case, F, OuterRef, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from consumers.exceptions import Problem
@@ -58,32 +58,32 @@ def member_currency_problems(campaigns: Mapping[int, Campaign], account: Account
         yield Problem(code="other_currency", attr=f"{indexes[campaign_id]}.budget", detail=detail)
 
 
+def budgets_lock(campaign_ids: Collection[int]) -> None:
+    """Lock the members of campaigns that get a budget or lose theirs, before the campaigns themselves are written.
+
+    Closes the race with sales of members that know another budget, in their order: promotions by id, then campaigns. A
+    sale that holds a member is waited for, and what it gave is counted; one that waits finds that the row takes from a
+    budget now, or no longer, and is decided again.
+    """
+    members = Promotion.objects.filter(campaign_id__in=campaign_ids).order_by("pk")
+    list(members.select_for_update(no_key=True).values_list("pk"))
+
+
 def budgets_begin(campaign_ids: Collection[int]) -> None:
     """Count what the members of campaigns gave so far, and let their sales take from the budgets from now on.
 
-    Closes the race with sales of members that do not know the budget yet: the members' rows are locked first, by id as
-    sales lock them. A sale that holds one is waited for and counted; one that waits finds that the row takes from a
-    budget, and is decided again.
+    The members are locked (``budgets_lock``).
     """
-    _members_lock(campaign_ids).update(in_campaign_budget=True)
+    Promotion.objects.filter(campaign_id__in=campaign_ids).update(in_campaign_budget=True)
     given = Promotion.objects.filter(campaign=OuterRef("pk")).order_by().values("campaign")
     used = Coalesce(Subquery(given.annotate(given=Sum("saving_given")).values("given")), Value(0))
     Campaign.objects.filter(pk__in=campaign_ids).update(budget_used=used)
 
 
 def budgets_end(campaign_ids: Collection[int]) -> None:
-    """Let sales of the members of campaigns no longer take from a budget.
-
-    Closes the race with sales that still know the budget as ``budgets_begin`` does.
-    """
-    _members_lock(campaign_ids).update(in_campaign_budget=False)
+    """Let sales of the members of campaigns no longer take from a budget. The members are locked (``budgets_lock``)."""
+    Promotion.objects.filter(campaign_id__in=campaign_ids).update(in_campaign_budget=False)
     Campaign.objects.filter(pk__in=campaign_ids).update(budget_used=0)
-
-
-def _members_lock(campaign_ids: Collection[int]) -> "QuerySet[Promotion]":
-    members = Promotion.objects.filter(campaign_id__in=campaign_ids)
-    list(members.order_by("pk").select_for_update(no_key=True).values_list("pk"))
-    return members.order_by()
 
 
 def budgets_follow(changes: Iterable[Change]) -> None:
